@@ -86,7 +86,15 @@ const waiting = {
 };
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '**/.nx/**', '**/test-report.json', 'libs/fhir/src/definitions/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      '**/.nx/**',
+      '**/test-report.json',
+      'libs/kernel/src/fhir/definitions/**',
+    ],
+  },
   eslint.configs.recommended,
   tseslint.configs.recommended,
   {
@@ -114,11 +122,11 @@ export default tseslint.config(
   },
   {
     files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
-    ignores: ['libs/testing/src/eventually.unit.spec.ts'],
+    ignores: ['tools/testing/src/eventually.unit.spec.ts'],
     rules: waiting,
   },
   {
-    files: ['libs/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
+    files: ['tools/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

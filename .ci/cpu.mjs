@@ -1,8 +1,7 @@
 /**
  * CPU-seconds of each suite beside the recorded ones (`.ci/cpu.json`). CPU time also grows on a busy machine, so growth
- * is a warning and
- * no failure. An author who makes a suite more expensive on purpose records the new figure with `npm test -- --record`
- * or `npm run test:tiers -- --record`.
+ * is a warning and no failure. An author who makes a suite more expensive on purpose records the new figure with `npm
+ * test -- --record` or `npm run test:tiers -- --record`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

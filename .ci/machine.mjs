@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /**
  * Prints what a test result depends on and git does not hold: the programs that tests use where they are there, and the
- * data beside the
- * repository (names and sizes, because hashing hundreds of megabytes for each suite costs more than the suite). Nx
- * hashes this output.
+ * data beside the repository (names and sizes, because hashing hundreds of megabytes for each suite costs more than the
+ * suite). Nx hashes this output.
  */
 import { globSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -52,9 +52,8 @@ export const nothing = () => ({
 
 /**
  * Counts the reports of `suite` in `dirs`. A project without a report counts as one failure and is named in `silent`,
- * because a suite
- * that leaves no report has not run. `run` is the id of this run: results of another run came from Nx's cache and are
- * `restored`.
+ * because a suite that leaves no report has not run. `run` is the id of this run: results of another run came from Nx's
+ * cache and are `restored`.
  */
 export function count(dirs, suite, run) {
   const counted = nothing();
@@ -138,8 +137,8 @@ const indented = (message, lines) =>
 
 /**
  * Prints the slowest ten, what was skipped, each flaky file and each failure (of a long run often only the end is
- * kept), the results
- * that came from a cache, and last `N passed, N failed`. `summary` prints what a runner adds before these two lines.
+ * kept), the results that came from a cache, and last `N passed, N failed`. `summary` prints what a runner adds before
+ * these two lines.
  */
 export function print(counted, milliseconds, summary = () => {}) {
   const { passed, failed, restored, failures, skipped, slow, silent, flaky } = counted;

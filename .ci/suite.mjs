@@ -1,14 +1,12 @@
 #!/usr/bin/env node
 /**
  * Runs one suite (a vitest project) of the package in the current folder and leaves `test-report.<suite>.json`, from
- * which the
- * runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many CPU-seconds the
- * suite took.
- * Usage: `node ../../.ci/suite.mjs SUITE [--second-chance] [vitest arguments]`.
+ * which the runners of `.ci` count. Beside vitest's own report the file says which run wrote it and how many
+ * CPU-seconds the suite took. Usage: `node ../../.ci/suite.mjs SUITE [--second-chance] [vitest arguments]`.
  *
  * With `--second-chance` each failed file runs once more, alone. A file that passes then is listed as flaky. The exit
- * code stays 1,
- * because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the report.
+ * code stays 1, because Nx caches what exits with 0 and a flaky result must not be cached. The runners decide by the
+ * report.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 /**
  * `npm run test:long`: the suites that take too long for each change, before a release. `npm run test:long -- kills
- * rolls` runs those two
- * only; arguments with a dash go to vitest. Random seeds are new in each run and are printed: `TEST_SEED=4711 npm run
- * test:long -- kills`
- * repeats one. Ends with a summary that can be pasted, and `N passed, N failed`. docs/testing.md says what each suite
- * protects.
+ * rolls` runs those two only; arguments with a dash go to vitest. Random seeds are new in each run and are printed:
+ * `TEST_SEED=4711 npm run test:long -- kills` repeats one. Ends with a summary that can be pasted, and `N passed, N
+ * failed`. docs/testing.md says what each suite protects.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';

@@ -1,14 +1,11 @@
 #!/usr/bin/env node
 /**
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
- * separate processes),
- * `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings the engines up when a
- * tier needs them and
- * they are not named in the environment; they end with this process. Nx restores a tier of a project whose inputs have
- * not changed.
- * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines --
- * --projects=views --skip-nx-cache`.
- * Ends with `N passed, N failed`; more than two flaky files fail the run.
+ * separate processes), `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings
+ * the engines up when a tier needs them and they are not named in the environment; they end with this process. Nx
+ * restores a tier of a project whose inputs have not changed. `--record` writes the CPU-seconds of each suite to
+ * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with `N
+ * passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

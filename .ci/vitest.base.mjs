@@ -2,8 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * The one vitest configuration. Each vitest project is one suite of `docs/testing.md`: `vitest run --project NAME` runs
- * it, and
- * `.ci/suite.mjs NAME` also leaves a report from which the runners count.
+ * it, and `.ci/suite.mjs NAME` also leaves a report from which the runners count.
  */
 
 /**
@@ -13,7 +12,7 @@ import { defineConfig } from 'vitest/config';
 const FIXED_SEED = 20_270_101;
 export const seed = Number(process.env.TEST_SEED ?? FIXED_SEED);
 
-/** Values that a spec reads with `inject` (types: libs/testing/src/variant.ts). */
+/** Values that a spec reads with `inject` (types: tools/testing/src/variant.ts). */
 const fixed = { deployment: 'standalone', kills: 7, seed: FIXED_SEED, long: false };
 
 /** One suite: `overrides` are options of vitest, `variant` replaces values that its specs inject. */

@@ -5,8 +5,7 @@ import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
 /**
  * An earlier build of the platform, to roll from and back to: the commit that `e2e/cluster/BASE` names. It is built
- * once and kept
- * in the cache folder by its id.
+ * once and kept in the cache folder by its id.
  */
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 
-const DEMO = join(import.meta.dirname, '../../libs/cli/dist/demo.js');
+const DEMO = join(import.meta.dirname, '../../tools/cli/dist/demo.js');
 const work = mkdtempSync(join(tmpdir(), 'provider-access-demo-'));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 

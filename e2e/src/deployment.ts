@@ -65,10 +65,9 @@ export interface Deployment extends PlatformProcess {
   replace(process: ServiceProcess): Promise<void>;
   /**
    * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less
-   * does: applies its topics
-   * and indexes, then in each service (with `together` in all of them at the same time) starts a new instance, routes
-   * to it once it is ready, takes an
-   * old one off the routes, and ends it with SIGTERM `drainMs` later.
+   * does: applies its topics and indexes, then in each service (with `together` in all of them at the same time) starts
+   * a new instance, routes to it once it is ready, takes an old one off the routes, and ends it with SIGTERM `drainMs`
+   * later.
    */
   roll(
     build: string,

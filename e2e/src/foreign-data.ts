@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
-import type { FhirResource } from '@provider-access/fhir';
+import type { FhirResource } from '@provider-access/kernel/fhir';
 import { COMMON_UNITS, UCUM } from '@provider-access/testing/redaction';
 
 /** Data that lies beside the checkout, in `shared/data/foreign` of a folder above it; undefined where it is not. */
@@ -56,8 +56,7 @@ export const memberOf = (resource: FhirResource): string | undefined =>
 
 /**
  * Coverage in the sets ends with the last claim, years ago. The payer of this test has them still: one Coverage without
- * end
- * for each member whom anybody else than NO_INSURANCE ever covered, in `renewed/`. @returns members without
+ * end for each member whom anybody else than NO_INSURANCE ever covered, in `renewed/`. @returns members without
  */
 export function renewCoverage(folder: string): string[] {
   const latest = new Map<string, FhirResource>();

@@ -3,8 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * The ingress of a deployment of separate processes: plain path prefixes (the longest wins), each next request to
- * another
- * instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
+ * another instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent', 'resources', 'export'];
@@ -47,8 +46,7 @@ export interface Gateway {
 
 /**
  * With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. What is
- * `broken` is answered
- * 500 and reaches nobody.
+ * `broken` is answered 500 and reaches nobody.
  */
 export async function openGateway({
   port = 0,

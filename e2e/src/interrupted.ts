@@ -15,8 +15,7 @@ export const WAIT = { timeout: 240_000, interval: 250 };
 
 /**
  * For deployments that are killed, restored or replaced beside other work. engines-away.engine.spec.ts keeps the
- * default,
- * because it is about facts that are too old.
+ * default, because it is about facts that are too old.
  */
 export const PATIENT = { FACTS_BOUND_MS: '20000' };
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { PlatformProcess } from '@provider-access/cli';
 import { COMPILED } from './compiled.ts';
 
-const BIN = join(import.meta.dirname, '../../libs/cli/bin/pa.mjs');
+const BIN = join(import.meta.dirname, '../../tools/cli/bin/pa.mjs');
 
 export interface Ran {
   readonly code: number | null;

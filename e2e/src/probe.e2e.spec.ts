@@ -129,7 +129,7 @@ describe('the probe', { timeout: 120_000 }, () => {
     expect((await probe()).code).toBe(0);
   });
 
-  // What the probe says of each broken step is in libs/cli/src/commands/probe.int.spec.ts.
+  // What the probe says of each broken step is in tools/cli/src/commands/probe.int.spec.ts.
   describe('names the step that is broken', () => {
     test('group or member: it opted out', async () => {
       await tell(fresh.platform(), optOut(MEMBER));

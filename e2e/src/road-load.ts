@@ -22,10 +22,8 @@ import {
 
 /**
  * A payer and a provider that continue their work while something is done to the platform. They repeat a request only
- * when the platform says so
- * (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503 is the right answer. Any
- * other answer that is not
- * as it should be is a failure that a client would have seen.
+ * when the platform says so (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503
+ * is the right answer. Any other answer that is not as it should be is a failure that a client would have seen.
  */
 
 export interface Failure {

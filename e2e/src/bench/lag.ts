@@ -7,8 +7,8 @@ import { AS_OF } from './measures.ts';
 
 /**
  * Lag: from the acknowledgement of an event to the answer of a read, as an app of a provider makes it, that has the
- * resource. So it
- * covers the log, intake, the log again, the views and the read. Its resolution is the pause between reads.
+ * resource. So it covers the log, intake, the log again, the views and the read. Its resolution is the pause between
+ * reads.
  */
 export interface Probes {
   /** Ms of each sampled event: one every `everyMs`, until `done` resolves, then until the last is seen. */
@@ -29,9 +29,8 @@ const PAUSE = { load: 100, gentle: 5 };
 
 /**
  * Members of the bench's payer behind its first `members` (ids tell members by number, not by payer) are published,
- * which warms
- * everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes who sees
- * these.
+ * which warms everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes
+ * who sees these.
  */
 export async function openProbes(platform: PlatformProcess, seed: string, members: number): Promise<Probes> {
   const payer = syntheticPayer({ seed, members: members + MEMBERS, asOf: AS_OF });

@@ -12,8 +12,7 @@ export interface LoadResult {
 
 /**
  * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator
- * does not
- * become what is measured. With several bases connections are dealt out among them. Understands answers with
+ * does not become what is measured. With several bases connections are dealt out among them. Understands answers with
  * Content-Length only.
  */
 export async function load(options: {

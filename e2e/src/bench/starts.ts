@@ -26,10 +26,8 @@ const NEST = 'bare Nest on Fastify';
 
 /**
  * From the image's files, on real engines: how long each service takes from its process to ready and from SIGTERM to
- * its end, as one more
- * instance beside those that run, and what memory it takes at rest and under load. Beside them, in turn with them: a
- * bare
- * Node process, and a Nest application on Fastify with one route.
+ * its end, as one more instance beside those that run, and what memory it takes at rest and under load. Beside them, in
+ * turn with them: a bare Node process, and a Nest application on Fastify with one route.
  */
 export async function benchStarts({ runs, members, seconds }: StartsBench): Promise<Row[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-starts-'));

@@ -149,7 +149,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
     const help = ['--help', 'probe --help']
       .map(
         (args) =>
-          spawnSync(process.execPath, [join(ROOT, 'libs/cli/dist/main.js'), ...args.split(' ')], { encoding: 'utf8' })
+          spawnSync(process.execPath, [join(ROOT, 'tools/cli/dist/main.js'), ...args.split(' ')], { encoding: 'utf8' })
             .stdout,
       )
       .join('\n');

@@ -16,8 +16,8 @@ const SCHEMAS = `kubernetes-validate==${KUBERNETES_VERSION.split('.').slice(0, 2
 
 /**
  * Folder of JSON schemas in the layout that kubeconform looks for: `kind-group-version.json` of Kubernetes,
- * `kind_version.json`
- * of foreign kinds. Fetched when it is not in the cache. Errors: pip or Go is missing, a registry cannot be reached.
+ * `kind_version.json` of foreign kinds. Fetched when it is not in the cache. Errors: pip or Go is missing, a registry
+ * cannot be reached.
  */
 export async function schemaFolder(): Promise<string> {
   const key = createHash('sha256')
@@ -71,8 +71,8 @@ interface Report {
 
 /**
  * What `kubeconform -strict` says of each of these manifests. A kind without a schema is a fault. How many objects were
- * seen is
- * for the caller to look at: none is no fault here. All at once, since reading the schemas is what takes the time.
+ * seen is for the caller to look at: none is no fault here. All at once, since reading the schemas is what takes the
+ * time.
  */
 export async function kubeconform(manifests: readonly string[]): Promise<readonly Verdict[]> {
   const schemas = await schemaFolder();

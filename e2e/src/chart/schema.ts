@@ -6,8 +6,7 @@ import { valueRows } from './values.ts';
 
 /**
  * `values.schema.json`, written from here so that every map is closed and every description is that of values.yaml. It
- * says
- * types, ranges and closed sets; what needs a sentence of its own (forms of URLs, contradictions) is in
+ * says types, ranges and closed sets; what needs a sentence of its own (forms of URLs, contradictions) is in
  * templates/_validate.tpl.
  */
 type Schema = Readonly<Record<string, unknown>>;

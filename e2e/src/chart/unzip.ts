@@ -6,8 +6,7 @@ const DEFLATED = 8;
 
 /**
  * One file of a zip archive, so that the tests need no `unzip`. Reads what ordinary archives contain: deflated files,
- * no encryption,
- * less than 4 GB. @throws when the archive has no such file or the checksum is wrong
+ * no encryption, less than 4 GB. @throws when the archive has no such file or the checksum is wrong
  */
 export function unzipped(archive: Buffer, name: string): Buffer {
   // The directory's end is the last record. A comment of at most 64 KB can follow it.

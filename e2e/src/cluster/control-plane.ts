@@ -26,9 +26,8 @@ export interface ControlPlane {
 
 /**
  * etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback, as they are anywhere but for what they
- * store
- * (no fsync) and for tokens in place of client certificates. Ready, with the default ServiceAccount there, when this
- * resolves.
+ * store (no fsync) and for tokens in place of client certificates. Ready, with the default ServiceAccount there, when
+ * this resolves.
  */
 export async function startControlPlane(folder: string): Promise<ControlPlane> {
   const pki = join(folder, 'pki');

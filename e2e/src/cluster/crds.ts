@@ -31,8 +31,7 @@ export const CRD_KINDS = Object.keys(CRDS) as CrdKind[];
 
 /**
  * Folder with one `<kind>.yaml` a definition, as `kubectl apply` takes them; from the Go module proxy when it is not in
- * the
- * cache. Errors: Go is missing, the proxy cannot be reached.
+ * the cache. Errors: Go is missing, the proxy cannot be reached.
  */
 export async function crdFolder(progress?: (line: string) => void): Promise<string> {
   const key = createHash('sha256').update(JSON.stringify(CRDS)).digest('hex').slice(0, 16);

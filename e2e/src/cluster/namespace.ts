@@ -5,18 +5,16 @@ import { has } from '@provider-access/testing';
 
 /**
  * The network of the cluster tests: one bridge that pods are plugged into, addresses of services and of ingress
- * controllers on
- * loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists
- * only
- * inside the network and mount namespace that `e2e/cluster/run` makes, so nothing of the machine is touched.
+ * controllers on loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All
+ * of it exists only inside the network and mount namespace that `e2e/cluster/run` makes, so nothing of the machine is
+ * touched.
  */
 export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
 export const POD_PREFIX = 16;
 /**
  * A bridge without an address of its own takes the lowest one of its ports: with every pod that comes or goes it may
- * become another
- * one, and those that remember the former reach nobody for up to a minute.
+ * become another one, and those that remember the former reach nobody for up to a minute.
  */
 const BRIDGE_MAC = '02:00:0a:f4:00:01';
 export const SERVICE_RANGE = '10.96.0.0/16';

@@ -16,8 +16,7 @@ const PATIENT = { EXPORT_POLLS_PER_MINUTE: '1000000' };
 
 /**
  * The chart, installed for a scenario, in the shape of the standalone's process: reached through nginx by its Ingress
- * objects, public
- * and internal routes under one host.
+ * objects, public and internal routes under one host.
  */
 export async function startClusterPlatform(options: {
   readonly dataDir: string;

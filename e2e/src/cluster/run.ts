@@ -11,8 +11,8 @@ import { IMAGE } from './release.ts';
 
 /**
  * `e2e/cluster/run command…`: a cluster with the image of this checkout, and the engines outside of it, for as long as
- * the command
- * runs. First process of the namespaces that the script beside it makes, so nothing of it outlives this process.
+ * the command runs. First process of the namespaces that the script beside it makes, so nothing of it outlives this
+ * process.
  */
 const CHECKOUT = join(import.meta.dirname, '../../..');
 const [command = process.env.SHELL ?? 'sh', ...args] = process.argv.slice(2);

@@ -49,8 +49,7 @@ export type Tool = keyof typeof RECIPES;
 
 /**
  * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides
- * what is
- * built: package, flags, go.mod, go.sum, sources and the Go version. Errors: Go is missing or the build fails.
+ * what is built: package, flags, go.mod, go.sum, sources and the Go version. Errors: Go is missing or the build fails.
  */
 export async function tool(name: Tool, progress?: (line: string) => void): Promise<string> {
   const recipe: Recipe = RECIPES[name];

@@ -4,7 +4,7 @@ import { ESLint } from 'eslint';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../../..');
-const projects = ['libs', 'services']
+const projects = ['libs', 'tools', 'services']
   .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
   .filter((dir) => existsSync(join(root, dir, 'package.json')));
 
@@ -34,10 +34,10 @@ describe('the import table', () => {
   });
 
   test.each([
-    ['libs/fhir/src/x.ts', '@provider-access/views', 'a pure lib may not import a platform lib'],
+    ['libs/kernel/src/fhir/x.ts', '@provider-access/engines/views', 'a pure lib may not import a platform lib'],
     ['services/auth/src/x.ts', '@provider-access/export', 'a service may not import a service'],
-    ['libs/views/src/x.ts', '@provider-access/synthetic', 'a platform lib may not import a tool'],
-    ['libs/cli/src/x.ts', '@provider-access/views', 'a tool speaks HTTP'],
+    ['libs/engines/src/views/x.ts', '@provider-access/synthetic', 'a platform lib may not import a tool'],
+    ['tools/cli/src/x.ts', '@provider-access/engines/views', 'a tool speaks HTTP'],
   ])('%s may not import %s: %s', async (file, name) => {
     expect(await breaches(file, `import * as x from '${name}';\nexport const y = x;\n`)).toContain(
       '@nx/enforce-module-boundaries',
@@ -46,14 +46,14 @@ describe('the import table', () => {
 
   test('engines are known in their own folders only', async () => {
     const code = "import { DatabaseSync } from 'node:sqlite';\nexport const y = DatabaseSync;\n";
-    expect(await breaches('libs/views/src/x.ts', code)).toContain('no-restricted-imports');
-    expect(await breaches('libs/views/src/embedded/x.ts', code)).not.toContain('no-restricted-imports');
+    expect(await breaches('libs/engines/src/views/x.ts', code)).toContain('no-restricted-imports');
+    expect(await breaches('libs/engines/src/views/embedded/x.ts', code)).not.toContain('no-restricted-imports');
   });
 });
 
 describe('a test that waits', () => {
   const eslint = new ESLint({ cwd: root });
-  const breaches = async (code: string, file = 'libs/views/src/x.spec.ts'): Promise<number> =>
+  const breaches = async (code: string, file = 'libs/engines/src/views/x.spec.ts'): Promise<number> =>
     (await eslint.lintText(`${code}\nexport {};\n`, { filePath: join(root, file) }))[0]!.messages.filter(
       (m) => m.ruleId === 'no-restricted-syntax',
     ).length;
@@ -70,13 +70,13 @@ describe('a test that waits', () => {
     "import { setTimeout as sleep } from 'timers/promises';",
   ])('may not say %s', async (code) => {
     for (const file of [
-      'libs/views/src/x.spec.ts',
-      'libs/views/src/contract/x.ts',
+      'libs/engines/src/views/x.spec.ts',
+      'libs/engines/src/views/contract/x.ts',
       'services/auth/test/x.ts',
       'e2e/src/x.e2e.spec.ts',
     ])
       expect(await breaches(code, file), file).toBe(1);
-    expect(await breaches(code, 'libs/views/src/x.ts')).toBe(0);
+    expect(await breaches(code, 'libs/engines/src/views/x.ts')).toBe(0);
   });
 
   test.each([

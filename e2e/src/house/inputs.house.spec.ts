@@ -6,8 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 /**
  * Nx restores a result when the declared inputs of a target have not changed. A path that a project reads and does not
- * declare makes Nx
- * report tests as passed that did not run, so these tests look for such paths in the sources.
+ * declare makes Nx report tests as passed that did not run, so these tests look for such paths in the sources.
  */
 const ROOT = join(import.meta.dirname, '../../..');
 const git = (...args: string[]): string[] =>
@@ -37,13 +36,13 @@ const TOP = [...new Set(tracked.filter((file) => file.includes('/')).map((file) 
 /** Text that is spelled like a path and is not read: the file, and the paths that it only names. */
 const NAMED_ONLY: Readonly<Record<string, readonly string[]>> = {
   // Keys of the lock file, which is an input of every project, and of one of the test's own making.
-  'libs/image/src/lock.ts': ['libs/cli'],
-  'libs/image/src/lock.unit.spec.ts': [
+  'tools/image/src/lock.ts': ['tools/cli'],
+  'tools/image/src/lock.unit.spec.ts': [
     'e2e',
-    'libs/cli',
-    'libs/image',
-    'libs/synthetic',
-    'libs/testing',
+    'tools/cli',
+    'tools/image',
+    'tools/synthetic',
+    'tools/testing',
     'services/admin',
     'services/auth',
     'services/standalone',
@@ -91,9 +90,9 @@ const reading = projects.map((project) => ({ project, reads: readsOf(project) })
 describe('the inputs that Nx hashes', () => {
   test('the scan finds the paths that are known to be read', () => {
     const found = new Map(reading.map(({ project, reads }) => [project, [...reads.keys()]]));
-    expect(found.get('libs/observability')).toEqual(expect.arrayContaining(['docs/metrics.json', 'docs/metrics.md']));
+    expect(found.get('libs/service')).toEqual(expect.arrayContaining(['docs/metrics.json', 'docs/metrics.md']));
     expect(found.get('e2e')).toEqual(
-      expect.arrayContaining(['charts/provider-access', 'docs/configuration.json', 'libs/cli/bin/pa.mjs']),
+      expect.arrayContaining(['charts/provider-access', 'docs/configuration.json', 'tools/cli/bin/pa.mjs']),
     );
   });
 
@@ -108,7 +107,8 @@ describe('the inputs that Nx hashes', () => {
           : [path];
         // Specs, tests and pages of another project decide nothing in this one.
         const undeclared = wanted.filter(
-          (file) => !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|e2e)\/.*\.md$|\/dist\//.test(file),
+          (file) =>
+            !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|tools|e2e)\/.*\.md$|\/dist\//.test(file),
         );
         return undeclared.length === 0
           ? []

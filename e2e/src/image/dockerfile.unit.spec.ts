@@ -25,7 +25,7 @@ const parse = (text: string): Instruction[] =>
       return { name: name.toUpperCase(), rest: rest! };
     });
 
-const instructions = parse(read('libs/image/Dockerfile'));
+const instructions = parse(read('tools/image/Dockerfile'));
 /** Of each stage, from its FROM. */
 const stages = instructions.reduce<Instruction[][]>(
   (all, one) =>
@@ -42,9 +42,9 @@ describe('the Dockerfile', () => {
     expect(of('FROM', instructions)).toEqual(['${NODE_IMAGE} AS build', 'scratch AS papers', 'scratch']);
   });
   test('lays out by the same script, with the Node of its base, and copies the result as it is', () => {
-    expect(of('RUN', stages[0]).at(-1)).toBe('/usr/local/bin/node libs/image/src/main.ts --out /image');
+    expect(of('RUN', stages[0]).at(-1)).toBe('/usr/local/bin/node tools/image/src/main.ts --out /image');
     expect((JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts['image:rootfs']).toBe(
-      'node libs/image/src/main.ts',
+      'node tools/image/src/main.ts',
     );
     expect(of('COPY')).toEqual(['--from=build /image /']);
     expect(

@@ -6,7 +6,7 @@ import { fetchHadolint } from './hadolint.ts';
 test('hadolint finds nothing in the Dockerfile', async () => {
   const { stdout, status } = spawnSync(
     await fetchHadolint(),
-    ['--failure-threshold', 'style', '--no-color', join(import.meta.dirname, '../../../libs/image/Dockerfile')],
+    ['--failure-threshold', 'style', '--no-color', join(import.meta.dirname, '../../../tools/image/Dockerfile')],
     { encoding: 'utf8' },
   );
   expect(stdout).toBe('');

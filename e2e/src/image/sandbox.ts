@@ -6,11 +6,9 @@ import { UID } from '@provider-access/image';
 
 /**
  * What a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC namespaces,
- * the image's root read-only
- * without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups, capabilities or new
- * privileges.
- * The bounding set keeps what chroot needs until the uid is another; then nothing is left of it, and no_new_privs
- * stands.
+ * the image's root read-only without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups,
+ * capabilities or new privileges. The bounding set keeps what chroot needs until the uid is another; then nothing is
+ * left of it, and no_new_privs stands.
  */
 const SCRIPT = `
 root=$1 data=$2; shift 2

@@ -53,8 +53,7 @@ const answerOf = (answer: HttpAnswer): Answer => ({ ...answer, body: answer.body
 
 /**
  * Separate processes over Kafka and the MongoDB-compatible server. Processes are killed with -9, their clocks are
- * moved,
- * and all of them are replaced by a roll-out while sequences go on.
+ * moved, and all of them are replaced by a roll-out while sequences go on.
  */
 export class ProcessWorld extends World {
   readonly completeAtOnce = false;

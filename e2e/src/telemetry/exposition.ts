@@ -39,8 +39,7 @@ const numberOf = (text: string): number =>
 
 /**
  * Reads Prometheus' text format 0.0.4, more strictly than a scraper: each metric once, HELP then TYPE then samples, no
- * sample twice, no
- * NaN, histograms whose buckets grow and end with the count.
+ * sample twice, no NaN, histograms whose buckets grow and end with the count.
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  * @throws Error naming the line
  */

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * Data that cannot be mistaken for anything else, of each kind that must not leave by telemetry or errors. A kind has
- * its own word,
- * so that what is found says where it came from.
+ * its own word, so that what is found says where it came from.
  */
 export const MARK = {
   // New in each run, because a platform may be shared.
@@ -29,8 +28,7 @@ export const MARK = {
 
 /**
  * What words begin with is long enough to be nowhere by chance: of three letters, one receipt in 1,400 has them, and so
- * do the bytes of
- * a hundred thousand trace ids.
+ * do the bytes of a hundred thousand trace ids.
  */
 const WORDS = ['zqxjvk', MARK.birthDate, MARK.phone, MARK.ssn];
 /** Any encoding in which a word could leave: as it is, in hex, in base64 at each of three places. */

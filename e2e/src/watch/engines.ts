@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Objective } from '@provider-access/events';
-import { BusinessCalendar, DEFAULT_RULES, usedShareOf } from '@provider-access/pdex/service-levels';
+import { BusinessCalendar, DEFAULT_RULES, usedShareOf } from '@provider-access/domain/pdex/service-levels';
 import { KAFKA_API, kafkaRequest, mongoCommand } from '@provider-access/testing';
 import { http, json, optIn, optOut, payerEvent, tell } from '../road.ts';
 import { TRIAL_MS, tryIt } from './tried.ts';

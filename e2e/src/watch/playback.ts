@@ -38,10 +38,8 @@ export const MOMENTS: ReadonlySet<string> = new Set([
 
 /**
  * The part of a test for promtool that gives a run to the rules. A test cannot wait six hours, so time is stretched: a
- * second of the
- * run counts as `stretch` seconds. Measured ages and moments are stretched alike, and the rules stay as they are.
- * Counters are not
- * stretched, so a rate is lower by the same factor.
+ * second of the run counts as `stretch` seconds. Measured ages and moments are stretched alike, and the rules stay as
+ * they are. Counters are not stretched, so a rate is lower by the same factor.
  */
 export const input = ({ ticks, series }: Run, stretch: number): object => ({
   interval: `${stretch}s`,
@@ -51,8 +49,7 @@ export const input = ({ ticks, series }: Run, stretch: number): object => ({
 let files = 0;
 /**
  * Which of these alerts fire at each of these ticks of a run, according to Prometheus' own engine and the rule files of
- * the chart.
- * promtool gets only what the alerts read, because playing back every series takes seconds.
+ * the chart. promtool gets only what the alerts read, because playing back every series takes seconds.
  * @param folder for files of the test
  */
 export async function firingAt(

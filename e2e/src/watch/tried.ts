@@ -21,9 +21,8 @@ export interface Trial {
   readonly source: string;
   /**
    * The alerts that must fire because of the fault, each at some time while it lasts, and for each as how many a second
-   * of the run
-   * counts (see `input`). The number is small for a rule about an age: what is half a second old on any day must not
-   * look like minutes.
+   * of the run counts (see `input`). The number is small for a rule about an age: what is half a second old on any day
+   * must not look like minutes.
    */
   readonly alerts: Readonly<Record<string, number>>;
   /** Distinguishes the recordings of alerts that another fault causes too. */
@@ -46,8 +45,7 @@ const LOOK_MS = 2000;
 
 /**
  * Scrapes a scene while nothing is wrong, while a fault lasts, until its alerts have fired, and after the cure, until
- * they are
- * silent. Then writes what each alert read to `recordings`, from which CI replays it.
+ * they are silent. Then writes what each alert read to `recordings`, from which CI replays it.
  */
 export async function tryIt({ folder, sources, ready, look }: Scene, trial: Trial): Promise<void> {
   await eventually(ready, { what: 'the scene is ready before the fault', timeout: PATIENCE_SECONDS * 1000 });

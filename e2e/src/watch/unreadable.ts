@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 const file = process.env['UNREADABLE'];
 const MARK = 'nobody can project this';
 /** Where records of the platform are decoded for views and for facts in memory. */
-const READERS = /\/libs\/(records\/dist\/projections|facts\/dist\/record)\.js/;
+const READERS = /\/libs\/facts\/dist\/(records\/projections|record)\.js/;
 
 if (file !== undefined) {
   const parse = JSON.parse;

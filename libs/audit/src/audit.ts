@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
-import type { EventLog, NewRecord } from '@provider-access/eventlog';
-import { type Clock, instant, Refusal } from '@provider-access/http';
-import type { LabelsOf, Metrics, Tracing } from '@provider-access/observability';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { type Clock, instant, Refusal } from '@provider-access/service/http';
+import type { LabelsOf, Metrics, Tracing } from '@provider-access/service/observability';
 import { HourlyReleases } from './hourly-releases.ts';
-
-/** What was released or refused; members by reference. `at` is set here. */
-export type AuditEntry = Omit<Disclosure, 'at'>;
+import type { AuditEntry } from './entry.ts';
 export interface AuditOptions {
   readonly log: EventLog;
   readonly clock: Clock;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { ProjectionSet } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
-import { Audit, type AuditEntry } from './audit.ts';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { Audit } from './audit.ts';
+import type { AuditEntry } from './entry.ts';
 import { disclosures, disclosuresOf } from './disclosures.ts';
 
 const clock = { now: () => Date.UTC(2026, 0, 1) };

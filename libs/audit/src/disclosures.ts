@@ -1,6 +1,6 @@
 import { type Disclosure, PA_AUDIT } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 /** What was released or refused of one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {

@@ -1,5 +1,5 @@
-import type { Clock } from '@provider-access/http';
-import type { AuditEntry } from './audit.ts';
+import type { Clock } from '@provider-access/service/http';
+import type { AuditEntry } from './entry.ts';
 
 const HOUR = 3_600_000;
 /** Members that all windows together remember: some 20 MB. */

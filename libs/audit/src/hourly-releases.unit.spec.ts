@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Disclosure, PA_AUDIT } from '@provider-access/events';
-import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { Audit } from './audit.ts';
 import { HourlyReleases } from './hourly-releases.ts';
 

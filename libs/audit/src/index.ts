@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export type * from './entry.ts';
 export * from './sampled-refusals.ts';
 export * from './disclosures.ts';
 export * from './service-levels/ledger.ts';

@@ -1,5 +1,6 @@
-import { type Clock, Refusal } from '@provider-access/http';
-import type { Audit, AuditEntry } from './audit.ts';
+import { type Clock, Refusal } from '@provider-access/service/http';
+import type { Audit } from './audit.ts';
+import type { AuditEntry } from './entry.ts';
 
 const MINUTE = 60_000;
 

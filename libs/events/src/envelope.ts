@@ -1,4 +1,4 @@
-import { isInstant } from '@provider-access/fhir';
+import { isInstant } from '@provider-access/kernel/fhir';
 
 /**
  * CloudEvents 1.0, Kafka binary mode: attributes travel as `ce_*` headers, the value is the data as JSON.
@@ -182,7 +182,7 @@ export function toStructured(event: DomainEvent): Record<string, unknown> {
 
 /**
  * Header of what consent and attribution derive: the newest transactionTime of an export when it was derived, an RFC
- * 3339 instant. Facts count
- * as recorded at that time at the earliest (ADR 0023). A record without it was recorded at its timestamp.
+ * 3339 instant. Facts count as recorded at that time at the earliest (ADR 0023). A record without it was recorded at
+ * its timestamp.
  */
 export const RECORDED_AT_HEADER = 'ce_parecordedat';

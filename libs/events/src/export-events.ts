@@ -2,10 +2,8 @@ import { z } from 'zod';
 
 /**
  * pa.exports: a job's life (docs/architecture.md#an-export). Key is the job id; header `pa_version` is the stream
- * version that readers
- * deduplicate by (downloads are facts beside the stream and have none). Events stay small at any size of Group: what
- * grows
- * with it (member lists, parts, who was dropped) is in files that the events name.
+ * version that readers deduplicate by (downloads are facts beside the stream and have none). Events stay small at any
+ * size of Group: what grows with it (member lists, parts, who was dropped) is in files that the events name.
  */
 const position = z.record(z.string(), z.array(z.int()));
 const instant = z.string();

@@ -1,7 +1,6 @@
 /**
  * Why an inbound event was refused or became a dead letter: one closed table for all services, dead letters, receipts,
- * metrics and
- * `docs/dead-letters.md`. Each text says what is wrong and, where it is not obvious, what to do.
+ * metrics and `docs/dead-letters.md`. Each text says what is wrong and, where it is not obvious, what to do.
  */
 export const FAULT_REASONS = {
   'not-a-cloudevent': 'An attribute of the CloudEvents envelope is missing, or its value is not allowed.',

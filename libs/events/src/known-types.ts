@@ -23,10 +23,8 @@ export const isGap = (record: { readonly headers: Readonly<Record<string, string
 
 /**
  * The type of a record of one of our own topics that this version does not know, undefined for all others: a newer
- * version wrote it
- * and may mean anything by it, so whoever folds the topic waits in front of it instead of passing it over. Of payer
- * topics
- * the intakes decide.
+ * version wrote it and may mean anything by it, so whoever folds the topic waits in front of it instead of passing it
+ * over. Of payer topics the intakes decide.
  */
 export function unknownType(record: {
   readonly topic: string;

@@ -1,4 +1,4 @@
-import { isDayOrInstant } from '@provider-access/fhir';
+import { isDayOrInstant } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 
 /**

@@ -11,8 +11,8 @@ const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
 
 /**
  * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its
- * event states.
- * `events` are marks of the older events, so that one of them which comes again is not taken for a correction.
+ * event states. `events` are marks of the older events, so that one of them which comes again is not taken for a
+ * correction.
  */
 const tie = z.object({ said: instant, events: z.array(z.string()) });
 
@@ -134,8 +134,7 @@ export const optedIn = z.object({
 /**
  * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
  * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A
- * parked
- * network status denies its providers the same way (`providers`, in pa.providers).
+ * parked network status denies its providers the same way (`providers`, in pa.providers).
  */
 export const accessHeld = z.object({
   member: z.string().optional(),

@@ -1,7 +1,6 @@
 /**
  * The steps of the synthetic probe (`pa probe`), in the order in which it takes them: a closed set, so that metrics and
- * alerts
- * can name them. Which are taken is the caller's choice.
+ * alerts can name them. Which are taken is the caller's choice.
  */
 export const PROBE_STEPS = [
   'prepare',

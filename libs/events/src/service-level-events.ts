@@ -3,8 +3,7 @@ import { PROBE_STEPS } from './probe-steps.ts';
 
 /**
  * pa.service-levels: what was asked of the platform and when it had done it, kept for ever, so that next month's report
- * says what this
- * month's did (docs/service-levels.md). No members: places in the log, and ids of export jobs.
+ * says what this month's did (docs/service-levels.md). No members: places in the log, and ids of export jobs.
  */
 export const OBJECTIVES = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
 export type Objective = (typeof OBJECTIVES)[number];

@@ -17,8 +17,7 @@ import {
 
 /**
  * A published fixture never changes: it is what lies in logs. New meaning: new version, new fixture, an upcaster; an
- * optional
- * addition: one more fixture of the type (`<type>+<what>.json`).
+ * optional addition: one more fixture of the type (`<type>+<what>.json`).
  */
 const folder = new URL('../fixtures/', import.meta.url);
 const files = readdirSync(folder);

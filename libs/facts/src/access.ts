@@ -6,12 +6,12 @@ import {
   type MemberFacts,
   MORE_HOLDS,
   type Purpose,
-} from '@provider-access/access';
+} from '@provider-access/domain/access';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, type PayerEvent } from '@provider-access/events';
-import type { EventLog, Position } from '@provider-access/eventlog';
-import { type Clock, instant, Refusal } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
-import type { ViewDocument, ViewReader } from '@provider-access/views';
+import type { EventLog, Position } from '@provider-access/engines/log';
+import { type Clock, instant, Refusal } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
+import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { type ConsentEffect, consentEffect } from './consent.ts';
 import type { Freshness } from './freshness.ts';
@@ -81,8 +81,7 @@ export class Access {
 
   /**
    * Other services that decide in this process, each with party facts of its own: what is acknowledged here must hold
-   * there too. For a runner
-   * of several services, before it serves. Separate processes find each other by presence.
+   * there too. For a runner of several services, before it serves. Separate processes find each other by presence.
    */
   besides(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
     this.neighbours = neighbours;
@@ -175,9 +174,8 @@ export class Access {
   }
   /**
    * During a roll-out processes of two versions may read the members' facts from two views. Read the list of readers
-   * only
-   * after our own view has passed the position. A process that joins later starts from a view that already contains the
-   * event; a process that joined earlier is on the list.
+   * only after our own view has passed the position. A process that joins later starts from a view that already
+   * contains the event; a process that joined earlier is on the list.
    */
   private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
     const { others, version, readerOf } = this.options;
@@ -191,9 +189,8 @@ export class Access {
   }
   /**
    * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next
-   * request lands.
-   * (The members' facts are one view of each version; holds of sources and the network are in the memory of each
-   * process.)
+   * request lands. (The members' facts are one view of each version; holds of sources and the network are in the memory
+   * of each process.)
    */
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([

@@ -1,6 +1,6 @@
-import type { AttributionFact } from '@provider-access/access';
+import type { AttributionFact } from '@provider-access/domain/access';
 import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
@@ -103,8 +103,7 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
 
 /**
  * When a member has more ends than `MOST_NAMES`, one end of all providers replaces them. It begins with the earliest of
- * them and has the
- * business time of the newest.
+ * them and has the business time of the newest.
  */
 const EVERY_PROVIDER = '*';
 function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttribution {

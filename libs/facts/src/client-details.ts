@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { ClientFacts, ClientStatus } from '@provider-access/access';
+import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { dataOf, subjectOf } from './record.ts';
 
 /** An app as registered and reviewed: what auth and the reviewer need beside what decides. */
@@ -75,9 +75,8 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
 
 /**
  * Registrations of pa.registry with everything that they hold, for auth alone. Releases before registrations had a
- * place
- * of their own wrote unapproved ones to pa.registry, each with up to 64 KB. Those are kept compressed until a reviewer
- * decides, so that an auth service that had been flooded still starts.
+ * place of their own wrote unapproved ones to pa.registry, each with up to 64 KB. Those are kept compressed until a
+ * reviewer decides, so that an auth service that had been flooded still starts.
  */
 export class ClientDetails {
   private readonly clients = new Map<string, ClientRegistration | Uint8Array>();

@@ -1,6 +1,6 @@
-import type { OptOutFact } from '@provider-access/access';
+import type { OptOutFact } from '@provider-access/domain/access';
 import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type ProviderKey } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import {
@@ -133,10 +133,8 @@ export type ConsentEffect =
 
 /**
  * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it
- * is not known.
- * `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the payer `said`
- * tells which of the others
- * decides in its place.
+ * is not known. `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the
+ * payer `said` tells which of the others decides in its place.
  */
 export function consentEffect(
   part: ConsentPart | undefined,

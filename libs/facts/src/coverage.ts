@@ -1,6 +1,6 @@
-import type { CoverageFact } from '@provider-access/access';
+import type { CoverageFact } from '@provider-access/domain/access';
 import type { CoverageChanged, MemberMerged } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil } from './names.ts';
 import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';

@@ -1,8 +1,8 @@
 import type { Service } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
-import type { Clock } from '@provider-access/http';
-import type { Logger, Metrics, Sample } from '@provider-access/observability';
-import type { ViewReader, Views } from '@provider-access/views';
+import type { EventLog } from '@provider-access/engines/log';
+import type { Clock } from '@provider-access/service/http';
+import type { Logger, Metrics, Sample } from '@provider-access/service/observability';
+import type { ViewReader, Views } from '@provider-access/engines/views';
 import { Access } from './access.ts';
 import { Freshness } from './freshness.ts';
 import { Parties, type PartiesSource } from './parties.ts';

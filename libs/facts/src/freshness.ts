@@ -1,7 +1,7 @@
 import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import { type EventLog, lossSentence, type Position, reached } from '@provider-access/eventlog';
-import { beyond, type ViewReader } from '@provider-access/views';
-import { Poll, type Clock } from '@provider-access/http';
+import { type EventLog, lossSentence, type Position, reached } from '@provider-access/engines/log';
+import { beyond, type ViewReader } from '@provider-access/engines/views';
+import { Poll, type Clock } from '@provider-access/service/http';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { LossWatch } from './loss-watch.ts';
 import type { Parties } from './parties.ts';
@@ -36,9 +36,8 @@ const VERIFIED = 0.6;
  * sample is confirmed any more and the age grows.
  *
  * While heads stay where they were confirmed, the facts are as fresh as the answer that says so: nothing was published.
- * Then the view is only asked
- * from time to time whether it still has what it had. A view that forgot takes that back to the last time when it was
- * right.
+ * Then the view is only asked from time to time whether it still has what it had. A view that forgot takes that back to
+ * the last time when it was right.
  */
 export class Freshness {
   readonly boundMs: number;

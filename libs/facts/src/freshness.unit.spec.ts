@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EngineUnavailable, type EventLog, type Loss, type Position } from '@provider-access/eventlog';
-import type { ViewReader } from '@provider-access/views';
+import { EngineUnavailable, type EventLog, type Loss, type Position } from '@provider-access/engines/log';
+import type { ViewReader } from '@provider-access/engines/views';
 import { Access, FactsStale } from './access.ts';
 import { Freshness } from './freshness.ts';
 import { Parties } from './parties.ts';

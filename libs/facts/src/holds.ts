@@ -1,6 +1,6 @@
-import type { HoldFact } from '@provider-access/access';
+import type { HoldFact } from '@provider-access/domain/access';
 import type { AccessHeld, AccessReleased } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { dataOf, typeOfRecord } from './record.ts';
 import { EVER } from './steps.ts';
 
@@ -51,9 +51,8 @@ export function withHolds(
 }
 /**
  * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is
- * denied until the view is built
- * anew by a version that can read it (ADR 0018), from before everything, whatever a clock says. One hold a topic,
- * however many records fail.
+ * denied until the view is built anew by a version that can read it (ADR 0018), from before everything, whatever a
+ * clock says. One hold a topic, however many records fail.
  */
 export const heldUnprojected = (holds: Holds | undefined, record: LogRecord): Holds =>
   held(holds, `not-projected/${record.topic}`, typeOfRecord(record), EVER);

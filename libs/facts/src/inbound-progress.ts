@@ -1,6 +1,6 @@
 import { type Progress, PROGRESS_TYPE } from '@provider-access/events';
-import type { LogRecord, Position } from '@provider-access/eventlog';
-import type { ViewPosition } from '@provider-access/views';
+import type { LogRecord, Position } from '@provider-access/engines/log';
+import type { ViewPosition } from '@provider-access/engines/views';
 import { dataOf, typeOfRecord } from './record.ts';
 
 type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & {
@@ -9,9 +9,8 @@ type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & {
 
 /**
  * Which inbound (payer) positions a follower of derived topics has passed. A progress event counts once the follower
- * has
- * passed the outputs that it names in `after`, as far as they are in topics it follows. Each event counts by itself,
- * because `after` is cumulative (docs/architecture.md#progress).
+ * has passed the outputs that it names in `after`, as far as they are in topics it follows. Each event counts by
+ * itself, because `after` is cumulative (docs/architecture.md#progress).
  */
 export class InboundProgress {
   private readonly passed = new Map<string, Record<string, number[]>>();
@@ -25,8 +24,7 @@ export class InboundProgress {
 
   /**
    * Before the first record: the topics are followed from this position of a view on. What it counts is said by
-   * `counted`, once its other
-   * outputs are known; what it still waits for is not said again.
+   * `counted`, once its other outputs are known; what it still waits for is not said again.
    */
   resume({ topics, waiting = [] }: Pick<ViewPosition, 'topics' | 'waiting'>): void {
     for (const [topic, offsets] of Object.entries(topics)) this.next[topic] = [...offsets];

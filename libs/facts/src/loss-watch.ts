@@ -1,4 +1,4 @@
-import { EngineUnavailable, type EventLog, type Loss } from '@provider-access/eventlog';
+import { EngineUnavailable, type EventLog, type Loss } from '@provider-access/engines/log';
 import { INTAKES } from './derivers.ts';
 
 /** Between two looks, ms: while nothing is lost, and while something is. */
@@ -7,8 +7,8 @@ const WHILE_LOST_MS = 2000;
 
 /**
  * Whether retention has removed events that an intake had not read. The intake stands still then, and what it has not
- * read may be an opt-out. A
- * partition from which retention took everything looks as if all of it had been read, so heads alone do not tell.
+ * read may be an opt-out. A partition from which retention took everything looks as if all of it had been read, so
+ * heads alone do not tell.
  */
 export class LossWatch {
   private readonly log: Pick<EventLog, 'losses'>;

@@ -8,10 +8,10 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
 } from '@provider-access/events';
-import { Derivation, type LogRecord, type Subscription } from '@provider-access/eventlog';
-import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
-import { ProjectionSet, type Views } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { Derivation, type LogRecord, type Subscription } from '@provider-access/engines/log';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
+import { ProjectionSet, type Views } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Facts } from './facts.ts';
 import { FACTS_PROJECTIONS } from './projections.ts';
 import { sourceHolds } from './source-holds.ts';

@@ -1,5 +1,5 @@
-import type { MemberFacts } from '@provider-access/access';
-import type { ViewDocument } from '@provider-access/views';
+import type { MemberFacts } from '@provider-access/domain/access';
+import type { ViewDocument } from '@provider-access/engines/views';
 import { attributionFacts, type AttributionPart } from './attribution.ts';
 import { type ConsentPart, optOutFacts } from './consent.ts';
 import { coverageFacts, type MembersPart } from './coverage.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { MemberFacts } from '@provider-access/access';
+import type { MemberFacts } from '@provider-access/domain/access';
 import { PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { cases } from '@provider-access/testing/variant';
 import { ours } from '../test/records.ts';
 import { toMemberFacts } from './member-facts.ts';

@@ -2,8 +2,7 @@ import { pieces, type Step } from './steps.ts';
 
 /**
  * The most coverages, the most attributions and the most ends of attributions that are kept of one member. A member has
- * a few. A payer that gives
- * a coverage a new id each night must not make the member's document grow.
+ * a few. A payer that gives a coverage a new id each night must not make the member's document grow.
  */
 export const MOST_NAMES = 200;
 
@@ -12,10 +11,9 @@ const newestOf = (steps: readonly Step[]): string => steps.reduce((b, s) => (s.b
 
 /**
  * Drops one name when there are more than `MOST_NAMES`: the oldest of those that hold nothing at `asOf` or later, or
- * the oldest of all when every
- * name holds. Age is the newest business time of a name. `forgotten` is that time of the dropped name. A caller refuses
- * an unknown name whose statement
- * is not newer than `forgotten`, because it may be the dropped one.
+ * the oldest of all when every name holds. Age is the newest business time of a name. `forgotten` is that time of the
+ * dropped name. A caller refuses an unknown name whose statement is not newer than `forgotten`, because it may be the
+ * dropped one.
  */
 export function fewNames<T>(
   named: Named<T>,

@@ -8,11 +8,11 @@ import {
   PAYER_MEMBER_EVENTS,
   PROGRESS_TYPE,
 } from '@provider-access/events';
-import type { LogRecord, NewRecord, Position } from '@provider-access/eventlog';
-import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
+import type { LogRecord, NewRecord, Position } from '@provider-access/engines/log';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { cases } from '@provider-access/testing/variant';
-import { type ViewReader, type Views, ProjectionSet } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { type ViewReader, type Views, ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Parties } from './parties.ts';
 import { sourceHolds } from './source-holds.ts';
 

@@ -1,4 +1,4 @@
-import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/access';
+import type { ClientFacts, HoldFact, NetworkFact, PartyFacts } from '@provider-access/domain/access';
 import {
   type AccessHeld,
   type LogRestored,
@@ -21,8 +21,8 @@ import {
   type Position,
   reached,
   type Subscription,
-} from '@provider-access/eventlog';
-import type { Views } from '@provider-access/views';
+} from '@provider-access/engines/log';
+import type { Views } from '@provider-access/engines/views';
 import type { ClientDetails } from './client-details.ts';
 import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
@@ -108,8 +108,7 @@ export class Parties implements PartyFacts {
   }
   /**
    * Who says whether this process is still seen by those who acknowledge changes (`PartiesPresence`). Without one there
-   * are
-   * no other processes, or none that acknowledges.
+   * are no other processes, or none that acknowledges.
    */
   seenBy(presence: { current(): boolean }): void {
     this.presence = presence;
@@ -153,8 +152,7 @@ export class Parties implements PartyFacts {
   }
   /**
    * The time of the newest statement that this process has read, whether or not the process keeps the statement. By it
-   * the process learns that
-   * its clock is behind. Reports of progress do not count.
+   * the process learns that its clock is behind. Reports of progress do not count.
    */
   asOf(): string | undefined {
     return this.newest;
@@ -371,8 +369,7 @@ function networkStep(event: string, { businessTime, from, status, tie }: Network
 
 /**
  * A provider is out of network while an event about its status is parked: it may have said so. Afterwards what was said
- * counts
- * again; of a provider of whom nothing was said yet, nothing is left of a hold that has ended.
+ * counts again; of a provider of whom nothing was said yet, nothing is left of a hold that has ended.
  */
 function outWhileHeld(facts: readonly NetworkFact[], holds: readonly HoldFact[]): readonly NetworkFact[] {
   const statusAt = (at: string): NetworkFact['status'] | undefined => facts.findLast((f) => f.from <= at)?.status;

@@ -1,5 +1,5 @@
-import type { EventLog, Position } from '@provider-access/eventlog';
-import { reached } from '@provider-access/eventlog';
+import type { EventLog, Position } from '@provider-access/engines/log';
+import { reached } from '@provider-access/engines/log';
 import { MEMBER_DERIVERS } from './derivers.ts';
 import { PARTY_TOPICS, type Parties } from './parties.ts';
 
@@ -35,8 +35,7 @@ export interface PresenceOptions {
 
 /**
  * What a process says of its party facts: own topics, and payer topics by deriver. And which version of the members'
- * facts it reads: processes of
- * before this was said read version 1; 0 reads none.
+ * facts it reads: processes of before this was said read version 1; 0 reads none.
  */
 interface Announced {
   readonly position: Position;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog, Position } from '@provider-access/eventlog';
-import type { ViewReader } from '@provider-access/views';
+import type { EventLog, Position } from '@provider-access/engines/log';
+import type { ViewReader } from '@provider-access/engines/views';
 import { Access, FactsStale } from './access.ts';
 import type { Freshness } from './freshness.ts';
 import { Parties } from './parties.ts';

@@ -6,8 +6,8 @@ import {
   PA_MEMBERS,
   type ProviderKey,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve } from '@provider-access/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type GroupAttribution } from './attribution.ts';
 import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart, unprojectedMembers } from './coverage.ts';

@@ -1,6 +1,6 @@
-import { ANY_SOURCE } from '@provider-access/access';
+import { ANY_SOURCE } from '@provider-access/domain/access';
 import { RECORDED_AT_HEADER } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 
 /** Header that carries the payer's source on the events that we derive from its. */
 export const SOURCE_HEADER = 'ce_pasource';
@@ -16,8 +16,7 @@ export const subjectOf = (record: LogRecord): string | undefined => record.heade
 export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';
 /**
  * When it was recorded here: the append to our topic by the clock of the log, and not before the newest transactionTime
- * of an export at
- * that time (ADR 0023), so that it lies after every position fixed before it.
+ * of an export at that time (ADR 0023), so that it lies after every position fixed before it.
  */
 export function recordedAt({ timestamp, headers }: LogRecord): string {
   const atLeast = Date.parse(headers[RECORDED_AT_HEADER] ?? '');

@@ -1,4 +1,4 @@
-import type { ClientFacts } from '@provider-access/access';
+import type { ClientFacts } from '@provider-access/domain/access';
 import type {
   AppRegistered,
   LogRestored,
@@ -7,7 +7,7 @@ import type {
   SigningKeyPublished,
   SigningKeyWithdrawn,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
@@ -15,9 +15,8 @@ import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 const NAMES_KEPT = 10_000;
 
 /**
- * The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat).
- * It holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no
- * memory
+ * The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat). It
+ * holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no memory
  * in services that decide. `details` follows the same records and keeps what auth alone needs.
  */
 export class Registrations {
@@ -78,8 +77,7 @@ export class Registrations {
 
   /**
    * A record at which `evolve` threw: its client or key is unknown from here on, and after a restore nothing is decided
-   * until it is accepted.
-   * The client whose right to access that changes.
+   * until it is accepted. The client whose right to access that changes.
    */
   failed(record: LogRecord): string | undefined {
     if (typeOfRecord(record) === 'pa.log-restored.v1') {

@@ -1,7 +1,7 @@
-import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/access';
+import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/domain/access';
 import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
-import { type EventLog, type LogRecord, reached } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/views';
+import { type EventLog, type LogRecord, reached } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/engines/views';
 import { fewReleased, heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
 import { dataOf, subjectOf, typeOfRecord } from './record.ts';
 
@@ -51,8 +51,7 @@ function unprojected(record: LogRecord): SourceHoldPart {
 
 /**
  * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of
- * a member: a
- * process that starts reads these documents and follows the topics from where the view stands (`Parties`).
+ * a member: a process that starts reads these documents and follows the topics from where the view stands (`Parties`).
  */
 export const sourceHolds: Projection = {
   owner: 'facts',
@@ -131,8 +130,8 @@ const ATTEMPTS = 5;
 
 /**
  * The view's position, then its documents: they are at least as far. undefined when there is nothing to start from
- * (nobody has run the view
- * yet), or nothing to rely on: the store keeps forgetting, or the view is of another log than this one.
+ * (nobody has run the view yet), or nothing to rely on: the store keeps forgetting, or the view is of another log than
+ * this one.
  * @throws EngineUnavailable
  */
 export async function readSourceHolds({

@@ -2,8 +2,7 @@ import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
 
 /**
  * One opt-in as the facts keep it. `e` is the id of our event, `b` the business time, `f` the time of effect, `r` when
- * it was recorded here.
- * Instants are RFC 3339, UTC, milliseconds: they compare as text.
+ * it was recorded here. Instants are RFC 3339, UTC, milliseconds: they compare as text.
  */
 export interface OptIn {
   readonly e: string;
@@ -36,8 +35,7 @@ const ms = (instant: string): number => Date.parse(instant);
 
 /**
  * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the
- * tolerance, and within it
- * nobody knows the order: denial wins.
+ * tolerance, and within it nobody knows the order: denial wins.
  */
 export const ends = (i: OptIn, o: OptIn): boolean =>
   sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS;
@@ -83,8 +81,7 @@ export const isSame = (a: OptIn, b: OptIn): boolean =>
 
 /**
  * Whether `b` cannot decide anything from `asOf` on that `a` does not decide as well, whatever is said later. An
- * opt-out: `a` denies whenever `b` denies.
- * An opt-in: `a` ends whatever `b` ends, at the same moment or earlier.
+ * opt-out: `a` denies whenever `b` denies. An opt-in: `a` ends whatever `b` ends, at the same moment or earlier.
  */
 function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
   return (a.f <= b.f || a.f < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
@@ -139,9 +136,8 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
 
 /**
  * Drops statements that can never decide again, the oldest first, until `history` are left beyond those that can.
- * Decisions at
- * `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the same or later.
- * Pure.
+ * Decisions at `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the
+ * same or later. Pure.
  * @param asOf when the newest statement was recorded; every later opt-in takes effect at this instant or later
  * @param added a statement that stays whatever it decides: the one that sets `asOf`
  */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, visibleSince } from '@provider-access/access';
+import { decide, visibleSince } from '@provider-access/domain/access';
 import { PA_CONSENT, type PayerEvent } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
-import type { ViewDocument } from '@provider-access/views';
+import type { ViewDocument } from '@provider-access/engines/views';
 import { ours } from '../test/records.ts';
 import { consentEffect, type ConsentPart, evolveConsent, optOutFacts } from './consent.ts';
 import { toMemberFacts } from './member-facts.ts';
@@ -31,8 +31,7 @@ const from = (s: Said): number =>
 
 /**
  * The reference keeps every statement. An opt-out bars a provider from its time of effect on, until an opt-in applies
- * that was said later: by the
- * clock of one source, or more than five minutes later by the clocks of two.
+ * that was said later: by the clock of one source, or more than five minutes later by the clocks of two.
  */
 const takesBack = (i: Said, o: Said): boolean =>
   !i.out && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);

@@ -1,4 +1,4 @@
-import type { Interval } from '@provider-access/access';
+import type { Interval } from '@provider-access/domain/access';
 
 /** Before everything: a step from here says the whole of its coverage. */
 export const EVER = '0001-01-01T00:00:00.000Z';
@@ -97,8 +97,7 @@ export function withStep(
 
 /**
  * Whether what a step says stands: the step itself, or another one that says the same. Asked of an event that changed
- * nothing, it tells a
- * repetition from an event that newer ones overtook.
+ * nothing, it tells a repetition from an event that newer ones overtook.
  */
 export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'>): boolean {
   return staircase(steps).some(
@@ -116,8 +115,8 @@ const MOST = 50;
 
 /**
  * Drops the oldest steps that can never speak again: at `asOf` or later a younger one speaks. The younger one takes
- * over the
- * beginning of what it continues without a break, so that since when it could be seen stays the same. (ADR 0017)
+ * over the beginning of what it continues without a break, so that since when it could be seen stays the same. (ADR
+ * 0017)
  */
 function folded(steps: readonly Step[], asOf: string, also: readonly Step[]): readonly Step[] {
   if (steps.length <= HISTORY) return steps;

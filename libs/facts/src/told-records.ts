@@ -1,5 +1,5 @@
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Logger } from '@provider-access/observability';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Logger } from '@provider-access/service/observability';
 import { typeOfRecord } from './record.ts';
 
 /** Takes one line for each error. */

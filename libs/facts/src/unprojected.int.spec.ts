@@ -8,12 +8,12 @@ import {
   PA_REGISTRY,
   PROGRESS_TYPE,
 } from '@provider-access/events';
-import type { NewRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { type Logger, Metrics } from '@provider-access/observability';
+import type { NewRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { type Logger, Metrics } from '@provider-access/service/observability';
 import { eventually } from '@provider-access/testing';
-import { ProjectionSet } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Facts } from './facts.ts';
 import { toMemberFacts } from './member-facts.ts';
 import { FACTS_PROJECTIONS } from './projections.ts';

@@ -1,4 +1,4 @@
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 
 /** A record of one of our topics as a follower gets it. */
 export function ours(

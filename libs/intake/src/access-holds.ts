@@ -1,6 +1,6 @@
-import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/access';
+import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/domain/access';
 import type { AccessHeld } from '@provider-access/events';
-import type { Logger, MemberHash } from '@provider-access/observability';
+import type { Logger, MemberHash } from '@provider-access/service/observability';
 
 /**
  * A hold as the state store keeps it. The intake publishes one event for each member: `member`, and each of `others`.
@@ -26,8 +26,8 @@ export interface HoldsState {
 
 /**
  * Whom a hold denies: each member who is named. When no member can be read, the policy decides between everybody and
- * the source of the event.
- * A hold of a source denies the members of whom that source has spoken, so a hold of a new portal denies nobody.
+ * the source of the event. A hold of a source denies the members of whom that source has spoken, so a hold of a new
+ * portal denies nobody.
  */
 export function holdOf(
   names: readonly string[],

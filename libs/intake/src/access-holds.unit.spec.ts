@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MemberHash } from '@provider-access/observability';
+import { MemberHash } from '@provider-access/service/observability';
 import { AccessHolds } from './access-holds.ts';
 
 it('say whose access is held by the hash of the member, and never by its id', async () => {

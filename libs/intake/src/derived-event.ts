@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { encodeEvent } from '@provider-access/events';
-import type { NewRecord } from '@provider-access/eventlog';
+import type { NewRecord } from '@provider-access/engines/log';
 
 /** The payer's event that one of ours comes from. */
 export interface Cause {

@@ -13,11 +13,11 @@ import {
   PROGRESS_TYPE,
   type Upcaster,
 } from '@provider-access/events';
-import { EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import type { ServicePorts } from '@provider-access/http';
-import { Metrics } from '@provider-access/observability';
-import { openMemoryState } from '@provider-access/state/memory';
+import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { ServicePorts } from '@provider-access/service/http';
+import { Metrics } from '@provider-access/service/observability';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
 import { Intake, type IntakeRole, type Taken } from './frame.ts';

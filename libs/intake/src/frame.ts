@@ -18,9 +18,9 @@ import {
   park,
   parked,
   RecordTooLarge,
-} from '@provider-access/eventlog';
-import { countOutcomes, instant, type ServicePorts } from '@provider-access/http';
-import { TransactionTimes } from '@provider-access/state';
+} from '@provider-access/engines/log';
+import { countOutcomes, instant, type ServicePorts } from '@provider-access/service/http';
+import { TransactionTimes } from '@provider-access/engines/state';
 import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { LatestTime } from './latest-time.ts';
@@ -28,12 +28,7 @@ import { detailOfHeld, type Matter, matterOf } from './matter.ts';
 import { type Inbound, type Interest, readInbound } from './read.ts';
 import { Resolutions } from './resolutions.ts';
 import { isAbout, isResourceEvent, namesNone } from './resources.ts';
-
-/** One record for one topic. */
-export interface Output {
-  readonly topic: string;
-  readonly record: NewRecord;
-}
+import type { Output } from './output.ts';
 /** What an event becomes. */
 export type Taken =
   | {
@@ -104,13 +99,11 @@ const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event bec
 
 /**
  * The one way from a payer's topic to what a service derives from it: reads each record, has the role decide, derives,
- * parks and holds what
- * is at fault, tells the outcomes, and appends all of it with the progress of the service.
+ * parks and holds what is at fault, tells the outcomes, and appends all of it with the progress of the service.
  *
  * An event can never stop its partition. When reading, deciding or encoding it throws anything but EngineUnavailable,
- * the batch is
- * done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch come again as
- * it was.
+ * the batch is done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch
+ * come again as it was.
  */
 export class Intake<E = PayerEvent> {
   private readonly ports: ServicePorts;

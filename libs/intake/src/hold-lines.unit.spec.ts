@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AccessHeld } from '@provider-access/events';
-import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
 import { AccessHolds, MOST_HOLDS } from './access-holds.ts';
 

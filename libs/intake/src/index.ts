@@ -3,7 +3,8 @@ export { type Cause, derivedEventId, derivedRecord } from './derived-event.ts';
 export { differenceOf, identifiersOf, type Matter, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';
 export { brokenMerge, idMeant } from './meant-id.ts';
 export { Resolutions } from './resolutions.ts';
-export { Intake, type IntakeRole, type Output, type Taken, type TakenFrom, type Turn } from './frame.ts';
+export { Intake, type IntakeRole, type Taken, type TakenFrom, type Turn } from './frame.ts';
+export { type Output } from './output.ts';
 export { LatestTime } from './latest-time.ts';
 export { isResourceEvent } from './resources.ts';
 export {

@@ -1,5 +1,5 @@
 import { PAYER_CONTRACT, providerKeys } from '@provider-access/events';
-import { patientOfConsent } from '@provider-access/pdex';
+import { patientOfConsent } from '@provider-access/domain/pdex';
 import type { Hold } from './access-holds.ts';
 import { idMeant } from './meant-id.ts';
 
@@ -56,8 +56,7 @@ export function matterOfHold(held: Hold): Matter {
 
 /**
  * What is wrong with an event, with whom its hold leaves out. Whoever reads the dead letter of a merge must know that
- * the member of an id that
- * could not be read is not denied.
+ * the member of an id that could not be read is not denied.
  */
 export function detailOfHeld(detail: string, held: Hold | undefined): string {
   const one = held?.eventType === MERGED && held.member !== undefined && (held.others ?? []).length === 0;

@@ -11,7 +11,7 @@ import {
   type PayerEvent,
   typeOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 
 export { type ErrorPlace, INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 
@@ -24,8 +24,8 @@ export interface Interest {
   readonly types: ReadonlySet<string>;
   /**
    * What belongs to no service: events of unknown types, and those whose envelope cannot be read. One service parks
-   * them. One watches them, because
-   * a misspelt opt-out is among them. The others see only what may be a version of a type of theirs.
+   * them. One watches them, because a misspelt opt-out is among them. The others see only what may be a version of a
+   * type of theirs.
    */
   readonly strays: 'parked' | 'watched' | 'passed';
   /**
@@ -128,8 +128,7 @@ function stray(found: Class, event: DomainEvent | undefined): InboundFault | und
 
 /**
  * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events,
- * or under a
- * key that is not the member's, would be handled beside what came before them instead of after it.
+ * or under a key that is not the member's, would be handled beside what came before them instead of after it.
  */
 function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerContract<E>): EventFault | undefined {
   const topic = contract.definition(event.type)?.topic;

@@ -6,10 +6,10 @@ import {
   PA_CONSENT,
   PAYER_MEMBER_EVENTS,
 } from '@provider-access/events';
-import { deadLetterId } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import type { ServicePorts } from '@provider-access/http';
-import { openMemoryState } from '@provider-access/state/memory';
+import { deadLetterId } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { ServicePorts } from '@provider-access/service/http';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { AccessHolds } from './access-holds.ts';
 import { derivedRecord } from './derived-event.ts';
 import { type Matter } from './matter.ts';

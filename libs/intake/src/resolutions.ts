@@ -1,8 +1,8 @@
 import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
-import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
+import { instant, type ServicePorts } from '@provider-access/service/http';
 import type { AccessHolds } from './access-holds.ts';
-import type { Output } from './frame.ts';
+import type { Output } from './output.ts';
 import { placeOf } from './internal-fault.ts';
 import { differenceOf, type Matter, matterOfHold } from './matter.ts';
 
@@ -28,8 +28,7 @@ type End = Matter | 'discarded';
  * producer can set it, and it ends nothing.
  *
  * Either of the two may be known first. Each writes what it knows and reads the other afterwards, so the later one ends
- * the
- * hold. A replay that is parked again has a dead letter of its own; when that one ends, the first one ends too.
+ * the hold. A replay that is parked again has a dead letter of its own; when that one ends, the first one ends too.
  */
 export class Resolutions {
   private readonly ports: ServicePorts;

@@ -8,8 +8,8 @@ const bytesOf = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value
 
 /**
  * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never
- * parsed. JSON writes a word as
- * it is or with `\u` escapes, and in no other way: bytes with an escape are always parsed. Nothing is decided here.
+ * parsed. JSON writes a word as it is or with `\u` escapes, and in no other way: bytes with an escape are always
+ * parsed. Nothing is decided here.
  */
 export function namesNone(record: Readable, resources: ReadonlySet<string>): boolean {
   const type = typeOf(record);

@@ -1,6 +1,6 @@
 import { GAP_TYPE } from '@provider-access/events';
-import { type Appended, EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/eventlog';
-import type { ReadinessCheck } from '@provider-access/http';
+import { type Appended, EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
+import type { ReadinessCheck } from '@provider-access/service/http';
 import { overlay } from './tracing/overlay.ts';
 
 export interface AppendWatchOptions {
@@ -25,11 +25,9 @@ const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: 
 
 /**
  * Tells readiness whether the log takes appends: a full disk and a partition without enough replicas still answer
- * reads. An append that the engine
- * refused makes the next readiness check append one empty record (`pa.gap.v1`). The process is not ready until any
- * append succeeds, so that a
- * process without traffic also becomes ready again. While appends succeed, nothing is added. While they fail, nothing
- * is written.
+ * reads. An append that the engine refused makes the next readiness check append one empty record (`pa.gap.v1`). The
+ * process is not ready until any append succeeds, so that a process without traffic also becomes ready again. While
+ * appends succeed, nothing is added. While they fail, nothing is written.
  */
 export function watchAppends(
   log: EventLog,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { EngineUnavailable, type EventLog, RecordTooLarge } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { EngineUnavailable, type EventLog, RecordTooLarge } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { watchAppends } from './append-watch.ts';
 
 const given = [{ key: 'k', partitionKey: 'k', headers: {}, value: 'v' }];

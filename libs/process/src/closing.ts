@@ -1,4 +1,4 @@
-import type { Logger } from '@provider-access/observability';
+import type { Logger } from '@provider-access/service/observability';
 import { traceOf } from './faults.ts';
 
 /** What was opened, closed in reverse order: one that fails does not keep the others open. */

@@ -1,6 +1,6 @@
 import { statfs as statfsOf } from 'node:fs/promises';
-import type { ReadinessCheck } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import type { ReadinessCheck } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
 
 export interface DiskRoomOptions {
   /** What the folder holds, as metrics name it: everything of `npm start`, or the files of exports. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Metrics } from '@provider-access/observability';
+import { Metrics } from '@provider-access/service/observability';
 import { watchRoom } from './disk-room.ts';
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
-import { Poll, type ReadinessCheck } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import { Poll, type ReadinessCheck } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
 
 export interface EngineProbeOptions {
   /** As readiness and metrics name it. */

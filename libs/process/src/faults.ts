@@ -1,5 +1,5 @@
-import { ConfigurationError } from '@provider-access/config';
-import { EngineUnavailable } from '@provider-access/eventlog';
+import { ConfigurationError } from '@provider-access/service/config';
+import { EngineUnavailable } from '@provider-access/engines/log';
 
 const NETWORK = new Set([
   'ECONNREFUSED',

@@ -1,5 +1,5 @@
 import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf } from '@provider-access/events';
-import { type EventLog, type Loss, lossId, type SubscribeOptions } from '@provider-access/eventlog';
+import { type EventLog, type Loss, lossId, type SubscribeOptions } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
 
 const PAGE = 1000;

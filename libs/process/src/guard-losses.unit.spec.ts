@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { encodeEvent } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import type { EventLog } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { eventually } from '@provider-access/testing';
 import { guardLosses } from './guard-losses.ts';
 

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
-import { formatOf, Refusal, renderRefusal } from '@provider-access/http';
+import { formatOf, Refusal, renderRefusal } from '@provider-access/service/http';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -48,8 +48,7 @@ const isStream = ({ url = '', headers }: IncomingMessage): boolean =>
 
 /**
  * Ends the connection of a request whose body does not arrive in time. A stream of events has no limit while it is
- * being
- * answered: the answer to a caller without a token is over at once, and then the limit begins.
+ * being answered: the answer to a caller without a token is over at once, and then the limit begins.
  */
 function boundBody(request: IncomingMessage, response: ServerResponse, after: After): void {
   if (!hasBody(request)) return;

@@ -5,8 +5,8 @@ import {
   type NewRecord,
   type SubscribeOptions,
   type Subscription,
-} from '@provider-access/eventlog';
-import { type Metrics, shared } from '@provider-access/observability';
+} from '@provider-access/engines/log';
+import { type Metrics, shared } from '@provider-access/service/observability';
 
 interface Group {
   readonly group: string;
@@ -22,9 +22,8 @@ interface Lag {
 
 /**
  * A log that measures what goes through it: records appended, batches handled, and how far each group that was
- * subscribed here is behind,
- * over all partitions and whichever process handles them. How far is asked when it is read, never by who appends or
- * handles.
+ * subscribed here is behind, over all partitions and whichever process handles them. How far is asked when it is read,
+ * never by who appends or handles.
  */
 export function measureLog(log: EventLog, metrics: Metrics): EventLog {
   if (!metrics.enabled) return log;

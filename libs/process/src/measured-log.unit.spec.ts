@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PA_REGISTRY } from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { Metrics } from '@provider-access/observability';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { Metrics } from '@provider-access/service/observability';
 import { measureLog } from './measured-log.ts';
 
 const record = (key: string) => ({ key, partitionKey: key, headers: {}, value: '{}' });

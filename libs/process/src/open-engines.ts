@@ -1,6 +1,6 @@
-import type { Blobs } from '@provider-access/blob';
-import { openFsBlobs, RESERVE_BYTES } from '@provider-access/blob/fs';
-import { openS3Blobs } from '@provider-access/blob/s3';
+import type { Blobs } from '@provider-access/engines/blob';
+import { openFsBlobs, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
+import { openS3Blobs } from '@provider-access/engines/blob/s3';
 import {
   type FilesConnection,
   type FilesEnv,
@@ -9,12 +9,12 @@ import {
   kafkaOptions,
   type MongoEnv,
   mongoOptions,
-} from '@provider-access/config';
+} from '@provider-access/service/config';
 import { decidedBy } from '@provider-access/events';
-import { openKafkaLog } from '@provider-access/eventlog/kafka';
-import type { Logger } from '@provider-access/observability';
-import { openMongoState } from '@provider-access/state/mongo';
-import { openMongoViews } from '@provider-access/views/mongo';
+import { openKafkaLog } from '@provider-access/engines/log/kafka';
+import type { Logger } from '@provider-access/service/observability';
+import { openMongoState } from '@provider-access/engines/state/mongo';
+import { openMongoViews } from '@provider-access/engines/views/mongo';
 import type { Engines } from './start-service.ts';
 import { watchRoom } from './disk-room.ts';
 import { tidy } from './tidy.ts';

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
-import { filesEnv, kafkaEnv, mongoEnv, readConfig } from '@provider-access/config';
-import { Metrics, silentLogger } from '@provider-access/observability';
+import { filesEnv, kafkaEnv, mongoEnv, readConfig } from '@provider-access/service/config';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { z } from 'zod';
 import { openEngines } from './open-engines.ts';
 import type { Engines } from './start-service.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { toRefusal, type ReadinessCheck } from '@provider-access/http';
-import { type Logger, type Metrics, shared } from '@provider-access/observability';
+import { toRefusal, type ReadinessCheck } from '@provider-access/service/http';
+import { type Logger, type Metrics, shared } from '@provider-access/service/observability';
 import { refuseRequest } from './listener.ts';
 
 /** Answers that belong to the process and to no service. Returns false when the path is not its own. */

@@ -1,4 +1,4 @@
-import type { Subscription } from '@provider-access/eventlog';
+import type { Subscription } from '@provider-access/engines/log';
 import type { EngineProbe } from './engine-probe.ts';
 
 /** ms. Longer than any rebalance, backoff or batch. */

@@ -16,10 +16,10 @@ import {
   telemetryFaults,
   telemetryOptions,
   type Environment,
-} from '@provider-access/config';
+} from '@provider-access/service/config';
 import type { Service } from '@provider-access/events';
-import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/http';
-import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/observability';
+import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/service/http';
+import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/service/observability';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { openEngines } from './open-engines.ts';

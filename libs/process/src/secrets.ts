@@ -1,4 +1,4 @@
-import { MemberHash, type Logger } from '@provider-access/observability';
+import { MemberHash, type Logger } from '@provider-access/service/observability';
 import {
   openKeys,
   openSigningKeys,

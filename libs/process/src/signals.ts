@@ -1,4 +1,4 @@
-import type { Logger } from '@provider-access/observability';
+import type { Logger } from '@provider-access/service/observability';
 import { isEngineAway, traceOf } from './faults.ts';
 
 /** What of `process` is needed: tests bring their own. */
@@ -11,8 +11,7 @@ const CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /**
  * SIGTERM and SIGINT stop what runs and end with 0; a second signal ends at once, and so does a stop that takes longer
- * than
- * `withinMs` (with 1: what was not handed back is taken over by others).
+ * than `withinMs` (with 1: what was not handed back is taken over by others).
  */
 export function endOnSignals(options: {
   readonly stop: () => Promise<void>;
@@ -47,11 +46,9 @@ export function endOnSignals(options: {
 
 /**
  * A rejection that nobody handles does not end the process: a client library that loses its connection must not take
- * the
- * service with it; readiness shows what is away and liveness what stands still. It is logged as what it is: an
- * engine's, or a
- * bug. An exception that nobody catches ends it, unless it is a socket's: what was in the middle of something is not
- * sound.
+ * the service with it; readiness shows what is away and liveness what stands still. It is logged as what it is: an
+ * engine's, or a bug. An exception that nobody catches ends it, unless it is a socket's: what was in the middle of
+ * something is not sound.
  */
 export function surviveRejections(logger: Logger, signals: Signals = process as Signals): void {
   signals.on('unhandledRejection', (error: unknown) => {

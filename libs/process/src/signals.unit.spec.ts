@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import { silentLogger } from '@provider-access/observability';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { silentLogger } from '@provider-access/service/observability';
 import { eventually } from '@provider-access/testing';
 import { isConfigurationFault, isEngineAway, traceOf } from './faults.ts';
 import { endOnSignals, surviveRejections, type Signals } from './signals.ts';

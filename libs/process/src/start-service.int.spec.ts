@@ -2,15 +2,15 @@ import { tmpdir } from 'node:os';
 import { Controller, Get, Inject, Req, type DynamicModule } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ConfigurationError } from '@provider-access/config';
-import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { READINESS, type ReadinessCheck } from '@provider-access/http';
-import { silentLogger } from '@provider-access/observability';
+import { ConfigurationError } from '@provider-access/service/config';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
+import { silentLogger } from '@provider-access/service/observability';
 import { StaticTokens } from '@provider-access/smart';
-import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { watchRoom } from './disk-room.ts';
 import {
   startService,

@@ -3,11 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Blobs } from '@provider-access/blob';
-import { ConfigurationError, type TrustedProxies } from '@provider-access/config';
+import type { Blobs } from '@provider-access/engines/blob';
+import { ConfigurationError, type TrustedProxies } from '@provider-access/service/config';
 import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import type { EventLog } from '@provider-access/engines/log';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import type { PresenceOptions } from '@provider-access/facts';
 import {
   createServiceApp,
@@ -18,11 +18,11 @@ import {
   type Clock,
   type ReadinessCheck,
   type ServicePorts,
-} from '@provider-access/http';
-import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/observability';
+} from '@provider-access/service/http';
+import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/service/observability';
 import type { StaticTokens } from '@provider-access/smart';
-import type { State } from '@provider-access/state';
-import type { Views } from '@provider-access/views';
+import type { State } from '@provider-access/engines/state';
+import type { Views } from '@provider-access/engines/views';
 import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
 import type { DiskRoom } from './disk-room.ts';

@@ -1,8 +1,8 @@
-import { removeUnfinished } from '@provider-access/blob/fs';
-import { removeUnfinishedUploads } from '@provider-access/blob/s3';
-import type { FilesConnection } from '@provider-access/config';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import type { Logger } from '@provider-access/observability';
+import { removeUnfinished } from '@provider-access/engines/blob/fs';
+import { removeUnfinishedUploads } from '@provider-access/engines/blob/s3';
+import type { FilesConnection } from '@provider-access/service/config';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Logger } from '@provider-access/service/observability';
 
 /** Longer than any file is written. */
 const UNFINISHED_MS = 24 * 60 * 60 * 1000;

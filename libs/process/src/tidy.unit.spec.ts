@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Logger } from '@provider-access/observability';
+import type { Logger } from '@provider-access/service/observability';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { tidy } from './tidy.ts';
 

@@ -1,4 +1,4 @@
-import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/eventlog';
+import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
 
 /** A log that knows what was subscribed through it: whether a process makes progress is seen there and nowhere else. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { watchLog } from './watched-log.ts';
 
 test('a watched log is the log, and knows what follows it until that stops', async () => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import type { Clock } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import type { Clock } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';
 

@@ -1,5 +1,5 @@
-import type { ClientFacts } from '@provider-access/access';
-import { addressBlock, Refusal, RequestLimits } from '@provider-access/http';
+import type { ClientFacts } from '@provider-access/domain/access';
+import { addressBlock, Refusal, RequestLimits } from '@provider-access/service/http';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
 import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 

@@ -6,7 +6,7 @@ import {
   type JWTPayload,
   type ProtectedHeaderParameters,
 } from 'jose';
-import type { Claims } from '@provider-access/state';
+import type { Claims } from '@provider-access/engines/state';
 import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicMembers, type AssertionAlgorithm } from './client-keys.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
 import { importKey } from './import-key.ts';

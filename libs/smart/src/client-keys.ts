@@ -14,8 +14,7 @@ export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm
 
 /**
  * What is wrong with a client's public key (RSA of 2048 bits or more for RS384, EC P-384 for ES384), or undefined when
- * it is
- * good. The text names members, never their values.
+ * it is good. The text names members, never their values.
  */
 export function keyFault(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'is not a JSON object';

@@ -15,10 +15,8 @@ export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true
 
 /**
  * Resolution by DNS alone, through sockets (c-ares): names that hang do not keep other names from being resolved,
- * whatever
- * their number. Neither `/etc/hosts` nor search domains are read: both lead to private addresses, which are refused
- * anyway.
- * `servers`: addresses with ports; the system's by default.
+ * whatever their number. Neither `/etc/hosts` nor search domains are read: both lead to private addresses, which are
+ * refused anyway. `servers`: addresses with ports; the system's by default.
  */
 export function dnsResolve(options: ResolverOptions & { readonly servers?: readonly string[] } = {}): Resolve {
   const { servers, ...rest } = options;

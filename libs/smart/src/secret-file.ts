@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { ConfigurationError, readSecretFile } from '@provider-access/config';
+import { ConfigurationError, readSecretFile } from '@provider-access/service/config';
 import { readOrCreatePrivateFile } from './private-file.ts';
 
 /** A secret that may be replaced while the process runs: read `current` each time it is used, keep nothing of it. */

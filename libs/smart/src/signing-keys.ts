@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { ConfigurationError } from '@provider-access/config';
+import { ConfigurationError } from '@provider-access/service/config';
 import { exportJWK, generateKeyPair } from 'jose';
 import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
 

@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
-import type { ClientFacts, ClientStatus } from '@provider-access/access';
+import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
 
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const NOW_S = NOW / 1000;

@@ -9,7 +9,7 @@ import {
   topicsFaults,
   whole,
   type Environment,
-} from '@provider-access/config';
+} from '@provider-access/service/config';
 import { DEFAULT_PAYER_RETENTION_DAYS, type TopicChoices } from '@provider-access/events';
 import { z } from 'zod';
 import type { AclOptions } from './acls.ts';

@@ -1,5 +1,5 @@
 import { topicSettings } from '@provider-access/events';
-import type { TopicDefinition } from '@provider-access/eventlog';
+import type { TopicDefinition } from '@provider-access/engines/log';
 import type { TopicPlanSettings } from './config.ts';
 
 /** Every topic of the platform as Kafka is to have it, by its logical name. */

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@provider-access/config';
+import { ConfigurationError } from '@provider-access/service/config';
 import { CopyRefused } from './backup/copy.ts';
 
 /** What a program that calls this one can tell apart. */

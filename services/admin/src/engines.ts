@@ -1,4 +1,4 @@
-import type { Environment } from '@provider-access/config';
+import type { Environment } from '@provider-access/service/config';
 import { copiesOf } from './backup/copies.ts';
 import { aclOptionsFromEnv, topicsFromEnv, viewsFromEnv } from './config.ts';
 import { stateArea, viewsArea } from './mongo-areas.ts';

@@ -1,10 +1,15 @@
-import { applyState, planState, type IndexPlan, type MongoOptions as StateOptions } from '@provider-access/state/mongo';
+import {
+  applyState,
+  planState,
+  type IndexPlan,
+  type MongoOptions as StateOptions,
+} from '@provider-access/engines/state/mongo';
 import {
   applyViews,
   planViews,
   type MongoOptions as ViewsOptions,
   type PlannedView,
-} from '@provider-access/views/mongo';
+} from '@provider-access/engines/views/mongo';
 import type { Area, Row } from './report.ts';
 import { PROJECTIONS } from './services.ts';
 

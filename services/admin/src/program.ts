@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import type { Loss } from '@provider-access/eventlog';
+import type { Loss } from '@provider-access/engines/log';
 import { aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
 import { EXIT, engineFault } from './engine-fault.ts';
 import { differing, planLines, table, type Area, type Row } from './report.ts';

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@provider-access/config';
+import { ConfigurationError } from '@provider-access/service/config';
 import { expect, test } from 'vitest';
 import { CopyRefused } from './backup/copy.ts';
 import { run, type Copies, type Declared } from './program.ts';

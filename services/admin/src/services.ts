@@ -1,10 +1,10 @@
 import { ATTRIBUTION_PROJECTIONS, ATTRIBUTION_SUBSCRIPTIONS } from '@provider-access/attribution';
 import { CONSENT_SUBSCRIPTIONS } from '@provider-access/consent';
 import { SERVICES, type Service } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/eventlog/transport';
+import type { BatchPattern } from '@provider-access/engines/log/transport';
 import { EXPORT_PROJECTIONS, EXPORT_SUBSCRIPTIONS } from '@provider-access/export';
 import { RESOURCES_PROJECTIONS, RESOURCES_SUBSCRIPTIONS } from '@provider-access/resources';
-import { collectionName, type Projection } from '@provider-access/views';
+import { collectionName, type Projection } from '@provider-access/engines/views';
 
 /** What a service consumes, as its own index says. */
 export interface ServiceDeclaration {

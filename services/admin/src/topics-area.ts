@@ -1,5 +1,5 @@
 import { TOPICS } from '@provider-access/events';
-import { applyTopics, planTopics, type KafkaConnection, type TopicChange } from '@provider-access/eventlog/kafka';
+import { applyTopics, planTopics, type KafkaConnection, type TopicChange } from '@provider-access/engines/log/kafka';
 import type { TopicPlanSettings } from './config.ts';
 import { desiredTopics } from './desired-topics.ts';
 import type { Area, Row } from './report.ts';

@@ -1,4 +1,4 @@
-import type { TopicChange } from '@provider-access/eventlog/kafka';
+import type { TopicChange } from '@provider-access/engines/log/kafka';
 import { DEFAULT_MAX_RECORD_BYTES, PAYER_TOPICS, TOPICS } from '@provider-access/events';
 import { expect, test } from 'vitest';
 import { desiredTopics } from './desired-topics.ts';

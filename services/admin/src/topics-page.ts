@@ -1,6 +1,6 @@
 import { NARROW_PARTITIONS, TOPICS, topicSettings } from '@provider-access/events';
 import { sourceHolds } from '@provider-access/facts';
-import { collectionName } from '@provider-access/views';
+import { collectionName } from '@provider-access/engines/views';
 import { DECLARATIONS, viewGroup } from './services.ts';
 
 const DAY_MS = 86_400_000;

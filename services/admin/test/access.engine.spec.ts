@@ -12,15 +12,15 @@ import {
   topicsOf,
   typeOf,
 } from '@provider-access/events';
-import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/eventlog';
-import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/eventlog/kafka';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
-import { createServiceApp, systemClock } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { openMemoryState } from '@provider-access/state/memory';
+import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/engines/log';
+import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/engines/log/kafka';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
+import { createServiceApp, systemClock } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { type Kafka, eventually, startKafka } from '@provider-access/testing';
-import { ProjectionSet } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_PRINCIPAL, aclRules, desiredTopics, PAYER_PRINCIPAL, run } from '../src/index.ts';
 import { topicsArea } from '../src/topics-area.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { TOPICS, topicSettings } from '@provider-access/events';
-import { applyTopics, openKafkaLog, type KafkaConnection } from '@provider-access/eventlog/kafka';
-import { openMongoState } from '@provider-access/state/mongo';
+import { applyTopics, openKafkaLog, type KafkaConnection } from '@provider-access/engines/log/kafka';
+import { openMongoState } from '@provider-access/engines/state/mongo';
 import { sharedKafka, sharedMongo } from '@provider-access/testing';
-import { explainShapes, openMongoViews } from '@provider-access/views/mongo';
+import { explainShapes, openMongoViews } from '@provider-access/engines/views/mongo';
 import { beforeAll, expect, test } from 'vitest';
 import { desiredTopics, PROJECTIONS, run } from '../src/index.ts';
 import { declaredFromEnv } from '../src/engines.ts';

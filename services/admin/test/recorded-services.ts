@@ -5,16 +5,16 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { attributionConfig, AttributionModule, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
-import { openFsBlobs } from '@provider-access/blob/fs';
+import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { consentConfig, ConsentModule } from '@provider-access/consent';
 import type { Service } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
-import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import type { EventLog } from '@provider-access/engines/log';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { ExportModule } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
-import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
+import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { ResourcesModule } from '@provider-access/resources';
 import {
   fixedSecret,
@@ -24,9 +24,9 @@ import {
   StaticTokens,
   TokenIssuer,
 } from '@provider-access/smart';
-import type { State } from '@provider-access/state';
-import { openMemoryState } from '@provider-access/state/memory';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { State } from '@provider-access/engines/state';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 
 /** What a service did with the log. */
 export class Use {

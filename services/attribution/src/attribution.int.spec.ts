@@ -11,7 +11,7 @@ import {
   PROGRESS_TYPE,
 } from '@provider-access/events';
 import { groups } from '@provider-access/facts';
-import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
 import { type BundleJson, find, members, onlyGroup, typed } from '../test/groups.ts';
 import { GroupDirectory } from './intake/group-directory.ts';

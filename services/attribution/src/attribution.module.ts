@@ -10,7 +10,7 @@ import {
   type ReadinessCheck,
   type ServicePorts,
   viewsController,
-} from '@provider-access/http';
+} from '@provider-access/service/http';
 import {
   AccessTokens,
   Authenticator,
@@ -21,10 +21,10 @@ import {
   type StaticTokens,
   StaticTokenGuard,
 } from '@provider-access/smart';
-import { MEMBER_HASH, MemberHash } from '@provider-access/observability';
-import { PayerDays } from '@provider-access/pdex/days';
-import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
-import { ProjectionSet } from '@provider-access/views';
+import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
+import { ProjectionSet } from '@provider-access/engines/views';
 import type { AttributionConfig } from './config.ts';
 import { payerIdentity } from './domain/payer-identity.ts';
 import { IntakeController } from './intake/intake.controller.ts';

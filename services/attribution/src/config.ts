@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { baseUrl, businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/config';
+import {
+  baseUrl,
+  businessEnv,
+  processEnv,
+  secretsEnv,
+  unreadableConsent,
+  whole,
+} from '@provider-access/service/config';
 import { isPayerIdentifier } from './domain/payer-identity.ts';
 
 /** Settings of attribution: environment variables, read once by the runner. */

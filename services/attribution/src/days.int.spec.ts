@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
-import { PayerDays } from '@provider-access/pdex/days';
+import { PayerDays } from '@provider-access/domain/pdex/days';
 import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, payerEvent } from '../test/harness.ts';
 
 let h: Harness;

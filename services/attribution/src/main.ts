@@ -1,4 +1,4 @@
-import { calendarRules, payerDays } from '@provider-access/config';
+import { calendarRules, payerDays } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { AttributionModule } from './attribution.module.ts';
 import { attributionEnv } from './config.ts';

@@ -1,5 +1,5 @@
 import { deadLetterTopic, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/eventlog/transport';
+import type { BatchPattern } from '@provider-access/engines/log/transport';
 
 /** What attribution consumes beside its views, by consumer group. */
 export const SUBSCRIPTIONS = {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { Harness } from './harness.ts';
 
 export interface GroupJson {

@@ -13,17 +13,17 @@ import {
   PAYER_PROVIDER_EVENTS,
   type ProviderKey,
 } from '@provider-access/events';
-import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { Derivation, type NewRecord, type Position, type Subscription } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts } from '@provider-access/facts';
-import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { PayerDays } from '@provider-access/pdex/days';
+import { createServiceApp, instant, type ServicePorts } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { PayerDays } from '@provider-access/domain/pdex/days';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
-import type { State } from '@provider-access/state';
-import { openMemoryState } from '@provider-access/state/memory';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { State } from '@provider-access/engines/state';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { memberFacts, memberships, toMemberFacts } from '@provider-access/facts';
 import { cases } from '@provider-access/testing/variant';
 

@@ -10,7 +10,7 @@ import {
   type ReadinessCheck,
   RequestLimits,
   type ServicePorts,
-} from '@provider-access/http';
+} from '@provider-access/service/http';
 import {
   AccessTokens,
   Authenticator,
@@ -23,7 +23,8 @@ import {
   type StaticTokens,
   TokenIssuer,
 } from '@provider-access/smart';
-import { AUTH, type Auth, type AuthParties } from './auth.ts';
+import { AUTH, type Auth } from './auth.ts';
+import type { AuthParties } from './parties.ts';
 import { Clients } from './clients.ts';
 import { authConfig, type AuthConfigInput } from './config.ts';
 import { DiscoveryController } from './discovery/discovery.controller.ts';

@@ -1,6 +1,6 @@
 import type { Audit, SampledRefusals } from '@provider-access/audit';
-import type { Parties, PartiesPresence } from '@provider-access/facts';
-import type { RequestLimits, ServicePorts } from '@provider-access/http';
+import type { PartiesPresence } from '@provider-access/facts';
+import type { RequestLimits, ServicePorts } from '@provider-access/service/http';
 import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Clients } from './clients.ts';
@@ -9,27 +9,7 @@ import type { Applications } from './registration/applications.ts';
 import type { Registry } from './registry.ts';
 import type { SigningRing } from './signing-keys/signing-ring.ts';
 import type { ReplayMemory } from './token/replay-memory.ts';
-
-/** The part of the party facts that auth reads. */
-export type AuthParties = Pick<
-  Parties,
-  | 'client'
-  | 'boundTo'
-  | 'registryVersion'
-  | 'network'
-  | 'signingKey'
-  | 'signingKeys'
-  | 'withdrawnKey'
-  | 'position'
-  | 'derived'
-  | 'waitFor'
-  | 'onChange'
-  | 'ready'
-  | 'failure'
-  | 'current'
-  | 'seenBy'
-  | 'decisionTime'
->;
+import type { AuthParties } from './parties.ts';
 
 /** Shared by the controllers: one object for each container, and nothing at module level. */
 export interface Auth {

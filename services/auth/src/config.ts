@@ -1,4 +1,4 @@
-import { baseUrl, flag, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { baseUrl, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 
 export const authConfig = z.object({

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeProtectedHeader } from 'jose';
-import { openMemoryLog, type MemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
-import { silentLogger } from '@provider-access/observability';
+import { silentLogger } from '@provider-access/service/observability';
 import {
   AccessTokens,
   Authenticator,
@@ -14,10 +14,10 @@ import {
   SigningKeys,
   TokenIssuer,
 } from '@provider-access/smart';
-import { openMemoryState } from '@provider-access/state/memory';
-import type { State } from '@provider-access/state';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './signing-keys/signing-ring.ts';
 

@@ -1,6 +1,6 @@
 import { PA_REGISTRY, typeOf } from '@provider-access/events';
-import { type EventLog, partitionFor } from '@provider-access/eventlog';
-import type { StreamHead } from '@provider-access/state';
+import { type EventLog, partitionFor } from '@provider-access/engines/log';
+import type { StreamHead } from '@provider-access/engines/state';
 import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
 
 const PAGE = 1000;

@@ -7,7 +7,7 @@ import {
   PAYER_MEMBER_EVENTS,
   PROGRESS_TYPE,
 } from '@provider-access/events';
-import { deadLetterId } from '@provider-access/eventlog';
+import { deadLetterId } from '@provider-access/engines/log';
 import { derivedEventId, MOST_IDS } from '@provider-access/intake';
 import { variant } from '@provider-access/testing/variant';
 import { denyingConsent, Harness, merged, optedOut, payerEvent, START } from '../test/harness.ts';

@@ -1,4 +1,4 @@
-import { businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/config';
+import { businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** Settings of consent: environment variables, read once by the runner. */

@@ -8,8 +8,8 @@ import {
   PROGRESS_TYPE,
   toStructured,
 } from '@provider-access/events';
-import { EngineUnavailable, partitionFor } from '@provider-access/eventlog';
-import { openMemoryState } from '@provider-access/state/memory';
+import { EngineUnavailable, partitionFor } from '@provider-access/engines/log';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { ConsentRegister } from './intake/consent-register.ts';
 import { recallFrom } from './intake/recall.ts';
 import { Harness, merged, optedIn, optedOut, payerEvent, START } from '../test/harness.ts';

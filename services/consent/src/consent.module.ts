@@ -1,10 +1,10 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/audit';
 import { Facts, type PresenceOptions } from '@provider-access/facts';
-import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/http';
-import type { MemberHash } from '@provider-access/observability';
-import { PayerDays } from '@provider-access/pdex/days';
-import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
+import type { MemberHash } from '@provider-access/service/observability';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
 import type { ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { EffectiveLevels } from './intake/effective-levels.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_CONSENT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { deadLetterId, EngineUnavailable } from '@provider-access/eventlog';
+import { deadLetterId, EngineUnavailable } from '@provider-access/engines/log';
 import { Harness, optedIn, optedOut, payerEvent } from '../test/harness.ts';
 
 let h: Harness;

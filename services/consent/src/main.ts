@@ -1,4 +1,4 @@
-import { calendarRules, payerDays } from '@provider-access/config';
+import { calendarRules, payerDays } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { consentEnv } from './config.ts';
 import { ConsentModule } from './consent.module.ts';

@@ -1,5 +1,5 @@
 import { deadLetterTopic, PA_CONSENT, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/eventlog/transport';
+import type { BatchPattern } from '@provider-access/engines/log/transport';
 
 /** What consent consumes, by consumer group. */
 export const SUBSCRIPTIONS = {

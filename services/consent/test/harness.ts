@@ -12,17 +12,17 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
 } from '@provider-access/events';
-import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
-import { createServiceApp, instant, type ServicePorts } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { PayerDays } from '@provider-access/pdex/days';
-import type { State } from '@provider-access/state';
-import { openMemoryState } from '@provider-access/state/memory';
-import { ProjectionSet } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { createServiceApp, instant, type ServicePorts } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import type { State } from '@provider-access/engines/state';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { consentConfig, ConsentModule } from '../src/index.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);

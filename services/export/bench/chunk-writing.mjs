@@ -1,18 +1,17 @@
 // Resources/s of writing chunks (decide, scan, deflate, index, files) against `gzip -1` of the same bytes and against a
-// copy.
-// node --conditions=@provider-access/source bench/chunk-writing.mjs [members=300] [resources a member=400]
+// copy. node --conditions=@provider-access/source bench/chunk-writing.mjs [members=300] [resources a member=400]
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, statSync, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFsBlobs } from '@provider-access/blob/fs';
+import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { encodeEvent } from '@provider-access/events';
-import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
+import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { memberFacts } from '@provider-access/facts/views';
-import { locators, recordId, records, recordsReader } from '@provider-access/records';
-import { ProjectionSet } from '@provider-access/views';
-import { openEmbeddedViews } from '@provider-access/views/embedded';
+import { locators, recordId, records, recordsReader } from '@provider-access/facts/records';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
 
 const [members = 300, each = 400] = process.argv.slice(2).map(Number);

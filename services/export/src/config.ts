@@ -1,4 +1,4 @@
-import { businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/config';
+import { businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 

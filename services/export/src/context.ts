@@ -1,9 +1,9 @@
 import type { Audit } from '@provider-access/audit';
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import type { Facts } from '@provider-access/facts';
-import type { ServicePorts } from '@provider-access/http';
-import type { RecordsReader } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
+import type { ServicePorts } from '@provider-access/service/http';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { ExportConfig } from './config.ts';
 import type { JobStreams } from './jobs/job-stream.ts';
 import type { RunningSlots } from './jobs/running-slots.ts';

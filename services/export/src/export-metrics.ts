@@ -1,7 +1,7 @@
-import type { Clock } from '@provider-access/http';
-import { type LabelsOf, type Metrics, shared } from '@provider-access/observability';
-import type { Work } from '@provider-access/state';
-import type { ViewReader } from '@provider-access/views';
+import type { Clock } from '@provider-access/service/http';
+import { type LabelsOf, type Metrics, shared } from '@provider-access/service/observability';
+import type { Work } from '@provider-access/engines/state';
+import type { ViewReader } from '@provider-access/engines/views';
 import { isRunning, type Job, type JobCommand, type JobStatus } from './domain/job/job.ts';
 
 type State = LabelsOf<'pa_export_jobs'>['state'];

@@ -10,7 +10,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, LevelLedger } from '@provider-access/audit';
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import { Facts, groups, memberships, type PresenceOptions } from '@provider-access/facts';
 import {
   measureViews,
@@ -18,9 +18,9 @@ import {
   type ReadinessCheck,
   type ServicePorts,
   viewsController,
-} from '@provider-access/http';
-import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
-import { recordsReader } from '@provider-access/records';
+} from '@provider-access/service/http';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
+import { recordsReader } from '@provider-access/facts/records';
 import {
   AccessTokens,
   Authenticator,
@@ -30,7 +30,7 @@ import {
   type StaticTokens,
   StaticTokenGuard,
 } from '@provider-access/smart';
-import { ProjectionSet } from '@provider-access/views';
+import { ProjectionSet } from '@provider-access/engines/views';
 import { EXPORT_DEFAULTS, type ExportConfig } from './config.ts';
 import type { ExportContext } from './context.ts';
 import { measureExports } from './export-metrics.ts';

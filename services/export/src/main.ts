@@ -1,4 +1,4 @@
-import { calendarRules } from '@provider-access/config';
+import { calendarRules } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { exportConfigOf, exportEnv } from './config.ts';
 import { ExportModule } from './export.module.ts';

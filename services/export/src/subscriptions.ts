@@ -1,5 +1,5 @@
 import { PA_EXPORTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/eventlog/transport';
+import type { BatchPattern } from '@provider-access/engines/log/transport';
 
 /** What export consumes beside its views, by consumer group. */
 export const SUBSCRIPTIONS = {

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 
 export type BlobAction = 'put' | 'writer' | 'get' | 'range';
 /** Called before each use of a file: may wait, or throw what a disk throws. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BlobStoreFull } from '@provider-access/blob';
+import { BlobStoreFull } from '@provider-access/engines/blob';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JobStreams } from '../src/jobs/job-stream.ts';
 import { Gate, interfered } from './faults.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { openFsBlobs } from '@provider-access/blob/fs';
-import type { Blobs } from '@provider-access/blob';
+import { openFsBlobs } from '@provider-access/engines/blob/fs';
+import type { Blobs } from '@provider-access/engines/blob';
 import {
   encodeEvent,
   type ProviderKey,
@@ -22,22 +22,22 @@ import {
   PAYER_PROVIDER_EVENTS,
   PROGRESS_TYPE,
 } from '@provider-access/events';
-import type { EventLog, NewRecord } from '@provider-access/eventlog';
-import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS, memberFacts, memberships, groups } from '@provider-access/facts';
-import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/http';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { locators, recordId, records, recordsReader } from '@provider-access/records';
+import { createServiceApp, READINESS, type ReadinessCheck, type Clock } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { locators, recordId, records, recordsReader } from '@provider-access/facts/records';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
-import type { State, WorkItem } from '@provider-access/state';
-import { openEmbeddedState } from '@provider-access/state/embedded';
-import { openMemoryState } from '@provider-access/state/memory';
+import type { State, WorkItem } from '@provider-access/engines/state';
+import { openEmbeddedState } from '@provider-access/engines/state/embedded';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/views';
-import { openEmbeddedViews } from '@provider-access/views/embedded';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/engines/views';
+import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
 import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Blobs } from '@provider-access/blob';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import type { State } from '@provider-access/state';
+import type { Blobs } from '@provider-access/engines/blob';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
 import { Gate, interfered } from './faults.ts';
 import { type ExportProcess, GROUP, type ManifestBody, Platform } from './platform.ts';

@@ -1,6 +1,13 @@
-import { dateRange } from '@provider-access/fhir';
-import { SERVICE_DATE_FLOOR } from '@provider-access/pdex';
-import { baseUrl, businessEnv, processEnv, secretsEnv, serviceLevelsSince, whole } from '@provider-access/config';
+import { dateRange } from '@provider-access/kernel/fhir';
+import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
+import {
+  baseUrl,
+  businessEnv,
+  processEnv,
+  secretsEnv,
+  serviceLevelsSince,
+  whole,
+} from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** The options of the service; the runner fills them in. */

@@ -1,4 +1,4 @@
-import { calendarRules } from '@provider-access/config';
+import { calendarRules } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { resourcesEnv } from './config.ts';
 import { ResourcesModule } from './resources.module.ts';

@@ -10,7 +10,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit, LevelLedger } from '@provider-access/audit';
 import { PA_RECORDS } from '@provider-access/events';
-import { Derivation } from '@provider-access/eventlog';
+import { Derivation } from '@provider-access/engines/log';
 import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
 import {
   PORTS,
@@ -20,9 +20,9 @@ import {
   type ReadinessCheck,
   type ServicePorts,
   viewsController,
-} from '@provider-access/http';
-import { BusinessCalendar, type CalendarRules } from '@provider-access/pdex/service-levels';
-import { recordsReader } from '@provider-access/records';
+} from '@provider-access/service/http';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
+import { recordsReader } from '@provider-access/facts/records';
 import {
   AccessTokens,
   Authenticator,
@@ -33,8 +33,8 @@ import {
   type StaticTokens,
   StaticTokenGuard,
 } from '@provider-access/smart';
-import { TransactionTimes } from '@provider-access/state';
-import { ProjectionSet } from '@provider-access/views';
+import { TransactionTimes } from '@provider-access/engines/state';
+import { ProjectionSet } from '@provider-access/engines/views';
 import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { LevelsController } from './intake/levels.controller.ts';

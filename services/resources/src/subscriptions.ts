@@ -1,5 +1,5 @@
 import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import type { BatchPattern } from '@provider-access/eventlog/transport';
+import type { BatchPattern } from '@provider-access/engines/log/transport';
 
 /** A batch of this size blocks the event loop for a few milliseconds. */
 const BATCH_EVENTS = 250;

@@ -12,19 +12,25 @@ import {
   payerEvent,
   toStructured,
 } from '@provider-access/events';
-import { type Batch, Derivation, type EventLog, type OutcomeRow, type Subscription } from '@provider-access/eventlog';
-import { type MemoryLog, openMemoryLog } from '@provider-access/eventlog/memory';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import {
+  type Batch,
+  Derivation,
+  type EventLog,
+  type OutcomeRow,
+  type Subscription,
+} from '@provider-access/engines/log';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
-import { createServiceApp, type ServicePorts } from '@provider-access/http';
+import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { derivedRecord } from '@provider-access/intake';
-import { Metrics, silentLogger } from '@provider-access/observability';
-import { recordsReader, type RecordsReader } from '@provider-access/records';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { recordsReader, type RecordsReader } from '@provider-access/facts/records';
 import { loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
-import type { State } from '@provider-access/state';
-import { openMemoryState } from '@provider-access/state/memory';
-import { ProjectionSet, type Views } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { State } from '@provider-access/engines/state';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { ProjectionSet, type Views } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { ResourcesModule } from '../src/resources.module.ts';
 
 export const PUBLIC_URL = 'https://pa.example.org';
@@ -50,8 +56,7 @@ export interface HouseOptions {
 
 /**
  * The resources service as a runner starts it, with stand-ins for the intakes of attribution and consent: they say that
- * they
- * have handled what is theirs, and derive nothing. Facts are written straight into the topics that they come from.
+ * they have handled what is theirs, and derive nothing. Facts are written straight into the topics that they come from.
  */
 export class House {
   readonly app: NestFastifyApplication;

@@ -8,14 +8,14 @@ import {
   PAYER_PROVIDER_EVENTS,
   PAYER_TOPICS,
 } from '@provider-access/events';
-import { Derivation, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { silentLogger } from '@provider-access/observability';
-import { records, type RecordPart, recordsReader, type RecordsReader, SHARED } from '@provider-access/records';
-import { openMemoryState } from '@provider-access/state/memory';
+import { Derivation, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { silentLogger } from '@provider-access/service/observability';
+import { records, type RecordPart, recordsReader, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
-import { ProjectionSet, type Views } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { ProjectionSet, type Views } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { readEvent } from '../src/intake/read-event.ts';
 import { RecordIntake } from '../src/intake/record-intake.ts';
 import { PROJECTIONS } from '../src/projections/index.ts';
@@ -206,8 +206,7 @@ async function publishAll(world: World, events: readonly Given[]): Promise<void>
 }
 /**
  * By record: the events of which one must stand in the end, whatever happened on the way. Of one time it is the one
- * that was appended last; shared
- * records of one time come in several partitions, which have no order.
+ * that was appended last; shared records of one time come in several partitions, which have no order.
  */
 function newest(
   events: readonly Given[],

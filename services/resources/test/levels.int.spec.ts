@@ -6,8 +6,8 @@ import {
   type ServiceLevelStarted,
   typeOf,
 } from '@provider-access/events';
-import { RecordTooLarge } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { RecordTooLarge } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { condition, House } from './house.ts';
 
 let house: House;

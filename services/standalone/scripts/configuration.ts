@@ -1,6 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { kafkaEnv, mongoEnv, telemetryEnv, topicsEnv, type Variable, variablesOf } from '@provider-access/config';
+import {
+  kafkaEnv,
+  mongoEnv,
+  telemetryEnv,
+  topicsEnv,
+  type Variable,
+  variablesOf,
+} from '@provider-access/service/config';
 import { z } from 'zod';
 import { envOf, PROCESSES } from '../src/environment.ts';
 

@@ -7,7 +7,7 @@ import {
   serviceLevelsSince,
   telemetryEnv,
   whole,
-} from '@provider-access/config';
+} from '@provider-access/service/config';
 import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
 

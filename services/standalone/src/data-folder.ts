@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FileLocked, lockFile } from '@provider-access/eventlog/embedded';
+import { FileLocked, lockFile } from '@provider-access/engines/log/embedded';
 
 /** Another process works in the folder. */
 export class DataFolderInUse extends Error {
@@ -24,10 +24,9 @@ const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(
 
 /**
  * Makes the folder and takes it for this process. Everything in it may name members, so from here on this process makes
- * no file that others can
- * read, also where the operator made the folder for all to enter. The lock of `lock.db` ends with its process, also by
- * kill -9. `lock` holds
- * the process id for people, and for the release before, which knows no other lock.
+ * no file that others can read, also where the operator made the folder for all to enter. The lock of `lock.db` ends
+ * with its process, also by kill -9. `lock` holds the process id for people, and for the release before, which knows no
+ * other lock.
  * @returns a function that gives it back
  * @throws DataFolderInUse when a living process holds it
  */

@@ -1,6 +1,6 @@
 import { attributionConfig, attributionEnv } from '@provider-access/attribution';
 import { authEnv } from '@provider-access/auth';
-import { type Variable, variablesOf } from '@provider-access/config';
+import { type Variable, variablesOf } from '@provider-access/service/config';
 import { consentEnv } from '@provider-access/consent';
 import { exportConfig, exportEnv } from '@provider-access/export';
 import { resourcesEnv } from '@provider-access/resources';

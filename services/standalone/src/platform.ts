@@ -4,7 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
-import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/blob/fs';
+import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
 import {
   calendarRules,
   lacksTimeZone,
@@ -15,11 +15,11 @@ import {
   refuse,
   telemetryFaults,
   telemetryOptions,
-} from '@provider-access/config';
+} from '@provider-access/service/config';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
-import { openEmbeddedLog } from '@provider-access/eventlog/embedded';
-import { EventLogTransport } from '@provider-access/eventlog/transport';
+import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import {
@@ -31,8 +31,8 @@ import {
   systemClock,
   type ReadinessCheck,
   type ServicePorts,
-} from '@provider-access/http';
-import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/observability';
+} from '@provider-access/service/http';
+import { MemberHash, Metrics, openTelemetry, TraceScopes, type Logger } from '@provider-access/service/observability';
 import {
   answer,
   bind,
@@ -51,8 +51,8 @@ import {
 } from '@provider-access/process';
 import { ResourcesModule } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
-import { openEmbeddedState } from '@provider-access/state/embedded';
-import { openEmbeddedViews } from '@provider-access/views/embedded';
+import { openEmbeddedState } from '@provider-access/engines/state/embedded';
+import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import type { StandaloneConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
 import { dispatch, publicOnly } from './dispatch.ts';

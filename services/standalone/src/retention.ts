@@ -1,7 +1,7 @@
 import type { TopicSettings } from '@provider-access/events';
-import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
-import { Poll } from '@provider-access/http';
-import type { Logger } from '@provider-access/observability';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
+import { Poll } from '@provider-access/service/http';
+import type { Logger } from '@provider-access/service/observability';
 
 /** Between two runs, ms. */
 const EVERY_MS = 60 * 60 * 1000;
@@ -17,8 +17,8 @@ export type Removed = Readonly<Record<string, number>>;
 
 /**
  * Has the log keep each topic as docs/topics.md says: records of payer topics for their retention, the newest record of
- * each key of compacted
- * topics, everything of all others. What a consumer group has not handled stays, however old it is (`EventLog.trim`).
+ * each key of compacted topics, everything of all others. What a consumer group has not handled stays, however old it
+ * is (`EventLog.trim`).
  * @throws EngineUnavailable: the next run goes on
  */
 export async function applyRetention({ log, topics, now }: RetentionRun): Promise<Removed> {

@@ -1,5 +1,5 @@
-import { ConfigurationError, readConfig } from '@provider-access/config';
-import { createLogger, TraceScopes } from '@provider-access/observability';
+import { ConfigurationError, readConfig } from '@provider-access/service/config';
+import { createLogger, TraceScopes } from '@provider-access/service/observability';
 import { surviveRejections } from '@provider-access/process';
 import { standaloneConfig } from './config.ts';
 import { DataFolderInUse } from './data-folder.ts';

@@ -9,11 +9,11 @@ import {
   PAYER_PROVIDER_EVENTS,
   toStructured,
 } from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
-import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { mapBlobs } from './kill-points/blobs.ts';
 import {

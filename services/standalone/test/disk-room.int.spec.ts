@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readConfig } from '@provider-access/config';
-import { silentLogger } from '@provider-access/observability';
+import { readConfig } from '@provider-access/service/config';
+import { silentLogger } from '@provider-access/service/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { startPlatform } from '../src/platform.ts';
 

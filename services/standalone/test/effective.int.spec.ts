@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { readConfig } from '@provider-access/config';
+import { readConfig } from '@provider-access/service/config';
 import { Parties } from '@provider-access/facts';
-import { silentLogger } from '@provider-access/observability';
+import { silentLogger } from '@provider-access/service/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { startPlatform } from '../src/platform.ts';
 

@@ -9,7 +9,7 @@ import {
   PROGRESS_TYPE,
   type Progress,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import { fixedSecret, SigningKeys } from '@provider-access/smart';
 import { drawing } from '@provider-access/testing/promises';
 import { cases, variant } from '@provider-access/testing/variant';

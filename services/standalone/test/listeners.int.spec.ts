@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { NO_TIME_ZONE, readConfig } from '@provider-access/config';
-import { type Logger, Metrics } from '@provider-access/observability';
+import { NO_TIME_ZONE, readConfig } from '@provider-access/service/config';
+import { type Logger, Metrics } from '@provider-access/service/observability';
 import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
 

@@ -74,8 +74,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
   // The first child of the outer shell is process 1 of the new namespace. (`unshare --fork` loses the signal that ended
-  // its child.)
-  // In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not at all.
+  // its child.) In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not
+  // at all.
   const outer = spawn(
     program('nsenter'),
     [

@@ -48,9 +48,8 @@ export function writeEtc(
 
 /**
  * A shell script for a mount and process namespace of its own: lays out the container's root from binds, makes it
- * read-only
- * where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and capabilities
- * given.
+ * read-only where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and
+ * capabilities given.
  */
 export function containerScript(options: {
   readonly root: string;
@@ -113,8 +112,8 @@ export function containerScript(options: {
 
 /**
  * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so the user
- * is changed by
- * the chroot of this machine, and the three capabilities that it needs are all that root keeps until then.
+ * is changed by the chroot of this machine, and the three capabilities that it needs are all that root keeps until
+ * then.
  */
 export function inContainer(
   root: string,

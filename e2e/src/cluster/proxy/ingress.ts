@@ -36,11 +36,9 @@ interface Host {
 
 /**
  * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged,
- * an exact
- * path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not repeated
- * (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no certificate of
- * another: where
- * ingress-nginx shows one that it made itself, the handshake is refused.
+ * an exact path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not
+ * repeated (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no
+ * certificate of another: where ingress-nginx shows one that it made itself, the handshake is refused.
  */
 export function nginxConfig(
   view: IngressView,

@@ -6,9 +6,9 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
 } from '@provider-access/events';
-import type { EventLog, NewRecord } from '@provider-access/eventlog';
-import { type Clock, instant } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { type Clock, instant } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
 
 export interface LevelLedgerOptions {
   readonly log: Pick<EventLog, 'append'>;

@@ -11,9 +11,9 @@ import {
   type ServiceLevelStarted,
   typeOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
-import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/pdex/service-levels';
-import type { Projection, TopicEvolve } from '@provider-access/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
+import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
 /** One objective, one local day of its starts, one scope: what was counted, and up to which offset. */
 export interface TallyPart extends Tally {
@@ -179,8 +179,7 @@ const parkedTopic: TopicEvolve<ParkedPart> = {
 
 /**
  * The service levels, from facts that are kept for ever: tallies by objective, day and scope; what is open; the last
- * walk of the
- * probe. Read by `GET /ops/slo` and for the gauges; run by attribution.
+ * walk of the probe. Read by `GET /ops/slo` and for the gauges; run by attribution.
  */
 export const serviceLevels: Projection = {
   owner: 'audit',

@@ -7,8 +7,8 @@ import {
   quantile,
   type Tally,
   usedShareOf,
-} from '@provider-access/pdex/service-levels';
-import type { ViewReader } from '@provider-access/views';
+} from '@provider-access/domain/pdex/service-levels';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { OpenPart, ParkedPart, ProbePart, TallyPart } from './projection.ts';
 import { PROBE_ID } from './projection.ts';
 

@@ -7,12 +7,12 @@ import {
   PAYER_MEMBER_EVENTS,
   type ServiceLevelStarted,
 } from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { Metrics } from '@provider-access/observability';
-import { BusinessCalendar, DEFAULT_RULES, measure } from '@provider-access/pdex/service-levels';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { Metrics } from '@provider-access/service/observability';
+import { BusinessCalendar, DEFAULT_RULES, measure } from '@provider-access/domain/pdex/service-levels';
 import { cases } from '@provider-access/testing/variant';
-import { ProjectionSet, type ViewReader } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { LevelLedger } from './ledger.ts';
 import { serviceLevels } from './projection.ts';
 import {

@@ -1,5 +1,5 @@
 import { type Objective, PAYER_MEMBER_EVENTS, typeOf } from '@provider-access/events';
-import type { EventLog, LogRecord, Position } from '@provider-access/eventlog';
+import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
 import type { Open } from './report.ts';
 
 /** Records of a partition that are looked at: enough for the oldest, as intake goes by this order. */
@@ -23,8 +23,7 @@ function glance(record: LogRecord): Objective | undefined {
 
 /**
  * What lies in the log and has not been handled: of each partition the first records behind a position, by objective. A
- * claim
- * counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each
+ * claim counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each
  * objective's reader is
  */
 export async function unread(

@@ -1,4 +1,4 @@
-import type { SpanContext } from '@provider-access/observability';
+import type { SpanContext } from '@provider-access/service/observability';
 
 /** Documents whose last write was recorded: so many are remembered. */
 const KEPT = 10_000;

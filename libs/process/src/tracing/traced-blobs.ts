@@ -1,5 +1,5 @@
-import type { Blobs, BlobWriter } from '@provider-access/blob';
-import { SpanKind, type Tracing } from '@provider-access/observability';
+import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
+import { SpanKind, type Tracing } from '@provider-access/service/observability';
 import { overlay } from './overlay.ts';
 
 /** Files whose writes and reads are spans below what is recorded. Names hold ids and are not told. */

@@ -1,4 +1,4 @@
-import type { Appended, Batch, EventLog, LogRecord, NewRecord, SubscribeOptions } from '@provider-access/eventlog';
+import type { Appended, Batch, EventLog, LogRecord, NewRecord, SubscribeOptions } from '@provider-access/engines/log';
 import {
   formatTraceparent,
   MAX_LINKS,
@@ -9,7 +9,7 @@ import {
   type Joined,
   type SpanContext,
   type Tracing,
-} from '@provider-access/observability';
+} from '@provider-access/service/observability';
 import { overlay } from './overlay.ts';
 
 const HEADER = 'traceparent';
@@ -42,8 +42,7 @@ const isInbound = (topic: string): boolean => topic.startsWith('payer.') && !top
 
 /**
  * A log whose records carry trace contexts and whose consumers continue them. `system` is the value of
- * `messaging.system`.
- * https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+ * `messaging.system`. https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  */
 export function tracedLog(log: EventLog, tracing: Tracing, system: string): EventLog {
   const { scopes } = tracing;

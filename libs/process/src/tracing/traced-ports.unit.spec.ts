@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { Batch, EventLog, NewRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { SpanKind, Telemetry, type Tracing } from '@provider-access/observability';
-import { recordSpans } from '@provider-access/observability/recorder';
-import { openMemoryState } from '@provider-access/state/memory';
-import type { Projection } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { Batch, EventLog, NewRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { SpanKind, Telemetry, type Tracing } from '@provider-access/service/observability';
+import { recordSpans } from '@provider-access/service/observability/recorder';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import type { Projection } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { mayTrace, tracedLog, tracedState, tracedViews } from './index.ts';
 
 const TRACE = 'a'.repeat(32);

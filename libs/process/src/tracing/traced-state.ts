@@ -1,5 +1,5 @@
-import { SpanKind, type Tracing } from '@provider-access/observability';
-import type { State, StreamEvent } from '@provider-access/state';
+import { SpanKind, type Tracing } from '@provider-access/service/observability';
+import type { State, StreamEvent } from '@provider-access/engines/state';
 import { overlay } from './overlay.ts';
 
 /**

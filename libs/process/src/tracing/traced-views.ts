@@ -7,7 +7,7 @@ import {
   type Span,
   type SpanContext,
   type Tracing,
-} from '@provider-access/observability';
+} from '@provider-access/service/observability';
 import {
   collectionName,
   type FindQuery,
@@ -17,7 +17,7 @@ import {
   type Views,
   type ViewStore,
   traceOf,
-} from '@provider-access/views';
+} from '@provider-access/engines/views';
 import { overlay } from './overlay.ts';
 import { RecentWrites } from './recent-writes.ts';
 
@@ -28,8 +28,7 @@ const database = (system: string, operation: string, collection: string, more: A
 
 /**
  * Views whose reads and writes are spans below what is recorded. A read links to the recorded writes that made what it
- * found, where
- * this process made them. https://opentelemetry.io/docs/specs/semconv/database/database-spans/
+ * found, where this process made them. https://opentelemetry.io/docs/specs/semconv/database/database-spans/
  */
 export function tracedViews(views: Views, tracing: Tracing, system: string, writes = new RecentWrites()): Views {
   if (!tracing.on) return views;

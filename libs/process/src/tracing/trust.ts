@@ -5,10 +5,8 @@ interface Routed {
 
 /**
  * Whether a request of a service may go on with the trace that it names. `all`: the operator says that whoever is in
- * front sets
- * that header or removes it. What export has under a Group is reached through attribution alone
- * (docs/architecture.md#routes), which puts its
- * own header there.
+ * front sets that header or removes it. What export has under a Group is reached through attribution alone
+ * (docs/architecture.md#routes), which puts its own header there.
  */
 export function mayTrace(service: string, all: boolean): boolean | ((request: Routed) => boolean) {
   if (all || service !== 'export') return all;

@@ -1,5 +1,5 @@
 import { encodeEvent, PA_REGISTRY, type RestoreAccepted } from '@provider-access/events';
-import { type EventLog, type Loss, lossId } from '@provider-access/eventlog';
+import { type EventLog, type Loss, lossId } from '@provider-access/engines/log';
 import { DECLARATIONS, viewGroup } from '../services.ts';
 
 const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(
@@ -18,8 +18,7 @@ export async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
 
 /**
  * Records in `pa.registry` that an operator accepts each loss that there is now: its group goes on with what is left.
- * What is lost later is
- * another loss. @param now ms since the epoch @returns the losses @throws EngineUnavailable
+ * What is lost later is another loss. @param now ms since the epoch @returns the losses @throws EngineUnavailable
  */
 export async function acceptLosses(
   log: EventLog,

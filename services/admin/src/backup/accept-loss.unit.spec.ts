@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { eventually } from '@provider-access/testing';
 import { acceptLosses } from './accept-loss.ts';
 

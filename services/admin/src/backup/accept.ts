@@ -8,7 +8,7 @@ import {
   type LogRestored,
   type RestoreAccepted,
 } from '@provider-access/events';
-import { type EventLog, reached } from '@provider-access/eventlog';
+import { type EventLog, reached } from '@provider-access/engines/log';
 import { CopyRefused } from './copy.ts';
 
 /** The intakes that decide who may see a member. They must have handled everything that payers have published. */

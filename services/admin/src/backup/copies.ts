@@ -1,12 +1,12 @@
 import { TOPICS } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
+import type { EventLog } from '@provider-access/engines/log';
 import {
   applyTopics,
   openKafkaLog,
   openTopicLoader,
   takeTimes,
   type KafkaConnection,
-} from '@provider-access/eventlog/kafka';
+} from '@provider-access/engines/log/kafka';
 import type { TopicPlanSettings } from '../config.ts';
 import { desiredTopics } from '../desired-topics.ts';
 import type { Copies } from '../program.ts';

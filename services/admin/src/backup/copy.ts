@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { PastRecord } from '@provider-access/eventlog/kafka';
+import type { PastRecord } from '@provider-access/engines/log/kafka';
 import { z } from 'zod';
 
 /**

@@ -8,16 +8,15 @@ import {
   TOPICS,
   type Progress,
 } from '@provider-access/events';
-import type { EventLog, LogRecord, Position } from '@provider-access/eventlog';
+import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
 import { CopyRefused, writeManifest, writePartition, type CopiedRecord, type Manifest } from './copy.ts';
 
 const PAGE = 1000;
 
 /**
  * Heads are taken in this order while the platform runs. Topics with progress first: what a progress record stands for
- * in other
- * topics was appended before it. Payer topics last: intakes begin at the start of a restored one and derive again what
- * the copies of our own topics lack.
+ * in other topics was appended before it. Payer topics last: intakes begin at the start of a restored one and derive
+ * again what the copies of our own topics lack.
  */
 const FIRST = [PA_ATTRIBUTION, PA_PROVIDERS, PA_CONSENT, PA_RECORDS];
 export const COPIED: readonly string[] = [

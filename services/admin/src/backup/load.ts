@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, GAP_TYPE, PA_REGISTRY } from '@provider-access/events';
-import type { PastRecord, TopicLoader } from '@provider-access/eventlog/kafka';
-import { partitionFor } from '@provider-access/eventlog';
+import type { PastRecord, TopicLoader } from '@provider-access/engines/log/kafka';
+import { partitionFor } from '@provider-access/engines/log';
 import { CopyRefused, isWhole, readManifest, readPartition, type Manifest, type PartitionCopy } from './copy.ts';
 
 const BATCH_RECORDS = 500;
@@ -17,11 +17,9 @@ export interface LoadOptions {
 
 /**
  * Writes a copy into topics that are empty: every record to its partition, its offset and its time. Where the copy has
- * none (compaction,
- * retention) a gap keeps the place, so that whatever speaks of positions (progress, dead letters, views) still means
- * the same. Ends with
- * the word that nothing is decided until the restore is accepted. A load that failed leaves topics to be deleted and
- * made anew.
+ * none (compaction, retention) a gap keeps the place, so that whatever speaks of positions (progress, dead letters,
+ * views) still means the same. Ends with the word that nothing is decided until the restore is accepted. A load that
+ * failed leaves topics to be deleted and made anew.
  * @throws CopyRefused before anything is written, or when somebody else writes; EngineUnavailable
  */
 export async function loadTopics(

@@ -1,6 +1,6 @@
-import { parseReference } from '@provider-access/fhir';
+import { parseReference } from '@provider-access/kernel/fhir';
 import { EVER } from '@provider-access/facts';
-import type { PayerDays } from '@provider-access/pdex/days';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
 import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
 
@@ -49,10 +49,8 @@ function paidByNobody(coverage: Json): boolean {
  * https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about.
  *
  * Only a Coverage of this payer begins coverage. One of another payer (coordination of benefits) covers nothing, so it
- * also takes back what an earlier
- * release let it begin. While nobody has said which identifiers are the payer's, a Coverage that does not name it
- * begins nothing, but
- * its end counts: it may be ours.
+ * also takes back what an earlier release let it begin. While nobody has said which identifiers are the payer's, a
+ * Coverage that does not name it begins nothing, but its end counts: it may be ours.
  */
 export function readCoverage(coverage: Json, subject: string, days: PayerDays, payer: PayerIdentity): CoverageReading {
   const nothing: CoverageReading = {

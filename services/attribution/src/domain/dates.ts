@@ -1,5 +1,5 @@
-import type { PayerDays } from '@provider-access/pdex/days';
-import { dateRange, PRIMITIVE_CHECKS, toInstant } from '@provider-access/fhir';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
+import { dateRange, PRIMITIVE_CHECKS, toInstant } from '@provider-access/kernel/fhir';
 
 /** From when until when something gives access, as RFC 3339 instants: [from, to). Without `to` there is no end. */
 export interface Span {

@@ -9,7 +9,7 @@ import {
   providerKeys,
 } from '@provider-access/events';
 import { EVER, EVERY_COVERAGE } from '@provider-access/facts';
-import type { PayerDays } from '@provider-access/pdex/days';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import type { PayerIdentity } from './payer-identity.ts';
 import { endOf, instantOf, spanOf } from './dates.ts';

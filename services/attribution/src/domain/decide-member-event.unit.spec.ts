@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type DomainEvent, PAYER_CONTRACT } from '@provider-access/events';
-import { PayerDays } from '@provider-access/pdex/days';
+import { PayerDays } from '@provider-access/domain/pdex/days';
 import { readCoverage } from './coverage-resource.ts';
 import { isDate } from './dates.ts';
 import { decideMemberEvent } from './decide-member-event.ts';

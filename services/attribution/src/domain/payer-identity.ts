@@ -1,4 +1,4 @@
-import { isObject, parseReference } from '@provider-access/fhir';
+import { isObject, parseReference } from '@provider-access/kernel/fhir';
 
 /** How payors of Coverages name this payer. */
 export interface PayerIdentity {
@@ -48,8 +48,7 @@ function isCondition(text: string, { identifiers }: PayerIdentity): boolean {
 
 /**
  * Whether one of the payors of a Coverage is this payer: by a literal or conditional reference, by its identifier, or
- * by the identifier of the contained
- * Organization that it refers to. A name or `display` identifies nobody.
+ * by the identifier of the contained Organization that it refers to. A name or `display` identifies nobody.
  */
 export function isPaidByUs(coverage: Json, payer: PayerIdentity): boolean {
   const contained = objects(coverage['contained']);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
-import type { NewRecord } from '@provider-access/eventlog';
+import type { NewRecord } from '@provider-access/engines/log';
 import { type GroupPart, groups } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/http';
-import type { ViewReader } from '@provider-access/views';
+import { instant, type ServicePorts } from '@provider-access/service/http';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -19,8 +19,7 @@ const KEPT = 100_000;
 
 /**
  * Group ids by provider identity and contract, minted once however many instances race (state.claims). Should the
- * claims be lost,
- * the groups view, built from the log, still knows every Group.
+ * claims be lost, the groups view, built from the log, still knows every Group.
  */
 export class GroupDirectory {
   private readonly ports: ServicePorts;
@@ -99,8 +98,7 @@ export class GroupDirectory {
 
 /**
  * Groups that a batch asserts something about. Who is not known to have opened a Group appends its opening (again after
- * a
- * crash between claim and append; readers keep the first).
+ * a crash between claim and append; readers keep the first).
  */
 export class GroupBatch {
   private readonly found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();

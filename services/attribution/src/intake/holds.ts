@@ -1,6 +1,6 @@
 import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
-import type { LogRecord, NewRecord } from '@provider-access/eventlog';
-import type { UnreadableConsent } from '@provider-access/config';
+import type { LogRecord, NewRecord } from '@provider-access/engines/log';
+import type { UnreadableConsent } from '@provider-access/service/config';
 import {
   brokenMerge,
   concerned,

@@ -8,10 +8,10 @@ import {
   PAYER_EVENTS,
   type ProviderKey,
 } from '@provider-access/events';
-import type { Batch, NewRecord } from '@provider-access/eventlog';
+import type { Batch, NewRecord } from '@provider-access/engines/log';
 import type { Facts, StepTie } from '@provider-access/facts';
-import type { UnreadableConsent } from '@provider-access/config';
-import type { ServicePorts } from '@provider-access/http';
+import type { UnreadableConsent } from '@provider-access/service/config';
+import type { ServicePorts } from '@provider-access/service/http';
 import {
   derivedEventId,
   derivedRecord,
@@ -23,7 +23,7 @@ import {
   TOO_MANY_IDS,
   type Turn,
 } from '@provider-access/intake';
-import type { PayerDays } from '@provider-access/pdex/days';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   COVERAGES,
   decideMemberEvent,
@@ -55,8 +55,7 @@ export interface MemberRules {
 
 /**
  * payer.member-events -> pa.members, pa.attribution, pa.groups. Reads its own event types and, of the resources,
- * Coverages.
- * What it cannot read is parked; what might have ended access is held as well.
+ * Coverages. What it cannot read is parked; what might have ended access is held as well.
  */
 export class MemberEventsIntake {
   private readonly intake: Intake;

@@ -7,7 +7,7 @@ import {
   PA_MEMBERS,
   type ProviderKey,
 } from '@provider-access/events';
-import type { EventLog, LogRecord, NewRecord } from '@provider-access/eventlog';
+import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import {
   type AttributionPart,
   attributionSays,
@@ -22,7 +22,7 @@ import {
   stepsThatEnd,
 } from '@provider-access/facts';
 import { MOST_IDS } from '@provider-access/intake';
-import type { ViewReader } from '@provider-access/views';
+import type { ViewReader } from '@provider-access/engines/views';
 import { orderedAfter } from '../domain/step-order.ts';
 
 /** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
@@ -43,10 +43,9 @@ interface Parts {
 
 /**
  * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated event
- * (`unchanged`) and an overtaken one
- * (`superseded`), of which nothing is appended, from news. The same folds as the view, so both agree. When the view is
- * behind or away
- * everything counts as news: the outcome is told less exactly, the facts end the same.
+ * (`unchanged`) and an overtaken one (`superseded`), of which nothing is appended, from news. The same folds as the
+ * view, so both agree. When the view is behind or away everything counts as news: the outcome is told less exactly, the
+ * facts end the same.
  */
 export class MemberState {
   private readonly parts = new Map<string, Parts>();

@@ -7,10 +7,10 @@ import {
   type ProviderKey,
   providerKeys,
 } from '@provider-access/events';
-import type { Batch, EventLog } from '@provider-access/eventlog';
+import type { Batch, EventLog } from '@provider-access/engines/log';
 import { type Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
-import type { UnreadableConsent } from '@provider-access/config';
-import type { ServicePorts } from '@provider-access/http';
+import type { UnreadableConsent } from '@provider-access/service/config';
+import type { ServicePorts } from '@provider-access/service/http';
 import {
   derivedEventId,
   derivedRecord,
@@ -21,8 +21,8 @@ import {
   type TakenFrom,
   type Turn,
 } from '@provider-access/intake';
-import { toInstant } from '@provider-access/fhir';
-import type { PayerDays } from '@provider-access/pdex/days';
+import { toInstant } from '@provider-access/kernel/fhir';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { instantOf } from '../domain/dates.ts';
 import { COVERAGES, isDecidedHere, isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
@@ -32,8 +32,8 @@ type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>
 
 /**
  * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. What cannot be read is parked
- * and denies
- * its providers; member events that a producer put here are parked, and deny what they would deny in their place.
+ * and denies its providers; member events that a producer put here are parked, and deny what they would deny in their
+ * place.
  */
 export class ProviderEventsIntake {
   private readonly intake: Intake;

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
-import { SERVED_TYPES } from '@provider-access/fhir';
+import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';

@@ -1,4 +1,4 @@
-import type { ClientStatus } from '@provider-access/access';
+import type { ClientStatus } from '@provider-access/domain/access';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
 import { grantScopes } from '@provider-access/smart';
 

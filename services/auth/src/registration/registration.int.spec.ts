@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
-import { EngineUnavailable } from '@provider-access/eventlog';
+import { EngineUnavailable } from '@provider-access/engines/log';
 import { Parties } from '@provider-access/facts';
 import { ADMINISTRATOR, type App, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL } from '../../test/bench.ts';
 

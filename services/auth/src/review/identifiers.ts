@@ -1,9 +1,9 @@
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import type { ClientRegistration } from '@provider-access/facts';
-import { Refusal, type ServicePorts } from '@provider-access/http';
-import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
-import type { AuthParties } from '../auth.ts';
+import { Refusal, type ServicePorts } from '@provider-access/service/http';
+import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
+import type { AuthParties } from '../parties.ts';
 
 /** Identifiers of one app that are shown, and looked up in the directory. */
 const MAX_SHOWN = 100;

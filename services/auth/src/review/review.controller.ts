@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { ClientStatus } from '@provider-access/access';
+import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
-import { Refusal } from '@provider-access/http';
+import { Refusal } from '@provider-access/service/http';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { AUTH, type Auth } from '../auth.ts';

@@ -1,8 +1,8 @@
 import { encodeEvent, PA_REGISTRY, type SigningKeyWithdrawn } from '@provider-access/events';
 import type { PresenceOptions } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { instant, type ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
-import type { AuthParties } from '../auth.ts';
+import type { AuthParties } from '../parties.ts';
 import { type Registry, SOURCE } from '../registry.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Clock } from '@provider-access/http';
-import type { Claims } from '@provider-access/state';
+import type { Clock } from '@provider-access/service/http';
+import type { Claims } from '@provider-access/engines/state';
 
 /**
  * ms: the longest that an assertion can be presented (five minutes and the skew: docs/regulation.md#token-requests).

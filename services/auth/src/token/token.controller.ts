@@ -2,7 +2,7 @@ import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/co
 import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
 import type { ClientRegistration } from '@provider-access/facts';
-import { addressBlock, behindUntrustedProxy, Refusal, REFUSALS, SHARED_ADDRESS } from '@provider-access/http';
+import { addressBlock, behindUntrustedProxy, Refusal, REFUSALS, SHARED_ADDRESS } from '@provider-access/service/http';
 import {
   approvals,
   approvedSince,

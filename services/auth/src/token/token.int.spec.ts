@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
-import { type Logger, silentLogger } from '@provider-access/observability';
+import { type Logger, silentLogger } from '@provider-access/service/observability';
 import { ADMINISTRATOR, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL, type App } from '../../test/bench.ts';
 
 beforeAll(prepare);

@@ -1,7 +1,7 @@
 import type { DomainEvent, EventFault, PayerEvent } from '@provider-access/events';
-import { checkShape } from '@provider-access/fhir';
-import { patientOfConsent, readConsent } from '@provider-access/pdex';
-import type { PayerDays } from '@provider-access/pdex/days';
+import { checkShape } from '@provider-access/kernel/fhir';
+import { patientOfConsent, readConsent } from '@provider-access/domain/pdex';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 
 /** Of all resources these alone state an opt-out. */
 export const CONSENTS: ReadonlySet<string> = new Set(['Consent']);

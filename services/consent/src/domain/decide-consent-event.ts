@@ -5,8 +5,8 @@ import {
   type PayerEvent,
   type PayerEventType,
 } from '@provider-access/events';
-import { dateRange, toInstant } from '@provider-access/fhir';
-import type { PayerDays } from '@provider-access/pdex/days';
+import { dateRange, toInstant } from '@provider-access/kernel/fhir';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 
 export type ConsentStatement =
   | { readonly kind: 'opted-out'; readonly data: Omit<OptedOut, 'member'> }
@@ -25,10 +25,9 @@ export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly strin
 /**
  * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch; `days` tell when a
  * day begins that the payer wrote. An opt-out takes effect from its date, else when it was said, and never later than
- * it
- * reached us because a payer's clock runs ahead. An opt-in counts as said when it reached us at the latest: a payer's
- * clock that runs ahead must not have it overrule an opt-out that was said after it. It never takes effect before it
- * reached us.
+ * it reached us because a payer's clock runs ahead. An opt-in counts as said when it reached us at the latest: a
+ * payer's clock that runs ahead must not have it overrule an opt-out that was said after it. It never takes effect
+ * before it reached us.
  */
 export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: PayerDays): ConsentStatement {
   const said = dateRange(event.time)!.start;

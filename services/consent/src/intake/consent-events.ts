@@ -8,11 +8,11 @@ import {
   type PayerEvent,
   type ProviderKey,
 } from '@provider-access/events';
-import type { Batch, NewRecord } from '@provider-access/eventlog';
+import type { Batch, NewRecord } from '@provider-access/engines/log';
 import { type ConsentPart, type Facts, isNews } from '@provider-access/facts';
-import type { ServicePorts } from '@provider-access/http';
-import type { UnreadableConsent } from '@provider-access/config';
-import type { PayerDays } from '@provider-access/pdex/days';
+import type { ServicePorts } from '@provider-access/service/http';
+import type { UnreadableConsent } from '@provider-access/service/config';
+import type { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   concerned,
   derivedRecord,
@@ -192,8 +192,7 @@ class ConsentTurn implements Turn {
 
   /**
    * Of the records of a repeated event those that are not published, each under its own id of the person: an append may
-   * have failed for one
-   * of them, and a crash may have come before the first.
+   * have failed for one of them, and a crash may have come before the first.
    */
   private async missing(records: readonly NewRecord[]): Promise<readonly NewRecord[]> {
     const open = records.filter(({ headers }) => !this.published.has(headers['ce_id']));

@@ -1,6 +1,6 @@
-import type { NewRecord } from '@provider-access/eventlog';
+import type { NewRecord } from '@provider-access/engines/log';
 import { derivedRecord, MOST_IDS } from '@provider-access/intake';
-import type { Claims, Streams } from '@provider-access/state';
+import type { Claims, Streams } from '@provider-access/engines/state';
 import { EMPTY, eventName, keyOf, lacking, type Register, type Said, saysSame, withSaid } from './said.ts';
 
 export const DERIVER = 'consent';
@@ -46,9 +46,8 @@ export interface Remembered {
 
 /**
  * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of
- * an
- * opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards,
- * so at least one of them sees the other. What can never decide again is dropped (ADR 0017).
+ * an opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards, so
+ * at least one of them sees the other. What can never decide again is dropped (ADR 0017).
  */
 export class ConsentRegister {
   private readonly streams: Streams;
@@ -97,9 +96,8 @@ export class ConsentRegister {
 
   /**
    * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the
-   * other. `known`: the two
-   * were joined before, or may have been: some of it may be published. `tooMany`: they were not joined, because the
-   * person would have more than `MOST_IDS` ids. Merges at the same time may exceed that by a few.
+   * other. `known`: the two were joined before, or may have been: some of it may be published. `tooMany`: they were not
+   * joined, because the person would have more than `MOST_IDS` ids. Merges at the same time may exceed that by a few.
    */
   async merge(
     a: string,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { LogRecord, NewRecord } from '@provider-access/eventlog';
+import type { LogRecord, NewRecord } from '@provider-access/engines/log';
 import { type ConsentPart, evolveConsent, toMemberFacts } from '@provider-access/facts';
-import { openMemoryState } from '@provider-access/state/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
 import { ConsentRegister } from './consent-register.ts';
 import type { Said } from './said.ts';

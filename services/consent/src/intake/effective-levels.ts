@@ -1,10 +1,10 @@
 import { PA_CONSENT, type ServiceLevelMeasured, typeOf } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
-import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
+import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/http';
-import { type BusinessCalendar, measure } from '@provider-access/pdex/service-levels';
-import type { Claims } from '@provider-access/state';
+import type { Clock } from '@provider-access/service/http';
+import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
+import type { Claims } from '@provider-access/engines/state';
 import { COPY_HEADER } from './consent-register.ts';
 
 export interface EffectiveLevelsOptions {
@@ -24,9 +24,8 @@ const PATIENCE_MS = 5_000;
 
 /**
  * Measures from the acceptance of an opt-out (when the payer's event was appended) to its effect: when the facts of
- * every process
- * have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in between
- * measures again and later.
+ * every process have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in
+ * between measures again and later.
  */
 export class EffectiveLevels {
   private readonly options: EffectiveLevelsOptions;

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { PA_CONSENT, type ServiceLevelMeasured } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { LevelLedger } from '@provider-access/audit';
 import type { Facts } from '@provider-access/facts';
-import { BusinessCalendar } from '@provider-access/pdex/service-levels';
-import { openMemoryState } from '@provider-access/state/memory';
+import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { published } from './consent-register.ts';
 import { EffectiveLevels } from './effective-levels.ts';
 import type { Said } from './said.ts';

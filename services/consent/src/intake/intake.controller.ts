@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import type { Batch } from '@provider-access/eventlog';
-import { OnAssigned, OnBatch } from '@provider-access/eventlog/transport';
+import type { Batch } from '@provider-access/engines/log';
+import { OnAssigned, OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ConsentEventsIntake } from './consent-events.ts';
 

@@ -1,6 +1,6 @@
-import type { Batch, Position } from '@provider-access/eventlog';
-import type { Clock } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
+import type { Batch, Position } from '@provider-access/engines/log';
+import type { Clock } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
 
 /** The part of `Access` that says when an opt-out has effect. */
 export interface Effect {
@@ -19,8 +19,7 @@ const WAITING = 10_000;
 
 /**
  * How long opt-outs take from their acceptance, the append, to their effect in every process, whichever way they came
- * in. Waited for in
- * the background: nothing is held up by it, and what stops meanwhile is not measured.
+ * in. Waited for in the background: nothing is held up by it, and what stops meanwhile is not measured.
  */
 export class OptOutEffect {
   private readonly options: OptOutEffectOptions;

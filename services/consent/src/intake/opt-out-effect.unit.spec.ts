@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Batch } from '@provider-access/eventlog';
-import { Metrics } from '@provider-access/observability';
+import type { Batch } from '@provider-access/engines/log';
+import { Metrics } from '@provider-access/service/observability';
 import { OptOutEffect } from './opt-out-effect.ts';
 
 const batch = (partition: number, offset: number): Batch => ({

@@ -1,5 +1,5 @@
 import { PA_CONSENT, typeOf } from '@provider-access/events';
-import { type EventLog, partitionFor } from '@provider-access/eventlog';
+import { type EventLog, partitionFor } from '@provider-access/engines/log';
 import type { Facts, MemberFactsDocument } from '@provider-access/facts';
 import { EMPTY, type Register, type Said, withSaid } from './said.ts';
 
@@ -15,10 +15,8 @@ const DERIVED = /~[A-Za-z0-9_-]{10}(~\d+)?$/;
 
 /**
  * What can still decide of what was said under a member id, and who is the same person, from the log, for a register
- * that is not there although the facts say
- * that there was one: the state store was lost. Reads a partition of pa.consent from its beginning; undefined for a
- * member of
- * whom nothing was said.
+ * that is not there although the facts say that there was one: the state store was lost. Reads a partition of
+ * pa.consent from its beginning; undefined for a member of whom nothing was said.
  */
 export function recallFrom(
   log: EventLog,

@@ -101,8 +101,8 @@ function withoutEnded(said: readonly Said[]): readonly Said[] {
 
 /**
  * The register with one thing more, without the statements that can never decide again; the same register when the
- * statement is nothing new: an
- * equal one is there, or one that decides whatever it decides. `again`: the payer sent it before.
+ * statement is nothing new: an equal one is there, or one that decides whatever it decides. `again`: the payer sent it
+ * before.
  */
 export function withSaid(register: Register, said: Said, again = false): Register {
   if (!isStatement(said)) return { ...register, said: withoutEnded([...register.said, said]) };
@@ -123,8 +123,7 @@ export function withSaid(register: Register, said: Said, again = false): Registe
 
 /**
  * Whether a statement of the register says the same as one that is nothing new: of the same providers, and with the
- * same time of effect, or in
- * effect as well. Otherwise a newer statement decides in its place.
+ * same time of effect, or in effect as well. Otherwise a newer statement decides in its place.
  */
 export function saysSame({ said }: Register, other: Said): boolean {
   const it = statementOf(other);

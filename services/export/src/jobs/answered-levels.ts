@@ -8,8 +8,8 @@ import {
   typeOf,
 } from '@provider-access/events';
 import { exportScope, type LevelLedger } from '@provider-access/audit';
-import type { Batch, LogRecord } from '@provider-access/eventlog';
-import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/pdex/service-levels';
+import type { Batch, LogRecord } from '@provider-access/engines/log';
+import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
 
 type Type = keyof typeof EXPORT_EVENTS;

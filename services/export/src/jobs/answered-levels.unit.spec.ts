@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { encodeEvent, PA_EXPORTS, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { LevelLedger } from '@provider-access/audit';
-import { BusinessCalendar } from '@provider-access/pdex/service-levels';
+import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
 import { AnsweredLevels, measureEnd, NOT_ACKNOWLEDGED } from './answered-levels.ts';
 

@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import { BlobStoreFull, type Blobs } from '@provider-access/blob';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import type { Views } from '@provider-access/views';
+import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Views } from '@provider-access/engines/views';
 import type { ChunkReply, ChunkWorkerData } from './chunk-worker.ts';
-import type { ChunkSummary, ChunkTask } from './chunk-writer.ts';
+import type { ChunkTask } from './chunk-writer.ts';
+import type { ChunkSummary } from './chunk-summary.ts';
 
 export interface ChunkWriting {
   write(task: ChunkTask): Promise<ChunkSummary>;

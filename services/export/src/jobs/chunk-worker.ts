@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { BlobStoreFull, type Blobs } from '@provider-access/blob';
+import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
 import { memberFacts } from '@provider-access/facts/views';
-import { recordsReader } from '@provider-access/records';
-import type { Views } from '@provider-access/views';
-import { writeChunk, type ChunkSources, type ChunkSummary, type ChunkTask } from './chunk-writer.ts';
+import { recordsReader } from '@provider-access/facts/records';
+import type { Views } from '@provider-access/engines/views';
+import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
+import type { ChunkSummary } from './chunk-summary.ts';
 
 /**
  * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. Nothing

@@ -6,16 +6,17 @@ import {
   type HoldFact,
   type NetworkFact,
   type PartyFacts,
-} from '@provider-access/access';
-import type { Blobs } from '@provider-access/blob';
+} from '@provider-access/domain/access';
+import type { Blobs } from '@provider-access/engines/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
-import type { Clock } from '@provider-access/http';
-import { broughtType, type RecordPart, type RecordsReader } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
+import type { Clock } from '@provider-access/service/http';
+import { broughtType, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { chunkPrefix } from './job-files.ts';
-import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
+import { PartSet, type PartLimits } from './part-set.ts';
+import type { ChunkSummary, CarriedBy } from './chunk-summary.ts';
 
 /**
  * Party facts that a chunk needs, from the moment at which it was handed out. Seal and download decide again on the
@@ -43,24 +44,6 @@ export interface ChunkTask {
   readonly members: readonly string[];
   readonly party: PartySnapshot;
   readonly limits?: PartLimits;
-}
-/** A reference (`Type/id`) and positions in `released` of the members it came with. */
-export type CarriedBy = readonly [reference: string, members: readonly number[]];
-/** What the summary file of a chunk holds. */
-export interface ChunkSummary {
-  readonly v: 1;
-  readonly parts: readonly PartInfo[];
-  readonly released: readonly string[];
-  readonly refused: Readonly<Partial<Record<DenialReason, readonly string[]>>>;
-  /** Shared resources that released resources refer to. */
-  readonly references: readonly CarriedBy[];
-  /**
-   * With `_since`: references of unchanged resources only. A supporting resource that they name comes along if it
-   * changed itself.
-   */
-  readonly unchanged: readonly CarriedBy[];
-  /** Resources without a patient that several members have (Medication): written once, at seal. */
-  readonly common: readonly CarriedBy[];
 }
 export interface ChunkSources {
   readonly records: RecordsReader;

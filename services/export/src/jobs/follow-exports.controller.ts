@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { EXPORT_EVENTS, typeOf } from '@provider-access/events';
-import type { Batch } from '@provider-access/eventlog';
-import { OnBatch } from '@provider-access/eventlog/transport';
+import type { Batch } from '@provider-access/engines/log';
+import { OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ExportWork } from './export-work.ts';
 

@@ -1,5 +1,5 @@
-import type { Blobs } from '@provider-access/blob';
-import type { ChunkSummary } from './chunk-writer.ts';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { ChunkSummary } from './chunk-summary.ts';
 import type { PartInfo } from './part-set.ts';
 
 /** The files of a sealed job. `dropped` members are served to nobody, whatever is decided later. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
-import { type Clock, instant } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
-import type { State, StreamEvent, StreamHead } from '@provider-access/state';
+import { type Clock, instant } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
+import type { State, StreamEvent, StreamHead } from '@provider-access/engines/state';
 import { measureDecision } from '../export-metrics.ts';
 import type { JobPart } from '../projections/export-jobs.ts';
 import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';

@@ -1,4 +1,4 @@
-import type { Blobs, BlobWriter } from '@provider-access/blob';
+import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
 import { PartIndexBuilder, SEGMENT_LIMIT, type Segment } from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';

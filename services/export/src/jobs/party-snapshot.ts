@@ -1,4 +1,4 @@
-import { type HoldFact, type NetworkFact, type PartyFacts, sourcesOf } from '@provider-access/access';
+import { type HoldFact, type NetworkFact, type PartyFacts, sourcesOf } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import type { Access } from '@provider-access/facts';
 import type { PartySnapshot } from './chunk-writer.ts';

@@ -1,7 +1,7 @@
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import type { ExportPlanned } from '@provider-access/events';
 import type { MembershipPart } from '@provider-access/facts';
-import type { ViewReader } from '@provider-access/views';
+import type { ViewReader } from '@provider-access/engines/views';
 import { planPrefix } from './job-files.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Clock } from '@provider-access/http';
-import type { State } from '@provider-access/state';
+import type { Clock } from '@provider-access/service/http';
+import type { State } from '@provider-access/engines/state';
 import { isRunning } from '../domain/job/job.ts';
 import type { JobStreams } from './job-stream.ts';
 

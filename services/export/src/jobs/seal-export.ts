@@ -1,4 +1,4 @@
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import {
   PA_ATTRIBUTION,
   PA_CONSENT,
@@ -7,12 +7,12 @@ import {
   PA_REGISTRY,
   type ExportSealed,
 } from '@provider-access/events';
-import type { EventLog } from '@provider-access/eventlog';
+import type { EventLog } from '@provider-access/engines/log';
 import { type Access, FactsStale, type Parties } from '@provider-access/facts';
-import { operationOutcome, type IssueType } from '@provider-access/fhir';
-import { type Clock, instant } from '@provider-access/http';
-import type { RecordsReader } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
+import { operationOutcome, type IssueType } from '@provider-access/kernel/fhir';
+import { type Clock, instant } from '@provider-access/service/http';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { readSummary, sealPrefix, type Manifest } from './job-files.ts';

@@ -1,6 +1,6 @@
-import { broughtType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/records';
+import { broughtType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
-import type { CarriedBy } from './chunk-writer.ts';
+import type { CarriedBy } from './chunk-summary.ts';
 import type { PartSet } from './part-set.ts';
 
 /** What a chunk carries, with the member ids in place of positions. */

@@ -1,8 +1,8 @@
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import type { Position } from '@provider-access/eventlog';
+import type { Position } from '@provider-access/engines/log';
 import { type Access, MEMBER_DERIVERS } from '@provider-access/facts';
-import type { RecordsReader } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 
 /** The views that an export is written from, each kept up by another service. */
 export interface ExportedViews {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, type ExportDownloaded, PA_EXPORTS } from '@provider-access/events';
-import { instant, type ServicePorts } from '@provider-access/http';
+import { instant, type ServicePorts } from '@provider-access/service/http';
 
 const MINUTE = 60_000;
 type Of = Pick<ExportDownloaded, 'job' | 'client' | 'file'>;

@@ -4,7 +4,7 @@ import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nest
 import type { FastifyReply } from 'fastify';
 import { membersOf } from '@provider-access/audit';
 import type { ExportDownloaded } from '@provider-access/events';
-import { Refusal } from '@provider-access/http';
+import { Refusal } from '@provider-access/service/http';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';
@@ -30,8 +30,7 @@ const first = (header: string | string[] | undefined): string | undefined =>
 
 /**
  * GET and HEAD /fhir/bulk/{job}/{file}: one ordinary gzip stream (or plain NDJSON) of the segments that may be seen
- * now, in
- * ranges that can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
+ * now, in ranges that can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
  */
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)

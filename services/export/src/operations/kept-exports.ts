@@ -1,4 +1,4 @@
-import type { ViewReader } from '@provider-access/views';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { JobStatus } from '../domain/job/job.ts';
 import type { JobPart } from '../projections/export-jobs.ts';
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
-import { instant, Refusal } from '@provider-access/http';
-import type { LabelsOf } from '@provider-access/observability';
+import { instant, Refusal } from '@provider-access/service/http';
+import type { LabelsOf } from '@provider-access/service/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
-import { TransactionTimes } from '@provider-access/state';
+import { TransactionTimes } from '@provider-access/engines/state';
 import { viewsPassed } from '../jobs/views-passed.ts';
 import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
 import type { ExportContext } from '../context.ts';
@@ -52,8 +52,7 @@ function newJobId(): string {
 
 /**
  * Starts an export of a Group (Bulk Data `group-export`, Da Vinci ATR `davinci-data-export`). Resolves when the job is
- * durable and
- * the next status request will see it. Throws Refusal.
+ * durable and the next status request will see it. Throws Refusal.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
  */
 export async function kickOff(context: ExportContext, request: KickOff): Promise<Accepted> {

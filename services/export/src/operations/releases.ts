@@ -1,4 +1,4 @@
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import type { Access } from '@provider-access/facts';
 import type { Job } from '../domain/job/job.ts';
 import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../domain/segments/index.ts';

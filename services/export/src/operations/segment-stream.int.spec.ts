@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openFsBlobs } from '@provider-access/blob/fs';
+import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { deflateSegment, layout, type Coding, type PartIndex } from '../domain/segments/index.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import { inflateSegment, pieces, type Layout, type PartIndex, type Piece } from '../domain/segments/index.ts';
 
 export interface SegmentStreamOptions {

@@ -1,6 +1,6 @@
 import { EXPORT_EVENTS, PA_EXPORTS, typeOf } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
 
 /**

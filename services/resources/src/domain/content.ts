@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type FhirResource, isObject } from '@provider-access/fhir';
+import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
 
 /** A resource as accepted, encoded once: `head` + meta of the version + `tail` is the line. */
 export interface AcceptedContent {

@@ -1,5 +1,5 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
-import type { VersionOrder } from '@provider-access/records';
+import type { VersionOrder } from '@provider-access/facts/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';

@@ -1,4 +1,4 @@
-import { type Position, reached } from '@provider-access/eventlog';
+import { type Position, reached } from '@provider-access/engines/log';
 import type { Head } from './decide.ts';
 
 interface Flight {

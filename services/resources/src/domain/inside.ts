@@ -1,5 +1,11 @@
 import { addCounts, type Counts } from '@provider-access/events';
-import { type FhirResource, isObject, KNOWN_R4_TYPES, parseReference, PATIENT_ELEMENT } from '@provider-access/fhir';
+import {
+  type FhirResource,
+  isObject,
+  KNOWN_R4_TYPES,
+  parseReference,
+  PATIENT_ELEMENT,
+} from '@provider-access/kernel/fhir';
 
 /** A resource inside another one, at any depth. */
 export interface Inner {
@@ -50,10 +56,8 @@ function targetOf(
 
 /**
  * Everything that a resource holds inside: resources in `contained`, in entries of a Bundle and parts of Parameters,
- * and their own, and the
- * References of all of them. An object with a `resourceType` counts as a resource wherever it is. Pure; for resources
- * whose
- * shape was checked, which bounds the depth.
+ * and their own, and the References of all of them. An object with a `resourceType` counts as a resource wherever it
+ * is. Pure; for resources whose shape was checked, which bounds the depth.
  */
 export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];

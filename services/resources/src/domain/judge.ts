@@ -8,10 +8,10 @@ import {
   isSharedType,
   KNOWN_R4_TYPES,
   ownerOf,
-} from '@provider-access/fhir';
-import { beforeFloor, redact, serviceDate } from '@provider-access/pdex';
-import { objectiveOf } from '@provider-access/pdex/service-levels';
-import { SHARED, type VersionOrder } from '@provider-access/records';
+} from '@provider-access/kernel/fhir';
+import { beforeFloor, redact, serviceDate } from '@provider-access/domain/pdex';
+import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
+import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
 import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { compareVersions, type Tie, type VersionOrder } from '@provider-access/records';
+import { compareVersions, type Tie, type VersionOrder } from '@provider-access/facts/records';
 
 /** The order of the version that stands: the written one, and the stated one of its event if it differs. */
 export interface StandingOrder extends VersionOrder {

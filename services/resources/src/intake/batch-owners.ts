@@ -1,4 +1,4 @@
-import { locatorId, SHARED } from '@provider-access/records';
+import { locatorId, SHARED } from '@provider-access/facts/records';
 
 /** Namespaces of claims: the holder of a Type/id, and the member into which a retired member was merged. */
 export const OWNER = 'record-owner';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { EngineUnavailable, partitionFor } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { READINESS, type ReadinessCheck } from '@provider-access/http';
+import { EngineUnavailable, partitionFor } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { condition, event, type EventInput, House, patient, type Loose } from '../../test/house.ts';
 
 let house: House;

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import type { Batch, LogRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { silentLogger } from '@provider-access/observability';
-import type { RecordsReader } from '@provider-access/records';
-import { openMemoryState } from '@provider-access/state/memory';
+import type { Batch, LogRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { silentLogger } from '@provider-access/service/observability';
+import type { RecordsReader } from '@provider-access/facts/records';
+import { openMemoryState } from '@provider-access/engines/state/memory';
 import { RecordIntake, type RecordIntakeOptions } from './record-intake.ts';
 
 const MIB = 1024 * 1024;

@@ -1,8 +1,8 @@
 import { PA_RECORDS } from '@provider-access/events';
-import { EngineUnavailable, type EventLog } from '@provider-access/eventlog';
-import type { Clock } from '@provider-access/http';
-import { locatorId, type LocatorPart, recordId, type RecordsReader } from '@provider-access/records';
-import type { Claims } from '@provider-access/state';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
+import type { Clock } from '@provider-access/service/http';
+import { locatorId, type LocatorPart, recordId, type RecordsReader } from '@provider-access/facts/records';
+import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
 import { BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';

@@ -6,7 +6,7 @@ import {
   PAYER_EVENTS,
   typeOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import {
   type ErrorPlace,
   INTERNAL_FAULT,

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { EngineUnavailable, type LogRecord } from '@provider-access/eventlog';
+import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-event.ts';
 import type { ReadingReply, ReadingTask } from './reading-worker.ts';

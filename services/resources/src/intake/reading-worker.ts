@@ -4,8 +4,7 @@ import { readEvent, type Reading } from './read-event.ts';
 
 /**
  * The thread that reads events. Nothing here may import the framework: it starts in milliseconds, and from source in
- * tests (where
- * no decorator runs).
+ * tests (where no decorator runs).
  */
 export interface ReadingTask {
   readonly task: number;

@@ -12,13 +12,13 @@ import {
   park,
   parked,
   RecordTooLarge,
-} from '@provider-access/eventlog';
-import type { Clock } from '@provider-access/http';
+} from '@provider-access/engines/log';
+import type { Clock } from '@provider-access/service/http';
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
-import type { Logger } from '@provider-access/observability';
-import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/records';
-import type { Claims, Leases, TransactionTimes } from '@provider-access/state';
+import type { Logger } from '@provider-access/service/observability';
+import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/facts/records';
+import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/state';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import type { Judgement } from '../domain/judge.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import type { Leases } from '@provider-access/state';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Leases } from '@provider-access/engines/state';
 
 const NAME = 'records/shared';
 /** How long an instance that died in its turn delays the others, ms. A turn takes milliseconds. */

@@ -1,6 +1,6 @@
-import { isServedType } from '@provider-access/fhir';
-import { recordId } from '@provider-access/records';
-import type { Claims } from '@provider-access/state';
+import { isServedType } from '@provider-access/kernel/fhir';
+import { recordId } from '@provider-access/facts/records';
+import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
 import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type Thing } from './batch-owners.ts';

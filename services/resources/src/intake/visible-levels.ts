@@ -1,10 +1,16 @@
 import { deadLetterTopic, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
-import { type Batch, deadLetterId, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/eventlog';
-import type { Clock } from '@provider-access/http';
-import { type BusinessCalendar, measure } from '@provider-access/pdex/service-levels';
-import type { RecordsReader } from '@provider-access/records';
-import type { ViewReader } from '@provider-access/views';
+import {
+  type Batch,
+  deadLetterId,
+  EngineUnavailable,
+  type EventLog,
+  type LogRecord,
+} from '@provider-access/engines/log';
+import type { Clock } from '@provider-access/service/http';
+import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 
 export interface VisibleLevelsOptions {
   readonly ledger: LevelLedger;

@@ -8,9 +8,9 @@ import {
   type Service,
   typeOf,
 } from '@provider-access/events';
-import { type Metrics, shared } from '@provider-access/observability';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
+import { type Metrics, shared } from '@provider-access/service/observability';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 export type DeadLetterStatus = 'open' | 'replayed' | 'discarded';
 /** One parked event; its original bytes stay in the dead-letter topic at `place`. */

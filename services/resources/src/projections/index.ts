@@ -1,5 +1,5 @@
-import { directory, locators, records } from '@provider-access/records';
-import type { Projection } from '@provider-access/views';
+import { directory, locators, records } from '@provider-access/facts/records';
+import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { receipts } from './receipts.ts';
 

@@ -9,8 +9,8 @@ import {
   type ProgressOutcome,
   typeOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
-import type { Projection, TopicEvolve, ViewReader } from '@provider-access/views';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 /** The outcomes of one batch of one deriver for the events of one receipt. */
 export interface HandledPart {

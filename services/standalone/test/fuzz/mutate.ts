@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { NewRecord } from '@provider-access/eventlog';
+import type { NewRecord } from '@provider-access/engines/log';
 import type { Draw } from '@provider-access/testing/promises';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -118,8 +118,7 @@ export interface Mutated {
 
 /**
  * The n-th mutated event. Its id, source and receipt are its own where they are not what was mutated, so that every
- * event can be told from the
- * others and concerns `members` alone.
+ * event can be told from the others and concerns `members` alone.
  */
 export function mutated(n: number, draw: Draw, members: readonly string[]): Mutated {
   const event = structuredClone(VALID[draw(VALID.length)]!);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { BlobInfo, Blobs } from '@provider-access/blob';
+import type { BlobInfo, Blobs } from '@provider-access/engines/blob';
 
 /** Files in a map, which can be copied at any moment. Only `put` and `commit` make a file visible. */
 export function mapBlobs(files: Map<string, Buffer>): Blobs {

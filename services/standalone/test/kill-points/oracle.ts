@@ -1,5 +1,5 @@
 import type { DomainEvent } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/eventlog';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { MemberLedger } from '@provider-access/synthetic';
 import { MEMBERS, MISPLACED, NEWS, PAST, PARKED_BEFORE, UNREADABLE } from './payer.ts';
 import { ADMINISTRATOR_TOKEN, type Answer, PAYER_TOKEN } from './platform-process.ts';

@@ -1,7 +1,13 @@
-import type { Blobs } from '@provider-access/blob';
-import type { Appended, EventLog } from '@provider-access/eventlog';
-import type { State } from '@provider-access/state';
-import { type Build, collectionName, type Projection, type Views, type ViewStore } from '@provider-access/views';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { Appended, EventLog } from '@provider-access/engines/log';
+import type { State } from '@provider-access/engines/state';
+import {
+  type Build,
+  collectionName,
+  type Projection,
+  type Views,
+  type ViewStore,
+} from '@provider-access/engines/views';
 import { sameCopy, Stores, type StoresCopy } from './stores.ts';
 
 /** Calls that change something durable: the log, a consumer group, a view, the state store, a file. */

@@ -1,6 +1,6 @@
-import type { LogRecord, NewRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { LogRecord, NewRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { mapBlobs } from './blobs.ts';
 import { StateFile } from './embedded/state-file.ts';
 

@@ -1,7 +1,7 @@
-import type { EventLog } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import type { EventLog } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import type { Secret, SigningKeys } from '@provider-access/smart';
-import { openEmbeddedState } from '@provider-access/state/embedded';
+import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { type EnginePorts, PlatformProcess } from './platform-process.ts';
 import type { Recorder } from './recorder.ts';
 import type { Stores } from './stores.ts';

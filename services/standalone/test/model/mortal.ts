@@ -1,4 +1,4 @@
-import type { Blobs } from '@provider-access/blob';
+import type { Blobs } from '@provider-access/engines/blob';
 import {
   type Appended,
   EngineUnavailable,
@@ -6,9 +6,9 @@ import {
   type NewRecord,
   partitionFor,
   type Subscription,
-} from '@provider-access/eventlog';
-import type { State } from '@provider-access/state';
-import type { Views } from '@provider-access/views';
+} from '@provider-access/engines/log';
+import type { State } from '@provider-access/engines/state';
+import type { Views } from '@provider-access/engines/views';
 
 /** Methods of the ports after which something is different in a store. */
 const CHANGES = new Set([

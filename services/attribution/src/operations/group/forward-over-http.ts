@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { Refusal } from '@provider-access/http';
+import { Refusal } from '@provider-access/service/http';
 import type { ForwardedRequest, ForwardedResponse, ForwardExport } from './export.controller.ts';
 
 export interface ForwardOptions {
@@ -57,10 +57,9 @@ const away = (): Refusal =>
 
 /**
  * Hands requests on to export over HTTP: method, target, end-to-end headers and body as they came, and the answer as it
- * comes. A
- * connection is for one request: whatever happened to an earlier one, a kick-off is never sent twice, and each may
- * reach
- * another instance. Redirects are not followed. 503 when export is away, slow, or ends in the middle of its headers.
+ * comes. A connection is for one request: whatever happened to an earlier one, a kick-off is never sent twice, and each
+ * may reach another instance. Redirects are not followed. 503 when export is away, slow, or ends in the middle of its
+ * headers.
  */
 export function forwardOverHttp(options: ForwardOptions): ForwardExport {
   const base = new URL(options.base);

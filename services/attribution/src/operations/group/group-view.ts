@@ -1,10 +1,10 @@
-import { inNetwork } from '@provider-access/access';
+import { inNetwork } from '@provider-access/domain/access';
 import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import { type Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
-import type { FhirResource } from '@provider-access/fhir';
-import { instant, Refusal, type ServicePorts } from '@provider-access/http';
-import { type GroupMember, groupResource } from '@provider-access/pdex';
-import type { ViewDocument, ViewReader } from '@provider-access/views';
+import type { FhirResource } from '@provider-access/kernel/fhir';
+import { instant, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
+import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { AttributionConfig } from '../../config.ts';
 
 export interface ClientGroup extends GroupPart {

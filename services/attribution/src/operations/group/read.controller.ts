@@ -1,8 +1,8 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import { parseSearch } from '@provider-access/fhir';
-import { Refusal } from '@provider-access/http';
+import { parseSearch } from '@provider-access/kernel/fhir';
+import { Refusal } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { GroupView } from './group-view.ts';
 

@@ -10,9 +10,9 @@ import {
   searchsetBundle,
   type SearchQuery,
   type Token,
-} from '@provider-access/fhir';
-import { Refusal } from '@provider-access/http';
-import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/pdex';
+} from '@provider-access/kernel/fhir';
+import { Refusal } from '@provider-access/service/http';
+import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { AttributionConfig } from '../../config.ts';
 import { CONFIG } from '../../tokens.ts';

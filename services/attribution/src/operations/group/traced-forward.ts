@@ -1,5 +1,5 @@
-import { onward } from '@provider-access/http';
-import { SpanKind, type Tracing } from '@provider-access/observability';
+import { onward } from '@provider-access/service/http';
+import { SpanKind, type Tracing } from '@provider-access/service/observability';
 import type { ForwardedRequest, ForwardExport } from './export.controller.ts';
 
 /** Export is told where it is called from by a header of ours; what came from outside under that name ends here. */

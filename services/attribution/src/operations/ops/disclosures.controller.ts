@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import { disclosures, disclosuresOf } from '@provider-access/audit';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
-import type { ViewReader } from '@provider-access/views';
+import type { ViewReader } from '@provider-access/engines/views';
 
 const LIMIT = 1000;
 

@@ -1,10 +1,17 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
-import { clientStatusAt, decide, type Decision, inNetwork, type Interval, sourcesOf } from '@provider-access/access';
+import {
+  clientStatusAt,
+  decide,
+  type Decision,
+  inNetwork,
+  type Interval,
+  sourcesOf,
+} from '@provider-access/domain/access';
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
-import { isInstant } from '@provider-access/fhir';
-import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/http';
-import { MEMBER_HASH, type MemberHash } from '@provider-access/observability';
+import { isInstant } from '@provider-access/kernel/fhir';
+import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
 
 interface Explanation {

@@ -11,13 +11,13 @@ import {
   unread,
 } from '@provider-access/audit';
 import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
-import type { EventLog, Position } from '@provider-access/eventlog';
+import type { EventLog, Position } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/http';
-import type { Metrics } from '@provider-access/observability';
-import type { BusinessCalendar } from '@provider-access/pdex/service-levels';
-import { recordsReader } from '@provider-access/records';
-import type { ViewReader, Views } from '@provider-access/views';
+import type { Clock } from '@provider-access/service/http';
+import type { Metrics } from '@provider-access/service/observability';
+import type { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import { recordsReader } from '@provider-access/facts/records';
+import type { ViewReader, Views } from '@provider-access/engines/views';
 
 export interface ServiceLevelsOptions {
   readonly log: EventLog;

@@ -1,5 +1,5 @@
-import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/fhir';
-import { parseExportType } from '@provider-access/pdex';
+import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/kernel/fhir';
+import { parseExportType } from '@provider-access/domain/pdex';
 
 export type Operation = '$export' | '$davinci-data-export';
 /**

@@ -1,4 +1,4 @@
-import { SERVED_TYPES } from '@provider-access/fhir';
+import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { describe, expect, it } from 'vitest';
 import {
   isLenient,

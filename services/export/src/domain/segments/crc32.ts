@@ -1,7 +1,6 @@
 /**
  * zlib's crc32_combine (crc32.c, `multmodp` and `x2nmodp`): the CRC-32 of a concatenation from the CRCs of its pieces,
- * without
- * their bytes. https://github.com/madler/zlib/blob/v1.3.1/crc32.c
+ * without their bytes. https://github.com/madler/zlib/blob/v1.3.1/crc32.c
  */
 const POLYNOMIAL = 0xedb88320;
 

@@ -86,8 +86,7 @@ export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece
 
 /**
  * The permitted members of whom bytes [start, end) hold something, and how many resources of each the whole download
- * has. A resource
- * that came with several members counts for each of them.
+ * has. A resource that came with several members counts for each of them.
  */
 export function releasedBy(
   of: Layout,

@@ -1,13 +1,12 @@
 import { decodeEvent, type DomainEvent, type EventParked, isSubject, PAYER_CONTRACT } from '@provider-access/events';
-import { Refusal } from '@provider-access/http';
+import { Refusal } from '@provider-access/service/http';
 import { concerned, differenceOf, matterOf } from '@provider-access/intake';
 
 const INSTEAD = 'Publish the other event with POST /events, and discard this dead letter if it means nothing.';
 
 /**
  * Whether a corrected event may stand for a dead letter. The hold of a dead letter ends only when an event of its own
- * type and subject takes
- * effect, so a replay of anything else would leave its member denied for ever.
+ * type and subject takes effect, so a replay of anything else would leave its member denied for ever.
  * @throws Refusal: what differs, without a value of the events
  */
 export function checkCorrection(parked: EventParked, corrected: DomainEvent): void {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEvent } from '@provider-access/events';
-import { type LogRecord, park } from '@provider-access/eventlog';
+import { type LogRecord, park } from '@provider-access/engines/log';
 import { condition, event, House, type Loose } from '../../../test/house.ts';
 
 describe('dead letters', () => {

@@ -9,10 +9,10 @@ import {
   fromStructured,
   PAYER_CONTRACT,
 } from '@provider-access/events';
-import type { NewRecord, Position } from '@provider-access/eventlog';
-import { instant, Refusal, type ServicePorts } from '@provider-access/http';
+import type { NewRecord, Position } from '@provider-access/engines/log';
+import { instant, Refusal, type ServicePorts } from '@provider-access/service/http';
 import { checkCorrection } from './check-correction.ts';
-import type { ViewReader } from '@provider-access/views';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
 import { base32 } from '../base32.ts';
 import { encodedData, MAX_EVENT_BYTES } from '../events/incoming.ts';
@@ -27,9 +27,8 @@ interface Letter {
 
 /**
  * Appends the event (or the corrected one, or the original envelope with corrected data) to its topic with
- * `pareplayof`, then notes on
- * the dead letter where it lies. A crash in between leaves the letter open: replaying twice changes nothing, the event
- * id is kept.
+ * `pareplayof`, then notes on the dead letter where it lies. A crash in between leaves the letter open: replaying twice
+ * changes nothing, the event id is kept.
  * @throws Refusal: the corrected event has another type or subject than the original, as far as that can be read
  */
 export async function replay(

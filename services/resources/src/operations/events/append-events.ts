@@ -6,10 +6,10 @@ import {
   type NewRecord,
   type Position,
   RecordTooLarge,
-} from '@provider-access/eventlog';
+} from '@provider-access/engines/log';
 import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
-import type { Metrics } from '@provider-access/observability';
+import type { Metrics } from '@provider-access/service/observability';
 import type { Incoming } from './incoming.ts';
 import { statedBy } from './stated.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
-import { EngineUnavailable, type NewRecord } from '@provider-access/eventlog';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { EngineUnavailable, type NewRecord } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { FactsStale } from '@provider-access/facts';
 import { condition, event, type EventInput, patient } from '../../../test/house.ts';
 import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';

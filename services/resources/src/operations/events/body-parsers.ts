@@ -9,8 +9,7 @@ const STREAMED = [
 
 /**
  * POST /events reads its body itself, after the guard has let the payer in. JSON elsewhere is parsed as usual, empty
- * bodies
- * allowed: a replay needs none.
+ * bodies allowed: a replay needs none.
  */
 export function registerBodyParsers(fastify: FastifyInstance): void {
   for (const type of STREAMED)

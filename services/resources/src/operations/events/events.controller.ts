@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/http';
+import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { base32 } from '../base32.ts';
 import { expectEvents } from '../receipts/expected.ts';
@@ -20,8 +20,8 @@ const FORMS =
 
 /**
  * POST /events: a payer's CloudEvents. HTTP binding in binary, structured and batch mode, and NDJSON of structured
- * events, read as
- * it comes. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+ * events, read as it comes.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
 @Controller('events')
 @UseGuards(StaticTokenGuard('payer'))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/eventlog/memory';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { condition, event, House, patient, type Loose } from '../../../test/house.ts';
 import { APPEND_EVENTS } from './stream-events.ts';
 

@@ -9,9 +9,9 @@ import {
   PAYER_CONTRACT,
   RESERVED_SUBJECT,
 } from '@provider-access/events';
-import type { NewRecord } from '@provider-access/eventlog';
-import { isObject } from '@provider-access/fhir';
-import { readConsent } from '@provider-access/pdex';
+import type { NewRecord } from '@provider-access/engines/log';
+import { isObject } from '@provider-access/kernel/fhir';
+import { readConsent } from '@provider-access/domain/pdex';
 
 /** Largest event that is taken, bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { decodeEvent, PAYER_CONTRACT, type PayerEvent } from '@provider-access/events';
-import type { NewRecord } from '@provider-access/eventlog';
-import { readConsent } from '@provider-access/pdex';
+import type { NewRecord } from '@provider-access/engines/log';
+import { readConsent } from '@provider-access/domain/pdex';
 
 /**
  * The opt-out or opt-in that a stored event states: a FHIR Consent that denies is an opt-out. undefined for an event

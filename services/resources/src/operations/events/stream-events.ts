@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
-import { EngineUnavailable } from '@provider-access/eventlog';
-import { createLineSplitter } from '@provider-access/fhir';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { createLineSplitter } from '@provider-access/kernel/fhir';
 import type { EventAppender, EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
@@ -22,8 +22,7 @@ export interface EventSummary extends Readonly<Record<Counted, number>> {
 
 /**
  * Reads one structured event a line and answers one row a line, in order, then `{"summary":{…}}`. Memory is bounded by
- * a
- * few appends and the answer buffer, whatever the size of the request. The log being away ends the answer with a row
+ * a few appends and the answer buffer, whatever the size of the request. The log being away ends the answer with a row
  * that says so.
  */
 export class EventStream {

@@ -1,5 +1,5 @@
-import { PATIENT_ELEMENT, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/fhir';
-import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/pdex';
+import { PATIENT_ELEMENT, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
 
 const VERSION = '0.1.0';
 /** When this statement last changed: a constant, so that every instance says the same. */
@@ -97,8 +97,7 @@ const group = {
 
 /**
  * GET [base]/metadata (docs/regulation.md#capabilitystatement): what is really served, from the same tables that serve
- * it.
- * https://hl7.org/fhir/R4/capabilitystatement.html
+ * it. https://hl7.org/fhir/R4/capabilitystatement.html
  */
 export function capabilityStatement(publicUrl: string): string {
   const base = `${publicUrl}/fhir`;

@@ -1,10 +1,10 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit } from '@provider-access/audit';
-import type { DenialReason } from '@provider-access/access';
+import type { DenialReason } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { isSharedType } from '@provider-access/fhir';
-import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/records';
+import { isSharedType } from '@provider-access/kernel/fhir';
+import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/facts/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';

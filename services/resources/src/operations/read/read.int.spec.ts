@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_AUDIT } from '@provider-access/events';
-import type { Views } from '@provider-access/views';
-import { openMemoryViews } from '@provider-access/views/memory';
+import type { Views } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { type Answer, condition, House, patient, type Loose } from '../../../test/house.ts';
 
 const practitioner = (id: string): object => ({ resourceType: 'Practitioner', id, name: [{ family: 'Who' }] });

@@ -1,4 +1,4 @@
-import type { ServicePorts } from '@provider-access/http';
+import type { ServicePorts } from '@provider-access/service/http';
 
 const NAMESPACE = 'event-receipt';
 const KEEP_MS = 30 * 24 * 3600_000;

@@ -1,6 +1,6 @@
-import { type SearchQuery, matchesDate } from '@provider-access/fhir';
-import { type RecordPart, recordId } from '@provider-access/records';
-import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/views';
+import { type SearchQuery, matchesDate } from '@provider-access/kernel/fhir';
+import { type RecordPart, recordId } from '@provider-access/facts/records';
+import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { PageCursor } from './page-links.ts';
 
 /** A page ends at the entry that passes this size: pages are weighed, not only counted. */

@@ -1,11 +1,11 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import type { Decision } from '@provider-access/access';
+import type { Decision } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { isSharedType, parseSearch, searchsetBundle, type SearchQuery } from '@provider-access/fhir';
-import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/http';
-import { type RecordsReader, SHARED } from '@provider-access/records';
+import { isSharedType, parseSearch, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
+import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/service/http';
+import { type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';

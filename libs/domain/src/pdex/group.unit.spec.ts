@@ -1,0 +1,132 @@
+import { checkShape } from '@provider-access/kernel/fhir';
+import { expect, it } from 'vitest';
+
+import { groupResource } from './group.ts';
+
+const input = {
+  id: 'g-1001',
+  versionId: '7',
+  lastUpdated: '2027-01-04T06:00:00Z',
+  providerNpi: '1234567893',
+  tin: '12-3456789',
+  contract: { system: 'https://payer.example/contract', value: 'C-2027-88', from: '2027-01-01', to: '2027-12-31' },
+  name: 'Attributed members, NPI 1234567893',
+  providerDisplay: 'Dr. Ada Reyes',
+  payer: { reference: 'Organization/payer-1', display: 'Example Health Plan' },
+  members: [
+    {
+      member: 'p-1',
+      coverageId: 'cov-1',
+      from: '2027-01-01',
+      changeType: 'new',
+      attributedProvider: 'Practitioner/prac-1',
+    },
+  ],
+} as const;
+
+it('builds the Group that the guides ask for', () => {
+  const code = {
+    coding: [
+      {
+        system: 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS',
+        code: 'pdexprovidergroup',
+        display: 'PDex Provider Group',
+      },
+    ],
+  };
+  const group = groupResource(input);
+  expect(checkShape(group)).toEqual([]);
+  expect(group).toEqual({
+    resourceType: 'Group',
+    id: 'g-1001',
+    meta: {
+      versionId: '7',
+      lastUpdated: '2027-01-04T06:00:00Z',
+      profile: [
+        'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-provider-group',
+        'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/atr-group',
+      ],
+    },
+    extension: [
+      { url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-attributionListStatus', valueCode: 'open' },
+      {
+        url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod',
+        valuePeriod: { start: '2027-01-01', end: '2027-12-31' },
+      },
+    ],
+    identifier: [
+      { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' },
+      { system: 'urn:oid:2.16.840.1.113883.4.4', value: '12-3456789' },
+      { system: 'https://payer.example/contract', value: 'C-2027-88' },
+    ],
+    active: true,
+    type: 'person',
+    actual: true,
+    code,
+    name: 'Attributed members, NPI 1234567893',
+    quantity: 1,
+    managingEntity: { reference: 'Organization/payer-1', display: 'Example Health Plan' },
+    characteristic: [
+      {
+        code,
+        valueReference: {
+          identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' },
+          display: 'Dr. Ada Reyes',
+        },
+        exclude: false,
+        period: { start: '2027-01-04' },
+      },
+    ],
+    member: [
+      {
+        extension: [
+          { url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-changeType', valueCode: 'new' },
+          {
+            url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-coverageReference',
+            valueReference: { reference: 'Coverage/cov-1' },
+          },
+          {
+            url: 'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-attributedProvider',
+            valueReference: { reference: 'Practitioner/prac-1' },
+          },
+        ],
+        entity: { reference: 'Patient/p-1' },
+        period: { start: '2027-01-01' },
+        inactive: false,
+      },
+    ],
+  });
+});
+
+it('leaves the members out of a summary, says so, and keeps their number', () => {
+  const group = groupResource({ ...input, summary: true, quantity: 5000 });
+  expect(checkShape(group)).toEqual([]);
+  expect([group['member'], group['quantity'], (group['meta'] as { tag: { code: string }[] }).tag[0]?.code]).toEqual([
+    undefined,
+    5000,
+    'SUBSETTED',
+  ]);
+});
+
+it('is valid with nothing but a TIN and no member; counts each active member once', () => {
+  const least = groupResource({
+    id: 'g',
+    versionId: '1',
+    lastUpdated: '2027-01-04T06:00:00Z',
+    tin: '12-3456789',
+    payer: { reference: 'Organization/p' },
+    members: [],
+  });
+  expect(checkShape(least)).toEqual([]);
+  expect([least['member'], least['quantity']]).toEqual([undefined, 0]);
+  expect(
+    groupResource({
+      ...input,
+      members: [
+        { member: 'a', attributedProvider: 'Practitioner/x' },
+        { member: 'a', attributedProvider: 'Practitioner/y' },
+        { member: 'b', inactive: true },
+      ],
+    })['quantity'],
+  ).toBe(1);
+});

@@ -1,0 +1,68 @@
+import { type FhirResource, SERVED_TYPES, structureOf } from '@provider-access/kernel/fhir';
+import { COMMON_UNITS, redactionFaults, UCUM } from '@provider-access/testing/redaction';
+import { describe, expect, it } from 'vitest';
+
+import { redact } from './redact.ts';
+
+const CLINICAL = SERVED_TYPES.filter((type) => type !== 'ExplanationOfBenefit' && type !== 'Coverage');
+/** Datatypes that are money: no clinical value is one. */
+const MONEY = new Set(['Money', 'MoneyQuantity']);
+const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'Age', 'Count', 'Distance', 'Duration']);
+const DEPTH = 5;
+
+/** Every element that R4 has at a place, choices side by side, each quantity in the next of the common units. */
+class Filled {
+  quantities = 0;
+
+  resource(resourceType: string): FhirResource {
+    return { resourceType, ...this.structure(resourceType, 0) } as FhirResource;
+  }
+
+  private structure(name: string, depth: number): Record<string, unknown> {
+    const filled: Record<string, unknown> = {};
+    for (const { name: key, type, primitive, list } of structureOf(name)?.elements.values() ?? []) {
+      if (MONEY.has(type) || type === 'Resource' || key === 'resourceType') continue;
+      if (!primitive && depth >= DEPTH) continue;
+      // One level of extensions holds each datatype already.
+      if (type === 'Extension' && depth > 1) continue;
+      const value = primitive
+        ? primitiveOf(type, key)
+        : QUANTITIES.has(type)
+          ? this.quantity()
+          : this.structure(type, depth + 1);
+      if (typeof value === 'object' && Object.keys(value).length === 0) continue;
+      filled[key] = list ? [value, value] : value;
+    }
+    if (name === 'Extension') filled['url'] = 'http://payer.example/extension';
+    return filled;
+  }
+
+  private quantity(): Record<string, unknown> {
+    const { code, display } = COMMON_UNITS[this.quantities++ % COMMON_UNITS.length]!;
+    return { value: 2.5, comparator: '<', unit: display, system: UCUM, code };
+  }
+}
+
+function primitiveOf(type: string, key: string): string | number | boolean {
+  if (type === 'boolean') return true;
+  if (['integer', 'decimal', 'positiveInt', 'unsignedInt'].includes(type)) return 12.5;
+  if (type === 'date') return '2024-02-29';
+  if (type === 'dateTime' || type === 'instant') return '2024-02-29T12:00:00Z';
+  // What people write about money in clinical texts is no remittance.
+  return type === 'string' || type === 'markdown' ? `${key}: 5 mg for $12, INR 2.5` : key;
+}
+
+describe('redact: clinical types', () => {
+  it.each(CLINICAL)('leaves every quantity, coding, date and text of %s', (type) => {
+    const filled = new Filled();
+    const resource = filled.resource(type);
+    expect(redact(resource)).toEqual({ resource, dropped: {} });
+    expect(redactionFaults(resource, redact(resource).resource)).toEqual([]);
+  });
+
+  it('tries each common unit', () => {
+    const filled = new Filled();
+    for (const type of CLINICAL) filled.resource(type);
+    expect(filled.quantities).toBeGreaterThan(COMMON_UNITS.length);
+  });
+});

@@ -1,0 +1,300 @@
+import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
+
+import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
+import { maskAmounts, maskNote } from './mask.ts';
+import { type Context, type Plan, planOf, type Step } from './plan.ts';
+import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.ts';
+
+export interface Redaction {
+  /** The same object when nothing was dropped. */
+  readonly resource: FhirResource;
+  /**
+   * How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). A path has
+   * R4's names alone, at most MAX_NAMES of them, and no values.
+   */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+type Source = Readonly<Record<string, unknown>>;
+
+interface Run {
+  readonly dropped: Record<string, number>;
+  /** Contained resources that are gone: references to them go too. */
+  readonly goneIds: ReadonlySet<string>;
+  /** Of a resource inside another one: whether it stays. */
+  readonly keeps: Keeps;
+}
+type Keeps = (inner: FhirResource) => boolean;
+
+/** Deeper than this there is nothing that base R4 needs; what is there is dropped. */
+const MAX_DEPTH = 80;
+/** Names of a path that is counted: structures that nest without end must not make paths without end. */
+const MAX_NAMES = 8;
+const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
+const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
+
+/**
+ * Takes money out of a resource by allow-list (docs/regulation.md#redaction): no Money, currency, cost to beneficiary,
+ * remittance date or quantity of currency stays at any depth, contained resources and extensions included. Claims,
+ * coverages and prior authorizations keep listed elements and extensions only; every other type keeps its R4 elements.
+ * Idempotent; what is valid R4 before stays valid R4.
+ * @param keeps of resources inside (contained, in Bundles and Parameters): those for which it is false go, with the
+ * references to them
+ * @throws TypeError when the resource is of no R4 type or of a withheld financial one: such never reaches this
+ * function.
+ */
+export function redact(resource: FhirResource, keeps: Keeps = () => true): Redaction {
+  const type = resource.resourceType;
+  if (WITHHELD_TYPES.has(type) || structureOf(type)?.resource !== true)
+    throw new TypeError('redact: not a resource type that may be kept');
+  const dropped: Record<string, number> = {};
+  let source: Source = resource;
+  let goneIds: ReadonlySet<string> = new Set();
+  // Contained resources first, until none goes any more: they may refer to each other.
+  while (source['contained'] !== undefined) {
+    const before = containedIds(source['contained']);
+    const contained = keep(
+      source['contained'],
+      { kind: 'resource' },
+      `${type}.contained`,
+      'clinical',
+      { dropped, goneIds, keeps },
+      1,
+      false,
+    );
+    const left = containedIds(contained);
+    const gone = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
+    if (contained !== source['contained'])
+      source = contained === undefined ? without(source, 'contained') : { ...source, contained };
+    if (gone.size === goneIds.size) break;
+    goneIds = gone;
+  }
+  const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? {
+    resourceType: type,
+    ...(resource.id === undefined ? {} : { id: resource.id }),
+  };
+  return { resource: kept as FhirResource, dropped };
+}
+
+function containedIds(contained: unknown): Set<string> {
+  const items: unknown[] = Array.isArray(contained) ? contained : [contained];
+  return new Set(items.flatMap((item) => (isObject(item) && typeof item['id'] === 'string' ? [item['id']] : [])));
+}
+
+function without(source: Source, name: string): Source {
+  return Object.fromEntries(Object.entries(source).filter(([key]) => key !== name));
+}
+
+function count(run: Run, path: string): undefined {
+  const names = path.split('.');
+  const place = names.length > MAX_NAMES ? `${names.slice(0, MAX_NAMES).join('.')}…` : path;
+  run.dropped[place] = (run.dropped[place] ?? 0) + 1;
+  return undefined;
+}
+
+function keepResource(source: Source, path: string, run: Run, depth: number): Source | undefined {
+  const type = source['resourceType'];
+  if (typeof type !== 'string' || WITHHELD_TYPES.has(type)) return count(run, path);
+  const plan = structureOf(type)?.resource === true ? planOf(type, contextOf(source, type)) : undefined;
+  if (plan === undefined || (depth > 0 && !run.keeps(source as FhirResource))) return count(run, path);
+  return keepStructure(source, plan, path, contextOf(source, type), run, depth, false);
+}
+
+function contextOf(source: Source, type: string): Context {
+  if (!FINANCIAL_TYPES.has(type)) return 'clinical';
+  return type !== 'Coverage' && source['use'] === 'preauthorization' ? 'prior-authorization' : 'claim';
+}
+
+function keepStructure(
+  source: Source,
+  plan: Plan,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): Source | undefined {
+  const { structure, steps } = plan;
+  const { name } = structure;
+  if (depth > MAX_DEPTH || isDroppedWhole(name, source, context, nested)) return count(run, path);
+  const keys = Object.keys(source);
+  let copy: Record<string, unknown> | undefined;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    const before = source[key];
+    const after =
+      key === 'resourceType' && structure.resource
+        ? before
+        : keepElement(key, before, source, name, steps, path, context, run, depth);
+    if (after !== before && copy === undefined) {
+      copy = {};
+      for (let done = 0; done < index; done++) copy[keys[done] as string] = source[keys[done] as string];
+    }
+    if (copy !== undefined && after !== undefined) copy[key] = after;
+  }
+  if (copy === undefined) return keys.length === 0 ? count(run, path) : source;
+  if (name === ADJUDICATION) {
+    const amount = maskedAmount(source);
+    if (amount !== undefined) copy['amount'] = amount;
+  }
+  alignSiblings(copy);
+  const left = Object.keys(copy).length;
+  const isRoot = depth === 0;
+  if (!isRoot && (left === 0 || isBroken(name, source, copy) || lostRequired(plan, source, copy)))
+    return count(run, path);
+  return copy;
+}
+
+function keepElement(
+  key: string,
+  before: unknown,
+  source: Source,
+  name: string,
+  steps: Plan['steps'],
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+): unknown {
+  const sibling = key.charCodeAt(0) === 95;
+  const step = steps.get(sibling ? key.slice(1) : key);
+  if (step === undefined) return count(run, `${path}.(unknown)`);
+  if (
+    step.kind === 'primitive' &&
+    !sibling &&
+    typeof before === step.of &&
+    name !== 'Reference' &&
+    name !== ADJUDICATION
+  )
+    return before;
+  const here = `${path}.${key}`;
+  if (step.kind === 'drop')
+    return name === ADJUDICATION && key === 'amount' && isMasked(before) && maskedAmount(source) !== undefined
+      ? before
+      : count(run, here);
+  if (sibling)
+    return step.kind === 'primitive' || step.kind === 'text'
+      ? keepSibling(before, here, context, run, depth)
+      : count(run, `${path}.(unknown)`);
+  if (name === ADJUDICATION && key === 'value' && !countsUnits(source)) return count(run, here);
+  if (
+    name === 'Reference' &&
+    key === 'reference' &&
+    typeof before === 'string' &&
+    before.startsWith('#') &&
+    run.goneIds.has(before.slice(1))
+  )
+    return count(run, here);
+  if (context === 'claim' && key === 'valueAttachment' && SUPPORTING_ATTACHMENT.test(name)) return count(run, here);
+  return keep(before, step, here, context, run, depth + 1, name === 'Extension');
+}
+
+/** What maskedAmount leaves, so that a second pass finds nothing to do. */
+function isMasked(value: unknown): boolean {
+  return (
+    isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}))
+  );
+}
+
+function keep(
+  value: unknown,
+  step: Step,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): unknown {
+  if (!Array.isArray(value)) return keepOne(value, step, path, context, run, depth, nested);
+  const primitive = step.kind === 'primitive' || step.kind === 'text';
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < value.length; index++) {
+    const before: unknown = value[index];
+    const after =
+      primitive && before === null
+        ? null
+        : Array.isArray(before)
+          ? count(run, path)
+          : keepOne(before, step, path, context, run, depth, nested);
+    // A list of primitives has its siblings by index: it is kept whole or not at all.
+    if (primitive && after === undefined) return undefined;
+    if (after !== before) copy ??= value.slice(0, index);
+    if (copy !== undefined && after !== undefined) copy.push(after);
+  }
+  const kept = copy ?? value;
+  return kept.length === 0 ? count(run, path) : kept;
+}
+
+function keepOne(
+  value: unknown,
+  step: Step,
+  path: string,
+  context: Context,
+  run: Run,
+  depth: number,
+  nested: boolean,
+): unknown {
+  switch (step.kind) {
+    case 'primitive':
+      return typeof value === step.of ? value : count(run, path);
+    case 'text': {
+      if (typeof value !== 'string') return count(run, path);
+      const masked = step.note ? maskNote(value) : maskAmounts(value);
+      if (masked !== value) count(run, path);
+      return masked;
+    }
+    case 'resource':
+      return isObject(value) ? keepResource(value, path, run, depth) : count(run, path);
+    case 'structure': {
+      const plan = isObject(value) ? planOf(step.type, context) : undefined;
+      return plan === undefined
+        ? count(run, path)
+        : keepStructure(value as Source, plan, path, context, run, depth, nested);
+    }
+    case 'drop':
+      return count(run, path);
+  }
+}
+
+function keepSibling(value: unknown, path: string, context: Context, run: Run, depth: number): unknown {
+  const plan = planOf('Element', context) as Plan;
+  const one = (item: unknown): Source | undefined =>
+    isObject(item) ? keepStructure(item, plan, path, context, run, depth + 1, false) : count(run, path);
+  if (!Array.isArray(value)) return one(value);
+  const kept = value.map((item: unknown) => (item === null ? null : (one(item) ?? null)));
+  if (kept.every((item) => item === null)) return count(run, path);
+  return kept.some((item, index) => item !== value[index]) ? kept : value;
+}
+
+/** Lists of primitives and their `_` siblings after a loss: no place may be empty in both. */
+function alignSiblings(copy: Record<string, unknown>): void {
+  for (const key of Object.keys(copy)) {
+    const values = copy[key];
+    if (!Array.isArray(values) || !values.includes(null)) continue;
+    const name = key.startsWith('_') ? key.slice(1) : key;
+    const primary: unknown = copy[name];
+    const sibling: unknown = copy[`_${name}`];
+    const length = Math.max(Array.isArray(primary) ? primary.length : 0, Array.isArray(sibling) ? sibling.length : 0);
+    const full = Array.from({ length }, (_, index) => index).filter(
+      (index) => at(primary, index) !== null || at(sibling, index) !== null,
+    );
+    if (full.length === length) continue;
+    for (const [each, list] of [
+      [name, primary],
+      [`_${name}`, sibling],
+    ] as const) {
+      if (!Array.isArray(list)) continue;
+      const left = full.map((index) => at(list, index));
+      if (left.every((item) => item === null)) delete copy[each];
+      else copy[each] = left;
+    }
+  }
+}
+
+const at = (list: unknown, index: number): unknown => (Array.isArray(list) ? ((list[index] as unknown) ?? null) : null);
+
+function lostRequired({ structure }: Plan, before: Source, after: Source): boolean {
+  const has = (source: Source, names: readonly string[]): boolean =>
+    names.some((name) => source[name] !== undefined || source[`_${name}`] !== undefined);
+  return structure.required.some(({ anyOf }) => has(before, anyOf) && !has(after, anyOf));
+}

@@ -1,0 +1,502 @@
+import { checkShape, type FhirResource, structureOf } from '@provider-access/kernel/fhir';
+import { describe, expect, it } from 'vitest';
+
+import { PDEX_ADJUDICATION_DISCRIMINATOR, REVIEW_ACTION, REVIEW_ACTION_CODE } from '../codes.ts';
+import { findMoney } from '../find-money.ts';
+import { ALLOWED } from './allowed.ts';
+import { redact } from './redact.ts';
+
+const money = { value: 12.5, currency: 'USD' };
+const category = (code: string, system = 'http://terminology.hl7.org/CodeSystem/adjudication') => ({
+  coding: [{ system, code }],
+});
+const BASIS = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
+
+const claim = (more: Record<string, unknown> = {}): FhirResource => ({
+  resourceType: 'ExplanationOfBenefit',
+  id: 'e1',
+  status: 'active',
+  type: { text: 'pharmacy' },
+  use: 'claim',
+  patient: { reference: 'Patient/m1' },
+  created: '2024-01-01',
+  insurer: { display: 'p' },
+  provider: { display: 'q' },
+  outcome: 'complete',
+  insurance: [{ focal: true, coverage: { reference: 'Coverage/c1' } }],
+  ...more,
+});
+const observation = (more: Record<string, unknown> = {}): FhirResource => ({
+  resourceType: 'Observation',
+  id: 'o1',
+  status: 'final',
+  code: { text: 'x' },
+  ...more,
+});
+
+function redacted(resource: FhirResource): FhirResource {
+  const { resource: after } = redact(resource);
+  expect(findMoney(after)).toEqual([]);
+  expect(checkShape(after)).toEqual([]);
+  expect(redact(after).resource).toBe(after);
+  return after;
+}
+
+describe('redact: claims', () => {
+  it('hands back the same object when there is nothing to drop', () => {
+    const resource = claim({ item: [{ sequence: 1, productOrService: { text: 'x' } }] });
+    expect(redact(resource)).toEqual({ resource, dropped: {} });
+    expect(redact(resource).resource).toBe(resource);
+  });
+
+  it('drops totals, amounts and benefit balance, and counts them by path', () => {
+    const { resource, dropped } = redact(
+      claim({
+        total: [{ category: category('submitted'), amount: money }],
+        benefitBalance: [{ category: { text: 'x' }, financial: [{ type: { text: 'y' }, allowedMoney: money }] }],
+        item: [
+          {
+            sequence: 1,
+            productOrService: { text: 'x' },
+            net: money,
+            unitPrice: money,
+            factor: 2,
+            detail: [{ sequence: 1, productOrService: { text: 'x' }, net: money }],
+          },
+        ],
+      }),
+    );
+    expect(resource).toEqual(
+      claim({
+        item: [
+          { sequence: 1, productOrService: { text: 'x' }, detail: [{ sequence: 1, productOrService: { text: 'x' } }] },
+        ],
+      }),
+    );
+    expect(dropped).toEqual({
+      'ExplanationOfBenefit.total': 1,
+      'ExplanationOfBenefit.benefitBalance': 1,
+      'ExplanationOfBenefit.item.net': 1,
+      'ExplanationOfBenefit.item.unitPrice': 1,
+      'ExplanationOfBenefit.item.factor': 1,
+      'ExplanationOfBenefit.item.detail.net': 1,
+    });
+  });
+
+  it('keeps adjudications that are no amounts, with units only where units are counted', () => {
+    const kept = [
+      { category: category('benefitpaymentstatus', BASIS), reason: { text: 'innetwork' } },
+      { category: category('adjustmentreason', BASIS), reason: { coding: [{ code: '45' }] } },
+      { category: category('allowedunits', BASIS), value: 3 },
+    ];
+    const after = redacted(
+      claim({
+        adjudication: [
+          ...kept,
+          { category: category('submitted'), amount: money },
+          { category: { text: 'paid' }, value: 7 },
+          { category: category('denialreason', BASIS), reason: { text: 'r' }, value: 99 },
+        ],
+      }),
+    );
+    expect(after['adjudication']).toEqual([
+      ...kept,
+      { category: category('denialreason', BASIS), reason: { text: 'r' } },
+    ]);
+  });
+
+  it('does not trust a code of another system, nor a second category beside a unit', () => {
+    const after = redacted(
+      claim({
+        adjudication: [
+          { category: category('allowedunits', 'http://payer.example/amounts'), value: 12.5 },
+          { category: { coding: [{ system: BASIS, code: 'allowedunits' }, { code: 'paidtoprovider' }] }, value: 12.5 },
+        ],
+      }),
+    );
+    expect(after['adjudication']).toEqual([
+      { category: { coding: [{ system: BASIS, code: 'allowedunits' }, { code: 'paidtoprovider' }] } },
+    ]);
+  });
+
+  it('keeps only the type of a payment, and removes a payment without one', () => {
+    expect(
+      redacted(
+        claim({
+          payment: { type: { text: 'partial' }, date: '2024-02-02', amount: money, identifier: { value: '1' } },
+        }),
+      )['payment'],
+    ).toEqual({ type: { text: 'partial' } });
+    expect(redacted(claim({ payment: { date: '2024-02-02', amount: money } }))['payment']).toBeUndefined();
+  });
+
+  it('keeps notes and the disposition of a claim, without the amounts that they hold', () => {
+    const resource = claim({
+      disposition: 'Settled as per contract.',
+      processNote: [{ number: 1, type: 'display', text: 'See criteria PT-14.', language: { text: 'en' } }],
+      item: [
+        {
+          sequence: 1,
+          productOrService: { text: 'x' },
+          noteNumber: [1],
+          detail: [{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1] }],
+        },
+      ],
+    });
+    expect(redact(resource)).toEqual({ resource, dropped: {} });
+    const { resource: after, dropped } = redact(
+      claim({
+        disposition: 'Paid 120.00',
+        processNote: [
+          { number: 1, text: 'Paid 12 dollars.' },
+          { number: 2, text: 'Your copay is 20.' },
+          { number: 3, text: 'Call us.' },
+        ],
+      }),
+    );
+    expect(after['disposition']).toBe('Paid [amount removed]');
+    expect(after['processNote']).toEqual([
+      { number: 1, text: 'Paid [amount removed].' },
+      { number: 2, text: 'Your copay is [amount removed].' },
+      { number: 3, text: 'Call us.' },
+    ]);
+    expect(dropped).toEqual({ 'ExplanationOfBenefit.disposition': 1, 'ExplanationOfBenefit.processNote.text': 2 });
+  });
+
+  it('drops narrative and unknown extensions, keeps known ones', () => {
+    const known = {
+      url: 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-levelOfServiceCode',
+      valueCodeableConcept: { text: 'U' },
+    };
+    const after = redacted(
+      claim({
+        text: { status: 'generated', div: '<div>$12</div>' },
+        item: [
+          {
+            sequence: 1,
+            productOrService: { text: 'x' },
+            _sequence: { extension: [{ url: 'http://payer.example/price', valueDecimal: 12.5 }] },
+          },
+        ],
+        extension: [known, { url: 'http://payer.example/paid', valueDecimal: 12.5 }],
+      }),
+    );
+    expect(after).toEqual(claim({ extension: [known], item: [{ sequence: 1, productOrService: { text: 'x' } }] }));
+  });
+
+  it('drops supporting information whose value was money, a payment date or an attachment, and keeps the rest', () => {
+    const info = (sequence: number, more: object) => ({ sequence, category: { text: 'i' }, ...more });
+    const after = redacted(
+      claim({
+        supportingInfo: [
+          info(1, { valueQuantity: { value: 5, unit: 'USD' } }),
+          info(2, { valueQuantity: { value: 5, unit: 'days' } }),
+          info(3, { timingDate: '2024-01-01' }),
+          { sequence: 4, category: { coding: [{ code: 'CLM_PMT_DT' }] }, timingDate: '2024-01-01' },
+          info(5, { valueAttachment: { data: 'AAAA' } }),
+        ],
+      }),
+    );
+    expect((after['supportingInfo'] as { sequence: number }[]).map(({ sequence }) => sequence)).toEqual([2, 3]);
+  });
+
+  it('keeps why a pharmacy claim was rejected (CARIN rejectreason)', () => {
+    const adjudication = [
+      {
+        category: category('rejectreason', 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator'),
+        reason: { coding: [{ code: '70' }] },
+      },
+    ];
+    const resource = claim({ adjudication, item: [{ sequence: 1, productOrService: { text: 'x' }, adjudication }] });
+    expect(redact(resource).resource).toBe(resource);
+  });
+
+  it('drops supporting information that is an amount by its category, whatever it counts in', () => {
+    const code = (text: string): object => ({ coding: [{ code: text }] });
+    const after = redacted(
+      claim({
+        supportingInfo: [
+          { sequence: 1, category: code('CLM_PMT_AMT'), valueQuantity: { value: 120 } },
+          { sequence: 2, category: { text: 'Amount paid' }, valueString: '120.00' },
+          { sequence: 3, category: code('patientDeductible'), valueQuantity: { value: 120, unit: '1' } },
+          { sequence: 4, category: { text: 'Payment date' }, timingDate: '2024-01-01' },
+          { sequence: 5, category: code('dayssupply'), valueQuantity: { value: 30 } },
+          { sequence: 6, category: code('discharge-status'), code: code('01') },
+          { sequence: 7, category: code('clmrecvddate'), timingDate: '2024-01-01' },
+        ],
+      }),
+    );
+    expect((after['supportingInfo'] as { sequence: number }[]).map(({ sequence }) => sequence)).toEqual([5, 6, 7]);
+  });
+
+  it('masks amounts in the texts that stay and leaves identifiers alone', () => {
+    const after = redacted(
+      claim({
+        identifier: [{ value: '$12' }],
+        diagnosis: [{ sequence: 1, diagnosisCodeableConcept: { text: 'owes $12' } }],
+      }),
+    );
+    expect(after['identifier']).toEqual([{ value: '$12' }]);
+    expect(after['diagnosis']).toEqual([{ sequence: 1, diagnosisCodeableConcept: { text: 'owes [amount removed]' } }]);
+  });
+
+  it('drops contained financial resources with the references to them', () => {
+    const after = redacted(
+      claim({
+        contained: [
+          { resourceType: 'ClaimResponse', id: 'r1', payment: { amount: money } },
+          {
+            resourceType: 'Coverage',
+            id: 'c9',
+            status: 'active',
+            beneficiary: { display: 'm' },
+            payor: [{ display: 'p' }],
+            costToBeneficiary: [{ valueMoney: money }],
+          },
+        ],
+        claimResponse: { reference: '#r1' },
+      }),
+    );
+    expect(after['claimResponse']).toBeUndefined();
+    expect(after['contained']).toEqual([
+      {
+        resourceType: 'Coverage',
+        id: 'c9',
+        status: 'active',
+        beneficiary: { display: 'm' },
+        payor: [{ display: 'p' }],
+      },
+    ]);
+  });
+
+  it('refuses what must never reach it', () => {
+    expect(() => redact({ resourceType: 'Invoice' })).toThrow(TypeError);
+    expect(() => redact({ resourceType: 'Nonsense' })).toThrow(TypeError);
+  });
+});
+
+describe('redact: prior authorizations', () => {
+  const review = {
+    url: REVIEW_ACTION,
+    extension: [
+      { url: REVIEW_ACTION_CODE, valueCodeableConcept: { text: 'A1' } },
+      { url: 'number', valueString: 'AUTH1' },
+    ],
+  };
+
+  it('keeps notes with amounts masked', () => {
+    const after = redacted(
+      claim({
+        use: 'preauthorization',
+        disposition: 'Approved up to $500',
+        processNote: [{ number: 1, text: 'You owe USD 12.' }],
+        item: [{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1] }],
+      }),
+    );
+    expect(after['processNote']).toEqual([{ number: 1, text: 'You owe [amount removed].' }]);
+    expect(after['disposition']).toBe('Approved up to [amount removed]');
+    expect(after['item']).toEqual([{ sequence: 1, productOrService: { text: 'x' }, noteNumber: [1] }]);
+  });
+
+  it('keeps units, denial and decision', () => {
+    const adjudication = [
+      { extension: [review], category: category('allowedunits', PDEX_ADJUDICATION_DISCRIMINATOR), value: 6 },
+      { category: category('consumedunits', PDEX_ADJUDICATION_DISCRIMINATOR), value: 1 },
+      { category: category('denialreason', PDEX_ADJUDICATION_DISCRIMINATOR), reason: { text: 'criteria not met' } },
+    ];
+    const resource = claim({
+      use: 'preauthorization',
+      item: [{ sequence: 1, productOrService: { text: 'x' }, adjudication }],
+    });
+    expect(redact(resource).resource).toBe(resource);
+  });
+
+  it('keeps a decision that hangs on an amount, and says that the amount is masked', () => {
+    const after = redacted(
+      claim({
+        use: 'preauthorization',
+        item: [
+          {
+            sequence: 1,
+            productOrService: { text: 'x' },
+            adjudication: [
+              { extension: [review], category: category('submitted'), amount: money },
+              { category: category('copay'), amount: money },
+            ],
+          },
+        ],
+      }),
+    );
+    expect(after['item']).toEqual([
+      {
+        sequence: 1,
+        productOrService: { text: 'x' },
+        adjudication: [
+          {
+            extension: [review],
+            category: category('submitted'),
+            amount: {
+              extension: [{ url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason', valueCode: 'masked' }],
+            },
+          },
+        ],
+      },
+    ]);
+  });
+
+  it('takes the unit price out of an authorized detail', () => {
+    const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
+    const after = redacted(
+      claim({
+        use: 'preauthorization',
+        item: [
+          {
+            sequence: 1,
+            productOrService: { text: 'x' },
+            extension: [
+              {
+                url,
+                extension: [
+                  { url: 'unitPrice', valueMoney: money },
+                  { url: 'quantity', valueQuantity: { value: 2 } },
+                ],
+              },
+            ],
+          },
+        ],
+      }),
+    );
+    expect((after['item'] as { extension: unknown }[])[0]?.extension).toEqual([
+      { url, extension: [{ url: 'quantity', valueQuantity: { value: 2 } }] },
+    ]);
+  });
+
+  it('takes a price out of an authorized detail in whatever datatype it comes', () => {
+    const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
+    for (const price of [
+      { url: 'unitPrice', valueDecimal: 120 },
+      { url: 'unitPrice', valueString: '120.00' },
+      { url: 'unitPrice', valueQuantity: { value: 120 } },
+      { url: 'allowedAmount', valueDecimal: 120 },
+    ]) {
+      const after = redacted(
+        claim({
+          use: 'preauthorization',
+          item: [
+            {
+              sequence: 1,
+              productOrService: { text: 'x' },
+              extension: [{ url, extension: [price, { url: 'quantity', valueQuantity: { value: 2 } }] }],
+            },
+          ],
+        }),
+      );
+      expect((after['item'] as { extension: unknown }[])[0]?.extension).toEqual([
+        { url, extension: [{ url: 'quantity', valueQuantity: { value: 2 } }] },
+      ]);
+    }
+    expect(findMoney({ extension: [{ url: 'unitPrice', valueDecimal: 120 }] })).not.toEqual([]);
+  });
+});
+
+describe('redact: everything else', () => {
+  it('drops cost to beneficiary and unknown extensions from a Coverage', () => {
+    const coverage: FhirResource = {
+      resourceType: 'Coverage',
+      id: 'c',
+      status: 'active',
+      beneficiary: { reference: 'Patient/m1' },
+      payor: [{ display: 'p' }],
+    };
+    expect(
+      redacted({
+        ...coverage,
+        costToBeneficiary: [{ valueMoney: money }],
+        extension: [{ url: 'http://x/y', valueString: 'z' }],
+      }),
+    ).toEqual(coverage);
+  });
+
+  it('drops money from extensions of clinical resources at any depth and keeps the other extensions', () => {
+    const good = { url: 'http://x/good', valueString: '$12 is not for us to read here' };
+    const after = redacted(
+      observation({
+        extension: [
+          good,
+          { url: 'http://x/price', valueMoney: money },
+          {
+            url: 'http://x/nested',
+            extension: [
+              { url: 'a', valueQuantity: { value: 3, unit: 'USD' } },
+              { url: 'b', valueString: 'keep' },
+            ],
+          },
+        ],
+        _status: { extension: [{ url: 'http://x/price', valueMoney: money }] },
+        valueQuantity: {
+          value: 1,
+          unit: 'mg',
+          extension: [
+            {
+              url: 'http://x/p',
+              extension: [
+                { url: 'value', valueDecimal: 3 },
+                { url: 'currency', valueCode: 'USD' },
+              ],
+            },
+          ],
+        },
+      }),
+    );
+    expect(after).toEqual(
+      observation({
+        extension: [good, { url: 'http://x/nested', extension: [{ url: 'b', valueString: 'keep' }] }],
+        valueQuantity: { value: 1, unit: 'mg' },
+      }),
+    );
+  });
+
+  it('drops a value in currency, keeps one in milligrams and a pen', () => {
+    expect(
+      redacted(observation({ valueQuantity: { value: 3, code: 'USD', system: 'urn:iso:std:iso:4217' } }))[
+        'valueQuantity'
+      ],
+    ).toBeUndefined();
+    const pen = observation({ valueQuantity: { value: 3, unit: 'PEN' } });
+    expect(redact(pen).resource).toBe(pen);
+  });
+
+  it('counts by paths that have an end, however deep the structures nest', () => {
+    let extension: object = { url: 'x', valueMoney: money };
+    for (let depth = 0; depth < 30; depth += 1) extension = { url: 'x', extension: [extension] };
+    const paths = Object.keys(redact(observation({ extension: [extension] })).dropped);
+    expect(paths).toEqual([`Observation${'.extension'.repeat(7)}…`, ...paths.slice(1)]);
+    expect(paths.every((path) => path.split('.').length <= 8)).toBe(true);
+  });
+
+  it('drops what R4 does not know and does not repeat its name', () => {
+    expect(redact(observation({ 'Jane Doe owes': 5 }))).toEqual({
+      resource: observation(),
+      dropped: { 'Observation.(unknown)': 1 },
+    });
+  });
+});
+
+describe('the allow-list', () => {
+  it('names only elements that R4 has', () => {
+    const unknown = [...ALLOWED].flatMap(([path, allowed]) => {
+      const names = new Set(
+        [...(structureOf(path)?.elements.values() ?? [])].map(({ name, choice }) => choice ?? name),
+      );
+      return [...allowed].filter((name) => !names.has(name)).map((name) => `${path}.${name}`);
+    });
+    expect(unknown).toEqual([]);
+  });
+
+  it('keeps nothing that R4 requires and we would lose', () => {
+    const lost = [...ALLOWED].flatMap(([path, allowed]) =>
+      (structureOf(path)?.required ?? []).filter(({ name }) => !allowed.has(name)).map(({ name }) => `${path}.${name}`),
+    );
+    expect(lost.filter((name) => !name.startsWith('Claim.'))).toEqual([]);
+  });
+});

@@ -1,0 +1,135 @@
+import { DAY_MS, TimeZone } from '../days/index.ts';
+
+/**
+ * Business days of a payer: which days count, where, and when one of them has passed. Pure: the time zones are those of
+ * the runtime.
+ */
+
+export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+export type Weekday = (typeof WEEKDAYS)[number];
+export interface CalendarRules {
+  /** IANA name, e.g. `America/New_York`. */
+  readonly timeZone: string;
+  readonly days: readonly Weekday[];
+  /** ISO dates that are no business days whatever their weekday. */
+  readonly holidays: readonly string[];
+}
+/** Monday to Friday without a holiday: every deadline is as early as it can be. */
+export const DEFAULT_RULES: CalendarRules = {
+  timeZone: 'America/New_York',
+  days: ['mon', 'tue', 'wed', 'thu', 'fri'],
+  holidays: [],
+};
+
+/** Local days whose bounds are remembered. */
+const REMEMBERED = 4096;
+/** A year of holidays in a row is a mistake in the configuration, not a calendar. */
+const LONGEST_PAUSE_DAYS = 400;
+
+export const isIsoDate = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
+
+/** Days since 1970-01-01 of an ISO date, and back: a local day as a number, without a zone. */
+const numberOf = (date: string): number => Date.parse(date) / DAY_MS;
+const dateOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
+
+interface Bounds {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * One business day after a moment is the same local time on the next business day; after a moment on a day that is
+ * none, it is the end of the
+ * next business day (docs/service-levels.md). Instants are ms since the epoch, days ISO dates in the calendar's zone.
+ */
+export class BusinessCalendar {
+  readonly rules: CalendarRules;
+  private readonly zone: TimeZone;
+  private readonly weekdays: ReadonlySet<number>;
+  private readonly holidays: ReadonlySet<number>;
+  private readonly bounds = new Map<number, Bounds>();
+  private lastDay = 0;
+
+  /** @throws RangeError for rules that leave no business day, or an unknown time zone */
+  constructor(rules: CalendarRules = DEFAULT_RULES) {
+    if (rules.days.length === 0) throw new RangeError('a calendar needs at least one business day a week');
+    this.rules = rules;
+    this.zone = new TimeZone(rules.timeZone);
+    this.weekdays = new Set(rules.days.map((d) => WEEKDAYS.indexOf(d)));
+    this.holidays = new Set(rules.holidays.map(numberOf));
+  }
+
+  /** The local day of an instant. */
+  dayOf(at: number): string {
+    return dateOf(this.dayNumber(at));
+  }
+  /** First instant of a day, and of the day after it. */
+  boundsOf(day: string): Bounds {
+    return this.boundsOfNumber(numberOf(day));
+  }
+  isBusinessDay(day: string): boolean {
+    return this.isBusiness(numberOf(day));
+  }
+  /** When one business day after `start` has passed. Always later than `start`. */
+  deadline(start: number): number {
+    const day = this.dayNumber(start);
+    const next = this.nextBusiness(day);
+    const bounds = this.boundsOfNumber(next);
+    if (!this.isBusiness(day)) return bounds.end;
+    const own = this.boundsOfNumber(day);
+    const timeOfDay = isWhole(own) ? start - own.start : this.zone.local(start) - day * DAY_MS;
+    return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
+  }
+  /**
+   * Which share of its business day a request has used at `now`: 0 at `start`, 1 at the deadline. Nights count, days
+   * that are no business days do not, so that a share means the same on a Friday. Later than the deadline it goes on
+   * with the clock.
+   */
+  usedShare(start: number, now: number): number {
+    if (now <= start) return 0;
+    const deadline = this.deadline(start);
+    if (now > deadline) return 1 + (now - deadline) / (deadline - start);
+    return this.businessMs(start, now) / this.businessMs(start, deadline);
+  }
+  /**
+   * Holidays on which no business day was, between two instants: what a measurement depends on beside zone and
+   * weekdays.
+   */
+  holidaysBetween(from: number, to: number): readonly string[] {
+    const [first, last] = [this.dayNumber(from), this.dayNumber(to)];
+    return this.rules.holidays.filter((h) => numberOf(h) >= first && numberOf(h) <= last).toSorted();
+  }
+
+  private isBusiness(day: number): boolean {
+    return this.weekdays.has((((day + 4) % 7) + 7) % 7) && !this.holidays.has(day);
+  }
+  private nextBusiness(day: number): number {
+    for (let next = day + 1; next <= day + LONGEST_PAUSE_DAYS; next++) if (this.isBusiness(next)) return next;
+    throw new RangeError(`no business day in the ${LONGEST_PAUSE_DAYS} days after ${dateOf(day)}`);
+  }
+  private businessMs(from: number, to: number): number {
+    let sum = 0;
+    for (let day = this.dayNumber(from); ; day++) {
+      const { start, end } = this.boundsOfNumber(day);
+      if (start >= to) return sum;
+      if (this.isBusiness(day)) sum += Math.max(0, Math.min(end, to) - Math.max(start, from));
+    }
+  }
+  private dayNumber(at: number): number {
+    // Measurements come in the order of time: most are of the day of the one before.
+    const known = this.bounds.get(this.lastDay);
+    if (known === undefined || at < known.start || at >= known.end) this.lastDay = this.zone.dayOf(at);
+    return this.lastDay;
+  }
+  private boundsOfNumber(day: number): Bounds {
+    let known = this.bounds.get(day);
+    if (known === undefined) {
+      if (this.bounds.size >= REMEMBERED) this.bounds.clear();
+      this.bounds.set(day, (known = { start: this.zone.firstInstant(day), end: this.zone.firstInstant(day + 1) }));
+    }
+    return known;
+  }
+}
+
+const isWhole = ({ start, end }: Bounds): boolean => end - start === DAY_MS;

@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { blobName, blobPrefix } from '../name.ts';
+import { BlobStoreFull, type BlobInfo, type Blobs, type BlobWriter } from '../port.ts';
+
+/** Default of `reserveBytes`. */
+export const RESERVE_BYTES = 64 * 1024 * 1024;
+
+export interface FsBlobOptions {
+  readonly root: string;
+  /**
+   * Bytes of the disk that files never take: below it every write is refused with BlobStoreFull, so that exports cannot
+   * starve the log that lives on the same disk. Default 64 MiB.
+   */
+  readonly reserveBytes?: number;
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const asFull = (error: unknown): never => {
+  if (FULL.has((error as NodeJS.ErrnoException).code ?? ''))
+    throw new BlobStoreFull('the disk under the file store is full');
+  throw error;
+};
+const missing = (error: unknown): undefined => {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
+  throw error;
+};
+/** A rename survives a power cut only when its folder is synced too. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** How many bytes are written between two looks at the free space. */
+const CHECK_EVERY = 32 * 1024 * 1024;
+
+class FsWriter implements BlobWriter {
+  private readonly store: FsBlobs;
+  private readonly name: string;
+  private readonly temporary: string;
+  private readonly handle: FileHandle;
+  private bytes = 0;
+  private unchecked = 0;
+  private open = true;
+  constructor(store: FsBlobs, name: string, temporary: string, handle: FileHandle) {
+    this.store = store;
+    this.name = name;
+    this.temporary = temporary;
+    this.handle = handle;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (!this.open) throw new Error('the writer is closed');
+    this.unchecked += chunk.byteLength;
+    if (this.unchecked >= CHECK_EVERY) {
+      this.unchecked = 0;
+      await this.store.ensureRoom();
+    }
+    for (let at = 0; at < chunk.byteLength;) at += (await this.handle.write(chunk, at).catch(asFull)).bytesWritten;
+    this.bytes += chunk.byteLength;
+  }
+
+  async commit(): Promise<BlobInfo> {
+    if (!this.open) throw new Error('the writer is closed');
+    this.open = false;
+    try {
+      await this.handle.sync().catch(asFull);
+      await this.handle.close();
+      const path = this.store.path(this.name);
+      await mkdir(dirname(path), { recursive: true }).catch(asFull);
+      await rename(this.temporary, path).catch(asFull);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
+    return { name: this.name, bytes: this.bytes };
+  }
+
+  async abort(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    await this.discard();
+  }
+
+  private async discard(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+    await rm(this.temporary, { force: true });
+  }
+}
+
+class FsBlobs implements Blobs {
+  readonly remote: Blobs['remote'];
+  private readonly root: string;
+  private readonly reserve: number;
+  constructor(options: FsBlobOptions) {
+    this.root = options.root;
+    this.reserve = options.reserveBytes ?? RESERVE_BYTES;
+    this.remote = { module: import.meta.url, options: { root: options.root, reserveBytes: this.reserve } };
+  }
+
+  path(name: string): string {
+    return join(this.root, blobName(name));
+  }
+
+  async ensureRoom(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.root);
+    if (bavail * bsize < this.reserve)
+      throw new BlobStoreFull('the disk under the file store has no more room than what is kept free');
+  }
+
+  async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
+    const writer = await this.writer(name);
+    try {
+      await writer.write(typeof content === 'string' ? Buffer.from(content) : content);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    return writer.commit();
+  }
+
+  async writer(name: string): Promise<BlobWriter> {
+    blobName(name);
+    // Names never begin with a dot, so what is unfinished can neither be read nor listed.
+    const folder = join(this.root, '.unfinished');
+    await mkdir(folder, { recursive: true }).catch(asFull);
+    await this.ensureRoom();
+    const temporary = join(folder, randomBytes(12).toString('hex'));
+    return new FsWriter(this, name, temporary, await open(temporary, 'wx', 0o600).catch(asFull));
+  }
+
+  async get(name: string): Promise<Uint8Array | undefined> {
+    return readFile(this.path(name)).catch(missing);
+  }
+
+  async stat(name: string): Promise<BlobInfo | undefined> {
+    const found = await stat(this.path(name)).catch(missing);
+    return found?.isFile() ? { name, bytes: found.size } : undefined;
+  }
+
+  range(name: string, start: number, end: number): Readable {
+    const path = this.path(name);
+    if (end <= start) return Readable.from([]);
+    // An open descriptor outlives a delete: a download that has begun is not torn by retention.
+    return createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    yield* this.walk(blobPrefix(prefix));
+  }
+
+  private async *walk(prefix: string): AsyncIterable<BlobInfo> {
+    const entries = (await readdir(join(this.root, prefix), { withFileTypes: true }).catch(missing)) ?? [];
+    const sortable = entries
+      .filter((e) => !e.name.startsWith('.'))
+      .map((e) => (e.isDirectory() ? `${e.name}/` : e.name));
+    for (const entry of sortable.sort((a, b) => (a < b ? -1 : 1))) {
+      if (entry.endsWith('/')) yield* this.walk(prefix + entry);
+      else {
+        const info = await this.stat(prefix + entry);
+        if (info !== undefined) yield info;
+      }
+    }
+  }
+
+  async delete(name: string): Promise<void> {
+    await rm(this.path(name), { force: true });
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    if (blobPrefix(prefix) === '') throw new Error('deletePrefix needs a prefix: it does not empty the store');
+    await rm(join(this.root, prefix), { recursive: true, force: true });
+  }
+}
+
+/**
+ * Files on local disk: written beside, synced, renamed; a put that is interrupted leaves only a file that nobody sees.
+ */
+export function openFsBlobs(options: FsBlobOptions): Blobs {
+  return new FsBlobs(options);
+}
+
+/** For worker threads: see `Blobs.remote`. */
+export function openBlobs(options: unknown): Blobs {
+  return new FsBlobs(options as FsBlobOptions);
+}
+
+/**
+ * Removes what writers that died have left. With `olderThanMs` only what nobody wrote to for so long: where writers of
+ * other processes may be at work. Without it, call it when there are none.
+ */
+export async function removeUnfinished(options: FsBlobOptions, olderThanMs?: number): Promise<void> {
+  const folder = join(options.root, '.unfinished');
+  if (olderThanMs === undefined) return rm(folder, { recursive: true, force: true });
+  const before = Date.now() - olderThanMs;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = join(folder, name);
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY })); // finished meanwhile
+    if (mtimeMs < before) await rm(file, { force: true });
+  }
+}

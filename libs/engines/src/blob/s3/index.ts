@@ -1,0 +1,247 @@
+import { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { blobName, blobPrefix } from '../name.ts';
+import type { BlobInfo, Blobs, BlobWriter } from '../port.ts';
+import { asFault, guarded } from './faults.ts';
+import { DEFAULT_PART_BYTES, MIN_PART_BYTES } from './options.ts';
+import type { S3BlobOptions } from './options.ts';
+import { RangeStream } from './range-stream.ts';
+import { S3Writer } from './writer.ts';
+import type { S3Target } from './writer.ts';
+
+export type { S3BlobOptions } from './options.ts';
+
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const GET_ATTEMPTS = 3;
+
+function clientOf(options: S3BlobOptions): S3Client {
+  const agent = { keepAlive: true, maxSockets: options.maxSockets ?? 128 };
+  return new S3Client({
+    region: options.region,
+    ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+    ...(options.credentials && { credentials: { ...options.credentials } }),
+    forcePathStyle: options.forcePathStyle ?? false,
+    maxAttempts: options.maxAttempts ?? 4,
+    logger: SILENT, // its lines hold keys
+    // TLS and the store's ETags check what travels; many compatible stores do not know the checksums that the SDK adds
+    // unasked.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: options.connectionTimeoutMs ?? 5000,
+      socketTimeout: options.socketTimeoutMs ?? 15_000,
+      httpAgent: agent,
+      httpsAgent: agent,
+      logger: SILENT,
+    },
+  });
+}
+
+class S3Blobs implements Blobs {
+  readonly remote: Blobs['remote'];
+  readonly #client: S3Client;
+  readonly #options: S3BlobOptions;
+  readonly #prefix: string;
+  readonly #partBytes: number;
+
+  constructor(options: S3BlobOptions) {
+    this.#partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
+    if (this.#partBytes < MIN_PART_BYTES) throw new RangeError(`partBytes is at least ${MIN_PART_BYTES}`);
+    if (options.kmsKeyId !== undefined && options.serverSideEncryption !== 'aws:kms')
+      throw new Error('kmsKeyId goes with serverSideEncryption aws:kms');
+    this.#prefix = blobPrefix(options.prefix ?? '');
+    this.#options = options;
+    this.#client = clientOf(options);
+    this.remote = { module: import.meta.url, options: { ...options } };
+  }
+
+  async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
+    const to = this.#target(name);
+    const body = typeof content === 'string' ? Buffer.from(content) : content;
+    if (body.byteLength > this.#partBytes) {
+      const writer = new S3Writer(to);
+      try {
+        await writer.write(body);
+      } catch (error) {
+        await writer.abort();
+        throw error;
+      }
+      return writer.commit();
+    }
+    await guarded(
+      this.#client.send(
+        new PutObjectCommand({ ...to.where, ...to.encryption, Body: body, ContentLength: body.byteLength }),
+      ),
+    );
+    return { name, bytes: body.byteLength };
+  }
+
+  async writer(name: string): Promise<BlobWriter> {
+    return new S3Writer(this.#target(name));
+  }
+
+  async get(name: string): Promise<Uint8Array | undefined> {
+    const where = this.#where(name);
+    for (let attempt = 1; ; attempt++) {
+      const found = await guarded(this.#client.send(new GetObjectCommand(where)), () => undefined);
+      if (found === undefined) return undefined;
+      try {
+        return await found.Body!.transformToByteArray();
+      } catch (error) {
+        // the SDK repeats a request, not its body
+        if (attempt === GET_ATTEMPTS) throw asFault(error);
+      }
+    }
+  }
+
+  async stat(name: string): Promise<BlobInfo | undefined> {
+    const found = await guarded(this.#client.send(new HeadObjectCommand(this.#where(name))), () => undefined);
+    return found && { name, bytes: found.ContentLength ?? 0 };
+  }
+
+  range(name: string, start: number, end: number): Readable {
+    const where = this.#where(name);
+    return end <= start ? Readable.from([]) : new RangeStream(this.#client, where, start, end);
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    for await (const page of this.#pages(blobPrefix(prefix))) yield* page;
+  }
+
+  async delete(name: string): Promise<void> {
+    await guarded(this.#client.send(new DeleteObjectCommand(this.#where(name))), () => undefined);
+  }
+
+  async deletePrefix(prefix: string): Promise<void> {
+    if (blobPrefix(prefix) === '') throw new Error('deletePrefix needs a prefix: it does not empty the store');
+    for await (const page of this.#pages(prefix)) {
+      // a page is what one request may delete: 1,000
+      const { Errors = [] } = await guarded(
+        this.#client.send(
+          new DeleteObjectsCommand({
+            Bucket: this.#options.bucket,
+            Delete: { Quiet: true, Objects: page.map(({ name }) => ({ Key: this.#prefix + name })) },
+          }),
+        ),
+      );
+      const failed = Errors.filter((e) => e.Code !== 'NoSuchKey');
+      if (failed.length > 0)
+        throw new EngineUnavailable(
+          `the file store did not delete ${failed.length} of ${page.length} files (${failed[0]!.Code ?? 'no code'})`,
+        );
+    }
+  }
+
+  /**
+   * Pages of at most 1,000, in order of names (S3 lists in byte order). What is no blob name is not ours: a console's
+   * folder marker.
+   */
+  async *#pages(prefix: string): AsyncGenerator<BlobInfo[]> {
+    let token: string | undefined;
+    do {
+      const page = await guarded(
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#options.bucket,
+            Prefix: this.#prefix + prefix,
+            MaxKeys: 1000,
+            ...(token !== undefined && { ContinuationToken: token }),
+          }),
+        ),
+      );
+      const ours = (page.Contents ?? [])
+        .map(({ Key = '', Size = 0 }) => ({ name: Key.slice(this.#prefix.length), bytes: Size }))
+        .filter(({ name }) => isName(name));
+      if (ours.length > 0) yield ours;
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  #where(name: string): S3Target['where'] {
+    return { Bucket: this.#options.bucket, Key: this.#prefix + blobName(name) };
+  }
+
+  #target(name: string): S3Target {
+    const { serverSideEncryption, kmsKeyId } = this.#options;
+    const encryption = {
+      ...(serverSideEncryption && { ServerSideEncryption: serverSideEncryption }),
+      ...(kmsKeyId !== undefined && { SSEKMSKeyId: kmsKeyId }),
+    };
+    return { client: this.#client, where: this.#where(name), encryption, name, partBytes: this.#partBytes };
+  }
+}
+
+function isName(name: string): boolean {
+  try {
+    return blobName(name) === name;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Files in a bucket of S3 or a compatible store, which must show a write to every reader at once (AWS does since 2020)
+ * and list in byte order. Opens no connection yet; what is away later is EngineUnavailable, what is full BlobStoreFull.
+ */
+export function openS3Blobs(options: S3BlobOptions): Blobs {
+  return new S3Blobs(options);
+}
+
+/** For worker threads: see `Blobs.remote`. */
+export function openBlobs(options: unknown): Blobs {
+  return new S3Blobs(options as S3BlobOptions);
+}
+
+/**
+ * Aborts multipart uploads under the prefix that began longer than `olderThanMs` ago: what writers that died have left.
+ * Their parts cost room and are seen by nobody. Resolves with how many; undefined: this store does not list uploads at
+ * all, and never will.
+ */
+export async function removeUnfinishedUploads(
+  options: S3BlobOptions,
+  olderThanMs: number,
+): Promise<number | undefined> {
+  const client = clientOf(options);
+  const Bucket = options.bucket;
+  const before = Date.now() - olderThanMs;
+  let removed = 0;
+  try {
+    for (let from: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}; from !== undefined;) {
+      const page: {
+        Uploads?: { Key?: string; UploadId?: string; Initiated?: Date }[];
+        IsTruncated?: boolean;
+        NextKeyMarker?: string;
+        NextUploadIdMarker?: string;
+      } = await guarded(
+        client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: blobPrefix(options.prefix ?? ''), ...from })),
+      );
+      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+        if (Initiated === undefined || Initiated.getTime() > before) continue;
+        await guarded(client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))).catch(
+          (error: unknown) => {
+            if (!(error instanceof EngineUnavailable && error.message.includes('NoSuchUpload'))) throw error; // another was faster
+          },
+        );
+        removed++;
+      }
+      from = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined;
+    }
+  } catch (error) {
+    if (error instanceof EngineUnavailable && error.message.includes('NotImplemented')) return undefined;
+    throw error;
+  } finally {
+    client.destroy();
+  }
+  return removed;
+}

@@ -1,0 +1,127 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { BlobInfo, BlobWriter } from '../port.ts';
+import { guarded } from './faults.ts';
+
+export interface S3Target {
+  readonly client: S3Client;
+  readonly where: { readonly Bucket: string; readonly Key: string };
+  readonly encryption: { readonly ServerSideEncryption?: 'AES256' | 'aws:kms'; readonly SSEKMSKeyId?: string };
+  readonly name: string;
+  readonly partBytes: number;
+}
+
+/**
+ * Up to one part: a PutObject at commit. Longer: a multipart upload, which nobody sees before it is completed. All
+ * parts but the last have the same length; one is sent while the next fills, so a writer holds at most two.
+ */
+export class S3Writer implements BlobWriter {
+  readonly #to: S3Target;
+  readonly #parts: { PartNumber: number; ETag: string }[] = [];
+  readonly #ended = new AbortController();
+  #pieces: Uint8Array[] = [];
+  #held = 0;
+  #bytes = 0;
+  #upload: string | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #open = true;
+
+  constructor(to: S3Target) {
+    this.#to = to;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (!this.#open) throw new Error('the writer is closed');
+    this.#bytes += chunk.byteLength;
+    for (let at = 0; at < chunk.byteLength;) {
+      const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held)); // a copy: the caller may use its buffer again
+      this.#pieces.push(piece);
+      this.#held += piece.byteLength;
+      at += piece.byteLength;
+      if (this.#held === this.#to.partBytes) await this.#send();
+    }
+  }
+
+  async commit(): Promise<BlobInfo> {
+    if (!this.#open) throw new Error('the writer is closed');
+    const { client, where, name } = this.#to;
+    this.#open = false;
+    try {
+      if (this.#upload === undefined) {
+        await guarded(
+          client.send(
+            new PutObjectCommand({ ...where, ...this.#to.encryption, Body: this.#take(), ContentLength: this.#bytes }),
+          ),
+        );
+      } else {
+        if (this.#held > 0) await this.#send();
+        await this.#sending;
+        await guarded(
+          client.send(
+            new CompleteMultipartUploadCommand({
+              ...where,
+              UploadId: this.#upload,
+              MultipartUpload: { Parts: this.#parts },
+            }),
+          ),
+        );
+      }
+    } catch (error) {
+      await this.#discard();
+      throw error;
+    }
+    return { name, bytes: this.#bytes };
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#discard();
+  }
+
+  #take(): Uint8Array {
+    const body = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#held = 0;
+    return body;
+  }
+
+  /** Resolves when the part before has been taken; a failure comes with the next call. */
+  async #send(): Promise<void> {
+    const { client, where } = this.#to;
+    const body = this.#take();
+    await this.#sending;
+    this.#upload ??= (
+      await guarded(
+        client.send(new CreateMultipartUploadCommand({ ...where, ...this.#to.encryption }), {
+          abortSignal: this.#ended.signal,
+        }),
+      )
+    ).UploadId!;
+    const part = { ...where, UploadId: this.#upload, PartNumber: this.#parts.length + 1 };
+    this.#sending = guarded(
+      client.send(new UploadPartCommand({ ...part, Body: body, ContentLength: body.byteLength }), {
+        abortSignal: this.#ended.signal,
+      }),
+    ).then(({ ETag }) => void this.#parts.push({ PartNumber: part.PartNumber, ETag: ETag! }));
+    this.#sending.catch(() => {}); // thrown where it is awaited
+  }
+
+  /**
+   * What the store does not take back now (it is away), `removeUnfinishedUploads` and the bucket's lifecycle rule do.
+   */
+  async #discard(): Promise<void> {
+    const { client, where } = this.#to;
+    this.#ended.abort();
+    this.#pieces = [];
+    await this.#sending.catch(() => {}); // a part that arrives after the end would stay
+    if (this.#upload !== undefined)
+      await client.send(new AbortMultipartUploadCommand({ ...where, UploadId: this.#upload })).catch(() => {});
+  }
+}

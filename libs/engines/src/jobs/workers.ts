@@ -1,0 +1,195 @@
+import type { Work, WorkItem } from '@provider-access/engines/state';
+
+/** Why a handler's signal was aborted. */
+export type AbortReason = 'lost' | 'stopping';
+
+export interface WorkersOptions {
+  readonly work: Work;
+  readonly queue: string;
+  /** The holder of the leases: a name that no other process has. */
+  readonly holder: string;
+  /** Items at a time. Default 1. */
+  readonly concurrency?: number;
+  /** How long a lease lasts without a heartbeat. A heartbeat is sent every third of it. Default 30 s. */
+  readonly ttlMs?: number;
+  /**
+   * How often an idle worker polls (for items of other processes and expired leases). Default 1 s; 0: only when
+   * notified.
+   */
+  readonly pollMs?: number;
+  /** Wait before an item that failed comes again. Default 1 s, doubled for each attempt, at most 60 s. */
+  readonly backoffMs?: (attempts: number) => number;
+  /** ms since the epoch, as the work store reads it. Default the system's clock. */
+  readonly clock?: { now(): number };
+  /**
+   * Does one item; when it resolves, the item is done. An item may run again at any time (another holder, the same
+   * item), so everything it writes carries `item.fence`. `signal` is aborted when the lease is lost or the workers
+   * stop. `heartbeat` asks at once whether the lease still holds (false: stop, the result must not be used).
+   */
+  handle(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void>;
+  /** Called at each failure, before the item is given back. */
+  failed?(item: WorkItem, error: unknown): void;
+}
+
+const defaultBackoff = (attempts: number): number => Math.min(1000 * 2 ** Math.min(attempts - 1, 10), 60_000);
+
+/**
+ * Takes items of one queue, each under a lease that it keeps alive, and hands them to `handle`. It knows nothing about
+ * the meaning of an item. Every process may run workers: the store gives an item to one holder at a time.
+ */
+export class Workers {
+  readonly #options: WorkersOptions;
+  readonly #now: () => number;
+  readonly #ttlMs: number;
+  readonly #stopping = new AbortController();
+  readonly #idle = new Set<() => void>();
+  readonly #inFlight = new Map<WorkItem, AbortController>();
+  #loops: readonly Promise<void>[] = [];
+  #notified = 0;
+  #lastBeat = 0;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+    this.#now = options.clock ? () => options.clock!.now() : Date.now;
+    this.#ttlMs = options.ttlMs ?? 30_000;
+  }
+
+  start(): void {
+    if (this.#loops.length > 0) return;
+    this.#loops = Array.from({ length: this.#options.concurrency ?? 1 }, () => this.#loop());
+  }
+
+  /** There is something to do: idle workers poll at once. */
+  notify(): void {
+    this.#notified++;
+    for (const wake of [...this.#idle]) wake();
+  }
+
+  /** Time of the last answer of the work store (ms since the epoch), 0 before the first: for readiness. */
+  lastBeat(): number {
+    return this.#lastBeat;
+  }
+
+  /** Items being done here. */
+  active(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Aborts what runs, hands back what did not finish, and resolves when nothing is in flight. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const controller of this.#inFlight.values()) controller.abort('stopping' satisfies AbortReason);
+    this.notify();
+    await Promise.all(this.#loops);
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      const seen = this.#notified;
+      const asked = performance.now();
+      let item: WorkItem | undefined;
+      try {
+        item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
+        this.#lastBeat = this.#now();
+      } catch {
+        // The store is away: `lastBeat` shows it, and the next poll tries again.
+      }
+      if (item !== undefined) await this.#do(item, asked);
+      else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
+    }
+  }
+
+  /** `asked`: when the lease was asked for, by the monotonic clock: it is not longer than `ttlMs` from then. */
+  async #do(item: WorkItem, asked: number): Promise<void> {
+    const controller = new AbortController();
+    this.#inFlight.set(item, controller);
+    if (this.#stopped) controller.abort('stopping' satisfies AbortReason);
+    let lost = false;
+    let leasedAt = asked;
+    const heartbeat = async (): Promise<boolean> => {
+      if (lost) return false;
+      const at = performance.now();
+      const holds = await this.#options.work.heartbeat(item, this.#ttlMs);
+      this.#lastBeat = this.#now();
+      if (holds) {
+        leasedAt = Math.max(leasedAt, at);
+      } else {
+        lost = true;
+        controller.abort('lost' satisfies AbortReason);
+      }
+      return holds;
+    };
+    // One heartbeat at a time, so that a slow store gets no pile of them. A heartbeat that cannot be sent does not yet
+    // mean a lost lease: the fence decides.
+    let beating = false;
+    const beat = async (): Promise<void> => {
+      if (beating) return;
+      beating = true;
+      await heartbeat().catch(() => {});
+      beating = false;
+    };
+    const timer = setInterval(() => void beat(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    /**
+     * Tells the store that the item is done, and repeats it while the store is away and the lease can still be held. So
+     * a pause of the store does not make a finished item run again.
+     */
+    const tell = async (call: () => Promise<boolean>): Promise<void> => {
+      for (;;) {
+        try {
+          await call();
+          return;
+        } catch (error) {
+          if (this.#stopped || lost || performance.now() - leasedAt > this.#ttlMs) throw error;
+        }
+        await this.#wait(Math.min(this.#options.pollMs || 1000, this.#ttlMs / 10));
+      }
+    };
+    try {
+      // The answer to `take` was slow, so another holder may have the item by now.
+      if (performance.now() - asked > this.#ttlMs / 3) await heartbeat();
+      let failure: { readonly error: unknown } | undefined;
+      try {
+        // A handler that waits for the event `abort` would wait for ever on a signal that was aborted before.
+        controller.signal.throwIfAborted();
+        await this.#options.handle(item, controller.signal, heartbeat);
+      } catch (error) {
+        failure = { error };
+      }
+      if (lost) return;
+      if (failure === undefined) {
+        await tell(() => this.#options.work.done(item));
+        return;
+      }
+      const handedBack = controller.signal.aborted;
+      if (!handedBack) this.#options.failed?.(item, failure.error);
+      await tell(() =>
+        this.#options.work.release(
+          item,
+          handedBack ? 0 : this.#now() + (this.#options.backoffMs ?? defaultBackoff)(item.attempts),
+        ),
+      );
+    } catch {
+      // Neither done nor given back: the lease runs out and the item comes again.
+    } finally {
+      clearInterval(timer);
+      this.#inFlight.delete(item);
+    }
+  }
+
+  /** 0: until it is woken. */
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#idle.delete(wake);
+        resolve();
+      };
+      const timer = ms === 0 ? undefined : setTimeout(wake, ms);
+      this.#idle.add(wake);
+    });
+  }
+}

@@ -1,0 +1,20 @@
+import { Worker } from 'node:worker_threads';
+
+const SOURCE = import.meta.url.endsWith('.ts');
+
+/**
+ * Checkpoints a file's write-ahead log in a thread of its own, so that the event loop does not stand still for it. The
+ * writer keeps an automatic checkpoint at a larger size: should this thread end, nothing but speed is lost.
+ * @returns a function that ends the thread; the file may be closed after it resolves
+ */
+export function checkpointInBackground(file: string, everyMs = 250): () => Promise<void> {
+  if (file === ':memory:' || file === '') return () => Promise.resolve();
+  const worker = new Worker(new URL(SOURCE ? './checkpoint-worker.ts' : './checkpoint-worker.js', import.meta.url), {
+    workerData: { file, everyMs },
+    resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
+    ...(SOURCE && { execArgv: ['--conditions=@provider-access/source'] }),
+  });
+  worker.unref();
+  worker.on('error', () => undefined);
+  return async () => void (await worker.terminate());
+}

@@ -1,0 +1,131 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/**
+ * Rows that one step reads, and that one transaction removes, at most. Appends wait for one transaction, never for a
+ * run.
+ */
+const STEP_ROWS = 500;
+/** Keys that a run of compaction remembers at most. A run with more new keys leaves the rest to the next run. */
+const MAX_KEYS = 100_000;
+
+export interface RetainedPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly table: string;
+}
+export interface RetentionOptions {
+  readonly db: DatabaseSync;
+  /** All or nothing, durable when it returns. */
+  transaction<T>(work: () => T): T;
+}
+
+/** Lets appends and requests run between two steps. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Removes what a topic need not keep, in steps of `STEP_ROWS` rows. Each step is one transaction that also notes where
+ * the partition begins or how far it is compacted, so a process may be killed between any two steps: the next run goes
+ * on. Offsets stay. SQLite keeps the pages that become free and fills them with the next appends: the file stops
+ * growing, and does not shrink.
+ */
+export class Retention {
+  readonly #options: RetentionOptions;
+  /** Known starts, by table: each batch of each group asks. */
+  readonly #starts = new Map<string, number>();
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+    options.db.exec(`
+      CREATE TABLE IF NOT EXISTS retained (topic TEXT NOT NULL, partition INTEGER NOT NULL, start INTEGER NOT NULL, compacted INTEGER NOT NULL,
+        PRIMARY KEY (topic, partition)) WITHOUT ROWID`);
+  }
+
+  /** Offset before which retention has removed everything; 0 where it has removed nothing. */
+  start({ topic, partition, table }: RetainedPlace): number {
+    let start = this.#starts.get(table);
+    if (start === undefined) {
+      start = Number(
+        this.#options.db
+          .prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?')
+          .get(topic, partition)?.['start'] ?? 0,
+      );
+      this.#starts.set(table, start);
+    }
+    return start;
+  }
+
+  /**
+   * Removes the oldest records, up to the first that was appended at or after `before` (ms since the epoch) or has the
+   * offset `upTo`.
+   * @returns how many records it removed
+   */
+  async trim(place: RetainedPlace, before: number, upTo: number, closed: () => boolean): Promise<number> {
+    const { db } = this.#options;
+    const oldest = db.prepare(`SELECT o, t FROM ${place.table} WHERE o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
+    const remove = db.prepare(`DELETE FROM ${place.table} WHERE o <= ?`);
+    for (let removed = 0; ; await turn()) {
+      if (closed()) return removed;
+      const rows = oldest.all(upTo) as { o: number; t: number }[];
+      const fresh = rows.findIndex(({ t }) => t >= before);
+      const old = fresh < 0 ? rows : rows.slice(0, fresh);
+      const last = old.at(-1);
+      if (last === undefined) return removed;
+      this.#options.transaction(() => {
+        remove.run(last.o);
+        this.#note(place, 'start', last.o + 1);
+      });
+      removed += old.length;
+    }
+  }
+
+  /**
+   * Removes records whose key has a later record before `upTo`. Reads what was appended since the last run and
+   * remembers its keys, then looks through everything before for records with one of those keys.
+   * @returns how many records it removed
+   */
+  async compact(place: RetainedPlace, upTo: number, closed: () => boolean): Promise<number> {
+    const { db } = this.#options;
+    const page = db.prepare(`SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
+    const remove = db.prepare(`DELETE FROM ${place.table} WHERE o = ?`);
+    const newest = new Map<string, number>();
+    const from = Number(
+      db
+        .prepare('SELECT compacted FROM retained WHERE topic = ? AND partition = ?')
+        .get(place.topic, place.partition)?.['compacted'] ?? 0,
+    );
+    let next = from;
+    for (; newest.size < MAX_KEYS; await turn()) {
+      if (closed()) return 0;
+      const rows = page.all(next, upTo) as { o: number; k: string }[];
+      for (const { o, k } of rows) newest.set(k, o);
+      next = rows.length < STEP_ROWS ? upTo : rows.at(-1)!.o + 1;
+      if (next >= upTo) break;
+    }
+    if (next <= from) return 0;
+    let removed = 0;
+    for (let at = 0; at < next; await turn()) {
+      if (closed()) return removed;
+      const rows = page.all(at, next) as { o: number; k: string }[];
+      const stale = rows.filter(({ o, k }) => (newest.get(k) ?? o) > o);
+      at = rows.length < STEP_ROWS ? next : rows.at(-1)!.o + 1;
+      if (stale.length === 0 && at < next) continue;
+      this.#options.transaction(() => {
+        for (const { o } of stale) remove.run(o);
+        if (at >= next) this.#note(place, 'compacted', next);
+      });
+      removed += stale.length;
+    }
+    return removed;
+  }
+
+  #note({ topic, partition, table }: RetainedPlace, column: 'start' | 'compacted', next: number): void {
+    const { db } = this.#options;
+    this.#starts.delete(table);
+    db.prepare('INSERT OR IGNORE INTO retained VALUES (?, ?, 0, 0)').run(topic, partition);
+    db.prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`).run(
+      next,
+      topic,
+      partition,
+    );
+  }
+}

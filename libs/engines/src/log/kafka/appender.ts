@@ -1,0 +1,258 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message } from 'kafkajs';
+import { EngineUnavailable, RecordTooLarge } from '../port.ts';
+import type { Appended, NewRecord } from '../port.ts';
+import { errorType, unavailable } from './errors.ts';
+import type { Settings } from './options.ts';
+import { ProducerLane } from './producer-lane.ts';
+import { toMessage, wireBytes } from './records.ts';
+
+/** What a record batch has beside its records. */
+const BATCH_OVERHEAD = 100;
+const SWEEP_MS = 250;
+const CLOSE_MS = 5_000;
+/** Records of one send: kafkajs's time for a send grows with their square. */
+const MAX_RECORDS = 1_000;
+
+interface Call {
+  readonly answers: Appended[];
+  /** Partitions that have not ended. */
+  pending: number;
+  failure: Error | undefined;
+  readonly resolve: (answers: readonly Appended[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The records of a call to one partition. */
+interface Part {
+  readonly call: Call;
+  readonly since: number;
+  left: number;
+  sending: boolean;
+  ended: boolean;
+}
+interface Item {
+  readonly part: Part;
+  readonly index: number;
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+interface Queue {
+  readonly topic: string;
+  readonly name: string;
+  readonly partition: number;
+  items: Item[];
+  sending: boolean;
+  /** Why the last send failed, until one succeeds. */
+  refusal: string | undefined;
+  /** Lower after the broker refused a batch as too large. */
+  maxRecords: number;
+}
+
+/**
+ * Appends by lanes. What waits for a partition goes in one send while the one before it is under way, as the embedded
+ * log commits in groups; a partition is in one lane at a time, so its order is that of the calls.
+ */
+export class Appender {
+  readonly #settings: Settings;
+  readonly #queues = new Map<string, Queue>();
+  readonly #ready: Queue[] = [];
+  readonly #idle: ProducerLane[];
+  readonly #lanes: readonly ProducerLane[];
+  #waiting = 0;
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#lanes = Array.from({ length: settings.lanes }, () => new ProducerLane(settings));
+    this.#idle = [...this.#lanes];
+  }
+
+  /**
+   * `placed` are records with their partitions, checked. Ends when each partition has: a caller's repetition never
+   * meets its own first try.
+   */
+  append(
+    topic: string,
+    placed: readonly { readonly record: NewRecord; readonly partition: number }[],
+  ): Promise<readonly Appended[]> {
+    const sizes = placed.map(({ record }) => wireBytes(record));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (this.#closed) return Promise.reject(new EngineUnavailable('the log is closed'));
+    // One call larger than everything that may wait is let in alone.
+    if (this.#waiting > 0 && this.#waiting + bytes > this.#settings.maxQueuedBytes)
+      return Promise.reject(new EngineUnavailable('Kafka: busy: too much waits to be appended'));
+    this.#waiting += bytes;
+    return new Promise((resolve, reject) => {
+      const parts = new Map<number, Part>();
+      const call: Call = {
+        answers: new Array<Appended>(placed.length),
+        pending: 0,
+        failure: undefined,
+        resolve,
+        reject,
+      };
+      placed.forEach(({ record, partition }, index) => {
+        let part = parts.get(partition);
+        if (part === undefined) {
+          parts.set(partition, (part = { call, since: performance.now(), left: 0, sending: false, ended: false }));
+          call.pending++;
+        }
+        part.left++;
+        this.#queue(topic, partition).items.push({
+          part,
+          index,
+          message: toMessage(record, partition),
+          bytes: sizes[index]!,
+        });
+      });
+      for (const partition of parts.keys()) this.#offer(this.#queue(topic, partition));
+      this.#sweep ??= setInterval(() => this.#giveUp(), SWEEP_MS);
+      this.#start();
+    });
+  }
+
+  /** Waits for what is under way, not for a broker that is away. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const queue of this.#queues.values())
+      this.#fail(queue, queue.items.splice(0), new EngineUnavailable('the log was closed'));
+    this.#ready.length = 0;
+    clearInterval(this.#sweep);
+    const deadline = performance.now() + CLOSE_MS;
+    while (performance.now() < deadline && [...this.#queues.values()].some(({ sending }) => sending)) await sleep(5);
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  #queue(topic: string, partition: number): Queue {
+    const key = `${topic}/${partition}`;
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      const name = this.#settings.topicPrefix + topic;
+      queue = { topic, name, partition, items: [], sending: false, refusal: undefined, maxRecords: MAX_RECORDS };
+      this.#queues.set(key, queue);
+    }
+    return queue;
+  }
+
+  #offer(queue: Queue): void {
+    if (!queue.sending && queue.items.length > 0 && !this.#ready.includes(queue)) this.#ready.push(queue);
+  }
+
+  #start(): void {
+    while (this.#idle.length > 0 && this.#ready.length > 0) {
+      const [lane, queue] = [this.#idle.pop()!, this.#ready.shift()!];
+      queue.sending = true;
+      void this.#send(lane, queue).finally(() => {
+        queue.sending = false;
+        this.#idle.push(lane);
+        this.#offer(queue);
+        if (this.#waiting === 0) {
+          clearInterval(this.#sweep);
+          this.#sweep = undefined;
+        }
+        this.#start();
+      });
+    }
+  }
+
+  async #send(lane: ProducerLane, queue: Queue): Promise<void> {
+    const items = this.#take(queue);
+    if (items.length === 0) return;
+    for (const { part } of items) part.sending = true;
+    const since = performance.now();
+    const timeout = Math.max(1_000, this.#settings.deliveryTimeoutMs - (since - items[0]!.part.since));
+    try {
+      const base = await lane.send(
+        queue.name,
+        queue.partition,
+        items.map(({ message }) => message),
+        timeout,
+      );
+      this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'acknowledged');
+      queue.refusal = undefined;
+      items.forEach(({ part, index, bytes }, i) => {
+        part.call.answers[index] = { partition: queue.partition, offset: base + i };
+        this.#waiting -= bytes;
+        part.sending = false;
+        if (--part.left === 0) end(part);
+      });
+    } catch (error) {
+      this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'failed');
+      queue.refusal = errorType(error);
+      const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
+      // The one refusal that says for sure that nothing was written.
+      if (tooLarge && items.length > 1) {
+        queue.maxRecords = Math.ceil(items.length / 2);
+        for (const { part } of items) part.sending = false;
+        queue.items.unshift(...items);
+      } else if (tooLarge) {
+        this.#fail(
+          queue,
+          items,
+          new RecordTooLarge(
+            `a record that the broker finds too large for ${queue.topic}: its max.message.bytes is below what it ` +
+              'was to take',
+            items[0]!.index,
+          ),
+        );
+      } else {
+        this.#fail(queue, items, unavailable(`appending to ${queue.topic}/${queue.partition}`, error));
+      }
+    }
+  }
+
+  /** The next send: whole parts as far as they fit; one that alone is too much for a send is cut. */
+  #take(queue: Queue): Item[] {
+    const { items, maxRecords } = queue;
+    let bytes = BATCH_OVERHEAD;
+    let count = 0;
+    let whole = 0;
+    while (
+      count < items.length &&
+      count < maxRecords &&
+      (count === 0 || bytes + items[count]!.bytes <= this.#settings.batchBytes)
+    ) {
+      bytes += items[count++]!.bytes;
+      if (count === items.length || items[count]!.part !== items[count - 1]!.part) whole = count;
+    }
+    return items.splice(0, whole > 0 ? whole : count);
+  }
+
+  /** Ends the parts of these items; what waits of them is not sent any more. */
+  #fail(queue: Queue, items: readonly Item[], error: Error): void {
+    const parts = new Set(items.map(({ part }) => part));
+    const dropped = queue.items.filter(({ part }) => parts.has(part));
+    if (dropped.length > 0) queue.items = queue.items.filter(({ part }) => !parts.has(part));
+    for (const { bytes } of [...items, ...dropped]) this.#waiting -= bytes;
+    for (const part of parts) {
+      part.call.failure ??= error;
+      end(part);
+    }
+  }
+
+  /** What has waited for too long was not sent: its caller is told while the lanes try what is under way. */
+  #giveUp(): void {
+    const before = performance.now() - this.#settings.deliveryTimeoutMs;
+    for (const queue of this.#queues.values()) {
+      const late = (item: Item): boolean => item.part.since < before && !item.part.sending;
+      const gone = queue.items.filter(late);
+      if (gone.length === 0) continue;
+      queue.items = queue.items.filter((item) => !late(item));
+      const why = queue.refusal === undefined ? '' : ` (${queue.refusal})`;
+      const what = `appending to ${queue.topic}/${queue.partition}: no broker took it in time${why}`;
+      this.#fail(queue, gone, new EngineUnavailable(`Kafka: ${what}`));
+    }
+  }
+}
+
+function end(part: Part): void {
+  if (part.ended) return;
+  part.ended = true;
+  const { call } = part;
+  if (--call.pending > 0) return;
+  if (call.failure !== undefined) call.reject(call.failure);
+  else call.resolve(call.answers);
+}

@@ -1,0 +1,210 @@
+import { createRequire } from 'node:module';
+import type { AuthenticationProviderArgs, Authenticator, Kafka, Mechanism } from 'kafkajs';
+import type { KafkaSasl } from './options.ts';
+
+/**
+ * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public
+ * API has no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an
+ * assignment by hand), to ask for the heads of several topics in one request, to commit a start for a group without
+ * joining it, or to get a password when a connection needs it. A bad access fails when the log is opened, not later.
+ */
+
+export interface FetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | undefined>>;
+  readonly isControlRecord: boolean;
+  /** `timestampType` is 1 where the broker set the time. Message sets of before Kafka 0.11 have no context. */
+  readonly batchContext: {
+    readonly firstOffset: string;
+    readonly lastOffsetDelta: number;
+    readonly timestampType?: number;
+  };
+}
+
+export interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly messages: readonly FetchedMessage[];
+  readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
+}
+
+export interface FetchTopic {
+  readonly topic: string;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly fetchOffset: string;
+    readonly maxBytes: number;
+  }[];
+}
+export interface OffsetTopic {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}
+
+export interface FetchRequest {
+  readonly isolationLevel: number;
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly topics: readonly FetchTopic[];
+}
+export interface FetchResponse {
+  readonly responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[];
+}
+
+export interface RawBroker {
+  fetch: (request: FetchRequest) => Promise<FetchResponse>;
+  /** Of two: fetches have a connection of their own. */
+  readonly connectionPool: {
+    readonly pool: readonly { isConnected(): boolean; readonly socket?: { destroy(error: Error): unknown } }[];
+  };
+  describeGroups(request: {
+    groupIds: readonly string[];
+  }): Promise<{ groups: readonly { members: readonly unknown[] }[] }>;
+  offsetFetch(request: {
+    groupId: string;
+    topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+  }): Promise<{ responses: readonly OffsetTopic[] }>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    topics: readonly OffsetTopic[];
+  }): Promise<unknown>;
+}
+
+export interface RawCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  /** Node id -> partitions. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker: (node: { nodeId: string }) => Promise<RawBroker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
+  /** The offsets at an end of the log; with `fromBeginning` the first that is kept. */
+  fetchTopicsOffset(
+    topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<readonly OffsetTopic[]>;
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  readonly throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  checkPendingRequests(): void;
+  scheduleCheckPendingRequests(): void;
+}
+
+const PENDING_MS = 10;
+
+/**
+ * After its first answer each connection of kafkajs wakes up every millisecond, for ever, to see whether requests wait
+ * for it: it asks for a timeout of a negative time. Here it only does so while some wait (for the end of a throttling,
+ * or for others under way).
+ */
+export function restIdleQueues(prototype: RequestQueue): void {
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+    if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
+    this.throttleCheckTimeoutId = setTimeout(
+      () => {
+        this.throttleCheckTimeoutId = null;
+        this.checkPendingRequests();
+      },
+      Math.max(this.throttledUntil - Date.now(), PENDING_MS),
+    );
+  };
+}
+
+/**
+ * For producers that use transactions: uncommitted records are not visible, and a head is the end for a reader of
+ * committed records.
+ */
+export const READ_COMMITTED = 1;
+
+const require = createRequire(import.meta.url);
+restIdleQueues((require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }).prototype);
+
+type CreateCluster = (options: object) => RawCluster;
+
+function clusterFactory(kafka: Kafka): { readonly of: Record<symbol, CreateCluster>; readonly symbol: symbol } {
+  const of = kafka as unknown as Record<symbol, CreateCluster>;
+  const symbol = Object.getOwnPropertySymbols(kafka).find((each) => each.description === 'private:Kafka:createCluster');
+  if (symbol === undefined || typeof of[symbol] !== 'function')
+    throw new Error('this adapter needs kafkajs 2.2.4: a cluster cannot be created');
+  return { of, symbol };
+}
+
+/** A cluster object as a consumer of this client would have it. */
+export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
+  const { of, symbol } = clusterFactory(kafka);
+  return of[symbol]!({
+    metadataMaxAge: metadataMaxAgeMs,
+    allowAutoTopicCreation: false,
+    isolationLevel: READ_COMMITTED,
+  });
+}
+
+/** Shows each broker object of the consumers that this client makes from now on, before kafkajs uses it. */
+export function onFindBroker(kafka: Kafka, found: (broker: RawBroker) => void): void {
+  const { of, symbol } = clusterFactory(kafka);
+  const create = of[symbol]!;
+  of[symbol] = (options) => {
+    const cluster = create(options);
+    const find = cluster.findBroker.bind(cluster);
+    cluster.findBroker = async (node) => {
+      const broker = await find(node);
+      found(broker);
+      return broker;
+    };
+    return cluster;
+  };
+}
+
+type FilterAborted = (
+  partition: Pick<FetchedPartition, 'messages' | 'abortedTransactions'>,
+) => readonly FetchedMessage[];
+let filterAborted: FilterAborted | undefined;
+
+/** Without records of aborted transactions and without control records. */
+export function committedMessages(partition: FetchedPartition): readonly FetchedMessage[] {
+  const { messages, abortedTransactions } = partition;
+  if (abortedTransactions.length === 0 && !messages.some((message) => message.isControlRecord)) return messages;
+  filterAborted ??= require('kafkajs/src/consumer/filterAbortedMessages') as FilterAborted;
+  return filterAborted({ messages, abortedTransactions }).filter((message) => !message.isControlRecord);
+}
+
+let errorTypes: ReadonlyMap<string, string> | undefined;
+
+/** The protocol's word for an error of which kafkajs's log tells the sentence; undefined for any other sentence. */
+export function protocolError(sentence: string | undefined): string | undefined {
+  if (errorTypes === undefined) {
+    const { errorCodes } = require('kafkajs/src/protocol/error') as { errorCodes: { type: string; message: string }[] };
+    errorTypes = new Map(errorCodes.map(({ type, message }) => [message, type]));
+  }
+  return errorTypes.get(sentence ?? '');
+}
+
+type Provider = (credentials: {
+  username: string;
+  password: string;
+}) => (args: AuthenticationProviderArgs) => Authenticator;
+const PROVIDERS = { plain: 'plain', 'scram-sha-256': 'scram256', 'scram-sha-512': 'scram512' } as const;
+
+/** kafkajs's own mechanisms with the password of the moment: a rotated secret is used by the next connection. */
+export function passwordMechanism(sasl: Extract<KafkaSasl, { username: string }>): Mechanism {
+  const provider = require(`kafkajs/src/broker/saslAuthenticator/${PROVIDERS[sasl.mechanism]}`) as Provider;
+  return {
+    mechanism: sasl.mechanism,
+    authenticationProvider: (args) => ({
+      authenticate: async () =>
+        provider({ username: sasl.username, password: await sasl.password() })(args).authenticate(),
+    }),
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message, Producer } from 'kafkajs';
+import { createClient } from './client.ts';
+import type { Client } from './client.ts';
+import type { LogEntry } from './logging.ts';
+import { protocolError } from './low-level.ts';
+import type { Settings } from './options.ts';
+
+/** How long a failed producer may take to disconnect before the next one is made. */
+const PARTING_MS = 1_000;
+
+/**
+ * There was no answer, none that ended the send, or none for exactly the partition of the send, so it is unknown what
+ * was written. `type` is the last refusal of the broker, if it gave one, because that says what an operator has to
+ * change.
+ */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+  readonly type: string;
+
+  constructor(type: string) {
+    super(type);
+    this.type = type;
+  }
+}
+
+interface Current {
+  readonly client: Client;
+  readonly producer: Promise<Producer>;
+  /**
+   * What the broker answered last to a send that goes on, in the protocol's word. kafkajs repeats a send for as long as
+   * it may, and tells the refusals in between to its log alone.
+   */
+  refusal?: string | undefined;
+}
+
+/**
+ * One producer with one send at a time, each to one partition. After any error the lane makes a new producer, because
+ * the sequence numbers of the old one may be ahead of the broker, which then acknowledges and drops the next messages.
+ */
+export class ProducerLane {
+  readonly #settings: Settings;
+  #current: Current | undefined;
+  #parting: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Resolves with the offset of the first message when all are on every replica in sync. After a throw they may have
+   * been written.
+   */
+  async send(topic: string, partition: number, messages: Message[], timeoutMs: number): Promise<number> {
+    const deadline = new AbortController();
+    try {
+      return await Promise.race([
+        this.#send(topic, partition, messages),
+        sleep(timeoutMs, undefined, { signal: deadline.signal }).then(() => {
+          throw new Unanswered(this.#current?.refusal ?? 'NO_ANSWER_IN_TIME');
+        }),
+      ]);
+    } catch (error) {
+      this.retire();
+      throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  /** Ends the producer; the next send makes a new one. */
+  retire(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    current.client.retire();
+    const gone = current.producer.then((producer) => producer.disconnect()).catch(() => undefined);
+    this.#parting = Promise.race([gone, sleep(PARTING_MS, undefined, { ref: false })]);
+  }
+
+  async close(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current !== undefined) {
+      const producer = await current.producer.catch(() => undefined);
+      await Promise.race([producer?.disconnect().catch(() => undefined), sleep(PARTING_MS, undefined, { ref: false })]);
+      current.client.retire();
+    }
+    await this.#parting;
+  }
+
+  async #send(topic: string, partition: number, messages: Message[]): Promise<number> {
+    await this.#parting;
+    const current = (this.#current ??= this.#create());
+    current.refusal = undefined;
+    const producer = await current.producer;
+    const answers = await producer.send({ topic, acks: -1, timeout: this.#settings.requestTimeoutMs, messages });
+    const [answer] = answers;
+    // -1: a duplicate of a batch whose place the broker no longer knows.
+    const base = Number(answer?.baseOffset ?? -1);
+    if (
+      answers.length !== 1 ||
+      answer!.topicName !== topic ||
+      answer!.partition !== partition ||
+      answer!.errorCode !== 0 ||
+      !(base >= 0)
+    ) {
+      throw new Unanswered('ANSWER_OF_ANOTHER_PARTITION');
+    }
+    return base;
+  }
+
+  #create(): Current {
+    const onLog = ({ message, error }: LogEntry): void => {
+      if (message.startsWith('Response Produce')) created.refusal = protocolError(error);
+    };
+    const client = createClient(this.#settings, { retryMs: this.#settings.deliveryTimeoutMs, onLog });
+    const producer = client.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition!,
+    });
+    const created: Current = { client, producer: producer.connect().then(() => producer) };
+    return created;
+  }
+}

@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { EngineUnavailable } from '../port.ts';
+import type { TopicDefinition } from '../topics.ts';
+import { createClient } from './client.ts';
+import { errorType, rootCause, unavailable } from './errors.ts';
+import type { KafkaConnection } from './options.ts';
+import { safe, settingsFor } from './topic-settings.ts';
+
+/** `differs` is what nobody changes in place: a person decides. All names are Kafka's, with the prefix. */
+export type TopicChange =
+  | {
+      readonly kind: 'create';
+      readonly topic: string;
+      readonly partitions: number;
+      readonly replication: number;
+      readonly settings: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly kind: 'configure';
+      readonly topic: string;
+      readonly setting: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  | {
+      readonly kind: 'differs';
+      readonly topic: string;
+      readonly setting: string;
+      readonly is: string;
+      readonly wanted: string;
+    };
+
+const RETRY_MS = 10_000;
+const VISIBLE_MS = 10_000;
+/** DYNAMIC_TOPIC_CONFIG: set for the topic itself. */
+const OF_TOPIC = 1;
+
+/** What `applyTopics` would do, and what it would leave to a person. Changes nothing. Throws EngineUnavailable. */
+export async function planTopics(
+  connection: KafkaConnection,
+  desired: readonly TopicDefinition[],
+): Promise<readonly TopicChange[]> {
+  return withAdmin(connection, (admin) => plan(admin, connection.topicPrefix ?? '', desired));
+}
+
+/**
+ * Creates topics that are missing and makes settings that lose nothing; never deletes, never changes a partition count
+ * or a replication, never shortens a retention. Resolves with what it did and what still differs. May run twice, also
+ * at once. Throws EngineUnavailable.
+ */
+export async function applyTopics(
+  connection: KafkaConnection,
+  desired: readonly TopicDefinition[],
+): Promise<readonly TopicChange[]> {
+  const prefix = connection.topicPrefix ?? '';
+  return withAdmin(connection, async (admin) => {
+    const created = (await plan(admin, prefix, desired)).filter((change) => change.kind === 'create');
+    for (const { topic, partitions, replication, settings } of created) {
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [
+          {
+            topic,
+            numPartitions: partitions,
+            replicationFactor: replication,
+            configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+          },
+        ],
+      });
+    }
+    if (created.length > 0)
+      await visible(
+        admin,
+        created.map(({ topic }) => topic),
+      );
+    const rest = await plan(admin, prefix, desired);
+    const configured = new Set(rest.flatMap((change) => (change.kind === 'configure' ? [change.topic] : [])));
+    for (const topic of configured)
+      await setForTopic(
+        admin,
+        topic,
+        Object.fromEntries(
+          rest.flatMap((change) =>
+            change.kind === 'configure' && change.topic === topic ? [[change.setting, change.to]] : [],
+          ),
+        ),
+      );
+    return [...created, ...rest.filter(({ kind }) => kind !== 'create')];
+  });
+}
+
+async function withAdmin<T>(connection: KafkaConnection, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const client = createClient(connection, { retryMs: RETRY_MS });
+  const admin = client.kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } catch (error) {
+    // Refusals of topics come in one error of many.
+    const [first] = (rootCause(error) as { errors?: readonly Error[] }).errors ?? [];
+    throw unavailable('topics', first ?? error);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+    client.retire();
+  }
+}
+
+async function plan(
+  admin: Admin,
+  prefix: string,
+  desired: readonly TopicDefinition[],
+): Promise<readonly TopicChange[]> {
+  const present = new Set(await admin.listTopics());
+  const changes: TopicChange[] = [];
+  const known = desired.filter(({ name }) => present.has(prefix + name));
+  for (const topic of desired) {
+    if (!present.has(prefix + topic.name))
+      changes.push({
+        kind: 'create',
+        topic: prefix + topic.name,
+        partitions: topic.partitions,
+        replication: topic.replication,
+        settings: settingsFor(topic),
+      });
+  }
+  if (known.length === 0) return changes;
+  const names = known.map(({ name }) => prefix + name);
+  const { topics } = await admin.fetchTopicMetadata({ topics: names });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+  });
+  for (const topic of known) {
+    const name = prefix + topic.name;
+    const partitions = topics.find((each) => each.name === name)?.partitions ?? [];
+    if (partitions.length !== topic.partitions)
+      changes.push({
+        kind: 'differs',
+        topic: name,
+        setting: 'partitions',
+        is: String(partitions.length),
+        wanted: String(topic.partitions),
+      });
+    const replicas = [...new Set(partitions.map((partition) => partition.replicas.length))];
+    if (replicas.some((count) => count !== topic.replication))
+      changes.push({
+        kind: 'differs',
+        topic: name,
+        setting: 'replication',
+        is: replicas.join(', '),
+        wanted: String(topic.replication),
+      });
+    const entries = resources.find((each) => each.resourceName === name)?.configEntries ?? [];
+    for (const [setting, wanted] of Object.entries(settingsFor(topic))) {
+      const is = entries.find(({ configName }) => configName === setting)?.configValue ?? '';
+      if (is === wanted) continue;
+      changes.push(
+        safe(setting, is, wanted)
+          ? { kind: 'configure', topic: name, setting, from: is, to: wanted }
+          : { kind: 'differs', topic: name, setting, is, wanted },
+      );
+    }
+  }
+  return changes;
+}
+
+/** `alterConfigs` replaces everything that is set for the topic: what is set already is set again with it. */
+export async function setForTopic(
+  admin: Admin,
+  topic: string,
+  wanted: Readonly<Record<string, string>>,
+): Promise<void> {
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic };
+  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+  const set = Object.fromEntries(
+    (resources[0]?.configEntries ?? [])
+      .filter(({ configSource }) => Number(configSource) === OF_TOPIC)
+      .map(({ configName, configValue }) => [configName, configValue]),
+  );
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [
+      { ...resource, configEntries: Object.entries({ ...set, ...wanted }).map(([name, value]) => ({ name, value })) },
+    ],
+  });
+}
+
+/** A new topic is there when it has leaders; another broker may hear of it a moment later. */
+async function visible(admin: Admin, names: readonly string[]): Promise<void> {
+  const deadline = performance.now() + VISIBLE_MS;
+  for (;;) {
+    const leaders = await admin.fetchTopicMetadata({ topics: [...names] }).then(
+      ({ topics }) =>
+        topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)),
+      (error: unknown) => {
+        if (!['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(errorType(error))) throw error;
+        return false;
+      },
+    );
+    if (leaders) return;
+    if (performance.now() > deadline) throw new EngineUnavailable('Kafka: the new topics have no leaders yet');
+    await sleep(50);
+  }
+}

@@ -1,0 +1,137 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { EngineUnavailable } from '@provider-access/engines/log';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS streams (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, snapshot TEXT NOT NULL, positions TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, version INTEGER NOT NULL, topic TEXT NOT NULL, record TEXT NOT NULL, value BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS claims (namespace TEXT NOT NULL, key TEXT NOT NULL, owner TEXT NOT NULL, expires INTEGER, PRIMARY KEY (namespace, key)) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS claims_expiry ON claims (expires) WHERE expires IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, holder TEXT, token INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, count INTEGER NOT NULL, resets INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS work (seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, attempts INTEGER NOT NULL, fence INTEGER NOT NULL,
+    holder TEXT, leased_until INTEGER NOT NULL, not_before INTEGER NOT NULL, done INTEGER NOT NULL, UNIQUE (queue, id));
+  CREATE TABLE IF NOT EXISTS presence (grp TEXT NOT NULL, holder TEXT NOT NULL, data TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (grp, holder)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS fences (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
+  INSERT OR IGNORE INTO fences VALUES (1, 0);
+  CREATE INDEX IF NOT EXISTS work_open ON work (queue, seq) WHERE done = 0`;
+
+/** BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN. */
+const AWAY = new Set([5, 6, 7, 10, 13, 14]);
+function asFault(error: unknown): unknown {
+  const code = (error as { errcode?: number } | undefined)?.errcode;
+  return code !== undefined && AWAY.has(code & 0xff)
+    ? new EngineUnavailable(`the state store is away (SQLite ${code})`)
+    : error;
+}
+
+interface Waiting {
+  readonly work: () => unknown;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One SQLite file, WAL and synchronous=FULL: an answered change is on the disk. Changes of one turn of the event loop
+ * share a transaction (one flush for many callers); each change is applied completely or not at all.
+ */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #waiting: Waiting[] = [];
+  #refusal: string | undefined;
+
+  constructor(file: string) {
+    this.#db = new DatabaseSync(file, { timeout: 5000 });
+    this.#db.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`,
+    );
+  }
+
+  /**
+   * Frees every lease and every leased work item. Tokens and fences stay, so that those of an old holder are refused.
+   */
+  releaseAll(): void {
+    this.#db.exec(
+      'BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
+        'UPDATE leases SET holder = NULL, expires = 0 WHERE holder IS NOT NULL; COMMIT',
+    );
+  }
+
+  /** Runs `work` in a transaction; resolves with its result when that is durable. `work` is synchronous. */
+  change<T>(work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#waiting.length === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  /**
+   * The reason why the file accepts no changes, such as a full disk; undefined when it accepts them. After a failed
+   * change, it tries one: it skips a fence, which nobody gets. (SQLite writes nothing for a value that stays the same.)
+   */
+  async refusal(): Promise<string | undefined> {
+    if (this.#refusal !== undefined)
+      await this.change(() => this.run('UPDATE fences SET value = value + 1')).catch(() => undefined);
+    return this.#refusal;
+  }
+
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepared(sql).get(...values) as Row | undefined;
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#prepared(sql).all(...values) as Row[];
+  }
+
+  /** Rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  close(): void {
+    this.#flush();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (waiting.length === 0) return;
+    const settle: (() => void)[] = [];
+    let refusal: string | undefined;
+    try {
+      this.#db.exec('BEGIN IMMEDIATE');
+      for (const { work, resolve, reject } of waiting) {
+        this.#db.exec('SAVEPOINT one');
+        try {
+          const result = work();
+          settle.push(() => resolve(result));
+        } catch (error) {
+          // A full disk may have ended the whole transaction: then nothing of it is there.
+          if (!this.#db.isTransaction) throw error;
+          this.#db.exec('ROLLBACK TO one');
+          const fault = asFault(error);
+          if (fault instanceof EngineUnavailable) refusal = fault.message;
+          settle.push(() => reject(fault));
+        }
+        this.#db.exec('RELEASE one');
+      }
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      const fault = asFault(error);
+      this.#refusal = fault instanceof EngineUnavailable ? fault.message : 'the state store failed';
+      for (const { reject } of waiting) reject(fault);
+      return;
+    }
+    this.#refusal = refusal;
+    for (const done of settle) done();
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
+    return statement;
+  }
+}

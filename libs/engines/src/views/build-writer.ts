@@ -1,0 +1,233 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Batch, EventLog, LogRecord, Position } from '@provider-access/engines/log';
+import { encodePart } from './encoding.ts';
+import { evolveBatch, type Failing } from './evolve.ts';
+import { collectionName } from './projection.ts';
+import type { Projection } from './projection.ts';
+import { topicPosition, withProgress } from './progress.ts';
+import { CheckpointMoved, DocumentTooLarge } from './store.ts';
+import type { Checkpoint, ProgressEntry, ViewOp, ViewStore } from './store.ts';
+
+/** pino's shape; messages and details are PHI-free. */
+export interface ViewLogger {
+  info(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/**
+ * The projection stops at a record and tries again, because a newer version wrote the record or the view cannot even
+ * pass over it.
+ */
+export class ProjectionStopped extends Error {
+  override readonly name = 'ProjectionStopped';
+}
+
+/** What the runner of a view and its rebuild work with. */
+export interface ViewContext {
+  readonly log: EventLog;
+  readonly store: ViewStore;
+  readonly projection: Projection;
+  readonly logger: ViewLogger | undefined;
+  readonly maxRecords: number;
+}
+
+/** A partition whose checkpoint the store has lost: this process had read further. */
+export interface Lost {
+  readonly topic: string;
+  readonly partition: number;
+  readonly until: number;
+}
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/**
+ * Writes one build of a view. It works from the checkpoints that it read or wrote last. It saves a checkpoint only if
+ * the stored one still has that value. So another writer of the partition, or a store that lost data, shows as
+ * CheckpointMoved, and the caller calls `reload`.
+ */
+export class BuildWriter {
+  readonly build: number;
+  readonly #context: ViewContext;
+  readonly #view: string;
+  #checkpoints = new Map<string, Checkpoint>();
+
+  constructor(context: ViewContext, build: number) {
+    this.#context = context;
+    this.#view = collectionName(context.projection);
+    this.build = build;
+  }
+
+  /** Reads the checkpoints from the store. Returns the partitions in which this process was further. */
+  async reload(): Promise<readonly Lost[]> {
+    const before = this.#checkpoints;
+    this.#checkpoints = await this.#stored();
+    return [...before.values()].flatMap(({ topic, partition, next }) =>
+      next > this.next(topic, partition) ? [{ topic, partition, until: next }] : [],
+    );
+  }
+
+  async #stored(): Promise<Map<string, Checkpoint>> {
+    const checkpoints = await this.#context.store.checkpoints(this.#context.projection, this.build);
+    return new Map(checkpoints.map((c) => [keyOf(c.topic, c.partition), c]));
+  }
+
+  next(topic: string, partition: number): number {
+    return this.#checkpoints.get(keyOf(topic, partition))?.next ?? 0;
+  }
+
+  position(): Position {
+    return topicPosition(Object.keys(this.#context.projection.topics), [...this.#checkpoints.values()]);
+  }
+
+  /**
+   * Handles a batch of the log. Records between the checkpoint and the batch are read first; records before the
+   * checkpoint are skipped.
+   */
+  async handle({ topic, partition, records }: Batch, signal: AbortSignal): Promise<void> {
+    const first = records[0];
+    if (first === undefined) return;
+    await this.fill(topic, partition, first.offset, signal);
+    const next = this.next(topic, partition);
+    const news = first.offset >= next ? records : records.filter((r) => r.offset >= next);
+    if (news.length > 0) await this.#process(topic, partition, news, news.at(-1)!.offset + 1);
+  }
+
+  async fillAll(goal: Position, signal: AbortSignal): Promise<void> {
+    for (const topic of Object.keys(this.#context.projection.topics)) {
+      for (const [partition, until] of (goal[topic] ?? []).entries()) await this.fill(topic, partition, until, signal);
+    }
+  }
+
+  /** Reads the log from the checkpoint up to `until`. Skips offsets that compaction removed. */
+  async fill(topic: string, partition: number, until: number, signal: AbortSignal): Promise<void> {
+    while (this.next(topic, partition) < until) {
+      signal.throwIfAborted();
+      const records = (
+        await this.#context.log.read(topic, partition, this.next(topic, partition), this.#context.maxRecords)
+      ).filter((r) => r.offset < until);
+      if (records.length === 0) await this.#process(topic, partition, [], until);
+      else await this.#process(topic, partition, records, records.at(-1)!.offset + 1);
+      await nextTurn();
+    }
+  }
+
+  async #process(
+    topic: string,
+    partition: number,
+    records: readonly LogRecord[],
+    until: number,
+    failing?: Failing,
+  ): Promise<void> {
+    const { store, projection, logger } = this.#context;
+    const evolve = projection.topics[topic]!;
+    let from = this.next(topic, partition);
+    for (let attempt = 0; ; attempt++) {
+      const incarnation = store.incarnation();
+      const { ops, progress, passedOver, stop } = await evolveBatch(
+        evolve,
+        { topic, partition, records },
+        async (ids) => {
+          const parts = await store.parts(projection, this.build, evolve.part, ids);
+          if (store.shared) await store.verify(projection, this.build, topic, partition, from);
+          return parts;
+        },
+        failing,
+      );
+      const next = Math.max(stop?.offset ?? until, from);
+      const checkpoint: Checkpoint = {
+        topic,
+        partition,
+        next,
+        progress: await this.#progress(topic, partition, next, progress),
+      };
+      let refused: number;
+      try {
+        refused = (await store.apply(projection, this.build, ops, checkpoint, from, incarnation)).length;
+      } catch (error) {
+        if (!this.#isOfDocument(error, ops)) throw error;
+        return this.#oneByOne(topic, partition, records, until, failing, error);
+      }
+      if (refused > 0) {
+        // Another instance wrote the same part from another partition: load and evolve again.
+        if (attempt < 20) continue;
+        throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
+      }
+      this.#checkpoints.set(keyOf(topic, partition), checkpoint);
+      for (const { offset, sentence } of passedOver)
+        logger?.error({ view: this.#view, topic, partition, offset }, `${sentence}: the view passed over it`);
+      if (store.incarnation() !== incarnation && attempt < 20) {
+        // The engine changed during the write of the checkpoint, so the documents before it may be lost. Parts that are
+        // still there are skipped.
+        from = next;
+        continue;
+      }
+      if (stop !== undefined) throw new ProjectionStopped(`${this.#view}: ${stop.sentence}`);
+      return;
+    }
+  }
+
+  /** Whether the document, and not the engine, made a write fail: it is too large, or it cannot be encoded. */
+  #isOfDocument(error: unknown, ops: readonly ViewOp[]): boolean {
+    if (error instanceof DocumentTooLarge) return true;
+    if (error instanceof EngineUnavailable || error instanceof CheckpointMoved) return false;
+    const bodies = (part: string): string[] =>
+      (this.#context.projection.bodies ?? []).flatMap((path) =>
+        path.startsWith(`${part}.`) ? [path.slice(part.length + 1)] : [],
+      );
+    return ops.some(({ part, value }) => {
+      try {
+        encodePart(value, bodies(part));
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  }
+
+  /** Finds the record whose document cannot be written, and passes over it. */
+  async #oneByOne(
+    topic: string,
+    partition: number,
+    records: readonly LogRecord[],
+    until: number,
+    failing: Failing | undefined,
+    error: unknown,
+  ): Promise<void> {
+    if (records.length === 1) {
+      const why =
+        error instanceof DocumentTooLarge
+          ? error.message
+          : `${this.#view}: a document of ${topic}/${partition} at offset ${records[0]!.offset} cannot be written`;
+      if (failing === 'afresh') throw new ProjectionStopped(why);
+      if (failing === undefined) this.#context.logger?.error({ view: this.#view, topic, partition }, why);
+      return this.#process(topic, partition, records, until, failing === undefined ? 'with-part' : 'afresh');
+    }
+    for (const record of records) await this.#process(topic, partition, [record], record.offset + 1);
+    if (this.next(topic, partition) < until) await this.#process(topic, partition, [], until);
+  }
+
+  /**
+   * The progress entries for the partition's checkpoint. Which of them hold, and are folded into one, depends on the
+   * positions of the other partitions. If other processes write the store too, these positions are read from the store,
+   * because this process may not know them yet.
+   */
+  async #progress(
+    topic: string,
+    partition: number,
+    next: number,
+    heard: readonly ProgressEntry[],
+  ): Promise<readonly ProgressEntry[]> {
+    const known = this.#checkpoints.get(keyOf(topic, partition))?.progress ?? [];
+    if (heard.length === 0) return known;
+    const all = this.#context.store.shared ? await this.#stored() : this.#checkpoints;
+    const others = [...all.values()].filter((c) => c.topic !== topic || c.partition !== partition);
+    const ahead: Checkpoint = { topic, partition, next, progress: known };
+    return withProgress(
+      known,
+      heard,
+      topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]),
+      others.flatMap((c) => c.progress),
+    );
+  }
+}

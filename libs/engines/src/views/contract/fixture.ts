@@ -1,0 +1,118 @@
+import { PROGRESS_TYPE } from '@provider-access/events';
+import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
+import type { Views } from '../port.ts';
+import type { Projection } from '../projection.ts';
+
+/** What an adapter brings to the contract suite. */
+export interface ViewsHarness {
+  readonly views: Views;
+  /** Closes and opens the same data again; undefined where nothing survives. */
+  readonly reopen?: () => Promise<Views>;
+  /** The same data as another process opens it; undefined where only one process writes. */
+  readonly another?: () => Promise<Views>;
+  /** Keeps what the store has now; the function that it gives puts the store back there, under whoever is using it. */
+  readonly remember?: () => Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export interface Item {
+  n: number;
+  group: string;
+  tags?: string[];
+  line?: Uint8Array | string;
+}
+
+const data = (record: LogRecord): Record<string, unknown> =>
+  JSON.parse(Buffer.from(record.value).toString('utf8')) as Record<string, unknown>;
+
+/** A blind view with two indexes, membership and a body: the shape of `records`. */
+export const items: Projection = {
+  owner: 'test',
+  name: 'items',
+  version: 1,
+  topics: {
+    't.items': {
+      part: 'item',
+      blind: true,
+      keys: (record) => [record.key],
+      evolve: (_part, record) => (record.headers['ce_type'] === 'removed' ? null : (data(record) as unknown as Item)),
+    },
+  },
+  indexes: [
+    { name: 'by_group', fields: ['item.group', 'item.n'] },
+    { name: 'by_tag', fields: ['item.group', 'item.tags'], array: true },
+  ],
+  bodies: ['item.line'],
+};
+
+interface Total {
+  sum: number | bigint;
+  seen: number;
+  failed?: boolean;
+}
+/** Two topics into one document, each counting in its own part: twice the same record would show. */
+export const totals: Projection = {
+  owner: 'test',
+  name: 'totals',
+  version: 1,
+  keepDecoded: 2,
+  topics: {
+    't.left': { part: 'left', keys: (record) => [record.key], evolve: add, failed },
+    't.right': { part: 'right', keys: (record) => [record.key], evolve: add },
+  },
+  indexes: [{ name: 'by_sum', fields: ['left.sum'] }],
+};
+
+function add(part: Total | undefined, record: LogRecord): Total | null | undefined {
+  if (record.headers['ce_type'] === 'removed') return null;
+  if (record.headers['ce_type'] === 'poison' && poison.on) throw new TypeError(`cannot add ${record.key}`);
+  if (record.headers['ce_type'] === 'note') return undefined;
+  // JSON knows no such number: the document cannot be written.
+  if (record.headers['ce_type'] === 'unwritable' && poison.on) return { sum: 1n, seen: 1 };
+  if (typeof part?.sum === 'bigint') return part;
+  return { ...part, sum: (part?.sum ?? 0) + Number(data(record)['n'] ?? 0), seen: (part?.seen ?? 0) + 1 };
+}
+/** What is left of `left` when `add` throws. */
+function failed(part: Total | undefined): Total {
+  if (poison.unpassable) throw new TypeError('cannot be passed over');
+  return { ...(part ?? { sum: 0, seen: 0 }), failed: true };
+}
+/** Switches the faults of `add` and `failed` on: evolve is pure otherwise. */
+export const poison = { on: true, unpassable: false };
+
+export const record = (key: string, value: object, type = 'added', partitionKey = key): NewRecord => ({
+  key,
+  partitionKey,
+  headers: { ce_type: type },
+  value: JSON.stringify(value),
+});
+
+export const progress = (
+  deriver: string,
+  topic: string,
+  partition: number,
+  next: number,
+  after?: object,
+  partitionKey = deriver,
+): NewRecord => ({
+  key: `progress/${deriver}/${topic}/${partition}`,
+  partitionKey,
+  headers: { ce_type: PROGRESS_TYPE },
+  value: JSON.stringify({ deriver, topic, partition, next, ...(after && { after }) }),
+});
+
+/** Appends and gives the head after it. */
+export async function appendAll(
+  log: EventLog,
+  topic: string,
+  records: readonly NewRecord[],
+): Promise<Awaited<ReturnType<EventLog['head']>>> {
+  await log.append(topic, records);
+  return log.head([topic]);
+}
+
+export async function collect<T>(from: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of from) all.push(one);
+  return all;
+}

@@ -1,0 +1,202 @@
+import { DatabaseSync } from 'node:sqlite';
+import { collectionName } from '../projection.ts';
+import type { Projection } from '../projection.ts';
+import type { Build, Checkpoint } from '../store.ts';
+import { asFault } from './faults.ts';
+import { Statements } from './statements.ts';
+import { layoutOf } from './tables.ts';
+import type { Layout } from './tables.ts';
+
+const REGISTRY = `
+  CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL, live INTEGER NOT NULL, building INTEGER, last INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS builds (collection TEXT NOT NULL, build INTEGER NOT NULL, PRIMARY KEY (collection, build)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
+    PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
+
+/** Added to files of an earlier release. */
+const ADDED = ['previous', 'keep_until'] as const;
+
+/** What the file says of a collection. */
+export interface Registered {
+  readonly live: number;
+  readonly building: number | undefined;
+  readonly previous: number | undefined;
+  readonly keepUntil: number | undefined;
+  readonly last: number;
+  readonly definition: string;
+}
+
+/**
+ * One connection to the file: its transactions, what it knows of collections, and their statements. A transaction never
+ * spans an await.
+ */
+export class Connection {
+  readonly db: DatabaseSync;
+  readonly file: string;
+  readonly control;
+  readonly #readonly: boolean;
+  readonly #layouts = new WeakMap<Projection, Layout>();
+  readonly #statements = new Map<string, Statements>();
+  readonly #registered = new Map<string, Registered>();
+  #dataVersion = -1;
+  #reading: NodeJS.Immediate | undefined;
+
+  constructor(file: string, readonly: boolean) {
+    this.file = file;
+    this.#readonly = readonly;
+    this.db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
+    if (!readonly) {
+      this.db.exec(
+        'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
+          `wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,
+      );
+      const columns = new Set(
+        (this.db.prepare('PRAGMA table_info(collections)').all() as { name: string }[]).map((c) => c.name),
+      );
+      for (const column of ADDED)
+        if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
+    }
+    // A reader in another thread scans, and does not need pages that it has passed.
+    this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
+    const db = this.db;
+    this.control = {
+      read: db.prepare('BEGIN'),
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      dataVersion: db.prepare('PRAGMA data_version'),
+      registered: db.prepare('SELECT * FROM collections WHERE name = ?'),
+      checkpoints: db.prepare('SELECT topic, part, next, progress FROM checkpoints WHERE collection = ? AND build = ?'),
+      ...(!readonly && {
+        save: db.prepare('INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)'),
+        first: db.prepare(
+          'INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET next = excluded.next, ' +
+            'progress = excluded.progress WHERE next = 0',
+        ),
+        move: db.prepare(
+          'UPDATE checkpoints SET next = ?, progress = ? WHERE collection = ? AND build = ? AND topic = ? AND part ' +
+            '= ? AND next = ?',
+        ),
+      }),
+    };
+  }
+
+  close(): void {
+    if (!this.db.isOpen) return;
+    this.#endReading();
+    this.db.close();
+  }
+
+  layout(projection: Projection): Layout {
+    let layout = this.#layouts.get(projection);
+    if (layout === undefined) this.#layouts.set(projection, (layout = layoutOf(projection)));
+    return layout;
+  }
+
+  /**
+   * The definition of a collection in the file. A read-only connection reads it again when another connection has
+   * written.
+   */
+  lookup(collection: string): Registered | undefined {
+    if (this.#readonly) {
+      const { data_version: version } = this.control.dataVersion.get() as { data_version: number };
+      if (version !== this.#dataVersion) this.#registered.clear();
+      this.#dataVersion = version;
+    }
+    let found = this.#registered.get(collection);
+    if (found === undefined) {
+      const row = this.control.registered.get(collection) as
+        | {
+            live: number;
+            building: number | null;
+            previous?: number | null;
+            keep_until?: number | null;
+            last: number;
+            definition: string;
+          }
+        | undefined;
+      if (row === undefined) return undefined;
+      found = {
+        live: row.live,
+        building: row.building ?? undefined,
+        previous: row.previous ?? undefined,
+        keepUntil: row.keep_until ?? undefined,
+        last: row.last,
+        definition: row.definition,
+      };
+      this.#registered.set(collection, found);
+    }
+    return found;
+  }
+
+  of(projection: Projection, build: Build): Statements | undefined {
+    const layout = this.layout(projection);
+    const number = build === 'live' ? this.lookup(layout.collection)?.live : build;
+    if (number === undefined) return undefined;
+    const key = `${layout.collection}/${number}`;
+    let statements = this.#statements.get(key);
+    if (statements === undefined) this.#statements.set(key, (statements = new Statements(this.db, layout, number)));
+    return statements;
+  }
+
+  /** How far a build has come. */
+  checkpoints(projection: Projection, build: Build): readonly Checkpoint[] {
+    const collection = collectionName(projection);
+    const number = build === 'live' ? this.lookup(collection)?.live : build;
+    if (number === undefined) return [];
+    const rows = this.control.checkpoints.all(collection, number) as {
+      topic: string;
+      part: number;
+      next: number;
+      progress: string;
+    }[];
+    return rows.map((r) => ({
+      topic: r.topic,
+      partition: r.part,
+      next: r.next,
+      progress: JSON.parse(r.progress) as Checkpoint['progress'],
+    }));
+  }
+
+  /** Statements of a build that is gone. */
+  forget(collection: string, build: number): void {
+    this.#statements.delete(`${collection}/${build}`);
+  }
+
+  /**
+   * Reads of one turn of the event loop share a transaction: locks on the file are half of what a get costs. Only on
+   * the connection that writes: everything that changes the file ends the transaction first, so a read sees every write
+   * before it.
+   */
+  beginReading(): void {
+    if (this.#readonly || this.#reading !== undefined || this.db.isTransaction) return;
+    this.control.read.run();
+    this.#reading = setImmediate(() => this.#endReading());
+  }
+
+  #endReading(): void {
+    if (this.#reading === undefined) return;
+    clearImmediate(this.#reading);
+    this.#reading = undefined;
+    this.control.commit.run();
+  }
+
+  transaction<T>(work: () => T): T {
+    try {
+      this.#endReading();
+      this.control.begin.run();
+      try {
+        const result = work();
+        this.control.commit.run();
+        return result;
+      } catch (error) {
+        if (this.db.isTransaction) this.control.rollback.run();
+        throw error;
+      }
+    } catch (error) {
+      throw asFault(error);
+    } finally {
+      this.#registered.clear();
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { encodePart, isNewer, samePosition } from '../encoding.ts';
+import type { Projection } from '../projection.ts';
+import { fieldOf } from '../query.ts';
+import type { Build, StoredPart, ViewOp } from '../store.ts';
+import type { Connection } from './connection.ts';
+import { decodePosition, encodePosition, packed } from './positions.ts';
+import type { Statements } from './statements.ts';
+import type { PartColumns } from './tables.ts';
+import { bound } from './values.ts';
+
+/** Parts of documents as they are written: each with the position that wrote it. */
+export class Documents {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  parts(
+    projection: Projection,
+    build: Build,
+    partName: string,
+    ids: readonly string[],
+  ): ReadonlyMap<string, StoredPart> {
+    const statements = this.#connection.of(projection, build)!;
+    const part = statements.layout.partByName.get(partName)!;
+    const select = statements.part(part);
+    const found = new Map<string, StoredPart>();
+    for (const id of ids) {
+      const row = select.get(id) as unknown as readonly unknown[] | undefined;
+      if (row === undefined || row[0] === null) continue;
+      const value = row[1] === null ? null : (JSON.parse(row[1] as string) as Record<string, unknown>);
+      if (value !== null) part.bodies.forEach((b, i) => row[i + 2] !== null && (value[b.field] = row[i + 2]));
+      found.set(id, { value, position: decodePosition(row[0]) });
+    }
+    return found;
+  }
+
+  /** Writes within the caller's transaction. @returns ids of the parts that have moved since their `base` */
+  write(statements: Statements, ops: readonly ViewOp[]): string[] {
+    return ops
+      .filter((op) => !this.#write(statements, statements.layout.partByName.get(op.part)!, op))
+      .map((op) => op.id);
+  }
+
+  /** False when the part has moved since `base`. */
+  #write(statements: Statements, part: PartColumns, op: ViewOp): boolean {
+    const encoded =
+      op.value === null
+        ? undefined
+        : encodePart(
+            op.value,
+            part.bodies.map((b) => b.field),
+          );
+    const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null];
+    const position = packed(op.partition, op.offset);
+    if (op.base === undefined && part.arrays.length === 0 && position !== undefined) {
+      if (this.#upsert(statements, part, true, [op.id, position, ...values], encoded?.bodies)) return true;
+    }
+    const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
+    const before = decodePosition(row?.[0]);
+    if (!isNewer(before, op.partition, op.offset)) return true;
+    if (op.base !== undefined && !samePosition(op.base, before)) return false;
+    this.#upsert(
+      statements,
+      part,
+      false,
+      [op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values],
+      encoded?.bodies,
+    );
+    part.arrays.forEach(({ paths }, n) => {
+      statements.clearArray(part, n).run(op.id);
+      const found = paths.map((fields) => fieldOf(op.value, fields));
+      const members = found.pop();
+      const prefix = found.map(bound);
+      if (!Array.isArray(members) || prefix.includes(null)) return;
+      for (const member of members) {
+        const value = bound(member);
+        if (value !== null) statements.addArray(part, n).run(...prefix, value, op.id);
+      }
+    });
+    return true;
+  }
+
+  /** False when the condition did not hold. */
+  #upsert(
+    statements: Statements,
+    part: PartColumns,
+    conditional: boolean,
+    values: readonly (string | number | null)[],
+    bodies: readonly (Uint8Array | undefined)[] = [],
+  ): boolean {
+    const upsert = statements.upsert(part, conditional);
+    const fresh = statements.nextBody();
+    if (part.bodies.length === 0) return upsert.run(fresh, ...values).changes !== 0;
+    const row = upsert.get(fresh, ...values) as unknown as readonly [number] | undefined;
+    if (row === undefined) return false;
+    statements.upsertBodies(part).run(row[0], ...part.bodies.map((_, i) => bodies[i] ?? null));
+    return true;
+  }
+}

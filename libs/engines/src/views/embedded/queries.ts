@@ -1,0 +1,84 @@
+import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
+import { planQuery } from '../query.ts';
+import type { Build } from '../store.ts';
+import type { Connection } from './connection.ts';
+import { documentOf, indexedDocumentOf } from './statements.ts';
+import type { Statements } from './statements.ts';
+import { bound, inside } from './values.ts';
+
+/** Documents as they are read. */
+export class Queries {
+  readonly #connection: Connection;
+  readonly #looked: (kept: boolean) => void;
+
+  /** @param looked told of each look-up of a document that may be kept decoded, whether it was */
+  constructor(connection: Connection, looked: (kept: boolean) => void) {
+    this.#connection = connection;
+    this.#looked = looked;
+  }
+
+  getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): readonly (ViewDocument | undefined)[] {
+    const statements = this.#connection.of(projection, 'live');
+    if (statements === undefined) return ids.map(() => undefined);
+    this.#connection.beginReading();
+    const keep = bodies.length === 0 ? (projection.keepDecoded ?? 0) : 0;
+    if (keep > 0) return ids.map((id) => this.#decoded(statements, id, keep));
+    const select = statements.get(bodies);
+    return ids.map((id) => {
+      const row = select.get(id) as unknown as readonly unknown[] | undefined;
+      return row && documentOf(statements.layout, row, bodies);
+    });
+  }
+
+  /** A document that was decoded before, while the positions of all its parts are still the same. */
+  #decoded(statements: Statements, id: string, keep: number): ViewDocument | undefined {
+    const row = statements.getWithPositions().get(id) as unknown as readonly unknown[] | undefined;
+    if (row === undefined) return undefined;
+    const { decoded, layout } = statements;
+    const first = 1 + layout.parts.length;
+    const known = decoded.get(id);
+    const kept = known !== undefined && layout.parts.every((_, i) => known.positions[i] === row[first + i]);
+    this.#looked(kept);
+    if (kept) return known.document;
+    const document = documentOf(layout, row, []);
+    decoded.delete(id);
+    if (document === undefined) return undefined;
+    if (decoded.size >= keep) decoded.delete(decoded.keys().next().value!);
+    decoded.set(id, { positions: row.slice(first), document });
+    return document;
+  }
+
+  find(projection: Projection, query: FindQuery): readonly ViewDocument[] {
+    const asked = planQuery(projection, query);
+    const statements = this.#connection.of(projection, 'live');
+    if (statements === undefined) return [];
+    const plan =
+      asked.indexedOnly && (!statements.layout.flat || asked.index.array) ? { ...asked, indexedOnly: false } : asked;
+    this.#connection.beginReading();
+    // Behind `after` the bound on the side that the scan starts from is passed already: one start in the index, not
+    // two.
+    const start = plan.descending ? '<' : '>';
+    const needed =
+      plan.after === undefined ||
+      plan.bounds.some((b) => b.op[0] === start && !inside(plan.after!.values[0]!, b.op, b.value));
+    const bounds = needed ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== start);
+    const values = [
+      ...plan.equals,
+      ...bounds.map((b) => b.value),
+      ...(plan.after ? [...plan.after.values, plan.after.id] : []),
+      plan.limit,
+    ].map(bound);
+    const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
+    const decode = plan.indexedOnly ? indexedDocumentOf : documentOf;
+    return rows.map((row) => decode(statements.layout, row, plan.bodies)!);
+  }
+
+  count(projection: Projection, build: Build): number {
+    const row = this.#connection.of(projection, build)?.count().get() as unknown as readonly number[] | undefined;
+    return row?.[0] ?? 0;
+  }
+}

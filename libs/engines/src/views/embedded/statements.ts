@@ -1,0 +1,261 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { ViewDocument } from '../projection.ts';
+import type { QueryPlan } from '../query.ts';
+import { isOlder } from './positions.ts';
+import { arrayTable, bodyTable, physicalName, quoted } from './tables.ts';
+import type { Layout, PartColumns } from './tables.ts';
+
+/** The prepared statements of one build, made when first needed. Rows come as arrays. */
+export class Statements {
+  readonly layout: Layout;
+  /** Documents by id with the positions of their parts, oldest first (`Projection.keepDecoded`). */
+  readonly decoded = new Map<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }>();
+  readonly #db: DatabaseSync;
+  readonly #physical: string;
+  readonly #cache = new Map<string, StatementSync>();
+  #body: number | null | undefined;
+
+  constructor(db: DatabaseSync, layout: Layout, build: number) {
+    this.#db = db;
+    this.layout = layout;
+    this.#physical = physicalName(layout.collection, build);
+  }
+
+  #prepare(key: string, sql: () => string): StatementSync {
+    let statement = this.#cache.get(key);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql());
+      statement.setReturnArrays(true);
+      this.#cache.set(key, statement);
+    }
+    return statement;
+  }
+
+  get #table(): string {
+    return quoted(this.#physical);
+  }
+
+  /**
+   * Values: number for the document's bodies if it is new, _id, position, indexed columns, JSON. `conditional` writes
+   * only over an older position. Where the part has bodies it returns the number that the document has.
+   */
+  upsert(part: PartColumns, conditional: boolean): StatementSync {
+    return this.#prepare(`upsert/${part.n}/${conditional}`, () => {
+      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
+      const where = conditional ? ` WHERE ${isOlder(`p${part.n}`, `excluded.p${part.n}`)}` : '';
+      const returning = part.bodies.length > 0 ? ' RETURNING body' : '';
+      return (
+        `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
+        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO UPDATE SET ${set}${where}${returning}`
+      );
+    });
+  }
+
+  /** Values: number, bodies of the part. */
+  upsertBodies(part: PartColumns): StatementSync {
+    return this.#prepare(`bodies/${part.n}`, () => {
+      const columns = part.bodies.map((b) => b.column);
+      const set = columns.map((c) => `${c} = excluded.${c}`).join(', ');
+      return (
+        `INSERT INTO ${quoted(bodyTable(this.#physical))} (body, ${columns.join(', ')}) VALUES ` +
+        `(?${', ?'.repeat(columns.length)}) ON CONFLICT (body) DO UPDATE SET ${set}`
+      );
+    });
+  }
+
+  /** A number that no bodies of a document have; null where the view has no bodies. Only the writer asks. */
+  nextBody(): number | null {
+    if (this.#body === undefined) {
+      const has = this.layout.parts.some((p) => p.bodies.length > 0);
+      this.#body = has
+        ? (
+            this.#db
+              .prepare(`SELECT coalesce(max(body), 0) AS last FROM ${quoted(bodyTable(this.#physical))}`)
+              .get() as { last: number }
+          ).last
+        : null;
+    }
+    return this.#body === null ? null : ++this.#body;
+  }
+
+  /** Position, JSON, bodies of a part. */
+  part(part: PartColumns): StatementSync {
+    return this.#prepare(
+      `part/${part.n}`,
+      () =>
+        `SELECT p${part.n}, d${part.n}${part.bodies.map((b) => `, b.${b.column}`).join('')} FROM ${this.#table} ` +
+        `t${this.#joined(part.bodies.length > 0)} WHERE t._id = ?`,
+    );
+  }
+
+  position(part: PartColumns): StatementSync {
+    return this.#prepare(`position/${part.n}`, () => `SELECT p${part.n} FROM ${this.#table} WHERE _id = ?`);
+  }
+
+  clearArray(part: PartColumns, n: number): StatementSync {
+    return this.#prepare(
+      `clear/${part.n}/${n}`,
+      () => `DELETE FROM ${quoted(arrayTable(this.#physical, part.arrays[n]!.index))} WHERE _id = ?`,
+    );
+  }
+
+  addArray(part: PartColumns, n: number): StatementSync {
+    return this.#prepare(`add/${part.n}/${n}`, () => {
+      const { index } = part.arrays[n]!;
+      return (
+        `INSERT OR IGNORE INTO ${quoted(arrayTable(this.#physical, index))} VALUES ` +
+        `(?${', ?'.repeat(index.fields.length)})`
+      );
+    });
+  }
+
+  #selected(bodies: readonly string[]): string {
+    return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...this.#wanted(bodies)].join(', ');
+  }
+
+  #wanted(bodies: readonly string[]): string[] {
+    return this.layout.parts.flatMap((p) =>
+      p.bodies.filter((b) => bodies.includes(b.path)).map((b) => `b.${b.column}`),
+    );
+  }
+
+  #joined(bodies: boolean): string {
+    return bodies ? ` LEFT JOIN ${quoted(bodyTable(this.#physical))} b ON b.body = t.body` : '';
+  }
+
+  get(bodies: readonly string[]): StatementSync {
+    return this.#prepare(
+      `get/${bodies.join()}`,
+      () => `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id = ?`,
+    );
+  }
+
+  /** As `get` without bodies, then the positions of the parts. */
+  getWithPositions(): StatementSync {
+    return this.#prepare(
+      'get-positions',
+      () =>
+        `SELECT ${this.#selected([])}, ${this.layout.parts.map((p) => `t.p${p.n}`).join(', ')} FROM ${this.#table} ` +
+        't WHERE t._id = ?',
+    );
+  }
+
+  /** Documents with bodies by id, 500 after the given one. */
+  page(bodies: readonly string[]): StatementSync {
+    return this.#prepare(
+      'page',
+      () =>
+        `SELECT ${this.#selected(bodies)} FROM ${this.#table} t${this.#joined(bodies.length > 0)} WHERE t._id > ? ` +
+        'ORDER BY t._id LIMIT 500',
+    );
+  }
+
+  count(): StatementSync {
+    const gone = this.layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
+    return this.#prepare(
+      'count',
+      () => `SELECT (SELECT count(*) FROM ${this.#table}) - (SELECT count(*) FROM ${this.#table} WHERE ${gone})`,
+    );
+  }
+
+  /** Values: equality prefix, bounds, then `after` (rest fields and _id), limit. */
+  find(plan: QueryPlan, lower: boolean): StatementSync {
+    const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
+    const key = `find/${plan.index.name}/${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}/${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
+    return this.#prepare(key, () => {
+      const { index } = plan;
+      const columns = index.array
+        ? index.fields.map((_, i) => `a.k${i}`)
+        : index.fields.map((f) => `t.${this.layout.columns.get(f)!}`);
+      const id = index.array ? 'a._id' : 't._id';
+      const rest = columns.slice(plan.equals.length);
+      const keyset = [...rest, id];
+      const direction = plan.descending ? 'DESC' : 'ASC';
+      const where = [
+        ...columns.slice(0, plan.equals.length).map((c) => `${c} = ?`),
+        ...(index.array ? [] : rest.map((c) => `${c} IS NOT NULL`)),
+        ...bounds.map((b) => `${rest[0]} ${b.op} ?`),
+        ...(plan.after
+          ? [
+              keyset.length === 1
+                ? `${id} ${plan.descending ? '<' : '>'} ?`
+                : `(${keyset.join(', ')}) ${plan.descending ? '<' : '>'} (${keyset.map(() => '?').join(', ')})`,
+            ]
+          : []),
+      ];
+      const from = index.array
+        ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`
+        : `${this.#table} t INDEXED BY ${quoted(`${this.#physical}__${index.name}`)}`;
+      const selected = plan.indexedOnly
+        ? [
+            't._id',
+            ...this.layout.parts.flatMap((p) => p.indexed.map((i) => `t.${i.column}`)),
+            ...this.#wanted(plan.bodies),
+          ].join(', ')
+        : this.#selected(plan.bodies);
+      return (
+        `SELECT ${selected} FROM ` +
+        `${from}${this.#joined(plan.bodies.length > 0)}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''} ` +
+        `ORDER BY ${keyset.map((c) => `${c} ${direction}`).join(', ')} LIMIT ?`
+      );
+    });
+  }
+}
+
+/** A row of `get`, `page` or `find` as a document; undefined when no part is left. */
+export function documentOf(
+  layout: Layout,
+  row: readonly unknown[],
+  bodies: readonly string[],
+): ({ _id: string } & Record<string, unknown>) | undefined {
+  const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
+  let column = 1;
+  let any = false;
+  for (const part of layout.parts) {
+    const json = row[column++];
+    if (json === null) continue;
+    document[part.name] = JSON.parse(json as string);
+    any = true;
+  }
+  if (!any) return undefined;
+  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
+  return document;
+}
+
+/** A row of `find` for indexed fields only. A part is there when one of its columns is. */
+export function indexedDocumentOf(
+  layout: Layout,
+  row: readonly unknown[],
+  bodies: readonly string[],
+): { _id: string } & Record<string, unknown> {
+  const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
+  let column = 1;
+  for (const part of layout.parts) {
+    let found: Record<string, unknown> | undefined;
+    for (const { fields } of part.indexed) {
+      const value = row[column++];
+      if (value !== null) (found ??= {})[fields[0]!] = value;
+    }
+    if (found !== undefined) document[part.name] = found;
+  }
+  if (bodies.length > 0) addBodies(layout, document, row, column, bodies);
+  return document;
+}
+
+function addBodies(
+  layout: Layout,
+  document: Record<string, unknown>,
+  row: readonly unknown[],
+  first: number,
+  bodies: readonly string[],
+): void {
+  let column = first;
+  for (const part of layout.parts) {
+    for (const body of part.bodies) {
+      if (!bodies.includes(body.path)) continue;
+      const bytes = row[column++];
+      if (bytes !== null) (document[part.name] as Record<string, unknown>)[body.field] = bytes;
+    }
+  }
+}

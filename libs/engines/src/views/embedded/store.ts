@@ -1,0 +1,138 @@
+import { Advances } from '../advances.ts';
+import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
+import { collectionName } from '../projection.ts';
+import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import { ViewBuilds } from './builds.ts';
+import { Connection } from './connection.ts';
+import { Documents } from './documents.ts';
+import { reading } from './faults.ts';
+import { Queries } from './queries.ts';
+import { snapshot } from './snapshot.ts';
+
+export interface EmbeddedViewsOptions {
+  /** The SQLite file; its folder exists. */
+  readonly file: string;
+  readonly readonly?: boolean;
+  /** Checkpoints the file in a thread of its own: for long-running processes. Default false. */
+  readonly backgroundCheckpoints?: boolean;
+}
+
+/**
+ * Views in one SQLite file. WAL with synchronous=NORMAL: after a power failure the last seconds may be lost. The rest
+ * is a prefix of the write-ahead log, so a checkpoint never survives without the documents before it, and the runner
+ * reads the lost records again from the log.
+ */
+export class EmbeddedStore implements ViewStore {
+  readonly shared = false;
+  looked: ((kept: boolean) => void) | undefined;
+  readonly #connection: Connection;
+  readonly #documents: Documents;
+  readonly #queries: Queries;
+  readonly #builds: ViewBuilds;
+  readonly #advances = new Advances();
+
+  constructor({ file, readonly = false }: EmbeddedViewsOptions) {
+    this.#connection = new Connection(file, readonly);
+    this.#documents = new Documents(this.#connection);
+    this.#queries = new Queries(this.#connection, (kept) => this.looked?.(kept));
+    this.#builds = new ViewBuilds(this.#connection);
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+  incarnation(): number {
+    return 0;
+  }
+
+  async parts(
+    projection: Projection,
+    build: Build,
+    partName: string,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredPart>> {
+    return this.#documents.parts(projection, build, partName, ids);
+  }
+  async apply(
+    projection: Projection,
+    build: Build,
+    ops: readonly ViewOp[],
+    checkpoint?: Checkpoint,
+    from?: number,
+  ): Promise<readonly string[]> {
+    const statements = this.#connection.of(projection, build)!;
+    const { collection } = statements.layout;
+    const refused = this.#connection.transaction(() => {
+      const lost = this.#documents.write(statements, ops);
+      if (checkpoint !== undefined && lost.length === 0) {
+        const number = build === 'live' ? this.#connection.lookup(collection)!.live : build;
+        this.#builds.save(collection, number, checkpoint, from);
+      }
+      return lost;
+    });
+    if (checkpoint !== undefined && refused.length === 0) this.#advances.announce(collection);
+    return refused;
+  }
+
+  async getMany(
+    projection: Projection,
+    ids: readonly string[],
+    bodies: readonly string[],
+  ): Promise<readonly (ViewDocument | undefined)[]> {
+    return reading(() => this.#queries.getMany(projection, ids, bodies));
+  }
+  async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
+    return reading(() => this.#queries.find(projection, query));
+  }
+  async count(projection: Projection, build: Build): Promise<number> {
+    return this.#queries.count(projection, build);
+  }
+
+  ensure(projection: Projection): Promise<number> {
+    return this.#builds.ensure(projection);
+  }
+  builds(projection: Projection): Promise<Builds | undefined> {
+    return this.#builds.builds(projection);
+  }
+  async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
+    return this.#connection.checkpoints(projection, build);
+  }
+  verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
+    return this.#builds.verify(projection, build, topic, partition, from);
+  }
+  startBuild(projection: Projection): Promise<number> {
+    return this.#builds.startBuild(projection);
+  }
+  reopen(projection: Projection): Promise<number | undefined> {
+    return this.#builds.reopen(projection);
+  }
+  lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
+    return this.#builds.lease(projection, build, holder, ttlMs);
+  }
+  release(projection: Projection, build: number, holder: string): Promise<void> {
+    return this.#builds.release(projection, build, holder);
+  }
+  seal(projection: Projection): Promise<readonly Checkpoint[]> {
+    return this.#builds.seal(projection);
+  }
+  unseal(projection: Projection): Promise<void> {
+    return this.#builds.unseal(projection);
+  }
+  /** Nothing to do: which build is live is looked up at each read. */
+  async announceSwap(): Promise<void> {}
+  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
+    const before = await this.#builds.swap(projection, build, keepUntil);
+    this.#advances.announce(collectionName(projection));
+    return before;
+  }
+  dropBuild(projection: Projection, build: number): Promise<void> {
+    return this.#builds.dropBuild(projection, build);
+  }
+  async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
+    return snapshot(this.#connection, projection, builds);
+  }
+
+  onAdvance(collection: string, listener: () => void): () => void {
+    return this.#advances.listen(collection, listener);
+  }
+}

@@ -1,0 +1,132 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { collectionName } from '../projection.ts';
+import type { IndexDefinition, Projection } from '../projection.ts';
+import { checkProjection, splitPath } from '../query.ts';
+
+/**
+ * How a projection lies in SQLite. A row a document, kept in the order of `_id`: per part its JSON (`d<n>`) and its
+ * position (`p<n>`), and a real column for each indexed path (`f<n>`). Bodies (`b<n>`) lie in a table of their own, in
+ * the order in which they came, by the number in the row's `body`: rows stay small and dense, and a body is read only
+ * when asked for. (Measured against bodies in the row, and against rows in order of arrival: pages of 20 two times
+ * faster, writing equal, scans with bodies equal.)
+ */
+export interface PartColumns {
+  readonly name: string;
+  readonly n: number;
+  /** Indexed paths of the part: column and fields below the part. */
+  readonly indexed: readonly { readonly column: string; readonly fields: readonly string[] }[];
+  readonly bodies: readonly { readonly column: string; readonly field: string; readonly path: string }[];
+  readonly arrays: readonly { readonly index: IndexDefinition; readonly paths: readonly (readonly string[])[] }[];
+}
+
+export interface Layout {
+  readonly collection: string;
+  readonly parts: readonly PartColumns[];
+  readonly partByName: ReadonlyMap<string, PartColumns>;
+  /** Path -> column, for paths of indexes that are not array indexes. */
+  readonly columns: ReadonlyMap<string, string>;
+  /** Whether a document of indexed fields can be made from the columns alone: no path goes deeper than a field. */
+  readonly flat: boolean;
+  readonly projection: Projection;
+}
+
+export const quoted = (name: string): string => `"${name}"`;
+export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
+export const bodyTable = (physical: string): string => `${physical}__bodies`;
+export const arrayTable = (physical: string, index: IndexDefinition): string => `${physical}__${index.name}`;
+
+export function layoutOf(projection: Projection): Layout {
+  checkProjection(projection);
+  const columns = new Map<string, string>();
+  for (const index of projection.indexes) {
+    if (index.array) continue;
+    for (const path of index.fields) if (!columns.has(path)) columns.set(path, `f${columns.size}`);
+  }
+  const bodyColumns = (projection.bodies ?? []).map((path, n) => ({ path, column: `b${n}` }));
+  const parts = Object.values(projection.topics).map((topic, n): PartColumns => {
+    const mine = (path: string): boolean => splitPath(path)[0] === topic.part;
+    return {
+      name: topic.part,
+      n,
+      indexed: [...columns]
+        .filter(([path]) => mine(path))
+        .map(([path, column]) => ({ column, fields: splitPath(path)[1] })),
+      bodies: bodyColumns
+        .filter(({ path }) => mine(path))
+        .map(({ path, column }) => ({ column, path, field: splitPath(path)[1][0]! })),
+      arrays: projection.indexes
+        .filter((i) => i.array && mine(i.fields[0]!))
+        .map((index) => ({ index, paths: index.fields.map((f) => splitPath(f)[1]) })),
+    };
+  });
+  return {
+    collection: collectionName(projection),
+    parts,
+    partByName: new Map(parts.map((p) => [p.name, p])),
+    columns,
+    flat: parts.every((p) => p.indexed.every((i) => i.fields.length === 1)),
+    projection,
+  };
+}
+
+/** What would need other tables; compared with what the file was made for. */
+export const definitionOf = ({ projection }: Layout): string =>
+  JSON.stringify({
+    parts: Object.entries(projection.topics).map(([topic, { part }]) => [topic, part]),
+    indexes: projection.indexes,
+    bodies: projection.bodies ?? [],
+  });
+
+export function createTables(db: DatabaseSync, layout: Layout, build: number): void {
+  const physical = physicalName(layout.collection, build);
+  const columns = [
+    '_id TEXT NOT NULL PRIMARY KEY',
+    ...layout.parts.map((p) => `p${p.n} INTEGER`), // integer for one partition, JSON text for several
+    ...layout.columns.values(),
+    ...layout.parts.map((p) => `d${p.n} TEXT`),
+    'body INTEGER',
+  ];
+  db.exec(`CREATE TABLE ${quoted(physical)} (${columns.join(', ')}) WITHOUT ROWID`);
+  const bodies = layout.parts.flatMap((p) => p.bodies.map((b) => `${b.column} BLOB`));
+  if (bodies.length > 0)
+    db.exec(`CREATE TABLE ${quoted(bodyTable(physical))} (body INTEGER PRIMARY KEY, ${bodies.join(', ')})`);
+  for (const index of layout.projection.indexes) {
+    if (index.array) {
+      const keys = index.fields.map((_, i) => `k${i}`);
+      const table = arrayTable(physical, index);
+      db.exec(
+        `CREATE TABLE ${quoted(table)} (${[...keys, '_id'].join(', ')}, PRIMARY KEY ` +
+          `(${[...keys, '_id'].join(', ')})) WITHOUT ROWID`,
+      );
+      db.exec(`CREATE INDEX ${quoted(`${table}__id`)} ON ${quoted(table)} (_id)`);
+      continue;
+    }
+    const fields = index.fields.map((f) => layout.columns.get(f)!);
+    const present = fields.map((f) => `${f} IS NOT NULL`).join(' AND ');
+    db.exec(
+      `CREATE INDEX ${quoted(`${physical}__${index.name}`)} ON ${quoted(physical)} ` +
+        `(${[...fields, '_id'].join(', ')}) WHERE ${present}`,
+    );
+    if (index.unique)
+      db.exec(
+        `CREATE UNIQUE INDEX ${quoted(`${physical}__${index.name}__unique`)} ON ${quoted(physical)} ` +
+          `(${fields.join(', ')}) WHERE ${present}`,
+      );
+  }
+  const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
+  db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
+}
+
+/** The tables of a build, each with the column by which its rows are found. */
+export const tablesOf = (
+  layout: Layout,
+  build: number,
+): readonly { readonly table: string; readonly key: string }[] => {
+  const physical = physicalName(layout.collection, build);
+  const bodies = layout.parts.some((p) => p.bodies.length > 0) ? [{ table: bodyTable(physical), key: 'body' }] : [];
+  return [
+    { table: physical, key: '_id' },
+    ...bodies,
+    ...layout.projection.indexes.filter((i) => i.array).map((i) => ({ table: arrayTable(physical, i), key: '_id' })),
+  ];
+};

@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto';
+import { unknownType } from '@provider-access/events';
+import type { Batch, LogRecord } from '@provider-access/engines/log';
+import { isNewer } from './encoding.ts';
+import type { TopicEvolve } from './projection.ts';
+import { progressOf } from './progress.ts';
+import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
+
+/**
+ * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No
+ * protected data: the key is a hash.
+ */
+export interface Stop {
+  readonly offset: number;
+  readonly sentence: string;
+}
+
+/** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
+export interface PassedOver {
+  readonly offset: number;
+  /** Append time, ms since the epoch. */
+  readonly timestamp: number;
+  readonly sentence: string;
+}
+
+export interface Evolved {
+  readonly ops: readonly ViewOp[];
+  readonly progress: readonly ProgressEntry[];
+  readonly passedOver: readonly PassedOver[];
+  /** Records before it are in `ops`; the record itself and those behind it are not. */
+  readonly stop?: Stop;
+}
+
+const hashed = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
+
+const failure = (record: LogRecord, key: string, what: string, error: unknown): string =>
+  `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} ` +
+  `(${error instanceof Error ? error.name : 'no error object'})`;
+
+/**
+ * A newer version wrote the record, and this version does not know what it means. This version waits in front of it;
+ * the newer one reads it.
+ */
+const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({
+  offset,
+  sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it`,
+});
+
+/** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */
+export const PASSED_OVER_ID = '~passed-over';
+/**
+ * The part of one topic: how many records, and when the oldest was appended (ms since the epoch). The order in which
+ * they came does not matter.
+ */
+export interface PassedOverNote {
+  readonly passedOver: { readonly records: number; readonly since: number };
+}
+
+function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
+  const { records, since } = (known as PassedOverNote | null | undefined)?.passedOver ?? {
+    records: 0,
+    since: Infinity,
+  };
+  return {
+    passedOver: { records: records + news.length, since: Math.min(since, ...news.map(({ timestamp }) => timestamp)) },
+  };
+}
+
+/**
+ * How the records of a batch failed at the write of their documents: the view passes over the record with the parts
+ * that the documents have, or, if these cannot be written either, with parts that begin anew.
+ */
+export type Failing = 'with-part' | 'afresh';
+
+/**
+ * Turns a batch of one topic-partition into at most one operation for each document. Parts are loaded once, evolved in
+ * memory, and written with the position of the last record that changed them. A record that a part has already seen is
+ * skipped.
+ *
+ * A record at which `keys` or `evolve` throws is passed over: its documents become what `failed` of the topic returns,
+ * and the view notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could
+ * not be written.
+ */
+export async function evolveBatch(
+  topic: TopicEvolve,
+  batch: Batch,
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+  failing?: Failing,
+): Promise<Evolved> {
+  const progress: { readonly offset: number; readonly entry: ProgressEntry }[] = [];
+  const work: { record: LogRecord; keys: readonly string[] }[] = [];
+  const passedOver: PassedOver[] = [];
+  const passOver = (record: LogRecord, key: string, what: string, error: unknown): void =>
+    void passedOver.push({
+      offset: record.offset,
+      timestamp: record.timestamp,
+      sentence: failure(record, key, what, error),
+    });
+  let stop: Stop | undefined;
+  for (const record of batch.records) {
+    const unknown = unknownType(record);
+    if (unknown !== undefined) {
+      stop = notKnown(record, unknown);
+      break;
+    }
+    try {
+      const entry = progressOf(record);
+      if (entry !== undefined) progress.push({ offset: record.offset, entry });
+      if (entry === undefined || topic.progress === true) {
+        const keys = topic.keys(record);
+        if (keys.length > 0) work.push({ record, keys });
+      }
+    } catch (error) {
+      // `keys` threw, so the documents that the record concerns are unknown.
+      passOver(record, record.key, 'keys', error);
+    }
+  }
+  const ops = new Map<string, ViewOp>();
+  const loaded = topic.blind || work.length === 0 ? undefined : await load([...new Set(work.flatMap((w) => w.keys))]);
+  for (const { record, keys } of work) {
+    const { partition, offset } = record;
+    const before = new Map(keys.map((id) => [id, ops.get(id)]));
+    /** Whether the record changes one of its documents. If it fails, all of them stay as they were before it. */
+    const apply = (next: (part: unknown, id: string) => unknown): boolean => {
+      let news = false;
+      try {
+        for (const id of keys) {
+          const stored = loaded?.get(id);
+          const base = stored?.position ?? {};
+          if (loaded !== undefined && !isNewer(base, partition, offset)) continue;
+          news = true;
+          const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
+          const value = next(topic.blind ? undefined : (current ?? undefined), id);
+          if (value !== undefined)
+            ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
+        }
+      } catch (error) {
+        for (const [id, op] of before) {
+          if (op === undefined) ops.delete(id);
+          else ops.set(id, op);
+        }
+        throw error;
+      }
+      return news;
+    };
+    let failed: unknown;
+    try {
+      if (failing === undefined) {
+        apply((part, id) => topic.evolve(part, record, id));
+        continue;
+      }
+    } catch (error) {
+      failed = error;
+    }
+    const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
+    try {
+      if (apply((part, id) => partOfFailed(topic, part, record, id, failing))) passOver(record, key, what, failed);
+    } catch {
+      stop = { offset, sentence: failure(record, key, what, failed) };
+      break;
+    }
+  }
+  // Records behind the stop must not count.
+  const until = stop?.offset ?? Infinity;
+  const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
+  const passed = passedOver.filter(({ offset }) => offset < until);
+  const note = passed.length === 0 ? undefined : await noteOf(topic, batch.partition, passed, load);
+  return {
+    ops: [...ops.values(), ...(note === undefined ? [] : [note])],
+    progress: heard,
+    passedOver: passed,
+    ...(stop && { stop }),
+  };
+}
+
+/** What the part of a document becomes by a record at which its projection failed. */
+function partOfFailed(
+  topic: TopicEvolve,
+  part: unknown,
+  record: LogRecord,
+  id: string,
+  failing: Failing | undefined,
+): unknown {
+  if (topic.failed === undefined) return null;
+  if (failing === 'afresh') return topic.failed(undefined, record, id);
+  try {
+    return topic.failed(part, record, id);
+  } catch {
+    return topic.failed(undefined, record, id);
+  }
+}
+
+/** undefined when the view has noted all of it before. */
+async function noteOf(
+  topic: TopicEvolve,
+  partition: number,
+  passed: readonly PassedOver[],
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
+): Promise<ViewOp | undefined> {
+  const stored = (await load([PASSED_OVER_ID])).get(PASSED_OVER_ID);
+  const base = stored?.position ?? {};
+  const news = passed.filter(({ offset }) => isNewer(base, partition, offset));
+  const last = news.at(-1);
+  return (
+    last && {
+      id: PASSED_OVER_ID,
+      part: topic.part,
+      partition,
+      offset: last.offset,
+      value: noted(stored?.value, news),
+      base,
+    }
+  );
+}

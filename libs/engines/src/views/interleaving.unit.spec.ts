@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { cases } from '@provider-access/testing/variant';
+import { BuildWriter } from './build-writer.ts';
+import { items, record, totals } from './contract/fixture.ts';
+import { openMemoryViews } from './memory/index.ts';
+import type { MemoryStore } from './memory/store.ts';
+import { CheckpointMoved } from './store.ts';
+
+const signal = new AbortController().signal;
+
+/**
+ * What two writers that each believe that a partition is theirs do, in any order, with a store that forgets in between.
+ */
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('handle' as const),
+      who: fc.nat(1),
+      partition: fc.nat(1),
+      from: fc.nat(11),
+      count: fc.integer({ min: 1, max: 6 }),
+      beside: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('reload' as const), who: fc.nat(1) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('remember' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const) }) },
+);
+
+/**
+ * Two partitions may count into one document; of blind documents the last writer is the newest of one partition only,
+ * and a removal is one.
+ */
+const views = [
+  { name: 'counting', projection: totals, topic: 't.left', partitions: 2, type: () => 'added' },
+  {
+    name: 'blind',
+    projection: items,
+    topic: 't.items',
+    partitions: 1,
+    type: (i: number) => (i % 9 === 8 ? 'removed' : 'added'),
+  },
+];
+
+it.each(views)(
+  '$name: any interleaving of redelivered, doubled and late batches by two writers, and a store that forgets, ends ' +
+    'as one writer in order does',
+  async ({ projection, topic, partitions, type }) => {
+    const log = openMemoryLog({ partitions });
+    await log.append(
+      topic,
+      Array.from({ length: 40 }, (_, i) => record(`k${i % 5}`, { n: i + 1, group: 'g' }, type(i), `p${i}`)),
+    );
+    const head = await log.head([topic]);
+    const records = await Promise.all(head[topic]!.map((next, p) => log.read(topic, p, 0, next)));
+    const context = (store: MemoryStore) => ({ log, store, projection, logger: undefined, maxRecords: 4 });
+    const fresh = async (): Promise<MemoryStore> => {
+      const store = openMemoryViews({ shared: true }).store as MemoryStore;
+      await store.ensure(projection);
+      return store;
+    };
+    const finish = async (store: MemoryStore): Promise<unknown> => {
+      const writer = new BuildWriter(context(store), 1);
+      await writer.reload();
+      await writer.fillAll(head, signal);
+      return (await store.snapshot(projection, [1])).digest(1);
+    };
+    const expected = await finish(await fresh());
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const store = await fresh();
+        const writers = [new BuildWriter(context(store), 1), new BuildWriter(context(store), 1)];
+        let kept = store.copy();
+        // A writer does one thing at a time; what the other does may fall into the middle of it.
+        const turns = [Promise.resolve(), Promise.resolve()];
+        const turn = async (
+          who: number,
+          work: (writer: BuildWriter) => Promise<unknown>,
+          beside: boolean,
+        ): Promise<void> => {
+          turns[who] = turns[who]!.then(() => work(writers[who]!)).then(
+            () => undefined,
+            async (error: unknown) => {
+              if (!(error instanceof CheckpointMoved)) throw error;
+              await writers[who]!.reload();
+            },
+          );
+          if (!beside) await turns[who];
+        };
+        for (const s of steps) {
+          if (s.do === 'handle') {
+            const partition = s.partition % partitions;
+            await turn(
+              s.who,
+              (w) =>
+                w.handle({ topic, partition, records: records[partition]!.slice(s.from, s.from + s.count) }, signal),
+              s.beside,
+            );
+          } else if (s.do === 'reload') await turn(s.who, (w) => w.reload(), false);
+          else if (s.do === 'remember') kept = store.copy();
+          else store.restore(kept);
+        }
+        await Promise.all(turns);
+        expect(await finish(store)).toEqual(expected);
+      }),
+      { numRuns: cases(300) },
+    );
+    await log.close();
+  },
+);

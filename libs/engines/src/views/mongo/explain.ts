@@ -1,0 +1,132 @@
+import type { FindQuery, IndexDefinition, Projection, Scalar } from '../projection.ts';
+import { planQuery } from '../query.ts';
+import { Calls } from './faults.ts';
+import { indexedProjection, indexesOf, layoutOf, physicalName, removedOf, wholeProjection } from './layout.ts';
+import type { StoredDocument } from './layout.ts';
+import { clientOf, deadlineOf } from './options.ts';
+import type { MongoOptions } from './options.ts';
+import { queriesOf } from './queries.ts';
+import { Registry } from './registry.ts';
+import type { Registered } from './registry.ts';
+import { REGISTRY } from './store.ts';
+
+export interface ExplainedShape {
+  readonly view: string;
+  /** The query as the port takes it; values are made up. */
+  readonly shape: string;
+  /** The index that the projection declares for it. */
+  readonly index: string;
+  /** Stages of the plan that the server chose, outermost first, with the index that a stage reads. */
+  readonly stages: readonly string[];
+  /** The server reads declared indexes only: it neither scans the collection nor sorts. */
+  readonly ok: boolean;
+}
+
+/**
+ * Asks the server how it would answer each shape of query that the projection declares: every equality prefix of every
+ * index, with and without a range on the next field, from the start and behind a position, both ways; and the read by
+ * ids. The view exists.
+ */
+export async function explainShapes(options: MongoOptions, projection: Projection): Promise<readonly ExplainedShape[]> {
+  const client = clientOf(options);
+  try {
+    const calls = new Calls(deadlineOf(options));
+    const layout = layoutOf(projection);
+    const view = layout.collection;
+    const db = client.db(options.database);
+    const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, calls).fresh(view);
+    const collection = db.collection<StoredDocument>(physicalName(view, entry?.live ?? 1));
+    const explained: ExplainedShape[] = [];
+    const declared = new Set(['_id_', ...indexesOf(layout).map(({ name }) => name)]);
+    const explain = async (
+      shape: object,
+      index: string,
+      find: () => { explain(verbosity: 'queryPlanner'): Promise<object> },
+    ): Promise<void> => {
+      const stages = stagesOf(await calls.calling(view, () => find().explain('queryPlanner')));
+      explained.push({
+        view,
+        shape: JSON.stringify(shape),
+        index,
+        stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)),
+        ok: uses(stages, declared),
+      });
+    };
+    for (const ids of [['a'], ['a', 'b']])
+      await explain({ ids }, '_id_', () => collection.find({ _id: { $in: ids } }, { projection: wholeProjection([]) }));
+    await explain({ removed: true }, 'removed', () => collection.find(removedOf(layout)));
+    for (const filter of [{}, { _id: { $gt: 'a' } }])
+      await explain({ all: filter }, '_id_', () => collection.find(filter, { sort: { _id: 1 }, limit: 20 }));
+    for (const query of shapesOf(projection)) {
+      const plan = planQuery(projection, query);
+      const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
+      for (const { filter, sort } of queriesOf(plan))
+        await explain(query, plan.index.name, () =>
+          collection.find(filter, { sort, limit: plan.limit, projection: fields }),
+        );
+    }
+    return explained;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Every shape of `find` that the declared indexes answer. */
+export function shapesOf(projection: Projection): readonly FindQuery[] {
+  return projection.indexes.flatMap((index) => {
+    const least = index.array ? index.fields.length : 0;
+    return Array.from({ length: index.fields.length - least + 1 }, (_, i) => least + i).flatMap((n) =>
+      shapesBehind(projection, index, n),
+    );
+  });
+}
+
+/** With equality on the first `n` fields. */
+function shapesBehind(projection: Projection, { name, fields }: IndexDefinition, n: number): readonly FindQuery[] {
+  const value = (i: number): Scalar => `v${i}`;
+  const rest = fields.slice(n);
+  const equals = Array.from({ length: n }, (_, i) => value(i));
+  const ranges =
+    rest.length === 0 ? [undefined] : [undefined, { gte: value(0) }, { gt: value(0), lt: value(9) }, { lte: value(9) }];
+  const behind = [undefined, { values: rest.map((_, i) => value(i + 1)), id: 'id' }];
+  return ranges.flatMap((range) =>
+    behind.flatMap((after) => {
+      const query: FindQuery = { index: name, equals, limit: 20, ...(range && { range }), ...(after && { after }) };
+      return [query, { ...query, order: 'desc' as const, fields: 'indexed' as const, bodies: projection.bodies ?? [] }];
+    }),
+  );
+}
+
+type Stage = readonly [stage: string, index: string | undefined];
+
+/** Stages of a winning plan wherever a server puts them: classic, slot-based (`queryPlan`), or by shard. */
+function stagesOf(explained: unknown): Stage[] {
+  const winning = found(explained, 'winningPlan');
+  return winning.flatMap((plan) => flatten(plan));
+}
+
+function found(value: unknown, name: string): unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === name ? [inner] : key === 'rejectedPlans' ? [] : found(inner, name),
+  );
+}
+
+function flatten(plan: unknown): Stage[] {
+  if (typeof plan !== 'object' || plan === null) return [];
+  const { stage, indexName, ...inner } = plan as { stage?: unknown; indexName?: unknown };
+  const here: Stage[] =
+    typeof stage === 'string' ? [[stage, typeof indexName === 'string' ? indexName : undefined]] : [];
+  return [...here, ...Object.values(inner).flatMap(flatten)];
+}
+
+/** IDHACK and the express stages of `_id` name no index. */
+function uses(stages: readonly Stage[], declared: ReadonlySet<string>): boolean {
+  const reads = stages.filter(([stage]) => /SCAN|IDHACK|EXPRESS/.test(stage));
+  const names = stages.map(([stage]) => stage);
+  if (reads.length === 0 || names.includes('COLLSCAN') || names.some((n) => /^SORT/.test(n) && n !== 'SORT_MERGE'))
+    return false;
+  return reads.every(([stage, name]) =>
+    name === undefined ? /IDHACK|EXPRESS|CLUSTERED_IXSCAN/.test(stage) : declared.has(name),
+  );
+}

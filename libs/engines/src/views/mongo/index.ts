@@ -1,0 +1,43 @@
+import type { Views } from '../port.ts';
+import type { Projection } from '../projection.ts';
+import { StoreReader } from '../reader.ts';
+import { Calls } from './faults.ts';
+import { clientOf, deadlineOf } from './options.ts';
+import type { MongoViewsOptions } from './options.ts';
+import { MongoStore } from './store.ts';
+
+export { explainShapes } from './explain.ts';
+export type { ExplainedShape } from './explain.ts';
+export type { IndexState } from './indexes.ts';
+export type { MongoOptions, MongoViewsOptions } from './options.ts';
+export { applyViews, planViews } from './plan.ts';
+export type { PlannedView } from './plan.ts';
+
+/** Views in a MongoDB database. Rejects with EngineUnavailable when it cannot be reached. */
+export async function openMongoViews(options: MongoViewsOptions): Promise<Views> {
+  const client = clientOf(options);
+  try {
+    await new Calls(deadlineOf(options)).calling('views', () => client.db(options.database).command({ ping: 1 }));
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return viewsOver(new MongoStore(client, options), options);
+}
+
+/** For worker threads: connects at its first read. `options` is what `Views.remote` carries. */
+export function openReader(options: MongoViewsOptions): Views {
+  return viewsOver(
+    new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false }),
+    options,
+  );
+}
+
+function viewsOver(store: MongoStore, options: MongoViewsOptions): Views {
+  return {
+    store,
+    reader: (projection: Projection) => new StoreReader(store, projection),
+    close: () => store.close(),
+    remote: { module: import.meta.url, options },
+  };
+}

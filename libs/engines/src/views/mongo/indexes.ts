@@ -1,0 +1,89 @@
+import type { Db } from 'mongodb';
+import { EnsureError } from '../store.ts';
+import type { Calls } from './faults.ts';
+import { asSpecification, indexesOf } from './layout.ts';
+import type { Layout, WantedIndex } from './layout.ts';
+
+export type IndexState = 'present' | 'missing' | 'differs' | 'extra';
+export interface PlannedIndex {
+  readonly index: string;
+  readonly state: IndexState;
+}
+
+const NO_COLLECTION = 26;
+const DIFFERENT = new Set([85, 86]);
+
+/**
+ * The indexes of a build, beside those that the projection declares. An index that exists and is not declared stays.
+ */
+export async function compareIndexes(
+  db: Db,
+  layout: Layout,
+  physical: string,
+  calls: Calls,
+): Promise<readonly PlannedIndex[]> {
+  const there = await calls.asking(layout.collection, async () => {
+    try {
+      return await db.collection(physical).listIndexes().toArray();
+    } catch (error) {
+      if ((error as { code?: number }).code === NO_COLLECTION) return [];
+      throw error;
+    }
+  });
+  const byName = new Map(there.map((i) => [i['name'] as string, i]));
+  const wanted = indexesOf(layout);
+  const planned = wanted.map((index): PlannedIndex => {
+    const found = byName.get(index.name);
+    return {
+      index: index.name,
+      state: found === undefined ? 'missing' : matches(index, found) ? 'present' : 'differs',
+    };
+  });
+  const extra = [...byName.keys()].filter((name) => name !== '_id_' && !wanted.some((w) => w.name === name));
+  return [...planned, ...extra.map((index): PlannedIndex => ({ index, state: 'extra' }))];
+}
+
+/**
+ * Throws EnsureError when a declared index of a build is missing or has another key. MongoDB would then scan the whole
+ * collection for each query, and nobody would see why reads are slow.
+ */
+export async function requireIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {
+  const wrong = (await compareIndexes(db, layout, physical, calls)).find(
+    ({ state }) => state === 'missing' || state === 'differs',
+  );
+  if (wrong === undefined) return;
+  const where = `${layout.collection}: index "${wrong.index}" of collection ${physical}`;
+  if (wrong.state === 'missing') throw new EnsureError(`${where} is missing. Create it with \`pa views apply\``);
+  throw new EnsureError(
+    `${where} is another than the projection declares. Drop this index, then create it with \`pa views apply\``,
+  );
+}
+
+const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>
+  JSON.stringify(wanted.key) === JSON.stringify(found['key']) &&
+  JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) &&
+  (wanted.options.unique === true) === (found['unique'] === true);
+
+/**
+ * Builds the missing indexes, and never drops or changes one. Two processes may do it at once. Returns the indexes that
+ * exist under a declared name with another definition.
+ */
+export async function createIndexes(
+  db: Db,
+  layout: Layout,
+  physical: string,
+  calls: Calls,
+): Promise<readonly string[]> {
+  const differ: string[] = [];
+  for (const index of indexesOf(layout)) {
+    await calls.calling(layout.collection, async () => {
+      try {
+        await db.collection(physical).createIndex(asSpecification(index), { ...index.options, name: index.name });
+      } catch (error) {
+        if (!DIFFERENT.has((error as { code?: number }).code ?? 0)) throw error;
+        differ.push(index.name);
+      }
+    });
+  }
+  return differ;
+}

@@ -1,0 +1,206 @@
+import type { CreateIndexesOptions, IndexSpecification } from 'mongodb';
+import { encodePart } from '../encoding.ts';
+import { collectionName } from '../projection.ts';
+import type { IndexDefinition, Projection, Scalar, ViewDocument } from '../projection.ts';
+import { checkProjection, fieldOf, splitPath, UndeclaredQuery } from '../query.ts';
+import type { PartPosition } from '../store.ts';
+import { keepTraces } from '../traces.ts';
+
+/**
+ * How a projection lies in MongoDB. One document an id:
+ *
+ *     { _id, <part>: { <indexed fields> }, _d: { <part>: <JSON> }, _b: { <part>: { <body>: bytes } },
+ *       _p: { <part>: { p<partition>: offset } }, _gone: { <part>: true }, _t: { <part>: <trace context> } }
+ *
+ * Indexed fields are real fields under the paths that the projection declares, so `find` and an operator's shell ask
+ * for them by name. The part itself is its JSON text: names of its fields may be the payer's ids (with dots, dollars,
+ * of any number), which BSON paths cannot all hold; text comes back exactly as every other adapter gives it; and it is
+ * decoded only when its position has changed. A removed part keeps its position; `_gone` says so, for `count`. `_t` is
+ * there while the last write of a part was recorded by tracing.
+ */
+export interface PartLayout {
+  readonly name: string;
+  readonly bodies: readonly string[];
+  readonly scalars: readonly (readonly string[])[];
+  readonly arrays: readonly (readonly string[])[];
+}
+
+export interface Layout {
+  readonly collection: string;
+  readonly projection: Projection;
+  readonly parts: readonly PartLayout[];
+  readonly partByName: ReadonlyMap<string, PartLayout>;
+}
+
+export interface StoredDocument {
+  readonly _id: string;
+  readonly _d?: Readonly<Record<string, string>>;
+  readonly _b?: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
+  readonly _p?: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly _gone?: Readonly<Record<string, true>>;
+  readonly _t?: Readonly<Record<string, string>>;
+  readonly [part: string]: unknown;
+}
+
+export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
+
+export function layoutOf(projection: Projection): Layout {
+  checkProjection(projection);
+  const view = collectionName(projection);
+  const scalars = new Set<string>();
+  const arrays = new Set<string>();
+  for (const index of projection.indexes)
+    index.fields.forEach((path, i) => (index.array && i === index.fields.length - 1 ? arrays : scalars).add(path));
+  for (const path of arrays)
+    if (scalars.has(path)) throw new UndeclaredQuery(`${view}: "${path}" is indexed as an array and as a value`);
+  const parts = Object.values(projection.topics).map(({ part }): PartLayout => {
+    const mine = (paths: Iterable<string>): (readonly string[])[] =>
+      [...paths]
+        .map(splitPath)
+        .filter(([name]) => name === part)
+        .map(([, fields]) => fields);
+    return {
+      name: part,
+      bodies: mine(projection.bodies ?? []).map((fields) => fields[0]!),
+      scalars: mine(scalars),
+      arrays: mine(arrays),
+    };
+  });
+  return { collection: view, projection, parts, partByName: new Map(parts.map((p) => [p.name, p])) };
+}
+
+/** What would need other collections; compared with what the view was made for. */
+export const definitionOf = ({ projection }: Layout): string =>
+  JSON.stringify({
+    parts: Object.entries(projection.topics).map(([topic, { part }]) => [topic, part]),
+    indexes: projection.indexes,
+    bodies: projection.bodies ?? [],
+  });
+
+export interface WantedIndex {
+  readonly name: string;
+  readonly key: Readonly<Record<string, 1>>;
+  readonly options: CreateIndexesOptions;
+}
+
+const keyOf = (fields: readonly string[]): Record<string, 1> => Object.fromEntries(fields.map((f) => [f, 1]));
+const present = (fields: readonly string[]): Record<string, { $exists: true }> =>
+  Object.fromEntries(fields.map((f) => [f, { $exists: true }]));
+
+/**
+ * Partial on the presence of every field: a document that lacks one is not found through the index, as the port says.
+ */
+export function indexesOf({ projection }: Layout): readonly WantedIndex[] {
+  const wanted = (index: IndexDefinition): WantedIndex[] => {
+    const options = { partialFilterExpression: present(index.fields) };
+    return [
+      { name: index.name, key: keyOf([...index.fields, '_id']), options },
+      ...(index.unique
+        ? [{ name: `${index.name}_unique`, key: keyOf(index.fields), options: { ...options, unique: true } }]
+        : []),
+    ];
+  };
+  return [
+    ...projection.indexes.flatMap(wanted),
+    { name: 'removed', key: keyOf(['_gone', '_id']), options: { partialFilterExpression: present(['_gone']) } },
+  ];
+}
+
+/** Documents of which every part was removed; index `removed` finds them. */
+export const removedOf = (layout: Layout): object => ({
+  _gone: { $exists: true },
+  ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])),
+});
+
+export const asSpecification = (index: WantedIndex): IndexSpecification => index.key as IndexSpecification;
+
+const scalar = (value: unknown): value is Scalar =>
+  typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+
+/** The fields that a document gets for a part, and how many bytes they are, about. */
+export function encode(
+  part: PartLayout,
+  value: unknown,
+): { set: Record<string, unknown>; unset: Record<string, ''>; bytes: number } {
+  if (value === null)
+    return {
+      set: { [`_gone.${part.name}`]: true },
+      unset: { [part.name]: '', [`_d.${part.name}`]: '', [`_b.${part.name}`]: '' },
+      bytes: 200,
+    };
+  const { json, bodies } = encodePart(value, part.bodies);
+  const indexed: Record<string, unknown> = {};
+  const put = (fields: readonly string[], found: unknown): void => {
+    let at = indexed;
+    for (const field of fields.slice(0, -1)) at = (at[field] ??= {}) as Record<string, unknown>;
+    at[fields.at(-1)!] = found;
+  };
+  for (const fields of part.scalars) {
+    const found = fieldOf(value, fields);
+    if (scalar(found)) put(fields, found);
+  }
+  for (const fields of part.arrays) {
+    const found = fieldOf(value, fields);
+    if (Array.isArray(found)) put(fields, [...new Set(found.filter(scalar))]);
+  }
+  const set: Record<string, unknown> = {
+    ...(part.scalars.length + part.arrays.length > 0 && { [part.name]: indexed }),
+    [`_d.${part.name}`]: json,
+  };
+  const unset: Record<string, ''> = { [`_gone.${part.name}`]: '' };
+  let bytes = 400 + Buffer.byteLength(json);
+  const kept = part.bodies.flatMap((field, i) => (bodies[i] === undefined ? [] : [[field, bodies[i]!] as const]));
+  for (const [, body] of kept) bytes += body.byteLength;
+  if (kept.length > 0) set[`_b.${part.name}`] = Object.fromEntries(kept.map(([field, body]) => [field, body]));
+  else if (part.bodies.length > 0) unset[`_b.${part.name}`] = '';
+  return { set, unset, bytes };
+}
+
+/** Of a part that several partitions write, in the order in which they first did. */
+export const positionField = (part: string, partition: number): string => `_p.${part}.p${partition}`;
+export const storedPosition = (position: PartPosition): Record<string, number> =>
+  Object.fromEntries(Object.entries(position).map(([p, offset]) => [`p${p}`, offset]));
+export const positionOf = (document: StoredDocument | undefined, part: string): PartPosition =>
+  Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
+
+/** What a read of whole parts loads. */
+export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
+  _id: 1,
+  _d: 1,
+  _t: 1,
+  ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
+});
+export const indexedProjection = (layout: Layout, bodies: readonly string[]): Record<string, 1> => ({
+  _id: 1,
+  _t: 1,
+  ...Object.fromEntries(layout.parts.filter((p) => p.scalars.length + p.arrays.length > 0).map((p) => [p.name, 1])),
+  ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
+});
+
+/** Undefined when no part is left. */
+export function decode(layout: Layout, stored: StoredDocument): ViewDocument | undefined {
+  const document: Record<string, unknown> = { _id: stored._id };
+  let any = false;
+  for (const { name } of layout.parts) {
+    const json = stored._d?.[name];
+    if (json === undefined) continue;
+    const value: unknown = JSON.parse(json);
+    const bodies = stored._b?.[name];
+    document[name] = bodies === undefined ? value : Object.assign(value as object, bodies);
+    any = true;
+  }
+  return any ? traced(document as ViewDocument, stored) : undefined;
+}
+
+function traced(document: ViewDocument, { _t }: StoredDocument): ViewDocument {
+  if (_t !== undefined) keepTraces(document, Object.values(_t));
+  return document;
+}
+
+export function decodeIndexed(layout: Layout, stored: StoredDocument): ViewDocument {
+  const document: Record<string, unknown> = { _id: stored._id };
+  for (const { name } of layout.parts) {
+    if (stored[name] !== undefined) document[name] = { ...(stored[name] as object), ...stored._b?.[name] };
+  }
+  return traced(document as ViewDocument, stored);
+}

@@ -1,0 +1,87 @@
+import type { Db } from 'mongodb';
+import type { Projection } from '../projection.ts';
+import { BUILD_INDEX } from './checkpoints.ts';
+import { Calls } from './faults.ts';
+import { compareIndexes, createIndexes } from './indexes.ts';
+import type { IndexState } from './indexes.ts';
+import { definitionOf, layoutOf, physicalName } from './layout.ts';
+import { clientOf } from './options.ts';
+import type { MongoOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import type { Registered } from './registry.ts';
+import { CHECKPOINTS, REGISTRY } from './store.ts';
+
+/** An index of a large collection takes as long as it takes. */
+const PATIENT = new Calls(0);
+
+export interface PlannedView {
+  /** The collection of a build, or the one that would be created for a view that does not exist yet. */
+  readonly collection: string;
+  /** Name of an index; `(view)` is the view itself: whether it is registered, and with this definition. */
+  readonly index: string;
+  /**
+   * `differs`: of this name and another definition: give the projection a new version. `extra`: not ours, left alone.
+   */
+  readonly state: IndexState;
+}
+
+/** Which collections and indexes of the projections exist, and which are missing. Changes nothing. */
+export function planViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
+  return connected(options, async (db) => {
+    const planned: PlannedView[] = [];
+    for (const projection of projections) planned.push(...(await planOf(db, projection)));
+    return planned;
+  });
+}
+
+/**
+ * Creates missing views and indexes while the views are read and written. Drops and changes nothing, and two processes
+ * may do it at once. Returns what exists afterwards. An index of a large collection may take long.
+ */
+export function applyViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
+  return connected(options, async (db) => {
+    const planned: PlannedView[] = [];
+    const registry = new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT);
+    await PATIENT.calling(CHECKPOINTS, () =>
+      db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }),
+    );
+    for (const projection of projections) {
+      const layout = layoutOf(projection);
+      await registry.insert({ _id: layout.collection, definition: definitionOf(layout), live: 1, last: 1 });
+      const { entry } = await registry.fresh(layout.collection);
+      if (entry?.definition === definitionOf(layout))
+        for (const build of buildsOf(entry))
+          await createIndexes(db, layout, physicalName(layout.collection, build), PATIENT);
+      planned.push(...(await planOf(db, projection)));
+    }
+    return planned;
+  });
+}
+
+async function planOf(db: Db, projection: Projection): Promise<readonly PlannedView[]> {
+  const layout = layoutOf(projection);
+  const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT).fresh(layout.collection);
+  const state = entry === undefined ? 'missing' : entry.definition === definitionOf(layout) ? 'present' : 'differs';
+  const planned: PlannedView[] = [
+    { collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state },
+  ];
+  for (const build of entry === undefined ? [1] : buildsOf(entry)) {
+    const collection = physicalName(layout.collection, build);
+    planned.push(...(await compareIndexes(db, layout, collection, PATIENT)).map((i) => ({ collection, ...i })));
+  }
+  return planned;
+}
+
+const buildsOf = ({ live, building }: Registered): readonly number[] => [
+  live,
+  ...(building === undefined ? [] : [building]),
+];
+
+async function connected<T>(options: MongoOptions, work: (db: Db) => Promise<T>): Promise<T> {
+  const client = clientOf(options, { socketTimeoutMS: 0 });
+  try {
+    return await work(client.db(options.database));
+  } finally {
+    await client.close();
+  }
+}

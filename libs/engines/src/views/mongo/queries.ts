@@ -1,0 +1,65 @@
+import type { Filter, Sort } from 'mongodb';
+import type { QueryPlan } from '../query.ts';
+import type { StoredDocument } from './layout.ts';
+
+export interface Query {
+  readonly filter: Filter<StoredDocument>;
+  readonly sort: Sort;
+}
+
+const OPERATOR = { '>': '$gt', '>=': '$gte', '<': '$lt', '<=': '$lte' } as const;
+
+/**
+ * A plan as the finds that answer it, one after the other until the page is full: behind `after` (v1, …, vk, id) those
+ * are `r1 = v1 … rk = vk, _id > id`, then `r1 = v1 …, rk > vk`, and so on to `r1 > v1`. Each is a prefix of equalities
+ * and one range, in the order of the index.
+ */
+export function queriesOf(plan: QueryPlan): readonly Query[] {
+  const { rest, after } = plan;
+  if (after === undefined) return [queryOf(plan, [], undefined)];
+  return Array.from({ length: rest.length + 1 }, (_, n) => rest.length - n).map((fixed) =>
+    queryOf(plan, after.values.slice(0, fixed), fixed === rest.length ? after.id : after.values[fixed]),
+  );
+}
+
+/** `fixed` values for the first fields of the rest, then the next one (or `_id`) strictly behind `behind`. */
+function queryOf(plan: QueryPlan, fixed: readonly unknown[], behind: unknown): Query {
+  const direction = plan.descending ? -1 : 1;
+  const fields = [...plan.rest, '_id'];
+  const conditions: (readonly [string, object])[] = [
+    ...plan.index.fields.slice(0, plan.equals.length).map((field, i) => [field, { $eq: plan.equals[i] }] as const),
+    ...fixed.map((value, i) => [fields[i]!, { $eq: value }] as const),
+    ...plan.bounds.map((b) => [plan.rest[0]!, { [OPERATOR[b.op]]: b.value }] as const),
+    ...(behind === undefined ? [] : [[fields[fixed.length]!, { [plan.descending ? '$lt' : '$gt']: behind }] as const]),
+  ];
+  // The index is partial on each field's presence: a query must imply it, equality and ranges of scalars do for a
+  // reader of the plan, not for every server.
+  const asked = new Set(conditions.filter(([, c]) => '$eq' in c).map(([field]) => field));
+  for (const field of plan.rest) if (!asked.has(field)) conditions.push([field, { $exists: true }]);
+  return {
+    filter: merged(conditions),
+    sort: Object.fromEntries(fields.slice(fixed.length).map((f) => [f, direction])) as Sort,
+  };
+}
+
+/**
+ * Conditions by field. Of two bounds of one kind the tighter one stays: the tests' server scans the collection for an
+ * `$and`, and no server needs both.
+ */
+function merged(conditions: readonly (readonly [string, object])[]): Filter<StoredDocument> {
+  const byField: Record<string, Record<string, unknown>> = {};
+  const apart: object[] = [];
+  for (const [field, condition] of conditions) {
+    const there = (byField[field] ??= {});
+    for (const [operator, value] of Object.entries(condition) as [string, unknown][]) {
+      if (!(operator in there)) there[operator] = value;
+      else if (typeof value !== typeof there[operator]) apart.push({ [field]: { [operator]: value } });
+      else if (ordered(value, there[operator]) > 0 === operator.startsWith('$gt')) there[operator] = value;
+    }
+  }
+  return (apart.length === 0 ? byField : { $and: [byField, ...apart] }) as Filter<StoredDocument>;
+}
+
+/** Two values of one type in MongoDB's order: strings by their bytes. */
+const ordered = (a: unknown, b: unknown): number =>
+  typeof a === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b as string)) : Number(a) - Number(b);

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { MongoBulkWriteError } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection } from 'mongodb';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { isNewer, samePosition } from '../encoding.ts';
+import { DocumentTooLarge } from '../store.ts';
+import type { ViewOp } from '../store.ts';
+import { asFault, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import type { Calls } from './faults.ts';
+import { encode, positionField, positionOf, storedPosition } from './layout.ts';
+import type { Layout, StoredDocument } from './layout.ts';
+
+/**
+ * The largest bulk, in operations and bytes. The server accepts 48 MB in a message, and an answer must come before the
+ * socket times out.
+ */
+const BULK_OPERATIONS = 200;
+const BULK_BYTES = 8 * 1024 * 1024;
+/** The largest part: what MongoDB accepts, minus room for the rest of the document. */
+const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
+/** After this many attempts, a duplicate key is no race of two writers that insert one document. */
+const ATTEMPTS = 8;
+
+interface Pending {
+  readonly op: ViewOp;
+  readonly bytes: number;
+  readonly write: AnyBulkWriteOperation<StoredDocument>;
+}
+
+/**
+ * Writes each operation if it is newer than the part that the document has of its partition and, with a base, if the
+ * part has not changed since. The filter of an upsert says so. If the filter does not match, the upsert collides with
+ * `_id`. Then the part is read: it is not older, it has changed (its id is returned), or another writer inserted it
+ * meanwhile (the write is repeated).
+ */
+export async function writeOps(
+  collection: Collection<StoredDocument>,
+  layout: Layout,
+  ops: readonly ViewOp[],
+  calls: Calls,
+): Promise<readonly string[]> {
+  const refused: string[] = [];
+  for (const round of rounds(ops)) {
+    let pending = round.map((op) => toWrite(layout, op));
+    for (let attempt = 1; pending.length > 0; attempt++) {
+      const duplicates: Pending[] = [];
+      let violated: string | undefined;
+      for (const bulk of bulks(pending)) {
+        const failed = await write(collection, layout.collection, bulk, calls);
+        duplicates.push(...failed.duplicates);
+        violated ??= failed.violated;
+      }
+      if (duplicates.length === 0) break;
+      const stored = await positions(collection, layout.collection, duplicates, calls);
+      pending = [];
+      for (const { op } of duplicates) {
+        const document = stored.get(op.id);
+        const position = positionOf(document, op.part);
+        if (!isNewer(position, op.partition, op.offset)) continue;
+        if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
+        else pending.push(toWrite(layout, op, document?._p?.[op.part]));
+      }
+      if (pending.length > 0 && (violated !== undefined || attempt >= ATTEMPTS))
+        throw new Error(
+          `${layout.collection}: a unique index is violated${violated === undefined ? '' : ` (${violated})`}`,
+        );
+    }
+  }
+  return refused;
+}
+
+/** Bulks are unordered: two operations on one document go into two rounds. */
+function rounds(ops: readonly ViewOp[]): ViewOp[][] {
+  const seen = new Map<string, number>();
+  const result: ViewOp[][] = [];
+  for (const op of ops) {
+    const n = seen.get(op.id) ?? 0;
+    seen.set(op.id, n + 1);
+    (result[n] ??= []).push(op);
+  }
+  return result;
+}
+
+function* bulks(pending: readonly Pending[]): Generator<Pending[]> {
+  let bulk: Pending[] = [];
+  let bytes = 0;
+  for (const one of pending) {
+    if (bulk.length > 0 && (bulk.length >= BULK_OPERATIONS || bytes + one.bytes > BULK_BYTES)) {
+      yield bulk;
+      bulk = [];
+      bytes = 0;
+    }
+    bulk.push(one);
+    bytes += one.bytes;
+  }
+  if (bulk.length > 0) yield bulk;
+}
+
+/**
+ * `stored`: the position of the part in the order that the document has, because embedded documents are equal only in
+ * the same order.
+ */
+function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, number>>): Pending {
+  const { set, unset, bytes } = encode(layout.partByName.get(op.part)!, op.value);
+  if (bytes > DOCUMENT_BYTES) throw tooLarge(layout.collection, op, bytes);
+  if (op.trace === undefined) unset[`_t.${op.part}`] = '';
+  else set[`_t.${op.part}`] = op.trace;
+  const field = positionField(op.part, op.partition);
+  const filter: Record<string, unknown> = { _id: op.id };
+  if (op.base === undefined) {
+    // The part is older, or has nothing of this partition. This is no `$or`, because the tests' server then scans every
+    // document instead of using `_id`.
+    filter[field] = { $not: { $gte: op.offset } };
+    set[field] = op.offset;
+  } else {
+    const base = stored ?? storedPosition(op.base);
+    filter[`_p.${op.part}`] = Object.keys(base).length === 0 ? null : base;
+    set[`_p.${op.part}`] = { ...base, [`p${op.partition}`]: op.offset };
+  }
+  return {
+    op,
+    bytes,
+    write: {
+      updateOne: { filter, update: { $set: set, $unset: unset }, upsert: true },
+    } as AnyBulkWriteOperation<StoredDocument>,
+  };
+}
+
+const tooLarge = (view: string, op: ViewOp, bytes?: number): DocumentTooLarge =>
+  new DocumentTooLarge(
+    `${view}: part "${op.part}" of document ` +
+      `sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for ` +
+      `MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`,
+  );
+
+/* eslint-disable preserve-caught-error -- the driver's errors quote documents and keys */
+async function write(
+  collection: Collection<StoredDocument>,
+  view: string,
+  bulk: readonly Pending[],
+  calls: Calls,
+): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
+  try {
+    const result = await calls.within(() =>
+      collection.bulkWrite(
+        bulk.map((p) => p.write),
+        { ordered: false },
+      ),
+    );
+    if (result.getWriteConcernError() !== undefined)
+      throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
+    return { duplicates: [] };
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw asFault(error, view);
+    const failed = [error.writeErrors].flat();
+    const code = typeof error.code === 'number' ? error.code : undefined;
+    if (failed.length === 0 && code !== undefined && code > 0 && !isAwayCode(code)) {
+      if (isTooLarge(code)) throw tooLarge(view, bulk[0]!.op);
+      throw new Error(`${view}: the view store refused a write (MongoDB ${code})`);
+    }
+    if (failed.length === 0 || error.result.getWriteConcernError() !== undefined)
+      throw new EngineUnavailable('the view store is away (a write was not acknowledged)');
+    let violated: string | undefined;
+    for (const { code: one, index, errmsg } of failed) {
+      if (isTooLarge(one)) throw tooLarge(view, bulk[index]!.op);
+      if (isAwayCode(one)) throw new EngineUnavailable(`the view store is away (MongoDB ${one})`);
+      if (one !== DUPLICATE) throw new Error(`${view}: the view store refused a write (MongoDB ${one})`);
+      // The text of the error names the index and then the values. Only the name of the index is used.
+      const name = /index: ([a-z0-9_]+) dup key/.exec(errmsg ?? '')?.[1];
+      if (name !== undefined && name !== '_id_') violated = name;
+    }
+    return { duplicates: failed.map(({ index }) => bulk[index]!), violated };
+  }
+}
+/* eslint-enable preserve-caught-error */
+
+async function positions(
+  collection: Collection<StoredDocument>,
+  view: string,
+  pending: readonly Pending[],
+  calls: Calls,
+): Promise<ReadonlyMap<string, StoredDocument>> {
+  const ids = pending.map(({ op }) => op.id);
+  const found = await calls.asking(view, () =>
+    collection.find({ _id: { $in: ids } }, { projection: { _p: 1 }, batchSize: ids.length }).toArray(),
+  );
+  return new Map(found.map((d) => [d._id, d]));
+}

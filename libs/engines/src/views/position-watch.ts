@@ -1,0 +1,131 @@
+import type { Position } from '@provider-access/engines/log';
+import { collectionName } from './projection.ts';
+import type { ViewPosition } from './port.ts';
+import type { Projection } from './projection.ts';
+import { hasPassed, viewPosition } from './progress.ts';
+import type { ViewStore } from './store.ts';
+
+/**
+ * How often a caller that waits asks a store that other processes write: often at first, then less often until the
+ * position moves.
+ */
+const SHARED = { firstMs: 2, maxMs: 50 };
+/** A store that this process writes reports when it moves. Readers in other threads ask. */
+const OWN = { firstMs: 100, maxMs: 100 };
+
+interface Waiter {
+  readonly target: Position;
+  readonly derivers: readonly string[];
+  /** Questions that began before the caller came: their answer may be older than what the caller waits for. */
+  readonly since: number;
+  /** The time has run out. The answer to a question that is under way still counts. */
+  late: boolean;
+  settle(passed: boolean): void;
+  fail(error: unknown): void;
+}
+
+const watches = new WeakMap<ViewStore, Map<string, PositionWatch>>();
+
+/**
+ * The position of one view, for every caller in this process that waits for it. One question runs at a time, however
+ * many callers wait.
+ */
+export class PositionWatch {
+  readonly #store: ViewStore;
+  readonly #projection: Projection;
+  readonly #waiters = new Set<Waiter>();
+  readonly #pace: typeof SHARED;
+  #asking = false;
+  #questions = 0;
+  #again = false;
+  #intervalMs = 0;
+  #seen = '';
+  #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(store: ViewStore, projection: Projection) {
+    this.#store = store;
+    this.#projection = projection;
+    this.#pace = store.shared ? SHARED : OWN;
+  }
+
+  static of(store: ViewStore, projection: Projection): PositionWatch {
+    let views = watches.get(store);
+    if (views === undefined) watches.set(store, (views = new Map()));
+    const name = collectionName(projection);
+    let watch = views.get(name);
+    if (watch === undefined) views.set(name, (watch = new PositionWatch(store, projection)));
+    return watch;
+  }
+
+  async position(): Promise<ViewPosition> {
+    return viewPosition(Object.keys(this.#projection.topics), await this.#store.checkpoints(this.#projection, 'live'));
+  }
+
+  /** At least one question is asked, whatever the timeout. Rejects when the store cannot be asked. */
+  async waitFor(target: Position, timeoutMs: number, derivers: readonly string[]): Promise<boolean> {
+    // A store that only this process writes answers at once, and most callers have nothing to wait for.
+    if (!this.#store.shared && hasPassed(await this.position(), target, derivers)) return true;
+    return new Promise<boolean>((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+        if (this.#waiters.size === 0) this.#rest();
+      };
+      const waiter: Waiter = {
+        target,
+        derivers,
+        since: this.#questions,
+        late: false,
+        settle: (passed) => (leave(), resolve(passed)),
+        fail: (error) => (leave(), reject(error as Error)),
+      };
+      const timer = setTimeout(() => ((waiter.late = true), this.#ask(false)), Math.max(timeoutMs, 0));
+      this.#waiters.add(waiter);
+      this.#stopListening ??= this.#store.onAdvance(collectionName(this.#projection), () => this.#ask(false));
+      this.#intervalMs = this.#pace.firstMs;
+      this.#ask(false);
+    });
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+  }
+
+  /**
+   * `fresh`: ask which build is live instead of using the remembered answer, so that a swap by another process counts.
+   */
+  #ask(fresh: boolean): void {
+    clearTimeout(this.#timer);
+    this.#again = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    void this.#question(fresh).finally(() => {
+      this.#asking = false;
+      if (this.#waiters.size === 0) return;
+      if (this.#again) this.#ask(false);
+      else this.#timer = setTimeout(() => this.#ask(true), this.#intervalMs);
+    });
+  }
+
+  async #question(fresh: boolean): Promise<void> {
+    this.#again = false;
+    const number = ++this.#questions;
+    try {
+      if (fresh && this.#store.shared) await this.#store.builds(this.#projection, true);
+      const at = await this.position();
+      for (const waiter of [...this.#waiters]) {
+        if (hasPassed(at, waiter.target, waiter.derivers)) waiter.settle(true);
+        else if (waiter.late && number > waiter.since) waiter.settle(false);
+      }
+      if (this.#waiters.size === 0) return;
+      const now = JSON.stringify(at);
+      this.#intervalMs = now === this.#seen ? Math.min(this.#intervalMs * 1.5, this.#pace.maxMs) : this.#pace.firstMs;
+      this.#seen = now;
+    } catch (error) {
+      for (const waiter of [...this.#waiters]) waiter.fail(error);
+    }
+  }
+}

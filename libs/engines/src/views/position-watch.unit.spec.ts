@@ -1,0 +1,52 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { items } from './contract/fixture.ts';
+import { openMemoryViews } from './memory/index.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+const checkpoint = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
+
+it('asks the store for all who wait together, and wakes each when its own position is passed', async () => {
+  const views = openMemoryViews({ shared: true });
+  await views.store.ensure(items);
+  const checkpoints = views.store.checkpoints.bind(views.store);
+  let questions = 0;
+  views.store.checkpoints = (...args) => (questions++, checkpoints(...args));
+  // No time passes, so nobody asks because of it.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const waiting = Array.from({ length: 100 }, (_, i) =>
+    views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 60_000),
+  );
+  const done = new Set<number>();
+  waiting.forEach((w, i) => void w.then(() => done.add(i)));
+  await views.store.apply(items, 'live', [], checkpoint(1));
+  await Promise.all(waiting.filter((_, i) => i % 2 === 0));
+  expect(done.size).toBe(50);
+  expect(questions).toBeLessThanOrEqual(4);
+  await views.store.apply(items, 'live', [], checkpoint(2));
+  expect(await Promise.all(waiting)).toEqual(Array(100).fill(true));
+});
+
+it('sees what another process saved without a word here, and gives the last answer when the time is over', async () => {
+  const views = openMemoryViews({ shared: true });
+  await views.store.ensure(items);
+  views.store.onAdvance = () => () => undefined;
+  const reader = views.reader(items);
+  expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(false);
+  const waiting = reader.waitFor({ 't.items': [1] }, 60_000);
+  expect(await reader.waitFor({ 't.items': [1] }, 3)).toBe(false);
+  await views.store.apply(items, 'live', [], checkpoint(1));
+  expect(await waiting).toBe(true);
+  expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(true);
+});
+
+it('rejects everybody when the store cannot be asked', async () => {
+  const views = openMemoryViews({ shared: true });
+  await views.store.ensure(items);
+  const reader = views.reader(items);
+  const waiting = [reader.waitFor({ 't.items': [1] }, 10_000), reader.waitFor({ 't.items': [2] }, 60_000)];
+  views.store.checkpoints = () => Promise.reject(new EngineUnavailable('away'));
+  expect((await Promise.allSettled(waiting)).map((w) => w.status)).toEqual(['rejected', 'rejected']);
+});

@@ -1,0 +1,120 @@
+import { ProgressTracker } from '@provider-access/engines/log';
+import type { LogRecord } from '@provider-access/engines/log';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { cases } from '@provider-access/testing/variant';
+import { progress, record } from './contract/fixture.ts';
+import { hasPassed, progressOf, topicPosition, viewPosition, withProgress } from './progress.ts';
+import type { Checkpoint } from './store.ts';
+
+const TOPICS = ['out.a', 'out.b'];
+const offset = fc.nat({ max: 6 });
+const entry = fc.record({
+  deriver: fc.constantFrom('d1', 'd2'),
+  partition: fc.nat({ max: 1 }),
+  more: fc.integer({ min: 1, max: 3 }),
+  after: fc.option(
+    fc.dictionary(fc.constantFrom(...TOPICS, 'out.elsewhere'), fc.dictionary(fc.constantFrom('0', '1'), offset)),
+    { nil: undefined },
+  ),
+});
+const step = fc.record({
+  topic: fc.constantFrom(...TOPICS),
+  partition: fc.nat({ max: 1 }),
+  entry: fc.option(entry, { nil: undefined }),
+});
+
+describe('progress of a view', () => {
+  it('kept a partition at a time, says the same as the one tracker of a single reader', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const tracker = new ProgressTracker(TOPICS);
+        const checkpoints = new Map<string, Checkpoint>();
+        const inbound = new Map<string, number>(); // a deriver only ever goes forward
+        for (const { topic, partition, entry: heard } of steps) {
+          const key = `${topic}/${partition}`;
+          const before = checkpoints.get(key) ?? { topic, partition, next: 0, progress: [] };
+          const reached = (inbound.get(`${heard?.deriver}/${heard?.partition}`) ?? 0) + (heard?.more ?? 0);
+          if (heard) inbound.set(`${heard.deriver}/${heard.partition}`, reached);
+          const added = heard ? progress(heard.deriver, 'in', heard.partition, reached, heard.after) : record('k', {});
+          const logged: LogRecord = {
+            ...added,
+            topic,
+            partition,
+            offset: before.next,
+            value: Buffer.from(added.value as string),
+            timestamp: 0,
+          };
+          tracker.record(logged);
+          const next = before.next + 1;
+          const known = progressOf(logged);
+          const others = [...checkpoints.values()].filter((c) => c !== before);
+          const at = topicPosition(TOPICS, [...others, { ...before, next }]);
+          checkpoints.set(key, {
+            topic,
+            partition,
+            next,
+            progress: known
+              ? withProgress(
+                  before.progress,
+                  [known],
+                  at,
+                  others.flatMap((c) => c.progress),
+                )
+              : before.progress,
+          });
+        }
+        const mine = viewPosition(TOPICS, [...checkpoints.values()]).derived;
+        const theirs = tracker.derived();
+        for (const deriver of ['d1', 'd2']) {
+          for (const p of [0, 1]) expect(mine[deriver]?.['in']?.[p] ?? 0).toBe(theirs[deriver]?.['in']?.[p] ?? 0);
+        }
+      }),
+      { numRuns: cases(300) },
+    );
+  });
+
+  it('does not fall back when an older entry is delivered again', () => {
+    const entry = { deriver: 'd', topic: 'in', partition: 0 };
+    const at = { 'out.a': [9] };
+    const held = withProgress([], [{ ...entry, next: 5 }], at);
+    expect(withProgress(held, [{ ...entry, next: 3, after: { 'out.a': { 0: 99 } } }], at)).toEqual([
+      { ...entry, next: 5 },
+    ]);
+  });
+
+  it('is held back by what an earlier entry waits for', () => {
+    const entry = { deriver: 'd', topic: 'in', partition: 0 };
+    const waiting = withProgress(
+      [],
+      [
+        { ...entry, next: 1, after: { 'out.a': { 0: 4 } } },
+        { ...entry, next: 2 },
+      ],
+      { 'out.a': [3] },
+    );
+    const view = (next: number) => viewPosition(['out.a'], [{ topic: 'out.a', partition: 0, next, progress: waiting }]);
+    expect(view(3)).toEqual({
+      topics: { 'out.a': [3] },
+      derived: { d: { in: [0] } },
+      waiting: [
+        { ...entry, next: 1, after: { 'out.a': { 0: 4 } } },
+        { ...entry, next: 2, after: {} },
+      ],
+    });
+    expect(view(4)).toEqual({ topics: { 'out.a': [4] }, derived: { d: { in: [2] } } });
+    expect(withProgress(waiting, [], { 'out.a': [4] })).toEqual([{ ...entry, next: 2 }]);
+  });
+
+  it('is not passed for an inbound topic while any deriver heard of, or named, is behind', () => {
+    const at = { topics: { 'out.a': [3] }, derived: { d1: { in: [5, 1] }, d2: { in: [4] }, d3: { other: [1] } } };
+    expect(hasPassed(at, { 'out.a': [3] })).toBe(true);
+    expect(hasPassed(at, { 'out.a': [3, 1] })).toBe(false);
+    expect(hasPassed(at, { in: [4] })).toBe(true);
+    expect(hasPassed(at, { in: [5] })).toBe(false);
+    expect(hasPassed(at, { in: [4, 1] })).toBe(false);
+    expect(hasPassed(at, { in: [4] }, ['d9'])).toBe(false);
+    expect(hasPassed(at, { unknown: [0] })).toBe(true);
+    expect(hasPassed(at, { unknown: [1] })).toBe(false);
+  });
+});

@@ -1,0 +1,139 @@
+import { collectionName } from './projection.ts';
+import type { FindQuery, IndexDefinition, Projection, Scalar } from './projection.ts';
+
+/** A query that no declared index answers, or a projection that contradicts itself. Either is a bug of the caller. */
+export class UndeclaredQuery extends Error {
+  override readonly name = 'UndeclaredQuery';
+}
+
+export interface Bound {
+  readonly op: '>' | '>=' | '<' | '<=';
+  readonly value: Scalar;
+}
+
+/** A query, checked: equality on a prefix, at most one range on the next field, keyset after it, in index order. */
+export interface QueryPlan {
+  readonly index: IndexDefinition;
+  readonly equals: readonly Scalar[];
+  /** Fields after the equality prefix: the order of the answer, then `_id`. */
+  readonly rest: readonly string[];
+  readonly bounds: readonly Bound[];
+  readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
+  readonly descending: boolean;
+  readonly limit: number;
+  readonly bodies: readonly string[];
+  /** Only what indexes hold is asked for. */
+  readonly indexedOnly: boolean;
+}
+
+const MAX_LIMIT = 10_000;
+const OPS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
+const scalar = (value: unknown): value is Scalar =>
+  typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+
+/** Throws UndeclaredQuery; never names a value. */
+export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
+  const view = collectionName(projection);
+  const refuse = (why: string): never => {
+    throw new UndeclaredQuery(`${view}: ${why}`);
+  };
+  const index =
+    projection.indexes.find((i) => i.name === query.index) ?? refuse(`no index "${query.index}" is declared`);
+  const equals = query.equals ?? [];
+  const where = `index "${index.name}"`;
+  if (equals.length > index.fields.length)
+    refuse(`${where} has ${index.fields.length} fields, ${equals.length} values were given`);
+  if (!equals.every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  const rest = index.fields.slice(equals.length);
+  if (index.array && rest.length > 0) refuse(`${where} is an array index: it needs equality on all its fields`);
+  const bounds: Bound[] = [];
+  for (const [name, value] of Object.entries(query.range ?? {})) {
+    if (value === undefined) continue;
+    const op = OPS[name as keyof typeof OPS] ?? refuse(`a range knows gt, gte, lt, lte`);
+    if (rest.length === 0) refuse(`${where} has no field left for a range`);
+    if (!scalar(value)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+    bounds.push({ op, value });
+  }
+  const count = (ops: readonly string[]): number => bounds.filter((b) => ops.includes(b.op)).length;
+  if (count(['>', '>=']) > 1 || count(['<', '<=']) > 1)
+    refuse(`${where}: a range has one lower and one upper bound at most`);
+  if (query.after !== undefined) {
+    if (query.after.values.length !== rest.length)
+      refuse(`${where}: after needs a value for each of the ${rest.length} fields behind the equality prefix`);
+    if (!query.after.values.every(scalar) || typeof query.after.id !== 'string')
+      refuse(`${where}: after holds scalars and an id`);
+  }
+  if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT)
+    refuse(`limit is a whole number from 1 to ${MAX_LIMIT}`);
+  return {
+    index,
+    equals,
+    rest,
+    bounds,
+    descending: query.order === 'desc',
+    limit: query.limit,
+    bodies: checkBodies(projection, query.bodies),
+    indexedOnly: query.fields === 'indexed',
+    ...(query.after !== undefined && { after: query.after }),
+  };
+}
+
+export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
+  for (const path of bodies) {
+    if (!projection.bodies?.includes(path))
+      throw new UndeclaredQuery(`${collectionName(projection)}: no body "${path}" is declared`);
+  }
+  return bodies;
+}
+
+/** Splits `part.field` (a field may hold further dots: nested objects). */
+export function splitPath(path: string): readonly [part: string, fields: readonly string[]] {
+  const [part, ...fields] = path.split('.');
+  return [part!, fields];
+}
+
+/**
+ * Refuses definitions that no adapter can keep: unknown parts, bodies deeper than a field, array indexes over several
+ * parts.
+ */
+export function checkProjection(projection: Projection): void {
+  const view = collectionName(projection);
+  const refuse = (why: string): never => {
+    throw new UndeclaredQuery(`${view}: ${why}`);
+  };
+  if (!/^[a-z][a-z0-9_-]*$/.test(view)) refuse('owner and name are lower-case letters, digits, _ and -');
+  const parts = Object.values(projection.topics).map((t) => t.part);
+  if (new Set(parts).size !== parts.length) refuse('two topics write the same part');
+  for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(part)) refuse(`"${part}" is no name for a part`);
+  const known = (path: string): void => {
+    const [part, fields] = splitPath(path);
+    if (!parts.includes(part) || fields.length === 0 || fields.includes(''))
+      refuse(`"${path}" is not part.field of a part that a topic writes`);
+  };
+  const names = new Set<string>();
+  for (const index of projection.indexes) {
+    if (!/^[a-z][a-z0-9_]*$/.test(index.name) || names.has(index.name))
+      refuse(`"${index.name}" is no name for an index, or there twice`);
+    names.add(index.name);
+    if (index.fields.length === 0) refuse(`index "${index.name}" has no fields`);
+    index.fields.forEach(known);
+    if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
+      refuse(`array index "${index.name}" spans several parts`);
+    if (index.array && index.unique) refuse(`array index "${index.name}" cannot be unique`);
+  }
+  for (const body of projection.bodies ?? []) {
+    known(body);
+    if (splitPath(body)[1].length !== 1) refuse(`body "${body}" must be part.field`);
+    if (projection.indexes.some((i) => i.fields.includes(body))) refuse(`body "${body}" cannot be indexed`);
+  }
+}
+
+/** The value at `fields` below a part, undefined where there is none. */
+export function fieldOf(part: unknown, fields: readonly string[]): unknown {
+  let value: unknown = part;
+  for (const field of fields) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[field];
+  }
+  return value;
+}

@@ -1,0 +1,73 @@
+import type { Position } from '@provider-access/engines/log';
+import type { ViewPosition, ViewReader } from './port.ts';
+import type { FindQuery, Projection, Scalar, ViewDocument } from './projection.ts';
+import { PositionWatch } from './position-watch.ts';
+import { checkBodies, checkProjection, fieldOf, planQuery, splitPath } from './query.ts';
+import type { ViewStore } from './store.ts';
+
+const PAGE = 500;
+
+/** The read side of a view over any store: paging, and waiting until the view has passed a position. */
+export class StoreReader implements ViewReader {
+  readonly #store: ViewStore;
+  readonly #projection: Projection;
+  readonly #watch: PositionWatch;
+
+  constructor(store: ViewStore, projection: Projection) {
+    checkProjection(projection);
+    this.#store = store;
+    this.#projection = projection;
+    this.#watch = PositionWatch.of(store, projection);
+  }
+
+  async get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined> {
+    return (await this.#store.getMany(this.#projection, [id], checkBodies(this.#projection, options?.bodies)))[0];
+  }
+
+  async getMany(
+    ids: readonly string[],
+    options?: { bodies?: readonly string[] },
+  ): Promise<readonly (ViewDocument | undefined)[]> {
+    return this.#store.getMany(this.#projection, ids, checkBodies(this.#projection, options?.bodies));
+  }
+
+  async find(query: FindQuery): Promise<readonly ViewDocument[]> {
+    return this.#store.find(this.#projection, query);
+  }
+
+  scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument> {
+    const { pageSize, ...rest } = query;
+    const first: FindQuery = { ...rest, limit: pageSize ?? PAGE };
+    const plan = planQuery(this.#projection, first);
+    return this.#pages(first, plan.rest.map(splitPath));
+  }
+
+  async *#pages(
+    first: FindQuery,
+    paths: readonly (readonly [string, readonly string[]])[],
+  ): AsyncGenerator<ViewDocument> {
+    let query = first;
+    for (;;) {
+      const page = await this.#store.find(this.#projection, query);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < query.limit) return;
+      query = {
+        ...query,
+        after: { values: paths.map(([part, fields]) => fieldOf(last[part], fields) as Scalar), id: last._id },
+      };
+    }
+  }
+
+  count(): Promise<number> {
+    return this.#store.count(this.#projection, 'live');
+  }
+
+  position(): Promise<ViewPosition> {
+    return this.#watch.position();
+  }
+
+  waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
+    return this.#watch.waitFor(position, timeoutMs, derivers);
+  }
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Position } from '@provider-access/engines/log';
+import { BuildWriter, ProjectionStopped } from './build-writer.ts';
+import type { ViewContext } from './build-writer.ts';
+import { collectionName } from './projection.ts';
+import { topicPosition } from './progress.ts';
+import { CheckpointMoved } from './store.ts';
+import type { Checkpoint, Digest } from './store.ts';
+
+export interface RebuildResult {
+  readonly view: string;
+  readonly build: number;
+  /** Undefined when the live view was stopped, so that the two never stood at one position, and after a rollback. */
+  readonly live?: Digest;
+  readonly rebuilt?: Digest;
+  readonly equal?: boolean;
+  /** Resolves when the replaced build is gone, or this process stops. */
+  readonly dropped: Promise<void>;
+}
+
+/** What a rebuild needs of the runner that keeps the live view in this process. */
+export interface LiveView {
+  /** One at a time with batches. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+  /** The live view cannot advance somewhere: a rebuild goes to the head then. */
+  stopped(): boolean;
+  /** From now on batches go into this build. */
+  adopt(writer: BuildWriter): void;
+}
+
+/** A rebuild, rollback or abandonment that cannot be done now; said in a sentence. */
+export class RebuildRefused extends Error {
+  override readonly name = 'RebuildRefused';
+}
+
+const LEASE_MS = 15_000;
+const BACKOFF_MS = [100, 200, 500, 1000, 2000];
+/**
+ * How many rounds may bring the build no nearer to a live view that is written as fast as the log is read. Then the
+ * live view is sealed anyway.
+ */
+const PATIENCE = 2;
+
+/**
+ * Builds a view from the log beside the live one, and swaps it in. The checkpoints of the build say how far it is, so
+ * the next `rebuild` continues it.
+ *
+ * The swap has three steps. The live build is sealed, so that no instance moves its position. The new build is brought
+ * to exactly that position. One change of the registry makes it live. So no reader sees the position go back, and no
+ * batch of a writer is lost.
+ */
+export class Rebuild {
+  readonly #context: ViewContext;
+  readonly #live: LiveView;
+  readonly #view: string;
+  readonly #stopping: AbortSignal;
+  readonly #holder = randomUUID();
+  #running: { readonly abort: AbortController; readonly done: Promise<unknown> } | undefined;
+
+  constructor(context: ViewContext, live: LiveView, stopping: AbortSignal) {
+    this.#context = context;
+    this.#live = live;
+    this.#view = collectionName(context.projection);
+    this.#stopping = stopping;
+  }
+
+  /** Starts a build, or continues an unfinished one. */
+  rebuild(graceMs: number): Promise<RebuildResult> {
+    return this.#run(graceMs, true, async () => {
+      const { store, projection } = this.#context;
+      return (await store.builds(projection, true))!.building ?? (await store.startBuild(projection));
+    });
+  }
+
+  /** Brings the kept previous build up to date and swaps it in again. */
+  rollback(graceMs: number): Promise<RebuildResult> {
+    return this.#run(graceMs, false, async () => {
+      const { store, projection } = this.#context;
+      if ((await store.builds(projection, true))!.building !== undefined)
+        throw new RebuildRefused(`${this.#view} is being rebuilt: abandon that first`);
+      const build = await store.reopen(projection);
+      if (build === undefined) throw new RebuildRefused(`${this.#view} has no previous build`);
+      return build;
+    });
+  }
+
+  /** Abandons the unfinished build, whichever process works on it. Returns false when there is none. */
+  async abandon(): Promise<boolean> {
+    const { store, projection } = this.#context;
+    this.#running?.abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was abandoned`));
+    await this.#running?.done;
+    const { building } = (await store.builds(projection, true)) ?? {};
+    if (building === undefined) return false;
+    await store.dropBuild(projection, building);
+    return true;
+  }
+
+  #run(graceMs: number, compare: boolean, begin: () => Promise<number>): Promise<RebuildResult> {
+    if (this.#running !== undefined)
+      return Promise.reject(new RebuildRefused(`${this.#view} is being rebuilt already`));
+    const abort = new AbortController();
+    const run = begin().then((build) => this.#leased(build, graceMs, compare, abort));
+    const done = run.catch(() => undefined).finally(() => (this.#running = undefined));
+    this.#running = { abort, done };
+    return done.then(() => run);
+  }
+
+  async #leased(build: number, graceMs: number, compare: boolean, abort: AbortController): Promise<RebuildResult> {
+    const { store, projection } = this.#context;
+    if (!(await store.lease(projection, build, this.#holder, LEASE_MS)))
+      throw new RebuildRefused(`${this.#view} is being rebuilt by another instance`);
+    const renewing = setInterval(() => {
+      store.lease(projection, build, this.#holder, LEASE_MS).then(
+        (held) => {
+          if (!held) abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was taken over or abandoned`));
+        },
+        () => undefined,
+      ); // the store is away: the work itself finds out
+    }, LEASE_MS / 3);
+    try {
+      return await this.#build(build, graceMs, compare, AbortSignal.any([abort.signal, this.#stopping]));
+    } catch (error) {
+      // After an error of the projection itself, a retry would fail again. After any other error, the next `rebuild`
+      // continues where this one stopped.
+      if (error instanceof ProjectionStopped) await store.dropBuild(projection, build).catch(() => undefined);
+      else await store.release(projection, build, this.#holder).catch(() => undefined);
+      throw error;
+    } finally {
+      clearInterval(renewing);
+    }
+  }
+
+  async #build(build: number, graceMs: number, compare: boolean, signal: AbortSignal): Promise<RebuildResult> {
+    const { store, projection, logger } = this.#context;
+    const writer = new BuildWriter(this.#context, build);
+    await this.#approach(writer, signal);
+    const compared = compare ? await this.#compare(writer, signal) : undefined;
+    await store.announceSwap(projection);
+    await this.#approach(writer, signal);
+    signal.throwIfAborted();
+    const older = (await store.builds(projection))!.previous;
+    const replaced = await this.#live.exclusive(async () => {
+      const old = await this.#sealed(writer, signal, async () => {
+        const was = await store.swap(projection, build, Date.now() + graceMs);
+        this.#live.adopt(writer);
+        return was;
+      });
+      return old;
+    });
+    if (older !== undefined) await store.dropBuild(projection, older).catch(() => undefined); // else the next start drops it
+    logger?.info(
+      { view: this.#view, build, equal: compared?.equal, before: compared?.live.count, after: compared?.rebuilt.count },
+      'view swapped in',
+    );
+    return { view: this.#view, build, ...compared, dropped: this.#dropLater(replaced, graceMs) };
+  }
+
+  async #dropLater(build: number, graceMs: number): Promise<void> {
+    const { store, projection } = this.#context;
+    await delay(graceMs, undefined, { signal: this.#stopping }).catch(() => undefined);
+    if (this.#stopping.aborted) return;
+    if ((await store.builds(projection, true))?.previous === build) await store.dropBuild(projection, build);
+  }
+
+  /** With the live build sealed and the new one at its position. Lifts the seal unless `work` has swapped. */
+  async #sealed<T>(writer: BuildWriter, signal: AbortSignal, work: () => Promise<T>, lift = false): Promise<T> {
+    const { store, projection, log } = this.#context;
+    const head = await log.head(Object.keys(projection.topics));
+    const partitions = Object.entries(head).flatMap(([topic, offsets]) =>
+      offsets.map((_, partition) => ({ topic, partition })),
+    );
+    let last: readonly Checkpoint[];
+    try {
+      last = await store.seal(projection, partitions);
+      await fillTo(writer, topicPosition(Object.keys(projection.topics), last), signal);
+      const result = await work();
+      if (lift) await store.unseal(projection);
+      return result;
+    } catch (error) {
+      await store.unseal(projection).catch(() => undefined); // else it is lifted when the lease has run out
+      throw error;
+    }
+  }
+
+  async #compare(
+    writer: BuildWriter,
+    signal: AbortSignal,
+  ): Promise<{ live: Digest; rebuilt: Digest; equal: boolean } | undefined> {
+    const { store, projection } = this.#context;
+    const { live } = (await store.builds(projection))!;
+    const snapshot = await this.#live.exclusive(() =>
+      this.#sealed(writer, signal, () => store.snapshot(projection, [live, writer.build]), true),
+    );
+    try {
+      if (!samePosition(snapshot.positions(live), snapshot.positions(writer.build))) return undefined;
+      const [before, after] = [await snapshot.digest(live), await snapshot.digest(writer.build)];
+      return { live: before, rebuilt: after, equal: before.count === after.count && before.hash === after.hash };
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  /**
+   * Reads the log until the build is near the live view, or at the head when the live view cannot advance. Waits for an
+   * engine that is away.
+   */
+  async #approach(writer: BuildWriter, signal: AbortSignal): Promise<void> {
+    let gap = Infinity;
+    for (let vain = 0, failures = 0; vain < PATIENCE;) {
+      try {
+        await writer.reload();
+        const goal = await this.#target();
+        const left = behind(writer.position(), goal);
+        if (left <= (this.#live.stopped() ? 0 : this.#context.maxRecords)) return;
+        vain = left < gap / 2 ? 0 : vain + 1;
+        gap = left;
+        await writer.fillAll(goal, signal);
+        failures = 0;
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable || error instanceof CheckpointMoved)) throw error;
+        await delay(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)], undefined, { signal });
+      }
+    }
+  }
+
+  async #target(): Promise<Position> {
+    const { log, store, projection } = this.#context;
+    const topics = Object.keys(projection.topics);
+    return this.#live.stopped() ? log.head(topics) : topicPosition(topics, await store.checkpoints(projection, 'live'));
+  }
+}
+
+/** Continues after CheckpointMoved: a new connection alone can cause that. */
+async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await writer.fillAll(goal, signal);
+    } catch (error) {
+      if (!(error instanceof CheckpointMoved) || attempt === 20) throw error;
+      await writer.reload();
+    }
+  }
+}
+
+/** Records between two positions, by offsets. Offsets that compaction removed count too. */
+export function behind(at: Position, goal: Position): number {
+  let sum = 0;
+  for (const [topic, offsets] of Object.entries(goal))
+    offsets.forEach((next, p) => (sum += Math.max(0, next - (at[topic]?.[p] ?? 0))));
+  return sum;
+}
+
+const samePosition = (a: Position, b: Position): boolean => behind(a, b) === 0 && behind(b, a) === 0;

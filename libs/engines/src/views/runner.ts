@@ -1,0 +1,392 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Backlog, EngineUnavailable } from '@provider-access/engines/log';
+import type { Batch, Subscription } from '@provider-access/engines/log';
+import { BuildWriter, ProjectionStopped } from './build-writer.ts';
+import type { ViewContext } from './build-writer.ts';
+import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
+import { collectionName } from './projection.ts';
+import type { ViewLag, ViewStatus } from './port.ts';
+import type { Projection } from './projection.ts';
+import { beyond, topicPosition, viewPosition } from './progress.ts';
+import { behind, Rebuild } from './rebuild.ts';
+import type { RebuildResult } from './rebuild.ts';
+import { CheckpointMoved, EnsureError } from './store.ts';
+
+const BACKOFF_MS = [100, 200, 500, 1000, 2000];
+/**
+ * How often the runner tries a batch whose checkpoint moves or whose build is being replaced, and the longest wait
+ * between two attempts.
+ */
+const ATTEMPTS = 60;
+const WAIT_MS = 50;
+/**
+ * How often, and how many ms apart, the runner checks a log that seems too short before it concludes that the log is
+ * another one. A broker may have just come back.
+ */
+const LOOKS_AT_THE_LOG = 6;
+const LOOK_AT_THE_LOG_MS = 500;
+/** How often a start checks whether the view has caught up, and how often it logs the progress. */
+const CATCH_UP_MS = 50;
+const TELL_EVERY_MS = 10_000;
+
+/** How often the runner compares the incarnation of the store. */
+const LOOK_MS = 1000;
+
+const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/**
+ * Keeps one view up to date. The checkpoints in the store are the truth: records before them are skipped, and records
+ * that the group has committed but the store has lost are read again from the log. Several instances may do this for
+ * one view, each for the partitions that its group gives it. Two that hold one partition for a moment do no harm. A
+ * process handles the batches of a view one at a time.
+ */
+export class ProjectionRunner {
+  readonly projection: Projection;
+  readonly view: string;
+  readonly #context: ViewContext;
+  readonly #verifyMs: number;
+  readonly #failures = new Map<string, string>();
+  readonly #stopping = new AbortController();
+  readonly #background = new Set<Promise<void>>();
+  readonly #rebuild: Rebuild;
+  readonly #backlog: Backlog;
+  #live: BuildWriter | undefined;
+  /** The incarnation of the store at the last successful check of the view. */
+  #ensuredIn: number | undefined;
+  /** The live build at the last successful check of its indexes. */
+  #ensuredBuild: number | undefined;
+  /** What the live build lacks. Nothing is written to it or read from it until somebody has created that. */
+  #unfit: string | undefined;
+  /** Set when the log ends before the position of the view: this process then takes nothing more from it. */
+  #foreign: string | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #subscription: Subscription | undefined;
+
+  constructor(context: ViewContext & { readonly verifyMs: number }) {
+    this.#context = context;
+    this.#verifyMs = context.verifyMs;
+    this.#backlog = new Backlog(context.log);
+    this.projection = context.projection;
+    this.view = collectionName(context.projection);
+    this.#rebuild = new Rebuild(
+      context,
+      {
+        exclusive: (work) => this.#exclusive(work),
+        stopped: () => this.#failures.size > 0,
+        adopt: (writer) => {
+          this.#live = writer;
+          this.#failures.clear();
+        },
+      },
+      this.#stopping.signal,
+    );
+  }
+
+  get #topics(): readonly string[] {
+    return Object.keys(this.projection.topics);
+  }
+
+  async start(): Promise<void> {
+    await this.#reload();
+    await this.#sameLog();
+    await this.#dropExpired();
+    this.#subscription = await this.#context.log.subscribe({
+      group: `view/${this.view}`,
+      topics: this.#topics,
+      from: this.#live!.position(),
+      maxRecords: this.#context.maxRecords,
+      ...(this.projection.lingerMs !== undefined && { lingerMs: this.projection.lingerMs }),
+      assigned: async (partitions) => {
+        await this.#exclusive(() => this.#reload());
+        for (const { topic, partition } of partitions) this.#inBackground(this.#catchUp(topic, partition, 0));
+      },
+      handle: (batch) => this.#exclusive(() => this.#handle(batch)),
+    });
+    if (this.#verifyMs > 0) this.#inBackground(this.#verify());
+  }
+
+  /**
+   * Resolves when the view has passed everything that is in the log at the call, whichever instance brings it there, or
+   * when it cannot advance. So a view that is new, or of a version that nobody kept up to date, gives no answers from
+   * before. Throws EngineUnavailable.
+   */
+  async caughtUp(): Promise<void> {
+    const { store, log, logger } = this.#context;
+    const goal = await log.head(this.#topics);
+    for (
+      let told = performance.now();
+      !this.#stopping.signal.aborted && this.#failures.size === 0 && this.#foreign === undefined;
+    ) {
+      const left = behind(topicPosition(this.#topics, await store.checkpoints(this.projection, 'live')), goal);
+      if (left === 0) return;
+      if (performance.now() - told > TELL_EVERY_MS) {
+        told = performance.now();
+        logger?.info({ view: this.view, behind: left }, 'a view is brought up to the log');
+      }
+      await delay(CATCH_UP_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#subscription?.stop();
+    await Promise.all(this.#background);
+    await this.#turn;
+  }
+
+  failure(): string | undefined {
+    return this.#foreign ?? this.#unfit ?? this.#failures.values().next().value ?? this.#subscription?.failure();
+  }
+
+  /** Time of the last successful poll of the log, 0 before the start. */
+  lastPoll(): number {
+    return this.#subscription?.lastPoll() ?? 0;
+  }
+
+  async status(): Promise<ViewStatus> {
+    const { store, log } = this.#context;
+    const builds = await store.builds(this.projection, true);
+    const checkpoints = await store.checkpoints(this.projection, 'live');
+    const failure = this.failure();
+    const head = await log.head(this.#topics);
+    const passedOver = await this.passedOver();
+    return {
+      view: this.view,
+      version: builds?.live ?? 0,
+      documents: (await store.count(this.projection, 'live')) - (passedOver > 0 ? 1 : 0),
+      position: viewPosition(this.#topics, checkpoints),
+      head,
+      ...(builds?.previous !== undefined && { previous: builds.previous }),
+      ...(builds?.building !== undefined && {
+        rebuilding: {
+          version: builds.building,
+          position: topicPosition(this.#topics, await store.checkpoints(this.projection, builds.building)),
+          head,
+        },
+      }),
+      ...(failure !== undefined && { failure }),
+      ...(passedOver > 0 && { passedOver }),
+    };
+  }
+
+  /** Records that the live build passed over. */
+  async passedOver(): Promise<number> {
+    return [...(await this.#notes()).values()].reduce((sum, { records }) => sum + records, 0);
+  }
+
+  /** What the live build noted of them, by topic. */
+  async #notes(): Promise<ReadonlyMap<string, PassedOverNote['passedOver']>> {
+    const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], []);
+    return new Map(
+      this.#topics.flatMap((topic) => {
+        const note = document?.[this.projection.topics[topic]!.part] as PassedOverNote | undefined;
+        return note === undefined ? [] : [[topic, note.passedOver] as const];
+      }),
+    );
+  }
+
+  /**
+   * Records between the view and the head, by topic over all partitions, whichever instance handles them. The age
+   * counts records that the view passed over.
+   */
+  async lag(): Promise<readonly ViewLag[]> {
+    const { store, log } = this.#context;
+    const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
+    const head = await log.head(this.#topics);
+    const notes = await this.#notes();
+    return Promise.all(
+      this.#topics.map(async (topic) => {
+        const { records, since: waiting = Infinity } = await this.#backlog.behind(topic, position, head);
+        const since = Math.min(waiting, notes.get(topic)?.since ?? Infinity);
+        return { view: this.view, topic, behind: records, ...(since !== Infinity && { since }) };
+      }),
+    );
+  }
+
+  /** Builds that this runner keeps up to date: the live one, and one that is built beside it. */
+  async builds(): Promise<number> {
+    return (await this.#context.store.builds(this.projection))?.building === undefined ? 1 : 2;
+  }
+
+  rebuild(graceMs: number): Promise<RebuildResult> {
+    return this.#tracked(this.#rebuild.rebuild(graceMs));
+  }
+
+  rollback(graceMs: number): Promise<RebuildResult> {
+    return this.#tracked(this.#rebuild.rollback(graceMs));
+  }
+
+  abandon(): Promise<boolean> {
+    return this.#rebuild.abandon();
+  }
+
+  #tracked(run: Promise<RebuildResult>): Promise<RebuildResult> {
+    this.#inBackground(run.then(({ dropped }) => this.#inBackground(dropped))); // `stop` waits for it to end
+    return run;
+  }
+
+  async #handle(batch: Batch): Promise<void> {
+    const { topic, partition } = batch;
+    if (this.#foreign !== undefined) throw new EngineUnavailable(this.#foreign);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const writer = await this.#current();
+        // A record before the checkpoint: a redelivery, or an older copy of the log whose offsets begin again below
+        // those that were read.
+        if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
+          await this.#sameLog();
+        await writer.handle(batch, this.#stopping.signal);
+        this.#failures.delete(keyOf(topic, partition));
+        return;
+      } catch (error) {
+        if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
+        if (!(error instanceof CheckpointMoved)) throw error;
+        if (attempt >= ATTEMPTS || this.#stopping.signal.aborted)
+          throw new EngineUnavailable(`${this.view}: the checkpoint of ${topic}/${partition} keeps moving`);
+        await this.#reload();
+        if (attempt > 1)
+          await delay(Math.min(2 ** attempt, WAIT_MS), undefined, { signal: this.#stopping.signal }).catch(
+            () => undefined,
+          );
+      }
+    }
+  }
+
+  /**
+   * A log that ends before the position of the view is another log. Its next records would be skipped as duplicates.
+   * Throws EngineUnavailable.
+   */
+  async #sameLog(): Promise<void> {
+    const position = topicPosition(this.#topics, await this.#context.store.checkpoints(this.projection, 'live'));
+    let place = beyond(position, await this.#context.log.head(this.#topics));
+    for (let look = 1; look < LOOKS_AT_THE_LOG && place !== undefined; look++) {
+      await delay(LOOK_AT_THE_LOG_MS, undefined, { signal: this.#stopping.signal });
+      place = beyond(position, await this.#context.log.head(this.#topics));
+    }
+    if (place === undefined) return;
+    this.#foreign =
+      `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ` +
+      `${place.head}: an older copy of the log was restored (docs/backup.md)`;
+    this.#context.logger?.error({ view: this.view, topic: place.topic, partition: place.partition }, this.#foreign);
+    throw new EngineUnavailable(this.#foreign);
+  }
+
+  #note(topic: string, partition: number, { message }: ProjectionStopped): void {
+    if (this.#failures.get(keyOf(topic, partition)) !== message)
+      this.#context.logger?.error({ view: this.view, topic, partition }, message);
+    this.#failures.set(keyOf(topic, partition), message);
+  }
+
+  /**
+   * The live build as far as this process knows. It may notice a swap late, which does no harm, because the replaced
+   * build is sealed.
+   */
+  async #current(): Promise<BuildWriter> {
+    const builds = await this.#context.store.builds(this.projection);
+    if (builds === undefined || builds.live !== this.#live?.build) await this.#reload();
+    return this.#live!;
+  }
+
+  /**
+   * Asks the store which build is live and what its position is. Records that the store has lost are read again from
+   * the log.
+   */
+  async #reload(): Promise<void> {
+    const { store } = this.#context;
+    const incarnation = store.incarnation();
+    let builds = await store.builds(this.projection, true);
+    // An engine may have lost the view itself, or one of its indexes. A build that another process swapped in may lack
+    // an index as well.
+    while (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
+      this.#ensuredBuild = await this.#ensure();
+      this.#ensuredIn = incarnation;
+      builds = await store.builds(this.projection, true);
+    }
+    const writer = this.#live?.build === builds.live ? this.#live : new BuildWriter(this.#context, builds.live);
+    const lost = await writer.reload();
+    this.#live = writer;
+    for (const { topic, partition, until } of lost) {
+      this.#context.logger?.error(
+        { view: this.view, topic, partition, until, next: writer.next(topic, partition) },
+        'the view store forgot what it had: reading it from the log again',
+      );
+      this.#inBackground(this.#catchUp(topic, partition, until));
+    }
+  }
+
+  async #ensure(): Promise<number> {
+    try {
+      const build = await this.#context.store.ensure(this.projection);
+      this.#unfit = undefined;
+      return build;
+    } catch (error) {
+      if (error instanceof EnsureError && this.#unfit !== error.message) {
+        this.#unfit = error.message;
+        this.#context.logger?.error({ view: this.view }, error.message);
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Reads up to the committed offset of the group, because those records are not delivered again, and at least to
+   * `until`.
+   */
+  async #catchUp(topic: string, partition: number, until: number): Promise<void> {
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
+      try {
+        const committed = await this.#context.log.committed(`view/${this.view}`, [topic]);
+        const goal = Math.max(committed[topic]?.[partition] ?? 0, until);
+        await this.#exclusive(async () => (await this.#current()).fill(topic, partition, goal, this.#stopping.signal));
+        this.#failures.delete(keyOf(topic, partition));
+        return;
+      } catch (error) {
+        if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
+        await delay(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)], undefined, {
+          signal: this.#stopping.signal,
+        }).catch(() => undefined);
+        if (error instanceof CheckpointMoved) await this.#exclusive(() => this.#reload()).catch(() => undefined);
+      }
+    }
+  }
+
+  /**
+   * A store that several processes write may lose data while no batch comes. So the runner checks it when its
+   * incarnation changed (which it sees without a question), while a view lacks something, and from time to time.
+   */
+  async #verify(): Promise<void> {
+    for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted;) {
+      await delay(Math.min(this.#verifyMs, LOOK_MS), undefined, { signal: this.#stopping.signal, ref: false }).catch(
+        () => undefined,
+      );
+      if (this.#stopping.signal.aborted) return;
+      const now = this.#context.store.incarnation();
+      if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;
+      asked = performance.now();
+      incarnation = await this.#exclusive(() => this.#reload()).then(
+        () => now,
+        () => undefined,
+      ); // away: the next one
+      await this.#dropExpired().catch(() => undefined);
+    }
+  }
+
+  async #dropExpired(): Promise<void> {
+    const { store } = this.#context;
+    const { previous, keepUntil } = (await store.builds(this.projection)) ?? {};
+    if (previous !== undefined && keepUntil !== undefined && keepUntil < Date.now())
+      await store.dropBuild(this.projection, previous);
+  }
+
+  /** One at a time, in the order of the calls: a batch, a swap, a reload. */
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  #inBackground(work: Promise<void>): void {
+    const tracked = work.catch(() => {}).finally(() => this.#background.delete(tracked));
+    this.#background.add(tracked);
+  }
+}

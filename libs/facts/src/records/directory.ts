@@ -1,0 +1,128 @@
+import {
+  npiKey,
+  PA_RECORDS,
+  type ProviderKey,
+  type RecordAccepted,
+  type RecordDeleted,
+  tinKey,
+  typeOf,
+} from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
+import { compareVersions, SHARED } from './record.ts';
+
+/** Types of the payer's directory that have an identifier of a provider and a name. */
+const NAMED = [`${SHARED}/Practitioner/`, `${SHARED}/Organization/`];
+/** Systems of the identifiers (HL7 Terminology: us-npi, us-ein). */
+const KEY_OF: Readonly<Record<string, (value: string) => ProviderKey>> = {
+  'http://hl7.org/fhir/sid/us-npi': npiKey,
+  'urn:oid:2.16.840.1.113883.4.4': tinKey,
+  'http://hl7.org/fhir/sid/us-ein': tinKey,
+};
+const MAX_NAME = 200;
+/** Entries of one identifier that a reviewer is shown. */
+const MAX_ENTRIES = 10;
+
+/** What the directory says of a practitioner or an organization. */
+export interface DirectoryPart {
+  /** `Type/id` */
+  readonly resource: string;
+  readonly name: string;
+  readonly providers: readonly ProviderKey[];
+  readonly versionId: number;
+  readonly businessTime: number;
+  readonly sequence: number;
+  readonly source?: string;
+  readonly event?: string;
+}
+
+interface Named {
+  readonly name?: unknown;
+  readonly identifier?: readonly { readonly system?: string; readonly value?: string }[];
+}
+interface HumanName {
+  readonly text?: string;
+  readonly given?: readonly string[];
+  readonly family?: string;
+}
+
+/** Organization.name, or the first Practitioner.name, without characters that hide or move others. */
+function nameOf({ name }: Named): string {
+  const human = Array.isArray(name) ? (name[0] as HumanName | undefined) : undefined;
+  const text =
+    typeof name === 'string' ? name : (human?.text ?? [...(human?.given ?? []), human?.family ?? ''].join(' '));
+  return text
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
+    .trim()
+    .slice(0, MAX_NAME);
+}
+const providersOf = ({ identifier = [] }: Named): ProviderKey[] => [
+  ...new Set(
+    identifier.flatMap(({ system, value }) =>
+      system === undefined || value === undefined || KEY_OF[system] === undefined ? [] : [KEY_OF[system](value)],
+    ),
+  ),
+];
+
+const isNamed = (record: LogRecord): boolean => NAMED.some((prefix) => record.key.startsWith(prefix));
+
+const fromRecords: TopicEvolve<DirectoryPart> = {
+  part: 'directory',
+  keys: (record) =>
+    isNamed(record) && (typeOf(record) === 'pa.record-accepted.v1' || typeOf(record) === 'pa.record-deleted.v1')
+      ? [record.key.slice(SHARED.length + 1)]
+      : [],
+  evolve(part, record) {
+    const data = JSON.parse(Buffer.from(record.value).toString()) as RecordAccepted | RecordDeleted;
+    const order = {
+      businessTime: Date.parse(data.businessTime),
+      sequence: data.sequence,
+      source: data.source ?? '',
+      event: data.event ?? '',
+    };
+    const newer = part === undefined ? 1 : compareVersions(order, part);
+    if (part !== undefined && (newer < 0 || (newer === 0 && data.versionId <= part.versionId))) return undefined;
+    const resource = 'line' in data ? (JSON.parse(data.line) as Named) : {};
+    return {
+      resource: `${data.type}/${data.id}`,
+      name: nameOf(resource),
+      providers: providersOf(resource),
+      versionId: data.versionId,
+      businessTime: order.businessTime,
+      sequence: order.sequence,
+      ...(data.source !== undefined && { source: data.source }),
+      ...(data.event !== undefined && { event: data.event }),
+    };
+  },
+};
+
+/**
+ * The owner of an NPI or TIN by the payer's directory, for the reviewer of an app. One document for each Practitioner
+ * or Organization.
+ */
+export const directory: Projection = {
+  owner: 'resources',
+  name: 'directory',
+  version: 1,
+  topics: { [PA_RECORDS]: fromRecords },
+  indexes: [{ name: 'by_provider', fields: ['directory.providers'], array: true }],
+};
+
+export interface DirectoryEntry {
+  readonly resource: string;
+  readonly name: string;
+}
+
+/**
+ * What the directory says of a provider: at most ten entries, none when it does not know the identifier. @throws
+ * EngineUnavailable
+ */
+export async function directoryEntries(
+  reader: Pick<ViewReader, 'find'>,
+  provider: ProviderKey,
+): Promise<readonly DirectoryEntry[]> {
+  const found = await reader.find({ index: 'by_provider', equals: [provider], limit: MAX_ENTRIES });
+  return found
+    .map((document) => document['directory'] as DirectoryPart)
+    .map(({ resource, name }) => ({ resource, name }));
+}

@@ -1,0 +1,137 @@
+import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import { locators, records } from './projections.ts';
+import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
+
+const LINE = ['record.line'];
+const PAGE = 200;
+
+export interface ScanOptions {
+  /** Only these types; default all. */
+  readonly types?: readonly string[];
+  /** Only what was accepted at or after this time, ms since the epoch. */
+  readonly since?: number;
+  /** Also the tombstones of deleted records (`deleted` set, empty line). Default false. */
+  readonly deleted?: boolean;
+  /** Rows with their lines in memory at once. Default 200. */
+  readonly pageSize?: number;
+}
+
+export interface RecordsReader {
+  /** The live record, or undefined. The id is the whole key, so no search is needed. */
+  byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
+  /** Head of a record without its line, deleted ones too. */
+  heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
+  /** The member who has `Type/id`; undefined when nobody has it. */
+  locate(type: string, id: string): Promise<string | undefined>;
+  /** All members who have `Type/id` now (more than one only for types without a patient, e.g. Medication). */
+  holders(type: string, id: string): Promise<readonly string[]>;
+  /** A member's resources in (type, id) order, lines as bytes; safe while written to. */
+  scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
+  /** One page of a member's resources of a type in id order, after an id. */
+  page(member: string, type: string, after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
+  /** The `records` and `locators` views themselves, for positions. */
+  readonly views: { readonly records: ViewReader; readonly locators: ViewReader };
+}
+
+const EMPTY = new Uint8Array(0);
+const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
+  document['record'] as RecordPart & { line?: string | Uint8Array };
+
+function stored(document: ViewDocument): StoredRecord {
+  const record = part(document);
+  const { line } = record;
+  return { ...record, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line, 'utf8') : line };
+}
+
+/** The line of a stored record as a Buffer on the same memory. */
+export const lineBytes = (record: StoredRecord): Buffer =>
+  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength);
+/** The line of a stored record as text. */
+export const lineText = (record: StoredRecord): string =>
+  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength).toString('utf8');
+
+/** Reads the two views. Errors of the store pass through. */
+export function recordsReader(views: Views): RecordsReader {
+  const byRecord = views.reader(records);
+  const byLocator = views.reader(locators);
+
+  async function holders(type: string, id: string): Promise<readonly string[]> {
+    const document = await byLocator.get(locatorId(type, id));
+    const locator = document?.['locator'] as LocatorPart | undefined;
+    if (locator === undefined || locator.deleted === true) return [];
+    return [
+      locator.member,
+      ...Object.keys(locator.members)
+        .filter((m) => m !== locator.member && locator.members[m]?.deleted !== true)
+        .toSorted(),
+    ];
+  }
+
+  /** Reads ids first and lines afterwards: few resources changed since, and the lines of the others are not loaded. */
+  async function* changed(
+    equals: readonly string[],
+    wanted: (r: RecordPart) => boolean,
+    pageSize: number,
+  ): AsyncGenerator<StoredRecord> {
+    let ids: string[] = [];
+    async function* load(): AsyncGenerator<StoredRecord> {
+      const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
+      ids = [];
+      for (const document of found) if (document !== undefined && wanted(part(document))) yield stored(document);
+    }
+    for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
+      if (wanted(part(document))) ids.push(document._id);
+      if (ids.length >= pageSize) yield* load();
+    }
+    yield* load();
+  }
+
+  async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {
+    const { since, deleted = false, pageSize = PAGE } = options;
+    const wanted = (r: RecordPart): boolean =>
+      (deleted || r.deleted !== true) && (since === undefined || r.lastUpdated >= since);
+    const prefixes =
+      options.types === undefined ? [[member]] : [...new Set(options.types)].toSorted().map((type) => [member, type]);
+    for (const equals of prefixes) {
+      if (since !== undefined) yield* changed(equals, wanted, pageSize);
+      else
+        for await (const document of byRecord.scan({ index: 'by_type', equals, bodies: LINE, pageSize }))
+          if (wanted(part(document))) yield stored(document);
+    }
+  }
+
+  return {
+    views: { records: byRecord, locators: byLocator },
+    async byTypeId(member, type, id) {
+      const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
+      return document === undefined || part(document).deleted === true ? undefined : stored(document);
+    },
+    async heads(ids) {
+      return (await byRecord.getMany(ids)).map((document) => (document === undefined ? undefined : part(document)));
+    },
+    async locate(type, id) {
+      const [first] = await holders(type, id);
+      return first;
+    },
+    holders,
+    scanMember,
+    async page(member, type, after, limit) {
+      const found: StoredRecord[] = [];
+      let last = after;
+      while (found.length < limit) {
+        const want = limit - found.length;
+        const documents = await byRecord.find({
+          index: 'by_type',
+          equals: [member, type],
+          ...(last !== undefined && { range: { gt: last } }),
+          limit: want,
+          bodies: LINE,
+        });
+        for (const document of documents) if (part(document).deleted !== true) found.push(stored(document));
+        if (documents.length < want) break;
+        last = part(documents.at(-1)!).id;
+      }
+      return found;
+    },
+  };
+}

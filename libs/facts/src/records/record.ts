@@ -1,0 +1,91 @@
+import type { RecordDeleted } from '@provider-access/events';
+
+/**
+ * Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may be
+ * called so.
+ */
+export const SHARED = 'shared';
+
+/** What the `records` view keeps of one resource beside its encoded line. Times are ms since the epoch. */
+export interface RecordPart {
+  readonly member: string;
+  readonly type: string;
+  readonly id: string;
+  readonly versionId: number;
+  /** Time of acceptance, as in `meta.lastUpdated`. */
+  readonly lastUpdated: number;
+  /** Business time, sequence and event choose which version wins; see `compareVersions`. */
+  readonly businessTime: number;
+  readonly sequence: number;
+  /** `source` and `id` of the event that made this version. */
+  readonly source?: string;
+  readonly event?: string;
+  readonly tie?: Tie;
+  /** Hash of the accepted content; absent on a deleted record. */
+  readonly contentHash?: string;
+  /**
+   * Hash of the resource as the payer sent it. Absent on a deleted record, and where an earlier release wrote the
+   * record.
+   */
+  readonly sourceHash?: string;
+  readonly serviceDate?: string;
+  /** `Type/id` of every literal reference. */
+  readonly references: readonly string[];
+  /** Search tokens, `param=value`. */
+  readonly tokens: readonly string[];
+  /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record. */
+  readonly bytes: number;
+  /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */
+  readonly deleted?: true;
+  readonly reason?: RecordDeleted['reason'];
+}
+
+/** A live record with its encoded resource (one JSON line, no newline). */
+export interface StoredRecord extends RecordPart {
+  readonly line: Uint8Array;
+}
+
+/** The owners of a `Type/id`. `members` holds everyone who ever had it; `member` is the one who has it now. */
+export interface LocatorPart {
+  readonly member: string;
+  /** Nobody has it now. */
+  readonly deleted?: true;
+  readonly members: Readonly<
+    Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>
+  >;
+}
+/** The versionId beside the data, so that the locator need not parse a resource for it. */
+export const VERSION_HEADER = 'ce_paversion';
+
+/** Versions of one business time and sequence: the one that was appended last stands (ADR 0022). */
+export interface Tie {
+  /** Business time that the newest event states, ms since the epoch; `businessTime` of the record may be later. */
+  readonly said: number;
+  /** Marks of the older events of this time. */
+  readonly events: readonly string[];
+}
+
+export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
+export const locatorId = (type: string, id: string): string => `${type}/${id}`;
+
+export interface VersionOrder {
+  readonly businessTime: number;
+  readonly sequence: number;
+  readonly source?: string;
+  readonly event?: string;
+}
+
+/**
+ * Negative when `a` is the older version. Business time, then sequence, then the event's source and id: a total order
+ * over distinct events, so that any order of arrival ends in the same state.
+ */
+export function compareVersions(a: VersionOrder, b: VersionOrder): number {
+  return (
+    a.businessTime - b.businessTime ||
+    a.sequence - b.sequence ||
+    compareText(a.source ?? '', b.source ?? '') ||
+    compareText(a.event ?? '', b.event ?? '')
+  );
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,112 @@
+/** A half-open interval in milliseconds UTC. */
+export interface DateRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** `Date.toISOString` writes later years with more digits and a sign, which sort before all others. */
+const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const PATTERN = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/**
+ * The instants that a FHIR date, dateTime, instant, or a search value of such (minutes allowed, seconds optional)
+ * stands for. A value without a time zone is read as UTC. Undefined when it is no such value or no day of the calendar.
+ */
+export function dateRange(value: string): DateRange | undefined {
+  const match = PATTERN.exec(value);
+  if (match === null) return undefined;
+  const year = Number(match[1]);
+  if (year === 0) return undefined;
+  const month = match[2] === undefined ? 1 : Number(match[2]);
+  if (month < 1 || month > 12) return undefined;
+  if (match[2] === undefined) return { start: utc(year, 0, 1), end: utc(year + 1, 0, 1) };
+  if (match[3] === undefined)
+    return { start: utc(year, month - 1, 1), end: month === 12 ? utc(year + 1, 0, 1) : utc(year, month, 1) };
+  const day = Number(match[3]);
+  if (day < 1 || day > daysInMonth(year, month)) return undefined;
+  const midnight = utc(year, month - 1, day);
+  if (match[4] === undefined) return { start: midnight, end: midnight + DAY };
+  const hour = Number(match[4]);
+  const minute = Number(match[5]);
+  const second = match[6] === undefined ? 0 : Number(match[6]);
+  const offset = offsetMinutes(match[8]);
+  if (hour > 23 || minute > 59 || second > 60 || offset === undefined) return undefined;
+  const start = midnight + hour * 60 * MINUTE + minute * MINUTE + second * 1000 - offset * MINUTE;
+  if (match[6] === undefined) return { start, end: start + MINUTE };
+  if (match[7] === undefined) return { start, end: start + 1000 };
+  const millis = Number(match[7].slice(0, 3).padEnd(3, '0'));
+  return {
+    start: start + millis,
+    end: start + millis + (match[7].length === 1 ? 100 : match[7].length === 2 ? 10 : 1),
+  };
+}
+
+/**
+ * Whether a value is an RFC 3339 instant that exists: date, time with seconds below 60, and a zone of at most 14 hours.
+ * `Date.parse` alone also takes 30 February, 24:00 and any zone, and reads them as something else.
+ */
+export const isInstant = (value: string): boolean => INSTANT.test(value) && dateRange(value) !== undefined;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
+/** Whether a value is a day (YYYY-MM-DD) or an instant that exists. */
+export const isDayOrInstant = (value: string): boolean =>
+  value.includes('T') ? isInstant(value) : DAY_PATTERN.test(value) && dateRange(value) !== undefined;
+const DAY_PATTERN = /^\d{4}-\d{2}-\d{2}$/;
+
+function offsetMinutes(zone: string | undefined): number | undefined {
+  if (zone === undefined || zone === 'Z') return 0;
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(4, 6));
+  if (hours > 14 || minutes > 59) return undefined;
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
+}
+
+/**
+ * RFC 3339 instant in UTC of ms since the epoch, no later than the last of the year 9999: such instants sort as text.
+ */
+export const toInstant = (ms: number): string => new Date(Math.min(ms, LAST)).toISOString();
+
+/** Date.UTC reads years below 100 as 19xx. */
+function utc(year: number, monthIndex: number, day: number): number {
+  return year >= 100
+    ? Date.UTC(year, monthIndex, day)
+    : new Date(Date.UTC(2000, monthIndex, day)).setUTCFullYear(year, monthIndex, day);
+}
+
+export function daysInMonth(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+/** -1 before, 1 after, 0 overlapping. */
+export function compareRanges(a: DateRange, b: DateRange): -1 | 0 | 1 {
+  if (a.end <= b.start) return -1;
+  return a.start >= b.end ? 1 : 0;
+}
+
+export const DATE_PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le'] as const;
+export type DatePrefix = (typeof DATE_PREFIXES)[number];
+
+/**
+ * Whether `target` (the resource's range) satisfies `prefix value`, by FHIR's range rules: eq means the value's range
+ * contains the target's.
+ */
+export function matchesDate(prefix: DatePrefix, value: DateRange, target: DateRange): boolean {
+  const contains = value.start <= target.start && target.end <= value.end;
+  switch (prefix) {
+    case 'eq':
+      return contains;
+    case 'ne':
+      return !contains;
+    case 'gt':
+      return target.end > value.end;
+    case 'lt':
+      return target.start < value.start;
+    case 'ge':
+      return contains || target.end > value.end;
+    case 'le':
+      return contains || target.start < value.start;
+  }
+}

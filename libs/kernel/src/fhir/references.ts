@@ -1,0 +1,165 @@
+import { type FhirResource, isObject, KNOWN_R4_TYPES } from './types.ts';
+
+/** A literal reference, taken apart. */
+export type ParsedReference =
+  | { readonly kind: 'relative'; readonly type: string; readonly id: string; readonly version?: string }
+  | {
+      readonly kind: 'absolute';
+      readonly base: string;
+      readonly type: string;
+      readonly id: string;
+      readonly version?: string;
+    }
+  | { readonly kind: 'contained'; readonly id: string }
+  | { readonly kind: 'other'; readonly text: string };
+
+const RESTFUL =
+  /^(?:(https?:\/\/[^\s?#]+)\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;
+
+/**
+ * Takes `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id` apart; anything else (urn:uuid,
+ * conditional, canonical) is `other`.
+ */
+export function parseReference(text: string): ParsedReference {
+  if (text.startsWith('#')) return { kind: 'contained', id: text.slice(1) };
+  const match = RESTFUL.exec(text);
+  if (match === null) return { kind: 'other', text };
+  const [, base, type = '', id = '', version] = match;
+  if (!KNOWN_R4_TYPES.has(type)) return { kind: 'other', text };
+  const versioned = version === undefined ? {} : { version };
+  return base === undefined
+    ? { kind: 'relative', type, id, ...versioned }
+    : { kind: 'absolute', base, type, id, ...versioned };
+}
+
+/**
+ * The element that names the patient, by type (R4's patient compartment, narrowed to the one element that owns the
+ * resource).
+ */
+export const PATIENT_ELEMENT: Readonly<Record<string, string>> = {
+  AllergyIntolerance: 'patient',
+  CarePlan: 'subject',
+  CareTeam: 'subject',
+  Condition: 'subject',
+  Coverage: 'beneficiary',
+  Device: 'patient',
+  DiagnosticReport: 'subject',
+  DocumentReference: 'subject',
+  Encounter: 'subject',
+  ExplanationOfBenefit: 'patient',
+  Goal: 'subject',
+  Immunization: 'patient',
+  Media: 'subject',
+  MedicationDispense: 'subject',
+  MedicationRequest: 'subject',
+  Observation: 'subject',
+  Procedure: 'subject',
+  QuestionnaireResponse: 'subject',
+  RelatedPerson: 'patient',
+  ServiceRequest: 'subject',
+  Specimen: 'subject',
+};
+
+/**
+ * Who a resource belongs to. Literal references only: an `identifier` without `reference` names nobody that we could
+ * check.
+ */
+export type Owner =
+  /** The member, from the type's patient element, or the Patient itself. `base` when the reference was absolute. */
+  | { readonly kind: 'patient'; readonly id: string; readonly base?: string }
+  /** A Provenance goes with its targets. */
+  | { readonly kind: 'targets'; readonly targets: readonly ParsedReference[] }
+  /** The type belongs to no patient (directory types, Medication). */
+  | { readonly kind: 'none' }
+  /** The patient element is missing, or holds no `Patient/id`. */
+  | { readonly kind: 'unreadable'; readonly element: string };
+
+/**
+ * Finds the owner of a resource (by type: subject, patient, beneficiary; a Patient owns itself; a Provenance has
+ * targets).
+ */
+export function ownerOf(resource: FhirResource): Owner {
+  const { resourceType } = resource;
+  if (resourceType === 'Patient')
+    return typeof resource.id === 'string'
+      ? { kind: 'patient', id: resource.id }
+      : { kind: 'unreadable', element: 'id' };
+  if (resourceType === 'Provenance') return { kind: 'targets', targets: literalReferences(resource['target']) };
+  const element = PATIENT_ELEMENT[resourceType];
+  if (element === undefined) return { kind: 'none' };
+  const [reference] = literalReferences(resource[element]);
+  if (
+    reference === undefined ||
+    (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
+    reference.type !== 'Patient'
+  ) {
+    return resourceType === 'Device' && resource[element] === undefined
+      ? { kind: 'none' }
+      : { kind: 'unreadable', element };
+  }
+  return reference.kind === 'absolute'
+    ? { kind: 'patient', id: reference.id, base: reference.base }
+    : { kind: 'patient', id: reference.id };
+}
+
+/** The references by which a resource is owned: its patient (one or none), or for Provenance its targets. */
+export function patientReferencesOf(resource: FhirResource): ParsedReference[] {
+  const owner = ownerOf(resource);
+  switch (owner.kind) {
+    case 'patient':
+      return [
+        owner.base === undefined
+          ? { kind: 'relative', type: 'Patient', id: owner.id }
+          : { kind: 'absolute', base: owner.base, type: 'Patient', id: owner.id },
+      ];
+    case 'targets':
+      return [...owner.targets];
+    case 'none':
+    case 'unreadable':
+      return [];
+  }
+}
+
+function literalReferences(value: unknown): ParsedReference[] {
+  const items: unknown[] = Array.isArray(value) ? value : [value];
+  return items.flatMap((item) =>
+    isObject(item) && typeof item['reference'] === 'string' ? [parseReference(item['reference'])] : [],
+  );
+}
+
+/**
+ * Every relative `Type/id` that a resource references, at any depth, contained resources and extensions included;
+ * without versions, without doubles, in document order. Absolute references point to other servers and are not listed.
+ */
+export function referencesOf(resource: FhirResource): string[] {
+  const found = new Set<string>();
+  const open: unknown[] = [resource];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (Array.isArray(value)) {
+      for (let index = value.length - 1; index >= 0; index--) push(open, value[index]);
+    } else if (isObject(value)) {
+      const reference = value['reference'];
+      if (typeof reference === 'string') {
+        const parsed = parseReference(reference);
+        if (parsed.kind === 'relative') found.add(`${parsed.type}/${parsed.id}`);
+      }
+      const children = Object.values(value);
+      for (let index = children.length - 1; index >= 0; index--) push(open, children[index]);
+    }
+  }
+  return [...found];
+}
+
+/**
+ * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A
+ * target is what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
+ */
+export function carriedReferencesOf(resource: FhirResource): string[] {
+  if (resource.resourceType !== 'Provenance') return referencesOf(resource);
+  const { target: _about, ...rest } = resource;
+  return referencesOf(rest as FhirResource);
+}
+
+function push(open: unknown[], value: unknown): void {
+  if (typeof value === 'object' && value !== null) open.push(value);
+}

@@ -1,0 +1,99 @@
+import { PATIENT_ELEMENT } from '../references.ts';
+import { SERVED_TYPES } from '../types.ts';
+
+/** How a parameter's values are read. */
+export type ParameterKind = 'id' | 'patient' | 'date' | 'token' | 'count' | 'summary' | 'format';
+
+export interface SearchParameter {
+  readonly name: string;
+  readonly kind: ParameterKind;
+  /** What the CapabilityStatement says of it. */
+  readonly fhirType: 'token' | 'reference' | 'date' | 'number' | 'special';
+  /** `result`: shapes the answer (paging, format) and is no search parameter of the CapabilityStatement. */
+  readonly role: 'filter' | 'result';
+  /** May be given more than once (all must hold). */
+  readonly repeats: boolean;
+  readonly documentation: string;
+}
+
+const ID: SearchParameter = {
+  name: '_id',
+  kind: 'id',
+  fhirType: 'token',
+  role: 'filter',
+  repeats: true,
+  documentation: 'Logical id; a comma list means any of them',
+};
+const PATIENT: SearchParameter = {
+  name: 'patient',
+  kind: 'patient',
+  fhirType: 'reference',
+  role: 'filter',
+  repeats: true,
+  documentation: 'The member: id or Patient/id',
+};
+const LAST_UPDATED: SearchParameter = {
+  name: '_lastUpdated',
+  kind: 'date',
+  fhirType: 'date',
+  role: 'filter',
+  repeats: true,
+  documentation: 'When the platform accepted the version; prefixes eq ne gt ge lt le',
+};
+const COUNT: SearchParameter = {
+  name: '_count',
+  kind: 'count',
+  fhirType: 'number',
+  role: 'result',
+  repeats: false,
+  documentation: 'Entries a page',
+};
+const FORMAT: SearchParameter = {
+  name: '_format',
+  kind: 'format',
+  fhirType: 'special',
+  role: 'result',
+  repeats: false,
+  documentation: 'JSON only',
+};
+const SUMMARY: SearchParameter = {
+  name: '_summary',
+  kind: 'summary',
+  fhirType: 'special',
+  role: 'result',
+  repeats: false,
+  documentation: 'true leaves the members out',
+};
+
+const token = (name: string, documentation: string): SearchParameter => ({
+  name,
+  kind: 'token',
+  fhirType: 'token',
+  role: 'filter',
+  repeats: true,
+  documentation,
+});
+
+/**
+ * The one table of search parameters, by type. The parser, the CapabilityStatement and the views' indexes follow it: a
+ * new parameter is a new row (and, for a new kind, its reader in parse.ts).
+ */
+export const SEARCH_PARAMETERS: Readonly<Record<string, readonly SearchParameter[]>> = Object.fromEntries([
+  ...SERVED_TYPES.map(
+    (type) =>
+      [type, [ID, ...(PATIENT_ELEMENT[type] === undefined ? [] : [PATIENT]), LAST_UPDATED, COUNT, FORMAT]] as const,
+  ),
+  [
+    'Group',
+    [
+      ID,
+      token('identifier', 'NPI, TIN or contract of the list'),
+      token('code', 'pdexprovidergroup'),
+      token('characteristic', 'pdexprovidergroup'),
+      LAST_UPDATED,
+      SUMMARY,
+      COUNT,
+      FORMAT,
+    ],
+  ] as const,
+]);

@@ -1,5 +1,0 @@
-export { SpanKind, type Attributes, type Span, type SpanContext } from '@opentelemetry/api';
-export { formatTraceparent, isSampled, newContext, parseTraceparent } from './traceparent.ts';
-export { TraceScopes, type Scope } from './scopes.ts';
-export { failed, failedAs, MAX_LINKS, Tracing, type BeginOptions, type Joined, type SpanOptions } from './tracing.ts';
-export { openTelemetry, Telemetry, type SpanSource, type TelemetryOptions } from './telemetry.ts';

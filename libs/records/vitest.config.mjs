@@ -1,3 +1,0 @@
-import { configure } from '../../.ci/vitest.base.mjs';
-
-export default configure();

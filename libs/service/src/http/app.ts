@@ -1,0 +1,193 @@
+import 'reflect-metadata';
+import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { TraceScopes, Tracing, type Logger, type Metrics } from '@provider-access/service/observability';
+import { formatOf, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
+import { measureRequests } from './measure-requests.ts';
+import { traceRequests } from './trace-requests.ts';
+
+export interface ServiceAppOptions {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Largest request body that is buffered, bytes. Default 1 MiB. Streamed bodies are the route's own matter. */
+  readonly bodyLimit?: number;
+  /** The log transport, for services with `@EventPattern()` handlers. */
+  readonly strategy?: CustomTransportStrategy;
+  /**
+   * The proxies whose `X-Forwarded-For` decides `request.ip`: their number, or their addresses and networks. Default:
+   * none.
+   */
+  readonly trustProxy?: number | readonly string[] | undefined;
+  readonly tracing?: Tracing | undefined;
+  /** One line a request at level info. Default false: at debug. */
+  readonly requestLog?: boolean | undefined;
+  /**
+   * Whether a request's `traceparent` is continued. Default false: a caller from outside decides nothing about traces
+   * (ADR 0011).
+   */
+  readonly trustTraceparent?: boolean | ((request: FastifyRequest) => boolean) | undefined;
+}
+
+const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The request body is larger than this server takes.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'This Content-Type is not taken here.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'invalid-request',
+    'The body does not have the length that Content-Length says.',
+  ],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['invalid-request', 'The body is empty although Content-Type says JSON.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['invalid-request', 'The body is not valid JSON.'],
+};
+const HTTP_KINDS: Record<number, RefusalKind> = {
+  400: 'invalid-request',
+  401: 'invalid-token',
+  403: 'forbidden',
+  404: 'not-found',
+  405: 'method-not-allowed',
+  413: 'too-large',
+  415: 'unsupported-media-type',
+  429: 'too-many-requests',
+};
+
+/**
+ * Turns everything that is thrown into a refusal. An unexpected error is logged and answered as a 500 without details.
+ */
+export function toRefusal(error: unknown, logger: Logger): Refusal {
+  if (error instanceof Refusal) return error;
+  const unavailable = (): Refusal =>
+    new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
+  if (error instanceof EngineUnavailable) return unavailable();
+  // A view lacks an index. The message names the index and the command that creates it, and holds no data.
+  if (error instanceof Error && error.name === 'EnsureError') {
+    logger.error({ error: error.name }, error.message);
+    return unavailable();
+  }
+  const code = (error as { code?: string }).code ?? '';
+  const known = FASTIFY_CODES[code];
+  if (known !== undefined) return new Refusal(known[0], known[1]);
+  if (error instanceof SyntaxError && 'statusCode' in error)
+    return new Refusal('invalid-request', 'The body is not valid JSON.');
+  if (error instanceof HttpException) {
+    const kind = HTTP_KINDS[error.getStatus()];
+    if (kind === 'not-found') return new Refusal('not-found', 'There is nothing here.');
+    if (kind !== undefined) return new Refusal(kind, 'The request was refused.');
+  }
+  const status = (error as { statusCode?: number }).statusCode;
+  if (status !== undefined && HTTP_KINDS[status] !== undefined)
+    return new Refusal(HTTP_KINDS[status], status === 404 ? 'There is nothing here.' : 'The request is not valid.');
+  // The stack is code, not data; the message may quote input and stays out.
+  logger.error(
+    {
+      error: error instanceof Error ? error.name : typeof error,
+      stack: error instanceof Error ? (error.stack ?? '').split('\n').slice(1, 6).join('|') : undefined,
+    },
+    'unexpected error',
+  );
+  return new Refusal('internal', 'An unexpected error happened. It has been logged.');
+}
+
+@Catch()
+class RefusalFilter implements ExceptionFilter {
+  private readonly logger: Logger;
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+  catch(error: unknown, host: ArgumentsHost): void {
+    if (host.getType() !== 'http') throw error;
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const { status, headers, body } = renderRefusal(toRefusal(error, this.logger), formatOf(request.url));
+    void reply.code(status).headers(headers).send(body);
+  }
+}
+
+/** Fastify treats a bare number of proxies as none. This function does what the operator meant. */
+const trustOf = (proxies: number | readonly string[]): string[] | ((address: string, hop: number) => boolean) =>
+  typeof proxies === 'number' ? (_address, hop) => hop < proxies : [...proxies];
+
+/**
+ * `%24export` is `$export`: clients that encode `$` in a path mean the same operation, and the router does not decode
+ * it.
+ */
+function rewriteUrl(request: { url?: string | undefined }): string {
+  const url = request.url ?? '/';
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  return path.includes('%24') ? path.replaceAll('%24', '$') + (query < 0 ? '' : url.slice(query)) : url;
+}
+
+/**
+ * Answers a request that the router refuses before it knows a route: a path that cannot be decoded, or a segment longer
+ * than any id. The router's own answer would quote the path, which may hold an id. No hook sees such a request, so it
+ * is counted and logged here.
+ */
+const unroutable =
+  ({ name, metrics, logger, requestLog }: ServiceAppOptions) =>
+  (error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void => {
+    const refusal =
+      error.code === 'FST_ERR_MAX_PARAM_LENGTH'
+        ? new Refusal('not-found', 'There is nothing here.')
+        : new Refusal('invalid-request', 'The URL is not valid.');
+    const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
+    metrics.request(name, request.method, 'unmatched', status, reply.elapsedTime);
+    logger[requestLog === true ? 'info' : 'debug'](
+      { method: request.method, route: 'unmatched', status, ms: 0 },
+      'request',
+    );
+    void reply.code(status).headers(headers).send(body);
+  };
+
+/**
+ * A Nest container of one service on Fastify, initialised but not listening: the runner owns the listener and hands
+ * requests to `app.getHttpAdapter().getInstance().routing(req, res)`.
+ */
+export async function createServiceApp(
+  module: DynamicModule,
+  options: ServiceAppOptions,
+): Promise<NestFastifyApplication> {
+  const { logger, metrics } = options;
+  const adapter = new FastifyAdapter({
+    logger: false,
+    bodyLimit: options.bodyLimit ?? 1024 * 1024,
+    rewriteUrl,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
+    forceCloseConnections: true,
+    frameworkErrors: unroutable(options),
+    ...(options.trustProxy !== undefined && { trustProxy: trustOf(options.trustProxy) }),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: false,
+    bodyParser: true,
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new RefusalFilter(logger));
+  const fastify = adapter.getInstance();
+  const { trustTraceparent: trust = false } = options;
+  traceRequests(fastify, {
+    tracing: options.tracing ?? new Tracing(new TraceScopes()),
+    logger,
+    log: options.requestLog === true,
+    trust: typeof trust === 'function' ? trust : () => trust,
+  });
+  measureRequests(fastify, metrics, options.name);
+  if (options.strategy !== undefined)
+    app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
+  try {
+    await app.init();
+    await fastify.ready();
+    return app;
+  } catch (error) {
+    // Ends what had started before the fault (threads, subscriptions), so that the start may be tried again.
+    await app.close().catch(() => undefined);
+    throw error;
+  }
+}

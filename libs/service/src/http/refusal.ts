@@ -1,0 +1,100 @@
+/**
+ * Why a request is refused, mapped in one place to a status, an OperationOutcome (under /fhir), OAuth JSON (under
+ * /auth) or plain problem JSON (elsewhere). https://hl7.org/fhir/R4/valueset-issue-type.html, RFC 6749 §5.2, RFC 6750
+ * §3.1
+ */
+export const REFUSALS = {
+  'invalid-request': { status: 400, issue: 'invalid', oauth: 'invalid_request' },
+  'invalid-value': { status: 400, issue: 'value', oauth: 'invalid_request' },
+  required: { status: 400, issue: 'required', oauth: 'invalid_request' },
+  'not-supported': { status: 400, issue: 'not-supported', oauth: 'invalid_request' },
+  'unsupported-grant-type': { status: 400, issue: 'invalid', oauth: 'unsupported_grant_type' },
+  'invalid-scope': { status: 400, issue: 'invalid', oauth: 'invalid_scope' },
+  'unauthorized-client': { status: 400, issue: 'forbidden', oauth: 'unauthorized_client' },
+  'invalid-client-metadata': { status: 400, issue: 'invalid', oauth: 'invalid_client_metadata' },
+  'invalid-client': { status: 401, issue: 'login', oauth: 'invalid_client' },
+  'invalid-token': { status: 401, issue: 'login', oauth: 'invalid_token' },
+  'insufficient-scope': { status: 403, issue: 'forbidden', oauth: 'insufficient_scope' },
+  forbidden: { status: 403, issue: 'forbidden', oauth: 'access_denied' },
+  'not-found': { status: 404, issue: 'not-found', oauth: 'not_found' },
+  'method-not-allowed': { status: 405, issue: 'not-supported', oauth: 'invalid_request' },
+  'not-acceptable': { status: 406, issue: 'not-supported', oauth: 'invalid_request' },
+  'too-slow': { status: 408, issue: 'timeout', oauth: 'invalid_request' },
+  conflict: { status: 409, issue: 'conflict', oauth: 'invalid_request' },
+  'too-large': { status: 413, issue: 'too-long', oauth: 'invalid_request' },
+  'too-costly': { status: 413, issue: 'too-costly', oauth: 'invalid_request' },
+  'unsupported-media-type': { status: 415, issue: 'not-supported', oauth: 'invalid_request' },
+  'range-not-satisfiable': { status: 416, issue: 'value', oauth: 'invalid_request' },
+  'too-many-requests': { status: 429, issue: 'throttled', oauth: 'slow_down' },
+  internal: { status: 500, issue: 'exception', oauth: 'server_error' },
+  unavailable: { status: 503, issue: 'transient', oauth: 'temporarily_unavailable' },
+  'storage-full': { status: 507, issue: 'no-store', oauth: 'temporarily_unavailable' },
+} as const satisfies Record<string, { status: number; issue: string; oauth: string }>;
+export type RefusalKind = keyof typeof REFUSALS;
+
+/**
+ * Thrown at the HTTP edge only (guards, handlers). The caller sees `text`. It names what is wrong and the next step,
+ * and never a value that may be protected data, nor the reason of a denial.
+ */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly kind: RefusalKind;
+  readonly expression: string | undefined;
+  /** Seconds. */
+  readonly retryAfter: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(
+    kind: RefusalKind,
+    text: string,
+    options: { expression?: string; retryAfter?: number; headers?: Record<string, string> } = {},
+  ) {
+    super(text);
+    this.kind = kind;
+    this.expression = options.expression;
+    this.retryAfter = options.retryAfter;
+    this.headers = options.headers ?? {};
+  }
+  get status(): number {
+    return REFUSALS[this.kind].status;
+  }
+}
+
+export type ErrorFormat = 'fhir' | 'oauth' | 'plain';
+export const formatOf = (path: string): ErrorFormat =>
+  path.startsWith('/fhir') ? 'fhir' : path.startsWith('/auth') ? 'oauth' : 'plain';
+
+/** Status, headers and body of a refusal, as the prefix of the path asks for. */
+export function renderRefusal(
+  refusal: Refusal,
+  format: ErrorFormat,
+): { status: number; headers: Record<string, string>; body: string } {
+  const entry = REFUSALS[refusal.kind];
+  const headers: Record<string, string> = {
+    'content-type': format === 'fhir' ? 'application/fhir+json; charset=utf-8' : 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    ...refusal.headers,
+  };
+  if (refusal.retryAfter !== undefined) headers['retry-after'] = String(refusal.retryAfter);
+  if (
+    (refusal.kind === 'invalid-token' || refusal.kind === 'insufficient-scope') &&
+    headers['www-authenticate'] === undefined
+  )
+    headers['www-authenticate'] = `Bearer error="${entry.oauth}"`;
+  const body =
+    format === 'fhir'
+      ? {
+          resourceType: 'OperationOutcome',
+          issue: [
+            {
+              severity: 'error',
+              code: entry.issue,
+              diagnostics: refusal.message,
+              ...(refusal.expression !== undefined && { expression: [refusal.expression] }),
+            },
+          ],
+        }
+      : format === 'oauth'
+        ? { error: entry.oauth, error_description: refusal.message }
+        : { error: refusal.kind, message: refusal.message };
+  return { status: entry.status, headers, body: JSON.stringify(body) };
+}

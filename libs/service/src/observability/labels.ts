@@ -1,0 +1,112 @@
+import { DENIAL_REASONS } from '@provider-access/domain/access';
+import { SERVICES, TOPICS } from '@provider-access/events';
+
+/** Labels whose values come from code (a route pattern, a view, a group): a form, and how many there may be at most. */
+export interface Pattern {
+  readonly form: RegExp;
+  readonly atMost: number;
+}
+/** The values of a label: a closed set or a pattern. Whatever is neither counts as `other`. */
+export type LabelValues = readonly string[] | Pattern;
+
+export const OTHER = 'other';
+const pattern = (form: RegExp, atMost: number): Pattern => ({ form, atMost });
+
+export const SERVICE = SERVICES;
+/** Methods that a route of ours knows; a client may send any word. */
+export const METHOD = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+/** As the router has it, `/fhir/:type/:id`; whatever fits no route is `unmatched`. */
+export const ROUTE = pattern(/^(unmatched|\/[\w$.:*/{}-]*)$/, 150);
+export const STATUS = pattern(/^[1-5]\d\d$/, 40);
+export const TOPIC = TOPICS.map((topic) => topic.name);
+/** Consumer groups are named in code: `resources-intake`, `view/facts_member_v1`. */
+export const GROUP = pattern(/^(view\/)?[a-z][a-z0-9_-]{0,80}$/, 60);
+/** `<owner>_<name>_v<version>` */
+export const VIEW = pattern(/^[a-z][a-z0-9_-]{0,80}$/, 60);
+export const VERSION = pattern(/^[\w.+-]{1,64}$/, 4);
+
+/** What became of a payer event (`pa.progress.v1`); `refused` was never appended. */
+export const INTAKE_OUTCOME = [
+  'recorded',
+  'unchanged',
+  'superseded',
+  'before-floor',
+  'not-served',
+  'parked',
+  'refused',
+  OTHER,
+] as const;
+export const PURPOSE = ['read', 'search', 'match', 'export', 'download', 'group', 'explain', OTHER] as const;
+export const DECISION = ['permit', ...DENIAL_REASONS, OTHER] as const;
+/** The reason of a refused token: the step of the check that failed, else the OAuth error. */
+export const TOKEN_REASON = [
+  'decode',
+  'alg',
+  'client',
+  'aud',
+  'time',
+  'key',
+  'signature',
+  'jti',
+  'client_id',
+  'not-approved',
+  'not-in-network',
+  'invalid_request',
+  'unsupported_grant_type',
+  'invalid_client',
+  'invalid_scope',
+  'unauthorized_client',
+  'slow_down',
+  'temporarily_unavailable',
+  'server_error',
+  'access_denied',
+  'insufficient_scope',
+  'invalid_client_metadata',
+  'invalid_token',
+  'not_found',
+  OTHER,
+] as const;
+/** Why a registration left without an approval. */
+export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
+/** Actions of `pa.disclosure.v1`. */
+export const ACTION = [
+  'read',
+  'search',
+  'group-read',
+  'group-search',
+  'export-requested',
+  'download',
+  'token',
+  'explain',
+  OTHER,
+] as const;
+/** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
+export const REFUSAL = [
+  ...DENIAL_REASONS,
+  'unknown-resource',
+  'group-unknown',
+  'group-of-another',
+  'token',
+  'invalid-request',
+  'invalid-value',
+  'required',
+  'not-supported',
+  'too-costly',
+  'unavailable',
+  OTHER,
+] as const;
+export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
+/** What a client may have of exports. */
+export const EXPORT_LIMIT = ['kick-offs', 'running', 'kept-bytes'] as const;
+export const EXPORT_OUTCOME = ['completed', 'failed', 'cancelled', 'expired'] as const;
+export const CHUNK_STATE = ['queued', 'running'] as const;
+export const CHUNK_OUTCOME = ['written', 'failed', 'abandoned'] as const;
+export const CACHE = ['access-token', 'jwks', 'view-document'] as const;
+export const CACHE_RESULT = ['hit', 'miss'] as const;
+/** What a disk that is measured holds: everything of `npm start`, or the files of exports. */
+export const FOLDER = ['data', 'files'] as const;
+export const ENGINE = ['kafka', 'mongodb', 'embedded'] as const;
+export const OBJECTIVE = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
+export const OBJECTIVE_RESULT = ['met', 'missed'] as const;
+export const PROBE_RESULT = ['passed', 'failed'] as const;
+export const PROBE_STEP = pattern(/^[a-z][a-z0-9-]{0,40}$/, 30);

@@ -1,0 +1,97 @@
+import { METRICS, type MetricDefinition } from './catalogue.ts';
+import { Metrics } from './metrics.ts';
+
+/** What prom-client's metric objects have beside their documented parts. */
+interface Registered {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+}
+
+/**
+ * docs/metrics.json: every metric with its type, help and labels, those of the process (prom-client's) as well. For
+ * whoever has to know names and must not import this library: dashboards and alerts (tools/watch), the chart.
+ */
+export function metricsPage(): string {
+  const own = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(
+    ([name, { type, help, labels, values, buckets }]) =>
+      [
+        name,
+        {
+          type,
+          help,
+          labels: Object.fromEntries(labels.map((label) => [label, valuesOf(values[label]!)])),
+          ...(buckets !== undefined && { buckets }),
+        },
+      ] as const,
+  );
+  const known = new Set(own.map(([name]) => name));
+  const process = (
+    new Metrics({ process: true }).registry.getMetricsAsArray() as readonly unknown[] as readonly Registered[]
+  )
+    .filter(({ name }) => !known.has(name))
+    .map(
+      ({ name, help, type, labelNames }) =>
+        [name, { type, help, labels: Object.fromEntries(labelNames.map((label) => [label, 'of Node'])) }] as const,
+    );
+  return `${JSON.stringify({ metrics: Object.fromEntries([...own, ...process.toSorted(([a], [b]) => (a < b ? -1 : 1))]) }, undefined, 2)}\n`;
+}
+
+const valuesOf = (values: MetricDefinition['values'][string]): readonly string[] | string =>
+  'form' in values ? String(values.form) : values;
+
+/** Sections of the page, each from this metric of the table on. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  http_server_request_duration_seconds: 'Requests',
+  pa_log_appended_total: 'The log',
+  pa_view_lag_records: 'Views and facts',
+  pa_intake_events_total: 'Intake',
+  pa_export_jobs: 'Exports',
+  pa_tokens_issued_total: 'Access',
+  pa_slo_total: 'Service levels',
+  pa_probe_runs_total: 'The synthetic probe',
+  pa_engine_reachable: 'The process',
+};
+const HEAD = `# Metrics
+
+Generated from \`libs/service/src/observability/catalogue.ts\` (\`npm run metrics-page -w @provider-access/service\`); \`metrics.json\` beside it is the same
+as data, with every value of every label. Nothing else is measured.
+
+- **Where**: \`GET /metrics\` of each process (Prometheus' text format 0.0.4; never routed), and by OTLP over HTTP to
+  \`OTEL_EXPORTER_OTLP_ENDPOINT\` every \`OTEL_METRIC_EXPORT_INTERVAL\`, under the same names. \`METRICS=false\` turns both off, and what they cost.
+- **Series are bounded**: a label is a closed set or a pattern of code, never a member, a client, a job or a URL. A value that is neither counts as
+  \`other\`: a made-up method, a garbage path (\`route="unmatched"\`), a reason that is none of ours. 500 of each add no series (\`e2e/src/metrics.e2e.spec.ts\`).
+- **Several instances**: lag, age, freshness, exports, chunks and dead letters are said of the whole platform by every process that can say them. Take
+  \`max\` over instances, never \`sum\`; counters and histograms are of one process, take \`sum\`.
+- **What cannot be asked is absent**: while the broker or the database is away there is no lag and no age, instead of a wrong one.
+  \`pa_engine_reachable\` says why. Such gauges are asked for when they are read, at most every 2 s (exports 10 s, chunks 3 s, dead letters 15 s), however
+  many read them.
+- **Ages** are of appends (the record's timestamp in the log). With many partitions behind, a few are looked at each time: an age may then be
+  older than the truth by a scrape or some, never younger.
+- **Autoscaling** of export takes \`pa_export_chunks{state="queued"}\`; the rule for the prometheus-adapter is in [helm.md](helm.md).
+`;
+
+/** docs/metrics.md: the same for people. */
+export function metricsText(): string {
+  const rows = Object.entries(METRICS as Readonly<Record<string, MetricDefinition>>).map(
+    ([name, { type, help, labels, buckets }]) => {
+      const section =
+        SECTIONS[name] === undefined
+          ? ''
+          : `\n## ${SECTIONS[name]}\n\n| metric | type | labels | what |\n| --- | --- | --- | --- |\n`;
+      const bounds = buckets === undefined ? '' : ` (${buckets.map((bound) => String(bound)).join(', ')})`;
+      return (
+        `${section}| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${help}${bounds} ` +
+        '|\n'
+      );
+    },
+  );
+  const node = `
+## Node
+
+Those of prom-client for the process itself, under its names: \`process_resident_memory_bytes\`, \`process_cpu_seconds_total\`, \`process_open_fds\`,
+\`nodejs_eventloop_lag_p99_seconds\` (and its fellows), \`nodejs_active_handles_total\`, \`nodejs_heap_size_used_bytes\`, \`nodejs_gc_duration_seconds\`. The whole list is in \`metrics.json\`.
+`;
+  return HEAD + rows.join('') + node;
+}

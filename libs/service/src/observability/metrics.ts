@@ -1,0 +1,249 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  METRICS,
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type LabelsOf,
+  type MetricDefinition,
+  type MetricName,
+} from './catalogue.ts';
+import { OTHER, type LabelValues } from './labels.ts';
+
+const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
+
+export interface MetricsOptions {
+  /** False: nothing is measured and nothing costs. Default true. */
+  readonly enabled?: boolean;
+  /**
+   * Memory, event loop delay, garbage collection and open handles of the process as well. Default false: once a
+   * process.
+   */
+  readonly process?: boolean;
+}
+export interface Sample<N extends MetricName = MetricName> {
+  readonly labels: LabelsOf<N>;
+  readonly value: number;
+}
+type Read<N extends GaugeName> = () => readonly Sample<N>[] | Promise<readonly Sample<N>[]>;
+/** Labels may be left out where the table has none. */
+type Labelled<N extends MetricName, Rest extends unknown[]> = keyof LabelsOf<N> extends never
+  ? [labels?: Record<string, never>, ...Rest]
+  : [labels: LabelsOf<N>, ...Rest];
+
+/** A gauge that takes longer than this to read is left out of the scrape, ms. */
+const READ_MS = 2000;
+
+/**
+ * Metrics of a process, in Prometheus' text format: those of the table (`catalogue.ts`), with the values that it knows.
+ * A value that is neither in its set nor of its form counts as `other`.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly enabled: boolean;
+  private readonly counters = new Map<CounterName, Counter>();
+  private readonly gauges = new Map<GaugeName, Gauge>();
+  private readonly histograms = new Map<HistogramName, Histogram>();
+  private readonly guards = new Map<MetricName, (labels: Readonly<Record<string, string>>) => Record<string, string>>();
+  private readonly readers = new Map<GaugeName, Set<Read<GaugeName>>>();
+
+  constructor({ enabled = true, process = false }: MetricsOptions = {}) {
+    this.enabled = enabled;
+    if (!enabled || !process) return;
+    collectDefaultMetrics({ register: this.registry });
+    // Asked at each scrape: a container may be given more while it runs.
+    this.read('pa_memory_limit_bytes', memoryLimit);
+  }
+
+  /** A request that was answered; `route` is the pattern, `ms` the duration in milliseconds. */
+  request(service: string, method: string, route: string, status: number, ms: number): void {
+    this.record(
+      'http_server_request_duration_seconds',
+      { service, method, route, status: String(status) } as LabelsOf<'http_server_request_duration_seconds'>,
+      ms / 1000,
+    );
+  }
+  /** Adds to a counter. */
+  count<N extends CounterName>(name: N, ...[labels, by = 1]: Labelled<N, [by?: number]>): void {
+    if (this.enabled && by !== 0) this.counter(name).inc(this.guarded(name, labels), by);
+  }
+  /**
+   * Counters that are there from the start, at 0 for all values that `labels` leaves open: a first event is an
+   * increase.
+   */
+  zero<N extends CounterName>(name: N, labels: Partial<LabelsOf<N>> = {}): void {
+    if (!this.enabled) return;
+    const { values }: MetricDefinition = METRICS[name];
+    let sets: Record<string, string>[] = [{}];
+    for (const [label, all] of Object.entries(values)) {
+      const given = (labels as Record<string, string>)[label];
+      const each =
+        given !== undefined
+          ? [given]
+          : Array.isArray(all)
+            ? (all as readonly string[]).filter((value) => value !== OTHER)
+            : [];
+      sets = sets.flatMap((set) => each.map((value) => ({ ...set, [label]: value })));
+    }
+    for (const set of sets) this.counter(name).inc(this.guarded(name, set), 0);
+  }
+  /** One observation of a histogram, in the unit of its name. */
+  record<N extends HistogramName>(name: N, labels: LabelsOf<N>, value: number): void {
+    if (!this.enabled) return;
+    let histogram = this.histograms.get(name);
+    if (histogram === undefined) {
+      const { help, labels: labelNames, buckets = [] }: MetricDefinition = METRICS[name];
+      histogram = new Histogram({
+        name,
+        help,
+        labelNames: [...labelNames],
+        buckets: [...buckets],
+        registers: [this.registry],
+      });
+      this.histograms.set(name, histogram);
+    }
+    histogram.observe(this.guarded(name, labels), value);
+  }
+  set<N extends GaugeName>(name: N, labels: LabelsOf<N>, value: number): void {
+    if (this.enabled) this.gauge(name).set(this.guarded(name, labels), value);
+  }
+  /** Moves a gauge up or down. */
+  move<N extends GaugeName>(name: N, labels: LabelsOf<N>, by: number): void {
+    if (this.enabled) this.gauge(name).inc(this.guarded(name, labels), by);
+  }
+  /**
+   * A gauge that is read at each scrape. While it cannot be read there are no samples: no wrong ones. Several may read
+   * one gauge; of the same labels the highest counts.
+   * @returns ends it
+   */
+  read<N extends GaugeName>(name: N, read: Read<N>): () => void {
+    if (!this.enabled) return () => undefined;
+    let readers = this.readers.get(name);
+    if (readers === undefined) {
+      this.readers.set(name, (readers = new Set()));
+      this.gauge(name);
+    }
+    readers.add(read as Read<GaugeName>);
+    return () => void readers.delete(read as Read<GaugeName>);
+  }
+
+  /** The same metrics for a part that may end before the process does. When it ends, its gauges are no longer read. */
+  scope(): { readonly metrics: Metrics; end(): void } {
+    const ends: (() => void)[] = [];
+    const read = <N extends GaugeName>(name: N, one: Read<N>): (() => void) => {
+      const end = this.read(name, one);
+      ends.push(end);
+      return end;
+    };
+    return {
+      metrics: Object.create(this, { read: { value: read } }) as Metrics,
+      end: () => ends.splice(0).forEach((end) => end()),
+    };
+  }
+
+  async text(): Promise<string> {
+    // If the event loop was not measured since the last scrape, there is no mean, and so no sample, as for a gauge that
+    // cannot be read.
+    return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');
+  }
+
+  private counter(name: CounterName): Counter {
+    let counter = this.counters.get(name);
+    if (counter === undefined) {
+      const { help, labels }: MetricDefinition = METRICS[name];
+      counter = new Counter({ name, help, labelNames: [...labels], registers: [this.registry] });
+      this.counters.set(name, counter);
+    }
+    return counter;
+  }
+  private gauge(name: GaugeName): Gauge {
+    let gauge = this.gauges.get(name);
+    if (gauge === undefined) {
+      const { help, labels }: MetricDefinition = METRICS[name];
+      gauge = new Gauge({
+        name,
+        help,
+        labelNames: [...labels],
+        registers: [this.registry],
+        collect: () => this.collect(name),
+      });
+      this.gauges.set(name, gauge);
+    }
+    return gauge;
+  }
+
+  private async collect(name: GaugeName): Promise<void> {
+    const readers = this.readers.get(name);
+    if (readers === undefined) return;
+    const samples = (await Promise.all([...readers].map((read) => inTime(read)))).flat();
+    const gauge = this.gauge(name);
+    // A reset sets one without labels to 0.
+    if (METRICS[name].labels.length === 0) gauge.remove();
+    else gauge.reset();
+    const highest = new Map<string, number>();
+    for (const { labels, value } of samples) {
+      const own = this.guarded(name, labels);
+      const key = JSON.stringify(own);
+      if (value <= (highest.get(key) ?? Number.NEGATIVE_INFINITY)) continue;
+      highest.set(key, value);
+      gauge.set(own, value);
+    }
+  }
+
+  private guarded(name: MetricName, labels: object = {}): Record<string, string> {
+    let guard = this.guards.get(name);
+    if (guard === undefined) this.guards.set(name, (guard = guardOf(METRICS[name].values)));
+    return guard(labels as Readonly<Record<string, string>>);
+  }
+}
+
+/** The limit of the control group, bytes. Without one, Node answers 0 or a number that no machine has. */
+function memoryLimit(): readonly Sample<'pa_memory_limit_bytes'>[] {
+  const value = process.constrainedMemory();
+  return value > 0 && value < Number.MAX_SAFE_INTEGER ? [{ labels: {}, value }] : [];
+}
+
+/** Samples, or none: the store that a gauge reads may be away, or hang. */
+async function inTime(read: Read<GaugeName>): Promise<readonly Sample<GaugeName>[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly []>((resolve) => {
+    timer = setTimeout(() => resolve([]), READ_MS);
+  });
+  try {
+    return await Promise.race([
+      Promise.resolve()
+        .then(read)
+        .catch(() => []),
+      late,
+    ]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Exactly the labels of the table, each with a value that it may have. */
+function guardOf(
+  values: Readonly<Record<string, LabelValues>>,
+): (labels: Readonly<Record<string, string>>) => Record<string, string> {
+  const checks = Object.entries(values).map(
+    ([label, allowed]) => [label, 'form' in allowed ? formed(allowed.form, allowed.atMost) : among(allowed)] as const,
+  );
+  return (labels) => {
+    const own: Record<string, string> = {};
+    for (const [label, check] of checks) own[label] = check(labels[label] ?? OTHER);
+    return own;
+  };
+}
+function among(values: readonly string[]): (value: string) => string {
+  const known = new Set(values);
+  return (value) => (known.has(value) ? value : OTHER);
+}
+function formed(form: RegExp, atMost: number): (value: string) => string {
+  const known = new Set<string>();
+  return (value) => {
+    if (known.has(value)) return value;
+    if (known.size >= atMost || !form.test(value)) return OTHER;
+    known.add(value);
+    return value;
+  };
+}

@@ -1,8 +1,0 @@
-import type { EventLog } from '@provider-access/eventlog';
-import { openEmbeddedState } from '../embedded/index.ts';
-import type { State } from '../port.ts';
-
-/** For unit tests: the embedded engine without a file. Nothing survives `close`. */
-export function openMemoryState(options: { readonly log?: EventLog; readonly now?: () => number } = {}): State {
-  return openEmbeddedState({ file: ':memory:', ...options });
-}

@@ -1,0 +1,37 @@
+import type { Server } from './server.ts';
+
+/** What `GET /auth/clients/{id}` says of an NPI or TIN (services/auth/src/review/identifiers.ts). */
+export interface Identifier {
+  readonly npi?: string;
+  readonly tin?: string;
+  readonly claimed: boolean;
+  readonly bound: boolean;
+  readonly evidence?: string;
+  readonly directory?: readonly { readonly resource: string; readonly name: string }[];
+  readonly network: string;
+  readonly bound_to: readonly { readonly client_id: string; readonly client_name: string; readonly status: string }[];
+}
+
+/**
+ * Approves an app for everything that it claims, whoever else has it: for apps that the caller registered itself, such
+ * as the probe and those of tests. A reviewer looks at each identifier instead (`pa apps approve`).
+ */
+export async function approveOwn(server: Server, client: string, token: string, reason: string): Promise<void> {
+  const path = `/auth/clients/${encodeURIComponent(client)}`;
+  const { identifiers } = await server.json<{ identifiers?: readonly Identifier[] }>(path, { token });
+  // A platform of an earlier release shows no identifiers and takes none.
+  const named =
+    identifiers === undefined
+      ? {}
+      : {
+          identifiers: identifiers
+            .filter((i) => i.claimed)
+            .map(({ npi, tin }) => ({
+              ...(npi !== undefined && { npi }),
+              ...(tin !== undefined && { tin }),
+              evidence: reason,
+            })),
+          sharedWith: [...new Set(identifiers.flatMap((i) => i.bound_to.map((other) => other.client_id)))],
+        };
+  await server.post(`${path}/approve`, { reason, ...named }, { token });
+}

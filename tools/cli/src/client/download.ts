@@ -1,0 +1,121 @@
+import { createReadStream, createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { CliError, EXIT } from '../output.ts';
+import { authorized, Patience, TemporaryFault, type PatienceOptions, type TokenOf } from './patience.ts';
+import { faultOf } from './server.ts';
+
+const IDLE_MS = 60_000;
+/** Faults of the client's own disk: another attempt meets them again. */
+const LOCAL_FAULTS = new Set(['ENOSPC', 'EACCES', 'EROFS', 'ENOENT', 'EISDIR', 'EDQUOT', 'EMFILE']);
+
+function open(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(
+      url,
+      { headers, timeout: IDLE_MS },
+      resolve,
+    );
+    request.on('timeout', () => request.destroy(new Error(`no byte for ${IDLE_MS / 1000} s`)));
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+export interface Downloaded {
+  readonly bytes: number;
+  readonly etag: string | undefined;
+}
+export interface DownloadOptions extends PatienceOptions {
+  readonly token: TokenOf;
+  readonly etag?: string | undefined;
+  readonly onEtag: (etag: string) => void;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/**
+ * Downloads one file as the server compresses it (gzip, kept as it is). What is already in `file.part` is asked for
+ * again only when the ETag still fits; a file that changed (a member left) comes whole. The download continues after a
+ * restart of the platform: it ends without success when no new byte has come for the whole budget (`patienceMs`), or at
+ * a 4xx.
+ */
+export async function download(url: string, file: string, options: DownloadOptions): Promise<Downloaded> {
+  const part = `${file}.part`;
+  const patience = new Patience(options);
+  let etag = options.etag;
+  /** Bytes that come a second time are no progress: a connection that is cut at the same place for ever has to end. */
+  let furthest = 0;
+
+  const attempt = async (token: string): Promise<Downloaded | 'again'> => {
+    const have = existsSync(part) ? statSync(part).size : 0;
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${token}`,
+      'accept-encoding': 'gzip',
+      accept: 'application/fhir+ndjson',
+    };
+    if (have > 0 && etag !== undefined) Object.assign(headers, { range: `bytes=${have}-`, 'if-range': etag });
+    const response = await open(url, headers);
+    const status = response.statusCode ?? 0;
+    if (status === 416 && headers['range'] !== undefined) {
+      response.resume();
+      rmSync(part, { force: true });
+      return 'again';
+    }
+    if (status !== 200 && status !== 206) {
+      const fault = faultOf(status, await bodyOf(response));
+      if (status === 429 || status >= 500)
+        throw new TemporaryFault(url, fault, { retryAfter: response.headers['retry-after'] });
+      throw new CliError(status === 401 ? EXIT.unauthorized : EXIT.refused, fault);
+    }
+    etag = response.headers.etag;
+    if (etag !== undefined) options.onEtag(etag);
+    let size = status === 206 ? have : 0;
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      options.onBytes(chunk.length);
+      if (size <= furthest) return;
+      furthest = size;
+      patience.progress();
+    });
+    await pipeline(response, createWriteStream(part, { flags: status === 206 ? 'a' : 'w' }));
+    if (!response.complete) throw new TemporaryFault(url, 'the connection was cut');
+    renameSync(part, file);
+    return { bytes: statSync(file).size, etag };
+  };
+
+  for (;;) {
+    const result = await patience.run(() =>
+      authorized(options.token, async (token) => {
+        try {
+          return await attempt(token);
+        } catch (error) {
+          const { code } = error as NodeJS.ErrnoException;
+          if (error instanceof CliError || LOCAL_FAULTS.has(code ?? '')) throw error;
+          throw new TemporaryFault(url, code ?? (error as Error).message);
+        }
+      }),
+    );
+    if (result !== 'again') return result;
+  }
+}
+
+/** Lines of a gzip NDJSON file, streamed as strings. */
+export async function* gunzipLines(file: string): AsyncGenerator<string> {
+  let rest = '';
+  const decoder = new TextDecoder();
+  for await (const chunk of createReadStream(file).pipe(createGunzip())) {
+    const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  rest += decoder.decode();
+  if (rest !== '') yield rest;
+}

@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { addCounts, type Counts } from '@provider-access/events';
+import { CliError, EXIT } from '../output.ts';
+import { DanglingTally, type DanglingReferences } from './dangling.ts';
+import type { Server } from './server.ts';
+import type { Item } from './sources.ts';
+
+export interface Receipt {
+  readonly receipt: string;
+  readonly expected: number | null;
+  readonly handled: number;
+  readonly counts: Counts;
+  /** What redaction removed, by path. A platform of an earlier release does not say. */
+  readonly removed?: Counts;
+  /** Conditional references in what was recorded, by path and type. A platform of an earlier release does not say. */
+  readonly unresolved?: Counts;
+  readonly items: readonly {
+    readonly event: string;
+    readonly outcome: string;
+    readonly reason?: string;
+    readonly deadLetter?: string;
+    readonly about?: string;
+  }[];
+}
+/** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
+export interface Explained {
+  readonly event?: string;
+  readonly about: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly deadLetter?: string;
+}
+export interface PublishReport {
+  read: number;
+  accepted: number;
+  effective: number;
+  refused: { place: string; reason: string }[];
+  /** recorded, unchanged, before-floor, not-served, parked; pending when patience ended */
+  outcomes: Record<string, number>;
+  /**
+   * Elements that redaction removed or masked in what was recorded, by path without indexes:
+   * `ExplanationOfBenefit.item.net`. No values; at most 100 paths, the rest under `(others)`.
+   */
+  removed: Record<string, number>;
+  /** Conditional references in what was recorded, by path and type: no reader can follow them. */
+  unresolved: Record<string, number>;
+  /** References of what was recorded to what is not served, and to what came with it and lies before the floor. */
+  dangling: DanglingReferences;
+  /** The first thousand. */
+  parked: { about: string; reason: string; deadLetter: string }[];
+  /** Opt-outs and opt-ins that are stored and do not decide now, and why (docs/opt-outs.md). The first thousand. */
+  withoutEffect: { event: string; status: 'scheduled' | 'superseded' | 'parked'; why: string }[];
+  seconds: number;
+}
+export interface PublishOptions {
+  readonly server: Server;
+  readonly token: string;
+  readonly onProgress?: (report: Readonly<PublishReport>) => void;
+  /** A row for every event, when its outcome is known. */
+  readonly onExplained?: (row: Explained) => void;
+  /** Give up waiting for a receipt after so long. Default 120 s. */
+  readonly patienceMs?: number;
+}
+
+const BATCH_EVENTS = 1_000;
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** Receipts awaited at once: bounds what is remembered while intake lags behind. */
+const WINDOW = 8;
+const LISTED = 1_000;
+/** How often a batch is sent again that the platform could not take. The same event twice changes nothing. */
+const ATTEMPTS = 5;
+
+/** Asked again: the platform, or what stands in front of it, cannot answer at the moment. */
+const AWAY = [429, 502, 503, 504];
+
+interface Row {
+  readonly index?: number;
+  readonly status?: string;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly receipt?: string;
+  readonly from?: string;
+  readonly by?: string;
+  readonly deadLetter?: string;
+}
+/** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
+function withoutEffect({
+  status,
+  from,
+  by,
+  deadLetter,
+}: Row): Pick<PublishReport['withoutEffect'][number], 'status' | 'why'> | undefined {
+  switch (status) {
+    case 'scheduled':
+      return { status, why: `from ${from} on` };
+    case 'superseded':
+      return { status, why: `event ${by} stands against it` };
+    case 'parked':
+      return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
+    default:
+      return undefined;
+  }
+}
+type Sent = Extract<Item, { ok: true }>;
+interface Sending {
+  readonly kept: Sent[];
+  readonly rest: readonly Sent[];
+  receipt: string;
+}
+
+/** Reads what intake decided about one receipt. Waits until everything is handled, or the patience ends. */
+export async function awaitReceipt(
+  server: Server,
+  token: string,
+  receipt: string,
+  events: number,
+  patienceMs = 120_000,
+): Promise<Receipt> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, {
+      token,
+      accept: Date.now() < deadline ? [404, ...AWAY] : [404],
+    });
+    // Not yet known, or nobody can say at the moment: nothing of it is handled as far as this knows.
+    const answer =
+      status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
+    if (answer.handled >= events || Date.now() >= deadline) return answer;
+    if (status !== 200) await delay(500);
+  }
+}
+
+/**
+ * Publishes items in order and waits until intake has said what became of each. Events that the platform could not take
+ * are sent again. @throws CliError when it stays away; what was accepted until then is durable
+ */
+export async function publish(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  options: PublishOptions,
+): Promise<PublishReport> {
+  const { server, token } = options;
+  const started = Date.now();
+  const dangling = new DanglingTally();
+  const report: PublishReport = {
+    read: 0,
+    accepted: 0,
+    effective: 0,
+    refused: [],
+    outcomes: {},
+    removed: {},
+    unresolved: {},
+    dangling: dangling.counts(),
+    parked: [],
+    withoutEffect: [],
+    seconds: 0,
+  };
+  const open: { receipt: string; events: readonly Sent[] }[] = [];
+  let batch: Sent[] = [];
+  let bytes = 0;
+
+  const refuse = (place: string, reason: string, event?: string): void => {
+    report.refused.push({ place, reason });
+    options.onExplained?.({ ...(event !== undefined && { event }), about: place, outcome: 'refused', reason });
+  };
+
+  const settle = async (): Promise<void> => {
+    const { receipt: id, events } = open.shift()!;
+    const receipt = await awaitReceipt(server, token, id, events.length, options.patienceMs);
+    const pending = Math.max(0, events.length - receipt.handled);
+    for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) }))
+      report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
+    addCounts(report.removed, receipt.removed ?? {});
+    addCounts(report.unresolved, receipt.unresolved ?? {});
+    for (const item of receipt.items)
+      if (item.outcome === 'parked' && report.parked.length < LISTED)
+        report.parked.push({
+          about: item.about ?? item.event,
+          reason: item.reason ?? '',
+          deadLetter: item.deadLetter ?? '',
+        });
+    const told = new Map(receipt.items.map((item) => [item.event, item]));
+    for (const { event, about, references = [] } of events) {
+      // An event without a row was recorded, or is still to be handled.
+      const row = told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' };
+      dangling.settled(about, row.outcome, references);
+      options.onExplained?.({ event, ...row, about });
+    }
+    options.onProgress?.(report);
+  };
+
+  const send = async (): Promise<void> => {
+    let events: readonly Sent[] = batch;
+    batch = [];
+    bytes = 0;
+    for (let attempt = 1; events.length > 0; attempt += 1) {
+      const { kept, rest, receipt } = await post(server, token, events, (row, event) => {
+        if (row.status === 'effective') report.effective += 1;
+        const without = withoutEffect(row);
+        if (without !== undefined && report.withoutEffect.length < LISTED)
+          report.withoutEffect.push({ event: event.event, ...without });
+        if (row.status === 'refused')
+          refuse(
+            event.about,
+            row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`,
+            event.event,
+          );
+        else report.accepted += 1;
+      });
+      if (kept.length > 0) open.push({ receipt, events: kept });
+      options.onProgress?.(report);
+      if (rest.length > 0 && attempt === ATTEMPTS)
+        throw new CliError(
+          EXIT.unavailable,
+          `the platform takes no events at the moment: ${report.accepted} are accepted and durable, publish the ` +
+            'rest again later (the same event twice changes nothing)',
+        );
+      events = rest;
+      if (events.length > 0) await delay(250 * 2 ** attempt);
+    }
+    while (open.length > WINDOW) await settle();
+  };
+
+  for await (const item of items) {
+    report.read += 1;
+    if (!item.ok) {
+      refuse(item.place, item.reason);
+      continue;
+    }
+    batch.push(item);
+    bytes += item.line.length;
+    if (batch.length >= BATCH_EVENTS || bytes >= BATCH_BYTES) await send();
+  }
+  await send();
+  while (open.length > 0) await settle();
+  report.dangling = dangling.counts();
+  report.seconds = (Date.now() - started) / 1000;
+  return report;
+}
+
+/** One NDJSON request. `rest` are the events without an answer: they are stored nowhere. */
+async function post(
+  server: Server,
+  token: string,
+  events: readonly Sent[],
+  onRow: (row: Row, event: Sent) => void,
+): Promise<Sending> {
+  const { status, text } = await server.call('/events', {
+    method: 'POST',
+    token,
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: events.map((e) => e.line).join('\n') + '\n',
+    accept: AWAY,
+  });
+  if (status !== 200) return { kept: [], rest: events, receipt: '' };
+  const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
+  const told = new Set<number>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const row = JSON.parse(line) as Row;
+    sending.receipt = row.receipt ?? sending.receipt;
+    const event = row.index === undefined ? undefined : events[row.index];
+    // `unavailable`: perhaps stored; it is sent again, as those that have no row.
+    if (event === undefined || row.status === 'unavailable') continue;
+    told.add(row.index!);
+    onRow(row, event);
+    if (row.status !== 'refused') sending.kept.push(event);
+  }
+  for (const [index, event] of events.entries()) if (!told.has(index)) sending.rest.push(event);
+  return sending;
+}

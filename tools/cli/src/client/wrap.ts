@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { DomainEvent } from '@provider-access/events';
+import { isObject, ownerOf, parseReference, type FhirResource } from '@provider-access/kernel/fhir';
+
+/** A resource that could not be wrapped, by name and place, never by content. */
+export type Wrapped =
+  { readonly ok: true; readonly event: DomainEvent } | { readonly ok: false; readonly reason: string };
+
+/**
+ * The owner of a resource that is not in our compartments (Claim, ImagingStudy …). It will be counted as not served.
+ */
+function namedPatient(resource: FhirResource): string | undefined {
+  for (const element of ['patient', 'subject', 'beneficiary'] as const) {
+    const value = resource[element];
+    if (isObject(value) && typeof value['reference'] === 'string') {
+      const reference = parseReference(value['reference']);
+      if ((reference.kind === 'relative' || reference.kind === 'absolute') && reference.type === 'Patient')
+        return reference.id;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * References by fullUrl (`urn:uuid:…`) become `Type/id`: Bundles from elsewhere often hold only those. Changes `value`
+ * in place.
+ */
+export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>): void {
+  const open: unknown[] = [value];
+  for (let item = open.pop(); item !== undefined; item = open.pop()) {
+    if (Array.isArray(item)) open.push(...item.filter((child) => typeof child === 'object' && child !== null));
+    else if (isObject(item)) {
+      const reference = item['reference'];
+      const target = typeof reference === 'string' ? byUrl.get(reference) : undefined;
+      if (target !== undefined) item['reference'] = target;
+      open.push(...Object.values(item).filter((child) => typeof child === 'object' && child !== null));
+    }
+  }
+}
+
+/**
+ * Wraps FHIR resources as events. The id is a hash of the content, so publishing a file twice changes nothing. Business
+ * time is `meta.lastUpdated`, else the time given. A Provenance goes to the member of its first target that was wrapped
+ * before.
+ */
+export class Wrapper {
+  private readonly source: string;
+  private readonly time: string;
+  /** `Type/id` -> member, only while files are wrapped: Provenance needs it. */
+  private readonly members = new Map<string, string>();
+  constructor(source: string, time: string) {
+    this.source = source;
+    this.time = time;
+  }
+
+  wrap(resource: FhirResource): Wrapped {
+    const about = `${resource.resourceType}/${resource.id ?? ''}`;
+    const owner = ownerOf(resource);
+    let member: string | undefined;
+    if (owner.kind === 'patient') member = owner.id;
+    else if (owner.kind === 'targets') {
+      for (const target of owner.targets) {
+        if (target.kind !== 'relative' && target.kind !== 'absolute') continue;
+        member = target.type === 'Patient' ? target.id : this.members.get(`${target.type}/${target.id}`);
+        if (member !== undefined) break;
+      }
+      if (member === undefined)
+        return { ok: false, reason: 'no target of the Provenance names a member, in this file or those before it' };
+    } else member = namedPatient(resource);
+    if (member === undefined && owner.kind === 'unreadable')
+      return {
+        ok: false,
+        reason:
+          owner.element === 'id'
+            ? 'a Patient without id'
+            : `${resource.resourceType}.${owner.element} holds no reference to Patient/<id>: nobody's record`,
+      };
+    if (member !== undefined) this.members.set(about, member);
+    const lastUpdated =
+      isObject(resource['meta']) && typeof resource['meta']['lastUpdated'] === 'string'
+        ? resource['meta']['lastUpdated']
+        : undefined;
+    const time =
+      lastUpdated !== undefined && !Number.isNaN(Date.parse(lastUpdated))
+        ? new Date(lastUpdated).toISOString()
+        : this.time;
+    const id = `${about}/${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}`;
+    const type = member === undefined ? 'payer.provider-recorded.v1' : 'payer.resource-recorded.v1';
+    return {
+      ok: true,
+      event: { id, source: this.source, type, time, subject: member ?? resource.id ?? about, data: { resource } },
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util';
+import { findMoney, redact } from '@provider-access/domain/pdex';
+import type { MemberLedger, SyntheticPayer } from '@provider-access/synthetic';
+import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
+import { gunzipLines } from '../client/download.ts';
+
+/** What was found in the downloaded files, held against the ledger of the generator. */
+export interface Verification {
+  membersExpected: number;
+  membersFound: number;
+  resourcesExpected: number;
+  resourcesFound: number;
+  perType: Record<string, { expected: number; found: number }>;
+  supportingFound: number;
+  optedOutFound: number;
+  moneyElements: number;
+  /** The first faults, in words; ids of synthetic members are no PHI. */
+  faults: string[];
+  faultCount: number;
+}
+
+const SHARED = new Set(['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Medication']);
+const LISTED_FAULTS = 20;
+
+/** Equal in content: `meta` is the platform's own. */
+function sameContent(found: FhirResource, sent: FhirResource): boolean {
+  const { meta: _found, ...content } = found;
+  const { meta: _sent, ...expected } = redact(sent).resource;
+  return isDeepStrictEqual(content, expected);
+}
+
+/**
+ * Reads every line of the files and compares with what the ledger says that the organization may see, member by member:
+ * nothing missing, nothing doubled, nothing of anybody else, the right version, no money.
+ */
+export async function verifyExport(
+  files: readonly { readonly kind: string; readonly type: string; readonly file: string }[],
+  payer: SyntheticPayer,
+  npi: string,
+  leftOut: ReadonlySet<string>,
+): Promise<Verification> {
+  const v: Verification = {
+    membersExpected: 0,
+    membersFound: 0,
+    resourcesExpected: 0,
+    resourcesFound: 0,
+    perType: {},
+    supportingFound: 0,
+    optedOutFound: 0,
+    moneyElements: 0,
+    faults: [],
+    faultCount: 0,
+  };
+  const fault = (text: string): void => {
+    v.faultCount += 1;
+    if (v.faults.length < LISTED_FAULTS) v.faults.push(text);
+  };
+  const seen = new Map<string, FhirResource>();
+  const supporting = new Set<string>();
+  const patients = new Set<string>();
+  const typed = (type: string): { expected: number; found: number } => (v.perType[type] ??= { expected: 0, found: 0 });
+
+  for (const { kind, type, file } of files) {
+    if (kind === 'error') fault(`the manifest has an error file of ${type}`);
+    if (kind !== 'output') continue;
+    for await (const line of gunzipLines(file)) {
+      const resource = JSON.parse(line) as FhirResource;
+      const about = `${resource.resourceType}/${resource.id}`;
+      const money = findMoney(resource);
+      v.moneyElements += money.length;
+      if (money.length > 0) fault(`${about} holds money at ${money[0]}`);
+      if (resource.resourceType !== type) fault(`${about} is in a file of ${type}`);
+      const owner = ownerOf(resource);
+      if (owner.kind === 'patient' && leftOut.has(owner.id)) v.optedOutFound += 1;
+      if (resource.resourceType === 'Patient') patients.add(resource.id!);
+      if (SHARED.has(resource.resourceType) && owner.kind === 'none') {
+        if (supporting.has(about)) fault(`${about} comes twice`);
+        supporting.add(about);
+        continue;
+      }
+      if (seen.has(about)) fault(`${about} comes twice`);
+      seen.set(about, resource);
+      typed(resource.resourceType).found += 1;
+    }
+  }
+  if (v.optedOutFound > 0) fault(`${v.optedOutFound} resources of a member who opted out while the export ran`);
+  v.resourcesFound = seen.size;
+  v.supportingFound = supporting.size;
+
+  const expectedSupporting = new Set<string>();
+  const check = (member: MemberLedger): void => {
+    v.membersExpected += 1;
+    if (patients.has(member.member)) v.membersFound += 1;
+    else fault(`Patient/${member.member} is missing`);
+    for (const about of member.supporting) expectedSupporting.add(about);
+    for (const [about, { resource }] of member.resources) {
+      const type = resource.resourceType;
+      if (SHARED.has(type) && ownerOf(resource as FhirResource).kind === 'none') continue;
+      v.resourcesExpected += 1;
+      typed(type).expected += 1;
+      const found = seen.get(about);
+      if (found === undefined) fault(`${about} is missing`);
+      else if (!sameContent(found, resource as FhirResource))
+        fault(`${about} is not the version or content that the ledger has`);
+      seen.delete(about);
+    }
+  };
+  for (const member of payer.ledger.visibleMembers(npi)) if (!leftOut.has(member.member)) check(member);
+  for (const about of [...seen.keys()].slice(0, LISTED_FAULTS)) fault(`${about} should not be there`);
+  v.faultCount += Math.max(0, seen.size - LISTED_FAULTS);
+  for (const about of expectedSupporting) if (!supporting.has(about)) fault(`${about} is referred to and missing`);
+  return v;
+}

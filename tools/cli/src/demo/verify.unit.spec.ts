@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
+import { redact } from '@provider-access/domain/pdex';
+import { syntheticPayer } from '@provider-access/synthetic';
+import { verifyExport, type Verification } from './verify.ts';
+
+const payer = syntheticPayer({ seed: 'verify', members: 8, asOf: '2026-01-31T00:00:00.000Z' });
+/** The organization whose members see most, and another one's member. */
+const organization = payer.providerOrganizations
+  .map((o) => ({ npi: o.npi, members: [...payer.ledger.visibleMembers(o.npi)] }))
+  .sort((a, b) => b.members.length - a.members.length)[0]!;
+const { npi, members } = organization;
+
+let dir: string;
+beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), 'pa-verify-'))));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The resources that a correct platform exports, as it shows them. */
+function correct(): FhirResource[] {
+  const supporting = new Set(members.flatMap((m) => [...m.supporting]));
+  const shared = new Map<string, FhirResource>();
+  for (const event of payer.events()) {
+    const { resource } = event.data as { resource?: FhirResource };
+    if (resource !== undefined && supporting.has(`${resource.resourceType}/${resource.id}`))
+      shared.set(`${resource.resourceType}/${resource.id}`, resource);
+  }
+  const own = members
+    .flatMap((m) => [...m.resources].map(([, held]) => held.resource as FhirResource))
+    .filter((r) => !(shared.has(`${r.resourceType}/${r.id}`) && ownerOf(r).kind === 'none'));
+  return [...own, ...shared.values()].map((r) => ({ ...redact(r).resource, meta: { versionId: '1' } }));
+}
+
+async function verify(
+  resources: readonly FhirResource[],
+  leftOut: readonly string[] = [],
+  files: readonly { kind: string; type: string; file: string }[] = [],
+): Promise<Verification> {
+  const written = [...Map.groupBy(resources, (r) => r.resourceType)].map(([type, list]) => {
+    const file = join(dir, `${type}.ndjson.gz`);
+    writeFileSync(file, gzipSync(list.map((r) => `${JSON.stringify(r)}\n`).join('')));
+    return { kind: 'output', type, file };
+  });
+  return verifyExport([...written, ...files], payer, npi, new Set(leftOut));
+}
+const about = (r: FhirResource): string => `${r.resourceType}/${r.id}`;
+
+test('what is right has no fault', async () => {
+  expect(members.length).toBeGreaterThan(1);
+  const v = await verify(correct());
+  expect(v).toMatchObject({
+    faults: [],
+    faultCount: 0,
+    moneyElements: 0,
+    optedOutFound: 0,
+    membersExpected: members.length,
+    membersFound: members.length,
+  });
+  expect(v.resourcesFound).toBe(v.resourcesExpected);
+  expect(v.resourcesFound).toBeGreaterThan(100);
+});
+
+const claims = (all: FhirResource[]): FhirResource => all.find((r) => r.resourceType === 'ExplanationOfBenefit')!;
+test.each<[string, (all: FhirResource[]) => { resources: FhirResource[]; fault: RegExp }]>([
+  [
+    'a missing line',
+    (all) => ({
+      resources: all.filter((r) => r !== claims(all)),
+      fault: new RegExp(`${about(claims(all))} is missing`),
+    }),
+  ],
+  [
+    'a doubled line',
+    (all) => ({ resources: [...all, claims(all)], fault: new RegExp(`${about(claims(all))} comes twice`) }),
+  ],
+  [
+    'an older version',
+    (all) => ({
+      resources: all.map((r) => (r === claims(all) ? { ...r, status: 'draft' } : r)),
+      fault: /is not the version or content/,
+    }),
+  ],
+  [
+    'money',
+    (all) => ({
+      resources: all.map((r) => (r === claims(all) ? { ...r, total: [{ amount: { value: 1, currency: 'USD' } }] } : r)),
+      fault: /holds money at/,
+    }),
+  ],
+  [
+    "somebody else's",
+    (all) => ({
+      resources: [...all, { resourceType: 'Condition', id: 'c-other', subject: { reference: 'Patient/m-other' } }],
+      fault: /Condition\/c-other should not be there/,
+    }),
+  ],
+  [
+    'a whole member too few',
+    (all) => ({
+      resources: all.filter((r) => r.resourceType !== 'Patient'),
+      fault: new RegExp(`Patient/${members[0]!.member} is missing`),
+    }),
+  ],
+  [
+    'a directory entry too few',
+    (all) => ({
+      resources: all.filter((r) => r.resourceType !== 'Practitioner'),
+      fault: /Practitioner\/\S+ is referred to and missing/,
+    }),
+  ],
+  [
+    'a directory entry twice',
+    (all) => ({
+      resources: [...all, all.find((r) => r.resourceType === 'Practitioner')!],
+      fault: /Practitioner\/\S+ comes twice/,
+    }),
+  ],
+])('%s is a fault', async (_what, tamper) => {
+  const { resources, fault } = tamper(correct());
+  const v = await verify(resources);
+  expect(v.faultCount).toBeGreaterThan(0);
+  expect(v.faults.join('\n')).toMatch(fault);
+});
+
+test('anything of a member who opted out is a fault, and so are error files', async () => {
+  const [leaver] = members;
+  const v = await verify(correct(), [leaver!.member]);
+  expect(v.optedOutFound).toBeGreaterThan(10);
+  expect(v.faults.join('\n')).toMatch(/of a member who opted out/);
+  const file = join(dir, 'error.ndjson.gz');
+  writeFileSync(file, gzipSync('{"resourceType":"OperationOutcome"}\n'));
+  expect((await verify(correct(), [], [{ kind: 'error', type: 'OperationOutcome', file }])).faults).toEqual([
+    'the manifest has an error file of OperationOutcome',
+  ]);
+});
+
+test('many faults are counted, and the first are told', async () => {
+  const v = await verify([]);
+  expect(v.faults).toHaveLength(20);
+  expect(v.faultCount).toBeGreaterThan(v.resourcesExpected);
+});

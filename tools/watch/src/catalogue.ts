@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { GROUPS } from './alerts/index.ts';
+
+/** Labels that Prometheus and its operator give to whatever they scrape. */
+export const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
+
+/** Measured by kube-state-metrics, for rules that say `optional`. */
+export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
+  kube_job_failed: ['namespace', 'job_name', 'condition'],
+};
+
+interface Row {
+  readonly type: string;
+  readonly labels: Readonly<Record<string, unknown>> | readonly string[];
+}
+
+/**
+ * Every series that can exist and its labels: `docs/metrics.json` (generated from the catalogue of
+ * libs/service/src/observability), our recordings, and kube-state-metrics.
+ */
+export function knownSeries(): ReadonlyMap<string, ReadonlySet<string>> {
+  const { metrics } = JSON.parse(readFileSync(new URL('../../../docs/metrics.json', import.meta.url), 'utf8')) as {
+    metrics: Readonly<Record<string, Row>>;
+  };
+  const known = new Map<string, ReadonlySet<string>>();
+  const add = (name: string, labels: readonly string[]): void =>
+    void known.set(name, new Set([...labels, ...TARGET_LABELS]));
+  for (const [name, { type, labels }] of Object.entries(metrics)) {
+    const names = Array.isArray(labels) ? (labels as string[]) : Object.keys(labels);
+    if (type === 'histogram') {
+      add(`${name}_bucket`, [...names, 'le']);
+      add(`${name}_sum`, names);
+      add(`${name}_count`, names);
+    } else add(name, names);
+  }
+  for (const { recordings = [] } of GROUPS) for (const { record, labels } of recordings) add(record, labels);
+  for (const [name, labels] of Object.entries(KUBE_STATE)) add(name, labels);
+  return known;
+}
