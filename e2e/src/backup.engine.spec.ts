@@ -206,7 +206,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     );
 
   if (variant.long)
-    test('the procedure: MongoDB begins anew, the payer publishes again what came after the copy, then it is accepted', async () => {
+    test('the procedure: start MongoDB empty, let payers re-send what came after the copy, then accept', async () => {
       const token = await app.tokens.get().catch(() => '');
       await mongo.stop();
       const began = performance.now();

@@ -243,7 +243,7 @@ describe('what is at fault itself is parked with its reason', () => {
     expect(json(await read('Observation/owned'))).toMatchObject({ subject: { reference: 'Patient/m1' } });
   });
 
-  test('the same event id with other content: the first stays, the second is parked; the same again changes nothing', async () => {
+  test('an event id with other content is parked and the first event stays; a repetition changes nothing', async () => {
     const first = recorded('m1', observation('twice', 'm1'));
     expect(await outcome(first)).toMatchObject({ counts: { recorded: 1 } });
     expect(await outcome(first)).toMatchObject({ counts: { unchanged: 1 } });

@@ -46,7 +46,7 @@ const read = async (): Promise<number> =>
 const limitFiles = (bytes: number | 'unlimited'): void =>
   void execFileSync('prlimit', ['--pid', String(fresh.platform().pid), `--fsize=${bytes}:`]);
 
-test('is not ready while nothing can be written, loses nothing that was acknowledged, and is ready again with room', async () => {
+test('is not ready on a full disk, loses nothing that was acknowledged, and is ready again with room', async () => {
   await eventually(async () => expect(await read()).toBe(200));
   expect((await ready()).ready).toBe(true);
   const posting = Promise.all(Array.from({ length: 20 }, (_, i) => post(patient(`full-room-${i}`, 20_000))));

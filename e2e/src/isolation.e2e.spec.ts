@@ -51,7 +51,7 @@ describe('one client and another', () => {
   });
   afterAll(() => fresh?.dispose());
 
-  test("another's Group, export, status, file, and members are answered as those that never were, to the byte", async () => {
+  test("another client's Group, export, status, file and members look like unknown ones, to the byte", async () => {
     const unknown = 'a'.repeat(26);
     const job = new URL(otherStatus).pathname.split('/').at(-1)!;
     const file = new URL(otherManifest.output[0]!.url).pathname;

@@ -438,7 +438,7 @@ describe('an opt-out against everything that runs', () => {
     expect(text).not.toContain(uncovered);
   });
 
-  test('an app that is suspended: its token is dead, its export and files are closed, its download is cut', async () => {
+  test('suspending an app ends its token, its export, its files and its running download', async () => {
     const { scansApp, scansGroup } = await withScans();
     const as = await scansApp.tokens.get();
     const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference,Patient');
@@ -503,7 +503,7 @@ describe('an opt-out against everything that runs', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
-    test('the same under new ids, and one that was dropped since, are answered by what decides in their place', async () => {
+    test('one repeated under a new id, or dropped since, is answered by the event that decides instead', async () => {
       const member = await joined();
       const [first, back] = [out(member, '/calls', minutesAgo(100)), of(member, 'in', '/calls', minutesAgo(10))];
       const later = Array.from({ length: 20 }, (_, n) => out(member, '/calls', minutesAgo(90 - n)));
@@ -540,7 +540,7 @@ describe('an opt-out against everything that runs', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
-    test('parked: it cannot be read, or its id was used before, and its member is denied until somebody resolves that', async () => {
+    test('an unreadable one, or one with a used id, is parked and denies its member until it is resolved', async () => {
       const member = await joined();
       expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({
         status: 'parked',

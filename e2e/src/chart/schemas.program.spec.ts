@@ -33,7 +33,7 @@ describeUnless(noGo, 'what the chart renders', () => {
     expect(verdicts[2]!.valid).toBeGreaterThan(20);
   });
 
-  test('kubeconform sees an unknown field, a wrong type, an unknown field of a foreign kind and an unknown kind', async () => {
+  test('kubeconform finds an unknown kind, a wrong type, an unknown field, also of a foreign kind', async () => {
     const [verdict, nothing] = await kubeconform([
       [
         'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { port: 1 }\n',

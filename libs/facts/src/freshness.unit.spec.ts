@@ -176,7 +176,7 @@ describe('freshness', () => {
       expect(freshness.fresh()).toBe(true);
     });
 
-    it('without the right to ask: reads go on, unless something was removed or a transaction ended behind the facts', async () => {
+    it('does not stop reads without the right to ask, unless records are missing ahead of the facts', async () => {
       const { w, freshness } = world();
       w.lossesRefused = 'Kafka: the offsets of a group: GROUP_AUTHORIZATION_FAILED';
       await freshness.poll();

@@ -147,7 +147,7 @@ async function append(log: MemoryLog, s: Step, inbound: Map<string, number>): Pr
 }
 
 describe('a start from the view', () => {
-  it('knows what a start from the beginning knows, however far behind the log each partition of the view is', async () => {
+  it('knows the same as a start from the beginning, however far each partition of the view lags', async () => {
     const kept = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 2 * PARTITIONS, maxLength: 2 * PARTITIONS });
     await fc.assert(
       fc.asyncProperty(

@@ -199,7 +199,7 @@ describe('an event at which the platform fails', () => {
     expect(decided).toEqual(['e1', 'e2', 'e1', 'e3']);
   });
 
-  it('is named in the log by the error and its place, never by the message, which may hold what the event says', async () => {
+  it("is logged by the error's name and place, never by its message, which may hold the event's content", async () => {
     decide = failing;
     await intake().handle(await publish(named('e2', 'm2', { names: ['Bad'] })));
     const [told] = lines.filter((line) => line['error'] !== undefined);

@@ -46,7 +46,7 @@ test('is not ready while the disk cannot be asked, and says why in one word', as
   expect(await room.check.check()).toEqual({ ready: false, detail });
 });
 
-test('measures at each scrape what is free beside what is kept free, and nothing while the disk cannot be asked', async () => {
+test('measures free and reserved bytes at each scrape, and nothing while the disk does not answer', async () => {
   const { room, has } = disk();
   const metrics = new Metrics();
   const end = room.measure(metrics);

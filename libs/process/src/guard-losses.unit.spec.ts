@@ -56,7 +56,7 @@ test('a loss stops the group until the registry says that exactly this loss is a
   await log.close();
 });
 
-test('a group without a committed offset is new while its service has derived nothing, and forgotten afterwards', async () => {
+test('a group without an offset is new if its service derived nothing, and has lost it otherwise', async () => {
   for (const [derived, expected] of [
     [false, ['1']],
     [true, []],

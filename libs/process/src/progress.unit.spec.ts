@@ -54,7 +54,7 @@ test('an engine that does not answer in time is away, from then on until it answ
   expect([one.reachable(), await ready(), one.reachableFor()]).toEqual([true, true, 0]);
 });
 
-test('an engine is asked only when no other call was answered lately, and at the next turn after one failed', async () => {
+test('an engine is asked only if no other call was answered lately, and on the next turn after a failure', async () => {
   vi.useFakeTimers();
   let asked = 0;
   const one = new EngineProbe({

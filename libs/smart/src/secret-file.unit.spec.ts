@@ -186,7 +186,7 @@ describe('tokens and the keys of the registry', () => {
     );
     return { registry, first, tokens, token, clock };
   };
-  it('a key in the file counts only once it is published, and not any more when it is withdrawn, remembered or not', async () => {
+  it('a key in the file counts only while it is published, whether or not a cache still holds it', async () => {
     const { registry, first, tokens, token } = await setup();
     expect(await tokens.verify(token)).toBeUndefined();
     registry.set(first.kid, { jwk: { ...first.publicJwk } });

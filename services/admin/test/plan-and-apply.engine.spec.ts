@@ -87,7 +87,7 @@ test('services start on what was applied, and topics have what is declared', asy
   }
 });
 
-test('what was changed behind its back is set again; what would lose something is for people, with exit code 2', async () => {
+test('restores what others changed; a change that would lose data is left to people, with exit code 2', async () => {
   const other = `b${randomUUID().slice(0, 6)}.`;
   const env = { KAFKA_TOPIC_PREFIX: other };
   // As somebody else might have made them.

@@ -333,7 +333,7 @@ describe('intake', () => {
     expect((await onlyGroup(h, app)).quantity).toBe(1);
   });
 
-  it('mints one Group though two instances ask at once, one dies before it opens it, and the claims are lost', async () => {
+  it('mints one Group though two instances ask at once, one dies before opening it, and claims are lost', async () => {
     const identity = { providers: [`npi|${NPI}`] as const, contract: 'c' };
     const [a, b] = [new GroupDirectory(h.ports).batch(), new GroupDirectory(h.ports).batch()];
     const [first, second] = await Promise.all([a.groupOf(identity), b.groupOf(identity)]);
@@ -406,7 +406,7 @@ describe('intake', () => {
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
     expect((await onlyGroup(h, app)).quantity).toBe(0);
   });
-  it('an event without a subject that might have ended access denies its whole source, where the operator chose so', async () => {
+  it('an event without a subject that might end access denies its whole source if operators chose so', async () => {
     await h.stop();
     h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
     await h.publish(

@@ -71,7 +71,7 @@ describe('operators', () => {
     const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
     await expect.poll(listed).toMatchObject([look, look, look]);
   });
-  it('are one for a client, Group and hour, however often the Group is read or found; a member who joins is added', async () => {
+  it('are one per client, Group and hour, however often the Group is read; a member who joins is added', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id } = await onlyGroup(h, app);

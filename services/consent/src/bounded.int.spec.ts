@@ -237,7 +237,7 @@ describe('a name of three million characters', () => {
     expect(size(await h.facts.reader.get('m1'))).toBeLessThan(3_000);
     expect(size((await h.state.streams.load('consent/m1'))!.snapshot)).toBeLessThan(3_000);
   });
-  it('is none of a source that is named anew in each event: the member is denied while any source is held', async () => {
+  it("does not add a source for each event's new name: the member is denied while any source is held", async () => {
     await h.stop();
     h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
     await h.member('m1');

@@ -89,7 +89,7 @@ describe('opt-out', () => {
     await h.facts.freshness.poll();
     expect(await h.verdict('m1')).toBe('opted-out');
   });
-  it('of an event id that came before with other content is a dead letter, and denies until it is resolved', async () => {
+  it('with a used event id and other content is a dead letter, and denies until it is resolved', async () => {
     const out = optedOut('m1', { id: 'optout-m1' });
     await h.publish(out, optedIn('m1'));
     expect(await h.verdict('m1')).toBe('permit');
@@ -111,7 +111,7 @@ describe('opt-out', () => {
     await h.facts.freshness.poll();
     expect(await h.verdict('m1')).toBe('opted-out');
   });
-  it('stands against an opt-in of another source within the tolerance of clocks, and not against a later one', async () => {
+  it("wins over another source's opt-in within the tolerance of clocks, and not over a later one", async () => {
     await h.publish({ ...optedOut('m1'), source: 'urn:call-center', time: new Date(START - 400_000).toISOString() });
     await h.publish({ ...optedIn('m1'), source: 'urn:portal', time: new Date(START - 200_000).toISOString() });
     expect(await h.verdict('m1')).toBe('opted-out');
@@ -281,7 +281,7 @@ describe('an opt-out that cannot be read', () => {
     },
   );
   // Finding H4 (SECURITY.md): a portal that never spoke of anybody before is a source of nobody.
-  it('names nobody and comes from a source that never spoke before: everybody is denied until it is discarded', async () => {
+  it('without a member, from a source that is new, denies everybody until it is discarded', async () => {
     const { ce_subject: _, ...headers } = broken().headers;
     await h.publishRaw({ ...broken(), headers: { ...headers, ce_source: 'urn:new-portal' } });
     expect(await h.verdict('m1')).toBe('source-on-hold');

@@ -46,7 +46,7 @@ describe('a day of an opt-out or opt-in (finding M15)', () => {
     },
   );
 
-  it('that has begun in the earliest zone denies at once, though it is still the day before for the payer', async () => {
+  it('that has begun in the earliest zone denies at once, though the payer still has the day before', async () => {
     await started();
     expect(new Date(START).toISOString()).toBe('2026-06-01T12:00:00.000Z');
     await h.publish(optOutFrom('2026-06-02'));

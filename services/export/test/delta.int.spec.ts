@@ -155,7 +155,7 @@ describe('resources without a patient', () => {
     },
   );
 
-  it('do not go along with a Provenance that names a medication, stored with its targets by an earlier release', async () => {
+  it('stay out though an older release stored a Provenance of a medication with all its targets', async () => {
     const references = ['Medication/before-2016', 'Medication/current', 'Practitioner/author', 'Organization/payer'];
     await platform.resources([
       { member: 'm1', type: 'Provenance', id: 'p1', references },

@@ -59,7 +59,7 @@ describe('a process that dies', () => {
     },
   );
 
-  it('with its state store gone on with from the log: nothing missing, nothing twice, and it can be deleted', async () => {
+  it('with its state store continues from the log: nothing is missing or twice, and it can be deleted', async () => {
     let dead = false;
     const died = new Gate();
     await populated(

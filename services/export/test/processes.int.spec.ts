@@ -110,7 +110,7 @@ describe('two processes', () => {
     },
   );
 
-  it('one is closed while it works: it hands back what it began, and the other ends it without waiting for a lease', async () => {
+  it('one that closes hands its unfinished work back, and the other ends it without waiting for a lease', async () => {
     const gate = new Gate();
     let holder: 'main' | 'other' | undefined;
     const as =
@@ -189,7 +189,7 @@ describe('two processes', () => {
 });
 
 describe('files that are away during a download', () => {
-  it('end in 503 before the first byte and in a cut connection afterwards, never in a short file that looks whole', async () => {
+  it('end in 503 before the first byte or a cut connection later, never in a short file that seems whole', async () => {
     let away: 'get' | 'range' | undefined;
     await start({}, (blobs) =>
       interfered(blobs, (action) => {

@@ -4,7 +4,7 @@ import { envOf, PROCESSES } from '../src/environment.ts';
 import { DATA, data, PAGE, page } from '../scripts/configuration.ts';
 
 describe('docs/configuration', () => {
-  test('is what the schemas generate (run `npm run -w @provider-access/standalone configuration` after a change)', () => {
+  test('is what the schemas generate (after a change: `npm run -w @provider-access/standalone configuration`)', () => {
     expect(readFileSync(PAGE, 'utf8')).toBe(page());
     expect(readFileSync(DATA, 'utf8')).toBe(data());
   });

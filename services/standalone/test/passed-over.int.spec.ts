@@ -19,7 +19,7 @@ const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE
 );
 const OURS = new Set(TOPICS.filter(({ role }) => role !== 'inbound').map(({ name }) => name));
 
-test('one record of ours of each type that nobody can read stops nothing: everybody else is served as before', async () => {
+test('an unreadable record of each of our types stops nothing: everybody else is served as before', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'passed-over-'));
   const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
   const stores = new Stores();

@@ -37,7 +37,7 @@ test('no line and no JSON holds a character that could change what is beside it 
   expect(JSON.parse(json.text())).toEqual({ name });
 });
 
-test('progress: one line rewritten on a terminal, plain lines and few of them in a pipe, and on a terminal that cannot', () => {
+test('progress rewrites one line on a terminal; in a pipe or a simple terminal it prints a few plain lines', () => {
   const terminal = sink(true);
   const pipe = sink(false);
   const dumb = sink(true);

@@ -232,7 +232,7 @@ describe('a proxy that knows the protocol', () => {
     await other.has(insert.toString('latin1'));
   });
 
-  test('loses the request that was meant: the server hears those before it, and the client of a broken connection', async () => {
+  test('loses only the chosen request: the server gets those before it, the client a broken connection', async () => {
     await start('mongo');
     proxy.loseRequests((request) => mongoCommand(request) === 'insert');
     const one = client();

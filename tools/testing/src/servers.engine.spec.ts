@@ -36,7 +36,7 @@ describe('Kafka', () => {
     await proxy?.close();
   });
 
-  test('has a topic that was created before kill -9 when it is back, and tells clients the port of the proxy', async () => {
+  test('keeps a topic that was created before kill -9, and gives clients the port of the proxy', async () => {
     const [broker, direct] = [kafka.brokers[0]!, kafka.direct[0]!];
     expect((await metadata(direct, 'survivor')).topic).toBe(3);
     expect(await createTopic(broker, 'survivor', 3, 1)).toBe(0);

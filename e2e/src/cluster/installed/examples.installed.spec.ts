@@ -61,7 +61,7 @@ describe('a server-side dry run', () => {
     expect(faults).toEqual([]);
   });
 
-  test('finds an unknown field, a wrong port name, a kind that is not there and a container that would be root', async () => {
+  test('finds an unknown field, a wrong port name, a missing kind and a container that would be root', async () => {
     const service = {
       apiVersion: 'v1',
       kind: 'Service',

@@ -86,7 +86,7 @@ describe('a killed pod', () => {
 });
 
 describe('an upgrade that cannot work', () => {
-  test('topics that a person has to change: the job says so, the upgrade fails, the old pods are untouched', async () => {
+  test('if a person must change topics, the job reports it, the upgrade fails and the old pods stay', async () => {
     const before = await serving();
     await expect(release.upgrade({ kafka: { topics: { partitions: 8 } } })).rejects.toThrow(/pre-upgrade|Job|failed/i);
     expect(await serving()).toEqual(before);
@@ -120,7 +120,7 @@ describe('an upgrade that cannot work', () => {
     expect((await load.stop()).failed).toEqual([]);
   });
 
-  test('a version that ends as it starts: --rollback-on-failure returns to the old one without a failed request', async () => {
+  test('--rollback-on-failure returns from a version that crashes at its start, without a failed request', async () => {
     const image = cluster.images.find(`${IMAGE.repository}:${IMAGE.tag}`)!;
     const rootfs = join(cluster.folder, 'broken-image');
     cpSync(image.rootfs, rootfs, { recursive: true, verbatimSymlinks: true });

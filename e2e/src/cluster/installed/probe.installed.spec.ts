@@ -191,7 +191,7 @@ describe('the CronJob of the probe', () => {
     });
   });
 
-  test('on its schedule its pod walks the whole road by TLS, says each step, tells the platform, and is complete', async () => {
+  test('its scheduled pod runs and prints every step over TLS, reports to the platform, and completes', async () => {
     const job = await eventually(async () => {
       const [first] = await jobs();
       expect(first && condition(first), first && (await cluster.describe(NAME))).toBe('Complete');

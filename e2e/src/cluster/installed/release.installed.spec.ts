@@ -209,7 +209,7 @@ describe('upgraded, rolled back, removed', () => {
     expect(failed.slice(0, 20)).toEqual([]);
   });
 
-  test('nothing of it is left but what the payer made and the last report of the job; topics and data stay', async () => {
+  test("only the payer's own objects and the job's last report are left; topics and data stay", async () => {
     expect(
       (await tell({ base: release.internalBase, payerToken: release.payerToken } as never, optIn('stays'))).status,
     ).toMatch(/accepted|effective/);

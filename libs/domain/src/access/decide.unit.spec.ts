@@ -249,7 +249,7 @@ describe('visibleSince', () => {
       since({ optOuts: [{ ...optOut, to: '2026-04-01T00:00:00.000Z', endRecordedAt: '2026-04-02T00:00:00.000Z' }] }),
     ).toBe('2026-04-02T00:00:00.000Z');
   });
-  it('is not before one of the providers came into network, when that could be seen, and not at a repetition of it', () => {
+  it('is not before a provider came into network, where that could be seen, and a repetition does not move it', () => {
     const seen = (network: readonly NetworkFact[]): string =>
       new Date(visibleSince(request, { member, party: party({ network }) })).toISOString();
     const [march, april] = ['2026-03-01T00:00:00.000Z', '2026-04-01T00:00:00.000Z'];

@@ -83,7 +83,7 @@ it('workers of three processes with clocks minutes apart do each item once, and 
   expect([...attempts.values()].filter((n) => n === 2)).toHaveLength(4);
 });
 
-it('a process that is cut off loses its item to another under a bigger fence, learns it, and its result is not used', async () => {
+it('a process that is cut off loses its item to a higher fence, learns that, and its result is not used', async () => {
   const { uri } = await sharedMongo();
   const database = `jobs_${randomUUID().slice(0, 8)}`;
   const proxy = await tcpProxy({ target: { port: Number(new URL(uri).port) } });

@@ -4,7 +4,7 @@ import { items } from './contract/fixture.ts';
 import { openMemoryViews } from './memory/index.ts';
 import { ProjectionSet } from './projection-set.ts';
 
-it('checks the indexes of the build that another process swaps in while this process checks the former one', async () => {
+it('checks the indexes of the build that another process swaps in during the check of the former one', async () => {
   const views = openMemoryViews({ shared: true });
   const checked: number[] = [];
   const ensure = views.store.ensure.bind(views.store);

@@ -63,7 +63,7 @@ describe('the embedded log', () => {
     }
   });
 
-  it('says that the engine is away when the disk is full, keeps what was acknowledged, and goes on with room', async () => {
+  it('is unavailable while the disk is full, keeps what it acknowledged, and continues with room', async () => {
     // `ulimit -f` (blocks of 512 or 1,024 bytes) refuses to let the file grow: what a full disk does.
     const lines = await run('ulimit -f 3000;', [file, '20000'], () => false);
     const failed = lines.indexOf('failed EngineUnavailable');

@@ -90,7 +90,7 @@ async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?:
   };
 }
 
-test('a request begins a trace of its own, linked to what its caller named, and everything about it runs in that', async () => {
+test("a request begins its own trace, linked to the caller's, and all its work runs in that trace", async () => {
   const { telemetry, finished } = recordSpans(1);
   const { ask, lines, ids } = await start({ tracing: telemetry.tracing('resources'), requestLog: true });
   await ask('/things/Zqx-17?name=Zqx');

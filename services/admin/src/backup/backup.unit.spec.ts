@@ -79,7 +79,7 @@ const plain = (r: Pick<LogRecord, 'offset' | 'key' | 'headers' | 'timestamp' | '
 const copy = (folder = join(root, 'copy')) => dumpTopics(log, folder, { now: () => AT });
 
 describe('a copy of the topics', () => {
-  it('has each record in its place again, with its time; a gap keeps the place of one that compaction took', async () => {
+  it('restores each record at its offset with its time; a gap keeps the offset of a compacted record', async () => {
     await log.append(PA_RECORDS, [
       said('pa.record-accepted.v1', 'a', { n: 1 }),
       said('pa.record-accepted.v1', 'b', { n: 2 }),
@@ -140,7 +140,7 @@ describe('a copy of the topics', () => {
     );
   });
 
-  it('is decided by only when somebody says that payers have published the rest, and every intake has handled it', async () => {
+  it('decides reads only after somebody confirms that payers re-sent the rest and intakes handled it all', async () => {
     await log.append(PA_CONSENT, [said('pa.opted-out.v1', 'm', { member: 'm' })]);
     await log.append(PAYER_MEMBER_EVENTS, [said('payer.member-opted-out.v1', 'm', {})]);
     await copy();

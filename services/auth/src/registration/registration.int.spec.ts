@@ -202,7 +202,7 @@ describe('GET /auth/register/{client}', () => {
       headers: { 'www-authenticate': 'Bearer' },
     });
   });
-  it('asks the state store nothing for an id that was never given out, and so often a minute and address for others', async () => {
+  it('reads no state for an id that was never issued, and limits reads for others by minute and address', async () => {
     const tight = await Bench.start({ config: { refusalsPerMinute: 5 } });
     const { claims, streams } = tight.ports.state;
     const spies = [vi.spyOn(claims, 'get'), vi.spyOn(streams, 'load')];

@@ -327,7 +327,7 @@ describe('POST /auth/token', () => {
       await open({ log: bench.log });
       expect((await bench.audited()).reduce((sum, { count = 1 }) => sum + count, 0)).toBe(202);
     });
-    it('records each refusal of a client that proved who it is, and of one that did not with their number', async () => {
+    it('records each refusal of an authenticated client, and counts those of unauthenticated ones', async () => {
       await open();
       const app = await bench.approved();
       for (let i = 0; i < 3; i++) await bench.token(app, { scope: 'openid' });
@@ -344,7 +344,7 @@ describe('POST /auth/token', () => {
         { client: app.id, reason: 'invalid_client: aud', count: 3 },
       ]);
     });
-    it('stops checking signatures for an address block after its limit, and goes on for clients that it knows', async () => {
+    it('stops checking signatures for an address block after its limit, except for clients that it knows', async () => {
       await open({ config: { refusalsPerMinute: 5 } });
       const app = await bench.approved();
       const verify = countVerifications();

@@ -284,7 +284,7 @@ describe('decideVersion', () => {
     );
   });
 
-  it('writes orders that only grow by the comparison of the views, so that a rebuild ends with the same version', () => {
+  it('writes orders that only grow as the views compare them, so that a rebuild ends with the same version', () => {
     fc.assert(
       fc.property(arrivals, (arrived) => {
         let head: Head | undefined;

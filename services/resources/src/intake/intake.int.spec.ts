@@ -84,7 +84,7 @@ describe('from POST /events to the records view', () => {
     },
   );
 
-  it('says in the receipt which conditional references nobody can follow, by path and type and without values', async () => {
+  it('lists conditional references that nobody can follow in the receipt, by path and type', async () => {
     const conditional = (member: string, id: string): object =>
       condition(member, id, {
         asserter: { reference: 'Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|1234567893' },

@@ -251,7 +251,7 @@ describe('an export', () => {
 });
 
 describe('a download', () => {
-  test('gives up when connections are refused for the whole budget, without naming the token or the query', async () => {
+  test('gives up after refused connections for the whole budget, and names no token and no query', async () => {
     await platform.refuse();
     const fault = await faultOf(fetched());
     expect(fault.code).toBe(EXIT.unavailable);

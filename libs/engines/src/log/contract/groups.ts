@@ -121,7 +121,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await subscription.stop();
     });
 
-    it('lets other partitions and other groups go on beside a record that nobody can handle, and skips nothing', async () => {
+    it('lets other partitions and groups go on beside a record that nobody can handle, and skips nothing', async () => {
       await log().append(
         't',
         [0, 1, 2, 3].flatMap((partition) => ['a', 'b', 'c'].map((v) => record('m', `${partition}${v}`, { partition }))),
@@ -231,7 +231,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
   });
 
   describe('members of one group', () => {
-    it('share the partitions, tell what they got before its first batch, and lose nothing when one joins or leaves', async () => {
+    it('share the partitions, report them before a batch, and lose nothing when one joins or leaves', async () => {
       const seen: { member: string; value: string }[] = [];
       const owns = { one: new Set<number>(), two: new Set<number>() };
       const join = (member: 'one' | 'two'): Promise<Subscription> =>

@@ -174,7 +174,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(next!.offset).toBe(heads['t']![0]);
     });
 
-    it('refuses a record that is too large by its index, writes nothing of its call, and keeps its neighbours', async () => {
+    it('refuses a call for a record that is too large, names its index, and keeps other calls', async () => {
       // Our own topics take twice the inbound limit and 1 MiB, so that whatever was accepted can be parked.
       const large = record('large', Buffer.alloc(MAX + 1));
       const inbound = 'payer.member-events';

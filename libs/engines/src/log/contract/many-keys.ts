@@ -62,7 +62,7 @@ function failing(
  */
 export function manyKeysContract(log: () => EventLog): void {
   describe('a write of several keys', () => {
-    it('reaches all of them and is told only then, whichever append fails and whichever partitions took it', async () => {
+    it('is acknowledged after it reached all, whichever append fails and whichever partitions took it', async () => {
       const keys = keysOfEachPartition();
       const faults = [0, 1, 2].flatMap((append) => TAKEN.map((taken): Fault => ({ append, taken })));
       const handlings = faults.map(() => 0);

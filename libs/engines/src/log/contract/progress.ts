@@ -25,7 +25,7 @@ export function progressContract(log: () => EventLog): void {
   ];
 
   describe('progress across derived topics', () => {
-    it('is known only when every output is, with a crash between outputs and progress, and a reader that lags', async () => {
+    it('is known only when every output is, after a crash between the two and with a reader that lags', async () => {
       let crash = true;
       const subscription = await log().subscribe({
         group: 'deriver-intake',

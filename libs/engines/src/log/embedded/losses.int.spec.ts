@@ -37,7 +37,7 @@ const engines: readonly (readonly [string, () => { open(): EventLog; end(): void
 ];
 
 describe.each(engines)('%s: records that retention removed before a group read them', (_, make) => {
-  test('stop the group until the loss is accepted, also after a start anew; then it goes on at what is left', async () => {
+  test('stop the group until the loss is accepted, also after a restart; then it reads what is left', async () => {
     const engine = make();
     let log = engine.open();
     await log.append('t', given(0, 3));

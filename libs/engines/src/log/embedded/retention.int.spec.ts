@@ -28,7 +28,7 @@ const offsets = async (): Promise<number[]> => (await log.read('t', 0, 0, 100_00
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 describe('trim', () => {
-  it('keeps what a group has not committed, whatever its age, and removes it once the group has passed it', async () => {
+  it('keeps what a group has not committed, however old, and removes it once the group has passed it', async () => {
     await log.append('t', given(10));
     let stop = 4;
     const subscription = await log.subscribe({

@@ -200,7 +200,7 @@ async function deleteBefore({ topicPrefix }: { readonly topicPrefix: string }, o
 }
 
 describe('retention that was faster than a reader', () => {
-  it('is said by the group, which stands still until an operator accepts the loss, also after a start anew', async () => {
+  it('is reported by the group, which stops until an operator accepts the loss, also after a restart', async () => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
     const losses: string[] = [];
     const log = await openLog(connection, {
@@ -310,7 +310,7 @@ describe('a group that Kafka has forgotten, or that is new, on a topic of which 
   });
 });
 
-it('commits past the marker behind the last transaction, so that its removal is no loss, and never past a record', async () => {
+it("commits past the last transaction's marker, so that its removal is no loss, never past a record", async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
   const name = `${connection.topicPrefix}t`;
   const client = new kafkajs.Kafka({
@@ -370,7 +370,7 @@ it('a topic that does not exist is refused at once, by name', async () => {
   await log.close();
 });
 
-it('followers and groups go on when the only broker was killed and came back; followers leave no group behind', async () => {
+it('followers and groups continue after the only broker was killed; followers leave no group behind', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t')]);
   const log = await openLog(connection);
   const seen = { group: new Set<string>(), follower: [] as string[] };

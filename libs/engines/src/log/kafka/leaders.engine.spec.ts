@@ -88,7 +88,7 @@ describe('a leader moves', () => {
     240_000,
   );
 
-  it('names why a broker refuses an append for longer than it may take, and appends again when it does not', async () => {
+  it('names why a broker refuses an append for too long, and appends again when the broker accepts it', async () => {
     const strict = topic('t', { partitions: 1, replication: 3, minInsyncReplicas: 3 });
     const log = await openLog(await prefixed(kafka.brokers, [strict]), { deliveryTimeoutMs: 5_000 });
     await log.append('t', [record('before')]);

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 const CHILD = fileURLToPath(new URL('../../../test/state/fill-the-disk.ts', import.meta.url));
 
-test('the state store says that nothing can be changed while the disk is full, fails whole, and goes on with room', () => {
+test('the state store refuses changes while the disk is full, fails as a whole, and continues with room', () => {
   const folder = mkdtempSync(join(tmpdir(), 'state-full-'));
   const { stdout, stderr, status } = spawnSync(
     process.execPath,

@@ -94,7 +94,7 @@ describe('several processes decide', () => {
     await expect.poll(() => db.collection('state_streams').countDocuments({ waiting: { $exists: true } })).toBe(0);
   });
 
-  it('what was decided after another decision was answered comes after it in the log, in whichever process', async () => {
+  it('a decision made after another one was answered comes after it in the log, in whichever process', async () => {
     const log = openMemoryLog({ partitions: 1 });
     log.faults.away = true;
     // No relay takes over from another here, however slow the machine is: it would append again what the other has
@@ -230,7 +230,7 @@ describe('clocks that differ', () => {
   const MINUTE = 60_000;
   const HOUR = 60 * MINUTE;
   const HALF = HOUR / 2;
-  it('are corrected to the server: no lease, item or presence ends early for one that is hours ahead or behind', async () => {
+  it("are corrected by the server's: hours of difference end no lease, item or presence early", async () => {
     const warned: object[] = [];
     const logger = { warn: (fields: object) => void warned.push(fields) };
     const [ahead, behind, right] = [

@@ -107,7 +107,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         expect(entries.length).toBeLessThanOrEqual(2);
     });
 
-    it('go on writing while one of them rebuilds; no reader sees a position go back; the other follows the swap', async ({
+    it('keep writing while one rebuilds; no reader sees a position go back; the other one follows the swap', async ({
       skip,
     }) => {
       if (harness.another === undefined) return skip();

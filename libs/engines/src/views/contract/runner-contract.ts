@@ -90,7 +90,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await total('a')).toEqual({ left: 7, right: undefined });
     });
 
-    it('counts a record once when the store was written and its checkpoint was not, with batches cut otherwise', async () => {
+    it('counts a record once if its write succeeded and its checkpoint did not, in other batches', async () => {
       const apply = views.store.apply.bind(views.store);
       let crashes = 0;
       views.store.apply = async (projection, build, ops: readonly ViewOp[], checkpoint) => {

@@ -226,7 +226,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
         expect(document).toMatchObject({ left: { sum: 1 }, right: { sum: 1 } });
     });
 
-    it('moves a checkpoint only from where it stands, and none of a sealed build; two hold no lease at once', async () => {
+    it('moves a checkpoint only from its current place, never in a sealed build; two never hold a lease', async () => {
       const at = (next: number, partition = 0) => ({ topic: 't.items', partition, next, progress: [] });
       await views.store.apply(items, 1, [], at(2), 0);
       await views.store.apply(items, 1, [], at(5), 2);
@@ -340,7 +340,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(seen.filter((id) => untouched.includes(id))).toEqual(untouched);
     });
 
-    it('scans an index from end to end, over pages and equal values, without documents that lack its field', async () => {
+    it('scans a whole index, over pages and equal values, without documents that lack its field', async () => {
       const { store } = views;
       await store.ensure(totals);
       const of = (part: 'left' | 'right', i: number) => ({

@@ -21,7 +21,7 @@ const writer = (file: string): string => `
     await new Promise((resolve) => setImmediate(resolve));
   }`;
 
-it('killed in the middle of writing, it holds what was answered, and its documents are those of its checkpoint', async () => {
+it('killed while writing, the store keeps what it acknowledged, and its documents match its checkpoint', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'views-'));
   const file = join(folder, 'views.db');
   try {

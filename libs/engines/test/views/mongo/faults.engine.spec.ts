@@ -91,7 +91,7 @@ describe('mongo: an engine with faults', () => {
     await settled(300);
   });
 
-  it('counts every record once through a primary that steps down, shuts down, closes, or does not confirm a write', async () => {
+  it('counts every record once when the primary steps down, shuts down, closes or confirms no write', async () => {
     await log.append('t.left', adds(0, 50));
     for (const data of [
       { failCommands: ['update'], errorCode: 10107, errorLabels: ['RetryableWriteError'] },

@@ -59,7 +59,7 @@ describe('mongo: several processes', () => {
     await log.close();
   });
 
-  it('knows where a view stands after a swap by another process, however long it may remember which build is live', async () => {
+  it('knows the position of a view after another process swaps it, however long it caches the live build', async () => {
     const log = openMemoryLog({ partitions: 2 });
     const set = new ProjectionSet({ log, views: a, projections: [items] });
     await set.start();
@@ -129,7 +129,7 @@ describe('mongo: several processes', () => {
     await Promise.all(writers.map((w) => w.close()));
   });
 
-  it('counts once what eight read, changed and wrote at the same time, with several partitions in a position', async () => {
+  it('counts the records of eight concurrent writers once, with positions of several partitions', async () => {
     await a.store.ensure(totals);
     const writers = await Promise.all(Array.from({ length: 8 }, () => openMongoViews(database.options)));
     await Promise.all(
@@ -156,7 +156,7 @@ describe('mongo: several processes', () => {
     await Promise.all(writers.map((w) => w.close()));
   });
 
-  it('lets no overtaken writer set a checkpoint back or over what it did not write, and none behind a seal', async () => {
+  it('lets no overtaken writer move a checkpoint back or past what it wrote, nor any behind a seal', async () => {
     const at = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
     await a.store.apply(items, 1, [item('x', 0, 1)], at(1), 0);
     await b.store.apply(items, 1, [item('x', 1, 2)], at(2), 1);

@@ -196,7 +196,7 @@ describe('dead letters', () => {
     ).toContainEqual(expect.objectContaining({ id }));
   });
 
-  it('shows what is nested a hundred thousand deep as it came, refuses to send it again, and takes corrected data', async () => {
+  it('shows data nested a hundred thousand deep as it came, does not replay it, and takes corrected data', async () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
     const line = `{"specversion":"1.0","id":"deep","source":"/p","type":"payer.resource-recorded.v1","subject":"m1","time":"2025-01-01T00:00:00Z","data":{"resource":{"resourceType":"Condition","id":"deep","extension":${deep}}}}`;
     const { receipt } = await house.publish([line]);

@@ -110,7 +110,7 @@ describe('POST /events', () => {
     expect((await post({}, 'application/cloudevents-batch+json')).status).toBe(400);
   });
 
-  it('refuses one event that is nested too deeply or has an attribute that is none, and takes its neighbours', async () => {
+  it('refuses an event that is nested too deeply or has an invalid attribute, and takes its neighbours', async () => {
     const deep = '['.repeat(20_000) + ']'.repeat(20_000);
     const good = JSON.stringify(event({ resource: patient('m1') }));
     const { data: _, ...envelope } = event({ id: 'deep' });

@@ -21,7 +21,7 @@ it('are good in every instance that has the keys, for whom and what they were gi
     expect(links(OLD).read(text, client, type)).toBeUndefined();
   expect(links(NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
 });
-it('live through a rotation without a restart: the new key signs, both are good, the old one ends when it is removed', () => {
+it('survive a rotation without a restart: the new key signs, and the old one is good until it is removed', () => {
   const secret: { current: readonly Buffer[] } & Secret<readonly Buffer[]> = {
     current: [OLD],
     onChange: () => () => undefined,
