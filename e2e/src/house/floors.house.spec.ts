@@ -114,6 +114,7 @@ describe('the floors of docs/architecture.md', () => {
 
   test.each([
     ['libs/engines/src/log/x.ts', '@provider-access/service/http'],
+    ['libs/facts/src/x.ts', '@provider-access/service/http'],
     ['libs/kernel/src/fhir/x.ts', '@provider-access/events'],
     ['libs/facts/src/x.ts', '@provider-access/facts/records'],
     ['services/consent/src/x.ts', '@provider-access/export'],

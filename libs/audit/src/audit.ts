@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
-import { type Clock, instant, Refusal } from '@provider-access/service/http';
+import { type Clock, instant, Refusal } from '@provider-access/kernel';
 import type { LabelsOf, Metrics, Tracing } from '@provider-access/service/observability';
 import { HourlyReleases } from './hourly-releases.ts';
 import type { AuditEntry } from './entry.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { AuditEntry } from './entry.ts';
 
 const HOUR = 3_600_000;

@@ -1,4 +1,4 @@
-import { type Clock, Refusal } from '@provider-access/service/http';
+import { type Clock, Refusal } from '@provider-access/kernel';
 import type { Audit } from './audit.ts';
 import type { AuditEntry } from './entry.ts';
 

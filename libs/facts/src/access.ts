@@ -9,7 +9,7 @@ import {
 } from '@provider-access/domain/access';
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, type PayerEvent } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/engines/log';
-import { type Clock, instant, Refusal } from '@provider-access/service/http';
+import { type Clock, instant, Refusal } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';

@@ -1,6 +1,6 @@
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Logger, Metrics, Sample } from '@provider-access/service/observability';
 import type { ViewReader, Views } from '@provider-access/engines/views';
 import { Access } from './access.ts';

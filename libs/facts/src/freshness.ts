@@ -1,7 +1,8 @@
 import { PA_REGISTRY, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import { type EventLog, lossSentence, type Position, reached } from '@provider-access/engines/log';
 import { beyond, type ViewReader } from '@provider-access/engines/views';
-import { Poll, type Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
+import { Poll } from '@provider-access/engines/jobs';
 import { MEMBER_DERIVERS, PROVIDER_DERIVERS } from './derivers.ts';
 import { LossWatch } from './loss-watch.ts';
 import type { Parties } from './parties.ts';

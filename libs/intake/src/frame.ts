@@ -19,7 +19,8 @@ import {
   parked,
   RecordTooLarge,
 } from '@provider-access/engines/log';
-import { countOutcomes, instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import { countOutcomes, type ServicePorts } from '@provider-access/service/http';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';

@@ -1,5 +1,5 @@
 import type { LogRecord } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 
 /** The part of a log record that says when it was appended. */
 type Stamped = Pick<LogRecord, 'timestamp' | 'timestampBy'>;

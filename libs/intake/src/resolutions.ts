@@ -1,6 +1,7 @@
 import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
 import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
-import { instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import type { AccessHolds } from './access-holds.ts';
 import type { Output } from './output.ts';
 import { placeOf } from './internal-fault.ts';

@@ -1,4 +1,5 @@
-import { Poll, type ReadinessCheck } from '@provider-access/service/http';
+import { Poll } from '@provider-access/engines/jobs';
+import type { ReadinessCheck } from '@provider-access/service/http';
 import type { Metrics } from '@provider-access/service/observability';
 
 export interface EngineProbeOptions {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
-import { formatOf, Refusal, renderRefusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { formatOf, renderRefusal } from '@provider-access/service/http';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -9,13 +9,12 @@ import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from
 import type { EventLog } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import type { PresenceOptions } from '@provider-access/facts';
+import { Refusal, type Clock } from '@provider-access/kernel';
 import {
   createServiceApp,
   measureDecoded,
   READINESS,
-  Refusal,
   systemClock,
-  type Clock,
   type ReadinessCheck,
   type ServicePorts,
 } from '@provider-access/service/http';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';

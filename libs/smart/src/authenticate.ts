@@ -1,6 +1,8 @@
 import type { ClientFacts } from '@provider-access/domain/access';
-import { addressBlock, Refusal, RequestLimits } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
+import { addressBlock } from './address-block.ts';
+import { RequestLimits } from './request-limits.ts';
 import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 
 /** What a handler knows about the caller: `request.smart`. */

@@ -1,4 +1,6 @@
 export * from './scopes.ts';
+export { addressBlock } from './address-block.ts';
+export { RequestLimits } from './request-limits.ts';
 export * from './signing-keys.ts';
 export * from './published-keys.ts';
 export * from './access-tokens.ts';

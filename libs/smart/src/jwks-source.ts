@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
 import type { Resolve } from './resolver.ts';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 /** Keys as published, unchecked; or the reason why there are none, which may be shown to the client. */

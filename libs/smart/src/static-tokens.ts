@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
 import { fixedSecret, openTokens, type Secret } from './secret-file.ts';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Refusal, type Clock } from '@provider-access/service/http';
+import { Refusal, type Clock } from '@provider-access/kernel';
 import { SignJWT } from 'jose';
 import { ACCESS_TOKEN_LIFETIME, audienceOf } from './access-tokens.ts';
 import type { SigningKey } from './signing-keys.ts';

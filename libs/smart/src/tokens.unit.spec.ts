@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { clientFacts, encode, keyPair, newFolder, NOW, NOW_S, SettableClock, sign } from '../test/fixtures.ts';
 import {
   AccessTokens,

@@ -17,7 +17,8 @@ import { Derivation, type NewRecord, type Position, type Subscription } from '@p
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts } from '@provider-access/facts';
-import { createServiceApp, instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';

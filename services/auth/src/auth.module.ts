@@ -8,7 +8,6 @@ import {
   NO_TRUSTED_PROXY,
   READINESS,
   type ReadinessCheck,
-  RequestLimits,
   type ServicePorts,
 } from '@provider-access/service/http';
 import {
@@ -22,6 +21,7 @@ import {
   STATIC_TOKENS,
   type StaticTokens,
   TokenIssuer,
+  RequestLimits,
 } from '@provider-access/smart';
 import { AUTH, type Auth } from './auth.ts';
 import type { AuthParties } from './parties.ts';

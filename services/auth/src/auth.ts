@@ -1,7 +1,14 @@
 import type { Audit, SampledRefusals } from '@provider-access/audit';
 import type { PartiesPresence } from '@provider-access/facts';
-import type { RequestLimits, ServicePorts } from '@provider-access/service/http';
-import type { AccessTokens, Authenticator, JwksSource, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import type { ServicePorts } from '@provider-access/service/http';
+import type {
+  AccessTokens,
+  Authenticator,
+  JwksSource,
+  StaticTokens,
+  TokenIssuer,
+  RequestLimits,
+} from '@provider-access/smart';
 import type { AuthConfig } from './config.ts';
 import type { Clients } from './clients.ts';
 import type { Identifiers } from './review/identifiers.ts';

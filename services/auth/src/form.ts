@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 
 /** Parameters of a form, each at most once (RFC 6749 §3.2). @throws Refusal 400 invalid_request */
 export function readForm(

@@ -1,6 +1,7 @@
 import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/engines/log';
-import { instant, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
 import { recallClient } from './recall.ts';

@@ -16,7 +16,8 @@ import { type Batch, Derivation, type NewRecord, partitionFor, type Subscription
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
-import { createServiceApp, instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import type { State } from '@provider-access/engines/state';

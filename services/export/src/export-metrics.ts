@@ -1,4 +1,4 @@
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { type LabelsOf, type Metrics, shared } from '@provider-access/service/observability';
 import type { Work } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';

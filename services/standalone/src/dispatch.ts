@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
 import { isInternal, serviceOf, type ServiceName } from './route-table.ts';
 

@@ -1,6 +1,6 @@
 import type { TopicSettings } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
-import { Poll } from '@provider-access/service/http';
+import { Poll } from '@provider-access/engines/jobs';
 import type { Logger } from '@provider-access/service/observability';
 
 /** Between two runs, ms. */

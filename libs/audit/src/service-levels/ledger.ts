@@ -7,7 +7,7 @@ import {
   type ServiceLevelStarted,
 } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
-import { type Clock, instant } from '@provider-access/service/http';
+import { type Clock, instant } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 export interface LevelLedgerOptions {

@@ -6,7 +6,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { TraceScopes, Tracing, type Logger, type Metrics } from '@provider-access/service/observability';
-import { formatOf, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
+import { Refusal, type RefusalKind } from '@provider-access/kernel';
+import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
 import { traceRequests } from './trace-requests.ts';
 

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { createServiceApp } from './app.ts';
-import { formatOf, REFUSALS, Refusal, renderRefusal, type RefusalKind } from './refusal.ts';
+import { REFUSALS, Refusal, type RefusalKind } from '@provider-access/kernel';
+import { formatOf, renderRefusal } from './render-refusal.ts';
 
 describe('a refusal', () => {
   test.each(Object.keys(REFUSALS) as RefusalKind[])('%s is rendered for each prefix with its status', (kind) => {

@@ -1,10 +1,6 @@
-export { addressBlock } from './address-block.ts';
-export { RequestLimits } from './request-limits.ts';
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
-export * from './clock.ts';
 export * from './ports.ts';
-export * from './poll.ts';
-export * from './refusal.ts';
+export * from './render-refusal.ts';
 export * from './app.ts';
 export { onward } from './trace-requests.ts';
 export * from './views-controller.ts';

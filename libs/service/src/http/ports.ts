@@ -2,7 +2,7 @@ import type { EventLog } from '@provider-access/engines/log';
 import type { Logger, MemberHash, Metrics, Tracing } from '@provider-access/service/observability';
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@provider-access/kernel';
 
 /** What a runner hands to a service module. No service knows which engine is behind it. */
 export interface ServicePorts {
@@ -17,6 +17,8 @@ export interface ServicePorts {
   /** How log lines name members; without it they name none. */
   readonly memberHash?: MemberHash;
 }
+/** The clock of the machine. Tests hand over a clock that they can set. */
+export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.timeOrigin + performance.now() };
 export const PORTS = Symbol('ServicePorts');
 
 /** One reason why a service is or is not ready. `detail` is PHI-free. */

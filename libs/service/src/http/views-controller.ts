@@ -11,7 +11,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { ProjectionSet, RebuildRefused } from '@provider-access/engines/views';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '@provider-access/kernel';
 
 /**
  * `/ops/views/<service>`: the state of the views that a service keeps up to date. `POST …/{name}/rebuild` builds one

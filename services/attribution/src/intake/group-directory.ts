@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { type GroupPart, groups } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
 

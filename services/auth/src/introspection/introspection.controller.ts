@@ -1,6 +1,6 @@
 import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { bearerToken } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { readForm } from '../form.ts';

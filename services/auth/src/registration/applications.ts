@@ -1,6 +1,7 @@
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
-import { instant, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 
 /** Namespace of the registrations themselves: each is a claim that expires. */
 const DOCUMENTS = 'registration';

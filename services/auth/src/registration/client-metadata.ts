@@ -1,5 +1,5 @@
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { grantScopes, jwksUriFault, keyFault, MATCH_SCOPES } from '@provider-access/smart';
 import { z } from 'zod';
 import { isNpi, isTin } from '../domain/identifiers.ts';

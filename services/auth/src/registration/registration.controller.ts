@@ -3,8 +3,9 @@ import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Req } fro
 import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered } from '@provider-access/facts';
-import { addressBlock, behindUntrustedProxy, instant, Refusal, SHARED_ADDRESS } from '@provider-access/service/http';
-import { bearerToken, newSecret, noToken, secretHash, secretMatches } from '@provider-access/smart';
+import { instant, Refusal } from '@provider-access/kernel';
+import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
+import { bearerToken, newSecret, noToken, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 import { clientDocument } from './client-document.ts';

@@ -1,6 +1,7 @@
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
 import type { ClientRegistration } from '@provider-access/facts';
-import { Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { AuthParties } from '../parties.ts';

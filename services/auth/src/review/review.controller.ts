@@ -3,7 +3,7 @@ import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Re
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { AUTH, type Auth } from '../auth.ts';

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 

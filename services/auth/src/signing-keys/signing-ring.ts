@@ -1,6 +1,7 @@
 import { encodeEvent, PA_REGISTRY, type SigningKeyWithdrawn } from '@provider-access/events';
 import type { PresenceOptions } from '@provider-access/facts';
-import { instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
 import type { AuthParties } from '../parties.ts';
 import { type Registry, SOURCE } from '../registry.ts';

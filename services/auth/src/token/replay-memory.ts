@@ -1,4 +1,4 @@
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Claims } from '@provider-access/engines/state';
 
 /**

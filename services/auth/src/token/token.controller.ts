@@ -2,7 +2,8 @@ import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/co
 import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
 import type { ClientRegistration } from '@provider-access/facts';
-import { addressBlock, behindUntrustedProxy, Refusal, REFUSALS, SHARED_ADDRESS } from '@provider-access/service/http';
+import { Refusal, REFUSALS } from '@provider-access/kernel';
+import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
 import {
   approvals,
   approvedSince,
@@ -11,6 +12,7 @@ import {
   verifyClientAssertion,
   type AssertionClient,
   type AssertionStep,
+  addressBlock,
 } from '@provider-access/smart';
 import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';

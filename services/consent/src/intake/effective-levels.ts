@@ -2,7 +2,7 @@ import { PA_CONSENT, type ServiceLevelMeasured, typeOf } from '@provider-access/
 import type { LevelLedger } from '@provider-access/audit';
 import { type Batch, EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
 import type { Claims } from '@provider-access/engines/state';
 import { COPY_HEADER } from './consent-register.ts';

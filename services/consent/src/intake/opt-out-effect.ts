@@ -1,5 +1,5 @@
 import type { Batch, Position } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 /** The part of `Access` that says when an opt-out has effect. */

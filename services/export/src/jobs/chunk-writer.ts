@@ -10,7 +10,7 @@ import {
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { broughtType, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
-import { type Clock, instant } from '@provider-access/service/http';
+import { type Clock, instant } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { State, StreamEvent, StreamHead } from '@provider-access/engines/state';
 import { measureDecision } from '../export-metrics.ts';

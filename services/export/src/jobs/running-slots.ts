@@ -1,4 +1,4 @@
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { State } from '@provider-access/engines/state';
 import { isRunning } from '../domain/job/job.ts';
 import type { JobStreams } from './job-stream.ts';

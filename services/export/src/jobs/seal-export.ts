@@ -10,7 +10,7 @@ import {
 import type { EventLog } from '@provider-access/engines/log';
 import { type Access, FactsStale, type Parties } from '@provider-access/facts';
 import { operationOutcome, type IssueType } from '@provider-access/kernel/fhir';
-import { type Clock, instant } from '@provider-access/service/http';
+import { type Clock, instant } from '@provider-access/kernel';
 import type { RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { summaryOf, type Job } from '../domain/job/job.ts';

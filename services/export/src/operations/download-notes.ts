@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, type ExportDownloaded, PA_EXPORTS } from '@provider-access/events';
-import { instant, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 
 const MINUTE = 60_000;
 type Of = Pick<ExportDownloaded, 'job' | 'client' | 'file'>;

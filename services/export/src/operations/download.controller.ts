@@ -4,7 +4,7 @@ import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nest
 import type { FastifyReply } from 'fastify';
 import { membersOf } from '@provider-access/audit';
 import type { ExportDownloaded } from '@provider-access/events';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';

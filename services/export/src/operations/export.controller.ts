@@ -1,7 +1,7 @@
 import { All, Body, Controller, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { readParametersResource, type GivenParameter, type Operation } from '../domain/request/parameters.ts';

@@ -1,4 +1,4 @@
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import type { ExportContext } from '../context.ts';
 import { expiresAt } from '../domain/job/job.ts';
 import { getJob, type JobPart } from '../projections/export-jobs.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
-import { instant, Refusal } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';

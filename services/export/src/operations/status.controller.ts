@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
-import { instant, Refusal } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { ExportContext } from '../context.ts';
 import { chunksWritten } from '../domain/job/job.ts';

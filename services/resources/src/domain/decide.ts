@@ -1,4 +1,5 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
+import { instant } from '@provider-access/kernel';
 import type { VersionOrder } from '@provider-access/facts/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
@@ -36,8 +37,6 @@ export interface Decided {
 }
 type Removal = Extract<Judgement, { kind: 'remove' }>;
 type Acceptance = Extract<Judgement, { kind: 'accept' }>;
-
-const instant = (ms: number): string => new Date(ms).toISOString();
 
 /**
  * Decides which version stands after an event. Order is business time, then sequence, then the order of the appends

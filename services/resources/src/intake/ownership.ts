@@ -1,6 +1,6 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { locatorId, type LocatorPart, recordId, type RecordsReader } from '@provider-access/facts/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';

@@ -13,7 +13,7 @@ import {
   parked,
   RecordTooLarge,
 } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/service/observability';

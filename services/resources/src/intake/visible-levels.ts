@@ -7,7 +7,7 @@ import {
   type EventLog,
   type LogRecord,
 } from '@provider-access/engines/log';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import { type BusinessCalendar, measure } from '@provider-access/domain/pdex/service-levels';
 import type { RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';

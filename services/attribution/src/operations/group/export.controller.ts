@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { All, Controller, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { FORWARD_EXPORT } from '../../tokens.ts';
 
 export interface ForwardedRequest {

@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import type { ForwardedRequest, ForwardedResponse, ForwardExport } from './export.controller.ts';
 
 export interface ForwardOptions {

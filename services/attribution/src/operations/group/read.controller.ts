@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/com
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { GroupView } from './group-view.ts';
 

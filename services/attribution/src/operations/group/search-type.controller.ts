@@ -11,7 +11,7 @@ import {
   type SearchQuery,
   type Token,
 } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import type { AttributionConfig } from '../../config.ts';

@@ -1,6 +1,7 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import { disclosures, disclosuresOf } from '@provider-access/audit';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
 

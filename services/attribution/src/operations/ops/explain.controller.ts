@@ -10,7 +10,8 @@ import {
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import { isInstant } from '@provider-access/kernel/fhir';
-import { instant, PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
 

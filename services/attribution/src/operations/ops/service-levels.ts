@@ -13,7 +13,7 @@ import {
 import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/service/http';
+import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { recordsReader } from '@provider-access/facts/records';

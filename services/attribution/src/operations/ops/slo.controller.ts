@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
 import { probeReported } from '@provider-access/events';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { ServiceLevels } from './service-levels.ts';

@@ -1,5 +1,5 @@
 import { decodeEvent, type DomainEvent, type EventParked, isSubject, PAYER_CONTRACT } from '@provider-access/events';
-import { Refusal } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { concerned, differenceOf, matterOf } from '@provider-access/intake';
 
 const INSTEAD = 'Publish the other event with POST /events, and discard this dead letter if it means nothing.';

@@ -1,7 +1,8 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { EventParked } from '@provider-access/events';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
 import {

@@ -10,7 +10,8 @@ import {
   PAYER_CONTRACT,
 } from '@provider-access/events';
 import type { NewRecord, Position } from '@provider-access/engines/log';
-import { instant, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { instant, Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
 import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';

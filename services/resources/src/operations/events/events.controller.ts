@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { base32 } from '../base32.ts';
 import { expectEvents } from '../receipts/expected.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import { addCounts, type Counts } from '@provider-access/events';
-import { PORTS, Refusal, type ServicePorts } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';

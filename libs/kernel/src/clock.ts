@@ -8,7 +8,6 @@ export interface Clock {
    */
   steady?(): number;
 }
-export const systemClock: Clock = { now: () => Date.now(), steady: () => performance.timeOrigin + performance.now() };
 /** RFC 3339 instant in UTC with milliseconds. */
 export function instant(ms: number): string {
   if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '@provider-access/kernel';
 
 const MINUTE = 60_000;
 /** How many keys are counted at once. With more, the keys whose minute began first are dropped. */

@@ -1,7 +1,6 @@
 /**
- * Why a request is refused, mapped in one place to a status, an OperationOutcome (under /fhir), OAuth JSON (under
- * /auth) or plain problem JSON (elsewhere). https://hl7.org/fhir/R4/valueset-issue-type.html, RFC 6749 §5.2, RFC 6750
- * §3.1
+ * Every reason to refuse a request, with its HTTP status, its code in an OperationOutcome and its OAuth error.
+ * https://hl7.org/fhir/R4/valueset-issue-type.html, RFC 6749 §5.2, RFC 6750 §3.1
  */
 export const REFUSALS = {
   'invalid-request': { status: 400, issue: 'invalid', oauth: 'invalid_request' },
@@ -57,44 +56,4 @@ export class Refusal extends Error {
   get status(): number {
     return REFUSALS[this.kind].status;
   }
-}
-
-export type ErrorFormat = 'fhir' | 'oauth' | 'plain';
-export const formatOf = (path: string): ErrorFormat =>
-  path.startsWith('/fhir') ? 'fhir' : path.startsWith('/auth') ? 'oauth' : 'plain';
-
-/** Status, headers and body of a refusal, as the prefix of the path asks for. */
-export function renderRefusal(
-  refusal: Refusal,
-  format: ErrorFormat,
-): { status: number; headers: Record<string, string>; body: string } {
-  const entry = REFUSALS[refusal.kind];
-  const headers: Record<string, string> = {
-    'content-type': format === 'fhir' ? 'application/fhir+json; charset=utf-8' : 'application/json; charset=utf-8',
-    'cache-control': 'no-store',
-    ...refusal.headers,
-  };
-  if (refusal.retryAfter !== undefined) headers['retry-after'] = String(refusal.retryAfter);
-  if (
-    (refusal.kind === 'invalid-token' || refusal.kind === 'insufficient-scope') &&
-    headers['www-authenticate'] === undefined
-  )
-    headers['www-authenticate'] = `Bearer error="${entry.oauth}"`;
-  const body =
-    format === 'fhir'
-      ? {
-          resourceType: 'OperationOutcome',
-          issue: [
-            {
-              severity: 'error',
-              code: entry.issue,
-              diagnostics: refusal.message,
-              ...(refusal.expression !== undefined && { expression: [refusal.expression] }),
-            },
-          ],
-        }
-      : format === 'oauth'
-        ? { error: entry.oauth, error_description: refusal.message }
-        : { error: refusal.kind, message: refusal.message };
-  return { status: entry.status, headers, body: JSON.stringify(body) };
 }

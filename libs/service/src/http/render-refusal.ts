@@ -1,0 +1,42 @@
+import { type Refusal, REFUSALS } from '@provider-access/kernel';
+
+/** An OperationOutcome under /fhir, OAuth JSON under /auth, and plain problem JSON elsewhere. */
+export type ErrorFormat = 'fhir' | 'oauth' | 'plain';
+export const formatOf = (path: string): ErrorFormat =>
+  path.startsWith('/fhir') ? 'fhir' : path.startsWith('/auth') ? 'oauth' : 'plain';
+
+/** Status, headers and body of a refusal, as the prefix of the path asks for. */
+export function renderRefusal(
+  refusal: Refusal,
+  format: ErrorFormat,
+): { status: number; headers: Record<string, string>; body: string } {
+  const entry = REFUSALS[refusal.kind];
+  const headers: Record<string, string> = {
+    'content-type': format === 'fhir' ? 'application/fhir+json; charset=utf-8' : 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+    ...refusal.headers,
+  };
+  if (refusal.retryAfter !== undefined) headers['retry-after'] = String(refusal.retryAfter);
+  if (
+    (refusal.kind === 'invalid-token' || refusal.kind === 'insufficient-scope') &&
+    headers['www-authenticate'] === undefined
+  )
+    headers['www-authenticate'] = `Bearer error="${entry.oauth}"`;
+  const body =
+    format === 'fhir'
+      ? {
+          resourceType: 'OperationOutcome',
+          issue: [
+            {
+              severity: 'error',
+              code: entry.issue,
+              diagnostics: refusal.message,
+              ...(refusal.expression !== undefined && { expression: [refusal.expression] }),
+            },
+          ],
+        }
+      : format === 'oauth'
+        ? { error: entry.oauth, error_description: refusal.message }
+        : { error: refusal.kind, message: refusal.message };
+  return { status: entry.status, headers, body: JSON.stringify(body) };
+}
