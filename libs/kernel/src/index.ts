@@ -1,2 +1,3 @@
+export * from './base32.ts';
 export * from './clock.ts';
 export * from './refusal.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
 import type { Counts, EventParked, FaultReason, Progress, ProgressOutcome } from '@provider-access/events';
+import { base32 } from '@provider-access/kernel';
 import { partitionFor } from './murmur2.ts';
 import { EngineUnavailable, RecordTooLarge } from './port.ts';
 import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
@@ -203,20 +204,13 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   return [...receipts.values()];
 }
 
-const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
-
 /**
  * The one name of a dead letter: `dl-` and 26 base32 characters of SHA-256 over its place in the log. Every service
  * gives it the same name, and a redelivery makes no new dead letter.
  */
 export function deadLetterId(topic: string, partition: number, offset: number): string {
   const hash = createHash('sha256').update(`${topic}/${partition}/${offset}`).digest();
-  let text = '';
-  for (let bit = 0; bit < 26 * 5; bit += 5) {
-    const two = (hash[bit >> 3]! << 8) | hash[(bit >> 3) + 1]!;
-    text += BASE32[(two >> (11 - (bit & 7))) & 31];
-  }
-  return `dl-${text}`;
+  return `dl-${base32(hash).slice(0, 26)}`;
 }
 
 /**

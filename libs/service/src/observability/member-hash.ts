@@ -1,17 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
-/** Lower case, without padding. */
-function base32(bytes: Uint8Array): string {
-  let text = '';
-  let value = 0;
-  let bits = 0;
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xfff;
-    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(value >> (bits - 5)) & 31];
-  }
-  return bits > 0 ? text + ALPHABET[(value << (5 - bits)) & 31] : text;
-}
+import { base32 } from '@provider-access/kernel';
 
 /**
  * How log lines name a member: the first 16 bytes of HMAC-SHA-256 over the member id, in base32 (26 characters). The

@@ -2,20 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { type GroupPart, groups } from '@provider-access/facts';
-import { instant } from '@provider-access/kernel';
+import { base32, instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
 
-const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
-/** 128 random bits, base32: says nothing about the provider, never comes back. */
-export function newGroupId(): string {
-  let bits = 0n;
-  for (const byte of randomBytes(16)) bits = (bits << 8n) | BigInt(byte);
-  let id = '';
-  for (let i = 0; i < 26; i++, bits >>= 5n) id += BASE32[Number(bits & 31n)];
-  return id;
-}
+/** 128 random bits. The id says nothing about the provider, and no other Group gets it again. */
+const newGroupId = (): string => base32(randomBytes(16));
 const KEPT = 100_000;
 
 /**

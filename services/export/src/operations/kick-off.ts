@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
-import { instant, Refusal } from '@provider-access/kernel';
+import { base32, instant, Refusal } from '@provider-access/kernel';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
@@ -42,13 +42,8 @@ function tooMany(
 }
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(bytes < 1024 * 1024 ? 3 : 0);
 
-/** 128 random bits, base32: a job's id is its capability's first half, the token the other. */
-function newJobId(): string {
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-  let bits = 0n;
-  for (const byte of randomBytes(17)) bits = (bits << 8n) | BigInt(byte);
-  return Array.from({ length: 26 }, (_, i) => alphabet[Number((bits >> BigInt(5 * i)) & 31n)]).join('');
-}
+/** 128 random bits. A download needs this id, which nobody can guess, and a token of the client. */
+const newJobId = (): string => base32(randomBytes(16));
 
 /**
  * Starts an export of a Group (Bulk Data `group-export`, Da Vinci ATR `davinci-data-export`). Resolves when the job is

@@ -10,12 +10,11 @@ import {
   PAYER_CONTRACT,
 } from '@provider-access/events';
 import type { NewRecord, Position } from '@provider-access/engines/log';
-import { instant, Refusal } from '@provider-access/kernel';
+import { base32, instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { checkCorrection } from './check-correction.ts';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DeadLetterPart } from '../../projections/dead-letters.ts';
-import { base32 } from '../base32.ts';
 import { encodedData, MAX_EVENT_BYTES } from '../events/incoming.ts';
 import { expectEvents } from '../receipts/expected.ts';
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Refusal } from '@provider-access/kernel';
+import { base32, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
-import { base32 } from '../base32.ts';
 import { expectEvents } from '../receipts/expected.ts';
 import { EventAppender, type EventRow } from './append-events.ts';
 import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from './incoming.ts';
