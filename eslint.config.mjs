@@ -53,7 +53,7 @@ const engineBan = (allowed) => ({
  * A test that waits for a time instead of a condition fails on a slow machine. e2e/src/house/conventions.house.spec.ts
  * proves each row.
  */
-const SHORT = 'Property[key.name="timeout"][value.value<60000]';
+const SHORT = 'ObjectExpression > Property[key.name="timeout"][value.value<60000]';
 const SLEEP = 'CallExpression[callee.name="setTimeout"]';
 const INSTEAD =
   'wait for a condition with eventually() of @provider-access/testing or expect.poll, or move a fake clock.';
@@ -65,11 +65,11 @@ const waiting = {
       message: `vi.waitFor and vi.waitUntil give up after one second: ${INSTEAD}`,
     },
     {
-      selector: `CallExpression[callee.object.name="expect"][callee.property.name="poll"] > ObjectExpression > ${SHORT}`,
+      selector: `CallExpression[callee.object.name="expect"][callee.property.name="poll"] > ${SHORT}`,
       message: 'Leave out the timeout: the default of 60 s holds on a busy machine.',
     },
     {
-      selector: `CallExpression[callee.name="eventually"] > ObjectExpression > ${SHORT}`,
+      selector: `CallExpression[callee.name="eventually"] > ${SHORT}`,
       message: 'Leave out the timeout: the default of 60 s holds on a busy machine.',
     },
     ...['', 'BlockStatement > ExpressionStatement > '].map((block) => ({

@@ -1,8 +1,8 @@
 import * as markdown from 'prettier/plugins/markdown';
 
 /**
- * Prettier aligns the columns of every Markdown table, so a change of one long cell would rewrite all rows of its table.
- * Here a table that is wider than the page has one space around each cell instead, as with `proseWrap: never`.
+ * Prettier aligns the columns of every Markdown table, so a change of one long cell would rewrite all rows of its
+ * table. Here a table that is wider than the page has one space around each cell instead, as with `proseWrap: never`.
  */
 const base = markdown.printers.mdast;
 

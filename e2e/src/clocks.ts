@@ -12,10 +12,11 @@ export class Clocks {
 
   /** `first`: by how much they are ahead at their start, ms. */
   constructor(first = 0) {
+    const shifted = pathToFileURL(join(import.meta.dirname, 'shifted-clock.ts'));
     this.env = {
       SHIFTED_CLOCKS: this.folder,
       SHIFTED_CLOCKS_FIRST: String(first),
-      NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${pathToFileURL(join(import.meta.dirname, 'shifted-clock.ts')).href}`,
+      NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${shifted.href}`,
     };
   }
 

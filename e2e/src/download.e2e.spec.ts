@@ -18,7 +18,8 @@ const MAX = { maxBuffer: 256 * 1024 * 1024, encoding: 'buffer' } as const;
 
 const PYTHON = `
 import gzip, sys, urllib.request
-request = urllib.request.Request(sys.argv[1], headers={'Authorization': 'Bearer ' + sys.argv[2], 'Accept-Encoding': sys.argv[3]})
+headers = {'Authorization': 'Bearer ' + sys.argv[2], 'Accept-Encoding': sys.argv[3]}
+request = urllib.request.Request(sys.argv[1], headers=headers)
 with urllib.request.urlopen(request) as response:
     body = response.read()
     coded = response.headers.get('Content-Encoding') == 'gzip'

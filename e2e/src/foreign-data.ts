@@ -76,10 +76,13 @@ export function renewCoverage(folder: string): string[] {
   writeFileSync(
     join(folder, 'renewed/Coverage.ndjson'),
     [...latest]
-      .map(
-        ([member, coverage]) =>
-          `${JSON.stringify({ ...coverage, id: `renewed-${member}`.slice(0, 64), period: { start: at(coverage, 'period.start') }, payor: [{ reference: 'Organization/payer' }] })}\n`,
-      )
+      .map(([member, coverage]) => ({
+        ...coverage,
+        id: `renewed-${member}`.slice(0, 64),
+        period: { start: at(coverage, 'period.start') },
+        payor: [{ reference: 'Organization/payer' }],
+      }))
+      .map((renewed) => `${JSON.stringify(renewed)}\n`)
       .join(''),
   );
   return [...all].filter((member) => !latest.has(member));

@@ -254,7 +254,9 @@ export function clientAssertion(
   claims: Record<string, unknown> = {},
 ): string {
   const now = Math.floor(Date.now() / 1000);
-  const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url({ iss: app.clientId, sub: app.clientId, aud: audience, iat: now, exp: now + 240, jti: randomUUID(), ...claims })}`;
+  const times = { iat: now, exp: now + 240 };
+  const payload = { iss: app.clientId, sub: app.clientId, aud: audience, ...times, jti: randomUUID(), ...claims };
+  const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url(payload)}`;
   const key = createPrivateKey({ key: app.key, format: 'jwk' });
   return `${body}.${sign('sha384', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }

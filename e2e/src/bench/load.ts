@@ -24,12 +24,9 @@ export async function load(options: {
 }): Promise<LoadResult> {
   const bases = [options.base].flat().map((base) => new URL(base));
   const { host } = bases[0]!;
-  const requests = options.targets.map((target) =>
-    Buffer.from(
-      `GET ${target} HTTP/1.1\r\nhost: ${host}\r\naccept: ` +
-        `application/fhir+json\r\n${options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`}\r\n`,
-    ),
-  );
+  const authorization = options.token === undefined ? '' : `authorization: Bearer ${options.token}\r\n`;
+  const headers = `host: ${host}\r\naccept: application/fhir+json\r\n${authorization}`;
+  const requests = options.targets.map((target) => Buffer.from(`GET ${target} HTTP/1.1\r\n${headers}\r\n`));
   const latencies: number[] = [];
   let failures = 0;
   let bytes = 0;

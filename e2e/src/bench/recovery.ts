@@ -163,11 +163,11 @@ export async function benchRecovery(): Promise<readonly Recovery[]> {
 
 export function printRecovery(results: readonly Recovery[]): void {
   console.log(`| what is lost | ${KINDS.join(' | ')} |\n|---|${KINDS.map(() => '---|').join('')}`);
-  for (const { name, gapMs, failed } of results)
-    console.log(
-      `| ${name} | ` +
-        `${KINDS.map((kind) => `${(gapMs[kind]! / 1000).toFixed(1)} s${failed[kind] === 0 ? '' : `, ${failed[kind]} failed`}`).join(' | ')} ` +
-        '' +
-        '|',
-    );
+  for (const { name, gapMs, failed } of results) {
+    const cells = KINDS.map((kind) => {
+      const gap = `${(gapMs[kind]! / 1000).toFixed(1)} s`;
+      return failed[kind] === 0 ? gap : `${gap}, ${failed[kind]} failed`;
+    });
+    console.log(`| ${[name, ...cells].join(' | ')} |`);
+  }
 }

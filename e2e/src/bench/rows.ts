@@ -16,10 +16,10 @@ export const quantile = (values: readonly number[], q: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))]!;
 
 export function printRows(rows: readonly Row[]): void {
-  for (const row of rows)
-    console.log(
-      `${row.what.padEnd(44)} ${row.value.toFixed(row.value < 100 ? 1 : 0).padStart(9)} ` +
-        `${row.unit.padEnd(13)}${row.ratio === undefined ? '' : ` ${row.ratio.toFixed(row.ratio < 0.1 ? 3 : 2)} of ${row.baseline}`}${row.aim === undefined ? '' : `  (aim ${row.aim})`}`,
-    );
+  for (const { what, value, unit, ratio, baseline, aim } of rows) {
+    const figure = `${what.padEnd(44)} ${value.toFixed(value < 100 ? 1 : 0).padStart(9)} ${unit.padEnd(13)}`;
+    const share = ratio === undefined ? '' : ` ${ratio.toFixed(ratio < 0.1 ? 3 : 2)} of ${baseline}`;
+    console.log(figure + share + (aim === undefined ? '' : `  (aim ${aim})`));
+  }
 }
 export const note = (text: string): void => void process.stderr.write(`bench: ${text}\n`);

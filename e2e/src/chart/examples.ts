@@ -16,7 +16,7 @@ function withoutFiles(text: string): string {
   return text
     .replace(/^( {2}([a-z-]+)\.json: ).+$/gm, '$1"(files/dashboards/$2.json)"')
     .replace(
-      /(kind: PrometheusRule\nmetadata:\n {2}name: [a-z-]*?-((?:service-levels|[a-z]+))\n(?: .*\n)*?)spec:(?:[^\n]*)\n(?: .*\n|\n(?=[ ]))*/g,
+      /(kind: PrometheusRule\nmetadata:\n {2}name: \S*?-(service-levels|\w+)\n(?: .*\n)*?)spec:.*\n(?: .*\n|\n(?= ))*/g,
       '$1spec: {} # (files/alerts/$2.yaml)\n',
     )
     .split('\n')

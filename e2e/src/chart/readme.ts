@@ -9,9 +9,9 @@ const END = '<!-- /values -->\n';
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 function fallbackCell(value: unknown): string {
   const empty = value === '' || value === null || (typeof value === 'object' && Object.keys(value).length === 0);
-  return empty
-    ? ''
-    : `\`${cell(typeof value === 'string' ? value : JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ').replaceAll(':', ': '))}\``;
+  if (empty) return '';
+  const json = (): string => JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ').replaceAll(':', ': ');
+  return `\`${cell(typeof value === 'string' ? value : json())}\``;
 }
 
 /** The chart's README with its table as values.yaml has it. */

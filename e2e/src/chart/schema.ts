@@ -266,5 +266,6 @@ export function valuesSchema(): string {
     if (found === undefined) throw new Error(`values.yaml has ${path}, the schema has not`);
     found.description = description;
   }
-  return `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'Values of provider-access', ...tree, $defs: DEFS }, undefined, 1)}\n`;
+  const $schema = 'https://json-schema.org/draft/2020-12/schema';
+  return `${JSON.stringify({ $schema, title: 'Values of provider-access', ...tree, $defs: DEFS }, undefined, 1)}\n`;
 }

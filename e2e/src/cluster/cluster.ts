@@ -113,11 +113,11 @@ export async function openCluster(folder = process.env[FOLDER]): Promise<Cluster
         api.core.listNamespacedPod({ namespace }),
         api.core.listNamespacedEvent({ namespace }),
       ]);
-      const pod = pods.items.map(
-        ({ metadata, status }) =>
-          `${metadata!.name} ${status?.phase} ` +
-          `${JSON.stringify([...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(({ ready, restartCount, state }) => ({ ready, restartCount, ...state })))}`,
-      );
+      const pod = pods.items.map(({ metadata, status }) => {
+        const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+        const states = containers.map(({ ready, restartCount, state }) => ({ ready, restartCount, ...state }));
+        return `${metadata!.name} ${status?.phase} ${JSON.stringify(states)}`;
+      });
       const event = events.items
         .filter(({ type }) => type !== 'Normal')
         .map(

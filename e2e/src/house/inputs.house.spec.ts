@@ -110,12 +110,9 @@ describe('the inputs that Nx hashes', () => {
           (file) =>
             !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|tools|e2e)\/.*\.md$|\/dist\//.test(file),
         );
-        return undeclared.length === 0
-          ? []
-          : [
-              `${by} reads ${path}: ` +
-                `${undeclared.slice(0, 3).join(', ')}${undeclared.length > 3 ? ` and ${undeclared.length - 3} more` : ''}`,
-            ];
+        if (undeclared.length === 0) return [];
+        const more = undeclared.length > 3 ? ` and ${undeclared.length - 3} more` : '';
+        return [`${by} reads ${path}: ${undeclared.slice(0, 3).join(', ')}${more}`];
       });
       expect(missing, `add them to nx.namedInputs.elsewhere in ${project}/package.json`).toEqual([]);
     },

@@ -124,9 +124,12 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
         const status = readFileSync('/proc/self/status', 'utf8');
         const line = (name) => new RegExp('^' + name + ':\\\\s*(.*)$', 'm').exec(status)[1];
         const tries = (path) => { try { writeFileSync(path, 'x'); return 'written'; } catch (e) { return e.code; } };
+        const programs = ['/app/bin/provider-access', '/usr/local/bin/x'];
+        const paths = ['/x', '/app/x', ...programs, '/etc/passwd', '/dev/x', '/data/x', '/tmp/x'];
         console.log(JSON.stringify({
-          uid: process.getuid(), gid: process.getgid(), groups: process.getgroups(), caps: line('CapEff'), privileges: line('NoNewPrivs'), pid: process.pid,
-          writes: Object.fromEntries(['/x', '/app/x', '/app/bin/provider-access', '/etc/passwd', '/usr/local/bin/x', '/dev/x', '/data/x', '/tmp/x'].map((p) => [p, tries(p)])),
+          uid: process.getuid(), gid: process.getgid(), groups: process.getgroups(), pid: process.pid,
+          caps: line('CapEff'), privileges: line('NoNewPrivs'),
+          writes: Object.fromEntries(paths.map((path) => [path, tries(path)])),
           shell: require('node:child_process').spawnSync('/bin/sh', ['-c', 'true']).error?.code,
         }));`;
       const { text, code } = await outcome(['-e', script], { program: '/usr/local/bin/node' });

@@ -21,11 +21,15 @@ mount -o remount,bind,nosuid,nodev,noexec "$root/data"
 mount -t tmpfs -o mode=1777,nosuid,nodev,noexec,size=64m tmp "$root/tmp"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t tmpfs -o mode=755,nosuid,noexec dev "$root/dev"
-for device in null zero random urandom; do : > "$root/dev/$device"; mount --bind "/dev/$device" "$root/dev/$device"; done
+for device in null zero random urandom; do
+  : > "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
 mount -o remount,ro,nosuid,noexec "$root/dev"
 export PATH=/app/bin:/usr/local/bin HOME=/tmp
 cd "$root/tmp"
-exec "$setpriv" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid "$chroot" --userspec=${UID}:${UID} --groups= "$root" "$@"`;
+exec "$setpriv" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \\
+  "$chroot" --userspec=${UID}:${UID} --groups= "$root" "$@"`;
 const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'];
 
 /** Why it cannot be done here; undefined when it can. */

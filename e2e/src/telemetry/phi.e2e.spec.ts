@@ -159,7 +159,9 @@ describe('marked data', () => {
       const { DatabaseSync } = require('node:sqlite');
       for (const name of ['views.db', 'state.db', 'log.db']) {
         const db = new DatabaseSync(process.argv[1] + '/' + name, { timeout: 5000 });
-        for (const { name: table } of db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").all()) db.exec('ALTER TABLE "' + table + '" RENAME TO "gone_' + table + '"');
+        const ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        for (const { name: table } of db.prepare(ours).all())
+          db.exec('ALTER TABLE "' + table + '" RENAME TO "gone_' + table + '"');
         db.close();
       }`;
     const child = spawn(

@@ -128,8 +128,10 @@ export async function record(run: Run, trial: Trial, folder: string): Promise<vo
 
 const git = (...args: string[]): string => spawnSync('git', args, { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
 /** Only changes of what was scraped count. Other recordings of the same run are changes too. */
-const commit = (): string =>
-  `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services') === '' ? '' : '-dirty'}`;
+const commit = (): string => {
+  const changes = git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services');
+  return `${git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : '-dirty'}`;
+};
 
 /** Every recording by the name of its file. */
 export const recordings = (): ReadonlyMap<string, Recording> =>

@@ -120,7 +120,8 @@ function readKey(entry: StoredKey | null, place: string): SigningKey {
 async function newFile(): Promise<string> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const { kty, crv, x, y, d } = await exportJWK(privateKey);
-  return `${JSON.stringify({ keys: [{ kty, crv, x, y, d, alg: 'ES256', use: 'sig', kid: thumbprint(x!, y!) }] }, undefined, 2)}\n`;
+  const keys = [{ kty, crv, x, y, d, alg: 'ES256', use: 'sig', kid: thumbprint(x!, y!) }];
+  return `${JSON.stringify({ keys }, undefined, 2)}\n`;
 }
 
 /** @throws ConfigurationError */

@@ -30,7 +30,7 @@ export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: s
 
 /** Compact JWS with exactly these parts. */
 export const encode = (header: object, payload: object, signature = 'c2ln'): string =>
-  `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${Buffer.from(JSON.stringify(payload)).toString('base64url')}.${signature}`;
+  [...[header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), signature].join('.');
 export const sign = (
   key: CryptoKey | KeyObject | Uint8Array,
   header: { alg: string } & Record<string, unknown>,

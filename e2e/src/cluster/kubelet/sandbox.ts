@@ -30,7 +30,11 @@ export async function openSandbox(): Promise<Sandbox> {
       `
       ip link add ${link} type veth peer name eth0 netns ${pause.pid}
       ip link set ${link} master ${BRIDGE} up
-      exec nsenter --net=${network} sh -ec 'ip link set lo up; ip addr add ${address}/${POD_PREFIX} dev eth0; ip link set eth0 up; ip route add default via ${NODE_ADDRESS}'`,
+      exec nsenter --net=${network} sh -ec '
+        ip link set lo up
+        ip addr add ${address}/${POD_PREFIX} dev eth0
+        ip link set eth0 up
+        ip route add default via ${NODE_ADDRESS}'`,
     ]);
   } catch (error) {
     pause.kill('SIGKILL');

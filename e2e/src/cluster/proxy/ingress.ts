@@ -49,7 +49,8 @@ export function nginxConfig(
   const add = (ingress: V1Ingress, host: Host, { path = '/', pathType, backend }: V1HTTPIngressPath): void => {
     const namespace = ingress.metadata!.namespace!;
     const endpoints = view.endpoints(namespace, backend) ?? [];
-    const upstream = `${namespace}_${backend.service?.name}_${backend.service?.port?.name ?? backend.service?.port?.number}`;
+    const port = backend.service?.port;
+    const upstream = `${namespace}_${backend.service?.name}_${port?.name ?? port?.number}`;
     if (endpoints.length > 0) upstreams.set(upstream, endpoints);
     const body = [...settings(ingress), endpoints.length > 0 ? `proxy_pass http://${upstream};` : 'return 503;'].join(
       ' ',
@@ -96,21 +97,31 @@ function text(folder: string, upstreams: ReadonlyMap<string, readonly string[]>,
       `listen ${address}:443 ssl; ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};\n  ${body}\n}`
     );
   });
-  return `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/error.log warn; worker_processes 1; worker_shutdown_timeout 240s;
+  const upstream = ([name, endpoints]: [string, readonly string[]]): string =>
+    `upstream ${name} { ${endpoints.map((one) => `server ${one} max_fails=0;`).join(' ')} keepalive 64; }`;
+  const unknownHost = (address: string): string =>
+    `server { listen ${address}:443 ssl default_server; ssl_reject_handshake on; return 404; }`;
+  return `daemon off; user root; pid ${folder}/nginx.pid; error_log ${folder}/error.log warn;
+worker_processes 1; worker_shutdown_timeout 240s;
 events { worker_connections 4096; }
 http {
-log_format requests '$time_iso8601 $remote_addr $request_method $host $uri $status $upstream_status $upstream_addr $request_time';
+log_format requests '$time_iso8601 $remote_addr $request_method $host $uri $status '
+  '$upstream_status $upstream_addr $request_time';
 access_log ${folder}/access.log requests;
-client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi; uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
 server_names_hash_bucket_size 128;
-# A worker that a new configuration replaces closes idle connections of clients: a request that was on its way in one would be lost.
+# nginx starts new workers for a new configuration, and the old ones close idle connections of clients. A request that
+# is on its way in such a connection would be lost.
 keepalive_timeout 0;
 proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
-proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
-proxy_buffering off; proxy_request_buffering on; proxy_next_upstream error timeout; proxy_next_upstream_tries 3; proxy_max_temp_file_size 1024m;
+proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
+proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Real-IP $remote_addr;
+proxy_buffering off; proxy_request_buffering on; proxy_next_upstream error timeout; proxy_next_upstream_tries 3;
+proxy_max_temp_file_size 1024m;
 ${addresses.map((address) => `server { listen ${address}:80 default_server; return 404; }`).join('\n')}
-${secure.map((address) => `server { listen ${address}:443 ssl default_server; ssl_reject_handshake on; return 404; }`).join('\n')}
-${[...upstreams].map(([name, endpoints]) => `upstream ${name} { ${endpoints.map((one) => `server ${one} max_fails=0;`).join(' ')} keepalive 64; }`).join('\n')}
+${secure.map(unknownHost).join('\n')}
+${[...upstreams].map(upstream).join('\n')}
 ${servers.join('\n')}
 }
 `;

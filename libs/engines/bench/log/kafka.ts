@@ -1,4 +1,4 @@
-/* eslint-disable no-restricted-imports, @nx/enforce-module-boundaries -- measures kafkajs itself, on a broker of the tests */
+/* eslint-disable no-restricted-imports, @nx/enforce-module-boundaries -- measures kafkajs on a broker of the tests */
 import { randomBytes } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { sharedKafka } from '@provider-access/testing';

@@ -4,11 +4,13 @@ import { sharedMongo } from '@provider-access/testing';
 import { clientOf } from '../../src/views/mongo/options.ts';
 
 /**
- * Bare bulkWrite and findOne by the driver, with the adapter's write concern: documents of 1 KB with two indexes, 250 a
- * bulk. The server is
- * that of MONGODB_URI, or one started here. Run: `node --conditions=@provider-access/source libs/engines/bench/views/bare.ts
- * [documents] [writers] [--json]`;
- * `--json` ends with one line of all figures. Says nothing of MongoDB when the server is another.
+ * Measures the driver's bulkWrite and findOne without the adapter, with the adapter's write concern: documents of 1 KB
+ * with two indexes, 250 a bulk. The server is that of MONGODB_URI, or one that the benchmark starts. Figures of another
+ * server than MongoDB say nothing about MongoDB. Run from the root of the repository:
+ *
+ *     node --conditions=@provider-access/source libs/engines/bench/views/bare.ts [documents] [writers] [--json]
+ *
+ * `--json` prints one last line with all figures.
  */
 const given = process.argv.slice(2).filter((a) => !a.startsWith('--'));
 const count = Number(given[0] ?? 5_000);

@@ -8,10 +8,11 @@ import { clientOf } from '../../src/views/mongo/options.ts';
 import type { Projection } from '../../src/views/projection.ts';
 
 /**
- * Projecting and reading beside what the driver does by itself on the same server in the same minute. Run:
- * `node --conditions=@provider-access/source libs/engines/bench/views/mongo.ts [records]`. The server is the tests' one (see
- * tools/testing), not a
- * mongod: what is said here is what the adapter adds, not how fast MongoDB is.
+ * Compares projecting and reading with the bare driver on the same server in the same minute. The server is that of the
+ * tests (tools/testing) and no mongod, so the figures show what the adapter costs and not how fast MongoDB is. Run from
+ * the root of the repository:
+ *
+ *     node --conditions=@provider-access/source libs/engines/bench/views/mongo.ts [records]
  */
 const COUNT = Number(process.argv[2] ?? 5000);
 const line = 'x'.repeat(1000);

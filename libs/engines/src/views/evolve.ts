@@ -43,7 +43,9 @@ const failure = (record: LogRecord, key: string, what: string, error: unknown): 
  */
 const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({
   offset,
-  sentence: `${topic}/${partition} has ${type} at offset ${offset}, which this version does not know: a newer one wrote it`,
+  sentence:
+    `${topic}/${partition} has ${type} at offset ${offset}, ` +
+    'which this version does not know: a newer one wrote it',
 });
 
 /** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */

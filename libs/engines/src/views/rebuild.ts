@@ -149,7 +149,8 @@ export class Rebuild {
       });
       return old;
     });
-    if (older !== undefined) await store.dropBuild(projection, older).catch(() => undefined); // else the next start drops it
+    // If this fails, the next start drops the older build.
+    if (older !== undefined) await store.dropBuild(projection, older).catch(() => undefined);
     logger?.info(
       { view: this.#view, build, equal: compared?.equal, before: compared?.live.count, after: compared?.rebuilt.count },
       'view swapped in',

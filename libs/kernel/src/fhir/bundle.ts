@@ -18,12 +18,14 @@ export interface SearchsetInput {
  */
 export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): string {
   const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
-  let text = `{"resourceType":"Bundle","type":"searchset"${total === undefined ? '' : `,"total":${total}`},"link":[${links}]`;
+  const counted = total === undefined ? '' : `,"total":${total}`;
+  let text = `{"resourceType":"Bundle","type":"searchset"${counted},"link":[${links}]`;
   if (entries.length === 0) return `${text}}`;
   text += ',"entry":[';
   for (let index = 0; index < entries.length; index++) {
     const { fullUrl, line, mode = 'match' } = entries[index] as BundleEntryLine;
-    text += `${index === 0 ? '' : ','}{"fullUrl":${JSON.stringify(fullUrl)},"resource":${line},"search":{"mode":"${mode}"}}`;
+    if (index > 0) text += ',';
+    text += `{"fullUrl":${JSON.stringify(fullUrl)},"resource":${line},"search":{"mode":"${mode}"}}`;
   }
   return `${text}]}`;
 }

@@ -21,10 +21,12 @@ export interface Structure {
   readonly required: readonly { readonly name: string; readonly anyOf: readonly string[] }[];
 }
 
+const RESOURCE = 'id?id;meta?Meta;implicitRules?uri;language?code';
+const EXTENSIONS = 'extension*Extension;modifierExtension*Extension';
 const COMMON: Readonly<Record<string, string>> = {
-  R: 'id?id;meta?Meta;implicitRules?uri;language?code',
-  D: 'id?id;meta?Meta;implicitRules?uri;language?code;text?Narrative;contained*Resource;extension*Extension;modifierExtension*Extension',
-  B: 'id?string;extension*Extension;modifierExtension*Extension',
+  R: RESOURCE,
+  D: `${RESOURCE};text?Narrative;contained*Resource;${EXTENSIONS}`,
+  B: `id?string;${EXTENSIONS}`,
   E: 'id?string;extension*Extension',
 };
 

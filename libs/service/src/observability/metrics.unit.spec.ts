@@ -27,9 +27,8 @@ test('a counter counts, a histogram observes, a gauge moves', async () => {
   expect(text).toContain('pa_intake_events_total{service="resources",outcome="recorded"} 5');
   expect(text).toContain('pa_tokens_issued_total 1');
   expect(text).toContain(
-    'http_server_request_duration_seconds_bucket{le="0.02",service="resources",method="GET",route="/fhir/:type/:id",status="200"} ' +
-      '' +
-      '1',
+    'http_server_request_duration_seconds_bucket{le="0.02",service="resources",method="GET",' +
+      'route="/fhir/:type/:id",status="200"} 1',
   );
   expect(text).toContain('http_server_active_requests{service="auth"} 1');
   expect(text).toMatch(/process_resident_memory_bytes \d+/);

@@ -9,7 +9,7 @@ interface SdkError {
 
 /** Codes by which S3-compatible stores say that there is no room (MinIO, Ceph, others); 507 says it too. */
 const FULL =
-  /^(XMinioStorageFull|XMinioAdminBucketQuotaExceeded|QuotaExceeded(Exception)?|StorageFull|InsufficientStorage|ServiceQuotaExceeded(Exception)?|StorageQuotaExceeded)$/;
+  /^((XMinio)?StorageFull|InsufficientStorage|(XMinioAdminBucket|Storage|Service)?QuotaExceeded(Exception)?)$/;
 /** Bugs, not the network's doing. */
 const BUGS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
 

@@ -230,7 +230,8 @@ export async function removeUnfinishedUploads(
         if (Initiated === undefined || Initiated.getTime() > before) continue;
         await guarded(client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))).catch(
           (error: unknown) => {
-            if (!(error instanceof EngineUnavailable && error.message.includes('NoSuchUpload'))) throw error; // another was faster
+            // Another process may have ended the same upload first.
+            if (!(error instanceof EngineUnavailable && error.message.includes('NoSuchUpload'))) throw error;
           },
         );
         removed++;

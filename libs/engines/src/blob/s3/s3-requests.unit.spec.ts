@@ -59,11 +59,12 @@ describe('S3 requests', () => {
     server.close();
   });
   const calls = (): string[] =>
-    asked.map(
-      (a) =>
-        `${a.method} ` +
-        `${a.url.pathname}${a.url.searchParams.has('uploads') ? '?uploads' : a.url.searchParams.has('partNumber') ? `?part=${a.url.searchParams.get('partNumber')}` : a.url.searchParams.has('uploadId') ? '?uploadId' : ''}`,
-    );
+    asked.map(({ method, url: { pathname, searchParams } }) => {
+      const part = searchParams.get('partNumber');
+      const named = ['uploads', 'uploadId'].find((name) => searchParams.has(name));
+      const query = part !== null ? `?part=${part}` : named !== undefined ? `?${named}` : '';
+      return `${method} ${pathname}${query}`;
+    });
   const upload: typeof answer = ({ url, method }) =>
     method === 'POST' && url.searchParams.has('uploads')
       ? { body: '<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>' }
@@ -129,8 +130,12 @@ describe('S3 requests', () => {
   });
 
   it('lists page by page and skips what is no file of ours', async () => {
-    const page = (keys: string[], next?: string): string =>
-      `<ListBucketResult>${keys.map((k) => `<Contents><Key>${k}</Key><Size>3</Size></Contents>`).join('')}<IsTruncated>${next !== undefined}</IsTruncated>${next ? `<NextContinuationToken>${next}</NextContinuationToken>` : ''}</ListBucketResult>`;
+    const page = (keys: string[], next?: string): string => {
+      const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>3</Size></Contents>`).join('');
+      const token = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
+      const truncated = `<IsTruncated>${next !== undefined}</IsTruncated>`;
+      return `<ListBucketResult>${contents}${truncated}${token}</ListBucketResult>`;
+    };
     answer = ({ url }) => ({
       body:
         url.searchParams.get('continuation-token') === 't1' ? page(['p/j/3']) : page(['p/j/', 'p/j/1', 'p/j/2'], 't1'),
@@ -150,15 +155,16 @@ describe('S3 requests', () => {
       '',
     );
     let failing = false;
+    const errors =
+      '<Error><Key>p/j/7</Key><Code>AccessDenied</Code><Message>no</Message></Error>' +
+      '<Error><Key>p/j/8</Key><Code>NoSuchKey</Code></Error>';
+    const more = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>';
     answer = ({ method, url }) => {
-      if (method === 'POST')
-        return {
-          body: `<DeleteResult>${failing ? '<Error><Key>p/j/7</Key><Code>AccessDenied</Code><Message>no</Message></Error><Error><Key>p/j/8</Key><Code>NoSuchKey</Code></Error>' : ''}</DeleteResult>`,
-        };
+      if (method === 'POST') return { body: `<DeleteResult>${failing ? errors : ''}</DeleteResult>` };
       return {
         body: url.searchParams.has('continuation-token')
           ? '<ListBucketResult><Contents><Key>p/j/x</Key></Contents><IsTruncated>false</IsTruncated></ListBucketResult>'
-          : `<ListBucketResult>${keys}<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>`,
+          : `<ListBucketResult>${keys}${more}</ListBucketResult>`,
       };
     };
     await openS3Blobs(options).deletePrefix('j/');
@@ -213,15 +219,20 @@ describe('S3 requests', () => {
 
   it('removes uploads that began long ago, over all pages, and leaves the young ones', async () => {
     const one = (key: string, at: number): string =>
-      `<Upload><Key>p/${key}</Key><UploadId>u-${key}</UploadId><Initiated>${new Date(at).toISOString()}</Initiated></Upload>`;
+      `<Upload><Key>p/${key}</Key><UploadId>u-${key}</UploadId>` +
+      `<Initiated>${new Date(at).toISOString()}</Initiated></Upload>`;
+    const pageOf = (inside: string): string => `<ListMultipartUploadsResult>${inside}</ListMultipartUploadsResult>`;
+    const more =
+      '<IsTruncated>true</IsTruncated><NextKeyMarker>p/young</NextKeyMarker>' +
+      '<NextUploadIdMarker>u-young</NextUploadIdMarker>';
     const now = Date.now();
     answer = ({ method, url }) => {
       if (method === 'DELETE')
         return url.pathname.endsWith('/gone') ? { status: 404, body: error('NoSuchUpload') } : { status: 204 };
       return {
         body: url.searchParams.has('key-marker')
-          ? `<ListMultipartUploadsResult>${one('gone', 0)}${one('old2', now - 7200_000)}<IsTruncated>false</IsTruncated></ListMultipartUploadsResult>`
-          : `<ListMultipartUploadsResult>${one('old', now - 7200_000)}${one('young', now)}<IsTruncated>true</IsTruncated><NextKeyMarker>p/young</NextKeyMarker><NextUploadIdMarker>u-young</NextUploadIdMarker></ListMultipartUploadsResult>`,
+          ? pageOf(`${one('gone', 0)}${one('old2', now - 7200_000)}<IsTruncated>false</IsTruncated>`)
+          : pageOf(`${one('old', now - 7200_000)}${one('young', now)}${more}`),
       };
     };
     expect(await removeUnfinishedUploads(options, 3600_000)).toBe(3);

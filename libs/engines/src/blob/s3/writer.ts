@@ -40,7 +40,8 @@ export class S3Writer implements BlobWriter {
     if (!this.#open) throw new Error('the writer is closed');
     this.#bytes += chunk.byteLength;
     for (let at = 0; at < chunk.byteLength;) {
-      const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held)); // a copy: the caller may use its buffer again
+      // A copy, because the caller may reuse its buffer.
+      const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held));
       this.#pieces.push(piece);
       this.#held += piece.byteLength;
       at += piece.byteLength;

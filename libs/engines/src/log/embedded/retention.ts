@@ -36,8 +36,8 @@ export class Retention {
   constructor(options: RetentionOptions) {
     this.#options = options;
     options.db.exec(`
-      CREATE TABLE IF NOT EXISTS retained (topic TEXT NOT NULL, partition INTEGER NOT NULL, start INTEGER NOT NULL, compacted INTEGER NOT NULL,
-        PRIMARY KEY (topic, partition)) WITHOUT ROWID`);
+      CREATE TABLE IF NOT EXISTS retained (topic TEXT NOT NULL, partition INTEGER NOT NULL, start INTEGER NOT NULL,
+        compacted INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID`);
   }
 
   /** Offset before which retention has removed everything; 0 where it has removed nothing. */

@@ -77,8 +77,10 @@ export class SqliteStore implements LocalStore {
           'PRAGMA cache_size=-16384;',
       );
       this.#db.exec(`
-        CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, partitions INTEGER NOT NULL);
-        CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL, PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE,
+          partitions INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL,
+          PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
       this.#retention = new Retention({ db: this.#db, transaction: (work) => this.#transaction(work) });
       this.#upsert = this.#db.prepare(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { handlerFault } from '../handler-fault.ts';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch, FollowOptions, Position, Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
@@ -269,9 +270,7 @@ export class Follower implements Subscription {
         place.next = at === records.length ? next : records[at - 1]!.offset + 1;
         this.#passed?.();
       } catch (error) {
-        const what =
-          error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
-        place.failure = `${place.topic}/${place.partition}: ${what}`;
+        place.failure = `${place.topic}/${place.partition}: ${handlerFault(error)}`;
         await this.#pause(failures++);
       }
     }

@@ -43,7 +43,7 @@ it('members that join and leave all the time miss nothing, and nobody gets a par
     inFlight.add(batch.partition);
     const offsets = batch.records.map(({ offset }) => offset);
     expect(offsets).toEqual(offsets.map((_, i) => offsets[0]! + i));
-    // eslint-disable-next-line no-restricted-syntax -- the handler takes a while, so that members leave in the middle of it
+    // eslint-disable-next-line no-restricted-syntax -- a slow handler, so that consumers leave while it works
     await new Promise((resolve) => setTimeout(resolve, 2));
     for (const value of values(batch)) seen.add(value);
     inFlight.delete(batch.partition);

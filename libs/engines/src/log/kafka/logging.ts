@@ -17,8 +17,10 @@ const MAX_TEXT = 160;
  * Warnings that kafkajs logs about every client with limited retries, about every producer, and about a client that the
  * adapter ends itself. They are expected.
  */
-const EXPECTED =
-  /^Limiting retries for the idempotent producer|^KafkaJS v2\.0\.0 switched default partitioner|this client was retired|this fetch was given up/;
+const EXPECTED = new RegExp(
+  '^Limiting retries for the idempotent producer|^KafkaJS v2\\.0\\.0 switched default partitioner|' +
+    'this client was retired|this fetch was given up',
+);
 /** A broker that answers "not now" is asked again. Faults that stay are reported by `failure` and by exceptions. */
 const PASSING =
   /^Response Metadata|^Response (Fetch|Heartbeat|JoinGroup|SyncGroup|OffsetCommit|FindCoordinator|GroupCoordinator)/;

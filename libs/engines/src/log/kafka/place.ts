@@ -1,4 +1,4 @@
-import { EngineUnavailable } from '../port.ts';
+import { handlerFault } from '../handler-fault.ts';
 import type { Loss, Position } from '../port.ts';
 
 /** One partition of a group, as one consumer sees it: its own now, or of the past. */
@@ -51,9 +51,7 @@ export class Place {
   /** Messages of handlers may quote data. Only the words of the engine are passed on. */
   failed(error: unknown): void {
     this.failures = Math.min(this.failures + 1, 16);
-    this.failure =
-      `${this.topic}/${this.partition}: ` +
-      `${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
+    this.failure = `${this.topic}/${this.partition}: ${handlerFault(error)}`;
   }
 }
 

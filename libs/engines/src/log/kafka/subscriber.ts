@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
+import { handlerFault } from '../handler-fault.ts';
 import { acceptedByDefault, lossSentence } from '../losses.ts';
-import { EngineUnavailable } from '../port.ts';
 import type { Batch, LogRecord, Loss, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import type { Cluster } from './cluster.ts';
@@ -204,9 +204,7 @@ export class Subscriber implements Subscription {
           member.resume(place.name, place.partition);
         }
       } catch (error) {
-        this.#assignFailure =
-          'assigned: ' +
-          `${error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error'}`;
+        this.#assignFailure = `assigned: ${handlerFault(error)}`;
       }
       if (current().length > 0) await this.#pause(failures);
     }

@@ -1,3 +1,4 @@
+import { handlerFault } from '../handler-fault.ts';
 import { lossSentence } from '../losses.ts';
 import { EngineUnavailable } from '../port.ts';
 import type { Batch } from '../port.ts';
@@ -159,7 +160,5 @@ function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): stri
   // A loss names its place itself.
   if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `))
     return error.message;
-  const what =
-    error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : 'an unknown error';
-  return `${lane.topic}/${lane.partition}: ${what}`;
+  return `${lane.topic}/${lane.partition}: ${handlerFault(error)}`;
 }

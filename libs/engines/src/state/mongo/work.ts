@@ -131,7 +131,8 @@ export class MongoWork implements Work {
     const update: UpdateFilter<Item> = { $set: { ...set, op } };
     return repeated(async () => {
       if ((await guarded(() => this.#items.updateOne(held(item), update))).matchedCount > 0) return true;
-      return (await guarded(() => this.#items.findOne({ _id: idOf(item.queue, item.id), op }))) !== null; // an attempt whose answer was lost
+      // An attempt before this one may have succeeded although its answer was lost.
+      return (await guarded(() => this.#items.findOne({ _id: idOf(item.queue, item.id), op }))) !== null;
     });
   }
 

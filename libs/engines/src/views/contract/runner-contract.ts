@@ -262,9 +262,8 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
           record('m3', {}, 'pa.opted-out.v1', 'p'),
         ]);
         await eventually(() => set.failure() !== undefined);
-        expect(set.failure()).toMatch(
-          /^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, which this version does not know: a newer one wrote it$/,
-        );
+        expect(set.failure()).toMatch(/^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, /);
+        expect(set.failure()).toMatch(/, which this version does not know: a newer one wrote it$/);
         expect(await views.reader(versioned).getMany(['m1', 'm2', 'm3'])).toEqual([
           { _id: 'm1', consent: {} },
           undefined,
@@ -354,7 +353,8 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       const writing = (async () => {
         for (let i = 200; busy; i += 5) {
           await log.append('t.left', add(i, i + 5));
-          if (i % 20 === 0) await views.reader(totals).waitFor(await log.head(['t.left']), 60_000); // as fast as it is projected, about
+          // Write about as fast as the projection reads.
+          if (i % 20 === 0) await views.reader(totals).waitFor(await log.head(['t.left']), 60_000);
         }
       })();
       const result = await set.rebuild('totals', { graceMs: 0 });

@@ -8,9 +8,12 @@ import { layoutOf } from './tables.ts';
 import type { Layout } from './tables.ts';
 
 const REGISTRY = `
-  CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL, live INTEGER NOT NULL, building INTEGER, last INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS builds (collection TEXT NOT NULL, build INTEGER NOT NULL, PRIMARY KEY (collection, build)) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
+  CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL, live INTEGER NOT NULL,
+    building INTEGER, last INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS builds (collection TEXT NOT NULL, build INTEGER NOT NULL,
+    PRIMARY KEY (collection, build)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS checkpoints (collection TEXT NOT NULL, build INTEGER NOT NULL, topic TEXT NOT NULL,
+    part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
 
 /** Added to files of an earlier release. */

@@ -16,7 +16,9 @@ const script = (file: string): string => `
   const views = openEmbeddedViews({ file: ${JSON.stringify(file)} });
   const set = new ProjectionSet({ log, views, projections: [items] });
   await set.start();
-  const add = (n) => log.append('t.items', [{ key: 'd' + n, partitionKey: 'k', headers: { ce_type: 'added' }, value: JSON.stringify({ n, group: 'g' }) }]);
+  const headers = { ce_type: 'added' };
+  const record = (n) => ({ key: 'd' + n, partitionKey: 'k', headers, value: JSON.stringify({ n, group: 'g' }) });
+  const add = (n) => log.append('t.items', [record(n)]);
   const until = async (holds) => {
     while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
   };

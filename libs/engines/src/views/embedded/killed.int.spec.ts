@@ -15,7 +15,9 @@ const writer = (file: string): string => `
   const { store } = openEmbeddedViews({ file: ${JSON.stringify(file)} });
   await store.ensure(items);
   for (let next = 0; ; next += 10) {
-    const ops = Array.from({ length: 10 }, (_, i) => ({ id: 'd' + (next + i), part: 'item', partition: 0, offset: next + i, value: { n: next + i, group: 'g', line: 'l'.repeat(1000) } }));
+    const ops = Array.from({ length: 10 }, (_, i) => next + i).map((n) => ({
+      id: 'd' + n, part: 'item', partition: 0, offset: n, value: { n, group: 'g', line: 'l'.repeat(1000) },
+    }));
     await store.apply(items, 'live', ops, { topic: 't.items', partition: 0, next: next + 10, progress: [] });
     process.stdout.write(next + 10 + '\\n');
     await new Promise((resolve) => setImmediate(resolve));

@@ -162,7 +162,9 @@ export class Statements {
   /** Values: equality prefix, bounds, then `after` (rest fields and _id), limit. */
   find(plan: QueryPlan, lower: boolean): StatementSync {
     const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
-    const key = `find/${plan.index.name}/${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}/${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
+    const compared = `${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}`;
+    const read = `${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
+    const key = `find/${plan.index.name}/${compared}/${read}`;
     return this.#prepare(key, () => {
       const { index } = plan;
       const columns = index.array

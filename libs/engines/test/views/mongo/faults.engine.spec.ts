@@ -185,7 +185,8 @@ describe('mongo: an engine with faults', () => {
     );
     await beside.close();
     const seen: string[] = [];
-    await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 }); // a page of 18 MB needs more than one answer
+    // A page of 18 MB needs more than one answer, so the driver sends getMore.
+    await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 });
     // A busy machine needs more than this spec's second for so many bytes.
     const patient = await openMongoViews({
       ...database.options,

@@ -12,7 +12,8 @@ describe('parseSearch', () => {
     const { lastUpdated, ...query } = (
       search(
         'Observation',
-        '_id=a,b&patient=Patient/m1&_lastUpdated=ge2024-01-01&_lastUpdated=lt2025&_count=50&_format=application/fhir%2Bjson',
+        '_id=a,b&patient=Patient/m1&_lastUpdated=ge2024-01-01&_lastUpdated=lt2025' +
+          '&_count=50&_format=application/fhir%2Bjson',
       ) as { query: { lastUpdated: unknown } }
     ).query;
     expect(query).toEqual({ type: 'Observation', ids: ['a', 'b'], patients: ['m1'], count: 50 });
