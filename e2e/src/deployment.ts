@@ -38,7 +38,7 @@ export interface Started {
   /** The last lines of both streams. */
   readonly said: readonly string[];
 }
-export interface SpawnOptions {
+interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly onLine?: ((line: string) => void) | undefined;

@@ -13,7 +13,7 @@ import { publishPayer } from './payers.ts';
 import { repeatReads } from './road.ts';
 import type { SharedWorld } from './world/context.ts';
 
-export { itemOf, publishAll, registerApp, type TestApp } from './road.ts';
+export { publishAll, registerApp, type TestApp } from './road.ts';
 
 /** The deployment that scenarios of the suite `world` share. */
 export const SHARED: SharedWorld | undefined = inject('world');

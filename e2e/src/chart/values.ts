@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isMap, isScalar, parse, parseDocument, type Pair, type YAMLMap } from 'yaml';
 import { CHART } from './paths.ts';
 
-export const VALUES = join(CHART, 'values.yaml');
+const VALUES = join(CHART, 'values.yaml');
 
 /** One documented value: what stands above its key behind `# --`, and its default. */
 export interface ValueRow {

@@ -20,7 +20,7 @@ export interface HelmCall {
   readonly cancel?: AbortSignal | undefined;
 }
 /** What Helm said when it failed, which is what a person reads. */
-export class HelmError extends Error {}
+class HelmError extends Error {}
 
 type HelmTs = typeof helmTs.default;
 /** CommonJS: its default is the module's, unless the loader has unwrapped it. */

@@ -3,7 +3,7 @@ import { eventually } from '@provider-access/testing';
 import { http, type HttpCall } from '../road.ts';
 import type { Release } from './release.ts';
 
-export interface LoadReport {
+interface LoadReport {
   readonly requests: number;
   /** Answers that ask for the request again (503 with Retry-After), which a busy machine gets rightly. */
   readonly repeated: number;

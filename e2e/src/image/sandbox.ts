@@ -121,7 +121,7 @@ export function confine(
 }
 
 /** A folder and what is in it become the user's. */
-export function give(folder: string): void {
+function give(folder: string): void {
   if (!existsSync(folder)) return;
   chownSync(folder, UID, UID);
   for (const name of readdirSync(folder)) {

@@ -11,7 +11,7 @@ export const MEMBER = MARK.member;
 const resource = (type: string, id: string, rest: Record<string, unknown>): DomainEvent =>
   payerEvent('payer.resource-recorded.v1', MEMBER, { resource: { resourceType: type, id, ...rest } });
 const subject = { reference: `Patient/${MEMBER}`, display: MARK.family };
-export const patient = {
+const patient = {
   identifier: [
     { system: 'urn:example:card', value: MARK.card },
     { system: 'http://hl7.org/fhir/sid/us-ssn', value: MARK.ssn },

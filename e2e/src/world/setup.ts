@@ -19,6 +19,8 @@ const WRONG = /partitioner|TimeoutNegativeWarning|did not close|not handled/i;
  * Starts the shared world once for all scenarios of the suite: one process for each service (two of export, because
  * files in a bucket are about two), the data of one payer, a collector that keeps what it receives, and a file of all
  * log lines. With `vitest --project world` (without `run`) the world stays up between runs.
+ *
+ * @public vitest calls it by name
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-world-'));

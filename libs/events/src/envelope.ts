@@ -51,7 +51,7 @@ export function encodeEvent(event: DomainEvent, keys: { key?: string; partitionK
   return { key, partitionKey: keys.partitionKey ?? key, headers, value: JSON.stringify(event.data) };
 }
 
-export type DecodeFailure = {
+type DecodeFailure = {
   readonly ok: false;
   readonly reason: 'not-a-cloudevent' | 'not-json';
   readonly detail: string;

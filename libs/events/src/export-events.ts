@@ -8,7 +8,7 @@ import { z } from 'zod';
 const position = z.record(z.string(), z.array(z.int()));
 const instant = z.string();
 
-export const exportRequested = z.object({
+const exportRequested = z.object({
   job: z.string(),
   client: z.string(),
   group: z.string(),
@@ -29,14 +29,14 @@ export const exportRequested = z.object({
   traceparent: z.string().optional(),
 });
 /** The member list is frozen under `plan` (a file prefix), one file a chunk. No members: no chunks. */
-export const exportPlanned = z.object({
+const exportPlanned = z.object({
   job: z.string(),
   members: z.int().nonnegative(),
   chunks: z.int().nonnegative(),
   plan: z.string(),
 });
 /** `summary` names the file that lists the chunk's parts. A higher fence replaces the chunk as a whole. */
-export const exportChunkWritten = z.object({
+const exportChunkWritten = z.object({
   job: z.string(),
   chunk: z.int().nonnegative(),
   fence: z.int(),
@@ -50,7 +50,7 @@ export const exportChunkWritten = z.object({
  * `manifest` names the file that lists what can be downloaded; `dropped` counts members whose access ended while the
  * job ran.
  */
-export const exportSealed = z.object({
+const exportSealed = z.object({
   job: z.string(),
   manifest: z.string(),
   files: z.int(),
@@ -61,12 +61,12 @@ export const exportSealed = z.object({
   /** Compressed bytes of the files that the seal itself wrote; those of chunks are in their events. */
   bytes: z.int().nonnegative().optional(),
 });
-export const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
+const exportEnded = z.object({ job: z.string(), reason: z.string(), at: instant });
 /**
  * `bytes` that were sent of a file, of `count` requests since the event before (absent: one); `complete` when one of
  * them got all that it asked for.
  */
-export const exportDownloaded = z.object({
+const exportDownloaded = z.object({
   job: z.string(),
   client: z.string(),
   file: z.string(),

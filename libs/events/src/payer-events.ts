@@ -33,46 +33,46 @@ const resource = z
   .unknown()
   .refine(isObject, 'must be a FHIR resource')
   .meta({ type: 'object' }) as unknown as z.ZodType<Record<string, unknown>>;
-export const resourceRecorded = z.object({ resource, sequence: z.int().nonnegative().optional() });
-export const resourceDeleted = z.object({
+const resourceRecorded = z.object({ resource, sequence: z.int().nonnegative().optional() });
+const resourceDeleted = z.object({
   resourceType: z.string().min(1).max(64),
   id,
   sequence: z.int().nonnegative().optional(),
 });
 /** The prior authorization as an ExplanationOfBenefit with use=preauthorization. Same effect as resource-recorded. */
-export const priorAuthorizationChanged = resourceRecorded;
-export const memberEnrolled = z.object({
+const priorAuthorizationChanged = resourceRecorded;
+const memberEnrolled = z.object({
   coverageId: id,
   from: instantOrDate,
   to: instantOrDate.optional(),
   plan: shortText.optional(),
 });
-export const memberChanged = memberEnrolled.partial();
-export const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });
+const memberChanged = memberEnrolled.partial();
+const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });
 /** The subject is the id that stays; `from` is the id that is retired. */
-export const membersMerged = z.object({ from: id });
-export const provider = z
+const membersMerged = z.object({ from: id });
+const provider = z
   .object({ npi: npi.optional(), tin: tin.optional(), contract: z.string().min(1).max(128).optional() })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
-export const attributionAsserted = z.object({
+const attributionAsserted = z.object({
   provider,
   from: instantOrDate,
   to: instantOrDate.optional(),
   coverageId: id.optional(),
   basis: shortText.optional(),
 });
-export const attributionEnded = z.object({ provider, to: instantOrDate });
+const attributionEnded = z.object({ provider, to: instantOrDate });
 /** PDex 2.2 opt-out-scope codes. Scopes we do not evaluate narrower are treated as global: deny. */
-export const OPT_OUT_SCOPES = [
+const OPT_OUT_SCOPES = [
   'global',
   'provider-specific',
   'purpose-specific',
   'payer-specific',
   'provider-category',
 ] as const;
-export const optOutScope = z.enum(OPT_OUT_SCOPES);
+const optOutScope = z.enum(OPT_OUT_SCOPES);
 const setBy = z.enum(['member', 'personal-representative', 'payer']);
-export const memberOptedOut = z.object({
+const memberOptedOut = z.object({
   scope: optOutScope.default('global'),
   /** Providers, for scope provider-specific. */
   targets: z
@@ -84,14 +84,14 @@ export const memberOptedOut = z.object({
   channel: shortText.optional(),
   reason: shortText.optional(),
 });
-export const memberOptedIn = z.object({
+const memberOptedIn = z.object({
   effectiveFrom: instantOrDate.optional(),
   setBy: setBy.default('member'),
   channel: shortText.optional(),
 });
 /** One of Organization, Practitioner, PractitionerRole, Location; subject is NPI or organization id. */
-export const providerRecorded = resourceRecorded;
-export const networkStatusChanged = z
+const providerRecorded = resourceRecorded;
+const networkStatusChanged = z
   .object({
     npi: npi.optional(),
     tin: tin.optional(),
@@ -100,21 +100,8 @@ export const networkStatusChanged = z
   })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
 
-export type ResourceRecorded = z.infer<typeof resourceRecorded>;
-export type ResourceDeleted = z.infer<typeof resourceDeleted>;
-export type MemberEnrolled = z.infer<typeof memberEnrolled>;
-export type MemberChanged = z.infer<typeof memberChanged>;
-export type MemberTerminated = z.infer<typeof memberTerminated>;
-export type MembersMerged = z.infer<typeof membersMerged>;
-export type ProviderIdentity = z.infer<typeof provider>;
-export type AttributionAsserted = z.infer<typeof attributionAsserted>;
-export type AttributionEnded = z.infer<typeof attributionEnded>;
-export type MemberOptedOut = z.infer<typeof memberOptedOut>;
-export type MemberOptedIn = z.infer<typeof memberOptedIn>;
-export type NetworkStatusChanged = z.infer<typeof networkStatusChanged>;
-
 /** Which service decides an inbound event's outcome, and parks it when it is at fault. */
-export type IntakeOwner = 'resources' | 'attribution' | 'consent';
+type IntakeOwner = 'resources' | 'attribution' | 'consent';
 export interface PayerEventDefinition {
   readonly topic: 'payer.member-events' | 'payer.provider-events';
   readonly owner: IntakeOwner;

@@ -17,7 +17,7 @@ const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
 const tie = z.object({ said: instant, events: z.array(z.string()) });
 
 /** pa.records. The resource as accepted: normalised, redacted, encoded once; reading is copying. */
-export const recordAccepted = z.object({
+const recordAccepted = z.object({
   /** Member id, or `shared` for resources without a patient. */
   member: z.string(),
   type: z.string(),
@@ -53,7 +53,7 @@ export const recordAccepted = z.object({
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
 });
-export const recordDeleted = z.object({
+const recordDeleted = z.object({
   member: z.string(),
   type: z.string(),
   id: z.string(),
@@ -68,7 +68,7 @@ export const recordDeleted = z.object({
 });
 
 /** pa.members */
-export const coverageChanged = z.object({
+const coverageChanged = z.object({
   /** `*` with `cancelled`: every coverage of the member. */
   member: z.string(),
   coverageId: z.string(),
@@ -85,10 +85,10 @@ export const coverageChanged = z.object({
    */
   tie: tie.optional(),
 });
-export const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
+const memberMerged = z.object({ member: z.string(), retired: z.string(), businessTime: instant });
 
 /** pa.attribution */
-export const memberAttributed = z.object({
+const memberAttributed = z.object({
   member: z.string(),
   group: z.string(),
   providers: z.array(providerKey).min(1),
@@ -104,7 +104,7 @@ export const memberAttributed = z.object({
  * Ends every attribution of the member to a Group with all of these providers (and this contract, where given),
  * whenever it was asserted.
  */
-export const attributionEndedRecord = z.object({
+const attributionEndedRecord = z.object({
   member: z.string(),
   providers: z.array(providerKey).min(1),
   contract: z.string().optional(),
@@ -114,7 +114,7 @@ export const attributionEndedRecord = z.object({
 });
 
 /** pa.consent. Changes as facts; the facts view orders them by (effective, businessTime). */
-export const optedOut = z.object({
+const optedOut = z.object({
   member: z.string(),
   scope: z.string(),
   targets: z.array(providerKey).optional(),
@@ -123,7 +123,7 @@ export const optedOut = z.object({
   setBy: z.string(),
   channel: z.string().optional(),
 });
-export const optedIn = z.object({
+const optedIn = z.object({
   member: z.string(),
   effective: instant,
   businessTime: instant,
@@ -136,14 +136,14 @@ export const optedIn = z.object({
  * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A
  * parked network status denies its providers the same way (`providers`, in pa.providers).
  */
-export const accessHeld = z.object({
+const accessHeld = z.object({
   member: z.string().optional(),
   providers: z.array(providerKey).min(1).optional(),
   source: z.string(),
   deadLetter: z.string(),
   eventType: z.string(),
 });
-export const accessReleased = z.object({
+const accessReleased = z.object({
   member: z.string().optional(),
   providers: z.array(providerKey).min(1).optional(),
   source: z.string(),
@@ -151,7 +151,7 @@ export const accessReleased = z.object({
 });
 
 /** pa.providers: key is the provider key. */
-export const networkStatusRecorded = z.object({
+const networkStatusRecorded = z.object({
   provider: providerKey,
   status: z.enum(['in-network', 'out-of-network']),
   from: instant,
@@ -162,7 +162,7 @@ export const networkStatusRecorded = z.object({
 });
 
 /** pa.groups. Minted once; never changes, never returns. */
-export const groupOpened = z.object({
+const groupOpened = z.object({
   group: z.string(),
   providers: z.array(providerKey).min(1),
   contract: z.string().optional(),
@@ -170,7 +170,7 @@ export const groupOpened = z.object({
 });
 
 /** pa.registry */
-export const appRegistered = z.object({
+const appRegistered = z.object({
   client: z.string(),
   name: z.string(),
   jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
@@ -182,7 +182,7 @@ export const appRegistered = z.object({
   registrationTokenHash: z.string(),
   registeredAt: instant,
 });
-export const appApproved = z.object({
+const appApproved = z.object({
   client: z.string(),
   providers: z.array(providerKey),
   scope: z.string(),
@@ -193,16 +193,16 @@ export const appApproved = z.object({
   /** Other clients that are bound to one of the identifiers, which the reviewer named. */
   sharedWith: z.array(z.string()).optional(),
 });
-export const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
-export const appSuspended = appRejected;
-export const appRevoked = appRejected;
-export const signingKeyPublished = z.object({
+const appRejected = z.object({ client: z.string(), by: z.string(), reason: z.string() });
+const appSuspended = appRejected;
+const appRevoked = appRejected;
+const signingKeyPublished = z.object({
   kid: z.string(),
   jwk: z.record(z.string(), z.unknown()),
   notAfter: instant.optional(),
 });
 /** Tokens of the key are refused from now on, for good: a kid never comes back. */
-export const signingKeyWithdrawn = z.object({
+const signingKeyWithdrawn = z.object({
   kid: z.string(),
   reason: z.enum(['rotated', 'compromised']),
   by: z.string(),
@@ -212,7 +212,7 @@ export const signingKeyWithdrawn = z.object({
  * pa.audit: releases to a client, and refusals. Members are a set. Each read and search has an entry. Releases of a
  * Group (the Group, its files) have one entry an hour, and another only for members who are not in it yet (ADR 0025).
  */
-export const disclosure = z.object({
+const disclosure = z.object({
   client: z.string(),
   action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']),
   outcome: z.enum(['released', 'refused']),
@@ -297,7 +297,7 @@ export const eventParked = z.object({
   parkedBy: z.string(),
   parkedAt: instant,
 });
-export const deadLetterReplayed = z.object({
+const deadLetterReplayed = z.object({
   deadLetter: z.string(),
   by: z.string(),
   corrected: z.boolean(),
@@ -306,7 +306,7 @@ export const deadLetterReplayed = z.object({
   /** Where the replayed event lies. Its taking effect ends the hold of the dead letter. */
   place: z.object({ topic: z.string(), partition: z.int(), offset: z.int() }).optional(),
 });
-export const deadLetterDiscarded = z.object({
+const deadLetterDiscarded = z.object({
   deadLetter: z.string(),
   by: z.string(),
   reason: z.string(),
@@ -317,11 +317,11 @@ export const deadLetterDiscarded = z.object({
  * pa.registry: the topics were restored from a copy of `copied`. Nothing is decided until an operator confirms that
  * payers have re-sent everything since.
  */
-export const logRestored = z.object({ restore: z.string(), copied: instant, restoredAt: instant });
-export const restoreAccepted = z.object({ restore: z.string(), by: z.string(), reason: z.string(), at: instant });
+const logRestored = z.object({ restore: z.string(), copied: instant, restoredAt: instant });
+const restoreAccepted = z.object({ restore: z.string(), by: z.string(), reason: z.string(), at: instant });
 
 /** Nothing: keeps the place of a record that was not in the backup from which its topic was restored. */
-export const gap = z.object({});
+const gap = z.object({});
 
 export type LogRestored = z.infer<typeof logRestored>;
 export type RestoreAccepted = z.infer<typeof restoreAccepted>;
@@ -381,4 +381,3 @@ export const PLATFORM_EVENTS = {
   'pa.dead-letter-replayed.v1': { topic: 'payer.*.dead-letter', schema: deadLetterReplayed },
   'pa.dead-letter-discarded.v1': { topic: 'payer.*.dead-letter', schema: deadLetterDiscarded },
 } as const satisfies Record<string, { topic: string; schema: z.ZodType }>;
-export type PlatformEventType = keyof typeof PLATFORM_EVENTS;

@@ -18,17 +18,17 @@ const epochMs = z.int();
  */
 const scope = { scope: z.string(), from: z.int(), next: z.int() };
 
-export const serviceLevelStarted = z.object({
+const serviceLevelStarted = z.object({
   ...scope,
   starts: z.array(z.object({ objective, offset: z.int(), at: epochMs })),
 });
 /** Rules of the payer's calendar that the results rest on; holidays only those between a start and the end. */
-export const businessDays = z.object({
+const businessDays = z.object({
   timeZone: z.string(),
   days: z.array(z.string()),
   holidays: z.array(z.string()),
 });
-export const serviceLevelMeasured = z.object({
+const serviceLevelMeasured = z.object({
   ...scope,
   endedAt: instant,
   calendar: businessDays,

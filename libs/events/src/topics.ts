@@ -6,7 +6,7 @@
 export const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'] as const;
 export type Service = (typeof SERVICES)[number];
 /** A writer: a service, or the payer's own systems. */
-export type Writer = Service | 'payer';
+type Writer = Service | 'payer';
 
 export interface Topic {
   readonly name: string;
@@ -246,7 +246,7 @@ export interface TopicChoices {
   /** Bytes of an inbound record. Default 6 MiB. */
   readonly inboundRecordBytes?: number;
 }
-export const DEFAULT_PARTITIONS = 12;
+const DEFAULT_PARTITIONS = 12;
 export const NARROW_PARTITIONS = 3;
 export const DEFAULT_PAYER_RETENTION_DAYS = 30;
 

@@ -55,7 +55,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
 
-export const PARTIES_GROUP = 'parties';
+const PARTIES_GROUP = 'parties';
 const TTL_MS = 8000;
 /** After this part of its ttl an announcement is made again. */
 const AGAIN = 1 / 3;

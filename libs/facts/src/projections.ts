@@ -54,7 +54,7 @@ export interface MembershipPart extends GroupAttribution {
   readonly group: string;
   readonly member: string;
 }
-export const membershipId = (group: string, member: string): string => `${group}/${member}`;
+const membershipId = (group: string, member: string): string => `${group}/${member}`;
 const membershipTopic: TopicEvolve<MembershipPart> = {
   part: 'membership',
   keys: (record) =>

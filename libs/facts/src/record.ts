@@ -3,7 +3,7 @@ import { RECORDED_AT_HEADER } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 
 /** Header that carries the payer's source on the events that we derive from its. */
-export const SOURCE_HEADER = 'ce_pasource';
+const SOURCE_HEADER = 'ce_pasource';
 
 const utf8 = new TextDecoder();
 /**

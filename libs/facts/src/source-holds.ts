@@ -10,13 +10,13 @@ const PARTS = { [PA_CONSENT]: 'consent', [PA_ATTRIBUTION]: 'attribution' } as co
 type Part = (typeof PARTS)[keyof typeof PARTS];
 
 /** Whether a record holds or releases a whole source: it has no member. */
-export const concernsSource = (record: LogRecord): boolean => {
+const concernsSource = (record: LogRecord): boolean => {
   const type = typeOfRecord(record);
   return (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') && subjectOf(record) === undefined;
 };
 
 /** What one service says of one dead letter. */
-export interface SourceHoldPart {
+interface SourceHoldPart {
   readonly deadLetter: string;
   readonly source: string;
   readonly hold: Holds[string];

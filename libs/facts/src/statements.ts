@@ -105,7 +105,7 @@ export const HISTORY = 8;
  * More opt-outs that can decide become one, and of more opt-ins the earliest are dropped. Nobody says so many different
  * things.
  */
-export const MOST = 50;
+const MOST = 50;
 /** So many statements are folded at a time: the work grows with the square. */
 const PORTION = 4 * MOST;
 

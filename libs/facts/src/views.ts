@@ -1,3 +1,3 @@
 /** The views and how to read them, without what follows topics: for threads that only read (no HTTP, no framework). */
-export { memberFacts, memberships, groups, type MembershipPart, type GroupPart } from './projections.ts';
+export { memberFacts } from './projections.ts';
 export { toMemberFacts } from './member-facts.ts';

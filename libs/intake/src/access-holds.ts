@@ -9,7 +9,7 @@ export interface Hold extends AccessHeld {
   readonly others?: readonly string[];
 }
 /** The events that a hold becomes: one for each member. */
-export function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
+function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
   return [hold, ...others.map((member) => ({ ...hold, member }))];
 }
 /** The part of a service's state that is needed here. */

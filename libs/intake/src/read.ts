@@ -43,12 +43,12 @@ interface Common {
    */
   readonly type: string | undefined;
 }
-export interface InboundEvent<E = PayerEvent> extends Common {
+interface InboundEvent<E = PayerEvent> extends Common {
   readonly ok: true;
   readonly type: string;
   readonly event: E & DomainEvent;
 }
-export interface InboundFault extends Common {
+interface InboundFault extends Common {
   readonly ok: false;
   readonly fault: EventFault;
   /** As far as the envelope could be read. */

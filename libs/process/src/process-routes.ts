@@ -7,7 +7,7 @@ import { refuseRequest } from './listener.ts';
 export type ProcessRoutes = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** What one check says. PHI-free. */
-export interface Finding {
+interface Finding {
   readonly service: string;
   readonly check: string;
   readonly detail?: string;

@@ -44,7 +44,7 @@ export interface ServiceDefinition<S extends z.ZodObject> {
  * and for
  * each file that cannot be used
  */
-export function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
+function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
   const files = 'FILES' in schema.shape ? filesFaults(config as unknown as FilesEnv) : [];
   refuse([

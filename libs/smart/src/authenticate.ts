@@ -48,7 +48,7 @@ export const noToken = (): Refusal =>
   new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', {
     headers: { 'www-authenticate': 'Bearer' },
   });
-export const badToken = (): Refusal =>
+const badToken = (): Refusal =>
   new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', {
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   });

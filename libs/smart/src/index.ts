@@ -12,5 +12,3 @@ export * from './static-tokens.ts';
 export * from './client-keys.ts';
 export * from './client-assertion.ts';
 export * from './jwks-source.ts';
-export { isPublicAddress } from './pinned-fetch.ts';
-export type { Resolve, ResolvedAddress } from './resolver.ts';

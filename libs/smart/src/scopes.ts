@@ -22,7 +22,7 @@ const GRAMMAR = /^system\/([A-Z][A-Za-z]{1,63}|\*)\.(read|write|\*|[a-z]{1,5})(\
 /** In order, each once: `rs` yes, `sr` and `rr` no. */
 const CRUDS = /^(?=.)c?r?u?d?s?$/;
 
-export interface ResourceScope {
+interface ResourceScope {
   readonly kind: 'resource';
   readonly version: 1 | 2;
   /** Resource type or `*`. */
@@ -32,7 +32,7 @@ export interface ResourceScope {
   /** What follows `?`: the scope covers only a part of the type. */
   readonly params?: string;
 }
-export interface OperationScope {
+interface OperationScope {
   readonly kind: 'operation';
   readonly canonical: string;
 }

@@ -98,7 +98,7 @@ const lines = (text: string): string[] =>
     .filter((line) => line !== '');
 
 /** Tokens, one a line: all are accepted. Printable, without spaces, 32 characters or more. */
-export function parseTokens(text: string, role: string): readonly string[] {
+function parseTokens(text: string, role: string): readonly string[] {
   const tokens = lines(text);
   if (tokens.length === 0) throw new ConfigurationError(`${role}: names a file that holds no token`);
   tokens.forEach((token, i) => {
@@ -110,7 +110,7 @@ export function parseTokens(text: string, role: string): readonly string[] {
 }
 
 /** Symmetric keys, one a line, base64url of 32 bytes or more: the first makes, all are accepted. */
-export function parseKeys(text: string, role: string): readonly Buffer[] {
+function parseKeys(text: string, role: string): readonly Buffer[] {
   const keys = lines(text);
   if (keys.length === 0) throw new ConfigurationError(`${role}: names a file that holds no key`);
   return keys.map((line, i) => {

@@ -4,7 +4,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
 
 /** Public half of a signing key as `GET /auth/jwks` and `pa.registry` show it. */
-export interface PublicSigningKey {
+interface PublicSigningKey {
   readonly kid: string;
   readonly kty: 'EC';
   readonly crv: 'P-256';
@@ -62,7 +62,7 @@ export class SigningKeys {
 /**
  * A JWK Set with private ES256 (P-256) keys. @throws ConfigurationError naming the role and the place, never a value
  */
-export function parseSigningKeys(text: string, role: string): SigningKeys {
+function parseSigningKeys(text: string, role: string): SigningKeys {
   let stored: { readonly keys?: unknown };
   try {
     stored = JSON.parse(text) as typeof stored;

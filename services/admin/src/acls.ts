@@ -6,7 +6,7 @@ import { DECLARATIONS, groupsOf } from './services.ts';
  * Operations as `kafka-acls.sh` and the protocol name them. Read and Write imply Describe; it is written out for those
  * who read the list.
  */
-export type AclOperation = 'Read' | 'Write' | 'Describe' | 'Create' | 'DescribeConfigs' | 'AlterConfigs';
+type AclOperation = 'Read' | 'Write' | 'Describe' | 'Create' | 'DescribeConfigs' | 'AlterConfigs';
 
 /**
  * One principal may do this. Nothing is ever denied by a rule: what no rule allows is refused

@@ -20,21 +20,24 @@ export interface TopicPlanSettings extends TopicChoices {
   readonly minInsyncReplicas: number;
 }
 
-export const topicsConfig = z.object({
+const topicsConfig = z.object({
   ...kafkaEnv,
   ...topicsEnv,
   PAYER_RETENTION_DAYS: whole(1, 36_500)
     .default(DEFAULT_PAYER_RETENTION_DAYS)
     .describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
 });
-export const viewsConfig = z.object(mongoEnv);
-export const aclsConfig = z.object({
+const viewsConfig = z.object(mongoEnv);
+const aclsConfig = z.object({
   KAFKA_TOPIC_PREFIX: kafkaEnv.KAFKA_TOPIC_PREFIX,
   KAFKA_GROUP_PREFIX: kafkaEnv.KAFKA_GROUP_PREFIX,
 });
 
 /** @throws ConfigurationError */
-export function topicsFromEnv(env: Environment) {
+export function topicsFromEnv(env: Environment): {
+  connection: ReturnType<typeof kafkaOptions>;
+  settings: TopicPlanSettings;
+} {
   const config = readConfig(topicsConfig, env);
   refuse(topicsFaults(config));
   const settings: TopicPlanSettings = {
@@ -48,7 +51,8 @@ export function topicsFromEnv(env: Environment) {
 }
 
 /** @throws ConfigurationError */
-export const viewsFromEnv = (env: Environment) => mongoOptions(readConfig(viewsConfig, env), 'admin');
+export const viewsFromEnv = (env: Environment): ReturnType<typeof mongoOptions> =>
+  mongoOptions(readConfig(viewsConfig, env), 'admin');
 
 /** The prefixes that the services have; a group prefix that is not set is the topic prefix, as for them. */
 export function aclOptionsFromEnv(env: Environment): AclOptions {

@@ -6,7 +6,7 @@ import type { Declared } from './program.ts';
 import { topicsArea } from './topics-area.ts';
 
 /** `user:password@` must not be shown; neither must options of the connection string. */
-export const hostsOf = (uri: string): string => /^[a-z+]+:\/\/(?:[^/?]*@)?([^/?]*)/.exec(uri)?.[1] ?? '';
+const hostsOf = (uri: string): string => /^[a-z+]+:\/\/(?:[^/?]*@)?([^/?]*)/.exec(uri)?.[1] ?? '';
 
 /** The engines that the environment names. Each part reads its variables when a command needs it. */
 export const declaredFromEnv = (env: Environment): Declared => ({

@@ -25,7 +25,7 @@ export interface Copies {
   acceptLoss(said: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
-export interface OpenArea {
+interface OpenArea {
   readonly target: string;
   readonly areas: readonly Area[];
 }
@@ -57,7 +57,7 @@ async function rowsOf({ target, areas }: OpenArea, work: 'plan' | 'apply'): Prom
 }
 
 /** Plans and applies what the platform needs in its engines. Never shrinks or deletes. */
-export function createProgram(declared: Declared, streams: Streams, done: (exit: number) => void): Command {
+function createProgram(declared: Declared, streams: Streams, done: (exit: number) => void): Command {
   const say = (lines: readonly string[]): void => lines.forEach((line) => streams.out(line));
   const tell = (json: boolean, rows: readonly Row[], lines: readonly string[]): void => {
     if (json) streams.out(JSON.stringify({ asDeclared: differing(rows).length === 0, rows }));

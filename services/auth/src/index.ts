@@ -1,2 +1,2 @@
-export { AuthModule, type AuthOptions } from './auth.module.ts';
-export { authConfig, authEnv, type AuthConfig } from './config.ts';
+export { AuthModule } from './auth.module.ts';
+export { authEnv } from './config.ts';

@@ -42,7 +42,7 @@ export interface App {
 
 let serial = 0;
 let keyFile: string | undefined;
-export let privateKey: CryptoKey;
+let privateKey: CryptoKey;
 export let publicJwk: JWK;
 /** One key pair and one key file for all benches of a file: making them is what takes time. */
 export async function prepare(): Promise<void> {

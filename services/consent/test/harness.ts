@@ -27,7 +27,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { consentConfig, ConsentModule } from '../src/index.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);
-export const NPI = '1000000001';
+const NPI = '1000000001';
 
 /** The service on memory engines, with a stand-in for attribution: the views, and members that one client may see. */
 export class Harness {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
 
-export type BlobAction = 'put' | 'writer' | 'get' | 'range';
+type BlobAction = 'put' | 'writer' | 'get' | 'range';
 /** Called before each use of a file: may wait, or throw what a disk throws. */
 export type Interference = (action: BlobAction, name: string) => Promise<void> | void;
 

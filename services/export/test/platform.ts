@@ -47,7 +47,7 @@ import { ExportModule, type ExportConfig } from '../src/index.ts';
 export const NPI = 'npi|1234567893';
 export const GROUP = 'g-one';
 export const ADMIN = 'administrator-token-of-32-characters!';
-export const ALL = 'system/*.rs';
+const ALL = 'system/*.rs';
 const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
 /**

@@ -19,7 +19,7 @@ import {
   type OutcomeRow,
   type Subscription,
 } from '@provider-access/engines/log';
-import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
@@ -33,8 +33,8 @@ import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { ResourcesModule } from '../src/resources.module.ts';
 
-export const PUBLIC_URL = 'https://pa.example.org';
-export const NPI = 'npi|1234567893';
+const PUBLIC_URL = 'https://pa.example.org';
+const NPI = 'npi|1234567893';
 /** What JSON.parse gives: tests look at answers without declaring them. */
 export type Loose = ReturnType<typeof JSON.parse>;
 export interface Answer {
@@ -385,4 +385,3 @@ export const patient = (member: string): object => ({
   id: member,
   name: [{ family: 'Test' }],
 });
-export type { MemoryLog };

@@ -4,7 +4,7 @@ import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
 import { CliError, createOutput, EXIT, type Output } from './output.ts';
 
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly server: string;
   readonly json: boolean;
   readonly dataDir: string;

@@ -1,15 +1,13 @@
 export * from './output.ts';
-export { approveOwn, type Identifier } from './client/approval.ts';
+export { approveOwn } from './client/approval.ts';
 export * from './client/bulk.ts';
 export * from './client/credentials.ts';
 export * from './client/download.ts';
-export { PATIENCE_MS, type Timing } from './client/patience.ts';
 export * from './client/publish.ts';
 export * from './client/server.ts';
 export * from './client/sources.ts';
 export * from './client/token.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';
-export { creation, probeResources, strangerOf, type ProbeWorld } from './probe/content.ts';
+export { creation, probeResources, type ProbeWorld } from './probe/content.ts';
 export type { SloReport } from './commands/slo.ts';
-export { run } from './program.ts';

@@ -49,7 +49,7 @@ export interface Output {
   /** Overwrites one line on a terminal; in a pipe a plain line at most every 5 s and at the end. */
   progress(label: string): Progress;
 }
-export interface Progress {
+interface Progress {
   update(text: string): void;
   done(text: string): void;
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** An entry of package-lock.json: a workspace, a link to one, or an installed package. */
-export interface LockEntry {
+interface LockEntry {
   readonly name?: string;
   readonly version?: string;
   readonly license?: string;

@@ -6,7 +6,7 @@ import type { Resource } from './profiles.ts';
 import { Random } from './random.ts';
 
 /** What goes wrong between a payer's systems and us, as shares of resource events (poison: of members). */
-export const DISORDER_RATES = {
+const DISORDER_RATES = {
   /** The same source and id once more. */
   duplicate: 0.01,
   /** A new id, the same content. */

@@ -12,7 +12,7 @@ function luhn(digits: string): number {
 }
 
 /** The check digit of an NPI: Luhn over `80840` and its first nine digits (45 CFR 162.406). */
-export const npiCheckDigit = (nine: string): number => luhn(`80840${nine}`);
+const npiCheckDigit = (nine: string): number => luhn(`80840${nine}`);
 export const isNpi = (value: string): boolean =>
   /^[12]\d{9}$/.test(value) && npiCheckDigit(value.slice(0, 9)) === Number(value[9]);
 

@@ -1,10 +1,4 @@
 export * from './payer.ts';
-export type { Ledger, LedgerSummary, MemberLedger, OutcomeCounts, ProviderExpectation } from './ledger.ts';
-export type { ExpectedEvent, HeldResource, MemberStory } from './story.ts';
-export type { Fault, Outcome } from './draft.ts';
-export { type Attribution, type Member, MEMBER_RATES, type OptOutPlan } from './member.ts';
-export type { ProviderOrganization, Roster, RosterPractitioner } from './roster.ts';
-export { CLAIM_RATES } from './claims-history.ts';
-export { AUTHORIZATION_RATES } from './resources/authorization.ts';
-export { DISORDER_RATES } from './disorder.ts';
-export { isNpi, isSyntheticMbi, memberId, npiOf } from './identifiers.ts';
+export type { MemberLedger } from './ledger.ts';
+export type { ProviderOrganization } from './roster.ts';
+export { npiOf } from './identifiers.ts';

@@ -1,8 +1,8 @@
 import type { Outcome } from './draft.ts';
 import type { ExpectedEvent, HeldResource, MemberStory } from './story.ts';
 
-export type OutcomeCounts = Record<Outcome, number>;
-export const noOutcomes = (): OutcomeCounts => ({
+type OutcomeCounts = Record<Outcome, number>;
+const noOutcomes = (): OutcomeCounts => ({
   recorded: 0,
   unchanged: 0,
   superseded: 0,
@@ -89,7 +89,7 @@ export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
 }
 
 /** What the holder of one Group finds at the end. */
-export interface ProviderExpectation {
+interface ProviderExpectation {
   readonly npi: string;
   /** Attributed at the end, seen or not. */
   attributed: number;

@@ -4,7 +4,7 @@ import { Random } from './random.ts';
 import type { ProviderOrganization, Roster } from './roster.ts';
 
 /** Rates of what happens to members; the README and the specs quote them. */
-export const MEMBER_RATES = {
+const MEMBER_RATES = {
   /**
    * One of each block of 50 members opts out, always among the block's first 25; every fourth of those opts back in,
    * every fourth names one provider only.
@@ -19,12 +19,12 @@ export const MEMBER_RATES = {
   lateEnrollment: 0.04,
 } as const;
 
-export type OptOutPlan = {
+type OptOutPlan = {
   readonly at: number;
   readonly back?: number;
   readonly targets?: readonly ProviderOrganization[];
 };
-export interface Attribution {
+interface Attribution {
   readonly organization: ProviderOrganization;
   readonly from: number;
   readonly to?: number;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { has, run } from './cache.ts';
 import { LOOPBACK } from './ports.ts';
 
-export interface Certificate {
+interface Certificate {
   /** PEM. */
   readonly cert: string;
   readonly key: string;

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, has, run } from './cache.ts';
 
-export const SECANTUS_VERSION = '0.5.3-beta.193';
+const SECANTUS_VERSION = '0.5.3-beta.193';
 /** The same server in Python, for a machine without a Rust that can build the other. */
-export const SECANTUS_PYTHON_VERSION = '0.7.0b3';
+const SECANTUS_PYTHON_VERSION = '0.7.0b3';
 /** The oldest Rust that knows the edition of its crates. It was built with 1.95. */
 const OLDEST_RUST = [1, 85] as const;
 

@@ -8,13 +8,13 @@ import { freePort, LOOPBACK } from './ports.ts';
 import { Stream } from './proxy-stream.ts';
 
 /** `requests`: from the client to the server. `answers`: back. */
-export type Direction = 'requests' | 'answers';
+type Direction = 'requests' | 'answers';
 
 /**
  * A whole request: a Kafka request with its 4 byte length, a MongoDB message with its header. Without a protocol: what
  * happened to arrive in one piece. See `kafkaRequest` and `mongoCommand`.
  */
-export type RequestPredicate = (request: Buffer) => boolean;
+type RequestPredicate = (request: Buffer) => boolean;
 
 export interface TcpProxyOptions {
   readonly target: { readonly host?: string; readonly port: number };

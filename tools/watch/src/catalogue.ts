@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { GROUPS } from './alerts/index.ts';
 
 /** Labels that Prometheus and its operator give to whatever they scrape. */
-export const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
+const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
 
 /** Measured by kube-state-metrics, for rules that say `optional`. */
-export const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
+const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
   kube_job_failed: ['namespace', 'job_name', 'condition'],
 };
 

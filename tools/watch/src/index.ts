@@ -1,8 +1,7 @@
 export { ALERTS, GROUPS } from './alerts/index.ts';
 export { knownSeries } from './catalogue.ts';
-export { DASHBOARDS } from './dashboards/index.ts';
-export { generatedFiles, watchingPage } from './files.ts';
-export { namesIn, type Spoken } from './promql.ts';
+export { generatedFiles } from './files.ts';
+export { namesIn } from './promql.ts';
 export * from './rules.ts';
 export { CASES } from './cases/index.ts';
 export { testFile } from './render/test-file.ts';

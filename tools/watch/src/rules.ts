@@ -2,7 +2,7 @@
  * `page` wakes somebody: providers or members are without something now, or a service level is about to be missed.
  * `ticket` waits for the next working day. What needs no person is no alert.
  */
-export type Severity = 'page' | 'ticket';
+type Severity = 'page' | 'ticket';
 
 /** Writes a selector of one metric within the release that is watched: `of('pa_x', 'topic="t"')`. */
 export type Of = (metric: string, matchers?: string) => string;
@@ -29,7 +29,7 @@ export interface AlertRule {
 }
 
 /** A series that dashboards and alerts share. Named `level:metric:operations`. */
-export interface RecordingRule {
+interface RecordingRule {
   readonly record: string;
   /** What it keeps. */
   readonly labels: readonly string[];
@@ -50,7 +50,7 @@ export const alertName = (alert: Pick<AlertRule, 'name'>): string => `${PREFIX}$
  * The matcher that the chart replaces with the release's namespace. It matches everything, also series without the
  * label: the files are valid as they are, wherever only one release is watched.
  */
-export const RELEASE = 'namespace=~".*"';
+const RELEASE = 'namespace=~".*"';
 /** What the chart replaces with the place of the runbooks. */
 export const RUNBOOKS = 'https://runbooks.invalid/';
 

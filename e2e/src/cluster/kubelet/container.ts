@@ -27,7 +27,7 @@ export interface Running {
  * The user of a container: its own context, the pod's, the image's. @throws ConfigError when it would be root and must
  * not
  */
-export function userOf(pod: V1Pod, security: V1SecurityContext, image: Image): User {
+function userOf(pod: V1Pod, security: V1SecurityContext, image: Image): User {
   const shared = pod.spec!.securityContext ?? {};
   const [uid, gid] = (image.user ?? '0:0').split(':').map(Number);
   const user = {

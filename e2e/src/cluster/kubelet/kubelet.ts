@@ -5,7 +5,7 @@ import { NODE_ADDRESS } from '../namespace.ts';
 import { PodRun, type KubeletContext } from './pod.ts';
 
 /** As in three zones: what spreads pods has something to spread them over. */
-export const NODES = ['node-a', 'node-b', 'node-c'];
+const NODES = ['node-a', 'node-b', 'node-c'];
 const HEARTBEAT_MS = 10_000;
 const CAPACITY = { cpu: '16', memory: '32Gi', pods: '100', 'ephemeral-storage': '100Gi' };
 

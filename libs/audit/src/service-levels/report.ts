@@ -26,7 +26,7 @@ export interface Open {
   readonly job?: string;
 }
 
-export interface ObjectiveReport {
+interface ObjectiveReport {
   readonly objective: Objective;
   readonly met: number;
   readonly missed: number;

@@ -33,15 +33,9 @@ export const GROUP_EXTENSIONS = {
   optedOut: `${PDEX}base-ext-members-opted-out`,
 } as const;
 
-export const CLAIM_ADJUDICATION = 'http://terminology.hl7.org/CodeSystem/adjudication';
-export const C4BB_ADJUDICATION = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudication';
-export const C4BB_ADJUDICATION_DISCRIMINATOR =
-  'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
 export const PDEX_ADJUDICATION_DISCRIMINATOR =
   'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
 
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;
 export const REVIEW_ACTION_CODE = `${PDEX}extension-reviewActionCode`;
 export const WHEN_ADJUDICATED = `${PDEX}base-ext-when-adjudicated`;
-export const LEVEL_OF_SERVICE = `${PDEX}extension-levelOfServiceCode`;
-export const ITEM_PREAUTH_PERIOD = `${PAS}extension-itemPreAuthPeriod`;

@@ -9,7 +9,7 @@ const V3_ACT = `${CODES}v3-ActCode`;
 const API_PURPOSE = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/pdex-consent-api-purpose';
 
 /** An opt-out that a FHIR Consent states, in the words of `payer.member-opted-out.v1`. */
-export interface ConsentOptOut {
+interface ConsentOptOut {
   readonly kind: 'opt-out';
   readonly scope: 'global' | 'provider-specific';
   readonly targets?: readonly ({ readonly npi: string } | { readonly tin: string })[];

@@ -8,10 +8,10 @@ export const EXPORT_TYPES = {
   payertopayer: 'hl7.fhir.us.davinci-pdex#payertopayer',
   'attribution-list': 'hl7.fhir.us.davinci-atr',
 } as const;
-export type ExportType = keyof typeof EXPORT_TYPES;
+type ExportType = keyof typeof EXPORT_TYPES;
 
 /** The list export of ATR needs at least these types. */
-export const ATTRIBUTION_LIST_TYPES = ['Group', 'Patient', 'Coverage'] as const;
+const ATTRIBUTION_LIST_TYPES = ['Group', 'Patient', 'Coverage'] as const;
 
 const BY_TEXT = new Map<string, ExportType>(
   (Object.entries(EXPORT_TYPES) as [ExportType, string][]).flatMap(([name, canonical]) => [

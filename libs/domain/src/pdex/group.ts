@@ -3,7 +3,7 @@ import type { FhirResource } from '@provider-access/kernel/fhir';
 import { GROUP_EXTENSIONS, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE, SUBSETTED, US_EIN, US_NPI } from './codes.ts';
 import { ATR_PROFILES, PDEX_PROFILES } from './profiles.ts';
 
-export type ChangeType = 'new' | 'dropped' | 'changed' | 'nochange' | 'cancelled';
+type ChangeType = 'new' | 'dropped' | 'changed' | 'nochange' | 'cancelled';
 
 /** One attributed member. Dates are FHIR dates. */
 export interface GroupMember {
@@ -107,7 +107,7 @@ export function groupResource(input: GroupInput): FhirResource {
 }
 
 /** One entry of Group.member: for lists too long to build at once. */
-export function groupMember({
+function groupMember({
   member,
   coverageId,
   from,

@@ -1,7 +1,7 @@
 import { dateRange, type FhirResource, isObject } from '@provider-access/kernel/fhir';
 
 /** Why a resource has, or has not, an end of service. Only `end` and `start` are dates. */
-export type ServiceBasis =
+type ServiceBasis =
   /** Its last documented day. */
   | 'end'
   /** No end is known and it is not going on: the day it began. */

@@ -1,5 +1,5 @@
 /** Thrown for a name that is no blob name: a programming error, never a caller's input. */
-export class InvalidBlobName extends Error {
+class InvalidBlobName extends Error {
   override readonly name = 'InvalidBlobName';
 }
 

@@ -1,7 +1,7 @@
 import type { Work, WorkItem } from '@provider-access/engines/state';
 
 /** Why a handler's signal was aborted. */
-export type AbortReason = 'lost' | 'stopping';
+type AbortReason = 'lost' | 'stopping';
 
 export interface WorkersOptions {
   readonly work: Work;

@@ -10,13 +10,13 @@ import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
  * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No
  * protected data: the key is a hash.
  */
-export interface Stop {
+interface Stop {
   readonly offset: number;
   readonly sentence: string;
 }
 
 /** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
-export interface PassedOver {
+interface PassedOver {
   readonly offset: number;
   /** Append time, ms since the epoch. */
   readonly timestamp: number;

@@ -6,7 +6,7 @@ export class UndeclaredQuery extends Error {
   override readonly name = 'UndeclaredQuery';
 }
 
-export interface Bound {
+interface Bound {
   readonly op: '>' | '>=' | '<' | '<=';
   readonly value: Scalar;
 }

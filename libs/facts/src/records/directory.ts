@@ -24,7 +24,7 @@ const MAX_NAME = 200;
 const MAX_ENTRIES = 10;
 
 /** What the directory says of a practitioner or an organization. */
-export interface DirectoryPart {
+interface DirectoryPart {
   /** `Type/id` */
   readonly resource: string;
   readonly name: string;

@@ -5,7 +5,7 @@ import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredReco
 const LINE = ['record.line'];
 const PAGE = 200;
 
-export interface ScanOptions {
+interface ScanOptions {
   /** Only these types; default all. */
   readonly types?: readonly string[];
   /** Only what was accepted at or after this time, ms since the epoch. */

@@ -76,7 +76,7 @@ function compile(name: string, line: string): Structure {
 }
 
 /** Primitive datatypes of R4 start in lower case, and nothing else does. */
-export function isPrimitiveType(type: string): boolean {
+function isPrimitiveType(type: string): boolean {
   const first = type.charCodeAt(0);
   return first >= 97 && first <= 122;
 }

@@ -1,8 +1,5 @@
 import { R4_RESOURCE_NAMES } from './definitions/r4-elements.ts';
 
-/** Any JSON value. */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
 /** A FHIR resource as it comes from JSON.parse: only `resourceType` is known. */
 export interface FhirResource {
   readonly resourceType: string;

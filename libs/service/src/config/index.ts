@@ -1,27 +1,13 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
-export { baseUrl, flag, port, trustedProxies, whole, type TrustedProxies } from './values.ts';
-export { faultsOfFile, readPublicFile, readSecretFile } from './secret-file.ts';
-export {
-  kafkaEnv,
-  kafkaFaults,
-  kafkaOptions,
-  topicsEnv,
-  topicsFaults,
-  type KafkaConnection,
-  type KafkaEnv,
-} from './kafka.ts';
-export { mongoEnv, mongoFaults, mongoOptions, type MongoConnection, type MongoEnv } from './mongo.ts';
+export { baseUrl, flag, port, whole, type TrustedProxies } from './values.ts';
+export { readSecretFile } from './secret-file.ts';
+export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, type KafkaEnv } from './kafka.ts';
+export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
-export { isLoopback, listenEnv, listenFaults, type ListenEnv } from './listen.ts';
-export { secretFaults, secretsEnv, type SecretsEnv, type SecretVariable } from './secrets.ts';
-export {
-  telemetryEnv,
-  telemetryFaults,
-  telemetryOptions,
-  type TelemetryConnection,
-  type TelemetryEnv,
-} from './telemetry.ts';
-export { misspelled, SHARED_VARIABLES } from './unknown.ts';
+export { listenEnv, listenFaults } from './listen.ts';
+export { secretFaults, secretsEnv } from './secrets.ts';
+export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';
+export { misspelled } from './unknown.ts';
 export {
   businessEnv,
   calendarRules,

@@ -38,10 +38,9 @@ export const listenEnv = {
         'the process.',
     ),
 };
-export type ListenEnv = z.infer<z.ZodObject<typeof listenEnv>>;
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|::1|localhost)$/;
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host.replace(/^\[|\]$/g, ''));
+const isLoopback = (host: string): boolean => LOOPBACK.test(host.replace(/^\[|\]$/g, ''));
 
 /** A listener or a public URL that would speak plain HTTP outside loopback: a sentence each. */
 export function listenFaults(env: {

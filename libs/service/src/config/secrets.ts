@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { faultsOfFile } from './secret-file.ts';
 import { path } from './values.ts';
 
@@ -13,8 +12,7 @@ export const secretsEnv = {
   ADMINISTRATOR_TOKENS_FILE: path.describe('Tokens of administrators: 32 characters or more, one a line.'),
   PAYER_TOKENS_FILE: path.describe("Tokens of the payer's systems: 32 characters or more, one a line."),
 };
-export type SecretVariable = keyof typeof secretsEnv;
-export type SecretsEnv = z.infer<z.ZodObject<typeof secretsEnv>>;
+type SecretVariable = keyof typeof secretsEnv;
 
 /** Files among the variables that cannot be used: a sentence each. */
 export function secretFaults(env: Readonly<Record<string, unknown>>): string[] {

@@ -8,7 +8,7 @@ import { secretsEnv } from './secrets.ts';
 import { telemetryEnv } from './telemetry.ts';
 
 /** Every variable that any process of the platform takes from here: settings are often shared by all of them. */
-export const SHARED_VARIABLES: readonly string[] = [
+const SHARED_VARIABLES: readonly string[] = [
   kafkaEnv,
   topicsEnv,
   mongoEnv,
@@ -23,7 +23,7 @@ export const SHARED_VARIABLES: readonly string[] = [
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 
 /** Letters that must be put in, left out, replaced or exchanged with their neighbour to get from one to the other. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

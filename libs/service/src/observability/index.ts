@@ -1,5 +1,4 @@
 export * from './catalogue.ts';
-export { OTHER, type LabelValues, type Pattern } from './labels.ts';
 export * from './metrics.ts';
 export * from './shared.ts';
 export * from './logger.ts';

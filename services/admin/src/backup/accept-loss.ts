@@ -10,7 +10,7 @@ const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] =
 );
 
 /** What retention has removed before a group of the platform read it. @throws EngineUnavailable */
-export async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
+async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
   const found: Loss[] = [];
   for (const [group, topics] of GROUPS) found.push(...(await log.losses(group, topics)));
   return found;

@@ -19,7 +19,7 @@ const PAGE = 1000;
  * again what the copies of our own topics lack.
  */
 const FIRST = [PA_ATTRIBUTION, PA_PROVIDERS, PA_CONSENT, PA_RECORDS];
-export const COPIED: readonly string[] = [
+const COPIED: readonly string[] = [
   ...FIRST,
   ...TOPICS.filter(({ name, role }) => role !== 'inbound' && !FIRST.includes(name)).map(({ name }) => name),
   ...TOPICS.filter(({ role }) => role === 'inbound').map(({ name }) => name),

@@ -5,7 +5,7 @@ import { endOf, isDate, spanOf } from './dates.ts';
 import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
 
 /** What a Coverage resource says about when the member is covered. */
-export interface CoverageSpan {
+interface CoverageSpan {
   readonly coverageId: string;
   readonly from: string;
   readonly to?: string;

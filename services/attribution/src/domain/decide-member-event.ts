@@ -19,7 +19,7 @@ export interface GroupIdentity {
   readonly providers: readonly ProviderKey[];
   readonly contract?: string;
 }
-export interface Attributed {
+interface Attributed {
   readonly identity: GroupIdentity;
   readonly from: string;
   readonly to?: string;
@@ -48,7 +48,7 @@ export type MemberEventDecision =
 export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'attribution';
 /** Resource events are resources' own; Coverages among them say who is covered. */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
-export const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
+const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
 /**
  * Whether attribution refuses what it cannot read of a type: its own events, and Coverages, which the frame alone lets
  * through.

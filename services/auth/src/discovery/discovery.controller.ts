@@ -5,7 +5,7 @@ import { AUTH, type Auth } from '../auth.ts';
 import { urls } from '../config.ts';
 
 /** Scopes that may be asked for (docs/regulation.md#scopes): v1 and v2. */
-export const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [
+const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [
   `system/${type}.rs`,
   `system/${type}.read`,
 ]);

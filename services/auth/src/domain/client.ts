@@ -3,7 +3,7 @@ import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@prov
 import { grantScopes } from '@provider-access/smart';
 
 /** The evidence that an identifier belongs to the provider of this app. */
-export interface Evidence {
+interface Evidence {
   readonly provider: ProviderKey;
   readonly text: string;
 }

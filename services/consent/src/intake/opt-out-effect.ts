@@ -3,7 +3,7 @@ import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 /** The part of `Access` that says when an opt-out has effect. */
-export interface Effect {
+interface Effect {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
 }

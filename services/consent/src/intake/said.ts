@@ -49,7 +49,7 @@ export const eventName = (member: string, { id, source }: Said['cause']): string
   createHash('sha256')
     .update(JSON.stringify([source, id, member]))
     .digest('base64url');
-export const newestOf = ({ at = '', said }: Register): string =>
+const newestOf = ({ at = '', said }: Register): string =>
   said.reduce((newest, s) => (isStatement(s) ? later(newest, s.at) : newest), at);
 
 /** A statement as the facts fold it: they compare sources by the mark of an event id. */

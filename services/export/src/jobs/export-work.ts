@@ -31,7 +31,7 @@ const RECOVER_AGAIN_MS = 2000;
 /** Statuses of jobs that still have steps to do. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
 
-export const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
+const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
 export type Queue = (typeof QUEUES)[number];
 export interface JobItem {
   readonly job: string;

@@ -22,7 +22,7 @@ export interface PartLimits {
   /** Segments are small and many: they go to disk in stretches of so many bytes. */
   readonly stretch: number;
 }
-export const PART_LIMITS: PartLimits = {
+const PART_LIMITS: PartLimits = {
   resources: 100_000,
   plain: 256 * 1024 * 1024,
   segment: SEGMENT_LIMIT,

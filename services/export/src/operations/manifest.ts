@@ -2,7 +2,7 @@ import type { JobPart } from '../projections/export-jobs.ts';
 import type { Releases } from './releases.ts';
 import { Turns } from '../turns.ts';
 
-export interface ManifestFile {
+interface ManifestFile {
   readonly type: string;
   readonly url: string;
   readonly count: number;

@@ -24,7 +24,7 @@ export type RecordEvent =
  * `unchanged`: the event says the same as the version that stands. `superseded`: it says something else, and a newer
  * event stands.
  */
-export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
+type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
   /**

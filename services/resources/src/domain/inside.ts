@@ -8,13 +8,13 @@ import {
 } from '@provider-access/kernel/fhir';
 
 /** A resource inside another one, at any depth. */
-export interface Inner {
+interface Inner {
   readonly resource: FhirResource;
   /** The resource is directly in `contained`: its id is local to the document and names nobody. */
   readonly contained: boolean;
 }
 /** A Reference at any depth. */
-export interface ReferenceInside {
+interface ReferenceInside {
   /** Type that the reference leads to, by its URL, its condition (`Patient?identifier=`) or `Reference.type`. */
   readonly type: string;
   /** Absent where the reference names no id. */

@@ -24,7 +24,7 @@ export interface JudgeOptions {
 }
 
 /** What a record is about, and the order of its version. */
-export interface About {
+interface About {
   readonly member: string;
   readonly type: string;
   readonly id: string;

@@ -11,7 +11,7 @@ export interface WrittenOrder extends Required<VersionOrder> {
 }
 
 /** Events of one business time that a record remembers. A repetition of an older one counts as a new event. */
-export const MAX_TIED = 64;
+const MAX_TIED = 64;
 
 /** Names an event in 11 characters: ids have up to 256. */
 const markOf = ({ source = '', event = '' }: VersionOrder): string =>

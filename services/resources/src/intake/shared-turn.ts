@@ -4,7 +4,7 @@ import type { Leases } from '@provider-access/engines/state';
 
 const NAME = 'records/shared';
 /** How long an instance that died in its turn delays the others, ms. A turn takes milliseconds. */
-export const TURN_MS = 10_000;
+const TURN_MS = 10_000;
 /** How long a batch waits for its turn, ms: twice that of one that died. */
 const PATIENCE_MS = 2 * TURN_MS;
 const ASK_MS = 20;

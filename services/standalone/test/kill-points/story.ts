@@ -40,7 +40,7 @@ interface Step {
 const json = <T>(answer: Answer): T => JSON.parse(answer.body) as T;
 
 /** An answer that the contract does not allow: to wait longer would not help. */
-export class Unexpected extends Error {
+class Unexpected extends Error {
   override readonly name = 'Unexpected';
 }
 /** Eight processes on a machine with a load of 120 need more than the minute that `eventually` waits. */

@@ -25,15 +25,9 @@ import {
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
 type ForwardedAnswer = Awaited<ReturnType<ForwardExport>>;
-export const MODULES = [
-  'attribution',
-  'consent',
-  'resources',
-  'export',
-  'auth',
-] as const satisfies readonly ServiceName[];
+const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly ServiceName[];
 /** Of each module. */
-export const INSTANCES = 2;
+const INSTANCES = 2;
 const PARTITIONS = 3;
 /** A batch that failed more often will never be handled. */
 const ATTEMPTS = 5;

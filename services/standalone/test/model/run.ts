@@ -51,7 +51,7 @@ export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<nu
 }
 
 /** What is wrong after a sequence, or undefined. */
-export async function faultOf(world: World, name: string, sequence: readonly Operation[]): Promise<string | undefined> {
+async function faultOf(world: World, name: string, sequence: readonly Operation[]): Promise<string | undefined> {
   try {
     await new Driver(world, name).run(sequence);
     return undefined;

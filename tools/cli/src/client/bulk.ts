@@ -13,7 +13,7 @@ import {
 } from './patience.ts';
 import type { Answer, Server } from './server.ts';
 
-export interface ManifestFile {
+interface ManifestFile {
   readonly type: string;
   readonly url: string;
   readonly count?: number;

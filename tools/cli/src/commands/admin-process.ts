@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 
 /** The built administration program of this checkout: what knows the engines, and its own help. */
-export const ADMIN_MAIN = join(import.meta.dirname, '../../../../services/admin/dist/main.js');
+const ADMIN_MAIN = join(import.meta.dirname, '../../../../services/admin/dist/main.js');
 
 /**
  * Runs it in this terminal, with the environment as it is. @returns its exit code; 128 and the signal's number when one

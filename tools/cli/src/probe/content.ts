@@ -11,7 +11,7 @@ export interface ProbeWorld {
 /** The NPI that the standard itself gives as its example: nobody has it. */
 export const PROBE_NPI = '1234567893';
 export const PROBE_MEMBER = 'pa-probe';
-export const SOURCE = 'urn:provider-access:probe';
+const SOURCE = 'urn:provider-access:probe';
 
 const FROM = '2020-01-01';
 const MARK = 'urn:provider-access:probe';

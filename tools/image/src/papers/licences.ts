@@ -1,7 +1,7 @@
 import type { Piece } from './piece.ts';
 
 /** Licences that may be in the image. Another one needs a decision, not a line. */
-export const ALLOWED: readonly string[] = [
+const ALLOWED: readonly string[] = [
   '0BSD',
   'Apache-2.0',
   'BSD-2-Clause',
@@ -11,7 +11,7 @@ export const ALLOWED: readonly string[] = [
   'MIT',
 ];
 /** Of the libraries that Node's binary is linked to, as of any program on the same system; nothing of ours is. */
-export const ALLOWED_OF_SYSTEM: readonly string[] = ['LGPL-2.1-or-later', 'GPL-3.0-or-later WITH GCC-exception-3.1'];
+const ALLOWED_OF_SYSTEM: readonly string[] = ['LGPL-2.1-or-later', 'GPL-3.0-or-later WITH GCC-exception-3.1'];
 
 /** A sentence for each piece whose licence is not allowed. */
 export const forbidden = (pieces: readonly Piece[]): string[] =>

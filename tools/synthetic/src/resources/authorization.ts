@@ -17,7 +17,7 @@ export const AUTHORIZATION_RATES = {
   documented: 0.3,
 } as const;
 
-export type Decision = 'pended' | 'approved' | 'partly-approved' | 'denied' | 'cancelled' | 'overturned' | 'upheld';
+type Decision = 'pended' | 'approved' | 'partly-approved' | 'denied' | 'cancelled' | 'overturned' | 'upheld';
 export interface Authorization {
   readonly member: Member;
   readonly roster: Roster;

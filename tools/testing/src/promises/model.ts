@@ -8,7 +8,7 @@
 
 const MINUTE = 60_000;
 /** Within this difference of two sources' clocks nobody knows which of two statements was said last. */
-export const TOLERANCE_MS = 5 * MINUTE;
+const TOLERANCE_MS = 5 * MINUTE;
 
 export type Lean = 'may' | 'must';
 

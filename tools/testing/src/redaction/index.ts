@@ -1,2 +1,2 @@
 export { redactionFaults } from './oracle.ts';
-export { COMMON_UNITS, UCUM, type Unit } from './units.ts';
+export { COMMON_UNITS, UCUM } from './units.ts';

@@ -4,7 +4,7 @@ import type { RuleGroup } from '../rules.ts';
 const DAYS = 'objective!="opt-out-effective"';
 const OPT_OUT = 'objective="opt-out-effective"';
 /** Share of opt-outs that are to be effective within their second. */
-export const OPT_OUT_TARGET = 0.99;
+const OPT_OUT_TARGET = 0.99;
 const budget = (times: number): string => String(Math.round(times * (1 - OPT_OUT_TARGET) * 1000) / 1000);
 const missedShare = (window: string): string => `namespace_objective:pa_slo_missed:ratio_rate${window}`;
 

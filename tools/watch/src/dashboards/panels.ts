@@ -21,7 +21,7 @@ export interface Panel {
   readonly words?: Readonly<Record<string, string>>;
   readonly stacked?: boolean;
 }
-export interface Row {
+interface Row {
   readonly title: string;
   readonly panels: readonly Panel[];
 }

@@ -1,5 +1,5 @@
 /** The text that replaces an amount. */
-export const AMOUNT_REMOVED = '[amount removed]';
+const AMOUNT_REMOVED = '[amount removed]';
 
 // Every repetition is bounded: the text is a stranger's, and must not be able to make this slow.
 const SCALE = String.raw`(?:\s?(?:k|m|bn|hundred|thousand|million|billion)(?![A-Za-z]))?`;

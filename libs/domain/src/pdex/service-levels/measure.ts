@@ -1,16 +1,11 @@
-import {
-  OBJECTIVES,
-  type Objective,
-  type ServiceLevelMeasured,
-  type ServiceLevelStarted,
-} from '@provider-access/events';
+import { type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
 import type { BusinessCalendar } from './business-calendar.ts';
 
 /**
  * An opt-out is effective within a second of its acceptance; everything else has one business day
  * (docs/service-levels.md).
  */
-export const OPT_OUT_MS = 1_000;
+const OPT_OUT_MS = 1_000;
 
 /** When a level is missed: at this instant it is still met. ms since the epoch. */
 export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number =>
@@ -98,7 +93,6 @@ export function quantile({ buckets, met, missed, worst }: Tally, share: number):
   return undefined;
 }
 
-export const isObjective = (text: string): text is Objective => (OBJECTIVES as readonly string[]).includes(text);
 /**
  * Which objective the visibility of a resource belongs to: adjudicated claims and encounters, and prior authorizations.
  */

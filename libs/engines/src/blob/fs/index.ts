@@ -189,7 +189,11 @@ export function openFsBlobs(options: FsBlobOptions): Blobs {
   return new FsBlobs(options);
 }
 
-/** For worker threads: see `Blobs.remote`. */
+/**
+ * For worker threads: see `Blobs.remote`.
+ *
+ * @public a worker loads it by name
+ */
 export function openBlobs(options: unknown): Blobs {
   return new FsBlobs(options as FsBlobOptions);
 }

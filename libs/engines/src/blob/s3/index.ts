@@ -198,7 +198,11 @@ export function openS3Blobs(options: S3BlobOptions): Blobs {
   return new S3Blobs(options);
 }
 
-/** For worker threads: see `Blobs.remote`. */
+/**
+ * For worker threads: see `Blobs.remote`.
+ *
+ * @public a worker loads it by name
+ */
 export function openBlobs(options: unknown): Blobs {
   return new S3Blobs(options as S3BlobOptions);
 }

@@ -10,7 +10,7 @@ import { progressContract } from './progress.ts';
 import { record, records, sum, text, texts } from './support.ts';
 import type { CreateHarness, LogHarness } from './support.ts';
 
-export type { CreateHarness, LogHarness } from './support.ts';
+export type { CreateHarness } from './support.ts';
 
 const PARTITIONS = 4;
 const MAX = 64 * 1024;

@@ -31,7 +31,7 @@ export interface FetchedPartition {
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
 }
 
-export interface FetchTopic {
+interface FetchTopic {
   readonly topic: string;
   readonly partitions: readonly {
     readonly partition: number;
@@ -39,7 +39,7 @@ export interface FetchTopic {
     readonly maxBytes: number;
   }[];
 }
-export interface OffsetTopic {
+interface OffsetTopic {
   readonly topic: string;
   readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
 }
@@ -109,7 +109,7 @@ const PENDING_MS = 10;
  * for it: it asks for a timeout of a negative time. Here it only does so while some wait (for the end of a throttling,
  * or for others under way).
  */
-export function restIdleQueues(prototype: RequestQueue): void {
+function restIdleQueues(prototype: RequestQueue): void {
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
     if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
     this.throttleCheckTimeoutId = setTimeout(

@@ -20,7 +20,7 @@ export interface KafkaLogger {
 }
 
 /** What the adapter counts; names carry no key and no member. */
-export interface KafkaMetrics {
+interface KafkaMetrics {
   /** A send ended; `ms` with the answer. */
   sent?(topic: string, records: number, ms: number, outcome: 'acknowledged' | 'failed'): void;
   /**

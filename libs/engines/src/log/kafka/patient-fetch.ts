@@ -11,7 +11,7 @@ export interface PatientFetchOptions {
 }
 
 /** The words with which an unwanted connection is ended; `logging.ts` knows them. */
-export const GIVEN_UP = 'this fetch was given up';
+const GIVEN_UP = 'this fetch was given up';
 /** How long each turn of a stopped consumer's loop waits until kafkajs has noticed the stop. */
 const STOPPED_MS = 20;
 /** The most turns of the event loop that kafkajs needs to notice a destroyed connection. */

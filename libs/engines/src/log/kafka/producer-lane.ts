@@ -14,7 +14,7 @@ const PARTING_MS = 1_000;
  * was written. `type` is the last refusal of the broker, if it gave one, because that says what an operator has to
  * change.
  */
-export class Unanswered extends Error {
+class Unanswered extends Error {
   override readonly name = 'Unanswered';
   readonly type: string;
 

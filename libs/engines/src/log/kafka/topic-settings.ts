@@ -1,7 +1,7 @@
 import type { TopicDefinition } from '../topics.ts';
 
 /** What a record batch of one record has beside its value, key and header texts: more than that is never needed. */
-export const FRAME_BYTES = 64 * 1024;
+const FRAME_BYTES = 64 * 1024;
 
 /** Kafka's settings of a topic. */
 export function settingsFor(topic: TopicDefinition): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@ import { LocalLog } from '../local/local-log.ts';
 import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
 
 /** Faults a test switches on; counters count down. */
-export interface MemoryFaults {
+interface MemoryFaults {
   /** The engine does not answer: every call throws EngineUnavailable. */
   away: boolean;
   /** The next appends are written and then fail: the answer was lost. */

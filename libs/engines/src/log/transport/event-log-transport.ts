@@ -16,7 +16,7 @@ export interface SubscriptionStatus {
 }
 
 /** The batch was not handled: it comes again. */
-export class BatchNotHandled extends Error {
+class BatchNotHandled extends Error {
   override readonly name = 'BatchNotHandled';
 }
 

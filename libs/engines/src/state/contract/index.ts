@@ -6,7 +6,7 @@ import { StreamReader } from '../stream-reader.ts';
 import { agreements } from './agreements.ts';
 import type { Fixture, StateHarness, StateOptions } from './fixture.ts';
 
-export type { StateHarness, StateOptions } from './fixture.ts';
+export type { StateHarness } from './fixture.ts';
 
 const event = (n: number, topic = 't.decided'): StreamEvent => ({
   topic,

@@ -70,7 +70,7 @@ export function duplicatesOf(error: unknown): readonly number[] {
  * Turns errors of the driver into errors of the port. A driver's message can name keys and values, so only its kind and
  * code are passed on. A refusal that every repetition would get again is a bug; everything else is the engine's fault.
  */
-export function asFault(error: unknown): unknown {
+function asFault(error: unknown): unknown {
   if (!(error instanceof MongoError)) {
     // A socket that dies while a command is written: driver 7.9 lets the system's error through as it is.
     const { syscall, code } = error as NodeJS.ErrnoException;

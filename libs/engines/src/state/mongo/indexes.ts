@@ -66,7 +66,7 @@ function same(declared: Declared, found: IndexDescriptionInfo): boolean {
   );
 }
 
-export async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
+async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
   const collections = [...new Set(DECLARED.map((d) => d.collection))];
   const found = new Map(await Promise.all(collections.map(async (c) => [c, await existing(db, c)] as const)));
   return DECLARED.map((declared) => {
@@ -80,7 +80,7 @@ export async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
 }
 
 /** Creates missing indexes. An index with another definition stays for a person to drop, because somebody made it. */
-export async function applyIndexes(db: Db): Promise<readonly IndexPlan[]> {
+async function applyIndexes(db: Db): Promise<readonly IndexPlan[]> {
   const plan = await planIndexes(db);
   const missing = DECLARED.filter((_, i) => plan[i]!.state === 'missing');
   for (const collection of new Set(missing.map((d) => d.collection))) {

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { guarded, isDuplicate, repeated } from './client.ts';
 
-export const SEQUENCES = 'state_sequences';
+const SEQUENCES = 'state_sequences';
 
 /** Numbers that only grow, for every process: one document each. A number may be lost, none comes twice. */
 export async function nextNumbers(db: Db, name: string, count = 1): Promise<number> {

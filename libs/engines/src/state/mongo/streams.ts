@@ -38,7 +38,7 @@ export const STREAMS = 'state_streams';
 const OPS_KEPT = 16;
 const GZIP_FROM = 64 * 1024;
 /** The largest decision. It must leave room for waiting events, because a document has at most 16 MiB. */
-export const MAX_DECISION_BYTES = 12 * 1024 * 1024;
+const MAX_DECISION_BYTES = 12 * 1024 * 1024;
 
 async function pack(snapshot: unknown): Promise<string | Uint8Array> {
   const text = JSON.stringify(snapshot ?? null);

@@ -23,7 +23,11 @@ export function openEmbeddedViews(options: EmbeddedViewsOptions): Views {
   };
 }
 
-/** For worker threads: the same file, read-only. `options` is what `Views.remote` carries. */
+/**
+ * For worker threads: the same file, read-only. `options` is what `Views.remote` carries.
+ *
+ * @public a worker loads it by name
+ */
 export function openReader(options: { readonly file: string }): Views {
   return openEmbeddedViews({ file: options.file, readonly: true });
 }

@@ -72,7 +72,7 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
 }
 
 /** Every shape of `find` that the declared indexes answer. */
-export function shapesOf(projection: Projection): readonly FindQuery[] {
+function shapesOf(projection: Projection): readonly FindQuery[] {
   return projection.indexes.flatMap((index) => {
     const least = index.array ? index.fields.length : 0;
     return Array.from({ length: index.fields.length - least + 1 }, (_, i) => least + i).flatMap((n) =>

@@ -26,10 +26,9 @@ const codeOf = (error: unknown): number | undefined => {
 };
 
 export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
-export const isCursorGone = (error: unknown): boolean => CURSOR_GONE.has(codeOf(error) ?? -1);
+const isCursorGone = (error: unknown): boolean => CURSOR_GONE.has(codeOf(error) ?? -1);
 export const isTooLarge = (code: number | undefined): boolean => code !== undefined && TOO_LARGE.has(code);
 export const isAwayCode = (code: number): boolean => AWAY.has(code);
-export const isExisting = (error: unknown): boolean => codeOf(error) === 48;
 
 /**
  * Returns the error of the port for an error of the driver, and any other error unchanged. `view` is a collection name.

@@ -7,8 +7,6 @@ import type { MongoViewsOptions } from './options.ts';
 import { MongoStore } from './store.ts';
 
 export { explainShapes } from './explain.ts';
-export type { ExplainedShape } from './explain.ts';
-export type { IndexState } from './indexes.ts';
 export type { MongoOptions, MongoViewsOptions } from './options.ts';
 export { applyViews, planViews } from './plan.ts';
 export type { PlannedView } from './plan.ts';
@@ -25,7 +23,11 @@ export async function openMongoViews(options: MongoViewsOptions): Promise<Views>
   return viewsOver(new MongoStore(client, options), options);
 }
 
-/** For worker threads: connects at its first read. `options` is what `Views.remote` carries. */
+/**
+ * For worker threads: connects at its first read. `options` is what `Views.remote` carries.
+ *
+ * @public a worker loads it by name
+ */
 export function openReader(options: MongoViewsOptions): Views {
   return viewsOver(
     new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false }),

@@ -1,5 +1,5 @@
 import { MongoClient } from 'mongodb';
-import type { Db, MongoClientOptions } from 'mongodb';
+import type { MongoClientOptions } from 'mongodb';
 
 /** Plain data: it is cloned to worker threads. */
 export interface MongoOptions {
@@ -81,9 +81,4 @@ export function clientOf(options: MongoOptions, overrides: MongoClientOptions = 
     }),
     ...overrides,
   });
-}
-
-export interface Connection {
-  readonly client: MongoClient;
-  readonly db: Db;
 }

@@ -2,7 +2,7 @@ import { PATIENT_ELEMENT } from '../references.ts';
 import { SERVED_TYPES } from '../types.ts';
 
 /** How a parameter's values are read. */
-export type ParameterKind = 'id' | 'patient' | 'date' | 'token' | 'count' | 'summary' | 'format';
+type ParameterKind = 'id' | 'patient' | 'date' | 'token' | 'count' | 'summary' | 'format';
 
 export interface SearchParameter {
   readonly name: string;

@@ -37,7 +37,7 @@ export interface Joined {
 export const MAX_LINKS = 32;
 
 /** Only the name of an error is recorded, because its message may quote data. */
-export function failed(span: Span, error: unknown): void {
+function failed(span: Span, error: unknown): void {
   failedAs(span, error instanceof Error ? error.name : typeof error);
 }
 /** `type`: of a closed set. */

@@ -10,20 +10,20 @@ export interface GivenParameter {
   readonly name: string;
   readonly value: string;
 }
-export interface Warning {
+interface Warning {
   readonly code: string;
   readonly text: string;
   readonly parameter: string;
 }
 
-export interface KickOffRequest {
+interface KickOffRequest {
   readonly types: readonly string[];
   /** RFC 3339 instant. */
   readonly since?: string;
   readonly exportType?: string;
   readonly warnings: readonly Warning[];
 }
-export interface ParameterFault {
+interface ParameterFault {
   readonly kind: 'invalid-request' | 'invalid-value' | 'required' | 'not-supported' | 'insufficient-scope';
   readonly text: string;
   readonly parameter: string;

@@ -43,7 +43,7 @@ export interface EventRow {
   readonly receipt: string;
 }
 
-export const EFFECT_PATIENCE_MS = 5_000;
+const EFFECT_PATIENCE_MS = 5_000;
 
 /** Appends the events of a request, with one append for each topic, and answers for each event. */
 export class EventAppender {

@@ -10,7 +10,7 @@ import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from
 import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
-export const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** A body above the limit is read and dropped up to this many times the limit, so that the sender gets its answer. */
 const LINGER = 16;
 const NDJSON = new Set(['application/x-ndjson', 'application/ndjson']);

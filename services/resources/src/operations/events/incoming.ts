@@ -16,7 +16,7 @@ import { readConsent } from '@provider-access/domain/pdex';
 /** Largest event that is taken, bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 
-export type RefusedReason = FaultReason | 'not-utf8';
+type RefusedReason = FaultReason | 'not-utf8';
 /** One event of a request: a record for the log, or why it is stored nowhere. */
 export type Incoming =
   | {

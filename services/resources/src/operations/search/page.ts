@@ -12,7 +12,7 @@ const LINE = ['record.line'];
 /**
  * The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document.
  */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
+interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
   readonly line: Uint8Array | string;
 }
 export interface Page {
