@@ -1,3 +1,4 @@
+import { isId } from '@provider-access/kernel/fhir';
 import type { z } from 'zod';
 import type { DomainEvent } from './envelope.ts';
 import type { EventFault, FaultReason } from './fault-reasons.ts';
@@ -17,9 +18,6 @@ export type PayerEvent = {
 export type PayerEventRead<E = PayerEvent> =
   { readonly ok: true; readonly event: E } | { readonly ok: false; readonly fault: EventFault };
 
-const MEMBER_ID = /^[A-Za-z0-9\-.]{1,64}$/;
-/** Whether a text can be the id of a member or provider. */
-export const isSubject = (value: string): boolean => MEMBER_ID.test(value);
 /** The member id under which the platform keeps resources that belong to no member. */
 export const RESERVED_SUBJECT = 'shared';
 /** Longest id and source of an event. Both are kept for as long as the statement of the event. */
@@ -92,7 +90,7 @@ export class PayerContract<E = PayerEvent> {
     if (definition.subject !== 'optional') {
       if (subject === undefined || subject === '')
         return fault('missing-subject', 'subject must be the member id or the provider id');
-      if (!isSubject(subject))
+      if (!isId(subject))
         return fault('invalid-subject', 'subject must be an id: letters, digits, - and ., at most 64');
       if (definition.topic === 'payer.member-events' && subject === RESERVED_SUBJECT) {
         return fault('reserved-subject', `"${RESERVED_SUBJECT}" is no member id`);

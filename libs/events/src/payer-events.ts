@@ -1,4 +1,4 @@
-import { isDayOrInstant } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, FHIR_ID } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 
 /**
@@ -6,7 +6,7 @@ import { z } from 'zod';
  * member id or provider id.
  */
 
-const id = z.string().regex(/^[A-Za-z0-9\-.]{1,64}$/, 'a FHIR id: letters, digits, - and ., at most 64');
+const id = z.string().regex(FHIR_ID, 'a FHIR id: letters, digits, - and ., at most 64');
 /**
  * The pattern is for the AsyncAPI document. The code that reads the value later asks the same calendar as
  * `isDayOrInstant`.

@@ -1,4 +1,4 @@
-import { isSubject } from '@provider-access/events';
+import { isId } from '@provider-access/kernel/fhir';
 import type { Readable } from './read.ts';
 
 /** A longer text is no id, however it is written. */
@@ -18,7 +18,7 @@ export function idMeant(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > MAX_TEXT) return undefined;
   const text = decoded(value).trim();
   const id = (IN_REFERENCE.exec(text)?.[1] ?? text).trim();
-  return isSubject(id) ? id : undefined;
+  return isId(id) ? id : undefined;
 }
 
 function decoded(text: string): string {

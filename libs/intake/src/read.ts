@@ -1,9 +1,9 @@
+import { isId } from '@provider-access/kernel/fhir';
 import {
   decodeEvent,
   type DomainEvent,
   type EventFault,
   isGap,
-  isSubject,
   MAX_IDENTITY,
   PAYER_CONTRACT,
   PAYER_MEMBER_EVENTS,
@@ -152,7 +152,7 @@ export function concerned(record: Readable, event: DomainEvent | undefined): Con
   const subject = event?.subject ?? record.headers['ce_subject'];
   const source = event?.source ?? record.headers['ce_source'] ?? structuredText(record, 'source') ?? 'unknown';
   const member = subject ?? structuredText(record, 'subject');
-  return { ...(member !== undefined && isSubject(member) && { member }), source: source.slice(0, MAX_IDENTITY) };
+  return { ...(isId(member) && { member }), source: source.slice(0, MAX_IDENTITY) };
 }
 
 /** An attribute of a structured event whose JSON is broken further on. */

@@ -1,3 +1,4 @@
+import { ID_PATTERN } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 import {
   baseUrl,
@@ -14,7 +15,7 @@ export const attributionConfig = z.object({
   PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
   PAYER_ORGANIZATION: z
     .string()
-    .regex(/^Organization\/[A-Za-z0-9\-.]{1,64}$/, 'must be Organization/<id>')
+    .regex(new RegExp(`^Organization/${ID_PATTERN}$`), 'must be Organization/<id>')
     .default('Organization/payer')
     .describe('The payer, as `Group.managingEntity` names it.'),
   PAYER_IDENTIFIERS: z

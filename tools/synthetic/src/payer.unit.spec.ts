@@ -1,5 +1,5 @@
 import { PAYER_EVENTS, type PayerEventType } from '@provider-access/events';
-import { checkShape, type FhirResource } from '@provider-access/kernel/fhir';
+import { checkShape, type FhirResource, FHIR_ID } from '@provider-access/kernel/fhir';
 import { findMoney, redact } from '@provider-access/domain/pdex';
 import { describe, expect, it } from 'vitest';
 import { syntheticPayer } from './payer.ts';
@@ -101,12 +101,11 @@ describe('syntheticPayer', () => {
 
   it('writes resources of base R4 with ids of FHIR, claims and coverages full of money that redaction finds', () => {
     const p = payer(10);
-    const id = /^[A-Za-z0-9\-.]{1,64}$/;
     const all: FhirResource[] = p.roster.resources.map(json);
     for (let n = 1; n <= 10; n++) for (const { resource } of p.memberEvents(n).held.values()) all.push(json(resource));
     for (const resource of all) {
       expect(checkShape(resource)).toEqual([]);
-      expect(resource.id).toMatch(id);
+      expect(resource.id).toMatch(FHIR_ID);
       if (resource.resourceType !== 'ExplanationOfBenefit' && resource.resourceType !== 'Coverage') continue;
       expect(findMoney(resource).length).toBeGreaterThan(0);
       const kept = redact(resource).resource;

@@ -1,5 +1,11 @@
 import { dateRange } from './dates.ts';
 
+/** The pattern of ids. https://hl7.org/fhir/R4/datatypes.html#id */
+export const ID_PATTERN = String.raw`[A-Za-z0-9\-.]{1,64}`;
+export const FHIR_ID = new RegExp(`^${ID_PATTERN}$`);
+/** Ids of resources, and of members and providers in events, too. */
+export const isId = (value: unknown): value is string => typeof value === 'string' && FHIR_ID.test(value);
+
 /** Returns true when the JSON value is a legal value of the primitive. */
 export type PrimitiveCheck = (value: unknown) => boolean;
 
@@ -44,7 +50,7 @@ export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
   markdown: text,
   xhtml: (value) => typeof value === 'string' && value.trimStart().startsWith('<div'),
   code: matches(/^[^\s]+(\s[^\s]+)*$/),
-  id: matches(/^[A-Za-z0-9.-]{1,64}$/),
+  id: isId,
   uri: matches(/^\S+$/, LONGEST_TEXT),
   url: matches(/^\S+$/, Number.POSITIVE_INFINITY),
   canonical: matches(/^\S+$/, LONGEST_TEXT),

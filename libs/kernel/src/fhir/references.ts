@@ -1,3 +1,4 @@
+import { ID_PATTERN } from './primitives.ts';
 import { type FhirResource, isObject, KNOWN_R4_TYPES } from './types.ts';
 
 /** A literal reference, taken apart. */
@@ -13,8 +14,9 @@ export type ParsedReference =
   | { readonly kind: 'contained'; readonly id: string }
   | { readonly kind: 'other'; readonly text: string };
 
-const RESTFUL =
-  /^(?:(https?:\/\/[^\s?#]+)\/)?([A-Z][A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/([A-Za-z0-9.-]{1,64}))?$/;
+const RESTFUL = new RegExp(
+  String.raw`^(?:(https?://[^\s?#]+)/)?([A-Z][A-Za-z]+)/(${ID_PATTERN})(?:/_history/(${ID_PATTERN}))?$`,
+);
 
 /**
  * Takes `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id` apart; anything else (urn:uuid,

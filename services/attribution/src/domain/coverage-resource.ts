@@ -1,4 +1,4 @@
-import { parseReference } from '@provider-access/kernel/fhir';
+import { parseReference, isId } from '@provider-access/kernel/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
@@ -59,7 +59,7 @@ export function readCoverage(coverage: Json, subject: string, days: PayerDays, p
   };
   const fail = (detail: string): CoverageReading => ({ ok: false, detail });
   const { id, status, beneficiary, period } = coverage;
-  if (typeof id !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(id)) return fail('Coverage.id must be an id');
+  if (!isId(id)) return fail('Coverage.id must be an id');
   const text = isObject(beneficiary) ? beneficiary['reference'] : undefined;
   const reference = typeof text === 'string' ? parseReference(text) : undefined;
   if (

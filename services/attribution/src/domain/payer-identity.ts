@@ -1,4 +1,4 @@
-import { isObject, parseReference } from '@provider-access/kernel/fhir';
+import { isObject, parseReference, ID_PATTERN } from '@provider-access/kernel/fhir';
 
 /** How payors of Coverages name this payer. */
 export interface PayerIdentity {
@@ -10,7 +10,7 @@ export interface PayerIdentity {
   readonly known: boolean;
 }
 
-const ORGANIZATION = /^(?:https?:\/\/[^\s?#|]+\/)?Organization\/[A-Za-z0-9\-.]{1,64}$/;
+const ORGANIZATION = new RegExp(String.raw`^(?:https?://[^\s?#|]+/)?Organization/${ID_PATTERN}$`);
 const IDENTIFIER = /^[^\s|]+\|[^\s|][^|]*$/;
 /** Whether a text is `Organization/<id>`, an absolute URL of one, or `system|value`. */
 export const isPayerIdentifier = (text: string): boolean => ORGANIZATION.test(text) || IDENTIFIER.test(text);

@@ -1,3 +1,4 @@
+import { isId } from '@provider-access/kernel/fhir';
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
 import { base32, instant, Refusal } from '@provider-access/kernel';
@@ -173,9 +174,7 @@ export async function seen({ config, streams, views }: ExportContext, job: strin
 
 /** A Group of another provider and one that does not exist get the same answer. */
 async function ownGroup({ views, facts, audit }: ExportContext, client: string, id: string): Promise<void> {
-  const group = /^[A-Za-z0-9\-.]{1,64}$/.test(id)
-    ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined)
-    : undefined;
+  const group = isId(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
   const providers = facts.parties.client(client)?.providers ?? [];
   if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
   if (group !== undefined)

@@ -8,6 +8,7 @@ import {
   isSharedType,
   KNOWN_R4_TYPES,
   ownerOf,
+  isId,
 } from '@provider-access/kernel/fhir';
 import { beforeFloor, redact, serviceDate } from '@provider-access/domain/pdex';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
@@ -55,7 +56,6 @@ export type Judgement =
   /** Another service decides about it. */
   | { readonly kind: 'other' };
 
-const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
@@ -103,7 +103,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const type = resource['resourceType'];
   if (typeof type !== 'string' || type === '') return park('not-a-resource', 'resourceType is missing', event.type);
   const id = resource['id'];
-  const name = `${printable(type)}/${typeof id === 'string' && FHIR_ID.test(id) ? id : '?'}`;
+  const name = `${printable(type)}/${isId(id) ? id : '?'}`;
   if (!KNOWN_R4_TYPES.has(type)) return park('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   const issues = checkShape(resource);
   if (issues.length > 0)

@@ -2,7 +2,6 @@ import { isServedType } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
-export const FHIR_ID = /^[A-Za-z0-9\-.]{1,64}$/;
 const JSON_RANGES = new Set([
   '*/*',
   'application/*',

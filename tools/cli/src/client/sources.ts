@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isObject, type FhirResource } from '@provider-access/kernel/fhir';
+import { isObject, type FhirResource, ID_PATTERN } from '@provider-access/kernel/fhir';
 import { CliError, EXIT } from '../output.ts';
 import { bytesOf, readDocuments } from './documents.ts';
 import { PublishedIdentifiers } from './conditional.ts';
@@ -43,7 +43,7 @@ function referencesIn(data: unknown): { readonly references?: readonly Reference
   const references = mayDangle(resource as FhirResource);
   return references.length > 0 ? { references } : {};
 }
-const URN_UUID = /^urn:uuid:([A-Za-z0-9\-.]{1,64})$/;
+const URN_UUID = new RegExp(`^urn:uuid:(${ID_PATTERN})$`);
 
 /** What one publication wraps and resolves with. */
 interface Publication {

@@ -1,3 +1,4 @@
+import { isId } from '../primitives.ts';
 import { type OperationOutcomeIssue, outcomeIssue } from '../outcome.ts';
 import { parseReference } from '../references.ts';
 import { SEARCH_PARAMETERS, type SearchParameter } from './parameters.ts';
@@ -38,13 +39,12 @@ type Reader = (
   modifier: string | undefined,
 ) => string | undefined;
 
-const ID = /^[A-Za-z0-9.-]{1,64}$/;
 const JSON_FORMATS = new Set(['json', 'application/json', 'application/fhir+json', 'text/json']);
 
 const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
   id(draft, value) {
     const ids = splitOr(value);
-    if (!ids.every((id) => ID.test(id))) return 'must be an id or a comma list of ids';
+    if (!ids.every(isId)) return 'must be an id or a comma list of ids';
     draft.ids = both(draft.ids, ids);
     return undefined;
   },
@@ -52,7 +52,7 @@ const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
     const ids: string[] = [];
     for (const part of splitOr(value)) {
       const reference = parseReference(part);
-      if (ID.test(part)) ids.push(part);
+      if (isId(part)) ids.push(part);
       else if (reference.kind === 'relative' && reference.type === 'Patient' && reference.version === undefined)
         ids.push(reference.id);
       else return 'must be an id or Patient/id';

@@ -9,7 +9,7 @@ import {
 } from '@provider-access/domain/access';
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
-import { isInstant } from '@provider-access/kernel/fhir';
+import { isInstant, isId } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
@@ -66,8 +66,7 @@ export class ExplainController {
     @Query('at') at: unknown,
   ): Promise<string> {
     if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
-    if (typeof member !== 'string' || !/^[A-Za-z0-9\-.]{1,64}$/.test(member))
-      throw new Refusal('required', 'member is required: an id.');
+    if (!isId(member)) throw new Refusal('required', 'member is required: an id.');
     const now = instant(this.ports.clock.now());
     // A day alone is none: it begins at another moment for each zone of the payer.
     if (at !== undefined && (typeof at !== 'string' || !isInstant(at))) {

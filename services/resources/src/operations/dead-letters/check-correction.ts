@@ -1,4 +1,5 @@
-import { decodeEvent, type DomainEvent, type EventParked, isSubject, PAYER_CONTRACT } from '@provider-access/events';
+import { isId } from '@provider-access/kernel/fhir';
+import { decodeEvent, type DomainEvent, type EventParked, PAYER_CONTRACT } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { concerned, differenceOf, matterOf } from '@provider-access/intake';
 
@@ -17,11 +18,7 @@ export function checkCorrection(parked: EventParked, corrected: DomainEvent): vo
   const { member } = concerned({ topic, key, headers, value }, event);
   const original = matterOf(event?.type ?? headers['ce_type'] ?? structuredType(value), member, event?.data);
   const { subject } = corrected;
-  const now = matterOf(
-    corrected.type,
-    subject !== undefined && isSubject(subject) ? subject : undefined,
-    corrected.data,
-  );
+  const now = matterOf(corrected.type, isId(subject) ? subject : undefined, corrected.data);
   if (now.type === undefined)
     throw new Refusal(
       'invalid-value',

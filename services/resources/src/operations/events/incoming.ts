@@ -4,13 +4,12 @@ import {
   type FaultReason,
   fromStructured,
   identityFault,
-  isSubject,
   MAX_IDENTITY,
   PAYER_CONTRACT,
   RESERVED_SUBJECT,
 } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
-import { isObject } from '@provider-access/kernel/fhir';
+import { isObject, isId } from '@provider-access/kernel/fhir';
 import { readConsent } from '@provider-access/domain/pdex';
 
 /** Largest event that is taken, bytes of its structured form. */
@@ -137,7 +136,7 @@ function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly d
   const { subject } = event;
   if (subject === undefined || subject === '')
     return { reason: 'missing-subject', detail: 'subject must be the id of the member who opts out or in' };
-  if (!isSubject(subject))
+  if (!isId(subject))
     return { reason: 'invalid-subject', detail: 'subject must be a member id: letters, digits, - and ., at most 64' };
   return subject === RESERVED_SUBJECT
     ? { reason: 'reserved-subject', detail: `"${RESERVED_SUBJECT}" is no member id` }

@@ -3,11 +3,11 @@ import type { FastifyReply } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import type { DenialReason } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { isSharedType } from '@provider-access/kernel/fhir';
+import { isSharedType, isId } from '@provider-access/kernel/fhir';
 import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/facts/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { RECORDS } from '../../projections/index.ts';
-import { acceptsJson, FHIR_ID, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
+import { acceptsJson, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
 
 type Found =
   | { readonly record: StoredRecord; readonly member?: string }
@@ -40,7 +40,7 @@ export class ReadController {
     const { client, scopes } = request.smart;
     requireScope(scopes, type, 'r');
     acceptsJson(request.headers.accept);
-    const found = FHIR_ID.test(id)
+    const found = isId(id)
       ? await (isSharedType(type) ? this.shared(type, id) : this.ofMember(client, type, id))
       : UNKNOWN;
     const members = found.member === undefined ? [] : [found.member];
