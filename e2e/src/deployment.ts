@@ -268,7 +268,6 @@ export function memoryOf(pid: number): number {
 /** Applies topics and indexes, starts every service and waits until each is ready. */
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
   const gateway = await openGateway({ port: options.port });
-  const exportService = await openGateway({ only: 'export' });
   const shared = environment(options, gateway.base);
   let start = spawnOf(options);
   const apply = async (): Promise<void> => {
@@ -278,8 +277,10 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   let processes: ServiceProcess[] = [];
   /** Not routed to: on its way in, or on its way out. */
   const aside = new Set<ServiceProcess>();
+  let build = options.build ?? ROOT;
+  /** attribution of the release before does not start without EXPORT_URL, which it no longer uses behind this gateway. */
   const envOf = (service: ServiceName): Record<string, string> =>
-    service === 'attribution' ? { ...shared, EXPORT_URL: exportService.base } : shared;
+    service === 'attribution' && build !== ROOT ? { ...shared, EXPORT_URL: gateway.base } : shared;
   const route = (): void => {
     const instances = Object.fromEntries(
       SERVICES.map((service) => [
@@ -288,12 +289,11 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
       ]),
     ) as Record<ServiceName, string[]>;
     gateway.route(instances);
-    exportService.route(instances);
   };
   const end = async (name: NodeJS.Signals): Promise<void> => {
     for (const one of processes) signal(one, name);
     await Promise.all(processes.map((p) => p.ended));
-    await Promise.all([gateway.close(), exportService.close()]);
+    await gateway.close();
   };
   const failed = new AbortController();
   try {
@@ -351,8 +351,9 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
       await ready(next);
       route();
     },
-    async roll(build, { apply: applies = true, drainMs = 1000, together = false } = {}) {
-      start = fromBuild(build);
+    async roll(next, { apply: applies = true, drainMs = 1000, together = false } = {}) {
+      build = next;
+      start = fromBuild(next);
       if (applies) await apply();
       const retired: Retired[] = [];
       const of = async (service: ServiceName): Promise<void> => {

@@ -2,8 +2,8 @@ import { Agent, createServer, request, type IncomingMessage, type Server, type S
 import type { AddressInfo } from 'node:net';
 
 /**
- * The ingress of a deployment of separate processes: plain path prefixes (the longest wins), each next request to
- * another instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
+ * The ingress of a deployment of separate processes: the operations of export on a Group, then path prefixes (the
+ * longest wins), each next request to another instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent', 'resources', 'export'];
@@ -26,11 +26,16 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
+/** What the chart's Ingress has too (`ingress.exportPath`). */
+const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-data-export)(?:[/?]|$)/;
+
 /** The service that answers a path. */
 export const serviceOf = (path: string): ServiceName | undefined =>
-  PREFIXES.find(
-    ([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
-  )?.[1];
+  EXPORT_OPERATION.test(path)
+    ? 'export'
+    : PREFIXES.find(
+        ([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
+      )?.[1];
 
 /** Of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);

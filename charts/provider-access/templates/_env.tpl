@@ -36,7 +36,6 @@ that it cannot override what the operator set elsewhere.
   "MONGODB_URI" $v.mongodb.uri
   "MONGODB_DATABASE" $v.mongodb.database
   "MONGODB_TLS" (ternary "true" "" $v.mongodb.tls.enabled)
-  "EXPORT_URL" (printf "http://%s-export:8080" (include "pa.fullname" .root))
   "FILES" $v.files.store
   "OTEL_SDK_DISABLED" (ternary "true" "" $v.telemetry.disabled)
   "OTEL_EXPORTER_OTLP_ENDPOINT" $v.telemetry.endpoint

@@ -62,6 +62,7 @@
 {{- if and (eq .component "auth") $n.toJwks }}
 {{ include "pa.egress" (dict "peers" $n.toJwks "ports" (list 443)) }}
 {{- end }}
+{{- /* For one release: pods of the release before hand exports on until the routes lead to export (ADR 0035). */}}
 {{- if eq .component "attribution" }}
 - ports: [{ protocol: TCP, port: http }]
   to: {{- include "pa.ownPods" (dict "root" .root "component" "export") | nindent 4 }}

@@ -1,4 +1,5 @@
-{{- /* Which prefix belongs to whom; the longest wins. /health and /metrics belong to each process and are not routed. */}}
+{{- /* Which prefix belongs to whom; the longest wins. The operations of export on a Group come before them (exportPaths).
+       /health and /metrics belong to each process and are not routed. */}}
 {{- define "pa.publicRoutes" -}}
 - { prefix: /auth, service: auth }
 - { prefix: /portal, service: auth }
@@ -28,7 +29,11 @@ kind: Ingress
 metadata:
   name: {{ .name }}
   labels: {{- include "pa.labels" (dict "root" .root) | nindent 4 }}
-  {{- with .of.annotations }}
+  {{- $annotations := .of.annotations }}
+  {{- if .exportPaths }}
+  {{- $annotations = merge (dict) $annotations (dict "nginx.ingress.kubernetes.io/use-regex" "true") }}
+  {{- end }}
+  {{- with $annotations }}
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
@@ -46,6 +51,11 @@ spec:
     - host: {{ .host | quote }}
       http:
         paths:
+          {{- range .exportPaths }}
+          - path: {{ . | quote }}
+            pathType: ImplementationSpecific
+            backend: { service: { name: {{ include "pa.fullname" $.root }}-export, port: { name: http } } }
+          {{- end }}
           {{- range .routes | fromYamlArray }}
           - path: {{ .prefix }}
             pathType: Prefix
@@ -67,6 +77,15 @@ spec:
   parentRefs: {{- toYaml .of.parentRefs | nindent 4 }}
   hostnames: [{{ .host | quote }}]
   rules:
+    {{- range .exportPaths }}
+    - matches:
+        - path: { type: RegularExpression, value: {{ . | quote }} }
+      {{- with $.root.Values.gateway.timeouts }}
+      timeouts: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      backendRefs:
+        - { name: {{ include "pa.fullname" $.root }}-export, port: 8080 }
+    {{- end }}
     {{- range .routes | fromYamlArray }}
     - matches:
         - path: { type: PathPrefix, value: {{ .prefix }} }

@@ -92,16 +92,12 @@ export async function openFrame(
 ): Promise<Frame> {
   mkdirSync(dataDir, { recursive: true });
   const gateway = await openGateway();
-  const exporters = await openGateway({ only: 'export' });
   const env = environment({ dataDir, env: { ...engines, ...more } }, gateway.base);
   return {
     gateway,
     dataDir,
-    envOf: () => ({ ...env, EXPORT_URL: exporters.base }),
-    route(bases) {
-      gateway.route(bases);
-      exporters.route(bases);
-    },
-    close: async () => void (await Promise.all([gateway.close(), exporters.close()])),
+    envOf: () => env,
+    route: (bases) => gateway.route(bases),
+    close: () => gateway.close(),
   };
 }

@@ -184,10 +184,11 @@ const root = map({
     serviceAccount,
     pods: ownPods,
   }),
-  ingress: map({ enabled: flag, className: text, annotations: strings, tls }),
+  ingress: map({ enabled: flag, className: text, annotations: strings, exportPaths: texts, tls }),
   internalIngress: map({ enabled: flag, host: text, className: text, annotations: strings, tls }),
   gateway: map({
     enabled: flag,
+    exportPaths: texts,
     parentRefs: foreigners,
     timeouts: foreign,
     annotations: strings,

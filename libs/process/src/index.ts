@@ -5,4 +5,4 @@ export { watchAppends } from './append-watch.ts';
 export { watchRoom } from './disk-room.ts';
 export { guardLosses } from './guard-losses.ts';
 export { measureLog } from './measured-log.ts';
-export { mayTrace, RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
+export { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';

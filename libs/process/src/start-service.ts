@@ -39,7 +39,7 @@ import {
   type ProcessRoutesOptions,
 } from './process-routes.ts';
 import { stuckReason } from './progress.ts';
-import { mayTrace, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
+import { tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 import { overlay } from './tracing/overlay.ts';
 import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
@@ -263,7 +263,7 @@ class ServiceProcess {
       trustProxy,
       tracing,
       requestLog: this.options.requestLog,
-      trustTraceparent: mayTrace(name, this.options.trustTraceparent === true),
+      trustTraceparent: this.options.trustTraceparent,
     });
     closing.push('service', () => app.close());
     await app.startAllMicroservices();

@@ -124,7 +124,7 @@ beforeAll(async () => {
     token,
   );
   const group = (JSON.parse(found.body) as { entry: { resource: { id: string } }[] }).entry[0]!.resource.id;
-  const accepted = await house.call('attribution', 'GET', `/fhir/Group/${group}/$export`, token, undefined, {
+  const accepted = await house.call('export', 'GET', `/fhir/Group/${group}/$export`, token, undefined, {
     prefer: 'respond-async',
     accept: 'application/fhir+json',
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { attributionConfig, AttributionModule, type ForwardExport } from '@provider-access/attribution';
+import { attributionConfig, AttributionModule } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { consentConfig, ConsentModule } from '@provider-access/consent';
@@ -140,20 +140,8 @@ export class RecordedServices {
     const pageKeys = await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 });
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
     const env = { PUBLIC_URL };
-    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await this.apps.export
-        .getHttpAdapter()
-        .getInstance()
-        .inject({
-          method: method as 'GET',
-          url,
-          headers: headers as Record<string, string>,
-          ...(body !== undefined && { payload: body }),
-        });
-      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
-    };
     await this.run('attribution', (ports) =>
-      AttributionModule.register({ ports, config: attributionConfig.parse(env), forwardExport, staticTokens }),
+      AttributionModule.register({ ports, config: attributionConfig.parse(env), staticTokens }),
     );
     await this.run('consent', (ports) => ConsentModule.register({ ports, config: consentConfig.parse({}) }));
     await this.run('resources', (ports) =>

@@ -139,31 +139,6 @@ describe('Group', () => {
     expect((await find(h, app, '?_lastUpdated=lt2026-06-01')).total).toBe(0);
   });
 
-  it('passes $export and $davinci-data-export on unchanged', async () => {
-    const seen: unknown[] = [];
-    h.forwardExport = async (request) => {
-      seen.push([
-        request.method,
-        request.url,
-        request.body === undefined ? undefined : Buffer.from(request.body).toString('utf8'),
-        request.headers['prefer'],
-      ]);
-      return { status: 202, headers: { 'content-location': 'https://pa.example/fhir/bulk/1' }, body: '' };
-    };
-    const kickOff = await h.get('/fhir/Group/g1/$export?_type=Patient', { prefer: 'respond-async' });
-    expect([kickOff.statusCode, kickOff.headers['content-location']]).toEqual([202, 'https://pa.example/fhir/bulk/1']);
-    await h.app.inject({
-      method: 'POST',
-      url: '/fhir/Group/g1/$davinci-data-export',
-      headers: { 'content-type': 'application/fhir+json' },
-      payload: '{"resourceType" : "Parameters"}',
-    });
-    expect(seen).toEqual([
-      ['GET', '/fhir/Group/g1/$export?_type=Patient', undefined, 'respond-async'],
-      ['POST', '/fhir/Group/g1/$davinci-data-export', '{"resourceType" : "Parameters"}', undefined],
-    ]);
-  });
-
   it('is not read whole when it is too large, but summarised', async () => {
     await h.stop();
     h = await new Harness().start({ MAX_GROUP_MEMBERS: 1 });

@@ -30,21 +30,18 @@ import { payerIdentity } from './domain/payer-identity.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
-import { type ForwardExport, GroupExportController } from './operations/group/export.controller.ts';
 import { GroupReadController } from './operations/group/read.controller.ts';
 import { GroupSearchController } from './operations/group/search-type.controller.ts';
-import { tracedForward } from './operations/group/traced-forward.ts';
 import { GroupView } from './operations/group/group-view.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
 import { SloController } from './operations/ops/slo.controller.ts';
-import { CONFIG, FORWARD_EXPORT, PROJECTIONS } from './tokens.ts';
+import { CONFIG, PROJECTIONS } from './tokens.ts';
 
 export interface AttributionOptions {
   readonly ports: ServicePorts;
   readonly config: AttributionConfig;
-  readonly forwardExport: ForwardExport;
   readonly staticTokens: StaticTokens;
   /** How log lines name members, for whoever explains a decision. */
   readonly memberHash?: MemberHash;
@@ -98,7 +95,6 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
       controllers: [
         IntakeController,
         GroupSearchController,
-        GroupExportController,
         GroupReadController,
         ExplainController,
         DisclosuresController,
@@ -111,7 +107,6 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
         { provide: Facts, useValue: facts },
         { provide: PROJECTIONS, useValue: projections },
         { provide: ProjectionSet, useExisting: PROJECTIONS },
-        { provide: FORWARD_EXPORT, useValue: tracedForward(options.forwardExport, ports.tracing) },
         {
           provide: SMART,
           useValue: new Authenticator(
@@ -164,7 +159,7 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** What a kick-off sends goes on to export byte by byte: export says what it takes. No other route here has a body. */
+/** No route here has a body, so none is refused for its media type before the router says that nothing is there. */
 function takeBytes(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

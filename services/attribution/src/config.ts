@@ -50,9 +50,9 @@ export const attributionEnv = z.object({
   ...processEnv,
   ...attributionConfig.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
-  EXPORT_URL: baseUrl.describe(
-    'Where export answers inside the deployment: `$export` and `$davinci-data-export` are passed on to it.',
-  ),
+  EXPORT_URL: baseUrl
+    .optional()
+    .describe('Ignored, and named in a warning: `$export` and `$davinci-data-export` are routed to export. Remove it.'),
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
   MEMBER_HASH_KEYS_FILE: secretsEnv.MEMBER_HASH_KEYS_FILE,
   ...businessEnv,

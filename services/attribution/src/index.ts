@@ -1,4 +1,3 @@
 export { AttributionModule, PROJECTIONS_RUN as ATTRIBUTION_PROJECTIONS } from './attribution.module.ts';
 export { attributionConfig, attributionEnv } from './config.ts';
-export type { ForwardExport } from './operations/group/export.controller.ts';
 export { SUBSCRIPTIONS as ATTRIBUTION_SUBSCRIPTIONS } from './subscriptions.ts';

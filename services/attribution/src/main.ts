@@ -2,13 +2,17 @@ import { calendarRules, payerDays } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { AttributionModule } from './attribution.module.ts';
 import { attributionEnv } from './config.ts';
-import { forwardOverHttp } from './operations/group/forward-over-http.ts';
+
+/** For one release: attribution handed exports on until the routes led to export (ADR 0035). */
+const EXPORT_URL_IGNORED =
+  'EXPORT_URL is ignored: the routes in front must lead /fhir/Group/{id}/$export and $davinci-data-export to export';
 
 await runService({
   name: 'attribution',
   schema: attributionEnv,
-  register: ({ ports, presence, secrets }, config) =>
-    AttributionModule.register({
+  register({ ports, presence, secrets }, config) {
+    if (config.EXPORT_URL !== undefined) ports.logger.warn({}, EXPORT_URL_IGNORED);
+    return AttributionModule.register({
       ports,
       presence,
       config,
@@ -16,6 +20,6 @@ await runService({
       memberHash: secrets.memberHash(),
       calendar: calendarRules(config),
       days: payerDays(config),
-      forwardExport: forwardOverHttp({ base: config.EXPORT_URL }),
-    }),
+    });
+  },
 });

@@ -1,4 +1,3 @@
 /** Injection tokens of this service. */
 export const CONFIG = Symbol('AttributionConfig');
 export const PROJECTIONS = Symbol('ProjectionSet');
-export const FORWARD_EXPORT = Symbol('ForwardExport');

@@ -25,7 +25,7 @@ import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { AttributionModule, attributionConfig, type ForwardExport } from '../src/index.ts';
+import { AttributionModule, attributionConfig } from '../src/index.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);
 export const ADMIN = 'administrator-token-of-the-tests-0123456789';
@@ -48,7 +48,6 @@ export class Harness {
     metrics: new Metrics(),
   };
   readonly transport = new EventLogTransport({ log: this.log });
-  forwardExport: ForwardExport = async () => ({ status: 202, headers: {}, body: '' });
   app!: NestFastifyApplication;
   facts!: Facts;
   private folder!: string;
@@ -73,7 +72,6 @@ export class Harness {
     const module = AttributionModule.register({
       ports: this.ports,
       config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }),
-      forwardExport: (request) => this.forwardExport(request),
       staticTokens: new StaticTokens({ administrator: ADMIN }),
       days,
     });

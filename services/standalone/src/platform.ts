@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AttributionModule, attributionConfig } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
 import {
@@ -37,7 +37,6 @@ import {
   answer,
   bind,
   guardLosses,
-  mayTrace,
   measureLog,
   processRoutes,
   readinessOf,
@@ -176,18 +175,6 @@ export async function startPlatform(
       };
     };
     const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
-    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await apps
-        .export!.getHttpAdapter()
-        .getInstance()
-        .inject({
-          method: method as 'GET',
-          url,
-          headers: headers as Record<string, string>,
-          ...(body !== undefined && { payload: Buffer.from(body) }),
-        });
-      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
-    };
     const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
       const ports = portsOf(name);
       const app = await createServiceApp(module(ports), {
@@ -198,7 +185,7 @@ export async function startPlatform(
         trustProxy: config.TRUST_PROXY,
         tracing: ports.tracing,
         requestLog: config.REQUEST_LOG,
-        trustTraceparent: mayTrace(name, config.TRUST_TRACEPARENT),
+        trustTraceparent: config.TRUST_TRACEPARENT,
       });
       apps[name] = app;
       closing.push(() => app.close());
@@ -219,7 +206,6 @@ export async function startPlatform(
       AttributionModule.register({
         ports: own,
         config: readConfig(attributionConfig, env),
-        forwardExport,
         staticTokens,
         memberHash,
         calendar,

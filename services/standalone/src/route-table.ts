@@ -1,5 +1,6 @@
 /**
- * Which service answers a path (docs/architecture.md#routes): plain prefixes, the longest wins, no regular expressions.
+ * Which service answers a path (docs/architecture.md#routes): the operations of export on a Group, then the longest of
+ * the prefixes.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 
@@ -25,6 +26,12 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   ] as const
 ).toSorted((a, b) => b[0].length - a[0].length);
 
+/**
+ * `$export` and `$davinci-data-export` of a Group, which otherwise belongs to attribution. A client may encode the `$`,
+ * and every service takes a path with a last slash for the one without.
+ */
+const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-data-export)\/?$/;
+
 /** Paths that providers and their apps never use. */
 const INTERNAL = ['/events', '/ops', '/metrics', '/auth/clients'] as const;
 
@@ -39,6 +46,7 @@ const under = (path: string, prefix: string): boolean =>
 /** The service of a request target, undefined when no prefix fits. */
 export function serviceOf(target: string): ServiceName | undefined {
   const path = pathOf(target);
+  if (EXPORT_OPERATION.test(path)) return 'export';
   return PREFIXES.find(([prefix]) => under(path, prefix))?.[1];
 }
 

@@ -7,7 +7,12 @@ test.each([
   ['/auth/token', 'auth'],
   ['/fhir/.well-known/smart-configuration', 'auth'],
   ['/fhir/Group?identifier=x', 'attribution'],
-  ['/fhir/Group/g1/$export?_type=Patient', 'attribution'],
+  ['/fhir/Group/g1/$export?_type=Patient', 'export'],
+  ['/fhir/Group/g1/%24export', 'export'],
+  ['/fhir/Group/g1/$davinci-data-export/', 'export'],
+  ['/fhir/Group/g1/$exports', 'attribution'],
+  ['/fhir/Group/$export', 'attribution'],
+  ['/fhir/Group/g1/x/$export', 'attribution'],
   ['/fhir/GroupX', 'resources'],
   ['/fhir/bulk/j1/Patient-1.ndjson', 'export'],
   ['/fhir/Patient/p1', 'resources'],
@@ -58,5 +63,9 @@ test('docs/architecture.md names the service of each prefix', () => {
   const plain = named.filter(({ prefix }) => !prefix.includes('{'));
   expect(plain.map(({ prefix }) => ({ prefix, service: serviceOf(prefix) }))).toEqual(plain);
   const patterns = named.filter(({ prefix }) => prefix.includes('{'));
-  expect(patterns).toEqual([{ prefix: '/ops/views/{service}', service: 'that' }]);
+  expect(patterns).toEqual([
+    { prefix: '/fhir/Group/{id}/$export', service: 'export' },
+    { prefix: '/fhir/Group/{id}/$davinci-data-export', service: 'export' },
+    { prefix: '/ops/views/{service}', service: 'that' },
+  ]);
 });

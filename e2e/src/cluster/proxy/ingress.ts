@@ -26,6 +26,8 @@ const settings = (ingress: V1Ingress): string[] =>
 
 /** For clients of the tests that know one base only: routes of this other host are those of the Ingress' own, too. */
 export const ALSO = 'tests.provider-access.example/also-routes-of';
+/** ingress-nginx reads paths of type ImplementationSpecific as regular expressions then. */
+const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
 
 interface Host {
   readonly name: string;
@@ -56,6 +58,10 @@ export function nginxConfig(
       ' ',
     );
     const prefix = path.replace(/\/+$/, '');
+    if (pathType === 'ImplementationSpecific' && ingress.metadata?.annotations?.[USE_REGEX] === 'true') {
+      host.locations.set(path, `location ~* "^${path}" { ${body} }`);
+      return;
+    }
     const places = pathType === 'Exact' ? [`= ${path}`] : prefix === '' ? ['/'] : [`= ${prefix}`, `${prefix}/`];
     for (const place of places)
       if (!host.locations.has(place)) host.locations.set(place, `location ${place} { ${body} }`);

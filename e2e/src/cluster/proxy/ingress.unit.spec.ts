@@ -81,6 +81,18 @@ describe('nginx of Ingress objects', () => {
     ]);
     expect(apart.text).toMatch(/listen 10\.98\.0\.2:80;\s+server_name in\.example/);
   });
+  it('takes regular expressions where ingress-nginx does', () => {
+    const paths = [
+      ['/fhir/Group', 'Prefix', 'attribution'],
+      ['/fhir/Group/[^/]+/[$]export', 'ImplementationSpecific', 'export'],
+    ] as const;
+    const annotations = { 'nginx.ingress.kubernetes.io/use-regex': 'true' };
+    const regular = ingress('a', 'public', 'pa.example', paths, {
+      metadata: { name: 'a', namespace: 'pa', annotations },
+    });
+    expect(nginxConfig(view(regular), '/x').text).toContain('location ~* "^/fhir/Group/[^/]+/[$]export" {');
+    expect(nginxConfig(view(ingress('a', 'public', 'pa.example', paths)), '/x').text).not.toContain('~*');
+  });
   it('routes of another host, too, where an annotation says so', () => {
     const open = ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']], {
       metadata: { name: 'a', namespace: 'pa', annotations: { [ALSO]: 'in.example' } },

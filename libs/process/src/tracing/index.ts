@@ -2,5 +2,4 @@ export { tracedBlobs } from './traced-blobs.ts';
 export { tracedLog } from './traced-log.ts';
 export { tracedState } from './traced-state.ts';
 export { tracedViews } from './traced-views.ts';
-export { mayTrace } from './trust.ts';
 export { RecentWrites } from './recent-writes.ts';

@@ -6,7 +6,7 @@ import { recordSpans } from '@provider-access/service/observability/recorder';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import type { Projection } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { mayTrace, tracedLog, tracedState, tracedViews } from './index.ts';
+import { tracedLog, tracedState, tracedViews } from './index.ts';
 
 const TRACE = 'a'.repeat(32);
 const header = (trace: string, span: string, sampled = true): string =>
@@ -221,19 +221,4 @@ test('off is the port itself', () => {
   const tracing = new Telemetry().tracing('resources');
   const views = openMemoryViews();
   expect(tracedViews(views, tracing, 'mongodb')).toBe(views);
-});
-
-test('only export trusts by itself, and only what attribution hands on', () => {
-  const at = (url: string | undefined) => ({ routeOptions: { url } });
-  const trust = mayTrace('export', false) as (request: unknown) => boolean;
-  expect([trust(at('/fhir/Group/:id/$export')), trust(at('/fhir/bulk/:job/:file')), trust(at(undefined))]).toEqual([
-    true,
-    false,
-    false,
-  ]);
-  expect([mayTrace('resources', false), mayTrace('resources', true), mayTrace('export', true)]).toEqual([
-    false,
-    true,
-    true,
-  ]);
 });

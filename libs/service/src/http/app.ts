@@ -31,7 +31,7 @@ export interface ServiceAppOptions {
    * Whether a request's `traceparent` is continued. Default false: a caller from outside decides nothing about traces
    * (ADR 0011).
    */
-  readonly trustTraceparent?: boolean | ((request: FastifyRequest) => boolean) | undefined;
+  readonly trustTraceparent?: boolean | undefined;
 }
 
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
@@ -172,12 +172,11 @@ export async function createServiceApp(
   });
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
-  const { trustTraceparent: trust = false } = options;
   traceRequests(fastify, {
     tracing: options.tracing ?? new Tracing(new TraceScopes()),
     logger,
     log: options.requestLog === true,
-    trust: typeof trust === 'function' ? trust : () => trust,
+    trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
   if (options.strategy !== undefined)

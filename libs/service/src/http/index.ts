@@ -2,7 +2,6 @@ export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRE
 export * from './ports.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
-export { onward } from './trace-requests.ts';
 export * from './views-controller.ts';
 export * from './view-metrics.ts';
 export * from './intake-metrics.ts';

@@ -1,6 +1,5 @@
 import {
   failedAs,
-  formatTraceparent,
   newContext,
   parseTraceparent,
   SpanKind,
@@ -19,7 +18,7 @@ export interface TraceRequestsOptions {
    * Whether the `traceparent` of a request is continued. Otherwise it becomes a link, and decides nothing about
    * sampling.
    */
-  readonly trust: (request: FastifyRequest) => boolean;
+  readonly trust: boolean;
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
@@ -42,7 +41,7 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
 
   function begin(request: FastifyRequest): Scope {
     const said = parseTraceparent(request.headers['traceparent']);
-    const trusted = said !== undefined && trust(request) ? said : undefined;
+    const trusted = said !== undefined && trust ? said : undefined;
     if (!tracing.on) return { context: trusted ?? newContext() };
     const method = methodOf(request);
     const route = routeOf(request);
@@ -104,14 +103,4 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
     end(request, reply, false);
     done();
   });
-}
-
-/** The trace header for a request to another of our processes. A header from outside is never passed on. */
-export function onward(
-  tracing: Tracing | undefined,
-  headers: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const { traceparent: _, tracestate: __, ...rest } = headers;
-  const own = tracing?.scopes.active();
-  return own === undefined ? rest : { ...rest, traceparent: formatTraceparent(own.context) };
 }

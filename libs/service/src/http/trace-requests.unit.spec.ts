@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/service/observability';
 import { recordSpans } from '@provider-access/service/observability/recorder';
-import { createServiceApp, onward } from './index.ts';
+import { createServiceApp } from './index.ts';
 
 const CALLER = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const open: (() => Promise<unknown>)[] = [];
@@ -180,16 +180,4 @@ test('off: no span, and each request still has an id of its own', async () => {
   await expect.poll(() => lines.length).toBe(2);
   expect(lines.map((l) => l.fields['trace_id'])).toEqual([ids[0], ids[2]]);
   expect(ids[0]).not.toBe(ids[2]);
-});
-
-test("another process is told our context and never the caller's", () => {
-  const { telemetry } = recordSpans(1);
-  const tracing = telemetry.tracing('attribution');
-  const scope = tracing.begin('GET /x', {});
-  const headers = { traceparent: CALLER, tracestate: 'a=b', accept: 'x' };
-  expect(tracing.scopes.run(scope, () => onward(tracing, headers))).toEqual({
-    accept: 'x',
-    traceparent: `00-${scope.context.traceId}-${scope.context.spanId}-01`,
-  });
-  expect(onward(undefined, headers)).toEqual({ accept: 'x' });
 });

@@ -14,7 +14,7 @@ const acceptsJson = (accept: string | undefined): boolean =>
   accept === '' ||
   accept.split(',').some((r) => JSON_RANGES.has((r.split(';')[0] ?? '').trim().toLowerCase()));
 
-/** GET and POST /fhir/Group/{id}/$export and $davinci-data-export; the requests come on from attribution unchanged. */
+/** GET and POST /fhir/Group/{id}/$export and $davinci-data-export. */
 @Controller('fhir/Group')
 @UseGuards(SmartGuard)
 export class ExportController {

@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AttributionModule, attributionConfig } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import type { Blobs } from '@provider-access/engines/blob';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
@@ -67,15 +67,6 @@ export class PlatformProcess {
       this.#closing.push(() => app.close());
       await app.startAllMicroservices();
     };
-    const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-      const answer = await this.#fastify('export').inject({
-        method: method as 'GET',
-        url,
-        headers: headers as Record<string, string>,
-        ...(body !== undefined && { payload: Buffer.from(body) }),
-      });
-      return { status: answer.statusCode, headers: answer.headers, body: answer.rawPayload };
-    };
     const details = new ClientDetails();
     const parties = new Parties(details);
     await parties.start({ log, views });
@@ -85,7 +76,6 @@ export class PlatformProcess {
       AttributionModule.register({
         ports,
         config: attributionConfig.parse({ PUBLIC_URL }),
-        forwardExport,
         staticTokens,
         ...presenceOf('attribution'),
       }),

@@ -1,6 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig, type ForwardExport } from '@provider-access/attribution';
+import { AttributionModule, attributionConfig } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
@@ -24,7 +24,6 @@ import {
 } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
-type ForwardedAnswer = Awaited<ReturnType<ForwardExport>>;
 const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly ServiceName[];
 /** Of each module. */
 const INSTANCES = 2;
@@ -242,18 +241,9 @@ export class Cluster {
     const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN });
     switch (instance.name) {
       case 'attribution': {
-        const forwardExport: ForwardExport = async ({ method, url, headers, body }) => {
-          const answer = await this.#one('export', instance.index)?.request(url, {
-            method: method as 'GET',
-            headers: headers as Record<string, string>,
-            ...(body !== undefined && { body: Buffer.from(body).toString() }),
-          });
-          return (answer as ForwardedAnswer | undefined) ?? { status: 503, headers: {}, body: '' };
-        };
         return AttributionModule.register({
           ports,
           config: attributionConfig.parse({ PUBLIC_URL }),
-          forwardExport,
           staticTokens,
           presence,
         });
