@@ -1,4 +1,4 @@
-import { type Disclosure, PA_AUDIT } from '@provider-access/events';
+import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
@@ -11,7 +11,6 @@ export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' |
 
 /** Members of one document. A list of a member's disclosures reads up to 1000 documents, so they stay small. */
 const MEMBERS = 250;
-const utf8 = new TextDecoder();
 
 interface Parsed {
   readonly entry: Disclosure;
@@ -19,7 +18,7 @@ interface Parsed {
   readonly counts: ReadonlyMap<string, number>;
 }
 function parse(record: LogRecord): Parsed {
-  const entry = JSON.parse(utf8.decode(record.value)) as Disclosure;
+  const entry = dataOf<Disclosure>(record);
   const { members, perMember, resources } = entry;
   const unique = [...new Set(members)];
   // An entry of an earlier release has the count of the whole response. It is the count of the member only if the entry

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Disclosure, PA_AUDIT } from '@provider-access/events';
+import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { Audit } from './audit.ts';
 import { HourlyReleases } from './hourly-releases.ts';
@@ -32,8 +32,7 @@ const release = (members: readonly string[], of: Partial<Disclosure> = {}) => ({
 async function recorded(): Promise<Disclosure[]> {
   const all: Disclosure[] = [];
   for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++)
-    for (const { value } of await log.read(PA_AUDIT, p, 0, 1000))
-      all.push(JSON.parse(Buffer.from(value).toString()) as Disclosure);
+    for (const { value } of await log.read(PA_AUDIT, p, 0, 1000)) all.push(dataOf<Disclosure>({ value }));
   return all;
 }
 const membersRecorded = async (): Promise<string[][]> => (await recorded()).map(({ members }) => members);

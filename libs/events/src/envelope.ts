@@ -1,3 +1,4 @@
+import { dataOf } from './record-value.ts';
 import { isInstant } from '@provider-access/kernel/fhir';
 
 /**
@@ -64,8 +65,6 @@ export type DecodeResult = { readonly ok: true; readonly event: DomainEvent } | 
  */
 const isTraceparent = (value: unknown): value is string => typeof value === 'string' && value.length <= 128;
 const failure = (reason: DecodeFailure['reason'], detail: string): DecodeFailure => ({ ok: false, reason, detail });
-const text = (value: string | Uint8Array): string =>
-  typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 
 /** The event type without parsing the value, or undefined for structured mode and for what is no CloudEvent. */
 export function typeOf(record: { readonly headers: Readonly<Record<string, string>> }): string | undefined {
@@ -83,7 +82,7 @@ export function decodeEvent(record: {
       return failure('not-a-cloudevent', 'neither ce_ headers nor application/cloudevents+json');
     let body: unknown;
     try {
-      body = JSON.parse(text(record.value));
+      body = dataOf(record);
     } catch {
       return failure('not-json', 'the structured event is not JSON');
     }
@@ -95,7 +94,7 @@ export function decodeEvent(record: {
   if (!isInstant(h['ce_time']!)) return failure('not-a-cloudevent', 'ce_time must be an RFC 3339 instant');
   let data: unknown;
   try {
-    data = JSON.parse(text(record.value));
+    data = dataOf(record);
   } catch {
     return failure('not-json', 'the data is not JSON');
   }
@@ -133,7 +132,7 @@ export function fromStructured(body: unknown): DecodeResult {
   let data = e['data'];
   if (data === undefined && typeof e['data_base64'] === 'string') {
     try {
-      data = JSON.parse(Buffer.from(e['data_base64'], 'base64').toString('utf8'));
+      data = JSON.parse(Buffer.from(e['data_base64'], 'base64').toString());
     } catch {
       return failure('not-json', 'data_base64 is not JSON');
     }

@@ -1,5 +1,6 @@
 export * from './counts.ts';
 export * from './envelope.ts';
+export * from './record-value.ts';
 export * from './topics.ts';
 export * from './payer-events.ts';
 export * from './platform-events.ts';

@@ -1,9 +1,10 @@
 import type { AttributionFact } from '@provider-access/domain/access';
 import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
-import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import { pieces, stands, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {

@@ -1,8 +1,9 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { dataOf, subjectOf } from './record.ts';
+import { subjectOf } from './record.ts';
 
 /** An app as registered and reviewed: what auth and the reviewer need beside what decides. */
 export interface ClientRegistration extends ClientFacts {

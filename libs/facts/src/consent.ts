@@ -1,8 +1,15 @@
 import type { OptOutFact } from '@provider-access/domain/access';
-import { type OptedIn, type OptedOut, optOutTargets, type PayerEvent, type ProviderKey } from '@provider-access/events';
+import {
+  type OptedIn,
+  type OptedOut,
+  optOutTargets,
+  type PayerEvent,
+  type ProviderKey,
+  dataOf,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
-import { dataOf, eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
+import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
 import {
   barsAllOf,
   deciding,

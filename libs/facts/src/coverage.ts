@@ -1,9 +1,10 @@
 import type { CoverageFact } from '@provider-access/domain/access';
 import type { CoverageChanged, MemberMerged } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil } from './names.ts';
-import { dataOf, eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
+import { eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
 import { EVER, pieces, stands, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */

@@ -1,7 +1,8 @@
 import type { HoldFact } from '@provider-access/domain/access';
 import type { AccessHeld, AccessReleased } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { dataOf, typeOfRecord } from './record.ts';
+import { typeOfRecord } from './record.ts';
 import { EVER } from './steps.ts';
 
 /** By dead letter id. A release is remembered for a while, so that a hold that comes again after it does not count. */

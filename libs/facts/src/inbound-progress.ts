@@ -1,7 +1,7 @@
-import { type Progress, PROGRESS_TYPE } from '@provider-access/events';
+import { type Progress, PROGRESS_TYPE, dataOf } from '@provider-access/events';
 import type { LogRecord, Position } from '@provider-access/engines/log';
 import type { ViewPosition } from '@provider-access/engines/views';
-import { dataOf, typeOfRecord } from './record.ts';
+import { typeOfRecord } from './record.ts';
 
 type Waiting = Pick<Progress, 'deriver' | 'topic' | 'partition' | 'next'> & {
   readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>> | undefined;

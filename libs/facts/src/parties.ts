@@ -12,6 +12,7 @@ import {
   type SigningKeyPublished,
   type SigningKeyWithdrawn,
   unknownType,
+  dataOf,
 } from '@provider-access/events';
 import {
   type Batch,
@@ -26,7 +27,7 @@ import type { Views } from '@provider-access/engines/views';
 import type { ClientDetails } from './client-details.ts';
 import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
 import { InboundProgress } from './inbound-progress.ts';
-import { dataOf, eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
+import { eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, stands, type Step, withStep } from './steps.ts';

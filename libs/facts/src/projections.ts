@@ -5,6 +5,7 @@ import {
   PA_GROUPS,
   PA_MEMBERS,
   type ProviderKey,
+  dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
@@ -12,7 +13,7 @@ import { asserted, ATTRIBUTED, evolveAttribution, type AttributionPart, type Gro
 import { evolveConsent, type ConsentPart } from './consent.ts';
 import { evolveMembers, type MembersPart, unprojectedMembers } from './coverage.ts';
 import { heldUnprojected } from './holds.ts';
-import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+import { subjectOf, typeOfRecord } from './record.ts';
 import { sourceHolds } from './source-holds.ts';
 
 /** The subject of our member events is the member; a hold of a whole source has none and concerns no document. */

@@ -5,12 +5,6 @@ import type { LogRecord } from '@provider-access/engines/log';
 /** Header that carries the payer's source on the events that we derive from its. */
 const SOURCE_HEADER = 'ce_pasource';
 
-const utf8 = new TextDecoder();
-/**
- * Data of one of our own events. What is not JSON is a fault of ours: the view passes over it and denies whom it
- * concerns.
- */
-export const dataOf = <T>(record: LogRecord): T => JSON.parse(utf8.decode(record.value)) as T;
 export const typeOfRecord = (record: LogRecord): string => record.headers['ce_type'] ?? '';
 export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];
 export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';

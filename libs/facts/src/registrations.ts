@@ -7,9 +7,10 @@ import type {
   SigningKeyPublished,
   SigningKeyWithdrawn,
 } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
-import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+import { subjectOf, typeOfRecord } from './record.ts';
 
 /** Names of apps without a decision that are remembered until one comes. Older ones appear under their id. */
 const NAMES_KEPT = 10_000;

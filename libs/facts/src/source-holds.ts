@@ -1,9 +1,9 @@
 import { ANY_SOURCE, EVERY_SOURCE, type HoldFact } from '@provider-access/domain/access';
-import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT } from '@provider-access/events';
+import { type AccessHeld, PA_ATTRIBUTION, PA_CONSENT, dataOf } from '@provider-access/events';
 import { type EventLog, type LogRecord, reached } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from '@provider-access/engines/views';
 import { fewReleased, heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
-import { dataOf, subjectOf, typeOfRecord } from './record.ts';
+import { subjectOf, typeOfRecord } from './record.ts';
 
 /** Each service holds and releases for itself: what one has released the other may still hold. */
 const PARTS = { [PA_CONSENT]: 'consent', [PA_ATTRIBUTION]: 'attribution' } as const;

@@ -12,6 +12,7 @@ import {
   type Progress,
   PROGRESS_TYPE,
   type Upcaster,
+  dataOf,
 } from '@provider-access/events';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
@@ -154,9 +155,7 @@ async function publish(...events: DomainEvent[]): Promise<{ topic: string; parti
 }
 async function typed<T>(topic: string, type: string): Promise<T[]> {
   const records = await log.read(topic, 0, 0, 1000);
-  return records
-    .filter((r) => r.headers['ce_type'] === type)
-    .map((r) => JSON.parse(Buffer.from(r.value).toString()) as T);
+  return records.filter((r) => r.headers['ce_type'] === type).map((r) => dataOf<T>(r));
 }
 const letters = () => typed<EventParked>(deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
 const names = () =>

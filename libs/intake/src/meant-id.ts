@@ -1,3 +1,4 @@
+import { textOf } from '@provider-access/events';
 import { isId } from '@provider-access/kernel/fhir';
 import type { Readable } from './read.ts';
 
@@ -30,8 +31,7 @@ function decoded(text: string): string {
 }
 
 /** The data of a merge whose JSON is broken, as far as its bytes show the id that is retired. */
-export function brokenMerge({ value }: Readable): { readonly from?: string } {
-  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-  const from = /"from"\s*:\s*(?:"([^"\\]{1,256})"|(\d{1,64})\b)/.exec(text);
+export function brokenMerge(record: Readable): { readonly from?: string } {
+  const from = /"from"\s*:\s*(?:"([^"\\]{1,256})"|(\d{1,64})\b)/.exec(textOf(record));
   return from === null ? {} : { from: (from[1] ?? from[2])! };
 }

@@ -10,6 +10,8 @@ import {
   type PayerContract,
   type PayerEvent,
   typeOf,
+  bufferOf,
+  textOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 
@@ -64,7 +66,6 @@ const OTHER_VERSION: EventFault = {
   reason: 'unknown-event-type',
   detail: 'this version of the event type is not known here',
 };
-const bytes = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
  * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject
@@ -88,7 +89,7 @@ export function readInbound<E = PayerEvent>(
   if (!decoded.ok) {
     const fault: EventFault = { reason: decoded.reason, detail: decoded.detail };
     if (named !== undefined) return { ok: false, type: named.type, fault, stray: false };
-    const text = bytes(record);
+    const text = bufferOf(record.value);
     const type = [...interest.types].find((t) => text.includes(t));
     return type === undefined && interest.strays === 'passed' ? undefined : { ok: false, type, fault, stray: true };
   }
@@ -158,5 +159,5 @@ export function concerned(record: Readable, event: DomainEvent | undefined): Con
 /** An attribute of a structured event whose JSON is broken further on. */
 function structuredText(record: Readable, name: 'subject' | 'source'): string | undefined {
   if (record.headers['ce_type'] !== undefined) return undefined;
-  return new RegExp(`"${name}"\\s*:\\s*"([^"\\\\]{1,256})"`).exec(bytes(record).toString('utf8'))?.[1];
+  return new RegExp(`"${name}"\\s*:\\s*"([^"\\\\]{1,256})"`).exec(textOf(record))?.[1];
 }

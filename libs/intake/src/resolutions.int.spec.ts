@@ -5,6 +5,7 @@ import {
   encodeEvent,
   PA_CONSENT,
   PAYER_MEMBER_EVENTS,
+  dataOf,
 } from '@provider-access/events';
 import { deadLetterId } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
@@ -81,9 +82,7 @@ const replayedAs = (offset: number, deadLetter = at(0)): Promise<void> =>
 const took = (offset: number, deadLetter = at(0), what = matter()): Promise<void> =>
   resolutions.took(at(offset), deadLetter, what, AT);
 const released = async (): Promise<string[]> =>
-  (await log.read(PA_CONSENT, 0, 0, 100)).map(
-    (r) => (JSON.parse(Buffer.from(r.value).toString()) as AccessHeld).deadLetter,
-  );
+  (await log.read(PA_CONSENT, 0, 0, 100)).map((r) => dataOf<AccessHeld>(r).deadLetter);
 
 describe('the hold of a dead letter', () => {
   it.each<[string, (() => Promise<void>)[]]>([

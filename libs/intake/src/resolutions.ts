@@ -1,4 +1,5 @@
 import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
@@ -117,6 +118,3 @@ export class Resolutions {
     }
   }
 }
-
-const dataOf = <T>({ value }: LogRecord): T =>
-  JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as T;

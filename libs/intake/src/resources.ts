@@ -1,10 +1,8 @@
-import { PAYER_CONTRACT, typeOf } from '@provider-access/events';
+import { PAYER_CONTRACT, typeOf, bufferOf, textOf } from '@provider-access/events';
 import type { Inbound, Readable } from './read.ts';
 
 /** Whether events of a type (in its newest version) are about FHIR resources. */
 export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'resources';
-
-const bytesOf = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
  * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never
@@ -14,7 +12,7 @@ const bytesOf = ({ value }: Readable): Buffer => Buffer.from(value.buffer, value
 export function namesNone(record: Readable, resources: ReadonlySet<string>): boolean {
   const type = typeOf(record);
   if (type === undefined || !isResourceEvent(type)) return false;
-  const value = bytesOf(record);
+  const value = bufferOf(record.value);
   return !value.includes('\\u') && [...resources].every((resource) => !value.includes(`"${resource}"`));
 }
 
@@ -29,9 +27,9 @@ export function isAbout(
 ): boolean {
   if (type === undefined || !isResourceEvent(type)) return false;
   if (event !== undefined) return typesIn(event.data).some((named) => resources.has(named));
-  const text = bytesOf(record)
-    .toString('utf8')
-    .replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const text = textOf(record).replaceAll(/\\u([0-9a-fA-F]{4})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
   return [...text.matchAll(/"resourceType"\s*:\s*"([A-Za-z]{1,64})"/g)].some(([, named]) => resources.has(named!));
 }
 

@@ -1,4 +1,4 @@
-import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf } from '@provider-access/events';
+import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf, dataOf } from '@provider-access/events';
 import { type EventLog, type Loss, lossId, type SubscribeOptions } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
 
@@ -35,8 +35,7 @@ function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
       for (;;) {
         const records = await log.read(PA_REGISTRY, partition, next[partition] ?? 0, PAGE);
         for (const record of records) {
-          if (typeOf(record) === 'pa.restore-accepted.v1')
-            ids.add((JSON.parse(Buffer.from(record.value).toString('utf8')) as RestoreAccepted).restore);
+          if (typeOf(record) === 'pa.restore-accepted.v1') ids.add(dataOf<RestoreAccepted>(record).restore);
         }
         const last = records.at(-1);
         if (last === undefined) break;

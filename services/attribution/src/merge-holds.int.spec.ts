@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deadLetterTopic, encodeEvent, type EventParked, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { deadLetterTopic, encodeEvent, type EventParked, PAYER_MEMBER_EVENTS, dataOf } from '@provider-access/events';
 import { attributed, enrolled, Harness, inNetwork, NPI, payerEvent } from '../test/harness.ts';
 
 const MEMBERS = ['m1', '2', 'm-3', 'bystander'];
@@ -23,7 +23,7 @@ async function letters(): Promise<EventParked[]> {
   const heads = (await h.log.head([topic]))[topic]!;
   const records = await Promise.all(heads.map((head, partition) => h.log.read(topic, partition, 0, head)));
   const parked = records.flat().filter(({ headers }) => headers['ce_type'] === 'pa.event-parked.v1');
-  return parked.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as EventParked);
+  return parked.map(({ value }) => dataOf<EventParked>({ value }));
 }
 const merge = (subject: string | undefined, data: unknown) => payerEvent('payer.members-merged.v1', subject, data);
 const ONE = 'only one of the two ids could be read: the member of the other one is not held';

@@ -1,3 +1,4 @@
+import { dataOf } from '@provider-access/events';
 import { expect } from 'vitest';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Harness } from './harness.ts';
@@ -20,7 +21,7 @@ export async function typed<T = Record<string, unknown>>({ log }: Harness, topic
   const all: LogRecord[] = [];
   for (let p = 0; p < (await log.partitions(topic)); p++) all.push(...(await log.read(topic, p, 0, 1000)));
   const own = all.filter((record) => record.headers['ce_type'] === type);
-  return own.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as T);
+  return own.map(({ value }) => dataOf<T>({ value }));
 }
 export const members = ({ member = [] }: GroupJson): string[] => member.map(({ entity }) => entity.reference);
 /** Searches Groups as a client, and expects an answer. */

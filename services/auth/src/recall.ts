@@ -1,4 +1,4 @@
-import { PA_REGISTRY, typeOf } from '@provider-access/events';
+import { PA_REGISTRY, typeOf, dataOf } from '@provider-access/events';
 import { type EventLog, partitionFor } from '@provider-access/engines/log';
 import type { StreamHead } from '@provider-access/engines/state';
 import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
@@ -22,7 +22,7 @@ export async function recallClient(
     for (const { headers, value } of records) {
       const version = Number(headers['pa_version']);
       if (headers['pa_stream'] !== stream || version <= (head?.version ?? 0)) continue;
-      const event = { type: typeOf({ headers }), data: JSON.parse(new TextDecoder().decode(value)) } as ClientEvent;
+      const event = { type: typeOf({ headers }), data: dataOf({ value }) } as ClientEvent;
       head = { version, snapshot: evolve(head?.snapshot, event) };
     }
     const last = records.at(-1);

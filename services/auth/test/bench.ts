@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from 'jose';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { encodeEvent, PA_AUDIT, PA_PROVIDERS, PA_RECORDS, PA_REGISTRY, type Disclosure } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_AUDIT,
+  PA_PROVIDERS,
+  PA_RECORDS,
+  PA_REGISTRY,
+  type Disclosure,
+  textOf,
+} from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import { ClientDetails, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
@@ -315,7 +323,7 @@ export class Bench {
   async records(topic: string): Promise<{ type: string; data: any }[]> {
     const all = [];
     for (let p = 0; p < (await this.log.partitions(topic)); p++) all.push(...(await this.log.read(topic, p, 0, 1000)));
-    return all.map((r) => ({ type: r.headers['ce_type']!, data: JSON.parse(Buffer.from(r.value).toString()) }));
+    return all.map((r) => ({ type: r.headers['ce_type']!, data: JSON.parse(textOf(r)) }));
   }
   async audited(): Promise<Disclosure[]> {
     return (await this.records(PA_AUDIT)).map((r) => r.data as Disclosure);

@@ -6,6 +6,7 @@ import {
   PA_CONSENT,
   PAYER_MEMBER_EVENTS,
   PROGRESS_TYPE,
+  dataOf,
 } from '@provider-access/events';
 import { deadLetterId } from '@provider-access/engines/log';
 import { derivedEventId, MOST_IDS } from '@provider-access/intake';
@@ -309,9 +310,7 @@ describe('one person of many ids', () => {
     const letters = (
       await Promise.all([0, 1, 2, 3].map((p) => h.log.read(deadLetterTopic(PAYER_MEMBER_EVENTS), p, 0, 10)))
     ).flat();
-    expect(letters.map(({ value }) => JSON.parse(Buffer.from(value).toString()) as object)).toMatchObject([
-      { reason: 'too-many-ids' },
-    ]);
+    expect(letters.map(({ value }) => dataOf<object>({ value }))).toMatchObject([{ reason: 'too-many-ids' }]);
     // What was joined before goes on, and what is refused again is still joined with nobody.
     await h.publish(merged(last, chain[MOST_IDS - 2]!));
     await h.discard(deadLetterId(PAYER_MEMBER_EVENTS, partition, offset));

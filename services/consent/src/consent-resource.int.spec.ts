@@ -7,6 +7,7 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
   toStructured,
+  dataOf,
 } from '@provider-access/events';
 import { denyingConsent, Harness, optedIn, payerEvent } from '../test/harness.ts';
 
@@ -29,7 +30,7 @@ async function letters(
   const dead = deadLetterTopic(topic);
   for (let p = 0; p < (await h.log.partitions(dead)); p++)
     for (const r of await h.log.read(dead, p, 0, 100))
-      if (r.headers['ce_type'] === 'pa.event-parked.v1') all.push(JSON.parse(Buffer.from(r.value).toString()) as never);
+      if (r.headers['ce_type'] === 'pa.event-parked.v1') all.push(dataOf<never>(r));
   return all;
 }
 

@@ -7,6 +7,7 @@ import {
   PAYER_PROVIDER_EVENTS,
   PROGRESS_TYPE,
   toStructured,
+  dataOf,
 } from '@provider-access/events';
 import { EngineUnavailable, partitionFor } from '@provider-access/engines/log';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -26,8 +27,7 @@ async function typed(topic: string, type: string): Promise<Record<string, unknow
   const out: Record<string, unknown>[] = [];
   for (let p = 0; p < (await h.log.partitions(topic)); p++)
     for (const r of await h.log.read(topic, p, 0, 1000))
-      if (r.headers['ce_type'] === type)
-        out.push(JSON.parse(Buffer.from(r.value).toString()) as Record<string, unknown>);
+      if (r.headers['ce_type'] === type) out.push(dataOf<Record<string, unknown>>(r));
   return out;
 }
 async function outcomes(): Promise<Record<string, number>> {

@@ -1,3 +1,4 @@
+import { textOf } from '@provider-access/events';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -198,8 +199,7 @@ describe('a member who opts out', () => {
     }[] = [];
     await platform.lines(manifest);
     for (let p = 0; p < (await platform.log.partitions('pa.audit')); p++) {
-      for (const record of await platform.log.read('pa.audit', p, 0, 1000))
-        audit.push(JSON.parse(Buffer.from(record.value).toString()));
+      for (const record of await platform.log.read('pa.audit', p, 0, 1000)) audit.push(JSON.parse(textOf(record)));
     }
     expect(audit.find((a) => a.outcome === 'refused')).toMatchObject({ reason: 'opted-out', members: ['m1'] });
     const files = audit.filter((a) => a.file !== undefined);
@@ -260,8 +260,7 @@ describe('in the middle of a download', () => {
     let text = Buffer.from((await reader.read()).value!).toString();
     await rows[what]!.ends(job);
     const rest = (async (): Promise<void> => {
-      for (let next = await reader.read(); !next.done; next = await reader.read())
-        text += Buffer.from(next.value).toString();
+      for (let next = await reader.read(); !next.done; next = await reader.read()) text += textOf(next);
     })();
     await expect(rest).rejects.toThrow();
     expect(text).toContain('"m1-');

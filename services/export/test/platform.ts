@@ -21,6 +21,7 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
   PROGRESS_TYPE,
+  dataOf,
 } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
@@ -278,7 +279,7 @@ export class Platform {
       for (const record of await this.log.read(topic, p, 0, 1000))
         found.push({
           type: typeOf(record)!,
-          data: JSON.parse(Buffer.from(record.value).toString()) as Record<string, unknown>,
+          data: dataOf<Record<string, unknown>>(record),
         });
     }
     return found;

@@ -5,6 +5,7 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import { RecordTooLarge } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
@@ -34,7 +35,7 @@ async function said(): Promise<{ started: ServiceLevelStarted[]; measured: Servi
   const heads = (await house.log.head([PA_SERVICE_LEVELS]))[PA_SERVICE_LEVELS] ?? [];
   for (const partition of heads.keys()) {
     for (const record of await house.log.read(PA_SERVICE_LEVELS, partition, 0, 1000)) {
-      const data = JSON.parse(Buffer.from(record.value).toString('utf8')) as never;
+      const data = dataOf<never>(record);
       if (typeOf(record) === 'pa.service-level-started.v1') found.started.push(data);
       else found.measured.push(data);
     }

@@ -8,6 +8,7 @@ import {
   type EventParked,
   PROGRESS_TYPE,
   type Progress,
+  dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { fixedSecret, SigningKeys } from '@provider-access/smart';
@@ -36,7 +37,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
   const running = await startProcess({ stores, clock, keys });
   const scene = { ...running, stores, clock, known: nothingKnown() };
   const recordsOf = (topic: string): readonly LogRecord[] => stores.topics.get(topic)?.flat() ?? [];
-  const data = <T>(record: LogRecord): T => JSON.parse(Buffer.from(record.value).toString()) as T;
+  const data = <T>(record: LogRecord): T => dataOf<T>(record);
   try {
     await publish(scene, PAST);
     await handled(scene);

@@ -10,6 +10,7 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
@@ -53,8 +54,6 @@ const KNOWN = new Set<string | undefined>([
 ]);
 /** More would be a configuration that changes all day. */
 const MAX_CALENDARS = 20;
-const text = (record: LogRecord): string =>
-  Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8');
 export const PROBE_ID = 'probe';
 const openId = (scope: string): string => `open/${scope}`;
 const tallyId = (objective: Objective, day: string, scope: string): string => `tally/${objective}/${day}/${scope}`;
@@ -110,9 +109,9 @@ const countedBefore = (): undefined => undefined;
 
 function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   const parsed = new WeakMap<LogRecord, unknown>();
-  const dataOf = (record: LogRecord): unknown => {
+  const parse = (record: LogRecord): unknown => {
     let data = parsed.get(record);
-    if (data === undefined) parsed.set(record, (data = JSON.parse(text(record))));
+    if (data === undefined) parsed.set(record, (data = dataOf(record)));
     return data;
   };
   return {
@@ -121,7 +120,7 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
       const type = typeOf(record);
       if (!KNOWN.has(type)) return [];
       if (type === 'pa.probe-reported.v1') return [PROBE_ID];
-      const data = dataOf(record) as ServiceLevelStarted | ServiceLevelMeasured;
+      const data = parse(record) as ServiceLevelStarted | ServiceLevelMeasured;
       return [
         openId(data.scope),
         ...('days' in data ? data.days.map((d) => tallyId(d.objective, d.day, data.scope)) : []),
@@ -130,15 +129,15 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
     evolve(part, record, key) {
       const type = typeOf(record);
       if (type === 'pa.probe-reported.v1') {
-        const report = dataOf(record) as ProbeReported;
+        const report = parse(record) as ProbeReported;
         const before = part as ProbePart | undefined;
         if (before !== undefined && report.at < before.at) return undefined;
         const lastSuccess = report.ok ? report.at : before?.lastSuccess;
         return { ...report, ...(lastSuccess !== undefined && { lastSuccess }) };
       }
       if (type === 'pa.service-level-started.v1')
-        return started(part as OpenPart | undefined, dataOf(record) as ServiceLevelStarted);
-      const data = dataOf(record) as ServiceLevelMeasured;
+        return started(part as OpenPart | undefined, parse(record) as ServiceLevelStarted);
+      const data = parse(record) as ServiceLevelMeasured;
       return key === openId(data.scope)
         ? closed(part as OpenPart | undefined, data)
         : counted(part as TallyPart | undefined, data, key);
@@ -149,7 +148,7 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
 
 /** The claim or prior authorization that was parked; undefined for everything else. */
 function parkedClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
-  const { headers, value } = JSON.parse(text(record)) as EventParked;
+  const { headers, value } = dataOf<EventParked>(record);
   const decoded = decodeEvent({ headers, value: Buffer.from(value, 'base64') });
   if (!decoded.ok) return undefined;
   const { resource } = (decoded.event.data ?? {}) as { resource?: { resourceType?: unknown } };

@@ -1,4 +1,4 @@
-import { type Objective, PAYER_MEMBER_EVENTS, typeOf } from '@provider-access/events';
+import { type Objective, PAYER_MEMBER_EVENTS, typeOf, bufferOf } from '@provider-access/events';
 import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
 import type { Open } from './report.ts';
 
@@ -16,9 +16,9 @@ function glance(record: LogRecord): Objective | undefined {
   if (type === 'payer.member-opted-out.v1') return 'opt-out-effective';
   if (type === 'payer.prior-authorization-changed.v1') return 'prior-authorization-visible';
   if (type !== 'payer.resource-recorded.v1') return undefined;
-  const bytes = Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength);
+  const bytes = bufferOf(record.value);
   if (!bytes.includes(EOB)) return undefined;
-  return PRIOR.test(bytes.toString('utf8')) ? 'prior-authorization-visible' : 'claims-visible';
+  return PRIOR.test(bytes.toString()) ? 'prior-authorization-visible' : 'claims-visible';
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent } from '@provider-access/events';
+import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent, bufferOf } from '@provider-access/events';
 import type { Counts, EventParked, FaultReason, Progress, ProgressOutcome } from '@provider-access/events';
 import { base32 } from '@provider-access/kernel';
 import { partitionFor } from './murmur2.ts';
@@ -234,7 +234,7 @@ export function park(
     offset: record.offset,
     key: cut(record.key, MAX_HEADER),
     headers: headersOf(record),
-    value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('base64'),
+    value: bufferOf(record.value).toString('base64'),
     reason,
     detail,
     parkedBy,

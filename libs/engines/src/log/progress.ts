@@ -1,4 +1,4 @@
-import { PROGRESS_TYPE } from '@provider-access/events';
+import { PROGRESS_TYPE, dataOf } from '@provider-access/events';
 import type { Progress } from '@provider-access/events';
 import type { LogRecord, Position } from './port.ts';
 
@@ -41,9 +41,7 @@ export class ProgressTracker {
   record(record: LogRecord): void {
     if ((this.#at.get(record.topic)?.[record.partition] ?? 0) > record.offset) return;
     if (record.headers['ce_type'] === PROGRESS_TYPE) {
-      const { deriver, topic, partition, next, after } = JSON.parse(
-        Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
-      ) as Progress;
+      const { deriver, topic, partition, next, after } = dataOf<Progress>(record);
       if (next > this.#reached(deriver, topic, partition))
         this.#wait({ deriver, topic, partition, next, after: after ?? {} });
     }

@@ -1,4 +1,4 @@
-import { PROGRESS_TYPE } from '@provider-access/events';
+import { PROGRESS_TYPE, dataOf } from '@provider-access/events';
 import { reached } from '@provider-access/engines/log';
 import type { LogRecord, Position } from '@provider-access/engines/log';
 import type { ViewPosition } from './port.ts';
@@ -13,9 +13,7 @@ import type { Checkpoint, ProgressEntry } from './store.ts';
 /** The entry of a `pa.progress.v1` record, undefined for any other record. */
 export function progressOf(record: LogRecord): ProgressEntry | undefined {
   if (record.headers['ce_type'] !== PROGRESS_TYPE) return undefined;
-  const p = JSON.parse(
-    Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
-  ) as ProgressEntry;
+  const p = dataOf<ProgressEntry>(record);
   return {
     deriver: p.deriver,
     topic: p.topic,

@@ -1,3 +1,4 @@
+import { dataOf } from '@provider-access/events';
 import { afterEach, expect, it } from 'vitest';
 import type { LogRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
@@ -12,7 +13,7 @@ interface Texts {
   readonly texts: readonly string[];
   readonly held?: true;
 }
-const text = (record: LogRecord): string => (JSON.parse(Buffer.from(record.value).toString()) as { text: string }).text;
+const text = (record: LogRecord): string => dataOf<{ text: string }>(record).text;
 const collecting: TopicEvolve<Texts> = {
   part: 'p',
   keys: ({ key }) => [key],

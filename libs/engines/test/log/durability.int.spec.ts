@@ -1,3 +1,4 @@
+import { textOf, dataOf } from '@provider-access/events';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +42,7 @@ async function callsIn(log: EventLog): Promise<Map<number, number>> {
   const calls = new Map<number, number>();
   for (let p = 0; p < (await log.partitions('t')); p++) {
     for (const r of await log.read('t', p, 0, 1_000_000)) {
-      const { call } = JSON.parse(Buffer.from(r.value).toString()) as { call: number };
+      const { call } = dataOf<{ call: number }>(r);
       calls.set(call, (calls.get(call) ?? 0) + 1);
     }
   }
@@ -85,7 +86,7 @@ describe('the embedded log', () => {
     const seen: string[] = [];
     const following = await reader.follow({
       topics: ['t', 'later'],
-      handle: (batch) => void seen.push(...batch.records.map((r) => Buffer.from(r.value).toString())),
+      handle: (batch) => void seen.push(...batch.records.map(textOf)),
     });
     expect(seen).toEqual(['1']);
     await writer.append('t', given('2'));

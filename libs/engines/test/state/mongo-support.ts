@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { dataOf } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import type { EventLog, LogRecord } from '@provider-access/engines/log';
 import { eventually } from '@provider-access/testing';
@@ -58,7 +59,7 @@ export async function seen(
         ...(streams.get(stream) ?? []),
         {
           version: Number(record.headers['pa_version']),
-          n: (JSON.parse(Buffer.from(record.value).toString()) as { n: unknown }).n,
+          n: dataOf<{ n: unknown }>(record).n,
         },
       ]);
     }

@@ -6,6 +6,7 @@ import {
   type RecordDeleted,
   tinKey,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
@@ -73,7 +74,7 @@ const fromRecords: TopicEvolve<DirectoryPart> = {
       ? [record.key.slice(SHARED.length + 1)]
       : [],
   evolve(part, record) {
-    const data = JSON.parse(Buffer.from(record.value).toString()) as RecordAccepted | RecordDeleted;
+    const data = dataOf<RecordAccepted | RecordDeleted>(record);
     const order = {
       businessTime: Date.parse(data.businessTime),
       sequence: data.sequence,

@@ -1,4 +1,4 @@
-import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
+import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
@@ -6,11 +6,6 @@ import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart } fr
 const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';
 const RELEVANT = new Set<string | undefined>([ACCEPTED, DELETED]);
-
-/** Not cached, because the log keeps its newest records in memory, and every line would be there a second time. */
-const dataOf = ({ value }: LogRecord): RecordAccepted | RecordDeleted =>
-  JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')) as
-    RecordAccepted | RecordDeleted;
 
 /** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
 const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
@@ -36,7 +31,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   part: 'record',
   keys: recordKeys,
   evolve(part, record) {
-    const data = dataOf(record);
+    // Not cached, because the log keeps its newest records in memory, and every line would be there a second time.
+    const data = dataOf<RecordAccepted | RecordDeleted>(record);
     if (part !== undefined && !replaces(part, data)) return undefined;
     const common = {
       member: data.member,

@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
@@ -44,11 +45,9 @@ function stored(document: ViewDocument): StoredRecord {
 }
 
 /** The line of a stored record as a Buffer on the same memory. */
-export const lineBytes = (record: StoredRecord): Buffer =>
-  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength);
+export const lineBytes = (record: StoredRecord): Buffer => bufferOf(record.line);
 /** The line of a stored record as text. */
-export const lineText = (record: StoredRecord): string =>
-  Buffer.from(record.line.buffer, record.line.byteOffset, record.line.byteLength).toString('utf8');
+export const lineText = (record: StoredRecord): string => bufferOf(record.line).toString();
 
 /** Reads the two views. Errors of the store pass through. */
 export function recordsReader(views: Views): RecordsReader {

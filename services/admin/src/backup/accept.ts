@@ -7,6 +7,7 @@ import {
   typeOf,
   type LogRestored,
   type RestoreAccepted,
+  dataOf,
 } from '@provider-access/events';
 import { type EventLog, reached } from '@provider-access/engines/log';
 import { CopyRefused } from './copy.ts';
@@ -63,7 +64,7 @@ async function openRestores(log: EventLog): Promise<readonly LogRestored[]> {
       for (const record of records) {
         const type = typeOf(record);
         if (type !== 'pa.log-restored.v1' && type !== 'pa.restore-accepted.v1') continue;
-        const data = JSON.parse(Buffer.from(record.value).toString('utf8')) as LogRestored;
+        const data = dataOf<LogRestored>(record);
         if (type === 'pa.log-restored.v1') restored.set(data.restore, data);
         else accepted.add(data.restore);
       }

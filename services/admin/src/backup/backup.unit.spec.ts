@@ -2,7 +2,16 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeEvent, PA_CONSENT, PA_RECORDS, PA_REGISTRY, PAYER_MEMBER_EVENTS, TOPICS } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_CONSENT,
+  PA_RECORDS,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  TOPICS,
+  dataOf,
+  textOf,
+} from '@provider-access/events';
 import type { LogRecord, NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import type { PastRecord, TopicLoader } from '@provider-access/engines/log/kafka';
@@ -74,7 +83,7 @@ const plain = (r: Pick<LogRecord, 'offset' | 'key' | 'headers' | 'timestamp' | '
   r.key,
   r.headers,
   r.timestamp,
-  Buffer.from(r.value).toString(),
+  textOf(r),
 ];
 const copy = (folder = join(root, 'copy')) => dumpTopics(log, folder, { now: () => AT });
 
@@ -149,7 +158,7 @@ describe('a copy of the topics', () => {
     const word = [...kafka.of(PA_REGISTRY), ...kafka.of(PA_REGISTRY, 1)].filter(
       (r) => r.headers['ce_type'] === 'pa.log-restored.v1',
     );
-    expect(word.map((r) => JSON.parse(Buffer.from(r.value).toString()) as unknown)).toEqual([
+    expect(word.map((r) => dataOf<unknown>(r))).toEqual([
       { restore, copied: '2026-03-01T00:00:00.000Z', restoredAt: '2026-03-01T00:00:00.000Z' },
     ]);
     const by = { by: 'administrator', reason: 'published again' };

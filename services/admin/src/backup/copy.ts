@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -65,11 +66,7 @@ export async function writePartition(
   let count = 0;
   for await (const { offset, timestamp, key, headers, value } of records) {
     count++;
-    if (
-      !gzip.write(
-        `${JSON.stringify([offset, timestamp, key, headers, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')])}\n`,
-      )
-    )
+    if (!gzip.write(`${JSON.stringify([offset, timestamp, key, headers, bufferOf(value).toString('base64')])}\n`))
       await once(gzip, 'drain');
   }
   gzip.end();

@@ -7,6 +7,7 @@ import {
   PROGRESS_TYPE,
   TOPICS,
   type Progress,
+  dataOf,
 } from '@provider-access/events';
 import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
 import { CopyRefused, writeManifest, writePartition, type CopiedRecord, type Manifest } from './copy.ts';
@@ -84,7 +85,7 @@ async function* recordsOf(
  */
 function isAhead(record: LogRecord, heads: Position): boolean {
   if (record.headers['ce_type'] !== PROGRESS_TYPE) return false;
-  const { after, topic, partition, next } = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress;
+  const { after, topic, partition, next } = dataOf<Progress>(record);
   if (next > (heads[topic]?.[partition] ?? Infinity)) return true;
   return Object.entries(after ?? {}).some(([output, offsets]) =>
     Object.entries(offsets).some(([p, offset]) => offset > (heads[output]?.[Number(p)] ?? Infinity)),

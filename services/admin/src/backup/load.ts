@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { encodeEvent, GAP_TYPE, PA_REGISTRY } from '@provider-access/events';
+import { encodeEvent, GAP_TYPE, PA_REGISTRY, bufferOf } from '@provider-access/events';
 import type { PastRecord, TopicLoader } from '@provider-access/engines/log/kafka';
 import { partitionFor } from '@provider-access/engines/log';
 import { CopyRefused, isWhole, readManifest, readPartition, type Manifest, type PartitionCopy } from './copy.ts';
@@ -118,6 +118,6 @@ async function sayRestored(
     data: { restore, copied, restoredAt },
   });
   await loader.append(PA_REGISTRY, partitionFor(restore, partitions), [
-    { key, headers, value: typeof value === 'string' ? Buffer.from(value) : value, timestamp: at },
+    { key, headers, value: bufferOf(value), timestamp: at },
   ]);
 }

@@ -6,6 +6,7 @@ import {
   PA_ATTRIBUTION,
   PA_MEMBERS,
   type ProviderKey,
+  bufferOf,
 } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import {
@@ -156,7 +157,7 @@ export class MemberState {
 
   /** A derived event as the view reads it. */
   private asRead(topic: string, { key, headers, value }: NewRecord): LogRecord {
-    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    const bytes = bufferOf(value);
     return { topic, partition: 0, offset: 0, key, headers, value: bytes, timestamp: this.now };
   }
 }

@@ -1,4 +1,4 @@
-import { PA_CONSENT, typeOf } from '@provider-access/events';
+import { PA_CONSENT, typeOf, dataOf } from '@provider-access/events';
 import { type EventLog, partitionFor } from '@provider-access/engines/log';
 import type { Facts, MemberFactsDocument } from '@provider-access/facts';
 import { EMPTY, type Register, type Said, withSaid } from './said.ts';
@@ -34,7 +34,7 @@ export function recallFrom(
       const records = await log.read(PA_CONSENT, partition, from, PAGE);
       for (const { headers, value } of records) {
         if (headers['ce_subject'] !== member || !TYPES.has(typeOf({ headers }))) continue;
-        const { member: _, ...data } = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>;
+        const { member: _, ...data } = dataOf<Record<string, unknown>>({ value });
         const { traceparent } = headers;
         const cause = {
           id: headers['ce_id']!.replace(DERIVED, ''),

@@ -6,6 +6,7 @@ import {
   type ServiceLevelMeasured,
   type ServiceLevelStarted,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import { exportScope, type LevelLedger } from '@provider-access/audit';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
@@ -84,9 +85,9 @@ export class AnsweredLevels {
   }
 }
 
-function readable({ value }: LogRecord): object | undefined {
+function readable(record: LogRecord): object | undefined {
   try {
-    const data: unknown = JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'));
+    const data = dataOf(record);
     return typeof data === 'object' && data !== null ? data : undefined;
   } catch {
     return undefined;

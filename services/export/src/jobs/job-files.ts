@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ChunkSummary } from './chunk-summary.ts';
 import type { PartInfo } from './part-set.ts';
@@ -21,7 +22,7 @@ export const sealPrefix = (job: string, fence: number): string => `jobs/${job}/s
 async function json<T>(blobs: Blobs, name: string): Promise<T> {
   const bytes = await blobs.get(name);
   if (bytes === undefined) throw new Error('a file of the export job is missing');
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as T;
+  return JSON.parse(bufferOf(bytes).toString()) as T;
 }
 /** These throw when the file is gone, because a file that an event names must exist. */
 export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> =>

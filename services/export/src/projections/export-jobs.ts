@@ -1,4 +1,4 @@
-import { EXPORT_EVENTS, PA_EXPORTS, typeOf } from '@provider-access/events';
+import { EXPORT_EVENTS, PA_EXPORTS, typeOf, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
@@ -12,7 +12,6 @@ export type JobPart = Job & { readonly version: number; readonly bytes: number }
 const OF_THE_STREAM = new Set<string | undefined>(
   Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
 );
-const utf8 = new TextDecoder();
 
 const exportsTopic: TopicEvolve<JobPart> = {
   part: 'job',
@@ -22,7 +21,7 @@ const exportsTopic: TopicEvolve<JobPart> = {
     const version = Number(record.headers['pa_version']);
     if (part !== undefined && version <= part.version) return undefined;
     const { version: _before, bytes, ...job } = part ?? { version: 0, bytes: 0 };
-    const event = { type: typeOf(record), data: JSON.parse(utf8.decode(record.value)) } as JobEvent;
+    const event = { type: typeOf(record), data: dataOf(record) } as JobEvent;
     const next = evolve(part === undefined ? undefined : (job as Job), event);
     return next && { ...next, version, bytes: bytes + bytesOf(event) };
   },

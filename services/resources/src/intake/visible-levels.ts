@@ -1,4 +1,10 @@
-import { deadLetterTopic, type ServiceLevelMeasured, type ServiceLevelStarted, typeOf } from '@provider-access/events';
+import {
+  deadLetterTopic,
+  type ServiceLevelMeasured,
+  type ServiceLevelStarted,
+  typeOf,
+  dataOf,
+} from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import {
   type Batch,
@@ -93,9 +99,7 @@ interface Place {
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
   if (typeOf(record) !== 'pa.service-level-started.v1' || !INBOUND.test(record.key)) return undefined;
   try {
-    return JSON.parse(
-      Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'),
-    ) as ServiceLevelStarted;
+    return dataOf<ServiceLevelStarted>(record);
   } catch {
     // A start that cannot be read is not measured. The starts behind it are.
     return undefined;

@@ -7,6 +7,7 @@ import {
   PAYER_PROVIDER_EVENTS,
   type Service,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import { type Metrics, shared } from '@provider-access/service/observability';
 import type { LogRecord } from '@provider-access/engines/log';
@@ -47,11 +48,9 @@ const TYPES = new Set<string | undefined>([
   'pa.dead-letter-replayed.v1',
   'pa.dead-letter-discarded.v1',
 ]);
-const dataOf = (record: LogRecord): unknown =>
-  JSON.parse(Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength).toString('utf8'));
 
 function opened(record: LogRecord): DeadLetterPart {
-  const { headers: h, ...data } = dataOf(record) as EventParked;
+  const { headers: h, ...data } = dataOf<EventParked>(record);
   const event = {
     id: h['ce_id'],
     type: h['ce_type'],
@@ -85,12 +84,12 @@ const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
         return part === undefined ? opened(record) : undefined;
       case 'pa.dead-letter-replayed.v1': {
         if (part === undefined) return undefined;
-        const { by, at, corrected, event } = dataOf(record) as DeadLetterReplayed;
+        const { by, at, corrected, event } = dataOf<DeadLetterReplayed>(record);
         return { ...part, status: 'replayed', resolution: { by, at, corrected, event } };
       }
       default: {
         if (part === undefined) return undefined;
-        const { by, at, reason } = dataOf(record) as DeadLetterDiscarded;
+        const { by, at, reason } = dataOf<DeadLetterDiscarded>(record);
         return { ...part, status: 'discarded', resolution: { by, at, reason } };
       }
     }

@@ -8,6 +8,7 @@ import {
   PROGRESS_TYPE,
   type ProgressOutcome,
   typeOf,
+  dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
@@ -37,8 +38,7 @@ export interface HandledPart {
 const parsed = new WeakMap<LogRecord, Progress>();
 function progressOf(record: LogRecord): Progress {
   let data = parsed.get(record);
-  if (data === undefined)
-    parsed.set(record, (data = JSON.parse(Buffer.from(record.value).toString('utf8')) as Progress));
+  if (data === undefined) parsed.set(record, (data = dataOf<Progress>(record)));
   return data;
 }
 /**

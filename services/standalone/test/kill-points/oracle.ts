@@ -1,4 +1,5 @@
 import type { DomainEvent } from '@provider-access/events';
+import { textOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { MemberLedger } from '@provider-access/synthetic';
 import { MEMBERS, MISPLACED, NEWS, PAST, PARKED_BEFORE, UNREADABLE } from './payer.ts';
@@ -41,7 +42,7 @@ const recordsOf = (scene: Scene, topic: string): readonly LogRecord[] => scene.s
 /** Copies of the log share their records: each is parsed once, however many points there are. */
 const parsed = new WeakMap<LogRecord, Json>();
 function dataOf(record: LogRecord): Json {
-  if (!parsed.has(record)) parsed.set(record, JSON.parse(Buffer.from(record.value).toString('utf8')));
+  if (!parsed.has(record)) parsed.set(record, JSON.parse(textOf(record)));
   return parsed.get(record);
 }
 const typeOf = (record: LogRecord): string | undefined => record.headers['ce_type'];

@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
@@ -120,7 +121,7 @@ class FsBlobs implements Blobs {
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
     const writer = await this.writer(name);
     try {
-      await writer.write(typeof content === 'string' ? Buffer.from(content) : content);
+      await writer.write(bufferOf(content));
     } catch (error) {
       await writer.abort();
       throw error;

@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -68,7 +69,7 @@ class S3Blobs implements Blobs {
 
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
     const to = this.#target(name);
-    const body = typeof content === 'string' ? Buffer.from(content) : content;
+    const body = bufferOf(content);
     if (body.byteLength > this.#partBytes) {
       const writer = new S3Writer(to);
       try {

@@ -1,3 +1,4 @@
+import { textOf } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
@@ -25,8 +26,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
           expect(batch.owned?.() ?? true).toBe(true);
           inFlight.add(batch.partition);
           await new Promise((resolve) => setImmediate(resolve));
-          for (const r of batch.records)
-            byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(Buffer.from(r.value).toString())]);
+          for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(textOf(r))]);
           inFlight.delete(batch.partition);
         },
       });

@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
 
 /** What a contract suite needs of an adapter. One harness is one storage. */
@@ -22,8 +23,7 @@ export const record = (
 ): NewRecord => ({ key: partitionKey, partitionKey, headers: { ce_type: 'test.happened.v1' }, value, ...more });
 export const records = (count: number, keys = 16, from = 0): NewRecord[] =>
   Array.from({ length: count }, (_, i) => record(`member-${(from + i) % keys}`, String(from + i)));
-export const text = (value: Uint8Array): string =>
-  Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+export const text = (value: Uint8Array): string => bufferOf(value).toString();
 export const texts = (batch: Pick<Batch, 'records'>): string[] => batch.records.map((r) => text(r.value));
 
 export const sum = (offsets: readonly number[] | undefined): number => (offsets ?? []).reduce((a, b) => a + b, 0);

@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { EngineUnavailable } from '../port.ts';
@@ -205,7 +206,7 @@ export class SqliteStore implements LocalStore {
           for (const { partition, key, headers, value } of records) {
             const slot = slots[partition]!;
             const offset = heads.get(slot) ?? slot.head;
-            const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+            const bytes = bufferOf(value);
             slot.insert.run(offset, key, JSON.stringify(headers), bytes, now);
             written.push([slot, { topic, partition, offset, key, headers, value: bytes, timestamp: now }]);
             heads.set(slot, offset + 1);

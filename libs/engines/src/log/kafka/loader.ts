@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { Message } from 'kafkajs';
 import type { Position } from '../port.ts';
 import { createClient } from './client.ts';
@@ -72,7 +73,7 @@ export function openTopicLoader(connection: KafkaConnection): TopicLoader {
           partition,
           key,
           headers: { ...headers },
-          value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+          value: bufferOf(value),
           timestamp: String(timestamp),
         }));
         return await lane.send(name(topic), partition, messages, settings.deliveryTimeoutMs);

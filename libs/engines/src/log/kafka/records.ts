@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { Message } from 'kafkajs';
 import type { LogRecord, NewRecord } from '../port.ts';
 import type { FetchedMessage } from './low-level.ts';
@@ -7,10 +8,7 @@ export function toMessage(record: NewRecord, partition: number): Message {
     partition,
     key: record.key,
     headers: record.headers,
-    value:
-      typeof record.value === 'string'
-        ? record.value
-        : Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength),
+    value: typeof record.value === 'string' ? record.value : bufferOf(record.value),
   };
 }
 
@@ -38,7 +36,7 @@ export function toRecord(topic: string, partition: number, message: Fetched): Lo
     topic,
     partition,
     offset: Number(message.offset),
-    key: message.key?.toString('utf8') ?? '',
+    key: message.key?.toString() ?? '',
     headers,
     value: message.value ?? EMPTY,
     timestamp: Number(message.timestamp),

@@ -1,3 +1,4 @@
+import { textOf } from '@provider-access/events';
 import 'reflect-metadata';
 import { Catch, Controller, Module, UseFilters } from '@nestjs/common';
 import type { ExceptionFilter, Type } from '@nestjs/common';
@@ -13,7 +14,7 @@ import { EventLogTransport, OnAssigned, OnBatch } from './index.ts';
 import type { Assignment } from './index.ts';
 
 const record = (value: string): NewRecord => ({ key: 'k', partitionKey: 'k', headers: {}, value });
-const text = (batch: Batch): string[] => batch.records.map((r) => Buffer.from(r.value).toString());
+const text = (batch: Batch): string[] => batch.records.map(textOf);
 const open: { close(): Promise<unknown> }[] = [];
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close();

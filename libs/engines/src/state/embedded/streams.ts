@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import type { Appended, EventLog, NewRecord } from '@provider-access/engines/log';
 import type { AppendResult, StreamEvent, StreamHead, Streams } from '../port.ts';
 import { Relay } from '../relay.ts';
@@ -58,7 +59,7 @@ export class EmbeddedStreams implements Streams, Outbox {
           actual + 1 + i,
           topic,
           JSON.stringify({ ...record, headers }),
-          typeof value === 'string' ? Buffer.from(value) : value,
+          bufferOf(value),
         );
       });
       return { ok: true, version };

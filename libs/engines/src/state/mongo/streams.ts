@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -76,9 +77,7 @@ export class MongoStreams implements Streams {
     snapshot: S,
   ): Promise<AppendResult> {
     const packed = await pack(snapshot);
-    const values = events.map(({ record }) =>
-      typeof record.value === 'string' ? Buffer.from(record.value) : record.value,
-    );
+    const values = events.map(({ record }) => bufferOf(record.value));
     if (packed.length + values.reduce((sum, v) => sum + v.byteLength, 0) > MAX_DECISION_BYTES)
       throw new Error(`a decision is larger than ${MAX_DECISION_BYTES} bytes`);
     const version = expectedVersion + Math.max(events.length, 1);

@@ -1,4 +1,4 @@
-import { PROGRESS_TYPE } from '@provider-access/events';
+import { PROGRESS_TYPE, dataOf } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
@@ -22,8 +22,7 @@ export interface Item {
   line?: Uint8Array | string;
 }
 
-const data = (record: LogRecord): Record<string, unknown> =>
-  JSON.parse(Buffer.from(record.value).toString('utf8')) as Record<string, unknown>;
+const data = (record: LogRecord): Record<string, unknown> => dataOf<Record<string, unknown>>(record);
 
 /** A blind view with two indexes, membership and a body: the shape of `records`. */
 export const items: Projection = {

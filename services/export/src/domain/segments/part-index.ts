@@ -1,3 +1,4 @@
+import { bufferOf } from '@provider-access/events';
 import { crc32Combine } from './crc32.ts';
 import type { SegmentSize } from './segment.ts';
 
@@ -68,7 +69,7 @@ export class PartIndexBuilder {
 
 /** Reads an index. Throws when it is not one, or not consistent in itself. */
 export function decodeIndex(bytes: Uint8Array): PartIndex {
-  const stored = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Stored;
+  const stored = JSON.parse(bufferOf(bytes).toString()) as Stored;
   const n = stored.of.length;
   if (stored.v !== 1 || [stored.resources, stored.plain, stored.compressed, stored.crc].some((c) => c.length !== n))
     throw new Error('not a part index of version 1');

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { EventParked } from '@provider-access/events';
+import { dataOf } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
@@ -107,7 +108,7 @@ export class DeadLettersController {
     const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
     if (record === undefined || record.offset !== place.offset)
       throw new Refusal('not-found', 'The original event is not in the log any more.');
-    return JSON.parse(Buffer.from(record.value).toString('utf8')) as EventParked;
+    return dataOf<EventParked>(record);
   }
 }
 

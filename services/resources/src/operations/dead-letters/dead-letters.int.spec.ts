@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeEvent } from '@provider-access/events';
+import { encodeEvent, textOf } from '@provider-access/events';
 import { type LogRecord, park } from '@provider-access/engines/log';
 import { condition, event, House, type Loose } from '../../../test/house.ts';
 
@@ -127,7 +127,7 @@ describe('dead letters', () => {
     const note = (await all('payer.member-events.dead-letter')).find(
       ({ headers }) => headers['ce_type'] === 'pa.dead-letter-replayed.v1' && headers['ce_subject'] === id,
     )!;
-    const { place } = JSON.parse(Buffer.from(note.value).toString()) as {
+    const { place } = JSON.parse(textOf(note)) as {
       place: { topic: string; partition: number; offset: number };
     };
     const [lies] = await house.log.read(place.topic, place.partition, place.offset, 1);

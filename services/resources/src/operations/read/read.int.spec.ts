@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PA_AUDIT } from '@provider-access/events';
+import { PA_AUDIT, textOf } from '@provider-access/events';
 import type { Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { type Answer, condition, House, patient, type Loose } from '../../../test/house.ts';
@@ -180,8 +180,7 @@ describe('reads and searches', () => {
     const entries: Loose[] = [];
     const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
     for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end))
-        entries.push(JSON.parse(Buffer.from(r.value).toString()));
+      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
     expect(entries).toHaveLength(before + 3);
     expect(entries).toContainEqual(
       expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }),
@@ -199,8 +198,7 @@ describe('reads and searches', () => {
     const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
     const entries: Loose[] = [];
     for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end))
-        entries.push(JSON.parse(Buffer.from(r.value).toString()));
+      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
     // m1 has the condition that each member has, and seven more.
     expect(entries).toContainEqual(
       expect.objectContaining({

@@ -1,3 +1,4 @@
+import { textOf } from '@provider-access/events';
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
@@ -61,7 +62,10 @@ export class SearchController {
       page.next === undefined
         ? undefined
         : `${this.base}/${type}?${PAGE}=${this.links.write({ client, type, query: text, after: page.next })}`;
-    const entries = page.records.map((r) => ({ fullUrl: `${this.base}/${type}/${r.id}`, line: textOf(r.line) }));
+    const entries = page.records.map((r) => ({
+      fullUrl: `${this.base}/${type}/${r.id}`,
+      line: textOf({ value: r.line }),
+    }));
     const total = after === undefined && next === undefined ? entries.length : undefined;
     void reply
       .header('content-type', FHIR_JSON)
@@ -162,8 +166,6 @@ export class SearchController {
 
 const reasonOf = (decision: Decision | undefined): string[] =>
   decision === undefined || decision.permit ? [] : [decision.reason];
-const textOf = (line: Uint8Array | string): string =>
-  typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
 
 function parsed(type: string, parameters: URLSearchParams): SearchQuery {
   const result = parseSearch(type, parameters);

@@ -1,0 +1,14 @@
+/** What a record has, before it is appended (a text or bytes) and after it was read (bytes). */
+interface Valued {
+  readonly value: string | Uint8Array;
+}
+
+/** The bytes as a Buffer. It is no copy, because values have up to megabytes. */
+export const bufferOf = (bytes: string | Uint8Array): Buffer =>
+  typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** The value of a record as text. */
+export const textOf = ({ value }: Valued): string => (typeof value === 'string' ? value : bufferOf(value).toString());
+
+/** The JSON of a record, unchecked: for our own events. Throws when the value is no JSON. */
+export const dataOf = <T>(record: Valued): T => JSON.parse(textOf(record)) as T;
