@@ -23,8 +23,7 @@ export interface EngineFault {
 }
 
 const MONGO_UNAUTHORIZED = new Set([13, 18]);
-const KAFKA_UNAUTHORIZED =
-  /AUTHORIZATION_FAILED|KafkaJSSASLAuthenticationError|KafkaJSUnsupportedSaslMechanism|not authorized|Authentication failed|SASL/i;
+const KAFKA_UNAUTHORIZED = /AUTHORIZATION_FAILED|not authorized|Authentication failed|SASL/i;
 
 /** Names, types and codes along the chain of causes: adapters wrap what their client throws. */
 function* chain(error: unknown): Generator<{ name: string; type: string; code: unknown; message: string }> {

@@ -34,22 +34,26 @@ export function page(): string {
   const kafka = (name: string): boolean => name.startsWith('KAFKA_');
   const mongo = (name: string): boolean => name.startsWith('MONGODB_');
   const telemetry = (name: string): boolean => name in telemetryEnv;
+  const section = ({ name, variables }: (typeof all)[number]): string =>
+    `## ${name}\n\n${table(variables.filter((v) => !isShared.has(v.name)))}\n`;
   return `# Configuration
 
-Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, one that contradicts another, and
-a name that looks misspelled end the start with a sentence that names the variable and never its value. Times are in ms where the
-name ends with \`_MS\`. This page is generated from the schemas of the services; \`configuration.json\` beside it is the same as data.
+Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, a value that
+contradicts another one, or a name that looks misspelled ends the start. The error names the variable and never its
+value. Times are in ms where the name ends with \`_MS\`. This page is generated from the schemas of the services;
+\`configuration.json\` has the same as data.
 
-**Secrets** come from files (\`*_FILE\`), the same in all instances: mode 0400, 0440, 0600 or 0640, white space around the content does not
-count. A file may hold several values, of which all are accepted and the first is the one in use: put the new one first, or second until every
-instance has it. Files are read again when they change.
+**Secrets** come from files (\`*_FILE\`) that are the same in all instances. Their mode is 0400, 0440, 0600 or 0640.
+White space around the content does not count. A file may hold several values: the service accepts all of them and uses
+the first one. To rotate, add the new value as the second, and put it first once every instance has it. The service
+reads a file again when it changes.
 
-**TLS.** The processes speak plain HTTP. A listener or public URL outside loopback is refused unless TLS is in front (an https
-\`PUBLIC_URL\`) or \`ALLOW_PLAIN_HTTP=true\`.
+**TLS.** The processes speak plain HTTP. A listener or public URL outside loopback is refused unless TLS is in front (an
+https \`PUBLIC_URL\`) or \`ALLOW_PLAIN_HTTP=true\`.
 
-**Engines that are away.** A start waits for Kafka and MongoDB: \`/health/live\` is true, \`/health/ready\` says what is missing, and no
-restart is needed. Missing topics or indexes end the start (\`pa topics apply\`, \`pa views apply\`). Later, reads go on without Kafka
-inside the freshness bound, then are 503.
+**Unreachable engines.** A start waits for Kafka and MongoDB. Meanwhile \`/health/live\` is true, \`/health/ready\`
+names what is missing, and no restart is needed. Missing topics or indexes end the start (\`pa topics apply\`,
+\`pa views apply\`). If Kafka becomes unreachable later, reads continue within the freshness bound and then answer 503.
 
 ## Every service
 
@@ -57,7 +61,7 @@ ${group('The process', (name) => !kafka(name) && !mongo(name) && !telemetry(name
 ${group('Telemetry', telemetry)}
 ${group('Kafka', kafka)}
 ${group('MongoDB', mongo)}
-${all.map(({ name, variables }) => `## ${name}\n\n${table(variables.filter((v) => !isShared.has(v.name)))}\n`).join('\n')}
+${all.map(section).join('\n')}
 ## Administration (\`pa topics\`, \`pa views\`)
 
 The variables of Kafka and MongoDB above, and what topics are created with:
@@ -72,7 +76,8 @@ ${table(envOf('standalone'))}
 
 export function data(): string {
   const processes = Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)]));
-  return `${JSON.stringify({ ...processes, admin: variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv })) }, undefined, 2)}\n`;
+  const admin = variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv }));
+  return `${JSON.stringify({ ...processes, admin }, undefined, 2)}\n`;
 }
 
 if (import.meta.main) {

@@ -25,7 +25,8 @@ export function createProgram(): Command {
       `
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
 (topics, views plan|apply, verify and acls have exit codes of their own: see their help)
-Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
+Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE,
+PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
     );
   generateCommand(program);
   payerCommands(program);

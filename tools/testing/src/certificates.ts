@@ -74,7 +74,8 @@ export async function makeCertificates(
   const server = await sign(
     'server',
     `/CN=${hosts[0]}`,
-    `subjectAltName=${hosts.map((host) => `DNS:${host}`).join()},IP:${LOOPBACK}\nextendedKeyUsage=serverAuth,clientAuth\n`,
+    `subjectAltName=${hosts.map((host) => `DNS:${host}`).join()},IP:${LOOPBACK}\n` +
+      'extendedKeyUsage=serverAuth,clientAuth\n',
   );
   const client = await sign('client', '/CN=provider-access-client', 'extendedKeyUsage=clientAuth\n');
   return { ca: readFileSync(file('ca.pem'), 'utf8'), caFile: file('ca.pem'), server, client };

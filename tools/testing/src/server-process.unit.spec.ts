@@ -23,8 +23,9 @@ afterAll(() => {
 async function parent(then: string, detached = false): Promise<{ child: ChildProcess; server: number; data: string }> {
   const data = mkdtempSync(join(folder, 'data-'));
   writeFileSync(join(data, 'file'), '');
+  const options = { name: 'sleep', command: 'sleep', args: ['1000'], logFile: join(folder, 'log'), temporary: data };
   const code = `import { ServerProcess } from ${JSON.stringify(join(import.meta.dirname, 'server-process.ts'))};
-const server = ServerProcess.start(${JSON.stringify({ name: 'sleep', command: 'sleep', args: ['1000'], logFile: join(folder, 'log'), temporary: data, detached })});
+const server = ServerProcess.start(${JSON.stringify({ ...options, detached })});
 process.stdout.write(String(server.pid));
 ${then}`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });

@@ -7,8 +7,20 @@ export interface Spoken {
   readonly grouping: readonly string[];
 }
 
-const TOKEN =
-  /(?<space>\s+)|(?<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?<number>\d[\w.]*)|(?<variable>\$\w+|\$\{\w+\})|(?<word>[a-zA-Z_][\w:]*)|(?<sign>[=!<>]=|[=!]~|[-+*/%^(){}[\],=<>:@])/y;
+const TOKENS = {
+  space: /\s+/,
+  string: /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/,
+  number: /\d[\w.]*/,
+  variable: /\$\w+|\$\{\w+\}/,
+  word: /[a-zA-Z_][\w:]*/,
+  sign: /[=!<>]=|[=!]~|[-+*/%^(){}[\],=<>:@]/,
+};
+const TOKEN = new RegExp(
+  Object.entries(TOKENS)
+    .map(([kind, { source }]) => `(?<${kind}>${source})`)
+    .join('|'),
+  'y',
+);
 /** They are followed by a list of labels in brackets. */
 const LABEL_LISTS = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 const WORDS = new Set([...LABEL_LISTS, 'and', 'or', 'unless', 'bool', 'offset', 'atan2', 'inf', 'nan', 'start', 'end']);

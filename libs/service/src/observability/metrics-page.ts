@@ -35,7 +35,8 @@ export function metricsPage(): string {
       ({ name, help, type, labelNames }) =>
         [name, { type, help, labels: Object.fromEntries(labelNames.map((label) => [label, 'of Node'])) }] as const,
     );
-  return `${JSON.stringify({ metrics: Object.fromEntries([...own, ...process.toSorted(([a], [b]) => (a < b ? -1 : 1))]) }, undefined, 2)}\n`;
+  const metrics = Object.fromEntries([...own, ...process.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  return `${JSON.stringify({ metrics }, undefined, 2)}\n`;
 }
 
 const valuesOf = (values: MetricDefinition['values'][string]): readonly string[] | string =>
@@ -55,21 +56,25 @@ const SECTIONS: Readonly<Record<string, string>> = {
 };
 const HEAD = `# Metrics
 
-Generated from \`libs/service/src/observability/catalogue.ts\` (\`npm run metrics-page -w @provider-access/service\`); \`metrics.json\` beside it is the same
-as data, with every value of every label. Nothing else is measured.
+Generated from \`libs/service/src/observability/catalogue.ts\` (\`npm run metrics-page -w @provider-access/service\`).
+\`metrics.json\` has the same as data, with every value of every label. The platform measures nothing else.
 
-- **Where**: \`GET /metrics\` of each process (Prometheus' text format 0.0.4; never routed), and by OTLP over HTTP to
-  \`OTEL_EXPORTER_OTLP_ENDPOINT\` every \`OTEL_METRIC_EXPORT_INTERVAL\`, under the same names. \`METRICS=false\` turns both off, and what they cost.
-- **Series are bounded**: a label is a closed set or a pattern of code, never a member, a client, a job or a URL. A value that is neither counts as
-  \`other\`: a made-up method, a garbage path (\`route="unmatched"\`), a reason that is none of ours. 500 of each add no series (\`e2e/src/metrics.e2e.spec.ts\`).
-- **Several instances**: lag, age, freshness, exports, chunks and dead letters are said of the whole platform by every process that can say them. Take
-  \`max\` over instances, never \`sum\`; counters and histograms are of one process, take \`sum\`.
-- **What cannot be asked is absent**: while the broker or the database is away there is no lag and no age, instead of a wrong one.
-  \`pa_engine_reachable\` says why. Such gauges are asked for when they are read, at most every 2 s (exports 10 s, chunks 3 s, dead letters 15 s), however
-  many read them.
-- **Ages** are of appends (the record's timestamp in the log). With many partitions behind, a few are looked at each time: an age may then be
-  older than the truth by a scrape or some, never younger.
-- **Autoscaling** of export takes \`pa_export_chunks{state="queued"}\`; the rule for the prometheus-adapter is in [helm.md](helm.md).
+- **Where**: \`GET /metrics\` of each process answers in Prometheus' text format 0.0.4; no Ingress routes it. Each
+  process also sends the metrics by OTLP over HTTP to \`OTEL_EXPORTER_OTLP_ENDPOINT\` every
+  \`OTEL_METRIC_EXPORT_INTERVAL\`, under the same names. \`METRICS=false\` turns both off, and nothing is measured.
+- **Series are bounded**: the values of a label are a closed set or patterns from the code, never a member, a client, a
+  job or a URL. Any other value counts as \`other\`: an unknown method, a path without a route (\`route="unmatched"\`),
+  a reason that is not ours. 500 of each add no series (\`e2e/src/metrics.e2e.spec.ts\`).
+- **Several instances**: every process that knows lag, age, freshness, exports, chunks or dead letters reports them for
+  the whole platform. Take \`max\` over instances, never \`sum\`. Counters and histograms are of one process: take
+  \`sum\`.
+- **Unknown values are absent**: while the broker or the database is unreachable, lag and age are missing instead of
+  wrong, and \`pa_engine_reachable\` shows the cause. A process asks the engine when somebody reads the gauge, at most
+  every 2 s (exports 10 s, chunks 3 s, dead letters 15 s), however many read it.
+- **Ages** count from the append (the record's timestamp in the log). If many partitions lag, each scrape checks only
+  some of them. An age may then be too old by a few scrapes, but never too young.
+- **Autoscaling** of export takes \`pa_export_chunks{state="queued"}\`. [helm.md](helm.md) has the rule for the
+  prometheus-adapter.
 `;
 
 /** docs/metrics.md: the same for people. */
@@ -90,8 +95,10 @@ export function metricsText(): string {
   const node = `
 ## Node
 
-Those of prom-client for the process itself, under its names: \`process_resident_memory_bytes\`, \`process_cpu_seconds_total\`, \`process_open_fds\`,
-\`nodejs_eventloop_lag_p99_seconds\` (and its fellows), \`nodejs_active_handles_total\`, \`nodejs_heap_size_used_bytes\`, \`nodejs_gc_duration_seconds\`. The whole list is in \`metrics.json\`.
+prom-client measures the process itself, under its own names: \`process_resident_memory_bytes\`,
+\`process_cpu_seconds_total\`, \`process_open_fds\`, \`nodejs_eventloop_lag_p99_seconds\` and other percentiles,
+\`nodejs_active_handles_total\`, \`nodejs_heap_size_used_bytes\`, \`nodejs_gc_duration_seconds\`. \`metrics.json\` has
+the whole list.
 `;
   return HEAD + rows.join('') + node;
 }

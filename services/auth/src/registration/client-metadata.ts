@@ -109,12 +109,9 @@ export function readClientMetadata(body: unknown, allowInsecureJwks: boolean): C
     );
   const result = schema(allowInsecureJwks).safeParse(body);
   if (result.success) return result.data;
-  const faults = result.error.issues
-    .slice(0, 10)
-    .map(
-      (i) =>
-        `${i.path.join('.') || 'body'}: ` +
-        `${i.code === 'invalid_type' && (body as Record<string, unknown>)[String(i.path[0])] === undefined ? 'is required' : i.message}`,
-    );
+  const faults = result.error.issues.slice(0, 10).map(({ path, code, message }) => {
+    const missing = code === 'invalid_type' && (body as Record<string, unknown>)[String(path[0])] === undefined;
+    return `${path.join('.') || 'body'}: ${missing ? 'is required' : message}`;
+  });
   throw new Refusal('invalid-client-metadata', faults.join('; '));
 }

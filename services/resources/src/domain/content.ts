@@ -36,7 +36,8 @@ export function encodeContent(
   const metaText = JSON.stringify(kept);
   const restText = JSON.stringify(rest);
   const head = `{"resourceType":${JSON.stringify(resourceType)},"id":${JSON.stringify(id)},"meta":{`;
-  const tail = `${metaText.length > 2 ? `,${metaText.slice(1, -1)}` : ''}}${restText.length > 2 ? `,${restText.slice(1)}` : '}'}`;
+  const moreMeta = metaText === '{}' ? '' : `,${metaText.slice(1, -1)}`;
+  const tail = `${moreMeta}}${restText === '{}' ? '}' : `,${restText.slice(1)}`}`;
   const dated = serviceDate === undefined ? {} : { serviceDate };
   return { hash: hash('sha256', head + tail, 'base64url'), sourceHash, references, head, tail, ...dated };
 }

@@ -103,7 +103,8 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
     ...(options.types !== undefined && { _type: options.types }),
     ...(options.since !== undefined && { _since: options.since }),
   });
-  const request = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}${query.size > 0 ? `?${query}` : ''}`;
+  const operation = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}`;
+  const request = query.size > 0 ? `${operation}?${query}` : operation;
   const save = (state: ExportState): void => {
     writeFileSync(`${stateFile}.new`, JSON.stringify(state, null, 1), { mode: 0o600 });
     renameSync(`${stateFile}.new`, stateFile);

@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import { runAdmin } from './admin-process.ts';
 
 const NEEDS = `
-Needs no running platform but its engines, by the environment of the services: KAFKA_BROKERS, KAFKA_…, MONGODB_URI, MONGODB_…
-Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs · 3 an engine cannot be reached · 4 not authorized`;
+Needs the engines and no running platform. Takes the environment of the services: KAFKA_BROKERS, KAFKA_…, MONGODB_URI,
+MONGODB_…
+Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs ·
+3 an engine cannot be reached · 4 not authorized`;
 
 /** What is done to Kafka and MongoDB before the platform starts. Adds to the `views` command that is there already. */
 export function engineCommands(program: Command, run: (argv: readonly string[]) => Promise<number> = runAdmin): void {

@@ -96,10 +96,10 @@ export function operatorCommands(program: Command): void {
     .option('--at <instant>')
     .action(async (o: { client: string; member: string; at?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
-      const answer = await server.json<Verdict & { at: string; now: Verdict }>(
-        `/ops/explain?${new URLSearchParams({ client: o.client, member: o.member, ...(o.at !== undefined && { at: o.at }) })}`,
-        { token: administratorToken() },
-      );
+      const { client, member, at } = o;
+      const query = new URLSearchParams({ client, member, ...(at !== undefined && { at }) });
+      const token = administratorToken();
+      const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${query}`, { token });
       out.result(answer, [
         said(answer),
         ...(o.at === undefined ? [] : [`at ${answer.at}; now ${said(answer.now)}`]),

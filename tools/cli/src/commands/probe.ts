@@ -165,16 +165,18 @@ export function probeCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Steps: prepare (with --fresh or --temporary), discovery, token, group, member, search, publish, kick-off, status, download,
-foreign, opt-out, clean-up, remove. A line a step on standard error; the report on standard output with --json.
+Steps: prepare (with --fresh or --temporary), discovery, token, group, member, search, publish, kick-off, status,
+download, foreign, opt-out, clean-up, remove.
+Prints a line for each step on standard error, and with --json the report on standard output.
 Exit codes: 0 every step was as it must be · 1 one was not: the last line names it · 2 wrong usage
-Tokens: PA_PAYER_TOKEN or PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN or PA_ADMINISTRATOR_TOKEN_FILE (the first line counts), else
-those in --data-dir. They are never printed.`,
+Tokens: PA_PAYER_TOKEN or PA_PAYER_TOKEN_FILE, PA_ADMINISTRATOR_TOKEN or PA_ADMINISTRATOR_TOKEN_FILE (the first line
+counts), else those in --data-dir. They are never printed.`,
     )
     .action(async (o: ProbeOptions, command: Command) => {
       const context = contextOf(command);
       const report = await run(context, o);
-      const taken = `${report.steps.length} steps in ${(report.steps.reduce((n, s) => n + s.ms, 0) / 1000).toFixed(1)} s`;
+      const ms = report.steps.reduce((sum, step) => sum + step.ms, 0);
+      const taken = `${report.steps.length} steps in ${(ms / 1000).toFixed(1)} s`;
       context.out.result(report, [
         report.ok
           ? `the road is open: ${taken}`

@@ -106,7 +106,8 @@ interface GroupBundle {
   readonly link?: readonly { readonly relation: string; readonly url: string }[];
 }
 export const groupsTarget = (npi?: string): string =>
-  `/fhir/Group?_summary=true${npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`}`;
+  '/fhir/Group?_summary=true' +
+  (npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`);
 
 const secondsOf = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);

@@ -98,7 +98,8 @@ export function sloCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Exit codes: 0 nothing was missed · 1 something was missed or is overdue (the report says what) · 2 wrong usage · 3 cannot be reached · 4 not authorized
+Exit codes: 0 nothing was missed · 1 something was missed or is overdue (the report says what) · 2 wrong usage ·
+3 cannot be reached · 4 not authorized
 What is measured, and how a month is proven: docs/service-levels.md`,
     )
     .action(async (o: { from?: string; to?: string }, command: Command) => {
@@ -106,10 +107,9 @@ What is measured, and how a month is proven: docs/service-levels.md`,
         if (value !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(value))
           throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
       const { server, out, administratorToken } = contextOf(command);
-      const report = await server.json<SloReport>(
-        `/ops/slo?${new URLSearchParams({ ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) })}`,
-        { token: administratorToken() },
-      );
+      const { from, to } = o;
+      const query = new URLSearchParams({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
+      const report = await server.json<SloReport>(`/ops/slo?${query}`, { token: administratorToken() });
       out.result(report, sloLines(report));
       if (report.objectives.some((r) => r.missed + r.overdue > 0)) process.exitCode = EXIT.refused;
     });

@@ -96,5 +96,6 @@ function serialNumber(product: Product, pieces: readonly Piece[]): string {
   const hex = createHash('sha256')
     .update(JSON.stringify([product, pieces.map(({ ref, purl, sha512, contains }) => [ref, purl, sha512, contains])]))
     .digest('hex');
-  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const [first, second, third, fourth] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(13, 16), hex.slice(17, 20)];
+  return `urn:uuid:${first}-${second}-8${third}-a${fourth}-${hex.slice(20, 32)}`;
 }

@@ -24,4 +24,4 @@ export interface Piece {
 
 /** Files of a package that say what its licence is. */
 export const LEGAL =
-  /^(licen[cs]es?|notice|copying|copyright|copyrightnotice|third-party[^/]*)(\.(txt|md|markdown|rst))?$|^licen[cs]e[-.]/i;
+  /^(licen[cs]es?|notice|copying|copyright(notice)?|third-party[^/]*)(\.(txt|md|markdown|rst))?$|^licen[cs]e[-.]/i;

@@ -72,7 +72,9 @@ function systemPieces(): Piece[] {
         licence: LICENCES[name] ?? 'unknown',
         paths: files,
         dependsOn: [],
-        purl: `pkg:deb/${distribution.id}/${encodeURIComponent(name)}@${encodeURIComponent(version)}${arch === undefined ? '' : `?arch=${arch}&distro=${distribution.id}-${distribution.version}`}`,
+        purl: `pkg:deb/${distribution.id}/${encodeURIComponent(name)}@${encodeURIComponent(version)}${
+          arch === undefined ? '' : `?arch=${arch}&distro=${distribution.id}-${distribution.version}`
+        }`,
         texts: existsSync(text) ? [{ file: text, text: readFileSync(text, 'utf8') }] : [],
       };
     });

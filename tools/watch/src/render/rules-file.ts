@@ -2,7 +2,8 @@ import { stringify } from 'yaml';
 import { alertName, ofRelease, RUNBOOKS, type AlertRule, type RuleGroup } from '../rules.ts';
 
 const HEAD = `# Generated from tools/watch (npm run generate -w tools/watch); a test says when it is not current.
-# The chart replaces \`namespace=~".*"\` with the release's namespace and \`${RUNBOOKS}\` with monitoring.rules.runbookBaseUrl.
+# The chart replaces \`namespace=~".*"\` with the release's namespace, and \`${RUNBOOKS}\` with
+# monitoring.rules.runbookBaseUrl.
 `;
 
 /** One group as Prometheus reads it, and as \`spec.groups\` of a PrometheusRule takes it. */

@@ -198,7 +198,10 @@ describe('dead letters', () => {
 
   it('shows data nested a hundred thousand deep as it came, does not replay it, and takes corrected data', async () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
-    const line = `{"specversion":"1.0","id":"deep","source":"/p","type":"payer.resource-recorded.v1","subject":"m1","time":"2025-01-01T00:00:00Z","data":{"resource":{"resourceType":"Condition","id":"deep","extension":${deep}}}}`;
+    const line =
+      '{"specversion":"1.0","id":"deep","source":"/p","type":"payer.resource-recorded.v1","subject":"m1",' +
+      '"time":"2025-01-01T00:00:00Z","data":{"resource":' +
+      `{"resourceType":"Condition","id":"deep","extension":${deep}}}}`;
     const { receipt } = await house.publish([line]);
     expect(receipt.counts).toEqual({ parked: 1 });
     const url = `/events/dead-letters/${receipt.items[0].deadLetter}`;

@@ -110,10 +110,13 @@ export class EventStream {
       () => false,
     );
     const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
-    if (!complete)
-      this.answer.write(
-        `${JSON.stringify({ status: 'unavailable', reason: 'log-unavailable', detail: 'events without a row above, or with this status, may not be stored: send them again, what comes twice ' + 'changes nothing', retryAfter: 2, receipt: this.receipt })}\n`,
-      );
+    if (!complete) {
+      const detail =
+        'events without a row above, or with this status, may not be stored: ' +
+        'send them again, what comes twice changes nothing';
+      const rest = { reason: 'log-unavailable', detail, retryAfter: 2, receipt: this.receipt };
+      this.answer.write(`${JSON.stringify({ status: 'unavailable', ...rest })}\n`);
+    }
     this.answer.end(`${JSON.stringify({ summary })}\n`);
     return summary;
   }

@@ -144,7 +144,8 @@ export function capabilityStatement(publicUrl: string): string {
               text: 'SMART Backend Services',
             },
           ],
-          description: `SMART Backend Services (private_key_jwt, system scopes); see ${base}/.well-known/smart-configuration`,
+          description:
+            'SMART Backend Services (private_key_jwt, system scopes); ' + `see ${base}/.well-known/smart-configuration`,
         },
         resource: [...SERVED_TYPES.map(resource), group].toSorted((a, b) =>
           (a as { type: string }).type < (b as { type: string }).type ? -1 : 1,
