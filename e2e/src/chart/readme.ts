@@ -22,14 +22,12 @@ export function readme(): string {
   const rows = valueRows().map(
     ({ path, fallback, description }) => `| \`${path}\` | ${fallbackCell(fallback)} | ${cell(description)} |`,
   );
-  return (
-    `${text.slice(0, from + BEGIN.length)}\n| value | default | ` +
-    `|\n|---|---|---|\n${rows.join('\n')}\n\n${text.slice(to)}`
-  );
+  const table = ['| value | default |  |', '| --- | --- | --- |', ...rows].join('\n');
+  return `${text.slice(0, from + BEGIN.length)}\n${table}\n\n${text.slice(to)}`;
 }
 
-/** Lines of the README besides its table: it is short like the others. */
-export const linesOfReadme = (): number => {
+/** Words of the README besides its table: it is short like the others. */
+export const wordsOfReadme = (): number => {
   const text = readme();
-  return (text.slice(0, text.indexOf(BEGIN)) + text.slice(text.indexOf(END))).trimEnd().split('\n').length;
+  return (text.slice(0, text.indexOf(BEGIN)) + text.slice(text.indexOf(END))).match(/\S*\w\S*/g)!.length;
 };

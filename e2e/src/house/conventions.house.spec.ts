@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ESLint } from 'eslint';
@@ -94,5 +95,37 @@ describe('READMEs', () => {
   test.each(projects)('%s has one of 450 words at most', (dir) => {
     const words = readFileSync(join(root, dir, 'README.md'), 'utf8').match(/\S*\w\S*/g)!;
     expect(words.length).toBeLessThanOrEqual(450);
+  });
+});
+
+/** Prettier cannot break a string, a comment, a code block or a line of a Helm template. */
+describe('the width of lines', () => {
+  const WIDTH = 120;
+  const GENERATED = [
+    /^libs\/kernel\/src\/fhir\/definitions\//,
+    /^docs\/(configuration|metrics|topics)\.md$/,
+    /^charts\/provider-access\/(examples\/\w+\/rendered|files\/alerts\/[\w-]+)\.yaml$/,
+  ];
+  const isTableRow = (file: string, line: string): boolean => file.endsWith('.md') && /^\s*\|/.test(line);
+  const widthOf = (line: string): number => [...line.replace(/https?:\/\/[^\s'"`)>]+/g, '')].length;
+  const tooWide = (file: string, text: string): string[] =>
+    text
+      .split('\n')
+      .flatMap((line, i) => (widthOf(line) > WIDTH && !isTableRow(file, line) ? [`${file}:${i + 1}`] : []));
+
+  test(`is ${WIDTH} columns at most in every hand-written file`, () => {
+    const patterns = ['*.ts', '*.mjs', '*.md', '*.yaml', '*.yml'];
+    const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], { cwd: root });
+    const files = listed.toString().trimEnd().split('\n');
+    const written = files.filter((f) => existsSync(join(root, f)) && !GENERATED.some((form) => form.test(f)));
+    expect(written.length).toBeGreaterThan(1000);
+    expect(written.flatMap((file) => tooWide(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);
+  });
+
+  test('counts characters, and neither URLs nor rows of tables', () => {
+    const long = 'x'.repeat(WIDTH + 1);
+    const url = `// https://example.org/${long}`;
+    expect(tooWide('a.ts', `${'§'.repeat(WIDTH)}\n${url}\n${long}`)).toEqual(['a.ts:3']);
+    expect(tooWide('a.md', `| ${long} |\n${long}`)).toEqual(['a.md:2']);
   });
 });

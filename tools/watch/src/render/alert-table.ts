@@ -35,15 +35,26 @@ export const dashboardTable = (): string =>
     ),
   ].join('\n');
 
-/** For Alertmanager: who is told of the cause is not told of what comes with it. */
+/** Cuts the names of alerts into groups of which each fits on a line of docs/watching.md. */
+function fitting(names: readonly string[]): string[][] {
+  const groups: string[][] = [[]];
+  for (const name of names)
+    if ([...groups.at(-1)!, name].join('|').length > 80) groups.push([name]);
+    else groups.at(-1)!.push(name);
+  return groups;
+}
+
+/** For Alertmanager: somebody who is notified of a cause gets no notification of its effects. */
 export function inhibitRules(): string {
   const causes = new Map<string, string[]>();
   for (const alert of ALERTS)
     for (const cause of alert.follows ?? []) causes.set(cause, [...(causes.get(cause) ?? []), alertName(alert)]);
-  const rules = [...causes].map(
-    ([cause, effects]) =>
-      `  - source_matchers: [alertname="${PREFIX}${cause}"]\n    target_matchers: ` +
-      `[alertname=~"${effects.join('|')}"]\n    equal: [namespace]`,
+  const rules = [...causes].flatMap(([cause, effects]) =>
+    fitting(effects).map(
+      (group) =>
+        `  - source_matchers: [alertname="${PREFIX}${cause}"]\n    target_matchers: ` +
+        `[alertname=~"${group.join('|')}"]\n    equal: [namespace]`,
+    ),
   );
   return ['inhibit_rules:', ...rules].join('\n');
 }
