@@ -278,7 +278,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   /** Not routed to: on its way in, or on its way out. */
   const aside = new Set<ServiceProcess>();
   let build = options.build ?? ROOT;
-  /** attribution of the release before does not start without EXPORT_URL, which it no longer uses behind this gateway. */
+  /** attribution of the release before needs EXPORT_URL to start, and does not use it behind this gateway. */
   const envOf = (service: ServiceName): Record<string, string> =>
     service === 'attribution' && build !== ROOT ? { ...shared, EXPORT_URL: gateway.base } : shared;
   const route = (): void => {

@@ -2,8 +2,9 @@ import { Agent, createServer, request, type IncomingMessage, type Server, type S
 import type { AddressInfo } from 'node:net';
 
 /**
- * The ingress of a deployment of separate processes: the operations of export on a Group, then path prefixes (the
- * longest wins), each next request to another instance. It changes nothing that passes, and a connection that is cut on one side is cut on the other.
+ * The ingress of a deployment of separate processes. It matches the operations of export on a Group first, then path
+ * prefixes (the longest wins), and sends each next request to another instance. It changes nothing that passes. A
+ * connection that is cut on one side is cut on the other.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent', 'resources', 'export'];
