@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import type { ClientFacts } from '@provider-access/domain/access';
 import type {
   AppRegistered,
@@ -23,7 +24,7 @@ const NAMES_KEPT = 10_000;
 export class Registrations {
   private readonly details: ClientDetails | undefined;
   private readonly clients = new Map<string, ClientFacts>();
-  private readonly names = new Map<string, string>();
+  private readonly names = new BoundedMap<string, string>(NAMES_KEPT);
   private readonly versions = new Map<string, number>();
   private readonly keys = new Map<string, SigningKeyPublished>();
   /** Restores of the log that nobody has accepted yet, and those that were: either word may come first. */
@@ -94,7 +95,7 @@ export class Registrations {
     const client = subjectOf(record) ?? '';
     const known = this.clients.get(client);
     if (type === 'pa.app-registered.v1') {
-      if (known === undefined) this.remember(client, dataOf<AppRegistered>(record).name);
+      if (known === undefined) this.names.set(client, dataOf<AppRegistered>(record).name);
       return undefined;
     }
     const status = STATUS[type];
@@ -114,11 +115,6 @@ export class Registrations {
     );
     this.names.delete(client);
     return client;
-  }
-  private remember(client: string, name: string): void {
-    this.names.delete(client);
-    if (this.names.size >= NAMES_KEPT) this.names.delete(this.names.keys().next().value!);
-    this.names.set(client, name);
   }
 
   /** A restore of the log that was not accepted yet. */

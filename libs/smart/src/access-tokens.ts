@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/kernel';
+import { BoundedMap } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';
@@ -44,15 +45,14 @@ export class AccessTokens {
   readonly audience: string;
   readonly clock: Clock;
   private readonly keys: KeySource;
-  private readonly capacity: number;
   private readonly metrics: Metrics | undefined;
-  private readonly verified = new Map<string, AccessToken>();
+  private readonly verified: BoundedMap<string, AccessToken>;
 
   constructor(options: AccessTokensOptions) {
     this.keys = options.keys;
     this.clock = options.clock;
     this.metrics = options.metrics;
-    this.capacity = options.capacity ?? 20_000;
+    this.verified = new BoundedMap(options.capacity ?? 20_000);
     this.issuer = options.publicUrl;
     this.audience = audienceOf(options.publicUrl);
   }
@@ -96,7 +96,6 @@ export class AccessTokens {
     const read = await this.check(token);
     // The key may have been withdrawn while the signature was checked.
     if (read === undefined || this.keys(read.kid) === undefined) return undefined;
-    if (this.verified.size >= this.capacity) this.verified.delete(this.verified.keys().next().value!);
     this.verified.set(hash('sha256', token, 'base64'), read);
     return read;
   }

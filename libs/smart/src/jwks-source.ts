@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
 import type { Resolve } from './resolver.ts';
 import type { Clock } from '@provider-access/kernel';
+import { BoundedMap } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 /** Keys as published, unchecked; or the reason why there are none, which may be shown to the client. */
@@ -82,11 +83,10 @@ export class JwksCache implements JwksSource {
   private readonly clock: Clock;
   private readonly allowInsecure: boolean;
   private readonly timeoutMs: number;
-  private readonly capacity: number;
   private readonly resolve: Resolve | undefined;
   private readonly metrics: Metrics | undefined;
-  private readonly entries = new Map<string, Entry>();
-  private readonly failures = new Map<string, { readonly result: JwksResult; readonly until: number }>();
+  private readonly entries: BoundedMap<string, Entry>;
+  private readonly failures: BoundedMap<string, { readonly result: JwksResult; readonly until: number }>;
   private readonly running = new Map<string, Promise<JwksResult>>();
   private readonly turns: Turns;
   private readonly turnMs: number;
@@ -95,7 +95,9 @@ export class JwksCache implements JwksSource {
     this.clock = options.clock;
     this.allowInsecure = options.allowInsecure ?? false;
     this.timeoutMs = options.timeoutMs ?? 5000;
-    this.capacity = options.capacity ?? 2000;
+    const capacity = options.capacity ?? 2000;
+    this.entries = new BoundedMap(capacity);
+    this.failures = new BoundedMap(capacity);
     this.turnMs = options.turnMs ?? this.timeoutMs;
     this.resolve = options.resolve;
     this.turns = new Turns(options.concurrent ?? CONCURRENT);
@@ -147,11 +149,8 @@ export class JwksCache implements JwksSource {
     const result = fetched.ok ? readKeySet(fetched) : fetched;
     this.failures.delete(url);
     if (!result.ok) {
-      if (this.failures.size >= this.capacity) this.failures.delete(this.failures.keys().next().value!);
       this.failures.set(url, { result, until: now + FAILURE_KEPT });
     } else if (fetched.ok) {
-      this.entries.delete(url);
-      if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!);
       this.entries.set(url, {
         keys: result.keys,
         goodUntil: now + freshness(fetched.cacheControl, fetched.age),

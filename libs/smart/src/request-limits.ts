@@ -1,4 +1,5 @@
 import type { Clock } from '@provider-access/kernel';
+import { BoundedMap } from '@provider-access/kernel';
 
 const MINUTE = 60_000;
 /** How many keys are counted at once. With more, the keys whose minute began first are dropped. */
@@ -11,7 +12,7 @@ const CAPACITY = 10_000;
 export class RequestLimits {
   private readonly clock: Clock;
   private readonly perMinute: number;
-  private readonly windows = new Map<string, { count: number; readonly resetsAt: number }>();
+  private readonly windows = new BoundedMap<string, { count: number; readonly resetsAt: number }>(CAPACITY);
 
   constructor(clock: Clock, perMinute: number) {
     this.clock = clock;
@@ -24,8 +25,6 @@ export class RequestLimits {
     let window = this.windows.get(key);
     // A clock that was set back must not shut anybody out for longer than a minute.
     if (window === undefined || now >= window.resetsAt || window.resetsAt > now + MINUTE) {
-      this.windows.delete(key);
-      if (this.windows.size >= CAPACITY) this.windows.delete(this.windows.keys().next().value!);
       window = { count: 0, resetsAt: now + MINUTE };
       this.windows.set(key, window);
     }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { encodeEvent, type GroupOpened, type ProviderKey } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 import { type GroupPart, groups } from '@provider-access/facts';
-import { base32, instant } from '@provider-access/kernel';
+import { base32, instant, BoundedMap } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
@@ -18,7 +18,7 @@ const KEPT = 100_000;
 export class GroupDirectory {
   private readonly ports: ServicePorts;
   private readonly reader: ViewReader;
-  private readonly known = new Map<string, string>();
+  private readonly known = new BoundedMap<string, string>(KEPT);
 
   constructor(ports: ServicePorts) {
     this.ports = ports;
@@ -29,7 +29,7 @@ export class GroupDirectory {
   batch(): GroupBatch {
     return new GroupBatch(
       (key, identity) => this.find(key, identity),
-      (key, group) => this.remember(key, group),
+      (key, group) => this.known.set(key, group),
     );
   }
 
@@ -44,7 +44,7 @@ export class GroupDirectory {
       (await claims.get('group', key)) ??
       (await claims.claim('group', key, (await this.opened(identity)) ?? newGroupId()));
     if ((await this.reader.get(group)) === undefined) return { group, opened: this.openedRecord(group, identity) };
-    this.remember(key, group);
+    this.known.set(key, group);
     return { group };
   }
   /** A Group of this identity that the view has: of several the one opened first. */
@@ -66,10 +66,6 @@ export class GroupDirectory {
         first = { id: document._id, openedAt: group.openedAt };
     }
     return first?.id;
-  }
-  private remember(key: string, group: string): void {
-    if (this.known.size >= KEPT) this.known.clear();
-    this.known.set(key, group);
   }
   private openedRecord(group: string, identity: GroupIdentity): NewRecord {
     const openedAt = instant(this.ports.clock.now());

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Access } from '@provider-access/facts';
 import type { Job } from '../domain/job/job.ts';
@@ -18,7 +19,9 @@ const CACHED_MANIFESTS = 16;
 export class Releases {
   private readonly blobs: Blobs;
   private readonly access: Access;
-  private readonly manifests = new Map<string, { manifest: Manifest; dropped: ReadonlySet<string> }>();
+  private readonly manifests = new BoundedMap<string, { manifest: Manifest; dropped: ReadonlySet<string> }>(
+    CACHED_MANIFESTS,
+  );
   private readonly indexes = new Map<string, PartIndex>();
   private cachedSegments = 0;
   constructor(blobs: Blobs, access: Access) {
@@ -32,7 +35,6 @@ export class Releases {
     if (known !== undefined) return known;
     const manifest = await readManifest(this.blobs, name);
     const read = { manifest, dropped: new Set(manifest.dropped) };
-    if (this.manifests.size >= CACHED_MANIFESTS) this.manifests.delete(this.manifests.keys().next().value!);
     this.manifests.set(name, read);
     return read;
   }

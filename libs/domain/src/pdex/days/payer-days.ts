@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/kernel/fhir';
 import { DAY_MS, TimeZone } from './time-zone.ts';
 
@@ -28,7 +29,7 @@ interface Beginning {
  */
 export class PayerDays {
   private readonly zones: readonly TimeZone[];
-  private readonly known = new Map<number, Beginning>();
+  private readonly known = new BoundedMap<number, Beginning>(MOST_DAYS);
 
   /** `zones` are IANA names. @throws RangeError for an unknown one */
   constructor(zones: readonly string[] = []) {
@@ -70,7 +71,6 @@ export class PayerDays {
     let known = this.known.get(day);
     if (known === undefined) {
       const all = this.zones.map((zone) => zone.firstInstant(day));
-      if (this.known.size >= MOST_DAYS) this.known.clear();
       this.known.set(day, (known = { first: Math.min(...all), last: Math.max(...all) }));
     }
     return known;

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import { DAY_MS, TimeZone } from '../days/index.ts';
 
 /**
@@ -48,7 +49,7 @@ export class BusinessCalendar {
   private readonly zone: TimeZone;
   private readonly weekdays: ReadonlySet<number>;
   private readonly holidays: ReadonlySet<number>;
-  private readonly bounds = new Map<number, Bounds>();
+  private readonly bounds = new BoundedMap<number, Bounds>(REMEMBERED);
   private lastDay = 0;
 
   /** @throws RangeError for rules that leave no business day, or an unknown time zone */
@@ -125,7 +126,6 @@ export class BusinessCalendar {
   private boundsOfNumber(day: number): Bounds {
     let known = this.bounds.get(day);
     if (known === undefined) {
-      if (this.bounds.size >= REMEMBERED) this.bounds.clear();
       this.bounds.set(day, (known = { start: this.zone.firstInstant(day), end: this.zone.firstInstant(day + 1) }));
     }
     return known;

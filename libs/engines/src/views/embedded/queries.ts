@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
 import { planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
@@ -38,7 +39,8 @@ export class Queries {
   #decoded(statements: Statements, id: string, keep: number): ViewDocument | undefined {
     const row = statements.getWithPositions().get(id) as unknown as readonly unknown[] | undefined;
     if (row === undefined) return undefined;
-    const { decoded, layout } = statements;
+    const { layout } = statements;
+    const decoded = (statements.decoded ??= new BoundedMap(keep));
     const first = 1 + layout.parts.length;
     const known = decoded.get(id);
     const kept = known !== undefined && layout.parts.every((_, i) => known.positions[i] === row[first + i]);
@@ -47,7 +49,6 @@ export class Queries {
     const document = documentOf(layout, row, []);
     decoded.delete(id);
     if (document === undefined) return undefined;
-    if (decoded.size >= keep) decoded.delete(decoded.keys().next().value!);
     decoded.set(id, { positions: row.slice(first), document });
     return document;
   }

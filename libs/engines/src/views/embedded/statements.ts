@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
 import type { QueryPlan } from '../query.ts';
 import { isOlder } from './positions.ts';
@@ -8,8 +9,8 @@ import type { Layout, PartColumns } from './tables.ts';
 /** The prepared statements of one build, made when first needed. Rows come as arrays. */
 export class Statements {
   readonly layout: Layout;
-  /** Documents by id with the positions of their parts, oldest first (`Projection.keepDecoded`). */
-  readonly decoded = new Map<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }>();
+  /** Documents by id with the positions of their parts (`Projection.keepDecoded`). */
+  decoded: BoundedMap<string, { readonly positions: readonly unknown[]; readonly document: ViewDocument }> | undefined;
   readonly #db: DatabaseSync;
   readonly #physical: string;
   readonly #cache = new Map<string, StatementSync>();

@@ -1,15 +1,15 @@
+import { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
 import { decode } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
 /** Documents decoded before (`Projection.keepDecoded`), given again while the positions of their parts are the same. */
 export class Decoded {
-  readonly #keep: number;
   readonly #looked: (kept: boolean) => void;
-  readonly #known = new Map<string, { readonly positions: string; readonly document: ViewDocument }>();
+  readonly #known: BoundedMap<string, { readonly positions: string; readonly document: ViewDocument }>;
 
   constructor(keep: number, looked: (kept: boolean) => void) {
-    this.#keep = keep;
+    this.#known = new BoundedMap(keep);
     this.#looked = looked;
   }
 
@@ -21,7 +21,6 @@ export class Decoded {
     this.#known.delete(stored._id);
     const document = decode(layout, stored);
     if (document === undefined) return undefined;
-    if (this.#known.size >= this.#keep) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(stored._id, { positions, document });
     return document;
   }
