@@ -35,8 +35,8 @@ export interface Mongo {
 }
 
 /**
- * A MongoDB-compatible server (SecantusDB, a set of one node, not a mongod: see e2e/engines/README.md) on a loopback
- * port, serving when this resolves. Knows `failCommand`.
+ * A MongoDB-compatible server (SecantusDB, a set of one node) on a loopback port. It serves when this resolves, and it
+ * knows `failCommand`. docs/testing-environments.md says how it differs from a mongod.
  */
 export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
   const { command, args, env } = await buildSecantus(options.progress);
