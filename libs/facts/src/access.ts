@@ -21,7 +21,7 @@ import type { PresentReaders } from './presence.ts';
 import { visibleHead } from './visible-head.ts';
 
 /**
- * 503: what is known about consent and attribution is older than the bound, or cannot be read. Never a stale permit.
+ * 503: the facts about consent and attribution are older than the bound, or cannot be read. A stale fact never permits.
  */
 export class FactsStale extends Refusal {
   constructor() {
@@ -29,7 +29,7 @@ export class FactsStale extends Refusal {
   }
 }
 
-/** By document: a view may give the same one again while nothing in it has changed (`keepDecoded`). */
+/** Cached by document: while nothing changes in it, a view gives the same document again (`keepDecoded`). */
 const facts = new WeakMap<ViewDocument, MemberFacts>();
 function factsOf(document: ViewDocument): MemberFacts {
   let known = facts.get(document);
@@ -37,15 +37,15 @@ function factsOf(document: ViewDocument): MemberFacts {
   return known;
 }
 
-/** An opt-out or opt-in that was appended, and the dead letter that it would be. */
+/** An opt-out or opt-in that was appended, and the dead letter that it becomes if it cannot be read. */
 export interface ConsentStatement {
   readonly member: string;
   /** Id of our event (`derivedEventId`). */
   readonly event: string;
   readonly deadLetter: string;
   /**
-   * The payer's event, where it could be read: the facts may have dropped the statement because another one decides in
-   * its place.
+   * The payer's event, if it could be read. The facts may have dropped its statement, because another statement decides
+   * instead.
    */
   readonly said?: PayerEvent;
 }
@@ -60,17 +60,16 @@ export interface AccessOptions {
   readonly freshness: Freshness;
   readonly clock: Clock;
   readonly metrics?: Metrics;
-  /** The other processes, where there are any: what is acknowledged here must hold there. */
+  /** Other processes of the deployment. A change that this process acknowledges must hold there too. */
   readonly others?: PresentReaders;
   /**
-   * Version of the `memberFacts` view that `reader` reads; and readers of other ones, which processes of another
-   * version read.
+   * The version of the `memberFacts` view that `reader` reads, and readers of the versions that other processes read.
    */
   readonly version?: number;
   readonly readerOf?: (version: number) => ViewReader;
 }
 
-/** The one thing services ask whether a client may see a member: facts by one get, then `decide`. */
+/** Answers services whether a client may see a member: reads the member's facts with one get, then calls `decide`. */
 export class Access {
   private readonly options: AccessOptions;
   /** Party facts of the other services in this process. */
@@ -80,8 +79,9 @@ export class Access {
   }
 
   /**
-   * Other services that decide in this process, each with party facts of its own: what is acknowledged here must hold
-   * there too. For a runner of several services, before it serves. Separate processes find each other by presence.
+   * Adds the other services of this process, each with party facts of its own: a change that is acknowledged here must
+   * hold there too. A runner of several services calls this before it serves. Separate processes find each other by
+   * presence.
    */
   besides(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
     this.neighbours = neighbours;
@@ -109,7 +109,7 @@ export class Access {
     return decisions;
   }
 
-  /** undefined for a member nobody told us of. @throws FactsStale */
+  /** undefined for a member of whom no event was published. @throws FactsStale */
   async facts(member: string): Promise<MemberFacts | undefined> {
     return (await this.factsOfMany([member]))[0];
   }
@@ -124,7 +124,7 @@ export class Access {
     }
   }
   /**
-   * What statements do now, in their order; undefined where the facts do not know of one. Ask after
+   * What each statement does now, in the same order; undefined where the facts do not know it. Call it after
    * `waitForPayerEverywhere`.
    * @throws FactsStale
    */
@@ -142,7 +142,7 @@ export class Access {
         return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
       const effect = consentEffect((document as MemberFactsDocument).consent, event, now, said);
-      // Of many dead letters of one member, the facts know one hold that stands for several.
+      // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
       return effect === undefined && isHeld ? { status: 'parked', deadLetter, denies: 'member' } : effect;
     });
@@ -153,7 +153,7 @@ export class Access {
       throw new FactsStale();
   }
 
-  /** What the payer has published until now, as positions that derivers reach. @throws EngineUnavailable */
+  /** The end of what the payer has published until now, as positions that derivers reach. @throws EngineUnavailable */
   async payerHead(): Promise<Position> {
     const { log, parties } = this.options;
     return visibleHead(
@@ -163,7 +163,7 @@ export class Access {
     );
   }
 
-  /** True once the facts here have passed a position on payer topics. Timeout in ms. */
+  /** True once the facts of this process have passed a position on payer topics, false after the timeout (ms). */
   async waitForPayer(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties } = this.options;
     const [view, party] = await Promise.all([
@@ -188,9 +188,9 @@ export class Access {
     }
   }
   /**
-   * The same for every process that is there: an opt-out that is acknowledged then is effective wherever the next
-   * request lands. (The members' facts are one view of each version; holds of sources and the network are in the memory
-   * of each process.)
+   * The same for every running process. An opt-out that is acknowledged after this is effective wherever the next
+   * request arrives. (Processes of one version share the view of member facts. Each process keeps holds of sources and
+   * the network in its own memory.)
    */
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
@@ -204,7 +204,8 @@ export class Access {
     );
   }
   /**
-   * True once the facts of every process have passed a position on our own topics, such as `pa.consent`. Timeout in ms.
+   * True once the facts of every process have passed a position on our own topics, such as `pa.consent`; false after
+   * the timeout (ms).
    */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const { reader, parties, others } = this.options;

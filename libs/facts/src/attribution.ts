@@ -16,12 +16,15 @@ export interface GroupAttribution {
 /** Part `attribution` of the member facts, from pa.attribution. */
 export interface AttributionPart {
   readonly groups: Readonly<Record<string, GroupAttribution>>;
-  /** Ends by provider and contract: they hold for every Group that has these, also for one asserted later on. */
+  /**
+   * Ends by provider and contract. They hold for every Group with that provider and contract, also for one that is
+   * asserted later.
+   */
   readonly ends?: Readonly<Record<string, GroupAttribution>>;
   readonly holds?: Holds;
-  /** Set when an ended hold was dropped: before this instant the holds here do not tell everything. */
+  /** Set when an ended hold was dropped: before this instant, the holds of this part are incomplete. */
   readonly since?: string;
-  /** Groups were left out of which nothing newer than this business time was said. */
+  /** Set when Groups were dropped. No statement about a dropped Group has a newer business time than this. */
   readonly forgotten?: string;
   readonly sources: readonly string[];
 }
@@ -34,7 +37,7 @@ const stepsOf = (found: readonly GroupAttribution[]): readonly Step[] => found.f
 /** The ends that hold for a Group with these providers and this contract. */
 export const endSteps = (part: AttributionPart | undefined, group: About): readonly Step[] =>
   stepsOf(Object.values(part?.ends ?? {}).filter((end) => isEndOf(end, group)));
-/** What an end of these providers and this contract ends, and the ends that overlap with it. */
+/** What an end of these providers and this contract ends, and which other ends overlap with it. */
 export const stepsThatEnd = (part: AttributionPart | undefined, end: About): readonly Step[] => [
   ...stepsOf(Object.values(part?.groups ?? {}).filter((group) => isEndOf(end, group))),
   ...stepsOf(Object.values(part?.ends ?? {}).filter((other) => isEndOf(other, end) || isEndOf(end, other))),
@@ -64,7 +67,7 @@ const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | '
   ...(contract !== undefined && { k: contract }),
 });
 
-/** Whether what an assertion or an end in pa.attribution says of a member stands. */
+/** Whether a statement about a member in pa.attribution (an assertion or an end) still counts. */
 export function attributionSays(part: AttributionPart | undefined, record: LogRecord): boolean {
   if (typeOfRecord(record) !== ATTRIBUTED) {
     const end = dataOf<AttributionEndedRecord>(record);
@@ -76,7 +79,7 @@ export function attributionSays(part: AttributionPart | undefined, record: LogRe
   return stands([...own, ...endSteps(part, aboutOf(assertion))], assertionStep(record, assertion));
 }
 
-/** The attribution to one Group with one assertion more; undefined when it changes nothing. */
+/** The attribution to one Group with one more assertion; undefined if it changes nothing. */
 export function asserted(
   known: GroupAttribution | undefined,
   record: LogRecord,
@@ -118,7 +121,7 @@ function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttributi
   };
 }
 
-/** undefined when the event changes nothing. */
+/** undefined if the event changes nothing. */
 export const evolveAttribution = (part: AttributionPart | undefined, record: LogRecord): AttributionPart | undefined =>
   heardFrom(part, fold(part, record), record, { groups: {}, sources: [] });
 

@@ -5,15 +5,15 @@ import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { subjectOf } from './record.ts';
 
-/** An app as registered and reviewed: what auth and the reviewer need beside what decides. */
+/** An app as it was registered and reviewed: details for auth and the reviewer, beside the facts that decide. */
 export interface ClientRegistration extends ClientFacts {
   readonly history: readonly (ClientFacts['history'][number] & { /** Whose token decided. */ readonly by?: string })[];
-  /** Of the last approval. */
+  /** Of the newest approval. */
   readonly evidence?: readonly { readonly provider: string; readonly text: string }[];
   readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
   readonly jwksUri?: string;
   readonly contacts: readonly string[];
-  /** Claimed at registration; `providers` are those bound at approval. */
+  /** The app claimed these at registration. `providers` are those that an approval bound. */
   readonly npis: readonly string[];
   readonly tins: readonly string[];
   readonly requestedScope: string;
@@ -22,7 +22,7 @@ export interface ClientRegistration extends ClientFacts {
   readonly registeredAt: string;
 }
 
-/** What each decision of a reviewer makes of a client. */
+/** What each decision of a reviewer changes in a client. */
 export const STATUS: Readonly<Record<string, ClientStatus>> = {
   'pa.app-approved.v1': 'approved',
   'pa.app-rejected.v1': 'rejected',
@@ -53,7 +53,7 @@ function withReviewer(decided: ClientRegistration, decision: AppRejected | AppAp
   };
 }
 
-/** A registration as it is before any decision. */
+/** A registration before any decision. */
 export function asRegistered(data: AppRegistered, at: string): ClientRegistration {
   const { client, name, jwks, jwksUri, scope, contacts, npis, tins, registrationTokenHash, registeredAt } = data;
   return {
@@ -75,9 +75,9 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
 }
 
 /**
- * Registrations of pa.registry with everything that they hold, for auth alone. Releases before registrations had a
- * place of their own wrote unapproved ones to pa.registry, each with up to 64 KB. Those are kept compressed until a
- * reviewer decides, so that an auth service that had been flooded still starts.
+ * Registrations of pa.registry with all details. Only auth needs them. Earlier releases wrote unapproved registrations
+ * to pa.registry too, each with up to 64 KB. They stay compressed until a reviewer decides, so that auth can still
+ * start after a flood of registrations.
  */
 export class ClientDetails {
   private readonly clients = new Map<string, ClientRegistration | Uint8Array>();

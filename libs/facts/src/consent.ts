@@ -30,15 +30,15 @@ import {
 export interface ConsentPart {
   readonly outs?: readonly OptOut[];
   readonly ins?: readonly OptIn[];
-  /** When the newest statement was recorded, dropped ones included: no decision is made for an earlier instant. */
+  /** When the newest statement was recorded, dropped ones included. No decision is made for an earlier instant. */
   readonly at?: string;
-  /** Set when a statement or an ended hold was dropped: before this instant the part does not tell everything. */
+  /** Set when a statement or an ended hold was dropped: before this instant the part is incomplete. */
   readonly since?: string;
   readonly holds?: Holds;
   readonly sources: readonly string[];
 }
 
-/** undefined when the event changes nothing. */
+/** undefined if the event changes nothing. */
 export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined =>
   heardFrom(part, fold(part, record), record, { sources: [] });
 
@@ -74,7 +74,7 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
   }
 }
 
-/** The part with one statement more, and without those that can never decide again. */
+/** The part with one more statement, and without statements that can never decide again. */
 function withStatement(
   part: ConsentPart | undefined,
   record: LogRecord,
@@ -97,8 +97,9 @@ function withStatement(
 const newest = (instants: readonly string[]): string => instants.reduce((a, b) => (a > b ? a : b));
 
 /**
- * An opt-in ends every opt-out that was said before it (business time; a tie denies), from the later of both effective
- * times; an opt-out said after an opt-in stands even when it takes effect earlier. Order of delivery does not matter.
+ * An opt-in ends every opt-out with an earlier business time (a tie denies), from the later of the two effective times.
+ * An opt-out with a later business time than an opt-in stands, even if it takes effect earlier. The order of delivery
+ * does not matter.
  */
 export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   const out: OptOutFact[] = [];
@@ -118,8 +119,8 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
 }
 
 /**
- * Whether a statement is new to the part: the part has none that is or says the same, and none that decides whatever
- * the statement decides.
+ * Whether a statement is new to the part: the part has no equal statement, and none that decides everything that this
+ * statement decides.
  */
 export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut): boolean {
   const { outs = [], ins = [], at = '' } = part ?? {};
@@ -131,17 +132,17 @@ export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut)
 
 const FOREVER = '9999-12-31T23:59:59.999Z';
 const DAY_MS = 24 * 3600_000;
-/** What a stored opt-out or opt-in does, and what stands against it. Ids are those of the payer's events. */
+/** What a stored opt-out or opt-in does, and which statement overrules it. Ids are those of the payer's events. */
 export type ConsentEffect =
   | { readonly status: 'effective' }
-  /** Dated ahead: from this RFC 3339 instant on. */
+  /** It takes effect at this RFC 3339 instant, which is in the future. */
   | { readonly status: 'scheduled'; readonly from: string }
   | { readonly status: 'superseded'; readonly by: string };
 
 /**
- * What one statement does at `now` (ms since the epoch), after everything that is known about the member. undefined: it
- * is not known. `event` is the id of our own event (`derivedEventId`). Of a statement that the facts dropped, what the
- * payer `said` tells which of the others decides in its place.
+ * What one statement does at `now` (ms since the epoch), given everything that is known about the member; undefined if
+ * the statement is unknown. `event` is the id of our own event (`derivedEventId`). If the facts dropped the statement,
+ * `said` is the payer's event, and it tells which of the other statements decides instead.
  */
 export function consentEffect(
   part: ConsentPart | undefined,
@@ -175,8 +176,8 @@ export function consentEffect(
     return end && { status: 'superseded', by: payersId(end.by.e) };
   }
   if (said?.type === 'payer.member-opted-in.v1') {
-    // The payer's clock may run ahead: an opt-in that was dropped counts as said no later than the opt-in that decides
-    // in its place.
+    // The payer's clock may run ahead. So the business time of a dropped opt-in counts as no later than that of the
+    // opt-in that decides instead.
     const { effectiveFrom } = said.data;
     // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
     const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
@@ -195,7 +196,7 @@ export function consentEffect(
   return undefined;
 }
 
-/** A business time as the facts have it. */
+/** A business time in the form of the facts. */
 const saidAt = (time: string, latest = Infinity): string => new Date(Math.min(Date.parse(time), latest)).toISOString();
 const firstToApply = <S extends OptIn>(statements: readonly S[]): S | undefined =>
   statements.length === 0 ? undefined : statements.reduce((a, b) => (b.f < a.f ? b : a));
@@ -209,7 +210,7 @@ function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): Consen
   return whenIn(out.f, now);
 }
 
-/** undefined when no opt-out stands against it. */
+/** undefined if no opt-out stands against it. */
 function effectOfOptIn(
   back: OptIn,
   outs: readonly OptOut[],

@@ -3,7 +3,7 @@ import { consentEffect, type ConsentPart } from './consent.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 const NOW = Date.parse(at(100));
-/** A statement of one source: said, and from when on. */
+/** A statement of one source: its business time, and from when on it holds. */
 const said = (id: string, minute: number, from = minute) => ({
   e: `${id}~sourceaaaa`,
   b: at(minute),

@@ -10,18 +10,18 @@ import { EVER, pieces, stands, type Step, withStep } from './steps.ts';
 /** Part `members` of the member facts, from pa.members. */
 export interface MembersPart {
   readonly coverage: Readonly<Record<string, readonly Step[]>>;
-  /** Terminations that named no coverage. */
+  /** Terminations that name no coverage. */
   readonly all?: readonly Step[];
   readonly mergedWith?: readonly string[];
-  /** Coverages were left out of which nothing newer than this business time was said. */
+  /** Set when coverages were dropped. No statement about a dropped coverage has a newer business time than this. */
   readonly forgotten?: string;
   readonly sources: readonly string[];
-  /** Of records at which the projection failed. */
+  /** Holds for records at which the projection failed. */
   readonly holds?: Holds;
 }
 export const EVERY_COVERAGE = '*';
 
-/** undefined when the event changes nothing: it is known, or overtaken. */
+/** undefined if the event changes nothing: it is known already, or a newer one overtook it. */
 export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined =>
   heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
 
@@ -57,9 +57,9 @@ const stepOf = (record: LogRecord, change: CoverageChanged): Omit<Step, 'v'> => 
   ...(change.tie !== undefined && { t: change.tie }),
 });
 
-/** Whether what a record of pa.members says of a member stands. */
+/** Whether what a record of pa.members states about a member still counts. */
 export function membersSay(part: MembersPart | undefined, record: LogRecord): boolean {
-  // Nothing overtakes a merge.
+  // No later event overtakes a merge.
   if (typeOfRecord(record) !== 'pa.coverage-changed.v1') return true;
   const change = dataOf<CoverageChanged>(record);
   const { coverage = {}, all = [] } = part ?? {};
@@ -78,7 +78,7 @@ function withCoverage(
     const all = withStep(part?.all ?? [], step, recordedAt(record));
     return all && { coverage: {}, ...part, all, sources };
   }
-  // Ids are the payer's and may be called like what every object has.
+  // Ids come from the payer and may equal the name of a property that every object has.
   const isKnown = part !== undefined && Object.hasOwn(part.coverage, change.coverageId);
   if (!isKnown && part?.forgotten !== undefined && change.businessTime <= part.forgotten) return undefined;
   const at = recordedAt(record);

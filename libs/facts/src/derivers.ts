@@ -1,12 +1,13 @@
 import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS } from '@provider-access/events';
 
-/** Who derives what decides, from payer.member-events. */
+/** The services that derive deciding facts from payer.member-events. */
 export const MEMBER_DERIVERS = ['attribution', 'consent'] as const;
-/** Who derives what decides, from payer.provider-events. */
+/** The services that derive deciding facts from payer.provider-events. */
 export const PROVIDER_DERIVERS = ['attribution'] as const;
 
 /**
- * Consumer groups that take in what payers publish. While one of them has lost events unread, nobody is shown anything.
+ * Consumer groups that take in what payers publish. While one of them has lost unread events, the platform shows
+ * nothing to anybody.
  */
 export const INTAKES: readonly { readonly group: string; readonly topics: readonly string[] }[] = [
   { group: 'consent-intake', topics: PAYER_TOPICS },

@@ -14,19 +14,21 @@ export interface FactsOptions {
   readonly views: Views;
   readonly clock: Clock;
   readonly metrics?: Metrics;
-  /** Where records are named that could not be read. */
+  /** The log for records that could not be read. */
   readonly logger?: Pick<Logger, 'error'>;
-  /** Whose facts these are, as metrics name it. */
+  /** The service whose facts these are, as metrics name it. */
   readonly service?: Service;
   /** ms; default 5000. */
   readonly boundMs?: number;
   /** ms; default 500. */
   readonly pollMs?: number;
-  /** Where several processes decide. Without it this is the only one, or its runner waits for it directly. */
+  /**
+   * Needed if several processes decide. Without it this process is the only one, or its runner waits for it directly.
+   */
   readonly presence?: PresenceOptions | undefined;
 }
 
-/** Everything a service needs to decide, wired: start it before the first request, stop it at the end. */
+/** All parts that a service needs to decide. Start it before the first request and stop it at the end. */
 export class Facts {
   readonly reader: ViewReader;
   readonly parties = new Parties();
@@ -97,8 +99,8 @@ export class Facts {
       { labels: { service }, value: this.parties.unreadable() },
     ];
     this.measured.push(metrics.read('pa_facts_unreadable_records', unreadable));
-    // What is not confirmed at all (a start that does not end, a restore or a loss that nobody has accepted) grows
-    // older from look to look, too.
+    // If the age is unknown (the start does not end, or nobody has accepted a restore or a loss), it grows with each
+    // sample.
     let unconfirmedSince: number | undefined = clock.now();
     this.measured.push(
       metrics.read('pa_facts_age_seconds', () => {
@@ -113,7 +115,7 @@ export class Facts {
       }),
     );
   }
-  /** For readiness: PHI-free. */
+  /** For readiness: without protected data. */
   check(): { readonly ready: boolean; readonly detail?: string } {
     if (!this.parties.ready()) return { ready: false, detail: 'the registry is still being read' };
     if (!this.freshness.fresh()) {

@@ -9,8 +9,8 @@ import type { Parties } from './parties.ts';
 import { visibleHead } from './visible-head.ts';
 
 /**
- * Polls in a row that find a payer topic shorter than what was read of it, before another log is concluded from it: a
- * broker may have just come back.
+ * So many polls in a row must find a payer topic shorter than what was read of it before the process concludes that the
+ * log was replaced. A single poll may come from a broker that has just restarted.
  */
 const SHORT_POLLS = 6;
 const TOPICS = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PA_REGISTRY] as const;
@@ -20,25 +20,25 @@ export interface FreshnessOptions {
   readonly memberFactsReader: ViewReader;
   readonly parties: Parties;
   readonly clock: Clock;
-  /** Facts older than this decide nothing, ms. Default 5000. */
+  /** If the facts are older than this (ms), the service answers 503. Default 5000. */
   readonly boundMs?: number;
-  /** While there is something new. Default 500. Without it, a poll comes after a quarter of the bound at most. */
+  /** Interval of polls while something is new, ms. Default 500, and at most a quarter of the bound. */
   readonly pollMs?: number;
 }
 
-/** A poll of an idle log waits so many times longer. */
+/** A poll of an idle log waits this many times longer. */
 const IDLE = 2.5;
-/** For this part of the bound, what the view was found to have passed counts as passed without another question. */
+/** For this part of the bound, a position of the view that was confirmed counts without another query. */
 const VERIFIED = 0.6;
 
 /**
- * How old the facts are: the time since the newest moment at which everything the payer had published was already in
- * them. Heads are sampled in the background, never per request; when the log, the views or an intake stands still no
- * sample is confirmed any more and the age grows.
+ * Measures how old the facts are: the time since the newest moment at which the facts contained everything that the
+ * payer had published. A background poll samples the heads of the topics; no request does. While the log, the views or
+ * an intake stands still, no sample is confirmed, and the age grows.
  *
- * While heads stay where they were confirmed, the facts are as fresh as the answer that says so: nothing was published.
- * Then the view is only asked from time to time whether it still has what it had. A view that forgot takes that back to
- * the last time when it was right.
+ * While the heads stay at the confirmed position, the facts are as fresh as the newest answer with these heads, because
+ * nothing was published. Then the poll queries the view only from time to time, to see whether the view still has what
+ * it had. If the view lost data, the age counts again from the last time when the view was right.
  */
 export class Freshness {
   readonly boundMs: number;
@@ -46,14 +46,14 @@ export class Freshness {
   private samples: {
     readonly at: number;
     readonly head: Position;
-    /** Without what `reachable` leaves out. */ readonly heads: Position;
+    /** Without the topics that `reachable` leaves out. */ readonly heads: Position;
   }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
-  /** The heads that were confirmed last, and when the view was last found to have passed them. */
+  /** The heads that were confirmed last, and when the view was last seen to have passed them. */
   private confirmed: Position | undefined;
   private verifiedAt = Number.NEGATIVE_INFINITY;
   private polledAt = Number.NEGATIVE_INFINITY;
-  /** What derivers had passed at the poll before, and whether the log has ended before that since. */
+  /** What derivers had passed at the poll before, and whether the log ended before that position since. */
   private passedBefore: readonly Position[] | undefined;
   private shortPolls = 0;
   private shorter = false;
@@ -79,14 +79,17 @@ export class Freshness {
   stop(): void {
     this.polling.stop();
   }
-  /** ms; Infinity until the facts were first confirmed. A clock that was set back makes facts older, never younger. */
+  /**
+   * Age in ms; Infinity until the facts were first confirmed. A clock that is set back makes facts older, never
+   * younger.
+   */
   ageMs(): number {
     return Math.abs(this.options.clock.now() - this.confirmedAt);
   }
   fresh(): boolean {
     return this.ageMs() <= this.boundMs && this.options.parties.restored() === undefined;
   }
-  /** Why the facts are not confirmed, where that is known. */
+  /** Why the facts are not confirmed, if that is known. */
   reason(): string | undefined {
     if (this.shorter)
       return (
@@ -103,12 +106,12 @@ export class Freshness {
     );
   }
 
-  /** One poll: sample the heads, then see which samples the facts have passed. Failures only let the age grow. */
+  /** One poll: samples the heads, then checks which samples the facts have passed. A failure only lets the age grow. */
   async poll(): Promise<void> {
     const { log, clock } = this.options;
     try {
       const at = clock.now();
-      // Set back: what was sampled or confirmed by the time before says nothing about the time now.
+      // The clock was set back. Samples and confirmations of the time before do not tell the age now.
       if (at < this.polledAt) {
         this.samples = [];
         this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
@@ -117,8 +120,8 @@ export class Freshness {
       this.passedBefore ??= await this.passed();
       const head = await log.head(TOPICS);
       await this.losses.look(at);
-      // In another log the same positions mean other events: whoever waits for one would be told too early that it is
-      // passed.
+      // In a replaced log the same positions belong to other events. A caller that waits for a position would hear too
+      // early that it is passed.
       const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
       this.shortPolls = short ? this.shortPolls + 1 : 0;
       this.shorter ||= this.shortPolls >= SHORT_POLLS;
@@ -127,7 +130,7 @@ export class Freshness {
       else if (at - this.verifiedAt < this.boundMs * VERIFIED && this.stands(head)) this.confirmedAt = at;
       else await this.verify(at, head);
     } catch {
-      // The log or the views are away: nothing is confirmed.
+      // The log or the views are unreachable, so nothing is confirmed.
     }
     const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
     if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest)
@@ -138,23 +141,26 @@ export class Freshness {
     const stood = this.stands(head);
     try {
       const reachable = await this.reachable(head);
-      // Behind the facts there is nothing to read: transactions ended there, or retention took what an intake had not
-      // read.
+      // No readable record is left ahead of the facts: only transaction markers are there, or retention removed records
+      // that an intake had not read.
       if (!reached(reachable, head)) await this.losses.look(at, true);
       if (this.losses.current() !== undefined) return;
       this.samples.push({ at, head: reachable, heads: head });
       await this.confirm();
     } finally {
-      // What was confirmed without asking the view is not known any more.
+      // What was confirmed without a query of the view is unknown now.
       if (stood && this.verifiedAt < at) this.confirmedAt = Math.min(this.confirmedAt, this.verifiedAt);
     }
   }
-  /** Nothing was appended since the heads that were confirmed last. */
+  /** True if nothing was appended since the heads that were confirmed last. */
   private stands(head: Position): boolean {
     return this.confirmed !== undefined && reached(this.confirmed, head) && reached(head, this.confirmed);
   }
 
-  /** The head as readers can reach it, looked up only when it is not reached for long: with records coming, it is. */
+  /**
+   * The head that readers can reach. It is looked up only if the facts do not reach the plain head for long, because
+   * new records make it reachable.
+   */
   private async reachable(head: Position): Promise<Position> {
     if (this.ageMs() < this.boundMs / 2) return head;
     const { log, parties } = this.options;
@@ -173,7 +179,7 @@ export class Freshness {
     return this.passedOf((await this.options.memberFactsReader.position()).derived);
   }
   private passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
-    // Those of the parties go on counting.
+    // The ages of the parties keep growing.
     return structuredClone([
       ...MEMBER_DERIVERS.map((d) => derived[d] ?? {}),
       ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.options.parties.derived(d)),

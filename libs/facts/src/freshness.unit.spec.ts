@@ -8,14 +8,14 @@ import { Parties } from './parties.ts';
 const M = 'payer.member-events';
 const P = 'payer.provider-events';
 
-/** A world in which every figure is set by hand. */
+/** A world in which the test sets every figure. */
 function world() {
   const w = {
     now: 1_000_000,
     head: { [M]: [0], [P]: [0], 'pa.registry': [0] } as Position,
     away: false,
     viewsAway: false,
-    /** What can be read; any other offset is a marker, or was taken by retention. */
+    /** The readable records. Any other offset is a marker, or retention removed it. */
     losses: [] as Loss[],
     lossesRefused: undefined as string | undefined,
     records: [
@@ -99,7 +99,8 @@ describe('freshness', () => {
       w.now = 1_000_000 + 3750;
       await freshness.poll();
       expect([freshness.ageMs(), reader.asked]).toEqual([0, asked + 1]);
-      // The log stands still, the store of the view forgets what it had, or is away: the next question finds out.
+      // While the log stands still, the view's store loses what it had, or becomes unreachable. The next query finds
+      // out.
       for (const forgets of [() => void (w.view = { attribution: {}, consent: {} }), () => void (w.viewsAway = true)]) {
         const right = w.now;
         forgets();
@@ -117,7 +118,7 @@ describe('freshness', () => {
         await freshness.poll();
         expect(freshness.ageMs()).toBe(0);
       }
-      // A new record is nobody's news until the view has it.
+      // A new record changes nothing until the view has it.
       w.head = { ...w.head, [M]: [2] };
       w.now += 1;
       await freshness.poll();
@@ -134,7 +135,7 @@ describe('freshness', () => {
       seen(w, 10);
       await freshness.poll();
       expect(freshness.fresh()).toBe(true);
-      // Ten more come and are removed. Nothing is left to read, as behind the end of a transaction.
+      // Ten more records come and are removed. Nothing is left to read, as after the end of a transaction.
       w.head = { ...w.head, [M]: [20] };
       w.records = [];
       w.losses = [lost];
@@ -145,7 +146,7 @@ describe('freshness', () => {
       expect(freshness.reason()).toMatch(
         /^consent-intake has lost events: payer\.member-events\/0: retention removed records 10 to 19/,
       );
-      // Accepted: the group has gone on to what is left.
+      // The loss is accepted: the group has moved on to what is left.
       w.losses = [];
       w.now += 2000;
       await freshness.poll();
@@ -195,7 +196,7 @@ describe('freshness', () => {
     seen(w, 10);
     await freshness.poll();
     expect([freshness.fresh(), freshness.reason()]).toEqual([true, undefined]);
-    // Once may be a broker that has just come back, and decides nothing either.
+    // A single short answer may come from a broker that has just restarted. It decides nothing either.
     w.head = { ...w.head, [M]: [4] };
     for (let poll = 0; poll < 5; poll++) {
       await freshness.poll();
@@ -216,7 +217,7 @@ describe('freshness', () => {
     seen(counting.w, 10);
     counting.w.head = { ...counting.w.head, [M]: [10] };
     await counting.freshness.poll();
-    // What the parties have passed grows while the head is on its way: that is no shorter log.
+    // The position of the parties grows while the head is being read. That does not mean that the log is shorter.
     const { log } = (counting.freshness as unknown as { options: { log: EventLog } }).options;
     const { head } = log;
     log.head = async (topics) => {
@@ -298,7 +299,7 @@ describe('freshness', () => {
     w.head = { ...w.head, [M]: [1] };
     w.now += 1000 - back;
     await freshness.poll();
-    // More than the bound goes by, and consent stands still.
+    // More time than the bound passes, and consent stands still.
     for (let i = 0; i < 11; i++) {
       w.now += 500;
       await freshness.poll();
@@ -313,7 +314,7 @@ describe('freshness', () => {
     const { w, freshness, access } = world();
     await freshness.poll();
     w.records = [{ topic: M, offset: 9 }];
-    // 10 and 11 are the end of a transaction; provider events were all taken.
+    // Offsets 10 and 11 are the end of a transaction, and all provider events were taken in.
     w.head = { ...w.head, [M]: [12], [P]: [40] };
     w.now += 5001;
     await freshness.poll();
@@ -321,7 +322,7 @@ describe('freshness', () => {
     seen(w, 10);
     await freshness.poll();
     expect([freshness.ageMs(), await access.payerHead()]).toEqual([0, { [M]: [10], [P]: [0] }]);
-    // Something real comes behind them.
+    // A real record follows them.
     w.records.push({ topic: P, offset: 40 });
     w.head = { ...w.head, [P]: [41] };
     w.now += 5001;

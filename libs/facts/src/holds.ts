@@ -5,26 +5,32 @@ import type { LogRecord } from '@provider-access/engines/log';
 import { typeOfRecord } from './record.ts';
 import { EVER } from './steps.ts';
 
-/** By dead letter id. A release is remembered for a while, so that a hold that comes again after it does not count. */
+/**
+ * By dead letter id. A release is kept for a while, so that a hold that is delivered again after its release does not
+ * count.
+ */
 export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
 
-/** So many releases are remembered. No open hold is dropped: `AccessHolds` of intake tells only a few of one member. */
+/**
+ * So many releases are kept. No open hold is dropped, because `AccessHolds` of intake publishes only a few for each
+ * member.
+ */
 const RELEASED = 8;
 const earlier = (a: string | undefined, b: string): string => (a === undefined || b < a ? b : a);
 
-/** The same object when the hold is known. */
+/** Returns the same object if the hold is known. */
 export function held(holds: Holds | undefined, deadLetter: string, eventType: string, at: string): Holds {
   const known = holds?.[deadLetter];
   if (known?.t === eventType && known.f !== undefined && known.f <= at) return holds!;
   return { ...holds, [deadLetter]: { ...known, t: eventType, f: earlier(known?.f, at) } };
 }
-/** The same object when the release is known. Drops the oldest releases. */
+/** Returns the same object if the release is known. Drops the oldest releases. */
 export function released(holds: Holds | undefined, deadLetter: string, at: string): Holds {
   const known = holds?.[deadLetter];
   if (known?.u !== undefined && known.u <= at) return holds!;
   return fewReleased({ ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } });
 }
-/** Without the oldest of more than `RELEASED` releases. The newest stays, because `visibleSince` depends on it. */
+/** Without the oldest releases beyond `RELEASED`. The newest one stays, because `visibleSince` depends on it. */
 export function fewReleased(holds: Holds): Holds {
   const ends = Object.entries(holds).flatMap(([deadLetter, { u }]) => (u === undefined ? [] : [{ deadLetter, u }]));
   if (ends.length <= RELEASED) return holds;
@@ -36,7 +42,7 @@ export function fewReleased(holds: Holds): Holds {
   );
   return Object.fromEntries(Object.entries(holds).filter(([deadLetter]) => !dropped.has(deadLetter)));
 }
-/** What a part becomes with these holds: `since` is the end of the newest hold that was dropped, or later. */
+/** The part with these holds. `since` becomes the end of the newest dropped hold, unless it is later already. */
 export function withHolds(
   part: { readonly holds?: Holds; readonly since?: string } | undefined,
   holds: Holds,
@@ -51,14 +57,14 @@ export function withHolds(
   return { holds, ...(since !== undefined && { since }) };
 }
 /**
- * The holds of a part whose projection failed at a record. The record may have restricted access, so its member is
- * denied until the view is built anew by a version that can read it (ADR 0018), from before everything, whatever a
- * clock says. One hold a topic, however many records fail.
+ * The holds of a part whose projection failed at a record. The record may have restricted access. So its member is
+ * denied, from the beginning of time and whatever a clock shows, until a version that can read the record rebuilds the
+ * view (ADR 0018). There is one hold for each topic, however many records fail.
  */
 export const heldUnprojected = (holds: Holds | undefined, record: LogRecord): Holds =>
   held(holds, `not-projected/${record.topic}`, typeOfRecord(record), EVER);
 
-/** The holds after a record that holds or releases; undefined for any other. */
+/** The holds after a record that adds or releases one; undefined for any other record. */
 export function holdsAfter(holds: Holds | undefined, record: LogRecord): Holds | undefined {
   const at = record.headers['ce_time']!;
   switch (typeOfRecord(record)) {

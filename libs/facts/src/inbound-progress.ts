@@ -23,31 +23,32 @@ export class InboundProgress {
   }
 
   /**
-   * Before the first record: the topics are followed from this position of a view on. What it counts is said by
-   * `counted`, once its other outputs are known; what it still waits for is not said again.
+   * Call this before the first record if the topics are followed from the position of a view. Entries that the view
+   * still waits for count later. Call `counted` for what the view has counted, once its outputs in other topics are
+   * known here.
    */
   resume({ topics, waiting = [] }: Pick<ViewPosition, 'topics' | 'waiting'>): void {
     for (const [topic, offsets] of Object.entries(topics)) this.next[topic] = [...offsets];
     this.waiting.push(...waiting);
   }
-  /** Positions of inbound topics by deriver that hold already. */
+  /** Positions of inbound topics by deriver that already hold. */
   counted(derived: ViewPosition['derived']): void {
     for (const [deriver, position] of Object.entries(derived)) {
       for (const [topic, offsets] of Object.entries(position))
         offsets.forEach((next, partition) => this.raise(deriver, topic, partition, next));
     }
   }
-  /** Call in order for each record handled. */
+  /** Call this in order for each record that was handled. */
   handled(record: LogRecord): void {
     (this.next[record.topic] ??= [])[record.partition] = record.offset + 1;
     if (typeOfRecord(record) !== PROGRESS_TYPE) return;
     try {
       this.waiting.push(dataOf<Progress>(record));
     } catch {
-      // What it reports is not counted. The next report of its deriver counts it as well.
+      // This report does not count. The deriver's next report covers it as well.
     }
   }
-  /** Call after a batch: counts what can be counted now. */
+  /** Call this after a batch: counts what can be counted now. */
   settle(): void {
     if (this.waiting.length === 0) return;
     this.waiting = this.waiting.filter((p) => !this.count(p));

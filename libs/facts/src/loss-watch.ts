@@ -1,14 +1,14 @@
 import { EngineUnavailable, type EventLog, type Loss } from '@provider-access/engines/log';
 import { INTAKES } from './derivers.ts';
 
-/** Between two looks, ms: while nothing is lost, and while something is. */
+/** Time between two checks, ms: while nothing is lost, and while something is. */
 const EVERY_MS = 60_000;
 const WHILE_LOST_MS = 2000;
 
 /**
- * Whether retention has removed events that an intake had not read. The intake stands still then, and what it has not
- * read may be an opt-out. A partition from which retention took everything looks as if all of it had been read, so
- * heads alone do not tell.
+ * Watches whether retention has removed events that an intake had not read. The intake stops then, because an unread
+ * event may be an opt-out. If retention removed everything of a partition, the heads look as if all of it had been
+ * read, so heads alone do not show the loss.
  */
 export class LossWatch {
   private readonly log: Pick<EventLog, 'losses'>;
@@ -19,15 +19,15 @@ export class LossWatch {
     this.log = log;
   }
 
-  /** The loss that was found last, as long as nobody has accepted it. */
+  /** The newest loss that was found, until somebody accepts it. */
   current(): Loss | undefined {
     return this.loss;
   }
 
   /**
-   * Looks when it is time, or `now`. @param at ms since the epoch
-   * @throws EngineUnavailable. A right that is missing counts as no answer when it is only time to look: `pa acls`
-   * prints it.
+   * Checks if it is time, or at once with `now`. @param at ms since the epoch
+   * @throws EngineUnavailable. If the right to ask is missing, a scheduled check changes nothing and only `now` throws;
+   * `pa acls` prints that right.
    */
   async look(at: number, now = false): Promise<void> {
     if (!now && Math.abs(at - this.lookedAt) < (this.loss === undefined ? EVERY_MS : WHILE_LOST_MS)) return;

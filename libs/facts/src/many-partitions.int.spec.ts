@@ -16,7 +16,7 @@ import { Facts } from './facts.ts';
 import { FACTS_PROJECTIONS } from './projections.ts';
 import { sourceHolds } from './source-holds.ts';
 
-/** Topics with as many partitions each as a deployment may give them. */
+/** Topics with as many partitions each as a deployment may have. */
 const PARTITIONS: Readonly<Record<string, number>> = {
   [PAYER_MEMBER_EVENTS]: 12,
   [PAYER_PROVIDER_EVENTS]: 4,
@@ -56,7 +56,7 @@ afterEach(async () => {
   await projections.stop();
   await log.close();
 });
-/** An instance of a deriver: its share of the partitions comes by the group. */
+/** An instance of a deriver. The group assigns its share of the partitions. */
 async function instance(deriver: 'attribution' | 'consent'): Promise<Subscription> {
   const derive = (topic: string, progressTopic: string) => {
     const derivation = new Derivation({ log, deriver, progressTopic });
@@ -132,7 +132,7 @@ it('heads that move all the time are confirmed by the samples before', async () 
   for (const deriver of ['attribution', 'consent'] as const) await instance(deriver);
   let sample = await log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
   for (let round = 0; round < 20; round++) {
-    // Never a poll at which everything that is in the log has been derived.
+    // No poll ever finds that everything in the log has been derived.
     for (let i = 0; i < 12; i++) await publish(PAYER_MEMBER_EVENTS, `r-${round}-${i}`);
     clock.ms += 500;
     const before = log.head.bind(log);

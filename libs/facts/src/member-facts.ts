@@ -14,7 +14,8 @@ export interface MemberFactsDocument {
 }
 
 /**
- * What a decision reads, from one document of the member facts view. A member whose document cannot be read is denied.
+ * The input of a decision, from one document of the member facts view. A member whose document cannot be read is
+ * denied.
  */
 export function toMemberFacts(doc: ViewDocument | MemberFactsDocument): MemberFacts {
   try {
@@ -45,7 +46,7 @@ function read(doc: MemberFactsDocument): MemberFacts {
 }
 
 /**
- * When the newest of what the document says was recorded. Of a span that was continued it is when that span was first
+ * When the newest statement of the document was recorded. For a continued span it is the time when the span was first
  * seen.
  */
 function newestOf(

@@ -21,7 +21,7 @@ function fold(records: readonly LogRecord[]): MemberFacts {
   }
   return toMemberFacts(doc as { _id: string });
 }
-/** What does not depend on the time of recording. */
+/** The part that does not depend on the time of recording. */
 const shape = (f: MemberFacts) => ({
   coverage: f.coverage.map(({ recordedAt: _, ...c }) => c).sort(by),
   attributions: f.attributions.map(({ recordedAt: _, ...a }) => a).sort(by),

@@ -35,7 +35,7 @@ export function fewNames<T>(
     forgotten: newestOf(stepsOf(oldest[1])),
   };
 }
-/** The later of two business times, as an attribute of a part. */
+/** The later of two business times, as a property of a part. */
 export const forgottenUntil = (a: string | undefined, b: string | undefined): { readonly forgotten?: string } => {
   const latest = a === undefined || (b !== undefined && b > a) ? b : a;
   return latest === undefined ? {} : { forgotten: latest };

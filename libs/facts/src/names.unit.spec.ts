@@ -6,7 +6,7 @@ import { coverageFacts, evolveMembers, type MembersPart } from './coverage.ts';
 
 const M = 'm1';
 const day = (n: number): string => new Date(Date.UTC(2020, 0, 1 + n)).toISOString();
-/** Days. What was said on a day of a name, from a day on. */
+/** Days: the day of the statement about a name, and the day from which it holds. */
 interface Said {
   readonly id: string;
   readonly name: string;
@@ -51,7 +51,7 @@ describe('a new coverage each day', () => {
       sizes.push(JSON.stringify(part).length);
     }
     expect(sizes[999]).toBeLessThan(sizes[250]! * 1.1);
-    // An old event that is delivered again brings nothing back.
+    // A second delivery of an old event brings nothing back.
     part = coverage(part, { id: 'e3', name: 'c3', said: 3, from: 3 });
     expect(covered(part, 1_000)).toEqual(['c999']);
     expect(covered(coverage(part, { id: 'again', name: 'c3', said: 1_001, from: 1_001 }), 1_001)).toEqual([
@@ -107,7 +107,7 @@ describe('a new provider each day', () => {
     let part = attributed(undefined, { id: 'kept', name: npi(9_999), said: 0, from: 0 });
     for (let n = 0; n < 300; n++) part = attributed(part, { id: `x${n}`, name: npi(n), said: n, from: n, ends: true });
     expect(JSON.stringify(part).length).toBeLessThan(40_000);
-    // An old assertion of a provider whose attribution ended stays without effect.
+    // An old assertion of a provider whose attribution ended has no effect.
     expect(attributions(attributed(part, { id: 'old', name: npi(5), said: 4, from: 4 }), 400)).not.toContain(
       `g${npi(5)}`,
     );

@@ -43,7 +43,7 @@ async function started(log: MemoryLog, views: Views = openMemoryViews()): Promis
   closing.push(() => parties.stop());
   return parties;
 }
-/** The view over what is in a log, kept up to date. */
+/** The view of everything in a log, kept up to date. */
 async function running(log: MemoryLog, views: Views): Promise<ProjectionSet> {
   const projections = new ProjectionSet({ log, views, projections: [VIEW] });
   await projections.start();
@@ -54,7 +54,7 @@ async function running(log: MemoryLog, views: Views): Promise<ProjectionSet> {
 async function passed(log: MemoryLog, views: Views): Promise<void> {
   expect(await views.reader(VIEW).waitFor(await log.head(Object.keys(VIEW.topics)), 60_000)).toBe(true);
 }
-/** What the facts say, by partition and in an order that no start chooses. */
+/** The content of the facts by partition, in an order that does not depend on the start. */
 const said = (parties: Parties) => ({
   sources: SOURCES.map((s) =>
     parties
@@ -113,7 +113,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Appends a step as a deriver would: progress names what is in the log and stands in front of it. */
+/** Appends a step as a deriver does: progress names what is in the log and comes before it. */
 async function append(log: MemoryLog, s: Step, inbound: Map<string, number>): Promise<void> {
   if (s.kind === 'progress') {
     const deriver = s.topic === PA_CONSENT ? 'consent' : 'attribution';
@@ -159,7 +159,7 @@ describe('a start from the view', () => {
           await log.head(TOPICS);
           const inbound = new Map<string, number>();
           for (const s of before) await append(log, s, inbound);
-          // The view has been given a part of each partition.
+          // The view has received a part of each partition.
           const views = openMemoryViews();
           const given = everything(log).filter(
             (r) =>
@@ -178,7 +178,7 @@ describe('a start from the view', () => {
 
           const [fromView, fromBeginning] = [await started(log, views), await started(log)];
           expect(said(fromView)).toEqual(said(fromBeginning));
-          // Everything that was derived was in the log: the heads are reached at once, whatever the view was waiting
+          // Everything that was derived is in the log, so the heads are reached at once, whatever the view still waited
           // for.
           for (const [key, next] of inbound)
             expect(fromView.derived(key.split('/')[0]!)[PAYER_MEMBER_EVENTS]?.[Number(key.split('/')[1])]).toBe(next);
@@ -264,7 +264,7 @@ describe('a start from the view', () => {
     expect(await open()).toEqual(['dl-1', 'dl-2']);
   });
 
-  /** Something happens to the store between the view's position and its documents, once. */
+  /** Changes the store once, between reading the view's position and reading its documents. */
   const interrupted = (views: Views, happens: () => Promise<unknown>): Views => {
     let once: (() => Promise<unknown>) | undefined = happens;
     const reader = (): ViewReader => {

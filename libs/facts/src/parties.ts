@@ -55,9 +55,9 @@ export class Parties implements PartyFacts {
   private readonly registrations: Registrations;
   private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
   private readonly holds = new SourceHolds();
-  /** Of providers: an event about their network status is parked. */
+  /** Holds of providers: a dead letter may have changed their network status. */
   private readonly providerHolds = new Map<ProviderKey, Holds>();
-  /** Identifiers of one provider: the same list under each of them. */
+  /** The identifiers of one provider. Each identifier maps to the same list. */
   private readonly identities = new Map<ProviderKey, ProviderKey[]>();
   private readonly inbound = new InboundProgress(PARTY_TOPICS);
   private readonly listeners = new Set<(client: string) => void>();
@@ -70,15 +70,15 @@ export class Parties implements PartyFacts {
   private logger: ErrorLog | undefined;
   private presence: { current(): boolean } | undefined;
 
-  /** `details` is filled beside what decides: auth's keys, contacts and unapproved registrations. */
+  /** `details` also collects what only auth needs: keys, contacts and unapproved registrations. */
   constructor(details?: ClientDetails) {
     this.registrations = new Registrations(details);
   }
 
   /**
-   * Resolves when everything that was in the log at the call is known. The view may lag behind it, or not be there:
-   * what it lacks is
-   * read from the log. Topics that the view does not read are read from the beginning: they are compacted, or few.
+   * Resolves when everything that was in the log at the call is known. If the view lags or does not exist, the missing
+   * records are read from the log. Topics that the view does not read are compacted or short, and are read from the
+   * beginning.
    * @throws EngineUnavailable
    */
   async start(source: PartiesSource): Promise<void> {
@@ -94,7 +94,8 @@ export class Parties implements PartyFacts {
       ...(known !== undefined && { from: known.position.topics }),
       handle: (batch) => this.handle(batch),
     });
-    // The view knows nothing of outputs in other topics; by now all that were there before its position are known here.
+    // The view knows nothing of outputs in other topics. By now this process knows all outputs that came before the
+    // view's position.
     if (known !== undefined) this.inbound.counted(known.position.derived);
     this.inbound.settle();
     this.loaded = true;
@@ -108,24 +109,29 @@ export class Parties implements PartyFacts {
     return this.loaded;
   }
   /**
-   * Who says whether this process is still seen by those who acknowledge changes (`PartiesPresence`). Without one there
-   * are no other processes, or none that acknowledges.
+   * Sets the check whether other processes still wait for this one before they acknowledge a change
+   * (`PartiesPresence`). Without it there is no other process, or none that acknowledges changes.
    */
   seenBy(presence: { current(): boolean }): void {
     this.presence = presence;
   }
-  /** False while a change may have been acknowledged without this process: nothing is permitted from here then. */
+  /**
+   * False if another process may have acknowledged a change without waiting for this one. Then this process permits
+   * nothing.
+   */
   current(): boolean {
     return this.presence?.current() ?? true;
   }
   failure(): string | undefined {
     return this.following?.failure();
   }
-  /** How many records of the platform could not be read since the start. Whom they concern is denied. */
+  /**
+   * How many records of the platform could not be read since the start. The members whom they may concern are denied.
+   */
   unreadable(): number {
     return this.unread;
   }
-  /** What is wrong although the facts are current. PHI-free. */
+  /** A fault that needs attention although the facts are current. Without protected data. */
   notice(): string | undefined {
     return this.unread === 0
       ? undefined
@@ -144,7 +150,7 @@ export class Parties implements PartyFacts {
   identity(provider: ProviderKey): readonly ProviderKey[] {
     return this.identities.get(provider) ?? [provider];
   }
-  /** What was said of this provider's network status and still matters. Of what `waitFor` has passed. */
+  /** The statements about this provider's network status that still matter, as far as `waitFor` has passed them. */
   networkSteps(provider: ProviderKey): readonly Step[] {
     return this.networks.get(provider)?.steps ?? [];
   }
@@ -152,13 +158,16 @@ export class Parties implements PartyFacts {
     return this.holds.facts(source);
   }
   /**
-   * The time of the newest statement that this process has read, whether or not the process keeps the statement. By it
-   * the process learns that its clock is behind. Reports of progress do not count.
+   * The time of the newest statement that this process has read, even if it was not kept. It shows the process that its
+   * own clock lags. Reports of progress do not count.
    */
   asOf(): string | undefined {
     return this.newest;
   }
-  /** The instant to decide at: the clock (ms since the epoch), but never before what is known here was recorded. */
+  /**
+   * The instant of a decision: the clock (ms since the epoch), but never earlier than the newest statement was
+   * recorded.
+   */
   decisionTime(now: number): number {
     return this.newest === undefined ? now : Math.max(now, Date.parse(this.newest));
   }
@@ -167,17 +176,18 @@ export class Parties implements PartyFacts {
     return this.holds.open();
   }
 
-  /** Clients that are, or can be again, let in for this provider. */
+  /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return this.registrations.boundTo(provider);
   }
-  /**
-   * Highest version of a stream of pa.registry (`client/<id>`) that is in the log, as far as it was read; 0 for none.
-   */
+  /** The highest version of a stream of pa.registry (`client/<id>`) that was read; 0 if there is none. */
   registryVersion(stream: string): number {
     return this.registrations.version(stream);
   }
-  /** The log was restored from an older copy, and nobody has said yet that payers have published what came after it. */
+  /**
+   * True if the log was restored from an older copy and nobody has confirmed yet that payers re-sent what came after
+   * it.
+   */
   restored(): LogRestored | undefined {
     return this.registrations.restored();
   }
@@ -185,14 +195,14 @@ export class Parties implements PartyFacts {
   signingKeys(): readonly SigningKeyPublished[] {
     return this.registrations.signingKeys();
   }
-  /** One of them, asked for with every request. */
+  /** One public key. Every request reads it. */
   signingKey(kid: string): SigningKeyPublished | undefined {
     return this.registrations.signingKey(kid);
   }
   withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
     return this.registrations.withdrawnKey(kid);
   }
-  /** Called after a client's right to access changed. Returns how to stop it. */
+  /** Registers a listener for changes of a client's right to access. Returns how to remove it. */
   onChange(listener: (client: string) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -201,7 +211,7 @@ export class Parties implements PartyFacts {
   position(): Position {
     return this.following?.position() ?? {};
   }
-  /** Inbound position that a deriver has handled and whose outputs are known here. */
+  /** The inbound position that a deriver has handled and whose outputs are known here. */
   derived(deriver: string): Position {
     return this.inbound.positions(deriver);
   }
@@ -209,7 +219,7 @@ export class Parties implements PartyFacts {
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
     return this.until(() => reached(this.position(), position), timeoutMs);
   }
-  /** The same for positions of payer topics; each topic with those who must have passed it. */
+  /** The same for positions of payer topics; each topic comes with the derivers that must have passed it. */
   waitForDerived(targets: readonly { position: Position; deriver: string }[], timeoutMs: number): Promise<boolean> {
     return this.until(() => targets.every((t) => reached(this.derived(t.deriver), t.position)), timeoutMs);
   }
@@ -234,8 +244,8 @@ export class Parties implements PartyFacts {
   }
 
   /**
-   * Takes what comes before a record that a newer version wrote, and waits in front of that: what it denies is not
-   * known here.
+   * Handles the records before one that a newer version wrote, and stops before it, because this version does not know
+   * what that record denies.
    */
   private handle({ records }: Batch): void {
     const first = records.findIndex((record) => unknownType(record) !== undefined);
@@ -262,7 +272,10 @@ export class Parties implements PartyFacts {
     setImmediate(() => this.wake());
   }
 
-  /** A record at which this fails must not stop those behind it: whomever it may concern is denied (ADR 0018). */
+  /**
+   * A record that throws here must not stop the records after it. So every member whom it may concern is denied (ADR
+   * 0018).
+   */
   private evolveOrDeny(record: LogRecord): string | undefined {
     try {
       return this.evolve(record);
@@ -313,7 +326,9 @@ export class Parties implements PartyFacts {
     if (known === undefined) this.identities.set(provider, (known = [provider]));
     return known;
   }
-  /** Once joined they stay so: an opt-out that was said of one of them must not come undone by a later event. */
+  /**
+   * Identifiers that were joined once stay joined, so that a later event cannot undo an opt-out that named one of them.
+   */
   private join(providers: readonly ProviderKey[]): void {
     for (const provider of providers.slice(1)) {
       const [a, b] = [this.known(providers[0]!), this.known(provider)];
@@ -327,7 +342,7 @@ export class Parties implements PartyFacts {
     }
   }
 
-  /** A later word about an earlier date overrules everything from that date on. */
+  /** A newer statement overrules everything from its date on, even if that date is earlier. */
   private networkChanged(record: LogRecord): void {
     const change = dataOf<NetworkStatusRecorded>(record);
     const provider = change.provider as ProviderKey;
@@ -346,7 +361,7 @@ export class Parties implements PartyFacts {
 }
 
 /**
- * The steps of a provider with one more change of its network status, or undefined when it changes nothing.
+ * The steps of a provider with one more change of its network status, or undefined if the change has no effect.
  * @param event id of our event
  * @param at when it was recorded, RFC 3339
  */
@@ -359,7 +374,7 @@ export function withNetworkStatus(
   return withStep(steps, networkStep(event, change), at);
 }
 
-/** Whether what a change of the network status says stands. `event` is the id of our event. */
+/** Whether a change of the network status still counts. `event` is the id of our event. */
 export const networkStatusStands = (steps: readonly Step[], event: string, change: NetworkStatusRecorded): boolean =>
   stands(steps, networkStep(event, change));
 
@@ -369,8 +384,8 @@ function networkStep(event: string, { businessTime, from, status, tie }: Network
 }
 
 /**
- * A provider is out of network while an event about its status is parked: it may have said so. Afterwards what was said
- * counts again; of a provider of whom nothing was said yet, nothing is left of a hold that has ended.
+ * A provider is out of network while an event about its status is a dead letter, because the event may say so. After
+ * that, the earlier statements count again. If there were none, an ended hold leaves nothing.
  */
 function outWhileHeld(facts: readonly NetworkFact[], holds: readonly HoldFact[]): readonly NetworkFact[] {
   const statusAt = (at: string): NetworkFact['status'] | undefined => facts.findLast((f) => f.from <= at)?.status;

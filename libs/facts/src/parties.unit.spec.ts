@@ -192,7 +192,8 @@ describe('a type that a newer version wrote', () => {
     const sentence = /pa\.registry\/\d has pa\.app-suspended\.v2 at offset \d, which this version does not know/;
     await expect.poll(() => parties.failure()).toMatch(sentence);
     expect(parties.client('c1')?.status).toBe('approved');
-    // Whoever asks how far this process is hears that it has not passed it: its facts grow old, and decide nothing.
+    // A process that asks for this one's position learns that it has not passed the record. Its own facts grow old and
+    // it answers 503.
     expect(await parties.waitFor(await log.head([PA_REGISTRY]), 50)).toBe(false);
   });
 });
@@ -203,7 +204,7 @@ describe('our own signing keys', () => {
   it('are known from their publication to their withdrawal, and never come back', async () => {
     await key('k-1', 'one');
     await key('k-2', 'two');
-    // A kid keeps the key that it was published with.
+    // A kid keeps the key of its first publication.
     await key('k-1', 'another');
     expect(parties.signingKeys().map((k) => [k.kid, k.jwk['x']])).toEqual([
       ['k-1', 'one'],

@@ -3,30 +3,32 @@ import { reached } from '@provider-access/engines/log';
 import { MEMBER_DERIVERS } from './derivers.ts';
 import { PARTY_TOPICS, type Parties } from './parties.ts';
 
-/** The part of state.presence that is needed here. */
+/** The methods of state.presence that are needed here. */
 export interface PresencePort {
   announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void>;
-  /** Those whose ttl is not over. */
+  /** The holders whose ttl has not ended. */
   list(group: string): Promise<readonly { readonly holder: string; readonly data: unknown }[]>;
   leave(group: string, holder: string): Promise<void>;
 }
-/** How a process is seen by the others: the store, and a name that no other process has. */
+/** How other processes see this one: the store, and a name that no other process has. */
 export interface PresenceOptions {
   readonly port: PresencePort;
   readonly holder: string;
   /**
-   * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it:
-   * clocks
-   * may differ by the other half. It announces itself again well before.
+   * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it,
+   * because clocks may differ by the other half. It announces itself again well before.
    */
   readonly ttlMs?: number;
-  /** Between two announcements when something changed, ms. Default 250. */
+  /** Time between two announcements while something changes, ms. Default 250. */
   readonly everyMs?: number;
-  /** Whether this process could permit anything now: while it cannot, nobody needs to wait for it. Default: always. */
+  /**
+   * Whether this process could permit anything now. While it cannot, no other process needs to wait for it. Default:
+   * always.
+   */
   readonly serving?: () => boolean;
   /**
-   * The version of the view of members' facts that this process reads, and whether it has everything that is in the
-   * log. Default: reads none.
+   * The version of the member facts view that this process reads, and whether that view has everything in the log.
+   * Default: the process reads none.
    */
   readonly memberFacts?: { readonly version: number; caughtUp(timeoutMs: number): Promise<boolean> };
   /** Monotonic, ms. Default performance.now. */
@@ -34,8 +36,9 @@ export interface PresenceOptions {
 }
 
 /**
- * What a process says of its party facts: own topics, and payer topics by deriver. And which version of the members'
- * facts it reads: processes of before this was said read version 1; 0 reads none.
+ * What a process announces of its party facts: positions in own topics, and in payer topics by deriver. It also
+ * announces which version of the member facts it reads. A process of a release without this attribute reads version 1;
+ * 0 means none.
  */
 interface Announced {
   readonly position: Position;
@@ -45,7 +48,10 @@ interface Announced {
 const NO_MEMBER_FACTS = 0;
 const FIRST_MEMBER_FACTS = 1;
 
-/** Another version may say it otherwise: then nobody here can tell how far it is, and it has not passed anything. */
+/**
+ * Another version may announce a different form. Then this process cannot know the other one's position, and treats it
+ * as not passed.
+ */
 const isAnnounced = (data: unknown): data is Announced =>
   isObject(data) &&
   isObject(data['position']) &&
@@ -57,15 +63,14 @@ type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenB
 
 const PARTIES_GROUP = 'parties';
 const TTL_MS = 8000;
-/** After this part of its ttl an announcement is made again. */
+/** After this part of its ttl, an announcement is repeated. */
 const AGAIN = 1 / 3;
 
 /**
- * Tells the others how far this process' party facts are, so that who acknowledges a change can wait for it. `current`
- * is
- * false unless the process is surely still on the others' list and has passed everything that was in the log when it
- * came onto it:
- * whoever is not waited for must not serve.
+ * Announces how far this process' party facts are, so that a process that acknowledges a change can wait for it.
+ * `current` is true only while two things are certain: the process is still on the list of the others, and it has
+ * passed everything that was in the log when it came onto the list. A process that others do not wait for must not
+ * serve.
  */
 export class PartiesPresence {
   private readonly options: PresenceOptions;
@@ -91,26 +96,29 @@ export class PartiesPresence {
     parties.seenBy(this);
   }
 
-  /** Call when the parties have started. Resolves after the first attempt; goes on by itself. */
+  /** Call this when the parties have started. Resolves after the first announcement and repeats it until `stop`. */
   async start(): Promise<void> {
     this.running = true;
     await this.cycle();
   }
-  /** Nobody waits for this process any more; it serves nothing from here on. */
+  /** No other process waits for this one any more, and it serves nothing from here on. */
   async stop(): Promise<void> {
     this.running = false;
     this.joined = false;
     clearTimeout(this.timer);
     await this.working;
-    // When the store is away, the ttl takes it off the list.
+    // If the store is unreachable, the ttl takes this process off the list.
     await this.retire();
   }
-  /** Measured from before an announcement was sent, by the monotonic clock: the store counts its ttl from later. */
+  /**
+   * The time counts from before an announcement was sent, by the monotonic clock. The store counts its ttl from later,
+   * so this process stops first.
+   */
   current(): boolean {
     return this.joined && this.within();
   }
 
-  /** One announcement, when there is something to say. Failures only let the time run out. */
+  /** One announcement, if there is something to announce. After a failure only the time runs out. */
   async beat(): Promise<void> {
     const data: Announced = {
       position: this.parties.position(),
@@ -125,7 +133,7 @@ export class PartiesPresence {
     try {
       await this.options.port.announce(PARTIES_GROUP, this.options.holder, data, this.ttlMs);
     } catch {
-      // The store is away: without its word this process ends to be current.
+      // The store is unreachable. Without its answer this process stops being current.
       return;
     }
     if (this.now() - before > this.ttlMs / 2) return;
@@ -134,7 +142,7 @@ export class PartiesPresence {
     if (!this.joined) await this.join();
   }
 
-  /** Serves nothing from here on, so that a process whose facts stand still does not hold up the others. */
+  /** Serves nothing from here on, so that a process whose facts stand still does not delay the others. */
   private async retire(): Promise<void> {
     const was = this.announcedAt;
     this.joined = false;
@@ -143,7 +151,7 @@ export class PartiesPresence {
     if (was !== this.announcedAt)
       await this.options.port.leave(PARTIES_GROUP, this.options.holder).catch(() => undefined);
   }
-  /** From now on others wait for this process; what they acknowledged before is in the log by now. */
+  /** From now on the others wait for this process. What they acknowledged before is in the log already. */
   private async join(): Promise<void> {
     try {
       const heads = await this.log.head(PARTY_TOPICS);
@@ -153,7 +161,7 @@ export class PartiesPresence {
       ]);
       if (passed.every(Boolean)) this.joined = this.within() && this.running;
     } catch {
-      // The log is away: the next beat tries again.
+      // The log is unreachable. The next announcement tries again.
     }
   }
   private within(): boolean {
@@ -168,7 +176,7 @@ export class PartiesPresence {
   }
 }
 
-/** All processes that are there, as one that can be waited for. */
+/** All running processes, as one target to wait for. */
 export class PresentReaders {
   private readonly port: Pick<PresencePort, 'list'>;
   private readonly lookMs: number;
@@ -183,13 +191,13 @@ export class PresentReaders {
     this.lookMs = lookMs;
   }
   /**
-   * True once every present process has passed a position of the party topics; false after the timeout (ms), or when
-   * nobody can tell.
+   * True once every running process has passed a position of the party topics; false after the timeout (ms), or if a
+   * position is unknown.
    */
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
     return this.until((said) => reached(said.position, position), timeoutMs);
   }
-  /** The same for positions of payer topics; each with those who must have derived from it. */
+  /** The same for positions of payer topics; each comes with the derivers that must have passed it. */
   waitForDerived(
     targets: readonly { readonly position: Position; readonly deriver: string }[],
     timeoutMs: number,
@@ -198,8 +206,8 @@ export class PresentReaders {
   }
 
   /**
-   * Versions of the members' facts that present processes read. Throws when the list cannot be read or somebody on it
-   * not be understood.
+   * The versions of the member facts that running processes read. Throws if the list cannot be read, or an entry of it
+   * cannot be understood.
    */
   async memberFacts(): Promise<readonly number[]> {
     const versions = (await this.port.list(PARTIES_GROUP)).map(({ data }) => {
@@ -216,8 +224,8 @@ export class PresentReaders {
     });
   }
   /**
-   * One reading of the list serves everybody who waited before it began: later ones may wait for somebody who came
-   * meanwhile.
+   * One reading of the list serves all callers that waited before it began. Later callers need a new reading, because a
+   * process may have joined meanwhile.
    */
   private async look(): Promise<void> {
     while (this.waiting.size > 0) {

@@ -6,7 +6,7 @@ import type { Freshness } from './freshness.ts';
 import { Parties } from './parties.ts';
 import { PartiesPresence, PresentReaders, type PresencePort } from './presence.ts';
 
-/** The store with a clock of its own, which may differ from the clock of who announces. */
+/** The store with its own clock, which may differ from the clock of a process that announces itself. */
 class Store implements PresencePort {
   now = 0;
   away = false;
@@ -61,14 +61,14 @@ function reader(holder: string, serving = (): boolean => true) {
     { head: async () => head },
     { port: store, holder, ttlMs: TTL_MS, now: () => world.now, serving },
   );
-  // Beats are made by hand, after the first.
+  // The test makes every announcement after the first one.
   const pass = async (ms: number): Promise<void> => {
     world.now += ms;
     await presence.beat();
   };
   return { parties, presence, world, pass };
 }
-/** Whatever can happen without time passing has happened. */
+/** Runs everything that can happen without time passing. */
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -98,12 +98,12 @@ describe('a process that decides', () => {
       r.world.now = 3000;
       expect(r.presence.current()).toBe(false);
       store.away = false;
-      // What auth sees at that moment by a clock that is ahead.
+      // What auth sees at that moment with a clock that is ahead.
       store.now = 3000 + skew - 1;
       expect(await store.list('parties')).toHaveLength(1);
       store.away = true;
     }
-    // Back on the list: only once it has passed what it may have missed.
+    // Back on the list, the process is current only once it has passed what it may have missed.
     store.away = false;
     head = heard(7);
     await r.pass(100);
@@ -288,7 +288,7 @@ describe('who acknowledges', () => {
     expect(await everywhere()).toEqual([true, true, [1, 2, 3]]);
     behind = 2;
     expect(await everywhere()).toEqual([false, false, [1, 2, 3]]);
-    // One that comes while our own view is waited for counts, too.
+    // A process that joins while our own view is waited for counts too.
     await store.leave('parties', 'one before');
     const late = new Access({
       log: {} as EventLog,

@@ -16,7 +16,7 @@ import { heldUnprojected } from './holds.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 import { sourceHolds } from './source-holds.ts';
 
-/** The subject of our member events is the member; a hold of a whole source has none and concerns no document. */
+/** The subject of our member events is the member. A hold of a whole source has no member and changes no document. */
 const bySubject = (record: LogRecord): readonly string[] => {
   const subject = subjectOf(record);
   return subject === undefined ? [] : [subject];
@@ -41,7 +41,7 @@ const consentTopic: TopicEvolve<ConsentPart> = {
   failed: (part, record) => ({ sources: [], ...part, holds: heldUnprojected(part?.holds, record) }),
 };
 
-/** One document a member: everything a decision reads (`toMemberFacts`). */
+/** One document for each member, with everything that a decision reads (`toMemberFacts`). */
 export const memberFacts: Projection = {
   owner: 'facts',
   name: 'members',
@@ -68,8 +68,8 @@ const membershipTopic: TopicEvolve<MembershipPart> = {
   },
 };
 /**
- * One document per (Group, member) ever asserted, ended ones included: a plan is a keyset scan of `by_group`, then
- * decides.
+ * One document for each pair of Group and member that was ever asserted, ended ones included. An export plans with a
+ * keyset scan of `by_group`, and decides for each member.
  */
 export const memberships: Projection = {
   owner: 'facts',
@@ -93,7 +93,7 @@ const groupsTopic: TopicEvolve<GroupPart> = {
     return { providers: providers as ProviderKey[], ...(contract !== undefined && { contract }), openedAt };
   },
 };
-/** One document a Group: whose list it is. It never changes. */
+/** One document for each Group, with its owner. It never changes. */
 export const groups: Projection = {
   owner: 'facts',
   name: 'groups',
@@ -102,5 +102,5 @@ export const groups: Projection = {
   indexes: [{ name: 'by_provider', fields: ['group.providers'], array: true }],
 };
 
-/** Run by attribution, one consumer group each; read by every service. */
+/** Attribution runs these, each in a consumer group of its own. Every service reads them. */
 export const FACTS_PROJECTIONS: readonly Projection[] = [memberFacts, memberships, groups, sourceHolds];

@@ -9,8 +9,8 @@ export const typeOfRecord = (record: LogRecord): string => record.headers['ce_ty
 export const subjectOf = (record: LogRecord): string | undefined => record.headers['ce_subject'];
 export const eventIdOf = (record: LogRecord): string => record.headers['ce_id'] ?? '';
 /**
- * When it was recorded here: the append to our topic by the clock of the log, and not before the newest transactionTime
- * of an export at that time (ADR 0023), so that it lies after every position fixed before it.
+ * When the statement was recorded: the time of the append to our topic by the log's clock, but not before the newest
+ * transactionTime that an export had at that time (ADR 0023). So it lies after every position that was fixed earlier.
  */
 export function recordedAt({ timestamp, headers }: LogRecord): string {
   const atLeast = Date.parse(headers[RECORDED_AT_HEADER] ?? '');
@@ -18,13 +18,13 @@ export function recordedAt({ timestamp, headers }: LogRecord): string {
 }
 
 /**
- * Sources of one member in one part. A payer has a few systems; one that names a new source in each event must not make
- * the document grow.
+ * The most sources of one member in one part. A payer has a few systems. A system that names a new source in each event
+ * must not make the document grow.
  */
 const MOST_SOURCES = 50;
 /**
- * With the source of the record. Beyond `MOST_SOURCES` one entry stands for any source: the member is denied while any
- * of them is held.
+ * The part with the source of the record. Beyond `MOST_SOURCES`, one entry stands for any source: then the member is
+ * denied while any source is held.
  */
 export function withSource(sources: readonly string[] | undefined, record: LogRecord): readonly string[] {
   const source = record.headers[SOURCE_HEADER];
@@ -33,7 +33,7 @@ export function withSource(sources: readonly string[] | undefined, record: LogRe
   return [...known, known.length < MOST_SOURCES ? source : ANY_SOURCE];
 }
 
-/** A part whose sources include the record's, whether or not the record changed anything else in it. */
+/** The part with the record's source among its sources, whether or not the record changed anything else. */
 export function heardFrom<Part extends { readonly sources: readonly string[] }>(
   before: Part | undefined,
   after: Part | undefined,

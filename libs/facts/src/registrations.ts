@@ -13,13 +13,13 @@ import type { LogRecord } from '@provider-access/engines/log';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 
-/** Names of apps without a decision that are remembered until one comes. Older ones appear under their id. */
+/** So many names of apps without a decision are kept until a decision comes. Older ones appear under their id. */
 const NAMES_KEPT = 10_000;
 
 /**
- * The registry in memory, from pa.registry. Versions of a stream that were seen are dropped (the relay may repeat). It
- * holds only clients that a reviewer approved once: anybody can register, so what is not approved must cost no memory
- * in services that decide. `details` follows the same records and keeps what auth alone needs.
+ * The registry in memory, from pa.registry. It drops versions of a stream that it has seen, because the relay may
+ * repeat them. It holds only clients that a reviewer approved once. Anybody can register, so unapproved apps must cost
+ * no memory in services that decide. `details` follows the same records and keeps what only auth needs.
  */
 export class Registrations {
   private readonly details: ClientDetails | undefined;
@@ -27,26 +27,25 @@ export class Registrations {
   private readonly names = new BoundedMap<string, string>(NAMES_KEPT);
   private readonly versions = new Map<string, number>();
   private readonly keys = new Map<string, SigningKeyPublished>();
-  /** Restores of the log that nobody has accepted yet, and those that were: either word may come first. */
+  /** Restores of the log that nobody has accepted yet, and accepted ones. The two records may come in either order. */
   private readonly restores = new Map<string, LogRestored>();
   private readonly accepted = new Set<string>();
-  /** Clients and keys of whom a record could not be read. */
+  /** Clients and keys with a record that could not be read. */
   private readonly unreadable = new Set<string>();
-  /** Kids never come back. */
+  /** A withdrawn kid never comes back. */
   private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
 
   constructor(details?: ClientDetails) {
     this.details = details;
   }
 
-  /** The client whose right to access the record changed. */
+  /** Returns the client whose right to access the record changed. */
   evolve(record: LogRecord): string | undefined {
     const { pa_stream: stream, pa_version: version } = record.headers;
     const type = typeOfRecord(record);
     if (stream !== undefined && version !== undefined) {
       if (Number(version) <= (this.versions.get(stream) ?? 0)) return undefined;
-      // The first word about an app needs no remembering where registrations are not kept: repeated, it changes
-      // nothing.
+      // Where registrations are not kept, the first record about an app needs no memory: a repetition changes nothing.
       if (this.details !== undefined || type !== 'pa.app-registered.v1') this.versions.set(stream, Number(version));
     }
     const at = record.headers['ce_time']!;
@@ -63,7 +62,7 @@ export class Registrations {
     }
     if (type === 'pa.signing-key-published.v1') {
       const key = dataOf<SigningKeyPublished>(record);
-      // The first word counts: a kid does not change its key.
+      // The first record counts, because a kid never changes its key.
       if (!this.withdrawn.has(key.kid) && !this.keys.has(key.kid)) this.keys.set(key.kid, key);
       return undefined;
     }
@@ -78,8 +77,8 @@ export class Registrations {
   }
 
   /**
-   * A record at which `evolve` threw: its client or key is unknown from here on, and after a restore nothing is decided
-   * until it is accepted. The client whose right to access that changes.
+   * Handles a record at which `evolve` threw. Its client or key is unknown from here on; after a restore, nothing is
+   * decided until somebody accepts the restore. Returns the client whose right to access changed.
    */
   failed(record: LogRecord): string | undefined {
     if (typeOfRecord(record) === 'pa.log-restored.v1') {
@@ -100,7 +99,7 @@ export class Registrations {
     }
     const status = STATUS[type];
     if (status === undefined || (known === undefined && status !== 'approved')) {
-      // A client that was never approved is unknown to decisions, whatever else a reviewer says of it.
+      // A client that was never approved is unknown to decisions, whatever else a reviewer decides.
       if (status !== undefined) this.names.delete(client);
       return undefined;
     }
@@ -117,11 +116,11 @@ export class Registrations {
     return client;
   }
 
-  /** A restore of the log that was not accepted yet. */
+  /** A restore of the log that nobody has accepted yet. */
   restored(): LogRestored | undefined {
     return this.restores.values().next().value;
   }
-  /** Highest version of a stream of pa.registry that was read, 0 for none. */
+  /** The highest version of a stream of pa.registry that was read, 0 if none. */
   version(stream: string): number {
     return this.versions.get(stream) ?? 0;
   }
@@ -130,7 +129,7 @@ export class Registrations {
   get(client: string): ClientFacts | undefined {
     return this.unreadable.has(client) ? undefined : this.clients.get(client);
   }
-  /** Clients that are, or can be again, let in for this provider. */
+  /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return [...this.clients.values()].filter(
       ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),

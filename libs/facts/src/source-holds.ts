@@ -5,17 +5,20 @@ import type { Projection, TopicEvolve, ViewDocument, ViewPosition, Views } from 
 import { fewReleased, heldUnprojected, holdFacts, type Holds, holdsAfter } from './holds.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
 
-/** Each service holds and releases for itself: what one has released the other may still hold. */
+/**
+ * Each service holds and releases a source for itself. A source that one service has released may still be held by the
+ * other.
+ */
 const PARTS = { [PA_CONSENT]: 'consent', [PA_ATTRIBUTION]: 'attribution' } as const;
 type Part = (typeof PARTS)[keyof typeof PARTS];
 
-/** Whether a record holds or releases a whole source: it has no member. */
+/** Whether a record holds or releases a whole source: such a record names no member. */
 const concernsSource = (record: LogRecord): boolean => {
   const type = typeOfRecord(record);
   return (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') && subjectOf(record) === undefined;
 };
 
-/** What one service says of one dead letter. */
+/** The state of one dead letter in one service. */
 interface SourceHoldPart {
   readonly deadLetter: string;
   readonly source: string;
@@ -43,15 +46,16 @@ function readable(record: LogRecord): AccessHeld | undefined {
     return undefined;
   }
 }
-/** A hold that the platform cannot read may be of any source: it denies everybody. */
+/** A hold that the platform cannot read may concern any source, so it denies everybody. */
 function unprojected(record: LogRecord): SourceHoldPart {
   const [[deadLetter, hold]] = Object.entries(heldUnprojected(undefined, record)) as [[string, Holds[string]]];
   return { deadLetter, source: EVERY_SOURCE, hold };
 }
 
 /**
- * Holds of whole sources, one document a dead letter. Few, in topics that hold a record for everything that is said of
- * a member: a process that starts reads these documents and follows the topics from where the view stands (`Parties`).
+ * Holds of whole sources, one document for each dead letter. There are few of them, in topics with a record for every
+ * statement about a member. So a process that starts reads these documents, and follows the topics from the position of
+ * this view (`Parties`).
  */
 export const sourceHolds: Projection = {
   owner: 'facts',
@@ -62,18 +66,18 @@ export const sourceHolds: Projection = {
     { name: 'by_consent', fields: ['consent.deadLetter'] },
     { name: 'by_attribution', fields: ['attribution.deadLetter'] },
   ],
-  // Nobody waits for it.
+  // Nobody waits for this view.
   lingerMs: 100,
 };
 
 /**
- * Holds of whole sources in memory: what the view said, and every record after it. The order does not matter, nor what
- * comes twice.
+ * Holds of whole sources in memory: the content of the view, and every record after it. Neither the order nor
+ * repetitions matter.
  */
 export class SourceHolds {
   private readonly sources = new Map<string, Map<Part, Holds>>();
 
-  /** Of `ANY_SOURCE` the holds of all sources. */
+  /** For `ANY_SOURCE`, the holds of all sources. */
   facts(source: string): readonly HoldFact[] {
     const said =
       source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
@@ -90,20 +94,20 @@ export class SourceHolds {
     const said = this.said(readable(record)!.source);
     said.set(part, holdsAfter(said.get(part), record)!);
   }
-  /** A record at which `evolve` threw. */
+  /** Handles a record at which `evolve` threw. */
   failed(record: LogRecord): void {
     if (!concernsSource(record) || !isHold(record)) return;
     const part = PARTS[record.topic as keyof typeof PARTS];
     const said = this.said(EVERY_SOURCE);
     said.set(part, heldUnprojected(said.get(part), record));
   }
-  /** Call before the first record. */
+  /** Call this before the first record. */
   load(documents: readonly ViewDocument[]): void {
     const all = new Map<Map<Part, Holds>, Record<Part, Record<string, Holds[string]>>>();
     for (const document of documents) {
       for (const part of Object.values(PARTS)) {
         const held = document[part] as SourceHoldPart | undefined;
-        // The note of what the view passed over is no hold.
+        // The view's note about a record that it passed over is no hold.
         if (held?.source === undefined) continue;
         const said = this.said(held.source);
         let parts = all.get(said);
@@ -125,13 +129,12 @@ export interface SourceHoldsRead {
   readonly position: ViewPosition;
   readonly documents: readonly ViewDocument[];
 }
-/** How often the view is read again while its store may have forgotten something in between. */
+/** How often the view is read again if its store may have lost something between the two reads. */
 const ATTEMPTS = 5;
 
 /**
- * The view's position, then its documents: they are at least as far. undefined when there is nothing to start from
- * (nobody has run the view yet), or nothing to rely on: the store keeps forgetting, or the view is of another log than
- * this one.
+ * Reads the view's position, then its documents, so that the documents are at least as new. Undefined if nobody has run
+ * the view yet, if the store keeps losing data, or if the view belongs to another log.
  * @throws EngineUnavailable
  */
 export async function readSourceHolds({

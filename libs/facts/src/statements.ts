@@ -1,8 +1,8 @@
 import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
 
 /**
- * One opt-in as the facts keep it. `e` is the id of our event, `b` the business time, `f` the time of effect, `r` when
- * it was recorded here. Instants are RFC 3339, UTC, milliseconds: they compare as text.
+ * One opt-in as the facts store it. `e` is the id of our event, `b` the business time, `f` the effective time, `r` the
+ * time of recording here. Instants are RFC 3339 in UTC with milliseconds, so they compare as text.
  */
 export interface OptIn {
   readonly e: string;
@@ -20,9 +20,11 @@ export interface Statements {
   readonly ins: readonly OptIn[];
 }
 
-/** What `derivedEventId` adds for the source and the member. In one document it tells the source. */
+/**
+ * The suffix that `derivedEventId` adds for the source and the member. Within one document it identifies the source.
+ */
 const SOURCE_MARK = /~([A-Za-z0-9_-]{10})(?:~\d+)?$/;
-/** In place of the mark: stands for opt-outs of several sources. No hash of a source is expected to be this. */
+/** Replaces the mark if an entry stands for opt-outs of several sources. No hash of a source has this value. */
 const MANY_SOURCES = '----------';
 const markOf = (event: string): string | undefined => SOURCE_MARK.exec(event)?.[1];
 /** The id of the payer's event. */
@@ -34,8 +36,8 @@ const sameSource = (a: OptIn, b: OptIn): boolean => {
 const ms = (instant: string): number => Date.parse(instant);
 
 /**
- * Whether an opt-in was said after an opt-out. One source has one clock. The clocks of two sources may differ by the
- * tolerance, and within it nobody knows the order: denial wins.
+ * Whether an opt-in is later than an opt-out. One source has one clock. The clocks of two sources may differ by the
+ * tolerance. Within it the order is unknown, and denial wins.
  */
 export const ends = (i: OptIn, o: OptIn): boolean =>
   sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS;
@@ -52,19 +54,19 @@ export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; re
 }
 
 /**
- * Whether `a` was said so much later than `b` that for every opt-in and opt-out the order to `a` also decides the order
- * to `b`.
+ * Whether `a` is so much later than `b` that every opt-in and opt-out that is ordered after `a` is also ordered after
+ * `b`, and every one before `b` is before `a`.
  */
 export const isLater = (a: OptIn, b: OptIn): boolean =>
   sameSource(a, b) || markOf(a.e) === MANY_SOURCES ? a.b >= b.b : ms(a.b) >= ms(b.b) + CLOCK_TOLERANCE_MS;
 /**
- * The latest business time, ms since the epoch, for which `a` is later in this sense than a statement of the source of
- * `event`.
+ * The latest business time, ms since the epoch, for which `a` is later in this sense than a statement from the source
+ * of `event`.
  */
 export const latestBefore = (a: OptIn, event: string): number =>
   ms(a.b) - (sameSource(a, { ...a, e: event }) ? 0 : CLOCK_TOLERANCE_MS);
 const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
-/** The providers that an opt-out bars; undefined: all of them. */
+/** The providers that an opt-out bars; undefined for all. */
 const barred = ({ sc, tg }: OptOut): readonly ProviderKey[] | undefined =>
   sc === 'provider-specific' && tg !== undefined && tg.length > 0 ? tg : undefined;
 /** Whether `a` bars every provider that `b` bars. */
@@ -72,7 +74,7 @@ export function barsAllOf(a: OptOut, b: OptOut): boolean {
   const providers = barred(a);
   return providers === undefined || (barred(b)?.every((provider) => providers.includes(provider)) ?? false);
 }
-/** Whether two statements of one kind say the same. Their ids may differ. */
+/** Whether two statements of one kind have the same content. Their ids may differ. */
 export const isSame = (a: OptIn, b: OptIn): boolean =>
   a.b === b.b &&
   a.f === b.f &&
@@ -80,16 +82,19 @@ export const isSame = (a: OptIn, b: OptIn): boolean =>
   (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
 
 /**
- * Whether `b` cannot decide anything from `asOf` on that `a` does not decide as well, whatever is said later. An
- * opt-out: `a` denies whenever `b` denies. An opt-in: `a` ends whatever `b` ends, at the same moment or earlier.
+ * Whether from `asOf` on, and whatever is stated later, `b` decides nothing that `a` does not decide as well. For
+ * opt-outs: `a` denies whenever `b` denies. For opt-ins: `a` ends everything that `b` ends, at the same moment or
+ * earlier.
  */
 function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
   return (a.f <= b.f || a.f < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
 }
-/** Whether one of the statements says the same as `s`, or decides whatever `s` decides from `asOf` on. */
+/** Whether one of the statements equals `s` in content, or decides everything that `s` decides from `asOf` on. */
 export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean =>
   statements.some((a) => isSame(a, s) || standsFor(a, s, asOf));
-/** The statements that no other one stands for. Of several that stand for each other the first recorded stays. */
+/**
+ * The statements that no other one replaces. Of several that replace each other, the one that was recorded first stays.
+ */
 function strongest<S extends OptIn>(statements: readonly S[], asOf: string): readonly S[] {
   const isFirst = (a: S, b: S): boolean => a.r < b.r || (a.r === b.r && a.e < b.e);
   return statements.filter(
@@ -98,21 +103,18 @@ function strongest<S extends OptIn>(statements: readonly S[], asOf: string): rea
 }
 
 /**
- * Of one member so many statements are kept beyond those that can decide, so that `explain` and answers can name them.
+ * So many statements of one member are kept beyond those that can decide, so that `explain` and answers can name them.
  */
 export const HISTORY = 8;
 /**
- * More opt-outs that can decide become one, and of more opt-ins the earliest are dropped. Nobody says so many different
- * things.
+ * If there are more opt-outs that can decide, they become one; of more opt-ins, the earliest are dropped. No real payer
+ * sends so many different statements.
  */
 const MOST = 50;
-/** So many statements are folded at a time: the work grows with the square. */
+/** So many statements are folded at a time, because the work grows with the square. */
 const PORTION = 4 * MOST;
 
-/**
- * What of the statements can still decide at `asOf` or later, or is needed to tell since when a member has been
- * visible.
- */
+/** The statements that can still decide at `asOf` or later, or that tell since when a member has been visible. */
 export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<OptIn> {
   const open: OptOut[] = [];
   let ended: { readonly out: OptOut; readonly by: OptIn; readonly at: string } | undefined;
@@ -136,7 +138,7 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
 
 /**
  * Drops statements that can never decide again, the oldest first, until `history` are left beyond those that can.
- * Decisions at `asOf` or later are the same as with all statements, whatever is said later, and `visibleSince` is the
+ * Decisions at `asOf` or later are the same as with all statements, whatever is stated later. `visibleSince` is the
  * same or later. Pure.
  * @param asOf when the newest statement was recorded; every later opt-in takes effect at this instant or later
  * @param added a statement that stays whatever it decides: the one that sets `asOf`
@@ -168,7 +170,7 @@ export function folded({ outs, ins }: Statements, asOf: string, history: number,
   return bounded({ outs: outs.filter((o) => !dropped.has(o)), ins: ins.filter((i) => !dropped.has(i)) });
 }
 
-/** For what nobody says: many opt-outs that each can decide. One global opt-out denies whenever one of them does. */
+/** For a flood of opt-outs that can each decide: one global opt-out denies whenever one of them does. */
 function bounded({ outs, ins }: Statements): Statements {
   const few = ins.length <= MOST ? ins : [...ins].sort((a, b) => (a.b < b.b ? -1 : 1)).slice(-MOST);
   if (outs.length <= MOST) return { outs, ins: few };

@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 1);
 const instant = (minute: number): string => new Date(START + minute * MINUTE).toISOString();
 
-/** Minutes. `from` is the time of effect that the payer gave. */
+/** Minutes. `from` is the effective time that the payer gave. */
 interface Said {
   readonly id: string;
   readonly out: boolean;
@@ -24,14 +24,14 @@ interface Said {
   readonly targets: readonly string[];
   readonly appended: number;
 }
-/** When a statement counts as said, and from when on it applies: rules of `docs/opt-outs.md`. */
+/** The business time of a statement, and from when on it applies: rules of `docs/opt-outs.md`. */
 const time = (s: Said): number => (s.out ? s.said : Math.min(s.said, s.appended));
 const from = (s: Said): number =>
   s.out ? (s.from ?? Math.min(s.said, s.appended)) : Math.max(s.appended, s.from ?? 0);
 
 /**
- * The reference keeps every statement. An opt-out bars a provider from its time of effect on, until an opt-in applies
- * that was said later: by the clock of one source, or more than five minutes later by the clocks of two.
+ * The reference implementation keeps every statement. An opt-out bars a provider from its effective time on, until a
+ * later opt-in applies. "Later" is by the clock of one source, or by more than five minutes for two sources.
  */
 const takesBack = (i: Said, o: Said): boolean =>
   !i.out && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
@@ -40,7 +40,7 @@ const stands = (o: Said, all: readonly Said[], now: number): boolean =>
 const bars = (o: Said, provider: string): boolean => o.targets.length === 0 || o.targets.includes(provider);
 const isBarred = (all: readonly Said[], provider: string, now: number): boolean =>
   all.some((o) => bars(o, provider) && stands(o, all, now));
-/** The minute since which nothing bars the provider, as far as opt-outs go; 0 when nothing ever did. */
+/** The minute since which no opt-out bars the provider; 0 if none ever did. */
 function visibleAgain(all: readonly Said[], provider: string, now: number): number {
   let last = 0;
   for (const o of all.filter((s) => s.out && bars(s, provider))) {
@@ -88,7 +88,7 @@ const payers = (s: Said): PayerEvent =>
 const fold = (all: readonly Said[], part?: ConsentPart): ConsentPart | undefined =>
   all.reduce((known, s) => evolveConsent(known, record(s)) ?? known, part);
 
-/** What the product decides by the folded part, for one of two practices that are in order otherwise. */
+/** The decision of the product with the folded part, for one of two practices that may otherwise see the member. */
 function product(part: ConsentPart | undefined, provider: string, now: number) {
   const key = `npi|${provider}` as const;
   const ever = '2020-01-01T00:00:00.000Z';
@@ -122,7 +122,7 @@ function product(part: ConsentPart | undefined, provider: string, now: number) {
 }
 
 const statement = fc.record({
-  // Many within the tolerance of clocks of each other.
+  // Many statements whose clocks differ by less than the tolerance.
   out: fc.boolean(),
   source: fc.integer({ min: 0, max: 2 }),
   said: fc.oneof(fc.integer({ min: 8, max: 18 }), fc.integer({ min: 0, max: 40 })),
@@ -132,7 +132,7 @@ const statement = fc.record({
   ),
   targets: fc.constantFrom<string[]>([], [], [], [], [NPIS[0]!], [NPIS[1]!], [NPIS[0]!, NPIS[1]!]),
 });
-/** In the order of delivery: each is appended at the minute of the one before or later. */
+/** In the order of delivery: each is appended at the minute of the one before, or later. */
 const history = (most: number): fc.Arbitrary<readonly Said[]> =>
   fc
     .array(fc.record({ s: statement, later: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: most })
@@ -161,7 +161,7 @@ describe('statements that were dropped', () => {
               for (const provider of NPIS) {
                 const { decision, since } = product(part, provider, now);
                 expect(decision.permit, `${provider} at minute ${now}`).toBe(!isBarred(known, provider, now));
-                // Later means that a client gets more than it lacks; earlier would be a gap.
+                // A later value gives a client more than it lacks. An earlier one leaves a gap.
                 const again = visibleAgain(known, provider, now);
                 if (decision.permit && again > 0) expect(since).toBeGreaterThanOrEqual(START + again * MINUTE);
               }
@@ -189,8 +189,8 @@ describe('statements that were dropped', () => {
             if (s.from === undefined) expect(effect!.status).toBe(takenBack ? 'superseded' : 'effective');
           } else {
             const against = all.some((o) => o.out && stands(o, all, now) && !takesBack(s, o));
-            // Of a clock that runs ahead nobody knows when a dropped opt-in of the future was said: the one in its
-            // place is named instead.
+            // If a clock runs ahead, nobody knows the real time of a dropped opt-in. The answer names the one that
+            // decides instead.
             if (s.said <= s.appended || (s.from ?? 0) <= now) expect(effect!.status === 'superseded').toBe(against);
           }
         }
@@ -210,13 +210,13 @@ describe('statements that were dropped', () => {
       appended: 1000,
       ...more,
     });
-    // Each of them stands against all the others: later, and from a later time on.
+    // Each one overrules all the others: it is later, and takes effect later.
     const all = Array.from({ length: 60 }, (_, n) => out(n, { from: 2000 + n }));
     const part = fold(all);
     expect(part!.outs!.length).toBeLessThanOrEqual(50);
     for (const now of [1000, 1999, 2000, 2030, 2059, 3000])
       expect(product(part, NPIS[0]!, now).decision.permit, `minute ${now}`).toBe(!isBarred(all, NPIS[0]!, now));
-    // An opt-in of the time of the newest one ends none; a later one ends all, of whatever source it is.
+    // An opt-in with the time of the newest one ends none of them. A later one ends all, from any source.
     const back = (said: number): Said => ({
       id: `back${said}`,
       out: false,
@@ -243,7 +243,7 @@ describe('statements that were dropped', () => {
     const all = Array.from({ length: 30 }, (_, n) => back(100 - n));
     expect(toMemberFacts({ _id: M, consent: fold(all) } as ViewDocument).asOf).toBe(instant(100));
   });
-  // A copy for another id of the person is appended later, by a clock that may have stepped back meanwhile.
+  // A copy for another id of the person is appended later, by a clock that may have been set back.
   it('count the time at which the payer said so, where the log stamped an earlier one', () => {
     const stamped = {
       ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }),

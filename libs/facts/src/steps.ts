@@ -1,13 +1,13 @@
 import type { Interval } from '@provider-access/domain/access';
 
-/** Before everything: a step from here says the whole of its coverage. */
+/** Earlier than everything. A step from here covers the whole time of its coverage. */
 export const EVER = '0001-01-01T00:00:00.000Z';
 
 /**
- * What one event says about one coverage or attribution: from `s` on, whatever was said before no longer counts; then
- * [f, u) holds (no `f`: nothing holds). At any moment the step with the greatest (b, q, e) among those with s <= moment
- * speaks. So the order of delivery does not matter, and a step that a later one covers whole can be forgotten.
- * Instants are RFC 3339, UTC, milliseconds: they compare as text.
+ * What one event states about one coverage or attribution. From `s` on, earlier statements no longer count. Then [f, u)
+ * holds; without `f`, nothing holds. At any moment, of the steps with s <= moment, the one with the greatest (b, q, e)
+ * decides. So the order of delivery does not matter, and a step that a later one covers completely can be dropped.
+ * Instants are RFC 3339 in UTC with milliseconds, so they compare as text.
  */
 export interface Step {
   /** Event id. */
@@ -18,13 +18,13 @@ export interface Step {
   readonly s: string;
   readonly f?: string;
   readonly u?: string;
-  /** Since when what holds here could be seen without a break, as far as recording goes. */
+  /** Since when the state was visible without a break, by the times of recording. */
   readonly v: string;
-  /** Coverage that an attribution rests on. */
+  /** The coverage on which an attribution depends. */
   readonly c?: string;
   /**
-   * Of a step with the business time of older ones: `b` is later than `said`, which its event states; `events` are
-   * marks of the older events.
+   * Of a step with the same business time as older ones. Then `b` is later than `said`, the time in the event, and
+   * `events` are marks of the older events.
    */
   readonly t?: StepTie;
 }
@@ -43,13 +43,13 @@ const later = (a: Step, b: Step): number =>
 const max = (a: string, b: string): string => (a > b ? a : b);
 const covers = (over: Step, under: Step): boolean => over.s <= under.s && later(over, under) > 0;
 
-/** Steps that still matter, by start. */
+/** Steps that still matter, in the order of their start. */
 export function staircase(steps: readonly Step[]): readonly Step[] {
   if (steps.length < 2) return steps;
   return steps.filter((p) => !steps.some((q) => covers(q, p))).sort((a, b) => (a.s < b.s ? -1 : a.s > b.s ? 1 : 0));
 }
 
-/** The intervals in force, oldest first; touching ones are one. */
+/** The intervals in force, oldest first. Intervals that touch are merged. */
 export function pieces(steps: readonly Step[]): readonly Piece[] {
   const stairs = staircase(steps);
   const out: Piece[] = [];
@@ -75,8 +75,9 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
 }
 
 /**
- * The steps with one more, or undefined when it changes nothing: its event is known, or a later one covers it whole.
- * `recordedAt` is the time of recording of the new step; `also` are steps that apply as well (of every coverage).
+ * The steps with one more, or undefined if it changes nothing: its event is known, or a later step covers it
+ * completely. `recordedAt` is the time of recording of the new step; `also` are steps that apply as well (of every
+ * coverage).
  */
 export function withStep(
   steps: readonly Step[],
@@ -96,8 +97,8 @@ export function withStep(
 }
 
 /**
- * Whether what a step says stands: the step itself, or another one that says the same. Asked of an event that changed
- * nothing, it tells a repetition from an event that newer ones overtook.
+ * Whether the statement of a step still counts, by the step itself or an equal one. For an event that changed nothing,
+ * this distinguishes a repetition from an event that newer ones overtook.
  */
 export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'>): boolean {
   return staircase(steps).some(
@@ -105,18 +106,18 @@ export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'
   );
 }
 
-/** So many steps are kept in any case, so that `explain` can tell what held lately. */
+/** So many steps are always kept, so that `explain` can show recent states. */
 const HISTORY = 8;
 /**
- * The most steps ahead that are kept. When there are more, the last one kept says that nothing holds, so the member is
- * denied from there on.
+ * The most future steps that are kept. If there are more, the last one that is kept states that nothing holds, so the
+ * member is denied from there on.
  */
 const MOST = 50;
 
 /**
- * Drops the oldest steps that can never speak again: at `asOf` or later a younger one speaks. The younger one takes
- * over the beginning of what it continues without a break, so that since when it could be seen stays the same. (ADR
- * 0017)
+ * Drops the oldest steps that can never decide again, because at `asOf` or later a newer one decides. If the newer one
+ * continues an older one without a break, it takes over the beginning, so that the time since which the state was
+ * visible stays the same (ADR 0017).
  */
 function folded(steps: readonly Step[], asOf: string, also: readonly Step[]): readonly Step[] {
   if (steps.length <= HISTORY) return steps;

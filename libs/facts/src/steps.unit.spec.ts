@@ -6,7 +6,8 @@ import { pieces, type Step, withStep } from './steps.ts';
 const instant = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 
 /**
- * Minutes. What one event says: from `start` on nothing else counts; it covers [from, to), or nothing without `from`.
+ * Minutes. The content of one event: from `start` on nothing else counts. It covers [from, to), or nothing without
+ * `from`.
  */
 interface Said {
   readonly said: number;
@@ -16,7 +17,7 @@ interface Said {
   readonly recorded: number;
   readonly id: string;
 }
-/** The reference keeps everything: at a moment the newest event speaks of those that have started. */
+/** The reference implementation keeps everything. At a moment, of the events that have started, the newest decides. */
 function covered(all: readonly Said[], now: number): boolean {
   const speaking = all
     .filter((s) => s.start <= now)

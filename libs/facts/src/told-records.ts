@@ -20,7 +20,7 @@ export function tellPassedOver(logger: ErrorLog | undefined, record: LogRecord, 
   const places = told.get(logger) ?? new Set();
   told.set(logger, places);
   if (places.has(place)) return;
-  // After so many lines a repeated one does less harm than a set that grows without end.
+  // After so many lines, a repeated line does less harm than a set that grows without end.
   if (places.size >= MOST_PLACES) places.clear();
   places.add(place);
   const name = error instanceof Error ? error.name : typeof error;

@@ -42,7 +42,7 @@ const ours = (type: string, subject: string | undefined, data: object): NewRecor
     ...(subject !== undefined && { subject }),
     extensions: { pasource: 'urn:payer' },
   });
-/** A record of ours as a fault of the platform might have written it: its data cannot be read. */
+/** A record of ours as a fault of the platform might write it: its data cannot be read. */
 const broken = (type: string, subject?: string): NewRecord => ({ ...ours(type, subject, {}), value: '{"member":' });
 
 async function follow(): Promise<Facts> {
@@ -94,7 +94,7 @@ async function member1(member: string): Promise<void> {
     ours('pa.member-attributed.v1', member, { member, group: 'g1', providers: [NPI], from: AT, businessTime: AT }),
   ]);
 }
-/** Until everything is known that is in the log. */
+/** Waits until everything in the log is known. */
 async function settled(one = facts): Promise<void> {
   const heads = await log.head([PA_MEMBERS, PA_ATTRIBUTION, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY]);
   const { [PA_PROVIDERS]: providers = [], [PA_REGISTRY]: registry = [], ...members } = heads;
@@ -126,7 +126,8 @@ describe('a record of ours that cannot be projected', () => {
   ])('in %s (%s) denies its member, and what is behind it goes on', async (topic, type) => {
     await log.append(topic, [broken(type, 'm1')]);
     expect(await verdicts()).toEqual(['on-hold', 'permit']);
-    // A member whom it does not concern opts out behind it, and the member himself says something more.
+    // After it, a member whom the record does not concern opts out, and an event about the denied member is published
+    // too.
     await log.append(PA_CONSENT, [out('m2')]);
     await member1('m1');
     expect(await verdicts()).toEqual(['on-hold', 'opted-out']);
@@ -137,7 +138,7 @@ describe('a record of ours that cannot be projected', () => {
         detail: expect.stringMatching(/facts_members_v\d+ passed over 1 records/) as string,
       }),
     );
-    // The process that starts next, and a view that is built anew, say the same.
+    // The next process that starts, and a rebuilt view, give the same result.
     expect(await projections.rebuild('members', { graceMs: 0 })).toMatchObject({ equal: true });
     expect(await verdicts(await follow())).toEqual(['on-hold', 'opted-out']);
   });
@@ -209,7 +210,7 @@ describe('a record of ours that a process could not read', () => {
     await log.append(PA_CONSENT, [held]);
     await log.append(PA_PROVIDERS, [status]);
     await settled();
-    // A second service of the process, with the same logger, reads both too.
+    // A second service of the process, with the same logger, reads both records too.
     await settled(await follow());
     const common = {
       partition: expect.any(Number),

@@ -1,3 +1,5 @@
-/** The views and how to read them, without what follows topics: for threads that only read (no HTTP, no framework). */
+/**
+ * The views and their readers, without what follows topics: for threads that only read, without HTTP or a framework.
+ */
 export { memberFacts } from './projections.ts';
 export { toMemberFacts } from './member-facts.ts';

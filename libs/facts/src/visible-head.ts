@@ -1,10 +1,10 @@
 import type { EventLog, Position } from '@provider-access/engines/log';
 
 /**
- * Heads, without what no reader is ever given: a payer's transactions leave markers and aborted records at the end of a
- * partition, and retention may have taken everything that was in it. Where nothing is to be read between what a deriver
- * has passed and the head, what it has passed is the head. `passed`: of any derivers of these topics, the furthest
- * counts.
+ * The heads that a reader can reach. A payer's transactions leave markers and aborted records at the end of a
+ * partition, and retention may have removed everything in it. If no readable record lies between a deriver's position
+ * and the head, the deriver's position is the head. `passed` are positions of any derivers of these topics; the
+ * furthest counts.
  * @throws EngineUnavailable
  */
 export async function visibleHead(

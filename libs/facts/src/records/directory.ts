@@ -12,7 +12,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { compareVersions, SHARED } from './record.ts';
 
-/** Types of the payer's directory that have an identifier of a provider and a name. */
+/** Types of the payer's directory that have a name and an identifier of a provider. */
 const NAMED = [`${SHARED}/Practitioner/`, `${SHARED}/Organization/`];
 /** Systems of the identifiers (HL7 Terminology: us-npi, us-ein). */
 const KEY_OF: Readonly<Record<string, (value: string) => ProviderKey>> = {
@@ -21,10 +21,10 @@ const KEY_OF: Readonly<Record<string, (value: string) => ProviderKey>> = {
   'http://hl7.org/fhir/sid/us-ein': tinKey,
 };
 const MAX_NAME = 200;
-/** Entries of one identifier that a reviewer is shown. */
+/** The most entries of one identifier that a reviewer sees. */
 const MAX_ENTRIES = 10;
 
-/** What the directory says of a practitioner or an organization. */
+/** The directory's entry of a practitioner or an organization. */
 interface DirectoryPart {
   /** `Type/id` */
   readonly resource: string;
@@ -98,8 +98,8 @@ const fromRecords: TopicEvolve<DirectoryPart> = {
 };
 
 /**
- * The owner of an NPI or TIN by the payer's directory, for the reviewer of an app. One document for each Practitioner
- * or Organization.
+ * The owner of an NPI or TIN in the payer's directory, for the reviewer of an app. There is one document for each
+ * Practitioner or Organization.
  */
 export const directory: Projection = {
   owner: 'resources',
@@ -115,7 +115,7 @@ export interface DirectoryEntry {
 }
 
 /**
- * What the directory says of a provider: at most ten entries, none when it does not know the identifier. @throws
+ * The directory's entries of a provider: at most ten, none if it does not know the identifier. @throws
  * EngineUnavailable
  */
 export async function directoryEntries(

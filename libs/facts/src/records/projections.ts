@@ -120,7 +120,7 @@ const fromRecordsLocator: TopicEvolve<LocatorPart> = {
   },
 };
 
-/** `Type/id` -> member: one get before a read, never a scatter. */
+/** `Type/id` -> member. With it a read needs one get before it, and never searches all members. */
 export const locators: Projection = {
   owner: 'resources',
   name: 'locators',

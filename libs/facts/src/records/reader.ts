@@ -18,19 +18,19 @@ interface ScanOptions {
 }
 
 export interface RecordsReader {
-  /** The live record, or undefined. The id is the whole key, so no search is needed. */
+  /** The live record, or undefined. The id is the whole key, so this needs no search. */
   byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
-  /** Head of a record without its line, deleted ones too. */
+  /** A record without its line, deleted records included. */
   heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
   /** The member who has `Type/id`; undefined when nobody has it. */
   locate(type: string, id: string): Promise<string | undefined>;
-  /** All members who have `Type/id` now (more than one only for types without a patient, e.g. Medication). */
+  /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
   holders(type: string, id: string): Promise<readonly string[]>;
-  /** A member's resources in (type, id) order, lines as bytes; safe while written to. */
+  /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
-  /** One page of a member's resources of a type in id order, after an id. */
+  /** One page of a member's resources of one type, in the order of ids, after the given id. */
   page(member: string, type: string, after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
-  /** The `records` and `locators` views themselves, for positions. */
+  /** The `records` and `locators` views themselves, for their positions. */
   readonly views: { readonly records: ViewReader; readonly locators: ViewReader };
 }
 
@@ -66,7 +66,7 @@ export function recordsReader(views: Views): RecordsReader {
     ];
   }
 
-  /** Reads ids first and lines afterwards: few resources changed since, and the lines of the others are not loaded. */
+  /** Reads ids first and lines afterwards. Few resources changed since the given time, so most lines are not loaded. */
   async function* changed(
     equals: readonly string[],
     wanted: (r: RecordPart) => boolean,

@@ -1,12 +1,12 @@
 import type { RecordDeleted } from '@provider-access/events';
 
 /**
- * Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may be
- * called so.
+ * Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may
+ * have this id.
  */
 export const SHARED = 'shared';
 
-/** What the `records` view keeps of one resource beside its encoded line. Times are ms since the epoch. */
+/** The `records` view's data about one resource, beside its encoded line. Times are ms since the epoch. */
 export interface RecordPart {
   readonly member: string;
   readonly type: string;
@@ -14,7 +14,7 @@ export interface RecordPart {
   readonly versionId: number;
   /** Time of acceptance, as in `meta.lastUpdated`. */
   readonly lastUpdated: number;
-  /** Business time, sequence and event choose which version wins; see `compareVersions`. */
+  /** Business time, sequence and event decide which version wins (`compareVersions`). */
   readonly businessTime: number;
   readonly sequence: number;
   /** `source` and `id` of the event that made this version. */
@@ -48,20 +48,20 @@ export interface StoredRecord extends RecordPart {
 /** The owners of a `Type/id`. `members` holds everyone who ever had it; `member` is the one who has it now. */
 export interface LocatorPart {
   readonly member: string;
-  /** Nobody has it now. */
+  /** True if nobody has it now. */
   readonly deleted?: true;
   readonly members: Readonly<
     Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>
   >;
 }
-/** The versionId beside the data, so that the locator need not parse a resource for it. */
+/** The versionId is stored beside the data, so that the locator does not have to parse a resource. */
 export const VERSION_HEADER = 'ce_paversion';
 
-/** Versions of one business time and sequence: the one that was appended last stands (ADR 0022). */
+/** Several versions with one business time and sequence: the one that was appended last wins (ADR 0022). */
 export interface Tie {
-  /** Business time that the newest event states, ms since the epoch; `businessTime` of the record may be later. */
+  /** The business time in the newest event, ms since the epoch. `businessTime` of the record may be later. */
   readonly said: number;
-  /** Marks of the older events of this time. */
+  /** Marks of the older events with this time. */
   readonly events: readonly string[];
 }
 
@@ -76,8 +76,8 @@ export interface VersionOrder {
 }
 
 /**
- * Negative when `a` is the older version. Business time, then sequence, then the event's source and id: a total order
- * over distinct events, so that any order of arrival ends in the same state.
+ * Negative if `a` is the older version. Compares business time, then sequence, then the event's source and id. This is
+ * a total order of distinct events, so that every order of arrival ends in the same state.
  */
 export function compareVersions(a: VersionOrder, b: VersionOrder): number {
   return (
