@@ -2,17 +2,15 @@ import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/domain/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/service/observability';
 
-/**
- * A hold as the state store keeps it. The intake publishes one event for each member: `member`, and each of `others`.
- */
+/** A hold in the state store. The intake publishes one event for `member` and one for each of `others`. */
 export interface Hold extends AccessHeld {
   readonly others?: readonly string[];
 }
-/** The events that a hold becomes: one for each member. */
+/** The events of a hold: one for each member. */
 function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
   return [hold, ...others.map((member) => ({ ...hold, member }))];
 }
-/** The part of a service's state that is needed here. */
+/** The methods of a service's state that are needed here. */
 export interface HoldsState {
   readonly claims: {
     claim(namespace: string, key: string, owner: string): Promise<string>;
@@ -25,9 +23,9 @@ export interface HoldsState {
 }
 
 /**
- * Whom a hold denies: each member who is named. When no member can be read, the policy decides between everybody and
- * the source of the event. A hold of a source denies the members of whom that source has spoken, so a hold of a new
- * portal denies nobody.
+ * The members whom a hold denies: each one that the event names. If no member can be read, the policy chooses between
+ * everybody and the source of the event. A hold of a source denies the members about whom that source has published, so
+ * a hold of a new portal denies nobody.
  */
 export function holdOf(
   names: readonly string[],
@@ -40,22 +38,22 @@ export function holdOf(
 }
 
 /**
- * The facts learn at most so many open holds of one member, provider or source. One further hold stands for the others.
+ * The facts get at most so many open holds of one member, provider or source. One further hold stands for the others.
  */
 export const MOST_HOLDS = 8;
 
 /** The open holds of one member, provider or source. */
 interface Line {
-  /** Dead letters that were told one by one and are not resolved. */
+  /** Dead letters with an event of their own that are not resolved yet. */
   readonly open: readonly string[];
   /** Further dead letters are claims, numbered from `first` to `next - 1`. Those before `first` are resolved. */
   readonly first: number;
   readonly next: number;
-  /** The hold that stands for them. Set while one of them is open. */
+  /** The hold that stands for them, while one of them is open. */
   readonly more?: string;
   /** `more` is durable in the log. */
   readonly told?: true;
-  /** The last such hold that has ended. */
+  /** The newest such hold that has ended. */
   readonly ended?: string;
 }
 const EMPTY: Line = { open: [], first: 0, next: 0 };
@@ -65,10 +63,10 @@ function nameOf({ member, providers, source }: AccessHeld): string {
 }
 
 /**
- * Which dead letters a service holds access for, and whose: remembered before the hold is appended, so that a release
- * finds it whatever was delivered in between. One namespace a service.
+ * Remembers for which dead letters a service holds access, and whose. It stores the hold before the hold is appended,
+ * so that a release finds it whatever was delivered in between. Each service has a namespace of its own.
  *
- * The facts of a member must not grow with the number of events that cannot be read. So the facts are told at most
+ * The facts of a member must not grow with the number of events that cannot be read. So the facts get at most
  * `MOST_HOLDS` open holds of one member, and one more hold that stands for all others. That one ends when each of the
  * dead letters behind it is resolved (ADR 0031).
  */
@@ -77,7 +75,7 @@ export class AccessHolds {
   private readonly deriver: string;
   private readonly namespace: string;
   private readonly told: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
-  /** `told`: where each hold is logged, with the hash of the member. */
+  /** `told` writes one log line for each hold, with the hash of the member. */
   constructor(
     state: HoldsState,
     deriver: string,
@@ -88,7 +86,7 @@ export class AccessHolds {
     this.deriver = deriver;
     this.namespace = `access-hold/${deriver}`;
   }
-  /** The hold as first remembered. */
+  /** The hold as it was first stored. */
   async remember(hold: Hold): Promise<Hold> {
     const { deadLetter, eventType, member } = hold;
     this.told?.logger.warn(
@@ -97,42 +95,42 @@ export class AccessHolds {
     );
     return JSON.parse(await this.state.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
   }
-  /** undefined when this service never held access for the dead letter. */
+  /** undefined if this service never held access for the dead letter. */
   async find(deadLetter: string): Promise<Hold | undefined> {
     const found = await this.state.claims.get(this.namespace, deadLetter);
     return found === undefined ? undefined : (JSON.parse(found) as Hold);
   }
 
-  /** Remembers how a record ended. Call this for a dead letter before `release`: `release` must see it. */
+  /** Stores how a record ended. Call this for a dead letter before `release`, because `release` reads it. */
   async end(name: string, how: string): Promise<void> {
     await this.state.claims.claim(this.ends, name, how);
   }
-  /** How a record ended (`end`); undefined while it has not. */
+  /** How a record ended (`end`); undefined until then. */
   endOf(name: string): Promise<string | undefined> {
     return this.state.claims.get(this.ends, name);
   }
 
   /**
-   * What to tell of a hold: itself, or the hold that stands for more than `MOST_HOLDS`. Nothing where that one is in
-   * the log already.
+   * The events to publish for a hold: the hold itself, or beyond `MOST_HOLDS` the hold that stands for many. None if
+   * that one is in the log already.
    */
   async hold(hold: Hold): Promise<readonly AccessHeld[]> {
     const remembered = await this.remember(hold);
-    // A batch came again after somebody resolved its dead letter. The facts remember the release, and the line is not
-    // changed. Where the facts have forgotten the release, the hold denies until somebody discards the dead letter
+    // A batch was delivered again after somebody resolved its dead letter. The facts remember the release, so the line
+    // is not changed. If the facts have dropped the release, the hold denies until somebody discards the dead letter
     // again.
     if ((await this.endOf(remembered.deadLetter)) !== undefined) return eachMember(remembered);
     const told: AccessHeld[] = [];
     for (const held of eachMember(remembered)) told.push(...(await this.enter(held)));
     return told;
   }
-  /** Call when what was told is durable in the log. */
+  /** Call this when the events of the hold are durable in the log. */
   async appended(told: readonly AccessHeld[]): Promise<void> {
     for (const held of told) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
   }
   /**
-   * What ends with a dead letter. Call `end` for it before. Its own hold ends, and the hold that stands for many when
-   * this was the last of them.
+   * The events that end with a dead letter. Call `end` for it before. Its own hold ends; the hold that stands for many
+   * ends when this was the last dead letter behind it.
    */
   async release(hold: Hold): Promise<readonly AccessHeld[]> {
     const told: AccessHeld[] = [];
@@ -149,7 +147,7 @@ export class AccessHolds {
         if (await this.save(held, version, { ...line, open: [...line.open, deadLetter] })) return [held];
         continue;
       }
-      // Another process may have taken the number for another dead letter, and died before it counted: count it here.
+      // Another process may have used the number for another dead letter, and died before it counted it. Count it here.
       const owner = await this.state.claims.claim(this.lines, rowOf(held, line.next), deadLetter);
       const { more = MORE_HOLDS + deadLetter } = line;
       if ((await this.save(held, version, { ...line, next: line.next + 1, more })) && owner === deadLetter)
@@ -173,7 +171,7 @@ export class AccessHolds {
     const { deadLetter } = held;
     for (;;) {
       const { version, line } = await this.line(held);
-      // A release of before told everything by itself.
+      // The release before this one published every hold by itself.
       if (version === 0) return [held];
       let { first } = line;
       while (first < line.next && (await this.isResolved(held, first))) first += 1;
@@ -181,7 +179,7 @@ export class AccessHolds {
       const others = more === undefined ? {} : first === line.next ? { ended: more } : { more, ...(told && { told }) };
       const after: Line = { ...rest, open: line.open.filter((open) => open !== deadLetter), first, ...others };
       if (!(await this.save(held, version, after))) continue;
-      // Told again with each release: a process may have died before it appended the first.
+      // Published with each release, because a process may have died before it appended the first one.
       const last = after.more === undefined ? after.ended : undefined;
       return [held, ...(last === undefined ? [] : [{ ...held, deadLetter: last }])];
     }

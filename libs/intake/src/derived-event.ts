@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { encodeEvent } from '@provider-access/events';
 import type { NewRecord } from '@provider-access/engines/log';
 
-/** The payer's event that one of ours comes from. */
+/** The payer's event from which one of our events derives. */
 export interface Cause {
   readonly id: string;
   readonly source: string;
   readonly traceparent?: string | undefined;
 }
 
-/** Deterministic, unique by the payer's (source, id) and the subject: a redelivery derives the same event again. */
+/** An id that the payer's (source, id) and the subject determine, so that a redelivery derives the same event again. */
 export function derivedEventId(cause: Cause, subject: string, n = 0): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([cause.source, subject]))
@@ -19,8 +19,8 @@ export function derivedEventId(cause: Cause, subject: string, n = 0): string {
 }
 
 /**
- * One of our events, about a member or provider (`subject`) or about a whole source (no subject). `at` is an RFC 3339
- * instant: the time the payer's event was appended, so that a redelivery says the same.
+ * One of our events, about a member or provider (`subject`), or about a whole source (no subject). `at` is the RFC 3339
+ * instant of the append of the payer's event, so that a redelivery gives the same event.
  */
 export function derivedRecord(e: {
   deriver: string;

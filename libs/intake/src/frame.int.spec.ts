@@ -23,7 +23,7 @@ import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
 import { Intake, type IntakeRole, type Taken } from './frame.ts';
 
-/** A type of its own in two versions: the second says both names in one list. */
+/** A type of the test in two versions. The second version has both names in one list. */
 const NAMED = 'payer.member-named.v2';
 const TYPES: Record<string, PayerEventDefinition> = {
   [NAMED]: {
@@ -58,10 +58,10 @@ const named = (id: string, subject: string, data: unknown, over: Partial<DomainE
 let log: ReturnType<typeof openMemoryLog>;
 let state: ReturnType<typeof openMemoryState>;
 let lines: Record<string, unknown>[];
-/** By how much the clock of the intake is behind the one that stamps records, ms. */
+/** How far the clock of the intake is behind the clock that stamps records, ms. */
 let behind: number;
 let decided: string[];
-/** What the decision does with an event, by the first name. */
+/** The decision about an event, by its first name. */
 let decide: (first: string, event: Named) => void;
 beforeEach(() => {
   log = openMemoryLog({ partitions: 1, maxRecordBytes: 64 * 1024, now: () => NOW });

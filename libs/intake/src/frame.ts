@@ -30,15 +30,16 @@ import { type Inbound, type Interest, readInbound } from './read.ts';
 import { Resolutions } from './resolutions.ts';
 import { isAbout, isResourceEvent, namesNone } from './resources.ts';
 import type { Output } from './output.ts';
-/** What an event becomes. */
+/** The outcome of an event. */
 export type Taken =
   | {
       readonly ok: true;
       /**
-       * `unchanged`: the event says what stands. `superseded`: it says something else, and a newer statement stands.
+       * `unchanged`: the event states what already holds. `superseded`: it states something else, and a newer statement
+       * wins.
        */
       readonly outcome: 'recorded' | 'unchanged' | 'superseded';
-      /** `same-time`: recorded in place of an event of the same business time (ADR 0022). */
+      /** `same-time`: the event replaced one with the same business time (ADR 0022). */
       readonly reason?: 'same-time';
       readonly outputs: readonly Output[];
     }
@@ -47,7 +48,8 @@ export interface TakenFrom<E = PayerEvent> {
   readonly event: E & DomainEvent;
   readonly record: LogRecord;
   /**
-   * When the event was appended, as an RFC 3339 instant. A producer may have set that, so it is never later than now.
+   * When the event was appended, as an RFC 3339 instant. A producer may have set this time, so it is never in the
+   * future.
    */
   readonly at: string;
   /** ms since the epoch. */
@@ -55,22 +57,22 @@ export interface TakenFrom<E = PayerEvent> {
 }
 
 /**
- * What a service keeps while the frame works on one batch. The frame drops it and asks for a new one when the platform
- * fails at an event of the batch.
+ * State of a service while the frame works on one batch. If the platform fails at an event of the batch, the frame
+ * drops this state and asks for a new one.
  */
 export interface Turn<E = PayerEvent> {
   /**
-   * Called for each valid event, in order. @throws EngineUnavailable: the batch comes again. Anything else is a fault
-   * of the event.
+   * Called for each valid event, in order. @throws EngineUnavailable: then the batch is delivered again. Any other
+   * error counts as a fault of the event.
    */
   take(from: TakenFrom<E>): Promise<Taken>;
-  /** What the batch as a whole adds, such as Groups that its events open. */
+  /** Records for the batch as a whole, such as Groups that its events open. */
   readonly extra?: () => readonly Output[];
-  /** Everything is durable. */
+  /** Called when everything is durable. */
   readonly done?: () => void;
 }
 
-/** What a service adds to the frame. */
+/** The parts that a service adds to the frame. */
 export interface IntakeRole<E = PayerEvent> {
   /** The service. */
   readonly deriver: 'attribution' | 'consent';
@@ -78,16 +80,19 @@ export interface IntakeRole<E = PayerEvent> {
   readonly interest: Interest;
   /** The order in which topics are appended. */
   readonly topics: readonly string[];
-  /** Whether this service tells the outcome of events of a type. */
+  /** Whether this service reports the outcome of events of a type. */
   readonly reports: (type: string) => boolean;
-  /** Whether this intake has to refuse what cannot be read: its own, and what may restrict access through it. */
+  /**
+   * Whether this intake refuses an event that cannot be read: its own events, and those that may restrict access
+   * through it.
+   */
   readonly refuses: (record: LogRecord, inbound: Inbound<E>) => boolean;
-  /** Whose access is held until the dead letter is resolved; undefined for what can only have given access. */
+  /** Whose access is held until the dead letter is resolved; undefined for an event that can only have given access. */
   readonly holdOf: (record: LogRecord, inbound: Inbound<E>, deadLetter: string) => Hold | undefined;
-  /** What tells of the hold of one member, of providers or of a source. */
+  /** The events that publish the hold of one member, of providers or of a source. */
   readonly hold: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
   readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
-  /** Loads what the events of a batch are decided by. */
+  /** Loads the data that decides the events of a batch. */
   readonly begin: (inbound: readonly Inbound<E>[], batch: Batch) => Promise<Turn<E>>;
   readonly contract?: PayerContract<E>;
 }
@@ -99,12 +104,13 @@ interface Read<E> {
 const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event becomes is larger than the log takes' };
 
 /**
- * The one way from a payer's topic to what a service derives from it: reads each record, has the role decide, derives,
- * parks and holds what is at fault, tells the outcomes, and appends all of it with the progress of the service.
+ * The only way from a payer's topic to the events that a service derives from it. The frame reads each record, lets the
+ * role decide, and derives events. It makes dead letters and holds of faulty events, reports the outcomes, and appends
+ * all of it with the progress of the service.
  *
- * An event can never stop its partition. When reading, deciding or encoding it throws anything but EngineUnavailable,
- * the batch is done again with that event as a dead letter `internal-fault`. Only an engine that is away makes a batch
- * come again as it was.
+ * An event can never stop its partition. If reading, deciding or encoding it throws anything but EngineUnavailable, the
+ * frame repeats the batch with that event as a dead letter `internal-fault`. A batch is delivered again unchanged only
+ * if an engine is unreachable.
  */
 export class Intake<E = PayerEvent> {
   private readonly ports: ServicePorts;
@@ -132,20 +138,20 @@ export class Intake<E = PayerEvent> {
     });
   }
 
-  /** Call when partitions are given to this instance: another may have derived from them since. */
+  /** Call this when partitions are assigned to this instance, because another one may have derived from them since. */
   assigned(): void {
     this.derivation.assigned();
   }
 
-  /** @throws EngineUnavailable: the batch comes again */
+  /** @throws EngineUnavailable: then the batch is delivered again */
   async handle(batch: Batch): Promise<void> {
     /** The events at which the platform failed, by their offset. */
     const faults = new Map<number, EventFault>();
-    // Ask only now that the log has delivered the batch. An export whose positions do not include the batch has raised
-    // the time before (ADR 0023).
+    // Ask only after the log has delivered the batch: an export whose positions do not include the batch has raised the
+    // time before (ADR 0023).
     const newest = await this.transactionTimes.newest();
     const times: Times = { latest: this.latest.with(batch.records), newest };
-    /** What is told of the dead letters, once for all attempts. */
+    /** Log lines about the dead letters, written once for all attempts. */
     const told = new Map<string, Promise<readonly AccessHeld[]>>();
     const hold = (held: Hold): Promise<readonly AccessHeld[]> => {
       const telling = told.get(held.deadLetter) ?? this.holds.hold(held);
@@ -156,7 +162,7 @@ export class Intake<E = PayerEvent> {
       const attempt = new Attempt(this.ports, this.role, hold, batch, faults, times);
       const failed = await attempt.run(this.derivation);
       if (failed === undefined) {
-        // Everything is durable now: a hold must not end before what stands in its place is there.
+        // Everything is durable now. A hold must not end before its replacement is there.
         for (const telling of told.values()) await this.holds.appended(await telling);
         for (const { name, deadLetter, matter, at } of attempt.replays)
           await this.resolutions.took(name, deadLetter, matter, later(at, newest));
@@ -174,8 +180,8 @@ export class Intake<E = PayerEvent> {
   }
 
   /**
-   * What operators did about dead letters: records of a dead-letter topic. @throws EngineUnavailable: the batch comes
-   * again
+   * What operators decided about dead letters: records of a dead-letter topic. @throws EngineUnavailable: then the
+   * batch is delivered again
    */
   async resolved(batch: Batch): Promise<void> {
     // A member who becomes visible because a hold ends must be in the next delta.
@@ -191,13 +197,13 @@ interface Failed {
 
 /** ms since the epoch. */
 interface Times {
-  /** An event is ahead of the platform when it is ahead of this time. */
+  /** An event later than this time is in the future for the platform. */
   readonly latest: number;
   /** The newest transactionTime of an export; 0 before the first one. */
   readonly newest: number;
 }
 
-/** One attempt at a batch. */
+/** One attempt to handle a batch. */
 class Attempt<E> {
   private readonly ports: ServicePorts;
   private readonly role: IntakeRole<E>;
@@ -211,7 +217,7 @@ class Attempt<E> {
   private readonly outputs: (Output & { readonly offset: number })[] = [];
   private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
   private readonly outcomes: OutcomeRow[] = [];
-  /** Events that say which dead letter they replay, and took effect. */
+  /** Events that name the dead letter they replay, and that took effect. */
   readonly replays: {
     readonly name: string;
     readonly deadLetter: string;
@@ -237,7 +243,7 @@ class Attempt<E> {
     this.recordedAt = newest > 0 ? { [RECORDED_AT_HEADER]: instant(newest) } : {};
   }
 
-  /** @returns the event at which the platform failed; undefined when the batch is durable */
+  /** @returns the event at which the platform failed; undefined if the batch is durable */
   async run(derivation: Derivation): Promise<Failed | undefined> {
     const { batch, role } = this;
     const reads: Read<E>[] = [];
@@ -277,8 +283,8 @@ class Attempt<E> {
   }
 
   /**
-   * Whether it is about a resource of which another service decides. Asked once it is parsed: bytes can only say that
-   * it may be.
+   * Whether the event is about a resource that another service decides. Checked after parsing, because the bytes only
+   * show that it may be.
    */
   private isElsewhere(record: LogRecord, inbound: Inbound<E>): boolean {
     const { resources } = this.role.interest;
@@ -298,7 +304,7 @@ class Attempt<E> {
       : { ok: false, type: inbound.type, fault, event: inbound.event, stray: false };
   }
 
-  /** Reading it threw: only its headers say what it is. */
+  /** Reading it threw, so only its headers tell what it is. */
   private unreadable(record: LogRecord): Inbound<E> {
     const type = record.headers['ce_type'];
     return { ok: false, type, fault: this.faults.get(record.offset)!, stray: type === undefined };
@@ -307,7 +313,7 @@ class Attempt<E> {
   private async one(read: Read<E>, turn: Turn<E>): Promise<void> {
     const { record, inbound } = read;
     if (!inbound.ok) {
-      // Nobody else knows of an event at which this intake failed.
+      // No other service knows about an event at which this intake failed.
       if (this.faults.has(record.offset) || this.role.refuses(record, inbound)) await this.refuse(read, inbound.fault);
       return;
     }
@@ -331,7 +337,8 @@ class Attempt<E> {
   }
 
   /**
-   * Parks what is ours, and denies what might have ended access. A replay that fails again is held under both names.
+   * Makes a dead letter of an event of ours, and denies access that the event might have ended. A replay that fails
+   * again is held under both names.
    */
   private async refuse(read: Read<E>, fault: EventFault): Promise<void> {
     const { record, inbound } = read;
@@ -340,7 +347,7 @@ class Attempt<E> {
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const held = role.holdOf(record, inbound, deadLetter);
     for (const told of held === undefined ? [] : await this.hold(held)) this.put(record, await role.hold(told, at));
-    // Somebody else parks it, under the same name.
+    // Another service makes the dead letter, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
     this.parked.push({
       record: park(batch, record, fault.reason, detailOfHeld(fault.detail, held), role.deriver, at),
@@ -358,8 +365,8 @@ class Attempt<E> {
   }
 
   /**
-   * Notes that an event names a dead letter which it replays. An event that this service would not have parked ends no
-   * hold of this service.
+   * Notes the dead letter that an event replays. If this service would not have made that dead letter, the event ends
+   * no hold of this service.
    */
   private noteReplay({ record, inbound }: Read<E>, at: string): void {
     const { event, type } = inbound;
@@ -398,7 +405,7 @@ class Attempt<E> {
     ];
   }
 
-  /** Which event a record that the log refused comes from. */
+  /** The event from which a record derives that the log refused. */
   private offsetOf({ record }: RecordTooLarge): number | undefined {
     return record === undefined
       ? undefined

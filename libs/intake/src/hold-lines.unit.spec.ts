@@ -15,7 +15,7 @@ const holdOf = (n: number) => ({
 });
 const concerns = (n: number, member: string): boolean => member === 'm1' || n % 5 === 0;
 
-/** What the facts of the members know: a release is remembered, so that a hold that comes after it does not count. */
+/** The facts about the members. They remember a release, so that a hold that comes after it does not count. */
 class Facts {
   readonly open = new Set<string>();
   private readonly ended = new Set<string>();
@@ -37,7 +37,7 @@ class Facts {
 interface Step {
   readonly what: 'hold' | 'resolve';
   readonly n: number;
-  /** The process dies before it appends, and another one does the same again. */
+  /** The process dies before it appends, and another process repeats the step. */
   readonly dies: boolean;
   /** The process lives until it has noted what it appended. */
   readonly notes: boolean;

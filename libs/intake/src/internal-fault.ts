@@ -1,20 +1,22 @@
 import type { EventFault } from '@provider-access/events';
 
-/** Of an event at which the platform failed. */
+/** The reason for an event at which the platform failed. */
 export const INTERNAL_FAULT: EventFault = {
   reason: 'internal-fault',
   detail: 'the platform failed at this event; the log of the service names the error',
 };
 
-/** An error as a log line may show it. */
+/** An error in the form that a log line may show. */
 export interface ErrorPlace {
   readonly error: string;
   readonly thrown?: readonly string[];
 }
-/** Frames of a stack that are logged. */
+/** So many frames of a stack are logged. */
 const STACK_LINES = 6;
 
-/** The name of an error and where it was thrown, without its message, which may carry what the code choked on. */
+/**
+ * The name of an error and where it was thrown, without its message, because the message may quote the event's data.
+ */
 export function placeOf(error: unknown): ErrorPlace {
   if (!(error instanceof Error)) return { error: typeof error };
   const lines = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));

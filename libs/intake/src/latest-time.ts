@@ -5,9 +5,8 @@ import type { Clock } from '@provider-access/kernel';
 type Stamped = Pick<LogRecord, 'timestamp' | 'timestampBy'>;
 
 /**
- * The latest time that has passed for certain. An event is ahead of the platform only when it is ahead of this time.
- * The clock of the process alone does not decide: where it is behind, events of the present would become dead letters
- * (ADR 0030).
+ * The latest time that has certainly passed. An event is in the future only if it is later than this. The clock of the
+ * process alone does not decide, because a clock that is behind would make dead letters of present events (ADR 0030).
  */
 export class LatestTime {
   private readonly clock: Clock;
@@ -18,8 +17,8 @@ export class LatestTime {
   }
 
   /**
-   * @param records that the log has delivered. A time that a producer set does not count: it could choose what is the
-   * present.
+   * @param records that the log has delivered. A time that a producer set does not count, because a producer could
+   * choose the present that way.
    * @returns ms since the epoch
    */
   with(records: readonly Stamped[]): number {

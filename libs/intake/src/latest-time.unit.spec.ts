@@ -3,7 +3,7 @@ import { LatestTime } from './latest-time.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const HOUR = 3_600_000;
-/** A clock that stands. `steady` is absent unless it is given. */
+/** A clock that does not move. `steady` is absent unless it is given. */
 const at = (now: number, steady?: number) => ({
   now: () => now,
   ...(steady !== undefined && { steady: () => steady }),

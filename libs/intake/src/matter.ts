@@ -4,19 +4,19 @@ import type { Hold } from './access-holds.ts';
 import { idMeant } from './meant-id.ts';
 
 /**
- * What a payer's event is about: its type, and the members and providers that it names. Of a dead letter as far as it
+ * What a payer's event is about: its type, and the members and providers that it names. For a dead letter, as far as it
  * can be read.
  */
 export interface Matter {
-  /** In its newest version. undefined: no known type can be read. */
+  /** The type in its newest version; undefined if no known type can be read. */
   readonly type: string | undefined;
-  /** Of a resource event, where it can be read and the resource can restrict access: `Coverage` or `Consent`. */
+  /** For a resource event that can be read, and whose resource can restrict access: `Coverage` or `Consent`. */
   readonly resourceType?: string;
   /** Member ids, `npi|…` and `tin|…`. */
   readonly names: readonly string[];
 }
 
-/** In place of the type of an event that has none of ours: names that a producer chose are not repeated. */
+/** Replaces a type that is none of ours, so that names that a producer chose are not repeated. */
 export const UNKNOWN_TYPE = 'unknown';
 
 export const MERGED = 'payer.members-merged.v1';
@@ -25,7 +25,7 @@ const RESTRICTING = new Set(['Coverage', 'Consent']);
 
 /**
  * What an event is about. Pure.
- * @param member the subject, where it can be read and is an id
+ * @param member the subject, if it can be read and is an id
  * @param data as it was decoded, valid or not
  */
 export function matterOf(type: string | undefined, member: string | undefined, data: unknown): Matter {
@@ -45,7 +45,7 @@ export function matterOf(type: string | undefined, member: string | undefined, d
   };
 }
 
-/** Whom a hold denies, as what its dead letter was about. */
+/** Whom a hold denies, in the form of its dead letter's matter. */
 export function matterOfHold(held: Hold): Matter {
   const { eventType, member, others = [], providers = [] } = held;
   return {
@@ -55,15 +55,17 @@ export function matterOfHold(held: Hold): Matter {
 }
 
 /**
- * What is wrong with an event, with whom its hold leaves out. Whoever reads the dead letter of a merge must know that
- * the member of an id that could not be read is not denied.
+ * The fault of an event, with the ids that its hold leaves out. A reader of a merge's dead letter must know that the
+ * member behind an unreadable id is not denied.
  */
 export function detailOfHeld(detail: string, held: Hold | undefined): string {
   const one = held?.eventType === MERGED && held.member !== undefined && (held.others ?? []).length === 0;
   return one ? `${detail}; only one of the two ids could be read: the member of the other one is not held` : detail;
 }
 
-/** In what an event differs from what a dead letter is about, as far as that can be read; undefined: in nothing. */
+/**
+ * How an event differs from the matter of a dead letter, as far as that can be read; undefined if it does not differ.
+ */
 export function differenceOf(original: Matter, event: Matter): 'type' | 'subject' | undefined {
   if (original.type !== undefined && original.type !== event.type) return 'type';
   if (original.resourceType !== undefined && original.resourceType !== event.resourceType) return 'type';
@@ -77,7 +79,7 @@ const matching = (value: unknown, pattern: RegExp): string | undefined =>
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Every provider identifier that can be read from the data and the subject of an event about a provider. */
+/** All provider identifiers that can be read from the data and the subject of an event about a provider. */
 export function identifiersOf(data: unknown, subject: string | undefined): ReturnType<typeof providerKeys> {
   const { npi, tin } = isObject(data) ? data : {};
   return [

@@ -2,14 +2,14 @@ import { textOf } from '@provider-access/events';
 import { isId } from '@provider-access/kernel/fhir';
 import type { Readable } from './read.ts';
 
-/** A longer text is no id, however it is written. */
+/** A longer text is never an id. */
 const MAX_TEXT = 2048;
 const IN_REFERENCE = /^(?:.*\/)?Patient\/([^/?#]+)(?:\/_history\/[^/]+)?$/s;
 
 /**
- * The member whom a value names that is no valid id: with spaces around it, as a number, percent-encoded, or as a
- * reference to a Patient. Only a hold relies on it, because a hold of the wrong member denies too much, and one of
- * nobody too little.
+ * The member whom a value means although it is no valid id: with spaces around it, as a number, percent-encoded, or as
+ * a reference to a Patient. Only a hold uses it. A hold of the wrong member denies too much, which is safer than a hold
+ * of nobody.
  */
 export function idMeant(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? String(value) : undefined;
@@ -30,7 +30,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The data of a merge whose JSON is broken, as far as its bytes show the id that is retired. */
+/** The data of a merge whose JSON is broken, as far as its bytes show the retired id. */
 export function brokenMerge(record: Readable): { readonly from?: string } {
   const from = /"from"\s*:\s*(?:"([^"\\]{1,256})"|(\d{1,64})\b)/.exec(textOf(record));
   return from === null ? {} : { from: (from[1] ?? from[2])! };

@@ -17,31 +17,29 @@ import type { LogRecord } from '@provider-access/engines/log';
 
 export { type ErrorPlace, INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 
-/** The part of a log record that reading looks at. */
+/** The part of a log record that is read here. */
 export type Readable = Pick<LogRecord, 'topic' | 'key' | 'headers' | 'value'>;
 
-/** Which events an intake looks at. */
+/** Which events an intake handles. */
 export interface Interest {
   /** Types in their newest version. */
   readonly types: ReadonlySet<string>;
   /**
-   * What belongs to no service: events of unknown types, and those whose envelope cannot be read. One service parks
-   * them. One watches them, because a misspelt opt-out is among them. The others see only what may be a version of a
-   * type of theirs.
+   * Events that belong to no service: those of unknown types, and those whose envelope cannot be read. One service
+   * makes dead letters of them. One watches them, because a misspelt opt-out may be among them. The others see only
+   * events that may be a version of one of their types.
    */
   readonly strays: 'parked' | 'watched' | 'passed';
-  /**
-   * Of events about FHIR resources, only those about these resource types. The frame drops all others. Default: all.
-   */
+  /** Of events about FHIR resources, only those with these resource types. The frame drops all others. Default: all. */
   readonly resources?: ReadonlySet<string>;
 }
 
-/** One record that an intake has to look at. */
+/** One record that an intake has to handle. */
 export type Inbound<E = PayerEvent> = InboundEvent<E> | InboundFault;
 interface Common {
   /**
-   * In its newest version; of a structured event that cannot be decoded the one that its bytes name. undefined: none of
-   * ours.
+   * The type in its newest version. For a structured event that cannot be decoded, the type in its bytes. undefined if
+   * it is none of ours.
    */
   readonly type: string | undefined;
 }
@@ -56,8 +54,8 @@ interface InboundFault extends Common {
   /** As far as the envelope could be read. */
   readonly event?: DomainEvent;
   /**
-   * The event belongs to no type that is known, or its envelope cannot be read: the service whose strays are `parked`
-   * parks it.
+   * The type of the event is unknown, or its envelope cannot be read. The service whose strays are `parked` makes a
+   * dead letter of it.
    */
   readonly stray: boolean;
 }
@@ -68,12 +66,11 @@ const OTHER_VERSION: EventFault = {
 };
 
 /**
- * Reads one record of a payer topic: decodes it, brings it to its newest version, and checks its place, time, subject
+ * Reads one record of a payer topic: decodes it, upgrades it to its newest version, and checks its place, time, subject
  * and data. Pure.
- * @param now ms since the epoch: the latest time that has passed for certain (`LatestTime`)
- * @returns undefined for what is somebody else's. Binary mode looks at the type before anything is parsed. An unknown
- * version of a
- * type that the intake looks at is a fault, because an opt-out must not be passed over.
+ * @param now ms since the epoch: the latest time that has certainly passed (`LatestTime`)
+ * @returns undefined for an event of another service. In binary mode the type is checked before anything is parsed. An
+ * unknown version of a type that the intake handles is a fault, because an opt-out must not be skipped.
  */
 export function readInbound<E = PayerEvent>(
   record: Readable,
@@ -106,7 +103,7 @@ export function readInbound<E = PayerEvent>(
 
 type Class =
   | { readonly kind: 'ours'; readonly type: string }
-  /** Of no known type; `type` is the one that it may be a version of. */
+  /** The type is unknown; `type` is the one of which it may be a version. */
   | { readonly kind: 'unknown'; readonly type: string | undefined }
   | { readonly kind: 'passed' };
 
@@ -116,7 +113,7 @@ function classify<E>(type: string, { types, strays }: Interest, contract: PayerC
   if (contract.definition(type) !== undefined) return { kind: 'passed' };
   const closest = contract.closest(type);
   if (closest !== undefined && types.has(closest)) return { kind: 'unknown', type: closest };
-  // A version of a type that another service looks at is no misspelt opt-out: that service holds for it.
+  // A new version of another service's type is no misspelt opt-out: that service holds access for it.
   return strays === 'passed' || (strays === 'watched' && closest !== undefined)
     ? { kind: 'passed' }
     : { kind: 'unknown', type: undefined };
@@ -128,8 +125,8 @@ function stray(found: Class, event: DomainEvent | undefined): InboundFault | und
 }
 
 /**
- * What is wrong with where an event was put. Producers write to Kafka themselves: member events among provider events,
- * or under a key that is not the member's, would be handled beside what came before them instead of after it.
+ * What is wrong with the place of an event. Producers write to Kafka themselves. A member event among provider events,
+ * or under a key that is not the member's, would not be handled in order with earlier events of the member.
  */
 function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerContract<E>): EventFault | undefined {
   const topic = contract.definition(event.type)?.topic;
@@ -143,10 +140,10 @@ function placeFault<E>(record: Readable, event: DomainEvent, contract: PayerCont
   return undefined;
 }
 
-/** Whom an unreadable event concerns, as far as its envelope says. A subject that is no id names nobody. */
+/** Whom an unreadable event concerns, by its envelope. A subject that is no id names nobody. */
 export interface Concerned {
   readonly member?: string;
-  /** At most as long as the source of a valid event, and so that of none if it was longer. */
+  /** At most as long as the source of a valid event. A longer source matches no source. */
   readonly source: string;
 }
 export function concerned(record: Readable, event: DomainEvent | undefined): Concerned {

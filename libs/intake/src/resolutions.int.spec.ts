@@ -19,7 +19,7 @@ import { Resolutions } from './resolutions.ts';
 const AT = '2026-06-01T00:00:00.000Z';
 const OUT = 'payer.member-opted-out.v1';
 const matter = (over: Partial<Matter> = {}): Matter => ({ type: OUT, names: ['m1'], ...over });
-/** The name that an event has at an offset of the payer topic. */
+/** The name of an event at an offset of the payer topic. */
 const at = (offset: number): string => deadLetterId(PAYER_MEMBER_EVENTS, 0, offset);
 
 let log: ReturnType<typeof openMemoryLog>;

@@ -13,24 +13,22 @@ export interface ResolutionsRole {
   /** The order in which topics are appended. */
   readonly topics: readonly string[];
   readonly holds: AccessHolds;
-  /** What tells that the hold of one member, of providers or of a source ends. */
+  /** The events that publish the end of a hold of one member, of providers or of a source. */
   readonly release: (held: AccessHeld, at: string) => Promise<readonly Output[]>;
 }
 
-/** How a record ended that replays a dead letter: it took effect, or somebody discarded it. */
+/** How a record that replays a dead letter ended: it took effect, or somebody discarded it. */
 type End = Matter | 'discarded';
 
 /**
- * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known:
- * the dead-letter
- * topic says that an operator replayed it as the record at a place, and the record at that place took effect with the
- * type and subject of the
- * original. Only the platform writes to the dead-letter topic. The header `ce_pareplayof` of an event is a hint where
- * to look; any
- * producer can set it, and it ends nothing.
+ * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known.
+ * First, the dead-letter topic states at which place an operator replayed it. Second, the record at that place took
+ * effect with the type and subject of the original. Only the platform writes to the dead-letter topic. The header
+ * `ce_pareplayof` of an event only hints at the dead letter: any producer can set it, and it ends nothing.
  *
- * Either of the two may be known first. Each writes what it knows and reads the other afterwards, so the later one ends
- * the hold. A replay that is parked again has a dead letter of its own; when that one ends, the first one ends too.
+ * Either of the two may be known first. Each one stores what it knows and then reads the other, so the later one ends
+ * the hold. If a replay becomes a dead letter again, that dead letter has its own name. When it ends, the first one
+ * ends too.
  */
 export class Resolutions {
   private readonly ports: ServicePorts;
@@ -44,10 +42,10 @@ export class Resolutions {
   }
 
   /**
-   * Call when an event that says it replays `deadLetter` took effect and all that it became is durable.
+   * Call this when an event took effect that states that it replays `deadLetter`, and all its results are durable.
    * @param name `deadLetterId` of its place
    * @param at RFC 3339 instant
-   * @throws EngineUnavailable: call it again
+   * @throws EngineUnavailable: then call it again
    */
   async took(name: string, deadLetter: string, matter: Matter, at: string): Promise<void> {
     if ((await this.role.holds.find(deadLetter)) !== undefined) await this.append(await this.ended(name, matter, at));
@@ -55,8 +53,9 @@ export class Resolutions {
 
   /**
    * Records of a dead-letter topic.
-   * @param notBefore ms since the epoch: what becomes visible counts as visible from then on at the earliest (ADR 0023)
-   * @throws EngineUnavailable: the batch comes again
+   * @param notBefore ms since the epoch: members who become visible count as visible from then on at the earliest (ADR
+   * 0023)
+   * @throws EngineUnavailable: then the batch is delivered again
    */
   async handle({ records }: Batch, notBefore = 0): Promise<void> {
     for (const record of records) {
@@ -79,8 +78,8 @@ export class Resolutions {
         return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
       case 'pa.dead-letter-replayed.v1': {
         const { deadLetter, place } = dataOf<DeadLetterReplayed>(record);
-        // Written by the release before: nothing says which event it was. Somebody discards the letter once it took
-        // effect.
+        // The release before this one wrote the record without the replayed event. An operator discards the dead letter
+        // once the event took effect.
         if (place === undefined) return [];
         const { claims } = this.ports.state;
         const name = deadLetterId(place.topic, place.partition, place.offset);
@@ -93,7 +92,7 @@ export class Resolutions {
     }
   }
 
-  /** What ends the hold of a dead letter, and of the one that it was a replay of. */
+  /** The events that end the hold of a dead letter, and of the one that it was a replay of. */
   private async end(deadLetter: string, how: End, at: string): Promise<readonly Output[]> {
     const { holds, release } = this.role;
     const held = await holds.find(deadLetter);

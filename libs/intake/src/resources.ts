@@ -5,9 +5,9 @@ import type { Inbound, Readable } from './read.ts';
 export const isResourceEvent = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'resources';
 
 /**
- * Whether a resource event cannot be about one of the resource types, by its bytes alone, so that most are never
- * parsed. JSON writes a word as it is or with `\u` escapes, and in no other way: bytes with an escape are always
- * parsed. Nothing is decided here.
+ * Whether a resource event certainly has none of these resource types, by its bytes alone, so that most events are
+ * never parsed. JSON writes a word either plainly or with `\u` escapes, so bytes with an escape are always parsed.
+ * Nothing is decided here.
  */
 export function namesNone(record: Readable, resources: ReadonlySet<string>): boolean {
   const type = typeOf(record);
@@ -17,8 +17,8 @@ export function namesNone(record: Readable, resources: ReadonlySet<string>): boo
 }
 
 /**
- * Whether an event is about a resource of one of the types, or may be: of one that cannot be decoded only the bytes can
- * say it.
+ * Whether an event is about a resource of one of the types, or may be. If an event cannot be decoded, only its bytes
+ * can tell.
  */
 export function isAbout(
   record: Readable,
@@ -33,7 +33,7 @@ export function isAbout(
   return [...text.matchAll(/"resourceType"\s*:\s*"([A-Za-z]{1,64})"/g)].some(([, named]) => resources.has(named!));
 }
 
-/** What the data say, valid or not: a deletion names the type beside the id. */
+/** The type in the data, valid or not. A deletion names the type beside the id. */
 function typesIn(data: unknown): string[] {
   if (typeof data !== 'object' || data === null) return [];
   const { resourceType, resource } = data as { resourceType?: unknown; resource?: unknown };

@@ -4,36 +4,36 @@ import type { ReadinessCheck } from '@provider-access/service/http';
 import { overlay } from './tracing/overlay.ts';
 
 export interface AppendWatchOptions {
-  /** A topic of ours that this process may append to: where a probe goes. */
+  /** A topic that this process may append to. A probe goes there. */
   readonly topic: string;
-  /** How long a readiness check waits for a probe, ms. Default 500. The probe goes on. */
+  /** How long a readiness check waits for a probe, ms. Default 500. The probe itself continues. */
   readonly withinMs?: number;
-  /** Between the end of a probe that succeeded and the next probe, ms. Default 15,000. */
+  /** Time between the end of a successful probe and the next one, ms. Default 15,000. */
   readonly restMs?: number;
   /** Monotonic, ms. Default performance.now. */
   readonly now?: () => number;
 }
 export interface AppendWatch {
-  /** The log, which notes what became of each append. */
+  /** The log that records the outcome of each append. */
   readonly log: EventLog;
-  /** Not ready while nothing can be appended. */
+  /** Not ready while no append succeeds. */
   readonly check: ReadinessCheck;
 }
 
-/** Every reader passes over it. */
+/** Every reader skips it. */
 const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: GAP_TYPE }, value: '{}' };
 
 /**
- * Tells readiness whether the log takes appends: a full disk and a partition without enough replicas still answer
- * reads. An append that the engine refused makes the next readiness check append one empty record (`pa.gap.v1`). The
- * process is not ready until any append succeeds, so that a process without traffic also becomes ready again. While
- * appends succeed, nothing is added. While they fail, nothing is written.
+ * Tells readiness whether the log accepts appends, because a full disk and a partition without enough replicas still
+ * answer reads. After an append that the engine refused, the next readiness check appends one empty record
+ * (`pa.gap.v1`). The process is not ready until any append succeeds, so a process without traffic also becomes ready
+ * again. While appends succeed, no probe is appended.
  */
 export function watchAppends(
   log: EventLog,
   { topic, withinMs = 500, restMs = 15_000, now = () => performance.now() }: AppendWatchOptions,
 ): AppendWatch {
-  /** What the engine said to the last append, as long as no append has succeeded since. Its words are free of data. */
+  /** The engine's error for the last append, until an append succeeds. Its text has no data. */
   let refusal: string | undefined;
   let probing: Promise<void> | undefined;
   let provenAt = Number.NEGATIVE_INFINITY;
@@ -59,7 +59,7 @@ export function watchAppends(
     }
   };
   const check = async (): Promise<{ ready: boolean; detail?: string }> => {
-    // One partition may go on failing after a probe went through: the others can be appended to.
+    // One partition may still fail after a probe succeeded, while the others accept appends.
     if (refusal === undefined || now() - provenAt < restMs) return { ready: true };
     probing ??= probe();
     let timer: NodeJS.Timeout | undefined;

@@ -9,7 +9,7 @@ const types = async (log: EventLog, topic: string): Promise<(string | undefined)
 function watched() {
   const memory = openMemoryLog({ partitions: 1 });
   const clock = { now: 0 };
-  /** Reads go on, as on a full disk. */
+  /** Reads continue, as on a full disk. */
   const disk = { full: false };
   const inner: EventLog = Object.assign(Object.create(memory) as EventLog, {
     append: async (...call: Parameters<EventLog['append']>) => {
@@ -38,7 +38,7 @@ test(
     disk.full = false;
     expect(await check.check()).toEqual({ ready: true });
     for (let i = 0; i < 20; i++) expect(await check.check()).toEqual({ ready: true });
-    // One empty record for the outage, and none while all is well.
+    // One empty record for the outage, and none while everything works.
     expect(await types(memory, 'probes')).toEqual(['pa.gap.v1']);
   },
 );

@@ -1,14 +1,14 @@
 import type { Logger } from '@provider-access/service/observability';
 import { traceOf } from './faults.ts';
 
-/** What was opened, closed in reverse order: one that fails does not keep the others open. */
+/** Closes opened resources in reverse order. If one fails to close, the others are closed all the same. */
 export class Closing {
   private readonly open: { readonly name: string; readonly close: () => Promise<void> | void }[] = [];
 
   push(name: string, close: () => Promise<void> | void): void {
     this.open.push({ name, close });
   }
-  /** Closes what is open now; what is opened afterwards stays for the next run. */
+  /** Closes what is open now. Resources that are opened afterwards stay for the next run. */
   async run(logger: Logger): Promise<void> {
     for (const { name, close } of this.open.splice(0).reverse()) {
       try {

@@ -3,19 +3,19 @@ import type { ReadinessCheck } from '@provider-access/service/http';
 import type { Metrics } from '@provider-access/service/observability';
 
 export interface DiskRoomOptions {
-  /** What the folder holds, as metrics name it: everything of `npm start`, or the files of exports. */
+  /** The folder's name in metrics: everything of `npm start`, or the files of exports. */
   readonly folder: 'data' | 'files';
   readonly path: string;
-  /** The variable that `minBytes` comes from, for the sentence of readiness. */
+  /** The variable that sets `minBytes`, for the text of readiness. */
   readonly setting: string;
-  /** With fewer free bytes on the disk the process is not ready. With 0 it is ready, however full the disk is. */
+  /** If the disk has fewer free bytes, the process is not ready. With 0 it is ready, however full the disk is. */
   readonly minBytes: number;
-  /** Default: the file system's. */
+  /** Default: ask the file system. */
   readonly statfs?: (path: string) => Promise<{ readonly bavail: number; readonly bsize: number }>;
 }
 export interface DiskRoom {
   readonly check: ReadinessCheck;
-  /** @returns ends it */
+  /** @returns a function that ends it */
   measure(metrics: Metrics): () => void;
 }
 
@@ -28,7 +28,7 @@ const mib = (bytes: number): string => `${Math.floor(bytes / MIB)} MiB`;
  */
 export function watchRoom({ folder, path, setting, minBytes, statfs = statfsOf }: DiskRoomOptions): DiskRoom {
   const free = async (): Promise<number> => {
-    // `bavail`, not `bfree`: what the file system keeps for root is no room for this process.
+    // `bavail`, not `bfree`: the blocks that the file system reserves for root are not available to this process.
     const { bavail, bsize } = await statfs(path);
     return bavail * bsize;
   };

@@ -3,28 +3,30 @@ import type { ReadinessCheck } from '@provider-access/service/http';
 import type { Metrics } from '@provider-access/service/observability';
 
 export interface EngineProbeOptions {
-  /** As readiness and metrics name it. */
+  /** The engine's name in readiness and metrics. */
   readonly name: 'kafka' | 'mongodb';
-  /** Asks the engine something cheap; rejects when it is away. */
+  /** A cheap request to the engine; rejects if the engine is unreachable. */
   readonly probe: () => Promise<unknown>;
-  /** How long the engine may be away before that makes the process unready, ms: as long as reads go on without it. */
+  /**
+   * How long the engine may be unreachable before the process is not ready, ms: as long as reads continue without it.
+   */
   readonly graceMs: number;
   readonly now: () => number;
   /**
-   * While the engine is away. While it is there, a question waits for three times as long since the last answer.
-   * Default 1000.
+   * Interval of probes while the engine is unreachable. While it answers, a probe waits for three times this since the
+   * last answer. Default 1000.
    */
   readonly everyMs?: number;
-  /** An answer that takes longer counts as none, ms. Default 3000. */
+  /** A later answer counts as none, ms. Default 3000. */
   readonly withinMs?: number;
 }
 
-/** What others hear from the engine counts for so many intervals. */
+/** An answer to another call counts for so many intervals. */
 const QUIET = 3;
 
 /**
- * Asks an engine in the background whether it is there: readiness and liveness look at the last answers, they do not
- * wait for one. Answers to calls that the process makes anyway save the question.
+ * Probes in the background whether an engine answers. Readiness and liveness use the last answers and do not wait for
+ * one. Answers to other calls of the process save a probe.
  */
 export class EngineProbe {
   readonly name: 'kafka' | 'mongodb';
@@ -46,7 +48,7 @@ export class EngineProbe {
     );
   }
 
-  /** Resolves after the first answer, or its absence. */
+  /** Resolves after the first answer, or after its deadline. */
   start(): Promise<void> {
     return this.polling.start();
   }
@@ -56,7 +58,7 @@ export class EngineProbe {
   reachable(): boolean {
     return this.reachableSince !== undefined;
   }
-  /** ms; 0 while it is away. */
+  /** ms; 0 while it is unreachable. */
   reachableFor(): number {
     return this.reachableSince === undefined ? 0 : this.options.now() - this.reachableSince;
   }
@@ -71,19 +73,19 @@ export class EngineProbe {
       },
     };
   }
-  /** @returns ends it */
+  /** @returns a function that ends it */
   gauge(metrics: Metrics): () => void {
     return metrics.read('pa_engine_reachable', () => [
       { labels: { engine: this.name }, value: this.reachable() ? 1 : 0 },
     ]);
   }
 
-  /** The outcome of a call that something else made. A failure has the engine asked at the next turn. */
+  /** The outcome of another call. After a failure, the engine is probed at the next turn. */
   heard(answered: boolean): void {
     this.heardAt = answered ? performance.now() : Number.NEGATIVE_INFINITY;
   }
 
-  /** One question. */
+  /** One probe. */
   async ask(): Promise<void> {
     const { probe, now, withinMs } = this.options;
     let timer: NodeJS.Timeout | undefined;

@@ -14,7 +14,7 @@ const NETWORK = new Set([
   'ERR_SOCKET_CLOSED',
 ]);
 
-/** Whether an error says that an engine is away or slow, rather than that something is wrong here. */
+/** Whether an error means that an engine is unreachable or slow, rather than a fault of this process. */
 export function isEngineAway(error: unknown): boolean {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof EngineUnavailable || at.name === 'EngineUnavailable') return true;
@@ -23,17 +23,15 @@ export function isEngineAway(error: unknown): boolean {
   return false;
 }
 
-/**
- * Errors that say themselves that a start cannot succeed until somebody changes something; their message is a sentence.
- */
+/** Errors for which a start cannot succeed until somebody changes something. Their message is a sentence. */
 const FINAL = new Set(['ConfigurationError', 'MissingIndexes', 'EnsureError']);
 
-/** A fault of configuration, or of what an administration step should have made: the start ends with its sentence. */
+/** A fault of the configuration, or a missing result of an administration step. The start ends with its sentence. */
 export function isConfigurationFault(error: unknown): error is Error {
   return error instanceof ConfigurationError || (error instanceof Error && FINAL.has(error.name));
 }
 
-/** Where an unexpected error comes from, without its words: they may quote data. */
+/** Where an unexpected error comes from, without its message, which may quote data. */
 export const traceOf = (error: unknown): { readonly error: string; readonly stack?: string } => ({
   error: error instanceof Error ? error.name : typeof error,
   ...(error instanceof Error && {
@@ -46,8 +44,8 @@ export const traceOf = (error: unknown): { readonly error: string; readonly stac
 });
 
 /**
- * Why an engine is away, as far as it can be told: the log's and the stores' own words are free of data, others are not
- * taken.
+ * Why an engine is unreachable, if that is known. Errors of the log and the stores have no data; messages of other
+ * errors are left out.
  */
 export const reasonOf = (error: unknown): string =>
   error instanceof EngineUnavailable ? error.message : traceOf(error).error;

@@ -5,16 +5,15 @@ import { overlay } from './tracing/overlay.ts';
 const PAGE = 1000;
 
 export interface GuardOptions {
-  /** Whether the engine forgets the offsets of groups that are away for long. Default true, as Kafka does. */
+  /** Whether the engine drops the offsets of groups that are inactive for long. Default true, as in Kafka. */
   readonly forgets?: boolean;
 }
 
 /**
- * A log whose groups stand still in front of records that retention removed unread, until an operator accepts that (`pa
- * topics accept-loss`, an
- * event in `pa.registry`). A group without a committed offset counts as new while the service has derived nothing, and
- * as forgotten afterwards:
- * Kafka forgets the offsets of groups that are away for `offsets.retention.minutes`.
+ * A log whose groups stop before records that retention removed unread, until an operator accepts the loss (`pa topics
+ * accept-loss`, an event in `pa.registry`). Kafka drops the offsets of a group that is inactive for
+ * `offsets.retention.minutes`. So a group without a committed offset counts as new only while the service has derived
+ * nothing; afterwards it has lost its offset.
  */
 export function guardLosses(log: EventLog, service: Service, { forgets = true }: GuardOptions = {}): EventLog {
   const own = TOPICS.filter(({ writers }) => writers.length === 1 && writers[0] === service).map(({ name }) => name);
@@ -26,7 +25,7 @@ export function guardLosses(log: EventLog, service: Service, { forgets = true }:
   return overlay(log, { subscribe: (options: SubscribeOptions) => log.subscribe({ ...options, accepted: ask }) });
 }
 
-/** Reads the registry only when it is asked, and goes on where it stopped. */
+/** Reads the registry only on demand, and continues where it stopped. */
 function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   const next: number[] = [];
@@ -45,7 +44,7 @@ function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
     return ids;
   };
   let reading: Promise<unknown> = Promise.resolve();
-  // One at a time: several groups may ask at once.
+  // One at a time, because several groups may ask at once.
   return () => {
     const mine = reading.then(read);
     reading = mine.catch(() => undefined);

@@ -37,12 +37,12 @@ test('a loss stops the group until the registry says that exactly this loss is a
   await log.append(M, [given(1), given(2)]);
   await log.close();
   log = openMemoryLog({ partitions: 1, data: kept });
-  // By a process that does not know the group, as a broker does not know it.
+  // Committed by a process that does not know the group, as a broker does not know it.
   await log.trim!(M, Infinity);
   await log.append(M, [given(3)]);
   const after = await following(guardLosses(log, 'consent'));
   await eventually(() => after.subscription.failure() !== undefined);
-  // Another loss, of the same group: an operator has not seen this one.
+  // Another loss of the same group, which no operator has seen.
   await log.append('pa.registry', [accepts('loss/consent-intake/payer.member-events/0/1-2')]);
   await log.append('pa.registry', [accepts('loss/resources-intake/payer.member-events/0/1-3')]);
   for (let looks = 0; looks < 3; looks++) {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { bind, type Handler, type Listening } from './listener.ts';
 
-/** Deadlines that run out when the test says so. */
+/** Deadlines that end when the test decides. */
 class Deadlines {
   readonly running = new Set<{ readonly ms: number; run(): void }>();
   readonly after = (ms: number, run: () => void): (() => void) => {
@@ -22,7 +22,7 @@ class Deadlines {
 let deadlines: Deadlines;
 let listening: Listening;
 let requests: number;
-/** Answers when the body is there; `401` at once for who has no token, as guards do. */
+/** Answers when the body has arrived; at once with `401` if there is no token, as guards do. */
 const handler: Handler = (request, response) => {
   requests++;
   if (request.headers.authorization === undefined) {

@@ -5,13 +5,14 @@ import { formatOf, renderRefusal } from '@provider-access/service/http';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Longest time an NDJSON stream of events may take to arrive: that of a whole payer is long. */
+/** Longest time for an NDJSON stream of events to arrive, because the stream of a whole payer takes long. */
 const STREAM_TIMEOUT_MS = 60 * 60 * 1000;
 /**
- * Longest time any other body may take. A sender who holds many connections with slow bodies would shut out all others.
+ * Longest time for any other body to arrive. Otherwise a sender with many connections and slow bodies would block all
+ * others.
  */
 const BODY_TIMEOUT_MS = 60_000;
-/** Longest time the head of a request may take, and how often connections are looked through for it. */
+/** Longest time for the head of a request to arrive, and the interval of the check. */
 const HEAD_TIMEOUT_MS = 30_000;
 const LOOK_THROUGH_MS = 5000;
 
@@ -26,11 +27,11 @@ export interface Listening {
   readonly server: Server;
   /** `http://host:port` as bound. */
   readonly address: string;
-  /** Until it is called, every request is answered 503. */
+  /** Until this is called, every request is answered 503. */
   serve(handler: Handler): void;
   /**
-   * Takes no more connections, lets requests that are being answered end, and cuts them after `withinMs`.
-   * Resolves when the last connection is gone.
+   * Accepts no more connections, lets running requests end, and cuts them after `withinMs`.
+   * Resolves when the last connection has ended.
    */
   close(withinMs: number): Promise<void>;
 }
@@ -43,13 +44,13 @@ export function refuseRequest(request: IncomingMessage, response: ServerResponse
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-/** What payers publish at length. */
+/** The path of long streams from payers. */
 const isStream = ({ url = '', headers }: IncomingMessage): boolean =>
   /^\/events\/?(\?|$)/.test(url) && /^application\/(x-)?ndjson\s*(;|$)/i.test(headers['content-type'] ?? '');
 
 /**
- * Ends the connection of a request whose body does not arrive in time. A stream of events has no limit while it is
- * being answered: the answer to a caller without a token is over at once, and then the limit begins.
+ * Ends the connection of a request whose body does not arrive in time. While a stream of events is being answered it
+ * has no limit. The answer to a caller without a token is complete at once, and then the limit begins.
  */
 function boundBody(request: IncomingMessage, response: ServerResponse, after: After): void {
   if (!hasBody(request)) return;
@@ -58,7 +59,7 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
     const { socket } = request;
     if (request.complete || socket.destroyed) return;
     if (!response.headersSent) {
-      // Past the handler, which waits for the body and learns from the end of the connection that none comes.
+      // This bypasses the handler, which waits for the body and learns from the end of the connection that none comes.
       const { status, headers, body } = renderRefusal(
         new Refusal('too-slow', `The body of a request must arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`),
         formatOf(request.url ?? '/'),
@@ -81,7 +82,7 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
   else begin();
 }
 
-/** Binds first, since the public URL may depend on the port; serves when the services are there. */
+/** Binds first, because the public URL may depend on the port. Serves when the services are there. */
 export async function bind(
   options: { readonly HOST: string; readonly PORT: number },
   after: After = timer,
@@ -113,8 +114,7 @@ export async function bind(
     address: `http://${isIPv6(address) ? `[${address}]` : address}:${port}`,
     serve: (next) => (handler = next),
     close(withinMs) {
-      // Said with the answer (`Connection: close`), so that nobody sends another request on a connection that is about
-      // to go.
+      // `Connection: close` in the answer keeps clients from sending another request on a connection that ends soon.
       closing = true;
       for (const response of answering) response.shouldKeepAlive = false;
       return closeServer(server, withinMs);
@@ -122,7 +122,7 @@ export async function bind(
   };
 }
 
-/** A connection that was kept alive for more is closed once its answer is out: so often it is looked for. */
+/** Interval of the check that closes kept-alive connections once their answer is complete. */
 const LOOK_MS = 20;
 
 function closeServer(server: Server, withinMs: number): Promise<void> {

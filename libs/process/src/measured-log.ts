@@ -21,9 +21,9 @@ interface Lag {
 }
 
 /**
- * A log that measures what goes through it: records appended, batches handled, and how far each group that was
- * subscribed here is behind, over all partitions and whichever process handles them. How far is asked when it is read,
- * never by who appends or handles.
+ * A log that measures its traffic: records appended, batches handled, and the lag of each group that was subscribed
+ * here, over all partitions and whichever process handles them. A scrape computes the lag; appends and handlers never
+ * do.
  */
 export function measureLog(log: EventLog, metrics: Metrics): EventLog {
   if (!metrics.enabled) return log;
@@ -43,7 +43,7 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
 
   const written = new Set<string>();
   const append = async (topic: string, records: readonly NewRecord[]): ReturnType<EventLog['append']> => {
-    // There from the first call: a first failure is an increase.
+    // The series exists from the first call, so that a first failure is an increase.
     if (!written.has(topic)) metrics.zero('pa_log_append_failures_total', { topic });
     written.add(topic);
     try {

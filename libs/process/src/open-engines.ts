@@ -33,13 +33,13 @@ export function openEngines(
   return {
     log: () => openKafkaLog({ ...kafka, logger }),
     views: () => openMongoViews(mongo),
-    // A service relays decisions to the topics that it may write. What instances agree on is read by majority, whatever
-    // views do.
+    // A service relays decisions to the topics that it may write. Instances agree with majority reads, whatever views
+    // use.
     state: (log) => openMongoState({ ...mongo, readConcern: 'majority', log, logger, relayTopics: decidedBy(service) }),
     ...(store !== undefined && {
       blobs: async () => {
         const opened = openFiles(store);
-        // A start that has to wait for an engine opens them again.
+        // A start that waits for an engine opens them again.
         if (!tidied) tidy(store, logger);
         tidied = true;
         return opened;

@@ -16,7 +16,7 @@ test('the disk under the files is measured where that is a disk of this machine'
   const metrics = new Metrics();
   opened({ FILES: 'fs', FILES_DIR: tmpdir() }).room!.measure(metrics);
   expect(await metrics.text()).toMatch(/^pa_disk_free_bytes\{folder="files"\} [1-9]/m);
-  // What the file store keeps free: exports wait below it.
+  // The bytes that the file store keeps free: exports wait below them.
   expect(await metrics.text()).toContain(`pa_disk_kept_free_bytes{folder="files"} ${64 * 1024 * 1024}`);
 });
 

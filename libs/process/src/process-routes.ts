@@ -3,29 +3,29 @@ import { toRefusal, type ReadinessCheck } from '@provider-access/service/http';
 import { type Logger, type Metrics, shared } from '@provider-access/service/observability';
 import { refuseRequest } from './listener.ts';
 
-/** Answers that belong to the process and to no service. Returns false when the path is not its own. */
+/** Answers that belong to the process and to no service. Returns false for a path of others. */
 export type ProcessRoutes = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** What one check says. PHI-free. */
+/** The result of one check, without protected data. */
 interface Finding {
   readonly service: string;
   readonly check: string;
   readonly detail?: string;
 }
 
-/** Longest a check may take: whoever asks gives up after a second. */
+/** Longest time of a check, because a prober gives up after a second. */
 const CHECK_WITHIN_MS = 900;
 
 /**
- * Ready when nothing fails. Notices are about what requests may find missing at every process alike: none is sent
- * elsewhere for them.
+ * Ready if nothing fails. A notice names something that requests may miss at every process alike, so no traffic moves
+ * to another process because of it.
  */
 export interface Readiness {
   readonly failing: readonly Finding[];
   readonly notices: readonly Finding[];
 }
 
-/** Runs the checks of each service side by side; one that fails or takes too long counts as not ready. */
+/** Runs the checks of all services at the same time. A check that fails or takes too long counts as not ready. */
 export async function readinessOf(
   checks: Readonly<Record<string, readonly ReadinessCheck[]>>,
   withinMs = CHECK_WITHIN_MS,
@@ -58,7 +58,7 @@ export async function readinessOf(
 
 export interface ProcessRoutesOptions {
   readonly ready: () => Promise<Readiness>;
-  /** Why the process should be ended and started anew; undefined as long as it makes progress. */
+  /** Why the process should be restarted; undefined while it makes progress. */
   readonly stuck: () => string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -66,17 +66,20 @@ export interface ProcessRoutesOptions {
   readonly routes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>>;
 }
 
-/** Answers once, never to be kept by anybody on the way. */
+/** Answers once, with headers that forbid caching. */
 export function answer(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
 }
 const json = (response: ServerResponse, status: number, body: unknown): void =>
   answer(response, status, 'application/json', JSON.stringify(body));
 
-/** For so long callers of /metrics share an answer, ms: it costs milliseconds of CPU time and asks for no token. */
+/**
+ * Callers of /metrics share an answer for so long, ms, because a scrape costs milliseconds of CPU time and needs no
+ * token.
+ */
 const METRICS_SHARED_MS = 1000;
 
-/** /health, /metrics and what else belongs to the process. */
+/** /health, /metrics and other routes of the process. */
 export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
   const measured = shared(() => options.metrics.text(), METRICS_SHARED_MS);
   const own: NonNullable<ProcessRoutesOptions['routes']> = {

@@ -13,8 +13,9 @@ export interface ProgressState {
 }
 
 /**
- * Why this process should be started anew: something that follows the log has not asked it for minutes, although every
- * engine was there all that time. While an engine is away nothing is stuck: a restart would not bring it back.
+ * Tells why this process should be restarted: something that follows the log has not polled it for minutes, although
+ * every engine answered all that time. While an engine is unreachable nothing is stuck, because a restart would not
+ * help.
  */
 export function stuckReason({ now, probes, running, stuckMs = STUCK_MS }: ProgressState): string | undefined {
   if (probes.some((probe) => probe.reachableFor() < stuckMs)) return undefined;

@@ -31,7 +31,7 @@ import { VERSION } from './version.ts';
 export interface ServiceDefinition<S extends z.ZodObject> {
   readonly name: Service;
   readonly schema: S;
-  /** Called once an attempt of the start, with engines that are open. */
+  /** Called in each attempt of the start, with open engines. */
   readonly register: (
     context: ServiceContext & { readonly secrets: Secrets },
     config: z.infer<S>,
@@ -41,8 +41,7 @@ export interface ServiceDefinition<S extends z.ZodObject> {
 /**
  * Reads the environment of a service.
  * @throws ConfigurationError with a sentence for each variable that is wrong, contradicts another or looks misspelled,
- * and for
- * each file that cannot be used
+ * and for each file that cannot be used
  */
 function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
@@ -65,7 +64,7 @@ function fail(sentence: string): never {
   process.exit(1);
 }
 const sentenceOf = (error: unknown): string | undefined => {
-  // What an administration step should have made in MongoDB. An EnsureError says the next step itself.
+  // Something that an administration step should have made in MongoDB. An EnsureError names the next step itself.
   if (error instanceof Error && error.name === 'EnsureError') return `MONGODB_DATABASE: ${error.message}`;
   if (error instanceof Error && error.name === 'MissingIndexes')
     return (
@@ -81,9 +80,8 @@ const sentenceOf = (error: unknown): string | undefined => {
 };
 
 /**
- * What `main.ts` of a service calls: configuration from the environment, engines, listener, signals. Ends the process:
- * with 1
- * and a sentence when it cannot start, with 0 after a signal.
+ * The body of a service's `main.ts`: configuration from the environment, engines, listener, signals. Ends the process
+ * with 1 and a sentence if it cannot start, and with 0 after a signal.
  */
 export async function runService<S extends z.ZodObject>(definition: ServiceDefinition<S>): Promise<void> {
   const { name, schema, register } = definition;
@@ -97,9 +95,9 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
     const scopes = new TraceScopes();
     const logger = createLogger(name, config.LOG_LEVEL, scopes);
     surviveRejections(logger);
-    // Auth alone limits by address.
+    // Only auth limits requests by address.
     if (name === 'auth' && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
-    // These two alone read what a payer's days mean.
+    // Only these two read the days of a payer.
     if ((name === 'attribution' || name === 'consent') && lacksTimeZone(config as unknown as BusinessEnv))
       logger.warn({}, NO_TIME_ZONE);
     const secrets = await openSecrets(config, logger);

@@ -9,11 +9,11 @@ import {
 } from '@provider-access/smart';
 
 /**
- * The secrets that the environment of a service names; the files are followed, so that a value can be replaced while it
- * runs.
+ * The secrets that the environment of a service names. Their files are watched, so that a value can be replaced while
+ * the service runs.
  */
 export interface Secrets {
-  /** Of administrators and of the payer, as far as the service has them. */
+  /** Tokens of administrators and of the payer, as far as the service has them. */
   readonly staticTokens: StaticTokens;
   /** ES256 keys of the access tokens. @throws for a service without them */
   signingKeys(): Secret<SigningKeys>;

@@ -1,7 +1,7 @@
 import type { Logger } from '@provider-access/service/observability';
 import { isEngineAway, traceOf } from './faults.ts';
 
-/** What of `process` is needed: tests bring their own. */
+/** The part of `process` that is needed; tests bring their own. */
 export interface Signals {
   on(event: string, listener: (...args: never[]) => void): unknown;
   exit(code: number): void;
@@ -10,8 +10,8 @@ export interface Signals {
 const CODES = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /**
- * SIGTERM and SIGINT stop what runs and end with 0; a second signal ends at once, and so does a stop that takes longer
- * than `withinMs` (with 1: what was not handed back is taken over by others).
+ * SIGTERM and SIGINT stop the service and end the process with 0. A second signal ends it at once. A stop that takes
+ * longer than `withinMs` ends it with 1; other processes then take over unfinished work.
  */
 export function endOnSignals(options: {
   readonly stop: () => Promise<void>;
@@ -45,10 +45,10 @@ export function endOnSignals(options: {
 }
 
 /**
- * A rejection that nobody handles does not end the process: a client library that loses its connection must not take
- * the service with it; readiness shows what is away and liveness what stands still. It is logged as what it is: an
- * engine's, or a bug. An exception that nobody catches ends it, unless it is a socket's: what was in the middle of
- * something is not sound.
+ * An unhandled rejection does not end the process, because a client library that loses its connection must not end the
+ * service. Readiness shows what is unreachable and liveness what stands still. The log line tells whether it is an
+ * engine's fault or a bug. An uncaught exception ends the process unless it comes from a socket, because work that was
+ * interrupted may be inconsistent.
  */
 export function surviveRejections(logger: Logger, signals: Signals = process as Signals): void {
   signals.on('unhandledRejection', (error: unknown) => {

@@ -20,10 +20,10 @@ import {
   type StartOptions,
 } from './start-service.ts';
 
-/** Engines in memory that can be away, and that say when they were closed. */
+/** Engines in memory that can be unreachable, and that record when they were closed. */
 class TestEngines implements Engines {
   kafkaAway = false;
-  /** Brokers answer and refuse appends: too few replicas in sync, a full disk. */
+  /** Brokers answer and refuse appends: too few replicas in sync, or a full disk. */
   appendsFail = false;
   mongoAway = false;
   missingTopic: string | undefined;
@@ -386,7 +386,7 @@ describe('a stop', () => {
     expect(engines.closed).toEqual([]);
     answer('done');
     const { headers } = await slow.then(async (answered) => (expect(await answered.text()).toBe('done'), answered));
-    // Whoever keeps connections sends nothing more on this one.
+    // A client with a kept-alive connection sends nothing more on it.
     expect(headers.get('connection')).toBe('close');
     await stopped;
     expect(engines.closed).toEqual(['own', 'state', 'views', 'log']);

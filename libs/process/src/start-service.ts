@@ -45,8 +45,8 @@ import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
 
 /**
- * Opens the engines, each anew at every attempt. A rejection because an engine is away is tried again, others end the
- * start.
+ * Opens the engines, again at every attempt. After a rejection because an engine is unreachable, the start tries again;
+ * any other rejection ends the start.
  */
 export interface Engines {
   log(): Promise<EventLog>;
@@ -54,18 +54,18 @@ export interface Engines {
   state(log: EventLog): Promise<State>;
   /** For services that have files. */
   blobs?(): Promise<Blobs>;
-  /** Of the disk under the files, where that is a disk of this machine. */
+  /** The disk under the files, if it is a disk of this machine. */
   readonly room?: Pick<DiskRoom, 'measure'>;
 }
 
-/** What a service's module is made from. */
+/** The inputs of a service's module. */
 export interface ServiceContext {
   readonly ports: ServicePorts;
-  /** How this process is seen by the others. */
+  /** How other processes see this one. */
   readonly presence: PresenceOptions;
   /** @throws when the service has no files */
   readonly blobs: () => Blobs;
-  /** Closed after the service and before the engines, also when the start fails further on. */
+  /** Closed after the service and before the engines, also if the start fails later. */
   onClose(name: string, close: () => Promise<void> | void): void;
 }
 
@@ -75,25 +75,27 @@ export interface StartOptions {
   readonly engines: Engines;
   readonly listen: { readonly HOST: string; readonly PORT: number };
   readonly trustProxy?: TrustedProxies | undefined;
-  /** Who may ask a service without views where they stand. */
+  /** Who may ask for the state of views, in a service without its own views. */
   readonly tokens?: StaticTokens;
   readonly logger: Logger;
-  /** Closed when the service has stopped. Default: nothing is recorded. */
+  /** Closed when the service has stopped. Default: no telemetry. */
   readonly telemetry?: Telemetry;
-  /** One line a request in the log. */
+  /** Whether the log gets a line for each request. */
   readonly requestLog?: boolean;
-  /** Whether requests go on with the trace that they name. */
+  /** Whether requests continue the trace that they name. */
   readonly trustTraceparent?: boolean;
-  /** Default: one of its own. */
+  /** Default: its own log. */
   readonly metrics?: Metrics;
   readonly clock?: Clock;
-  /** How long reads go on without Kafka, ms: so long its absence does not make the process unready. Default 5000. */
+  /**
+   * How long reads continue without Kafka, ms. For so long its absence does not make the process unready. Default 5000.
+   */
   readonly freshnessMs?: number;
-  /** Between two attempts of a start, ms; the last one goes on. */
+  /** Waits between two attempts of a start, ms; the last one repeats. */
   readonly backoffMs?: readonly number[];
-  /** How often engines are asked whether they are there, ms. Default 1000. */
+  /** Interval of the probes of engines, ms. Default 1000. */
   readonly probeEveryMs?: number;
-  /** Told once, when the listener is bound. */
+  /** Called once, when the listener is bound. */
   readonly listening?: (address: string) => void;
 }
 
@@ -102,24 +104,25 @@ export interface RunningService {
   /** Resolves when requests are served; rejects with a fault of configuration or a bug. */
   readonly started: Promise<void>;
   /**
-   * Takes no more requests, hands back work, leaves groups, closes the engines. `withinMs` bounds the wait for requests
-   * that are being answered.
+   * Accepts no more requests, hands back work, leaves groups, and closes the engines. `withinMs` bounds the wait for
+   * running requests.
    */
   stop(withinMs: number): Promise<void>;
 }
 
 const BACKOFF_MS = [250, 500, 1000, 2000, 5000];
-/** While a step of the start lasts, it is told so often. */
+/** Interval of the log lines while a step of the start lasts. */
 const TELL_EVERY_MS = 10_000;
-/** How long a start that is in the middle of something may take to notice that it should stop. */
+/** How long a running step of the start may take to notice that it should stop. */
 const ABANDON_MS = 3000;
-/** How long what is left of telemetry may take to be sent at the end. */
+/** How long sending the rest of telemetry may take at the end. */
 const FLUSH_MS = 3000;
 
 /**
- * Runs one service as a process of its own: binds the listener, then opens the engines and the service, as often as it
- * takes while an engine is away. Until then requests are answered 503, /health/live says true and /health/ready why.
- * @throws what binding throws (EADDRINUSE)
+ * Runs one service as a process of its own. It binds the listener first, then opens the engines and the service, and
+ * repeats that while an engine is unreachable. Until then requests are answered 503, /health/live is true and
+ * /health/ready names the reason.
+ * @throws the errors of binding (EADDRINUSE)
  */
 export async function startService(options: StartOptions): Promise<RunningService> {
   const listening = await bind(options.listen);
@@ -171,7 +174,7 @@ class ServiceProcess {
     });
   }
 
-  /** Until it runs or cannot run. */
+  /** Until it serves or cannot serve. */
   start(): Promise<void> {
     this.starting = this.attempts();
     return this.starting;
@@ -212,7 +215,7 @@ class ServiceProcess {
   private async attempt(): Promise<void> {
     const { engines, name, logger, register, trustProxy } = this.options;
     const { closing, tracing } = this;
-    // What a start that failed would read is of nothing any more, and gets older and older.
+    // The facts of a start that failed belong to nothing any more, and their age grows.
     const { metrics, end } = this.metrics.scope();
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
@@ -341,14 +344,15 @@ class ServiceProcess {
   async stop(withinMs: number): Promise<void> {
     this.stopping.abort();
     await Promise.race([this.starting.catch(() => undefined), delay(ABANDON_MS, undefined, { ref: false })]);
-    // Closed first: nothing new comes while the service stops. What is being answered has its engines until it ends.
+    // The listener closes first, so that no request arrives while the service stops. The engines stay open until the
+    // running requests have ended.
     await this.listening.close(withinMs);
     await this.closing.run(this.options.logger);
     await this.telemetry.close(Math.min(withinMs, FLUSH_MS));
   }
 }
 
-/** The same port; `heard` learns the outcome of each call of one method. */
+/** The same port; `heard` gets the outcome of each call of one method. */
 function heardBy<T extends object, K extends keyof T>(port: T, method: K, heard: (answered: boolean) => void): T {
   const call = port[method] as (...args: unknown[]) => Promise<unknown>;
   return overlay(port, {
@@ -365,9 +369,7 @@ function heardBy<T extends object, K extends keyof T>(port: T, method: K, heard:
   });
 }
 
-/**
- * @throws ConfigurationError naming the topics of the service that are not there; what an engine that is away throws
- */
+/** @throws ConfigurationError naming the missing topics of the service, or the error of an unreachable engine */
 async function requireTopics(log: EventLog, service: Service): Promise<void> {
   const { reads, writes, heads } = topicsOf(service);
   const missing: string[] = [];

@@ -4,11 +4,14 @@ import type { FilesConnection } from '@provider-access/service/config';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import type { Logger } from '@provider-access/service/observability';
 
-/** Longer than any file is written. */
+/** Longer than any file takes to write. */
 const UNFINISHED_MS = 24 * 60 * 60 * 1000;
 const TIDY_EVERY_MS = 60 * 60 * 1000;
 
-/** What writers that died have left is seen by nobody and costs room: any instance removes it, once an hour. */
+/**
+ * Removes files that dead writers left unfinished, once an hour. They are invisible and take room. Any instance may do
+ * it.
+ */
 export function tidy(store: FilesConnection, logger: Pick<Logger, 'info' | 'warn'>): void {
   const once = async (): Promise<void> => {
     if (store.kind === 'fs') {
@@ -16,11 +19,11 @@ export function tidy(store: FilesConnection, logger: Pick<Logger, 'info' | 'warn
       return;
     }
     if ((await removeUnfinishedUploads(store, UNFINISHED_MS)) !== undefined) return;
-    // Asked again it would say the same.
+    // A repetition would give the same answer.
     clearInterval(timer);
     logger.info({}, 'the file store does not list unfinished uploads: a lifecycle rule of the bucket must remove them');
   };
-  // The text of EngineUnavailable is ours: the store's code and none of its words.
+  // The text of EngineUnavailable is ours: it has the store's code and not its text.
   const reason = (error: unknown): object =>
     error instanceof EngineUnavailable
       ? { error: error.name, reason: error.message }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Of this build: all packages have one version. */
+/** The version of this build. All packages have the same one. */
 export const VERSION = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;

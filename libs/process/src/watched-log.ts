@@ -1,9 +1,9 @@
 import type { EventLog, FollowOptions, SubscribeOptions, Subscription } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
 
-/** A log that knows what was subscribed through it: whether a process makes progress is seen there and nowhere else. */
+/** A log that knows its subscriptions. They show whether the process makes progress. */
 export interface WatchedLog extends EventLog {
-  /** What follows the log now. `name` is the group, or the topics that are followed. */
+  /** The running subscriptions. `name` is the group, or the topics that are followed. */
   running(): readonly { readonly name: string; readonly subscription: Subscription }[];
 }
 

@@ -1,4 +1,7 @@
-/** The same object with some methods replaced. Whatever else it has, also what is optional or private, is its own. */
+/**
+ * The same object with some methods replaced. All other members, optional and private ones too, are those of the
+ * original.
+ */
 export function overlay<T extends object, Own extends object>(target: T, own: Own): T & Own {
   return new Proxy(target, {
     get(object, key) {

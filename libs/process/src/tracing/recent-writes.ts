@@ -1,10 +1,10 @@
 import type { SpanContext } from '@provider-access/service/observability';
 
-/** Documents whose last write was recorded: so many are remembered. */
+/** The write of so many documents is remembered. */
 const KEPT = 10_000;
 
 /**
- * Which recorded write made a document, as far as this process knows: what reads it later can say where it comes from.
+ * Which recorded write made a document, as far as this process knows. A later read of the document links to that write.
  */
 export class RecentWrites {
   readonly #contexts = new Map<string, SpanContext>();

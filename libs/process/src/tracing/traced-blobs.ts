@@ -2,7 +2,7 @@ import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
 import { SpanKind, type Tracing } from '@provider-access/service/observability';
 import { overlay } from './overlay.ts';
 
-/** Files whose writes and reads are spans below what is recorded. Names hold ids and are not told. */
+/** Files whose writes and reads are spans below a recorded span. Names hold ids, so spans leave them out. */
 export function tracedBlobs(blobs: Blobs, tracing: Tracing): Blobs {
   if (!tracing.on) return blobs;
   const span = <T>(operation: string, work: () => Promise<T>): Promise<T> =>

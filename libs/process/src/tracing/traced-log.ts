@@ -15,7 +15,7 @@ import { overlay } from './overlay.ts';
 const HEADER = 'traceparent';
 type Headed = Pick<NewRecord | LogRecord, 'headers'>;
 
-/** Contexts that records carry, each header once. Most records of a batch carry the same one, or none. */
+/** Contexts that records carry, each header once. Most records of a batch carry the same context, or none. */
 function contextsOf(records: readonly Headed[]): SpanContext[] {
   const contexts: SpanContext[] = [];
   const seen = new Set<string>();
@@ -37,7 +37,9 @@ const withContext = (records: readonly NewRecord[], header: string): readonly Ne
     record.headers[HEADER] === undefined ? { ...record, headers: { ...record.headers, [HEADER]: header } } : record,
   );
 
-/** Written by payer systems: a trace may begin at such a record. Everything else follows from something. */
+/**
+ * Payer systems write these topics, so a trace may begin at such a record. Every other record follows from something.
+ */
 const isInbound = (topic: string): boolean => topic.startsWith('payer.') && !topic.endsWith('.dead-letter');
 
 /**
@@ -70,9 +72,8 @@ export function tracedLog(log: EventLog, tracing: Tracing, system: string): Even
   }
 
   /**
-   * Below what runs now. Records that each bring a context (what several requests decided, appended together) are below
-   * theirs:
-   * what happens to run while they are appended need not be where they come from.
+   * Below the running span. If records bring contexts of their own (decisions of several requests that are appended
+   * together), they are below those instead, because the running span need not be their cause.
    */
   function origin(records: readonly NewRecord[]): Joined | undefined {
     const { context, span } = scopes.active() ?? {};
@@ -88,7 +89,7 @@ export function tracedLog(log: EventLog, tracing: Tracing, system: string): Even
   function handle({ group, handle: next }: SubscribeOptions, batch: Batch): Promise<void> {
     const contexts = contextsOf(batch.records);
     const joined = tracing.on ? tracing.join(contexts) : undefined;
-    // Not recorded: log lines say what belongs together, and nothing is written for it.
+    // Not recorded as a span. Log lines of the batch share the context, and nothing is exported.
     const unrecorded = (): Promise<void> =>
       scopes.run({ context: contexts[0] ?? newContext(), local: true }, () => next(batch));
     if (joined === undefined && !(tracing.on && contexts.length === 0 && isInbound(batch.topic))) return unrecorded();

@@ -20,7 +20,7 @@ const record = (key: string, traceparent?: string): NewRecord => ({
 const inRequest = <T>(tracing: Tracing, work: () => Promise<T>): Promise<T> =>
   tracing.within(tracing.begin('GET /x', { kind: SpanKind.SERVER }), work);
 
-/** Handles what is in a topic, one batch, in a group of its own. */
+/** Handles the records of a topic, one batch, in a group of its own. */
 async function consume(
   log: EventLog,
   topic: string,

@@ -3,8 +3,7 @@ import type { State, StreamEvent } from '@provider-access/engines/state';
 import { overlay } from './overlay.ts';
 
 /**
- * What is written by requests and by steps of jobs. What runs by itself (leases, presence, work that is looked for) is
- * no part of a trace.
+ * Writes of requests and of steps of jobs. Background work (leases, presence, polling for work) is no part of a trace.
  */
 const WRITES = { claims: ['claim', 'claimMany', 'insertOnce', 'release'], counters: ['hit'], work: ['put'] } as const;
 
@@ -16,8 +15,8 @@ const carrying = (events: readonly StreamEvent[], traceparent: string): readonly
   );
 
 /**
- * A state whose writes are spans below what is recorded, and whose decided events carry the context in which they were
- * decided: the relay that appends them runs elsewhere.
+ * A state whose writes are spans below a recorded span. Its decided events carry the context of the decision, because
+ * the relay that appends them runs elsewhere.
  */
 export function tracedState(state: State, tracing: Tracing, system: string): State {
   if (!tracing.on) return state;

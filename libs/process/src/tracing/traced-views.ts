@@ -27,8 +27,8 @@ const database = (system: string, operation: string, collection: string, more: A
 });
 
 /**
- * Views whose reads and writes are spans below what is recorded. A read links to the recorded writes that made what it
- * found, where this process made them. https://opentelemetry.io/docs/specs/semconv/database/database-spans/
+ * Views whose reads and writes are spans below a recorded span. A read links to the recorded writes of the documents
+ * that it found, if this process made them. https://opentelemetry.io/docs/specs/semconv/database/database-spans/
  */
 export function tracedViews(views: Views, tracing: Tracing, system: string, writes = new RecentWrites()): Views {
   if (!tracing.on) return views;
@@ -71,7 +71,7 @@ function tracedReader(
 ): ViewReader {
   const options = database(system, 'find', collection);
   const name = `find ${collection}`;
-  /** The recorded writes behind documents, each once. */
+  /** The recorded writes of documents, each once. */
   function linked(span: Span, documents: Iterable<ViewDocument | undefined>, seen: Set<string>): void {
     for (const document of documents) {
       if (document === undefined) continue;
