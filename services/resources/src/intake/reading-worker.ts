@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { answerCalls } from '@provider-access/engines/threads';
 import type { JudgeOptions } from '../domain/judge.ts';
 import { readEvent, type Reading } from './read-event.ts';
 
@@ -7,7 +7,6 @@ import { readEvent, type Reading } from './read-event.ts';
  * tests (where no decorator runs).
  */
 export interface ReadingTask {
-  readonly task: number;
   readonly options: JudgeOptions;
   readonly events: readonly {
     readonly topic: string;
@@ -18,24 +17,10 @@ export interface ReadingTask {
   /** The values, one behind the other. */
   readonly values: Uint8Array<ArrayBuffer>;
 }
-export type ReadingReply =
-  | { readonly task: number; readonly ok: true; readonly readings: readonly Reading[] }
-  /** `error` is the name of an exception. Its message may quote data. */
-  | { readonly task: number; readonly ok: false; readonly error: string };
 
-function read({ task, options, events, values }: ReadingTask): ReadingReply {
+answerCalls(({ options, events, values }: ReadingTask): readonly Reading[] => {
   let at = 0;
-  try {
-    return {
-      task,
-      ok: true,
-      readings: events.map(({ topic, key, headers, length }) =>
-        readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options),
-      ),
-    };
-  } catch (error) {
-    return { task, ok: false, error: error instanceof Error ? error.name : 'an unknown error' };
-  }
-}
-
-parentPort!.on('message', (task: ReadingTask) => parentPort!.postMessage(read(task)));
+  return events.map(({ topic, key, headers, length }) =>
+    readEvent({ topic, key, headers, value: values.subarray(at, (at += length)) }, options),
+  );
+});

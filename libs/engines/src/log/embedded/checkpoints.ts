@@ -1,6 +1,4 @@
-import { Worker } from 'node:worker_threads';
-
-const SOURCE = import.meta.url.endsWith('.ts');
+import { startThread } from '@provider-access/engines/threads';
 
 /**
  * Checkpoints a file's write-ahead log in a thread of its own, so that the event loop does not stand still for it. The
@@ -9,10 +7,9 @@ const SOURCE = import.meta.url.endsWith('.ts');
  */
 export function checkpointInBackground(file: string, everyMs = 250): () => Promise<void> {
   if (file === ':memory:' || file === '') return () => Promise.resolve();
-  const worker = new Worker(new URL(SOURCE ? './checkpoint-worker.ts' : './checkpoint-worker.js', import.meta.url), {
+  const worker = startThread(new URL('./checkpoint-worker.ts', import.meta.url), {
     workerData: { file, everyMs },
     resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
-    ...(SOURCE && { execArgv: ['--conditions=@provider-access/source'] }),
   });
   worker.unref();
   worker.on('error', () => undefined);

@@ -1,0 +1,1 @@
+export { answerCalls, startThread, ThreadError, ThreadPool } from './thread-pool.ts';

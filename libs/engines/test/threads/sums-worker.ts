@@ -1,0 +1,8 @@
+import { answerCalls } from '../../src/threads/index.ts';
+
+/** Adds bytes. No bytes end the thread; a first byte of 0 fails. */
+answerCalls((bytes: Uint8Array) => {
+  if (bytes.length === 0) process.exit(1);
+  if (bytes[0] === 0) throw new RangeError('the message stays in the thread');
+  return bytes.reduce((sum, byte) => sum + byte, 0);
+});
