@@ -214,7 +214,7 @@ describe('intake', () => {
   it('tells news, repetition and what is overtaken', async () => {
     const first = { ...enrolled('m1'), ...receipt };
     await h.publish(first, first, { ...first, id: 'other', time: '2020-01-01T00:00:00Z' });
-    // The third says the same with an older time.
+    // The third one states the same with an older time.
     expect(await outcomes()).toEqual({ recorded: 1, unchanged: 2 });
     expect(await typed(h, PA_MEMBERS, 'pa.coverage-changed.v1')).toHaveLength(1);
   });
@@ -313,7 +313,7 @@ describe('intake', () => {
     const [a, b] = [new GroupDirectory(h.ports).batch(), new GroupDirectory(h.ports).batch()];
     const [first, second] = await Promise.all([a.groupOf(identity), b.groupOf(identity)]);
     expect(second).toBe(first);
-    // Neither has appended the opening yet: the next one does.
+    // Neither instance has appended the opening yet, so the next one does.
     const next = new GroupDirectory(h.ports).batch();
     expect(await next.groupOf(identity)).toBe(first);
     await h.log.append('pa.groups', [...a.openings(), ...next.openings()]);
@@ -332,7 +332,7 @@ describe('intake', () => {
     const [letter] = await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1');
     const quantity = async (): Promise<number> => (await onlyGroup(h, app)).quantity;
     const corrected = { ...bad, data: { to: '2030-12-31' } };
-    // No header of a producer ends it (finding M5, SECURITY.md), nor does a replay about another member (M4).
+    // A producer's header does not end it (finding M5, SECURITY.md), nor does a replay about another member (M4).
     await h.publish({ ...corrected, extensions: { pareplayof: letter!['deadLetter'] as string } });
     await h.replay(letter!['deadLetter'] as string, { ...enrolled('m2') });
     expect(await quantity()).toBe(0);
@@ -340,7 +340,7 @@ describe('intake', () => {
     await expect.poll(quantity).toBe(1);
   });
 
-  // Finding M3 (SECURITY.md): the one who opted out may be the one whose id goes.
+  // Finding M3 (SECURITY.md): the member who opted out may be the one whose id is retired.
   it('a merge that cannot be read denies both ids until it is discarded', async () => {
     await h.publish(
       inNetwork(),

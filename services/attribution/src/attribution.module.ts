@@ -43,13 +43,13 @@ export interface AttributionOptions {
   readonly ports: ServicePorts;
   readonly config: AttributionConfig;
   readonly staticTokens: StaticTokens;
-  /** How log lines name members, for whoever explains a decision. */
+  /** Hashes members as log lines name them, for an operator who explains a decision. */
   readonly memberHash?: MemberHash;
-  /** Where several processes decide. */
+  /** Needed if several processes decide. */
   readonly presence?: PresenceOptions;
-  /** By which open requests are judged. */
+  /** The calendar that judges open requests. */
   readonly calendar?: CalendarRules;
-  /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
+  /** How dates of events are read. Default: days begin in UTC+14 or UTC-12. */
   readonly days?: PayerDays;
 }
 
@@ -159,13 +159,16 @@ export class AttributionModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** No route here has a body, so none is refused for its media type before the router says that nothing is there. */
+/**
+ * No route here has a body. So no request gets an error about its media type before the router answers that the path is
+ * unknown.
+ */
 function takeBytes(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
-/** A standing intake shows as old facts: what it does not handle is never confirmed. */
+/** If an intake stands still, the facts grow old, because what it does not handle is never confirmed. */
 function readiness(facts: Facts, projections: ProjectionSet): ReadinessCheck[] {
   return [
     { name: 'attribution.facts', check: async () => facts.check() },

@@ -44,7 +44,7 @@ interface Cost {
   readonly memoryBytes: number;
 }
 /**
- * What one event writes and asks of the state store, and how large the document of the member and the memory of the
+ * What one event writes and reads in the state store, and how large the document of the member and the memory of the
  * provider are afterwards. Reports of progress do not count.
  */
 async function costOf(event: DomainEvent): Promise<Cost> {
@@ -73,10 +73,10 @@ interface Kind {
     readonly source?: string;
     readonly time?: number;
   };
-  /** Repetitions until nothing grows any more: a number that is documented (ADR 0017). */
+  /** Repetitions until nothing grows any more: a documented number (ADR 0017). */
   readonly full?: number;
 }
-/** Numbers and days of the past that are as long as each other. */
+/** Numbers and past days of the same length. */
 const pad = (n: number): string => String(n).padStart(8, '0');
 const day = (n: number): string =>
   new Date(Date.UTC(1950, 0, 1) + (n % 20_000) * 86_400_000).toISOString().slice(0, 10);

@@ -45,7 +45,7 @@ export const attributionConfig = z.object({
 });
 export type AttributionConfig = z.infer<typeof attributionConfig>;
 
-/** Environment of a process of attribution. */
+/** The environment of an attribution process. */
 export const attributionEnv = z.object({
   ...processEnv,
   ...attributionConfig.shape,

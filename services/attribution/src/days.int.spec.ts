@@ -39,7 +39,7 @@ const enrolment = (data: object): DomainEvent =>
 const attribution = (data: object): DomainEvent =>
   payerEvent('payer.attribution-asserted.v1', 'm1', { provider, ...data });
 
-/** Days of 2026: what is said, and the reason for which it is denied before (`from`) or afterwards. */
+/** Days of 2026: the statement, and the reason for which it is denied before (`from`) or afterwards. */
 const BEGINS: readonly [string, string, readonly DomainEvent[]][] = [
   ['an enrolment', 'not-covered', [inNetwork(), attributed('m1'), enrolment({ from: '2026-07-01' })]],
   [
@@ -105,7 +105,7 @@ const ENDS: readonly [string, string, readonly DomainEvent[]][] = [
     [inNetwork(), enrolled('m1'), attributed('m1'), inNetworkFrom('2026-07-01', 'out-of-network')],
   ],
 ];
-/** Of 1 July: where it begins first, and where it begins last. */
+/** The limits of 1 July: where it begins first, and where it begins last. */
 const ZONES: readonly [string, readonly string[], string, string][] = [
   ['without a setting', [], '2026-06-30T10:00:00Z', '2026-07-01T12:00:00Z'],
   ['in Guam and Honolulu', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-06-30T14:00:00Z', '2026-07-01T10:00:00Z'],
@@ -140,8 +140,8 @@ describe('a span of one day', () => {
       verdicts.push(await verdictAt(Date.parse(at)));
     expect(verdicts).toEqual(['not-covered', 'permit', 'permit', 'not-covered']);
   });
-  // No moment is on 1 July in UTC+14 and in UTC-12. The event is no fault: it also says that the coverage of before is
-  // over.
+  // No moment is on 1 July in both UTC+14 and UTC-12. The event is no fault: it also states that the earlier coverage
+  // has ended.
   it('gives no access where there is no such time, and ends what was there before', async () => {
     await started([]);
     const parked = async (): Promise<number> =>

@@ -45,7 +45,7 @@ describe('operators', () => {
     );
     expect([hashes[0], new Set(hashes).size]).toEqual([expect.stringMatching(/^[a-z2-7]{26}$/), 2]);
     expect((await h.get('/ops/explain?client=c1', admin)).statusCode).toBe(400);
-    // It is the operator who looked: no disclosure to the client that was asked about.
+    // The operator looked at it, so nothing was disclosed to the client in the question.
     const looked = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).filter((entry) => entry['action'] === 'explain');
     expect([looked.length > 0, new Set(looked.map((entry) => entry['client']))]).toEqual([
       true,
@@ -67,7 +67,7 @@ describe('operators', () => {
     for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
     const listed = async (): Promise<unknown[]> =>
       (await h.get('/ops/disclosures?member=m1', admin)).json<{ disclosures: unknown[] }>().disclosures;
-    // Each look is the administrator's, and none of the member's resources was given to anybody.
+    // Each look is recorded for the administrator, and no resource of the member was given to anybody.
     const look = { client: 'administrator', action: 'explain', outcome: 'released', resources: 0, member: 'm1' };
     await expect.poll(listed).toMatchObject([look, look, look]);
   });

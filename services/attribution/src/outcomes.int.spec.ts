@@ -13,7 +13,7 @@ interface Part {
   readonly counts: Record<string, number>;
   readonly items?: readonly { readonly outcome: string; readonly reason?: string }[];
 }
-/** What the receipts of a topic say, one entry an event: the outcome, with the reason where there is one. */
+/** The receipts of a topic, one entry for each event: the outcome, with the reason if there is one. */
 async function outcomes(topic: string): Promise<string[]> {
   const parts = (await typed<{ outcomes?: Part[] }>(h, topic, PROGRESS_TYPE)).flatMap(({ outcomes: own = [] }) => own);
   return parts.flatMap(({ counts, items = [] }) => {
@@ -24,7 +24,7 @@ async function outcomes(topic: string): Promise<string[]> {
 }
 
 let events = 0;
-/** What a payer says of `m1` or the provider in a year: the later the year, the newer the statement. */
+/** A statement of a payer about `m1` or the provider in a year. The later the year, the newer the statement. */
 const said = (year: number, type: string, data: object, subject = 'm1'): DomainEvent =>
   payerEvent(type, subject, data, {
     id: `o-${(events += 1)}`,

@@ -1,7 +1,7 @@
 import { deadLetterTopic, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { BatchPattern } from '@provider-access/engines/log/transport';
 
-/** What attribution consumes beside its views, by consumer group. */
+/** The topics that attribution consumes beside its views, by consumer group. */
 export const SUBSCRIPTIONS = {
   members: { group: 'attribution-intake', topics: [PAYER_MEMBER_EVENTS] },
   providers: { group: 'attribution-providers', topics: [PAYER_PROVIDER_EVENTS] },

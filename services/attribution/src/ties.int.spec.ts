@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => h.stop());
 
-/** Before, the greater id of two derived events won, which is chance. So the test tries four members. */
+/** Formerly the greater id of two derived events won, which is random. So the test tries four members. */
 describe('an attribution and its end with one business time', () => {
   const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
   const at = (event: DomainEvent, id: string): DomainEvent => ({ ...event, id, time: TIME });

@@ -32,12 +32,12 @@ export const ADMIN = 'administrator-token-of-the-tests-0123456789';
 export const NPI = '1000000001';
 export const OTHER_NPI = '1000000002';
 
-/** The service on memory engines, with a clock that stands, and a stand-in for consent's progress. */
+/** The service on memory engines, with a clock that stands still, and a stand-in for consent's progress. */
 export class Harness {
   now = START;
   readonly log = openMemoryLog({ now: () => this.now });
   readonly state = openMemoryState({ log: this.log, now: () => this.now });
-  /** What was asked of the state store, since somebody emptied it. */
+  /** Calls of the state store since the test emptied this list. */
   readonly statements: string[] = [];
   readonly ports: ServicePorts = {
     log: this.log,
@@ -54,7 +54,7 @@ export class Harness {
   private tokens!: TokenIssuer;
   private consent: Subscription | undefined;
 
-  /** `days` is what dates of events mean; most tests are about something else, so a day is a UTC day. */
+  /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
   async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
     const { first } = await SigningKeys.open(join(this.folder, 'keys.json'));
@@ -119,8 +119,7 @@ export class Harness {
       ]);
   }
   /**
-   * What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it
-   * lies.
+   * What an operator does: publishes the event with the hint of a replay, and the dead-letter topic names its place.
    */
   async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     const topic = event.type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
@@ -153,7 +152,7 @@ export class Harness {
   payerHead(): Promise<Position> {
     return this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
   }
-  /** What consent would have published. */
+  /** The events that consent would have published. */
   async consentSays(type: string, member: string | undefined, data: Record<string, unknown>): Promise<void> {
     const event: DomainEvent = {
       id: randomUUID(),
@@ -167,7 +166,7 @@ export class Harness {
     await this.log.append(PA_CONSENT, [encodeEvent(event, { key: member ?? 'source' })]);
     await this.settle();
   }
-  /** Until everything of ours that is in the log has been seen. */
+  /** Waits until all our records in the log have been read. */
   async settle(): Promise<void> {
     const head = await this.log.head(['pa.members', 'pa.attribution', PA_CONSENT]);
     if (!(await this.facts.reader.waitFor(head, 60_000))) throw new Error('the view did not pass');
@@ -206,14 +205,14 @@ export class Harness {
   get(url: string, headers: Record<string, string>) {
     return this.app.inject({ method: 'GET', url, headers });
   }
-  /** Moves the clock and confirms the facts at the new time, if they can be. */
+  /** Moves the clock, and confirms the facts at the new time if possible. */
   async advance(ms: number): Promise<void> {
     this.now += ms;
     await this.facts.freshness.poll();
   }
 }
 
-/** The same state, which notes what is asked of streams and claims. */
+/** The same state; it records calls of streams and claims. */
 function countedState<S extends State>(state: S, calls: string[]): S {
   const counting = <T extends object>(port: T, name: string): T =>
     new Proxy(port, {

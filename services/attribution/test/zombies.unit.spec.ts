@@ -63,7 +63,7 @@ const said: fc.Arbitrary<Said> = fc.oneof(
 
 function recordsOf(all: readonly Said[]): LogRecord[] {
   return all.map(({ topic, type, data }, n) => {
-    // Held and released at the moments that the inbound events were appended: the same however often they are told.
+    // Holds and releases have the times of the inbound events, so every repetition gives the same.
     const { key, headers, value } = encodeEvent({
       id: `e${n}`,
       source: 'urn:provider-access:test',
@@ -76,7 +76,7 @@ function recordsOf(all: readonly Said[]): LogRecord[] {
     return { topic, partition: 0, offset: 0, key, headers, value: Buffer.from(value as string), timestamp: 0 };
   });
 }
-/** What decisions read, without when it was recorded: that may be later when it was told again. */
+/** The input of decisions, without times of recording, which a repetition may change. */
 function factsOf(log: readonly LogRecord[]): unknown {
   const document: Record<string, unknown> = { _id: member };
   const groups: Record<string, unknown> = {};

@@ -41,7 +41,7 @@ interface Cost {
   readonly documentBytes: number;
 }
 /**
- * What one statement writes and asks for, and how large what is kept of the member is afterwards. Reports of progress
+ * What one statement writes and reads, and how large the stored state of the member is afterwards. Reports of progress
  * do not count.
  */
 async function costOf(event: DomainEvent, member: string): Promise<Cost> {
@@ -60,7 +60,7 @@ async function costOf(event: DomainEvent, member: string): Promise<Cost> {
     documentBytes: size(await h.facts.reader.get(member)),
   };
 }
-/** The n-th event, with an id of its own that is as long as all others. */
+/** The n-th event, with an id of the same length as all others. */
 type Nth = (n: number) => Readonly<Record<string, unknown>> & {
   readonly type: 'out' | 'in' | 'Consent';
   readonly time?: number;
@@ -84,7 +84,7 @@ function event(member: string, n: number, nth: Nth): DomainEvent {
 }
 
 /**
- * Publishes events 1 to `many`. The last eleven write no more than the eleven that follow event `full` + 10, also when
+ * Publishes events 1 to `many`. The last eleven write no more than the eleven that follow event `full` + 10, also if
  * two or three kinds of events take turns.
  */
 async function compare(many: number, full: number, nth: (n: number) => DomainEvent): Promise<void> {
@@ -180,7 +180,7 @@ describe('dead letters of one member', () => {
     const letters = await Promise.all(Array.from({ length: OPEN }, parked));
     await h.publish(merged('m1', 'other'));
     expect([await h.verdict('m1'), await h.verdict('other')]).toEqual(['on-hold', 'on-hold']);
-    // The oldest of those that the facts do not know one by one is resolved last but one.
+    // The oldest dead letter without an event of its own in the facts is resolved last but one.
     const [last, ...others] = [...letters.slice(9), ...letters.slice(0, 9)].toReversed();
     for (const letter of others) await h.discard(letter);
     await resolved();
@@ -265,7 +265,7 @@ describe('a name of three million characters', () => {
 
 describe('one person of many ids', () => {
   const IDS = 80;
-  // 246 MB before.
+  // 246 MB in an earlier release.
   it(`${IDS} opt-outs and ${IDS} merges write what each id lacks`, async () => {
     const events = Array.from({ length: IDS }, (_, n) => [
       event('m1', n, () => ({ type: 'out', time: START - 10_000_000 + n })),
@@ -273,7 +273,7 @@ describe('one person of many ids', () => {
     ]).flat();
     await h.publish(...events);
     const written = records().flat();
-    // One opt-out reaches the ids that were joined before it; a merge brings its id what the others have.
+    // One opt-out reaches the ids that were joined before it. A merge brings its id what the others have.
     expect(written.length).toBeLessThanOrEqual(IDS * IDS);
     expect(written.reduce((sum, r) => sum + r.value.byteLength + size(r.headers), 0)).toBeLessThan(5_000_000);
     for (const id of ['m1', 'old-0', 'old-40', `old-${IDS - 1}`]) {
@@ -311,7 +311,7 @@ describe('one person of many ids', () => {
       await Promise.all([0, 1, 2, 3].map((p) => h.log.read(deadLetterTopic(PAYER_MEMBER_EVENTS), p, 0, 10)))
     ).flat();
     expect(letters.map(({ value }) => dataOf<object>({ value }))).toMatchObject([{ reason: 'too-many-ids' }]);
-    // What was joined before goes on, and what is refused again is still joined with nobody.
+    // Ids that were joined before stay joined, and an id that is refused again is still joined with none.
     await h.publish(merged(last, chain[MOST_IDS - 2]!));
     await h.discard(deadLetterId(PAYER_MEMBER_EVENTS, partition, offset));
     await expect

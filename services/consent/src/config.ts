@@ -8,7 +8,7 @@ export const consentConfig = z.object({
 });
 export type ConsentConfig = z.infer<typeof consentConfig>;
 
-/** Environment of a process of consent. */
+/** The environment of a consent process. */
 export const consentEnv = z.object({
   ...processEnv,
   ...consentConfig.shape,

@@ -93,12 +93,12 @@ describe('opt-out', () => {
     const out = optedOut('m1', { id: 'optout-m1' });
     await h.publish(out, optedIn('m1'));
     expect(await h.verdict('m1')).toBe('permit');
-    // What a payer means who names events after members: out, in, out again.
+    // The intention of a payer that names events after members: out, in, and out again.
     await h.publish({ ...out, time: new Date(START).toISOString(), ...receipt });
     expect(await h.verdict('m1')).toBe('on-hold');
     expect(await letters()).toMatchObject([{ reason: 'event-id-reused', parkedBy: 'consent' }]);
     expect(await outcomes()).toEqual({ parked: 1 });
-    // The same event twice is one.
+    // The same event twice counts once.
     await h.publish({ ...out, ...receipt });
     expect(await letters()).toHaveLength(1);
   });
@@ -163,7 +163,7 @@ describe('two ids of one person', () => {
       expect([await h.verdict(a), await h.verdict(b)]).toEqual(['opted-out', 'opted-out']);
     }
   });
-  // Finding H1 (SECURITY.md): Kafka writes an append by partition, and one of them may fail. The process may also die
+  // Finding H1 (SECURITY.md): Kafka writes an append by partition, and one partition may fail. The process may also die
   // between two.
   it.each(['the first', 'the second', 'none'])(
     'an opt-out reaches both when %s of two partitions took it and the rest failed',
@@ -223,7 +223,7 @@ describe('a state store that was lost', () => {
     await h.log.append(PA_CONSENT, [...records]);
     await h.passed();
     expect([await h.verdict('m1'), await h.verdict('m2')]).toEqual(['opted-out', 'opted-out']);
-    // What was known before is not published again, and is the same under the other id.
+    // Earlier statements are not published again, and are the same under the other id.
     const said = await typed(PA_CONSENT, 'pa.opted-out.v1');
     expect(said.filter((d) => d['member'] === 'm1')).toEqual(published);
     expect(said.filter((d) => d['member'] === 'm2')).toEqual([{ ...published[0], member: 'm2' }]);
@@ -280,7 +280,7 @@ describe('an opt-out that cannot be read', () => {
       await expect.poll(() => h.verdict('m1')).toBe('permit');
     },
   );
-  // Finding H4 (SECURITY.md): a portal that never spoke of anybody before is a source of nobody.
+  // Finding H4 (SECURITY.md): no member belongs to a portal that has never published before.
   it('without a member, from a source that is new, denies everybody until it is discarded', async () => {
     const { ce_subject: _, ...headers } = broken().headers;
     await h.publishRaw({ ...broken(), headers: { ...headers, ce_source: 'urn:new-portal' } });
@@ -318,7 +318,7 @@ describe('an opt-out that cannot be read', () => {
           value: JSON.stringify(toStructured(unknown)),
         });
       expect(await h.verdict('m1')).toBe('on-hold');
-      // Resources parks it, as every type that is not known, under the same name.
+      // The resources service makes its dead letter, as for every unknown type, under the same name.
       expect(await letters()).toEqual([]);
       const [hold] = await typed(PA_CONSENT, 'pa.access-held.v1');
       await discard(hold!['deadLetter'] as string);

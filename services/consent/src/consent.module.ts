@@ -14,13 +14,13 @@ import { LevelsController } from './intake/levels.controller.ts';
 export interface ConsentOptions {
   readonly ports: ServicePorts;
   readonly config: ConsentConfig;
-  /** How log lines name members. */
+  /** Hashes members as log lines name them. */
   readonly memberHash?: MemberHash;
-  /** Where several processes decide. */
+  /** Needed if several processes decide. */
   readonly presence?: PresenceOptions;
-  /** Whose days opt-outs are counted by. */
+  /** The calendar by whose days opt-outs are counted. */
   readonly calendar?: CalendarRules;
-  /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
+  /** How dates of events are read. Default: days begin in UTC+14 or UTC-12. */
   readonly days?: PayerDays;
 }
 

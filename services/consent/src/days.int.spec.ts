@@ -8,7 +8,7 @@ afterEach(() => h.stop());
 
 async function started(days?: PayerDays): Promise<void> {
   h = new Harness();
-  // `start` reads a day as a UTC day where no other meaning is given.
+  // `start` reads a day as a UTC day unless the test gives another meaning.
   await h.start({}, days ?? new PayerDays());
   await h.member('m1');
 }
@@ -87,7 +87,7 @@ describe('the last day of a FHIR Consent that denies', () => {
       resource: denyingConsent('m1', { provision: { type: 'deny', period: { end } } }),
     });
 
-  // The clock says 1 June, 12:00 UTC.
+  // The clock shows 1 June, 12:00 UTC.
   it.each([
     ['is over where the payer counts days', ['America/New_York'], '2026-05-31', 'permit'],
     ['is over in the latest of its time zones', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-05-31', 'permit'],

@@ -22,7 +22,7 @@ async function parked(event = unreadable()): Promise<string> {
   return deadLetterId(PAYER_MEMBER_EVENTS, partition, offset);
 }
 const hint = (deadLetter: string) => ({ extensions: { pareplayof: deadLetter } });
-/** Until consent has handled what operators did. */
+/** Waits until consent has handled what operators did. */
 async function handled(): Promise<void> {
   const goal = (await h.log.head(['payer.member-events.dead-letter']))['payer.member-events.dead-letter']!;
   const done = async (): Promise<boolean> => {

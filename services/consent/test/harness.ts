@@ -35,8 +35,8 @@ export class Harness {
   readonly log = openMemoryLog({ now: () => this.now });
   readonly state = openMemoryState({ log: this.log, now: () => this.now });
   /**
-   * What was asked of the state store (`streams.load NAME`), and the documents that were written into the members'
-   * facts, since somebody emptied them.
+   * Calls of the state store (`streams.load NAME`) and documents that were written into the members' facts, since the
+   * test emptied this list.
    */
   readonly calls: string[] = [];
   readonly written: unknown[] = [];
@@ -55,7 +55,7 @@ export class Harness {
   private attribution!: Subscription;
   private providers!: Subscription;
 
-  /** `days` is what dates of events mean; most tests are about something else, so a day is a UTC day. */
+  /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
   async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
@@ -116,7 +116,7 @@ export class Harness {
     await this.state.close();
   }
 
-  /** What attribution would have published of a covered and attributed member. */
+  /** The events that attribution would have published about a covered and attributed member. */
   async member(member: string, source = 'urn:payer'): Promise<void> {
     const from = '2025-01-01T00:00:00.000Z';
     await this.ours(
@@ -155,8 +155,7 @@ export class Harness {
     await this.passed();
   }
   /**
-   * What an operator does: the event is published with the hint of a replay, and the dead-letter topic says where it
-   * lies.
+   * What an operator does: publishes the event with the hint of a replay, and the dead-letter topic names its place.
    */
   async replay(deadLetter: string, event: DomainEvent, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
     const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
@@ -231,7 +230,7 @@ export class Harness {
     };
     return views;
   }
-  /** An id like the prefix whose member events lie in another partition than `of`. */
+  /** An id with this prefix whose member events are in another partition than those of `of`. */
   async elsewhere(of: string, prefix: string): Promise<string> {
     const count = await this.log.partitions(PAYER_MEMBER_EVENTS);
     for (let i = 0; ; i++) if (partitionFor(`${prefix}${i}`, count) !== partitionFor(of, count)) return `${prefix}${i}`;
@@ -263,7 +262,7 @@ export const merged = (survivor: string, retired: string, more: Partial<DomainEv
 const concept = (system: string, code: string): object => ({
   coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code }],
 });
-/** A FHIR Consent that denies, in the shape of the opt-out example of PDex 2.2. `over` replaces elements. */
+/** A FHIR Consent that denies, in the form of the opt-out example of PDex 2.2. `over` replaces elements. */
 export const denyingConsent = (member: string | undefined, over: object = {}): object => ({
   resourceType: 'Consent',
   id: 'c1',

@@ -4,7 +4,7 @@ import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
 import { isPaidByUs, type PayerIdentity } from './payer-identity.ts';
 
-/** What a Coverage resource says about when the member is covered. */
+/** What a Coverage resource states about the time for which the member is covered. */
 interface CoverageSpan {
   readonly coverageId: string;
   readonly from: string;
@@ -13,15 +13,15 @@ interface CoverageSpan {
 }
 export type CoverageReading =
   /**
-   * `replaces`: the span is all that is known of the coverage. Without `span` the Coverage says nothing. `foreign`: no
-   * payor of it is this payer.
+   * `replaces`: the span is everything that is known of the coverage. Without `span` the Coverage states nothing.
+   * `foreign`: none of its payors is this payer.
    */
   | { readonly ok: true; readonly span?: CoverageSpan & { readonly replaces?: true }; readonly foreign?: true }
   | { readonly ok: false; readonly detail: string };
 
-/** Of a Coverage without period.start. */
+/** For a Coverage without period.start. */
 const LONG_AGO = '1900-01-01T00:00:00Z';
-/** Synthea's way to say that somebody pays for himself. */
+/** Synthea's code for a person who pays without insurance. */
 const NO_INSURANCE = 'NO_INSURANCE';
 const NOT_COVERING = new Set(['cancelled', 'entered-in-error', 'draft']);
 
@@ -45,13 +45,7 @@ function paidByNobody(coverage: Json): boolean {
   });
 }
 
-/**
- * https://hl7.org/fhir/R4/coverage.html : `subject` is the member that the event is about.
- *
- * Only a Coverage of this payer begins coverage. One of another payer (coordination of benefits) covers nothing, so it
- * also takes back what an earlier release let it begin. While nobody has said which identifiers are the payer's, a
- * Coverage that does not name it begins nothing, but its end counts: it may be ours.
- */
+/** https://hl7.org/fhir/R4/coverage.html : `subject` is the member of the event. */
 export function readCoverage(coverage: Json, subject: string, days: PayerDays, payer: PayerIdentity): CoverageReading {
   const nothing: CoverageReading = {
     ok: true,

@@ -14,7 +14,7 @@ import { readCoverage } from './coverage-resource.ts';
 import type { PayerIdentity } from './payer-identity.ts';
 import { endOf, instantOf, spanOf } from './dates.ts';
 
-/** Whose list: one Group per provider identity and contract. */
+/** The owner of a list: one Group for each provider identity and contract. */
 export interface GroupIdentity {
   readonly providers: readonly ProviderKey[];
   readonly contract?: string;
@@ -28,7 +28,7 @@ interface Attributed {
   readonly businessTime: string;
 }
 
-/** What an event means. `merged` concerns two members; the others the subject. */
+/** The meaning of an event. `merged` concerns two members; the others concern the subject. */
 export type Statement =
   | { readonly kind: 'coverage'; readonly change: CoverageChanged }
   | { readonly kind: 'merged'; readonly merge: MemberMerged }
@@ -44,24 +44,26 @@ export type MemberEventDecision =
   | { readonly ok: true; readonly statements: readonly Statement[]; readonly foreign?: true }
   | { readonly ok: false; readonly fault: EventFault };
 
-/** Events that attribution decides the outcome of. */
+/** Events whose outcome attribution decides. */
 export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'attribution';
-/** Resource events are resources' own; Coverages among them say who is covered. */
+/**
+ * The resources service decides resource events. Coverages among them state who is covered, so attribution reads those.
+ */
 export const RESOURCE_TYPES = ['payer.resource-recorded.v1', 'payer.resource-deleted.v1'] as const;
 const isResource = (type: string): boolean => (RESOURCE_TYPES as readonly string[]).includes(type);
 /**
- * Whether attribution refuses what it cannot read of a type: its own events, and Coverages, which the frame alone lets
- * through.
+ * Whether attribution refuses what it cannot read of a type: its own events, and Coverages, the only resources that the
+ * frame lets through.
  */
 export const isDecidedHere = (type: string | undefined): boolean =>
   type !== undefined && (isOwn(type) || isResource(type));
-/** Of all resources these alone say who is covered. */
+/** The only resource type that states who is covered. */
 export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 
-/** Decided by `ProviderEventsIntake`. */
+/** `ProviderEventsIntake` decides these. */
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
 
-/** A parked one of these might have said that access ends: it denies until it is resolved. */
+/** A dead letter of one of these may have ended access, so it denies until somebody resolves it. */
 const DENYING = new Set([
   'payer.member-enrolled.v1',
   'payer.member-changed.v1',
@@ -83,8 +85,8 @@ const identityOf = (p: {
 }): GroupIdentity => ({ providers: providerKeys(p), ...(p.contract !== undefined && { contract: p.contract }) });
 
 /**
- * What a valid member event says about access. `days` tell when a day begins that the payer wrote, `payer` whose
- * Coverages count. Pure.
+ * What a valid member event states about access. `days` tell when a day of the payer begins, `payer` which Coverages
+ * count. Pure.
  */
 export function decideMemberEvent(
   event: PayerEvent & DomainEvent,
@@ -103,8 +105,8 @@ export function decideMemberEvent(
       const { coverageId, from, to } = event.data;
       if (from === undefined && to === undefined) return ok();
       if (coverageId === undefined) return invalid('data.coverageId: is required with from or to');
-      // Only an end: it can shorten a coverage. What lengthens it says `from` too, and an end that is open shortens
-      // nothing.
+      // An event with only an end can shorten a coverage. An event that lengthens it also has `from`, and an open end
+      // shortens nothing.
       if (from === undefined) {
         const end = endOf(days, to!);
         return end === undefined ? ok() : coverage({ coverageId, from: end, cancelled: true });

@@ -7,10 +7,10 @@ import { decideMemberEvent } from './decide-member-event.ts';
 import { isPayerIdentifier, payerIdentity } from './payer-identity.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
-/** What a day means elsewhere is in `days.int.spec.ts`. */
+/** `days.int.spec.ts` tests what a day means in other zones. */
 const UTC = new PayerDays(['UTC']);
 const OURS = payerIdentity(undefined, 'Organization/payer');
-/** As the frame does it: read by the contract, then decided. */
+/** As the frame does it: the contract reads the event, then it is decided. */
 function decide(type: string, data: unknown, over: Partial<DomainEvent> = {}) {
   const read = PAYER_CONTRACT.read(
     { id: 'e', source: 's', type, time: '2026-05-01T10:00:00+02:00', subject: 'm1', data, ...over },
@@ -30,7 +30,7 @@ it.each([
   ['2024-01-01T00:00:00-05:00', true],
   ['2023-02-29', false],
   ['2024-01-01T10:00', false],
-  // R4: a time of day has a zone. Without one nobody knows which moment is meant.
+  // R4: a time of day has a zone. Without one the moment is unknown.
   ['2024-01-01T10:00:00', false],
   ['soon', false],
   [2024, false],
@@ -58,7 +58,7 @@ describe('member events', () => {
       cancelled: true,
     });
   });
-  // The day by which payers' systems say that there is no end.
+  // The date that payers' systems use for "no end".
   it('31 December 9999 is no end', () => {
     expect(
       change('payer.member-enrolled.v1', { coverageId: 'c', from: '2026-01-01', to: '9999-12-31' }),
@@ -160,7 +160,7 @@ describe('a date in the year 9999 is no end (finding M6)', () => {
       expect(decided, end).toMatchObject({ ok: true, statements: [{}] });
       expect(JSON.stringify(decided), end).not.toMatch(/"to"|9999/);
     }
-    // The year before is an end like any other.
+    // The year before it is an end like any other.
     expect(JSON.stringify(decide(...event('9998-12-31')))).toContain('"to":"9999-01-01T00:00:00.000Z"');
   });
 });

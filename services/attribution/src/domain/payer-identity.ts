@@ -1,12 +1,12 @@
 import { isObject, parseReference, ID_PATTERN } from '@provider-access/kernel/fhir';
 
-/** How payors of Coverages name this payer. */
+/** How payors of Coverages identify this payer. */
 export interface PayerIdentity {
   /** `Organization/<id>`, or an absolute URL of one. */
   readonly references: ReadonlySet<string>;
   /** `system|value` */
   readonly identifiers: ReadonlySet<string>;
-  /** The operator said which identifiers are the payer's: every other payor is another payer. */
+  /** True if the operator configured the payer's identifiers. Then every other payor is another payer. */
   readonly known: boolean;
 }
 

@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import type { Step, StepTie } from '@provider-access/facts';
 
 /**
- * Events of one business time that a coverage or an attribution remembers. A repetition of an older one counts as a new
- * event.
+ * So many events of one business time are remembered for a coverage or an attribution. A repetition of an older one
+ * counts as a new event.
  */
 const MAX_TIED = 16;
 const markOf = (event: string): string => hash('sha256', event, 'base64url').slice(0, 11);
 const saidBy = (step: Step): string => step.t?.said ?? step.b;
 
-/** A change of a coverage or an attribution, of which one event of ours is made. */
+/** A change of a coverage or an attribution, from which one of our events is made. */
 interface Change {
   readonly businessTime: string;
   readonly sequence?: number | undefined;
@@ -18,20 +18,19 @@ interface Change {
 
 /**
  * The change with the business time under which it is appended. Facts compare business time and sequence, then the id
- * of the event, which is chance. So a change with
- * the time and sequence of a known step is written one millisecond after it, and `tie` keeps the stated time (ADR
- * 0022). Undefined for an event that was
- * replaced by another one of its time, and comes again. Pure.
+ * of the event, which is random. So a change with the time and sequence of a known step is written one millisecond
+ * later, and `tie` keeps the stated time (ADR 0022). Undefined for a repetition of an event that another event of its
+ * time replaced. Pure.
  * @param steps what is known of the coverage, or of the attribution and of its ends
  */
 export function orderedAfter<C extends Change>(change: C, event: string, steps: readonly Step[]): C | undefined {
-  // It stands: the fold of the facts knows it.
+  // It counts: the facts contain it.
   if (steps.some((step) => step.e === event)) return change;
   const said = change.businessTime;
   const sequence = change.sequence ?? 0;
   const tied = steps.filter((step) => saidBy(step) === said && step.q === sequence);
   if (tied.some((step) => step.t?.events.includes(markOf(event)))) return undefined;
-  // Also after what states an earlier time or a lower sequence, and is written as late as this one.
+  // Also after a step that states an earlier time or a lower sequence, and is written with the same time.
   const isOlder = (step: Step): boolean => saidBy(step) < said || (saidBy(step) === said && step.q < sequence);
   const isWrittenLater = (step: Step): boolean => step.b > said || (step.b === said && step.q >= sequence);
   const before = steps.filter((step) => tied.includes(step) || (isOlder(step) && isWrittenLater(step)));

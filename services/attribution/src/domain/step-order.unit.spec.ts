@@ -23,7 +23,7 @@ const changeOf = ({ day, sequence, covers }: Said): CoverageChanged => ({
   sequence,
 });
 
-/** Derives and folds as the intake does, an event after the other. @returns the event that stands in the end */
+/** Derives and folds like the intake, one event after the other. @returns the event that counts in the end */
 function run(arrived: readonly Said[]): { event: string | undefined; part: MembersPart | undefined } {
   let part: MembersPart | undefined;
   for (const said of arrived) {

@@ -7,13 +7,13 @@ import type { ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { GroupIdentity } from '../domain/decide-member-event.ts';
 
-/** 128 random bits. The id says nothing about the provider, and no other Group gets it again. */
+/** 128 random bits. The id reveals nothing about the provider, and no other Group ever gets it. */
 const newGroupId = (): string => base32(randomBytes(16));
 const KEPT = 100_000;
 
 /**
- * Group ids by provider identity and contract, minted once however many instances race (state.claims). Should the
- * claims be lost, the groups view, built from the log, still knows every Group.
+ * Group ids by provider identity and contract. Each is minted once, however many instances race (state.claims). If the
+ * claims are lost, the groups view, which is built from the log, still knows every Group.
  */
 export class GroupDirectory {
   private readonly ports: ServicePorts;
@@ -25,7 +25,7 @@ export class GroupDirectory {
     this.reader = ports.views.reader(groups);
   }
 
-  /** For the Groups of one batch. */
+  /** The Groups of one batch. */
   batch(): GroupBatch {
     return new GroupBatch(
       (key, identity) => this.find(key, identity),
@@ -47,7 +47,7 @@ export class GroupDirectory {
     this.known.set(key, group);
     return { group };
   }
-  /** A Group of this identity that the view has: of several the one opened first. */
+  /** A Group of this identity in the view. If there are several, the one that was opened first. */
   private async opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
     let first: { id: string; openedAt: string } | undefined;
     for await (const document of this.reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
@@ -87,8 +87,8 @@ export class GroupDirectory {
 }
 
 /**
- * Groups that a batch asserts something about. Who is not known to have opened a Group appends its opening (again after
- * a crash between claim and append; readers keep the first).
+ * The Groups about which a batch asserts something. A Group without a known opening gets one appended, again after a
+ * crash between claim and append; readers keep the first.
  */
 export class GroupBatch {
   private readonly found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();
@@ -107,7 +107,7 @@ export class GroupBatch {
   openings(): readonly NewRecord[] {
     return [...this.found.values()].map((f) => f.opened).filter((o) => o !== undefined);
   }
-  /** Call when the openings are durable. */
+  /** Call this when the openings are durable. */
   done(): void {
     for (const [key, { group }] of this.found) this.remember(key, group);
   }

@@ -19,9 +19,9 @@ import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-ev
 export const DERIVER = 'attribution';
 
 /**
- * What a parked event denies: its member, and both ids of a merge; its providers, when it is about a network status (it
- * may have said that they left); everybody, or its
- * whole source, when neither can be read. undefined for one that can only have given access.
+ * Whom a dead letter denies: its member, or both ids of a merge; its providers, if it is about a network status (it may
+ * state that they left); everybody or its whole source, if neither can be read. undefined for an event that can only
+ * have given access.
  */
 export const holdsBy =
   (unreadable: UnreadableConsent) =>
@@ -35,7 +35,7 @@ export const holdsBy =
     }
     if (type !== MERGED)
       return { ...about, ...holdOf(matterOf(type, concerns.member, event?.data).names, concerns.source, unreadable) };
-    // Of a merge either may be who opted out, so each id is held that can be understood.
+    // Either id of a merge may belong to the member who opted out. So each id that can be understood is held.
     const subject = concerns.member ?? idMeant(event?.subject ?? record.headers['ce_subject']);
     const { names } = matterOf(type, subject, event?.data ?? brokenMerge(record));
     return { ...about, ...holdOf(names, concerns.source, unreadable) };
@@ -51,21 +51,21 @@ const common = (hold: AccessHeld) => {
     cause: { id: hold.deadLetter, source: hold.source },
   };
 };
-/** pa.providers is compacted: a hold and its release are kept beside the status of the provider. */
+/** pa.providers is compacted, so a hold and its release have a key of their own beside the provider's status. */
 const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord =>
   isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record;
 const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [
   { topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record },
 ];
 
-/** What says that access is held until a dead letter is resolved. `at` is an RFC 3339 instant. */
+/** The event that holds access until a dead letter is resolved. `at` is an RFC 3339 instant. */
 export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
   return outputOf(
     hold,
     keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold'),
   );
 }
-/** What ends such a hold. `at` is an RFC 3339 instant. */
+/** The event that ends such a hold. `at` is an RFC 3339 instant. */
 export async function releasedOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
   const { eventType: _, ...data } = hold;
   const record = derivedRecord({

@@ -6,7 +6,7 @@ import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { MemberEventsIntake } from './member-events.ts';
 import { ProviderEventsIntake } from './provider-events.ts';
 
-/** What attribution consumes, by consumer group. */
+/** The topics that attribution consumes, by consumer group. */
 @Controller()
 export class IntakeController {
   private readonly members: MemberEventsIntake;
@@ -27,7 +27,7 @@ export class IntakeController {
   providerEvents(@Payload() batch: Batch): Promise<void> {
     return this.providers.handle(batch);
   }
-  /** What operators did about dead letters, of both topics. */
+  /** What operators decided about dead letters of both topics. */
   @OnBatch(SUBSCRIPTIONS.deadLetters)
   resolvedDeadLetters(@Payload() batch: Batch): Promise<void> {
     return this.members.resolved(batch);

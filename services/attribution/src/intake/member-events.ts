@@ -41,21 +41,21 @@ interface Derived {
   readonly topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION;
   readonly member: string;
   readonly record: NewRecord;
-  /** It takes the place of a statement of the same business time. */
+  /** It replaces a statement with the same business time. */
   readonly sameTime: boolean;
-  /** It came before, and another one of its business time took its place. It is not appended. */
+  /** A repetition that another event of its business time has replaced. It is not appended. */
   readonly replaced: boolean;
 }
 
-/** What dates of events mean, and whose Coverages count. */
+/** How dates of events are read, and whose Coverages count. */
 export interface MemberRules {
   readonly days: PayerDays;
   readonly payer: PayerIdentity;
 }
 
 /**
- * payer.member-events -> pa.members, pa.attribution, pa.groups. Reads its own event types and, of the resources,
- * Coverages. What it cannot read is parked; what might have ended access is held as well.
+ * payer.member-events -> pa.members, pa.attribution, pa.groups. Handles its own event types and, of the resources,
+ * Coverages. An event that cannot be read becomes a dead letter; if it may have ended access, access is held as well.
  */
 export class MemberEventsIntake {
   private readonly intake: Intake;
@@ -73,7 +73,8 @@ export class MemberEventsIntake {
       },
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
       reports: isOwn,
-      // A Coverage too, under the name that resources would give it: what is held must be found and resolved.
+      // A Coverage too, under the name that the resources service would give it, because operators must find and
+      // resolve what is held.
       refuses: (_record, { type }) => isDecidedHere(type),
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
@@ -86,7 +87,7 @@ export class MemberEventsIntake {
     } satisfies IntakeRole);
   }
 
-  /** Once a process: a payer who forgot to name itself learns why nobody is covered. */
+  /** Once in each process, so that a payer who forgot to configure its identity learns why nobody is covered. */
   private foreignSeen({ logger }: ServicePorts): void {
     if (this.foreign) return;
     this.foreign = true;
@@ -97,7 +98,7 @@ export class MemberEventsIntake {
     );
   }
 
-  /** Called when partitions are given to this instance: another may have derived from them since. */
+  /** Called when partitions are assigned to this instance, because another one may have derived from them since. */
   assigned(): void {
     this.intake.assigned();
   }
@@ -106,7 +107,7 @@ export class MemberEventsIntake {
     return this.intake.handle(batch);
   }
 
-  /** What operators did about dead letters of either topic. */
+  /** What operators decided about dead letters of either topic. */
   resolved(batch: Batch): Promise<void> {
     return this.intake.resolved(batch);
   }
@@ -163,7 +164,7 @@ class MemberTurn implements Turn {
       sameTime: false,
       replaced: false,
     });
-    /** `ordered` is undefined for a statement that another one of its business time replaced, and that comes again. */
+    /** `ordered` is undefined for a repeated statement that another one of its business time has replaced. */
     const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(
       topic: Derived['topic'],
       type: string,

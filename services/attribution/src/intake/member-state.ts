@@ -26,7 +26,7 @@ import { MOST_IDS } from '@provider-access/intake';
 import type { ViewReader } from '@provider-access/engines/views';
 import { orderedAfter } from '../domain/step-order.ts';
 
-/** How long an intake waits for the view to show what it appended last, ms. Afterwards it goes on without knowing. */
+/** How long an intake waits for the view to contain its last append, ms. Afterwards it continues without that. */
 const WAIT_MS = 1000;
 
 const aboutOf = ({
@@ -43,15 +43,15 @@ interface Parts {
 }
 
 /**
- * What the facts of the members of one batch say, and what the batch has added so far: tells a repeated event
- * (`unchanged`) and an overtaken one (`superseded`), of which nothing is appended, from news. The same folds as the
- * view, so both agree. When the view is behind or away everything counts as news: the outcome is told less exactly, the
- * facts end the same.
+ * The facts of the members of one batch, with what the batch has added so far. They distinguish a repeated event
+ * (`unchanged`) and an overtaken one (`superseded`), for which nothing is appended, from a new one. They use the same
+ * folds as the view, so both agree. If the view lags or is unreachable, every event counts as new: the outcome is less
+ * exact, and the facts end the same.
  */
 export class MemberState {
   private readonly parts = new Map<string, Parts>();
   private readonly now: number;
-  /** Undefined when the view is behind or away. */
+  /** Undefined if the view lags or is unreachable. */
   private reader: ViewReader | undefined;
   private constructor(now: number, reader: ViewReader) {
     this.now = now;
@@ -79,14 +79,14 @@ export class MemberState {
         });
       }
     } catch {
-      // The views are away: everything counts as news.
+      // The views are unreachable, so every event counts as new.
       this.reader = undefined;
     }
   }
 
   /**
-   * Whether a merge would join more ids than `MOST_IDS`, as far as the facts tell. The consent service counts the ids
-   * in its register as well.
+   * Whether a merge would join more ids than `MOST_IDS`, by the facts. The consent service also counts the ids in its
+   * register.
    */
   async joinsTooMany({ member, retired }: MemberMerged): Promise<boolean> {
     await this.fetch([member]);
@@ -106,9 +106,8 @@ export class MemberState {
   }
 
   /**
-   * The change as it is to be appended after what is known of this coverage; undefined when its event came before and
-   * was replaced. Of two events with one
-   * business time and sequence, the later append wins (ADR 0022).
+   * The change as it is to be appended after what is known of this coverage; undefined for a repetition of an event
+   * that was replaced. Of two events with one business time and sequence, the later append wins (ADR 0022).
    * @param event id of the derived event
    */
   ordered(change: CoverageChanged, event: string): CoverageChanged | undefined {
@@ -119,7 +118,7 @@ export class MemberState {
     return orderedAfter(change, event, [...own, ...every, ...(part?.all ?? [])]);
   }
 
-  /** The same for an attribution: ends count that hold for its Group. */
+  /** The same for an attribution. Ends that hold for its Group count. */
   orderedAssertion(change: MemberAttributed, event: string): MemberAttributed | undefined {
     const part = this.parts.get(change.member)?.attribution;
     const known =
@@ -127,12 +126,12 @@ export class MemberState {
     return orderedAfter(change, event, [...known, ...endSteps(part, aboutOf(change))]);
   }
 
-  /** The same for an end: attributions count that it ends, and the ends that overlap with it. */
+  /** The same for an end. Attributions that it ends count, and ends that overlap with it. */
   orderedEnd(change: AttributionEndedRecord, event: string): AttributionEndedRecord | undefined {
     return orderedAfter(change, event, stepsThatEnd(this.parts.get(change.member)?.attribution, aboutOf(change)));
   }
 
-  /** Applies a derived event; false when it changes nothing. */
+  /** Applies a derived event; false if it changes nothing. */
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const known = this.parts.get(member) ?? {};
     const seen = this.asRead(topic, record);
@@ -148,14 +147,14 @@ export class MemberState {
     return true;
   }
 
-  /** Whether what a derived event says stands, by what is known and what the batch has added so far. */
+  /** Whether the statement of a derived event counts, by what is known and what the batch has added so far. */
   says(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const { members, attribution } = this.parts.get(member) ?? {};
     const seen = this.asRead(topic, record);
     return topic === PA_MEMBERS ? membersSay(members, seen) : attributionSays(attribution, seen);
   }
 
-  /** A derived event as the view reads it. */
+  /** A derived event in the form in which the view reads it. */
   private asRead(topic: string, { key, headers, value }: NewRecord): LogRecord {
     const bytes = bufferOf(value);
     return { topic, partition: 0, offset: 0, key, headers, value: bytes, timestamp: this.now };

@@ -31,9 +31,9 @@ import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
 /**
- * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. What cannot be read is parked
- * and denies its providers; member events that a producer put here are parked, and deny what they would deny in their
- * place.
+ * payer.provider-events -> pa.providers: who is in network since when, by NPI and by TIN. An event that cannot be read
+ * becomes a dead letter and denies its providers. A member event in this topic becomes a dead letter, and denies what
+ * it would deny in its own topic.
  */
 export class ProviderEventsIntake {
   private readonly intake: Intake;
@@ -49,7 +49,8 @@ export class ProviderEventsIntake {
       },
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
       reports: isOwn,
-      // resources parks a resource that lies here; a Coverage among them might have ended access, as in its own topic.
+      // The resources service makes a dead letter of a resource in this topic. A Coverage among them may have ended
+      // access, as in its own topic.
       refuses: (_record, { type }) => isDecidedHere(type),
       holdOf: holdsBy(unreadable),
       hold: heldOutputs,
@@ -61,7 +62,7 @@ export class ProviderEventsIntake {
     } satisfies IntakeRole);
   }
 
-  /** Called when partitions are given to this instance: another may have derived from them since. */
+  /** Called when partitions are assigned to this instance, because another one may have derived from them since. */
   assigned(): void {
     this.intake.assigned();
   }
@@ -71,9 +72,7 @@ export class ProviderEventsIntake {
   }
 }
 
-/**
- * How long a batch waits until the facts show what the former one appended, ms. Afterwards it goes on without knowing.
- */
+/** How long a batch waits until the facts contain the former one, ms. Afterwards it continues without that. */
 const WAIT_MS = 1000;
 async function known(log: EventLog, facts: Facts): Promise<void> {
   await facts.parties.waitFor(await log.head([PA_PROVIDERS]), WAIT_MS);
@@ -82,7 +81,7 @@ async function known(log: EventLog, facts: Facts): Promise<void> {
 class ProviderTurn implements Turn {
   private readonly facts: Facts;
   private readonly days: PayerDays;
-  /** What is known of a provider with the changes of this batch. */
+  /** The known state of a provider with the changes of this batch. */
   private readonly steps = new Map<ProviderKey, readonly Step[]>();
 
   constructor(facts: Facts, days: PayerDays) {
@@ -90,7 +89,7 @@ class ProviderTurn implements Turn {
     this.days = days;
   }
 
-  /** One event a provider identifier, without those that are known to be recorded. */
+  /** One event for each provider identifier, without those that are recorded already. */
   async take({ event, at }: TakenFrom): Promise<Taken> {
     if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
     const outputs: Output[] = [];
@@ -114,7 +113,7 @@ class ProviderTurn implements Turn {
       const data = orderedAfter(said, id, steps);
       const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
       stands &&= networkStatusStands(after ?? steps, id, said);
-      // An overtaken statement may still be the first that joins identifiers of one provider.
+      // An overtaken statement may still be the first that joins the identifiers of one provider.
       const joins = others.some((other) => !this.facts.parties.identity(provider).includes(other));
       if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.e === id)))) continue;
       isNews ||= after !== undefined;
@@ -128,8 +127,8 @@ class ProviderTurn implements Turn {
         at,
         data,
       });
-      // Each change has a key of its own: compaction must not keep the last one said, which need not be the one that
-      // counts.
+      // Each change has a key of its own. Otherwise compaction would keep only the newest append, which may not be the
+      // change that counts.
       outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
     }
     if (!stands) return { ok: true, outcome: 'superseded', outputs };

@@ -3,24 +3,24 @@ import { checkShape } from '@provider-access/kernel/fhir';
 import { patientOfConsent, readConsent } from '@provider-access/domain/pdex';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 
-/** Of all resources these alone state an opt-out. */
+/** The only resource type that states an opt-out. */
 export const CONSENTS: ReadonlySet<string> = new Set(['Consent']);
-/** Events that carry a resource. A Consent belongs into the first alone; in the others it is a fault that denies. */
+/** Events that carry a resource. A Consent belongs only into the first one; in the others it is a fault that denies. */
 export const RESOURCE_CARRIERS = [
   'payer.resource-recorded.v1',
   'payer.prior-authorization-changed.v1',
   'payer.provider-recorded.v1',
 ] as const;
 const isCarrier = (type: string): boolean => (RESOURCE_CARRIERS as readonly string[]).includes(type);
-/** Its subject is a provider: only the Consent itself says whose it is. */
+/** The subject of this event is a provider, so only the Consent itself names the member. */
 export const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 
 type OptOutEvent = Extract<PayerEvent, { type: 'payer.member-opted-out.v1' }>;
 export type ConsentResource =
-  /** It restricts nothing here. */
+  /** It restricts nothing that this platform serves. */
   | { readonly kind: 'none' }
   | { readonly kind: 'fault'; readonly fault: EventFault }
-  /** The event that says the same. */
+  /** The event with the same meaning. */
   | { readonly kind: 'opt-out'; readonly event: OptOutEvent & DomainEvent };
 
 const fault = (reason: EventFault['reason'], detail: string): ConsentResource => ({
@@ -29,8 +29,8 @@ const fault = (reason: EventFault['reason'], detail: string): ConsentResource =>
 });
 
 /**
- * What a valid event about a Consent says. Pure. `appendedAt` is ms since the epoch; `days` tell when a day ends that
- * the payer wrote.
+ * What a valid event about a Consent states. Pure. `appendedAt` is ms since the epoch; `days` tell when a day of the
+ * payer ends.
  */
 export function decideConsentResource(
   event: PayerEvent & DomainEvent,
@@ -66,9 +66,7 @@ export function decideConsentResource(
   return { kind: 'opt-out', event: { ...event, type: 'payer.member-opted-out.v1', data } };
 }
 
-/**
- * Whether a resource event that is at fault may be about a Consent that denies. The frame lets only Consents through.
- */
+/** Whether a faulty resource event may be about a Consent that denies. The frame lets only Consents through. */
 export function mayDeny(type: string, data: unknown, appendedAt: number, days: PayerDays): boolean {
   if (!isCarrier(type)) return false;
   const resource = typeof data === 'object' && data !== null ? (data as { resource?: unknown }).resource : undefined;

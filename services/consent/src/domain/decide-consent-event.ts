@@ -13,21 +13,22 @@ export type ConsentStatement =
   | { readonly kind: 'opted-in'; readonly data: Omit<OptedIn, 'member'> }
   | { readonly kind: 'merged'; readonly members: readonly [string, string] };
 
-/** Events that consent decides the outcome of. */
+/** Events whose outcome consent decides. */
 export const CONSENT_TYPES = [
   'payer.member-opted-out.v1',
   'payer.member-opted-in.v1',
 ] as const satisfies readonly PayerEventType[];
-/** Attribution's own; here it joins what both ids have said. */
+/** Attribution decides a merge. Here it joins the statements of both ids. */
 export const MERGED = 'payer.members-merged.v1';
 export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
 
 /**
- * What a valid event of `CONSENT_TYPES` or a merge says. Pure. `appendedAt` is ms since the epoch; `days` tell when a
- * day begins that the payer wrote. An opt-out takes effect from its date, else when it was said, and never later than
- * it reached us because a payer's clock runs ahead. An opt-in counts as said when it reached us at the latest: a
- * payer's clock that runs ahead must not have it overrule an opt-out that was said after it. It never takes effect
- * before it reached us.
+ * What a valid event of `CONSENT_TYPES` or a merge states. Pure. `appendedAt` is ms since the epoch; `days` tell when a
+ * day of the payer begins.
+ *
+ * An opt-out takes effect from its date, else from its business time, and no later than its append, because a payer's
+ * clock may run ahead. The business time of an opt-in is no later than its append, so that a clock that runs ahead
+ * cannot make it overrule a later opt-out. An opt-in never takes effect before its append.
  */
 export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: PayerDays): ConsentStatement {
   const said = dateRange(event.time)!.start;

@@ -41,9 +41,9 @@ import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
 import type { Said } from './said.ts';
 
-/** How long a repeated event waits for the view to tell whether it is there already, ms. */
+/** How long a repeated event waits for the view to show whether it is there already, ms. */
 const WAIT_MS = 500;
-/** Of what is not recorded yet. */
+/** Records that are not in the log yet. */
 const FOREVER = '9999-12-31T23:59:59.999Z';
 const REUSED: EventFault = {
   reason: 'event-id-reused',
@@ -53,9 +53,9 @@ const toConsent = (records: readonly NewRecord[]): readonly Output[] =>
   records.map((record) => ({ topic: PA_CONSENT, record }));
 
 /**
- * payer.member-events -> pa.consent. Reads opt-outs, opt-ins, merges, and of the resources FHIR Consents that deny. An
- * opt-out that cannot be read denies: the member, or everybody when it names none. So
- * does one that a producer put among provider events, where nothing of consent belongs.
+ * payer.member-events -> pa.consent. Handles opt-outs, opt-ins, merges and, of the resources, FHIR Consents that deny.
+ * An opt-out that cannot be read denies its member, or everybody if it names none. So does one among provider events,
+ * because nothing of consent belongs there.
  */
 export class ConsentEventsIntake {
   private readonly register: ConsentRegister;
@@ -78,8 +78,8 @@ export class ConsentEventsIntake {
       },
       topics: [PA_CONSENT],
       reports: isOwn,
-      // An unreadable merge is attribution's to park and to hold. A merge of too many ids is refused by either service.
-      // What is of no known type may be a misspelt opt-out of its member.
+      // Attribution makes a dead letter and a hold of an unreadable merge. Either service refuses a merge of too many
+      // ids. An event of an unknown type may be a misspelt opt-out of its member.
       refuses: (record, { event, type, ok }) => {
         if (type === undefined) return concerned(record, event).member !== undefined;
         if (isOwn(type) || (ok && type === MERGED)) return true;
@@ -87,7 +87,7 @@ export class ConsentEventsIntake {
       },
       holdOf: (record, { event, type }, deadLetter) => {
         const { member, source } = concerned(record, event);
-        // A Consent denies whom it names as well as whom its event names.
+        // A Consent denies the member that it names and the member that its event names.
         const { names } = matterOf(type, type === PROVIDER_RECORDED ? undefined : member, event?.data);
         return { ...holdOf(names, source, unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE };
       },
@@ -97,7 +97,7 @@ export class ConsentEventsIntake {
     } satisfies IntakeRole);
   }
 
-  /** Called when partitions are given to this instance: another may have derived from them since. */
+  /** Called when partitions are assigned to this instance, because another one may have derived from them since. */
   assigned(): void {
     this.intake.assigned();
   }
@@ -110,7 +110,7 @@ export class ConsentEventsIntake {
     return this.intake.handle(batch);
   }
 
-  /** What operators did about dead letters. */
+  /** What operators decided about dead letters. */
   resolved(batch: Batch): Promise<void> {
     return this.intake.resolved(batch);
   }
@@ -142,7 +142,7 @@ interface TurnOptions {
 
 class ConsentTurn implements Turn {
   private readonly options: TurnOptions;
-  /** Ids of the events of ours that this batch publishes. */
+  /** Ids of our events that this batch publishes. */
   private readonly published = new Set<string | undefined>();
   /** Times of append of opt-outs, ms since the epoch. */
   private readonly optOuts: number[] = [];
@@ -191,8 +191,8 @@ class ConsentTurn implements Turn {
   }
 
   /**
-   * Of the records of a repeated event those that are not published, each under its own id of the person: an append may
-   * have failed for one of them, and a crash may have come before the first.
+   * Of the records of a repeated event, those that are not published. Each is under its own id of the person. An append
+   * may have failed for one of them, or a crash may have come before the first.
    */
   private async missing(records: readonly NewRecord[]): Promise<readonly NewRecord[]> {
     const open = records.filter(({ headers }) => !this.published.has(headers['ce_id']));
@@ -203,13 +203,15 @@ class ConsentTurn implements Turn {
       const documents = await facts.reader.getMany(open.map(({ headers }) => headers['ce_subject']!));
       return open.filter((record, i) => lacks(documents[i]?.['consent'] as ConsentPart | undefined, record));
     } catch {
-      // The views are away: publishing it again changes nothing.
+      // The views are unreachable. Publishing it again changes nothing.
       return open;
     }
   }
 }
 
-/** Whether the facts of a member have neither what one of our records says nor something that decides in its place. */
+/**
+ * Whether the facts of a member have neither the statement of one of our records nor one that decides instead of it.
+ */
 function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): boolean {
   const data = JSON.parse(String(value)) as OptedIn & Partial<OptedOut> & Partial<AccessHeld>;
   if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.f === undefined;
@@ -223,7 +225,7 @@ function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): bo
   });
 }
 
-/** The payer's own words: type, time and data. */
+/** The payer's own content: type, time and data. */
 const contentOf = ({ type, time, data }: PayerEvent): string =>
   createHash('sha256')
     .update(JSON.stringify([type, time, data]))

@@ -11,9 +11,9 @@ const NAMESPACE = 'consent-event';
  */
 const REMEMBERED_MS = 30 * 24 * 3600_000;
 
-/** Under an id for which it was not said: of the same person. It was accepted, and took effect, once. */
+/** A statement under another id of the same person. It was accepted and took effect once. */
 export const COPY_HEADER = 'ce_pacopy';
-/** pa.consent event of a member. */
+/** A pa.consent event of a member. */
 export function published(member: string, said: Said, copy = false): NewRecord {
   const record = derivedRecord({
     deriver: DERIVER,
@@ -27,33 +27,33 @@ export function published(member: string, said: Said, copy = false): NewRecord {
   return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
 }
 
-/** What an id of a person lacks of what was said under the others. */
+/** The statements of the other ids of a person that one id lacks. */
 function lackedBy(id: string, person: ReadonlyMap<string, Register>): readonly NewRecord[] {
   const others = [...person].flatMap(([other, register]) => (other === id ? [] : [register]));
   return lacking([person.get(id)!], others).map((said) => published(id, said, true));
 }
 
-/** What came of a statement. */
+/** The outcome of a statement. */
 export interface Remembered {
-  /** The same event was remembered before, or it says nothing new. */
+  /** The same event was stored before, or it states nothing new. */
   readonly known: boolean;
-  /** The event id came before with another content, and nothing is remembered. */
+  /** The event id came before with another content, and nothing is stored. */
   readonly other: boolean;
-  /** It says something else than what stands, and a newer statement decides in its place. */
+  /** It contradicts the current state, and a newer statement decides instead. */
   readonly superseded?: boolean;
   readonly records: readonly NewRecord[];
 }
 
 /**
- * What was said under each member id and which ids are one person, by compare-and-set (state.streams). Both orders of
- * an opt-out and a merge, in two partitions and two processes, end the same: each writes first and reads afterwards, so
- * at least one of them sees the other. What can never decide again is dropped (ADR 0017).
+ * The statements under each member id, and which ids are one person, by compare-and-set (state.streams). Both orders of
+ * an opt-out and a merge, in two partitions and two processes, end the same. Each writes first and reads afterwards, so
+ * at least one of them sees the other. Statements that can never decide again are dropped (ADR 0017).
  */
 export class ConsentRegister {
   private readonly streams: Streams;
   private readonly claims: Pick<Claims, 'claim'>;
   private readonly recall: (member: string) => Promise<Register | undefined>;
-  /** `recall` gives what the log says about a member without a register: the streams may have been lost. */
+  /** `recall` reads a member without a register from the log, because the state store may have lost the streams. */
   constructor(
     state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> },
     recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined),
@@ -63,9 +63,7 @@ export class ConsentRegister {
     this.recall = recall;
   }
 
-  /**
-   * Remembers it and gives what to publish. `now`: ms since the epoch.
-   */
+  /** Stores the statement and returns what to publish. `now`: ms since the epoch. */
   async say(member: string, said: Said, now: number): Promise<Remembered> {
     const first = await this.firstOf(member, said, now);
     if (first !== undefined && first.content !== said.content) return { known: true, other: true, records: [] };
@@ -84,7 +82,7 @@ export class ConsentRegister {
     });
     const other = known?.content !== undefined && said.content !== undefined && known.content !== said.content;
     if (other) return { known: true, other, records: [] };
-    // The statement that decides in its place came before it in the same partition: each id of the person has it.
+    // The statement that decides instead came before it in the same partition, so each id of the person has it.
     if (known === undefined && !isNews) return { known: true, other, superseded, records: [] };
     const person = await this.person(member);
     return {
@@ -95,9 +93,9 @@ export class ConsentRegister {
   }
 
   /**
-   * Joins two ids: whatever was said under any id of the person holds for all of them. Gives what one side lacks of the
-   * other. `known`: the two were joined before, or may have been: some of it may be published. `tooMany`: they were not
-   * joined, because the person would have more than `MOST_IDS` ids. Merges at the same time may exceed that by a few.
+   * Joins two ids: every statement under any id of the person holds for all of them. Returns what one side lacks of the
+   * other. `known`: the two were joined before, or may have been, so some of it may be published. `tooMany`: they were
+   * not joined, because the person would have more than `MOST_IDS` ids. Concurrent merges may exceed that by a few.
    */
   async merge(
     a: string,
@@ -115,8 +113,8 @@ export class ConsentRegister {
     await this.update(a, link(b));
     await this.update(b, link(a));
     const [left, right] = [await this.person(a, b), await this.person(b, a)];
-    // Other merges join them too, perhaps at this moment: then each of them sees the links of all, and takes the others
-    // for earlier ones. So each gives what any id lacks of the person, and the facts tell what is published.
+    // Other merges may join them at the same moment. Then each merge sees the links of all and takes the others for
+    // earlier ones. So each returns what any id of the person lacks, and the facts show what is published already.
     if (left.has(b)) return { known: true, records: [...left.keys()].flatMap((id) => lackedBy(id, left)) };
     const copies = (to: ReadonlyMap<string, Register>, from: ReadonlyMap<string, Register>): NewRecord[] => {
       const lacks = lacking([...to.values()], [...from.values()]);
@@ -132,7 +130,7 @@ export class ConsentRegister {
     return !right.has(a) && left.size + right.size > MOST_IDS;
   }
 
-  /** What was first said under the event id. undefined for what is no event of a payer. */
+  /** The first content of the event id; undefined if it is not the id of a payer's event. */
   private async firstOf(
     member: string,
     { cause, content, at }: Said,

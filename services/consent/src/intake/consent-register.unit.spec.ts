@@ -33,7 +33,7 @@ const time = (s: Statement): number => Math.min(s.said, s.appended);
 const from = (s: Statement): number => (s.kind === 'out' && s.ahead === 0 ? time(s) : s.appended + s.ahead);
 const takesBack = (i: Statement, o: Statement): boolean =>
   i.kind === 'in' && (i.source === o.source ? time(i) > time(o) : time(i) > time(o) + 5);
-/** The reference keeps everything that was said under any id of the person. */
+/** The reference implementation keeps every statement under any id of the person. */
 const isOut = (all: readonly Statement[], now: number): boolean =>
   all.some((o) => o.kind === 'out' && from(o) <= now && !all.some((i) => takesBack(i, o) && from(i) <= now));
 
@@ -177,7 +177,7 @@ it('knows an event id that came with other content, also of a statement that it 
     other: true,
     records: [],
   });
-  // The name is the payer's and the member's: another member may have an event of this id.
+  // The id is unique for the payer and the member. Another member may have an event with this id.
   expect(await register.say('b', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
     other: false,
     records: [{ key: 'b' }],
@@ -189,7 +189,7 @@ it('knows an event id that came with other content, also of a statement that it 
   await state.close();
 });
 
-// Found by the model of the promises: each merge saw the link of the other one, and left it to the other to publish.
+// The model of the promises found this: each merge saw the link of the other one, and left the publishing to the other.
 it('two merges at once that close a circle leave no id without what the others said', async () => {
   const state = openMemoryState({ now: () => START });
   const register = new ConsentRegister(state);

@@ -18,14 +18,14 @@ export interface EffectiveLevelsOptions {
 
 const NAMESPACE = 'service-levels';
 const SINCE = 'opt-outs-since';
-/** How long an opt-out's first place in the log is remembered: longer than a batch may go on coming again. */
+/** How long the first place of an opt-out in the log is remembered: longer than a batch may be repeated. */
 const REMEMBERED_MS = 30 * 24 * 3600_000;
 const PATIENCE_MS = 5_000;
 
 /**
- * Measures from the acceptance of an opt-out (when the payer's event was appended) to its effect: when the facts of
- * every process have passed it. Read from `pa.consent` in a group of its own: nobody's opt-out waits for it. A crash in
- * between measures again and later.
+ * Measures the time from the acceptance of an opt-out (the append of the payer's event) to its effect: the facts of
+ * every process have passed it. It reads `pa.consent` in a group of its own, so that no opt-out waits for it. After a
+ * crash it measures again, with a later end.
  */
 export class EffectiveLevels {
   private readonly options: EffectiveLevelsOptions;
@@ -34,11 +34,11 @@ export class EffectiveLevels {
     this.options = options;
   }
 
-  /** Before the first opt-out of this process is taken. */
+  /** Before the first opt-out that this process measures. */
   async start(): Promise<void> {
     await (this.since ??= this.begin());
   }
-  /** @throws EngineUnavailable while the facts of some process have not passed: the batch comes again */
+  /** @throws EngineUnavailable until the facts of every process have passed: then the batch is delivered again */
   async handle(batch: Batch): Promise<void> {
     const { ledger, clock, calendar } = this.options;
     const since = await (this.since ??= this.begin());
@@ -69,14 +69,14 @@ export class EffectiveLevels {
         );
       }
     } finally {
-      // Also when a later one has to wait: it keeps the time that it took.
+      // Keeps the time that it took, also if a later one has to wait.
       await ledger.measured(...measured);
     }
   }
 
   /**
-   * When what lies there became effective before anybody measured cannot be told: where measuring began is remembered
-   * once for all processes.
+   * For opt-outs before measuring began, the time of effect is unknown. The place where measuring began is stored once
+   * for all processes.
    */
   private async begin(): Promise<readonly number[]> {
     try {
@@ -88,7 +88,7 @@ export class EffectiveLevels {
       throw error;
     }
   }
-  /** An intake that was killed may publish an opt-out twice: the first place counts. */
+  /** A killed intake may publish an opt-out twice. The first place counts. */
   private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
     const place = `${scope}/${record.offset}`;
     return (

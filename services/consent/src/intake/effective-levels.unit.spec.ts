@@ -79,7 +79,7 @@ it('does not measure what is said again under another id of the person, or publi
     record(2, 'm1', said('e1', 10)),
   );
   expect(l.items()).toEqual([[0, 10, 1]]);
-  // The same batch again, in another process: it is measured at its place again, and the view counts the place once.
+  // The same batch again in another process: it is measured again at its place, and the view counts the place once.
   const again = levels({ state: l.state });
   await again.handle(record(0, 'm1', said('e1', 10)), record(2, 'm1', said('e1', 10)));
   expect(again.items()).toEqual([[0, 10, 1]]);

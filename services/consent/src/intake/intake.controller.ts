@@ -5,7 +5,7 @@ import { OnAssigned, OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { ConsentEventsIntake } from './consent-events.ts';
 
-/** What consent consumes, by consumer group. */
+/** The topics that consent consumes, by consumer group. */
 @Controller()
 export class IntakeController {
   private readonly intake: ConsentEventsIntake;
@@ -22,7 +22,7 @@ export class IntakeController {
     this.intake.assigned();
   }
 
-  /** What operators did about dead letters: it may end holds. */
+  /** What operators decided about dead letters: it may end holds. */
   @OnBatch(SUBSCRIPTIONS.deadLetters)
   deadLetters(@Payload() batch: Batch): Promise<void> {
     return this.intake.resolved(batch);

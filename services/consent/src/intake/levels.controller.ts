@@ -5,7 +5,7 @@ import { OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { EffectiveLevels } from './effective-levels.ts';
 
-/** Opt-outs as they were published, until they have effect. */
+/** Measures published opt-outs until they have effect. */
 @Controller()
 export class LevelsController {
   private readonly levels: EffectiveLevels;

@@ -2,7 +2,7 @@ import type { Batch, Position } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
-/** The part of `Access` that says when an opt-out has effect. */
+/** The method of `Access` that tells when an opt-out has effect. */
 interface Effect {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
@@ -14,12 +14,12 @@ export interface OptOutEffectOptions {
 }
 
 const PATIENCE_MS = 30_000;
-/** Opt-outs that are waited for at a time: of more than these the first show what there is to see. */
+/** So many opt-outs are measured at a time. Of more, the first ones show the delay. */
 const WAITING = 10_000;
 
 /**
- * How long opt-outs take from their acceptance, the append, to their effect in every process, whichever way they came
- * in. Waited for in the background: nothing is held up by it, and what stops meanwhile is not measured.
+ * Measures how long opt-outs take from their acceptance (the append) to their effect in every process, by every way of
+ * intake. It waits in the background, so it delays nothing. What is still waiting at a stop is not measured.
  */
 export class OptOutEffect {
   private readonly options: OptOutEffectOptions;
@@ -33,7 +33,7 @@ export class OptOutEffect {
     this.options = options;
   }
 
-  /** Opt-outs of a batch that was handled: `appended` are their times of append, ms since the epoch. */
+  /** The opt-outs of a batch that was handled: `appended` are their times of append, ms since the epoch. */
   handled(batch: Batch, appended: readonly number[]): void {
     const last = batch.records.at(-1);
     if (appended.length === 0 || last === undefined || !this.options.metrics.enabled) return;
@@ -64,7 +64,7 @@ export class OptOutEffect {
     this.running = false;
   }
 
-  /** The facts cannot be asked: again in a moment. */
+  /** The facts cannot be read. Try again in a moment. */
   private away(): Promise<false> {
     return new Promise((resolve) => {
       setTimeout(() => resolve(false), 1000).unref();

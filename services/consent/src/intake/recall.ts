@@ -10,13 +10,13 @@ const TYPES = new Set<string | undefined>([
   'pa.access-held.v1',
   'pa.access-released.v1',
 ] satisfies Said['type'][]);
-/** What `derivedEventId` adds to the id of the event that one of ours comes from. */
+/** The suffix that `derivedEventId` adds to the id of the payer's event. */
 const DERIVED = /~[A-Za-z0-9_-]{10}(~\d+)?$/;
 
 /**
- * What can still decide of what was said under a member id, and who is the same person, from the log, for a register
- * that is not there although the facts say that there was one: the state store was lost. Reads a partition of
- * pa.consent from its beginning; undefined for a member of whom nothing was said.
+ * The statements under a member id that can still decide, and the ids of the same person, from the log. This is for a
+ * register that is missing although the facts show that there was one, because the state store was lost. Reads a
+ * partition of pa.consent from its beginning; undefined for a member without any statement.
  */
 export function recallFrom(
   log: EventLog,

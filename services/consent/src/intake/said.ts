@@ -12,7 +12,7 @@ import {
 } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 
-/** One thing said about a member's consent, without the member: it is published under every id of the person. */
+/** One statement about a member's consent, without the member: it is published under every id of the person. */
 export interface Said {
   readonly type: 'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
   readonly cause: { readonly id: string; readonly source: string; readonly traceparent?: string | undefined };
@@ -20,31 +20,31 @@ export interface Said {
   readonly at: string;
   readonly data: Readonly<Record<string, unknown>>;
   /**
-   * Hash of what the payer's event says: the same id with another content is a fault. Absent where it was remembered by
-   * a version without it.
+   * Hash of the content of the payer's event, because the same id with another content is a fault. Absent if an older
+   * version stored the statement.
    */
   readonly content?: string;
 }
 /**
- * What can still decide of what was said under one member id, the holds that are open or ended lately, and the ids that
- * are the same person.
+ * The statements under one member id that can still decide, the holds that are open or ended lately, and the ids of the
+ * same person.
  */
 export interface Register {
   readonly links: readonly string[];
   readonly said: readonly Said[];
-  /** When the newest statement reached us, dropped ones included. RFC 3339 instant. */
+  /** When the newest statement was appended, dropped ones included. RFC 3339 instant. */
   readonly at?: string;
 }
 export const EMPTY: Register = { links: [], said: [] };
 
-/** In place of several sources. */
+/** Replaces several sources. */
 const OURS = 'urn:provider-access:consent';
 const isStatement = ({ type }: Said): boolean => type === 'pa.opted-out.v1' || type === 'pa.opted-in.v1';
 const later = (a: string, b: string): string => (a > b ? a : b);
 
-/** Two of the same key are one. */
+/** Two statements with the same key are one. */
 export const keyOf = (s: Said): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
-/** A short name of an event of a payer about a member. */
+/** A short name of a payer's event about a member. */
 export const eventName = (member: string, { id, source }: Said['cause']): string =>
   createHash('sha256')
     .update(JSON.stringify([source, id, member]))
@@ -52,7 +52,7 @@ export const eventName = (member: string, { id, source }: Said['cause']): string
 const newestOf = ({ at = '', said }: Register): string =>
   said.reduce((newest, s) => (isStatement(s) ? later(newest, s.at) : newest), at);
 
-/** A statement as the facts fold it: they compare sources by the mark of an event id. */
+/** A statement in the form of the facts, which compare sources by the mark of an event id. */
 function statementOf({ cause, at, data }: Said): OptIn | OptOut {
   const { effective, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
   const common: OptIn = { e: derivedEventId(cause, ''), b: businessTime, f: effective, r: at };
@@ -72,7 +72,7 @@ function known(said: readonly Said[]): Known {
   return { statements: { outs: all.filter(isOptOut), ins: all.filter((s) => !isOptOut(s)) }, saidOf };
 }
 /**
- * The register's form of the one opt-out that replaces many (`MOST`). No event of a payer says it, so its source is
+ * The register's form of the one opt-out that replaces many (`MOST`). No payer's event states it, so its source is
  * ours.
  */
 function standIn({ e, b, f, r, sc }: OptOut): Said {
@@ -89,7 +89,7 @@ const backTo = ({ outs, ins }: Statements, saidOf: ReadonlyMap<OptIn, Said>): re
 ];
 
 const deadLetterOf = ({ data }: Said): string => (data as unknown as AccessHeld).deadLetter;
-/** So many ended holds are remembered, so that one that is told again does not come back. */
+/** So many ended holds are kept, so that a repeated one does not come back. */
 const ENDED = 8;
 /** Without the holds that ended longest ago, and their ends. */
 function withoutEnded(said: readonly Said[]): readonly Said[] {
@@ -100,9 +100,9 @@ function withoutEnded(said: readonly Said[]): readonly Said[] {
 }
 
 /**
- * The register with one thing more, without the statements that can never decide again; the same register when the
- * statement is nothing new: an equal one is there, or one that decides whatever it decides. `again`: the payer sent it
- * before.
+ * The register with one more statement, without those that can never decide again. It is the same register if the
+ * statement is not new: an equal one is there, or one that decides everything that it decides. `again`: the payer sent
+ * it before.
  */
 export function withSaid(register: Register, said: Said, again = false): Register {
   if (!isStatement(said)) return { ...register, said: withoutEnded([...register.said, said]) };
@@ -111,7 +111,7 @@ export function withSaid(register: Register, said: Said, again = false): Registe
   const newest = newestOf(register);
   const added = statementOf(said);
   if (isOptOut(added)) {
-    // An opt-out that comes again after an opt-in has ended it was dropped then, and is not stored again.
+    // This opt-out comes again after an opt-in ended it. It was dropped then, and is not stored again.
     const end = endOf(added, ins)?.to;
     if (isCovered(added, outs, newest) || (again && end !== undefined && end <= newest)) return register;
   } else if (isCovered(added, ins, newest)) return register;
@@ -122,8 +122,8 @@ export function withSaid(register: Register, said: Said, again = false): Registe
 }
 
 /**
- * Whether a statement of the register says the same as one that is nothing new: of the same providers, and with the
- * same time of effect, or in effect as well. Otherwise a newer statement decides in its place.
+ * Whether a statement of the register has the same effect as one that is not new: the same providers and the same
+ * effective time, or both in effect. Otherwise a newer statement decides instead.
  */
 export function saysSame({ said }: Register, other: Said): boolean {
   const it = statementOf(other);
@@ -137,14 +137,12 @@ export function saysSame({ said }: Register, other: Said): boolean {
     );
 }
 
-/**
- * What of the one side the other side lacks: statements that can still decide there, and holds that nobody has ended.
- */
+/** What one side lacks of the other: statements that can still decide there, and holds that nobody has ended. */
 export function lacking(side: readonly Register[], other: readonly Register[]): readonly Said[] {
   const byKey = new Map([...side, ...other].flatMap(({ said }) => said).map((s) => [keyOf(s), s]));
   const here = new Set(side.flatMap(({ said }) => said).map(keyOf));
   const { statements, saidOf } = known([...byKey.values()]);
-  // What the views of either side know by now: the other may have heard of nothing since.
+  // The newest time that the views of either side know. The other side may have had no event since.
   const [a, b] = [side, other].map((registers) => registers.map(newestOf).reduce(later, ''));
   const needed = [...deciding(statements, a! < b! ? a! : b!)].map((s) => saidOf.get(s)!);
   const ended = new Set([...byKey.values()].filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf));

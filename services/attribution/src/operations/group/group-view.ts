@@ -11,7 +11,7 @@ import type { AttributionConfig } from '../../config.ts';
 export interface ClientGroup extends GroupPart {
   readonly id: string;
 }
-/** A Group as one client may see it now. */
+/** A Group in the form in which one client may see it now. */
 export interface VisibleGroup {
   readonly resource: FhirResource;
   readonly members: readonly string[];
@@ -24,7 +24,10 @@ const lastMoment = (end: string): string => instant(Date.parse(end) - 1);
 const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): string | undefined =>
   providers.find((p) => p.startsWith(prefix))?.slice(prefix.length);
 
-/** Groups of a client: those of providers that it is bound to and that are in network. Others do not exist for it. */
+/**
+ * The Groups of a client: those of providers to which it is bound and that are in network. For the client, no others
+ * exist.
+ */
 export class GroupView {
   private readonly facts: Facts;
   private readonly ports: ServicePorts;
@@ -52,7 +55,7 @@ export class GroupView {
     return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** undefined for a Group that is not there and for another's: nobody can tell which. @throws FactsStale */
+  /** undefined for an unknown Group and for another client's, so that nobody can tell them apart. @throws FactsStale */
   async one(client: string, id: string): Promise<ClientGroup | undefined> {
     this.facts.access.assertFresh();
     const doc = await this.groups.get(id);
@@ -70,7 +73,7 @@ export class GroupView {
     return { ...group, id: doc._id };
   }
 
-  /** Every member decided now; the quantity counts the permitted alone. @throws FactsStale, Refusal too-costly */
+  /** Decides for every member now. The quantity counts only permitted ones. @throws FactsStale, Refusal too-costly */
   async render(client: string, group: ClientGroup, summary: boolean): Promise<VisibleGroup> {
     const members: GroupMember[] = [];
     let lastUpdated = Date.parse(group.openedAt);
@@ -122,7 +125,7 @@ export class GroupView {
   }
 }
 
-/** Identifiers that a Group can be searched by. */
+/** Identifiers by which a Group can be searched. */
 export function identifiersOf(
   group: ClientGroup,
 ): readonly { readonly system: string | undefined; readonly value: string }[] {

@@ -6,11 +6,11 @@ import { Refusal } from '@provider-access/kernel';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { GroupView } from './group-view.ts';
 
-/** Says the same of a Group that is not there and of another client's. */
+/** The same answer for an unknown Group and for another client's. */
 const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group.');
 
 /**
- * https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, as it is for this
+ * https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, in the form for this
  * client now.
  */
 @Controller()
@@ -67,7 +67,7 @@ export class GroupReadController {
   }
 }
 
-/** `_summary` and `_format` as a search reads them; anything else is refused. */
+/** `_summary` and `_format` as in a search; any other parameter is refused. */
 function readSummary(url: string): boolean {
   const parameters = new URL(url, 'http://localhost').searchParams;
   for (const name of parameters.keys())

@@ -30,12 +30,11 @@ interface Found {
   readonly total: number;
   readonly next?: string;
 }
-/** Cursor of a page: the last Group id of the one before. It names nothing that the client may not see. */
+/** The cursor of a page: the last Group id of the page before. It names nothing that the client may not see. */
 const PAGE = '_page';
 
 /**
- * https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client finds its own Groups and
- * no others.
+ * https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client finds only its own Groups.
  */
 @Controller()
 export class GroupSearchController {
@@ -116,7 +115,7 @@ export class GroupSearchController {
     return { given, entries, total: found.length, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
   }
 
-  /** Each Group of the page by itself, as if it had been read. */
+  /** Each Group of the page as a read would give it. */
   private async record(client: string, given: readonly Given[]): Promise<void> {
     const common = { client, action: 'group-search' as const, types: ['Group'] };
     if (given.length === 0) await this.audit.release({ ...common, members: [], resources: 0 });
@@ -151,7 +150,7 @@ function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonl
   );
 }
 
-/** Every Group here has the one code and the one characteristic. */
+/** Every Group here has the same code and the same characteristic. */
 function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean {
   if (ids !== undefined && !ids.includes(group.id)) return false;
   const coded = (list: readonly (readonly Token[])[]): boolean =>
@@ -173,7 +172,7 @@ function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean
 const updatedWithin = (wanted: readonly DateSearch[], group: VisibleGroup): boolean =>
   wanted.every((d) => dateHolds(d, group.lastUpdated));
 
-/** Prefixes of R4 search on an instant (ms since the epoch). */
+/** The prefixes of R4 search, for an instant (ms since the epoch). */
 function dateHolds({ prefix, range }: DateSearch, at: number): boolean {
   const order = compareRanges({ start: at, end: at + 1 }, range);
   switch (prefix) {

@@ -7,7 +7,9 @@ import type { ViewReader } from '@provider-access/engines/views';
 
 const LIMIT = 1000;
 
-/** Everything that was released or refused about a member, newest first (at most 1000): what `pa disclosures` shows. */
+/**
+ * Everything that was released or refused about a member, newest first (at most 1000): the answer for `pa disclosures`.
+ */
 @Controller()
 export class DisclosuresController {
   private readonly reader: ViewReader;

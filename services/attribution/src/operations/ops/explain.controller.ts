@@ -21,7 +21,7 @@ interface Explanation {
   readonly at: string;
   readonly decision: 'permit' | 'deny';
   readonly reason?: string;
-  /** As log lines name the member; by earlier keys too while they are kept. */
+  /** The member's hash in log lines, also by earlier keys while they are kept. */
   readonly memberHash: string;
   readonly earlierMemberHashes?: readonly string[];
   readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
@@ -31,12 +31,12 @@ interface Explanation {
 const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
   d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
 
-/** In place of a client, in the audit of what an operator looked at. No client has such an id. */
+/** Replaces the client in the audit of what an operator looked at. No client has such an id. */
 const OPERATOR = 'administrator';
 
 /**
- * Who could see whom at a time, and why: the same decision as always over the facts' intervals, which are listed with
- * it.
+ * Which client could see which member at a time, and why. It uses the same decision over the intervals of the facts,
+ * and lists these with the answer.
  */
 @Controller()
 export class ExplainController {
@@ -68,7 +68,7 @@ export class ExplainController {
     if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
     if (!isId(member)) throw new Refusal('required', 'member is required: an id.');
     const now = instant(this.ports.clock.now());
-    // A day alone is none: it begins at another moment for each zone of the payer.
+    // A day alone is no instant, because it begins at another moment in each zone of the payer.
     if (at !== undefined && (typeof at !== 'string' || !isInstant(at))) {
       throw new Refusal(
         'invalid-value',
@@ -77,7 +77,7 @@ export class ExplainController {
     }
     const when = at === undefined ? now : instant(Date.parse(at));
     const explanation = await this.answer(client, member, when, now);
-    // The operator looked, not the client that was asked about: nothing was disclosed to that one.
+    // The operator looked at the data, not the client. Nothing was disclosed to that client.
     await this.audit.record({
       client: OPERATOR,
       action: 'explain',

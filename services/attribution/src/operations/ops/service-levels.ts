@@ -29,10 +29,10 @@ export interface ServiceLevelsOptions {
   readonly ledger: LevelLedger;
 }
 
-/** What is open is looked up once for all gauges of a scrape, and not at each of several scrapers, ms. */
+/** Open requests are looked up once for all gauges of a scrape, and at most once in so many ms for several scrapers. */
 const KEPT_MS = 5_000;
 
-/** The platform's service levels: reports of a period, gauges of what is open, and what the probe said. */
+/** The platform's service levels: reports of a period, gauges of open requests, and reports of the probe. */
 export class ServiceLevels {
   private readonly options: ServiceLevelsOptions;
   private readonly reader: ViewReader;
@@ -54,7 +54,7 @@ export class ServiceLevels {
     const { clock, calendar } = this.options;
     return serviceLevelReport(this.reader, period, await this.open(), clock.now(), calendar);
   }
-  /** Keeps how a walk of the probe went. */
+  /** Stores the report of a probe run. */
   async probed(report: ProbeReported): Promise<void> {
     await this.options.ledger.probed(report);
     this.options.metrics.count('pa_probe_runs_total', {
@@ -63,7 +63,7 @@ export class ServiceLevels {
     });
   }
 
-  /** What is started and not done, parked, or not even read, in all processes. */
+  /** What is started and not finished, a dead letter, or not even read, in all processes. */
   private async open(): Promise<readonly Open[]> {
     const { log } = this.options;
     const records = (await this.records.position()).derived['resources'] ?? {};

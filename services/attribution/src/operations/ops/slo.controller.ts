@@ -6,13 +6,13 @@ import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { ServiceLevels } from './service-levels.ts';
 
-/** More days are asked for a part at a time. */
+/** Clients ask for more days in parts. */
 const MAX_DAYS = 400;
 const DAY_MS = 86_400_000;
-/** Ahead of this clock, ms: more is a mistake. */
+/** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
 
-/** What `pa slo` prints, and what `pa probe --report` says. */
+/** The answer for `pa slo`, and the reports of `pa probe --report`. */
 @Controller('ops')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SloController {
@@ -23,7 +23,7 @@ export class SloController {
     this.ports = ports;
   }
 
-  /** `from` and `to` are local days of the payer, both included; default: this month until today. */
+  /** `from` and `to` are local days of the payer, both included. Default: this month until today. */
   @Get('slo')
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
