@@ -5,9 +5,11 @@ import {
   type Build,
   collectionName,
   type Projection,
+  type ViewOp,
   type Views,
   type ViewStore,
 } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { sameCopy, Stores, type StoresCopy } from './stores.ts';
 
 /** Calls that change something durable: the log, a consumer group, a view, the state store, a file. */
@@ -36,7 +38,7 @@ export class Recorder<Known> {
   readonly stores: Stores;
   readonly #known: () => Known;
   #last: { readonly point: KillPoint<Known>; readonly known: string } | undefined;
-  #written = { commits: false, files: false, views: new Set<string>() };
+  #written = { commits: false, files: false, views: false };
   readonly #inFlight = new Set<Promise<unknown>>();
   #recording = false;
 
@@ -123,15 +125,14 @@ export class Recorder<Known> {
       (method, input, call) => {
         const [projection, build, ops, checkpoint] = input as Parameters<ViewStore['apply']>;
         const name = collectionName(projection);
-        const note = (): void => void this.#written.views.add(name);
+        const note = (): void => void (this.#written.views = true);
         if (method !== 'apply') return this.#around('apply', `${method} ${name}`, call, undefined, note);
         const place =
           checkpoint === undefined ? '' : ` ${checkpoint.topic}/${checkpoint.partition} to ${checkpoint.next}`;
         const within =
           checkpoint === undefined || ops.length === 0
             ? undefined
-            : (before: StoresCopy, after: StoresCopy): StoresCopy =>
-                withoutCheckpoint(before, after, projection, build);
+            : (before: StoresCopy): StoresCopy => withoutCheckpoint(before, projection, build, ops);
         return this.#around('apply', `${name}${place}`, call, within, note);
       },
     );
@@ -193,7 +194,7 @@ export class Recorder<Known> {
   #moment(name: string, stores?: StoresCopy): void {
     const left = stores ?? this.#copy();
     const known = JSON.stringify(this.#known());
-    this.#written = { commits: false, files: false, views: new Set() };
+    this.#written = { commits: false, files: false, views: false };
     if (this.#last !== undefined && this.#last.known === known && sameCopy(this.#last.point.stores, left)) {
       this.#last.point.names.push(name);
       return;
@@ -259,11 +260,17 @@ function firstPartition(
 }
 
 /** Documents are durable before their checkpoint. This is what is there in between. */
-function withoutCheckpoint(before: StoresCopy, after: StoresCopy, projection: Projection, build: Build): StoresCopy {
-  const name = collectionName(projection);
-  const collection = after.views.get(name)!;
-  const number = build === 'live' ? collection.live : build;
-  const { checkpoints } = before.views.get(name)!.builds.get(number)!;
-  const builds = new Map(collection.builds).set(number, { ...collection.builds.get(number)!, checkpoints });
-  return { ...before, views: new Map(before.views).set(name, { ...collection, builds }) };
+function withoutCheckpoint(
+  before: StoresCopy,
+  projection: Projection,
+  build: Build,
+  ops: readonly ViewOp[],
+): StoresCopy {
+  const { store } = openMemoryViews();
+  store.restore(before.views);
+  // It has written the documents when it returns.
+  void store.apply(projection, build, ops);
+  const views = store.copy();
+  store.close();
+  return { ...before, views };
 }

@@ -4,14 +4,13 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { mapBlobs } from './blobs.ts';
 import { StateFile } from './embedded/state-file.ts';
 
-type MemoryViews = ReturnType<typeof openMemoryViews>;
 type Topics = ReadonlyMap<string, readonly (readonly LogRecord[])[]>;
 
 /** Everything that outlives a process, as it was at one moment. Copies share what did not change between them. */
 export interface StoresCopy {
   readonly topics: Topics;
   readonly commits: ReadonlyMap<string, number>;
-  readonly views: ReturnType<MemoryViews['store']['copy']>;
+  readonly views: Uint8Array;
   readonly state: Uint8Array;
   readonly files: ReadonlyMap<string, Buffer>;
 }
@@ -19,7 +18,7 @@ export interface StoresCopy {
 export interface Written {
   readonly commits: boolean;
   readonly files: boolean;
-  /** Names of collections. */ readonly views: ReadonlySet<string>;
+  readonly views: boolean;
 }
 
 export const sameCopy = (a: StoresCopy, b: StoresCopy): boolean =>
@@ -29,7 +28,7 @@ export const sameCopy = (a: StoresCopy, b: StoresCopy): boolean =>
 export class Stores {
   readonly topics = new Map<string, LogRecord[][]>();
   readonly commits: Map<string, number>;
-  readonly views: MemoryViews = openMemoryViews();
+  readonly views = openMemoryViews();
   readonly state: StateFile;
   readonly files = new Map<string, Buffer>();
   readonly blobs = mapBlobs(this.files);
@@ -70,20 +69,13 @@ export class Stores {
     return {
       topics: sameLengths(last.topics, this.topics) ? last.topics : copyOf(this.topics),
       commits: written.commits ? new Map(this.commits) : last.commits,
-      views: written.views.size > 0 ? this.#viewsAfter(last.views, written.views) : last.views,
+      views: written.views ? this.views.store.copy() : last.views,
       state: Buffer.compare(last.state, state) === 0 ? last.state : state,
       files: written.files ? new Map(this.files) : last.files,
     };
   }
   close(): void {
     this.state.close();
-  }
-
-  #viewsAfter(last: StoresCopy['views'], written: ReadonlySet<string>): StoresCopy['views'] {
-    const now = this.views.store.copy();
-    return new Map(
-      [...now].map(([name, collection]) => [name, written.has(name) ? collection : (last.get(name) ?? collection)]),
-    );
   }
 }
 

@@ -239,7 +239,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       poison.on = false;
       expect(await passed(totals, await log.head(['t.left']))).toBe(true);
       expect(await total('member-4711')).toEqual({ left: 7, right: undefined });
-      expect(set.failure()).toBeUndefined();
+      await expect.poll(() => set.failure()).toBeUndefined();
     });
 
     it('has what was in the log when its start resolves', async () => {

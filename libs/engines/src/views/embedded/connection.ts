@@ -44,11 +44,13 @@ export class Connection {
   #dataVersion = -1;
   #reading: NodeJS.Immediate | undefined;
 
-  constructor(file: string, readonly: boolean) {
+  /** @param content what a database in memory begins with, as `DatabaseSync.serialize` gives it */
+  constructor(file: string, readonly: boolean, content?: Uint8Array) {
     this.file = file;
     this.#readonly = readonly;
     this.db = new DatabaseSync(file, { readOnly: readonly, timeout: 5000 });
-    if (!readonly) {
+    if (content !== undefined) this.db.deserialize(content);
+    if (!readonly && content === undefined) {
       this.db.exec(
         'PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA ' +
           `wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864; ${REGISTRY}`,

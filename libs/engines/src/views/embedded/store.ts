@@ -23,19 +23,26 @@ export interface EmbeddedViewsOptions {
  * reads the lost records again from the log.
  */
 export class EmbeddedStore implements ViewStore {
-  readonly shared = false;
+  readonly shared: boolean = false;
   looked: ((kept: boolean) => void) | undefined;
-  readonly #connection: Connection;
-  readonly #documents: Documents;
-  readonly #queries: Queries;
-  readonly #builds: ViewBuilds;
+  #connection!: Connection;
+  #documents!: Documents;
+  #queries!: Queries;
+  #builds!: ViewBuilds;
   readonly #advances = new Advances();
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
-    this.#connection = new Connection(file, readonly);
-    this.#documents = new Documents(this.#connection);
-    this.#queries = new Queries(this.#connection, (kept) => this.looked?.(kept));
-    this.#builds = new ViewBuilds(this.#connection);
+    this.use(new Connection(file, readonly));
+  }
+
+  protected get connection(): Connection {
+    return this.#connection;
+  }
+  protected use(connection: Connection): void {
+    this.#connection = connection;
+    this.#documents = new Documents(connection);
+    this.#queries = new Queries(connection, (kept) => this.looked?.(kept));
+    this.#builds = new ViewBuilds(connection);
   }
 
   close(): void {

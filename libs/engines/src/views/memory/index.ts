@@ -1,17 +1,20 @@
-import { StoreReader } from '../reader.ts';
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
+import { StoreReader } from '../reader.ts';
 import { MemoryStore } from './store.ts';
 
 /**
- * Views in memory, for unit tests only: same semantics, nothing survives. There is nothing that a worker could open.
+ * For unit tests: the embedded engine without a file, so nothing survives `close` and there is nothing that a worker
+ * could open. `shared`: several sets of projections write it, as several processes would.
  */
-export function openMemoryViews(options: { readonly shared?: boolean } = {}): Views & { readonly store: MemoryStore } {
-  const store = new MemoryStore(options);
+export function openMemoryViews({ shared = false }: { readonly shared?: boolean } = {}): Views & {
+  readonly store: MemoryStore;
+} {
+  const store = new MemoryStore(shared);
   return {
     store,
     reader: (projection: Projection) => new StoreReader(store, projection),
-    close: async () => {},
+    close: async () => store.close(),
     remote: { module: '', options: undefined },
   };
 }
