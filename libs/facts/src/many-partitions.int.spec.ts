@@ -8,8 +8,8 @@ import {
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
 } from '@provider-access/events';
-import { Derivation, type LogRecord, type Subscription } from '@provider-access/engines/log';
-import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
+import { Derivation, type Subscription } from '@provider-access/engines/log';
+import { MemoryData, type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Facts } from './facts.ts';
@@ -36,14 +36,12 @@ let clock: { ms: number; now: () => number };
 const running: Subscription[] = [];
 
 beforeEach(async () => {
-  log = openMemoryLog({
-    data: {
-      topics: new Map(
-        Object.entries(PARTITIONS).map(([t, n]) => [t, Array.from({ length: n }, (): LogRecord[] => [])]),
-      ),
-      commits: new Map(),
-    },
-  });
+  let data = new MemoryData();
+  for (const [topic, partitions] of Object.entries(PARTITIONS)) {
+    data = new MemoryData({ partitions, copy: data.store.copy() });
+    data.store.partitions(topic);
+  }
+  log = openMemoryLog({ data });
   views = openMemoryViews();
   projections = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
   await projections.start();

@@ -25,18 +25,11 @@ const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-const logOf = (records: readonly LogRecord[] = []): MemoryLog => {
-  const topics = new Map<string, LogRecord[][]>();
-  for (const record of records) {
-    let partitions = topics.get(record.topic);
-    if (partitions === undefined) topics.set(record.topic, (partitions = Array.from({ length: PARTITIONS }, () => [])));
-    partitions[record.partition]!.push(record);
-  }
-  const log = openMemoryLog({ partitions: PARTITIONS, data: { topics, commits: new Map() } });
+const logOf = (): MemoryLog => {
+  const log = openMemoryLog({ partitions: PARTITIONS });
   closing.push(() => log.close());
   return log;
 };
-const everything = (log: MemoryLog): LogRecord[] => [...log.data.topics.values()].flat(2);
 async function started(log: MemoryLog, views: Views = openMemoryViews()): Promise<Parties> {
   const parties = new Parties();
   await parties.start({ log, views });
@@ -161,17 +154,18 @@ describe('a start from the view', () => {
           for (const s of before) await append(log, s, inbound);
           // The view has received a part of each partition.
           const views = openMemoryViews();
-          const given = everything(log).filter(
-            (r) =>
-              r.topic !== PA_PROVIDERS &&
-              r.offset <
-                Math.round(
-                  (log.data.topics.get(r.topic)![r.partition]!.length *
-                    percent[TOPICS.indexOf(r.topic as 'pa.consent') * PARTITIONS + r.partition]!) /
-                    100,
-                ),
-          );
-          const part = logOf(given);
+          const part = logOf();
+          for (const [t, topic] of [PA_CONSENT, PA_ATTRIBUTION].entries()) {
+            const given = log.data
+              .records(topic)
+              .flatMap((records, p) =>
+                records.slice(0, Math.round((records.length * percent[t * PARTITIONS + p]!) / 100)),
+              );
+            await part.append(
+              topic,
+              given.map((r) => ({ ...r, partitionKey: '' })),
+            );
+          }
           await part.head(TOPICS);
           const projections = await running(part, views);
           await projections.stop();

@@ -33,7 +33,7 @@ const size = (value: unknown): number => JSON.stringify(value ?? '').length;
 const TOPICS = [PA_MEMBERS, PA_ATTRIBUTION, PA_PROVIDERS];
 const records = () =>
   TOPICS.flatMap((topic) =>
-    h.log.data.topics.get(topic)!.map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE)),
+    h.log.data.records(topic).map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE)),
   );
 
 interface Cost {

@@ -27,9 +27,7 @@ afterEach(() => h.stop());
 
 const size = (value: unknown): number => (value === undefined ? 0 : JSON.stringify(value).length);
 const records = () =>
-  h.log.data.topics
-    .get(PA_CONSENT)!
-    .map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE));
+  h.log.data.records(PA_CONSENT).map((partition) => partition.filter((r) => r.headers['ce_type'] !== PROGRESS_TYPE));
 
 interface Cost {
   readonly records: number;

@@ -32,18 +32,18 @@ const INBOUND = ['payer.member-events', 'payer.provider-events'];
 test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed ${variant.seed})`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fuzz-'));
   const keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
-  const stores = new Stores();
   const clock = new ManualClock(AS_OF + 90 * 86_400_000);
+  const stores = new Stores(clock);
   const running = await startProcess({ stores, clock, keys });
   const scene = { ...running, stores, clock, known: nothingKnown() };
-  const recordsOf = (topic: string): readonly LogRecord[] => stores.topics.get(topic)?.flat() ?? [];
+  const recordsOf = (topic: string): readonly LogRecord[] => stores.records(topic).flat();
   const data = <T>(record: LogRecord): T => dataOf<T>(record);
   try {
     await publish(scene, PAST);
     await handled(scene);
     const draw = drawing(variant.seed);
     const what = new Map<string, string>();
-    const before = INBOUND.map((topic) => stores.topics.get(topic)!.map((records) => records.length));
+    const before = INBOUND.map((topic) => stores.records(topic).map((records) => records.length));
     const discarded = new Set<string>();
     for (let n = 0; n < EVENTS; n += ROUND) {
       for (let i = n; i < Math.min(n + ROUND, EVENTS); i++) {
@@ -107,7 +107,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
     const lost: string[] = [];
     const ends = { letter: 0, outcome: 0, untold: 0 };
     INBOUND.forEach((topic, t) =>
-      stores.topics.get(topic)!.forEach((records, partition) =>
+      stores.records(topic).forEach((records, partition) =>
         records.slice(before[t]![partition]).forEach((record) => {
           const place = `${topic}/${partition}/${record.offset}`;
           if (!what.has(place)) return;

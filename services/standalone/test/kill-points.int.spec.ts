@@ -27,8 +27,8 @@ describe('a process that dies before, within or after any of its calls', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kill-points-'));
     keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
-    const stores = new Stores();
     const clock = new ManualClock(STORY_BEGINS);
+    const stores = new Stores(clock);
     const running = await startProcess({ stores, clock, keys });
     const scene = { ...running, stores, clock, known: nothingKnown() };
     await publish(scene, PAST);
@@ -61,8 +61,8 @@ describe('a process that dies before, within or after any of its calls', () => {
   /** The story once, undisturbed, with every moment at which its process may die. */
   async function recorded(): Promise<Recorder<Known>> {
     const known = nothingKnown();
-    const recorder = new Recorder(past, () => known);
     const clock = new ManualClock(STORY_BEGINS);
+    const recorder = new Recorder(past, clock, () => known);
     recorder.start();
     const running = await startProcess({ stores: recorder.stores, clock, keys, recorder });
     const scene = { ...running, stores: recorder.stores, clock, known };
@@ -84,12 +84,11 @@ describe('a process that dies before, within or after any of its calls', () => {
 
   /** A new process on what a dead one left behind: the clients go on with it to the end of the story. */
   async function faultsAfter(point: KillPoint<Known>, soleOwner: boolean): Promise<string[]> {
-    const stores = new Stores(point.stores);
     const clock = new ManualClock(STORY_BEGINS + (soleOwner ? 1000 : LEASES_RUN_OUT_MS));
+    const stores = new Stores(clock, point.stores);
     await stores.append(
       PAYER_MEMBER_EVENTS,
       WHILE_DOWN.map((event) => encodeEvent(event)),
-      () => clock.now(),
     );
     const running = await startProcess({ stores, clock, keys, soleOwner });
     const scene = { ...running, stores, clock, known: structuredClone(point.known) };

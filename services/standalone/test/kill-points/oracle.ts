@@ -38,8 +38,8 @@ type Json = ReturnType<typeof JSON.parse>;
 /** Members whom the app may see when it downloads. */
 const SEEN = [MEMBERS.stays, MEMBERS.grows];
 const EXPORTED = new Set(['Patient', 'Observation']);
-const recordsOf = (scene: Scene, topic: string): readonly LogRecord[] => scene.stores.topics.get(topic)?.flat() ?? [];
-/** Copies of the log share their records: each is parsed once, however many points there are. */
+const recordsOf = (scene: Scene, topic: string): readonly LogRecord[] => scene.stores.records(topic).flat();
+/** Each record is parsed once, however often it is looked at. */
 const parsed = new WeakMap<LogRecord, Json>();
 function dataOf(record: LogRecord): Json {
   if (!parsed.has(record)) parsed.set(record, JSON.parse(textOf(record)));

@@ -1,5 +1,6 @@
 import type { Blobs } from '@provider-access/engines/blob';
-import type { Appended, EventLog } from '@provider-access/engines/log';
+import type { Appended, EventLog, NewRecord } from '@provider-access/engines/log';
+import { MemoryData } from '@provider-access/engines/log/memory';
 import type { State } from '@provider-access/engines/state';
 import {
   type Build,
@@ -38,14 +39,18 @@ export class Recorder<Known> {
   readonly stores: Stores;
   readonly #known: () => Known;
   #last: { readonly point: KillPoint<Known>; readonly known: string } | undefined;
-  #written = { commits: false, files: false, views: false };
+  #written = { log: false, views: false, files: false };
   readonly #inFlight = new Set<Promise<unknown>>();
   #recording = false;
 
   /** `known`: what the clients were answered by now, as plain data. */
-  constructor(copy: StoresCopy, known: () => Known) {
+  constructor(copy: StoresCopy, clock: { now(): number }, known: () => Known) {
     this.#known = known;
-    this.stores = new Stores(copy, new WatchedMap((key, set) => this.#commit(key.replaceAll('\n', ' '), set)));
+    this.stores = new Stores(clock, copy);
+    const { store, logs } = this.stores.log;
+    logs.add({ wake: () => void (this.#written.log = true) });
+    const commit = store.commit.bind(store);
+    store.commit = (...place) => this.#commit(place, () => commit(...place));
   }
 
   start(): void {
@@ -66,7 +71,7 @@ export class Recorder<Known> {
         'append',
         topic,
         () => append(topic, records),
-        (before, after, appended) => firstPartition(before, after, topic, appended),
+        (before, appended) => firstPartition(before, this.stores, topic, records, appended),
       );
     return log;
   }
@@ -167,7 +172,7 @@ export class Recorder<Known> {
       note?.();
       this.#written.files ||= kind === 'put';
       after = this.#copy();
-      const half = within?.(before.point.stores, after, result);
+      const half = within?.(before.point.stores, result);
       if (half !== undefined)
         this.points.push({ names: [`within ${name}`], stores: half, known: JSON.parse(before.known) as Known });
       return result;
@@ -175,13 +180,17 @@ export class Recorder<Known> {
       this.#moment(`after ${name}`, after);
     }
   }
-  /** A log takes note of a committed offset at once. */
-  #commit(about: string, set: () => void): void {
-    if (!this.#recording) return set();
-    const name = `commit ${(this.calls.commit += 1)} (${about})`;
+  /** The log is flushed, so that a committed offset is durable at once. */
+  #commit([group, topic, partition]: Parameters<MemoryData['store']['commit']>, commit: () => void): void {
+    if (!this.#recording) return commit();
+    const name = `commit ${(this.calls.commit += 1)} (${group} ${topic} ${partition})`;
+    const { store } = this.stores.log;
+    // What waits to be appended is not part of the commit.
+    void store.flush();
     this.#moment(`before ${name}`);
-    set();
-    this.#written.commits = true;
+    commit();
+    void store.flush();
+    this.#written.log = true;
     this.#moment(`after ${name}`);
   }
 
@@ -194,7 +203,7 @@ export class Recorder<Known> {
   #moment(name: string, stores?: StoresCopy): void {
     const left = stores ?? this.#copy();
     const known = JSON.stringify(this.#known());
-    this.#written = { commits: false, files: false, views: false };
+    this.#written = { log: false, views: false, files: false };
     if (this.#last !== undefined && this.#last.known === known && sameCopy(this.#last.point.stores, left)) {
       this.#last.point.names.push(name);
       return;
@@ -205,20 +214,7 @@ export class Recorder<Known> {
   }
 }
 
-type Within<T> = (before: StoresCopy, after: StoresCopy, result: T) => StoresCopy | undefined;
-
-/** A map that hands each change on to be made. */
-class WatchedMap extends Map<string, number> {
-  readonly #watch: (key: string, set: () => void) => void;
-  constructor(watch: (key: string, set: () => void) => void) {
-    super();
-    this.#watch = watch;
-  }
-  override set(key: string, value: number): this {
-    this.#watch(key, () => super.set(key, value));
-    return this;
-  }
-}
+type Within<T> = (before: StoresCopy, result: T) => StoresCopy | undefined;
 
 type Around = (method: string, input: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
 /** The same object, with some of its methods called through `around`. */
@@ -246,17 +242,25 @@ function nameOf(input: unknown): string {
 /** Kafka takes one partition after another. This is what is there after the first of several. */
 function firstPartition(
   before: StoresCopy,
-  after: StoresCopy,
+  { log }: Stores,
   topic: string,
+  records: readonly NewRecord[],
   appended: readonly Appended[],
 ): StoresCopy | undefined {
-  const { partition } = appended[0] ?? {};
+  const { partition, offset } = appended[0] ?? {};
   if (partition === undefined || appended.every((a) => a.partition === partition)) return undefined;
-  const end = Math.max(...appended.filter((a) => a.partition === partition).map((a) => a.offset)) + 1;
-  const partitions = after.topics
-    .get(topic)!
-    .map((records, p) => (p === partition ? records.slice(0, end) : (before.topics.get(topic)?.[p] ?? [])));
-  return { ...before, topics: new Map(before.topics).set(topic, partitions) };
+  const { timestamp } = log.records(topic)[partition]![offset!]!;
+  const { store } = new MemoryData({ copy: before.log, now: () => timestamp });
+  const first = records.filter((_, i) => appended[i]!.partition === partition);
+  void store.append(
+    topic,
+    first.map((record) => ({ ...record, partition })),
+  );
+  // It has written the records when it returns.
+  void store.flush();
+  const copy = store.copy();
+  store.close();
+  return { ...before, log: copy };
 }
 
 /** Documents are durable before their checkpoint. This is what is there in between. */

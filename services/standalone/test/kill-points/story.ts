@@ -157,13 +157,11 @@ export const atRest = ({ idle }: Pick<Running, 'idle'>): Promise<boolean> =>
   until('every consumer group has committed what is in its topics', async () => idle());
 /** Waits until the log holds an event of a type. A client that polled the status would add points of its own. */
 const inLog = (scene: Scene, topic: string, type: string): Promise<boolean> =>
-  until(
-    `${type} is in the log`,
-    async () =>
-      scene.stores.topics
-        .get(topic)
-        ?.flat()
-        .some(({ headers }) => headers['ce_type'] === type) ?? false,
+  until(`${type} is in the log`, async () =>
+    scene.stores
+      .records(topic)
+      .flat()
+      .some(({ headers }) => headers['ce_type'] === type),
   );
 
 const STEPS: readonly Step[] = [

@@ -17,9 +17,6 @@ export class ManualClock {
   }
 }
 
-/** Of each topic: one append may go to two partitions, and half of it may be in the log. */
-const PARTITIONS = 2;
-
 /** A running process of the platform, and what a test has to know of its work. */
 export interface Running {
   readonly process: PlatformProcess;
@@ -48,7 +45,7 @@ export async function startProcess({
   soleOwner = false,
 }: StartOptions): Promise<Running> {
   const now = (): number => clock.now();
-  const memory = openMemoryLog({ data: stores, partitions: PARTITIONS, now });
+  const memory = openMemoryLog({ data: stores.log });
   const groups = groupsOf(memory);
   const log = recorder?.log(memory) ?? memory;
   const state = openEmbeddedState({ file: stores.state.file, log, now, soleOwner });
@@ -61,8 +58,8 @@ export async function startProcess({
   };
   const process = await PlatformProcess.start(ports, keys);
   const behindOf = (group: string, topic: string): readonly string[] =>
-    (stores.topics.get(topic) ?? []).flatMap(({ length }, p) => {
-      const next = stores.commits.get(`${group}\n${topic}\n${p}`) ?? 0;
+    stores.log.store.head(topic).flatMap((length, p) => {
+      const next = stores.log.store.committed(group, topic, p) ?? 0;
       return next === length ? [] : [`${group} has committed ${next} of ${length} in ${topic}/${p}`];
     });
   const behind = (): readonly string[] => groups.flatMap(({ group, topic }) => behindOf(group, topic));

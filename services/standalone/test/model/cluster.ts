@@ -4,7 +4,7 @@ import { AttributionModule, attributionConfig } from '@provider-access/attributi
 import { AuthModule } from '@provider-access/auth';
 import { ConsentModule, consentConfig } from '@provider-access/consent';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { type MemoryData, openMemoryLog } from '@provider-access/engines/log/memory';
+import { MemoryData, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ExportModule } from '@provider-access/export';
 import { ClientDetails, Facts, Parties, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
@@ -105,7 +105,7 @@ class PresenceBoard {
 export class Cluster {
   /** The clock of the engines, ms since the epoch. */
   now: number;
-  readonly data: MemoryData = { topics: new Map(), commits: new Map() };
+  readonly data = new MemoryData({ partitions: PARTITIONS, now: () => this.now });
   readonly instances: Instance[] = [];
   readonly #keys: Secret<SigningKeys>;
   readonly #broker;
@@ -129,7 +129,7 @@ export class Cluster {
     return cluster;
   }
   #connect() {
-    return openMemoryLog({ data: this.data, partitions: PARTITIONS, now: () => this.now });
+    return openMemoryLog({ data: this.data });
   }
   /** What the payer's own systems append, beside the platform. */
   get log(): ReturnType<typeof openMemoryLog> {
@@ -178,19 +178,20 @@ export class Cluster {
   }
   /** What has not been read to its end yet. */
   behind(): readonly string[] {
-    const heads = (topic: string): readonly number[] =>
-      (this.data.topics.get(topic) ?? []).map((records) => records.length);
+    const { store } = this.data;
     const groups = [...this.#joined.groups.values()].flatMap(({ group, topic }) =>
-      heads(topic).flatMap((end, p) =>
-        (this.data.commits.get(`${group}\n${topic}\n${p}`) ?? 0) < end ? [`${group} ${topic}/${p}`] : [],
-      ),
+      store
+        .head(topic)
+        .flatMap((end, p) => ((store.committed(group, topic, p) ?? 0) < end ? [`${group} ${topic}/${p}`] : [])),
     );
     const follows = this.#joined.follows
       .filter(({ life }) => life.alive)
       .flatMap(({ following, topics }) => {
         const position = following.position();
         return topics.flatMap((topic) =>
-          heads(topic).flatMap((end, p) => ((position[topic]?.[p] ?? 0) < end ? [`a follower ${topic}/${p}`] : [])),
+          store
+            .head(topic)
+            .flatMap((end, p) => ((position[topic]?.[p] ?? 0) < end ? [`a follower ${topic}/${p}`] : [])),
         );
       });
     return [...groups, ...follows];

@@ -85,7 +85,7 @@ export class MemoryWorld extends World {
   }
   async group(client: number, contract: string): Promise<string | undefined> {
     const { npi } = PROVIDERS[PRACTICES[client]!];
-    for (const { headers, value } of this.#cluster.data.topics.get('pa.groups')?.flat() ?? []) {
+    for (const { headers, value } of this.#cluster.data.records('pa.groups').flat()) {
       if (headers['ce_type'] !== 'pa.group-opened.v1') continue;
       const data = JSON.parse(Buffer.from(value).toString());
       if (data.contract === contract && data.providers.some((p: string) => p.endsWith(npi)))

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@provider-access/testing';
 import { describe, expect, test } from 'vitest';
-import { openMemoryLog } from '../memory/index.ts';
 import type { EventLog, Loss } from '../port.ts';
 import { openEmbeddedLog } from './index.ts';
 
@@ -16,27 +15,15 @@ const given = (from: number, to: number) =>
   }));
 
 /** A log that can be opened again: a trim by a process that does not know the group is how a loss comes about here. */
-const engines: readonly (readonly [string, () => { open(): EventLog; end(): void }])[] = [
-  [
-    'memory',
-    () => {
-      const data = { topics: new Map(), commits: new Map<string, number>(), starts: new Map<string, number>() };
-      return { open: () => openMemoryLog({ partitions: 1, data }), end: () => undefined };
-    },
-  ],
-  [
-    'embedded',
-    () => {
-      const folder = mkdtempSync(join(tmpdir(), 'losses-'));
-      return {
-        open: () => openEmbeddedLog({ file: join(folder, 'log.db'), partitions: 1, backoff: { firstMs: 1, maxMs: 5 } }),
-        end: () => rmSync(folder, { recursive: true }),
-      };
-    },
-  ],
-];
+const make = (): { open(): EventLog; end(): void } => {
+  const folder = mkdtempSync(join(tmpdir(), 'losses-'));
+  return {
+    open: () => openEmbeddedLog({ file: join(folder, 'log.db'), partitions: 1, backoff: { firstMs: 1, maxMs: 5 } }),
+    end: () => rmSync(folder, { recursive: true }),
+  };
+};
 
-describe.each(engines)('%s: records that retention removed before a group read them', (_, make) => {
+describe('embedded: records that retention removed before a group read them', () => {
   test('stop the group until the loss is accepted, also after a restart; then it reads what is left', async () => {
     const engine = make();
     let log = engine.open();

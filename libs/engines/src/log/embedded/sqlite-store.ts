@@ -14,6 +14,8 @@ export interface SqliteStoreOptions {
   readonly busyMs: number;
   now(): number;
   readonly changed: AppendListener;
+  /** What a database in memory begins with: see `copy`. */
+  readonly content?: Uint8Array;
 }
 
 interface Slot {
@@ -71,6 +73,7 @@ export class SqliteStore implements LocalStore {
   constructor(options: SqliteStoreOptions) {
     this.#options = options;
     this.#db = engine(() => new DatabaseSync(options.file, { readOnly: options.readonly, timeout: options.busyMs }));
+    if (options.content !== undefined) this.#db.deserialize(options.content);
     engine(() => {
       if (options.readonly) return this.#watch();
       this.#db.exec(
@@ -175,6 +178,11 @@ export class SqliteStore implements LocalStore {
       if (removed > 0) this.#recent.clear();
     }
     return removed;
+  }
+
+  /** Everything that is written, for a store in memory to begin with. */
+  copy(): Uint8Array {
+    return this.#db.serialize();
   }
 
   close(): void {

@@ -1,37 +1,41 @@
 import { expect, it } from 'vitest';
-import { eventLogContract } from '../contract/index.ts';
 import { EngineUnavailable } from '../port.ts';
 import { openMemoryLog } from './index.ts';
-import type { MemoryData, MemoryLog } from './index.ts';
 
-eventLogContract('memory', async (options) => {
-  const data: MemoryData = { topics: new Map(), commits: new Map() };
-  const opened: MemoryLog[] = [];
-  return {
-    open: async () => {
-      const log = openMemoryLog({ ...options, data });
-      opened.push(log);
-      return log;
-    },
-    away: (yes) => {
-      for (const log of opened) log.faults.away = yes;
-    },
-    destroy: async () => {
-      for (const log of opened) await log.close();
-    },
-  };
+// It is the embedded engine, which passes the contract of the port.
+
+const given = [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }];
+
+it('is there without a file, again after a close, and apart from another', async () => {
+  const [one, other] = [openMemoryLog({ partitions: 1 }), openMemoryLog({ partitions: 1 })];
+  await one.append('t', given);
+  await one.close();
+  const again = openMemoryLog({ data: one.data });
+  expect((await again.read('t', 0, 0, 10)).map((r) => Buffer.from(r.value).toString())).toEqual(['x']);
+  expect(await other.head(['t'])).toEqual({ t: [0] });
+  await Promise.all([again.close(), other.close()]);
+});
+
+it('does not answer while it is away', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  log.faults.away = true;
+  await expect(log.append('t', given)).rejects.toThrow(EngineUnavailable);
+  await expect(log.head(['t'])).rejects.toThrow(EngineUnavailable);
+  await expect(log.committed('g', ['t'])).rejects.toThrow(EngineUnavailable);
+  log.faults.away = false;
+  expect(await log.append('t', given)).toEqual([{ partition: 0, offset: 0 }]);
+  await log.close();
 });
 
 it('loses the answer of an append that was written', async () => {
   const log = openMemoryLog({ partitions: 1, faults: { loseAnswers: 1 } });
-  const given = [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }];
   await expect(log.append('t', given)).rejects.toThrow(EngineUnavailable);
   expect(await log.append('t', given)).toEqual([{ partition: 0, offset: 1 }]);
 });
 
 it('hands a handled batch out again when its commit was lost', async () => {
   const log = openMemoryLog({ partitions: 1, faults: { loseCommits: 1 } });
-  await log.append('t', [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }]);
+  await log.append('t', given);
   const seen: number[] = [];
   await new Promise<void>((resolve) => {
     void log.subscribe({
@@ -48,12 +52,12 @@ it('hands a handled batch out again when its commit was lost', async () => {
 });
 
 it('shows at once what another log on the same data appends', async () => {
-  const data: MemoryData = { topics: new Map(), commits: new Map() };
-  const [one, other] = [openMemoryLog({ partitions: 1, data }), openMemoryLog({ partitions: 1, data })];
+  const one = openMemoryLog({ partitions: 1 });
+  const other = openMemoryLog({ data: one.data });
   const seen = new Promise<number>((resolve) => {
     void one.follow({ topics: ['t'], handle: ({ records }) => resolve(records[0]!.offset) });
   });
-  await other.append('t', [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }]);
+  await other.append('t', given);
   expect(await seen).toBe(0);
   await Promise.all([one.close(), other.close()]);
 });
