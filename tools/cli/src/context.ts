@@ -10,7 +10,7 @@ interface GlobalOptions {
   readonly dataDir: string;
 }
 
-/** What every command has: the platform, where to write, and whose credentials. */
+/** The input of every command: the platform, the output, and the credentials. */
 export interface Context {
   readonly server: Server;
   readonly out: Output;
@@ -20,7 +20,7 @@ export interface Context {
 
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions & AppOptions>();
-  // An app belongs to the platform where it was registered, unless another is named.
+  // An app belongs to the platform where it was registered, unless the command names another one.
   const named =
     command.getOptionValueSourceWithGlobals('server') !== 'default' || process.env['PA_SERVER'] !== undefined;
   return {

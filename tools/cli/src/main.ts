@@ -1,7 +1,7 @@
 import { run } from './program.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // `pa … | head` closes the pipe: that is no fault.
+  // `pa … | head` closes the pipe, which is no fault.
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });

@@ -1,6 +1,6 @@
-/** What a person or a script sees. Data goes to standard output, everything else to standard error. */
+/** The output for people and scripts. Data goes to standard output, everything else to standard error. */
 
-/** Exit codes that scripts can trust. */
+/** Exit codes on which scripts can rely. */
 export const EXIT = {
   ok: 0,
   /** The platform answered, and the answer is no (refused, parked, mismatch, not found). */
@@ -9,7 +9,7 @@ export const EXIT = {
   usage: 2,
   /** The server cannot be reached, or answered 5xx: repeat later. */
   unavailable: 3,
-  /** No or wrong credentials. */
+  /** Missing or wrong credentials. */
   unauthorized: 4,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -24,13 +24,13 @@ export class CliError extends Error {
 }
 
 /**
- * Control, format and unassigned characters, line and paragraph separators: what a name from elsewhere could do to a
- * terminal.
+ * Control, format and unassigned characters, line and paragraph separators. A name from outside could use them to
+ * change the terminal's text.
  */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
-/** A line as a terminal may have it: each character that could move, hide or reorder others is shown as \uFFFD. */
+/** A line that is safe for a terminal: each character that could move, hide or reorder others becomes \uFFFD. */
 export const printable = (line: string): string => line.replace(UNPRINTABLE, '\uFFFD');
-/** JSON whose texts hold no such character, and mean the same. */
+/** JSON with the same meaning whose texts hold no such character. */
 const escaped = (json: string): string =>
   json.replace(UNPRINTABLE, (character) =>
     [...Array(character.length).keys()]
@@ -44,7 +44,7 @@ export interface Output {
   result(value: unknown, lines: readonly string[]): void;
   /** A line for people, on standard error. */
   note(line: string): void;
-  /** The same for text of our own, which may hold colours. */
+  /** The same for our own text, which may hold colours. */
   styled(text: string): void;
   /** Overwrites one line on a terminal; in a pipe a plain line at most every 5 s and at the end. */
   progress(label: string): Progress;
@@ -107,7 +107,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
 /** Rows of a table of counts; `--json` has them all. */
 const SHOWN = 10;
 
-/** How many of something there are, and where most of them are; no lines where there are none. */
+/** The number of rows and where most of them are; no lines if there are none. */
 export function countLines(what: string, counts: Readonly<Record<string, number>>): string[] {
   const total = Object.values(counts).reduce((a, b) => a + b, 0);
   if (total === 0) return [];

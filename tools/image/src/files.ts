@@ -20,7 +20,7 @@ export function filesBelow(
   return found;
 }
 
-/** Modes are ours, not the source's: nobody but root may write, and only programs are executable. */
+/** The image sets its own modes: only root may write, and only programs are executable. */
 const FILE = 0o644;
 const PROGRAM = 0o755;
 

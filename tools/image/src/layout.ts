@@ -11,13 +11,13 @@ import { seal, releaseTime, type Sealed } from './seal.ts';
 import { placePackage } from './third-party.ts';
 
 export interface LayoutOptions {
-  /** A built checkout of the repository, of any commit that has services and a lock file. */
+  /** A built checkout of the repository, of any commit with services and a lock file. */
   readonly checkout: string;
-  /** Becomes the image's root; emptied if it is one already. */
+  /** Becomes the image's root. It is emptied if it already is one. */
   readonly out: string;
 }
 
-/** Lays the image's root filesystem out: the application, Node with its libraries, and empty /data and /tmp. */
+/** Builds the image's root filesystem: the application, Node with its libraries, and empty /data and /tmp. */
 export function layOut({
   checkout,
   out,
@@ -38,7 +38,7 @@ export function layOut({
   return { ...seal(root, new Set(WRITTEN)), closure, pieces };
 }
 
-/** @throws when there is something that this did not make */
+/** @throws if the folder has something that this program did not make */
 function empty(root: string): void {
   mkdirSync(root, { recursive: true });
   if (readdirSync(root).length === 0) return;

@@ -17,16 +17,16 @@ interface LockEntry {
 }
 export type Lock = Readonly<Record<string, LockEntry>>;
 
-/** A package by where it lies below the checkout. */
+/** A package by its place below the checkout. */
 export interface Located {
   readonly path: string;
   readonly entry: LockEntry;
   /** Paths of what it depends on. */ readonly dependsOn: readonly string[];
 }
 export interface Closure {
-  /** Ours: folders of workspaces. */
+  /** Our own packages: folders of workspaces. */
   readonly workspaces: readonly Located[];
-  /** Others': folders in node_modules. */
+  /** Packages of others: folders in node_modules. */
   readonly packages: readonly Located[];
 }
 
@@ -36,7 +36,7 @@ export function readLock(checkout: string): Lock {
   return (JSON.parse(readFileSync(file, 'utf8')) as { packages: Lock }).packages;
 }
 
-/** What runs in the image: every service, and `pa`. */
+/** The programs of the image: every service, and `pa`. */
 export const runtimeRoots = (lock: Lock): string[] =>
   Object.keys(lock).filter((path) => /^services\/[^/]+$/.test(path) || path === 'tools/cli');
 
@@ -80,7 +80,7 @@ function wanted(entry: LockEntry): { readonly name: string; readonly optional: b
   return [...new Set([...needed, ...optional])].map((name) => ({ name, optional: optional.has(name) }));
 }
 
-/** Where `name` is found from `path`: the nearest node_modules upwards, links followed. */
+/** The place of `name` seen from `path`: the nearest node_modules upwards, links followed. */
 function resolve(lock: Lock, path: string, name: string): string | undefined {
   for (let at = path; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
     const candidate = `${at === '' ? '' : `${at}/`}node_modules/${name}`;

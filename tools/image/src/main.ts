@@ -6,7 +6,7 @@ import { layOut } from './layout.ts';
 function main(): void {
   const { values } = parseArgs({ options: { out: { type: 'string' }, from: { type: 'string' } } });
   if (values.out === undefined) throw new Error("--out DIR is missing: the folder that becomes the image's root");
-  // npm changes to the repository's folder first.
+  // npm changes to the repository's folder first, so paths are relative to where npm was called.
   const path = (name: string): string => resolve(process.env['INIT_CWD'] ?? '.', name);
   const made = layOut({
     checkout: values.from === undefined ? join(import.meta.dirname, '../../..') : path(values.from),

@@ -2,13 +2,13 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { place } from './files.ts';
 
-/** Where the image has Node. */
+/** The place of Node in the image. */
 export const NODE = 'usr/local/bin/node';
 
 /** The shared libraries that this process has loaded, with the loader that Node's binary names. */
 export function sharedObjects(): string[] {
   const report = process.report as NodeJS.ProcessReport & { excludeNetwork: boolean };
-  // Else it asks the name service about every open connection.
+  // Without this option it looks up a name for every open connection.
   report.excludeNetwork = true;
   const { sharedObjects } = report.getReport() as unknown as { sharedObjects: string[] };
   return sharedObjects
@@ -17,8 +17,8 @@ export function sharedObjects(): string[] {
 }
 
 /**
- * The Node that runs this, with the libraries it is linked to: nothing else of a distribution is needed, not even a
- * shell.
+ * The Node that runs this program, with the libraries that it links to. The image needs nothing else of a distribution,
+ * not even a shell.
  */
 export function placeNode(root: string): void {
   place(realpathSync(process.execPath), join(root, NODE), 'program');

@@ -3,12 +3,13 @@ import { dirname, join, posix } from 'node:path';
 import { filesBelow, isFolder, link, place, write } from './files.ts';
 import type { Located } from './lock.ts';
 
-/** Folders of sources that exist for specs: suites that adapters pass, and engines in memory. */
+/** Folders of sources that only specs need: contract suites of adapters, and engines in memory. */
 const FOR_TESTS = new Set(['contract', 'memory', 'testing']);
 
 /**
- * Copies what a workspace's build made of its sources into `app`, and links it in node_modules. Goes by the sources, so
- * that nothing that an older build left comes along. @throws when something is not built, or what is left out is needed
+ * Copies the built files of a workspace's sources into `app`, and links the workspace in node_modules. It starts from
+ * the sources, so that nothing of an older build is copied. @throws if something is not built, or if a file that is
+ * left out is needed
  */
 export function placeWorkspace(checkout: string, app: string, { path }: Located): void {
   const folder = join(checkout, path);
@@ -44,7 +45,7 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-/** What Node needs: exports of files that are here, without those of sources and types. */
+/** The package.json that Node needs: exports of files that are here, without those of sources and types. */
 function runtimeManifest(
   { name, version, license, type, exports, dependencies }: Manifest,
   kept: ReadonlySet<string>,
@@ -78,7 +79,7 @@ export function placeIdentity(checkout: string, app: string): void {
   if (existsSync(join(checkout, 'LICENSE'))) place(join(checkout, 'LICENSE'), join(app, 'LICENSE'));
 }
 
-/** The entry point, from this lib: any checkout gets the same. */
+/** The entry point, from this project, so that any checkout gets the same. */
 export function placeEntry(app: string): void {
   const bin = join(dirname(import.meta.dirname), 'app/bin');
   if (!isFolder(bin)) throw new Error(`${bin} is missing`);

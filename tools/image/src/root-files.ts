@@ -2,16 +2,14 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { write } from './files.ts';
 
-/** Who the image runs as: a number outside any distribution's, so that it is nobody on a host. */
+/** The user of the image: a number that no distribution uses, so that it is nobody on a host. */
 export const UID = 10001;
-/**
- * Where a container runtime mounts what is the kernel's: in a file system that is read-only the folders must be there.
- */
+/** Folders where a container runtime mounts filesystems of the kernel. In a read-only filesystem they must exist. */
 const MOUNTED = ['dev', 'proc', 'sys'];
-/** All that is written to. */
+/** The only folders that the programs write to. */
 export const WRITTEN = ['data', 'tmp'];
 
-/** What programs expect of a root file system, and the folders that are written to. */
+/** The files that programs expect of a root filesystem, and the folders that they write to. */
 export function placeRootFiles(root: string): void {
   write(
     join(root, 'etc/passwd'),
@@ -20,7 +18,7 @@ export function placeRootFiles(root: string): void {
   write(join(root, 'etc/group'), `root:x:0:\nprovider-access:x:${UID}:\n`);
   write(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
   for (const folder of MOUNTED) mkdirSync(join(root, folder));
-  // As /tmp is in any system: each user has what is its own, whichever user the image is told to run as.
+  // As on any system: each user owns what that user creates, whichever user runs the image.
   for (const folder of WRITTEN) {
     mkdirSync(join(root, folder));
     chmodSync(join(root, folder), 0o1777);

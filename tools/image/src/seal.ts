@@ -12,7 +12,7 @@ export function releaseTime(): number | undefined {
   if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_EPOCH: must be seconds since 1970');
   return seconds;
 }
-/** What files bear without one: archives know no time before it. */
+/** The time of files without a release time. Archives know no earlier time. */
 const FIRST = Date.UTC(1980, 0, 1) / 1000;
 
 export interface Sealed {
@@ -22,7 +22,7 @@ export interface Sealed {
 }
 
 /**
- * Gives everything below `root` one time, folders their mode, and says what it is: the same inputs have the same
+ * Gives everything below `root` one time and folders their mode, and returns a digest. The same inputs give the same
  * digest.
  */
 export function seal(root: string, keep: ReadonlySet<string>): Sealed {

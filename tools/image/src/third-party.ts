@@ -26,14 +26,14 @@ const NOT_RUN = new Set([
 const NOT_RUN_FILE = /(\.(ts|mts|cts|tsx|map|md|markdown|flow|tsbuildinfo|yml|yaml)|\.(test|spec)(-d)?\.[cm]?js)$/i;
 const LEGAL = /^(licen[cs]e|licen[cs]es|notice|copying|copyright|authors|third-party)/i;
 
-/** What of a package is copied, by the path inside it. */
+/** Which files of a package are copied, by the path inside it. */
 export const isRun = (path: string): boolean =>
   LEGAL.test(posix.basename(path)) || (!NOT_RUN_FILE.test(path) && !posix.basename(path).startsWith('.'));
 
 /**
- * Copies an installed package without what no program loads. Packages in its own node_modules come as such, or not at
- * all.
- * @throws when it is not installed
+ * Copies an installed package without the files that no program loads. Packages in its own node_modules are copied by
+ * their own entries.
+ * @throws if it is not installed
  */
 export function placePackage(checkout: string, app: string, { path }: Located): void {
   const folder = join(checkout, path);

@@ -1,8 +1,8 @@
-/** Milliseconds UTC throughout; strings only where a resource or event needs them. */
+/** Times are milliseconds UTC; strings only where a resource or event needs them. */
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const YEAR = 365.25 * DAY;
-/** Dates of service before this are not owed (docs/regulation.md#who-may-see-what). */
+/** The platform does not owe care before this date (docs/regulation.md#who-may-see-what). */
 export const FLOOR = Date.UTC(2016, 0, 1);
 
 /** `YYYY-MM-DD`. */

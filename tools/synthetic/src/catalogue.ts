@@ -149,7 +149,9 @@ export const SERVICES: readonly Service[] = [
   { cpt: '80053', text: 'Comprehensive metabolic panel', cents: 3_900 },
   { cpt: '85025', text: 'Complete blood count, automated', cents: 2_600 },
 ];
-/** What needs prior authorization: X12 service type, CPT. No drugs (docs/regulation.md#prior-authorizations). */
+/**
+ * Services that need prior authorization: X12 service type, CPT. No drugs (docs/regulation.md#prior-authorizations).
+ */
 export const AUTHORIZED: readonly { type: string; cpt: string; text: string }[] = [
   { type: '62', cpt: '70551', text: 'MRI brain without contrast' },
   { type: '62', cpt: '72148', text: 'MRI lumbar spine without contrast' },

@@ -28,7 +28,7 @@ export const CLAIM_RATES = {
 type Kind = 'professional' | 'outpatient' | 'inpatient' | 'pharmacy' | 'oral';
 const KINDS: readonly Kind[] = ['professional', 'outpatient', 'inpatient', 'pharmacy', 'oral'];
 
-/** The member's diseases, and now and then something acute. */
+/** Diseases of the member, and sometimes an acute one. */
 export function diseaseFor(t: Telling, draw: number, pick: number): Disease {
   const acute = DISEASES.filter((d) => !d.chronic && d.from <= Math.max(t.member.age, 1));
   return t.chronic.length > 0 && draw < 0.7
@@ -45,7 +45,7 @@ export function claimsOf(t: Telling): void {
     for (let count = random.poisson((rate * span) / YEAR); count > 0; count--)
       claim(t, kind, random, dayStart(m.start + random.unit() * span));
     if (m.legacyStart === undefined) continue;
-    // Two claims a year are enough to see that the years before the floor stay out.
+    // Two claims a year are enough to show that the years before the floor stay out.
     const old = t.stream(`legacy-claims-${kind}`);
     if (kind === 'oral' || kind === 'inpatient') continue;
     for (let count = old.poisson(((FLOOR - m.legacyStart) / YEAR) * 2); count > 0; count--)
@@ -104,7 +104,7 @@ function legacyClaim(t: Telling, kind: Kind, random: ClaimContext['random'], sta
   t.add(recorded('claims', build(kind, c), c.received, c.received + DAY, 'before-floor'));
 }
 
-/** A stay over New Year 2016: its service ended after the floor, so it is owed. */
+/** A stay over New Year 2016. Its service ended after the floor, so the platform owes it. */
 function spanningStay(t: Telling): void {
   const c = {
     ...context(t, 'inpatient', t.stream('spanning-stay'), FLOOR - 3 * DAY),

@@ -7,7 +7,7 @@ import { type Json, quantity, type Resource } from './profiles.ts';
 import type { Random } from './random.ts';
 import * as clinical from './resources/clinical.ts';
 
-/** Share of professional claims whose visit we also hold as clinical data. */
+/** The share of professional claims whose visit also exists as clinical data. */
 const VISITS_WITH_DATA = 0.42;
 const PRELIMINARY_FIRST = 0.02;
 
@@ -45,7 +45,7 @@ export function clinicalOf(t: Telling): void {
   }
 }
 
-/** What every member has: a care team, a smoking status; allergies and devices for some. */
+/** Resources of every member: a care team and a smoking status, and for some allergies and devices. */
 function standing(t: Telling): void {
   const { member: m } = t;
   const random = t.stream('standing');
@@ -72,7 +72,10 @@ function standing(t: Telling): void {
   if (m.age > 55 && random.chance(0.15)) t.tell('clinical', clinical.device(m, t.nextId('dev'), at), at);
 }
 
-/** Chronic diseases, some known since before the floor and still active, so owed; each third with plan and goal. */
+/**
+ * Chronic diseases. Some were known before the floor and are still active, so the platform owes them. Each third has a
+ * plan and a goal.
+ */
 function problems(t: Telling): void {
   const { member: m } = t;
   const random = t.stream('problems');
@@ -280,7 +283,7 @@ function vitals(age: number, random: Random): Vital[] {
   return all.slice(0, random.int(2, all.length));
 }
 
-/** Visits before the floor: types whose date of service is beyond doubt. */
+/** Visits before the floor, with types whose date of service is certain. */
 function legacyVisits(t: Telling): void {
   const { member: m } = t;
   if (m.legacyStart === undefined) return;

@@ -5,24 +5,24 @@ import type { Member } from './member.ts';
 import type { Resource } from './profiles.ts';
 import { Random } from './random.ts';
 
-/** What goes wrong between a payer's systems and us, as shares of resource events (poison: of members). */
+/** The rates at which a payer's systems send faulty events, as shares of resource events (poison: of members). */
 const DISORDER_RATES = {
-  /** The same source and id once more. */
+  /** The same source and id a second time. */
   duplicate: 0.01,
-  /** A new id, the same content. */
+  /** The same content with a new id. */
   repeat: 0.01,
   /** Published weeks or months after its business time. */
   late: 0.02,
-  /** Of resources with versions: the one before the last is published after the last, and must not win. */
+  /** Of resources with versions: the last but one is published after the last, and must not win. */
   outOfOrder: 0.1,
   deleted: 0.003,
-  /** Members with one event that is itself at fault. */
+  /** Members with one event that is faulty itself. */
   poison: 0.08,
 } as const;
 
-/** How far back the owner of a stolen `Type/id` is: far enough that its own event is long in. */
+/** How far before it the owner of a stolen `Type/id` is: far enough that the owner's event is already in. */
 const OWNER_DISTANCE = 40;
-/** The type that is stolen; never deleted here, for a delete gives its id free. */
+/** The type of the stolen resource. It is never deleted here, because a deletion frees its id. */
 const COVETED = 'CareTeam';
 const FAULTS: readonly Fault[] = [
   'resource-not-an-object',
@@ -37,7 +37,7 @@ export interface Disordered extends Draft {
   readonly duplicateOf?: Draft;
 }
 
-/** Adds the disorder and gives every event its final outcome; the result is in publish order. */
+/** Adds the disorder and decides every event's final outcome. The result is in publish order. */
 export function disorder(seed: string | number, member: Member, drafts: readonly Draft[]): Disordered[] {
   const random = Random.keyed(seed, 'member', member.n, 'disorder');
   const versions = new Map<string, number>();
@@ -77,7 +77,7 @@ export function disorder(seed: string | number, member: Member, drafts: readonly
   return settle(out);
 }
 
-/** Never disordered here: what decides about access arrives in order and once. */
+/** Never disordered here: events that decide about access arrive in order and once. */
 const DECIDES: ReadonlySet<string> = new Set(['Patient', 'Coverage']);
 
 function deleted(d: Draft, time: number, published: number): Draft {
@@ -94,8 +94,8 @@ function deleted(d: Draft, time: number, published: number): Draft {
 }
 
 /**
- * Sorts by publish time and decides who wins: the same again is `unchanged`, and a version that is older than the one
- * held, by (business time, sequence), is `superseded`.
+ * Sorts by publish time and decides which version wins. An equal one is `unchanged`. A version that is older than the
+ * stored one, by (business time, sequence), is `superseded`.
  */
 function settle(drafts: readonly Disordered[]): Disordered[] {
   const sorted = drafts

@@ -1,8 +1,8 @@
 import type { Resource } from './profiles.ts';
 
-/** What a correct platform does with an event once it is in the log (docs/architecture.md#the-life-of-an-event). */
+/** What a correct platform does with an event in the log (docs/architecture.md#the-life-of-an-event). */
 export type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
-/** What is wrong with a poison event. */
+/** The fault of a poison event. */
 export type Fault =
   | 'resource-not-an-object'
   | 'unknown-type'
@@ -15,18 +15,18 @@ export type Fault =
 /** An event before it has an id and a place in the stream. Times are ms UTC. */
 export interface Draft {
   readonly type: string;
-  /** The payer's system that says it: enrollment, claims, clinical, authorizations, preferences. */
+  /** The payer's system that sends it: enrollment, claims, clinical, authorizations, preferences. */
   readonly system: string;
   /** Business time. */
   readonly time: number;
-  /** When it is published: events of a member leave in this order. */
+  /** When it is published. Events of a member are published in this order. */
   readonly published: number;
   readonly data: unknown;
   readonly outcome: Outcome;
   readonly fault?: Fault;
-  /** `Type/id`, or the event type for what is no resource. */
+  /** `Type/id`, or the event type if there is no resource. */
   readonly about: string;
-  /** What the platform holds after this event, if it wins. Absent for deletes and what is not a resource. */
+  /** The platform's resource after this event, if it wins. Absent for deletions and events without a resource. */
   readonly resource?: Resource;
   readonly deleted?: boolean;
 }

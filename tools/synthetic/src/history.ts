@@ -12,7 +12,7 @@ import { coverage, imagingStudy, patient, relatedPerson, submittedClaim } from '
 import type { Roster } from './roster.ts';
 import type { Telling } from './telling.ts';
 
-/** All that happens to a member, each event with the outcome a correct platform gives it, in no order yet. */
+/** All events of a member, each with the outcome on a correct platform, in no order yet. */
 export function historyOf(seed: string | number, member: Member, roster: Roster, asOf: number): Draft[] {
   const drafts: Draft[] = [];
   const counters = new Map<string, number>();
@@ -60,7 +60,7 @@ const fact = (system: string, type: string, time: number, published: number, dat
   about: type,
 });
 
-/** Patient, Coverage, enrollment, attribution, consent: what decides who may see the rest. */
+/** Patient, Coverage, enrollment, attribution and consent decide who may see the rest. */
 function enroll(t: Telling): void {
   const { member: m, roster, asOf } = t;
   const random = t.stream('enrollment');
@@ -70,7 +70,7 @@ function enroll(t: Telling): void {
   if (random.chance(0.15) && moved > m.start + 30 * DAY)
     t.tell('enrollment', patient(m, t.stream('address'), moved, true), moved);
   t.tell('enrollment', coverage(m, roster, first + HOUR, undefined), first + HOUR, first + HOUR);
-  // Published late or not, the enrollment says since when the member is covered.
+  // Whenever it is published, the enrollment states since when the member is covered.
   const enrolled = m.lateEnrollment ? m.start + 40 * DAY : first + 2 * HOUR;
   t.add(
     fact('enrollment', 'payer.member-enrolled.v1', first + 2 * HOUR, enrolled, {
@@ -158,7 +158,7 @@ function authorizationsOf(t: Telling): void {
     lifeOf(random, requested, asOf).forEach((step, sequence) => {
       const resource = priorAuthorization(a, step);
       const data = { resource, sequence };
-      // Half of the payers' systems say it as an authorization, half as any other resource: both mean the same.
+      // Half of the payers' systems send it as an authorization, half as any other resource. Both mean the same.
       t.add({
         ...recorded('authorizations', resource, step.at, step.at + 2 * HOUR),
         data,
@@ -168,7 +168,7 @@ function authorizationsOf(t: Telling): void {
   }
 }
 
-/** Resources of types that nobody is owed: counted, neither stored nor parked. */
+/** Resources of types that the platform does not owe: counted, neither stored nor dead letters. */
 function notServedOf(t: Telling): void {
   const { member: m } = t;
   const random = t.stream('not-served');

@@ -28,7 +28,7 @@ const DIGITS = '0123456789';
 /** Positions 3 to 11 of a Medicare Beneficiary Identifier, without hyphens. */
 const MBI_REST = [ALPHANUMERIC, DIGITS, LETTERS, ALPHANUMERIC, DIGITS, LETTERS, LETTERS, DIGITS, DIGITS];
 
-/** An MBI with `S` in second place: that letter is never issued, so it can be nobody's. */
+/** An MBI with `S` in second place. That letter is never issued, so the MBI belongs to no person. */
 export function mbiOf(random: Random): string {
   return `${random.int(1, 9)}S${MBI_REST.map((set) => set[random.int(0, set.length - 1)]).join('')}`;
 }

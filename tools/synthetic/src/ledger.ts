@@ -11,15 +11,15 @@ const noOutcomes = (): OutcomeCounts => ({
   parked: 0,
 });
 
-/** What a correct platform holds of a member, and whom it shows it to, after the last event. */
+/** What a correct platform stores of a member, and which providers may see it, after the last event. */
 export interface MemberLedger {
   readonly n: number;
   readonly member: string;
   readonly covered: boolean;
-  /** Globally, at the end; `optedOutOf` are NPIs for a provider-specific opt-out. */
+  /** A global opt-out at the end; `optedOutOf` are the NPIs of provider-specific ones. */
   readonly optedOut: boolean;
   readonly optedOutOf: readonly string[];
-  /** A parked opt-out that nobody could read denies the member. */
+  /** An unreadable opt-out, a dead letter, denies the member. */
   readonly onHold: boolean;
   /** NPIs of the organizations the member is attributed to at the end: one Group each. */
   readonly attributedTo: readonly string[];
@@ -27,7 +27,7 @@ export interface MemberLedger {
   readonly visibleTo: readonly string[];
   readonly outcomes: OutcomeCounts;
   readonly parked: readonly ExpectedEvent[];
-  /** By `Type/id`, as the payer sent it: money is still in it. */
+  /** By `Type/id` in the payer's form, with money. */
   readonly resources: ReadonlyMap<string, HeldResource>;
   readonly perType: Readonly<Record<string, number>>;
   /** `Type/id` of the Organizations, Practitioners and Locations that these resources refer to directly. */
@@ -88,10 +88,10 @@ export function ledgerOf(story: MemberStory, asOf: number): MemberLedger {
   };
 }
 
-/** What the holder of one Group finds at the end. */
+/** The content of one Group for its owner at the end. */
 interface ProviderExpectation {
   readonly npi: string;
-  /** Attributed at the end, seen or not. */
+  /** Attributed at the end, visible or not. */
   attributed: number;
   members: number;
   optedOut: number;
@@ -111,7 +111,7 @@ export interface LedgerSummary {
   readonly providers: ReadonlyMap<string, ProviderExpectation>;
 }
 
-/** Members are generated one at a time: nothing here grows with their number. */
+/** Members are generated one at a time, so nothing here grows with their number. */
 export interface Ledger {
   member(n: number): MemberLedger;
   members(): IterableIterator<MemberLedger>;

@@ -7,8 +7,8 @@ import { ledgerOf, type LedgerSummary, type MemberLedger } from './ledger.ts';
 import { syntheticPayer } from './payer.ts';
 
 /**
- * A second, independent reading of the rules (docs/architecture.md#the-life-of-an-event): it folds the events as they
- * come and knows nothing of how they were made. The ledger must say the same of every event and every member.
+ * A second, independent implementation of the rules (docs/architecture.md#the-life-of-an-event). It folds the events as
+ * they come and does not know how they were made. The ledger must agree about every event and every member.
  */
 interface Version {
   readonly time: number;

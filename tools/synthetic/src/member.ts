@@ -15,7 +15,7 @@ const MEMBER_RATES = {
   secondProvider: 0.12,
   /** Members with claims and clinical data of 2012 to 2015. */
   beforeFloor: 0.1,
-  /** Members whose enrollment reaches us after some of their data. */
+  /** Members whose enrollment arrives after some of their data. */
   lateEnrollment: 0.04,
 } as const;
 
@@ -30,7 +30,7 @@ interface Attribution {
   readonly to?: number;
 }
 
-/** Who the member is, before anything happens to them. Times are ms UTC. */
+/** The member's person, before any event. Times are ms UTC. */
 export interface Member {
   readonly n: number;
   readonly id: string;
@@ -44,7 +44,7 @@ export interface Member {
   readonly start: number;
   readonly end: number;
   readonly years: number;
-  /** Start of the years before the floor, for those who have them. */
+  /** The start of the years before the floor, for members who have them. */
   readonly legacyStart?: number;
   /** Multiplies every rate of use; mean 1 with a long tail. */
   readonly burden: number;

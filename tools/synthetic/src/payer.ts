@@ -8,33 +8,32 @@ import { type MemberStory, tellStory } from './story.ts';
 
 export interface SyntheticPayerOptions {
   readonly seed: string | number;
-  /** How many, or which ones by their numbers: a test publishes only the members that it looks at. */
+  /** How many members, or which ones by number: a test publishes only the members that it needs. */
   readonly members: number | readonly number[];
-  /** RFC 3339 instant: the present of the story; nothing happens after it. */
+  /** RFC 3339 instant: the present of the generated payer; nothing happens after it. */
   readonly asOf: string;
   readonly providers?: { readonly practitionersEach?: number };
-  /** Members (by number) whose last event is an opt-out that cannot be read: it denies them until it is resolved. */
+  /** Members (by number) whose last event is an unreadable opt-out, which denies them until it is resolved. */
   readonly unreadableOptOuts?: readonly number[];
-  /** How many members' stories overlap in `events()`, 10 unless said; each costs some megabytes. */
+  /** How many members' events overlap in `events()`, 10 by default; each costs some megabytes. */
   readonly window?: number;
 }
 
 export interface SyntheticPayer {
   readonly roster: Roster;
   readonly providerOrganizations: readonly ProviderOrganization[];
-  /** The roster and who is in network; for `payer.provider-events`. */
+  /** The roster and the network, for `payer.provider-events`. */
   providerEvents(): IterableIterator<DomainEvent>;
-  /** 1-based; the same whatever the number of members. */
+  /** 1-based; the same for any number of members. */
   memberEvents(n: number): MemberStory;
-  /** Everything in publish order: providers first, then windows of members whose stories overlap. */
+  /** Everything in publish order: providers first, then windows of members whose events overlap. */
   events(): IterableIterator<DomainEvent>;
   readonly ledger: Ledger;
 }
 
 /**
- * A payer that never was, as a pure function of seed and member number. Any number of members streams in constant
- * memory.
- * @throws RangeError when `members`, `asOf` or a member number is out of range.
+ * A fictitious payer, as a pure function of seed and member number. Any number of members streams in constant memory.
+ * @throws RangeError if `members`, `asOf` or a member number is out of range.
  */
 export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   const { seed, members, window = 10 } = options;
@@ -127,7 +126,7 @@ function subjectOf(resource: Resource, roster: Roster): string {
   return managing?.reference.slice('Organization/'.length) ?? resource.id;
 }
 
-/** A story still to be told, last event first, so that what was told is free to go. */
+/** The rest of a member's events, last one first, so that published ones can be freed. */
 interface Queue {
   readonly events: DomainEvent[];
   readonly published: number[];

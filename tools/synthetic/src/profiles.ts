@@ -24,7 +24,7 @@ export const PLACE_OF_SERVICE = 'https://www.cms.gov/Medicare/Coding/place-of-se
 export const NUBC = 'https://www.nubc.org/CodeSystem/';
 export const PAYER = 'https://payer.example';
 
-/** A resource as the payer has it. */
+/** A resource in the payer's form. */
 export type Resource = { resourceType: string; id: string; [element: string]: unknown };
 export type Json = Record<string, unknown>;
 

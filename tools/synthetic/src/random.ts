@@ -1,7 +1,7 @@
 /**
- * Deterministic random numbers: xoshiro128** seeded by a hash of the key. A stream is named by what it is for, so that
- * what one purpose draws never moves another: member 57 is the same whatever the number of members, and a new purpose
- * changes no old one. https://prng.di.unimi.it/xoshiro128starstar.c
+ * Deterministic random numbers: xoshiro128** seeded by a hash of the key. Each purpose has a named stream, so that the
+ * draws of one purpose never change another. Member 57 is the same for any number of members, and a new purpose changes
+ * no old one. https://prng.di.unimi.it/xoshiro128starstar.c
  */
 export class Random {
   #a: number;

@@ -8,7 +8,7 @@ const asOf = '2026-11-24T12:00:00Z';
 const MEMBERS = 300;
 const payer = syntheticPayer({ seed: 'rates', members: MEMBERS, asOf });
 
-/** What is counted of each story; the stories themselves are not kept. */
+/** The counts of each member's events. The events themselves are not kept. */
 const sum = {
   events: 0,
   years: 0,

@@ -17,7 +17,7 @@ export interface ProviderOrganization {
   readonly contract: string;
   /** Members are attributed by these weights. */
   readonly weight: number;
-  /** False: left the network, so nobody attributed to it is shown. */
+  /** False: left the network, so no provider of it sees its attributed members. */
   readonly inNetwork: boolean;
   readonly locations: readonly string[];
   readonly practitioners: readonly RosterPractitioner[];
@@ -135,7 +135,9 @@ function location(random: Random, id: string, name: string, owner: string): Reso
   };
 }
 
-/** The payer, its provider organizations and what members' resources refer to. Depends on the seed alone. */
+/**
+ * The payer, its provider organizations and the resources to which members' resources refer. Depends only on the seed.
+ */
 export function roster(seed: string | number, practitionersEach: number): Roster {
   const random = Random.keyed(seed, 'roster');
   const series = random.int(1, 899);

@@ -15,22 +15,22 @@ export interface ExpectedEvent {
   readonly about: string;
   readonly fault?: Fault;
 }
-/** A resource as it is held in the end (before redaction) and how many versions of it were recorded. */
+/** A resource as it is stored at the end (before redaction) and how many versions of it were recorded. */
 export interface HeldResource {
   readonly resource: Resource;
   readonly versions: number;
   readonly businessTime: number;
 }
 
-/** All about one member: the events in the order in which the payer publishes them, and what becomes of each. */
+/** Everything about one member: the events in the order in which the payer publishes them, and the outcome of each. */
 export interface MemberStory {
   readonly member: Member;
   readonly events: readonly DomainEvent[];
-  /** Publish time of each event, ms: how stories are interleaved. */
+  /** Publish time of each event, ms. It decides how members' events interleave. */
   readonly published: readonly number[];
   /** One for each event, in the same order. */
   readonly expected: readonly ExpectedEvent[];
-  /** By `Type/id`: what a correct platform holds after the last event. */
+  /** By `Type/id`: the stored resources of a correct platform after the last event. */
   readonly held: ReadonlyMap<string, HeldResource>;
 }
 

@@ -5,7 +5,7 @@ import type { Resource } from './profiles.ts';
 import type { Random } from './random.ts';
 import type { Roster } from './roster.ts';
 
-/** What a member's history is told with: everything in it is a pure function of these. */
+/** The input of a member's history. Everything in it is a pure function of these. */
 export interface Telling {
   readonly seed: string | number;
   readonly member: Member;
@@ -16,7 +16,9 @@ export interface Telling {
   stream(purpose: string): Random;
   /** `m-000057-eob-12`, counted per kind. */
   nextId(kind: string): string;
-  /** Adds a resource version; published some hours after its business time unless said otherwise. */
+  /**
+   * Adds a resource version. It is published some hours after its business time unless the caller gives another time.
+   */
   tell(system: string, resource: Resource, time: number, published?: number): void;
   add(draft: Draft): void;
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { GROUPS } from './alerts/index.ts';
 
-/** Labels that Prometheus and its operator give to whatever they scrape. */
+/** Labels that Prometheus and its operator add to every target. */
 const TARGET_LABELS = ['namespace', 'pod', 'instance', 'job', 'container'] as const;
 
-/** Measured by kube-state-metrics, for rules that say `optional`. */
+/** Series of kube-state-metrics, for rules that are `optional`. */
 const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
   kube_job_failed: ['namespace', 'job_name', 'condition'],
 };

@@ -13,7 +13,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** docs/watching.md with its generated parts renewed: each stands between `<!-- name -->` and `<!-- end -->`. */
+/** docs/watching.md with its generated parts renewed. Each part is between `<!-- name -->` and `<!-- end -->`. */
 export function watchingPage(current: string): string {
   const parts: Readonly<Record<string, string>> = {
     alerts: alertTable(),

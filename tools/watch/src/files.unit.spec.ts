@@ -54,7 +54,7 @@ describe('expressions speak of what is measured', () => {
       expect(labels, `${metric} is not limited to the release`).toContain('namespace');
     }
     for (const label of grouping) expect([...labels]).toContain(label);
-    // What one metric has not, no grouping can bring.
+    // No grouping can have a label that one of the metrics lacks.
     for (const label of grouping)
       expect(
         selectors.some(({ metric }) => known.get(metric)!.has(label)),

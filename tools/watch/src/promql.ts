@@ -1,6 +1,6 @@
 /**
- * What an expression speaks of: its metrics with the labels that each is selected by, and the labels it groups and
- * matches by.
+ * The content of an expression: its metrics with the labels that select each, and the labels of its groupings and
+ * matchings.
  */
 export interface Spoken {
   readonly selectors: readonly { readonly metric: string; readonly labels: readonly string[] }[];
@@ -21,12 +21,12 @@ const TOKEN = new RegExp(
     .join('|'),
   'y',
 );
-/** They are followed by a list of labels in brackets. */
+/** These words are followed by a list of labels in brackets. */
 const LABEL_LISTS = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 const WORDS = new Set([...LABEL_LISTS, 'and', 'or', 'unless', 'bool', 'offset', 'atan2', 'inf', 'nan', 'start', 'end']);
 
 /**
- * Reads the names out of a PromQL expression. It does not check it otherwise: promtool does.
+ * Reads the names out of a PromQL expression. promtool checks the rest.
  * @throws at a character that PromQL does not have
  */
 export function namesIn(expr: string): Spoken {

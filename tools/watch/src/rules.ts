@@ -1,6 +1,6 @@
 /**
- * `page` wakes somebody: providers or members are without something now, or a service level is about to be missed.
- * `ticket` waits for the next working day. What needs no person is no alert.
+ * `page` wakes somebody: providers or members lack something now, or a service level is about to be missed. `ticket`
+ * waits for the next working day. A condition that needs no person is no alert.
  */
 type Severity = 'page' | 'ticket';
 
@@ -11,27 +11,27 @@ export interface AlertRule {
   /** Without the common prefix; the runbook is `docs/runbooks/<prefix><name>.md`. */
   readonly name: string;
   readonly severity: Severity;
-  /** As Prometheus writes durations: how long it must hold before somebody is told. */
+  /** How long the condition must hold before somebody is notified, in Prometheus' notation. */
   readonly for: string;
-  /** Stays on so long after it was true, where a moment's good news must not end it. */
+  /** How long the alert stays on after the condition ended, where a short recovery must not end it. */
   readonly keepFiringFor?: string;
   readonly expr: (of: Of) => string;
   /** One line, with Prometheus' templates. */
   readonly summary: string;
-  /** What it means to people, and what happens if nobody does anything. */
+  /** What it means to people, and what happens if nobody acts. */
   readonly description: string;
-  /** Why this is worth telling and why at this value: for the table in docs/watching.md. */
+  /** Why it deserves a notification, and why at this value: for the table in docs/watching.md. */
   readonly why: string;
-  /** Comes with one of these more general faults, which says it all: Alertmanager need not tell both. */
+  /** More general faults that explain this one. Alertmanager then sends only the general one. */
   readonly follows?: readonly string[];
-  /** Measured by what is not ours (kube-state-metrics): without it the alert never fires. */
+  /** Measured by another program (kube-state-metrics). Without it the alert never fires. */
   readonly optional?: string;
 }
 
 /** A series that dashboards and alerts share. Named `level:metric:operations`. */
 interface RecordingRule {
   readonly record: string;
-  /** What it keeps. */
+  /** What it records. */
   readonly labels: readonly string[];
   readonly expr: (of: Of) => string;
 }
@@ -48,10 +48,10 @@ export const alertName = (alert: Pick<AlertRule, 'name'>): string => `${PREFIX}$
 
 /**
  * The matcher that the chart replaces with the release's namespace. It matches everything, also series without the
- * label: the files are valid as they are, wherever only one release is watched.
+ * label, so the files are valid unchanged wherever only one release is watched.
  */
 const RELEASE = 'namespace=~".*"';
-/** What the chart replaces with the place of the runbooks. */
+/** The chart replaces this with the address of the runbooks. */
 export const RUNBOOKS = 'https://runbooks.invalid/';
 
 const selector =

@@ -1,6 +1,6 @@
 import type { Server } from './server.ts';
 
-/** What `GET /auth/clients/{id}` says of an NPI or TIN (services/auth/src/review/identifiers.ts). */
+/** The answer of `GET /auth/clients/{id}` about an NPI or TIN (services/auth/src/review/identifiers.ts). */
 export interface Identifier {
   readonly npi?: string;
   readonly tin?: string;
@@ -13,13 +13,14 @@ export interface Identifier {
 }
 
 /**
- * Approves an app for everything that it claims, whoever else has it: for apps that the caller registered itself, such
- * as the probe and those of tests. A reviewer looks at each identifier instead (`pa apps approve`).
+ * Approves an app for everything that it claims, even if another client has it. This is for apps that the caller
+ * registered itself, such as those of the probe and of tests. A reviewer looks at each identifier instead (`pa apps
+ * approve`).
  */
 export async function approveOwn(server: Server, client: string, token: string, reason: string): Promise<void> {
   const path = `/auth/clients/${encodeURIComponent(client)}`;
   const { identifiers } = await server.json<{ identifiers?: readonly Identifier[] }>(path, { token });
-  // A platform of an earlier release shows no identifiers and takes none.
+  // A platform of an earlier release shows no identifiers and accepts none.
   const named =
     identifiers === undefined
       ? {}

@@ -56,9 +56,9 @@ export interface BulkOptions {
   /** After the kick-off was accepted. */
   readonly onAccepted?: (statusUrl: string) => void | Promise<void>;
   readonly onProgress?: (text: string) => void;
-  /** Instead of what Retry-After says: for measuring, on a server that allows it. */
+  /** Replaces the time of Retry-After: for measurements, on a server that allows it. */
   readonly pollMs?: number;
-  /** How long the export may make no progress while the platform is away. Default 5 minutes. */
+  /** How long the export may make no progress while the platform is unreachable. Default 5 minutes. */
   readonly patienceMs?: number | undefined;
   readonly timing?: Timing;
 }

@@ -1,20 +1,19 @@
 import { isObject, isSharedType, type FhirResource } from '@provider-access/kernel/fhir';
 
-/** `Practitioner?identifier=system|value`, as Bundles of type transaction have it. */
+/** `Practitioner?identifier=system|value`, as in transaction Bundles. */
 const CONDITION = /^([A-Z][A-Za-z]+)\?identifier=([^&]+)$/;
 /**
- * Types of the directory and of products. A Patient is never found by an identifier: a wrong one would give data to the
- * wrong member.
+ * Types of the directory and of products. A Patient is never found by an identifier, because a wrong identifier would
+ * give data to the wrong member.
  */
 const isIndexed = (type: string): boolean => isSharedType(type) || type === 'Medication' || type === 'Device';
 
 /**
- * What conditional references of one publication lead to. A publication is everything that one run of `pa publish`
- * reads. An identifier that two resources of a type have leads nowhere, as with conditional references of FHIR: exactly
- * one match resolves.
+ * The targets of conditional references in one publication, which is everything that one run of `pa publish` reads. An
+ * identifier that two resources of a type share resolves to nothing, because FHIR requires exactly one match.
  */
 export class PublishedIdentifiers {
-  /** `Type|system|value` -> id; undefined where several have it. */
+  /** `Type|system|value` -> id; undefined if several resources have it. */
   private readonly ids = new Map<string, string | undefined>();
 
   add({ resourceType, id, identifier }: FhirResource): void {
@@ -30,7 +29,9 @@ export class PublishedIdentifiers {
     }
   }
 
-  /** Makes conditional references that lead to exactly one resource literal. Changes `value` in place. */
+  /**
+   * Replaces each conditional reference that matches exactly one resource with a literal one. Changes `value` in place.
+   */
   resolve(value: unknown): void {
     const open: unknown[] = [value];
     for (let item = open.pop(); item !== undefined; item = open.pop()) {
@@ -51,7 +52,7 @@ export class PublishedIdentifiers {
   }
 }
 
-/** URLs may encode the condition; what is no encoding stays as it is. */
+/** URLs may encode the condition. A text that is not a valid encoding stays unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

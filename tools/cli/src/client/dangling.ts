@@ -5,16 +5,16 @@ import { type FhirResource, isObject, isServedType, isSharedType, parseReference
 export type ReferenceAt = readonly [path: string, target: string];
 
 /**
- * References of what was recorded that no reader can follow, by path and type: `Observation.encounter -> Encounter`.
+ * References of recorded resources that no reader can follow, by path and type: `Observation.encounter -> Encounter`.
  */
 export interface DanglingReferences {
   /** The platform serves no resource of the type (Claim, ImagingStudy). */
   readonly notServed: Counts;
-  /** The resource was in the same publication, and its care was over before the date floor. */
+  /** The target was in the same publication, and its care ended before the date floor. */
   readonly beforeFloor: Counts;
 }
 
-/** Types whose resources always stay: they have no date of service. */
+/** Types whose resources are never before the floor, because they have no date of service. */
 const UNDATED: ReadonlySet<string> = new Set([
   'Patient',
   'Coverage',
@@ -24,7 +24,7 @@ const UNDATED: ReadonlySet<string> = new Set([
   'Provenance',
 ]);
 
-/** The references of a resource that may dangle: those to other types than the directory and the patient. */
+/** The references of a resource that may dangle: those to types other than the directory and the patient. */
 export function mayDangle(resource: FhirResource): ReferenceAt[] {
   const found: ReferenceAt[] = [];
   const open: { value: unknown; path: string }[] = [{ value: resource, path: resource.resourceType }];
@@ -51,8 +51,8 @@ const typeOf = (about: string): string => about.slice(0, about.indexOf('/'));
 const isServed = (about: string): boolean => isServedType(typeOf(about));
 
 /**
- * Counts dangling references of one publication. What was published may be settled in any order, so references are kept
- * by target until the end: the memory grows with the number of targets, as that of the publication's own ids does.
+ * Counts dangling references of one publication. The outcomes may come in any order, so references are kept by target
+ * until the end. The memory grows with the number of targets, as does that of the publication's own ids.
  */
 export class DanglingTally {
   private readonly notServed: Record<string, number> = {};
@@ -63,7 +63,7 @@ export class DanglingTally {
   /** Records the outcome of a published resource. */
   settled(about: string, outcome: string, references: readonly ReferenceAt[]): void {
     if (outcome === 'before-floor') this.beforeFloor.add(about);
-    // A resource that was not recorded refers to nothing for a reader.
+    // No reader sees a resource that was not recorded, so its references do not count.
     if (outcome !== 'recorded' && outcome !== 'unchanged') return;
     // A later version of it may end after the floor.
     this.beforeFloor.delete(about);
@@ -77,14 +77,14 @@ export class DanglingTally {
     }
   }
 
-  /** The present result; complete when every resource is settled. */
+  /** The present result; it is complete when every resource has its outcome. */
   counts(): DanglingReferences {
     const beforeFloor: Record<string, number> = {};
     for (const about of this.beforeFloor) addCounts(beforeFloor, Object.fromEntries(this.byTarget.get(about) ?? []));
     return { notServed: { ...this.notServed }, beforeFloor };
   }
 
-  /** One text for each path, however often it comes. */
+  /** Keeps one string for each path, however often it occurs. */
   private named(name: string): string {
     const known = this.paths.get(name);
     if (known === undefined) this.paths.set(name, name);

@@ -4,23 +4,21 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { splitLines } from '@provider-access/kernel/fhir';
 
-/**
- * One JSON value of a file, or why there is none at that place. `line` is its text when it stood on a line of its own.
- */
+/** One JSON value of a file, or why there is none at that place. `line` is its text if it had a line of its own. */
 export type Document =
   | { readonly ok: true; readonly place: string; readonly value: unknown; readonly line?: string }
   | { readonly ok: false; readonly place: string; readonly reason: string };
 
-/** A line may be a whole Bundle; a longer one is refused by its number. */
+/** A line may be a whole Bundle. A longer line is refused by its number. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
-/** How much is kept while it is not clear whether a file is one JSON text over many lines. */
+/** How much is kept while it is unclear whether a file is one JSON text over many lines. */
 const MAX_TEXT_BYTES = 256 * 1024 * 1024;
 
-/** The bytes of a file, unzipped when it is gzip by name. Errors of either stream end the iteration. */
+/** The bytes of a file, unzipped if its name says gzip. Errors of either stream end the iteration. */
 export function bytesOf(file: string): AsyncIterable<Uint8Array> {
   if (!file.endsWith('.gz')) return createReadStream(file);
   const out = new PassThrough();
-  // The error reaches the reader through `out`, which pipeline destroys with it.
+  // pipeline destroys `out` with the error, so the reader gets it.
   pipeline(createReadStream(file), createGunzip(), out).catch(() => undefined);
   return out;
 }
@@ -34,12 +32,12 @@ function parse(text: string): { ok: true; value: unknown } | { ok: false } {
 }
 
 /**
- * Reads NDJSON, or one JSON text over many lines: whichever it is shows in the first line, that either is a whole JSON
- * value or not. Broken lines are told by number and the lines behind them go on; a stream that breaks off is told as
- * the last place.
+ * Reads NDJSON, or one JSON text over many lines. The first line decides: it is a whole JSON value or not. A broken
+ * line is reported by its number, and the lines after it are read. A stream that breaks off is reported as the last
+ * place.
  */
 export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Document> {
-  /** Lines not yet told, from the first on, while the whole may still be one JSON text. */
+  /** Lines that are not returned yet, while the whole may still be one JSON text. */
   let open: { readonly number: number; readonly text: string }[] | undefined = [];
   let openBytes = 0;
   const told = (number: number, text: string): Document => {

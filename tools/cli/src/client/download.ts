@@ -8,7 +8,7 @@ import { authorized, Patience, TemporaryFault, type PatienceOptions, type TokenO
 import { faultOf } from './server.ts';
 
 const IDLE_MS = 60_000;
-/** Faults of the client's own disk: another attempt meets them again. */
+/** Faults of the client's own disk, which another attempt would meet again. */
 const LOCAL_FAULTS = new Set(['ENOSPC', 'EACCES', 'EROFS', 'ENOENT', 'EISDIR', 'EDQUOT', 'EMFILE']);
 
 function open(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
@@ -42,16 +42,17 @@ export interface DownloadOptions extends PatienceOptions {
 }
 
 /**
- * Downloads one file as the server compresses it (gzip, kept as it is). What is already in `file.part` is asked for
- * again only when the ETag still fits; a file that changed (a member left) comes whole. The download continues after a
- * restart of the platform: it ends without success when no new byte has come for the whole budget (`patienceMs`), or at
- * a 4xx.
+ * Downloads one file as the server compresses it (gzip, kept as it is). It continues `file.part` only if the ETag still
+ * matches. A file that changed, because a member left, is downloaded again as a whole. The download survives a restart
+ * of the platform. It fails if no new byte has come for the whole budget (`patienceMs`), or after a 4xx.
  */
 export async function download(url: string, file: string, options: DownloadOptions): Promise<Downloaded> {
   const part = `${file}.part`;
   const patience = new Patience(options);
   let etag = options.etag;
-  /** Bytes that come a second time are no progress: a connection that is cut at the same place for ever has to end. */
+  /**
+   * A repeated byte is no progress, so a connection that is cut at the same place again and again ends the download.
+   */
   let furthest = 0;
 
   const attempt = async (token: string): Promise<Downloaded | 'again'> => {

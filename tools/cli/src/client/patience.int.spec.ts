@@ -21,9 +21,7 @@ const ETAG = '"1"';
 const MINUTE = 60_000;
 type Target = 'configuration' | 'token' | 'kick-off' | 'status' | 'file';
 
-/**
- * A platform in this process. What `interfere` answers instead comes first. Time passes only when the client sleeps.
- */
+/** A platform in this process. `interfere` may answer first. Time passes only when the client sleeps. */
 class Platform {
   readonly requests: Target[] = [];
   readonly tokens: string[] = [];
@@ -168,7 +166,7 @@ describe('an export', () => {
           if (target !== first) return false;
           began = platform.clock;
           if (target === 'file') {
-            // The client has kept a part of the file when the platform stops.
+            // The client has a part of the file when the platform stops.
             response.writeHead(200, { etag: ETAG, 'content-length': FILE.length });
             response.write(FILE.subarray(0, FILE.length / 2));
             void eventually(() => keptBytes() >= 100).then(() => platform.refuse());
@@ -219,7 +217,7 @@ describe('an export', () => {
   test('starts the budget again with each progress', async () => {
     let polls = 0;
     platform.interfere = (target, response) => {
-      // Away for four minutes before each answer: twelve minutes in all.
+      // Unreachable for four minutes before each answer: twelve minutes in all.
       if (target !== 'status') return false;
       return polls++ % 5 < 4 && unavailable(response, '60');
     };

@@ -11,9 +11,9 @@ export const isTemporary = (status: number): boolean => [429, 502, 503, 504].inc
 
 /** A failure after which the same request may succeed. */
 export class TemporaryFault extends CliError {
-  /** Where the request went, as an error message may show it. */
+  /** The address of the request in the form for an error message. */
   readonly target: string;
-  /** What came back: the server's sentence or the fault of the connection. */
+  /** The answer: the server's sentence, or the fault of the connection. */
   readonly answer: string;
   readonly retryAfter: string | undefined;
   constructor(
@@ -34,7 +34,7 @@ function shown(url: string): string {
   return `${origin}${pathname}`;
 }
 
-/** What a test replaces so that it does not wait. */
+/** Replaced by a test so that it does not wait. */
 export interface Timing {
   /** ms since the epoch */
   now(): number;
@@ -83,7 +83,7 @@ export class Patience {
     this.since = this.timing.now();
   }
 
-  /** The work got further, so the budget starts again. */
+  /** The work made progress, so the budget starts again. */
   progress(): void {
     this.failures = 0;
     this.since = this.timing.now();
@@ -142,5 +142,5 @@ export async function authorized<T>(token: TokenOf, request: (token: string) => 
   }
 }
 
-/** Gives a token; another one than `refused`, if it can. */
+/** Gives a token that differs from `refused`, if possible. */
 export type TokenOf = (refused?: string) => Promise<string>;

@@ -21,7 +21,7 @@ interface Platform {
   posted: string[][];
   receipts: Map<string, string[]>;
 }
-/** A platform by script: `answer` says what a POST is answered, receipts hold what was accepted. */
+/** A scripted platform: `answer` decides the answer to a POST, receipts hold what was accepted. */
 async function platform(
   answer: (events: string[], call: number) => { status: number; rows?: object[] },
   items_: (event: string) => object | undefined = () => undefined,

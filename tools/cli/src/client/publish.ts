@@ -10,9 +10,12 @@ export interface Receipt {
   readonly expected: number | null;
   readonly handled: number;
   readonly counts: Counts;
-  /** What redaction removed, by path. A platform of an earlier release does not say. */
+  /** Elements that redaction removed, by path. A platform of an earlier release does not report them. */
   readonly removed?: Counts;
-  /** Conditional references in what was recorded, by path and type. A platform of an earlier release does not say. */
+  /**
+   * Conditional references in recorded resources, by path and type. A platform of an earlier release does not report
+   * them.
+   */
   readonly unresolved?: Counts;
   readonly items: readonly {
     readonly event: string;
@@ -22,7 +25,7 @@ export interface Receipt {
     readonly about?: string;
   }[];
 }
-/** One row an event: refused (stored nowhere), what intake decided, or pending when it has not. */
+/** One row for each event: refused (stored nowhere), decided by intake, or pending. */
 export interface Explained {
   readonly event?: string;
   readonly about: string;
@@ -35,20 +38,25 @@ export interface PublishReport {
   accepted: number;
   effective: number;
   refused: { place: string; reason: string }[];
-  /** recorded, unchanged, before-floor, not-served, parked; pending when patience ended */
+  /** recorded, unchanged, before-floor, not-served, parked; pending if patience ended */
   outcomes: Record<string, number>;
   /**
-   * Elements that redaction removed or masked in what was recorded, by path without indexes:
+   * Elements that redaction removed or masked in recorded resources, by path without indexes:
    * `ExplanationOfBenefit.item.net`. No values; at most 100 paths, the rest under `(others)`.
    */
   removed: Record<string, number>;
-  /** Conditional references in what was recorded, by path and type: no reader can follow them. */
+  /** Conditional references in recorded resources, by path and type. No reader can follow them. */
   unresolved: Record<string, number>;
-  /** References of what was recorded to what is not served, and to what came with it and lies before the floor. */
+  /**
+   * References of recorded resources to types that are not served, and to resources of the same publication before the
+   * floor.
+   */
   dangling: DanglingReferences;
   /** The first thousand. */
   parked: { about: string; reason: string; deadLetter: string }[];
-  /** Opt-outs and opt-ins that are stored and do not decide now, and why (docs/opt-outs.md). The first thousand. */
+  /**
+   * Opt-outs and opt-ins that are stored and do not decide now, with the reason (docs/opt-outs.md). The first thousand.
+   */
   withoutEffect: { event: string; status: 'scheduled' | 'superseded' | 'parked'; why: string }[];
   seconds: number;
 }
@@ -58,19 +66,19 @@ export interface PublishOptions {
   readonly onProgress?: (report: Readonly<PublishReport>) => void;
   /** A row for every event, when its outcome is known. */
   readonly onExplained?: (row: Explained) => void;
-  /** Give up waiting for a receipt after so long. Default 120 s. */
+  /** How long to wait for a receipt. Default 120 s. */
   readonly patienceMs?: number;
 }
 
 const BATCH_EVENTS = 1_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** Receipts awaited at once: bounds what is remembered while intake lags behind. */
+/** So many receipts are awaited at once, which bounds the memory while intake lags. */
 const WINDOW = 8;
 const LISTED = 1_000;
-/** How often a batch is sent again that the platform could not take. The same event twice changes nothing. */
+/** How often a batch is sent again if the platform could not accept it. The same event twice changes nothing. */
 const ATTEMPTS = 5;
 
-/** Asked again: the platform, or what stands in front of it, cannot answer at the moment. */
+/** Requests with these answers are repeated: the platform or a proxy cannot answer at the moment. */
 const AWAY = [429, 502, 503, 504];
 
 interface Row {
@@ -108,7 +116,7 @@ interface Sending {
   receipt: string;
 }
 
-/** Reads what intake decided about one receipt. Waits until everything is handled, or the patience ends. */
+/** Reads the outcome of one receipt from intake. Waits until everything is handled, or the patience ends. */
 export async function awaitReceipt(
   server: Server,
   token: string,
@@ -122,7 +130,7 @@ export async function awaitReceipt(
       token,
       accept: Date.now() < deadline ? [404, ...AWAY] : [404],
     });
-    // Not yet known, or nobody can say at the moment: nothing of it is handled as far as this knows.
+    // The outcome is unknown, so no event of the receipt counts as handled.
     const answer =
       status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
     if (answer.handled >= events || Date.now() >= deadline) return answer;
@@ -131,8 +139,8 @@ export async function awaitReceipt(
 }
 
 /**
- * Publishes items in order and waits until intake has said what became of each. Events that the platform could not take
- * are sent again. @throws CliError when it stays away; what was accepted until then is durable
+ * Publishes items in order and waits until intake has decided each one. Sends events again that the platform could not
+ * accept. @throws CliError if the platform stays unreachable; what was accepted until then is durable
  */
 export async function publish(
   items: AsyncIterable<Item> | Iterable<Item>,
@@ -237,7 +245,7 @@ export async function publish(
   return report;
 }
 
-/** One NDJSON request. `rest` are the events without an answer: they are stored nowhere. */
+/** One NDJSON request. `rest` are the events without an answer. They are stored nowhere. */
 async function post(
   server: Server,
   token: string,
@@ -259,7 +267,7 @@ async function post(
     const row = JSON.parse(line) as Row;
     sending.receipt = row.receipt ?? sending.receipt;
     const event = row.index === undefined ? undefined : events[row.index];
-    // `unavailable`: perhaps stored; it is sent again, as those that have no row.
+    // `unavailable` may mean stored. It is sent again, like events without a row.
     if (event === undefined || row.status === 'unavailable') continue;
     told.add(row.index!);
     onRow(row, event);

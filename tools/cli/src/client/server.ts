@@ -38,12 +38,12 @@ export function faultOf(status: number, text: string): string {
     if (said !== undefined && said !== '')
       return `${said} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
   } catch {
-    // Not JSON: a proxy in between; the status says enough.
+    // Not JSON, because a proxy answered. The status is enough.
   }
   return `the server answered ${status}`;
 }
 
-/** One platform. Errors come as CliError with the exit code that fits. */
+/** One platform. Errors are CliErrors with the matching exit code. */
 export class Server {
   readonly base: string;
   constructor(base: string) {

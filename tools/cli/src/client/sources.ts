@@ -7,19 +7,19 @@ import { PublishedIdentifiers } from './conditional.ts';
 import { mayDangle, type ReferenceAt } from './dangling.ts';
 import { resolveUrns, Wrapper } from './wrap.ts';
 
-/** One thing to publish: an event as a JSON line, or why it cannot be one. */
+/** One item to publish: an event as a JSON line, or the reason why it cannot be one. */
 export type Item =
   | {
       readonly ok: true;
       readonly line: string;
       readonly event: string;
       readonly about: string;
-      /** References of the resource that may dangle; absent where the event holds none. */
+      /** References of the resource that may dangle; absent if the event holds no resource. */
       readonly references?: readonly ReferenceAt[];
     }
   | { readonly ok: false; readonly place: string; readonly reason: string };
 
-/** Members first, then what is theirs; Provenance last, since it goes where its targets went. */
+/** Members come first, then their resources. A Provenance comes last, because it goes to the member of its targets. */
 const rank = (type: string): number => (type.startsWith('Patient') ? 0 : type.startsWith('Provenance') ? 2 : 1);
 const FILES = /\.(ndjson|json|jsonl)(\.gz)?$/;
 
@@ -45,13 +45,13 @@ function referencesIn(data: unknown): { readonly references?: readonly Reference
 }
 const URN_UUID = new RegExp(`^urn:uuid:(${ID_PATTERN})$`);
 
-/** What one publication wraps and resolves with. */
+/** The state that wraps and resolves within one publication. */
 interface Publication {
   readonly wrapper: Wrapper;
   readonly identifiers: PublishedIdentifiers;
 }
 
-/** The resources in a document: as they are, in Bundles, in events and in lists. */
+/** The resources in a document: plain ones, and those in Bundles, events and lists. */
 function* resourcesIn(value: unknown): Generator<FhirResource> {
   if (Array.isArray(value)) for (const item of value as unknown[]) yield* resourcesIn(item);
   else if (!isObject(value)) return;
@@ -129,13 +129,9 @@ function* fromBundle(
 }
 
 /**
- * Everything below a path (`-` is standard input): CloudEvents or FHIR resources as NDJSON, or JSON texts that hold a
- * resource, a Bundle, a CloudEvent or a list of them; plain or gzip. NDJSON streams; a JSON text over many lines is
- * read whole.
- *
- * Files are read twice: first for the identifiers to which conditional references of resources lead, wherever they are.
- * Standard input is read once, so that only what came before resolves. Events go as they are written, because their ids
- * stand for their content.
+ * Files are read twice. The first pass collects the identifiers to which conditional references lead, wherever they
+ * are. Standard input is read once, so only earlier resources resolve. Events are published unchanged, because their
+ * ids stand for their content.
  */
 export async function* readItems(
   path: string,

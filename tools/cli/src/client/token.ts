@@ -45,7 +45,7 @@ export async function requestToken(
   return { value: answer.access_token, scope: answer.scope, expiresAt: Date.now() + answer.expires_in * 1000 };
 }
 
-/** A token that is renewed before it expires: exports last longer than one. */
+/** A token that is renewed before it expires, because exports last longer than one token. */
 export class TokenSource {
   private readonly server: Server;
   private readonly app: { clientId: string; key: JWK; scope: string };
@@ -55,7 +55,7 @@ export class TokenSource {
     this.server = server;
     this.app = app;
   }
-  /** @param refused the value that the server did not accept: the answer is another one */
+  /** @param refused the value that the server did not accept. The returned token is another one */
   async get(refused?: string): Promise<string> {
     const marginMs = 30_000;
     if (refused !== undefined && (await this.current?.catch(() => undefined))?.value === refused)

@@ -22,8 +22,8 @@ function namedPatient(resource: FhirResource): string | undefined {
 }
 
 /**
- * References by fullUrl (`urn:uuid:…`) become `Type/id`: Bundles from elsewhere often hold only those. Changes `value`
- * in place.
+ * Replaces references by fullUrl (`urn:uuid:…`) with `Type/id`, because Bundles of other systems often have only those.
+ * Changes `value` in place.
  */
 export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>): void {
   const open: unknown[] = [value];
@@ -40,13 +40,13 @@ export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>):
 
 /**
  * Wraps FHIR resources as events. The id is a hash of the content, so publishing a file twice changes nothing. Business
- * time is `meta.lastUpdated`, else the time given. A Provenance goes to the member of its first target that was wrapped
+ * time is `meta.lastUpdated`, else the given time. A Provenance goes to the member of its first target that was wrapped
  * before.
  */
 export class Wrapper {
   private readonly source: string;
   private readonly time: string;
-  /** `Type/id` -> member, only while files are wrapped: Provenance needs it. */
+  /** `Type/id` -> member, kept only while files are wrapped, because a Provenance needs it. */
   private readonly members = new Map<string, string>();
   constructor(source: string, time: string) {
     this.source = source;

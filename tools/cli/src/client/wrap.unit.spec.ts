@@ -13,7 +13,7 @@ describe('wrapping a resource', () => {
       'payer.resource-recorded.v1',
       'p1',
     ],
-    // Not served, and still somebody's: intake counts it.
+    // Its type is not served, but it belongs to a member, so intake counts it.
     [{ resourceType: 'Claim', id: 'k1', patient: { reference: 'Patient/p1' } }, 'payer.resource-recorded.v1', 'p1'],
     [
       { resourceType: 'ImagingStudy', id: 'i1', subject: { reference: 'Patient/p1' } },

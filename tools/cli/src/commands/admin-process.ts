@@ -3,17 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
 
-/** The built administration program of this checkout: what knows the engines, and its own help. */
+/** The built administration program of this checkout. It imports the adapters of the engines and has its own help. */
 const ADMIN_MAIN = join(import.meta.dirname, '../../../../services/admin/dist/main.js');
 
 /**
- * Runs it in this terminal, with the environment as it is. @returns its exit code; 128 and the signal's number when one
- * ended it
+ * Runs it in this terminal with the current environment. @returns its exit code, or 128 plus the number of the signal
+ * that ended it
  */
 export async function runAdmin(argv: readonly string[], main = ADMIN_MAIN): Promise<number> {
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the administration program is not built: run `npm run build`');
   const child = spawn(process.execPath, [main, ...argv], { stdio: 'inherit' });
-  // Ctrl-C reaches both: it is the child that says how it ended.
+  // Ctrl-C reaches both processes. The exit of the child decides.
   const ignore = (): void => undefined;
   process.on('SIGINT', ignore);
   try {

@@ -7,7 +7,7 @@ MONGODB_…
 Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs ·
 3 an engine cannot be reached · 4 not authorized`;
 
-/** What is done to Kafka and MongoDB before the platform starts. Adds to the `views` command that is there already. */
+/** Prepares Kafka and MongoDB before the platform starts. Adds to the existing `views` command. */
 export function engineCommands(program: Command, run: (argv: readonly string[]) => Promise<number> = runAdmin): void {
   const views = program.commands.find((c) => c.name() === 'views')!;
   const topics = program.command('topics').description('topics of Kafka with their settings');

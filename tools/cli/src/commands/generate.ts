@@ -7,7 +7,7 @@ import { syntheticPayer } from '@provider-access/synthetic';
 import { contextOf } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
 
-/** End of the synthetic history when none is given: fixed, so that the same seed gives the same payer on any day. */
+/** The default end of the synthetic history. It is fixed, so that a seed gives the same payer on any day. */
 export const DEFAULT_AS_OF = '2026-11-01T00:00:00.000Z';
 
 export const positiveInteger =

@@ -33,7 +33,7 @@ interface Disclosure {
   readonly job?: string;
 }
 
-/** Those that have views. Each answers for its own, wherever it runs. */
+/** The services that have views. Each answers for its own views, wherever it runs. */
 const SERVICES = ['attribution', 'resources', 'export'] as const;
 async function viewsOf({ server, administratorToken }: Context): Promise<Record<string, View[]>> {
   const token = administratorToken();
@@ -47,7 +47,7 @@ async function viewsOf({ server, administratorToken }: Context): Promise<Record<
   );
 }
 
-/** What an operator asks. */
+/** The commands of an operator. */
 export function operatorCommands(program: Command): void {
   const views = program.command('views').description('the materialized views');
   views

@@ -73,7 +73,7 @@ const single = (type: PayerEventType, subject: string, data: Record<string, unkn
   };
   return [{ ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: type }];
 };
-/** An option that may not be empty or blank: an empty subject would be parked. */
+/** An option that may not be empty or blank: an empty subject would become a dead letter. */
 const text =
   (name: string) =>
   (value: string): string => {
@@ -113,7 +113,7 @@ function providerOf(options: ProviderOptions): ProviderOptions {
   };
 }
 
-/** What a payer's integration engineer does. */
+/** The commands of a payer's integration engineer. */
 export function payerCommands(program: Command): void {
   program
     .command('publish')

@@ -8,8 +8,8 @@ import type { ProbeReport } from '../probe/report.ts';
 import { run } from '../program.ts';
 
 /**
- * `pa probe` against a platform that this file imitates in the same process, so that a test can break each
- * request of the walk. e2e/src/probe.e2e.spec.ts runs `pa probe` as a process against the real platform.
+ * Runs `pa probe` against a platform that this file imitates in the same process, so that a test can break each request
+ * of the probe. e2e/src/probe.e2e.spec.ts runs `pa probe` as a process against the real platform.
  */
 
 type Json = Record<string, unknown>;
@@ -28,12 +28,12 @@ const PAYER = 'p'.repeat(43);
 const ADMINISTRATOR = 'a'.repeat(43);
 const MEMBER = 'pa-probe';
 
-/** As much of the platform as one probe asks for. It shares no code with the probe or with the services. */
+/** The part of the platform that one probe uses. It shares no code with the probe or with the services. */
 class ImitatedPlatform {
   readonly passed: string[] = [];
   /** Answers these requests with 500. */
   broken: RegExp | undefined;
-  /** Shows members who are not attributed, as a fault of the platform would. */
+  /** Shows members who are not attributed, as a faulty platform might. */
   leaks = false;
   readonly reports: Json[] = [];
   readonly clients = new Map<string, 'pending' | 'approved' | 'suspended'>();
@@ -58,7 +58,7 @@ class ImitatedPlatform {
   get openJobs(): number {
     return this.jobs.size;
   }
-  /** Takes one resource away without an event, as a fault of the platform would. */
+  /** Removes one resource without an event, as a faulty platform might. */
   lose(about: string): void {
     this.resources.delete(about);
   }
@@ -106,7 +106,7 @@ class ImitatedPlatform {
       this.reports.push(JSON.parse(body) as Json);
       return send(204);
     }
-    // A client of an earlier release, without identifiers: what it approves is the app.
+    // A client of an earlier release names no identifiers. Then the approval covers what the app claims.
     const shown = /^\/auth\/clients\/([^/]+)$/.exec(path);
     if (shown !== null) return send(200, { client_id: shown[1] });
     const [, client, what] = /^\/auth\/clients\/([^/]+)\/(approve|suspend)$/.exec(path)!;
@@ -256,7 +256,7 @@ describe('pa probe', () => {
     expect(platform.reports).toMatchObject([{ ok: true, steps: ALL.map((step) => ({ step, ok: true })) }]);
   });
 
-  /** The request that is answered 500, by method and target. */
+  /** The request that gets a 500, by method and target. */
   test.each<[step: string, request: RegExp, args?: string]>([
     ['prepare', /^POST \/events$/, '--temporary'],
     ['discovery', /^GET \/fhir\/\.well-known\/smart-configuration$/],
@@ -279,7 +279,7 @@ describe('pa probe', () => {
     expect(ran).toMatchObject({ code: 1, report: { ok: false, failed: step } });
     expect(ran.report.steps.find(({ ok }) => !ok)).toMatchObject({ step, detail: 'the server answered 500' });
     expect(ran.stderr).toMatch(new RegExp(`^FAILED {2}${step} `, 'm'));
-    // The probe takes the steps before the broken one and none after it. It still removes what it made.
+    // The probe runs the steps before the broken one and none after it. It still removes what it made.
     const begun = step === 'remove' || ALL.indexOf(step) > ALL.indexOf('kick-off');
     const until = step === 'prepare' ? [] : step === 'remove' ? ALL : ALL.slice(0, ALL.indexOf(step) + 1);
     const left = until.filter((one) => (one !== 'publish' && one !== 'opt-out') || args === `--${one}`);

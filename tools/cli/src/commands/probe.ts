@@ -55,7 +55,8 @@ function worldOf(o: ProbeOptions, file?: ProbeWorld): ProbeWorld {
   return { member, npi };
 }
 /**
- * A member nobody else has; ids are not reused, so that what is left of an earlier one cannot be taken for this one.
+ * A member id that nobody else has. Ids are not reused, so that leftovers of an earlier run cannot be taken for this
+ * one.
  */
 const freshMember = (member: string): string => `${member.slice(0, 27)}-${randomBytes(6).toString('hex')}`;
 
@@ -126,7 +127,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
     told: (result) => context.out.note(line(result)),
   });
   if (o.report === true) {
-    // The result is how the walk went. If it cannot be reported, that changes nothing.
+    // The result is the outcome of the probe. A report that fails does not change it.
     await tell(new Server(o.ops ?? env('PA_OPS_SERVER') ?? internal.base), context.administratorToken(), report).catch(
       (error: unknown) =>
         context.out.note(
@@ -137,7 +138,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
   return report;
 }
 
-/** The synthetic probe: the road of a provider, walked with a client and a member of its own. */
+/** The synthetic probe: every step of a provider, with a client and a member of its own. */
 export function probeCommand(program: Command): void {
   const probe = program
     .command('probe')

@@ -42,7 +42,7 @@ const clientRows = (clients: readonly Client[]): string[] =>
     clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]),
   );
 
-/** What a reviewer sees before an approval. */
+/** The page of a reviewer before an approval. */
 function identifierRows(identifiers: readonly Identifier[] = []): string[] {
   if (identifiers.length === 0) return [];
   const directoryOf = ({ directory }: Identifier): string =>
@@ -114,7 +114,7 @@ const secondsOf = (text: string): number => {
   return Number(text);
 };
 
-/** What a provider's developer does, and the reviewer who approves. */
+/** The commands of a provider's developer, and of the reviewer who approves. */
 export function providerCommands(program: Command): void {
   program
     .command('keys')

@@ -37,13 +37,13 @@ export function duration(ms: number | undefined): string {
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
   return ms < 72 * 3_600_000 ? `${(ms / 3_600_000).toFixed(1)} h` : `${(ms / 86_400_000).toFixed(1)} days`;
 }
-/** Never rounded up to a hundred. */
+/** Never rounds up to a hundred. */
 const percent = (share: number | undefined): string =>
   share === undefined ? '' : share === 1 ? '100 %' : `${(Math.floor(share * 100_000) / 1000).toFixed(3)} %`;
 const calendarLine = ({ timeZone, days, holidays }: BusinessDays): string =>
   `${days.join(' ')} in ${timeZone}${holidays.length === 0 ? ', no holidays' : `, without ${holidays.join(' ')}`}`;
 
-/** The report as people read it. */
+/** The report in a form for people. */
 export function sloLines(report: SloReport): string[] {
   const listed = report.objectives.flatMap((o) => o.exports ?? []);
   const open = report.objectives.filter((o) => o.open.count > 0);

@@ -10,25 +10,25 @@ export interface PlatformProcess {
   readonly pid: number;
   readonly payerToken: string;
   readonly administratorToken: string;
-  /** Resident memory, bytes; 0 where /proc is not there. */
+  /** Resident memory in bytes; 0 on a system without /proc. */
   memory(): number;
   /** SIGTERM, then waits. */
   stop(): Promise<void>;
-  /** SIGKILL: what a crash looks like. */
+  /** SIGKILL, as in a crash. */
   kill(): Promise<void>;
-  /** Resolves with the exit code (or signal) when it ends by itself. */
+  /** Resolves with the exit code (or signal) if the process ends by itself. */
   readonly ended: Promise<number | string>;
 }
 
 const START_MS = 60_000;
-/** As `npm start` has it: V8's young generation of 16 MB would be a fourth of the process. */
+/** As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. */
 const NODE_FLAGS = ['--max-semi-space-size=8'];
-/** As `npm start` has it: glibc gives memory back instead of keeping what a burst took. */
+/** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' };
 /** The built platform of this checkout. */
 const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
 
-/** Starts `npm start`'s process on a free loopback port (or the one given) and waits until it is ready. */
+/** Starts the process of `npm start` on a free loopback port (or the given one) and waits until it is ready. */
 export async function startPlatform(options: {
   dataDir: string;
   port?: number;

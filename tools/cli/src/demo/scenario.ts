@@ -43,7 +43,7 @@ export interface DemoReport {
 
 const SCOPE = 'system/*.rs';
 
-/** The present of the synthetic payer: fixed, unless this machine's clock is behind it. */
+/** The present of the synthetic payer. It is fixed, unless this machine's clock is behind it. */
 function asOf(): string {
   return Date.now() >= Date.parse(DEFAULT_AS_OF)
     ? DEFAULT_AS_OF
@@ -133,8 +133,8 @@ async function deadLetters(server: Server, platform: PlatformProcess): Promise<n
 }
 
 /**
- * All steps from a payer to a download, on a platform that was started for it. Steps are reported as they happen; the
- * report names each difference from the ledger.
+ * All steps from a payer's events to a download, on a platform that was started for them. Steps are reported as they
+ * happen. The report names each difference from the ledger.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const { members, seed, folder, out, steps } = options;

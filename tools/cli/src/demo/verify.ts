@@ -4,7 +4,7 @@ import type { MemberLedger, SyntheticPayer } from '@provider-access/synthetic';
 import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
 import { gunzipLines } from '../client/download.ts';
 
-/** What was found in the downloaded files, held against the ledger of the generator. */
+/** The differences between the downloaded files and the generator's ledger. */
 export interface Verification {
   membersExpected: number;
   membersFound: number;
@@ -14,7 +14,7 @@ export interface Verification {
   supportingFound: number;
   optedOutFound: number;
   moneyElements: number;
-  /** The first faults, in words; ids of synthetic members are no PHI. */
+  /** The first faults as sentences. Ids of synthetic members are no protected data. */
   faults: string[];
   faultCount: number;
 }
@@ -22,7 +22,7 @@ export interface Verification {
 const SHARED = new Set(['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Medication']);
 const LISTED_FAULTS = 20;
 
-/** Equal in content: `meta` is the platform's own. */
+/** Equal in content. The platform writes `meta` itself. */
 function sameContent(found: FhirResource, sent: FhirResource): boolean {
   const { meta: _found, ...content } = found;
   const { meta: _sent, ...expected } = redact(sent).resource;
@@ -30,8 +30,8 @@ function sameContent(found: FhirResource, sent: FhirResource): boolean {
 }
 
 /**
- * Reads every line of the files and compares with what the ledger says that the organization may see, member by member:
- * nothing missing, nothing doubled, nothing of anybody else, the right version, no money.
+ * Reads every line of the files and compares it with the ledger of what the organization may see, member by member:
+ * nothing missing or doubled, nothing of another member, the right version, no money.
  */
 export async function verifyExport(
   files: readonly { readonly kind: string; readonly type: string; readonly file: string }[],

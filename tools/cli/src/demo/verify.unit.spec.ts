@@ -9,7 +9,7 @@ import { syntheticPayer } from '@provider-access/synthetic';
 import { verifyExport, type Verification } from './verify.ts';
 
 const payer = syntheticPayer({ seed: 'verify', members: 8, asOf: '2026-01-31T00:00:00.000Z' });
-/** The organization whose members see most, and another one's member. */
+/** The organization with the most visible resources, and a member of another one. */
 const organization = payer.providerOrganizations
   .map((o) => ({ npi: o.npi, members: [...payer.ledger.visibleMembers(o.npi)] }))
   .sort((a, b) => b.members.length - a.members.length)[0]!;
@@ -19,7 +19,7 @@ let dir: string;
 beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), 'pa-verify-'))));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** The resources that a correct platform exports, as it shows them. */
+/** The resources that a correct platform exports, in the exported form. */
 function correct(): FhirResource[] {
   const supporting = new Set(members.flatMap((m) => [...m.supporting]));
   const shared = new Map<string, FhirResource>();

@@ -2,20 +2,22 @@ import { randomUUID } from 'node:crypto';
 import type { DomainEvent, PayerEventType } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 
-/** The synthetic member of a probe and the provider whose app may see it. Nobody is called so; nothing of it is PHI. */
+/**
+ * The synthetic member of a probe, and the provider whose app may see it. No person has this name, and no data is real.
+ */
 export interface ProbeWorld {
   readonly member: string;
   /** NPI of the synthetic provider organization. */
   readonly npi: string;
 }
-/** The NPI that the standard itself gives as its example: nobody has it. */
+/** The NPI that the standard gives as its example, which nobody has. */
 export const PROBE_NPI = '1234567893';
 export const PROBE_MEMBER = 'pa-probe';
 const SOURCE = 'urn:provider-access:probe';
 
 const FROM = '2020-01-01';
 const MARK = 'urn:provider-access:probe';
-/** Somebody else: enrolled, attributed to nobody. The probe's app must never see it. */
+/** Another member: enrolled and attributed to nobody. The probe's app must never see it. */
 export const strangerOf = ({ member }: Pick<ProbeWorld, 'member'>): string => `${member}-stranger`;
 const idOf = ({ member }: ProbeWorld, what: string): string => `${member}-${what}`;
 const USD = (value: number): object => ({ value, currency: 'USD' });
@@ -33,7 +35,7 @@ function patient(member: string): FhirResource {
   };
 }
 
-/** A claim as a payer has it, with the money that nobody may see. */
+/** A claim in the form of a payer, with money that nobody may see. */
 function claim(
   world: ProbeWorld,
   what: string,
@@ -77,7 +79,7 @@ function claim(
   };
 }
 
-/** What the payer holds of the member, and what the probe expects to see of it: the same without money. */
+/** The payer's resources of the member, and what the probe expects to see: the same without money. */
 export function probeResources(world: ProbeWorld): readonly FhirResource[] {
   const { member } = world;
   return [
@@ -102,8 +104,8 @@ export function probeResources(world: ProbeWorld): readonly FhirResource[] {
   ];
 }
 /**
- * A claim that changes with every run: `mark` tells the runs apart. It is one resource, so that probing for years
- * leaves one.
+ * A claim that changes with every run: `mark` identifies the run. It is one resource, so that years of probing leave
+ * only one.
  */
 export const freshClaim = (world: ProbeWorld, mark: string, at: string): FhirResource =>
   claim(world, 'fresh', 'claim', at.slice(0, 10), mark);
@@ -121,15 +123,15 @@ const recorded =
     event('payer.resource-recorded.v1', member, { resource }, at);
 
 /**
- * What makes the probe's member, its stranger and its provider. Publishing it again changes nothing but times. @param
- * at RFC 3339 instant
+ * The events that make the probe's member, the other member and the provider. Publishing them again changes only times.
+ * @param at RFC 3339 instant
  */
 export function creation(world: ProbeWorld, at: string): readonly DomainEvent[] {
   const { member, npi } = world;
   const stranger = strangerOf(world);
   return [
     event('payer.network-status-changed.v1', npi, { npi, status: 'in-network', from: FROM }, at),
-    // Not the id of the Coverage: the probe does not know how the payer names itself there.
+    // Not the id of the Coverage, because the probe does not know how the payer identifies itself there.
     event('payer.member-enrolled.v1', member, { coverageId: idOf(world, 'enrolment'), from: FROM }, at),
     ...probeResources(world).map(recorded(member, at)),
     event('payer.attribution-asserted.v1', member, { provider: { npi }, from: FROM, basis: 'synthetic probe' }, at),
@@ -138,7 +140,7 @@ export function creation(world: ProbeWorld, at: string): readonly DomainEvent[] 
   ];
 }
 
-/** What takes them away again: deletes, the end of the attribution and of the coverage. */
+/** The events that remove them again: deletions, the end of the attribution and of the coverage. */
 export function removal(world: ProbeWorld, at: string): readonly DomainEvent[] {
   const { member, npi } = world;
   const stranger = strangerOf(world);

@@ -4,13 +4,13 @@ import { CliError, EXIT } from '../output.ts';
 export interface StepResult {
   readonly step: ProbeStep;
   readonly ok: boolean;
-  /** How long it took, ms. */
+  /** Its duration, ms. */
   readonly ms: number;
-  /** What was found, or why it failed. Never a token, a key or a resource. */
+  /** The finding, or why the step failed. Never a token, a key or a resource. */
   readonly detail: string;
 }
 export interface ProbeReport {
-  /** When the walk began, RFC 3339. */
+  /** The start of the probe, RFC 3339. */
   readonly at: string;
   readonly ok: boolean;
   /** The first step that failed. */
@@ -18,7 +18,7 @@ export interface ProbeReport {
   readonly steps: readonly StepResult[];
 }
 
-/** What a step found wrong: the platform answered, and the answer is not what it must be. */
+/** A fault that a step found: the platform answered, and the answer is wrong. */
 export class ProbeFault extends CliError {
   constructor(message: string) {
     super(EXIT.refused, message);
@@ -26,8 +26,8 @@ export class ProbeFault extends CliError {
 }
 
 /**
- * Takes the steps of a walk one after another and remembers how each went. After the first that fails only those
- * `always` are taken.
+ * Runs the steps of a probe one after another and records the outcome of each. After the first failure it runs only the
+ * `always` steps.
  */
 export class Walk {
   private readonly results: StepResult[] = [];
@@ -39,7 +39,7 @@ export class Walk {
   get failed(): ProbeStep | undefined {
     return this.results.find((r) => !r.ok)?.step;
   }
-  /** @param timeoutMs after which the step has failed, whatever it waits for */
+  /** @param timeoutMs time after which the step has failed, whatever it waits for */
   async step(
     step: ProbeStep,
     timeoutMs: number,
@@ -53,7 +53,7 @@ export class Walk {
       timer = setTimeout(() => reject(new ProbeFault(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
     });
     const took = take(Date.now() + timeoutMs);
-    // If a step fails after its time is over, that was reported before.
+    // The timeout was reported already, so a later failure of the step is not reported.
     took.catch(() => undefined);
     let ok = true;
     let detail: string;
@@ -61,7 +61,7 @@ export class Walk {
       detail = await Promise.race([took, late]);
     } catch (error) {
       ok = false;
-      // An error that is not ours may quote data, so only its name is reported.
+      // An error of other code may quote data, so only its name is reported.
       detail = error instanceof CliError ? error.message : `unexpected ${(error as Error).name}`;
     } finally {
       clearTimeout(timer);

@@ -55,7 +55,7 @@ it('publishes what the platform takes: valid events, base R4, with money that a 
   for (const resource of resources) {
     expect(checkShape(resource)).toEqual([]);
     expect(findMoney(redact(resource).resource)).toEqual([]);
-    // What the probe recognizes survives redaction.
+    // The mark that the probe looks for survives redaction.
     expect(marksOf(redact(resource).resource)).toEqual(marksOf(resource));
   }
   expect(resources.filter((r) => findMoney(r).length > 0)).toHaveLength(2);

@@ -9,7 +9,7 @@ import { creation, removal, type ProbeWorld } from './content.ts';
 import { publishAll } from './walk.ts';
 
 export const PROBE_SCOPE = 'system/*.rs';
-/** What `pa probe setup` writes and `pa probe` reads; the key lies beside it. Neither is ever printed. */
+/** The file that `pa probe setup` writes and `pa probe` reads; the key is beside it. Neither is ever printed. */
 export interface ProbeFile extends ProbeWorld {
   readonly server: string;
   readonly client_id: string;
@@ -17,7 +17,7 @@ export interface ProbeFile extends ProbeWorld {
   readonly key: string;
 }
 
-/** @throws CliError when it is not there, or not what the set-up wrote */
+/** @throws CliError if the file is missing or the set-up did not write it */
 export function readProbeFile(file: string): ProbeFile {
   let read: Partial<ProbeFile>;
   try {
@@ -34,7 +34,7 @@ export function readProbeFile(file: string): ProbeFile {
       throw new CliError(EXIT.usage, `the app file ${file} names no ${name}: \`pa probe setup\` writes it`);
   return { server: '', scope: PROBE_SCOPE, ...read } as ProbeFile;
 }
-/** Its key: named by the file, relative to where that lies. */
+/** The key of the app. The file names its path, relative to the file itself. */
 export const keyOf = (file: string, { key }: Pick<ProbeFile, 'key'>): JWK =>
   readKey(isAbsolute(key) ? key : join(dirname(file), key));
 
@@ -50,7 +50,7 @@ export const createMember = (
   { internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>,
   world: ProbeWorld,
 ): Promise<number> => publishAll(internal, payerToken(), creation(world, new Date().toISOString()));
-/** Takes it away again. */
+/** Removes it again. */
 export const removeMember = (
   { internal, payerToken }: Pick<Operator, 'internal' | 'payerToken'>,
   world: ProbeWorld,
@@ -73,7 +73,7 @@ export async function registerProbe(
   await approveOwn(server, clientId, administratorToken(), 'synthetic probe of the payer itself');
   return { clientId, key };
 }
-/** Ends its access: a client cannot be deleted, its history is kept. */
+/** Suspends it. A client cannot be deleted, because its history is kept. */
 export async function suspendProbe({ server, administratorToken }: Operator, clientId: string): Promise<void> {
   await server.post(
     `/auth/clients/${encodeURIComponent(clientId)}/suspend`,

@@ -17,30 +17,27 @@ export interface ProbeClient {
   readonly tokens: TokenSource;
 }
 export interface WalkOptions {
-  /** As providers reach the platform. */
+  /** The address by which providers reach the platform. */
   readonly server: Server;
-  /** Where `/events` answers. */
+  /** The address of `/events`. */
   readonly internal: Server;
   readonly world: ProbeWorld;
-  /** For `publish` and `optOut`. */
+  /** Needed for `publish` and `optOut`. */
   readonly payerToken?: () => string;
   readonly publish: boolean;
   readonly optOut: boolean;
-  /** A Group of somebody else; without it an id that does not exist, which must look the same. */
+  /** A Group of another client. Without one, an id that does not exist; both must get the same answer. */
   readonly foreignGroup?: string | undefined;
-  /** ms a step. */
+  /** ms for each step. */
   readonly timeoutMs: number;
   /** ms for the export to complete. */
   readonly exportTimeoutMs: number;
-  /**
-   * An event that was published a moment ago may need a moment to be visible, so the question is repeated within the
-   * time of the step.
-   */
+  /** A new event may take a moment to become visible, so a query is repeated within the time of the step. */
   readonly patient: boolean;
   readonly client: () => ProbeClient;
-  /** Before the walk: makes what it needs. */
+  /** Runs before the steps and makes what they need. */
   readonly prepare?: (() => Promise<string>) | undefined;
-  /** After it, also when it failed. */
+  /** Runs after them, also if they failed. */
   readonly remove?: (() => Promise<string>) | undefined;
   readonly told?: (result: StepResult) => void;
 }
@@ -51,7 +48,8 @@ const fault = (message: string): never => {
 };
 
 /**
- * Publishes events of the probe and waits until intake has handled all. @throws CliError when one was refused or parked
+ * Publishes the probe's events and waits until intake has handled all of them. @throws CliError if one was refused or
+ * became a dead letter
  */
 export async function publishAll(internal: Server, token: string, events: readonly DomainEvent[]): Promise<number> {
   const items = events.map((e) => ({
@@ -69,7 +67,7 @@ export async function publishAll(internal: Server, token: string, events: readon
   return report.accepted;
 }
 
-/** The road of a provider, walked with a member that is not a person. Each method is a step; it says what it found. */
+/** The steps of a provider with a synthetic member. Each method is a step and returns its finding. */
 class Road {
   private readonly o: WalkOptions;
   private group: GroupRow | undefined;
@@ -94,7 +92,7 @@ class Road {
       headers: { accept: 'application/fhir+json' },
     });
   }
-  /** Tries again while it fails, as long as the walk may be patient. */
+  /** Repeats a failing attempt within the time of the step. */
   private async eventually<T>(until: number, what: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -159,7 +157,7 @@ class Road {
       return `${found.length} ExplanationOfBenefit, no money`;
     });
   }
-  /** A claim published now, seen by the provider's app. */
+  /** Publishes a claim now, and waits until the provider's app sees it. */
   async publish(until: number): Promise<string> {
     const { world, internal } = this.o;
     const at = new Date().toISOString();
@@ -185,7 +183,7 @@ class Road {
     this.status = headers.get('content-location') ?? fault('the kick-off was answered without Content-Location');
     return `job ${this.status.slice(this.status.lastIndexOf('/') + 1)}`;
   }
-  /** An export was begun. */
+  /** True after an export was kicked off. */
   get exported(): boolean {
     return this.status !== undefined;
   }
@@ -228,7 +226,7 @@ class Road {
     if (found.some((r) => r.id === strangerOf(world))) fault('the export holds a member who is not attributed');
     return `${found.length} resources, no money`;
   }
-  /** Everything expected is there, marked as it was published; nothing holds money. */
+  /** Everything expected is there, with the published mark, and nothing holds money. */
   private compare(found: readonly FhirResource[], expected: readonly FhirResource[], where: string): void {
     const money = found.find((r) => findMoney(r).length > 0);
     if (money !== undefined) fault(`${money.resourceType} in ${where} holds money`);
@@ -240,7 +238,7 @@ class Road {
         fault(`${wanted.resourceType}/${wanted.id} in ${where} is not the version that was published`);
     }
   }
-  /** A resource that the app may not see looks as if it did not exist, to the byte. */
+  /** A resource that the app may not see gets the answer of an unknown one, to the byte. */
   async foreign(): Promise<string> {
     const unknown = await this.get(`/fhir/Patient/${randomUUID()}`, [404]);
     const stranger = await this.get(`/fhir/Patient/${strangerOf(this.o.world)}`, [404]);
@@ -284,7 +282,7 @@ class Road {
     if (status !== 'effective') fault(`${type} was answered ${status}, not effective`);
     return performance.now() - started;
   }
-  /** The files of the probe's export go at once. */
+  /** Deletes the files of the probe's export at once. */
   async cleanUp(): Promise<string> {
     if (this.status === undefined) return 'nothing was left';
     await this.o.server.call(this.status, { method: 'DELETE', token: await this.token(), accept: [404] });
@@ -292,7 +290,7 @@ class Road {
   }
 }
 
-/** Walks the road. Never throws: what fails is in the report. */
+/** Runs the steps. Never throws: failures are in the report. */
 export async function walk(options: WalkOptions): Promise<ProbeReport> {
   const road = new Road(options);
   const walking = new Walk(options.told);
@@ -309,14 +307,14 @@ export async function walk(options: WalkOptions): Promise<ProbeReport> {
   await walking.step('download', timeoutMs, () => road.download());
   await walking.step('foreign', timeoutMs, () => road.foreign());
   if (options.optOut) await walking.step('opt-out', timeoutMs, (until) => road.optOut(until));
-  // Whatever failed after it: an export that was begun would be kept for days.
+  // Runs after any failure, because the files of an export would stay for days.
   if (walking.failed === undefined || road.exported)
     await walking.step('clean-up', timeoutMs, () => road.cleanUp(), true);
   if (remove !== undefined) await walking.step('remove', timeoutMs, remove, true);
   return walking.report();
 }
 
-/** Tells the platform how the walk went, so that a process exports it as metrics. @throws CliError */
+/** Reports the outcome to the platform, so that a process exports it as metrics. @throws CliError */
 export async function tell(ops: Server, token: string, report: ProbeReport): Promise<void> {
   const { at, ok, failed, steps } = report;
   const answer = await ops.call('/ops/probe', {

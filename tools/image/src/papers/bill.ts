@@ -31,8 +31,8 @@ export interface Product {
 }
 
 /**
- * The bill of materials as CycloneDX 1.6 JSON. The same pieces make the same bytes: its number comes from them, its
- * time from `seconds` (none: it bears none).
+ * The bill of materials as CycloneDX 1.6 JSON. The same pieces give the same bytes: the serial number is a hash of
+ * them, and the time is `seconds` (absent if undefined).
  */
 export function billOfMaterials(product: Product, pieces: readonly Piece[], seconds: number | undefined): string {
   const component = new Component(Enums.ComponentType.Application, product.name, {
@@ -91,7 +91,7 @@ function componentOf(piece: Piece): Models.Component {
 const licences = (licence: string): Models.LicenseRepository =>
   new LicenseRepository([SPDX.isSupportedSpdxId(licence) ? new SpdxLicense(licence) : new LicenseExpression(licence)]);
 
-/** A UUID (version 8: from a hash of our own) of what is in it. */
+/** A UUID (version 8, from our own hash) of the contents. */
 function serialNumber(product: Product, pieces: readonly Piece[]): string {
   const hex = createHash('sha256')
     .update(JSON.stringify([product, pieces.map(({ ref, purl, sha512, contains }) => [ref, purl, sha512, contains])]))

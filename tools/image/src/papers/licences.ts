@@ -1,6 +1,6 @@
 import type { Piece } from './piece.ts';
 
-/** Licences that may be in the image. Another one needs a decision, not a line. */
+/** Licences that may be in the image. A new licence needs a decision first (docs/adr). */
 const ALLOWED: readonly string[] = [
   '0BSD',
   'Apache-2.0',
@@ -10,7 +10,10 @@ const ALLOWED: readonly string[] = [
   'ISC',
   'MIT',
 ];
-/** Of the libraries that Node's binary is linked to, as of any program on the same system; nothing of ours is. */
+/**
+ * Licences of the libraries to which Node's binary links, as any program on the same system does. No code of ours links
+ * to them.
+ */
 const ALLOWED_OF_SYSTEM: readonly string[] = ['LGPL-2.1-or-later', 'GPL-3.0-or-later WITH GCC-exception-3.1'];
 
 /** A sentence for each piece whose licence is not allowed. */
@@ -39,9 +42,9 @@ OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
 CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 /**
- * THIRD-PARTY-LICENSES: name, version, licence and text of everything that is not ours. `apache` is the text of
- * Apache-2.0, for packages that name it and bring none.
- * @throws when a licence has no text
+ * THIRD-PARTY-LICENSES: name, version, licence and text of everything from others. `apache` is the text of Apache-2.0,
+ * for packages that name it and have no text.
+ * @throws if a licence has no text
  */
 export function licenceList(pieces: readonly Piece[], apache: string): string {
   const others = pieces.filter(({ kind }) => kind !== 'ours');

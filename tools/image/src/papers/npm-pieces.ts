@@ -11,7 +11,7 @@ interface Manifest {
   readonly licenses?: readonly { readonly type?: string }[];
 }
 
-/** Packages of ours and of others, as they lie in the checkout. */
+/** Our packages and those of others, with their places in the checkout. */
 export const npmPieces = (checkout: string, { workspaces, packages }: Closure): Piece[] => [
   ...workspaces.map((one) => piece(checkout, one, 'ours')),
   ...packages.map((one) => piece(checkout, one, 'npm')),
@@ -49,7 +49,7 @@ function piece(checkout: string, { path, entry, dependsOn }: Located, kind: 'our
   };
 }
 
-/** @throws when a package does not say it */
+/** @throws if a package does not name its licence */
 function licenceOf({ license, licenses }: Manifest, path: string): string {
   const said =
     typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' OR '));

@@ -32,7 +32,10 @@ const PIECES = [
 ];
 const PRODUCT = { name: 'product', version: '0.1.0', licence: 'Apache-2.0', dependsOn: ['/app/node_modules/one'] };
 
-/** As CycloneDX publishes it, with what it refers to. Formats that need a library of their own are not checked. */
+/**
+ * The schema as CycloneDX publishes it, with the schemas that it refers to. Formats that need a library of their own
+ * are not checked.
+ */
 function schemaFaults(bill: unknown): unknown {
   const folder = join(dirname(createRequire(import.meta.url).resolve('@cyclonedx/cyclonedx-library')), '../res/schema');
   const schema = (name: string): Record<string, unknown> =>

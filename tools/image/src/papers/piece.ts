@@ -1,4 +1,4 @@
-/** Something in the image that somebody made and licensed. */
+/** A piece of the image with an author and a licence. */
 export interface Piece {
   /** Unique in the bill. */
   readonly ref: string;
@@ -6,22 +6,22 @@ export interface Piece {
   readonly name: string;
   readonly version: string;
   readonly description?: string;
-  /** SPDX id or expression, as whoever made it says. */
+  /** SPDX id or expression, from its author. */
   readonly licence: string;
-  /** Where it lies in the image: a folder, or for libraries of the system their files. */
+  /** Its place in the image: a folder, or files for libraries of the system. */
   readonly paths: readonly string[];
-  /** Package URL: how scanners name it. */
+  /** Package URL, as scanners name it. */
   readonly purl: string;
   readonly cpe?: string;
   /** SHA-512 of the archive that was installed, hexadecimal. */
   readonly sha512?: string;
   readonly dependsOn: readonly string[];
-  /** What is built into it. */
+  /** The pieces that are built into it. */
   readonly contains?: Readonly<Record<string, string>>;
-  /** Licence and notice files. Empty: it brings none. */
+  /** Licence and notice files; empty if it has none. */
   readonly texts: readonly { readonly file: string; readonly text: string }[];
 }
 
-/** Files of a package that say what its licence is. */
+/** Files of a package that hold its licence. */
 export const LEGAL =
   /^(licen[cs]es?|notice|copying|copyright(notice)?|third-party[^/]*)(\.(txt|md|markdown|rst))?$|^licen[cs]e[-.]/i;

@@ -5,7 +5,7 @@ import { NODE, sharedObjects } from '../node-runtime.ts';
 import type { Piece } from './piece.ts';
 
 /**
- * Licences of the libraries that Node's binary is linked to, by Debian's names of their packages. Their copyright files
+ * Licences of the libraries to which Node's binary links, by Debian's names of their packages. Their copyright files
  * hold the texts.
  */
 const LICENCES: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ const BY_FILE: readonly (readonly [RegExp, string])[] = [
   [/./, 'libc6'],
 ];
 
-/** Node that is copied, and the packages of the distribution that its libraries come from. */
+/** The copied Node, and the packages of the distribution from which its libraries come. */
 export function runtimePieces(): Piece[] {
   const system = systemPieces();
   const { node, ...versions } = process.versions as Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ export function runtimePieces(): Piece[] {
     ...system,
   ];
 }
-/** Of `process.versions`: numbers of interfaces and of data. */
+/** Entries of `process.versions` that are versions of interfaces and data, and no pieces. */
 const NOT_SOFTWARE = new Set(['modules', 'napi', 'unicode', 'cldr', 'tz']);
 
 function systemPieces(): Piece[] {
@@ -80,7 +80,7 @@ function systemPieces(): Piece[] {
     });
 }
 
-/** undefined where there is no dpkg, or it does not know the file. */
+/** undefined on a system without dpkg, or if dpkg does not know the file. */
 function debianPackage(
   file: string,
 ): { readonly name: string; readonly version: string; readonly arch: string } | undefined {

@@ -21,7 +21,7 @@ import {
 import type { Random } from '../random.ts';
 import type { Roster, RosterPractitioner } from '../roster.ts';
 
-/** What every claim is made from. `received` is when the payer got it; the claim is adjudicated some days later. */
+/** The input of every claim. `received` is when the payer got it; the claim is adjudicated some days later. */
 export interface ClaimContext {
   readonly member: Member;
   readonly roster: Roster;
@@ -32,14 +32,14 @@ export interface ClaimContext {
   readonly received: number;
   readonly disease: Disease;
   readonly practitioner: RosterPractitioner;
-  /** EOB that this one replaces: the adjusted claim names the one it adjusts. */
+  /** The EOB that this one replaces: an adjusted claim names the one it adjusts. */
   readonly prior?: string;
 }
 
 const PAID = `${C4BB_CODES}C4BBPayerAdjudicationStatus`;
 const DISCRIMINATOR = `${C4BB_CODES}C4BBAdjudicationDiscriminator`;
 
-/** Concepts that every claim repeats are made once and shared: nobody changes a resource in place. */
+/** Concepts that every claim repeats are made once and shared, because nobody changes a resource in place. */
 const concepts = <Code extends string>(system: string, ...codes: Code[]): Readonly<Record<Code, Json>> =>
   Object.fromEntries(codes.map((code) => [code, coded(system, code)])) as Record<Code, Json>;
 const CARIN_AMOUNTS = concepts(
@@ -132,8 +132,8 @@ const itemAmounts = (s: Split): Json[] => [
   submitted('copay', s.member),
 ];
 /**
- * Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The code may be
- * shown, its amount not.
+ * Why the plan pays less than was charged (X12 CARC): 45 contractual, 50 not necessary, so denied. The platform may
+ * show the code, but not its amount.
  */
 const adjusted = (code: keyof typeof CARC, cents: number): Json => ({
   category: SLICES.adjustmentreason,

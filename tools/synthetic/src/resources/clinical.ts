@@ -36,7 +36,7 @@ const subject = (member: Member): Json => ({
   display: `${member.given} ${member.family}`,
 });
 const doctor = (p: RosterPractitioner): Json => reference('Practitioner', p.id);
-/** Shared by all: nobody changes a resource in place. */
+/** Shared by all, because nobody changes a resource in place. */
 const VITAL_SIGNS = [coded(`${THO}observation-category`, 'vital-signs', 'Vital Signs')];
 const LABORATORY = [coded(`${THO}observation-category`, 'laboratory', 'Laboratory')];
 const SOCIAL_HISTORY = [coded(`${THO}observation-category`, 'social-history', 'Social History')];
@@ -81,7 +81,7 @@ export function encounter(
   };
 }
 
-/** A vital sign as the US Core vital-signs profiles have it. */
+/** A vital sign in the form of the US Core vital-signs profiles. */
 export function vital(
   m: Member,
   id: string,

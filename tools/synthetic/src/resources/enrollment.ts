@@ -11,7 +11,7 @@ const RACES = [
 ] as const;
 const OMB = 'urn:oid:2.16.840.1.113883.6.238';
 
-/** `moved` is the second address of those who move. */
+/** `moved` is the second address of members who move. */
 export function patient(member: Member, random: Random, time: number, moved: boolean): Resource {
   const [race, raceText] = RACES[member.n % 3]!;
   return {
@@ -75,8 +75,8 @@ export function patient(member: Member, random: Random, time: number, moved: boo
 }
 
 /**
- * With the copayments a payer has in it; no version of it may reach a provider with them. It does not claim
- * C4BB-Coverage: 2.1.0 asks for an R5 extension that no R4 validator resolves.
+ * With the copayments that a payer has in it. No version with them may reach a provider. It does not claim
+ * C4BB-Coverage, because 2.1.0 needs an R5 extension that no R4 validator resolves.
  */
 export function coverage(member: Member, roster: Roster, time: number, end: number | undefined): Resource {
   const self = member.age >= 18;
@@ -136,7 +136,7 @@ export function relatedPerson(member: Member, time: number): Resource {
   };
 }
 
-/** Claims (not the adjudicated EOB) are nothing we serve. */
+/** The platform does not serve Claims (as opposed to the adjudicated EOB). */
 export function submittedClaim(member: Member, id: string, roster: Roster, time: number, cents: number): Resource {
   return {
     resourceType: 'Claim',

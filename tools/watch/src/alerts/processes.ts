@@ -62,7 +62,7 @@ export const processes: RuleGroup = {
       name: 'ProbeFailing',
       severity: 'page',
       for: '5m',
-      // A probe that never succeeded has no moment of its last success: what failed is counted then.
+      // A probe that never succeeded has no time of a last success. Then its failures are counted.
       expr: (of) =>
         [
           `time() - max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')}) > 1800`,

@@ -1,9 +1,9 @@
 import type { RuleGroup } from '../rules.ts';
 
-/** Objectives counted in business days; the opt-out's second is too short to be warned of. */
+/** Objectives in business days. The opt-out's second is too short for a warning. */
 const DAYS = 'objective!="opt-out-effective"';
 const OPT_OUT = 'objective="opt-out-effective"';
-/** Share of opt-outs that are to be effective within their second. */
+/** The share of opt-outs that must be effective within a second. */
 const OPT_OUT_TARGET = 0.99;
 const budget = (times: number): string => String(Math.round(times * (1 - OPT_OUT_TARGET) * 1000) / 1000);
 const missedShare = (window: string): string => `namespace_objective:pa_slo_missed:ratio_rate${window}`;

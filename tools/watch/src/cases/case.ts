@@ -7,7 +7,7 @@ export interface AlertCase {
   readonly series: Series;
   /** Minutes from the start. */
   readonly at: number;
-  /** Labels and summary of each alert that fires then; none: it is silent. */
+  /** Labels and summary of each alert that fires then; an empty list means silence. */
   readonly fires: readonly { readonly labels?: Readonly<Record<string, string>>; readonly summary: string }[];
 }
 

@@ -1,6 +1,6 @@
 import { heatmap, lines, perSecond, quantile, RATE, stat, type Dashboard } from './panels.ts';
 
-/** Who gets in, what is released, and how fast an opt-out holds. */
+/** Tokens and refusals, what is released, and how fast an opt-out takes effect. */
 export const accessDashboard: Dashboard = {
   name: 'access',
   title: 'Provider Access / 4 Access and opt-outs',

@@ -2,13 +2,13 @@ import type { Of } from '../rules.ts';
 
 /** Units as Grafana spells them. */
 export type Unit = 'short' | 's' | 'reqps' | 'cps' | 'percentunit' | 'bytes' | 'Bps' | 'dateTimeFromNow' | 'none';
-/** Steps of colour from a value on; the first colour has no value. */
+/** Colours by the value at which they begin; the first colour has no value. */
 export type Steps = readonly [string, ...(readonly [number, string])[]];
 
 export interface Panel {
   readonly kind: 'timeseries' | 'stat' | 'table' | 'heatmap' | 'bargauge' | 'state-timeline';
   readonly title: string;
-  /** What it tells and what is normal: shown when the title is pointed at. */
+  /** What it shows and what is normal: appears when the pointer is on the title. */
   readonly about: string;
   readonly unit: Unit;
   readonly queries: readonly { readonly legend: string; readonly expr: (of: Of) => string }[];
@@ -17,7 +17,7 @@ export interface Panel {
   readonly width?: number;
   readonly min?: number;
   readonly max?: number;
-  /** Of a state-timeline or stat: what a value is called. */
+  /** For a state-timeline or stat: the name of a value. */
   readonly words?: Readonly<Record<string, string>>;
   readonly stacked?: boolean;
 }

@@ -2,7 +2,9 @@ import { bars, largest, lines, perSecond, quantile, RATE, stat, states, type Das
 
 const REQUESTS = 'http_server_request_duration_seconds';
 
-/** Do providers get their data in time? One look, from left to right, in the order of the road. */
+/**
+ * Do providers get their data in time? The panels follow the data from left to right, from the payer to the download.
+ */
 export const road: Dashboard = {
   name: 'road',
   title: 'Provider Access / 1 Road at a glance',

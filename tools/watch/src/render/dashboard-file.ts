@@ -2,7 +2,7 @@ import { DASHBOARDS } from '../dashboards/index.ts';
 import { RATE, type Dashboard, type Panel, type Steps } from '../dashboards/panels.ts';
 import { ofDashboard } from '../rules.ts';
 
-/** Grafana 12's; older ones read it, newer ones bring it up to theirs. */
+/** The schema version of Grafana 12. Older versions read it, newer ones upgrade it. */
 const SCHEMA_VERSION = 41;
 const COLUMNS = 24;
 const HEIGHTS: Readonly<Record<Panel['kind'], number>> = {
@@ -115,7 +115,7 @@ export function dashboardFile(dashboard: Dashboard): string {
   return `${JSON.stringify(file, undefined, 2)}\n`;
 }
 
-/** Every expression of every dashboard as Prometheus is asked it, with Grafana's variables set. */
+/** Every expression of every dashboard in the form for Prometheus, with Grafana's variables set. */
 export const DASHBOARD_EXPRESSIONS: readonly string[] = DASHBOARDS.flatMap(({ rows }) =>
   rows.flatMap(({ panels }) =>
     panels.flatMap(({ queries }) =>

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { NAMESPACE, type AlertCase } from '../cases/case.ts';
 import { alertName, RUNBOOKS, type AlertRule } from '../rules.ts';
 
-/** A file for `promtool test rules`: one test a case, against the rule file as it is. */
+/** A file for `promtool test rules`: one test for each case, against the real rule file. */
 export function testFile(
   ruleFile: string,
   cases: readonly { readonly alert: AlertRule; readonly one: AlertCase }[],
