@@ -46,7 +46,8 @@ describeUnless(noHelm, 'routes of the chart', () => {
     );
     expect(internal!.toSorted(byText)).toEqual(table.filter(isInternal).toSorted(byText));
     // ingress-nginx finds its pattern at the beginning of a path, a gateway compares the whole path.
-    const [[pattern, exporter], ...others] = open!.filter(isPattern).map((row) => row.split(' ') as [string, string]);
+    const [match, ...others] = open!.filter(isPattern).map((row) => row.split(' '));
+    const [pattern, exporter] = match!;
     expect([exporter, others]).toEqual(['export', []]);
     const matches = new RegExp(kind === 'Ingress' ? `^${pattern}` : `^(?:${pattern})$`);
     for (const path of ['$export', '$davinci-data-export', '$export/', '', '$exports', 'x/$export'].map(

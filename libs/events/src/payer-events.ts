@@ -193,7 +193,3 @@ export const PAYER_EVENTS = {
   },
 } as const satisfies Record<string, PayerEventDefinition>;
 export type PayerEventType = keyof typeof PAYER_EVENTS;
-
-export function payerEvent(type: string): PayerEventDefinition | undefined {
-  return Object.hasOwn(PAYER_EVENTS, type) ? PAYER_EVENTS[type as PayerEventType] : undefined;
-}

@@ -1,12 +1,5 @@
-export {
-  memberFacts,
-  memberships,
-  groups,
-  FACTS_PROJECTIONS,
-  type MembershipPart,
-  type GroupPart,
-} from './projections.ts';
-export { toMemberFacts, type MemberFactsDocument } from './member-facts.ts';
+export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
+export type { MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersSay, type MembersPart } from './coverage.ts';
 export {
   attributionSays,
@@ -16,7 +9,7 @@ export {
   type AttributionPart,
   type GroupAttribution,
 } from './attribution.ts';
-export { evolveConsent, type ConsentPart, isNews } from './consent.ts';
+export { type ConsentPart, isNews } from './consent.ts';
 export {
   barsAllOf,
   deciding,
@@ -29,7 +22,6 @@ export {
 } from './statements.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
 export { networkStatusStands, Parties, withNetworkStatus } from './parties.ts';
-export { sourceHolds } from './source-holds.ts';
 export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';

@@ -3,7 +3,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext, type Type 
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
-import { fixedSecret, openTokens, type Secret } from './secret-file.ts';
+import { fixedSecret, type Secret } from './secret-file.ts';
 
 export type StaticRole = 'administrator' | 'payer';
 
@@ -21,11 +21,6 @@ export function secretMatches(secret: string, expectedHash: string): boolean {
   const expected = Buffer.from(expectedHash, 'hex');
   const actual = Buffer.from(secretHash(secret), 'hex');
   return expected.length === actual.length && timingSafeEqual(actual, expected);
-}
-
-/** The first token in the file, created (mode 0600) at the first start. @throws ConfigurationError */
-export async function loadOrCreateToken(file: string): Promise<string> {
-  return (await openTokens({ role: 'token file', file, create: true, everyMs: 0 })).current[0]!;
 }
 
 /** One token, or several that are all accepted, or a file of them that is followed. */

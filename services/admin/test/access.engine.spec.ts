@@ -13,7 +13,7 @@ import {
   typeOf,
 } from '@provider-access/events';
 import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/engines/log';
-import { applyAcls, openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/engines/log/kafka';
+import { openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/engines/log/kafka';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { createServiceApp, systemClock } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
@@ -22,8 +22,11 @@ import { type Kafka, eventually, startKafka } from '@provider-access/testing';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ADMIN_PRINCIPAL, aclRules, desiredTopics, PAYER_PRINCIPAL, run } from '../src/index.ts';
+import { ADMIN_PRINCIPAL, aclRules, PAYER_PRINCIPAL } from '../src/acls.ts';
+import { desiredTopics } from '../src/desired-topics.ts';
+import { run } from '../src/program.ts';
 import { topicsArea } from '../src/topics-area.ts';
+import { applyAcls } from './kafka/apply-acls.ts';
 
 const noCopies = (): never => {
   throw new Error('no copies here');
@@ -62,7 +65,7 @@ beforeAll(async () => {
         `${USERS.map((u) => `user_${u}="${passwordOf(u)}"`).join(' ')};`,
     },
   });
-  await applyAcls({ brokers: kafka.brokers, clientId: 'setup' }, aclRules({ ...PREFIXES }));
+  await applyAcls(kafka.brokers, aclRules({ ...PREFIXES }));
   await topicsArea(as(ADMIN_PRINCIPAL), settings).apply();
 });
 afterAll(async () => {

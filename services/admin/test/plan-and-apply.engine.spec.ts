@@ -3,9 +3,12 @@ import { TOPICS, topicSettings } from '@provider-access/events';
 import { applyTopics, openKafkaLog, type KafkaConnection } from '@provider-access/engines/log/kafka';
 import { openMongoState } from '@provider-access/engines/state/mongo';
 import { sharedKafka, sharedMongo } from '@provider-access/testing';
-import { explainShapes, openMongoViews } from '@provider-access/engines/views/mongo';
+import { openMongoViews } from '@provider-access/engines/views/mongo';
+import { explainShapes } from '@provider-access/engines/views/mongo/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { desiredTopics, PROJECTIONS, run } from '../src/index.ts';
+import { desiredTopics } from '../src/desired-topics.ts';
+import { run } from '../src/program.ts';
+import { PROJECTIONS } from '../src/services.ts';
 import { declaredFromEnv } from '../src/engines.ts';
 
 /** The program as an operator runs it, on a broker and a database of its own names. */

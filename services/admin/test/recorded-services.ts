@@ -16,14 +16,7 @@ import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { ResourcesModule } from '@provider-access/resources';
-import {
-  fixedSecret,
-  loadOrCreateToken,
-  openKeys,
-  SigningKeys,
-  StaticTokens,
-  TokenIssuer,
-} from '@provider-access/smart';
+import { fixedSecret, newSecret, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -133,8 +126,8 @@ export class RecordedServices {
 
   async start(): Promise<this> {
     const file = (name: string): string => join(this.folder, name);
-    this.administrator = await loadOrCreateToken(file('administrator'));
-    this.payer = await loadOrCreateToken(file('payer'));
+    this.administrator = newSecret();
+    this.payer = newSecret();
     const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
     const keys = await SigningKeys.open(file('keys.json'));
     const pageKeys = await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 });

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { encodeEvent, PA_ATTRIBUTION, PA_CONSENT, PA_MEMBERS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { memberFacts, memberships, toMemberFacts } from '@provider-access/facts';
+import { memberships } from '@provider-access/facts';
+import { memberFacts, toMemberFacts } from '@provider-access/facts/views';
 import { cases } from '@provider-access/testing/variant';
 
 const day = (n: number): string => new Date(Date.UTC(2025, 0, 1 + n)).toISOString();

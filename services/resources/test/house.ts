@@ -9,7 +9,8 @@ import {
   PA_PROVIDERS,
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
-  payerEvent,
+  PAYER_EVENTS,
+  type PayerEventType,
   toStructured,
 } from '@provider-access/events';
 import {
@@ -26,7 +27,7 @@ import { createServiceApp, type ServicePorts } from '@provider-access/service/ht
 import { derivedRecord } from '@provider-access/intake';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { recordsReader, type RecordsReader } from '@provider-access/facts/records';
-import { loadOrCreateToken, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { newSecret, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
@@ -100,8 +101,8 @@ export class House {
     const clock = { now: () => Date.now() };
     const config = { publicUrl: PUBLIC_URL, boundMs: options.boundMs ?? 20_000, pollMs: 20 };
     const file = (name: string): string => join(folder, name);
-    const payerToken = await loadOrCreateToken(file('payer-token'));
-    const administratorToken = await loadOrCreateToken(file('administrator-token'));
+    const payerToken = newSecret();
+    const administratorToken = newSecret();
     const { first } = await SigningKeys.open(file('token-signing.json'));
     await log.append('pa.registry', [
       encodeEvent({
@@ -314,7 +315,7 @@ async function standIns(log: EventLog): Promise<Subscription[]> {
   ): Promise<Subscription> => {
     const handle = async (batch: Batch): Promise<void> => {
       const outcomes: OutcomeRow[] = batch.records
-        .filter((r) => payerEvent(r.headers['ce_type'] ?? '')?.owner === name)
+        .filter((r) => PAYER_EVENTS[r.headers['ce_type'] as PayerEventType].owner === name)
         .map((r) => ({ event: r.headers['ce_id']!, outcome: 'recorded', receipt: r.headers['ce_pareceipt'] }));
       await new Derivation({ log, deriver: name, progressTopic: progressTopic(batch.topic) }).complete(batch, {
         outputs: [{ topic: PA_CONSENT, records: name === 'consent' ? optOutsOf(batch) : [] }],

@@ -13,8 +13,6 @@ function luhn(digits: string): number {
 
 /** The check digit of an NPI: Luhn over `80840` and its first nine digits (45 CFR 162.406). */
 const npiCheckDigit = (nine: string): number => luhn(`80840${nine}`);
-export const isNpi = (value: string): boolean =>
-  /^[12]\d{9}$/.test(value) && npiCheckDigit(value.slice(0, 9)) === Number(value[9]);
 
 /** An NPI whose first nine digits are `1` and the number given (up to eight digits). */
 export function npiOf(number: number): string {
@@ -32,8 +30,6 @@ const MBI_REST = [ALPHANUMERIC, DIGITS, LETTERS, ALPHANUMERIC, DIGITS, LETTERS, 
 export function mbiOf(random: Random): string {
   return `${random.int(1, 9)}S${MBI_REST.map((set) => set[random.int(0, set.length - 1)]).join('')}`;
 }
-export const isSyntheticMbi = (value: string): boolean =>
-  /^[1-9]S[0-9AC-HJKMNP-RT-Y]\d[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d[AC-HJKMNP-RT-Y]{2}\d{2}$/.test(value);
 
 /** Nine digits; the prefix 00 is no campus of the IRS. */
 export const tinOf = (number: number): string => `00${String(number % 10_000_000).padStart(7, '0')}`;

@@ -33,9 +33,5 @@ export const GROUP_EXTENSIONS = {
   optedOut: `${PDEX}base-ext-members-opted-out`,
 } as const;
 
-export const PDEX_ADJUDICATION_DISCRIMINATOR =
-  'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
-
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;
-export const REVIEW_ACTION_CODE = `${PDEX}extension-reviewActionCode`;
 export const WHEN_ADJUDICATED = `${PDEX}base-ext-when-adjudicated`;

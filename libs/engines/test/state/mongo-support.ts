@@ -5,7 +5,7 @@ import type { EventLog, LogRecord } from '@provider-access/engines/log';
 import { eventually } from '@provider-access/testing';
 import { openMongoState } from '../../src/state/mongo/index.ts';
 import type { MongoStateOptions } from '../../src/state/mongo/index.ts';
-import { StreamReader } from '../../src/state/stream-reader.ts';
+import { StreamReader } from '../../src/state/contract/stream-reader.ts';
 import type { State, StreamEvent } from '../../src/state/port.ts';
 
 /** Clients of one new database; all are closed by `close`. */

@@ -22,14 +22,10 @@ export interface RecordsReader {
   byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
   /** A record without its line, deleted records included. */
   heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
-  /** The member who has `Type/id`; undefined when nobody has it. */
-  locate(type: string, id: string): Promise<string | undefined>;
   /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
   holders(type: string, id: string): Promise<readonly string[]>;
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
-  /** One page of a member's resources of one type, in the order of ids, after the given id. */
-  page(member: string, type: string, after: string | undefined, limit: number): Promise<readonly StoredRecord[]>;
   /** The `records` and `locators` views themselves, for their positions. */
   readonly views: { readonly records: ViewReader; readonly locators: ViewReader };
 }
@@ -46,8 +42,6 @@ function stored(document: ViewDocument): StoredRecord {
 
 /** The line of a stored record as a Buffer on the same memory. */
 export const lineBytes = (record: StoredRecord): Buffer => bufferOf(record.line);
-/** The line of a stored record as text. */
-export const lineText = (record: StoredRecord): string => bufferOf(record.line).toString();
 
 /** Reads the two views. Errors of the store pass through. */
 export function recordsReader(views: Views): RecordsReader {
@@ -108,29 +102,7 @@ export function recordsReader(views: Views): RecordsReader {
     async heads(ids) {
       return (await byRecord.getMany(ids)).map((document) => (document === undefined ? undefined : part(document)));
     },
-    async locate(type, id) {
-      const [first] = await holders(type, id);
-      return first;
-    },
     holders,
     scanMember,
-    async page(member, type, after, limit) {
-      const found: StoredRecord[] = [];
-      let last = after;
-      while (found.length < limit) {
-        const want = limit - found.length;
-        const documents = await byRecord.find({
-          index: 'by_type',
-          equals: [member, type],
-          ...(last !== undefined && { range: { gt: last } }),
-          limit: want,
-          bodies: LINE,
-        });
-        for (const document of documents) if (part(document).deleted !== true) found.push(stored(document));
-        if (documents.length < want) break;
-        last = part(documents.at(-1)!).id;
-      }
-      return found;
-    },
   };
 }

@@ -64,15 +64,3 @@ export function operationOutcome(
 ): OperationOutcome {
   return { resourceType: 'OperationOutcome', issue: [outcomeIssue(severity, code, text, expression)] };
 }
-
-/** An OperationOutcome of several issues, e.g. of checkShape's: each becomes an error at its path. */
-export function shapeOutcome(
-  issues: readonly { readonly path: string; readonly code: IssueType; readonly message: string }[],
-): OperationOutcome {
-  return {
-    resourceType: 'OperationOutcome',
-    issue: issues.map(({ path, code, message }) =>
-      outcomeIssue('error', code, path === '' ? message : `${path}: ${message}`, path === '' ? undefined : path),
-    ),
-  };
-}

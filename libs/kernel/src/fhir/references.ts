@@ -104,24 +104,6 @@ export function ownerOf(resource: FhirResource): Owner {
     : { kind: 'patient', id: reference.id };
 }
 
-/** The references by which a resource is owned: its patient (one or none), or for Provenance its targets. */
-export function patientReferencesOf(resource: FhirResource): ParsedReference[] {
-  const owner = ownerOf(resource);
-  switch (owner.kind) {
-    case 'patient':
-      return [
-        owner.base === undefined
-          ? { kind: 'relative', type: 'Patient', id: owner.id }
-          : { kind: 'absolute', base: owner.base, type: 'Patient', id: owner.id },
-      ];
-    case 'targets':
-      return [...owner.targets];
-    case 'none':
-    case 'unreadable':
-      return [];
-  }
-}
-
 function literalReferences(value: unknown): ParsedReference[] {
   const items: unknown[] = Array.isArray(value) ? value : [value];
   return items.flatMap((item) =>

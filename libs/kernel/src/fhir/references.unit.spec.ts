@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { carriedReferencesOf, ownerOf, parseReference, patientReferencesOf, referencesOf } from './references.ts';
+import { carriedReferencesOf, ownerOf, parseReference, referencesOf } from './references.ts';
 import { isServedType, isSharedType, KNOWN_R4_TYPES, SERVED_TYPES, SHARED_TYPES } from './types.ts';
 
 describe('parseReference', () => {
@@ -59,18 +59,17 @@ describe('ownerOf', () => {
 
   it('gives a Provenance its targets', () => {
     expect(
-      patientReferencesOf({
+      ownerOf({
         resourceType: 'Provenance',
         target: [{ reference: 'Patient/m1' }, { reference: 'Observation/o' }, { display: 'x' }],
       }),
-    ).toEqual([
-      { kind: 'relative', type: 'Patient', id: 'm1' },
-      { kind: 'relative', type: 'Observation', id: 'o' },
-    ]);
-    expect(patientReferencesOf({ resourceType: 'Procedure', subject: { reference: 'Patient/m1' } })).toEqual([
-      { kind: 'relative', type: 'Patient', id: 'm1' },
-    ]);
-    expect(patientReferencesOf({ resourceType: 'Procedure' })).toEqual([]);
+    ).toEqual({
+      kind: 'targets',
+      targets: [
+        { kind: 'relative', type: 'Patient', id: 'm1' },
+        { kind: 'relative', type: 'Observation', id: 'o' },
+      ],
+    });
   });
 });
 

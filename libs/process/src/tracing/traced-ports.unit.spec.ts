@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Batch, EventLog, NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { SpanKind, Telemetry, type Tracing } from '@provider-access/service/observability';
-import { recordSpans } from '@provider-access/service/observability/recorder';
+import { recordSpans } from '@provider-access/service/observability/testing';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import type { Projection } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';

@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { pino } from 'pino';
-import { recordSpans } from '../../src/observability/tracing/recorder.ts';
+import { recordSpans } from '../../src/observability/testing/recorder.ts';
 import { newContext, SpanKind, Telemetry, type Tracing } from '../../src/observability/index.ts';
 
 /**

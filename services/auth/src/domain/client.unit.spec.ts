@@ -109,6 +109,11 @@ it('knows NPIs by their check digit and TINs by their digits', () => {
   for (const good of ['1234567893', '1245319599']) expect(isNpi(good)).toBe(true);
   for (const bad of ['1234567890', '123456789', '12345678933', '3234567893', '', '123456789x', ' 1234567893'])
     expect(isNpi(bad)).toBe(false);
+  for (let i = 0; i < 10; i++)
+    for (let d = 0; d < 10; d++) {
+      const other = `${'1234567893'.slice(0, i)}${d}${'1234567893'.slice(i + 1)}`;
+      expect(isNpi(other)).toBe(other === '1234567893');
+    }
   for (const good of ['123456789', '12-3456789']) expect(isTin(good)).toBe(true);
   for (const bad of ['12345678', '123-456789', '12-34567890', '']) expect(isTin(bad)).toBe(false);
 });

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { LogRecord, NewRecord } from '@provider-access/engines/log';
-import { type ConsentPart, evolveConsent, toMemberFacts } from '@provider-access/facts';
+import { PA_CONSENT } from '@provider-access/events';
+import type { ConsentPart } from '@provider-access/facts';
+import { memberFacts, toMemberFacts } from '@provider-access/facts/views';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
 import { ConsentRegister } from './consent-register.ts';
@@ -9,6 +11,7 @@ import type { Said } from './said.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const instant = (minute: number): string => new Date(START + minute * 60_000).toISOString();
+const { evolve } = memberFacts.topics[PA_CONSENT]!;
 const IDS = ['a', 'b', 'c', 'd'];
 
 /** Minutes. */
@@ -104,7 +107,7 @@ it(
             for (const record of records)
               parts.set(
                 record.key,
-                evolveConsent(parts.get(record.key), taken(record, s.appended)) ?? parts.get(record.key),
+                evolve(parts.get(record.key), taken(record, s.appended), record.key) ?? parts.get(record.key),
               );
             const told = steps.slice(0, n + 1);
             for (const id of IDS) {

@@ -38,7 +38,7 @@ describe('from POST /events to the records view', () => {
       meta: { versionId: '1' },
       code: { text: 'asthma' },
     });
-    expect(await house.records.locate('Condition', 'c1')).toBe('m1');
+    expect(await house.records.holders('Condition', 'c1')).toEqual(['m1']);
   });
 
   it(

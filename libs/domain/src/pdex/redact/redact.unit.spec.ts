@@ -1,7 +1,7 @@
 import { checkShape, type FhirResource, structureOf } from '@provider-access/kernel/fhir';
 import { describe, expect, it } from 'vitest';
 
-import { PDEX_ADJUDICATION_DISCRIMINATOR, REVIEW_ACTION, REVIEW_ACTION_CODE } from '../codes.ts';
+import { REVIEW_ACTION } from '../codes.ts';
 import { findMoney } from '../find-money.ts';
 import { ALLOWED } from './allowed.ts';
 import { redact } from './redact.ts';
@@ -279,7 +279,7 @@ describe('redact: prior authorizations', () => {
   const review = {
     url: REVIEW_ACTION,
     extension: [
-      { url: REVIEW_ACTION_CODE, valueCodeableConcept: { text: 'A1' } },
+      { url: REVIEW_ACTION.replace('reviewAction', 'reviewActionCode'), valueCodeableConcept: { text: 'A1' } },
       { url: 'number', valueString: 'AUTH1' },
     ],
   };
@@ -299,10 +299,11 @@ describe('redact: prior authorizations', () => {
   });
 
   it('keeps units, denial and decision', () => {
+    const system = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator';
     const adjudication = [
-      { extension: [review], category: category('allowedunits', PDEX_ADJUDICATION_DISCRIMINATOR), value: 6 },
-      { category: category('consumedunits', PDEX_ADJUDICATION_DISCRIMINATOR), value: 1 },
-      { category: category('denialreason', PDEX_ADJUDICATION_DISCRIMINATOR), reason: { text: 'criteria not met' } },
+      { extension: [review], category: category('allowedunits', system), value: 6 },
+      { category: category('consumedunits', system), value: 1 },
+      { category: category('denialreason', system), reason: { text: 'criteria not met' } },
     ];
     const resource = claim({
       use: 'preauthorization',

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { blobsContract } from '../contract/index.ts';
+import { blobsContract } from '../contract/blobs-contract.ts';
 import { BlobStoreFull } from '../port.ts';
 import { openFsBlobs, removeUnfinished } from './index.ts';
 

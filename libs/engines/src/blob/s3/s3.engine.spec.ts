@@ -6,7 +6,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { eventually, sharedS3, tcpProxy } from '@provider-access/testing';
 import type { TcpProxy } from '@provider-access/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { blobsContract } from '../contract/index.ts';
+import { blobsContract } from '../contract/blobs-contract.ts';
 import type { Blobs } from '../port.ts';
 import { openS3Blobs } from './index.ts';
 import type { S3BlobOptions } from './index.ts';

@@ -3,7 +3,7 @@ import { settingsOf } from './options.ts';
 import type { KafkaLogOptions } from './options.ts';
 import type { EventLog } from '../port.ts';
 
-export type { KafkaConnection, KafkaLogOptions, KafkaSasl } from './options.ts';
+export type { KafkaConnection, KafkaLogOptions } from './options.ts';
 
 /** The log on Kafka's brokers. Resolves when one of them has answered; throws EngineUnavailable. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
@@ -21,4 +21,3 @@ export { applyTopics, planTopics } from './topics.ts';
 export { openTopicLoader, takeTimes } from './loader.ts';
 export type { PastRecord, TopicLoader } from './loader.ts';
 export type { TopicChange } from './topics.ts';
-export { applyAcls } from './acls.ts';

@@ -14,9 +14,6 @@ export interface AssignedPattern {
   readonly on: 'assigned';
 }
 
-/** Payload of an `AssignedPattern` method. */
-export type Assignment = readonly { readonly topic: string; readonly partition: number }[];
-
 /** `@EventPattern(pattern)` with the pattern checked by the compiler. */
 export const OnBatch = (pattern: BatchPattern): MethodDecorator => EventPattern(pattern);
 

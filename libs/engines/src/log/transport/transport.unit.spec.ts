@@ -11,7 +11,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openMemoryLog } from '../memory/index.ts';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
 import { EventLogTransport, OnAssigned, OnBatch } from './index.ts';
-import type { Assignment } from './index.ts';
 
 const record = (value: string): NewRecord => ({ key: 'k', partitionKey: 'k', headers: {}, value });
 const text = (batch: Batch): string[] => batch.records.map(textOf);
@@ -65,7 +64,9 @@ describe('EventLogTransport', () => {
     @Controller()
     class Intake {
       @OnAssigned({ group: 'g' })
-      async assigned(@Payload() partitions: Assignment): Promise<void> {
+      async assigned(
+        @Payload() partitions: readonly { readonly topic: string; readonly partition: number }[],
+      ): Promise<void> {
         await new Promise((resolve) => setImmediate(resolve));
         seen.push(...partitions.map((p) => `${p.topic}/${p.partition}`));
       }

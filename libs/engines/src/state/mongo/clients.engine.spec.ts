@@ -5,7 +5,8 @@ import { MongoClient } from 'mongodb';
 import type { Db } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ascending, clientsOf, decide, event, seen } from '../../../test/state/mongo-support.ts';
-import { applyState, MissingIndexes, planState } from './index.ts';
+import { applyState, planState } from './index.ts';
+import { MissingIndexes } from './indexes.ts';
 
 let uri: string;
 let clients: ReturnType<typeof clientsOf>;

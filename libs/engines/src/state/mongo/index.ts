@@ -10,7 +10,7 @@ import { MongoPresence } from './presence.ts';
 import { MongoStreams } from './streams.ts';
 import { MongoWork } from './work.ts';
 
-export { applyState, MissingIndexes, planState } from './indexes.ts';
+export { applyState, planState } from './indexes.ts';
 export type { IndexPlan } from './indexes.ts';
 export type { MongoOptions, MongoStateOptions } from './options.ts';
 

@@ -6,7 +6,6 @@ import { clientOf, deadlineOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { MongoStore } from './store.ts';
 
-export { explainShapes } from './explain.ts';
 export type { MongoOptions, MongoViewsOptions } from './options.ts';
 export { applyViews, planViews } from './plan.ts';
 export type { PlannedView } from './plan.ts';

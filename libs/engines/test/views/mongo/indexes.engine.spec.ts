@@ -6,7 +6,8 @@ import { ProjectionSet } from '../../../src/views/projection-set.ts';
 import type { Views } from '../../../src/views/port.ts';
 import type { Projection } from '../../../src/views/projection.ts';
 import { EnsureError } from '../../../src/views/store.ts';
-import { applyViews, explainShapes, openMongoViews, planViews } from '../../../src/views/mongo/index.ts';
+import { applyViews, openMongoViews, planViews } from '../../../src/views/mongo/index.ts';
+import { explainShapes } from '../../../src/views/mongo/testing/explain.ts';
 import { testDatabase } from './database.ts';
 import type { TestDatabase } from './database.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { silentLogger, type Logger } from '../logger.ts';
-import { recordSpans } from './recorder.ts';
+import { recordSpans } from '../testing/recorder.ts';
 import { Spans } from './spans.ts';
 import {
   formatTraceparent,

@@ -1,5 +1,5 @@
-import { METRICS, type MetricDefinition } from './catalogue.ts';
-import { Metrics } from './metrics.ts';
+import { METRICS, type MetricDefinition } from '../../src/observability/catalogue.ts';
+import { Metrics } from '../../src/observability/metrics.ts';
 
 /** What prom-client's metric objects have beside their documented parts. */
 interface Registered {

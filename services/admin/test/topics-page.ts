@@ -1,12 +1,12 @@
 import { NARROW_PARTITIONS, TOPICS, topicSettings } from '@provider-access/events';
-import { sourceHolds } from '@provider-access/facts';
 import { collectionName } from '@provider-access/engines/views';
-import { DECLARATIONS, viewGroup } from './services.ts';
+import { DECLARATIONS, PROJECTIONS, viewGroup } from '../src/services.ts';
 
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 const code = (names: readonly string[]): string => (names.length === 0 ? '—' : names.map((n) => `\`${n}\``).join(', '));
+const sourceHolds = PROJECTIONS.find(({ name }) => name === 'source-holds')!;
 const settings = new Map(topicSettings().map((s) => [s.name, s]));
 const kept = (ms: number | 'unlimited'): string => (ms === 'unlimited' ? 'for ever' : `${ms / DAY_MS} days`);
 

@@ -1,8 +1,8 @@
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { silentLogger } from '../logger.ts';
-import { TraceScopes } from './scopes.ts';
-import { Spans } from './spans.ts';
-import { Telemetry } from './telemetry.ts';
+import { TraceScopes } from '../tracing/scopes.ts';
+import { Spans } from '../tracing/spans.ts';
+import { Telemetry } from '../tracing/telemetry.ts';
 
 export type { ReadableSpan } from '@opentelemetry/sdk-trace';
 

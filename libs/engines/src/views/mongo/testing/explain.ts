@@ -1,14 +1,14 @@
-import type { FindQuery, IndexDefinition, Projection, Scalar } from '../projection.ts';
-import { planQuery } from '../query.ts';
-import { Calls } from './faults.ts';
-import { indexedProjection, indexesOf, layoutOf, physicalName, removedOf, wholeProjection } from './layout.ts';
-import type { StoredDocument } from './layout.ts';
-import { clientOf, deadlineOf } from './options.ts';
-import type { MongoOptions } from './options.ts';
-import { queriesOf } from './queries.ts';
-import { Registry } from './registry.ts';
-import type { Registered } from './registry.ts';
-import { REGISTRY } from './store.ts';
+import type { FindQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
+import { planQuery } from '../../query.ts';
+import { Calls } from '../faults.ts';
+import { indexedProjection, indexesOf, layoutOf, physicalName, removedOf, wholeProjection } from '../layout.ts';
+import type { StoredDocument } from '../layout.ts';
+import { clientOf, deadlineOf } from '../options.ts';
+import type { MongoOptions } from '../options.ts';
+import { queriesOf } from '../queries.ts';
+import { Registry } from '../registry.ts';
+import type { Registered } from '../registry.ts';
+import { REGISTRY } from '../store.ts';
 
 export interface ExplainedShape {
   readonly view: string;

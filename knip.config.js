@@ -1,0 +1,58 @@
+/**
+ * `knip` reads everything: what it reports, nobody uses. `knip --production` reads only the patterns that end in `!`:
+ * what it reports, only tests use. A test may import what its own file uses too, so that run does not report it.
+ */
+const production = process.argv.includes('--production');
+
+/** @type {import('knip').KnipConfig} */
+const config = {
+  includeEntryExports: true,
+  ignoreExportsUsedInFile: production,
+  // Programs of the system.
+  exclude: ['binaries'],
+  // Specs run the contract suites, and use engines in memory. Tools are for e2e too.
+  ...(production && {
+    ignoreIssues: {
+      '**/{contract,memory,testing}/**': ['exports', 'types'],
+      'tools/*/src/index.ts': ['exports', 'types'],
+    },
+  }),
+  workspaces: {
+    // Prettier and vitest load these by name.
+    '.': { includeEntryExports: false, entry: ['.ci/*.mjs'], project: ['.ci/*.mjs'] },
+    'libs/*': {
+      entry: [
+        '!src/**/{contract,memory,testing}/**!',
+        'src/**/*-worker.ts!',
+        'scripts/**/*.{ts,mjs}!',
+        '{src,test}/**/*.spec.ts',
+        'bench/**/*.{ts,mjs}',
+      ],
+      project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!', '!src/**/{contract,memory,testing}/**!'],
+    },
+    'services/*': {
+      entry: ['src/main.ts!', 'src/**/*-worker.ts!', 'scripts/*.ts!', '{src,test}/**/*.spec.ts', 'bench/**/*.mjs'],
+      project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
+    },
+    'tools/{cli,synthetic}': {
+      entry: ['src/{main,demo}.ts!', 'src/**/*.spec.ts', 'scripts/*.mjs'],
+      project: ['src/**/*.ts!', '!src/**/*.spec.ts!'],
+    },
+    'tools/{image,testing,watch}': {
+      entry: ['src/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
+      project: ['src/**/*.ts'],
+    },
+    e2e: {
+      entry: [
+        'src/**/*.spec.ts',
+        'src/bench/{main,sink}.ts',
+        'src/cluster/{run,prepare}.ts',
+        'src/engines/*.ts',
+        'src/{shifted-clock,watch/unreadable,world/setup}.ts',
+      ],
+      project: ['src/**/*.ts'],
+      ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v36'],
+    },
+  },
+};
+export default config;
