@@ -80,12 +80,6 @@ function daysInMonth(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
-/** -1 before, 1 after, 0 overlapping. */
-export function compareRanges(a: DateRange, b: DateRange): -1 | 0 | 1 {
-  if (a.end <= b.start) return -1;
-  return a.start >= b.end ? 1 : 0;
-}
-
 export const DATE_PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le'] as const;
 export type DatePrefix = (typeof DATE_PREFIXES)[number];
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { compareRanges, dateRange, isDayOrInstant, isInstant, matchesDate, toInstant } from './dates.ts';
+import { dateRange, isDayOrInstant, isInstant, matchesDate, toInstant } from './dates.ts';
 
 const iso = (text: string): [string, string] | undefined => {
   const range = dateRange(text);
@@ -110,13 +110,5 @@ describe('matchesDate', () => {
     ['le', '2024-03-05', '2024-03-06', false],
   ] as const)('%s %s of %s: %s', (prefix, value, target, expected) => {
     expect(matchesDate(prefix, range(value), range(target))).toBe(expected);
-  });
-
-  it('orders ranges that do not overlap', () => {
-    expect([
-      compareRanges(range('2023'), range('2024')),
-      compareRanges(range('2024-02'), range('2024')),
-      compareRanges(range('2025'), range('2024')),
-    ]).toEqual([-1, 0, 1]);
   });
 });

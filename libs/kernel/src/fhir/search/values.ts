@@ -1,4 +1,4 @@
-import { dateRange, DATE_PREFIXES, type DatePrefix, type DateRange } from '../dates.ts';
+import { dateRange, DATE_PREFIXES, type DatePrefix, type DateRange, matchesDate } from '../dates.ts';
 
 /**
  * A token as searched for. `system` undefined: any system; null (`|code`): no system; `code` undefined (`system|`): any
@@ -64,3 +64,7 @@ export function parseDateSearch(value: string): DateSearch | undefined {
   const range = dateRange(prefix === undefined ? value : value.slice(2));
   return range === undefined ? undefined : { prefix: prefix ?? 'eq', range };
 }
+
+/** Whether an instant (ms since the epoch) satisfies all the date parameters. */
+export const matchesInstant = (wanted: readonly DateSearch[], at: number): boolean =>
+  wanted.every(({ prefix, range }) => matchesDate(prefix, range, { start: at, end: at + 1 }));

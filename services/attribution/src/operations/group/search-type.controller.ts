@@ -3,8 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import {
   type BundleEntryLine,
-  compareRanges,
-  type DateSearch,
+  matchesInstant,
   matchesToken,
   parseSearch,
   searchsetBundle,
@@ -97,7 +96,8 @@ export class GroupSearchController {
     const found: ClientGroup[] = [];
     for (const group of matching) {
       const { lastUpdated } = query;
-      if (lastUpdated === undefined || updatedWithin(lastUpdated, await render(group))) found.push(group);
+      if (lastUpdated === undefined || matchesInstant(lastUpdated, (await render(group)).lastUpdated))
+        found.push(group);
     }
     const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const rest = after === undefined ? found : found.filter((g) => g.id > after);
@@ -167,26 +167,4 @@ function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean
     ),
   );
   return identified && coded(tokens['code'] ?? []) && coded(tokens['characteristic'] ?? []);
-}
-
-const updatedWithin = (wanted: readonly DateSearch[], group: VisibleGroup): boolean =>
-  wanted.every((d) => dateHolds(d, group.lastUpdated));
-
-/** The prefixes of R4 search, for an instant (ms since the epoch). */
-function dateHolds({ prefix, range }: DateSearch, at: number): boolean {
-  const order = compareRanges({ start: at, end: at + 1 }, range);
-  switch (prefix) {
-    case 'eq':
-      return order === 0;
-    case 'ne':
-      return order !== 0;
-    case 'gt':
-      return order > 0;
-    case 'ge':
-      return order >= 0;
-    case 'lt':
-      return order < 0;
-    case 'le':
-      return order <= 0;
-  }
 }

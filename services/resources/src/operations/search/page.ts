@@ -1,4 +1,4 @@
-import { type SearchQuery, matchesDate } from '@provider-access/kernel/fhir';
+import { matchesInstant, type SearchQuery } from '@provider-access/kernel/fhir';
 import { type RecordPart, recordId } from '@provider-access/facts/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { PageCursor } from './page-links.ts';
@@ -118,11 +118,8 @@ function isAfter(part: Pick<RecordPart, 'id' | 'lastUpdated'>, after: PageCursor
   return part.lastUpdated > after.lastUpdated;
 }
 
-function keeps(query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean {
-  if (query.lastUpdated === undefined) return true;
-  const target = { start: part.lastUpdated, end: part.lastUpdated + 1 };
-  return query.lastUpdated.every(({ prefix, range }) => matchesDate(prefix, range, target));
-}
+const keeps = ({ lastUpdated }: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean =>
+  lastUpdated === undefined || matchesInstant(lastUpdated, part.lastUpdated);
 
 /** With `_lastUpdated` the index that has it: a filter that leaves little does not read everything. */
 function indexOf(query: SearchQuery, member: string, after: PageCursor | undefined): Omit<FindQuery, 'limit'> {
