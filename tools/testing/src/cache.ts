@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Where fetched engines are kept: `$PROVIDER_ACCESS_CACHE`, else `provider-access` in the user's cache folder. */
+/** The folder of fetched engines: `$PROVIDER_ACCESS_CACHE`, else `provider-access` in the user's cache folder. */
 export function cacheFolder(): string {
   return (
     process.env.PROVIDER_ACCESS_CACHE ??
@@ -12,14 +12,15 @@ export function cacheFolder(): string {
   );
 }
 
-/** e.g. `kafka-4.3.1-linux-x64`: another version, system or architecture is another folder. */
+/** For example `kafka-4.3.1-linux-x64`: each version, system and architecture has its own folder. */
 export function cacheKey(name: string, version: string): string {
   return `${name}-${version}-${process.platform}-${process.arch}`;
 }
 
 /**
- * The file or folder `target`, made by `make` when it is not there: into a temporary place beside it, then renamed, so
- * that it is never half there. Another process that makes the same is waited for; one that died is taken over from.
+ * The file or folder `target`. If it is missing, `make` makes it in a temporary place beside it, and a rename completes
+ * it, so that it never exists in part. Waits for another process that makes the same, and takes over from one that
+ * died.
  */
 export async function cached(target: string, make: (temporary: string) => Promise<void>): Promise<string> {
   mkdirSync(dirname(target), { recursive: true });
@@ -44,7 +45,7 @@ export async function cached(target: string, make: (temporary: string) => Promis
   return target;
 }
 
-/** Two that took over from a dead process at the same moment both make it; the second finds it there. */
+/** Two processes that took over from a dead one at the same moment both make it. The second one finds it there. */
 function moveIfAbsent(made: string, target: string): void {
   try {
     renameSync(made, target);
@@ -68,7 +69,8 @@ function take(lock: string): boolean {
 }
 
 /**
- * Whether a process with this id runs (one of another user counts, one that ended and was not yet waited for does not).
+ * Whether a process with this id runs. A process of another user counts; one that ended and was not yet waited for does
+ * not.
  */
 export function isAlive(pid: number): boolean {
   try {
@@ -92,7 +94,7 @@ export function has(program: string, args: readonly string[] = ['--version']): b
   return result.error === undefined && result.status === 0;
 }
 
-/** Runs a program to its end; an Error with the end of what it printed when it fails. `progress` gets its lines. */
+/** Runs a program to its end. If it fails, throws an Error with the end of its output. `progress` gets its lines. */
 export function run(
   program: string,
   args: readonly string[],

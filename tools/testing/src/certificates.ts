@@ -15,7 +15,7 @@ export interface Certificates {
   /** PEM of the authority that signed the other two, and its file. */
   readonly ca: string;
   readonly caFile: string;
-  /** For the host names asked for, and 127.0.0.1. */
+  /** For the given host names, and 127.0.0.1. */
   readonly server: Certificate;
   readonly client: Certificate;
 }

@@ -10,22 +10,25 @@ import { startS3 } from './s3.ts';
 
 export interface EnginesOptions {
   readonly brokers?: 1 | 3;
-  /** Data and logs of all of them, and they outlive this process; without it they are temporary and die with it. */
+  /**
+   * Folder for data and logs of all engines, which then outlive this process. Without it they are temporary and end
+   * with it.
+   */
   readonly folder?: string;
   readonly progress?: (line: string) => void;
 }
 
 export interface Engines {
-  /** KAFKA_BROKERS, MONGODB_URI, S3_*, AWS_*: what specs and services read. */
+  /** KAFKA_BROKERS, MONGODB_URI, S3_*, AWS_*, which specs and services read. */
   readonly env: Readonly<Record<string, string>>;
-  /** Process ids of what was started. */
+  /** Process ids of the started engines. */
   readonly pids: number[];
   stop(): Promise<void>;
 }
 
 /**
- * Kafka, the MongoDB-compatible server and the S3-compatible one together, fetched when they are not there. What the
- * environment already names (KAFKA_BROKERS, MONGODB_URI, S3_ENDPOINT) is used instead and not started.
+ * Starts Kafka, the MongoDB-compatible server and the S3-compatible one, and fetches them first if needed. An engine
+ * that the environment names (KAFKA_BROKERS, MONGODB_URI, S3_ENDPOINT) is used instead of a new one.
  */
 export async function startEngines(options: EnginesOptions = {}): Promise<Engines> {
   const { progress } = options;
@@ -48,7 +51,7 @@ export async function startEngines(options: EnginesOptions = {}): Promise<Engine
   ): Promise<boolean> => {
     const value = process.env[name];
     if (!value) return false;
-    // Left in a shell after `e2e/engines/down`, most likely.
+    // Most likely left in a shell after `e2e/engines/down`.
     const [, host, port] = /^(.*):(\d+)$/.exec(address(value) ?? '') ?? [];
     if (host && port && !(await answers(Number(port), 3000, host)))
       throw new Error(`${name} is set and ${host}:${port} does not answer: unset ${name} to have one started.`);

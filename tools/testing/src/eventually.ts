@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 
-/** The clock and the timer of the machine, kept before a test can put fake ones in their place. */
+/** The clock and the timer of the machine, kept before a test replaces them. */
 const now = performance.now.bind(performance);
 const { setTimeout, clearTimeout } = globalThis;
 

@@ -13,7 +13,7 @@ export function noDebianPackages(): string | undefined {
   return missing.length === 0 ? undefined : `${missing.join(' and ')} missing: this is no Debian or Ubuntu`;
 }
 
-/** Options under which apt keeps its lists and downloads in our cache folder, so that it needs no rights of root. */
+/** Options for apt that keep its lists and downloads in our cache folder, so that it does not need root. */
 function ownFolders(): string[] {
   const folder = join(cacheFolder(), 'apt');
   mkdirSync(join(folder, 'lists/partial'), { recursive: true });
@@ -21,7 +21,7 @@ function ownFolders(): string[] {
   return ['-o', `Dir::State::lists=${join(folder, 'lists')}`, '-o', `Dir::Cache=${join(folder, 'cache')}`];
 }
 
-/** Version that apt would take; undefined when its lists do not have the package. */
+/** The version that apt would take; undefined if its lists do not have the package. */
 async function candidate(name: string, options: readonly string[]): Promise<string | undefined> {
   const version = /^ {2}Candidate: (\S+)$/m.exec(
     await run('apt-cache', [...options, 'policy', name], { env: { LC_ALL: 'C' } }),
@@ -37,7 +37,7 @@ async function candidate(name: string, options: readonly string[]): Promise<stri
 export async function debianProgram(name: string, path: string, progress?: (line: string) => void): Promise<string> {
   const missing = noDebianPackages();
   if (missing !== undefined) throw new Error(`${basename(path)} comes in Debian's package ${name}, and ${missing}.`);
-  // The lists of the system may be absent, and may name a version that the mirrors no longer have.
+  // The system's lists may be missing, or may name a version that the mirrors no longer have.
   return (
     (await from(name, path, [], progress).catch(() => undefined)) ??
     (await from(name, path, ownFolders(), progress).catch(() => undefined)) ??

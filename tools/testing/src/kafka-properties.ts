@@ -5,7 +5,7 @@ export interface NodePorts {
   readonly client: number;
   readonly internal: number;
   readonly controller: number;
-  /** What clients of the plain listener are told. */
+  /** The addresses that clients of the plain listener get. */
   readonly advertised: number;
 }
 
@@ -19,8 +19,8 @@ export interface Listener {
 const MAX_MESSAGE_BYTES = String(16 * 1024 * 1024);
 
 /**
- * A broker that is also a controller. Brokers speak to each other on a listener of their own, so what a test does to
- * the clients' one (a proxy, TLS, SASL) does not reach them.
+ * A broker that is also a controller. Brokers talk to each other on a listener of their own, so that what a test does
+ * to the clients' listener (a proxy, TLS, SASL) does not affect them.
  */
 export function baseProperties(
   node: NodePorts,
@@ -55,7 +55,7 @@ export function baseProperties(
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
     // With the defaults a killed broker takes 12 s to come back. A broker that pauses for longer than its session is
-    // fenced, and then no topic can be created: one second was too short for a busy machine.
+    // fenced, and then no topic can be created. One second was too short for a busy machine.
     'broker.session.timeout.ms': '3000',
     'broker.heartbeat.interval.ms': '200',
     'group.initial.rebalance.delay.ms': '0',

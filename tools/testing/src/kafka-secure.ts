@@ -6,9 +6,9 @@ import { KAFKA_USER } from './fetch-kafka.ts';
 import type { Listener } from './kafka-properties.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 
-/** What a client needs for the listeners that `secure: true` adds; each is `host:port` of every broker. */
+/** What a client needs for the listeners of `secure: true`; each is `host:port` of every broker. */
 export interface KafkaSecure {
-  /** TLS; a client certificate is looked at when one is sent. */
+  /** TLS. A client certificate is verified if the client sends one. */
   readonly tls: string[];
   /** SASL (plain, scram-sha-256, scram-sha-512, oauthbearer) without TLS. */
   readonly sasl: string[];
@@ -17,7 +17,7 @@ export interface KafkaSecure {
   readonly certificates: Certificates;
   readonly username: string;
   readonly password: string;
-  /** A token that the brokers take for `oauthbearer`: an unsecured JWT of an hour, unless told otherwise. */
+  /** A token that the brokers accept for `oauthbearer`: by default an unsecured JWT for an hour. */
   token(seconds?: number): string;
 }
 

@@ -14,7 +14,7 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Adds listeners with TLS and SASL to the plain one; see `Kafka.secure`. */
   readonly secure?: boolean;
-  /** The loopback port that broker `i` tells clients to use instead of `port`, on which it listens: a proxy's. */
+  /** The loopback port that broker `i` gives to clients instead of `port`, on which it listens: the port of a proxy. */
   readonly advertise?: (i: number, port: number) => number | Promise<number>;
   /** Broker properties that win over the usual ones. */
   readonly properties?: Readonly<Record<string, string>>;
@@ -26,9 +26,9 @@ export interface KafkaOptions {
 }
 
 export interface Kafka {
-  /** `host:port` of each broker as clients are to use it (the advertised one). Broker `i` has node id `i + 1`. */
+  /** `host:port` of each broker for clients (the advertised one). Broker `i` has node id `i + 1`. */
   readonly brokers: string[];
-  /** `host:port` on which each broker really listens. */
+  /** `host:port` on which each broker listens. */
   readonly direct: string[];
   readonly secure: KafkaSecure | undefined;
   readonly folder: string;
@@ -36,7 +36,7 @@ export interface Kafka {
   pids(): (number | undefined)[];
   /** kill -9 of broker `i`. */
   kill(i?: number): Promise<void>;
-  /** SIGTERM of broker `i`: it hands its partitions over first, and with no quorum left is killed after 10 s. */
+  /** SIGTERM of broker `i`. It hands its partitions over first. Without a quorum it is killed after 10 s. */
   stopBroker(i?: number): Promise<void>;
   /** Starts broker `i` again on its data and ports. */
   startBroker(i?: number): Promise<void>;
@@ -119,7 +119,7 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
     );
   };
   const stop = async () => {
-    // Without a quorum SIGTERM waits for the controllers that are gone.
+    // Without a quorum, SIGTERM waits for controllers that have ended.
     await Promise.all(running.map((server) => (count === 1 ? server?.stop(15_000) : server?.kill())));
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -145,7 +145,7 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
 
 let shared: Promise<Kafka> | undefined;
 
-/** The brokers of KAFKA_BROKERS when that is set, else one broker for this process, started at the first call. */
+/** The brokers of KAFKA_BROKERS if that is set, else one broker for this process, which starts at the first call. */
 export async function sharedKafka(): Promise<{ brokers: string[] }> {
   const given = process.env.KAFKA_BROKERS;
   if (given) return { brokers: given.split(',').map((broker) => broker.trim()) };
@@ -153,7 +153,7 @@ export async function sharedKafka(): Promise<{ brokers: string[] }> {
   return shared;
 }
 
-/** Quiet but for the line that says that it is up. */
+/** Quiet except for the line that reports the start. */
 const LOGGING = [
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',

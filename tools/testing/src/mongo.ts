@@ -10,7 +10,7 @@ export interface MongoOptions {
   readonly storage?: string;
   /** A free one when it is not given. */
   readonly port?: number;
-  /** False: acknowledges writes before they are on disk, so kill -9 loses some. Default true. */
+  /** False: acknowledges writes before they are on disk, so that kill -9 loses some. Default true. */
   readonly sync?: boolean;
   /** More flags of the server. */
   readonly args?: readonly string[];
@@ -23,7 +23,7 @@ export interface Mongo {
   readonly uri: string;
   readonly port: number;
   readonly storage: string;
-  /** undefined while it is not running. */
+  /** undefined while it does not run. */
   readonly pid: number | undefined;
   /** kill -9. */
   kill(): Promise<void>;
@@ -92,7 +92,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
 
 let shared: Promise<Mongo> | undefined;
 
-/** The server of MONGODB_URI when that is set, else one for this process, started at the first call. */
+/** The server of MONGODB_URI if that is set, else one for this process, which starts at the first call. */
 export async function sharedMongo(): Promise<{ uri: string }> {
   const given = process.env.MONGODB_URI;
   if (given) return { uri: given };

@@ -1,12 +1,12 @@
 import { connect, createServer } from 'node:net';
 
 /**
- * Where test servers listen. TEST_SERVERS_HOST: another address of this machine, which processes in other network
- * namespaces can reach.
+ * The address on which test servers listen. TEST_SERVERS_HOST is another address of this machine, which processes in
+ * other network namespaces can reach.
  */
 export const LOOPBACK = process.env.TEST_SERVERS_HOST ?? '127.0.0.1';
 
-/** Ports handed out by this process: one is not given twice, even before its server listens. */
+/** Ports that this process has handed out. None is handed out twice, even before its server listens. */
 const given = new Set<number>();
 
 function isFree(port: number): Promise<boolean> {
@@ -18,8 +18,8 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A free loopback port, 20000 to 31999: below the range from which systems take the ports of outgoing connections, so
- * nothing but another server can take it between now and the start of the server that it is for.
+ * A free loopback port from 20000 to 31999. Systems take the ports of outgoing connections from a higher range, so only
+ * another server can take it before its server starts.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {

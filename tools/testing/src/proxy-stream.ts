@@ -6,12 +6,12 @@ interface Piece {
   readonly what: Buffer | 'end' | 'reset' | 'swallowed';
 }
 
-/** More than this held back, and the sender has to wait, as it would with a network's window. */
+/** If more than this is held back, the sender has to wait, as with a network's window. */
 const HELD_BYTES = 4 * 1024 * 1024;
 
 /**
- * One direction of one connection: passes on bytes, the end and a reset of `source` to `sink`, late or not at all if
- * told so.
+ * One direction of one connection. It passes bytes, the end and a reset of `source` to `sink`. On request it passes
+ * them late or not at all.
  */
 export class Stream {
   readonly #source: Socket;
@@ -58,7 +58,7 @@ export class Stream {
     this.#delayMs = ms;
   }
 
-  /** Passes on nothing from now on. */
+  /** Passes nothing on from now on. */
   abandon(): void {
     this.#abandoned = true;
     this.#queue.length = 0;
@@ -67,7 +67,7 @@ export class Stream {
 
   #hold(what: Piece['what']): void {
     if (this.#abandoned) return;
-    // A later, shorter delay does not overtake.
+    // A later, shorter delay does not overtake a longer one.
     const at = Math.max(performance.now() + this.#delayMs, this.#queue.at(-1)?.at ?? 0);
     this.#queue.push({ at, what });
     if (what instanceof Buffer) this.#held += what.length;
@@ -96,7 +96,7 @@ export class Stream {
     if (what === 'reset') this.#sink.resetAndDestroy();
     else if (what === 'swallowed') {
       this.abandon();
-      // Not a reset: that could overtake what was answered before.
+      // Not a reset, because a reset could overtake earlier answers.
       this.#sink.destroySoon();
       this.#source.resetAndDestroy();
     } else if (what === 'end') this.#sink.end();

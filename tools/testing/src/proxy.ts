@@ -11,14 +11,17 @@ import { Stream } from './proxy-stream.ts';
 type Direction = 'requests' | 'answers';
 
 /**
- * A whole request: a Kafka request with its 4 byte length, a MongoDB message with its header. Without a protocol: what
- * happened to arrive in one piece. See `kafkaRequest` and `mongoCommand`.
+ * A whole request: a Kafka request with its 4 byte length, or a MongoDB message with its header. Without a protocol, it
+ * is whatever arrived in one piece. See `kafkaRequest` and `mongoCommand`.
  */
 type RequestPredicate = (request: Buffer) => boolean;
 
 export interface TcpProxyOptions {
   readonly target: { readonly host?: string; readonly port: number };
-  /** With it `dropAnswers` knows which answer belongs to which request, and `loseRequests` where one begins. */
+  /**
+   * With a protocol, `dropAnswers` knows which answer belongs to which request, and `loseRequests` where a request
+   * begins.
+   */
   readonly protocol?: Protocol;
 }
 
@@ -28,28 +31,29 @@ export interface TcpProxy {
   /** Open connections. */
   connections(): number;
   /**
-   * Bytes vanish for now: nothing passes, not even the end of a connection, and nobody is told. New connections too.
+   * Bytes are held for now, on new connections too. Nothing passes, not even the end of a connection, and no side is
+   * notified.
    */
   pause(direction?: Direction): void;
-  /** What was held passes, in its order. */
+  /** Held bytes pass in their order. */
   resume(direction?: Direction): void;
-  /** Everything takes this many milliseconds longer, in its order; 0 ends it for what comes from now on. */
+  /** Delays everything by so many milliseconds, in order; 0 ends it for later bytes. */
   delay(ms: number, direction?: Direction): void;
   /** Resets all open connections, at both ends. New ones are served. */
   cut(): void;
   /**
-   * The next `n` requests, or every request for which the predicate is true, reach the server; the answer is swallowed
-   * and the connection closed, after the answers before it. `dropAnswers(0)` ends it. `dropped()` counts.
+   * The next `n` requests, or every request for which the predicate is true, reach the server. The proxy drops the
+   * answer and closes the connection after the earlier answers. `dropAnswers(0)` ends it. `dropped()` counts.
    */
   dropAnswers(which: number | RequestPredicate): void;
   dropped(): number;
   /**
-   * Every request for which the predicate is true is lost on its way, and its connection with it: the server never
-   * hears of it. Without one it ends.
+   * Every request for which the predicate is true is lost with its connection, so the server never gets it. A call
+   * without a predicate ends it.
    */
   loseRequests(which?: RequestPredicate): void;
   lost(): number;
-  /** New connections are refused (nothing listens) until `accept`. Open ones live on. */
+  /** New connections are refused (nothing listens) until `accept`. Open ones stay. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
   /** Resets everything and frees the port. */
@@ -63,7 +67,8 @@ interface Pair {
 }
 
 /**
- * A TCP proxy in front of a server on whose network a test has faults happen. Forwards faithfully until told otherwise.
+ * A TCP proxy in front of a server. A test uses it to cause faults of the network. It forwards everything unchanged
+ * until a test asks for a fault.
  */
 export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
   const port = await freePort();
@@ -125,7 +130,7 @@ export async function tcpProxy(options: TcpProxyOptions): Promise<TcpProxy> {
   const refuse = async () => {
     if (!listener.listening) return;
     listener.close();
-    // The port is free as soon as the handle is, which is not when the last connection is.
+    // The port is free when the handle is closed, which is before the last connection ends.
     await sleep(0);
   };
   const directions = (direction?: Direction): Direction[] => (direction ? [direction] : ['requests', 'answers']);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answers, kafkaRequest, LOOPBACK, mongoCommand, tcpProxy } from './index.ts';
 import type { TcpProxy, TcpProxyOptions } from './index.ts';
 
-/** Answers every byte sequence with itself. */
+/** Echoes every byte sequence. */
 let server: Server;
 let target: TcpProxyOptions['target'];
 let proxy: TcpProxy;
@@ -15,7 +15,7 @@ const received: Buffer[] = [];
 class Client {
   readonly socket: Socket;
   text = '';
-  /** `end` or `reset` when it is over. */
+  /** `end` or `reset` when the connection is over. */
   readonly over: Promise<'end' | 'reset'>;
 
   constructor(port: number) {
@@ -67,7 +67,7 @@ afterEach(async () => {
   server.close();
 });
 
-/** Resolves when all that was on its way has had its turn: a round trip beside the proxy. */
+/** Resolves when everything under way has had its turn: after a round trip beside the proxy. */
 async function roundTrip(): Promise<void> {
   const direct = new Client(target.port);
   direct.socket.write('x');
@@ -184,7 +184,7 @@ describe('a TCP proxy', () => {
   });
 });
 
-/** A Kafka request; the echo is not an answer of Kafka, so the id stands where both have it. */
+/** A Kafka request. The echo is not a Kafka answer, so the id is at the place that both share. */
 function kafka(apiKey: number, correlation: number): Buffer {
   const frame = Buffer.alloc(20);
   frame.writeInt32BE(16, 0);
@@ -218,7 +218,7 @@ describe('a proxy that knows the protocol', () => {
     proxy.dropAnswers((request) => mongoCommand(request) === 'insert');
     const one = client();
     const [find, insert, count] = [mongo(1, 'find'), mongo(2, 'insert'), mongo(3, 'count')];
-    // Cut at a place where no message ends.
+    // Cut in the middle of a message.
     const all = Buffer.concat([find, insert, count]);
     one.socket.write(all.subarray(0, 30));
     one.socket.write(all.subarray(30));

@@ -19,7 +19,7 @@ export interface S3 {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Exists, empty. */
+  /** It exists and is empty. */
   readonly bucket: string;
   readonly port: number;
   readonly pid: number;
@@ -27,7 +27,7 @@ export interface S3 {
 }
 
 const ACCESS = { accessKeyId: 'TESTSACCESSKEY', secretAccessKey: 'tests-secret-access-key' };
-/** SeaweedFS refuses requests that are not signed with these keys. */
+/** SeaweedFS refuses requests without a signature by these keys. */
 const IDENTITIES = {
   identities: [
     {
@@ -68,9 +68,9 @@ export async function startS3(options: S3Options = {}): Promise<S3> {
       `-s3.localSocket=${join(folder, 's3.sock')}`,
       '-s3.port.iceberg=0',
       '-s3.port.lance=0',
-      // It reports statistics to its authors unless it is told not to.
+      // It reports statistics to its authors unless this option is set.
       '-master.telemetry=false',
-      // Small volumes, because a test writes little, and as many as it needs.
+      // Small volumes, because a test writes little; and as many as needed.
       '-master.volumeSizeLimitMB=256',
       '-volume.max=1000',
     ],
@@ -96,7 +96,7 @@ export async function startS3(options: S3Options = {}): Promise<S3> {
   };
 }
 
-/** Whether the master has a volume server that takes writes. */
+/** Whether the master has a volume server that accepts writes. */
 async function writable(port: number): Promise<boolean> {
   return fetch(`http://${LOOPBACK}:${port}/dir/assign`).then(
     async (answer) => answer.ok && 'fid' in ((await answer.json()) as object),
@@ -113,8 +113,8 @@ const made = (port: number, bucket: string): Promise<boolean> =>
 let shared: Promise<S3> | undefined;
 
 /**
- * The server of S3_ENDPOINT (with S3_BUCKET, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) when that is set, else one
- * for this process.
+ * The server of S3_ENDPOINT (with S3_BUCKET, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) if that is set, else one for
+ * this process.
  */
 export async function sharedS3(): Promise<
   Pick<S3, 'endpoint' | 'region' | 'accessKeyId' | 'secretAccessKey' | 'bucket'>

@@ -4,23 +4,23 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ServerCommand {
-  /** What it is called in errors, e.g. `Kafka broker 1`. */
+  /** Its name in errors, for example `Kafka broker 1`. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Its stdout and stderr are appended here. */
   readonly logFile: string;
-  /** Removed when the parent dies without having stopped the server. */
+  /** Removed if the parent dies without stopping the server. */
   readonly temporary?: string;
-  /** True: outlives this process (`e2e/engines/up`); otherwise it dies with this process, however that ends. */
+  /** True: it outlives this process (`e2e/engines/up`). Otherwise it ends with this process, in every case. */
   readonly detached?: boolean;
 }
 
 /**
- * A server as a process of its own group, with a watchdog: a shell that reads a pipe of which this process holds the
- * other end. When this process ends for whatever reason, kill -9 included, the system closes the pipe and the shell
- * kills the server and removes its temporary folder. A line in the pipe dismisses the watchdog.
+ * A server in a process group of its own, with a watchdog: a shell that reads a pipe whose other end this process
+ * holds. When this process ends for any reason, kill -9 included, the system closes the pipe. Then the shell kills the
+ * server and removes its temporary folder. A line in the pipe dismisses the watchdog.
  */
 export class ServerProcess {
   readonly pid: number;
@@ -65,7 +65,8 @@ export class ServerProcess {
   }
 
   /**
-   * Resolves when `ready` does; an Error with the end of its log when it exits before or takes longer than `timeoutMs`.
+   * Resolves when `ready` does. Throws an Error with the end of its log if it exits before, or takes longer than
+   * `timeoutMs`.
    */
   async ready(ready: () => Promise<boolean> | boolean, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
@@ -87,7 +88,7 @@ export class ServerProcess {
       : '(no log)';
   }
 
-  /** A server alone does not keep this process up, but waiting for its end must. */
+  /** A server alone does not keep this process running, but waiting for its end must. */
   #hold(): void {
     if (this.#alive) this.#child.ref();
   }
@@ -99,7 +100,7 @@ export class ServerProcess {
     await this.#exited;
   }
 
-  /** SIGTERM, and kill -9 when it has not gone after `graceMs`; resolves when it is gone. */
+  /** SIGTERM, and kill -9 if it still runs after `graceMs`. Resolves when it has ended. */
   async stop(graceMs = 10_000): Promise<void> {
     this.#hold();
     this.#child.kill('SIGTERM');

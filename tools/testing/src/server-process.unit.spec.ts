@@ -19,7 +19,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A process that starts `sleep` as its server with a data folder, says its process id and goes on as `then` says. */
+/** A process that starts `sleep` as its server with a data folder, prints its process id, and continues with `then`. */
 async function parent(then: string, detached = false): Promise<{ child: ChildProcess; server: number; data: string }> {
   const data = mkdtempSync(join(folder, 'data-'));
   writeFileSync(join(data, 'file'), '');

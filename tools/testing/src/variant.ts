@@ -2,7 +2,7 @@ import { inject } from 'vitest';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** What the scenarios of e2e run on: one process, one process for each service, or the installed chart. */
+    /** The platform of the e2e scenarios: one process, one process for each service, or the installed chart. */
     deployment: 'standalone' | 'processes' | 'cluster';
     /** How many times a spec about crashes kills the platform. */
     kills: number;
@@ -15,7 +15,7 @@ declare module 'vitest' {
   }
 }
 
-/** The values that the suite of this spec was configured with (`.ci/vitest.base.mjs`, `e2e/vitest.config.mjs`). */
+/** The values of this spec's suite (`.ci/vitest.base.mjs`, `e2e/vitest.config.mjs`). */
 export const variant = {
   deployment: inject('deployment'),
   kills: inject('kills'),
@@ -23,5 +23,5 @@ export const variant = {
   long: inject('long'),
 };
 
-/** How many cases a property test tries that names a number of its own: twenty times as many in the long suites. */
+/** The number of cases of a property test that names its own: twenty times as many in the long suites. */
 export const cases = (count: number): number => (variant.long ? 20 * count : count);

@@ -57,7 +57,7 @@ export async function createTopic(
   return answer.readInt16BE(8 + 2 + Buffer.byteLength(topic));
 }
 
-/** Brokers as clients are told by Metadata (v4), by node id, and the error code for `topic`: 0 or 3 (unknown). */
+/** Brokers as Metadata (v4) gives them to clients, by node id, and the error code for `topic`: 0 or 3 (unknown). */
 export async function metadata(broker: string, topic: string): Promise<{ brokers: string[]; topic: number }> {
   const answer = await ask(broker, METADATA, 4, Buffer.concat([int32(1), text(topic), Buffer.from([0])]));
   let at = 4;

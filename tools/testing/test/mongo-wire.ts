@@ -46,7 +46,7 @@ export class MongoConnection {
     return new MongoConnection(socket);
   }
 
-  /** The `n` of the answer; rejects when the server goes away or answers without one. */
+  /** The `n` of the answer; rejects if the server goes away or answers without one. */
   async n(command: { readonly [name: string]: Value }): Promise<number> {
     const body = bson(command);
     this.#socket.write(

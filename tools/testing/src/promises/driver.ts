@@ -6,10 +6,10 @@ import { Faults } from './faults.ts';
 import { Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
 
-/** What a client does changes nothing. */
+/** Operations of clients change nothing in the model. */
 const READING: ReadonlySet<Operation['op']> = new Set(['next page', 'export', 'delta', 'download']);
 
-/** Does a sequence and compares each answer of the platform with the model. Throws `Broken` where they do not agree. */
+/** Runs a sequence and compares each answer of the platform with the model. Throws `Broken` if they disagree. */
 export class Driver {
   readonly #world: World;
   readonly #model = new Model();
@@ -78,7 +78,7 @@ export class Driver {
     if (!this.#world.completeAtOnce) await this.#observer.lookAround('at the beginning');
     await this.#observer.findGroups();
   }
-  /** Leaves the world as the next sequence expects it. */
+  /** Leaves the world as the next sequence needs it. */
   async #end(): Promise<void> {
     for (const [i, practice] of PRACTICES.entries()) {
       if (this.#model.approved[i] !== true) await this.#do({ op: 'client', client: i, suspend: false, via: 0 });
@@ -107,7 +107,7 @@ export class Driver {
         break;
       case 'record': {
         const id = `${member(operation.member)}-c1`;
-        // What says the same as before changes nothing.
+        // A statement that equals the one before changes nothing.
         const resource = conditionOf(member(operation.member), id, `asthma, report ${this.#payer.sent.length}`);
         await this.#post(
           this.#payer.event('payer.resource-recorded.v1', member(operation.member), { resource }),
@@ -208,7 +208,7 @@ export class Driver {
       this.#heard(event, rows[junk ? i + 1 : i], said);
     }
   }
-  /** The event of a statement, and what the model knows of it. */
+  /** The event of a statement, and what the model knows about it. */
   #stated(statement: Statement): { readonly event: DomainEvent; readonly said?: Said } {
     const member = this.#members[statement.member]!;
     const { now } = this.#world;
@@ -260,7 +260,7 @@ export class Driver {
     if (said !== undefined) said.sent = [said.sent[0], this.#world.now];
   }
 
-  /** Sends an event until it is acknowledged, and looks at what the platform says that it does. */
+  /** Sends an event until it is acknowledged, and compares the effect that the platform reports. */
   async #post(event: DomainEvent, via: number, said?: Said): Promise<void> {
     const known = this.#payer.sent.some((sent) => sent.event === event);
     if (!known) this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
@@ -270,7 +270,7 @@ export class Driver {
     if (said !== undefined && !known) said.sent = [said.sent[0], this.#world.now];
     this.#heard(event, json(answer), said);
   }
-  /** Compares what the platform says that a statement does. */
+  /** Compares the effect of a statement that the platform reports. */
   #heard(event: DomainEvent, answer: ReturnType<typeof json>, said: Said | undefined): void {
     const { status, deadLetter } = answer;
     if (said === undefined) return;
@@ -296,7 +296,7 @@ export class Driver {
   ): DomainEvent {
     const { now } = this.#world;
     const start = when(now + from * MINUTE, day, ends ? 'last day' : 'gives');
-    // Of a coverage that would end before it begins, nothing is said of its end.
+    // If a coverage would end before it begins, its event states no end.
     const last = ends || to === undefined ? undefined : when(now + to * MINUTE, day, 'last day');
     const end = last !== undefined && last.ms > start.ms ? last : undefined;
     const data = ends
@@ -340,7 +340,7 @@ export class Driver {
     approved[client] = !suspend;
   }
 
-  /** All clocks are right, everything is read, and no event that could be read is a dead letter any more. */
+  /** Now all clocks are right, everything is read, and no readable event is a dead letter any more. */
   async #settle(): Promise<void> {
     const clocksWereWrong = this.#model.farBehind;
     await this.#world.calm(this.#model.lead);
@@ -358,7 +358,7 @@ export class Driver {
     await this.#world.afterwards();
     await this.#world.caughtUp();
     this.#model.settle();
-    // What was stamped until now is older than an export that begins from now on.
+    // Everything recorded until now is older than an export that begins from now on.
     await this.#world.work();
     this.#observer.tick();
     this.#observer.quietSince = this.#world.now;

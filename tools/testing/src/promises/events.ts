@@ -3,11 +3,13 @@ import type { Statement as Said } from './model.ts';
 import { PROVIDERS, type Statement } from './operations.ts';
 
 export const MINUTE = 60_000;
-/** The payer's systems that say what members want. */
+/** The payer's systems that send the wishes of members. */
 export const SOURCES = ['urn:portal', 'urn:call-centre'] as const;
 export const iso = (ms: number): string => new Date(ms).toISOString();
 const HOUR = 60 * MINUTE;
-/** A date, and the instant that it stands for. Without a time zone, a day takes away at UTC+14 and gives at UTC-12. */
+/**
+ * A date and the instant that it means. Without a time zone, a day restricts from UTC+14 on and permits from UTC-12 on.
+ */
 interface When {
   readonly text: string;
   readonly ms: number;
@@ -23,7 +25,7 @@ export function when(ms: number, day: boolean, means: 'gives' | 'takes' | 'last 
   };
 }
 
-/** Whom an opt-out bars, by the rules of docs/opt-outs.md. */
+/** Which providers an opt-out bars, by the rules of docs/opt-outs.md. */
 export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target']): {
   readonly data: object;
   readonly practices?: readonly string[];
@@ -49,7 +51,7 @@ export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target'])
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
 const concept = (system: string, code: string): object => ({ coding: [{ system: `${TERMINOLOGY}/${system}`, code }] });
 const SYSTEMS = { npi: 'http://hl7.org/fhir/sid/us-npi', tin: 'urn:oid:2.16.840.1.113883.4.4' } as const;
-/** The FHIR Consent that states an opt-out: each target is a recipient; what narrows it otherwise is an extension. */
+/** The FHIR Consent that states an opt-out. Each target is a recipient; any other limit is an extension. */
 export function consentOf(
   member: string,
   { says, target }: Pick<Extract<Statement, { op: 'consent' }>, 'says' | 'target'>,
@@ -83,15 +85,15 @@ export const conditionOf = (member: string, id: string, text: string): object =>
   code: { text },
 });
 
-/** An event that was sent, and what the model keeps of it. */
+/** An event that was sent, and its data for the model. */
 export interface Sent {
   readonly event: DomainEvent;
   readonly said?: Said;
-  /** The event cannot be read as it is. */
+  /** The event cannot be read. */
   readonly spoilt?: true;
 }
 
-/** The payer's systems: they give each event an id, and remember what they sent. */
+/** The payer's systems. They give each event an id, and remember what they sent. */
 export class Payer {
   readonly sent: Sent[] = [];
   readonly #name: string;
@@ -102,7 +104,7 @@ export class Payer {
     this.#name = name;
     this.#now = now;
   }
-  /** `ago`: minutes before now at which it was said. */
+  /** `ago`: its business time, in minutes before now. */
   event(
     type: string,
     member: string | undefined,
@@ -110,7 +112,7 @@ export class Payer {
     { source = SOURCES[0] as string, ago = 0 }: { readonly source?: string; readonly ago?: number } = {},
   ): DomainEvent {
     this.#n += 1;
-    // No two statements are said at the same instant.
+    // No two statements have the same business time.
     const time = iso(this.#now() - ago * MINUTE + this.#n);
     const id = `${this.#name}-e${this.#n}`;
     return { id, source, type, time, ...(member !== undefined && { subject: member }), data };

@@ -8,7 +8,7 @@ export interface FaultsOptions {
   readonly world: World;
   readonly model: Model;
   readonly members: readonly string[];
-  /** Of the sequence: its events have names that begin with it. */
+  /** The names of a sequence's events begin with this. */
   readonly name: string;
   readonly payer: Payer;
 }
@@ -17,19 +17,19 @@ interface Spoilt {
   readonly corrected?: DomainEvent;
   /** The event names its member. */
   readonly named: boolean;
-  /** Tells the model what the corrected event says. */
+  /** Records in the model what the corrected event states. */
   readonly apply: () => void;
 }
 export type Resolution = Extract<Operation, { op: 'resolve' }>['how'];
 
-/** Sends what cannot be read, and does about dead letters what operators do. */
+/** Sends unreadable events, and handles dead letters as operators do. */
 export class Faults {
   readonly #world: World;
   readonly #model: Model;
   readonly #members: readonly string[];
   readonly #name: string;
   readonly #payer: Payer;
-  /** Events that have to become dead letters, with the event that says what they should have said. */
+  /** Events that must become dead letters, with the event that states what they should have stated. */
   readonly #spoilt = new Map<string, Spoilt>();
 
   constructor({ world, model, members, name, payer }: FaultsOptions) {
@@ -45,11 +45,11 @@ export class Faults {
     return this.#spoilt.has(event);
   }
 
-  /** An event that cannot be read as it is denies whom it may concern. */
+  /** An event that cannot be read denies everybody whom it may concern. */
   async spoil({ how, member: m, other: o, via }: Extract<Operation, { op: 'fault' }>): Promise<void> {
     const member = this.#members[m]!;
     const other = this.#members[o]!;
-    // So far that it stays in the future whatever time passes before somebody reads it.
+    // So far in the future that it stays there until somebody reads it.
     const ahead = -1_000_000;
     const out = 'payer.member-opted-out.v1';
     const hold = (id: string, members: readonly string[] | undefined, person: boolean): void =>
@@ -63,7 +63,7 @@ export class Faults {
       });
       return event;
     };
-    /** What the payer meant: an opt-out of now. */
+    /** The payer's intention: an opt-out now. */
     const meant = (event: DomainEvent): DomainEvent => {
       const corrected = {
         ...event,
@@ -101,7 +101,7 @@ export class Faults {
         return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
       }
       case 'an opt-out without a member': {
-        // Of a portal that has spoken of nobody yet.
+        // From a portal that has not published about anybody yet.
         const event = meant(this.#payer.event(out, undefined, {}, { source: 'urn:new-portal' }));
         hold(event.id, undefined, false);
         return this.#world.append(event);
@@ -134,7 +134,7 @@ export class Faults {
         const event = {
           ...before.event,
           time: iso(Date.parse(before.event.time) + 7),
-          // A Consent stays one: its time alone makes it another statement.
+          // A corrected Consent stays a Consent: only its time makes it another statement.
           data: before.event.type === out ? { scope: 'global', channel: 'again' } : before.event.data,
         };
         this.#payer.sent.push({ event, spoilt: true });
@@ -190,12 +190,13 @@ export class Faults {
         return;
       }
       case 'claim to be its replay': {
-        // Of so long ago that it decides nothing. Only an operator's replay ends a hold.
+        // So old that it decides nothing. Only an operator's replay ends a hold.
         const event = this.#payer.event('payer.member-opted-in.v1', corrected?.subject ?? other, {}, { ago: 100_000 });
         return this.#world.append({ ...event, extensions: { pareplayof: id } });
       }
       case 'replay':
-        // What could not be read cannot be read now, and the hold goes on. What came too early for a clock is taken.
+        // An unreadable event is still unreadable, and the hold continues. An event that was in the future for one
+        // clock is accepted now.
         await this.#answered(id, how, undefined, via);
         if (known === undefined) for (const hold of holds) hold.ending = true;
         return;

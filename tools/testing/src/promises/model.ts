@@ -1,13 +1,13 @@
 /**
- * The promises of the platform about who sees whom, as a program. It is written from docs/opt-outs.md and issue 12 and
- * imports nothing of the platform. All instants are ms since the epoch by the clock of the engines.
+ * The promises of the platform about which clients see which members, as a program. It is written from docs/opt-outs.md
+ * and issue 12, and imports nothing of the platform. All instants are ms since the epoch by the clock of the engines.
  *
- * Nobody knows when exactly an event that was only accepted takes effect, or which clock decides. So each question has
+ * The exact time at which an accepted event takes effect, and the clock that decides, are unknown. So each question has
  * two answers: whether an answer of the platform may contain a member, and whether it must.
  */
 
 const MINUTE = 60_000;
-/** Within this difference of two sources' clocks nobody knows which of two statements was said last. */
+/** Within this difference of two sources' clocks, the order of two statements is unknown. */
 const TOLERANCE_MS = 5 * MINUTE;
 
 export type Lean = 'may' | 'must';
@@ -15,9 +15,9 @@ export type Lean = 'may' | 'must';
 interface Event {
   readonly id: string;
   readonly member: string;
-  /** When it was said, by its source. */
+  /** Its business time, by its source. */
   readonly time: number;
-  /** Every process has it: until then, nobody knows. */
+  /** Every process has it. Before that, its effect is uncertain. */
   settled?: boolean;
 }
 export interface Statement extends Event {
@@ -26,12 +26,12 @@ export interface Statement extends Event {
   /** The earliest and the latest moment at which it may have reached the platform. */
   sent: readonly [number, number];
   readonly from?: number | undefined;
-  /** Practices that an opt-out is about; without it, all. */
+  /** Practices that an opt-out names; without them, all. */
   readonly practices?: readonly string[] | undefined;
-  /** How far a clock may have been behind when an opt-in was stamped. */
+  /** How far the platform's clock may have been behind when it recorded an opt-in. */
   lag?: number;
 }
-/** From `start` on this is what is known of a coverage or an attribution: it is in force until `end`, or it is not. */
+/** What is known of a coverage or an attribution from `start` on: it is in force until `end`, or it is not. */
 export interface Span extends Event {
   readonly key: string;
   readonly start: number;
@@ -41,7 +41,7 @@ export interface Span extends Event {
 export interface Merge extends Event {
   readonly other: string;
 }
-/** Of a dead letter. `members` is undefined where everybody is denied; `person`: every id of the person is. */
+/** The hold of a dead letter. `members` is undefined if everybody is denied; `person`: every id of the person is. */
 export interface Hold {
   readonly id: string;
   readonly members?: readonly string[] | undefined;
@@ -59,14 +59,14 @@ export class Model {
   readonly spans: Span[] = [];
   readonly merges: Merge[] = [];
   holds: Hold[] = [];
-  /** Last word, and those that may hold already. */
+  /** The newest statement, and those that may count already. */
   readonly network = new Map<string, boolean[]>();
   readonly approved: boolean[] = [];
 
-  /** Whether an answer for a practice's client may, or must, contain the member. `key`: of this attribution only. */
+  /** Whether an answer for a practice's client may, or must, contain the member. `key`: only for this attribution. */
   visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
     const wanted = lean === 'may';
-    // What comes from the future becomes a dead letter.
+    // An event from the future becomes a dead letter.
     if (!wanted && this.farBehind && this.#open()) return false;
     if (this.approved[client] !== true || this.#held(member, lean)) return false;
     const network = this.network.get(practice) ?? [];
@@ -76,11 +76,11 @@ export class Model {
     return !this.#outs(member, lean).some((o) => o.practices?.includes(practice) ?? true);
   }
 
-  /** To an instance whose clock is so far behind events of now come from the future. */
+  /** For an instance whose clock is so far behind, present events come from the future. */
   get farBehind(): boolean {
     return this.lag > TOLERANCE_MS - MINUTE;
   }
-  /** What the platform may say that a statement does. */
+  /** The effects of a statement that the platform may report. */
   answers(said: Statement): readonly string[] {
     const words = ['accepted'];
     const ahead = said.from !== undefined && said.from > this.now - this.lag;
@@ -90,7 +90,7 @@ export class Model {
     if (said.out) {
       const ins = this.#ins(said.member, 'may');
       if (ins.some((i) => this.#ends(i, said, 'may'))) words.push('superseded');
-      // Where another opt-out denies as much, and was said later, the answer is what that one does (ADR 0017).
+      // If another opt-out denies as much and is later, the answer describes that one (ADR 0017).
       const denied = this.#outs(said.member, 'must').some(
         (o) =>
           o !== said &&
@@ -125,7 +125,7 @@ export class Model {
     );
   }
 
-  /** The ids of one person: those that surely are, or those that may be. */
+  /** The ids of one person: the certain ones, or the possible ones. */
   #person(member: string, surely: boolean): ReadonlySet<string> {
     const ids = new Set([member]);
     for (let size = 0; size < ids.size;) {
@@ -144,7 +144,8 @@ export class Model {
     );
   }
   /**
-   * The latest word whose time has come speaks. Events of a member arrive in order: a prefix of the open ones counts.
+   * The newest statement whose time has come counts. Events of a member arrive in order, so a prefix of the uncertain
+   * ones counts.
    */
   #inForce(member: string, key: string, lean: Lean): boolean {
     const all = this.spans.filter((s) => s.member === member && s.key === key);
@@ -166,7 +167,7 @@ export class Model {
     return lean === 'may' ? found.some(Boolean) : found.every(Boolean);
   }
 
-  /** Opt-outs that stand: for `may` those that surely do, for `must` those that perhaps do. */
+  /** Opt-outs that stand: the certain ones for `may`, the possible ones for `must`. */
   #outs(member: string, lean: Lean): readonly Statement[] {
     const surely = lean === 'may';
     const person = this.#person(member, surely);
@@ -182,12 +183,12 @@ export class Model {
     const person = this.#person(member, lean === 'must');
     return this.statements.filter((i) => !i.out && person.has(i.member) && (lean === 'may' || i.settled === true));
   }
-  /** An opt-in was said when it reached the platform, at the latest. */
+  /** The business time of an opt-in is its arrival at the latest. */
   #after(i: Statement, o: Statement, lean: Lean): boolean {
     const reached = lean === 'may' ? i.sent[1] : i.sent[0] - (i.lag ?? this.lag);
     return Math.min(i.time, reached) > o.time + (i.source === o.source ? 0 : TOLERANCE_MS);
   }
-  /** Whether an opt-in ended an opt-out, or ends it before it begins. `may`: perhaps; `must`: surely. */
+  /** Whether an opt-in ended an opt-out, or ends it before it begins. `may`: possibly; `must`: certainly. */
   #ends(i: Statement, o: Statement, lean: Lean): boolean {
     const by = lean === 'may' ? this.now + this.lead : this.now - this.lag;
     return this.#after(i, o, lean) && (i.from ?? 0) <= Math.max(by, o.from ?? 0);

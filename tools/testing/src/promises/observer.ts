@@ -6,12 +6,12 @@ import { type Answer, Broken, json, Missing, type World } from './world.ts';
 interface Job {
   readonly client: number;
   readonly url: string;
-  /** Who had to be in it since it was asked for. */
+  /** Members that had to be in it since its kick-off. */
   must: Set<string>;
-  /** Whom nobody could have seen when it was asked for, and of whom something was recorded since. */
+  /** Members that nobody could see at its kick-off, and about whom something was recorded since. */
   readonly hidden: ReadonlySet<string>;
   readonly recorded: Set<string>;
-  /** Nothing was on its way when it was asked for, since then. */
+  /** Nothing was pending at its kick-off, nor since. */
   readonly quietSince: number | undefined;
   /** Nothing happened since the export that it continues. */
   readonly empty: boolean;
@@ -21,13 +21,13 @@ export interface ObserverOptions {
   readonly world: World;
   readonly model: Model;
   readonly members: readonly string[];
-  /** Under which the members are attributed: it gives the sequence Groups of its own. */
+  /** The contracts of the attributions, which give the sequence Groups of its own. */
   readonly contract: string;
   /** Replaces instances that died. */
   readonly afterwards: () => Promise<void>;
 }
 
-/** Asks as clients do, and compares whom it sees with the model. Throws `Broken` where they do not agree. */
+/** Queries like clients, and compares the visible members with the model. Throws `Broken` if they disagree. */
 export class Observer {
   readonly #world: World;
   readonly #model: Model;
@@ -37,7 +37,7 @@ export class Observer {
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   readonly #jobs: Job[] = [];
   readonly #groups: (string | undefined)[] = [];
-  /** Everything was settled then, and nobody has done anything but read since. ms since the epoch. */
+  /** Since when everything has been settled with only reads, ms since the epoch. */
   quietSince: number | undefined;
   #looks = 0;
 
@@ -49,7 +49,7 @@ export class Observer {
     this.#afterwards = afterwards;
   }
 
-  /** Brings the clocks of the model up to those of the platform. */
+  /** Updates the clocks of the model to those of the platform. */
   tick(): void {
     const skews = this.#world.skews();
     this.#model.now = this.#world.now;
@@ -63,7 +63,7 @@ export class Observer {
     return this.#model.visible(member, client, practice, lean, ...(ofGroup ? [`${practice}/npi`] : []));
   }
 
-  /** The decision that stands before each answer, in every process that answers. */
+  /** The decision behind each answer, in every process that answers. */
   async askTheGates(): Promise<void> {
     for (const [client, practice] of PRACTICES.entries()) {
       const allowed = new Set(this.#members.filter((member) => this.#visible(member, client, 'may')));
@@ -77,7 +77,7 @@ export class Observer {
   async findGroups(): Promise<void> {
     for (const client of PRACTICES.keys()) this.#groups.push(await this.#world.group(client, this.#contract));
   }
-  /** One search for all members shows whom a client sees at an instance. */
+  /** One search for all members shows which of them a client sees at an instance. */
   async look(client: number, via: number): Promise<void> {
     this.#looks += 1;
     const answer = await this.#world.readOnce(
@@ -119,7 +119,7 @@ export class Observer {
         `practice ${PRACTICES[client]} cannot read Patient/${member} at resources ${via}: ${answer.status}`,
       );
   }
-  /** Nothing of a member whom nobody may see. */
+  /** Nothing of a member whom the client may not see. */
   #compare(
     answer: Answer,
     client: number,
@@ -155,7 +155,7 @@ export class Observer {
   async export(client: number, via: number): Promise<void> {
     await this.#kickOff(client, via);
   }
-  /** Has what changed since the export, whole members who became visible since, and nothing where nothing happened. */
+  /** Has what changed since the export and whole members who became visible since; is empty if nothing happened. */
   async delta(which: number, via: number): Promise<void> {
     const base = this.#jobs.at(-1 - (which % this.#jobs.length));
     if (base === undefined || this.#model.approved[base.client] !== true) return;
@@ -219,7 +219,7 @@ export class Observer {
     job.transactionTime = manifest.transactionTime;
     return manifest;
   }
-  /** Members of whom a file holds something. */
+  /** Members with a line in one of the files. */
   async #file(job: Job, url: string, range: boolean, via: number): Promise<readonly string[]> {
     const plain = { 'accept-encoding': 'identity' };
     const whole = await this.#world.read(url, job.client, via, plain);

@@ -9,7 +9,7 @@ export const PROVIDERS: Readonly<Record<Practice, { readonly npi: string; readon
   B: { npi: '1679576722', tin: '222222222' },
 };
 const MODULES = ['consent', 'attribution', 'resources', 'export', 'auth'] as const;
-/** Whom an opt-out is about, and how it spells them. A practice is known by its NPI and its TIN. */
+/** The providers of an opt-out, and how it spells them. A practice has an NPI and a TIN. */
 const TARGETS = [
   'all',
   'A by NPI',
@@ -18,7 +18,7 @@ const TARGETS = [
   'A and an attribute that nobody knows',
   'an NPI with a wrong check digit',
 ] as const;
-/** What a FHIR Consent says. Only the first is anything to the platform (ADR 0019). */
+/** The content of a FHIR Consent. Only the first one has a meaning for the platform (ADR 0019). */
 const CONSENTS = ['deny', 'permit', 'deny, and is inactive'] as const;
 const FAULTS = [
   'an opt-out with impossible data',
@@ -43,14 +43,14 @@ const RESOLUTIONS = [
 interface Said {
   readonly member: number;
   readonly source: number;
-  /** Minutes before now at which it was said; negative where the payer's clock is ahead. */
+  /** Its business time, in minutes before now; negative if the payer's clock is ahead. */
   readonly ago: number;
-  /** Minutes from now at which it takes effect. */
+  /** Its effective time, in minutes from now. */
   readonly from?: number | undefined;
-  /** The payer names the day in which that lies, without a time. */
+  /** The payer names the day of that time, without the time. */
   readonly day: boolean;
   readonly via: number;
-  /** By POST or straight into the log. */
+  /** By POST or directly into the log. */
   readonly post: boolean;
 }
 export type Statement =
@@ -68,11 +68,11 @@ export type Statement =
       readonly via: number;
       readonly post: boolean;
     };
-/** One thing that happens. Plain data, so that a sequence can be printed, shortened and done again. */
+/** One operation. It is plain data, so that a sequence can be printed, shortened and repeated. */
 export type Operation =
   | Statement
   | { readonly op: 'at once'; readonly statements: readonly Statement[] }
-  /** In one request, one a line. A line that is no event may stand before them. */
+  /** Several events in one request, one on each line. A line that is no event may come before them. */
   | { readonly op: 'lines'; readonly statements: readonly Statement[]; readonly junk: boolean; readonly via: number }
   | { readonly op: 'record'; readonly member: number; readonly via: number }
   | {
@@ -112,12 +112,12 @@ export type Operation =
   | { readonly op: 'repeat'; readonly which: number; readonly via: number }
   | { readonly op: 'next page'; readonly which: number; readonly via: number }
   | { readonly op: 'export'; readonly client: number; readonly via: number }
-  /** What changed since an export. `which` counts from the last one, here and in `download`. */
+  /** An export of the changes since another one. `which` counts from the newest, here and in `download`. */
   | { readonly op: 'delta'; readonly which: number; readonly via: number }
   | { readonly op: 'download'; readonly which: number; readonly range: boolean; readonly via: number }
   | Disturbance
   | { readonly op: 'settle' };
-/** What happens to the platform. */
+/** Operations on the platform itself. */
 export type Disturbance =
   | {
       readonly op: 'kill';
@@ -137,12 +137,12 @@ export type Disturbance =
   | {
       readonly op: 'rebuild';
       readonly view: 'members' | 'memberships';
-      /** To what was there before the last rebuild. */
+      /** Back to the build before the last rebuild. */
       readonly back: boolean;
       readonly via: number;
     }
   | { readonly op: 'roll-out' };
-/** A roll-out is drawn by no sequence: a test puts it in. */
+/** No random sequence has a roll-out; a test inserts it. */
 export type Kind = Exclude<Operation['op'], 'roll-out'>;
 
 /** How often each kind of operation comes. */
@@ -175,8 +175,8 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 
 /**
- * The random sequence of a seed. Each leaves out half of the kinds, so that those that are left meet more often.
- * `without`: kinds that cannot happen where it is done.
+ * The random sequence of a seed. Each one leaves out half of the kinds, so that the others meet more often. `without`:
+ * kinds that cannot happen on this platform.
  */
 export function sequenceOf(seed: number, without: readonly Kind[] = []): readonly Operation[] {
   const draw = drawing(seed);
@@ -284,7 +284,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
         return { op };
     }
   };
-  // A disturbance shows when something is said afterwards.
+  // A disturbance shows only if a statement follows.
   const disturbs: readonly Operation['op'][] = ['kill', 'partial append', 'clock'];
   const followed = (done: Operation): readonly Operation[] => {
     if (disturbs.includes(done.op) && draw(2) === 0) return [done, statement('opt-out')];
@@ -292,7 +292,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     if (done.op === 'rebuild') return [done, statement('opt-out'), { ...done, back: true, via: via() }];
     return done.op === 'export' ? continued(done) : [done];
   };
-  /** An export, what happens to a member after it, and an export since then. */
+  /** An export, an operation on a member after it, and an export since then. */
   const continued = (done: Operation): readonly Operation[] => {
     const who = { member: member(), via: via() };
     const now = { ...who, source: draw(2), ago: 0, day: false, post: true };
@@ -308,7 +308,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
   return Array.from({ length: 3 + draw(10) }, operation).flatMap(followed);
 }
 
-/** A sequence as a list that a person reads. */
+/** A sequence as a list for people. */
 export const printed = (sequence: readonly Operation[]): string =>
   sequence.map((operation, i) => `  ${i + 1}. ${inWords(operation)}`).join('\n');
 

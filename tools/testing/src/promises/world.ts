@@ -3,11 +3,11 @@ import { type DomainEvent, toStructured } from '@provider-access/events';
 import { eventually } from '../eventually.ts';
 import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operations.ts';
 
-/** An answer that no promise allows. */
+/** An answer that contradicts the promises. */
 export class Broken extends Error {
   override readonly name: string = 'Broken';
 }
-/** An answer lacks what it has to contain. Where processes need a moment, the same question is asked again. */
+/** An answer lacks something that it must contain. If processes need a moment, the query is repeated. */
 export class Missing extends Broken {
   override readonly name = 'Missing';
 }
@@ -31,10 +31,10 @@ export interface Client {
   readonly id: string;
   /** Its private key. */
   readonly key: JsonWebKey;
-  /** How often it was approved: a suspension ends the tokens from before. */
+  /** How often it was approved. A suspension ends earlier tokens. */
   approvals: number;
 }
-/** Whom one process would show a client. */
+/** The members that one process would show a client. */
 export interface Gate {
   readonly where: string;
   readonly permits: readonly string[];
@@ -43,45 +43,45 @@ export interface Gate {
 const PATIENCE_MS = 60_000;
 
 /**
- * The platform with two practices that are in the network, and a client of each. This class says what payers,
- * clients and operators ask over HTTP. A subclass says where the platform runs and what can happen to it there.
+ * The platform with two practices in the network, and a client of each. This class has the requests of payers, clients
+ * and operators over HTTP. A subclass decides where the platform runs, and what can happen to it there.
  */
 export abstract class World {
   readonly clients: Client[] = [];
-  /** The clock that decides what is past: ms since the epoch. */
+  /** The clock that decides what has passed: ms since the epoch. */
   abstract readonly now: number;
-  /** Whether an answer has to be complete at once. Otherwise it has to be a moment after everything is settled. */
+  /** Whether an answer must be complete at once. Otherwise it must be so soon after everything is settled. */
   abstract readonly completeAtOnce: boolean;
   protected abstract readonly payerToken: string;
   protected abstract readonly administratorToken: string;
 
-  /** By how many ms each clock that may decide is ahead of `now`; negative where it is behind. */
+  /** How many ms each deciding clock is ahead of `now`; negative if it is behind. */
   abstract skews(): readonly number[];
-  /** Asks the instance of this number, or the other one where that is dead. undefined: it died before it answered. */
+  /** Queries the instance of this number, or the other one if that is dead. undefined: it died before it answered. */
   abstract request(url: string, call?: Call, via?: number): Promise<Answer | undefined>;
-  /** Between two attempts. */
+  /** Pause between two attempts. */
   protected abstract again(): Promise<unknown>;
-  /** As the payer's own systems do it, over Kafka. */
+  /** Publishes over Kafka, like the payer's own systems. */
   abstract append(event: DomainEvent): Promise<void>;
   abstract token(client: number): Promise<string>;
-  /** What every process that answers decides now about these members. */
+  /** The current decision of every answering process about these members. */
   abstract gates(client: number, members: readonly string[]): Promise<readonly Gate[]>;
   /** The Group of a practice under a contract, by its id, once an attribution opened it. */
   abstract group(client: number, contract: string): Promise<string | undefined>;
   /** Resolves when every process has read everything. */
   abstract caughtUp(): Promise<void>;
-  /** Something happens to the platform. */
+  /** Does an operation on the platform. */
   abstract disturb(what: Disturbance): Promise<void>;
-  /** After each step: what was to die dies at the latest, and what is dead is replaced. */
+  /** After each step: processes that are to die have died, and dead ones are replaced. */
   abstract afterwards(): Promise<void>;
-  /** Nothing more happens: all clocks are right, everything runs. `lead`: ms by which a clock was ahead. */
+  /** Settles everything: all clocks are right and every process runs. `lead`: ms by which a clock was ahead. */
   abstract calm(lead: number): Promise<void>;
-  /** The work of an export goes on. */
+  /** Lets the work of an export continue. */
   abstract work(): Promise<void>;
   /** After a sequence. */
   abstract rest(): Promise<void>;
 
-  /** Asks again while the answer is "repeat the request", and where an instance died before it answered. */
+  /** Repeats a request while the answer asks for it, and if an instance died before it answered. */
   async ask(url: string, call: Call = {}, via = 0): Promise<Answer> {
     let first = true;
     const last = await eventually<Answer | boolean>(
@@ -96,11 +96,11 @@ export abstract class World {
     this.goesOn();
     return last as Answer;
   }
-  /** The batch that no process can handle, where that is known. */
+  /** The batch that no process can handle, if that is known. */
   protected standing(): string | undefined {
     return undefined;
   }
-  /** No content of an event stops anything. */
+  /** Checks that no event has stopped its partition. */
   protected goesOn(): void {
     const standing = this.standing();
     if (standing !== undefined) throw new Broken(`nobody can handle the batch of ${standing}`);
@@ -134,7 +134,7 @@ export abstract class World {
     const headers = { 'content-type': type };
     return this.ask('/events', { method: 'POST', token: this.payerToken, headers, body: JSON.stringify(body) }, via);
   }
-  /** Lines of one request, until all are taken. @returns the answer to each */
+  /** Lines of one request, until all are accepted. @returns the answer to each */
   async publishLines(lines: readonly string[], via: number): Promise<readonly Json[]> {
     const headers = { 'content-type': 'application/x-ndjson' };
     const call: Call = { method: 'POST', token: this.payerToken, headers, body: lines.join('\n') };
@@ -152,7 +152,7 @@ export abstract class World {
   protected async rebuild({ view, back, via }: Extract<Disturbance, { op: 'rebuild' }>): Promise<void> {
     const how = back ? 'rollback' : 'rebuild';
     const { status, body } = await this.administer(`/ops/views/attribution/${view}/${how}`, undefined, via);
-    // 409: nothing is there to go back to, or a process died that was building.
+    // 409: there is no build to go back to, or a process died while it built.
     if (status !== 200 && status !== 409) throw new Broken(`a ${how} was answered ${status} ${body}`);
   }
   async read(url: string, client: number, via: number, headers: Record<string, string> = {}): Promise<Answer> {
@@ -163,7 +163,7 @@ export abstract class World {
     const answer = await this.request(url, { token: await this.token(client) }, via);
     return answer?.status === 503 ? undefined : answer;
   }
-  /** Looks at what has to be true when everything is settled. */
+  /** Checks what must hold when everything is settled. */
   async settled(look: () => Promise<void>): Promise<void> {
     if (this.completeAtOnce) return look();
     let broken: unknown;
@@ -174,7 +174,7 @@ export abstract class World {
           await look();
         } catch (error) {
           broken = error;
-          // Nobody may be shown at any time.
+          // Members that nobody may see at any time.
           return !(error instanceof Missing);
         }
         return true;

@@ -4,7 +4,7 @@ import type { Fate } from './money.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Elements that go whole, whatever they hold. */
+/** Elements that are removed whole, whatever they hold. */
 const AMOUNTS: readonly RegExp[] = [
   /^ExplanationOfBenefit\.(text|total|benefitBalance|form|fundsReserve|fundsReserveRequested)$/,
   /^ExplanationOfBenefit\.payment\.(amount|adjustment|adjustmentReason|identifier|date)$/,
@@ -14,11 +14,11 @@ const AMOUNTS: readonly RegExp[] = [
 const ADJUDICATION = /^ExplanationOfBenefit(\.(item|addItem)(\.detail(\.subDetail)?)?)?\.adjudication$/;
 const SUPPORTING_INFO = /^ExplanationOfBenefit\.supportingInfo$/;
 const EXTENSION = /\.(extension|modifierExtension)$/;
-/** Texts that people write: an amount inside of one is masked, the rest stays. */
+/** Free texts: an amount inside is masked, the rest stays. */
 const PROSE = /\.(text|display|disposition|title|description|name|valueString|valueMarkdown)$/;
 
 const UNITS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
-/** Categories that tell why and how, and no amount. */
+/** Categories that state a reason or a method, and no amount. */
 const REASONS: ReadonlySet<string> = new Set([
   'adjustmentreason',
   'denialreason',
@@ -66,10 +66,7 @@ export function fateInFinancial(
   return 'stays';
 }
 
-/**
- * Of a payer's own extensions nobody knows whether they are amounts. Those of HL7 stay unless their name is one of an
- * amount.
- */
+/** A payer's own extensions may or may not be amounts. HL7's extensions stay unless their name is one of an amount. */
 function fateOfExtension(url: unknown, parent: Fields | undefined): Fate {
   const text = String(url);
   if (/(price|amount|cost|paid|currency)$/i.test(text)) return 'goes';
@@ -92,7 +89,7 @@ function fateOfInfo(info: Fields): Fate {
 
 /** Whether amounts inside of a text at the path are masked. */
 export const isProse = (path: string): boolean => PROSE.test(path);
-/** What stands for the amount of an entry that holds a decision: PDex wants an amount there. */
+/** What replaces the amount of an entry with a decision, because PDex requires an amount there. */
 export const isMaskedAmount = (value: unknown): boolean => JSON.stringify(value) === MASKED;
 
 const REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';

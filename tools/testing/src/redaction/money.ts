@@ -1,22 +1,17 @@
 import { UCUM } from './units.ts';
 
-/**
- * What a test expects of something that was published: it stays, it goes, or the rules leave both open.
- *
- * This file and its neighbours share no code with `redact` and must stay so. They are written from the rules:
- * docs/regulation.md#redaction, ADR 0005, R4's definitions of Quantity, Money and MoneyQuantity.
- */
+/** What a test expects of a published element: it stays, it is removed, or the rules allow both. */
 export type Fate = 'stays' | 'goes' | 'either';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** ISO 4217, as the JavaScript engine knows it. */
 const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
-/** Words and signs for which there is no reading but money. */
+/** Words and signs that can only mean money. */
 const ONLY_MONEY = /[$€£¥₹¢]|\b(?:USD|EUR|GBP)\b|\b(?:us )?dollars?\b|\beuros?\b/i;
-/** Units that a claim counts in and that happen to be codes of currencies. */
+/** Units of claims that are also codes of currencies. */
 const COUNTED_IN_CLAIMS: ReadonlySet<string> = new Set(['ALL', 'CUP', 'GEL', 'PEN', 'TOP', 'TRY', 'SVC']);
-/** Currencies that a laboratory or a physician writes with another meaning. They must stay in clinical data. */
+/** Codes of currencies that a laboratory or a physician uses with another meaning. They must stay in clinical data. */
 const MEDICAL: ReadonlySet<string> = new Set(['INR', 'TND', 'SVC', 'CAD', 'CHF', 'PEN', 'PHP', 'AED', 'MAD']);
 
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -37,11 +32,11 @@ export function fateOfQuantity(quantity: Fields, financial: boolean, extended: b
     return (financial || extended) && texts.some((text) => ONLY_MONEY.test(text)) ? 'goes' : 'stays';
   }
   if (texts.some((text) => ONLY_MONEY.test(text))) return 'goes';
-  // Whoever leaves the system out may still write like UCUM: what stands in braces has no meaning.
+  // A unit without its system may still be UCUM. Text in braces has no meaning there.
   const parts = texts.flatMap((text) => text.replaceAll(/\{.*?\}/g, '').split(/[\s/[\]]+/));
   const currencies = parts.filter((part) => CURRENCIES.has(part));
   if (financial) return currencies.some((text) => !COUNTED_IN_CLAIMS.has(text)) ? 'goes' : 'stays';
-  // UCUM's way to write a currency, without its system: no rule says what that is.
+  // A currency in UCUM's notation, without its system. No rule says what that is.
   if (isText(code) && currencies.some((currency) => code.includes(`[${currency}]`))) return 'either';
   return currencies.some((text) => !MEDICAL.has(text)) ? 'either' : 'stays';
 }

@@ -3,14 +3,14 @@ import { fateOfQuantity, holdsAmount, isMoney, isQuantity, type Fate } from './m
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Where an element stands. `path` has no indexes: `Observation.component.valueQuantity`. */
+/** The place of an element. `path` has no indexes: `Observation.component.valueQuantity`. */
 interface Place {
   readonly path: string;
   readonly key: string;
   readonly parent: Fields | undefined;
   readonly financial: boolean;
   readonly authorization: boolean;
-  /** `#id` of contained resources that go whole. */
+  /** `#id` of contained resources that are removed whole. */
   readonly gone: ReadonlySet<string>;
 }
 
@@ -45,9 +45,9 @@ function list(value: unknown): readonly unknown[] {
 }
 
 /**
- * Compares a resource as it was published with what came out, by the rules alone. A fault is an element that is lost
- * and no money, that is money and still there, that has other content, or that nobody published.
- * @returns faults as `what path`, without values; empty when the platform did what the rules say
+ * Compares a published resource with the exported one, by the rules alone. A fault is an element that is lost and is no
+ * money, one that is money and still there, one with other content, or one that nobody published.
+ * @returns faults as `what path`, without values; empty if the platform followed the rules
  */
 export function redactionFaults(published: object, exported: object): string[] {
   const { meta: before, ...given } = published as Record<string, unknown>;
@@ -94,7 +94,7 @@ function childOf(parent: Fields, key: string, place: Place): Place {
   return { ...place, path: `${place.path}.${key}`, key, parent };
 }
 
-/** Pairs what is left of a list with what was published, in order. */
+/** Pairs the elements that are left of a list with the published ones, in order. */
 function compareLists(given: readonly unknown[], kept: readonly unknown[], place: Place): string[] {
   const faults: string[] = [];
   let at = 0;
@@ -112,7 +112,7 @@ function compareLists(given: readonly unknown[], kept: readonly unknown[], place
   return faults;
 }
 
-/** What the rules say about an element by itself. */
+/** The rule for an element by itself. */
 function fateOf(value: unknown, place: Place): Fate {
   const { key, path, parent, financial, authorization, gone } = place;
   if (financial) {
@@ -134,7 +134,7 @@ function fateOf(value: unknown, place: Place): Fate {
 
 const isExtension = (key: string): boolean => key === 'extension' || key === 'modifierExtension';
 
-/** Whether nothing that must stay is lost when an element is not there: it goes itself, or all that it says does. */
+/** Whether a missing element loses nothing that must stay: it is removed itself, or everything in it is. */
 function mayGo(value: unknown, place: Place): boolean {
   if (Array.isArray(value)) return (value as unknown[]).every((item) => mayGo(item, place));
   if (fateOf(value, place) !== 'stays') return true;
@@ -142,15 +142,15 @@ function mayGo(value: unknown, place: Place): boolean {
   const inside = 'resourceType' in value ? inResource(value, place) : place;
   const parts = Object.entries(value).filter(([name]) => name !== 'id' && name !== 'url');
   const goes = ([name, part]: [string, unknown]): boolean => mayGo(part, childOf(value, name, inside));
-  // A half of these means something else, or nothing.
+  // One half of these means something else, or nothing.
   if ('low' in value || 'high' in value || 'numerator' in value || 'denominator' in value) return parts.some(goes);
   if (place.path.endsWith('.supportingInfo')) return parts.some((part) => part[0].startsWith('value') && goes(part));
   return parts.length > 0 && parts.every(goes);
 }
 
 /**
- * In financial resources an amount inside of a text is masked: what is between the marks is as it was, what is gone
- * had a number.
+ * In financial resources an amount inside of a text is masked. The text around the masks is unchanged, and each removed
+ * part had a number.
  */
 function isMasked(given: unknown, kept: unknown, { financial, path }: Place): boolean {
   if (!financial || !isProse(path) || typeof given !== 'string' || typeof kept !== 'string') return false;
