@@ -130,16 +130,15 @@ describe('who has a Type/id', () => {
         ),
       ).toEqual(['names-another-member', 'names-another-member']);
       expect(
-        await outcomes(
-          {
-            subject: 'm2',
-            type: 'payer.resource-deleted.v1',
-            time: '2025-02-01T00:00:00Z',
-            data: { resourceType: 'Condition', id: 'c2' },
-          },
-          about('p1', 'Condition/c2'),
-        ),
-      ).toEqual(['recorded', 'recorded']);
+        await outcomes({
+          subject: 'm2',
+          type: 'payer.resource-deleted.v1',
+          time: '2025-02-01T00:00:00Z',
+          data: { resourceType: 'Condition', id: 'c2' },
+        }),
+      ).toEqual(['recorded']);
+      // Another partition, which may be handled before the deletion is in the log.
+      expect(await outcomes(about('p1', 'Condition/c2'))).toEqual(['recorded']);
       expect(
         await outcomes(
           { subject: 'm3', resource: named('m3', 'c3', 'of m3') },
