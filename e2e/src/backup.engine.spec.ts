@@ -13,8 +13,8 @@ import { findGroup, http, optOut, payerEvent, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
 /**
- * docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` does
- * the rest too.
+ * docs/backup.md, step by step, on engines that are lost for good. `.ci/run` loses MongoDB; the suite `outages` also
+ * does the rest.
  */
 describe('backup and restore', { timeout: 600_000 }, () => {
   const { payer, organization } = seenPayer({ seed: 'restored', members: 14 });
@@ -27,9 +27,9 @@ describe('backup and restore', { timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-backup-'));
   const copy = join(folder, 'copy');
   const engines: { stop(): Promise<unknown> }[] = [];
-  /** What the payer tells after the copy was begun: the part that a restore needs from it again. */
+  /** What the payer publishes after the copy began. A restore needs it from the payer again. */
   const since: DomainEvent[] = [];
-  /** Errors that no service expected: a 500 alone does not tell what failed. */
+  /** Errors that no service expected. A 500 alone does not show what failed. */
   const unexpected: string[] = [];
   let kafka: Kafka;
   let mongo: Mongo;
@@ -64,7 +64,10 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       ({ status }) => status,
       () => 503,
     );
-  /** The first answer that is not "503, repeat the request", which a machine that is too slow for the bound may get. */
+  /**
+   * The first answer that is not "503, repeat the request". A machine that is too slow for the bound may get such
+   * answers.
+   */
   const decided = (id: string, token: string): Promise<number> =>
     eventually(
       async () => {
@@ -103,7 +106,10 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     });
   const rebuiltEqual = async (): Promise<void> =>
     expect((await rebuildAll(platform)).filter(({ equal }) => equal !== true)).toEqual([]);
-  /** Watches until stopped: no answer may show who left, and until it is ready no other than 503 may deny anybody. */
+  /**
+   * Watches until it is stopped: no answer may show a member who left. Until the platform is ready, only a 503 may deny
+   * anybody.
+   */
   function watch(token: string, denied: readonly string[]): () => Promise<void> {
     let running = true;
     const seen = new Set<string>();
@@ -117,7 +123,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     return async () => {
       running = false;
       await watching;
-      // 502: of the gateway, while a process begins to listen.
+      // 502 comes from the gateway, while a process begins to listen.
       expect(
         [...seen].filter(
           (answer) => !/^(401|404|502|503) for who opted out$|^(200|401|502|503) for who did not$/.test(answer),
@@ -135,7 +141,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Restored', npi: organization.npi, tin: organization.tin });
     await effective(gone);
-    // Accepted is not visible yet.
+    // An accepted event is not visible yet.
     const token = await app.tokens.get();
     await eventually(async () => expect(await read(others[0]!, token)).toBe(200), WAIT);
   });
@@ -161,14 +167,13 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       await eventually(async () => expect(await readiness()).not.toContain('"ready":false'), WAIT);
       console.info(`MongoDB built from the log after ${Math.round(performance.now() - began)} ms`);
       await watching();
-      // Tokens of before are good: keys are secrets, apps are in the log.
+      // Earlier tokens are valid: keys are secrets, and apps are in the log.
       expect([await decided(gone, token), await decided(others[0]!, token)]).toEqual([404, 200]);
       const { files } = await exported('mongodb-lost');
       const verification = await verifyExport(files, payer, organization.npi, new Set([gone]));
       expect([verification.faults, verification.optedOutFound]).toEqual([[], 0]);
       if (variant.long) await rebuiltEqual();
-      // What is decided from now on is decided on what was before: known events change nothing, consent goes on from
-      // where it was.
+      // New decisions build on the earlier state: known events change nothing, and consent continues from where it was.
       await effective(gone);
       expect(await decided(gone, token)).toBe(404);
     },

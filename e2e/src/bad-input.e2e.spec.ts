@@ -31,7 +31,7 @@ import {
   type HttpAnswer,
 } from './road.ts';
 
-/** Each row of "Bad input it must meet": a status, an answer that names the fault, and the neighbours are there. */
+/** Each row of bad input: a status, an answer that names the fault, and the neighbours are there. */
 
 const NPI = '1234567893';
 const OTHER_NPI = '1245319599';
@@ -77,7 +77,7 @@ const rows = (answer: HttpAnswer): EventRow[] =>
     .filter((row) => row.summary === undefined);
 const receiptOf = (receipt: string, events: number): Promise<Receipt> =>
   awaitReceipt(fresh.server(), platform().payerToken, receipt, events);
-/** Posts events as one stream and says what intake decided. */
+/** Posts events as one stream and returns what intake decided. */
 async function outcome(...events: DomainEvent[]): Promise<Receipt> {
   const [row] = rows(await post(ndjson(...events)));
   return receiptOf(row!.receipt, events.length);
@@ -314,7 +314,7 @@ describe('what is at fault itself is parked with its reason', () => {
     const receipt = await receiptOf(answered.at(-1)!.receipt, accepted);
     if (accepted === 1) expect(answered[0]).toMatchObject({ status: 'refused', reason });
     else expect(receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ outcome: 'parked', reason }] });
-    // Whoever was not asked for stays readable, also by what is published from now on.
+    // A member whom the event does not name stays readable, also with resources that are published from now on.
     expect((await tell(platform(), recorded('m1', observation(`${id}.other`, 'm1')))).status).toBe('accepted');
     await eventually(async () => expect((await read(`Observation/${id}.other`)).status).toBe(200));
     for (const letter of receipt.items)
@@ -428,8 +428,7 @@ describe('more than fits', () => {
   });
 
   /**
-   * 40 MB on each suite, which is more than what kernel and client buffer on the way: many small events or fewer large
-   * ones.
+   * 40 MB on each suite, which is more than the kernel and the client buffer: many small events, or fewer large ones.
    */
   const [count, padding] = variant.long ? [100_000, ''] : [10_000, 'x'.repeat(4000)];
   test.skipIf(IN_CLUSTER)(
@@ -437,7 +436,7 @@ describe('more than fits', () => {
       'ingress: where processes can be measured)',
     async () => {
       const dataDir = join(fresh.folder, 'stream');
-      // As an operator makes it who does not think of it.
+      // The token file of an operator who forgot to restrict its mode.
       mkdirSync(dataDir, { mode: 0o755 });
       const watched = await startPlatform({ dataDir });
       try {
@@ -448,7 +447,7 @@ describe('more than fits', () => {
         const answered = Promise.withResolvers<void>();
         const body = new ReadableStream<Uint8Array>({
           async pull(controller) {
-            // The platform answers while it reads, so it does not hold the stream: the second half is sent after the
+            // The platform answers while it reads, so it does not hold the stream. The second half is sent after the
             // first answers.
             if (sent >= count / 2) await answered.promise;
             const lines: DomainEvent[] = [];
@@ -495,7 +494,7 @@ describe('more than fits', () => {
 });
 
 const MIB = 1024 * 1024;
-/** A file system of its own for the files, so that it can be full. */
+/** A file system only for the files, so that it can be full. */
 const mountable = ((): boolean => {
   const dir = mkdtempSync(join(tmpdir(), 'provider-access-mount-'));
   const mounted =
@@ -537,9 +536,8 @@ describe.skipIf(!mountable || IN_CLUSTER)(
       const reader = await registerApp(full, { name: 'Clinic', npi: NPI });
       const token = await reader.tokens.get();
       const { id } = await findGroup(full, token, NPI);
-      // The store keeps 64 MiB free; with this it has less. In one process exports stop before the rest of the platform
-      // does:
-      // 68 MiB are free then, and that is less than MIN_FREE_BYTES and 64 MiB together.
+      // The store keeps 64 MiB free; with this file it has less. In one process exports stop before the rest of the
+      // platform does: 68 MiB are free then, which is less than MIN_FREE_BYTES and 64 MiB together.
       const ballast = join(files, 'ballast');
       writeFileSync(ballast, Buffer.alloc((SEPARATE ? 40 : 12) * MIB));
       const status = await kickOff(full, token, id);
@@ -547,7 +545,7 @@ describe.skipIf(!mountable || IN_CLUSTER)(
       expect(waiting.status).toBe(202);
       expect(waiting.headers['retry-after']).toMatch(/^\d+$/);
       await eventually(async () => {
-        // Of separate processes each has a line.
+        // Each of several processes has a line.
         const { status, body } = await http(`${full.base}/health/ready`);
         expect(status).toBe(200);
         expect(
@@ -566,7 +564,7 @@ describe.skipIf(!mountable || IN_CLUSTER)(
         .trim()
         .split('\n')
         .map((line) => (JSON.parse(line) as { id: string }).id);
-      // What was recorded meanwhile may be there: everything from before is, and once.
+      // Events that were recorded meanwhile may be there. Earlier events are all there, once each.
       expect(ids.filter((d) => d !== 'meanwhile').sort()).toEqual(Array.from({ length: 50 }, (_, i) => `d${i}`).sort());
       expect(found.get('Patient')!.trim().split('\n')).toHaveLength(1);
     });

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
 /**
- * An earlier build of the platform, to roll from and back to: the commit that `e2e/cluster/BASE` names. It is built
- * once and kept in the cache folder by its id.
+ * An earlier build of the platform, to roll from and back to: the commit in `e2e/cluster/BASE`. It is built once and
+ * kept in the cache folder by its id.
  */
 
 const ROOT = join(import.meta.dirname, '../..');
 const BASE_FILE = join(ROOT, 'e2e/cluster/BASE');
 
-/** The full id of the commit. @throws when the file does not hold one */
+/** The full id of the commit. @throws if the file does not hold one */
 export function baseCommit(): string {
   const commit = readFileSync(BASE_FILE, 'utf8').trim();
   if (!/^[0-9a-f]{40}$/.test(commit))
@@ -20,9 +20,8 @@ export function baseCommit(): string {
 }
 
 /**
- * The folder with BASE's sources, dependencies and `dist`. A clone that is too shallow to have it fetches that one
- * commit.
- * @throws when neither the clone nor its origin has the commit, or when the build fails
+ * The folder with BASE's sources, dependencies and `dist`. A clone that is too shallow fetches that one commit.
+ * @throws if neither the clone nor its origin has the commit, or if the build fails
  */
 export async function baseBuild(progress?: (line: string) => void): Promise<string> {
   const commit = baseCommit();

@@ -31,7 +31,7 @@ afterAll(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-/** What a script does: standard output is one JSON value. */
+/** Runs it like a script: standard output is one JSON value. */
 async function json<T>(...args: string[]): Promise<T> {
   const { stdout } = await pa('--json', ...args);
   expect(stdout.trim().split('\n')).toHaveLength(1);
@@ -189,7 +189,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(letter).toMatchObject({ reason: 'missing-id', eventType: 'payer.resource-recorded.v1' });
     const shown = await json<{ detail: string; data: { resource: object } }>('dead-letters', 'show', letter!.id);
     expect(shown.data.resource).toMatchObject({ resourceType: 'Condition' });
-    // As it is, it is parked again; the first letter stays replayed.
+    // Replayed unchanged, it becomes a dead letter again. The first dead letter stays replayed.
     expect(await pa('dead-letters', 'replay', letter!.id)).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/parked \(missing-id/) as string,
@@ -290,7 +290,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
       code: 0,
       stdout: expect.stringMatching(/^[^.]+\.[^.]+\.[^.]+\n$/) as string,
     });
-    // The file knows the platform where it was registered.
+    // The file names the platform of the registration.
     expect(await pa.with({ env: { PA_SERVER: undefined } }, 'token', '--app', 'app.json')).toMatchObject({ code: 0 });
     await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key.json', '--out', 'other.json');
     const other = (JSON.parse(readFileSync(at('other.json'), 'utf8')) as { client_id: string }).client_id;
@@ -328,7 +328,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
         )
         .map((line) => (JSON.parse(line) as { id: string }).id)
         .sort();
-    // The practitioner came in another file than the condition that refers to it by an identifier.
+    // The practitioner is in another file than the condition that refers to it by an identifier.
     expect([ids('Patient'), ids('Condition'), ids('Coverage'), ids('Practitioner')]).toEqual([
       ['m1', 'm2'],
       ['c1', 'c2'],
@@ -375,14 +375,14 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   test('an export that was killed goes on where it stopped', async () => {
     const { id } = await groupOf();
     const args = ['export', '--app', 'app.json', '--group', id, '--out', 'killed'];
-    // The first progress line comes after the kick-off was accepted and noted.
+    // The first progress line comes after the kick-off was accepted and saved.
     expect((await pa.with({ killOn: (stderr) => stderr.includes('export ') }, ...args)).code).toBe(null);
     const { status } = JSON.parse(readFileSync(at('killed/export.json'), 'utf8')) as { status: string };
     const went = await json<{ status: string; files: object[] }>(...args);
     expect(went.status).toBe(status);
     expect(went.files.length).toBe(4);
     expect(readdirSync(at('killed')).filter((f) => f.endsWith('.part'))).toEqual([]);
-    // Done is done: nothing is asked again.
+    // The export is complete, so the command sends no request.
     expect(await json(...args)).toEqual(went);
   });
 

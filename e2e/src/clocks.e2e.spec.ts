@@ -18,11 +18,11 @@ import {
   type HttpAnswer,
 } from './road.ts';
 
-/** The wall clock of a running platform is moved: a resumed machine, a step of NTP, two hosts that differ. */
+/** Moves the wall clock of a running platform, as after a resume, a step of NTP, or between two hosts that differ. */
 const NPI = '1234567893';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
-/** Apps are approved long before: what a clock that steps back un-does is then the opt-out, and nothing else. */
+/** Apps are approved long before, so that a clock that steps back reverts only the opt-out. */
 const clocks = new Clocks(-DAY);
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;
 let app: TestApp;
@@ -49,7 +49,7 @@ afterAll(async () => {
   clocks.dispose();
 });
 
-/** In each resource of the member, and nowhere else. */
+/** The word is in each resource of the member, and nowhere else. */
 const mark = (id: string): string => `text-of-${id}`;
 function member(id: string): DomainEvent[] {
   return [
@@ -70,7 +70,7 @@ const observation = (id: string, n: number): DomainEvent =>
     subject: { reference: `Patient/${id}` },
     effectiveDateTime: '2024-02-03',
   });
-/** Each process that answers reads, by itself. */
+/** The base URL of each process that answers reads. */
 const readEverywhere = (path: string): Promise<HttpAnswer[]> =>
   Promise.all(instancesOf(platform(), 'resources').map((base) => http(`${base}${path}`, { token })));
 
@@ -118,7 +118,7 @@ test.each<[string, (process: number) => number]>([
 });
 
 test('a delta has what an instance took in whose clock is half a minute behind, and misses nothing', async () => {
-  // So many that each instance of resources takes some of them in.
+  // Enough events that each instance of resources takes some of them in.
   const members = Array.from({ length: 8 }, (_, n) => `m-delta-${n}`);
   const of = (ids: readonly string[]): string[] => ids.filter((id) => id.includes('/m-delta-')).toSorted();
   const exported = async (query = ''): Promise<{ since: string; ids: string[] }> => {
@@ -153,7 +153,7 @@ test('a delta has what an instance took in whose clock is half a minute behind, 
     );
     const delta = await exported(`?_since=${encodeURIComponent(first.since)}`);
     const after = members.flatMap((id) => [`Observation/${id}-3`, `Observation/${id}-4`]);
-    // What was stamped within the second before the kick-off may come again.
+    // Resources that were recorded within the second before the kick-off may come again.
     expect(delta.ids.filter((id) => !first.ids.includes(id))).toEqual(of(after));
   } finally {
     await moved(() => 0);

@@ -5,12 +5,12 @@ import { pathToFileURL } from 'node:url';
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 
-/** Clocks of processes that a test starts with `env`, and moves one by one. */
+/** The clocks of processes that a test starts with `env`. The test moves them one by one. */
 export class Clocks {
   private readonly folder = mkdtempSync(join(tmpdir(), 'provider-access-clocks-'));
   readonly env: Readonly<Record<string, string>>;
 
-  /** `first`: by how much they are ahead at their start, ms. */
+  /** `first`: how many ms they are ahead at their start. */
   constructor(first = 0) {
     const shifted = pathToFileURL(join(import.meta.dirname, 'shifted-clock.ts'));
     this.env = {
@@ -20,7 +20,7 @@ export class Clocks {
     };
   }
 
-  /** Resolves when the process reads a clock that is ahead of the machine's by so many ms (negative: behind). */
+  /** Resolves when the process reads a clock that is so many ms ahead of the machine's (negative: behind). */
   async set(pid: number, ahead: number): Promise<void> {
     const file = join(this.folder, String(pid));
     writeFileSync(`${file}.new`, String(ahead));

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 
 /**
  * Node writes its compile cache when a process ends by itself. Tests end most processes with -9, so a process also
- * writes it when it has started.
+ * writes the cache after its start.
  */
 const WRITE = "import { flushCompileCache } from 'node:module'; setTimeout(flushCompileCache, 5000).unref();";
 
 /**
- * Variables for each process that tests start from a build: Node keeps the compiled code from start to start, which
- * saves a tenth to a fifth of the CPU time of a start. The folder goes with the modules that it is about, on `npm ci`.
+ * Variables for each process that tests start from a build. With them Node keeps compiled code between starts, which
+ * saves a tenth to a fifth of the CPU time of a start. `npm ci` removes the folder with the modules.
  */
 export const COMPILED: Readonly<Record<string, string>> = {
   NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/provider-access-compiled'),

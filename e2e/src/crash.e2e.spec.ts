@@ -9,5 +9,5 @@ testCrashes({
     (_, kill) => MOMENTS[kill % MOMENTS.length]!,
   ),
 });
-// On separate processes kill and start shows the same.
+// On separate processes, `kill` tests the same.
 if (deployment === 'standalone') testStop();

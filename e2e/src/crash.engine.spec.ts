@@ -1,5 +1,5 @@
 import { testCrashes } from './crashes.ts';
 
-// On separate processes. Every moment is tried on the standalone in `npm test`, and on processes in the suite
-// `processes`.
+// On separate processes. `npm test` tries every moment on the standalone, and the suite `processes` tries them on
+// processes.
 testCrashes({ intake: 1, exports: ['chunk'] });

@@ -33,13 +33,13 @@ import {
   tell,
 } from './road.ts';
 
-/** The whole platform is killed with -9 in the middle of its work and started again. */
+/** Kills the whole platform with -9 in the middle of its work and starts it again. */
 
-/** What an export is doing when everything is killed. */
+/** The phase of an export at the kill. */
 export const MOMENTS = ['accepted', 'chunk', 'opt-out', 'sealing', 'download'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
-/** One kill for each of `intake` slices of a payer's events, and one at each of the moments of an export. */
+/** One kill for each of `intake` slices of a payer's events, and one at each phase of an export. */
 export function testCrashes({
   intake,
   exports,
@@ -87,10 +87,10 @@ export function testCrashes({
         let rest = [...payer.events()];
         const total = rest.length;
         for (let kill = 0; kill < intake; kill += 1) {
-          // Alternately during a stream, and when a part of an acknowledged slice was handled, because then records and
-          // views lag behind.
+          // Alternately during a stream, and when a part of an acknowledged slice was handled, because records and
+          // views lag then.
           const during = kill % 2 === 0;
-          // A stream is acknowledged by hundreds of rows. A payer who has sent everything sends it again: nothing may
+          // Hundreds of rows acknowledge a stream. A payer that has sent everything sends it again, and nothing may
           // change by that.
           if (rest.length === 0) rest = [...payer.events()];
           const share = Math.floor(rest.length / (intake + 1 - kill));
@@ -135,14 +135,14 @@ export function testCrashes({
             ? killedWhileDownloading(kill)
             : killedWhileWriting(kill, moment, share));
           await complete(result, payer, organization.npi, leftOut);
-          // Members who left come back, so that somebody can leave in the next round.
+          // Members who left come back, so that another one can leave in the next round.
           for (const leaver of leftOut) expect((await tell(fresh.platform(), optIn(leaver))).status).toBe('effective');
           leftOut.clear();
         }
       },
     );
 
-    /** The client goes away when its export was accepted, and returns after the restart. */
+    /** The client disconnects after its export was accepted, and returns after the restart. */
     async function killedWhileWriting(kill: number, moment: Moment, share: number): Promise<BulkResult> {
       const token = await app.tokens.get();
       const group = (await findGroup(fresh.platform(), token, organization.npi)).id;
@@ -184,7 +184,7 @@ export function testCrashes({
       return result;
     }
 
-    /** The client stays, and continues by itself: it does not ask again for the part of a file that it has. */
+    /** The client stays and continues by itself. It does not ask again for the part of a file that it has. */
     async function killedWhileDownloading(kill: number): Promise<BulkResult> {
       const group = (await findGroup(fresh.platform(), await app.tokens.get(), organization.npi)).id;
       let restarted: Promise<void> | undefined;
@@ -204,7 +204,7 @@ export function testCrashes({
         expect(seen).not.toBe('');
         return result;
       } finally {
-        // A platform that still starts would outlive a test that failed.
+        // A platform that is still starting would outlive a failed test.
         await restarted;
         console.info(`export kill ${kill + 1}: download ${seen}`);
       }
@@ -230,8 +230,8 @@ export function testStop(): void {
 }
 
 /**
- * Takes note of tokens, registrations, page links, exports and a used assertion.
- * @returns what checks them after a restart
+ * Records tokens, registrations, page links, exports and a used assertion.
+ * @returns a check of them after a restart
  */
 async function remember(fresh: Fresh, app: TestApp, npi: string, member: string): Promise<() => Promise<void>> {
   const { base, dataDir } = fresh.platform();

@@ -14,7 +14,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import Fastify from 'fastify';
 import { load, type LoadResult } from './load.ts';
 
-/** Raw work on the same machine in the same minute: what the platform's figures are ratios of. */
+/** Raw work on the same machine in the same minute. The platform's figures are ratios of it. */
 
 /** The same lines appended to one file in batches, each followed by fdatasync. Lines a second. */
 export function appendWithFsync(file: string, lines: readonly string[], batch = 500): number {
@@ -57,8 +57,8 @@ export async function gzipCopy(
 }
 
 /**
- * A bare Fastify handler that answers one string, under the same load. Runs in this process: a generator shares its
- * core.
+ * A bare Fastify handler that answers one string, under the same load. It runs in this process, so its load generator
+ * shares its core.
  */
 export async function bareFastify(
   body: string,

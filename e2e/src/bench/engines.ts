@@ -36,12 +36,12 @@ interface Variation {
 }
 
 const SEED = 'bench';
-/** Polls as fast as they are answered: no limit that the figures would show. */
+/** Polls as soon as each answer arrives, without a limit that the figures would show. */
 const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
 
 /**
- * The standalone, then separate processes with one instance and two, then other numbers of partitions; raw work right
- * before each.
+ * The standalone, then separate processes with one instance and with two, then other numbers of partitions. The raw
+ * work runs directly before each.
  */
 export async function benchEngines(options: EnginesBench): Promise<Result[]> {
   const engines = await startEngines({ progress: note });

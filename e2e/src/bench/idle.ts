@@ -8,18 +8,16 @@ import { note, type Row } from './rows.ts';
 
 export interface IdleBench {
   readonly seconds: number;
-  /** Folder of another build whose processes run. */ readonly build?: string | undefined;
+  /** Folder of another build whose processes run. */
+  readonly build?: string | undefined;
 }
 
-/** What the start left to do is done by then, ms. */
+/** After so many ms the work of the start is done. */
 const SETTLE_MS = 10_000;
 /** ms of CPU a second: 0.05 of a core. */
 const AIM = '50';
 
-/**
- * CPU of the five services, one process each, and of the engines, while nobody asks for anything: in ms of CPU a
- * second.
- */
+/** CPU of the five services, one process each, and of the engines without any request: in ms of CPU a second. */
 export async function benchIdle({ seconds, build }: IdleBench): Promise<Row[]> {
   const engines = await startEngines({ progress: note });
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-idle-'));

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { environment } from '../deployment.ts';
 import { openGateway, type Gateway, type ServiceName } from '../gateway.ts';
 
-/** A role of the image as a process, with the moments of its start in ms since it was spawned. */
+/** A role of the image as a process, with the times of its start in ms since it was spawned. */
 export interface Role {
   readonly child: ChildProcess;
   readonly base: string;
@@ -18,8 +18,8 @@ const PATIENCE_MS = 120_000;
 const LOOK_MS = 10;
 
 /**
- * Starts a role from the image's root filesystem and waits until it is ready. Errors: it ends, or takes longer than two
- * minutes.
+ * Starts a role from the image's root filesystem and waits until it is ready. Throws if it ends, or takes longer than
+ * two minutes.
  */
 export async function startRole(
   root: string,
@@ -63,7 +63,7 @@ export async function startRole(
   return { child, base, listening, live, ready: await answered('/health/ready') };
 }
 
-/** @returns ms from SIGTERM to its end @throws when it does not end with 0 */
+/** @returns ms from SIGTERM to its end @throws if it does not end with 0 */
 export async function stopRole({ child }: Role): Promise<number> {
   const began = performance.now();
   const code = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -73,10 +73,7 @@ export async function stopRole({ child }: Role): Promise<number> {
   return performance.now() - began;
 }
 
-/**
- * What five services of the image share: gateways in front of them, secrets, and the names of their topics and
- * database.
- */
+/** What five services of the image share: gateways in front of them, secrets, and the names of topics and database. */
 export interface Frame {
   readonly gateway: Gateway;
   readonly dataDir: string;

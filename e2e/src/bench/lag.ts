@@ -6,16 +6,15 @@ import { payerEvent, publishAll, registerApp, tell, type TestApp } from '../road
 import { AS_OF } from './measures.ts';
 
 /**
- * Lag: from the acknowledgement of an event to the answer of a read, as an app of a provider makes it, that has the
- * resource. So it covers the log, intake, the log again, the views and the read. Its resolution is the pause between
- * reads.
+ * Lag is the time from the acknowledgement of an event until an app of a provider reads the resource. So it covers the
+ * log, intake, the log again, the views and the read. Its resolution is the pause between reads.
  */
 export interface Probes {
-  /** Ms of each sampled event: one every `everyMs`, until `done` resolves, then until the last is seen. */
+  /** Ms of each sampled event: one every `everyMs` until `done` resolves, then until the last one is visible. */
   underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]>;
-  /** Single events at a steady rate, of which every tenth is sampled. */
+  /** Single events at a steady rate. Every tenth is sampled. */
   gentle(eventsPerSecond: number, seconds: number): Promise<number[]>;
-  /** Reads that were answered 503 since this was last asked: no decision without fresh facts. */
+  /** Reads that were answered 503 since the last call, because the facts were too old. */
   unavailable(): number;
 }
 
@@ -24,13 +23,13 @@ interface Waiting {
   readonly acknowledged: number;
 }
 const MEMBERS = 6;
-/** Between reads while intake works off a backlog (lag is seconds), and while it does not. Reads are work too. */
+/** Pause between reads while intake works off a backlog (lag is seconds), and otherwise. Reads cost CPU time too. */
 const PAUSE = { load: 100, gentle: 5 };
 
 /**
- * Members of the bench's payer behind its first `members` (ids tell members by number, not by payer) are published,
- * which warms everything up; resources of theirs are recorded under new ids. Nothing that the first members do changes
- * who sees these.
+ * The bench publishes members of its payer behind the first `members` (ids are unique by number, not by payer), which
+ * warms everything up. It records resources of theirs under new ids. Nothing about the first members changes who may
+ * see these.
  */
 export async function openProbes(platform: PlatformProcess, seed: string, members: number): Promise<Probes> {
   const payer = syntheticPayer({ seed, members: members + MEMBERS, asOf: AS_OF });
@@ -45,7 +44,7 @@ export async function openProbes(platform: PlatformProcess, seed: string, member
   return new Recorder(platform, app, templates);
 }
 
-/** Records again an Observation that is held and seen. */
+/** Records an existing, visible Observation again. */
 const templateOf = ({ member, resources }: MemberLedger): DomainEvent[] =>
   [...resources.values()]
     .filter(({ resource }) => resource.resourceType === 'Observation')
@@ -126,7 +125,7 @@ class Recorder implements Probes {
     return [at, { path: `/fhir/Observation/${id}`, acknowledged: performance.now() }];
   }
 
-  /** Asks for the oldest of each member: what comes later of one member is seen later. */
+  /** Asks for the oldest sample of each member, because a later one becomes visible later. */
   private async watch(
     queues: readonly Waiting[][],
     seen: number[],

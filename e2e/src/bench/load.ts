@@ -11,9 +11,8 @@ export interface LoadResult {
 }
 
 /**
- * Closed-loop load over raw sockets: one request in flight a connection, as cheap as it gets, so that the generator
- * does not become what is measured. With several bases connections are dealt out among them. Understands answers with
- * Content-Length only.
+ * Closed-loop load over raw sockets with one request in flight on each connection. It is as cheap as possible, so that
+ * the generator is not measured. Several bases share the connections. It understands only answers with Content-Length.
  */
 export async function load(options: {
   base: string | readonly string[];

@@ -1,10 +1,10 @@
 import { gunzipLines, Server, type PlatformProcess } from '@provider-access/cli';
 
-/** What is measured in the same way on every deployment. */
+/** Measurements that are the same on every deployment. */
 
 export const AS_OF = '2026-11-01T00:00:00.000Z';
 
-/** Opt-outs and opt-ins of one member in turn: ms from the request to the answer that it has effect everywhere. */
+/** Opt-outs and opt-ins of one member in turn: ms from the request to the answer that it is effective everywhere. */
 export async function optOutTimes(platform: PlatformProcess, count: number): Promise<number[]> {
   const server = new Server(platform.base);
   const times: number[] = [];
@@ -63,8 +63,8 @@ interface ViewStatus {
 type Positions = Readonly<Record<string, readonly number[]>>;
 
 /**
- * Until every view that intake feeds has passed the heads of its topics as they are at this call. Disclosures are not:
- * reads feed them.
+ * Waits until every view of intake has passed the current heads of its topics. Disclosures do not count, because reads
+ * write them.
  */
 export async function viewsCaughtUp(platform: PlatformProcess, patienceMs = 600_000): Promise<void> {
   const server = new Server(platform.base);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What Linux says of processes; zero elsewhere. */
+/** Figures of processes from Linux; zero elsewhere. */
 export interface Watched {
   readonly name: string;
   readonly pid: number;
@@ -29,8 +29,8 @@ export interface Memory {
 }
 
 /**
- * Looks at the memory of processes four times a second. MB: the peak of their sum, of the largest, and of each name's
- * largest.
+ * Samples the memory of processes four times a second. MB: the peak of their sum, of the largest, and of the largest
+ * for each name.
  */
 export function watchMemory(processes: readonly Watched[]): () => Memory {
   const each: Record<string, number> = {};

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-/** What the engines do by themselves, a second: each measured by a script of its lib in a process of its own. */
+/** The rates of the engines alone. A script of each library measures them in a process of its own. */
 export interface Raw {
   /** kafkajs, records of 1 KB, 500 a call, four partitions, awaited. */
   readonly produce: number;
@@ -17,7 +17,7 @@ export interface Raw {
   readonly finds: number;
 }
 
-/** @throws when a script fails; its last words are in the message */
+/** @throws if a script fails; the message has the end of its output */
 async function figuresOf(script: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Record<string, number>> {
   const { stdout } = await promisify(execFile)(
     process.execPath,

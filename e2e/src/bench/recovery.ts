@@ -20,12 +20,12 @@ import {
   type TestApp,
 } from '../road.ts';
 
-/** What clients notice when a broker or MongoDB is lost, by asking all the time. */
+/** Measures what clients notice when a broker or MongoDB is lost, with requests all the time. */
 export interface Recovery {
   readonly name: string;
   /**
-   * By kind of request: the longest time without a good answer, ms, from the loss until all has been well for a while;
-   * and how many answers were none.
+   * For each kind of request: the longest time without a good answer, ms, from the loss until everything works again;
+   * and the number of bad answers.
    */
   readonly gapMs: Readonly<Record<string, number>>;
   readonly failed: Readonly<Record<string, number>>;
@@ -33,7 +33,7 @@ export interface Recovery {
 
 /** Below the limit of token requests. */
 const EVERY_MS = { read: 100, 'opt-out': 100, token: 1100 };
-/** So long everything must have been answered before it counts as recovered. */
+/** For so long every request must succeed before it counts as recovered. */
 const CALM_MS = 8000;
 const KINDS = ['read', 'opt-out', 'token'] as const;
 type Kind = (typeof KINDS)[number];
@@ -47,7 +47,7 @@ interface Asked {
   failed: number;
 }
 
-/** Asks each kind until stopped, one request at a time each. */
+/** Repeats each kind of request until it is stopped, one request at a time. */
 async function asking(
   platform: Deployment,
   app: TestApp,

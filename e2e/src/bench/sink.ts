@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * A collector that takes everything and keeps nothing, in a process of its own: what it costs is not the platform's.
- * Prints its port.
+ * A collector that accepts everything and keeps nothing, in a process of its own, so that its cost is not the
+ * platform's. Prints its port.
  */
 const server = createServer((request, response) => {
   request.resume();

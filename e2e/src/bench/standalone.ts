@@ -40,7 +40,7 @@ async function intake(platform: PlatformProcess, payer: SyntheticPayer, scratch:
   });
 }
 
-/** The standalone on the embedded engine: every figure of the road. */
+/** The standalone on the embedded engine: every figure from intake to export. */
 export async function benchStandalone(options: { members: number; seconds: number }): Promise<Row[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const rows: Row[] = [];

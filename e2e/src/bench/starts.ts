@@ -20,14 +20,14 @@ export interface StartsBench {
   readonly seconds: number;
 }
 
-/** Before memory at rest is looked at, ms: what the start left is collected by then. */
+/** Pause before memory at rest is measured, ms, so that garbage of the start is collected. */
 const REST_MS = 10_000;
 const NEST = 'bare Nest on Fastify';
 
 /**
- * From the image's files, on real engines: how long each service takes from its process to ready and from SIGTERM to
- * its end, as one more instance beside those that run, and what memory it takes at rest and under load. Beside them, in
- * turn with them: a bare Node process, and a Nest application on Fastify with one route.
+ * Measures services from the image's files on real engines: the time from the process to ready and from SIGTERM to its
+ * end, as one more instance beside running ones, and its memory at rest and under load. In turn with them it measures a
+ * bare Node process, and a Nest application on Fastify with one route.
  */
 export async function benchStarts({ runs, members, seconds }: StartsBench): Promise<Row[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-starts-'));
@@ -49,7 +49,7 @@ export async function benchStarts({ runs, members, seconds }: StartsBench): Prom
       { env: { ...frame.envOf('admin') }, encoding: 'utf8' },
     );
     if (applied.status !== 0) throw new Error(`topics and indexes could not be applied: ${applied.stderr}`);
-    // Together: each waits for what the others keep.
+    // Start them together, because each waits for what the others create.
     await Promise.all(
       SERVICES.map(async (service) => running.set(service, await startRole(root, [service], frame.envOf(service)))),
     );
@@ -137,7 +137,7 @@ async function memoryRows(
   ];
 }
 
-/** A payer's intake, then a provider's export and reads as fast as they are answered. */
+/** A payer's intake, then a provider's export, and reads as fast as they are answered. */
 async function work(
   frame: Frame,
   running: ReadonlyMap<ServiceName, Role>,
@@ -178,7 +178,7 @@ async function work(
   });
 }
 
-/** ms that Node takes to start and end. */
+/** ms in which Node starts and ends. */
 function bareNode(root: string): number {
   const began = performance.now();
   spawnSync(join(root, 'usr/local/bin/node'), ['-e', '0'], { env: {} });

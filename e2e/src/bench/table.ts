@@ -22,7 +22,7 @@ export interface Result {
   readonly acknowledged: number;
   /** Seconds of intake. */
   readonly busy: number;
-  /** CPU seconds of 1,000 events, by service and engine. */
+  /** CPU seconds for 1,000 events, by service and engine. */
   readonly cpu: Readonly<Record<string, number>>;
   readonly lagAtLoad: Percentiles;
   /** Reads of the probes that were answered 503 at that load. */
@@ -44,7 +44,7 @@ const ratio = (value: number): string => value.toFixed(value < 0.1 ? 3 : 2);
 const both = (p: Percentiles | undefined): string => (p === undefined ? '' : `${number(p.p50)} / ${number(p.p99)}`);
 const services = (r: Result): [string, number][] => Object.entries(r.cpu).toSorted(([, a], [, b]) => b - a);
 
-/** A column a deployment, a row a figure. The embedded engine is the first. */
+/** One column for each deployment, one row for each figure. The embedded engine is the first column. */
 export function printEngines(results: readonly Result[]): void {
   const embedded = results[0]!;
   const onEngines = (of: (r: Result) => string) => (r: Result) => (r.partitions === undefined ? '' : of(r));

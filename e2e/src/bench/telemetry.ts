@@ -21,8 +21,10 @@ const traces = (endpoint: string, ratio: string) => ({
 });
 
 interface Spent {
-  /** A second. */ readonly rate: number;
-  /** CPU of the platform's process, µs each; what else runs on the machine does not count. */ readonly cpu: number;
+  /** Requests a second. */
+  readonly rate: number;
+  /** CPU of the platform's process, µs for each request. The rest of the machine does not count. */
+  readonly cpu: number;
 }
 interface Variant {
   readonly name: string;
@@ -44,8 +46,8 @@ interface Compared extends Spent {
 }
 
 /**
- * What telemetry costs: platforms that differ in that alone stand side by side and are loaded in turn, so that each
- * round is a pair.
+ * Measures the cost of telemetry. Platforms that differ only in telemetry run side by side and are loaded in turn, so
+ * that each round is a pair.
  */
 export async function benchTelemetry(options: {
   members: number;
@@ -94,7 +96,7 @@ export async function benchTelemetry(options: {
     });
     note('single reads');
     const visible = [...payer.ledger.visibleMembers(provider.npi)].map(({ member }) => `/fhir/Patient/${member}`);
-    // One round to warm up, which does not count.
+    // One round to warm up; it does not count.
     await rounds(options.rounds + 1, variants, async ({ platform, app, reads }, round) => {
       const before = cpuSeconds(platform.pid);
       const result = await load({
@@ -138,7 +140,7 @@ function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Each round begins with another variant: what is first or last in a round is not always the same. */
+/** Each round begins with another variant, so that none is always first or last. */
 async function rounds(
   count: number,
   variants: readonly Variant[],

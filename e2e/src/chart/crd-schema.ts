@@ -1,4 +1,4 @@
-/** An OpenAPI schema of a custom resource, as far as it matters here. */
+/** The part of a custom resource's OpenAPI schema that matters here. */
 interface OpenApi {
   type?: string | string[];
   properties?: Record<string, OpenApi>;
@@ -18,7 +18,10 @@ export interface Definition {
   };
 }
 
-/** As a JSON schema that refuses unknown fields, which the API server prunes and `kubeconform -strict` should see. */
+/**
+ * As a JSON schema that refuses unknown fields. The API server removes such fields, and `kubeconform -strict` should
+ * report them.
+ */
 function strict(schema: OpenApi): OpenApi {
   const { nullable, ...rest } = schema;
   const out: OpenApi = { ...rest };
@@ -38,14 +41,14 @@ function strict(schema: OpenApi): OpenApi {
   return out;
 }
 
-/** JSON schemas of a definition, by the name under which kubeconform looks: `httproute_v1.json`. */
+/** JSON schemas of a definition, by the name under which kubeconform looks for them: `httproute_v1.json`. */
 export function jsonSchemas({ spec }: Definition): Readonly<Record<string, object>> {
   return Object.fromEntries(
     spec.versions
       .filter(({ served }) => served)
       .map(({ name, schema }) => {
         const root = strict(schema.openAPIV3Schema);
-        // Its fields are the API server's own.
+        // The API server defines its fields.
         root.properties = { ...root.properties, metadata: { type: 'object' } };
         return [`${spec.names.kind.toLowerCase()}_${name}.json`, root];
       }),

@@ -11,7 +11,7 @@ import { objectsOf, render, template } from './helm.ts';
 import { CHART, configuration, ROOT, SERVICES } from './paths.ts';
 
 const KNOWN = configuration();
-/** Read by the AWS SDK, not by us. */
+/** The AWS SDK reads it. */
 const AWS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 /** Read by Node. */
 const OF_NODE = ['NODE_EXTRA_CA_CERTS'];
@@ -24,7 +24,7 @@ const OF_PA = [
   'PA_ADMINISTRATOR_TOKEN_FILE',
   'PA_PROBE_APP',
 ];
-/** The operator's own, in the example `everything`. */
+/** A variable of the operator, in the example `everything`. */
 const OWN = ['HTTPS_PROXY'];
 const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as {
   always: Record<string, string>;
@@ -83,7 +83,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
   describe('the other way round', () => {
     test.each(SERVICES)('every variable of %s can be set', async (service) => {
       const everything = told('everything').find(({ role }) => role === service)!.variables;
-      // What cannot stand beside what else is set there.
+      // These contradict other settings of that example.
       const elsewhere = [...told('small'), ...told('gateway')]
         .filter(({ role }) => role === service)
         .flatMap(({ variables }) => [...variables.keys()]);
@@ -99,7 +99,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
       ).find(({ role }) => role === service)!.variables;
       const set = new Set([...everything.keys(), ...elsewhere, ...oauth.keys()]);
       const left = KNOWN[service]!.map(({ name }) => name).filter((name) => !set.has(name));
-      // The rest has no value of its own: `config` sets it.
+      // The others have no value of their own: `config` sets them.
       expect(left.filter((name) => name in owned.always || name in owned.typed)).toEqual([]);
       const again = environments(
         await render([
@@ -187,7 +187,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
         ])
           expect(variables.has(name), `${role} ${name}`).toBe(false);
       }
-      // Of two sources the last wins: the operator's.
+      // Of two sources the last one wins, which is the operator's.
       expect(text).toMatch(
         /envFrom:\n +- configMapRef: \{ name: provider-access-auth \}\n +- configMapRef:\n +name: of-the-operator\n/,
       );

@@ -18,8 +18,8 @@ const podOf = (object: KubernetesObject): PodSpec | undefined => {
 };
 
 /**
- * What one container is told: its role (the first argument) and every variable that the chart gives it, from ConfigMaps
- * too.
+ * The environment of one container: its role (the first argument) and every variable that the chart sets, also from
+ * ConfigMaps.
  */
 export interface Told {
   readonly role: string;
@@ -31,7 +31,7 @@ const containersOf = (object: KubernetesObject): readonly Container[] => {
   return [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])];
 };
 
-/** What `pa probe` is started with. */
+/** The arguments of `pa probe`. */
 export const argumentsOfPa = (object: KubernetesObject): readonly string[] =>
   containersOf(object)
     .filter(({ args }) => args[0] === 'pa')

@@ -4,14 +4,14 @@ import { template } from './helm.ts';
 import { CHART } from './paths.ts';
 
 const EXAMPLES = join(CHART, 'examples');
-/** Names of the examples: each a folder with values.yaml and what becomes of it, rendered.yaml. */
+/** Names of the examples: each is a folder with values.yaml and its result, rendered.yaml. */
 export const EXAMPLE_NAMES = readdirSync(EXAMPLES, { withFileTypes: true })
   .filter((each) => each.isDirectory())
   .map(({ name }) => name);
 export const exampleValues = (name: string): string => join(EXAMPLES, name, 'values.yaml');
 export const exampleRendered = (name: string): string => join(EXAMPLES, name, 'rendered.yaml');
 
-/** What lies beside the chart as files of its own is not repeated in an example. */
+/** Removes the content of files that the chart has as files of their own. */
 function withoutFiles(text: string): string {
   return text
     .replace(/^( {2}([a-z-]+)\.json: ).+$/gm, '$1"(files/dashboards/$2.json)"')
@@ -24,7 +24,7 @@ function withoutFiles(text: string): string {
     .join('\n');
 }
 
-/** An example as it is checked in. @throws when Helm refuses its values */
+/** An example in the form that is checked in. @throws if Helm refuses its values */
 export async function renderExample(name: string): Promise<string> {
   const { ok, text, errors } = await template([exampleValues(name)]);
   if (!ok) throw new Error(errors);

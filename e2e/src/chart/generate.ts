@@ -5,7 +5,7 @@ import { readme } from './readme.ts';
 import { valuesSchema } from './schema.ts';
 import { variablesFile } from './variables.ts';
 
-/** What of the chart is generated, by its path in the chart. Tests compare; `npm run chart` writes. */
+/** The generated files of the chart, by path. Tests compare them; `npm run chart` writes them. */
 export const GENERATED: Readonly<Record<string, () => string>> = {
   'files/variables.yaml': variablesFile,
   'values.schema.json': valuesSchema,

@@ -22,13 +22,10 @@ export interface Rendered {
   readonly errors: string;
 }
 
-/** A value that is laid over others, as `helm -f` does it. */
+/** Values that override others, as with `helm -f`. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/**
- * Renders the chart with values over values, files by their path or given as they are. Nothing of this machine's Helm
- * is read.
- */
+/** Renders the chart with values over values, as files or objects. It reads nothing of this machine's Helm. */
 export async function template(
   values: readonly (string | Values)[],
   options: {
@@ -44,7 +41,7 @@ export async function template(
     const files = values.map((each, i) => {
       if (typeof each === 'string') return each;
       const file = join(home, `${i}.yaml`);
-      // As Helm reads it: there `yes` without quotes is a boolean.
+      // As Helm reads it: an unquoted `yes` is a boolean there.
       writeFileSync(file, stringify(each, { version: '1.1' }));
       return file;
     });
@@ -71,10 +68,7 @@ export async function template(
   }
 }
 
-/**
- * Every object of a rendering. @throws when it is no YAML, or what YAML 1.1 (as Kubernetes reads it) and 1.2 see
- * differently
- */
+/** Every object of a rendering. @throws if it is no YAML, or if YAML 1.1 (which Kubernetes reads) and 1.2 differ */
 export function objectsOf(text: string): readonly KubernetesObject[] {
   const documents = parseAllDocuments(text, { version: '1.1', logLevel: 'error' });
   if (!Array.isArray(documents)) return [];

@@ -15,9 +15,9 @@ import { jsonSchemas, type Definition } from './crd-schema.ts';
 const SCHEMAS = `kubernetes-validate==${KUBERNETES_VERSION.split('.').slice(0, 2).join('.')}.0`;
 
 /**
- * Folder of JSON schemas in the layout that kubeconform looks for: `kind-group-version.json` of Kubernetes,
- * `kind_version.json` of foreign kinds. Fetched when it is not in the cache. Errors: pip or Go is missing, a registry
- * cannot be reached.
+ * Folder of JSON schemas in kubeconform's layout: `kind-group-version.json` for Kubernetes, `kind_version.json` for
+ * foreign kinds. They are fetched if the cache does not have them. Throws if pip or Go is missing, or a registry is
+ * unreachable.
  */
 export async function schemaFolder(): Promise<string> {
   const key = createHash('sha256')
@@ -43,7 +43,7 @@ export async function schemaFolder(): Promise<string> {
       (name) => name.startsWith(`v${SCHEMAS.split('==')[1]}`) && name.endsWith('strict'),
     )!;
     for (const file of readdirSync(join(folder, strict))) {
-      // References are to a path that only that package knows.
+      // References are to a path that exists only in that package.
       const { $id: _, ...schema } = JSON.parse(
         readFileSync(join(folder, strict, file), 'utf8').replaceAll('"/api/_definitions.json#', '"_definitions.json#'),
       ) as Record<string, unknown>;
@@ -60,7 +60,7 @@ export async function schemaFolder(): Promise<string> {
   });
 }
 
-/** Names of what was found valid, and a sentence for each fault. */
+/** Names of valid objects, and a sentence for each fault. */
 export interface Verdict {
   readonly valid: number;
   readonly faults: readonly string[];
@@ -70,9 +70,9 @@ interface Report {
 }
 
 /**
- * What `kubeconform -strict` says of each of these manifests. A kind without a schema is a fault. How many objects were
- * seen is for the caller to look at: none is no fault here. All at once, since reading the schemas is what takes the
- * time.
+ * The report of `kubeconform -strict` about each of these manifests. A kind without a schema is a fault. The caller
+ * checks the number of objects, because none is no fault here. All are checked in one run, because reading the schemas
+ * takes most of the time.
  */
 export async function kubeconform(manifests: readonly string[]): Promise<readonly Verdict[]> {
   const schemas = await schemaFolder();

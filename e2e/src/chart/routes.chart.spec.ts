@@ -28,7 +28,7 @@ const isPattern = (row: string): boolean => row.includes('[');
 /** Promised for later; today auth answers 404. */
 const LATER = ['/portal auth'];
 
-/** The table by which the e2e suite routes when services are processes. */
+/** The table by which the e2e suite routes if services are processes. */
 const table = PREFIXES.map(([prefix, service]) => `${prefix} ${service}`);
 
 describeUnless(noHelm, 'routes of the chart', () => {
@@ -45,7 +45,7 @@ describeUnless(noHelm, 'routes of the chart', () => {
       table.filter((row) => !isInternal(row)).toSorted(byText),
     );
     expect(internal!.toSorted(byText)).toEqual(table.filter(isInternal).toSorted(byText));
-    // ingress-nginx finds its pattern at the beginning of a path, a gateway compares the whole path.
+    // ingress-nginx looks for its pattern at the beginning of a path; a gateway compares the whole path.
     const [match, ...others] = open!.filter(isPattern).map((row) => row.split(' '));
     const [pattern, exporter] = match!;
     expect([exporter, others]).toEqual(['export', []]);

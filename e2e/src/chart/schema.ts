@@ -5,9 +5,8 @@ import { CHART, configuration, SERVICES } from './paths.ts';
 import { valueRows } from './values.ts';
 
 /**
- * `values.schema.json`, written from here so that every map is closed and every description is that of values.yaml. It
- * says types, ranges and closed sets; what needs a sentence of its own (forms of URLs, contradictions) is in
- * templates/_validate.tpl.
+ * Writes `values.schema.json`. Every map is closed, and every description comes from values.yaml. The schema has types,
+ * ranges and closed sets. Faults that need a sentence (forms of URLs, contradictions) are in templates/_validate.tpl.
  */
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -17,15 +16,15 @@ const flag: Schema = { type: 'boolean' };
 const oneOf = (...values: string[]): Schema => ({ enum: values });
 const list = (items: Schema): Schema => ({ type: ['array', 'null'], items });
 const texts = list({ type: 'string' });
-/** One at least: a rule without ports is open on all. */
+/** At least one, because a rule without ports opens all of them. */
 const ports: Schema = { type: 'array', minItems: 1, items: number(1, 65_535) };
-/** As Kubernetes writes it: the API server judges. */
+/** In the form of Kubernetes; the API server checks it. */
 const foreign: Schema = { type: ['object', 'null'] };
 const foreigners = list({ type: 'object' });
 const strings: Schema = { type: ['object', 'null'], additionalProperties: { type: 'string' } };
 
 /**
- * A closed map. What is a map, a flag or a number must be there: values that are taken away by null are told by name.
+ * A closed map. A map, a flag or a number must be present, so that a value that null removes is reported by its name.
  */
 function map(properties: Readonly<Record<string, Schema>>, optional: readonly string[] = []): Schema {
   const required = Object.entries(properties)
@@ -54,7 +53,7 @@ const pods = {
 };
 const serviceAccount = map({ create: flag, name: text, annotations: strings });
 
-/** A reference to a Secret. A string is let through: the templates say that secrets are references. */
+/** A reference to a Secret. The schema accepts a string, because the templates explain that secrets are references. */
 const reference = (...keys: string[]): Schema => ({
   type: ['object', 'string'],
   additionalProperties: false,
@@ -81,7 +80,7 @@ const secrets = {
   kafkaClientCertificate: reference('key', 'privateKeyKey'),
   s3Credentials: reference('accessKeyIdKey', 'secretAccessKeyKey'),
 };
-/** The same for one component: nothing must be there. */
+/** The same for one component: all of it is optional. */
 const optional = (properties: Readonly<Record<string, Schema>>): Schema => map(properties, Object.keys(properties));
 const DEFS = {
   scalar: { type: ['string', 'number', 'boolean', 'null'] },
@@ -92,7 +91,7 @@ const ownSecrets: Schema = { $ref: '#/$defs/secrets', type: 'object' };
 const ownPods: Schema = { $ref: '#/$defs/pods', type: 'object' };
 
 const scalar: Schema = { $ref: '#/$defs/scalar' };
-/** Variables by name: those that one of the components knows. What each is stands in docs/configuration.md. */
+/** Variables by name: those that a component knows. docs/configuration.md describes each. */
 const variables = (...components: string[]): Schema => {
   const known = new Set(components.flatMap((component) => configuration()[component]!.map(({ name }) => name)));
   return {
@@ -242,7 +241,7 @@ const root = map({
 });
 
 type Tree = { properties?: Record<string, Tree>; description?: string; deprecated?: boolean };
-/** The part of a schema that a path names; what lies in between must be there. */
+/** The part of a schema at a path. The parts in between must exist. */
 const part = (tree: Tree, path: readonly string[]): Tree | undefined =>
   path.reduce<Tree | undefined>((t, key) => t?.properties?.[key], tree);
 

@@ -1,8 +1,8 @@
 import { configuration, SERVICES } from './paths.ts';
 
 /**
- * What each component may be given: `files/variables.yaml`, by which the templates choose. The probe is told by
- * arguments.
+ * The variables of each component: `files/variables.yaml`, from which the templates choose. The probe gets arguments
+ * instead.
  */
 export function variablesFile(): string {
   const known = configuration();

@@ -10,9 +10,9 @@ const keda = { enabled: true, engine: 'keda' };
 const sasl = { kafka: { sasl: { mechanism: 'plain', username: 'u' } } };
 const peers = [{ podSelector: {} }];
 
-/** Values over those of the smallest example, and what Helm must say of them. */
+/** Values over those of the smallest example, and Helm's error for them. */
 const WRONG: readonly (readonly [what: string, values: Values, sentence: string | RegExp])[] = [
-  // Types, ranges, closed sets, unknown names: the schema's own words, with the path.
+  // Types, ranges, closed sets, unknown names: the schema's own error, with the path.
   ['an unknown key', { replcas: 2 }, "additional properties 'replcas' not allowed"],
   ['an unknown key further in', { ingress: { hsts: true } }, "at '/ingress': additional properties 'hsts' not allowed"],
   [
@@ -278,7 +278,7 @@ const WRONG: readonly (readonly [what: string, values: Values, sentence: string 
     { config: { PAYER_TOKENS_FILE: '/x' } },
     'config.PAYER_TOKENS_FILE: is set by this chart; name the Secret in secrets.payerTokens.',
   ],
-  // One place for each thing; names that changed, and those of other charts.
+  // One place for each setting; renamed values, and names of other charts.
   [
     'a variable that has a value of its own',
     { config: { LOG_LEVEL: 'warn' } },
@@ -419,7 +419,7 @@ describeUnless(noHelm, 'wrong values of the chart', () => {
     expect(ok).toBe(false);
     expect(text).toBe('');
     expect(errors).toMatch(sentence);
-    // What was wrong may be a secret: it is not repeated.
+    // A wrong value may be a secret, so no error repeats it.
     expect(errors).not.toContain('hunter2');
   });
 

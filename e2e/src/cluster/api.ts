@@ -30,12 +30,12 @@ export function apiOf(kubeconfig: string): Api {
   };
 }
 
-/** Arrays are replaced as a whole, so nothing of an earlier state stays in the next. */
+/** Replaces arrays as a whole, so that no element of an earlier state stays. */
 export const mergePatch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
 
 export const codeOf = (error: unknown): number | undefined =>
   error instanceof k8s.ApiException ? error.code : undefined;
-/** Undefined for what is not there. */
+/** Undefined if it does not exist. */
 export const orMissing = <T>(asked: Promise<T>): Promise<T | undefined> =>
   asked.catch((error: unknown) => {
     if (codeOf(error) === 404) return undefined;
@@ -48,8 +48,8 @@ export interface Watched<T> {
 }
 
 /**
- * Follows a list; `changed` is called after each event (`removed` with what was deleted). Reconnects for as long as it
- * runs.
+ * Follows a list. `changed` is called after each event (`removed` with the deleted object). Reconnects until it is
+ * stopped.
  */
 export async function follow<T extends k8s.KubernetesObject>(
   api: Api,
@@ -75,5 +75,5 @@ export async function follow<T extends k8s.KubernetesObject>(
   };
 }
 
-/** As Kubernetes writes a time: whole seconds. */
+/** A time in Kubernetes' form: whole seconds. */
 export const now = (): Date => new Date(Math.floor(Date.now() / 1000) * 1000);

@@ -13,7 +13,7 @@ interface Answer {
 }
 
 /**
- * The API as it is: for what the client library has no parameter for (fieldValidation) and does not hand out
+ * The raw API, for parameters that the client library lacks (fieldValidation) and headers that it does not return
  * (warnings).
  */
 function call(api: Api, method: string, path: string, body?: string): Promise<Answer> {
@@ -43,8 +43,8 @@ function call(api: Api, method: string, path: string, body?: string): Promise<An
 }
 
 /**
- * What the API server finds wrong with an object, warnings included, by a server-side apply that changes nothing
- * (`fieldValidation=Strict`, `dryRun=All`). Empty: nothing.
+ * The API server's faults of an object, warnings included, by a server-side apply that changes nothing
+ * (`fieldValidation=Strict`, `dryRun=All`). Empty: none.
  */
 export async function faultsOf(api: Api, object: KubernetesObject, namespace: string): Promise<string[]> {
   const group = object.apiVersion!.includes('/') ? `/apis/${object.apiVersion}` : `/api/${object.apiVersion}`;

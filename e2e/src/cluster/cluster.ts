@@ -9,21 +9,21 @@ import { startKubelet } from './kubelet/kubelet.ts';
 import { assertNamespace } from './namespace.ts';
 import { startProxy } from './proxy/proxy.ts';
 
-/** A running cluster, as any process inside its namespace sees it. */
+/** A running cluster, in the view of any process inside its namespace. */
 export interface Cluster {
   readonly folder: string;
   readonly kubeconfig: string;
   readonly api: Api;
   readonly helm: Helm;
   readonly images: Images;
-  /** A namespace in which pods are held to the `restricted` level of Pod Security. */
+  /** A namespace whose pods must fulfil the `restricted` level of Pod Security. */
   createNamespace(name: string): Promise<void>;
   /** Waits until nothing of it is left. */
   deleteNamespace(name: string): Promise<void>;
-  /** What the containers of a namespace printed, of pods that are gone too, by `pod/container`. */
+  /** The output of a namespace's containers, of deleted pods too, by `pod/container`. */
   logs(namespace: string): ReadonlyMap<string, string>;
   /**
-   * What happened in a namespace, as `kubectl get events` and `kubectl get pods` show it: for the text of a failing
+   * Events and pods of a namespace, as `kubectl get events` and `kubectl get pods` show them, for the text of a failing
    * test.
    */
   describe(namespace: string): Promise<string>;
@@ -36,9 +36,7 @@ export interface StartedCluster extends Cluster {
 
 const FOLDER = 'E2E_CLUSTER';
 
-/**
- * Control plane, kubelet and proxies in this process, which must be inside the namespace that `e2e/cluster/run` makes.
- */
+/** Runs control plane, kubelet and proxies in this process, which must be inside the namespace of `e2e/cluster/run`. */
 export async function startCluster(
   options: { readonly folder?: string; readonly problem?: (error: unknown) => void } = {},
 ): Promise<StartedCluster> {
@@ -74,9 +72,7 @@ export async function startCluster(
   }
 }
 
-/**
- * The cluster that runs in another process: the one of E2E_CLUSTER, which `e2e/cluster/run` sets for what it starts.
- */
+/** The cluster of another process: that of E2E_CLUSTER, which `e2e/cluster/run` sets for its command. */
 export async function openCluster(folder = process.env[FOLDER]): Promise<Cluster> {
   if (folder === undefined)
     throw new Error('No cluster runs: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');

@@ -10,7 +10,7 @@ const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEER = 'http://127.0.0.1:2380';
 const READY_MS = 90_000;
 
-/** Who may speak to the API server, by token: the names and groups that its built-in roles know. */
+/** Users of the API server, by token, with names and groups that its built-in roles know. */
 const USERS = {
   admin: ['admin', 'system:masters'],
   'controller-manager': ['system:kube-controller-manager', ''],
@@ -19,15 +19,15 @@ const USERS = {
 type User = keyof typeof USERS;
 
 export interface ControlPlane {
-  /** Of an administrator; for clients inside the namespace. */
+  /** The token of an administrator, for clients inside the namespace. */
   readonly kubeconfig: string;
   stop(): Promise<void>;
 }
 
 /**
- * etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback, as they are anywhere but for what they
- * store (no fsync) and for tokens in place of client certificates. Ready, with the default ServiceAccount there, when
- * this resolves.
+ * etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback. They differ from a real cluster only in
+ * storage (no fsync) and in tokens instead of client certificates. Ready, with the default ServiceAccount, when this
+ * resolves.
  */
 export async function startControlPlane(folder: string): Promise<ControlPlane> {
   const pki = join(folder, 'pki');
@@ -95,7 +95,7 @@ export async function startControlPlane(folder: string): Promise<ControlPlane> {
       '--profiling=false',
       '--v=1',
     ]);
-    // It makes its own certificate when none is named.
+    // Without a configured certificate it makes its own.
     const certificate = join(pki, 'apiserver.crt');
     const kubeconfig = (user: User): string =>
       file(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
 interface Crd {
-  /** Go module and version that carries the definition's YAML. */
+  /** Go module and version whose archive has the definition's YAML. */
   readonly module: string;
   readonly version: string;
   readonly file: string;
@@ -14,7 +14,7 @@ const GATEWAY = { module: 'sigs.k8s.io/gateway-api', version: 'v1.6.3' };
 const PROMETHEUS = { module: 'github.com/prometheus-operator/prometheus-operator', version: 'v0.85.0' };
 const KEDA = { module: 'github.com/kedacore/keda/v2', version: 'v2.21.0' };
 
-/** Definitions of the foreign kinds that the chart can render, and of what those refer to. */
+/** Definitions of the foreign kinds that the chart can render, and of the kinds to which those refer. */
 export const CRDS = {
   HTTPRoute: { ...GATEWAY, file: 'config/crd/standard/gateway.networking.k8s.io_httproutes.yaml' },
   Gateway: { ...GATEWAY, file: 'config/crd/standard/gateway.networking.k8s.io_gateways.yaml' },
@@ -30,8 +30,8 @@ export type CrdKind = keyof typeof CRDS;
 export const CRD_KINDS = Object.keys(CRDS) as CrdKind[];
 
 /**
- * Folder with one `<kind>.yaml` a definition, as `kubectl apply` takes them; from the Go module proxy when it is not in
- * the cache. Errors: Go is missing, the proxy cannot be reached.
+ * Folder with one `<kind>.yaml` for each definition, for `kubectl apply`. They come from the Go module proxy if the
+ * cache does not have them. Throws if Go is missing or the proxy is unreachable.
  */
 export async function crdFolder(progress?: (line: string) => void): Promise<string> {
   const key = createHash('sha256').update(JSON.stringify(CRDS)).digest('hex').slice(0, 16);
@@ -53,7 +53,7 @@ export const crdFile = async (kind: CrdKind): Promise<string> => join(await crdF
 
 async function moduleFolder(module: string): Promise<string> {
   const said = await run('go', ['mod', 'download', '-json', module]);
-  // Progress goes before the JSON.
+  // Lines of progress come before the JSON.
   const { Dir } = JSON.parse(said.slice(said.indexOf('{'))) as { Dir?: string };
   if (Dir === undefined) throw new Error(`${module} was not fetched: ${said}`);
   return Dir;

@@ -16,22 +16,21 @@ export interface HelmCall {
   readonly namespace?: string;
   readonly values?: Values;
   readonly flags?: readonly string[];
-  /** Ends Helm with SIGTERM, as a person would with Ctrl-C; Helm then fails, and rolls back where it was told to. */
+  /** Ends Helm with SIGTERM, like Ctrl-C. Helm then fails, and rolls back if that was asked for. */
   readonly cancel?: AbortSignal | undefined;
 }
-/** What Helm said when it failed, which is what a person reads. */
+/** Helm's error message, in the form for people. */
 class HelmError extends Error {}
 
 type HelmTs = typeof helmTs.default;
 /** CommonJS: its default is the module's, unless the loader has unwrapped it. */
 const simple = (helmTs as { default?: HelmTs }).default ?? (helmTs as unknown as HelmTs);
-/** For helm-ts, which goes through a shell. */
+/** Quotes for helm-ts, which uses a shell. */
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
- * Helm's command line. `list` and `install` go through helm-ts, which fails on anything that Helm prints as a warning;
- * it knows no
- * other command, hence the rest. Sets PATH, KUBECONFIG and HELM_*_HOME of this process, since helm-ts takes them from
+ * Helm's command line. `list` and `install` use helm-ts. It fails on any warning of Helm and knows no other command, so
+ * the rest runs Helm directly. Sets PATH, KUBECONFIG and HELM_*_HOME of this process, because helm-ts takes them from
  * there.
  */
 export class Helm {
@@ -42,7 +41,7 @@ export class Helm {
     this.#folder = folder;
   }
 
-  /** @param folder for Helm's caches and the values given */
+  /** @param folder for Helm's caches and the given values */
   static async open(folder: string, kubeconfig?: string): Promise<Helm> {
     const bin = dirname(await helmProgram());
     if (!process.env.PATH?.startsWith(`${bin}:`)) process.env.PATH = `${bin}:${process.env.PATH ?? ''}`;

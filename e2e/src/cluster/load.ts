@@ -5,9 +5,11 @@ import type { Release } from './release.ts';
 
 interface LoadReport {
   readonly requests: number;
-  /** Answers that ask for the request again (503 with Retry-After), which a busy machine gets rightly. */
+  /** Answers that ask for a repetition (503 with Retry-After), which are right on a busy machine. */
   readonly repeated: number;
-  /** Answers and connections that failed although no client caused it: any other answer from 500, cut connections. */
+  /**
+   * Answers and connections that failed through no fault of a client: any other answer from 500, and cut connections.
+   */
   readonly failed: readonly string[];
 }
 export interface Load {

@@ -4,23 +4,22 @@ import { networkInterfaces } from 'node:os';
 import { has } from '@provider-access/testing';
 
 /**
- * The network of the cluster tests: one bridge that pods are plugged into, addresses of services and of ingress
- * controllers on loopback, and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All
- * of it exists only inside the network and mount namespace that `e2e/cluster/run` makes, so nothing of the machine is
- * touched.
+ * The network of the cluster tests: one bridge for the pods, addresses of services and ingress controllers on loopback,
+ * and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists only inside
+ * the network and mount namespace of `e2e/cluster/run`, so nothing of the machine changes.
  */
 export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
 export const POD_PREFIX = 16;
 /**
- * A bridge without an address of its own takes the lowest one of its ports: with every pod that comes or goes it may
- * become another one, and those that remember the former reach nobody for up to a minute.
+ * A bridge without an address of its own takes the lowest address of its ports. With every pod that comes or goes it
+ * may take another one, and hosts that remember the former reach nobody for up to a minute.
  */
 const BRIDGE_MAC = '02:00:0a:f4:00:01';
 export const SERVICE_RANGE = '10.96.0.0/16';
 export const DNS_ADDRESS = '10.96.0.10';
 export const OUTSIDE_ADDRESS = '10.99.0.1';
-/** One address for each ingress class, in the order in which they are seen. */
+/** One address for each ingress class, in the order of their appearance. */
 export const ingressAddress = (n: number): string => `10.98.0.${n + 1}`;
 
 /** Why the cluster tests cannot run on this machine; undefined when they can. */
@@ -53,7 +52,7 @@ export function whyNot(): string | undefined {
 const inNamespace = (): boolean =>
   Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === OUTSIDE_ADDRESS));
 
-/** @throws when this process is not inside of what `e2e/cluster/run` made */
+/** @throws if this process is not inside the namespace of `e2e/cluster/run` */
 export function assertNamespace(): void {
   if (!inNamespace())
     throw new Error(
@@ -63,8 +62,8 @@ export function assertNamespace(): void {
 }
 
 /**
- * Network and /etc/hosts of a fresh namespace. @throws when it is the machine's own (another interface than loopback is
- * there)
+ * Network and /etc/hosts of a fresh namespace. @throws if it is the machine's own namespace (it has more interfaces
+ * than loopback)
  */
 export function setUpNamespace(hostsFile: string): void {
   const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
@@ -87,7 +86,7 @@ export function setUpNamespace(hostsFile: string): void {
 
 const HOSTS = '127.0.0.1 localhost\n';
 
-/** Names beside localhost, in place: the file is bound over /etc/hosts, and a new one would not be. */
+/** Writes names beside localhost in place, because the file is bound over /etc/hosts and a new file would not be. */
 export function writeHosts(names: ReadonlyMap<string, string>): void {
   const wanted = HOSTS + [...names].map(([name, address]) => `${address} ${name}\n`).join('');
   if (readFileSync('/etc/hosts', 'utf8') !== wanted) writeFileSync('/etc/hosts', wanted);

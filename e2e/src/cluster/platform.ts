@@ -11,12 +11,12 @@ export interface ClusterPlatform extends PlatformProcess {
 
 let opened: Promise<Cluster> | undefined;
 const LINES_MS = 500;
-/** Scenarios ask for a status every 25 ms, and an export takes longer here than where nothing else runs. */
+/** Scenarios poll a status every 25 ms, and an export takes longer here than on an otherwise idle machine. */
 const PATIENT = { EXPORT_POLLS_PER_MINUTE: '1000000' };
 
 /**
- * The chart, installed for a scenario, in the shape of the standalone's process: reached through nginx by its Ingress
- * objects, public and internal routes under one host.
+ * The chart, installed for a scenario, in the form of the standalone's process: nginx serves it by its Ingress objects,
+ * public and internal routes under one host.
  */
 export async function startClusterPlatform(options: {
   readonly dataDir: string;
@@ -31,7 +31,7 @@ export async function startClusterPlatform(options: {
     oneHost: true,
     values: { config: { ...PATIENT, ...config }, ...(logLevel !== undefined && { logLevel }) },
   });
-  // Where `pa` looks for them.
+  // The place where `pa` looks for them.
   mkdirSync(options.dataDir, { recursive: true });
   for (const role of ['payer', 'administrator'] as const)
     writeFileSync(join(options.dataDir, `${role}.token`), release[`${role}Token`], { mode: 0o600 });

@@ -6,7 +6,7 @@ import { crdFolder } from './crds.ts';
 import { whyNot } from './namespace.ts';
 import { tool } from './tools.ts';
 
-/** Everything that comes over the network, before `e2e/cluster/run` leaves it: inside, there is no way out. */
+/** Fetches everything from the network before `e2e/cluster/run` leaves it, because the namespace has no way out. */
 const progress = (line: string): void => console.error(line);
 const problem = whyNot();
 if (problem === undefined) {

@@ -7,20 +7,20 @@ import type { Cluster } from './cluster.ts';
 import type { Values } from './helm.ts';
 import { ALSO } from './proxy/ingress.ts';
 
-/** Our chart, installed as a payer would: namespace, Secrets and values of its own, the engines outside. */
+/** Our chart, installed like a payer's: namespace, Secrets and values of its own, the engines outside. */
 
 const CHART = join(import.meta.dirname, '../../../charts/provider-access');
-/** The image of this checkout, as `registerImage` names it. */
+/** The name of this checkout's image for `registerImage`. */
 export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
 const RELEASE = 'pa';
-/** Of the Secrets that a payer makes. */
+/** Parts of the Secrets that a payer makes. */
 const SECRETS = {
   platform: ['token-signing-keys.json', 'page-link.keys', 'member-hash.keys', 'administrator.tokens'],
   payer: ['payer.tokens'],
   bucket: ['access-key-id', 'secret-access-key'],
 } as const;
 
-/** Objects are merged, everything else is replaced. */
+/** Merges objects and replaces everything else. */
 function merged(base: Values, ...over: readonly (Values | undefined)[]): Values {
   const isObject = (value: unknown): value is Values =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -40,11 +40,11 @@ function merged(base: Values, ...over: readonly (Values | undefined)[]): Values 
 
 export interface ReleaseOptions {
   readonly cluster: Cluster;
-  /** Of the namespace, the topics' prefix, the database and the hosts: a name is a deployment. */
+  /** Name of the namespace, the topics' prefix, the database and the hosts. Each name is a deployment. */
   readonly name: string;
-  /** Over the values of every test. */
+  /** Values over those of every test. */
   readonly values?: Values;
-  /** Public and internal routes under one host: for clients that know one base only. */
+  /** Public and internal routes under one host, for clients that know only one base. */
   readonly oneHost?: boolean;
   /** For engines other than those of the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -55,29 +55,29 @@ export interface ReleaseOptions {
 export interface Release {
   readonly cluster: Cluster;
   readonly namespace: string;
-  /** Of Helm. */
+  /** Timeout of Helm. */
   readonly name: string;
   readonly chart: string;
-  /** What providers use, through the public ingress. */
+  /** The base URL for providers, through the public ingress. */
   readonly base: string;
-  /** `/events` and `/ops`, through the internal ingress. */
+  /** The base URL of `/events` and `/ops`, through the internal ingress. */
   readonly internalBase: string;
   readonly payerToken: string;
   readonly administratorToken: string;
-  /** What it was last installed or upgraded with. */
+  /** The values of the last installation or upgrade. */
   values(): Values;
   install(values?: Values, flags?: readonly string[], timeout?: string): Promise<void>;
-  /** @param values over those of the last time; @param cancel ends Helm as Ctrl-C does */
+  /** @param values over those of the last time; @param cancel ends Helm like Ctrl-C */
   upgrade(values?: Values, flags?: readonly string[], cancel?: AbortSignal): Promise<void>;
   rollback(revision: number): Promise<void>;
   /** `helm test`. */
   test(): Promise<string>;
   uninstall(): Promise<void>;
-  /** Its pods now, of one service or of all. */
+  /** Its current pods, of one service or of all. */
   pods(component?: string): Promise<readonly V1Pod[]>;
   /** One of the Secrets that a payer makes: `platform`, `payer` or `bucket`. */
   makeSecret(name: keyof typeof SECRETS): Promise<void>;
-  /** Pods end at once, then the namespace goes. */
+  /** Ends pods at once, then deletes the namespace. */
   destroy(): Promise<void>;
 }
 
@@ -104,10 +104,10 @@ function usualValues(options: ReleaseOptions, hosts: { readonly public: string; 
   const one = { replicas: 1 };
   return {
     image: IMAGE,
-    // Nothing ends TLS here but in the one spec that is about it: links are what a client of plain HTTP can follow.
+    // Only one spec ends TLS. Elsewhere links must be plain HTTP, so that a client can follow them.
     publicUrl: `http://${hosts.public}`,
-    // With a control plane and a dozen processes on two cores a group may need longer than 5 s to find together when a
-    // pod joins it.
+    // A control plane and a dozen processes share two cores. So a group may need more than 5 s to rebalance when a pod
+    // joins.
     config: { ALLOW_PLAIN_HTTP: true, KAFKA_SESSION_TIMEOUT_MS: 6000, FACTS_BOUND_MS: 20_000 },
     logLevel: 'warn',
     kafka: {
@@ -172,7 +172,7 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
   await cluster.createNamespace(namespace);
   await Promise.all((Object.keys(SECRETS) as (keyof typeof SECRETS)[]).map(makeSecret));
   let values = merged(usualValues(options, { public: host, internal }), options.values);
-  /** What failed, with what a person would look at next. */
+  /** The failure, with what a person would check next. */
   const explained = async <T>(what: Promise<T>): Promise<T> =>
     what.catch(async (error: unknown) => {
       throw new Error(
@@ -217,6 +217,6 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
   };
 }
 
-/** A name that is a namespace, a topic prefix and a database: short, and another for each folder. */
+/** A short name for the namespace, the topic prefix and the database; each folder has its own. */
 export const nameFor = (folder: string): string =>
   `pa-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;

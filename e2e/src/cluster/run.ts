@@ -10,9 +10,8 @@ import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
 import { IMAGE } from './release.ts';
 
 /**
- * `e2e/cluster/run command…`: a cluster with the image of this checkout, and the engines outside of it, for as long as
- * the command runs. First process of the namespaces that the script beside it makes, so nothing of it outlives this
- * process.
+ * `e2e/cluster/run command…`: a cluster with the image of this checkout, and engines outside of it, while the command
+ * runs. It is the first process of the script's namespaces, so nothing outlives it.
  */
 const CHECKOUT = join(import.meta.dirname, '../../..');
 const [command = process.env.SHELL ?? 'sh', ...args] = process.argv.slice(2);

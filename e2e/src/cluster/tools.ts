@@ -17,11 +17,14 @@ const KUBE_VERSION_PACKAGE = 'k8s.io/component-base/version';
 export const noGo = process.env['CI'] === 'true' || has('go', ['version']) ? undefined : '`go` is not on PATH';
 
 interface Recipe {
-  /** A Go module of ours under e2e/cluster/tools, for what cannot be installed by its path because of replacements. */
+  /**
+   * A Go module of ours under e2e/cluster/tools, for a program that cannot be installed by its path because of
+   * replacements.
+   */
   readonly module?: string;
   readonly package: string;
   readonly ldflags?: string;
-  /** Name of the program where it is not the package's last part. */
+  /** Name of the program if it is not the last part of the package. */
   readonly program?: string;
 }
 
@@ -34,7 +37,7 @@ const kube = (name: string): Recipe => ({
     `${KUBE_VERSION_PACKAGE}.gitTreeState=clean`,
 });
 
-/** Everything that is built from the Go module proxy, with the version it is built at. */
+/** Everything that is built from the Go module proxy, with its version. */
 const RECIPES = {
   kubeconform: { package: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0' },
   etcd: { module: 'kube', package: 'go.etcd.io/etcd/server/v3', program: 'etcd' },
@@ -48,8 +51,9 @@ const RECIPES = {
 export type Tool = keyof typeof RECIPES;
 
 /**
- * Path of the program, built when it is not in the cache (see `cacheFolder`). Its key is a hash of all that decides
- * what is built: package, flags, go.mod, go.sum, sources and the Go version. Errors: Go is missing or the build fails.
+ * Path of the program. It is built if the cache does not have it (see `cacheFolder`). The cache key is a hash of
+ * everything that decides the build: package, flags, go.mod, go.sum, sources and the Go version. Throws if Go is
+ * missing or the build fails.
  */
 export async function tool(name: Tool, progress?: (line: string) => void): Promise<string> {
   const recipe: Recipe = RECIPES[name];

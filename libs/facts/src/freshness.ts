@@ -46,7 +46,8 @@ export class Freshness {
   private samples: {
     readonly at: number;
     readonly head: Position;
-    /** Without the topics that `reachable` leaves out. */ readonly heads: Position;
+    /** Without the topics that `reachable` leaves out. */
+    readonly heads: Position;
   }[] = [];
   private confirmedAt = Number.NEGATIVE_INFINITY;
   /** The heads that were confirmed last, and when the view was last seen to have passed them. */

@@ -21,7 +21,8 @@ export type Lock = Readonly<Record<string, LockEntry>>;
 export interface Located {
   readonly path: string;
   readonly entry: LockEntry;
-  /** Paths of what it depends on. */ readonly dependsOn: readonly string[];
+  /** Paths of what it depends on. */
+  readonly dependsOn: readonly string[];
 }
 export interface Closure {
   /** Our own packages: folders of workspaces. */

@@ -18,7 +18,8 @@ const FIRST = Date.UTC(1980, 0, 1) / 1000;
 export interface Sealed {
   readonly files: number;
   readonly bytes: number;
-  /** SHA-256 over paths, modes and contents. */ readonly digest: string;
+  /** SHA-256 over paths, modes and contents. */
+  readonly digest: string;
 }
 
 /**

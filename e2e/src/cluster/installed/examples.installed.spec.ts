@@ -15,7 +15,7 @@ let cluster: Cluster;
 beforeAll(async () => {
   cluster = await openCluster();
   await cluster.createNamespace(NAMESPACE);
-  // Named by examples, made by operators.
+  // Examples name these; operators make them.
   await cluster.api.config
     .makeApiClient(k8s.SchedulingV1Api)
     .createPriorityClass({ body: { metadata: { name: 'payer-facing' }, value: 1000 } });
@@ -40,7 +40,7 @@ describe('a server-side dry run', () => {
     expect(ok, errors).toBe(true);
     const objects = objectsOf(text);
     expect(objects.length).toBeGreaterThan(30);
-    // Pods are refused without their account.
+    // Without their account, pods are refused.
     for (const { metadata } of objects.filter(({ kind }) => kind === 'ServiceAccount')) {
       await cluster.api.core
         .createNamespacedServiceAccount({ namespace: NAMESPACE, body: { metadata: { name: metadata.name } } })

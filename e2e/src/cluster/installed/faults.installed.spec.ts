@@ -14,7 +14,7 @@ const waiting = async (component: string): Promise<(string | undefined)[]> =>
   (await release.pods(component)).flatMap(({ status }) =>
     (status?.containerStatuses ?? []).map(({ state }) => state?.waiting?.reason),
   );
-/** Which pods serve: a roll-out makes others. */
+/** The pods that serve. A roll-out makes others. */
 const serving = async (): Promise<string[]> =>
   (await release.pods())
     .filter(({ metadata, status }) => status?.phase === 'Running' && metadata?.deletionTimestamp === undefined)
@@ -32,7 +32,7 @@ describe('a missing Secret', () => {
     const { namespace } = release;
     for (const name of ['payer', 'bucket']) await cluster.api.core.deleteNamespacedSecret({ name, namespace });
     const installing = release.install();
-    // As a volume: the pod is not made. As a variable: its container is not.
+    // If it is a volume, the pod is not made. If it is a variable, its container is not.
     await eventually(async () => {
       const { items } = await cluster.api.core.listNamespacedEvent({ namespace });
       expect(items.map(({ reason, message }) => `${reason} ${message}`)).toContainEqual(
@@ -95,7 +95,7 @@ describe('an upgrade that cannot work', () => {
       reason: 'PodFailurePolicy',
     });
     expect(await cluster.helm.list(release.namespace)).toMatchObject([{ status: 'failed' }]);
-    // The next one that can work does.
+    // The next release that can work succeeds.
     await release.upgrade({ kafka: { topics: { partitions: 4 } } });
     expect(await cluster.helm.list(release.namespace)).toMatchObject([{ status: 'deployed' }]);
   });
@@ -126,7 +126,7 @@ describe('an upgrade that cannot work', () => {
     cpSync(image.rootfs, rootfs, { recursive: true, verbatimSymlinks: true });
     const entry = join(rootfs, 'app/bin/provider-access');
     const [first, ...rest] = readFileSync(entry, 'utf8').split('\n');
-    // Topics and indexes work; the service does not.
+    // Topics and indexes work; only the service fails.
     writeFileSync(entry, [first, "if (process.argv[2] === 'resources') process.exit(1);", ...rest].join('\n'));
     cluster.images.register(`${IMAGE.repository}:broken`, { ...image, rootfs });
     const load = startLoad(release);

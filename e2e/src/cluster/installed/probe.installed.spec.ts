@@ -36,10 +36,7 @@ let folder: string;
 let first: Awaited<ReturnType<typeof makeCertificates>>;
 let pa: Pa;
 
-/**
- * Through the public ingress, by TLS that is checked; `host` is what the client wants in the handshake, `named` in the
- * request.
- */
+/** Through the public ingress, with verified TLS. `host` is the name in the handshake, `named` that in the request. */
 function secure(
   path: string,
   { host = HOST, named = host, ca = first.ca }: { host?: string; named?: string; ca?: string } = {},
@@ -60,14 +57,14 @@ function secure(
 }
 const certificates = (name: string): ReturnType<typeof makeCertificates> =>
   makeCertificates(join(folder, name), [HOST]);
-/** As cert-manager, or a person, leaves it. */
+/** In the form that cert-manager, or a person, leaves. */
 const tlsSecret = ({ server }: Awaited<ReturnType<typeof certificates>>) => ({
   metadata: { name: 'tls' },
   type: 'kubernetes.io/tls',
   stringData: { 'tls.crt': server.cert, 'tls.key': server.key },
 });
 
-/** Over https, as a payer runs it: certificate in a Secret, authority in a ConfigMap, no plain HTTP allowed. */
+/** Over https, as a payer runs it: certificate in a Secret, authority in a ConfigMap, plain HTTP not allowed. */
 beforeAll(async () => {
   cluster = await openCluster();
   folder = mkdtempSync(join(tmpdir(), 'provider-access-probe-'));
@@ -228,7 +225,7 @@ describe('the CronJob of the probe', () => {
   test('a job made of it by hand fails once, with the step that failed, and is not repeated', async () => {
     expect((await pa('apps', 'suspend', client, '--reason', 'a test')).code).toBe(0);
     const cron = await cluster.api.batch.readNamespacedCronJob({ namespace: NAME, name: CRON_JOB });
-    // What `kubectl create job --from=cronjob/…` sends.
+    // The request of `kubectl create job --from=cronjob/…`.
     const owner = {
       apiVersion: 'batch/v1',
       kind: 'CronJob',

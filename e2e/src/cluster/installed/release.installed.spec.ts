@@ -9,7 +9,7 @@ import { prepareRelease, type Release } from '../release.ts';
 const SERVICES = ['auth', 'attribution', 'consent', 'resources', 'export'];
 let cluster: Cluster;
 let release: Release;
-/** Everything of the release that a namespace can hold. */
+/** Every kind of object of the release that a namespace can hold. */
 const left = async (): Promise<string[]> => {
   const { api, config } = { api: cluster.api, config: { namespace: release.namespace } };
   const lists = {
@@ -195,7 +195,7 @@ describe('upgraded, rolled back, removed', () => {
       (await cluster.api.autoscaling.listNamespacedHorizontalPodAutoscaler({ namespace: release.namespace })).items[0]
         ?.spec,
     ).toMatchObject({ maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'pa-provider-access-consent' } });
-    // Helm waits for the new ones, not until the old ones are gone.
+    // Helm waits for the new pods, and not until the old ones have ended.
     const pod = (await release.pods('resources')).find(({ metadata }) => metadata?.deletionTimestamp === undefined);
     const environment = readFileSync(`/proc/${cluster.processes(pod!.metadata!.uid!)[0]}/environ`, 'utf8').split('\0');
     expect(environment).toContain('FACTS_BOUND_MS=30000');
@@ -223,7 +223,7 @@ describe('upgraded, rolled back, removed', () => {
           ),
         ]) as unknown[],
       );
-    // Hooks are not objects of the release: docs/helm.md names them.
+    // Hooks are not objects of the release; docs/helm.md names them.
     const rest = (await left()).filter((name) => !/^(jobs|pods)\/pa-provider-access-(admin|test)/.test(name));
     expect(rest.filter((name) => !/^pods\//.test(name))).toEqual([
       'secrets/bucket',
@@ -233,7 +233,7 @@ describe('upgraded, rolled back, removed', () => {
     expect(
       await orMissing(cluster.api.core.readNamespacedPod({ name: 'x', namespace: release.namespace })),
     ).toBeUndefined();
-    // Its data stays: the same values find the same topics again, with nothing to be done.
+    // Its data stay: the same values find the same topics again, without a change.
     const plans = (): string[] =>
       [...cluster.logs(release.namespace).keys()].filter((name) => /admin-[^/]+\/plan$/.test(name));
     const before = plans();

@@ -21,10 +21,7 @@ const PATIENT = {
   EXPORT_POLLS_PER_MINUTE: 1_000_000,
 };
 
-/**
- * `helm upgrade` and `helm rollback` between an earlier image and this one, in the middle of the work of a payer and a
- * provider.
- */
+/** `helm upgrade` and `helm rollback` between an earlier image and this one, while a payer and a provider work. */
 describe('rolled out from an earlier image', () => {
   const { payer, organization } = seenPayer({ seed: 'rolled', members: 8 });
   const base = { ...IMAGE, tag: `base-${baseCommit().slice(0, 7)}` };
@@ -39,7 +36,7 @@ describe('rolled out from an earlier image', () => {
     layOut({ checkout: build, out: rootfs });
     cluster.images.register(`${base.repository}:${base.tag}`, providerAccess(rootfs));
     release = await prepareRelease({ cluster, name: NAME, oneHost: true, values: { config: PATIENT } });
-    // The earlier build has no `admin plan` for the chart's job: it applies by itself what it needs.
+    // The earlier build has no `admin plan` for the chart's job. It applies what it needs by itself.
     const { kafka, mongodb } = release.values() as {
       kafka: { topicPrefix: string };
       mongodb: { uri: string; database: string };

@@ -12,20 +12,20 @@ import { ConfigError, expand } from './values.ts';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** A container that runs: its first process is process 1 of a namespace of its own, and all of them end with it. */
+/** A running container. Its first process is process 1 of a namespace of its own, and all its processes end with it. */
 export interface Running {
   readonly pid: number;
   readonly startedAt: Date;
-  /** As a shell has it: 128 + n for signal n. */
+  /** As in a shell: 128 + n for signal n. */
   readonly exited: Promise<number>;
   readonly target: Target;
-  /** preStop, SIGTERM, and SIGKILL when `graceSeconds` are over. */
+  /** preStop, SIGTERM, and SIGKILL after `graceSeconds`. */
   stop(graceSeconds: number): Promise<void>;
 }
 
 /**
- * The user of a container: its own context, the pod's, the image's. @throws ConfigError when it would be root and must
- * not
+ * The user of a container, from its own context, the pod's, or the image's. @throws ConfigError if it would be root and
+ * must not
  */
 function userOf(pod: V1Pod, security: V1SecurityContext, image: Image): User {
   const shared = pod.spec!.securityContext ?? {};
@@ -51,7 +51,7 @@ export interface ContainerOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   readonly sandbox: Sandbox;
-  /** Of this container, while it runs. */
+  /** The log of this container while it runs. */
   readonly folder: string;
   readonly logFile: string;
 }
@@ -74,8 +74,8 @@ export async function startContainer(options: ContainerOptions): Promise<Running
   mkdirSync(dirname(options.logFile), { recursive: true });
   const log = openSync(options.logFile, 'a');
   // The first child of the outer shell is process 1 of the new namespace. (`unshare --fork` loses the signal that ended
-  // its child.) In a group of its own: what ends this process by Ctrl+C ends containers by their pod's deletion or not
-  // at all.
+  // its child.) It is in a group of its own, so that Ctrl+C of this process does not end containers before their pod is
+  // deleted.
   const outer = spawn(
     program('nsenter'),
     [

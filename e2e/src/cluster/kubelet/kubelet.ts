@@ -4,7 +4,7 @@ import type { Images } from '../images.ts';
 import { NODE_ADDRESS } from '../namespace.ts';
 import { PodRun, type KubeletContext } from './pod.ts';
 
-/** As in three zones: what spreads pods has something to spread them over. */
+/** Three zones, so that pods can spread over them. */
 const NODES = ['node-a', 'node-b', 'node-c'];
 const HEARTBEAT_MS = 10_000;
 const CAPACITY = { cpu: '16', memory: '32Gi', pods: '100', 'ephemeral-storage': '100Gi' };
@@ -14,8 +14,8 @@ export interface Kubelet {
 }
 
 /**
- * The kubelet of all nodes: runs the pods that the scheduler binds to them as processes of this machine, and reports
- * how they are.
+ * The kubelet of all nodes. It runs the pods that the scheduler binds to them as processes of this machine, and reports
+ * their state.
  */
 export async function startKubelet(options: {
   readonly api: Api;
@@ -79,7 +79,7 @@ export async function startKubelet(options: {
       count: 1,
       source: { component: 'kubelet', host: pod.spec!.nodeName },
     };
-    // A namespace that is going takes no more events.
+    // A namespace that is being deleted accepts no more events.
     api.core.createNamespacedEvent({ namespace: namespace!, body }).catch(() => undefined);
   };
   const context: KubeletContext = { api, images: options.images, folder: options.folder, event };

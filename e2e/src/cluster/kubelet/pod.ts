@@ -15,14 +15,14 @@ import { mountsOf, mountVolumes } from './volumes.ts';
 export interface KubeletContext {
   readonly api: Api;
   readonly images: Images;
-  /** Volumes, roots and process ids of pods while they are there, and `logs/<namespace>/<pod>/<container>.log`. */
+  /** Volumes, roots and process ids of pods while they exist, and `logs/<namespace>/<pod>/<container>.log`. */
   readonly folder: string;
   readonly event: (pod: V1Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
-/** How long what a pod misses is waited for before it is looked for again. */
+/** Pause before something that a pod lacks is looked for again. */
 const RETRY_MS = 1000;
-/** The first restart is at once, then a tenth of what a kubelet waits. */
+/** The first restart is immediate, the next ones wait a tenth of a kubelet's time. */
 const backoffMs = (restarts: number): number => (restarts === 0 ? 0 : Math.min(1000 * 2 ** (restarts - 1), 30_000));
 
 /** One pod on this node, from its binding to its end. */
@@ -55,7 +55,7 @@ export class PodRun {
     );
   }
 
-  /** The object as it is now: others write conditions, too. */
+  /** The current object, because others write conditions too. */
   update(pod: V1Pod): void {
     this.#pod = pod;
   }
@@ -69,7 +69,7 @@ export class PodRun {
     return this.#stopping;
   }
 
-  /** The object is gone: nobody waits for anything. */
+  /** The object is deleted, so nobody waits for anything. */
   kill(): Promise<void> {
     for (const running of this.#running.values()) void running.stop(0);
     this.#stopping ??= this.#end(0, false);
@@ -99,7 +99,7 @@ export class PodRun {
     return this.#ending.signal.aborted;
   }
 
-  /** Tries until it works; what is missing is written where `kubectl describe` shows it. */
+  /** Tries until it works. A missing object is reported where `kubectl describe` shows it. */
   async #untilThere<T>(attempt: () => Promise<T>, missing: (why: string) => void): Promise<T | undefined> {
     while (!this.#ended) {
       try {
@@ -147,13 +147,13 @@ export class PodRun {
       ),
     );
     await this.#report();
-    // A pod that is over keeps its object, not its network.
+    // A pod that has ended keeps its object, and not its network.
     if (!this.#ended) sandbox.close();
   }
 
   /**
-   * Starts a container as often as its policy wants. @returns its last exit code; undefined when the pod ended before
-   * it began
+   * Starts a container as often as its policy says. @returns its last exit code; undefined if the pod ended before it
+   * began
    */
   async #keep(
     container: V1Container,
@@ -225,7 +225,7 @@ export class PodRun {
       },
       (why) => {
         const reason = record.state.waiting?.reason;
-        // First the error, then the waiting for the next try.
+        // First the error, then the wait for the next attempt.
         if (/^Failed to pull/.test(why))
           return waiting(
             reason === 'ErrImagePull' || reason === 'ImagePullBackOff' ? 'ImagePullBackOff' : 'ErrImagePull',
@@ -274,7 +274,7 @@ export class PodRun {
     return exitCode;
   }
 
-  /** Writes the status; changes while one is being written go into the next. */
+  /** Writes the status. Changes during a write go into the next one. */
   #report(): Promise<void> {
     if (this.#writing !== undefined) {
       this.#stale = true;
@@ -311,7 +311,7 @@ export class PodRun {
 
 class PullError extends Error {}
 
-/** Gone, or already another of the same name. */
+/** Deleted, or replaced by another pod of the same name. */
 function ignoreGone(error: unknown): undefined {
   const code = codeOf(error);
   if (code === 404 || code === 409) return undefined;

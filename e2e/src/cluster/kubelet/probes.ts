@@ -17,7 +17,7 @@ const portOf = (container: V1Container, port: number | string): number => {
   return number;
 };
 
-/** @returns what went wrong; undefined when the answer is 200 to 399 */
+/** @returns the fault; undefined if the answer is 200 to 399 */
 export function httpGet(target: Target, action: V1HTTPGetAction, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const headers = Object.fromEntries([
@@ -82,12 +82,15 @@ async function ask(target: Target, probe: V1Probe): Promise<string | undefined> 
 export interface ProbeEvents {
   started(): void;
   ready(ready: boolean): void;
-  /** The container is to be killed and started again. */
+  /** True if the container must be killed and restarted. */
   unhealthy(why: string): void;
   failed(kind: string, why: string): void;
 }
 
-/** Probes as a kubelet does: startup first and alone, then readiness and liveness side by side, until `signal`. */
+/**
+ * Probes like a kubelet: the startup probe first and alone, then readiness and liveness at the same time, until
+ * `signal`.
+ */
 export async function probe(target: Target, events: ProbeEvents, signal: AbortSignal): Promise<void> {
   const { startupProbe, readinessProbe, livenessProbe } = target.container;
   const pause = (seconds: number): Promise<unknown> =>

@@ -4,7 +4,7 @@ import type { V1SecurityContext } from '@kubernetes/client-node';
 import { DNS_ADDRESS } from '../namespace.ts';
 import type { Image } from '../images.ts';
 
-/** What an image that brings no system of its own gets from this machine, as if it were built on Debian. */
+/** Folders that an image without a system gets from this machine, as if it were built on Debian. */
 const SYSTEM = ['bin', 'lib', 'lib64', 'sbin', 'usr'];
 const DEVICES = ['full', 'null', 'random', 'urandom', 'zero'];
 
@@ -20,13 +20,13 @@ export interface User {
   readonly groups: readonly number[];
 }
 
-/** Programs of this machine by their full path: PATH is the container's. */
+/** Programs of this machine by their full path, because PATH is the container's. */
 export const program = (name: string): string =>
   ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((folder) => join(folder, name)).find((path) => existsSync(path)) ??
   name;
 export const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The image's /etc with names and addresses as a kubelet writes them, in a folder that becomes the container's. */
+/** The image's /etc with the names and addresses that a kubelet writes, in a folder for the container. */
 export function writeEtc(
   folder: string,
   image: Image,
@@ -47,9 +47,9 @@ export function writeEtc(
 }
 
 /**
- * A shell script for a mount and process namespace of its own: lays out the container's root from binds, makes it
- * read-only where the pod says so, says `made` on descriptor 3 and becomes `command` with the user, groups and
- * capabilities given.
+ * A shell script for a mount and process namespace of its own. It builds the container's root from bind mounts, makes
+ * it read-only if the pod says so, and writes `made` to descriptor 3. Then it becomes `command` with the given user,
+ * groups and capabilities.
  */
 export function containerScript(options: {
   readonly root: string;
@@ -82,7 +82,7 @@ export function containerScript(options: {
     if (kind.isSymbolicLink()) lines.push(`ln -s ${quote(readlinkSync(path))} ${quote(name)}`);
     else if (kind.isDirectory()) {
       lines.push(`mkdir ${quote(name)}`);
-      // Whatever the pod says: the files of an image are shared by its containers.
+      // Whatever the pod says, because containers of an image share its files.
       bind(path, name, true);
     }
   }
@@ -90,7 +90,7 @@ export function containerScript(options: {
   for (const device of DEVICES) lines.push(`: > dev/${device}`, `mount --bind /dev/${device} dev/${device}`);
   lines.push('ln -s /proc/self/fd dev/fd', 'ln -s /proc/self/fd/1 dev/stdout', 'ln -s /proc/self/fd/2 dev/stderr');
   bind(options.etc, 'etc', false);
-  // Outer before inner.
+  // Outer mounts come before inner ones.
   for (const mount of options.mounts.toSorted((a, b) => a.target.length - b.target.length)) {
     const target = mount.target.replace(/^\/+/, '');
     lines.push(
@@ -111,9 +111,8 @@ export function containerScript(options: {
 }
 
 /**
- * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so the user
- * is changed by the chroot of this machine, and the three capabilities that it needs are all that root keeps until
- * then.
+ * The command that becomes `command` in `root` as another user, without a way back. An image has no tools, so this
+ * machine's chroot changes the user. Until then root keeps only the three capabilities that chroot needs.
  */
 export function inContainer(
   root: string,
@@ -121,7 +120,7 @@ export function inContainer(
   security: V1SecurityContext,
   command: readonly string[],
 ): string[] {
-  // Inherited first: what has left the bounding set cannot be inherited any more.
+  // Inheritable ones first, because a capability outside the bounding set cannot become inheritable.
   const inherited =
     security.capabilities?.drop?.includes('ALL') === true
       ? [program('setpriv'), '--inh-caps=-all,+sys_chroot,+setuid,+setgid']

@@ -15,7 +15,7 @@ let made = 0;
 
 export async function openSandbox(): Promise<Sandbox> {
   const n = (made += 1);
-  // Never given twice while the cluster lives: a late answer to a pod that is gone must not reach its successor.
+  // No address is reused while the cluster lives, because a late answer to a deleted pod must not reach its successor.
   const address = `10.244.${1 + Math.floor(n / 250)}.${1 + (n % 250)}`;
   const pause: ChildProcess = spawn('unshare', ['--net', 'sh', '-c', 'echo up; exec sleep infinity'], {
     stdio: ['ignore', 'pipe', 'ignore'],

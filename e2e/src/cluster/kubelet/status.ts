@@ -1,7 +1,7 @@
 import type { V1ContainerState, V1ContainerStatus, V1Pod, V1PodCondition, V1PodStatus } from '@kubernetes/client-node';
 import { now } from '../api.ts';
 
-/** What a kubelet knows of one container. */
+/** A kubelet's knowledge about one container. */
 export interface ContainerRecord {
   readonly name: string;
   readonly image: string;
@@ -56,7 +56,7 @@ function phaseOf(pod: V1Pod, { inits, initialized, containers }: Known): string 
     : 'Running';
 }
 
-/** The status to write for `pod`, whose present one gives what others wrote and when conditions turned. */
+/** The next status of `pod`. Its current status has the parts of others and the times of conditions. */
 export function podStatus(pod: V1Pod, known: Known): V1PodStatus {
   const phase = phaseOf(pod, known);
   const done = phase === 'Succeeded' || phase === 'Failed';

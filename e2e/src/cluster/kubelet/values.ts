@@ -1,7 +1,7 @@
 import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node';
 import { orMissing, type Api } from '../api.ts';
 
-/** What a container cannot be made without: the kubelet's CreateContainerConfigError. */
+/** Something without which a container cannot be made: the kubelet's CreateContainerConfigError. */
 export class ConfigError extends Error {}
 
 const BYTES: Readonly<Record<string, number>> = {
@@ -24,7 +24,7 @@ export function quantity(text: string): number {
   return Number(number) * factor;
 }
 
-/** `$(NAME)` is replaced when NAME is known, `$$(NAME)` stays as `$(NAME)`. */
+/** Replaces `$(NAME)` if NAME is known; `$$(NAME)` stays as `$(NAME)`. */
 export const expand = (text: string, env: Readonly<Record<string, string>>): string =>
   text.replace(/\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)/g, (whole, name: string | undefined) =>
     name === undefined ? '$' : (env[name] ?? whole),
@@ -53,12 +53,12 @@ export function field(pod: V1Pod, path: string, address: string, node: string): 
 export function resource(container: V1Container, name: string, divisor: string | undefined): string {
   const [kind, of] = name.split('.') as ['limits' | 'requests', string];
   const set = container.resources?.[kind]?.[of];
-  // Without a limit a kubelet gives what the node has.
+  // Without a limit, a kubelet gives the node's capacity.
   const value = set === undefined ? (of === 'memory' ? 64 * 2 ** 30 : 32) : quantity(set);
   return String(Math.ceil(value / quantity(divisor ?? '1')));
 }
 
-/** The data of a Secret or ConfigMap; undefined when it is optional and not there. @throws ConfigError */
+/** The data of a Secret or ConfigMap; undefined if it is optional and missing. @throws ConfigError */
 export async function dataOf(
   api: Api,
   kind: 'secret' | 'configmap',
@@ -112,8 +112,7 @@ async function one(
 }
 
 /**
- * The variables of a container beside those of its image, as the pod gives them and a kubelet adds them. @throws
- * ConfigError
+ * The variables of a container beside those of its image: the pod's, and those that a kubelet adds. @throws ConfigError
  */
 export async function environmentOf(
   api: Api,
@@ -149,7 +148,7 @@ export async function environmentOf(
   return env;
 }
 
-/** Docker's old links, which a pod gets unless it refuses them: a Service called `kafka` sets KAFKA_PORT. */
+/** Docker's old links, which a pod gets unless it refuses them: a Service `kafka` sets KAFKA_PORT. */
 async function serviceLinks(api: Api, namespace: string): Promise<Record<string, string>> {
   const services = (await api.core.listNamespacedService({ namespace })).items.filter(
     ({ spec }) => spec?.clusterIP !== undefined && spec.clusterIP !== 'None',

@@ -71,7 +71,7 @@ async function filesOf(api: Api, pod: V1Pod, volume: V1Volume, address: string, 
   return parts.flat();
 }
 
-/** Everything below `path` belongs to the group too; what is read-only gets no right to write. */
+/** Gives everything below `path` to the group too. Read-only files get no right to write. */
 function give(path: string, group: number, readOnly: boolean): void {
   const kind = lstatSync(path);
   chownSync(path, kind.uid, group);
@@ -82,9 +82,8 @@ function give(path: string, group: number, readOnly: boolean): void {
 }
 
 /**
- * Lays out the volumes of a pod in `folder`. ConfigMaps and Secrets are taken as they are now: a change reaches the
- * next pod.
- * @throws ConfigError where a kubelet would say FailedMount and try again
+ * Builds the volumes of a pod in `folder` from the current ConfigMaps and Secrets. A change reaches the next pod.
+ * @throws ConfigError where a kubelet reports FailedMount and tries again
  */
 export async function mountVolumes(api: Api, pod: V1Pod, folder: string, address: string, node: string): Promise<void> {
   for (const volume of pod.spec!.volumes ?? []) {

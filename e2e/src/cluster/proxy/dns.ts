@@ -4,7 +4,7 @@ const A = 1;
 const IN = 1;
 const NAME_ERROR = 3;
 
-/** The name asked for and where the question ends; undefined for what is no plain question. */
+/** The requested name and the end of the question; undefined for anything else. */
 function questionOf(message: Buffer): { name: string; type: number; end: number } | undefined {
   if (message.length < 17 || message.readUInt16BE(4) !== 1) return undefined;
   const labels: string[] = [];
@@ -19,8 +19,8 @@ function questionOf(message: Buffer): { name: string; type: number; end: number 
 }
 
 /**
- * The answer to a DNS question by UDP (RFC 1035): addresses of names that `resolve` knows, for 1 s; other types of them
- * are empty.
+ * The answer to a DNS question over UDP (RFC 1035): addresses of names that `resolve` knows, valid for 1 s. Other types
+ * of them are empty.
  */
 export function answer(message: Buffer, resolve: (name: string) => readonly string[] | undefined): Buffer | undefined {
   const question = questionOf(message);
@@ -28,7 +28,7 @@ export function answer(message: Buffer, resolve: (name: string) => readonly stri
   const found = resolve(question.name);
   const addresses = question.type === A ? (found ?? []) : [];
   const head = Buffer.from(message.subarray(0, question.end));
-  // Response, authoritative, as recursive as asked for.
+  // Response, authoritative, recursive if asked for.
   head.writeUInt16BE(0x8400 | (message.readUInt16BE(2) & 0x0100) | (found === undefined ? NAME_ERROR : 0), 2);
   head.writeUInt16BE(addresses.length, 6);
   head.writeUInt32BE(0, 8);

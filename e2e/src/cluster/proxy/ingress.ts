@@ -1,17 +1,17 @@
 import type { V1HTTPIngressPath, V1Ingress, V1IngressBackend } from '@kubernetes/client-node';
 
-/** What nginx needs to know of the cluster. */
+/** What nginx needs to know about the cluster. */
 export interface IngressView {
   readonly ingresses: readonly V1Ingress[];
-  /** Endpoints of a backend that exists; undefined when its Service or port does not. */
+  /** Endpoints of an existing backend; undefined if its Service or port does not exist. */
   readonly endpoints: (namespace: string, backend: V1IngressBackend) => readonly string[] | undefined;
-  /** Where the controller of a class listens. */
+  /** The address of a class's controller. */
   readonly address: (ingressClass: string) => string;
-  /** Files of a TLS Secret; undefined when it is not there. */
+  /** Files of a TLS Secret; undefined if it does not exist. */
   readonly tls: (namespace: string, secret: string) => { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** Annotations of ingress-nginx that this reads, and its defaults. */
+/** The annotations of ingress-nginx that this reads, with their defaults. */
 const ANNOTATIONS = {
   'proxy-body-size': ['client_max_body_size', '1m'],
   'proxy-read-timeout': ['proxy_read_timeout', '60'],
@@ -24,9 +24,11 @@ const settings = (ingress: V1Ingress): string[] =>
     return `${directive} ${/timeout/.test(name) ? `${value.replace(/s$/, '')}s` : value};`;
   });
 
-/** For clients of the tests that know one base only: routes of this other host are those of the Ingress' own, too. */
+/**
+ * For clients of the tests that know only one base: the routes of this other host also belong to the Ingress' own host.
+ */
 export const ALSO = 'tests.provider-access.example/also-routes-of';
-/** ingress-nginx reads paths of type ImplementationSpecific as regular expressions then. */
+/** With it, ingress-nginx reads paths of type ImplementationSpecific as regular expressions. */
 const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
 
 interface Host {
@@ -37,10 +39,10 @@ interface Host {
 }
 
 /**
- * The configuration of nginx for all Ingress objects, as ingress-nginx would route them: hosts of one class are merged,
- * an exact path wins, then the longest prefix, by whole path elements. Requests that may not be repeated are not
- * repeated (`proxy_next_upstream error timeout`), answers are not buffered. A name that no Ingress has gets no
- * certificate of another: where ingress-nginx shows one that it made itself, the handshake is refused.
+ * The configuration of nginx for all Ingress objects, with the routing of ingress-nginx: it merges hosts of one class;
+ * an exact path wins, then the longest prefix, by whole path elements. nginx does not repeat requests that may not be
+ * repeated (`proxy_next_upstream error timeout`), and does not buffer answers. For a name without an Ingress,
+ * ingress-nginx shows its own certificate; here the handshake is refused.
  */
 export function nginxConfig(
   view: IngressView,

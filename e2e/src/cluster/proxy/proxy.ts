@@ -15,7 +15,7 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-/** What carries requests: cluster addresses, cluster DNS, and nginx as the controller of every ingress class. */
+/** Routes requests: cluster addresses, cluster DNS, and nginx as the controller of every ingress class. */
 export async function startProxy(options: {
   readonly api: Api;
   readonly folder: string;
@@ -68,7 +68,7 @@ export async function startProxy(options: {
       .items()
       .find(({ metadata }) => metadata?.namespace === namespace && metadata?.name === name)?.data;
     if (data?.['tls.crt'] === undefined || data['tls.key'] === undefined) return undefined;
-    // Another certificate is another name: nginx reads again what its configuration names anew.
+    // A new certificate gets a new file name, so that nginx reads it.
     const version = createHash('sha256').update(data['tls.crt']).update(data['tls.key']).digest('hex').slice(0, 12);
     const [cert, key] = [
       join(folder, 'tls', `${namespace}_${name}_${version}.crt`),
@@ -98,7 +98,7 @@ export async function startProxy(options: {
     );
 
   writeFileSync(configuration, routes().text);
-  // A variable of this name would be taken for inherited sockets.
+  // nginx would take a variable of this name for inherited sockets.
   const nginx = ServerProcess.start({
     name: 'nginx',
     command: 'nginx',
@@ -124,7 +124,7 @@ export async function startProxy(options: {
       process.kill(nginx.pid, 'SIGHUP');
     }
     writeHosts(hosts);
-    // As the DNS of a payer has them.
+    // In the order of a payer's DNS.
     for (const [name, at] of hosts) names.set(name, at);
   };
   const headless = (name: string): readonly string[] | undefined => {

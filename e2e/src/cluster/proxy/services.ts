@@ -1,7 +1,7 @@
 import { connect, createServer, type Server } from 'node:net';
 import type { V1EndpointSlice, V1Service, V1ServicePort } from '@kubernetes/client-node';
 
-/** `address:port` of what is ready behind a port of a Service; what is terminating is not. */
+/** `address:port` of the ready endpoints behind a port of a Service, without terminating ones. */
 export function endpointsOf(slices: readonly V1EndpointSlice[], service: V1Service, port: V1ServicePort): string[] {
   const { name, namespace } = service.metadata!;
   return slices
@@ -10,7 +10,7 @@ export function endpointsOf(slices: readonly V1EndpointSlice[], service: V1Servi
     )
     .flatMap((slice) => {
       const number = slice.ports?.find((one) => (one.name ?? '') === (port.name ?? ''))?.port;
-      // A slice of no pods has null for endpoints.
+      // A slice without pods has null for endpoints.
       return number === undefined
         ? []
         : (slice.endpoints ?? [])
@@ -20,7 +20,7 @@ export function endpointsOf(slices: readonly V1EndpointSlice[], service: V1Servi
     .toSorted();
 }
 
-/** Cluster addresses: connections to them go to the endpoints in turn; those that are open stay. */
+/** Cluster addresses. Each connection goes to the next endpoint, and open connections stay. */
 export class ServiceAddresses {
   readonly #servers = new Map<string, Server>();
   #targets = new Map<string, readonly string[]>();
@@ -50,7 +50,7 @@ export class ServiceAddresses {
     const server = createServer({ allowHalfOpen: true }, (client) => {
       const targets = this.#targets.get(key) ?? [];
       const [host, port] = targets[turn++ % targets.length]?.split(':') ?? [];
-      // As kube-proxy: nothing behind it refuses.
+      // As kube-proxy does: a Service without endpoints refuses connections.
       if (host === undefined) return void client.resetAndDestroy();
       const pod = connect({ host, port: Number(port), allowHalfOpen: true });
       client.pipe(pod).pipe(client);

@@ -44,7 +44,8 @@ export interface ProbePart extends ProbeReported {
 export interface ParkedPart {
   readonly state: 'open' | 'closed';
   readonly objective: Objective;
-  /** ms */ readonly start: number;
+  /** ms */
+  readonly start: number;
 }
 
 const KNOWN = new Set<string | undefined>([

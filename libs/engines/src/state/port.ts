@@ -110,7 +110,8 @@ export interface Work {
 export interface Present {
   readonly holder: string;
   readonly data: unknown;
-  /** ms since the epoch. */ readonly expiresAt: number;
+  /** ms since the epoch. */
+  readonly expiresAt: number;
 }
 /**
  * The running processes and what each reports about itself, so that a caller can wait until all have passed something.

@@ -5,7 +5,8 @@ import type { Server } from './server.ts';
 export interface AccessToken {
   readonly value: string;
   readonly scope: string;
-  /** ms since the epoch */ readonly expiresAt: number;
+  /** ms since the epoch */
+  readonly expiresAt: number;
 }
 
 /**

@@ -27,7 +27,8 @@ export interface Product {
   readonly name: string;
   readonly version: string;
   readonly licence: string;
-  /** Refs of what the roles start from. */ readonly dependsOn: readonly string[];
+  /** Refs of what the roles start from. */
+  readonly dependsOn: readonly string[];
 }
 
 /**

@@ -16,8 +16,10 @@ export interface PapersOptions {
   readonly checkout: string;
   readonly lock: Lock;
   readonly closure: Closure;
-  /** Folder they are written to. */ readonly app: string;
-  /** Seconds since 1970 that the bill bears. */ readonly seconds?: number | undefined;
+  /** Folder they are written to. */
+  readonly app: string;
+  /** Seconds since 1970 that the bill bears. */
+  readonly seconds?: number | undefined;
 }
 
 /** Writes the bill of materials and the licences of everything that was laid out. */

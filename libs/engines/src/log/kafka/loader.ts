@@ -14,7 +14,8 @@ export interface PastRecord {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly value: Uint8Array;
-  /** ms since the epoch */ readonly timestamp: number;
+  /** ms since the epoch */
+  readonly timestamp: number;
 }
 
 /**

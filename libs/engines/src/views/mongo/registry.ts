@@ -33,7 +33,8 @@ export const buildsOf = (r: Registered): Builds => ({
 
 export interface LookedUp {
   readonly entry: Registered | undefined;
-  /** `performance.now()` before the question. */ readonly at: number;
+  /** `performance.now()` before the question. */
+  readonly at: number;
 }
 
 /**
