@@ -48,7 +48,7 @@ describe('a roll-out between two builds', () => {
   });
 
   test('the earlier build takes no variable of this one for a misspelled one of its own', async () => {
-    const { misspelled } = (await import(pathToFileURL(join(base, 'libs/service/dist/config/unknown.js')).href)) as {
+    const { misspelled } = (await import(pathToFileURL(join(base, 'libs/config/dist/unknown.js')).href)) as {
       misspelled: (env: Record<string, string>, own: readonly string[]) => string[];
     };
     const names = (build: string): Record<string, readonly string[]> => {

@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import {
   type BusinessEnv,
+  calendarRules,
   type FilesEnv,
   filesFaults,
   kafkaFaults,
@@ -9,6 +10,7 @@ import {
   misspelled,
   mongoFaults,
   NO_TIME_ZONE,
+  payerDays,
   type ProcessEnv,
   readConfig,
   refuse,
@@ -20,10 +22,12 @@ import {
 import type { Service } from '@provider-access/events';
 import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/service/http';
 import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/service/observability';
+import type { StaticTokens } from '@provider-access/smart';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
 import { openEngines } from './open-engines.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
+import type { ServiceRuntime } from './service-module.ts';
 import { endOnSignals, surviveRejections } from './signals.ts';
 import { startService, type ServiceContext } from './start-service.ts';
 import { VERSION } from './version.ts';
@@ -33,7 +37,7 @@ export interface ServiceDefinition<S extends z.ZodObject> {
   readonly schema: S;
   /** Called in each attempt of the start, with open engines. */
   readonly register: (
-    context: ServiceContext & { readonly secrets: Secrets },
+    runtime: ServiceContext & ServiceRuntime & { readonly secrets: Secrets; readonly staticTokens: StaticTokens },
     config: z.infer<S>,
   ) => DynamicModule | Promise<DynamicModule>;
 }
@@ -56,6 +60,21 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...secretFaults(config),
   ]);
   return config;
+}
+
+/** What of the environment every service understands in the same way, as far as its schema has it. */
+function shared<S extends z.ZodObject>(
+  { shape }: S,
+  config: z.infer<S>,
+  secrets: Secrets,
+): Pick<ServiceRuntime, 'memberHash' | 'calendar' | 'days'> & { readonly staticTokens: StaticTokens } {
+  const business = 'BUSINESS_TIME_ZONE' in shape ? (config as unknown as BusinessEnv) : undefined;
+  return {
+    staticTokens: secrets.staticTokens,
+    memberHash: 'MEMBER_HASH_KEYS_FILE' in shape ? secrets.memberHash() : undefined,
+    calendar: business && calendarRules(business),
+    days: business && payerDays(business),
+  };
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -118,7 +137,7 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
       tokens: secrets.staticTokens,
       freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
-      register: (context) => register({ ...context, secrets }, config),
+      register: (context) => register({ ...context, ...shared(schema, config, secrets), secrets }, config),
       listening: (address) => say(`listening on ${address}`),
     });
     endOnSignals({ stop: () => running.stop(config.STOP_TIMEOUT_MS / 2), withinMs: config.STOP_TIMEOUT_MS, logger });

@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ATTRIBUTION_PROJECTIONS } from '@provider-access/attribution';
-import { consentConfig, ConsentModule } from '@provider-access/consent';
+import { consentConfig, consentSettings, ConsentModule } from '@provider-access/consent';
 import {
   deadLetterTopic,
   encodeEvent,
@@ -132,7 +132,7 @@ async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void
   try {
     await facts.start();
     const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
-    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig.parse({}) }), {
+    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }), {
       name: 'consent',
       logger: silentLogger,
       metrics: ports.metrics,

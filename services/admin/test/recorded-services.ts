@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { attributionConfig, AttributionModule } from '@provider-access/attribution';
+import { attributionConfig, attributionSettings, AttributionModule } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { consentConfig, ConsentModule } from '@provider-access/consent';
+import { consentConfig, consentSettings, ConsentModule } from '@provider-access/consent';
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
@@ -134,9 +134,11 @@ export class RecordedServices {
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
     const env = { PUBLIC_URL };
     await this.run('attribution', (ports) =>
-      AttributionModule.register({ ports, config: attributionConfig.parse(env), staticTokens }),
+      AttributionModule.register({ ports, config: attributionConfig(attributionSettings.parse(env)), staticTokens }),
     );
-    await this.run('consent', (ports) => ConsentModule.register({ ports, config: consentConfig.parse({}) }));
+    await this.run('consent', (ports) =>
+      ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }),
+    );
     await this.run('resources', (ports) =>
       ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }),
     );
@@ -146,8 +148,13 @@ export class RecordedServices {
         ports,
         blobs,
         staticTokens,
-        facts: { pollMs: 50 },
-        config: { publicUrl: PUBLIC_URL, writers: 0, pollMs: 20, skewMarginMs: 0 },
+        config: {
+          publicUrl: PUBLIC_URL,
+          facts: { boundMs: 5000, pollMs: 50 },
+          writers: 0,
+          pollMs: 20,
+          skewMarginMs: 0,
+        },
       }),
     );
     const details = new ClientDetails();

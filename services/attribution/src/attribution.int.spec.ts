@@ -141,7 +141,7 @@ describe('Group', () => {
 
   it('is not read whole when it is too large, but summarised', async () => {
     await h.stop();
-    h = await new Harness().start({ MAX_GROUP_MEMBERS: 1 });
+    h = await new Harness().start({ maxGroupMembers: 1 });
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const id = (await find(h, app, '?_summary=true')).entry![0]!.resource.id;
@@ -383,7 +383,7 @@ describe('intake', () => {
   });
   it('an event without a subject that might end access denies its whole source if operators chose so', async () => {
     await h.stop();
-    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
+    h = await new Harness().start({ unreadableConsent: 'hold-source' });
     await h.publish(
       inNetwork(),
       enrolled('m1'),
@@ -479,7 +479,7 @@ describe('intake', () => {
   );
 
   it.each<[string, Record<string, unknown>]>([
-    ['with PAYER_IDENTIFIERS', { PAYER_IDENTIFIERS: 'urn:payer|1' }],
+    ['with PAYER_IDENTIFIERS', { payerIdentifiers: 'urn:payer|1' }],
     ['without it', {}],
   ])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
     await h.stop();

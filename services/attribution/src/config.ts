@@ -10,8 +10,8 @@ import {
 } from '@provider-access/service/config';
 import { isPayerIdentifier } from './domain/payer-identity.ts';
 
-/** Settings of attribution: environment variables, read once by the runner. */
-export const attributionConfig = z.object({
+/** The variables of attribution alone. */
+export const attributionSettings = z.object({
   PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
   PAYER_ORGANIZATION: z
     .string()
@@ -43,12 +43,23 @@ export const attributionConfig = z.object({
     .default(50_000)
     .describe('A Group with more permitted members is only read with `_summary=true`.'),
 });
-export type AttributionConfig = z.infer<typeof attributionConfig>;
+/** The options of the module. */
+export const attributionConfig = (env: z.infer<typeof attributionSettings>) => ({
+  publicUrl: env.PUBLIC_URL,
+  payerOrganization: env.PAYER_ORGANIZATION,
+  payerIdentifiers: env.PAYER_IDENTIFIERS,
+  payerName: env.PAYER_NAME,
+  unreadableConsent: env.UNREADABLE_CONSENT,
+  boundMs: env.FACTS_BOUND_MS,
+  maxGroupMembers: env.MAX_GROUP_MEMBERS,
+});
+export type AttributionConfig = ReturnType<typeof attributionConfig>;
+export const CONFIG = Symbol('AttributionConfig');
 
 /** The environment of an attribution process. */
 export const attributionEnv = z.object({
   ...processEnv,
-  ...attributionConfig.shape,
+  ...attributionSettings.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
   EXPORT_URL: baseUrl
     .optional()

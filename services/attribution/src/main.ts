@@ -1,7 +1,6 @@
-import { calendarRules, payerDays } from '@provider-access/service/config';
 import { runService } from '@provider-access/process/run';
 import { AttributionModule } from './attribution.module.ts';
-import { attributionEnv } from './config.ts';
+import { attributionConfig, attributionEnv } from './config.ts';
 
 /** For one release: attribution handed exports on until the routes led to export (ADR 0035). */
 const EXPORT_URL_IGNORED =
@@ -10,16 +9,8 @@ const EXPORT_URL_IGNORED =
 await runService({
   name: 'attribution',
   schema: attributionEnv,
-  register({ ports, presence, secrets }, config) {
-    if (config.EXPORT_URL !== undefined) ports.logger.warn({}, EXPORT_URL_IGNORED);
-    return AttributionModule.register({
-      ports,
-      presence,
-      config,
-      staticTokens: secrets.staticTokens,
-      memberHash: secrets.memberHash(),
-      calendar: calendarRules(config),
-      days: payerDays(config),
-    });
+  register(runtime, config) {
+    if (config.EXPORT_URL !== undefined) runtime.ports.logger.warn({}, EXPORT_URL_IGNORED);
+    return AttributionModule.register({ ...runtime, config: attributionConfig(config) });
   },
 });

@@ -25,7 +25,8 @@ import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { AttributionModule, attributionConfig } from '../src/index.ts';
+import { AttributionModule, attributionConfig, attributionSettings } from '../src/index.ts';
+import type { AttributionConfig } from '../src/config.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);
 export const ADMIN = 'administrator-token-of-the-tests-0123456789';
@@ -55,7 +56,7 @@ export class Harness {
   private consent: Subscription | undefined;
 
   /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
-  async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
+  async start(config: Partial<AttributionConfig> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     this.folder = await mkdtemp(join(tmpdir(), 'attribution-'));
     const { first } = await SigningKeys.open(join(this.folder, 'keys.json'));
     this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'https://pa.example', clock: this.ports.clock });
@@ -71,7 +72,7 @@ export class Harness {
     ]);
     const module = AttributionModule.register({
       ports: this.ports,
-      config: attributionConfig.parse({ PUBLIC_URL: 'https://pa.example', ...config }),
+      config: { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL: 'https://pa.example' })), ...config },
       staticTokens: new StaticTokens({ administrator: ADMIN }),
       days,
     });

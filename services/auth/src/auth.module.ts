@@ -1,180 +1,72 @@
-import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit, SampledRefusals } from '@provider-access/audit';
-import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
-import {
-  behindUntrustedProxy,
-  NO_TRUSTED_PROXY,
-  READINESS,
-  type ReadinessCheck,
-  type ServicePorts,
-} from '@provider-access/service/http';
-import {
-  AccessTokens,
-  Authenticator,
-  JwksCache,
-  type JwksSource,
-  publishedKeys,
-  type Secret,
-  type SigningKeys,
-  STATIC_TOKENS,
-  type StaticTokens,
-  TokenIssuer,
-  RequestLimits,
-} from '@provider-access/smart';
-import { AUTH, type Auth } from './auth.ts';
-import type { AuthParties } from './parties.ts';
-import { Clients } from './clients.ts';
-import { authConfig, type AuthConfigInput } from './config.ts';
-import { DiscoveryController } from './discovery/discovery.controller.ts';
-import { IntrospectionController } from './introspection/introspection.controller.ts';
-import { Applications } from './registration/applications.ts';
-import { RegistrationController } from './registration/registration.controller.ts';
-import { Registry, type RegistryReader } from './registry.ts';
-import { Identifiers } from './review/identifiers.ts';
-import { ReviewController } from './review/review.controller.ts';
-import { SigningKeysController } from './signing-keys/signing-keys.controller.ts';
-import { SigningRing } from './signing-keys/signing-ring.ts';
-import { ReplayMemory } from './token/replay-memory.ts';
-import { TokenController } from './token/token.controller.ts';
+import { Audit } from '@provider-access/audit';
+import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
+import type { StaticTokens } from '@provider-access/smart';
+import { AuthContext, type AuthParts } from './auth.ts';
+import { AUTH_DEFAULTS, type AuthConfig } from './config.ts';
+import { httpOf } from './http.ts';
+import { ReviewController } from './operations/clients/review.controller.ts';
+import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
+import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
+import { RegistrationController } from './operations/register/registration.controller.ts';
+import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
+import { TokenController } from './operations/token/token.controller.ts';
 
-export interface AuthOptions {
-  readonly ports: ServicePorts;
-  readonly config: AuthConfigInput;
-  /** Started by the runner. */
-  readonly parties: AuthParties;
-  /** What those parties filled: `new Parties(details)`. */
-  readonly details: ClientDetails;
-  /** Private keys of the access tokens, from the file that all instances of auth share. */
-  readonly keys: Secret<SigningKeys>;
+export interface AuthOptions
+  extends ServiceRuntime, Pick<AuthParts, 'parties' | 'details' | 'keys' | 'readers' | 'jwksSource'> {
+  readonly config: Partial<AuthConfig> & Pick<AuthConfig, 'publicUrl'>;
   readonly staticTokens: StaticTokens;
-  /**
-   * Readers that must know a change before it is acknowledged, beside our own parties: the parties of the other
-   * services in this process.
-   */
-  readonly readers?: readonly RegistryReader[];
-  /** Where published keys of clients come from; by default their jwks_uri. */
-  readonly jwksSource?: JwksSource;
-  /** Set where there are other processes: a change is acknowledged when every present process knows it. */
-  readonly presence?: PresenceOptions;
 }
 
-/** How long a registration waits for a reviewer: 30 days. */
-const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-function createAuth({
-  ports,
-  config: input,
-  parties,
-  details,
-  keys,
-  staticTokens,
-  readers = [],
-  presence,
-  jwksSource,
-}: AuthOptions): Auth {
-  const config = authConfig.parse(input);
-  ports.metrics.zero('pa_tokens_issued_total');
-  ports.metrics.zero('pa_token_refusals_total');
-  ports.metrics.zero('pa_registrations_dropped_total');
-  const { log, clock, metrics } = ports;
-  const { publicUrl } = config;
-  const registry = new Registry(
-    ports,
-    parties,
-    [parties, ...readers, ...(presence === undefined ? [] : [new PresentReaders(presence.port)])],
-    config.acknowledgeWithinMs,
-  );
-  const audit = new Audit({ log, clock, metrics, source: 'urn:provider-access:auth', tracing: ports.tracing });
-  const applications = new Applications(ports, {
-    capacity: config.registrationsWaiting,
-    keepMs: KEEP_REGISTRATIONS_MS,
-  });
-  const signing = new SigningRing({ ports, keys, parties, registry, presence });
-  const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
-  return {
-    ports,
-    config,
-    parties,
-    registry,
-    applications,
-    clients: new Clients(details, applications),
-    identifiers: new Identifiers(ports, parties),
-    signing,
-    tokens,
-    staticTokens,
-    ...(presence !== undefined && { presence: new PartiesPresence(parties, log, presence) }),
-    issuer: new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
-    authenticator: new Authenticator(tokens, parties),
-    jwksSource: jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks }),
-    replays: new ReplayMemory(ports.state.claims, clock),
-    audit,
-    refusals: new SampledRefusals(audit, clock),
-    limits: {
-      registrations: new RequestLimits(clock, config.registrationsPerMinute),
-      registrationReads: new RequestLimits(clock, config.refusalsPerMinute),
-      registrationsOfAll: new RequestLimits(clock, config.registrationsOfAllPerMinute),
-      tokens: new RequestLimits(clock, config.refusalsPerMinute),
-      strangers: new RequestLimits(clock, config.strangersPerMinute),
-    },
-  };
-}
-
+/** Registration, review, tokens and their keys. */
 @Module({})
 export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly auth: Auth;
+  private readonly auth: AuthContext;
   private readonly stopListening: () => void;
 
-  constructor(@Inject(AUTH) auth: Auth, @Inject(HttpAdapterHost) host: HttpAdapterHost) {
+  constructor(
+    @Inject(AuthContext) auth: AuthContext,
+    @Inject(READINESS) checks: ReadinessCheck[],
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+  ) {
     this.auth = auth;
-    this.stopListening = auth.parties.onChange((client) => auth.tokens.drop(client));
-    const fastify = host.httpAdapter.getInstance<FastifyInstance>();
-    fastify.addHook('onRoute', (route) => {
+    // Here, because the routes exist before any hook of a module is called.
+    host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
       route.bodyLimit = BODY_LIMIT;
     });
-    let warned = false;
-    fastify.addHook('onRequest', (request, _reply, done) => {
-      if (!warned && behindUntrustedProxy(request)) {
-        warned = true;
-        auth.ports.logger.warn({}, NO_TRUSTED_PROXY);
-      }
-      done();
-    });
-    // A body of another media type arrives as no body, so that the route can name what it accepts (RFC 6749: 400, not
-    // 415).
-    fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => {
-      done(null, undefined);
-    });
-  }
-
-  static register(options: AuthOptions): DynamicModule {
-    const auth = createAuth(options);
-    const readiness: ReadinessCheck[] = [
+    this.stopListening = auth.parties.onChange((client) => auth.tokens.drop(client));
+    checks.push(
       {
         name: 'registry',
-        check: () => {
+        check: async () => {
           const failure = auth.parties.failure();
-          return Promise.resolve({
+          return {
             ready: auth.parties.ready() && failure === undefined,
             ...(failure !== undefined && { detail: failure }),
-          });
+          };
         },
       },
       {
         name: 'signing key',
-        check: () =>
-          Promise.resolve(
-            auth.signing.key() === undefined
-              ? { ready: false, detail: 'no signing key of the file is known to every process yet' }
-              : { ready: true },
-          ),
+        check: async () =>
+          auth.signing.key() === undefined
+            ? { ready: false, detail: 'no signing key of the file is known to every process yet' }
+            : { ready: true },
       },
-    ];
+    );
+  }
+
+  static register({ config, parties, details, keys, readers, jwksSource, ...runtime }: AuthOptions): DynamicModule {
+    const { staticTokens, presence } = runtime;
     return {
       module: AuthModule,
+      imports: [ServiceModule.forRoot(runtime, { name: 'auth', http: httpOf(runtime.ports.logger) })],
       controllers: [
         RegistrationController,
         TokenController,
@@ -184,9 +76,23 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
         SigningKeysController,
       ],
       providers: [
-        { provide: AUTH, useValue: auth },
-        { provide: STATIC_TOKENS, useValue: options.staticTokens },
-        { provide: READINESS, useFactory: (): ReadinessCheck[] => readiness },
+        {
+          provide: AuthContext,
+          inject: [PORTS, Audit],
+          useFactory: (ports: ServicePorts, audit: Audit) =>
+            new AuthContext({
+              ports,
+              audit,
+              staticTokens,
+              presence,
+              parties,
+              details,
+              keys,
+              config: { ...AUTH_DEFAULTS, ...config },
+              ...(readers !== undefined && { readers }),
+              ...(jwksSource !== undefined && { jwksSource }),
+            }),
+        },
       ],
     };
   }

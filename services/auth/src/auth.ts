@@ -1,29 +1,58 @@
-import type { Audit, SampledRefusals } from '@provider-access/audit';
-import type { PartiesPresence } from '@provider-access/facts';
+import { type Audit, SampledRefusals } from '@provider-access/audit';
+import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/service/http';
-import type {
+import {
   AccessTokens,
   Authenticator,
-  JwksSource,
-  StaticTokens,
-  TokenIssuer,
+  JwksCache,
+  type JwksSource,
+  publishedKeys,
   RequestLimits,
+  type Secret,
+  type SigningKeys,
+  type StaticTokens,
+  TokenIssuer,
 } from '@provider-access/smart';
+import { Clients } from './clients.ts';
 import type { AuthConfig } from './config.ts';
-import type { Clients } from './clients.ts';
-import type { Identifiers } from './review/identifiers.ts';
-import type { Applications } from './registration/applications.ts';
-import type { Registry } from './registry.ts';
-import type { SigningRing } from './signing-keys/signing-ring.ts';
-import type { ReplayMemory } from './token/replay-memory.ts';
+import { Applications } from './operations/register/applications.ts';
+import { Identifiers } from './operations/clients/identifiers.ts';
+import { ReplayMemory } from './operations/token/replay-memory.ts';
 import type { AuthParties } from './parties.ts';
+import { Registry, type RegistryReader } from './registry.ts';
+import { SigningRing } from './operations/signing-keys/signing-ring.ts';
 
-/** Shared by the controllers: one object for each container, and nothing at module level. */
-export interface Auth {
+export interface AuthParts {
+  readonly ports: ServicePorts;
+  readonly config: AuthConfig;
+  readonly staticTokens: StaticTokens;
+  readonly audit: Audit;
+  /** Started by the runner. */
+  readonly parties: AuthParties;
+  /** What those parties filled: `new Parties(details)`. */
+  readonly details: ClientDetails;
+  /** Private keys of the access tokens, from the file that all instances of auth share. */
+  readonly keys: Secret<SigningKeys>;
+  /**
+   * Readers that must know a change before it is acknowledged, beside our own parties: the parties of the other
+   * services in this process.
+   */
+  readonly readers?: readonly RegistryReader[];
+  /** Where published keys of clients come from; by default their jwks_uri. */
+  readonly jwksSource?: JwksSource;
+  /** Set where there are other processes: a change is acknowledged when every present process knows it. */
+  readonly presence?: PresenceOptions | undefined;
+}
+
+/** How long a registration waits for a reviewer: 30 days. */
+const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** What the operations of this service work with: one object for each container, and nothing at module level. */
+export class AuthContext {
   readonly ports: ServicePorts;
   readonly config: AuthConfig;
   readonly parties: AuthParties;
-  readonly presence?: PartiesPresence;
+  readonly presence: PartiesPresence | undefined;
   readonly registry: Registry;
   readonly clients: Clients;
   readonly identifiers: Identifiers;
@@ -36,7 +65,7 @@ export interface Auth {
   readonly staticTokens: StaticTokens;
   readonly jwksSource: JwksSource;
   readonly replays: ReplayMemory;
-  readonly audit: Pick<Audit, 'record'>;
+  readonly audit: Audit;
   /** Refusals of unknown callers. */
   readonly refusals: SampledRefusals;
   readonly limits: {
@@ -51,5 +80,45 @@ export interface Auth {
     /** Token requests of all callers that name no approved client. */
     readonly strangers: RequestLimits;
   };
+
+  constructor({ ports, config, staticTokens, audit, parties, details, keys, presence, ...given }: AuthParts) {
+    const { log, state, clock, metrics } = ports;
+    const { publicUrl } = config;
+    metrics.zero('pa_tokens_issued_total');
+    metrics.zero('pa_token_refusals_total');
+    metrics.zero('pa_registrations_dropped_total');
+    const others = presence === undefined ? [] : [new PresentReaders(presence.port)];
+    this.ports = ports;
+    this.config = config;
+    this.staticTokens = staticTokens;
+    this.audit = audit;
+    this.parties = parties;
+    this.presence = presence && new PartiesPresence(parties, log, presence);
+    this.registry = new Registry(
+      ports,
+      parties,
+      [parties, ...(given.readers ?? []), ...others],
+      config.acknowledgeWithinMs,
+    );
+    this.applications = new Applications(ports, {
+      capacity: config.registrationsWaiting,
+      keepMs: KEEP_REGISTRATIONS_MS,
+    });
+    this.clients = new Clients(details, this.applications);
+    this.identifiers = new Identifiers(ports, parties);
+    this.signing = new SigningRing({ ports, keys, parties, registry: this.registry, presence });
+    this.tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
+    this.issuer = new TokenIssuer({ key: () => this.signing.key(), publicUrl, clock });
+    this.authenticator = new Authenticator(this.tokens, parties);
+    this.jwksSource = given.jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks });
+    this.replays = new ReplayMemory(state.claims, clock);
+    this.refusals = new SampledRefusals(audit, clock);
+    this.limits = {
+      registrations: new RequestLimits(clock, config.registrationsPerMinute),
+      registrationReads: new RequestLimits(clock, config.refusalsPerMinute),
+      registrationsOfAll: new RequestLimits(clock, config.registrationsOfAllPerMinute),
+      tokens: new RequestLimits(clock, config.refusalsPerMinute),
+      strangers: new RequestLimits(clock, config.strangersPerMinute),
+    };
+  }
 }
-export const AUTH = Symbol('Auth');

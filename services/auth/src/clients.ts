@@ -1,5 +1,5 @@
 import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
-import type { Applications } from './registration/applications.ts';
+import type { Applications } from './operations/register/applications.ts';
 
 /** Every known app: those of pa.registry, then registrations that wait for a reviewer. */
 export class Clients {

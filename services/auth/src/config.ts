@@ -1,31 +1,9 @@
 import { baseUrl, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 
-export const authConfig = z.object({
-  /** Base of every absolute URL, of `iss` and of the audience that assertions must name; never taken from a request. */
-  publicUrl: baseUrl,
-  /** Lets `jwks_uri` be http on loopback and on private addresses: tests and trials on one machine only. */
-  allowInsecureJwks: z.boolean().default(false),
-  /** Per client (docs/regulation.md#limits). */
-  tokensPerMinute: z.int().positive().default(60),
-  /** Per address. */
-  registrationsPerMinute: z.int().positive().default(20),
-  /** Refused token requests a minute and address block, before any signature is checked. */
-  refusalsPerMinute: z.int().positive().default(60),
-  /** Token requests a minute of all callers together that name no approved client. */
-  strangersPerMinute: z.int().positive().default(3000),
-  /** Registrations a minute of all senders together, in each instance. One address block alone cannot use it up. */
-  registrationsOfAllPerMinute: z.int().positive().default(300),
-  /** Registrations without an approval that are kept at once, from all senders. */
-  registrationsWaiting: z.int().positive().default(500),
-  /** How long a change waits for every reader before its answer is 503, ms. */
-  acknowledgeWithinMs: z.int().positive().default(5000),
-});
-/** Environment of a process of auth. */
-export const authEnv = z.object({
-  ...processEnv,
-  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
-  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+/** The variables of auth alone. */
+export const authSettings = z.object({
+  PUBLIC_URL: baseUrl,
   ALLOW_INSECURE_JWKS: flag
     .default(false)
     .describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
@@ -40,8 +18,54 @@ export const authEnv = z.object({
         'apart for each client that was approved.',
     ),
 });
-export type AuthConfig = z.infer<typeof authConfig>;
-export type AuthConfigInput = z.input<typeof authConfig>;
+/** Environment of a process of auth. */
+export const authEnv = z.object({
+  ...processEnv,
+  TOKEN_SIGNING_KEYS_FILE: secretsEnv.TOKEN_SIGNING_KEYS_FILE,
+  ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
+  ...authSettings.shape,
+  PUBLIC_URL: processEnv.PUBLIC_URL,
+});
+
+/** The options of the module (docs/regulation.md#limits). */
+export interface AuthConfig {
+  /** Base of every absolute URL, of `iss` and of the audience that assertions must name; never taken from a request. */
+  readonly publicUrl: string;
+  /** Lets `jwks_uri` be http on loopback and on private addresses: tests and trials on one machine only. */
+  readonly allowInsecureJwks: boolean;
+  /** Per client. */
+  readonly tokensPerMinute: number;
+  /** Per address. */
+  readonly registrationsPerMinute: number;
+  /** Refused token requests a minute and address block, before any signature is checked. */
+  readonly refusalsPerMinute: number;
+  /** Token requests a minute of all callers together that name no approved client. */
+  readonly strangersPerMinute: number;
+  /** Registrations a minute of all senders together, in each instance. One address block alone cannot use it up. */
+  readonly registrationsOfAllPerMinute: number;
+  /** Registrations without an approval that are kept at once, from all senders. */
+  readonly registrationsWaiting: number;
+  /** How long a change waits for every reader before its answer is 503, ms. */
+  readonly acknowledgeWithinMs: number;
+}
+export const AUTH_DEFAULTS: Omit<AuthConfig, 'publicUrl'> = {
+  allowInsecureJwks: false,
+  tokensPerMinute: 60,
+  registrationsPerMinute: 20,
+  refusalsPerMinute: 60,
+  strangersPerMinute: 3000,
+  registrationsOfAllPerMinute: 300,
+  registrationsWaiting: 500,
+  acknowledgeWithinMs: 5000,
+};
+export const authConfig = (env: z.infer<typeof authSettings>): AuthConfig => ({
+  ...AUTH_DEFAULTS,
+  publicUrl: env.PUBLIC_URL,
+  allowInsecureJwks: env.ALLOW_INSECURE_JWKS,
+  tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
+  registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
+  refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,
+});
 
 /** Absolute URLs of our endpoints. */
 export const urls = (publicUrl: string) => ({

@@ -1,2 +1,2 @@
 export { AuthModule } from './auth.module.ts';
-export { authEnv } from './config.ts';
+export { authConfig, authEnv, authSettings } from './config.ts';

@@ -25,7 +25,7 @@ import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { AuthModule } from '../src/index.ts';
-import type { AuthConfigInput } from '../src/config.ts';
+import type { AuthConfig } from '../src/config.ts';
 import type { RegistryReader } from '../src/registry.ts';
 
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
@@ -61,7 +61,7 @@ export async function prepare(): Promise<void> {
 }
 
 export interface BenchOptions {
-  readonly config?: Partial<AuthConfigInput>;
+  readonly config?: Partial<AuthConfig>;
   readonly readers?: readonly RegistryReader[];
   readonly log?: MemoryLog;
   readonly stateFile?: string;

@@ -238,7 +238,7 @@ describe('a name of three million characters', () => {
   });
   it("does not add a source for each event's new name: the member is denied while any source is held", async () => {
     await h.stop();
-    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
+    h = await new Harness().start({ unreadableConsent: 'hold-source' });
     await h.member('m1');
     await h.member('other');
     for (let n = 0; n < 200; n++)

@@ -290,7 +290,7 @@ describe('an opt-out that cannot be read', () => {
   });
   it('names nobody, where the operator chose so: its whole source is denied, and only that', async () => {
     await h.stop();
-    h = await new Harness().start({ UNREADABLE_CONSENT: 'hold-source' });
+    h = await new Harness().start({ unreadableConsent: 'hold-source' });
     await h.member('m1');
     await h.member('m2', 'urn:other');
     const { ce_subject: _, ...headers } = broken().headers;

@@ -24,7 +24,8 @@ import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { consentConfig, ConsentModule } from '../src/index.ts';
+import { consentConfig, consentSettings, ConsentModule } from '../src/index.ts';
+import type { ConsentConfig } from '../src/config.ts';
 
 export const START = Date.UTC(2026, 5, 1, 12);
 const NPI = '1000000001';
@@ -56,7 +57,7 @@ export class Harness {
   private providers!: Subscription;
 
   /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
-  async start(config: Record<string, unknown> = {}, days = new PayerDays(['UTC'])): Promise<this> {
+  async start(config: Partial<ConsentConfig> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     await this.projections.start();
     const progress = (topic: string) => {
       const derivation = new Derivation({
@@ -101,7 +102,11 @@ export class Harness {
       businessTime: at,
     });
     this.app = await createServiceApp(
-      ConsentModule.register({ ports: this.ports, config: consentConfig.parse(config), days }),
+      ConsentModule.register({
+        ports: this.ports,
+        config: { ...consentConfig(consentSettings.parse({})), ...config },
+        days,
+      }),
       { name: 'consent', logger: silentLogger, metrics: this.ports.metrics, strategy: this.transport },
     );
     await this.app.startAllMicroservices();

@@ -1,12 +1,14 @@
-import { businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/service/config';
+import { baseUrl, businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 
 const count = (fallback: number) =>
   z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
 
-/** Environment of the export service; every limit has a default (docs/regulation.md#limits). */
-export const exportConfig = z.object({
+/** The variables of export alone; every limit has a default (docs/regulation.md#limits). */
+export const exportSettings = z.object({
+  PUBLIC_URL: baseUrl,
+  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
@@ -26,16 +28,18 @@ export const exportConfig = z.object({
 export const exportEnv = z.object({
   ...processEnv,
   ...filesEnv,
-  ...exportConfig.shape,
+  ...exportSettings.shape,
+  PUBLIC_URL: processEnv.PUBLIC_URL,
   ADMINISTRATOR_TOKENS_FILE: secretsEnv.ADMINISTRATOR_TOKENS_FILE,
-  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
   ...businessEnv,
 });
 
-/** Durations in ms. */
+/** The options of the module. Durations in ms. */
 export interface ExportConfig {
   /** Public base URL without a last slash. Links come from here, never from a request. */
   readonly publicUrl: string;
+  /** Facts older than this decide nothing, and how often heads are polled. */
+  readonly facts: { readonly boundMs: number; readonly pollMs?: number };
   readonly chunkMembers: number;
   /** Worker threads. 0 writes in this thread, for tests on doubles that no thread can open. */
   readonly writers: number;
@@ -67,6 +71,7 @@ export interface ExportConfig {
 const HOUR = 3_600_000;
 const MIB = 1024 * 1024;
 export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
+  facts: { boundMs: 5000 },
   chunkMembers: 250,
   writers: 1,
   runningPerClient: 3,
@@ -82,18 +87,17 @@ export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
   pollMs: 2000,
 };
 
-/** Turns the environment into the options of the module. */
-export function exportConfigOf(env: z.infer<typeof exportConfig>, publicUrl: string): ExportConfig {
-  return {
-    ...EXPORT_DEFAULTS,
-    publicUrl,
-    chunkMembers: env.EXPORT_CHUNK_MEMBERS,
-    writers: env.EXPORT_WRITERS,
-    runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
-    kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR,
-    pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE,
-    keepMs: env.EXPORT_KEEP_HOURS * HOUR,
-    keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
-    leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
-  };
-}
+export const CONFIG = Symbol('ExportConfig');
+export const exportConfig = (env: z.infer<typeof exportSettings>): ExportConfig => ({
+  ...EXPORT_DEFAULTS,
+  publicUrl: env.PUBLIC_URL,
+  facts: { boundMs: env.FACTS_BOUND_MS },
+  chunkMembers: env.EXPORT_CHUNK_MEMBERS,
+  writers: env.EXPORT_WRITERS,
+  runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
+  kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR,
+  pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE,
+  keepMs: env.EXPORT_KEEP_HOURS * HOUR,
+  keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
+  leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
+});

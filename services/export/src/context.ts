@@ -1,17 +1,23 @@
-import type { Audit } from '@provider-access/audit';
+import { Inject, Injectable } from '@nestjs/common';
+import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { Facts } from '@provider-access/facts';
-import type { ServicePorts } from '@provider-access/service/http';
-import type { RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { ExportConfig } from './config.ts';
-import type { JobStreams } from './jobs/job-stream.ts';
-import type { RunningSlots } from './jobs/running-slots.ts';
-import type { DownloadNotes } from './operations/download-notes.ts';
-import type { Releases } from './operations/releases.ts';
+import { Facts, groups, memberships } from '@provider-access/facts';
+import { type RecordsReader, recordsReader } from '@provider-access/facts/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { CONFIG, type ExportConfig } from './config.ts';
+import { JobStreams } from './jobs/job-stream.ts';
+import { RunningSlots } from './jobs/running-slots.ts';
+import { DownloadNotes } from './operations/download-notes.ts';
+import { Releases } from './operations/releases.ts';
+import { exportJobs } from './projections/export-jobs.ts';
 
-/** What the operations of this service work with; built once by the module. */
-export interface ExportContext {
+/** The store of the part files. */
+export const BLOBS = Symbol('Blobs');
+
+/** What the operations and the jobs of this service work with. */
+@Injectable()
+export class ExportContext {
   readonly ports: ServicePorts;
   readonly config: ExportConfig;
   readonly blobs: Blobs;
@@ -23,4 +29,30 @@ export interface ExportContext {
   readonly releases: Releases;
   readonly downloads: DownloadNotes;
   readonly views: { readonly jobs: ViewReader; readonly groups: ViewReader; readonly memberships: ViewReader };
+
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(CONFIG) config: ExportConfig,
+    @Inject(BLOBS) blobs: Blobs,
+    @Inject(Facts) facts: Facts,
+    @Inject(Audit) audit: Audit,
+    @Inject(JobStreams) streams: JobStreams,
+  ) {
+    const { views, state, clock } = ports;
+    this.ports = ports;
+    this.config = config;
+    this.blobs = blobs;
+    this.facts = facts;
+    this.audit = audit;
+    this.streams = streams;
+    this.records = recordsReader(views);
+    this.slots = new RunningSlots(state, streams, clock, config.runningPerClient);
+    this.releases = new Releases(blobs, facts.access);
+    this.downloads = new DownloadNotes(ports);
+    this.views = {
+      jobs: views.reader(exportJobs),
+      groups: views.reader(groups),
+      memberships: views.reader(memberships),
+    };
+  }
 }

@@ -172,9 +172,9 @@ export class Platform {
       ports,
       blobs,
       staticTokens: new StaticTokens({ administrator: ADMIN }),
-      facts: { pollMs: 50, boundMs: 60_000 },
       config: {
         publicUrl: 'http://test',
+        facts: { pollMs: 50, boundMs: 60_000 },
         pollMs: 20,
         backoffMs: () => 5,
         skewMarginMs: 0,

@@ -1,4 +1,4 @@
 export { ResourcesModule } from './resources.module.ts';
-export { resourcesEnv } from './config.ts';
+export { resourcesConfig, resourcesEnv, resourcesSettings } from './config.ts';
 export { PROJECTIONS as RESOURCES_PROJECTIONS } from './projections/index.ts';
 export { SUBSCRIPTIONS as RESOURCES_SUBSCRIPTIONS } from './subscriptions.ts';

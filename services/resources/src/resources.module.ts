@@ -1,41 +1,22 @@
 import {
   type DynamicModule,
+  Inject,
   Module,
   type OnApplicationShutdown,
-  type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
-import type { FastifyInstance } from 'fastify';
-import { Audit, LevelLedger } from '@provider-access/audit';
-import { PA_RECORDS } from '@provider-access/events';
+import { LevelLedger } from '@provider-access/audit';
+import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Derivation } from '@provider-access/engines/log';
-import { Facts, type MemberFactsDocument, type PresenceOptions } from '@provider-access/facts';
-import {
-  PORTS,
-  countOutcomes,
-  measureViews,
-  READINESS,
-  type ReadinessCheck,
-  type ServicePorts,
-  viewsController,
-} from '@provider-access/service/http';
-import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
-import { recordsReader } from '@provider-access/facts/records';
-import {
-  AccessTokens,
-  Authenticator,
-  publishedKeys,
-  type Secret,
-  SMART,
-  STATIC_TOKENS,
-  type StaticTokens,
-  StaticTokenGuard,
-} from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
-import { ProjectionSet } from '@provider-access/engines/views';
-import { CONFIG, type ResourcesConfig, resourcesConfig } from './config.ts';
+import { PA_RECORDS } from '@provider-access/events';
+import { Facts, type MemberFactsDocument } from '@provider-access/facts';
+import { recordsReader } from '@provider-access/facts/records';
+import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
+import type { Secret } from '@provider-access/smart';
+import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { LevelsController } from './intake/levels.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
@@ -53,42 +34,76 @@ import { SearchController } from './operations/search/search.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
-export interface ResourcesOptions {
-  readonly ports: ServicePorts;
-  readonly config: ResourcesConfig;
-  /** Of the payer and of the administrator. */
-  readonly staticTokens: StaticTokens;
+export interface ResourcesOptions extends ServiceRuntime {
+  readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
   /** Sign page links: the first makes, all are accepted. */
   readonly pageKeys: Secret<readonly Buffer[]>;
-  /** Where several processes decide. */
-  readonly presence?: PresenceOptions;
-  /** By which service levels are measured, and from when on (ms since the epoch). */
-  readonly serviceLevels?: { readonly calendar?: CalendarRules; readonly since?: number | undefined };
 }
-const STALE_MS = 30_000;
 /** Records a transaction of a view: requests wait for one, not for a thousand lines. */
 const VIEW_BATCH = 250;
 
-/** Starts and stops the background work of the service. */
-class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
-  private readonly host: HttpAdapterHost;
-  private readonly projections: ProjectionSet;
-  private readonly facts: Facts;
+/** Intake of payer data, FHIR reads and searches, CapabilityStatement. */
+@Module({})
+export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
+  private readonly checks: ReadinessCheck[];
+  private readonly intake: RecordIntake;
   private readonly reading: ReadingThread;
-  constructor(host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) {
+  private readonly ports: ServicePorts;
+  constructor(
+    @Inject(READINESS) checks: ReadinessCheck[],
+    @Inject(RecordIntake) intake: RecordIntake,
+    @Inject(ReadingThread) reading: ReadingThread,
+    @Inject(PORTS) ports: ServicePorts,
+  ) {
+    this.checks = checks;
+    this.intake = intake;
     this.reading = reading;
-    this.host = host;
-    this.projections = projections;
-    this.facts = facts;
+    this.ports = ports;
   }
-  async onModuleInit(): Promise<void> {
-    registerBodyParsers(this.host.httpAdapter.getInstance<FastifyInstance>());
-    await this.projections.start();
-    await this.facts.start();
+
+  static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
+    const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
+    const { publicUrl, boundMs, pollMs } = config;
+    return {
+      module: ResourcesModule,
+      imports: [
+        ServiceModule.forRoot(runtime, {
+          name: 'resources',
+          facts: { boundMs, pollMs },
+          publicUrl,
+          projections: PROJECTIONS,
+          maxRecords: VIEW_BATCH,
+          http: registerBodyParsers,
+        }),
+      ],
+      controllers: [
+        IntakeController,
+        LevelsController,
+        EventsController,
+        ReceiptsController,
+        DeadLettersController,
+        MetadataController,
+        SearchController,
+        ReadController,
+      ],
+      providers: [
+        { provide: CONFIG, useValue: config },
+        { provide: PageLinks, useValue: new PageLinks(pageKeys) },
+        ...providers(runtime.ports, config),
+      ],
+    };
   }
-  async onModuleDestroy(): Promise<void> {
-    await this.facts.stop();
-    await this.projections.stop();
+
+  onModuleInit(): void {
+    const { metrics, views } = this.ports;
+    measureDeadLetters(metrics, views.reader(deadLetters));
+    this.checks.push({
+      name: 'intake',
+      check: async () => {
+        const failure = this.intake.failure();
+        return failure === undefined ? { ready: true } : { ready: false, detail: failure };
+      },
+    });
   }
   /** No batch is in flight any more. */
   async onApplicationShutdown(): Promise<void> {
@@ -96,16 +111,7 @@ class Background implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
   }
 }
 
-function providers({
-  ports,
-  config: input,
-  staticTokens,
-  pageKeys,
-  presence,
-  serviceLevels,
-}: ResourcesOptions): Provider[] {
-  const config = resourcesConfig.parse(input);
-  const { log, views, state, clock, logger, metrics } = ports;
+function providers({ log, views, state, clock, logger, metrics }: ServicePorts, config: ResourcesConfig): Provider[] {
   const ledger = new LevelLedger({
     log,
     clock,
@@ -114,49 +120,8 @@ function providers({
     objectives: ['claims-visible', 'prior-authorization-visible'],
   });
   return [
-    { provide: PORTS, useValue: ports },
-    { provide: CONFIG, useValue: config },
-    {
-      provide: Facts,
-      useFactory: () =>
-        new Facts({
-          log,
-          views,
-          clock,
-          metrics,
-          logger,
-          service: 'resources',
-          boundMs: config.boundMs,
-          pollMs: config.pollMs,
-          presence,
-        }),
-    },
-    {
-      provide: Audit,
-      useFactory: () =>
-        new Audit({ log, clock, metrics, source: 'urn:provider-access:resources', tracing: ports.tracing }),
-    },
-    {
-      provide: ProjectionSet,
-      useFactory: () => {
-        const projections = new ProjectionSet({ log, views, projections: PROJECTIONS, logger, maxRecords: VIEW_BATCH });
-        measureViews(metrics, projections);
-        measureDeadLetters(metrics, views.reader(deadLetters));
-        return projections;
-      },
-    },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
-    { provide: STATIC_TOKENS, useValue: staticTokens },
-    {
-      provide: SMART,
-      inject: [Facts],
-      useFactory: ({ parties }: Facts) =>
-        new Authenticator(
-          new AccessTokens({ keys: publishedKeys(parties), publicUrl: config.publicUrl, clock, metrics }),
-          parties,
-        ),
-    },
-    { provide: PageLinks, useValue: new PageLinks(pageKeys) },
+    { provide: ReadingThread, useFactory: () => new ReadingThread() },
     {
       provide: EventAppender,
       inject: [Facts],
@@ -180,7 +145,7 @@ function providers({
           logger,
           floor: config.floor,
           levels: ledger,
-          levelsSince: serviceLevels?.since,
+          levelsSince: config.levelsSince,
           derivation: new Derivation({
             log,
             deriver: 'resources',
@@ -192,68 +157,16 @@ function providers({
     },
     {
       provide: VisibleLevels,
-      inject: [RECORDS],
-      useFactory: (reader: ReturnType<typeof recordsReader>) =>
+      inject: [RECORDS, BusinessCalendar],
+      useFactory: (reader: ReturnType<typeof recordsReader>, calendar: BusinessCalendar) =>
         new VisibleLevels({
           ledger,
           log,
           reader,
           deadLetters: views.reader(deadLetters),
           clock,
-          calendar: new BusinessCalendar(serviceLevels?.calendar),
+          calendar,
         }),
     },
-    { provide: ReadingThread, useFactory: () => new ReadingThread() },
-    {
-      provide: Background,
-      inject: [HttpAdapterHost, ProjectionSet, Facts, ReadingThread],
-      useFactory: (host: HttpAdapterHost, projections: ProjectionSet, facts: Facts, reading: ReadingThread) =>
-        new Background(host, projections, facts, reading),
-    },
-    {
-      provide: READINESS,
-      inject: [ProjectionSet, Facts, RecordIntake],
-      useFactory: (projections: ProjectionSet, facts: Facts, intake: RecordIntake): ReadinessCheck[] => [
-        { name: 'facts', check: async () => facts.check() },
-        {
-          name: 'intake',
-          async check() {
-            const failure = intake.failure();
-            return failure === undefined ? { ready: true } : { ready: false, detail: failure };
-          },
-        },
-        {
-          name: 'views',
-          async check() {
-            const found = await projections.check();
-            if (!found.ready || Date.now() - projections.lastPoll() < STALE_MS) return found;
-            return { ready: false, detail: 'a view has not asked the log for 30 s' };
-          },
-        },
-      ],
-    },
   ];
-}
-
-/** Intake of payer data, FHIR reads and searches, CapabilityStatement. */
-@Module({})
-export class ResourcesModule {
-  static register(options: ResourcesOptions): DynamicModule {
-    return {
-      module: ResourcesModule,
-      controllers: [
-        IntakeController,
-        LevelsController,
-        EventsController,
-        ReceiptsController,
-        DeadLettersController,
-        viewsController('resources', StaticTokenGuard('administrator')),
-        MetadataController,
-        SearchController,
-        ReadController,
-      ],
-      providers: providers(options),
-      exports: [READINESS],
-    };
-  }
 }

@@ -99,7 +99,12 @@ export class House {
     const views = options.views ?? openMemoryViews();
     const state = options.state ?? openMemoryState();
     const clock = { now: () => Date.now() };
-    const config = { publicUrl: PUBLIC_URL, boundMs: options.boundMs ?? 20_000, pollMs: 20 };
+    const config = {
+      publicUrl: PUBLIC_URL,
+      boundMs: options.boundMs ?? 20_000,
+      pollMs: 20,
+      levelsSince: options.levelsSince,
+    };
     const file = (name: string): string => join(folder, name);
     const payerToken = newSecret();
     const administratorToken = newSecret();
@@ -126,7 +131,6 @@ export class House {
         config,
         staticTokens,
         pageKeys,
-        serviceLevels: { since: options.levelsSince },
       }),
       { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) },
     );

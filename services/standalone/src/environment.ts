@@ -1,9 +1,9 @@
-import { attributionConfig, attributionEnv } from '@provider-access/attribution';
-import { authEnv } from '@provider-access/auth';
+import { attributionEnv, attributionSettings } from '@provider-access/attribution';
+import { authEnv, authSettings } from '@provider-access/auth';
 import { type Variable, variablesOf } from '@provider-access/service/config';
-import { consentEnv } from '@provider-access/consent';
-import { exportConfig, exportEnv } from '@provider-access/export';
-import { resourcesEnv } from '@provider-access/resources';
+import { consentEnv, consentSettings } from '@provider-access/consent';
+import { exportEnv, exportSettings } from '@provider-access/export';
+import { resourcesEnv, resourcesSettings } from '@provider-access/resources';
 import { standaloneConfig } from './config.ts';
 import type { ServiceName } from './route-table.ts';
 
@@ -14,6 +14,8 @@ const SCHEMAS = {
   resources: resourcesEnv,
   export: exportEnv,
 } as const;
+/** What each service reads for itself, in its own process as in one with the others. */
+const SETTINGS = [attributionSettings, consentSettings, resourcesSettings, exportSettings, authSettings] as const;
 /** The processes of a deployment, in the order of their documentation. */
 export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 
@@ -21,7 +23,7 @@ export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 export function envOf(name: ServiceName | 'standalone'): readonly Variable[] {
   if (name !== 'standalone') return variablesOf(SCHEMAS[name]);
   const own = variablesOf(standaloneConfig);
-  const names = new Set(own.map((v) => v.name));
-  const more = [...variablesOf(attributionConfig), ...variablesOf(exportConfig)].filter((v) => !names.has(v.name));
-  return [...own, ...more];
+  // The first description of a variable is that of `npm start`.
+  const all = [...own, ...SETTINGS.flatMap((schema) => variablesOf(schema))];
+  return all.filter(({ name }, i) => all.findIndex((other) => other.name === name) === i);
 }

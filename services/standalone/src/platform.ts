@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig } from '@provider-access/attribution';
-import { AuthModule } from '@provider-access/auth';
+import { AttributionModule, attributionConfig, attributionSettings } from '@provider-access/attribution';
+import { authConfig, AuthModule, authSettings } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
 import {
   calendarRules,
@@ -16,11 +16,11 @@ import {
   telemetryFaults,
   telemetryOptions,
 } from '@provider-access/service/config';
-import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { consentConfig, ConsentModule, consentSettings } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { ExportModule, exportConfig, exportConfigOf } from '@provider-access/export';
+import { exportConfig, ExportModule, exportSettings } from '@provider-access/export';
 import { ClientDetails, Facts, Parties } from '@provider-access/facts';
 import {
   createServiceApp,
@@ -48,7 +48,7 @@ import {
   watchAppends,
   watchRoom,
 } from '@provider-access/process';
-import { ResourcesModule } from '@provider-access/resources';
+import { resourcesConfig, ResourcesModule, resourcesSettings } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
@@ -193,60 +193,54 @@ export async function startPlatform(
     };
 
     const env = { ...process.env, PUBLIC_URL: publicUrl };
-    const calendar = calendarRules(config);
-    const days = payerDays(config);
-    const since = config.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(config.SERVICE_LEVELS_SINCE);
+    const runtime = { staticTokens, memberHash, calendar: calendarRules(config), days: payerDays(config) };
     const details = new ClientDetails();
     const parties = new Parties(details);
     await parties.start({ log, views, logger });
     closing.push(() => parties.stop());
-    // Every service that may answer the next request must know a registration or decision before it is acknowledged.
-    const readers: { waitFor: Parties['waitFor'] }[] = [parties];
-    await run('attribution', (own) =>
+    await run('attribution', (ports) =>
       AttributionModule.register({
-        ports: own,
-        config: readConfig(attributionConfig, env),
-        staticTokens,
-        memberHash,
-        calendar,
-        days,
+        ...runtime,
+        ports,
+        config: attributionConfig(readConfig(attributionSettings, env)),
       }),
     );
-    await run('consent', (own) =>
-      ConsentModule.register({ ports: own, config: readConfig(consentConfig, env), memberHash, calendar, days }),
+    await run('consent', (ports) =>
+      ConsentModule.register({ ...runtime, ports, config: consentConfig(readConfig(consentSettings, env)) }),
     );
-    await run('resources', (own) =>
+    await run('resources', (ports) =>
       ResourcesModule.register({
-        ports: own,
-        config: { publicUrl },
-        staticTokens,
+        ...runtime,
+        ports,
         pageKeys,
-        serviceLevels: { calendar, since },
+        config: resourcesConfig({
+          ...readConfig(resourcesSettings, env),
+          SERVICE_LEVELS_SINCE: config.SERVICE_LEVELS_SINCE,
+        }),
       }),
     );
-    await run('export', (own) =>
+    await run('export', (ports) =>
       ExportModule.register({
-        ports: own,
-        config: exportConfigOf(readConfig(exportConfig, env), publicUrl),
-        blobs: tracedBlobs(blobs, own.tracing!),
-        staticTokens,
-        calendar,
+        ...runtime,
+        ports,
+        blobs: tracedBlobs(blobs, ports.tracing!),
+        config: exportConfig(readConfig(exportSettings, env)),
       }),
     );
     const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) =>
       apps[name]!.get(Facts, { strict: false }),
     );
-    readers.push(...facts.map((each) => each.parties));
     for (const each of facts) each.access.besides(facts.map(({ parties: of }) => of));
-    await run('auth', (own) =>
+    await run('auth', (ports) =>
       AuthModule.register({
-        ports: own,
-        config: { publicUrl, allowInsecureJwks: config.ALLOW_INSECURE_JWKS },
+        ...runtime,
+        ports,
         parties,
         details,
         keys,
-        staticTokens,
-        readers,
+        // Every service that may answer the next request must know a registration or decision before it is acknowledged.
+        readers: [parties, ...facts.map((each) => each.parties)],
+        config: authConfig({ ...readConfig(authSettings, env), ALLOW_INSECURE_JWKS: config.ALLOW_INSECURE_JWKS }),
       }),
     );
 

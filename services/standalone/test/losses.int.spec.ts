@@ -47,8 +47,8 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   platform = await startPlatform(config, silentLogger);
   const { status, failing } = await readiness(platform.address);
   expect(status).toBe(503);
-  for (const check of ['attribution.facts', 'consent.facts']) {
-    expect(failing.find((each) => each.check === check)?.detail).toMatch(
+  for (const service of ['attribution', 'consent']) {
+    expect(failing.find((each) => each.service === service && each.check === 'facts')?.detail).toMatch(
       new RegExp(`-intake has lost events: ${M.replace('.', '\\.')}/${partition}: retention removed records 1 to 1 `),
     );
   }
@@ -72,9 +72,11 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   platform = await startPlatform(config, silentLogger);
   // One intake has still lost something.
   await eventually(async () =>
-    expect((await readiness(platform.address)).failing.find(({ check }) => check === 'consent.facts')?.detail).toMatch(
-      /resources-intake has lost events/,
-    ),
+    expect(
+      (await readiness(platform.address)).failing.find(
+        ({ service, check }) => service === 'consent' && check === 'facts',
+      )?.detail,
+    ).toMatch(/resources-intake has lost events/),
   );
   await platform.stop();
   outside = log();

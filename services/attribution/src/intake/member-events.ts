@@ -1,3 +1,4 @@
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type AttributionEndedRecord,
   type MemberAttributed,
@@ -9,9 +10,8 @@ import {
   type ProviderKey,
 } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/engines/log';
-import type { Facts, StepTie } from '@provider-access/facts';
-import type { UnreadableConsent } from '@provider-access/service/config';
-import type { ServicePorts } from '@provider-access/service/http';
+import { Facts, type StepTie } from '@provider-access/facts';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   derivedEventId,
   derivedRecord,
@@ -23,7 +23,7 @@ import {
   TOO_MANY_IDS,
   type Turn,
 } from '@provider-access/intake';
-import type { PayerDays } from '@provider-access/domain/pdex/days';
+import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   COVERAGES,
   decideMemberEvent,
@@ -32,7 +32,8 @@ import {
   RESOURCE_TYPES,
   type Statement,
 } from '../domain/decide-member-event.ts';
-import type { PayerIdentity } from '../domain/payer-identity.ts';
+import { CONFIG, type AttributionConfig } from '../config.ts';
+import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
 import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
 import { MemberState } from './member-state.ts';
@@ -48,7 +49,7 @@ interface Derived {
 }
 
 /** How dates of events are read, and whose Coverages count. */
-export interface MemberRules {
+interface MemberRules {
   readonly days: PayerDays;
   readonly payer: PayerIdentity;
 }
@@ -57,11 +58,18 @@ export interface MemberRules {
  * payer.member-events -> pa.members, pa.attribution, pa.groups. Handles its own event types and, of the resources,
  * Coverages. An event that cannot be read becomes a dead letter; if it may have ended access, access is held as well.
  */
+@Injectable()
 export class MemberEventsIntake {
   private readonly intake: Intake;
   private foreign = false;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, rules: MemberRules) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) facts: Facts,
+    @Inject(CONFIG) config: AttributionConfig,
+    @Inject(PayerDays) days: PayerDays,
+  ) {
+    const rules: MemberRules = { days, payer: payerIdentity(config.payerIdentifiers, config.payerOrganization) };
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
       deriver: DERIVER,
@@ -76,7 +84,7 @@ export class MemberEventsIntake {
       // A Coverage too, under the name that the resources service would give it, because operators must find and
       // resolve what is held.
       refuses: (_record, { type }) => isDecidedHere(type),
-      holdOf: holdsBy(unreadable),
+      holdOf: holdsBy(config.unreadableConsent),
       hold: heldOutputs,
       release: releasedOutputs,
       begin: async (inbound) => {

@@ -1,3 +1,4 @@
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
@@ -8,9 +9,8 @@ import {
   providerKeys,
 } from '@provider-access/events';
 import type { Batch, EventLog } from '@provider-access/engines/log';
-import { type Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
-import type { UnreadableConsent } from '@provider-access/service/config';
-import type { ServicePorts } from '@provider-access/service/http';
+import { Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
   derivedEventId,
   derivedRecord,
@@ -22,7 +22,8 @@ import {
   type Turn,
 } from '@provider-access/intake';
 import { toInstant } from '@provider-access/kernel/fhir';
-import type { PayerDays } from '@provider-access/domain/pdex/days';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
 import { COVERAGES, isDecidedHere, isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
@@ -35,10 +36,16 @@ type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>
  * becomes a dead letter and denies its providers. A member event in this topic becomes a dead letter, and denies what
  * it would deny in its own topic.
  */
+@Injectable()
 export class ProviderEventsIntake {
   private readonly intake: Intake;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) facts: Facts,
+    @Inject(CONFIG) config: AttributionConfig,
+    @Inject(PayerDays) days: PayerDays,
+  ) {
     this.intake = new Intake(ports, {
       deriver: DERIVER,
       progressTopic: PA_PROVIDERS,
@@ -52,7 +59,7 @@ export class ProviderEventsIntake {
       // The resources service makes a dead letter of a resource in this topic. A Coverage among them may have ended
       // access, as in its own topic.
       refuses: (_record, { type }) => isDecidedHere(type),
-      holdOf: holdsBy(unreadable),
+      holdOf: holdsBy(config.unreadableConsent),
       hold: heldOutputs,
       release: releasedOutputs,
       begin: async (inbound) => {

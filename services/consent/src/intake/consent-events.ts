@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type AccessHeld,
   type EventFault,
@@ -9,10 +10,9 @@ import {
   type ProviderKey,
 } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/engines/log';
-import { type ConsentPart, type Facts, isNews } from '@provider-access/facts';
-import type { ServicePorts } from '@provider-access/service/http';
-import type { UnreadableConsent } from '@provider-access/service/config';
-import type { PayerDays } from '@provider-access/domain/pdex/days';
+import { type ConsentPart, Facts, isNews } from '@provider-access/facts';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
   concerned,
   derivedRecord,
@@ -36,6 +36,7 @@ import {
   RESOURCE_CARRIERS,
 } from '../domain/consent-resource.ts';
 import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
+import { CONFIG, type ConsentConfig } from '../config.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
@@ -57,13 +58,19 @@ const toConsent = (records: readonly NewRecord[]): readonly Output[] =>
  * An opt-out that cannot be read denies its member, or everybody if it names none. So does one among provider events,
  * because nothing of consent belongs there.
  */
+@Injectable()
 export class ConsentEventsIntake {
   private readonly register: ConsentRegister;
   private readonly intake: Intake;
   private readonly effect: OptOutEffect;
   private readonly now: () => number;
 
-  constructor(ports: ServicePorts, facts: Facts, unreadable: UnreadableConsent, days: PayerDays) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) facts: Facts,
+    @Inject(CONFIG) { unreadableConsent: unreadable }: ConsentConfig,
+    @Inject(PayerDays) days: PayerDays,
+  ) {
     this.now = () => ports.clock.now();
     this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
     this.register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));

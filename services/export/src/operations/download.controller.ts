@@ -6,10 +6,9 @@ import { membersOf } from '@provider-access/audit';
 import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import type { ExportContext } from '../context.ts';
+import { ExportContext } from '../context.ts';
 import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';
 import { getJob } from '../projections/export-jobs.ts';
-import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
 
@@ -36,7 +35,7 @@ const first = (header: string | string[] | undefined): string | undefined =>
 @UseGuards(SmartGuard)
 export class DownloadController {
   private readonly context: ExportContext;
-  constructor(@Inject(EXPORT) context: ExportContext) {
+  constructor(@Inject(ExportContext) context: ExportContext) {
     this.context = context;
   }
 

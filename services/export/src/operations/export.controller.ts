@@ -3,9 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import type { ExportContext } from '../context.ts';
+import { ExportContext } from '../context.ts';
 import { readParametersResource, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
-import { EXPORT } from '../tokens.ts';
 import { kickOff } from './kick-off.ts';
 
 const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json']);
@@ -19,7 +18,7 @@ const acceptsJson = (accept: string | undefined): boolean =>
 @UseGuards(SmartGuard)
 export class ExportController {
   private readonly context: ExportContext;
-  constructor(@Inject(EXPORT) context: ExportContext) {
+  constructor(@Inject(ExportContext) context: ExportContext) {
     this.context = context;
   }
 

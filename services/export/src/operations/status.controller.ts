@@ -3,10 +3,9 @@ import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import type { ExportContext } from '../context.ts';
+import { ExportContext } from '../context.ts';
 import { chunksWritten } from '../domain/job/job.ts';
 import type { JobPart } from '../projections/export-jobs.ts';
-import { EXPORT } from '../tokens.ts';
 import { findJob, unknownExport } from './find-job.ts';
 import { seen } from './kick-off.ts';
 import { manifestBody } from './manifest.ts';
@@ -21,7 +20,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 @UseGuards(SmartGuard)
 export class StatusController {
   private readonly context: ExportContext;
-  constructor(@Inject(EXPORT) context: ExportContext) {
+  constructor(@Inject(ExportContext) context: ExportContext) {
     this.context = context;
   }
 

@@ -1,9 +1,9 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig } from '@provider-access/attribution';
+import { AttributionModule, attributionConfig, attributionSettings } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
 import type { Blobs } from '@provider-access/engines/blob';
-import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { ConsentModule, consentConfig, consentSettings } from '@provider-access/consent';
 import type { EventLog } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { ExportModule } from '@provider-access/export';
@@ -75,12 +75,15 @@ export class PlatformProcess {
       'attribution',
       AttributionModule.register({
         ports,
-        config: attributionConfig.parse({ PUBLIC_URL }),
+        config: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
         staticTokens,
         ...presenceOf('attribution'),
       }),
     );
-    await run('consent', ConsentModule.register({ ports, config: consentConfig.parse({}), ...presenceOf('consent') }));
+    await run(
+      'consent',
+      ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})), ...presenceOf('consent') }),
+    );
     await run(
       'resources',
       ResourcesModule.register({

@@ -1,8 +1,8 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig } from '@provider-access/attribution';
+import { AttributionModule, attributionConfig, attributionSettings } from '@provider-access/attribution';
 import { AuthModule } from '@provider-access/auth';
-import { ConsentModule, consentConfig } from '@provider-access/consent';
+import { ConsentModule, consentConfig, consentSettings } from '@provider-access/consent';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { MemoryData, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ExportModule } from '@provider-access/export';
@@ -244,13 +244,13 @@ export class Cluster {
       case 'attribution': {
         return AttributionModule.register({
           ports,
-          config: attributionConfig.parse({ PUBLIC_URL }),
+          config: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
           staticTokens,
           presence,
         });
       }
       case 'consent':
-        return ConsentModule.register({ ports, config: consentConfig.parse({}), presence });
+        return ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})), presence });
       case 'resources':
         return ResourcesModule.register({
           ports,

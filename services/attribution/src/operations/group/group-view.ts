@@ -1,12 +1,13 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { inNetwork } from '@provider-access/domain/access';
 import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
-import { type Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
+import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
-import type { AttributionConfig } from '../../config.ts';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
@@ -28,13 +29,18 @@ const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): st
  * The Groups of a client: those of providers to which it is bound and that are in network. For the client, no others
  * exist.
  */
+@Injectable()
 export class GroupView {
   private readonly facts: Facts;
   private readonly ports: ServicePorts;
   private readonly config: AttributionConfig;
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
-  constructor(ports: ServicePorts, facts: Facts, config: AttributionConfig) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) facts: Facts,
+    @Inject(CONFIG) config: AttributionConfig,
+  ) {
     this.ports = ports;
     this.facts = facts;
     this.config = config;
@@ -84,10 +90,10 @@ export class GroupView {
       decisions.forEach((decision, i) => {
         if (!decision.permit) return;
         quantity++;
-        if (quantity > this.config.MAX_GROUP_MEMBERS && !summary)
+        if (quantity > this.config.maxGroupMembers && !summary)
           throw new Refusal(
             'too-costly',
-            `This Group has more than ${this.config.MAX_GROUP_MEMBERS} members. Read it with _summary=true and get ` +
+            `This Group has more than ${this.config.maxGroupMembers} members. Read it with _summary=true and get ` +
               'its members by $export.',
           );
         const attribution = decision.attributions[0]!;
@@ -117,8 +123,8 @@ export class GroupView {
       ...(tin !== undefined && { tin }),
       ...(group.contract !== undefined && { contract: { value: group.contract } }),
       payer: {
-        reference: this.config.PAYER_ORGANIZATION,
-        ...(this.config.PAYER_NAME !== undefined && { display: this.config.PAYER_NAME }),
+        reference: this.config.payerOrganization,
+        ...(this.config.payerName !== undefined && { display: this.config.payerName }),
       },
     });
     return { resource, members: members.map((m) => m.member), lastUpdated };

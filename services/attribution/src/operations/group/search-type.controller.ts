@@ -13,8 +13,7 @@ import {
 import { Refusal } from '@provider-access/kernel';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import type { AttributionConfig } from '../../config.ts';
-import { CONFIG } from '../../tokens.ts';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from './group-view.ts';
 
 const DEFAULT_COUNT = 50;
@@ -108,7 +107,7 @@ export class GroupSearchController {
       const visible = await render(group);
       given.push({ group: group.id, members: visible.members });
       entries.push({
-        fullUrl: `${this.config.PUBLIC_URL}/fhir/Group/${group.id}`,
+        fullUrl: `${this.config.publicUrl}/fhir/Group/${group.id}`,
         line: JSON.stringify(visible.resource),
       });
     }
@@ -130,7 +129,7 @@ export class GroupSearchController {
     const own = new URLSearchParams(parameters);
     if (page !== undefined) own.set(PAGE, page);
     const query = own.toString();
-    return `${this.config.PUBLIC_URL}/fhir/Group${query === '' ? '' : `?${query}`}`;
+    return `${this.config.publicUrl}/fhir/Group${query === '' ? '' : `?${query}`}`;
   }
 }
 

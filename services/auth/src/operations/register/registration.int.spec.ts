@@ -3,7 +3,17 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { Parties } from '@provider-access/facts';
-import { ADMINISTRATOR, type App, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL } from '../../test/bench.ts';
+import {
+  ADMINISTRATOR,
+  type App,
+  Bench,
+  NOW,
+  NPI,
+  NPI_2,
+  prepare,
+  publicJwk,
+  PUBLIC_URL,
+} from '../../../test/bench.ts';
 
 let p256: JWK, leaked: JWK;
 beforeAll(async () => {

@@ -3,8 +3,8 @@ import type { PresenceOptions } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
-import type { AuthParties } from '../parties.ts';
-import { type Registry, SOURCE } from '../registry.ts';
+import type { AuthParties } from '../../parties.ts';
+import { type Registry, SOURCE } from '../../registry.ts';
 
 /**
  * ms: no token of a key lives longer than this after the last instance has removed the key, whatever its clock says.

@@ -6,11 +6,11 @@ import { npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
-import { AUTH, type Auth } from '../auth.ts';
-import { isNpi, isTin } from '../domain/identifiers.ts';
-import { PLAIN } from '../domain/plain.ts';
-import type { Approve, ClientCommand } from '../domain/client.ts';
-import { clientDocument } from '../registration/client-document.ts';
+import { AuthContext } from '../../auth.ts';
+import { isNpi, isTin } from '../../domain/identifiers.ts';
+import { PLAIN } from '../../domain/plain.ts';
+import type { Approve, ClientCommand } from '../../domain/client.ts';
+import { clientDocument } from '../register/client-document.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
 /** ms: longer than an approval waits for its readers. If its instance dies, the next approval waits this long. */
@@ -87,9 +87,9 @@ const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
 export class ReviewController {
-  private readonly auth: Auth;
+  private readonly auth: AuthContext;
   private turn: Promise<unknown> = Promise.resolve();
-  constructor(@Inject(AUTH) auth: Auth) {
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
   }
 

@@ -1,14 +1,14 @@
 import { Controller, Get, Header, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
 import { Refusal } from '@provider-access/kernel';
 import { StaticTokenGuard } from '@provider-access/smart';
-import { AUTH, type Auth } from '../auth.ts';
+import { AuthContext } from '../../auth.ts';
 
 /** Our own keys, for the administrator: lists the published ones, and withdraws a key that is no longer secret. */
 @Controller('auth/signing-keys')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SigningKeysController {
-  private readonly auth: Auth;
-  constructor(@Inject(AUTH) auth: Auth) {
+  private readonly auth: AuthContext;
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
   }
 

@@ -2,14 +2,14 @@ import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common'
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { bearerToken } from '@provider-access/smart';
-import { AUTH, type Auth } from '../auth.ts';
+import { AuthContext } from '../../auth.ts';
 import { readForm } from '../form.ts';
 
 /** RFC 7662. A client learns about its own tokens only; the administrator about all. */
 @Controller('auth/introspect')
 export class IntrospectionController {
-  private readonly auth: Auth;
-  constructor(@Inject(AUTH) auth: Auth) {
+  private readonly auth: AuthContext;
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
   }
 

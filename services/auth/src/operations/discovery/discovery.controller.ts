@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
-import { AUTH, type Auth } from '../auth.ts';
-import { urls } from '../config.ts';
+import { AuthContext } from '../../auth.ts';
+import { urls } from '../../config.ts';
 
 /** Scopes that may be asked for (docs/regulation.md#scopes): v1 and v2. */
 const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [
@@ -13,9 +13,9 @@ const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flat
 /** SMART discovery (docs/regulation.md#discovery) and our public keys; open to everybody, JSON whatever Accept says. */
 @Controller()
 export class DiscoveryController {
-  private readonly auth: Auth;
+  private readonly auth: AuthContext;
   private readonly configuration: string;
-  constructor(@Inject(AUTH) auth: Auth) {
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
     const { token, register, introspect, jwks } = urls(auth.config.publicUrl);
     this.configuration = JSON.stringify({

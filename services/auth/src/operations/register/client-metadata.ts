@@ -2,8 +2,8 @@ import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { grantScopes, jwksUriFault, keyFault, MATCH_SCOPES } from '@provider-access/smart';
 import { z } from 'zod';
-import { isNpi, isTin } from '../domain/identifiers.ts';
-import { PLAIN } from '../domain/plain.ts';
+import { isNpi, isTin } from '../../domain/identifiers.ts';
+import { PLAIN } from '../../domain/plain.ts';
 
 /** Types that a scope may name. */
 export const SCOPE_TYPES: ReadonlySet<string> = new Set([...SERVED_TYPES, 'Group', 'Consent']);

@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decodeJwt, decodeProtectedHeader, generateKeyPair } from 'jose';
 import { type Logger, silentLogger } from '@provider-access/service/observability';
-import { ADMINISTRATOR, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL, type App } from '../../test/bench.ts';
+import {
+  ADMINISTRATOR,
+  Bench,
+  NOW,
+  NPI,
+  NPI_2,
+  prepare,
+  publicJwk,
+  PUBLIC_URL,
+  type App,
+} from '../../../test/bench.ts';
 
 beforeAll(prepare);
 let bench: Bench;

@@ -14,10 +14,10 @@ import {
   type AssertionStep,
   addressBlock,
 } from '@provider-access/smart';
-import { AUTH, type Auth } from '../auth.ts';
-import { urls } from '../config.ts';
+import { AuthContext } from '../../auth.ts';
+import { urls } from '../../config.ts';
 import { readForm } from '../form.ts';
-import { SCOPE_TYPES } from '../registration/client-metadata.ts';
+import { SCOPE_TYPES } from '../register/client-metadata.ts';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
@@ -61,8 +61,8 @@ export interface TokenResponse {
  */
 @Controller('auth/token')
 export class TokenController {
-  private readonly auth: Auth;
-  constructor(@Inject(AUTH) auth: Auth) {
+  private readonly auth: AuthContext;
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
   }
 

@@ -4,7 +4,7 @@ import { Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { AuthParties } from '../parties.ts';
+import type { AuthParties } from '../../parties.ts';
 
 /** Identifiers of one app that are shown, and looked up in the directory. */
 const MAX_SHOWN = 100;

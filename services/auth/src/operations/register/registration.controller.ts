@@ -6,8 +6,8 @@ import { asRegistered } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
 import { bearerToken, newSecret, noToken, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
-import { AUTH, type Auth } from '../auth.ts';
-import { urls } from '../config.ts';
+import { AuthContext } from '../../auth.ts';
+import { urls } from '../../config.ts';
 import { clientDocument } from './client-document.ts';
 import { readClientMetadata } from './client-metadata.ts';
 
@@ -36,8 +36,8 @@ const noRegistration = (): Refusal =>
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
 @Controller('auth/register')
 export class RegistrationController {
-  private readonly auth: Auth;
-  constructor(@Inject(AUTH) auth: Auth) {
+  private readonly auth: AuthContext;
+  constructor(@Inject(AuthContext) auth: AuthContext) {
     this.auth = auth;
   }
 

@@ -1,0 +1,162 @@
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Provider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { Audit } from '@provider-access/audit';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
+import { type Projection, ProjectionSet } from '@provider-access/engines/views';
+import type { Service } from '@provider-access/events';
+import { Facts, type PresenceOptions } from '@provider-access/facts';
+import {
+  measureViews,
+  PORTS,
+  READINESS,
+  type ReadinessCheck,
+  type ServicePorts,
+  viewsController,
+} from '@provider-access/service/http';
+import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
+import {
+  AccessTokens,
+  Authenticator,
+  publishedKeys,
+  SMART,
+  STATIC_TOKENS,
+  StaticTokenGuard,
+  StaticTokens,
+} from '@provider-access/smart';
+
+/** What a runner hands to a service: the same for every service. */
+export interface ServiceRuntime {
+  readonly ports: ServicePorts;
+  /** Of the payer and of the administrator. Default: nobody has one. */
+  readonly staticTokens?: StaticTokens;
+  /** How this process is seen by the others. Absent where one process runs everything. */
+  readonly presence?: PresenceOptions | undefined;
+  /** How log lines name members. Default: by a key that ends with the process. */
+  readonly memberHash?: MemberHash | undefined;
+  /** The calendar by which service levels are measured. */
+  readonly calendar?: CalendarRules | undefined;
+  /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
+  readonly days?: PayerDays | undefined;
+}
+
+/** What one service asks of the frame. */
+export interface ServiceSettings {
+  readonly name: Service;
+  /** The facts that a service decides by. Without it the service has neither facts nor access tokens of providers. */
+  readonly facts?: {
+    /** Facts older than this decide nothing, ms. */
+    readonly boundMs: number;
+    /** How often the heads of the payer's topics are looked at, ms. Default 500. */
+    readonly pollMs?: number | undefined;
+  };
+  /** The base of every link, without `/fhir`. With it the service lets clients in by their access tokens. */
+  readonly publicUrl?: string;
+  /** The views that the service keeps up to date, and serves under `/ops/views/<name>`. */
+  readonly projections?: readonly Projection[];
+  /** Records in one transaction of a view at most. */
+  readonly maxRecords?: number;
+  /** Sets what bodies the routes of the service take, and its hooks. Default: any body, as bytes. */
+  readonly http?: (fastify: FastifyInstance) => void;
+}
+
+/** A view that has not asked the log for this time counts as not ready, ms. */
+const STALE_MS = 30_000;
+
+interface Frame {
+  readonly http: (fastify: FastifyInstance) => void;
+  /** Started in this order, and stopped in the opposite order. */
+  readonly parts: readonly { start(): Promise<void>; stop(): Promise<void> }[];
+}
+const FRAME = Symbol('Frame');
+
+/**
+ * The frame of every service. A service module imports `ServiceModule.forRoot(runtime, settings)` and lists only its
+ * controllers and its own providers. The frame provides the ports, `Audit`, static tokens, the calendar and the days;
+ * and where the settings ask for them `Facts`, an `Authenticator` for `SmartGuard`, and a `ProjectionSet` with its
+ * routes. It sets the body parsers, starts views before facts and both before the service, and stops them after the
+ * consumers of the service have ended. A service adds its own checks to the list under `READINESS`.
+ */
+@Module({})
+export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
+  private readonly host: HttpAdapterHost;
+  private readonly frame: Frame;
+  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost, @Inject(FRAME) frame: Frame) {
+    this.host = host;
+    this.frame = frame;
+  }
+
+  static forRoot(runtime: ServiceRuntime, settings: ServiceSettings): DynamicModule {
+    const { name, publicUrl } = settings;
+    const memberHash = runtime.memberHash ?? MemberHash.random();
+    const ports: ServicePorts = { ...runtime.ports, memberHash };
+    const { log, views, clock, logger, metrics, tracing } = ports;
+    const checks: ReadinessCheck[] = [];
+    const parts: Frame['parts'][number][] = [];
+    const providers: Provider[] = [
+      { provide: PORTS, useValue: ports },
+      { provide: STATIC_TOKENS, useValue: runtime.staticTokens ?? new StaticTokens({}) },
+      { provide: MEMBER_HASH, useValue: memberHash },
+      { provide: BusinessCalendar, useValue: new BusinessCalendar(runtime.calendar) },
+      { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
+      {
+        provide: Audit,
+        useValue: new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing }),
+      },
+      { provide: READINESS, useValue: checks },
+    ];
+    if (settings.projections !== undefined) {
+      const projections = new ProjectionSet({
+        log,
+        views,
+        projections: settings.projections,
+        logger,
+        ...(settings.maxRecords !== undefined && { maxRecords: settings.maxRecords }),
+      });
+      measureViews(metrics, projections);
+      parts.push(projections);
+      checks.push({ name: 'views', check: () => viewsCheck(projections) });
+      providers.push({ provide: ProjectionSet, useValue: projections });
+    }
+    if (settings.facts !== undefined) {
+      const { boundMs, pollMs } = settings.facts;
+      const { presence } = runtime;
+      const facts = new Facts({ log, views, clock, metrics, logger, service: name, boundMs, pollMs, presence });
+      parts.push(facts);
+      checks.unshift({ name: 'facts', check: async () => facts.check() });
+      providers.push({ provide: Facts, useValue: facts });
+      if (publicUrl !== undefined) {
+        const tokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
+        providers.push({ provide: SMART, useValue: new Authenticator(tokens, facts.parties) });
+      }
+    }
+    return {
+      module: ServiceModule,
+      controllers: settings.projections === undefined ? [] : [viewsController(name, StaticTokenGuard('administrator'))],
+      providers: [...providers, { provide: FRAME, useValue: { http: settings.http ?? anyBytes, parts } }],
+      exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.frame.http(this.host.httpAdapter.getInstance<FastifyInstance>());
+    for (const part of this.frame.parts) await part.start();
+  }
+  async onApplicationShutdown(): Promise<void> {
+    for (const part of this.frame.parts.toReversed()) await part.stop();
+  }
+}
+
+/** A service without bodies refuses none for its media type before the router says that nothing is there. */
+function anyBytes(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+}
+
+async function viewsCheck(projections: ProjectionSet): Promise<{ readonly ready: boolean; readonly detail?: string }> {
+  const found = await projections.check();
+  if (!found.ready || Date.now() - projections.lastPoll() < STALE_MS) return found;
+  return { ready: false, detail: 'a view has not asked the log for 30 s' };
+}

@@ -1,3 +1,0 @@
-/** Injection tokens of this service. */
-export const CONFIG = Symbol('AttributionConfig');
-export const PROJECTIONS = Symbol('ProjectionSet');

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify';
+
+/** A kick-off takes JSON. One without parameters has no body, whatever its Content-Type says. Nest takes forms too. */
+export function bodyParsers(fastify: FastifyInstance): void {
+  if (fastify.hasContentTypeParser('application/x-www-form-urlencoded'))
+    fastify.removeContentTypeParser('application/x-www-form-urlencoded');
+  for (const type of ['application/fhir+json', 'application/json']) {
+    if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
+    fastify.addContentTypeParser(type, { parseAs: 'string' }, (_request, body, done) => {
+      try {
+        done(null, body === '' ? undefined : JSON.parse(String(body)));
+      } catch {
+        done(Object.assign(new Error('not JSON'), { code: 'FST_ERR_CTP_INVALID_JSON_BODY', statusCode: 400 }));
+      }
+    });
+  }
+}
