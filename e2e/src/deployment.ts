@@ -272,7 +272,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   let start = spawnOf(options);
   const apply = async (): Promise<void> => {
     await runAdmin(start, shared, ['apply'], 5);
-    writeFileSync(join(options.dataDir, 'applied'), '');
+    writeFileSync(join(options.dataDir, 'applied'), '', { mode: 0o600 });
   };
   let processes: ServiceProcess[] = [];
   /** Not routed to: on its way in, or on its way out. */

@@ -18,7 +18,7 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/bench.ts';
+import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/harness.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './operations/signing-keys/signing-ring.ts';
 
 /** A file of keys that is replaced by hand. */

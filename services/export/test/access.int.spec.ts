@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { Gate, interfered, type Interference } from './faults.ts';
-import { GROUP, NPI, Platform } from './platform.ts';
+import { GROUP, NPI, Platform } from './harness.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Platform } from './platform.ts';
+import { Platform } from './harness.ts';
 
 /** An instant after everything that was done until now. */
 async function later(platform: Platform): Promise<string> {

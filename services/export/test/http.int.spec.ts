@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { ADMIN, GROUP, Platform } from './platform.ts';
+import { ADMIN, GROUP, Platform } from './harness.ts';
 
 const run = promisify(execFile);
 let platform: Platform;

@@ -5,7 +5,7 @@ import { BlobStoreFull } from '@provider-access/engines/blob';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { JobStreams } from '../src/jobs/job-stream.ts';
 import { Gate, interfered } from './faults.ts';
-import { GROUP, Platform } from './platform.ts';
+import { GROUP, Platform } from './harness.ts';
 
 const MEMBERS = Array.from({ length: 6 }, (_, i) => `m${i}`);
 let platform: Platform;

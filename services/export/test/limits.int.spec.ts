@@ -5,7 +5,7 @@ import type { RecordsReader, StoredRecord } from '@provider-access/facts/records
 import type { ViewReader } from '@provider-access/engines/views';
 import { memberFacts } from '@provider-access/facts/views';
 import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
-import { Platform } from './platform.ts';
+import { Platform } from './harness.ts';
 
 const KB = 1024;
 let platform: Platform;

@@ -4,7 +4,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
 import { Gate, interfered } from './faults.ts';
-import { type ExportProcess, GROUP, type ManifestBody, Platform } from './platform.ts';
+import { type ExportProcess, GROUP, type ManifestBody, Platform } from './harness.ts';
 
 /** Two processes over one log, one view store, one state and one file store. */
 let platform: Platform;

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GROUP, Platform } from './platform.ts';
+import { GROUP, Platform } from './harness.ts';
 
 describe('an export', () => {
   let platform: Platform;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Gate, interfered } from './faults.ts';
-import { GROUP, Platform } from './platform.ts';
+import { GROUP, Platform } from './harness.ts';
 
 let platform: Platform;
 afterEach(() => platform.dispose());

@@ -20,7 +20,7 @@ import { readEvent } from '../src/intake/read-event.ts';
 import { RecordIntake } from '../src/intake/record-intake.ts';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { handledOf, receipts } from '../src/projections/receipts.ts';
-import { condition, event } from './house.ts';
+import { condition, event } from './harness.ts';
 
 const RECEIPT = 'r-property';
 const PARTITIONS = 2;

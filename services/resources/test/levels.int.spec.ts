@@ -9,7 +9,7 @@ import {
 } from '@provider-access/events';
 import { RecordTooLarge } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { condition, House } from './house.ts';
+import { condition, House } from './harness.ts';
 
 let house: House;
 afterEach(() => house.close());

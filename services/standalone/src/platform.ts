@@ -238,7 +238,7 @@ export async function startPlatform(
         parties,
         details,
         keys,
-        // Every service that may answer the next request must know a registration or decision before it is acknowledged.
+        // Each service that may answer the next request knows a registration or decision before it is acknowledged.
         readers: [parties, ...facts.map((each) => each.parties)],
         config: authConfig({ ...readConfig(authSettings, env), ALLOW_INSECURE_JWKS: config.ALLOW_INSECURE_JWKS }),
       }),

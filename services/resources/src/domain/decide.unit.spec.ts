@@ -3,7 +3,7 @@ import { cases } from '@provider-access/testing/variant';
 import type { PayerEvent } from '@provider-access/events';
 import { compareVersions } from '@provider-access/facts/records';
 import { describe, expect, it } from 'vitest';
-import { condition } from '../../test/house.ts';
+import { condition } from '../../test/harness.ts';
 import { decideVersion, type Head, type RecordEvent, takeOver } from './decide.ts';
 import { judge, type Judgement } from './judge.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
-import { condition } from '../../test/house.ts';
+import { condition } from '../../test/harness.ts';
 import type { PayerEvent } from '@provider-access/events';
 import { PAYER_CONTRACT } from '@provider-access/events';
 import { judge, type Judgement } from './judge.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type DomainEvent, encodeEvent } from '@provider-access/events';
-import { condition, patient } from '../../test/house.ts';
+import { condition, patient } from '../../test/harness.ts';
 import { readEvent } from '../intake/read-event.ts';
 import type { Judgement } from './judge.ts';
 

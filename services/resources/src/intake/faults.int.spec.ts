@@ -3,7 +3,7 @@ import { encodeEvent, fromStructured, PA_RECORDS, PAYER_MEMBER_EVENTS } from '@p
 import { EngineUnavailable, partitionFor } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
-import { condition, event, type EventInput, House, patient, type Loose } from '../../test/house.ts';
+import { condition, event, type EventInput, House, patient, type Loose } from '../../test/harness.ts';
 
 let house: House;
 afterEach(() => house.close());

@@ -1,7 +1,7 @@
 import { deadLetterTopic, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { condition, House, patient } from '../../test/house.ts';
+import { condition, House, patient } from '../../test/harness.ts';
 
 describe('from POST /events to the records view', () => {
   let house: House;

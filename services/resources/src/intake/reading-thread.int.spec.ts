@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { encodeEvent, fromStructured, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
-import { condition, event, type EventInput, patient } from '../../test/house.ts';
+import { condition, event, type EventInput, patient } from '../../test/harness.ts';
 import { readEvent } from './read-event.ts';
 import { ReadingThread } from './reading-thread.ts';
 

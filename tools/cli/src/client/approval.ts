@@ -1,6 +1,6 @@
 import type { Server } from './server.ts';
 
-/** The answer of `GET /auth/clients/{id}` about an NPI or TIN (services/auth/src/review/identifiers.ts). */
+/** The answer of `GET /auth/clients/{id}` about an NPI or TIN (services/auth/src/operations/clients/identifiers.ts). */
 export interface Identifier {
   readonly npi?: string;
   readonly tin?: string;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import { ADMINISTRATOR, ADMINISTRATOR_2, type App, Bench, NPI, NPI_2, prepare } from '../../../test/bench.ts';
+import { ADMINISTRATOR, ADMINISTRATOR_2, type App, Bench, NPI, NPI_2, prepare } from '../../../test/harness.ts';
 
 beforeAll(prepare);
 let bench: Bench;

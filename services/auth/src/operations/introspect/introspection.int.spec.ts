@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ADMINISTRATOR, Bench, NOW, prepare, PUBLIC_URL } from '../../../test/bench.ts';
+import { ADMINISTRATOR, Bench, NOW, prepare, PUBLIC_URL } from '../../../test/harness.ts';
 
 beforeAll(prepare);
 let bench: Bench;

@@ -13,7 +13,7 @@ import {
   prepare,
   publicJwk,
   PUBLIC_URL,
-} from '../../../test/bench.ts';
+} from '../../../test/harness.ts';
 
 let p256: JWK, leaked: JWK;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { exportJWK, generateKeyPair } from 'jose';
-import { Bench, prepare, publicJwk, type App } from '../../../test/bench.ts';
+import { Bench, prepare, publicJwk, type App } from '../../../test/harness.ts';
 
 let published: unknown;
 let fetches = 0;

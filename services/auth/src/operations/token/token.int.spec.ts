@@ -14,7 +14,7 @@ import {
   publicJwk,
   PUBLIC_URL,
   type App,
-} from '../../../test/bench.ts';
+} from '../../../test/harness.ts';
 
 beforeAll(prepare);
 let bench: Bench;

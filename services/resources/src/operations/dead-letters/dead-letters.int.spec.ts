@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEvent, textOf } from '@provider-access/events';
 import { type LogRecord, park } from '@provider-access/engines/log';
-import { condition, event, House, type Loose } from '../../../test/house.ts';
+import { condition, event, House, type Loose } from '../../../test/harness.ts';
 
 describe('dead letters', () => {
   let house: House;

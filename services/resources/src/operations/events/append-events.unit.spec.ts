@@ -3,7 +3,7 @@ import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/eve
 import { EngineUnavailable, type NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { FactsStale } from '@provider-access/facts';
-import { condition, event, type EventInput, patient } from '../../../test/house.ts';
+import { condition, event, type EventInput, patient } from '../../../test/harness.ts';
 import { EventAppender, type EventRow, type PayerFacts } from './append-events.ts';
 import { fromObject } from './incoming.ts';
 import { EventStream } from './stream-events.ts';

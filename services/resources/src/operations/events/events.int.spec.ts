@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { condition, event, House, patient, type Loose } from '../../../test/house.ts';
+import { condition, event, House, patient, type Loose } from '../../../test/harness.ts';
 import { APPEND_EVENTS } from './stream-events.ts';
 
 const STRUCTURED = 'application/cloudevents+json';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_AUDIT, textOf } from '@provider-access/events';
 import type { Views } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { type Answer, condition, House, patient, type Loose } from '../../../test/house.ts';
+import { type Answer, condition, House, patient, type Loose } from '../../../test/harness.ts';
 
 const practitioner = (id: string): object => ({ resourceType: 'Practitioner', id, name: [{ family: 'Who' }] });
 
