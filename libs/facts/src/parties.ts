@@ -18,6 +18,7 @@ import {
   type Batch,
   EngineUnavailable,
   type EventLog,
+  InboundProgress,
   type LogRecord,
   type Position,
   reached,
@@ -26,7 +27,6 @@ import {
 import type { Views } from '@provider-access/engines/views';
 import type { ClientDetails } from './client-details.ts';
 import { held, heldUnprojected, holdFacts, type Holds, released } from './holds.ts';
-import { InboundProgress } from './inbound-progress.ts';
 import { eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
@@ -87,7 +87,7 @@ export class Parties implements PartyFacts {
     const known = await readSourceHolds(source);
     if (known !== undefined) {
       this.holds.load(known.documents);
-      this.inbound.resume(known.position);
+      this.inbound.resume(known.position.topics, known.position.waiting);
     }
     this.following = await log.follow({
       topics: PARTY_TOPICS,

@@ -1,125 +1,119 @@
-import { PROGRESS_TYPE, dataOf } from '@provider-access/events';
-import type { Progress } from '@provider-access/events';
+import { dataOf, PROGRESS_TYPE } from '@provider-access/events';
 import type { LogRecord, Position } from './port.ts';
 
-type After = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-/** JSON: goes into a checkpoint and back. */
-export interface ProgressState {
-  readonly at: Position;
-  readonly derived: Readonly<Record<string, Position>>;
-  readonly pending: readonly {
-    readonly deriver: string;
-    readonly topic: string;
-    readonly partition: number;
-    readonly next: number;
-    readonly after: After;
-  }[];
+/**
+ * What a progress record says (docs/architecture.md#progress): the deriver has handled its inbound partition up to
+ * `next`. It holds for a reader that has passed `after`, and an entry without `after` holds for every reader.
+ */
+export interface ProgressEntry {
+  readonly deriver: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: number;
+  readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+/** Positions of inbound topics by deriver. */
+export type Derived = Readonly<Record<string, Position>>;
+
+/** The entry of a progress record, undefined for any other record. */
+export function progressOf(record: LogRecord): ProgressEntry | undefined {
+  if (record.headers['ce_type'] !== PROGRESS_TYPE) return undefined;
+  const { deriver, topic, partition, next, after } = dataOf<ProgressEntry>(record);
+  return { deriver, topic, partition, next, ...(after !== undefined && { after }) };
+}
+
+/** Topics that the reader does not read do not concern it. */
+const holds = (at: Position, { after = {} }: ProgressEntry): boolean =>
+  Object.entries(after).every(([topic, offsets]) => {
+    const mine = at[topic];
+    return mine === undefined || Object.entries(offsets).every(([p, next]) => (mine[Number(p)] ?? 0) >= next);
+  });
+
+const keyOf = ({ deriver, topic, partition }: ProgressEntry): string => `${deriver}\n${topic}\n${partition}`;
+
 /**
- * How far a reader of derived topics has come on the inbound topics (docs/architecture.md#progress). Feed it every
- * record of the consumed topics, or `passed` for batches without progress records; outputs in topics that the reader
- * does not consume do not concern it.
+ * The entries for a reader at a position, without those that say nothing more: for each deriver and inbound partition
+ * one entry without `after` for the highest `next` that holds, and the entries beyond it. `after` is cumulative, so an
+ * entry that holds speaks for all entries before it.
  */
-export class ProgressTracker {
-  readonly #at = new Map<string, number[]>();
-  readonly #derived = new Map<string, Map<string, number[]>>();
-  /** Waiting for outputs in other partitions, by deriver, topic and partition, in the order they came. */
-  readonly #pending = new Map<string, ProgressState['pending']>();
-
-  constructor(topics: readonly string[], state?: ProgressState) {
-    for (const topic of topics) this.#at.set(topic, [...(state?.at[topic] ?? [])]);
-    for (const [deriver, position] of Object.entries(state?.derived ?? {})) {
-      for (const [topic, offsets] of Object.entries(position))
-        offsets.forEach((next, partition) => this.#reach(deriver, topic, partition, next));
-    }
-    for (const entry of state?.pending ?? []) this.#wait(entry);
+export function settledProgress(at: Position, entries: readonly ProgressEntry[]): readonly ProgressEntry[] {
+  const highest = new Map<string, ProgressEntry>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    if (entry.next > (highest.get(key)?.next ?? -1) && holds(at, entry)) highest.set(key, entry);
   }
+  return [
+    ...[...highest.values()].map(({ after: _, ...entry }) => entry),
+    ...entries.filter((entry) => entry.next > (highest.get(keyOf(entry))?.next ?? -1)),
+  ];
+}
 
-  /** One record of a consumed topic, in offset order per partition; redelivered ones change nothing. */
-  record(record: LogRecord): void {
-    if ((this.#at.get(record.topic)?.[record.partition] ?? 0) > record.offset) return;
-    if (record.headers['ce_type'] === PROGRESS_TYPE) {
-      const { deriver, topic, partition, next, after } = dataOf<Progress>(record);
-      if (next > this.#reached(deriver, topic, partition))
-        this.#wait({ deriver, topic, partition, next, after: after ?? {} });
-    }
-    this.passed(record.topic, record.partition, record.offset + 1);
+/** What settled entries say. A deriver of which nothing holds yet is at 0. */
+export function derivedOf(entries: readonly ProgressEntry[]): Derived {
+  const derived: Record<string, Record<string, number[]>> = {};
+  for (const { deriver, topic, partition, next, after } of entries) {
+    const offsets = ((derived[deriver] ??= {})[topic] ??= []);
+    while (offsets.length <= partition) offsets.push(0);
+    if (after === undefined) offsets[partition] = next;
   }
+  return derived;
+}
 
-  /** Everything before `next` of a consumed partition has been handled. */
-  passed(topic: string, partition: number, next: number): void {
-    const offsets = this.#at.get(topic);
-    if (offsets === undefined || (offsets[partition] ?? 0) >= next) return;
-    raise(offsets, partition, next);
-    this.#settle();
-  }
+/** Progress as one process counts it that reads all partitions of its topics. */
+export class InboundProgress {
+  readonly #at: Record<string, number[]>;
+  #entries: readonly ProgressEntry[] = [];
+  #derived: Derived = {};
+  #changed = false;
 
-  /** Deriver -> inbound position that the reader has passed. */
-  derived(): Record<string, Position> {
-    return Object.fromEntries(
-      [...this.#derived].map(([deriver, topics]) => [
-        deriver,
-        Object.fromEntries([...topics].map(([topic, offsets]) => [topic, [...offsets]])),
-      ]),
-    );
-  }
-
-  /** Position of the consumed topics. */
-  position(): Position {
-    return Object.fromEntries([...this.#at].map(([topic, offsets]) => [topic, [...offsets]]));
-  }
-
-  state(): ProgressState {
-    return { at: this.position(), derived: this.derived(), pending: [...this.#pending.values()].flat() };
-  }
-
-  #wait(entry: ProgressState['pending'][number]): void {
-    const id = `${entry.deriver}\n${entry.topic}\n${entry.partition}`;
-    this.#pending.set(id, [...(this.#pending.get(id) ?? []), entry]);
+  constructor(topics: readonly string[]) {
+    this.#at = Object.fromEntries(topics.map((topic) => [topic, []]));
   }
 
   /**
-   * In order, as views count. `after` is cumulative, so that an entry that holds speaks for the batches before it as
-   * well (docs/architecture.md#progress).
+   * Call this before the first record if the topics are followed from the position of a view. Entries that the view
+   * still waits for count later. Call `counted` for what the view has counted, once its outputs in other topics are
+   * known here.
    */
-  #settle(): void {
-    for (const [id, queue] of this.#pending) {
-      let done = 0;
-      while (done < queue.length && this.#has(queue[done]!.after)) {
-        const { deriver, topic, partition, next } = queue[done++]!;
-        this.#reach(deriver, topic, partition, next);
-      }
-      if (done === queue.length) this.#pending.delete(id);
-      else if (done > 0) this.#pending.set(id, queue.slice(done));
+  resume(topics: Position, waiting: readonly ProgressEntry[] = []): void {
+    for (const [topic, offsets] of Object.entries(topics)) this.#at[topic] = [...offsets];
+    this.#add(...waiting);
+  }
+
+  /** Counts positions that hold already. */
+  counted(derived: Derived): void {
+    for (const [deriver, position] of Object.entries(derived))
+      for (const [topic, offsets] of Object.entries(position))
+        this.#add(...offsets.map((next, partition) => ({ deriver, topic, partition, next })));
+  }
+
+  /** Call this for each handled record, in order. */
+  handled(record: LogRecord): void {
+    (this.#at[record.topic] ??= [])[record.partition] = record.offset + 1;
+    try {
+      const entry = progressOf(record);
+      if (entry !== undefined) this.#add(entry);
+    } catch {
+      // A report that cannot be read is not counted. The next report of its deriver counts its events as well.
     }
   }
 
-  #has(after: After): boolean {
-    return Object.entries(after).every(([topic, partitions]) => {
-      const offsets = this.#at.get(topic);
-      return (
-        offsets === undefined ||
-        Object.entries(partitions).every(([partition, next]) => (offsets[Number(partition)] ?? 0) >= next)
-      );
-    });
+  /** Call this after a batch: it counts what now holds. */
+  settle(): void {
+    if (!this.#changed && this.#entries.every(({ after }) => after === undefined)) return;
+    this.#entries = settledProgress(this.#at, this.#entries);
+    this.#derived = derivedOf(this.#entries);
+    this.#changed = false;
   }
 
-  #reached(deriver: string, topic: string, partition: number): number {
-    return this.#derived.get(deriver)?.get(topic)?.[partition] ?? 0;
+  /** Inbound positions that a deriver has handled and whose outputs are known here. */
+  positions(deriver: string): Position {
+    return this.#derived[deriver] ?? {};
   }
 
-  #reach(deriver: string, topic: string, partition: number, next: number): void {
-    let topics = this.#derived.get(deriver);
-    if (topics === undefined) this.#derived.set(deriver, (topics = new Map()));
-    let offsets = topics.get(topic);
-    if (offsets === undefined) topics.set(topic, (offsets = []));
-    raise(offsets, partition, next);
+  #add(...entries: readonly ProgressEntry[]): void {
+    this.#entries = [...this.#entries, ...entries];
+    this.#changed = true;
   }
-}
-
-function raise(offsets: number[], at: number, next: number): void {
-  while (offsets.length <= at) offsets.push(0);
-  if (offsets[at]! < next) offsets[at] = next;
 }

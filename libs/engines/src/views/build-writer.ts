@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import type { Batch, EventLog, LogRecord, Position } from '@provider-access/engines/log';
+import { EngineUnavailable, settledProgress } from '@provider-access/engines/log';
+import type { Batch, EventLog, LogRecord, Position, ProgressEntry } from '@provider-access/engines/log';
 import { encodePart } from './encoding.ts';
 import { evolveBatch, type Failing } from './evolve.ts';
 import { collectionName } from './projection.ts';
 import type { Projection } from './projection.ts';
-import { topicPosition, withProgress } from './progress.ts';
+import { topicPosition } from './progress.ts';
 import { CheckpointMoved, DocumentTooLarge } from './store.ts';
-import type { Checkpoint, ProgressEntry, ViewOp, ViewStore } from './store.ts';
+import type { Checkpoint, ViewOp, ViewStore } from './store.ts';
 
 /** pino's shape; messages and details are PHI-free. */
 export interface ViewLogger {
@@ -223,11 +223,7 @@ export class BuildWriter {
     const all = this.#context.store.shared ? await this.#stored() : this.#checkpoints;
     const others = [...all.values()].filter((c) => c.topic !== topic || c.partition !== partition);
     const ahead: Checkpoint = { topic, partition, next, progress: known };
-    return withProgress(
-      known,
-      heard,
-      topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]),
-      others.flatMap((c) => c.progress),
-    );
+    const at = topicPosition(Object.keys(this.#context.projection.topics), [...others, ahead]);
+    return settledProgress(at, [...known, ...heard]);
   }
 }

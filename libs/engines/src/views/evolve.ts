@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { unknownType } from '@provider-access/events';
-import type { Batch, LogRecord } from '@provider-access/engines/log';
+import { progressOf } from '@provider-access/engines/log';
+import type { Batch, LogRecord, ProgressEntry } from '@provider-access/engines/log';
 import { isNewer } from './encoding.ts';
 import type { TopicEvolve } from './projection.ts';
-import { progressOf } from './progress.ts';
-import type { ProgressEntry, StoredPart, ViewOp } from './store.ts';
+import type { StoredPart, ViewOp } from './store.ts';
 
 /**
  * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No

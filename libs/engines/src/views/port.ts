@@ -1,5 +1,5 @@
-import type { Position } from '@provider-access/engines/log';
-import type { ProgressEntry, ViewStore } from './store.ts';
+import type { Position, ProgressEntry } from '@provider-access/engines/log';
+import type { ViewStore } from './store.ts';
 import type { ViewDocument, Projection, FindQuery } from './projection.ts';
 
 /** What a view has passed. `derived` holds positions of inbound topics, known through progress events. */

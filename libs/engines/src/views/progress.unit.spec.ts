@@ -1,10 +1,10 @@
-import { ProgressTracker } from '@provider-access/engines/log';
+import { InboundProgress, progressOf, settledProgress } from '@provider-access/engines/log';
 import type { LogRecord } from '@provider-access/engines/log';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cases } from '@provider-access/testing/variant';
 import { progress, record } from './contract/fixture.ts';
-import { hasPassed, progressOf, topicPosition, viewPosition, withProgress } from './progress.ts';
+import { hasPassed, topicPosition, viewPosition } from './progress.ts';
 import type { Checkpoint } from './store.ts';
 
 const TOPICS = ['out.a', 'out.b'];
@@ -25,10 +25,10 @@ const step = fc.record({
 });
 
 describe('progress of a view', () => {
-  it('kept a partition at a time, says the same as the one tracker of a single reader', () => {
+  it('kept a partition at a time, says the same as one reader of all partitions', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        const tracker = new ProgressTracker(TOPICS);
+        const reader = new InboundProgress(TOPICS);
         const checkpoints = new Map<string, Checkpoint>();
         const inbound = new Map<string, number>(); // a deriver only ever goes forward
         for (const { topic, partition, entry: heard } of steps) {
@@ -45,7 +45,8 @@ describe('progress of a view', () => {
             value: Buffer.from(added.value as string),
             timestamp: 0,
           };
-          tracker.record(logged);
+          reader.handled(logged);
+          reader.settle();
           const next = before.next + 1;
           const known = progressOf(logged);
           const others = [...checkpoints.values()].filter((c) => c !== before);
@@ -54,56 +55,36 @@ describe('progress of a view', () => {
             topic,
             partition,
             next,
-            progress: known
-              ? withProgress(
-                  before.progress,
-                  [known],
-                  at,
-                  others.flatMap((c) => c.progress),
-                )
-              : before.progress,
+            progress: known ? settledProgress(at, [...before.progress, known]) : before.progress,
           });
         }
         const mine = viewPosition(TOPICS, [...checkpoints.values()]).derived;
-        const theirs = tracker.derived();
         for (const deriver of ['d1', 'd2']) {
-          for (const p of [0, 1]) expect(mine[deriver]?.['in']?.[p] ?? 0).toBe(theirs[deriver]?.['in']?.[p] ?? 0);
+          for (const p of [0, 1])
+            expect(mine[deriver]?.['in']?.[p] ?? 0).toBe(reader.positions(deriver)['in']?.[p] ?? 0);
         }
       }),
       { numRuns: cases(300) },
     );
   });
 
-  it('does not fall back when an older entry is delivered again', () => {
+  it('is what holds over all partitions, and names what it waits for', () => {
     const entry = { deriver: 'd', topic: 'in', partition: 0 };
-    const at = { 'out.a': [9] };
-    const held = withProgress([], [{ ...entry, next: 5 }], at);
-    expect(withProgress(held, [{ ...entry, next: 3, after: { 'out.a': { 0: 99 } } }], at)).toEqual([
-      { ...entry, next: 5 },
-    ]);
-  });
-
-  it('is held back by what an earlier entry waits for', () => {
-    const entry = { deriver: 'd', topic: 'in', partition: 0 };
-    const waiting = withProgress(
-      [],
-      [
-        { ...entry, next: 1, after: { 'out.a': { 0: 4 } } },
-        { ...entry, next: 2 },
-      ],
-      { 'out.a': [3] },
-    );
-    const view = (next: number) => viewPosition(['out.a'], [{ topic: 'out.a', partition: 0, next, progress: waiting }]);
+    const waiting = { ...entry, next: 2, after: { 'out.a': { 0: 4 } } };
+    const view = (next: number) =>
+      viewPosition(
+        ['out.a', 'out.b'],
+        [
+          { topic: 'out.a', partition: 0, next, progress: [{ ...entry, next: 1 }] },
+          { topic: 'out.b', partition: 0, next: 1, progress: [waiting] },
+        ],
+      );
     expect(view(3)).toEqual({
-      topics: { 'out.a': [3] },
-      derived: { d: { in: [0] } },
-      waiting: [
-        { ...entry, next: 1, after: { 'out.a': { 0: 4 } } },
-        { ...entry, next: 2, after: {} },
-      ],
+      topics: { 'out.a': [3], 'out.b': [1] },
+      derived: { d: { in: [1] } },
+      waiting: [waiting],
     });
-    expect(view(4)).toEqual({ topics: { 'out.a': [4] }, derived: { d: { in: [2] } } });
-    expect(withProgress(waiting, [], { 'out.a': [4] })).toEqual([{ ...entry, next: 2 }]);
+    expect(view(4)).toEqual({ topics: { 'out.a': [4], 'out.b': [1] }, derived: { d: { in: [2] } } });
   });
 
   it('is not passed for an inbound topic while any deriver heard of, or named, is behind', () => {

@@ -1,4 +1,4 @@
-import type { Position } from '@provider-access/engines/log';
+import type { Position, ProgressEntry } from '@provider-access/engines/log';
 import type { FindQuery, Projection, ViewDocument } from './projection.ts';
 
 /**
@@ -43,15 +43,6 @@ export interface Checkpoint {
   /** Next offset to handle. */
   readonly next: number;
   readonly progress: readonly ProgressEntry[];
-}
-
-/** A deriver has handled its inbound partition up to `next`; holds once the view has passed `after`. */
-export interface ProgressEntry {
-  readonly deriver: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly next: number;
-  readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /**

@@ -5,7 +5,7 @@ import { Derivation } from '../derivation.ts';
 import { partitionFor } from '../murmur2.ts';
 import { EngineUnavailable, reached } from '../port.ts';
 import type { Appended, EventLog, LogRecord, NewRecord } from '../port.ts';
-import { ProgressTracker } from '../progress.ts';
+import { InboundProgress } from '../progress.ts';
 import { record, text } from './support.ts';
 
 const PARTITIONS = 4;
@@ -114,11 +114,13 @@ export function manyKeysContract(log: () => EventLog): void {
           expect([...new Set(records.filter((r) => r.key === key).map((r) => text(r.value)))], key).toEqual(expected);
       }
       // A report of progress says where each of them is: before all of these places it counts for nothing.
-      const tracker = new ProgressTracker(TOPICS);
-      for (const r of stored.flat().filter(({ headers }) => headers['ce_type'] !== PROGRESS_TYPE)) tracker.record(r);
-      expect(tracker.derived()).toEqual({});
-      for (const r of stored.flat()) tracker.record(r);
-      expect(reached(tracker.derived()['deriver']!, target)).toBe(true);
+      const inbound = new InboundProgress(TOPICS);
+      for (const r of stored.flat().filter(({ headers }) => headers['ce_type'] !== PROGRESS_TYPE)) inbound.handled(r);
+      inbound.settle();
+      expect(inbound.positions('deriver')).toEqual({});
+      for (const r of stored.flat()) inbound.handled(r);
+      inbound.settle();
+      expect(reached(inbound.positions('deriver'), target)).toBe(true);
     });
   });
 }
