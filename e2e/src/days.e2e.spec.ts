@@ -9,8 +9,8 @@ import { freshPlatform, publishAll, registerApp, startPlatform, type TestApp } f
 import { http, json, optOut, payerEvent, takesEffect, tell } from './road.ts';
 
 /**
- * A payer of Guam (UTC+10) and Honolulu (UTC-10). There is no clock to move here, so days are taken from the calendars
- * of the two places. For twenty hours of each day of Honolulu it is a day later in Guam.
+ * A payer of Guam (UTC+10) and Honolulu (UTC-10). The test cannot move a clock here, so it takes days from the
+ * calendars of the two places. For twenty hours of each day in Honolulu, Guam is a day later.
  */
 const NPI = '1234567893';
 const DAY = 86_400_000;
@@ -135,7 +135,7 @@ test('another setting reads what comes from then on, and changes nothing that is
     await eventually(async () => expect(await tell(running, said)).toMatchObject(honolulu));
     const stored = { from: '2020-01-01T10:00:00.000Z', to: '3000-01-01T10:00:00.000Z' };
     expect(await coverageOf(running, 'm-said')).toMatchObject(stored);
-    // The same words in a new event are read anew.
+    // The same content in a new event is decided anew.
     const guam = { status: 'scheduled', from: '2999-06-30T14:00:00.000Z' };
     const again = { ...said, id: `${said.id}-again`, time: new Date().toISOString() };
     await eventually(async () => expect(await tell(running, again)).toMatchObject(guam));

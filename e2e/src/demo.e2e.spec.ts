@@ -65,7 +65,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(verification.resourcesFound).toBeGreaterThan(500);
     for (const { expected, found } of Object.values(verification.perType)) expect(found).toBe(expected);
   }
-  // The same seed is the same payer.
+  // The same seed gives the same payer.
   expect(reports[1]!.verification.perType).toEqual(reports[0]!.verification.perType);
 }, 180_000);
 

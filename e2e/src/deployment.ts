@@ -9,16 +9,14 @@ import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
 import { newSecret, newSigningKeys } from './secrets.ts';
 
-/**
- * Separate processes against one Kafka and one MongoDB behind one gateway, in the shape of the standalone's process.
- */
+/** Separate processes against one Kafka and one MongoDB behind one gateway, in the form of the standalone's process. */
 
 export interface DeploymentOptions {
-  /** Secrets, files, and the names of topics and database: the same folder is the same deployment. */
+  /** Folder for secrets, files, and the names of topics and database. The same folder is the same deployment. */
   readonly dataDir: string;
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** How many of each run side by side; the next request goes to another one. Default: one. */
+  /** How many instances of each service run side by side. Each next request goes to another one. Default: one. */
   readonly instances?: Partial<Readonly<Record<ServiceName, number>>>;
   readonly onLine?: (line: string) => void;
   /** Folder of the build whose processes run. Default: this one. */
@@ -28,10 +26,10 @@ export interface DeploymentOptions {
   /** False: resolves as soon as every listener is bound. */
   readonly untilReady?: boolean;
 }
-/** A process of a deployment, in whichever way it was started. */
+/** A process of a deployment, however it was started. */
 export interface Started {
   readonly child: ChildProcess;
-  /** Of the program itself, which may not be `child`. */
+  /** Process id of the program itself, which may not be `child`. */
   pid(): number;
   signal(name: NodeJS.Signals): void;
   readonly ended: Promise<number | string>;
@@ -49,8 +47,8 @@ export interface ServiceProcess extends Started {
   readonly base: string;
 }
 /**
- * How one instance went: its exit code, how long it took from the signal to its end, and how long its successor from
- * its start until it was ready.
+ * The end of one instance: its exit code, the time from the signal to its end, and the time from its successor's start
+ * until that was ready.
  */
 export interface Retired {
   readonly service: ServiceName;
@@ -61,13 +59,13 @@ export interface Retired {
 export interface Deployment extends PlatformProcess {
   readonly gateway: Gateway;
   readonly processes: () => readonly ServiceProcess[];
-  /** Kills one instance with -9 and starts another in its place. */
+  /** Kills one instance with -9 and starts another one for it. */
   replace(process: ServiceProcess): Promise<void>;
   /**
-   * Puts the processes of another build in the place of those that run, as a Deployment with one more and none less
-   * does: applies its topics and indexes, then in each service (with `together` in all of them at the same time) starts
-   * a new instance, routes to it once it is ready, takes an old one off the routes, and ends it with SIGTERM `drainMs`
-   * later.
+   * Replaces the running processes with those of another build, like a Deployment with maxSurge 1 and maxUnavailable 0.
+   * It applies the topics and indexes of that build. Then in each service (with `together` in all at the same time) it
+   * starts a new instance, routes to it once it is ready, removes an old one from the routes, and ends that with
+   * SIGTERM `drainMs` later.
    */
   roll(
     build: string,
@@ -76,9 +74,9 @@ export interface Deployment extends PlatformProcess {
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-/** Only a process that hangs reaches this. */
+/** Only a process that hangs takes so long. */
 const START_MS = 300_000;
-/** Short, so that what a killed process held is taken over within seconds. */
+/** Short, so that others take over within seconds what a killed process held. */
 const SESSION_MS = '6000';
 
 function once(file: string, make: () => string): string {
@@ -86,7 +84,7 @@ function once(file: string, make: () => string): string {
   return file;
 }
 
-/** Environment of every process of this deployment. @throws when no engines are named */
+/** Environment of every process of this deployment. @throws if no engines are named */
 export function environment({ dataDir, env }: DeploymentOptions, publicUrl: string): Record<string, string> {
   const { KAFKA_BROKERS, MONGODB_URI } = { ...process.env, ...env };
   if (KAFKA_BROKERS === undefined || MONGODB_URI === undefined)
@@ -96,7 +94,7 @@ export function environment({ dataDir, env }: DeploymentOptions, publicUrl: stri
     once(join(dataDir, 'name'), () => `e2e${randomBytes(5).toString('hex')}`),
     'utf8',
   );
-  // Where the engines are is all that comes from outside.
+  // Only the addresses of the engines come from outside.
   const inherited = Object.fromEntries(
     ['PATH', 'HOME', 'TMPDIR'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
   ) as Record<string, string>;
@@ -141,7 +139,7 @@ export const s3Files = (
   AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
 });
 
-/** Starts processes of a build as they are. */
+/** Starts processes of a build without confining them. */
 const fromBuild =
   (root: string): Spawn =>
   (role, { env, args = [], onLine }) => {
@@ -171,8 +169,8 @@ const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn =>
   options.spawn ?? fromBuild(options.build ?? ROOT);
 
 /**
- * An engine did not answer, repeat the command: right after its start a busy broker is too slow. Kubernetes repeats the
- * chart's job, too.
+ * The output if an engine did not answer: a busy broker is too slow right after its start. The command is repeated, as
+ * Kubernetes repeats the chart's job.
  */
 const ENGINE_AWAY = 3;
 async function runAdmin(
@@ -189,13 +187,13 @@ async function runAdmin(
 }
 
 /**
- * The administration program on the engines of a deployment, as a person would run it.
- * @returns what it said; throws unless it ended with 0
+ * Runs the administration program on the engines of a deployment, like a person.
+ * @returns its output; throws unless it ended with 0
  */
 export const administer = (options: DeploymentOptions, ...args: string[]): Promise<string> =>
   runAdmin(spawnOf(options), environment(options, 'http://127.0.0.1'), args);
 
-/** One service of a deployment, alone and whatever becomes of it. */
+/** Starts one service of a deployment alone, and does not wait until it is ready. */
 export const startAlone = (options: DeploymentOptions, service: ServiceName): Started =>
   spawnOf(options)(service, { env: environment(options, 'http://127.0.0.1'), onLine: options.onLine });
 
@@ -227,7 +225,7 @@ async function startService(
   return { ...started, service, base };
 }
 
-/** Nothing, when it has ended. */
+/** Does nothing if it has ended. */
 function signal(process: Started, name: NodeJS.Signals): void {
   if (process.child.exitCode !== null || process.child.signalCode !== null) return;
   try {
@@ -247,7 +245,7 @@ const ready = ({ base, said = [] }: { readonly base: string; readonly said?: rea
     { what: `${base} is ready`, timeout: START_MS, interval: 100 },
   );
 
-/** Throws when one of the processes ends. */
+/** Throws if one of the processes ends. */
 const allRun = (processes: readonly ServiceProcess[]): Promise<never> =>
   Promise.race(
     processes.map(async ({ service, ended, said }) => {
@@ -275,7 +273,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     writeFileSync(join(options.dataDir, 'applied'), '', { mode: 0o600 });
   };
   let processes: ServiceProcess[] = [];
-  /** Not routed to: on its way in, or on its way out. */
+  /** Instances without a route: they are starting or ending. */
   const aside = new Set<ServiceProcess>();
   let build = options.build ?? ROOT;
   /** attribution of the release before needs EXPORT_URL to start, and does not use it behind this gateway. */
@@ -338,7 +336,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     administratorToken: token('administrator'),
     gateway,
     processes: () => processes,
-    // The largest: each has its own limit.
+    // The sum is that of the largest, because each has its own limit.
     memory: () => Math.max(...processes.map((p) => memoryOf(p.pid()))),
     ended: Promise.race(processes.map((p) => p.ended)),
     async replace(one) {

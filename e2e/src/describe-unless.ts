@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
 
-/** A `describe` that is skipped when there is a reason, which then stands in its name. */
+/** A `describe` that is skipped if there is a reason. Its name then has the reason. */
 export const describeUnless = (reason: string | undefined, name: string, body: () => void): void =>
   void describe.skipIf(reason !== undefined)(reason === undefined ? name : `${name} (${reason})`, body);

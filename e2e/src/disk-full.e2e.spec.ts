@@ -6,7 +6,7 @@ import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
 import { http, json, optOut, payerEvent, type EventRow } from './road.ts';
 
-/** A limit on the size of files is to SQLite what a full disk is: writes fail, and reads go on. */
+/** A limit on the size of files has the same effect on SQLite as a full disk: writes fail, and reads continue. */
 const NPI = '1234567893';
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;
 let app: TestApp;

@@ -48,7 +48,7 @@ describe('files of an export, read by what people have', () => {
   });
   afterAll(() => fresh?.dispose());
 
-  /** Each gives the decoded bytes of a file as its tool sees them. */
+  /** Each returns the decoded bytes of a file as its tool sees them. */
   const readers: readonly (readonly [name: string, missing: boolean, read: (url: string) => Promise<Buffer>])[] = [
     [
       'curl',
@@ -107,7 +107,7 @@ describe('files of an export, read by what people have', () => {
   ];
 
   async function inChromium(url: string): Promise<Buffer> {
-    // Loopback only, and nothing of the browser's own on the network.
+    // Loopback only, without the browser's own traffic.
     const browser = await chromium.launch({
       executablePath: CHROMIUM,
       args: [
@@ -142,7 +142,7 @@ describe('files of an export, read by what people have', () => {
     }
   }
 
-  /** The file over a bare connection, held against its count. */
+  /** Downloads the file over a bare connection, and compares it with its count. */
   async function reference(type: string, from: Manifest = manifest): Promise<Buffer> {
     const { url, count } = from.output.find((f) => f.type === type)!;
     const { status: code, body, headers } = await http(url, { token });

@@ -19,16 +19,16 @@ import { openLetters, seenPayer, WAIT } from './interrupted.ts';
 import { findGroup, http, optIn, optOut, payerEvent, tell, type HttpAnswer } from './road.ts';
 import { rebuildAll } from './views.ts';
 
-/** The default of FACTS_BOUND_MS: facts older than this decide nothing. */
+/** The default of FACTS_BOUND_MS: with older facts a service answers 503. */
 const BOUND_MS = 5000;
 
 interface Outage {
   readonly what: string;
   readonly away: () => Promise<void>;
   readonly back: () => Promise<void>;
-  /** What readiness names. */
+  /** The check that readiness names. */
   readonly why: RegExp;
-  /** Also in `.ci/run`; the others differ from these only in how TCP ends. */
+  /** These also run in `.ci/run`. The others differ from them only in how TCP ends. */
   readonly always?: boolean;
 }
 
@@ -62,7 +62,7 @@ describe('an engine is away', { timeout: 600_000 }, () => {
     await publishAll(platform, payer.events());
     app = await registerApp(platform, { name: 'Away', npi: organization.npi, tin: organization.tin });
     token = await app.tokens.get();
-    // Handled is before visible.
+    // Handled comes before visible.
     await eventually(async () => expect((await decided()).status).toBe(200), WAIT);
   });
   afterAll(async () => {
@@ -73,8 +73,8 @@ describe('an engine is away', { timeout: 600_000 }, () => {
 
   const read = (): Promise<HttpAnswer> => http(`${platform.base}/fhir/Patient/${member}`, { token });
   /**
-   * The first answer that is not "503, repeat the request". A machine that is too slow for the bound gets such answers,
-   * rightly.
+   * The first answer that is not "503, repeat the request". A machine that is too slow for the bound rightly gets such
+   * answers.
    */
   const decided = (): Promise<HttpAnswer> =>
     eventually(
@@ -90,20 +90,21 @@ describe('an engine is away', { timeout: 600_000 }, () => {
     const answer = await http(`${platform.base}/health/ready`);
     return { status: answer.status, text: answer.body.toString('utf8') };
   };
-  /** Seconds, of the process that has the youngest facts. */
+  /** Seconds, of the process with the youngest facts. */
   const factsAge = async (): Promise<number> => {
     const text = (await http(`${platform.base}/metrics`)).body.toString('utf8');
     const ages = [...text.matchAll(/^pa_facts_age_seconds\{[^}]*\} (\S+)/gm)].map(([, age]) => Number(age));
     return ages.length === 0 ? 0 : Math.min(...ages);
   };
   const effective = (what: string, event: () => ReturnType<typeof optOut>): Promise<void> =>
-    // Right after an engine is back an answer may say no more than `accepted`; published again, the event takes effect.
+    // Right after an engine comes back, an answer may be only `accepted`. The event takes effect when it is published
+    // again.
     eventually(async () => expect((await tell(platform, event())).status).toBe('effective'), { what, ...WAIT });
 
   /** Not ready, reads are 503 with Retry-After, still alive, and no process ended. */
   async function closed(why: RegExp): Promise<void> {
-    // Readiness first: a read that was permitted before the facts got too old waits for its audit record until Kafka
-    // answers, 30 s at most.
+    // Readiness first: a read that was permitted before the facts got too old waits up to 30 s for its audit record,
+    // until Kafka answers.
     await eventually(async () => {
       const { status, text } = await readiness();
       expect(status).toBe(503);
@@ -182,7 +183,7 @@ describe('an engine is away', { timeout: 600_000 }, () => {
       const letters = await openLetters(platform);
       const memory = platform.memory();
       await away();
-      // A payer publishes an opt-out meanwhile; its request may last until the engine is back.
+      // A payer publishes an opt-out meanwhile. Its request may last until the engine is back.
       let row: string | undefined;
       const leaving = tell(platform, optOut(member)).then(
         ({ status }) => (row = status),
@@ -190,7 +191,7 @@ describe('an engine is away', { timeout: 600_000 }, () => {
       );
       await closed(why);
       const closedMs = after();
-      // Not acknowledged as effective while nobody can know it. The payer repeats what was not acknowledged.
+      // It is not acknowledged as effective while that is unknown. The payer repeats what was not acknowledged.
       expect(row).not.toBe('effective');
       expect(platform.memory()).toBeLessThan(memory + 250e6);
       await back();
@@ -249,7 +250,7 @@ describe('an engine is away', { timeout: 600_000 }, () => {
     console.info(`the disturbed export was whole after ${Math.round(performance.now() - began)} ms`);
     await disturbed;
     const verification = await verifyExport(result.files, payer, organization.npi, new Set());
-    // Beside what is in the ledger, the export has what these tests published.
+    // The export has the resources of the ledger and those that these tests published.
     expect(
       verification.faults.filter((fault) => !/^Observation\/after-[a-z-]+ should not be there$/.test(fault)),
     ).toEqual([]);

@@ -10,7 +10,7 @@ import { largest } from './payers.ts';
 import { findGroup, http, optIn, optOut, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
-/** Processes of export that share nothing but a bucket. */
+/** Processes of export that share only a bucket. */
 const payer = sharedPayer();
 const organization = largest(payer);
 let fresh: Fresh;
@@ -69,7 +69,7 @@ test('ranges, and a member who opts out of files that are written', async () => 
   await takesEffect(platform, optOut(leaver));
   for (const { url } of manifest.output) {
     const answer = await http(url, { token });
-    // A file of nobody else is gone.
+    // No other file was removed.
     expect([200, 404, 410]).toContain(answer.status);
     expect(answer.body.toString('utf8')).not.toContain(`Patient/${leaver}`);
   }

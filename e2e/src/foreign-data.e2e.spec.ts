@@ -95,7 +95,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
       for (const { about, resource } of given) {
         const expected = classify(resource);
         const row = outcomes.get(about)!.shift()!;
-        // The payors are in both sets, and more than once in one: the same content again changes nothing.
+        // The payors are in both sets, and more than once in one. The same content again changes nothing.
         const again =
           row.outcome === 'unchanged' && (before.has(about) || given.filter((g) => g.about === about).length > 1);
         if (row.outcome !== expected && !again)
@@ -121,7 +121,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
       'ExplanationOfBenefit.total': claims.filter((claim) => claim['total'] !== undefined).length,
       'ExplanationOfBenefit.item.net': items.filter(({ net }) => net !== undefined).length,
     });
-    // All that is removed is of claims: clinical data lose nothing.
+    // Everything that is removed belongs to claims: clinical data lose nothing.
     expect(Object.keys(report!.removed).filter((path) => !path.startsWith('ExplanationOfBenefit.'))).toEqual([]);
   });
 
@@ -177,7 +177,7 @@ describe.skipIf(folder === undefined)('FHIR data from elsewhere (where ../shared
           for (const fault of redactionFaults(published, resource)) faults.push(`${about}: ${fault}`);
         } else if (!expected.has(about)) faults.push(`${about} should not be there`);
       }
-      // Everything shared that a kept resource refers to came along.
+      // Every shared resource to which a kept resource refers is in the export.
       for (const resource of exported.values())
         for (const [, about] of JSON.stringify(resource).matchAll(
           /"reference":"((?:Organization|Practitioner)\/[^"]+)"/g,

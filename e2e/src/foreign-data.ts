@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { COMMON_UNITS, UCUM } from '@provider-access/testing/redaction';
 
-/** Data that lies beside the checkout, in `shared/data/foreign` of a folder above it; undefined where it is not. */
+/** Data beside the checkout, in `shared/data/foreign` of a folder above it; undefined if there is none. */
 export function foreignFolder(): string | undefined {
   for (let folder = join(import.meta.dirname, '../..'); ; folder = dirname(folder)) {
     const found = join(folder, 'shared/data/foreign');
@@ -25,7 +25,7 @@ export interface Given {
   readonly file: string;
 }
 
-/** Every resource of a folder of NDJSON files, its subfolders included. */
+/** Every resource of a folder of NDJSON files and its subfolders. */
 export function* resourcesOf(folder: string): Generator<Given> {
   for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((f) => f.endsWith('.ndjson'))
@@ -50,13 +50,14 @@ function patientOf(resource: FhirResource): string | undefined {
     .find((text) => text !== undefined)
     ?.split('/')[1];
 }
-/** The member of a resource; undefined for what is shared. */
+/** The member of a resource; undefined for a shared one. */
 export const memberOf = (resource: FhirResource): string | undefined =>
   resource.resourceType === 'Patient' ? resource.id : patientOf(resource);
 
 /**
- * Coverage in the sets ends with the last claim, years ago. The payer of this test has them still: one Coverage without
- * end for each member whom anybody else than NO_INSURANCE ever covered, in `renewed/`. @returns members without
+ * Coverage in the sets ends with the last claim, years ago. The payer of this test still covers the members: it writes
+ * one Coverage without end for each member whom anybody but NO_INSURANCE ever covered, in `renewed/`. @returns members
+ * without coverage
  */
 export function renewCoverage(folder: string): string[] {
   const latest = new Map<string, FhirResource>();
@@ -88,7 +89,9 @@ export function renewCoverage(folder: string): string[] {
   return [...all].filter((member) => !latest.has(member));
 }
 
-/** One laboratory result of a member in each common unit of UCUM, in `units/`: the sets themselves use few of them. */
+/**
+ * Writes one laboratory result of a member in each common unit of UCUM to `units/`, because the sets use few of them.
+ */
 export function addUnits(folder: string): void {
   const [patient] = [...resourcesOf(folder)].filter(({ resource }) => resource.resourceType === 'Patient');
   const lines = COMMON_UNITS.map(({ code, display }, index) => {
@@ -109,7 +112,9 @@ export function addUnits(folder: string): void {
   writeFileSync(join(folder, 'units/Observation.ndjson'), `${lines.join('\n')}\n`);
 }
 
-/** A prescription that was over in 2010, in `old/`, with its medication, and a Provenance of today that names both. */
+/**
+ * Writes a prescription that ended in 2010 to `old/`, with its medication, and a Provenance of today that names both.
+ */
 export function addOldPrescription(folder: string): void {
   const patient = [...resourcesOf(folder)].find(({ resource }) => resource.resourceType === 'Patient')!;
   const request = {
@@ -136,7 +141,7 @@ export function addOldPrescription(folder: string): void {
   }
 }
 
-/** References of a resource as `Type/id`; those that say what a Provenance is about only if `targets`. */
+/** References of a resource as `Type/id`. The targets of a Provenance are included only with `targets`. */
 export function referencesIn(resource: FhirResource, targets = false): string[] {
   const whole = targets || resource.resourceType !== 'Provenance';
   const text = JSON.stringify(whole ? resource : { ...resource, target: undefined });
@@ -157,8 +162,8 @@ const last = (...days: (string | undefined)[]): string | undefined =>
     .at(-1);
 
 /**
- * The day on which the care was over by the issue's words, told again and independently: end of service, the start
- * where there is no end; undated and active stay.
+ * The day on which care ended, by an independent reading of the rules: the end of service, or the start if there is no
+ * end. Undated and active care stays.
  */
 const OVER: Readonly<Record<string, (r: FhirResource) => string | undefined>> = {
   ExplanationOfBenefit: (r) =>
@@ -186,7 +191,7 @@ const OVER: Readonly<Record<string, (r: FhirResource) => string | undefined>> = 
 };
 
 export type Expected = 'recorded' | 'before-floor' | 'not-served';
-/** What must become of a resource, by this test's own rules. */
+/** The expected outcome of a resource, by this test's own rules. */
 export function classify(resource: FhirResource): Expected {
   if (NOT_SERVED.has(resource.resourceType)) return 'not-served';
   const over = OVER[resource.resourceType]?.(resource);

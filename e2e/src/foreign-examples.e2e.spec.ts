@@ -16,7 +16,7 @@ const NPI = '1234567893';
 if (folder === undefined)
   console.warn('SKIPPED: examples of HL7 and CMS, since shared/data/foreign is not beside this checkout');
 
-/** A Coverage without end for each patient whom a set names, in `renewed/`. @returns the ids of the patients */
+/** Writes a Coverage without end for each patient of a set to `renewed/`. @returns the ids of the patients */
 function cover(dir: string): string[] {
   const named = [...resourcesOf(dir)].map(({ resource }) => memberOf(resource) ?? '');
   const patients = new Set(named.filter((id) => id !== ''));
@@ -37,7 +37,7 @@ function cover(dir: string): string[] {
 
 describe.skipIf(folder === undefined)('examples of the guides and of CMS (where ../shared/data is there)', () => {
   const work = mkdtempSync(join(tmpdir(), 'provider-access-examples-'));
-  /** What the sets published, by `Type/id`. Some ids are in two sets. */
+  /** The published resources by `Type/id`. Some ids are in two sets. */
   const published = new Map<string, FhirResource[]>();
   const recorded = new Set<string>();
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
@@ -56,7 +56,7 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
       for (const { about, resource } of resourcesOf(dir)) {
         published.set(about, [...(published.get(about) ?? []), resource]);
       }
-      // Some examples are nobody's record, so that the command ends with refusals.
+      // Some examples belong to no member, so the command ends with refusals.
       await pa('--json', 'publish', dir, '--explain', `${dir}.explained`);
       for (const line of readFileSync(`${dir}.explained`, 'utf8').trim().split('\n')) {
         const { about, outcome } = JSON.parse(line) as Explained;
@@ -77,7 +77,7 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
       const given = published.get(about) ?? [];
       if (findMoney(resource).length > 0) faults.push(`${about} holds money`);
       if (given.length === 0) faults.push(`${about} was never published`);
-      // With two originals, either may be the version that stands.
+      // If there are two originals, either version may win.
       if (given.length !== 1) continue;
       compared += 1;
       for (const fault of redactionFaults(given[0]!, resource)) faults.push(`${about}: ${fault}`);
@@ -88,7 +88,7 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
   });
 
   /**
-   * Patients of whom an example is an active Consent that denies Provider Access: PDex 2.2 has one (`no-consent-1`).
+   * Patients with an active Consent among the examples that denies Provider Access: PDex 2.2 has one (`no-consent-1`).
    */
   const optedOut = (): Set<string> => {
     const denials = [...published.values()]
@@ -99,7 +99,7 @@ describe.skipIf(folder === undefined)('examples of the guides and of CMS (where 
       );
     return new Set(denials.map((consent) => memberOf(consent)!));
   };
-  /** Whether every version of an example that the sets hold belongs to a patient who opted out. */
+  /** Whether every version of an example in the sets belongs to a patient who opted out. */
   const isDenied = (about: string): boolean =>
     published.get(about)?.every((resource) => optedOut().has(memberOf(resource) ?? '')) ?? false;
 

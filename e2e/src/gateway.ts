@@ -38,21 +38,21 @@ export const serviceOf = (path: string): ServiceName | undefined =>
         ([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
       )?.[1];
 
-/** Of one hop only (RFC 9110 §7.6.1). */
+/** Headers of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);
 const endToEnd = (raw: readonly string[]): string[] => raw.filter((_, i) => !HOP.has(raw[i - (i % 2)]!.toLowerCase()));
 
 export interface Gateway {
   readonly base: string;
   readonly port: number;
-  /** Bases of the instances of each service, in turn. */
+  /** Bases of the instances of each service. Requests use them in turn. */
   route(instances: Readonly<Record<ServiceName, readonly string[]>>): void;
   close(): Promise<void>;
 }
 
 /**
- * With `only`, every path goes to that service: what a Kubernetes Service in front of its instances is. What is
- * `broken` is answered 500 and reaches nobody.
+ * With `only`, every path goes to that service, like a Kubernetes Service in front of its instances. A `broken` path is
+ * answered 500 and reaches no service.
  */
 export async function openGateway({
   port = 0,
@@ -88,7 +88,8 @@ export async function openGateway({
       answer.pipe(response);
     });
     out.on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody there: the next one. Anything else may have been handled, and is the client's to repeat.
+      // No process listens, so the next one gets it. After any other fault the request may have been handled, and the
+      // client decides whether to repeat it.
       if (error.code === 'ECONNREFUSED' && !response.headersSent) pass(incoming, response, others);
       else if (response.headersSent) response.destroy();
       else response.writeHead(502).end();
@@ -97,7 +98,7 @@ export async function openGateway({
     incoming.pipe(out);
   };
 
-  /** What belongs to each process and is never routed; tests look at all of them at once. */
+  /** Paths of each process that are never routed. Tests read them from all processes at once. */
   const ofEach = async (path: string, response: ServerResponse): Promise<void> => {
     const all = SERVICES.flatMap((service) => instances[service] ?? []);
     const answers = await Promise.all(

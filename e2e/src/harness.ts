@@ -17,9 +17,9 @@ export { publishAll, registerApp, type TestApp } from './road.ts';
 
 /** The deployment that scenarios of the suite `world` share. */
 export const SHARED: SharedWorld | undefined = inject('world');
-/** On separate processes over Kafka and MongoDB instead of the standalone. */
+/** True on separate processes over Kafka and MongoDB instead of the standalone. */
 export const SEPARATE = variant.deployment === 'processes';
-/** On the installed chart, through its ingress; runs inside `e2e/cluster/run`. */
+/** True on the installed chart, through its ingress; runs inside `e2e/cluster/run`. */
 export const IN_CLUSTER = variant.deployment === 'cluster';
 
 export interface StartOptions {
@@ -29,8 +29,8 @@ export interface StartOptions {
   readonly onLine?: (line: string) => void;
 }
 /**
- * The platform of this suite. In the long suites two processes of resources and of export run side by side, so that
- * the next request goes to another one.
+ * The platform of this suite. In the long suites two processes of resources and of export run side by side, and each
+ * next request goes to another one.
  */
 export function startPlatform(options: StartOptions): Promise<PlatformProcess> {
   if (IN_CLUSTER) return startClusterPlatform(options);
@@ -38,7 +38,7 @@ export function startPlatform(options: StartOptions): Promise<PlatformProcess> {
   return startStandalone({ ...options, env: { ...COMPILED, ...options.env } });
 }
 
-/** Base URLs of the processes of one service, past what stands in front of them. */
+/** Base URLs of the processes of one service, without the gateway. */
 export function instancesOf(platform: PlatformProcess, service: ServiceName): readonly string[] {
   if (SHARED !== undefined) return SHARED.instances[service];
   if (!SEPARATE) return [platform.base];
@@ -49,9 +49,8 @@ export function instancesOf(platform: PlatformProcess, service: ServiceName): re
 }
 
 /**
- * A download for a slow client: past the gateway of separate processes, whose kernel takes a file of many MB from a
- * service before the client has read any of it. The service cannot take back the bytes that it has handed on; a test
- * sees here that it hands on no more.
+ * A download for a slow client without the gateway, whose kernel would take many MB of a file before the client reads
+ * any. The service cannot take back bytes that it has sent, so this test observes that it sends no more.
  */
 export const slowly = (platform: PlatformProcess, url: string): string =>
   SEPARATE ? instancesOf(platform, 'export')[0]! + url.slice(platform.base.length) : url;
@@ -67,12 +66,12 @@ export interface Fresh {
 export interface FreshOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly onLine?: (line: string) => void;
-  /** The shared world has it; any other platform gets its events here. */
+  /** The shared world has these events already; any other platform gets them here. */
   readonly shared?: SyntheticPayer;
 }
 
 /**
- * A platform and a fresh folder; both are removed at the end. In the suite `world` the platform is the shared one, and
+ * A platform and a fresh folder, both removed at the end. In the suite `world` the platform is the shared one, and
  * stays.
  */
 export async function freshPlatform({ env = {}, onLine, shared }: FreshOptions = {}): Promise<Fresh> {

@@ -34,7 +34,7 @@ const API: Readonly<Record<number, string>> = {
   18: 'ApiVersions',
 };
 /**
- * The start has no end that can be seen from outside. A rate counts from the moment when the start's own work is over:
+ * The end of a start is not visible from outside. A rate counts from the moment when the work of the start is over:
  * caches are filled and every consumer has its partitions.
  */
 const SETTLE_MS = 10_000;
@@ -43,8 +43,7 @@ const WINDOW_MS = 30_000;
 const REPEATED = 2_000;
 
 /**
- * Counts whole messages on their way to an engine. It reads them from the wire, so that nothing of the product decides
- * what counts.
+ * Counts whole messages to an engine. It reads them from the wire, so that no code of the product decides what counts.
  */
 class Counter {
   private readonly counts = new Map<string, { messages: number; bytes: number }>();
@@ -54,7 +53,7 @@ class Counter {
     this.counts.set(name, { messages: messages + 1, bytes: bytes + length });
     return false;
   }
-  /** Of the messages whose names match. */
+  /** The count of messages whose names match. */
   of(name: RegExp): { readonly messages: number; readonly bytes: number } {
     const found = [...this.counts].flatMap(([known, count]) => (name.test(known) ? [count] : []));
     const sum = (what: 'messages' | 'bytes'): number => found.reduce((total, count) => total + count[what], 0);
@@ -119,7 +118,7 @@ describe('five services', () => {
     });
     mongo = await startMongo();
     const port = await counted('mongo', mongo.port, (frame) => commands.add(mongoName(frame), frame));
-    // Intervals as they are in production: the short session of the other tests would cost more heartbeats.
+    // Intervals of production, because the short session of the other tests would cost more heartbeats.
     platform = await startDeployment({
       dataDir: join(folder, 'data'),
       env: {
@@ -144,14 +143,14 @@ describe('five services', () => {
     const [kafkaRate, mongoRate] = [requests.perSecond(), commands.perSecond()];
     console.log(`Kafka ${kafkaRate.toFixed(1)} requests a second (${requests.toString()})`);
     console.log(`MongoDB ${mongoRate.toFixed(1)} commands a second (${commands.toString()})`);
-    // Both are asked all the same: facts and presence are renewed, and consumers wait for records.
+    // Both get requests all the same: facts and presence are renewed, and consumers wait for records.
     expect(kafkaRate).toBeGreaterThan(1);
     expect(mongoRate).toBeGreaterThan(0.5);
     expect.soft(kafkaRate, requests.toString()).toBeLessThanOrEqual(25);
     expect.soft(mongoRate, commands.toString()).toBeLessThanOrEqual(5);
   });
 
-  /** NDJSON; the answer has a row an event. */
+  /** NDJSON; the answer has a row for each event. */
   const publish = async (events: readonly DomainEvent[]): Promise<readonly EventRow[]> => {
     const body = events.map((event) => JSON.stringify(toStructured(event))).join('\n');
     const headers = { 'content-type': 'application/x-ndjson' };
@@ -180,7 +179,7 @@ describe('five services', () => {
     }
     const [first, last] = costs as [(typeof costs)[0], (typeof costs)[0]];
     console.log(`each of the first ${JSON.stringify(first)}, each of the others ${JSON.stringify(last)}`);
-    // A batch that comes again after a rebalance counts twice.
+    // A batch that is delivered again after a rebalance counts twice.
     expect.soft(last.commands).toBeLessThan(Math.min(6, 2 * first.commands));
     expect.soft(last.bytes).toBeLessThan(Math.min(10_000, 1.25 * first.bytes));
     expect.soft(last.appends).toBeLessThan(0.5);

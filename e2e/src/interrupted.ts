@@ -8,14 +8,14 @@ import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic'
 import { largest, type SeeingOrganization } from './payers.ts';
 import { AS_OF, http, json, type EventRow, type Served } from './road.ts';
 
-/** What scenarios share in which something dies in the middle. */
+/** Shared parts of scenarios in which something dies in the middle. */
 
-/** For `eventually`, where a dozen processes and the engines share two cores: only what hangs takes so long. */
+/** For `eventually`, where a dozen processes and the engines share two cores. Only a hanging test takes so long. */
 export const WAIT = { timeout: 240_000, interval: 250 };
 
 /**
- * For deployments that are killed, restored or replaced beside other work. engines-away.engine.spec.ts keeps the
- * default, because it is about facts that are too old.
+ * For deployments that are killed, restored or replaced during other work. engines-away.engine.spec.ts keeps the
+ * default, because it tests facts that are too old.
  */
 export const PATIENT = { FACTS_BOUND_MS: '20000' };
 
@@ -23,7 +23,7 @@ export interface SeenPayer {
   readonly payer: SyntheticPayer;
   readonly organization: SeeingOrganization;
 }
-/** Members whom the organization may not see: whatever shows them is wrong. */
+/** Members whom the organization may not see. An answer with one of them is wrong. */
 const OTHERS = 2;
 /**
  * A payer and its organization with most members. To save time the payer has only the members whom that organization
@@ -33,7 +33,7 @@ export function seenPayer({ seed, members }: { readonly seed: string; readonly m
   const all = syntheticPayer({ seed, members, asOf: AS_OF });
   const organization = largest(all);
   const seen = organization.visible.map(({ n }) => n);
-  // Members with an event that has to be parked come first, so that there are dead letters.
+  // Members with an event that must become a dead letter come first, so that there are dead letters.
   const others = [...all.ledger.members()]
     .filter(({ n }) => !seen.includes(n))
     .toSorted((a, b) => b.parked.length - a.parked.length);
@@ -44,8 +44,8 @@ export function seenPayer({ seed, members }: { readonly seed: string; readonly m
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Posts events as one NDJSON stream; `onRows` is told how many were answered so far.
- * @returns how many were answered, in order, before the answer ended or broke off; and the receipt that they name
+ * Posts events as one NDJSON stream. `onRows` gets the number of answered events so far.
+ * @returns how many were answered, in order, before the answer ended or broke off, and the receipt that they name
  */
 export function postStream(
   platform: PlatformProcess,
@@ -88,7 +88,7 @@ export function postStream(
   });
 }
 
-/** Chunks written of an export, 'sealed', or undefined when it cannot be asked. */
+/** The number of written chunks of an export, 'sealed', or undefined if it cannot be read. */
 export async function progressOf(
   status: string,
   token: string,
@@ -101,7 +101,7 @@ export async function progressOf(
 
 /**
  * Waits until this share of the chunks of an export is written, or until it is sealed.
- * @returns the progress that was seen
+ * @returns the progress at that moment
  */
 export async function written(status: string, token: string, share: number): Promise<string> {
   let seen: Awaited<ReturnType<typeof progressOf>>;
@@ -126,11 +126,11 @@ export async function openLetters({ base, payerToken }: Served): Promise<Readonl
   const answer = await http(`${base}/events/dead-letters?status=open`, { token: payerToken });
   return new Set(json<{ deadLetters: { event: string }[] }>(answer).deadLetters.map(({ event }) => event));
 }
-/** Ids of the events of a payer that intake has to park. */
+/** Ids of a payer's events that must become dead letters. */
 export const parkedIn = (payer: SyntheticPayer): ReadonlySet<string> =>
   new Set([...payer.ledger.members()].flatMap(({ parked }) => parked.map(({ event }) => event)));
 
-/** What the ledger says about this provider, without whoever left: nothing missing, doubled, foreign or priced. */
+/** Compares with the ledger of this provider, without members who left: nothing missing, doubled, foreign or priced. */
 export async function holdsExactly(
   files: BulkResult['files'],
   payer: SyntheticPayer,
@@ -157,7 +157,7 @@ export async function complete(
   expect(lines).toBe(result.manifest.output.reduce((n, f) => n + (f.count ?? 0), 0));
 }
 
-/** Handled twice is stored once: every resource has as many versions as the payer made. */
+/** An event that is handled twice is stored once: every resource has as many versions as the payer made. */
 export async function versionsOf(files: BulkResult['files'], payer: SyntheticPayer, npi: string): Promise<string[]> {
   const versions = new Map(
     [...payer.ledger.visibleMembers(npi)].flatMap((m) =>

@@ -78,7 +78,7 @@ describe('one client and another', () => {
     ];
     for (const [one, nobodys, call] of pairs) {
       const [a, b] = [await ask(one, call), await ask(nobodys, call)];
-      // A search answers with its own URL: the one thing that may differ is what the client itself wrote.
+      // A search answer has its own URL, so only what the client itself wrote may differ.
       const same = (answer: HttpAnswer, names: readonly string[]): unknown => ({
         ...(reply(answer) as object),
         headers: { ...answer.headers, date: undefined, 'content-length': undefined },
@@ -89,7 +89,7 @@ describe('one client and another', () => {
       if (a.status === 404) expect(reply(a), one).toEqual(reply(b));
       else expect(json<{ entry?: unknown[] }>(a).entry ?? [], one).toEqual([]);
     }
-    // Nothing of it touched theirs.
+    // None of it touched the other client's data.
     expect((await http(otherStatus, { token: otherToken })).status).toBe(200);
     expect(
       json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id),

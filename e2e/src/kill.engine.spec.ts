@@ -24,9 +24,9 @@ import { findGroup, optOut, seeded, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
 const { kills, seed } = variant;
-/** Which service loses a process while events are handled, in turn. */
+/** The services that lose a process while events are handled, in turn. */
 const WHILE_HANDLING: readonly ServiceName[] = ['resources', 'consent', 'attribution'];
-/** While an export runs: the service that writes it every other time. */
+/** The same while an export runs: every other time the service that writes it. */
 const WHILE_EXPORTING: readonly ServiceName[] = [
   'export',
   'auth',
@@ -39,7 +39,7 @@ const WHILE_EXPORTING: readonly ServiceName[] = [
 ];
 /** A member opts out in each third export, right before the kill. */
 const leaves = (kill: number): boolean => kill % 3 === 0;
-/** A kill may take a start, a session timeout and the work of a whole export on a busy machine. */
+/** A kill may cost a start, a session timeout and the work of a whole export on a busy machine. */
 const LONG_MS = 600_000 + kills * 60_000;
 
 describe(`one process after another is killed with -9 (seed ${seed}, ${kills} kills)`, () => {
@@ -76,7 +76,7 @@ describe(`one process after another is killed with -9 (seed ${seed}, ${kills} ki
     console.info(`kill ${service} ${when}`);
     await platform.replace(candidates[upTo(candidates.length)]!);
   }
-  /** A client repeats each request that was answered 5xx or broken off while a process was away. */
+  /** A client repeats each request that was answered 5xx or broke off while a process was missing. */
   const persistently = <T>(ask: () => Promise<T>): Promise<Exclude<T, false>> =>
     eventually(ask, { ...WAIT, timeout: 480_000 });
   const token = (): Promise<string> => persistently(() => app.tokens.get());
@@ -139,13 +139,13 @@ describe(`one process after another is killed with -9 (seed ${seed}, ${kills} ki
         await killing;
         if (leaver === undefined) await complete(result, payer, organization.npi, leftOut);
         else {
-          // The client may have had the member's file before the opt-out took effect. No later export has it.
+          // The client may have got the member's file before the opt-out took effect. No later export has it.
           const after = (attempt: number): Promise<BulkResult> => exported(`after-${kill}-${attempt}`);
           let attempts = 0;
           await persistently(async () => complete(await after(attempts++), payer, organization.npi, leftOut));
         }
       } finally {
-        // A process that still starts would outlive a test that failed.
+        // A process that is still starting would outlive a failed test.
         await killing?.catch(() => undefined);
       }
     }

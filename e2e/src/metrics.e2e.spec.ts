@@ -21,16 +21,16 @@ import {
 } from './road.ts';
 import { documentedMetrics, parseExposition, undocumented, type Family } from './telemetry/exposition.ts';
 
-/** What the road on the standalone does not show, and why. */
+/** Metrics that these scenarios on the standalone do not show, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   pa_memory_limit_bytes: 'only with a limit',
   pa_probe_last_success_timestamp_seconds: 'once the probe has walked',
   pa_probe_step_duration_seconds: 'once the probe has walked',
 };
-/** The aggregates of gauges that are of Node alone. */
+/** Aggregates of gauges that exist for Node only. */
 const OF_NODE = /^(nodejs|process)_/;
 
-/** Sends what no client of Node's sends by itself. */
+/** Sends bytes that no client of Node sends by itself. */
 function raw(base: string, method: string, path: string, headers: Record<string, string> = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     const call = request(base + path, { method, headers }, (answer) => {
@@ -58,8 +58,8 @@ describe('metrics of the road', () => {
     return answer.body.toString('utf8');
   };
   /**
-   * Callers share one answer a second. The next one was made after this was called, and no two are the same: the
-   * process uses time.
+   * Callers share one answer a second. This waits for the next one, which was made after the call. No two are equal,
+   * because the process uses time.
    */
   const scrape = async (): Promise<Map<string, Family>> => {
     const shared = await exposed();
@@ -86,7 +86,7 @@ describe('metrics of the road', () => {
     const token = await app.tokens.get();
     const ask = (path: string): Promise<number> =>
       http(`${platform.base}${path}`, { token }).then(({ status }) => status);
-    // What is permitted, twice (caches), and what is not.
+    // Permitted requests, twice (caches), and refused ones.
     for (let i = 0; i < 2; i++) expect(await ask(`/fhir/Patient/${members[0]!}`)).toBe(200);
     expect(await ask(`/fhir/Condition?patient=${members[0]!}`)).toBe(200);
     expect(await ask('/fhir/Patient/nobody')).toBe(404);
@@ -106,7 +106,7 @@ describe('metrics of the road', () => {
     const group = (await findGroup(platform, token, npi)).id;
     const files = await texts(await sealed(await kickOff(platform, token, group), token), token);
     downloaded = [...files.values()].reduce((n, text) => n + Buffer.byteLength(text), 0);
-    // Parked, refused, opted out.
+    // A dead letter, a refused event, an opt-out.
     expect(await tell(platform, payerEvent('payer.member-opted-out.v1', 'm-x', { scope: 'nonsense' }))).toMatchObject({
       status: expect.stringMatching(/parked/),
     });
@@ -115,7 +115,7 @@ describe('metrics of the road', () => {
     ).toMatchObject({ status: 'refused' });
     expect(await tell(platform, optOut(members.at(-1)!))).toMatchObject({ status: 'effective' });
     await eventually(async () => (await scrape()).has('pa_opt_out_effect_seconds'), { interval: 250 });
-    // Gauges are read from answers that may be some seconds old.
+    // Gauges come from answers that may be some seconds old.
     await eventually(async () => (await scrape()).get('pa_dead_letters_open')!.samples.some((s) => s.value > 0), {
       interval: 1000,
     });
@@ -155,7 +155,7 @@ describe('metrics of the road', () => {
     families = await scrape();
     for (const name of ['pa_log_oldest_unhandled_seconds', 'pa_view_lag_records', 'pa_view_freshness_seconds'])
       expect([name, value(name)]).toEqual([name, 0]);
-    // Five services of one process: what two of them say of the same is not added up.
+    // Five services in one process: values that two of them report are not added up.
     expect(new Set(families.get('pa_view_builds')!.samples.map((s) => s.value))).toEqual(new Set([1]));
     expect(value('pa_engine_reachable', { engine: 'embedded' })).toBe(1);
     expect(
@@ -205,7 +205,7 @@ describe('metrics of the road', () => {
   test('whatever a client sends, the number of series stays', async () => {
     const count = (of: ReadonlyMap<string, Family>): number =>
       [...of.values()].filter(({ name }) => !OF_NODE.test(name)).reduce((n, { samples }) => n + samples.length, 0);
-    // One of each kind first: what they may add, they add.
+    // One of each kind first, which adds all the series that it may.
     const garbage = async (i: number): Promise<void> => {
       const id = `x${i}y`;
       await Promise.all([
@@ -243,7 +243,7 @@ describe('metrics of the road', () => {
       'HEAD',
     ];
     for (const method of METHODS) await raw(platform.base, method, '/fhir/Patient/x');
-    // More than an address may: the answers above that limit are 429, and have series of their own.
+    // More than an address may send. Answers above that limit are 429, and have series of their own.
     for (let i = 0; i < 40; i++) await garbage(0);
     const before = count(await scrape());
     for (let i = 1; i <= (variant.long ? 500 : 50); i++) {

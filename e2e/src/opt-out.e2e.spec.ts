@@ -40,8 +40,7 @@ const memberOf = (member: string, provider: Record<string, unknown>, ...resource
 ];
 
 /**
- * 2 MB that do not compress well: so many of them fill every buffer between the platform and a client that does not
- * read.
+ * 2 MB that do not compress well. Many of them fill every buffer between the platform and a client that does not read.
  */
 const DOCUMENT_BYTES = 1_600_000;
 const documentOf = (member: string): unknown => ({
@@ -62,8 +61,8 @@ describe('an opt-out against everything that runs', () => {
   const payer = sharedPayer();
   const organization = largest(payer);
   /**
-   * An organization of this run, whose members have a large document each: as many as fit into one chunk, so that one
-   * file has them all.
+   * An organization of this run. Its members have a large document each, and fit into one chunk, so that one file has
+   * all of them.
    */
   const scans = npiOf(randomInt(1e8));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
@@ -71,7 +70,7 @@ describe('an opt-out against everything that runs', () => {
   let app: TestApp;
   let token: string;
   let group: GroupResource;
-  /** Every test takes its own members and leaves the others alone. */
+  /** Every test takes its own members and does not touch the others. */
   const untouched = [...organization.visible];
   const take = (wanted: (m: MemberLedger) => boolean = () => true): string =>
     untouched.splice(
@@ -92,7 +91,7 @@ describe('an opt-out against everything that runs', () => {
   });
 
   let opened: Promise<{ scansApp: TestApp; scansGroup: GroupResource }> | undefined;
-  /** The organization with the large documents, from when it is needed. */
+  /** The organization with the large documents, made when the first test needs it. */
   const withScans = (): Promise<{ scansApp: TestApp; scansGroup: GroupResource }> =>
     (opened ??= (async () => {
       const members = Array.from({ length: 5 }, (_, i) => `m-scan-${run}-${i}`);
@@ -110,12 +109,12 @@ describe('an opt-out against everything that runs', () => {
     return { manifest, files: await texts(manifest, token) };
   };
   const everything = (files: Map<string, string>): string => [...files.values()].join('');
-  /** Everybody's files but `member`'s lines. Ids of a member's resources begin with the member's id. */
+  /** Everybody's files, without `member`'s lines. Ids of a member's resources begin with the member's id. */
   const linesOf = (text: string, member: string): string[] => text.split('\n').filter((line) => line.includes(member));
   const countOf = (manifest: Manifest, type: string): number =>
     manifest.output.filter((f) => f.type === type).reduce((n, f) => n + (f.count ?? 0), 0);
   const leave = (member: string): Promise<void> => takesEffect(platform, optOut(member));
-  /** Afterwards, so that the tests that follow have files large enough. */
+  /** Opts the member in again afterwards, so that later tests have files of the same size. */
   const back = (member: string): Promise<void> => takesEffect(platform, optIn(member));
   const handled = async (
     ...events: Parameters<typeof publishAll>[1] extends Iterable<infer E> ? E[] : never
@@ -170,7 +169,7 @@ describe('an opt-out against everything that runs', () => {
     expect(after.transactionTime).toBe(before.transactionTime);
     for (const [type, text] of filesBefore) {
       const lost = linesOf(text, member).length;
-      // What is not of a member may go with its last referrer.
+      // A resource without a member may disappear with its last referrer.
       if (!['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Medication'].includes(type)) {
         expect(countOf(before, type) - countOf(after, type), type).toBe(lost);
         expect(filesAfter.get(type) ?? '', type).toBe(
@@ -185,14 +184,14 @@ describe('an opt-out against everything that runs', () => {
     const headAfter = await http(eob.url, { token, method: 'HEAD' });
     expect(Number(headAfter.headers['content-length'])).toBeLessThan(Number(head.headers['content-length']));
     expect(headAfter.headers.etag).not.toBe(head.headers.etag);
-    // A client that goes on with what it had begun gets the whole new file, never a mixture.
+    // A client that continues a download gets the whole new file, never a mixture.
     const resumed = await http(eob.url, { token, headers: { range: 'bytes=10-', 'if-range': head.headers.etag! } });
     expect(resumed.status).toBe(200);
     expect(resumed.body.toString()).not.toContain(member);
     await back(member);
   });
 
-  /** Reads what there is until the end or the cut. */
+  /** Reads until the end or the cut. */
   async function drain(response: IncomingMessage, into: Buffer[]): Promise<boolean> {
     const ended = new Promise<void>((resolve) =>
       response
@@ -205,7 +204,7 @@ describe('an opt-out against everything that runs', () => {
     await ended;
     return response.complete;
   }
-  /** Opens a file, takes its first bytes, and does not read on. */
+  /** Opens a file, takes its first bytes, and then does not read. */
   async function begun(
     url: string,
     as: string,
@@ -244,7 +243,7 @@ describe('an opt-out against everything that runs', () => {
       const plain = coding === 'gzip' ? gunzipSync(got, { finishFlush: constants.Z_SYNC_FLUSH }) : got;
       expect(plain.length).toBeLessThan(text.length);
       expect(plain.includes(last)).toBe(false);
-      // Asked again, the file is whole, and without them.
+      // At the next request the file is whole, and without that member.
       const again = await http(file.url, { token: as, headers: { 'accept-encoding': coding } });
       expect((coding === 'gzip' ? gunzipSync(again.body) : again.body).toString()).toBe(
         text
@@ -316,7 +315,7 @@ describe('an opt-out against everything that runs', () => {
     await eventually(async () => (await read(member)) === 200);
 
     const second = await unreadable();
-    // A replay about somebody else, or of another type, would leave this member denied for ever.
+    // A replay about another member, or of another type, would leave this member denied for ever.
     for (const other of [optOut('m-000001'), optIn(member)])
       expect(await resolve(second, 'replay', toStructured(other))).toBe(400);
     expect(await read(member)).toBe(404);
@@ -354,7 +353,7 @@ describe('an opt-out against everything that runs', () => {
       });
     await takesEffect(platform, consent('deny'));
     expect(await read(member)).toBe(404);
-    // A Consent that permits ends nothing: an opt-in does.
+    // A Consent that permits ends nothing. Only an opt-in does.
     expect(await tell(platform, consent('permit'))).toMatchObject({ status: 'accepted' });
     expect(await read(member)).toBe(404);
     await back(member);
@@ -384,7 +383,8 @@ describe('an opt-out against everything that runs', () => {
   });
 
   /**
-   * A practice of this run, whose NPI and TIN the directory joins: what happens to its members concerns no other spec.
+   * A practice of this run, whose NPI and TIN the directory joins. What happens to its members does not affect other
+   * specs.
    */
   const practice = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
   let practised: Promise<TestApp> | undefined;
@@ -399,7 +399,7 @@ describe('an opt-out against everything that runs', () => {
     return read(member, await (await practised).tokens.get());
   };
   let patients = 0;
-  /** A member who is attributed to the practice by its NPI alone. */
+  /** A member who is attributed to the practice only by its NPI. */
   const joined = async (): Promise<string> => {
     const member = `m-patient-${run}-${patients++}`;
     await handled(...memberOf(member, { npi: practice.npi }));
@@ -553,7 +553,7 @@ describe('an opt-out against everything that runs', () => {
       expect(await answered(out(other, '/calls', minutesAgo(30), {}, id))).toEqual({ status: 'effective' });
       expect(await answered(of(other, 'in', '/calls', minutesAgo(20)))).toEqual({ status: 'effective' });
       expect(await readAtPractice(other)).toBe(200);
-      // Out again under the same id, as payers do who name events after members.
+      // Another opt-out under the same id, as from a payer that names events after members.
       expect(await answered(out(other, '/calls', minutesAgo(10), {}, id))).toMatchObject({
         status: 'parked',
         denies: 'member',

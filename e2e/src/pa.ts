@@ -11,7 +11,7 @@ export interface Ran {
   readonly stderr: string;
 }
 export type Pa = ((...args: string[]) => Promise<Ran>) & {
-  /** With something on standard input, or other variables. */
+  /** With a text on standard input, or other variables. */
   with(
     options: {
       stdin?: string | Uint8Array;
@@ -22,7 +22,7 @@ export type Pa = ((...args: string[]) => Promise<Ran>) & {
   ): Promise<Ran>;
 };
 
-/** `pa` as a process of its own, as a person would start it in `cwd` for a platform. */
+/** Runs `pa` as a process of its own, like a person who starts it in `cwd` for a platform. */
 export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: string): Pa {
   const run: Pa['with'] = ({ stdin, env, killOn }, ...args) =>
     new Promise((resolve, reject) => {

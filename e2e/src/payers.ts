@@ -30,7 +30,7 @@ export function taken({
   };
 }
 
-/** Publishes all events of a payer. Errors: intake decided otherwise than the ledger says. */
+/** Publishes all events of a payer. Throws if intake decides differently from the ledger. */
 export async function publishPayer(platform: Served, payer: SyntheticPayer): Promise<void> {
   const { outcomes, refused } = await publishAll(platform, payer.events());
   const expected = payer.ledger.summary().outcomes;

@@ -41,7 +41,7 @@ describe('the probe', { timeout: 120_000 }, () => {
   let client = '';
   const app = (): string => join(fresh.folder, 'probe', 'app.json');
   const probe = (...args: string[]): Promise<Ran> => pa('probe', '--app', app(), '--json', '--timeout', '20', ...args);
-  /** What was changed a moment ago is seen by a later walk. */
+  /** A later run of the probe sees a change that was just made. */
   const walksAgain = (): Promise<void> => eventually(async () => expect((await probe()).code).toBe(0));
   const metrics = async (): Promise<string> => (await http(`${fresh.platform().base}/metrics`)).body.toString('utf8');
 
@@ -91,7 +91,7 @@ describe('the probe', { timeout: 120_000 }, () => {
     await eventually(async () => {
       const text = await metrics();
       expect(text).toMatch(/pa_probe_step_duration_seconds\{step="opt-out"\} /);
-      // The time of this walk, and not of an earlier one.
+      // The time of this run, and not of an earlier one.
       const seconds = Number(/^pa_probe_last_success_timestamp_seconds (\S+)/m.exec(text)?.[1]);
       expect(Math.round(seconds * 1000)).toBe(Date.parse(report.at));
     });
@@ -125,11 +125,11 @@ describe('the probe', { timeout: 120_000 }, () => {
       decision: string;
     };
     expect(explained.decision).toBe('deny');
-    // The other member of the same provider is as it was.
+    // The other member of the same provider is unchanged.
     expect((await probe()).code).toBe(0);
   });
 
-  // What the probe says of each broken step is in tools/cli/src/commands/probe.int.spec.ts.
+  // tools/cli/src/commands/probe.int.spec.ts has the messages of each broken step.
   describe('names the step that is broken', () => {
     test('group or member: it opted out', async () => {
       await tell(fresh.platform(), optOut(MEMBER));
@@ -150,7 +150,7 @@ describe('the probe', { timeout: 120_000 }, () => {
       expect(ran.stderr).toContain('the platform could not be told');
       await fresh.restart('kill');
       await walksAgain();
-      // Who walked last is known by whoever is asked next.
+      // Every process knows the last run, whichever is asked next.
       if (!SEPARATE) expect(await metrics()).toMatch(/pa_probe_last_success_timestamp_seconds \d/);
     });
   });

@@ -21,9 +21,9 @@ import {
 } from './road.ts';
 
 /**
- * A payer and a provider that continue their work while something is done to the platform. They repeat a request only
- * when the platform says so (503 with Retry-After): on two cores facts may get too old during a roll-out, and then 503
- * is the right answer. Any other answer that is not as it should be is a failure that a client would have seen.
+ * A payer and a provider that continue their work while the test does something to the platform. They repeat a request
+ * only if the platform asks for it (503 with Retry-After). On two cores facts may get too old during a roll-out, and
+ * then 503 is right. Any other unexpected answer is a failure that a client would have seen.
  */
 
 export interface Failure {
@@ -32,17 +32,17 @@ export interface Failure {
   readonly why: string;
 }
 export interface LoadReport {
-  /** Requests by what they were for. */
+  /** Requests by their purpose. */
   readonly requests: Readonly<Record<string, number>>;
   readonly failures: readonly Failure[];
-  /** Requests that were answered "503, repeat the request", by what they were for. */
+  /** Requests that were answered "503, repeat the request", by their purpose. */
   readonly repeated: Readonly<Record<string, number>>;
   readonly slowestMs: Readonly<Record<string, number>>;
-  /** Events answered as accepted, those that were published under their id a second time left out. */
+  /** Events answered as accepted, without those that were published a second time under their id. */
   readonly events: number;
   readonly exports: number;
   readonly optOuts: number;
-  /** Answers that took an opt-out or opt-in without knowing yet that it holds everywhere. */
+  /** Answers that accepted an opt-out or opt-in before it was effective everywhere. */
   readonly late: number;
 }
 export interface LoadOptions {
@@ -51,7 +51,7 @@ export interface LoadOptions {
   /** Approved, for the organization. */
   readonly app: TestApp;
   readonly npi: string;
-  /** Asked of each loop between two of its requests, ms. Default 60. */
+  /** Pause between two requests of a loop, ms. Default 60. */
   readonly pauseMs?: number;
 }
 
@@ -60,7 +60,7 @@ const WRITTEN = 8;
 const TOKEN_MS = 1300;
 const STEADY = /^(200|202)$/;
 
-/** After how long a client repeats its request, ms; undefined when the answer does not ask for that. */
+/** Pause after which a client repeats its request, ms; undefined if the answer does not ask for that. */
 const retryAfter = ({ status, headers }: HttpAnswer): number | undefined =>
   status === 503 && /^\d+$/.test(headers['retry-after'] ?? '') ? 1000 * Number(headers['retry-after']) : undefined;
 
@@ -72,12 +72,12 @@ export class RoadLoad {
   private readonly failures: Failure[] = [];
   private readonly repeated: Record<string, number> = {};
   private readonly loops: Promise<void>[] = [];
-  /** How often each loop has come round, with or without a failure. */
+  /** How many rounds each loop has made, with or without a failure. */
   private readonly rounds = new Map<string, number>();
-  /** Of each resource that is written: how often, and the last content. */
+  /** For each resource that is written: how often, and its last content. */
   private readonly written = new Map<string, { versions: number; text: string }>();
   private readonly out = new Set<string>();
-  /** Counts who left or came back, so that an export knows whether somebody stayed away all the time. */
+  /** Counts members who left or came back, so that an export knows whether a member stayed away all the time. */
   private readonly moves = new Map<string, number>();
   private readonly steady: readonly string[];
   private readonly leavers: readonly string[];
@@ -88,7 +88,7 @@ export class RoadLoad {
   private exports = 0;
   private optOuts = 0;
   private late = 0;
-  /** Counts beginnings and ends of requests by which somebody leaves or comes back. */
+  /** Counts beginnings and ends of requests by which a member leaves or comes back. */
   private consents = 0;
   private running = false;
 
@@ -100,7 +100,7 @@ export class RoadLoad {
     this.steady = members.slice(3);
   }
 
-  /** Resolves when every loop has begun: from then on each of them does its part all the time. */
+  /** Resolves when every loop has begun. From then on each of them works all the time. */
   async start(): Promise<void> {
     this.running = true;
     this.token = await this.options.app.tokens.get();
@@ -119,13 +119,13 @@ export class RoadLoad {
     );
   }
 
-  /** Before anything counts, the platform may still be busy with what was loaded. */
+  /** The platform may still be busy with the loaded data, so nothing counts yet. */
   private first(): Promise<readonly string[]> {
     return eventually(() => this.exportOnce(), { what: 'a first export', ...WAIT, interval: 1000 });
   }
   /**
-   * Resolves when each loop has come round so many times more: whatever happens to the platform, every kind of work is
-   * done before and after it.
+   * Resolves when each loop has made so many more rounds, so that every kind of work runs before and after a change of
+   * the platform.
    */
   async continues(times = 2): Promise<void> {
     const before = new Map(this.rounds);
@@ -133,7 +133,7 @@ export class RoadLoad {
     await eventually(done, { what: `each loop of the load has come round ${times} times more`, ...WAIT });
   }
 
-  /** Lets every loop end what it has begun, waits for what was accepted to be visible, and tells. */
+  /** Lets every loop end its round, waits until accepted events are visible, and returns the figures. */
   async stop(): Promise<LoadReport> {
     this.running = false;
     await Promise.all(this.loops);
@@ -150,7 +150,7 @@ export class RoadLoad {
       late: this.late,
     };
   }
-  /** What has failed so far, the same sentences together: for an assertion that is short when it fails. */
+  /** The failures so far, equal ones together, for an assertion with a short message. */
   failed(): readonly string[] {
     const counted = new Map<string, { first: number; times: number }>();
     for (const { atMs, what, why } of this.failures) {
@@ -183,8 +183,8 @@ export class RoadLoad {
   }
 
   /**
-   * One request, repeated when the platform says so; throws unless it is answered with a status that `wanted` takes.
-   * `call` may make it anew each time.
+   * One request, repeated if the platform asks for it. Throws unless `wanted` accepts the answer's status. `call` may
+   * build it anew each time.
    */
   private async ask(
     what: string,
@@ -221,7 +221,7 @@ export class RoadLoad {
 
   private async exchange(): Promise<void> {
     const { app, platform } = this.options;
-    // An assertion is good for one request.
+    // An assertion is valid for one request.
     const exchange = (): HttpCall =>
       form({
         grant_type: 'client_credentials',
@@ -242,7 +242,7 @@ export class RoadLoad {
     };
     return json(await this.ask(what, '/events', call));
   }
-  /** A new version of one of a few resources; each fifth event is published twice, as a payer that is not sure does. */
+  /** A new version of one of a few resources. Each fifth event is published twice, as by a payer that is not sure. */
   private async write(): Promise<void> {
     const n = this.requests['event'] ?? 0;
     const id = `roll-${n % WRITTEN}`;
@@ -264,7 +264,7 @@ export class RoadLoad {
     }
     this.written.set(id, { versions: (this.written.get(id)?.versions ?? 0) + 1, text });
   }
-  /** What was accepted is there, as often as it was published and no more. */
+  /** Accepted resources are there, each as often as it was published. */
   private async settled(): Promise<void> {
     interface Observation {
       readonly code: { readonly text: string };
@@ -293,7 +293,7 @@ export class RoadLoad {
     await this.ask('read', `/fhir/Patient/${member}`);
     if (this.requests['read']! % 10 === 0) await this.ask('group', `/fhir/Group/${this.group}`);
   }
-  /** To the last page, with a pause in which the process that made the link may have been replaced by another. */
+  /** Reads to the last page, with a pause in which another process may have replaced the one that made the link. */
   private async search(): Promise<void> {
     const member = this.steady[this.rounds.get('search')! % this.steady.length]!;
     let next: string | undefined = `/fhir/Observation?patient=${member}&_count=2`;
@@ -304,7 +304,7 @@ export class RoadLoad {
     }
   }
 
-  /** Leaves, is gone at once wherever it is asked, comes back, is there at once. */
+  /** A member leaves, is gone at once in every process, comes back, and is there at once. */
   private async leave(): Promise<void> {
     const member = this.leavers[this.optOuts % this.leavers.length]!;
     const said = async (event: DomainEvent): Promise<void> => {
@@ -313,7 +313,7 @@ export class RoadLoad {
     };
     const effective = async (event: DomainEvent): Promise<void> => {
       let row = await this.post(event, 'consent');
-      // Accepted, and not known to hold everywhere yet: a payer that has to know publishes it again until it is.
+      // Accepted, and not yet known to be effective everywhere. A payer that needs to know publishes it again.
       for (
         const until = performance.now() + WAIT.timeout;
         row.status === 'accepted' && performance.now() < until;
@@ -349,7 +349,7 @@ export class RoadLoad {
       throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.baseline.length}`);
     this.exports++;
   }
-  /** The lines of those who stay all the time, in an order of their own. */
+  /** The lines of members who stay all the time, sorted. */
   private async exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
     const kickOff = await this.ask(
       'kick-off',
@@ -374,17 +374,16 @@ export class RoadLoad {
   }
 
   /**
-   * A file of which nobody is left is not there, and the manifest says so: whoever left came in between. Who leaves
-   * after the decision and before the first byte
-   * is answered 500 by the build that e2e/cluster/BASE names, and gets the file as it is now since
-   * (services/export/test/access.int.spec.ts).
+   * A file without any visible line answers 404, and the manifest says so: a member left in between. If a member leaves
+   * after the decision and before the first byte, the build in e2e/cluster/BASE answers 500. Later builds send the file
+   * without that member (services/export/test/access.int.spec.ts).
    */
   private async file(status: string, url: string): Promise<string> {
     for (let asked = 0; ; asked++) {
       const before = this.consents;
       const answer = await this.ask('download', url, {}, /^(200|404|500)$/);
       if (answer.status === 500) {
-        // Odd: one was on its way when this was asked.
+        // Odd: a request was under way at this moment.
         if ((before === this.consents && before % 2 === 0) || asked > 4)
           throw new Error(`GET ${url.replace(this.options.platform.base, '')} was answered 500 while nobody left`);
         continue;

@@ -15,14 +15,12 @@ import {
 } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 
-/**
- * What the systems of a payer and of a provider do, one request at a time, so that a test can stand between any two.
- */
+/** The requests of a payer's and a provider's systems, one at a time, so that a test can act between any two. */
 
 /** The present of the synthetic payers here: behind any machine's clock. */
 export const AS_OF = '2026-01-31T00:00:00.000Z';
 
-/** What a request needs to know of a platform, wherever that runs. */
+/** The data about a platform that a request needs, wherever the platform runs. */
 export type Served = Pick<PlatformProcess, 'base' | 'payerToken' | 'administratorToken'>;
 
 export interface HttpAnswer {
@@ -37,7 +35,7 @@ export interface HttpCall {
   readonly token?: string;
 }
 
-/** The response as it comes: nothing decoded, nothing pooled, nothing followed. */
+/** The raw response: not decoded, without a connection pool, without following redirects. */
 export function open(url: string, call: HttpCall = {}): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { ...call.headers, ...(call.token !== undefined && { authorization: `Bearer ${call.token}` }) };
@@ -47,10 +45,10 @@ export function open(url: string, call: HttpCall = {}): Promise<IncomingMessage>
   });
 }
 
-/** Attempts of a client. Specs about outages look at each answer and keep these. */
+/** Attempts of a client. Specs about outages check each answer and do not change these. */
 const attempts = { unavailable: 1, group: 1 };
 /**
- * Lets a client repeat what can be right on a busy machine: a read that is answered "503, repeat the request"
+ * Lets a client repeat what may be right on a busy machine: a read that is answered "503, repeat the request"
  * (`unavailable`), and a search for a Group that does not find it yet (`group`; the standalone shows it at once).
  * `freshPlatform` sets both.
  */
@@ -76,7 +74,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 export const json = <T>(answer: HttpAnswer): T => JSON.parse(answer.body.toString('utf8')) as T;
 
-/** An event of the payer, now. */
+/** An event of the payer with the current time. */
 export const payerEvent = (type: string, member: string, data: unknown): DomainEvent => ({
   id: randomUUID(),
   source: 'urn:example:payer',
@@ -117,7 +115,7 @@ export function publishAll(platform: Served, events: Iterable<DomainEvent>): Pro
   const items = function* (): Iterable<Item> {
     for (const event of events) yield itemOf(event);
   };
-  // Only intake that stands still takes so long.
+  // Only a stuck intake takes so long.
   return publish(items(), { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000 });
 }
 
@@ -133,9 +131,8 @@ export async function tell(platform: Served, event: DomainEvent): Promise<EventR
 }
 
 /**
- * Tells an event that changes access, and waits until it has its effect. A busy platform answers `accepted` after five
- * seconds, which says that the effect comes later; the same event again changes nothing and is answered `effective`
- * then.
+ * Publishes an event that changes access, and waits until it is effective. A busy platform answers `accepted` after
+ * five seconds, and the effect comes later. The same event again changes nothing, and is then answered `effective`.
  */
 export async function takesEffect(platform: Served, event: DomainEvent): Promise<void> {
   await eventually(async () => {
@@ -156,7 +153,7 @@ export interface TestApp {
   };
 }
 
-/** Registers an app with a new key, approves it unless told otherwise. */
+/** Registers an app with a new key, and approves it unless the caller declines. */
 export async function registerApp(
   platform: Served,
   app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean },
@@ -188,7 +185,10 @@ export interface GroupResource {
   readonly member?: readonly { readonly entity: { readonly reference?: string } }[];
 }
 
-/** The Group of a provider, as its own app finds it: on separate processes a moment after what makes it was handled. */
+/**
+ * The Group of a provider, as its own app finds it. On separate processes that is a moment after its events were
+ * handled.
+ */
 export async function findGroup(
   platform: Served,
   token: string,
@@ -218,13 +218,13 @@ export async function kickOff(platform: Served, token: string, group: string, qu
   return location;
 }
 
-/** Asks until the export is sealed. */
+/** Polls until the export is sealed. */
 export async function sealed(status: string, token: string): Promise<Manifest> {
   for (;;) {
     const answer = await http(status, { token });
     if (answer.status === 200) return json<Manifest>(answer);
     if (answer.status === 429) {
-      // A busy machine needs longer than a minute's polls last.
+      // A busy machine needs longer than a minute of polls.
       await pause(Number(answer.headers['retry-after']) * 1000);
       continue;
     }
@@ -262,7 +262,7 @@ export function clientAssertion(
 }
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-/** A form as the token and introspection endpoints take it. */
+/** A form for the token and introspection endpoints. */
 export const form = (fields: Record<string, string>): Pick<HttpCall, 'method' | 'headers' | 'body'> => ({
   method: 'POST',
   headers: { 'content-type': 'application/x-www-form-urlencoded' },

@@ -10,8 +10,8 @@ import { findGroup, http, json, optIn, optOut, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 /**
- * The main scenario, as the demo shows it on the standalone: published, found, read, exported while a member opts out,
- * compared with the ledger.
+ * The main scenario, as in the demo on the standalone: resources are published, found, read, and exported while a
+ * member opts out. The result is compared with the ledger.
  */
 const payer = sharedPayer();
 const [mine, theirs] = [byMembers(payer)[0]!, byMembers(payer)[1]!];

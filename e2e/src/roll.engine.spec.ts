@@ -12,10 +12,12 @@ import { RoadLoad } from './road-load.ts';
 import { testNothingLost, testRebuilt } from './rolled.ts';
 
 const HERE = join(import.meta.dirname, '../..');
-/** As in a cluster, where there is room for all new processes to start at once. */
+/** As in a cluster with room for all new processes to start at once. */
 const TOGETHER = cpus().length >= 4;
 
-/** Old and new run side by side, one instance after another, while a payer and a provider go on with their work. */
+/**
+ * Old and new processes run side by side, one instance after another, while a payer and a provider continue their work.
+ */
 describe('a roll-out between two builds', () => {
   const { payer, organization } = seenPayer({ seed: 'rolled', members: 10 });
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-roll-'));

@@ -3,10 +3,10 @@ import type { RoadLoad } from './road-load.ts';
 import type { Served } from './road.ts';
 import { rebuildAll } from './views.ts';
 
-/** What must be true of roll-outs under a load, wherever they happen. */
+/** What must hold for roll-outs under load on every deployment. */
 type Rolled = () => { readonly platform: Served; readonly load: RoadLoad };
 
-/** The build that runs now rebuilds views while the load continues. */
+/** Rebuilds the views of the current build while the load continues. */
 export function testRebuilt(of: Rolled): void {
   test('a view of each service is rebuilt under the load, and equals the live one', async () => {
     const { platform, load } = of();
@@ -22,7 +22,7 @@ export function testNothingLost(of: Rolled): void {
     const report = await load.stop();
     console.info(JSON.stringify({ ...report, failures: report.failures.length }));
     expect(load.failed()).toEqual([]);
-    // The load came round before and after each roll-out.
+    // The load made rounds before and after each roll-out.
     for (const done of [report.exports, report.optOuts, report.events]) expect(done).toBeGreaterThan(3);
   }, 600_000);
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 
-/** Secrets of the deployments that tests start: on separate processes files, in a cluster Secrets. */
+/** Secrets of the deployments that tests start: files for separate processes, Secrets in a cluster. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 
 /** A key with which auth signs tokens, as a JWK Set. */

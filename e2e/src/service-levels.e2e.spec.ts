@@ -29,7 +29,7 @@ const claimOf = (id: string, use = 'claim'): Record<string, unknown> => ({
   ...probeResources(world).find((r) => r['use'] === use)!,
   id: `${world.member}-${id}`,
 });
-/** Adjudicated, according to the payer, so long ago. */
+/** The payer states that it adjudicated so long ago. */
 function claim(id: string, hoursAgo: number, use = 'claim'): DomainEvent {
   const event = payerEvent(
     use === 'claim' ? 'payer.resource-recorded.v1' : 'payer.prior-authorization-changed.v1',
@@ -38,7 +38,7 @@ function claim(id: string, hoursAgo: number, use = 'claim'): DomainEvent {
   );
   return { ...event, time: new Date(Date.now() - hoursAgo * HOUR).toISOString() };
 }
-/** Counts and no more, by objective: [met, missed, overdue, open]. */
+/** Only the counts, by objective: [met, missed, overdue, open]. */
 type Counts = Readonly<Record<string, readonly number[]>>;
 const counts = (report: SloReport): Counts =>
   Object.fromEntries(report.objectives.map((o) => [o.objective, [o.met, o.missed, o.overdue, o.open.count]]));
@@ -51,7 +51,7 @@ describe('service levels of a platform', () => {
   let pa: Pa;
   let app: TestApp;
   let group: GroupResource;
-  /** What was counted before: nothing, unless other scenarios use the platform. */
+  /** The counts before this spec: zero, unless other scenarios use the platform. */
   let before: Counts;
   let beforeThatDay: Counts;
   const slo = async (...args: string[]): Promise<{ report: SloReport; code: number | null }> => {
@@ -67,7 +67,7 @@ describe('service levels of a platform', () => {
         all.map((n, i) => n - earlier[objective]![i]!),
       ]),
     );
-  /** What the platform counts is measured in the background. */
+  /** The platform measures its counts in the background. */
   const INTERVAL = { interval: 250 };
   const becomes = (expected: Counts): Promise<void> =>
     eventually(async () => expect(since((await slo()).report)).toEqual(expected), INTERVAL);
@@ -89,7 +89,7 @@ describe('service levels of a platform', () => {
   });
   afterAll(() => fresh?.dispose());
 
-  /** The counts once nothing of earlier scenarios is open, and one claim more has been counted and nothing else. */
+  /** The counts once nothing of earlier scenarios is open, and exactly one more claim has been counted. */
   async function quiet(): Promise<Counts> {
     for (let n = 0; ; n += 1) {
       const earlier = await eventually(async () => {
@@ -134,7 +134,7 @@ describe('service levels of a platform', () => {
     const token = await app.tokens.get();
     await sealed(await kickOff(fresh.platform(), token, group.id), token);
     await sealed(await kickOff(fresh.platform(), token, group.id), token);
-    // Taken back in time: nobody waited for an answer.
+    // Deleted in time: nobody waited for an answer.
     const cancelled = await kickOff(fresh.platform(), token, group.id);
     expect((await http(cancelled, { method: 'DELETE', token })).status).toBe(202);
     await takesEffect(fresh.platform(), optOut(world.member));
@@ -142,12 +142,12 @@ describe('service levels of a platform', () => {
     await eventually(async () => {
       const { answered, 'opt-out-effective': optOuts, ...others } = since((await slo()).report);
       expect(others).toEqual({ 'claims-visible': [3, 2, 0, 0], 'prior-authorization-visible': [2, 1, 0, 0] });
-      // One; within its second unless the machine is busy with something else.
+      // One opt-out, within its second unless the machine is busy.
       expect([
         [1, 0, 0, 0],
         [0, 1, 0, 0],
       ]).toContainEqual(optOuts);
-      // It may have been complete before it was taken back.
+      // It may have been complete before it was deleted.
       expect([
         [2, 0, 0, 0],
         [3, 0, 0, 0],
@@ -189,7 +189,7 @@ describe('service levels of a platform', () => {
       expect(metrics).toMatch(/pa_slo_total\{objective="opt-out-effective",result="(met|missed)"\} 1/);
       expect(metrics).toMatch(/pa_slo_pending\{objective="answered"\} 0/);
     }
-    // A claim of yesterday noon that no intake can take: a person has until its deadline.
+    // A claim of yesterday noon that no intake can accept. A person has time until its deadline.
     const parked = {
       ...claim('c-parked', 12),
       data: { resource: { ...claimOf('c-parked'), patient: { reference: 'Patient/somebody-else' } } },

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * Loaded into a process under test by `--import`: its `Date` is ahead of the clock of the machine by what a file says
- * (ms, negative: behind), and before there is a file by `SHIFTED_CLOCKS_FIRST`. `clocks.ts` writes the file. Timers and
- * `performance.now` go on as they are: a step of the wall
- * clock does not touch them either.
+ * `--import` loads this into a process under test. Its `Date` is then ahead of the machine's clock by the number in a
+ * file (ms, negative: behind), and by `SHIFTED_CLOCKS_FIRST` until the file exists. `clocks.ts` writes the file. Timers
+ * and `performance.now` do not change, as with a real step of the wall clock.
  */
 const folder = process.env['SHIFTED_CLOCKS'];
 if (folder !== undefined) {

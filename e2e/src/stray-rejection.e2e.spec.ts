@@ -4,7 +4,7 @@ import { COMPILED } from './compiled.ts';
 import { freshPlatform } from './harness.ts';
 import { http } from './road.ts';
 
-/** What a library may do that loses a connection, at a signal. */
+/** At a signal, does what a library may do that loses a connection. */
 const STRAY = "process.on('SIGUSR2', () => void Promise.reject(new Error('a secret of a library')));";
 const said: string[] = [];
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;

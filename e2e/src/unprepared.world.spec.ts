@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { administer, startAlone } from './deployment.ts';
 
-/** Services on engines that nobody has prepared for them. */
+/** Services on engines without their topics and indexes. */
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-unprepared-'));
 const options = { dataDir: join(folder, 'data') };
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,8 +3,7 @@ import { http, json, type Served } from './road.ts';
 const SERVICES = ['attribution', 'resources', 'export'] as const;
 
 /**
- * Builds every view, or the first `ofEach` of each service, again beside the live one. @returns whether the two were
- * the same
+ * Rebuilds every view, or the first `ofEach` of each service, beside the live one. @returns whether both were the same
  */
 export async function rebuildAll(
   platform: Served,

@@ -8,15 +8,15 @@ const folder = join(repository, '.data', 'engines');
 const file = join(folder, 'state.json');
 const compose = join(repository, 'e2e', 'engines', 'compose.yaml');
 
-/** What `up` started and `down` ends. */
+/** The processes that `up` started, for `down`. */
 export interface State {
   readonly env: Readonly<Record<string, string>>;
   readonly pids: readonly number[];
-  /** The profile of compose.yaml that runs, when Docker does. */
+  /** The profile of compose.yaml that runs, if Docker runs it. */
   readonly profile?: string;
 }
 
-/** Where the engines keep data and logs. */
+/** The folder for data and logs of the engines. */
 export function engineFolder(): string {
   mkdirSync(folder, { recursive: true });
   return folder;
@@ -30,7 +30,7 @@ export function remembered(): State | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as State) : undefined;
 }
 
-/** Whether a process id still is the engine that it was: another program may have got the number since. */
+/** Whether a process id still belongs to that engine, because another program may have got the number since. */
 export function isEngine(pid: number): boolean {
   return (
     isAlive(pid) &&
@@ -50,7 +50,7 @@ export async function takeDown(): Promise<number> {
 }
 
 /**
- * Runs `docker compose` with the engines' file; an Error when there is no Docker or it fails. What it prints goes to
+ * Runs `docker compose` with the engines' file. Throws if there is no Docker, or if it fails. Its output goes to
  * stderr.
  */
 export function docker(profile: string, ...args: string[]): void {

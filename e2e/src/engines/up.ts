@@ -3,7 +3,7 @@ import { startEngines, startS3 } from '@provider-access/testing';
 import { docker, engineFolder, isEngine, remember, remembered, takeDown } from './state.ts';
 import type { State } from './state.ts';
 
-/** `e2e/engines/up`: brings the engines up in the background and prints `export` lines. What it does goes to stderr. */
+/** `e2e/engines/up`: starts the engines in the background and prints `export` lines. Progress goes to stderr. */
 const progress = (line: string) => console.error(line);
 
 async function fresh(brokers: 1 | 3, inDocker: boolean): Promise<State> {

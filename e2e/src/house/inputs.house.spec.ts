@@ -33,9 +33,9 @@ const projects = tracked
 const TOP = [...new Set(tracked.filter((file) => file.includes('/')).map((file) => file.split('/')[0]!))].filter(
   (name) => !name.startsWith('.'),
 );
-/** Text that is spelled like a path and is not read: the file, and the paths that it only names. */
+/** Texts in the form of a path that are not read: the file, and the paths that it only names. */
 const NAMED_ONLY: Readonly<Record<string, readonly string[]>> = {
-  // Keys of the lock file, which is an input of every project, and of one of the test's own making.
+  // Keys of the lock file, which is an input of every project, and of a file that the test makes.
   'tools/image/src/lock.ts': ['tools/cli'],
   'tools/image/src/lock.unit.spec.ts': [
     'e2e',
@@ -65,7 +65,7 @@ function pathsIn(file: string, project: string): string[] {
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return;
     if (ts.isStringLiteralLike(node)) look(node.text);
-    // The fixed beginning of a template names a folder.
+    // The fixed beginning of a template is the name of a folder.
     else if (ts.isTemplateExpression(node)) look(node.head.text.slice(0, node.head.text.lastIndexOf('/') + 1));
     ts.forEachChild(node, visit);
   };
@@ -73,7 +73,7 @@ function pathsIn(file: string, project: string): string[] {
   return [...found];
 }
 
-/** What a project reads outside of itself: path → the file that names it. */
+/** What a project reads outside of its folder: path → the file that names it. */
 function readsOf(project: string): Map<string, string> {
   const reads = new Map<string, string>();
   for (const file of tracked.filter(
@@ -105,7 +105,7 @@ describe('the inputs that Nx hashes', () => {
         const wanted = statSync(join(ROOT, path)).isDirectory()
           ? tracked.filter((file) => file.startsWith(`${path}/`))
           : [path];
-        // Specs, tests and pages of another project decide nothing in this one.
+        // Specs, tests and pages of another project do not decide results in this one.
         const undeclared = wanted.filter(
           (file) =>
             !inputs.has(file) && !/\.spec\.ts$|\/test\/|^(?:libs|services|tools|e2e)\/.*\.md$|\/dist\//.test(file),

@@ -116,7 +116,7 @@ describe('a suite and its report', () => {
 
   test('with a second chance, a file that passes alone is flaky, and its suite is not cached', () => {
     const { code, counted } = run(['passes', 'once', 'fails'], '--second-chance');
-    // Nx caches what exits with 0.
+    // Nx caches a result with exit code 0.
     expect(code).toBe(1);
     expect(counted).toMatchObject({ passed: 2, failed: 1 });
     expect(counted.flaky).toEqual([

@@ -18,7 +18,7 @@ const rows = /\n## Threats, and the test that guards each\n([\s\S]*?)\n## /
       .map((cell) => cell.trim()),
   );
 
-/** A file of a guard, and the titles behind it: `path/to.spec.ts`: _title_, _title_; … */
+/** The files of a guard with the titles in them: `path/to.spec.ts`: _title_, _title_; … */
 interface Guard {
   readonly path: string;
   readonly titles: readonly string[];
@@ -38,7 +38,7 @@ const hasTitle = (source: string, title: string): boolean => {
 };
 
 const numbered = (letter: string, to: number): string[] => Array.from({ length: to }, (_, i) => `${letter}${i + 1}`);
-/** Names of the review's findings. ADR 0026 names those that stay. */
+/** Ids of the review's findings. ADR 0026 has those that stay. */
 const FINDINGS = [...numbered('C', 2), ...numbered('H', 9), ...numbered('M', 17), ...numbered('D', 7)];
 
 describe('each threat of SECURITY.md', () => {

@@ -23,7 +23,7 @@ interface Entry {
   readonly stat: Stats;
 }
 let found: readonly Entry[] = [];
-/** Everything below the root, by its path in the image; links are not followed. */
+/** Everything below the root, by its path in the image, without following links. */
 function walk(at: string): Entry[] {
   return readdirSync(join(root, at)).flatMap((name) => {
     const path = `${at}/${name}`;

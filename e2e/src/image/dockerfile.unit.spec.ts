@@ -10,7 +10,7 @@ interface Instruction {
   readonly name: string;
   readonly rest: string;
 }
-/** Instructions in order; comments gone, continued lines joined. */
+/** The instructions in order, without comments, with continued lines joined. */
 const parse = (text: string): Instruction[] =>
   text
     .split('\n')
@@ -26,7 +26,7 @@ const parse = (text: string): Instruction[] =>
     });
 
 const instructions = parse(read('tools/image/Dockerfile'));
-/** Of each stage, from its FROM. */
+/** The instructions of each stage, from its FROM. */
 const stages = instructions.reduce<Instruction[][]>(
   (all, one) =>
     one.name === 'FROM' ? [...all, [one]] : all.length === 0 ? all : [...all.slice(0, -1), [...all.at(-1)!, one]],

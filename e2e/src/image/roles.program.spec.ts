@@ -31,7 +31,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   let before: string;
   const running = new Set<Confined>();
 
-  /** Everything of the image, with times: what a process wrote would show. */
+  /** All files of the image with times, to show what a process wrote. */
   const fingerprint = (): string => {
     const hash = createHash('sha256');
     const visit = (at: string): void => {
@@ -100,7 +100,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A provider's whole road, with files that export's worker threads wrote. */
+  /** All steps of a provider, with files that export's worker threads wrote. */
   const road = async (platform: Served): Promise<void> => {
     const payer = sharedPayer();
     const organization = largest(payer);
@@ -207,12 +207,12 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       await eventually(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), {
         interval: 5,
       });
-      // Again and again: until Node itself has begun, process 1 cannot be told, the kernel drops the signal.
+      // Repeats it: until Node has begun, process 1 has no handler and the kernel drops the signal.
       const telling = setInterval(() => {
         try {
           one.signal('SIGTERM');
         } catch {
-          // It has ended, and that is not told yet.
+          // It has ended, and its exit is not reported yet.
         }
       }, 20);
       const code = await one.ended.finally(() => clearInterval(telling));
@@ -224,7 +224,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
   describe('on real engines', () => {
     let engines: Engines;
     let dataDir: string;
-    /** Files are in the data folder: the variables of a bucket would be refused. */
+    /** Files are in the data folder, because the variables of a bucket would be refused. */
     let addresses: Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
     beforeAll(async () => {
       engines = await startEngines();
@@ -235,7 +235,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       // A chart gives this secret as a file.
       writeFileSync(join(dataDir, 'mongodb.uri'), MONGODB_URI!, { mode: 0o600 });
     }, 600_000);
-    /** The variables of a deployment as a confined process has them. */
+    /** The variables of a deployment in the form for a confined process. */
     const inside = (outside: Readonly<Record<string, string>>): Record<string, string> => {
       const { PATH: _path, HOME: _home, TMPDIR: _temporary, MONGODB_URI: _uri, ...env } = outside;
       const moved = Object.entries(env).map(([name, value]) => [name, value.replace(dataDir, '/data')]);
@@ -257,12 +257,14 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       }
     }, 180_000);
 
-    /** A role of the image instead of a process of the build: its data folder is /data, its secrets are files in it. */
+    /**
+     * A role of the image instead of a process of the build. Its data folder is /data, and its secrets are files in it.
+     */
     const confined: Spawn = (role, { env: outside, args = [], onLine }) =>
       start([role, ...args], { data: dataDir, env: inside(outside), onLine });
 
     test('the five services walk the road together', async () => {
-      // Other suites may share the cores: what is looked at is what they answer, not how soon.
+      // Other suites may share the cores. The test checks the answers, not their time.
       const patient = { FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
       const platform = await startDeployment({ dataDir, env: { ...addresses, ...patient }, spawn: confined });
       const services = platform.processes();

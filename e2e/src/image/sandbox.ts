@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline';
 import { UID } from '@provider-access/image';
 
 /**
- * What a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC namespaces,
- * the image's root read-only without devices and set-uid, /tmp in memory, one data folder, uid 10001 without groups,
- * capabilities or new privileges. The bounding set keeps what chroot needs until the uid is another; then nothing is
- * left of it, and no_new_privs stands.
+ * Does what a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC
+ * namespaces, the image's root read-only without devices and set-uid, /tmp in memory, one data folder, uid 10001
+ * without groups, capabilities or new privileges. The bounding set keeps what chroot needs until the uid changes. Then
+ * it is empty, and no_new_privs stays.
  */
 const SCRIPT = `
 root=$1 data=$2; shift 2
@@ -32,7 +32,7 @@ exec "$setpriv" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+
   "$chroot" --userspec=${UID}:${UID} --groups= "$root" "$@"`;
 const NAMESPACES = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'];
 
-/** Why it cannot be done here; undefined when it can. */
+/** Why this machine cannot do it; undefined if it can. */
 export function notConfinable(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';
@@ -46,24 +46,24 @@ export function notConfinable(): string | undefined {
 }
 
 export interface Confined {
-  /** `unshare`; the role's process is its only child. */
+  /** `unshare`. The role's process is its only child. */
   readonly child: ChildProcess;
   /** Role and arguments. */
   readonly args: readonly string[];
-  /** Of the role's process, as seen from here. */
+  /** Process id of the role, as seen from here. */
   pid(): number;
-  /** What it printed, both streams. */
+  /** The output of both streams. */
   readonly said: readonly string[];
   readonly ended: Promise<number | string>;
   signal(name: NodeJS.Signals): void;
   /**
-   * Ends it at once, whether it runs or is still being confined. Killing `unshare` alone would leave it: a change of
-   * user clears the signal at the parent's death.
+   * Ends it at once, whether it runs or is still being confined. Killing only `unshare` would leave it running, because
+   * a change of user clears the signal at the parent's death.
    */
   kill(): void;
 }
 
-/** Starts `provider-access <args>` from the root filesystem. `data` becomes /data, and the user's. */
+/** Starts `provider-access <args>` from the root filesystem. `data` becomes /data and belongs to the user. */
 export function confine(
   root: string,
   options: {
@@ -75,7 +75,7 @@ export function confine(
   },
 ): Confined {
   give(options.data);
-  // PATH is for the script; what runs gets its own.
+  // PATH is for the script; the program gets its own.
   const env = { ...options.env, PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
   const child = spawn(
     'unshare',
@@ -120,7 +120,7 @@ export function confine(
   };
 }
 
-/** A folder and what is in it become the user's. */
+/** Gives a folder and its content to the user. */
 function give(folder: string): void {
   if (!existsSync(folder)) return;
   chownSync(folder, UID, UID);

@@ -10,7 +10,7 @@ import { publishAll, registerApp, type TestApp } from '../harness.ts';
 import { PATIENT, WAIT } from '../interrupted.ts';
 import { http, optOut, payerEvent, tell } from '../road.ts';
 
-/** Retention takes an opt-out that nobody has read: access stops for everybody until an operator accepts the loss. */
+/** Retention removes an opt-out that nobody has read. Access stops for everybody until an operator accepts the loss. */
 const NPI = '1234567893';
 const MEMBERS = ['lost-1', 'lost-2'] as const;
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-lost-'));
@@ -54,7 +54,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Appends an event while the platform is away, and has retention remove everything that its partition holds. */
+/** Appends an event while the platform is stopped, and lets retention remove everything in its partition. */
 async function appendAndLose(): Promise<void> {
   const client = new kafkajs.Kafka({
     brokers: [...kafka.brokers],
@@ -96,7 +96,7 @@ test(
       WAIT,
     );
     const token = await eventually(() => app.tokens.get(), WAIT);
-    // Heads alone say that all was read, at each poll.
+    // The heads alone look as if everything had been read, at each poll.
     let looks = 0;
     await eventually(async () => {
       expect([await read(MEMBERS[0], token), await read(MEMBERS[1], token)]).toEqual([503, 503]);

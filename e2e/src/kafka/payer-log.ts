@@ -1,7 +1,7 @@
 import kafkajs from 'kafkajs';
 import { type DomainEvent, encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 
-/** The payer's own systems, which append to Kafka beside the platform. */
+/** The payer's own systems, which append to Kafka directly. */
 export interface PayerLog {
   append(event: DomainEvent): Promise<void>;
   close(): Promise<void>;

@@ -12,8 +12,8 @@ import { PATIENT, WAIT } from '../interrupted.ts';
 import { http, json, optOut, payerEvent, type EventRow, type HttpAnswer } from '../road.ts';
 
 /**
- * Kafka answers, and refuses every append: each topic asks for more replicas in sync than there are. One broker cannot
- * show that, because Kafka lowers `min.insync.replicas` to the number of replicas that a topic has.
+ * Kafka answers, and refuses every append, because each topic needs more replicas in sync than there are. One broker
+ * cannot show that, because Kafka lowers `min.insync.replicas` to the number of replicas of a topic.
  */
 const NPI = '1234567893';
 const MEMBER = 'refused-1';
@@ -82,14 +82,14 @@ const readiness = async (): Promise<{ status: number; text: string }> => {
 
 const operator = (): kafkajs.Admin =>
   new kafkajs.Kafka({ brokers: [...kafka.brokers], clientId: 'operator', logLevel: kafkajs.logLevel.NOTHING }).admin();
-/** Has every topic of the platform ask for so many replicas in sync. */
+/** Sets so many in-sync replicas for every topic of the platform. */
 async function demand(replicas: string): Promise<void> {
   const admin = operator();
   await admin.connect();
   const { TOPIC } = kafkajs.ConfigResourceTypes;
   const configNames = ['cleanup.policy', 'retention.ms', 'max.message.bytes', 'message.timestamp.type'];
   for (const name of (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))) {
-    // kafkajs sets all settings of a topic at once: those that are not named go back to their default.
+    // kafkajs sets all settings of a topic at once: settings that are not named return to their defaults.
     const asked = [{ type: TOPIC, name, configNames }];
     const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: asked });
     const [topic] = resources;
@@ -99,7 +99,7 @@ async function demand(replicas: string): Promise<void> {
   }
   await admin.disconnect();
 }
-/** How many records the topics of the payer hold. */
+/** How many records the payer's topics hold. */
 async function published(): Promise<number> {
   const admin = operator();
   await admin.connect();
@@ -111,14 +111,14 @@ async function published(): Promise<number> {
 }
 
 test('is not ready while Kafka refuses every append, and is ready again by itself', { timeout: 900_000 }, async () => {
-  /** Receipts of what was acknowledged, by the id of the resource. */
+  /** Receipts of acknowledged events, by the id of the resource. */
   const acknowledged = new Map<string, string>();
   const offer = async (id: string): Promise<boolean> => {
     const { code, receipt } = await post(observation(id));
     if (code < 300) acknowledged.set(id, receipt);
     return code < 300;
   };
-  // A broker less is nothing that anybody notices.
+  // Nobody notices that a broker is missing.
   await kafka.kill(2);
   await eventually(() => offer('with-two'), WAIT);
   await eventually(async () => expect((await readiness()).status).toBe(200), WAIT);
@@ -144,7 +144,7 @@ test('is not ready while Kafka refuses every append, and is ready again by itsel
   expect(await published()).toBe(before);
   for (const [id, receipt] of acknowledged) {
     const { counts } = await awaitReceipt(new Server(platform.base), platform.payerToken, receipt, 1);
-    // `unchanged`: the log took the record and then refused its outcome, so that intake did the batch again.
+    // `unchanged`: the log accepted the record and then refused its outcome, so intake repeated the batch.
     expect([{ recorded: 1 }, { unchanged: 1 }]).toContainEqual(counts);
     await eventually(async () => expect((await read(`Observation/${id}`)).status).toBe(200), WAIT);
   }

@@ -27,14 +27,14 @@ import { ASSERTION_TYPE, clientAssertion, form, http, type HttpAnswer } from '..
 import { LIMITS } from '../world/context.ts';
 
 const HERE = join(import.meta.dirname, '../../..');
-/** Kinds of operations that only doubles of the engines can do: the broker's clock cannot be moved. */
+/** Kinds of operations that only test doubles of the engines support, because the broker's clock cannot be moved. */
 export const IMPOSSIBLE = ['partial append', 'time passes'] as const;
 const INSTANCES = { attribution: 2, consent: 2, resources: 2, export: 2 };
-/** Between the question and its comparison with the model time passes: so many ms at most where it matters. */
+/** Time passes between the query and its comparison with the model: at most so many ms where it matters. */
 const ASKING_MS = 5_000;
-/** A token is asked for again after it, ms; it lives for five minutes, and clocks differ by one. */
+/** A token is renewed after it, ms. It lives for five minutes, and clocks differ by one. */
 const TOKEN_MS = 120_000;
-/** Without a client's token nothing is shown. */
+/** Without a client's token, nothing is shown. */
 const NO_TOKEN = 'none';
 /** A client's assertion lives for minutes, so the clock of `auth` differs from its own by less. */
 const AUTH_BEHIND_MS = -60_000;
@@ -42,7 +42,7 @@ const AUTH_BEHIND_MS = -60_000;
 const METRICS_MS = 1_000;
 /** Topics that decide nothing. */
 const EVIDENCE = /topic="pa\.(?:audit|service-levels)"/;
-/** What an approved client may ask each of these services. */
+/** What an approved client may request from each of these services. */
 const ANYTHING = [
   ['resources', '/fhir/Patient?_id=nobody'],
   ['attribution', '/fhir/Group?identifier=nobody'],
@@ -52,8 +52,8 @@ const ANYTHING = [
 const answerOf = (answer: HttpAnswer): Answer => ({ ...answer, body: answer.body.toString('utf8') });
 
 /**
- * Separate processes over Kafka and the MongoDB-compatible server. Processes are killed with -9, their clocks are
- * moved, and all of them are replaced by a roll-out while sequences go on.
+ * Separate processes over Kafka and the MongoDB-compatible server. While sequences run, the test kills processes with
+ * -9, moves their clocks, and replaces all of them in a roll-out.
  */
 export class ProcessWorld extends World {
   readonly completeAtOnce = false;
@@ -65,7 +65,7 @@ export class ProcessWorld extends World {
   /** By process. */
   readonly #skews = new Map<ServiceProcess, number>();
   readonly #held = new Map<number, { readonly approvals: number; readonly until: number; readonly token: string }>();
-  /** While it goes on, or when it has failed. */
+  /** While it runs, or after it has failed. */
   #replacing: Promise<void> | undefined;
   #rolling: Promise<void> | undefined;
   #retired: readonly Retired[] = [];
@@ -122,7 +122,7 @@ export class ProcessWorld extends World {
   #of(service: ServiceName | undefined): readonly ServiceProcess[] {
     return this.#platform.processes().filter((process) => process.service === service);
   }
-  /** Past the gateway, so that the test chooses the process. */
+  /** Without the gateway, so that the test chooses the process. */
   async request(target: string, call: Call = {}, via = 0): Promise<Answer | undefined> {
     const { base } = this.#platform;
     const path = target.startsWith(base) ? target.slice(base.length) : target;
@@ -133,7 +133,7 @@ export class ProcessWorld extends World {
     return this.#log.append(event);
   }
 
-  /** What `auth` gives the client now; without that, what it gave before. */
+  /** The token that `auth` gives the client now, or else the one from before. */
   async token(client: number): Promise<string> {
     const held = this.#held.get(client);
     if (held?.approvals === this.clients[client]!.approvals && this.now < held.until) return held.token;
@@ -157,7 +157,10 @@ export class ProcessWorld extends World {
     }
     return answer;
   }
-  /** Resolves when each process knows of the approval: it gives, so nothing is wrong before. */
+  /**
+   * Resolves when each process knows about the approval. An approval only permits, so an answer before that is not
+   * wrong.
+   */
   override async approve(client: number, via: number): Promise<Answer> {
     const answer = await super.approve(client, via);
     await eventually(
@@ -178,7 +181,7 @@ export class ProcessWorld extends World {
     return answer;
   }
 
-  /** `resources` by what it shows, `attribution` by what it explains. */
+  /** For `resources` the records that it shows, for `attribution` the explanation. */
   async gates(client: number, members: readonly string[]): Promise<readonly Gate[]> {
     const { id } = this.clients[client]!;
     const token = await this.token(client);
@@ -209,7 +212,7 @@ export class ProcessWorld extends World {
     );
   }
 
-  /** Facts are confirmed up to now in each process, and then no group or view has anything to read. */
+  /** In each process the facts are confirmed up to now, and then no group or view has anything to read. */
   async caughtUp(): Promise<void> {
     const since = performance.now();
     let behind: readonly string[] = [];
@@ -264,9 +267,9 @@ export class ProcessWorld extends World {
     await Promise.race([this.#clocks.set(process.pid(), ms), process.ended]);
   }
   async afterwards(): Promise<void> {
-    // What a kill left is replaced beside the sequence.
+    // Replaces killed processes while the sequence runs.
   }
-  /** A roll-out goes on meanwhile. */
+  /** A roll-out continues meanwhile. */
   async calm(): Promise<void> {
     await this.#replacing;
     for (const process of this.#platform.processes())

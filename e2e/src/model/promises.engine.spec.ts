@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { IMPOSSIBLE, ProcessWorld } from './process-world.ts';
 
 const SEQUENCES = 20;
-/** The roll-out begins with this one and goes on during those that follow. */
+/** The roll-out begins with this one and continues during those that follow. */
 const ROLLED = 10;
 const first = variant.seed * 1000;
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-model-'));

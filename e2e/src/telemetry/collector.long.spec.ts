@@ -10,11 +10,11 @@ import { CALLER, MEMBER, PARENT, STATIONS, TRACE, walk } from './traced-walk.ts'
 const SERVICES = new Set(['auth', 'attribution', 'consent', 'resources', 'export', 'standalone']);
 const services = (received: readonly ReceivedSpan[]): ReadonlySet<string> => new Set(received.map((s) => s.service));
 
-/** What the payer's trace passed. */
+/** The services through which the payer's trace went. */
 const road = (received: readonly ReceivedSpan[]): ReadonlySet<string> =>
   new Set(new TraceGraph(received).from(TRACE).map((s) => `${s.kind} ${s.name}`));
 
-/** The same road as in `trace.e2e.spec.ts`, as the OpenTelemetry Collector itself understands it. */
+/** The same steps as in `trace.e2e.spec.ts`, as the OpenTelemetry Collector itself reads them. */
 let collector: Collector;
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;
 let spans: readonly ReceivedSpan[];

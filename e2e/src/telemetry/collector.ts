@@ -8,14 +8,14 @@ import type { ReceivedSpan } from './otlp.ts';
 
 export interface Collector {
   readonly endpoint: string;
-  /** What its debug exporter printed. */
+  /** The output of its debug exporter. */
   printed(): string;
   stop(): Promise<void>;
 }
 
 /**
- * The OpenTelemetry Collector: takes OTLP over HTTP, prints what it understood. `headers`: refuses what does not bring
- * them.
+ * The OpenTelemetry Collector. It accepts OTLP over HTTP and prints what it read. `headers`: it refuses requests
+ * without them.
  */
 export async function startCollector(): Promise<Collector> {
   const program = await tool('collector');
@@ -57,7 +57,7 @@ export async function startCollector(): Promise<Collector> {
   };
 }
 
-/** Spans out of what the debug exporter prints. */
+/** Spans from the output of the debug exporter. */
 export function printedSpans(text: string): ReceivedSpan[] {
   const spans: ReceivedSpan[] = [];
   let service = '';

@@ -6,7 +6,7 @@ interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
-/** A metric with its samples; those of a histogram have the names of its parts. */
+/** A metric with its samples. Those of a histogram have the names of its parts. */
 export interface Family {
   readonly name: string;
   readonly type: string;
@@ -101,7 +101,7 @@ export interface Documented {
   readonly help: string;
   readonly labels: Readonly<Record<string, readonly string[] | string>>;
 }
-/** docs/metrics.json: what there may be. */
+/** docs/metrics.json: the metrics that may exist. */
 export const documentedMetrics = (): Readonly<Record<string, Documented>> =>
   (
     JSON.parse(readFileSync(fileURLToPath(new URL('../../../docs/metrics.json', import.meta.url)), 'utf8')) as {
@@ -110,8 +110,8 @@ export const documentedMetrics = (): Readonly<Record<string, Documented>> =>
   ).metrics;
 
 /**
- * What an exposition has that the table does not: another type or help, labels that are not its labels, values that no
- * label may have.
+ * What an exposition has and the table does not: another type or help, unknown labels, values that a label may not
+ * have.
  */
 export function undocumented(families: ReadonlyMap<string, Family>, documented = documentedMetrics()): string[] {
   return [...families.values()].flatMap(({ name, type, help, samples }) => {
@@ -119,7 +119,7 @@ export function undocumented(families: ReadonlyMap<string, Family>, documented =
     if (known === undefined || known.type !== type || known.help !== help) return [`${name} (${type}): ${help}`];
     return samples.flatMap(({ labels: { le: _bound, ...labels } }) => {
       const names = Object.keys(known.labels);
-      // Those of Node and prom-client: not all of a metric's labels are on each of its samples.
+      // Metrics of Node and prom-client: a sample need not have all labels of its metric.
       if (Object.values(known.labels).includes('of Node')) return [];
       const wrong =
         names.length === Object.keys(labels).length

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * Data that cannot be mistaken for anything else, of each kind that must not leave by telemetry or errors. A kind has
- * its own word, so that what is found says where it came from.
+ * Data that cannot be confused with anything else, one for each kind that must not leave by telemetry or errors. Each
+ * kind has its own word, so that a finding shows where it came from.
  */
 export const MARK = {
   // New in each run, because a platform may be shared.
@@ -27,13 +27,13 @@ export const MARK = {
 } as const;
 
 /**
- * What words begin with is long enough to be nowhere by chance: of three letters, one receipt in 1,400 has them, and so
- * do the bytes of a hundred thousand trace ids.
+ * The beginning of a word is long enough not to occur by chance. Three letters occur in one receipt of 1,400, and in
+ * the bytes of a hundred thousand trace ids.
  */
 const WORDS = ['zqxjvk', MARK.birthDate, MARK.phone, MARK.ssn];
-/** Any encoding in which a word could leave: as it is, in hex, in base64 at each of three places. */
+/** Every encoding in which a word could leave: plain, hex, and base64 at each of three offsets. */
 const SHAPES = WORDS.flatMap((word) => [word, Buffer.from(word).toString('hex')]);
-/** Longer marks, whose base64 cannot be there by chance. */
+/** Longer marks, whose base64 cannot occur by chance. */
 const LONG = Object.values(MARK)
   .filter((mark) => mark.length >= 9)
   .flatMap((mark) => [...base64(mark), ...base64(mark.toLowerCase())]);
@@ -43,12 +43,12 @@ function base64(word: string): string[] {
     const whole = Buffer.from(' '.repeat(shift) + word)
       .toString('base64')
       .replace(/=+$/, '');
-    // The characters at both ends hold bits of neighbours.
+    // The characters at both ends also hold bits of their neighbours.
     return whole.slice(shift === 0 ? 0 : shift + 1, -1);
   });
 }
 
-/** Where a text first holds anything of a mark, with what stands around it. */
+/** The first place where a text holds part of a mark, with the text around it. */
 export function markIn(text: string): string | undefined {
   const lower = text.toLowerCase();
   const at = [...SHAPES.map((shape) => lower.indexOf(shape)), ...LONG.map((shape) => text.indexOf(shape))]
@@ -56,5 +56,5 @@ export function markIn(text: string): string | undefined {
     .sort((a, b) => a - b)[0];
   return at === undefined ? undefined : text.slice(Math.max(0, at - 60), at + 60);
 }
-/** Of each text that holds a mark, where. */
+/** The place of the mark in each text that holds one. */
 export const marked = (texts: Iterable<string>): string[] => [...texts].flatMap((text) => markIn(text) ?? []);

@@ -95,20 +95,20 @@ function spansOf(request: Buffer): ReceivedSpan[] {
   });
 }
 
-/** What resources a request is about: the attributes that each process has. */
+/** The resources of a request: the attributes of each process. */
 export const resourcesOf = (request: Buffer): Record<string, unknown>[] =>
   all(request, 1).map((part) => attributesOf(all(all(part, 1)[0] ?? Buffer.alloc(0), 1)));
 
-/** A request to the collector as it came. */
+/** A request to the collector in its raw form. */
 export interface Received {
   readonly path: string;
   readonly body: Buffer;
 }
-/** Its spans; none when it is about metrics. */
+/** Its spans; none if it has metrics. */
 export const spansIn = ({ path, body }: Received): readonly ReceivedSpan[] =>
   path === '/v1/traces' ? spansOf(body) : [];
 
-/** A collector for tests: takes OTLP over HTTP as protobuf. */
+/** A collector for tests. It accepts OTLP over HTTP as protobuf. */
 export async function otlpReceiver(
   onReceived: (request: Received) => void,
 ): Promise<{ readonly endpoint: string; close(): Promise<void> }> {

@@ -26,7 +26,7 @@ const patient = {
   ],
 };
 
-/** What the payer says of a marked member. */
+/** The payer's events about a marked member. */
 export const goodEvents = (provider: { npi: string; tin: string; contract?: string | undefined }): DomainEvent[] => [
   payerEvent('payer.member-enrolled.v1', MEMBER, { coverageId: `${MEMBER}-cov`, from: '2020-01-01' }),
   payerEvent('payer.attribution-asserted.v1', MEMBER, { provider, from: '2020-01-01' }),
@@ -40,7 +40,7 @@ export const goodEvents = (provider: { npi: string; tin: string; contract?: stri
   }),
 ];
 
-/** Events that are parked, each for another reason. `another`: a member that is not the marked one. */
+/** Events that become dead letters, each for another reason. `another`: a member other than the marked one. */
 export const badEvents = (another: string): DomainEvent[] => [
   resource('Condition', `${MEMBER}-c2`, { subject, code: MARK.diagnosis }),
   resource('Condition', `${MEMBER} ${MARK.body}`, { subject }),
@@ -114,7 +114,7 @@ export async function badBodies(platform: PlatformProcess): Promise<HttpAnswer[]
   ]);
 }
 
-/** Everything that can be asked wrongly of a provider's side. */
+/** All wrong requests to the provider's side. */
 export async function wrongRequests(base: string, token: string, group: string): Promise<HttpAnswer[]> {
   const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
     http(`${base}${path}`, {
@@ -202,7 +202,7 @@ export async function wrongRequests(base: string, token: string, group: string):
   ]);
 }
 
-/** What is no HTTP, larger than is taken, or cut off in the middle. Answers where there are some. */
+/** Bytes that are no HTTP, too large, or cut off in the middle. Returns the answers, if any. */
 export async function brokenConnections(base: string, token: string, file: string): Promise<string[]> {
   const { hostname, port } = new URL(base);
   const raw = (text: string): Promise<string> =>

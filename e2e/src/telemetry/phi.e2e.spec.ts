@@ -25,11 +25,9 @@ import { undescribed } from './span-table.ts';
 import { watchedPlatform, type Watched } from './watched.ts';
 
 /**
- * Marked data through every path of the platform, and then the mark is looked for in all that leaves it without being
- * asked for:
- * spans, metrics (scraped and sent), logs, health, and every answer that refuses. An error does not repeat the caller's
- * own values
- * either: it ends up in the caller's log.
+ * Sends marked data through every path of the platform, and then looks for the mark in everything that leaves it:
+ * spans, metrics (scraped and sent), logs, health, and every refusal. An error does not repeat the caller's own values
+ * either, because it ends up in the caller's log.
  */
 describe('marked data', () => {
   const payer = sharedPayer();
@@ -48,14 +46,14 @@ describe('marked data', () => {
     ask(path, { token: platform.administratorToken, ...call });
   const asPayer = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
     ask(path, { token: platform.payerToken, ...call });
-  /** What a refusal says, with its headers. */
+  /** The content and headers of a refusal. */
   const note = (...answers: readonly HttpAnswer[]): void => {
     for (const { status, headers, body } of answers)
       if (status >= 400) errors.push(`${status} ${JSON.stringify(headers)} ${body.toString()}`);
   };
 
   beforeAll(async () => {
-    // Where a platform is its own, it continues what a caller's headers say: then they could leave by more ways.
+    // A platform of one's own continues what a caller's headers say, so marks could leave by more ways.
     fresh = await watchedPlatform({
       env: { ...LIMITS, ...(SHARED === undefined && { TRUST_TRACEPARENT: 'true' }) },
       shared: payer,
@@ -70,7 +68,7 @@ describe('marked data', () => {
     expect(
       (await publishAll(platform, goodEvents({ npi: mine.npi, tin: mine.tin, contract: mine.contract }))).outcomes,
     ).toEqual({ recorded: 5 });
-    // Handled means that it was decided on; views and the facts of whoever answers follow.
+    // Handled means decided. Views and the facts of the answering process follow.
     await eventually(async () =>
       (await ask(`/fhir/Patient/${MEMBER}`, { headers: { 'if-none-match': '' } })).body.includes(MARK.family),
     );
@@ -153,7 +151,7 @@ describe('marked data', () => {
       errors.push((await http(`${platform.base}${path}`)).body.toString());
   });
 
-  // The tables go away under the running platform: nothing that is asked of them succeeds any more.
+  // Renames the tables of the running platform, so that every request to them fails.
   test.skipIf(SEPARATE)('meets engines that fail (the tables of the one process: in `npm test`)', async () => {
     const break_ = `
       const { DatabaseSync } = require('node:sqlite');
@@ -170,7 +168,7 @@ describe('marked data', () => {
       { stdio: 'inherit' },
     );
     expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(0);
-    // Nothing gets better when a client repeats these.
+    // A repetition by the client does not help for these.
     repeatReads({ unavailable: 1 });
     const answers = await Promise.all([
       ask(`/fhir/Patient/${MEMBER}`),
@@ -200,7 +198,7 @@ describe('marked data', () => {
 
   test('is nowhere in spans, metrics, logs and errors', async () => {
     const { spans, lines, received } = await fresh.told();
-    // Everything was at work: it would have said it.
+    // Every part was at work, so a mark would have appeared.
     expect(spans.length).toBeGreaterThan(200);
     const names = new Set(spans.map((s) => s.name));
     for (const name of [
@@ -216,20 +214,20 @@ describe('marked data', () => {
       'POST /auth/token',
     ])
       expect(names).toContain(name);
-    // On the standalone the engines failed.
+    // On the standalone, the engines failed.
     if (!SEPARATE) expect(spans.some((s) => s.failed)).toBe(true);
     expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(100);
     expect(errors.length).toBeGreaterThan(50);
 
-    // Errors and engines that fail make no other spans either.
+    // Errors and failing engines make no unknown spans either.
     expect(undescribed(spans)).toEqual([]);
     expect(marked(spans.map((span) => JSON.stringify(span)))).toEqual([]);
-    // And as it was on the wire, metrics too.
+    // The same in the raw bytes, and in metrics too.
     expect(received.some(({ body }) => body.includes('pa_log_appended_total'))).toBe(true);
     expect(marked(received.map(({ body }) => body.toString('latin1')))).toEqual([]);
     expect(marked(lines)).toEqual([]);
     expect(marked(errors)).toEqual([]);
-    // Nor anybody else's member id.
+    // Nor the id of any other member.
     const others = /m-0000\d\d/;
     expect([...lines, ...spans.map((s) => JSON.stringify(s))].filter((text) => others.test(text))).toEqual([]);
   });

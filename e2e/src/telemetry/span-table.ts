@@ -7,7 +7,7 @@ interface Row {
   readonly attributes: ReadonlySet<string>;
 }
 
-/** The table of `docs/telemetry.md`: what stands in braces is one word. */
+/** The table of `docs/telemetry.md`. A text in braces stands for one word. */
 function table(): Row[] {
   const page = readFileSync(new URL('../../../docs/telemetry.md', import.meta.url), 'utf8');
   return [...page.matchAll(/^\| `([^`]+)` +\| ([A-Z]+) +\| ([^|]+) \|/gm)].map(([, name, kind, attributes]) => ({

@@ -22,7 +22,7 @@ export class TraceGraph {
       else known.add(to);
     }
   }
-  /** What can be reached from a trace. */
+  /** The spans that can be reached from a trace. */
   from(traceId: string): readonly ReceivedSpan[] {
     const seen = new Set<string>();
     const open = [`trace ${traceId}`];

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => fresh?.dispose());
 
 const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] => spans.filter((s) => s.name === name);
-/** The one read whose caller claimed a trace. */
+/** The only read whose caller named a trace. */
 const readSpan = (): ReceivedSpan =>
   named(told.spans, 'GET /fhir/:type/:id').find(
     (s) => s.service === 'resources' && s.links.some((l) => l.traceId === CALLER),

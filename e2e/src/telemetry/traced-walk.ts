@@ -16,7 +16,7 @@ export const CALLER = randomBytes(16).toString('hex');
 const member: ProbeWorld = { member: `m-traced-${run}`, npi: npiOf(randomInt(1e8)) };
 export const MEMBER = member.member;
 
-/** What the way from the event to the download passes. */
+/** The services between the event and the download. */
 export const STATIONS = [
   'PRODUCER send payer.member-events',
   'CONSUMER process payer.member-events',
@@ -34,7 +34,7 @@ export const STATIONS = [
 ] as const;
 
 /**
- * A member is published (the payer's system traces what it does with the Patient), read, exported and downloaded.
+ * Publishes a member (the payer's system traces what it does with the Patient), reads, exports and downloads.
  * @returns the status of each answer
  */
 export async function walk(platform: PlatformProcess): Promise<{ readonly read: number; readonly download: number }> {
@@ -47,7 +47,7 @@ export async function walk(platform: PlatformProcess): Promise<{ readonly read: 
   await publishAll(platform, events);
   const app = await registerApp(platform, { name: 'Traced', npi: member.npi });
   const token = await app.tokens.get();
-  // By another route than the one that is looked at: what was handled is visible a moment later.
+  // By another route than the tested one, because a handled event is visible a moment later.
   await eventually(
     async () =>
       json<{ entry?: unknown[] }>(await http(`${platform.base}/fhir/Patient?_id=${MEMBER}`, { token })).entry

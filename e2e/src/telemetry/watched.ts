@@ -7,7 +7,7 @@ import { http } from '../road.ts';
 import { TELLING, type SharedWorld } from '../world/context.ts';
 import { otlpReceiver, resourcesOf, spansIn, type Received, type ReceivedSpan } from './otlp.ts';
 
-/** What a platform tells of itself without being asked. */
+/** The telemetry and log lines of a platform. */
 export interface Told {
   readonly lines: readonly string[];
   readonly spans: readonly ReceivedSpan[];
@@ -15,11 +15,11 @@ export interface Told {
   readonly received: readonly Received[];
 }
 export interface Watched extends Fresh {
-  /** Everything that each process has told since the platform was opened. Waits until all of it has arrived. */
+  /** Everything that each process has emitted since the platform was opened. Waits until all of it has arrived. */
   told(): Promise<Told>;
 }
 
-/** A request that each service answers with a span, whoever asks. */
+/** A request that each service answers with a span for any caller. */
 const ANSWERED: Readonly<Record<ServiceName, string>> = {
   auth: '/auth/clients',
   attribution: '/fhir/Group',
@@ -36,7 +36,7 @@ export async function watchedPlatform(options: FreshOptions = {}): Promise<Watch
   if (SHARED !== undefined) {
     const fresh = await freshPlatform({ ...options, env: { ...TELLING, ...options.env } });
     const record = recorded(SHARED);
-    // What earlier scenarios caused is still on its way.
+    // Telemetry of earlier scenarios is still arriving.
     const earlier = await flushed(fresh, record);
     for (const list of [earlier.lines, earlier.spans, earlier.received] as unknown[][]) list.length = 0;
     return { ...fresh, told: () => flushed(fresh, record) };
@@ -75,7 +75,7 @@ function recorded(world: SharedWorld): () => Told {
 }
 
 /**
- * Each call gives the whole lines that were added to the file since the last one. The first may be the end of a line.
+ * Each call returns the whole lines that were added to the file since the last one. The first may be the end of a line.
  */
 function tail(file: string): () => string[] {
   const size = (fd: number): number => fstatSync(fd).size;
@@ -99,8 +99,8 @@ function tail(file: string): () => string[] {
 }
 
 /**
- * Asks each process once more and waits for the span, the log line and the metrics of that request. A process sends
- * spans and lines in order, so that everything it did before has arrived then.
+ * Sends each process one more request and waits for its span, log line and metrics. A process emits spans and lines in
+ * order, so everything before has arrived then.
  */
 async function flushed(fresh: Fresh, told: () => Told): Promise<Told> {
   const platform = fresh.platform();

@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 
 /** Alerts of engines, intake, views and service levels. */
 export function engineFaults(world: () => World): void {
-  /** Requests that speak of a name are lost on their way: with a lost answer alone, what was written would be there. */
+  /** Requests that contain a name are lost on their way. If only the answer were lost, the write would still happen. */
   const loseProduced = (topic: string): void =>
     world().kafkaProxy.loseRequests(
       (request) => kafkaRequest(request) === KAFKA_API.produce && request.includes(topic),
@@ -80,8 +80,8 @@ export function engineFaults(world: () => World): void {
   test(
     'appends to pa.audit fail: AppendsFail',
     async () => {
-      // An append is given up after half a minute, and those that wait meanwhile go with the next: the rate is of one
-      // in half a minute.
+      // The adapter gives an append up after half a minute, and appends that wait meanwhile go with the next one. So
+      // the rate is one in half a minute.
       await tryIt(world(), {
         source: 'a proxy lost every request of Kafka that appends to pa.audit',
         alerts: { AppendsFail: 6 },
@@ -141,7 +141,7 @@ export function engineFaults(world: () => World): void {
         source: 'a proxy delayed each packet of MongoDB by 150 ms while members opted out and in again',
         alerts: { OptOutsLate: 20 },
         fault: async () => {
-          // Each way. Longer ones and it is away: no opt-out takes effect then.
+          // In each direction. With a longer delay it counts as unreachable, and no opt-out takes effect.
           world().mongoProxy.delay(150);
           said = say();
         },
@@ -186,7 +186,7 @@ export function engineFaults(world: () => World): void {
         source: 'a proxy lost every write of MongoDB to the new build of a view that was being rebuilt',
         alerts: { RebuildStuck: 1000 },
         fault: async () => {
-          // Of its builds only: the registry, which has the view's own name in it, goes on.
+          // Only of its builds. The registry, which has the view's own name in it, continues.
           loseWritten(`${view}_r`);
           rebuilt = http(`${world().platform.base}/ops/views/resources/${view}/rebuild`, {
             method: 'POST',

@@ -13,18 +13,14 @@ const CGROUP = '/sys/fs/cgroup/memory';
 /** Twelve attempts take about six minutes. */
 const GIVEN_UP_SECONDS = 600;
 
-/**
- * Alerts of exports, memory and the probe.
- *
- * @param meanwhile other trials, which go on while an export is given up
- */
+/** @param meanwhile other trials, which continue while an export is given up */
 export function exportFaults(world: () => World, meanwhile: () => void): void {
   const mount = (...args: string[]): void => {
     const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`mount: ${stderr}`);
   };
   const volume = (): string => dirname(world().files);
-  /** Kicks off an export; a busy machine answers 503 at first. @returns the job's id */
+  /** Kicks off an export. A busy machine answers 503 at first. @returns the job's id */
   const exported = (): Promise<string> =>
     eventually(
       async () => {
@@ -36,12 +32,13 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
       { what: 'an export is kicked off', timeout: 240_000 },
     );
   /**
-   * An export that cannot write its files while others can: a file is where its folder should be. @returns that file
+   * An export that cannot write its files while others can, because a file is where its folder should be. @returns that
+   * file
    */
   const hopeless = async (): Promise<string> => {
     const { files } = world();
     const away = `${files}-away`;
-    // Gone while it is kicked off: it would be written before its id is known.
+    // Files are missing during the kick-off, because the export would be complete before its id is known.
     renameSync(files, away);
     writeFileSync(files, '');
     const job = await exported();
@@ -86,7 +83,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
           source: 'a process was moved to a control group (version 1) whose limit is 2 % above its resident memory',
           alerts: { MemoryNearLimit: 120 },
           fault: async () => {
-            // What it has stays with the group that it came from: the kernel does not end it.
+            // Its memory still counts for its former group, so the kernel does not end it.
             writeFileSync(join(group, 'memory.limit_in_bytes'), String(Math.round(resident() * 1.02)));
             writeFileSync(join(group, 'cgroup.procs'), String(pid));
           },
@@ -109,7 +106,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
         console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
         return code === 0;
       };
-      // On a busy machine it may find facts that are too old, and takes a while: its success is as old as its begin.
+      // On a busy machine the facts may be too old for it, and it takes a while. Its success has the time of its start.
       const succeeds = (): Promise<unknown> =>
         eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
       await succeeds();
@@ -131,7 +128,7 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
           'the file system of the exported files was shrunk below what is kept free, and an export was kicked off',
         alerts: { StorageFull: 30 },
         fault: async () => {
-          // Less than what is kept free.
+          // Fewer bytes than are reserved.
           mount('-o', 'remount,size=8m', volume());
           await exported();
         },

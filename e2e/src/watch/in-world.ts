@@ -4,7 +4,7 @@ import { openWorld, type World } from './world.ts';
 /**
  * Causes the fault of each alert on real processes, a real Kafka and a MongoDB-compatible server. The processes are
  * scraped while the fault lasts and after its cure, and Prometheus' own engine evaluates the rules of the chart
- * (`input` tells how time is stretched). One world serves many faults, because its start takes longer than a fault.
+ * (`input` says how time is stretched). One world serves many faults, because its start takes longer than a fault.
  * There are two worlds side by side, because a trial mostly waits. MigrationFailed needs a cluster:
  * migration.installed.spec.ts.
  */

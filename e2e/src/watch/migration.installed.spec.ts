@@ -15,8 +15,8 @@ let release: Release;
 let installing: Promise<unknown> | undefined;
 
 /**
- * As kube-state-metrics has it of a job: a series of each value that the condition may have, once the condition is
- * there.
+ * In kube-state-metrics' form for a job: one series for each value that the condition may have, once the condition
+ * exists.
  */
 const failedOf = ({ metadata, status }: V1Job): string[] =>
   (status?.conditions ?? [])
@@ -72,7 +72,7 @@ describe('a fault of the migration', () => {
           fault: () => expect(release.install({ kafka: { topics: { partitions: 4 } } })).rejects.toThrow(/pre-install/),
           cure: async () => {
             await release.uninstall();
-            // Of what comes after the job nobody waits to see anything.
+            // Nobody waits for what comes after the job.
             installing = release.install({ kafka: { topics: { partitions: 2 } } }, [], '40s').catch(() => undefined);
           },
         },

@@ -5,7 +5,7 @@ import { metricsOf } from './names.ts';
 import { promtool, ruleFilesIn } from './promtool.ts';
 
 /**
- * A series as it was scraped: one value a tick, undefined where there was none. Moments count from the first tick, in
+ * A scraped series: one value for each tick, undefined where there was none. Times count from the first tick, in
  * seconds.
  */
 export interface Series {
@@ -13,7 +13,7 @@ export interface Series {
   readonly labels: Readonly<Record<string, string>>;
   readonly values: readonly (number | undefined)[];
 }
-/** What was scraped in a run, once a second. */
+/** The series of a run, scraped once a second. */
 export interface Run {
   readonly ticks: number;
   readonly series: readonly Series[];
@@ -23,23 +23,25 @@ export interface Firing {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Gauges that say how long something has lasted. When a second of the run counts as ten, so do these. */
+/**
+ * Gauges that measure how long something has lasted. If a second of the run counts as ten, these are multiplied too.
+ */
 const AGES = new Set([
   'pa_log_oldest_unhandled_seconds',
   'pa_view_freshness_seconds',
   'pa_facts_age_seconds',
   'pa_export_oldest_seconds',
 ]);
-/** Gauges that say when something happened. */
+/** Gauges of the time at which something happened. */
 export const MOMENTS: ReadonlySet<string> = new Set([
   'pa_probe_last_success_timestamp_seconds',
   'process_start_time_seconds',
 ]);
 
 /**
- * The part of a test for promtool that gives a run to the rules. A test cannot wait six hours, so time is stretched: a
- * second of the run counts as `stretch` seconds. Measured ages and moments are stretched alike, and the rules stay as
- * they are. Counters are not stretched, so a rate is lower by the same factor.
+ * The part of a promtool test that gives a run to the rules. A test cannot wait six hours, so time is stretched: a
+ * second of the run counts as `stretch` seconds. Measured ages and times are stretched alike, and the rules stay
+ * unchanged. Counters are not stretched, so a rate is lower by the same factor.
  */
 export const input = ({ ticks, series }: Run, stretch: number): object => ({
   interval: `${stretch}s`,
@@ -48,8 +50,8 @@ export const input = ({ ticks, series }: Run, stretch: number): object => ({
 
 let files = 0;
 /**
- * Which of these alerts fire at each of these ticks of a run, according to Prometheus' own engine and the rule files of
- * the chart. promtool gets only what the alerts read, because playing back every series takes seconds.
+ * Which of these alerts fire at each of these ticks of a run, by Prometheus' own engine and the rule files of the
+ * chart. promtool gets only the series that the alerts read, because playing back every series takes seconds.
  * @param folder for files of the test
  */
 export async function firingAt(
@@ -70,7 +72,7 @@ export async function firingAt(
       tests: [
         {
           ...input({ ticks: run.ticks, series: run.series.filter(({ metric }) => metrics.has(metric)) }, stretch),
-          // This sample never exists, so promtool prints what exists instead.
+          // This sample never exists, so promtool prints the existing ones.
           promql_expr_test: ticks.map((tick) => ({
             expr: sought,
             eval_time: `${tick * stretch}s`,

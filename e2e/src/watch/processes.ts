@@ -30,7 +30,7 @@ export function processFaults(world: () => World): void {
     async () => {
       await discardAll();
       await eventually(async () => (await letters()).length === 0, { what: 'no event is parked any more' });
-      // Its member is denied: in that sense it is effective.
+      // Its member is denied, and in that sense it is effective.
       await tryIt(world(), {
         source: 'an opt-out came in whose scope cannot be read',
         alerts: { EventsParked: 60 },
@@ -41,7 +41,8 @@ export function processFaults(world: () => World): void {
     TRIAL_MS,
   );
 
-  // POST /events refuses an opt-out of nobody; the end of a coverage denies everybody in the same way.
+  // POST /events refuses an opt-out without a member. The end of a coverage without one denies everybody in the same
+  // way.
   test(
     'a termination says not whose it is: SourceDenied',
     async () => {

@@ -20,7 +20,7 @@ let program: Promise<string> | undefined;
 export const promtoolProgram = (progress: (line: string) => void = (line) => console.info(line)): Promise<string> =>
   (program ??= debianProgram('prometheus', 'usr/bin/promtool', progress));
 
-/** Runs promtool; what it says is for people, its exit code is the result. */
+/** Runs promtool. Its output is for people, its exit code is the result. */
 export const promtool = (args: readonly string[], cwd?: string): Promise<Said> => promtoolWith('', args, cwd);
 
 /** The same with `input` on its standard input. */
@@ -38,8 +38,8 @@ export async function promtoolWith(input: string, args: readonly string[], cwd?:
 }
 
 /**
- * Writes the rule files as the chart has them into `folder`, all or those that have one of these alerts. @returns their
- * names there
+ * Writes the rule files of the chart into `folder`: all, or those that have one of these alerts. @returns their names
+ * there
  */
 export function ruleFilesIn(folder: string, alerts?: readonly string[]): string[] {
   const wanted = GROUPS.filter(

@@ -1,13 +1,13 @@
 import { knownNames } from './names.ts';
 import { labelsIn, MOMENTS, type Run, type Series } from './playback.ts';
 
-/** What is scraped, with the labels that Prometheus adds; undefined where nobody answers. */
+/** The samples of a scrape, with the labels that Prometheus adds; undefined without an answer. */
 export interface Source {
   readonly labels: Readonly<Record<string, string>>;
   read(withinMs: number): Promise<string | undefined>;
 }
 
-/** `pod` is the place of a process among those of its service, so that its successor has the same. */
+/** `pod` is the place of a process among those of its service, so that its successor has the same one. */
 export function sourcesOf(
   processes: readonly { readonly service: string; readonly base: string }[],
 ): readonly Source[] {
@@ -28,11 +28,12 @@ interface Recorded extends Series {
 }
 
 const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
-/** As Prometheus has it. */
+/** The series in Prometheus' form. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * Scrapes every source once a tick, as Prometheus does: its labels are added, and what does not answer has no samples.
+ * Scrapes every source once a tick, as Prometheus does: it adds the labels, and a source without an answer has no
+ * samples.
  */
 export class Recorder {
   private readonly sources: () => readonly Source[];
@@ -67,7 +68,7 @@ export class Recorder {
       this.sources().map(async (source) => {
         const instance = source.labels['instance']!;
         this.repeat(instance, tick);
-        // Ticks are close to each other: who takes long to answer, as on a busy machine, is not gone.
+        // Ticks are close to each other. A slow answer on a busy machine does not mean that the source is gone.
         if (this.asked.has(instance)) return;
         this.asked.add(instance);
         const text = await source.read(TIMEOUT_MS);

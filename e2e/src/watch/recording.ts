@@ -8,12 +8,12 @@ import { firingAt, labelsIn, nameOf, type Firing, type Run, type Series } from '
 const FOLDER = join(import.meta.dirname, 'recordings');
 
 /**
- * What an alert read while its fault was there, and before and after: a file of `recordings`, made by the long suite
+ * The series that an alert read during its fault, before and after: a file of `recordings`, made by the long suite
  * `alerts`.
  */
 export interface Recording {
   readonly alert: string;
-  /** How the series came about. */
+  /** How the series were made. */
   readonly source: string;
   readonly recorded: string;
   /** The commit whose processes were scraped. */
@@ -28,7 +28,7 @@ export interface Recording {
   /** Ticks at which nothing fires. */
   readonly before: number;
   readonly after: number;
-  /** The last tick of the fault, and what fires then of the alerts that read nothing but these metrics. */
+  /** The last tick of the fault, and which alerts that read only these metrics fire then. */
   readonly during: number;
   readonly fires: readonly Firing['labels'][];
   /** Values of each series: `5x3` are three ticks with a 5, `_` is a tick without a value. */
@@ -47,13 +47,13 @@ export interface Trial {
   readonly cured: number;
 }
 
-/** Names of the alerts that read nothing but these metrics, so that a recording of them says whether they fire. */
+/** Names of the alerts that read only these metrics, so that a recording decides whether they fire. */
 export const readable = (metrics: readonly string[]): readonly string[] =>
   ALERTS.filter((rule) => metricsOf(rule).every((metric) => metrics.includes(metric))).map(({ name }) => name);
 
 /**
- * Picks from a run what one alert reads, and writes it to `recordings`. @throws when the alert does not fire, or
- * another one does
+ * Picks from a run the series that one alert reads, and writes them to `recordings`. @throws if the alert does not
+ * fire, or another one does
  */
 export async function record(run: Run, trial: Trial, folder: string): Promise<void> {
   const metrics = metricsOf(ALERTS.find(({ name }) => name === trial.alert)!);
@@ -64,11 +64,11 @@ export async function record(run: Run, trial: Trial, folder: string): Promise<vo
       .map((one) => [nameOf(one), packed(one.values, ticks)])
       .sort(([a], [b]) => (a! < b! ? -1 : 1)),
   );
-  // What was rounded is played back, so that the expectation holds for the file.
+  // The rounded values are played back, so that the expectation holds for the file.
   const kept = runOf({ ticks, series });
   /**
-   * The last tick from `from` to `to` at which the alerts are as wanted. A slow answer of a process moves what was seen
-   * by some ticks.
+   * The last tick from `from` to `to` with the expected alerts. A slow answer of a process moves the values by some
+   * ticks.
    */
   const last = async (
     from: number,
@@ -127,7 +127,7 @@ export async function record(run: Run, trial: Trial, folder: string): Promise<vo
 }
 
 const git = (...args: string[]): string => spawnSync('git', args, { cwd: FOLDER, encoding: 'utf8' }).stdout.trim();
-/** Only changes of what was scraped count. Other recordings of the same run are changes too. */
+/** Only changes of the scraped code count. Other recordings of the same run are changes too. */
 const commit = (): string => {
   const changes = git('status', '--porcelain', '--untracked-files=no', '--', ':/libs', ':/services');
   return `${git('rev-parse', '--short', 'HEAD')}${changes === '' ? '' : '-dirty'}`;

@@ -47,7 +47,7 @@ describeUnless(noPromtool, 'Prometheus, with the rules of the chart, on the reco
     '$file fires while the fault lasts, and is silent before it and after its cure',
     async ({ file, recording }) => {
       const { stretch, silentStretch = stretch } = recording;
-      // Other alerts read other metrics as well. Without these, they say nothing.
+      // Other alerts also read other metrics. Without these they decide nothing.
       const expr = `ALERTS{alertstate="firing",alertname=~"${readable(recording.metrics)
         .map((name) => alertName({ name }))
         .join('|')}"}`;

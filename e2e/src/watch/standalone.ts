@@ -13,7 +13,7 @@ import { TRIAL_MS, tryIt, type Scene } from './tried.ts';
 
 const ROOT = process.getuid?.() === 0;
 const MEMBER = 'watched-1';
-/** As `unreadable.ts` has it. */
+/** As in `unreadable.ts`. */
 const MARK = 'nobody can project this';
 
 interface View {
@@ -22,9 +22,8 @@ interface View {
 }
 
 /**
- * Alerts that `npm start` alone can raise, and those about records that cannot be read. No input from outside makes a
- * projection fail, so a fault is loaded into the process: it stands for a release whose code cannot read what another
- * one wrote.
+ * Alerts that only `npm start` can raise, and those about unreadable records. No input from outside makes a projection
+ * fail, so a fault is loaded into the process. It stands for a release whose code cannot read what another one wrote.
  */
 export function standaloneFaults(): void {
   describe('faults of npm start', () => {
@@ -118,7 +117,7 @@ export function standaloneFaults(): void {
             await publishAll(platform, [payerEvent('payer.resource-recorded.v1', MEMBER, { resource })]);
             await eventually(async () => (await passedOver()).length > 0);
           },
-          // As the runbook says: the release that can read it, then a rebuild.
+          // The steps of the runbook: the release that can read it, then a rebuild.
           cure: async () => {
             rmSync(fault);
             for (const [service, { view }] of await passedOver()) {
@@ -141,7 +140,7 @@ export function standaloneFaults(): void {
           alerts: { RecordsUnreadable: 10 },
           fault: async () => {
             writeFileSync(fault, '');
-            // The answer to the approval may be an error: the process does not know the app.
+            // The answer to the approval may be an error, because the process does not know the app.
             await registerApp(platform, { name: MARK, npi: '1234567893' }).catch(() => undefined);
             await eventually(async () => expect(await readiness()).toContain('could not be read'));
           },

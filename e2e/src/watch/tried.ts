@@ -6,46 +6,46 @@ import { firingAt, type Firing } from './playback.ts';
 import { Recorder, type Source } from './recorder.ts';
 import { record } from './recording.ts';
 
-/** Where a fault is caused. */
+/** The place of a fault. */
 export interface Scene {
   readonly folder: string;
   readonly sources: () => readonly Source[];
   /** Whether the scene has recovered from the fault before. */
   readonly ready: () => Promise<boolean>;
-  /** What a person would see now, of what happened since the last look. */
+  /** What a person would see now about events since the last check. */
   readonly look: () => Promise<readonly string[]>;
 }
 
 export interface Trial {
-  /** What the fault is, for whoever reads the recordings. */
+  /** Describes the fault for readers of the recordings. */
   readonly source: string;
   /**
-   * The alerts that must fire because of the fault, each at some time while it lasts, and for each as how many a second
-   * of the run counts (see `input`). The number is small for a rule about an age: what is half a second old on any day
-   * must not look like minutes.
+   * The alerts that must fire because of the fault, each at some time while it lasts. For each: how many seconds a
+   * second of the run counts (see `input`). The number is small for a rule about an age, because half a second of
+   * normal age must not look like minutes.
    */
   readonly alerts: Readonly<Record<string, number>>;
   /** Distinguishes the recordings of alerts that another fault causes too. */
   readonly variant?: string;
   readonly fault: () => Promise<unknown>;
   readonly cure: () => Promise<unknown>;
-  /** As how many a second counts after the cure, where an alert stays on for hours. */
+  /** How many seconds a second counts after the cure, where an alert stays on for hours. */
   readonly silentStretch?: number;
-  /** How long the last alert may take, where that is longer than for other faults. */
+  /** How long the last alert may take, if longer than for other faults. */
   readonly patienceSeconds?: number;
 }
 
-/** Bounds, not durations: a trial goes on as soon as it sees what it waits for. */
+/** Limits, not durations: a trial continues as soon as its condition holds. */
 const PATIENCE_SECONDS = 600;
 export const TRIAL_MS = (3 * PATIENCE_SECONDS + 120) * 1000;
-/** Scrapes before the fault. Without them there is nothing that an alert could wrongly fire for. */
+/** Scrapes before the fault. Without them no alert could wrongly fire. */
 const CALM_TICKS = 5;
-/** Each look plays back the whole run, so a trial does not look all the time. */
+/** Each check plays back the whole run, so a trial does not check all the time. */
 const LOOK_MS = 2000;
 
 /**
- * Scrapes a scene while nothing is wrong, while a fault lasts, until its alerts have fired, and after the cure, until
- * they are silent. Then writes what each alert read to `recordings`, from which CI replays it.
+ * Scrapes a scene while nothing is wrong, during a fault until its alerts have fired, and after the cure until they are
+ * silent. Then it writes what each alert read to `recordings`, and CI replays it from there.
  */
 export async function tryIt({ folder, sources, ready, look }: Scene, trial: Trial): Promise<void> {
   await eventually(ready, { what: 'the scene is ready before the fault', timeout: PATIENCE_SECONDS * 1000 });
@@ -124,7 +124,7 @@ function words({
   return `${alert} ${Object.values(labels).join(' ')}`.trim();
 }
 
-/** What these alerts read in the last scrape. */
+/** The values that these alerts read in the last scrape. */
 function measured(recorder: Recorder, alerts: readonly string[]): string[] {
   const names = new Set(ALERTS.filter(({ name }) => alerts.includes(name)).flatMap(metricsOf));
   return recorder

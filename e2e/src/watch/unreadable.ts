@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 
 /**
- * Loaded into a process under test by `--import`: while the file `UNREADABLE` is there, the process is a release with a
- * fault. Its projections and its facts throw at each record that has `MARK` in it; intake and everything else read such
- * a record.
+ * `--import` loads this into a process under test. While the file `UNREADABLE` exists, the process is a release with a
+ * fault: its projections and facts throw at each record that has `MARK` in it. Intake and everything else read such a
+ * record.
  */
 const file = process.env['UNREADABLE'];
 const MARK = 'nobody can project this';
-/** Where records of the platform are decoded for views and for facts in memory. */
+/** The place where views and facts decode records of the platform. */
 const READERS = /\/libs\/facts\/dist\/(records\/projections|record)\.js/;
 
 if (file !== undefined) {

@@ -18,7 +18,7 @@ import { AS_OF, http, publishAll, registerApp, type TestApp } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
 import type { Scene } from './tried.ts';
 
-/** What is loaded at the beginning is history; what tests tell later may have waited for days. */
+/** The data from the beginning are history. Events of tests may have waited for days. */
 const SINCE = (): string => new Date(Date.now() - 7 * 24 * 3_600_000).toISOString();
 const PAYER = { seed: 'watched', members: 12, asOf: AS_OF };
 
@@ -30,7 +30,7 @@ export interface World extends Scene {
   readonly kafkaProxy: TcpProxy;
   readonly mongoProxy: TcpProxy;
   readonly app: TestApp;
-  /** Where export has its files: a folder of a volume. */
+  /** The folder of export's files, on a volume. */
   readonly files: string;
   readonly npi: string;
   /** Ids of members that the app sees. */
@@ -74,7 +74,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
         EXPORT_RUNNING_PER_CLIENT: '100',
         AUTH_TOKENS_PER_MINUTE: '100000',
         SERVICE_LEVELS_SINCE: SINCE(),
-        // Whoever gets little of a busy machine is not gone.
+        // A process that gets little time on a busy machine must not count as gone.
         KAFKA_SESSION_TIMEOUT_MS: '20000',
         ...env,
       },
@@ -117,7 +117,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   }
 }
 
-/** On a busy machine a broker that has just started may not count as one yet, or may not answer in time. */
+/** On a busy machine, a broker that has just started may not be registered yet, or may not answer in time. */
 async function deployed(options: DeploymentOptions, tries = 10): Promise<Deployment> {
   try {
     return await startDeployment(options);
@@ -129,7 +129,7 @@ async function deployed(options: DeploymentOptions, tries = 10): Promise<Deploym
   }
 }
 
-/** Readiness of each process, and what they said last. */
+/** Readiness of each process, and its last log lines. */
 async function lookAt(platform: Deployment, said: string[]): Promise<readonly string[]> {
   const lines = said.splice(0).map((line) => line.replace(/"time":"[^"]*",?/, ''));
   const readiness = await Promise.all(
@@ -144,7 +144,7 @@ async function lookAt(platform: Deployment, said: string[]): Promise<readonly st
   return [...readiness, ...[...new Set(lines)].slice(-25)];
 }
 
-/** Reads a member and gets a token, a few times a second, whatever is answered. */
+/** Reads a member and gets a token a few times a second, whatever the answer is. */
 function drive(
   platform: Deployment,
   app: TestApp,

@@ -11,15 +11,15 @@ export interface SharedWorld {
   readonly payerToken: string;
   readonly administratorToken: string;
   /**
-   * What every service was started with, so that a scenario that needs another value fails instead of passing for the
-   * wrong reason.
+   * The settings of every service, so that a scenario that needs another value fails instead of passing for the wrong
+   * reason.
    */
   readonly env: Readonly<Record<string, string>>;
   readonly instances: Readonly<Record<ServiceName, readonly string[]>>;
   readonly pids: readonly number[];
   /** Lines of all processes. */
   readonly lines: string;
-  /** What the collector received: the path and the body in base64, a request a line. */
+  /** The requests to the collector: the path and the body in base64, one on each line. */
   readonly received: string;
 }
 
@@ -31,7 +31,7 @@ declare module 'vitest' {
 }
 
 /**
- * Limits that no scenario is about, out of its way. Chunks of few members give an export several chunks, also with a
+ * Limits so high that no scenario reaches them by accident. Small chunks give an export several chunks, also with a
  * small payer.
  */
 export const LIMITS = {
@@ -42,10 +42,10 @@ export const LIMITS = {
   AUTH_TOKENS_PER_MINUTE: '100000',
 };
 
-/** Every day is a business day, in UTC: a deadline is 24 hours after its start, whenever this runs. */
+/** Every day is a business day, in UTC, so a deadline is always 24 hours after its start. */
 export const EVERY_DAY = { BUSINESS_TIME_ZONE: 'UTC', BUSINESS_DAYS: 'mon,tue,wed,thu,fri,sat,sun' };
 
-/** Everything that a process can tell, and soon. */
+/** All telemetry of a process, without delay. */
 export const TELLING = {
   LOG_LEVEL: 'debug',
   REQUEST_LOG: 'true',
@@ -55,8 +55,8 @@ export const TELLING = {
 };
 
 /**
- * The payer of the scenarios that only read, or that take back what they change. Its members have small histories,
- * because each event costs CPU time in all services: eight whom one organization sees, three of them seen by a second
+ * The payer of the scenarios that only read, or that revert what they change. Its members have small histories, because
+ * each event costs CPU time in all services: eight whom one organization sees, three of them seen by a second
  * organization too, and one whom only the second one sees.
  */
 export const sharedPayer = (): SyntheticPayer =>

@@ -9,10 +9,13 @@ import { publishPayer } from '../payers.ts';
 import { otlpReceiver } from '../telemetry/otlp.ts';
 import { EVERY_DAY, LIMITS, sharedPayer, TELLING } from './context.ts';
 
-/** Nothing dies here: a process that gets little of a busy machine is neither gone nor behind, and has time to stop. */
+/**
+ * Nothing dies here. A process that gets little time on a busy machine is neither gone nor behind, and has time to
+ * stop.
+ */
 const BUSY = { KAFKA_SESSION_TIMEOUT_MS: '60000', FACTS_BOUND_MS: '60000', STOP_TIMEOUT_MS: '120000' };
 
-/** What no service says, whatever it is asked: a default of kafkajs, a warning of Node, a part that did not close. */
+/** Lines that no service may log: a default of kafkajs, a warning of Node, a part that did not close. */
 const WRONG = /partitioner|TimeoutNegativeWarning|did not close|not handled/i;
 
 /**
@@ -31,7 +34,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const wrong: string[] = [];
   let platform: Deployment | undefined;
   const close = async (): Promise<void> => {
-    // SIGTERM ends a process by itself, so that Node keeps its compiled code.
+    // SIGTERM lets a process end by itself, so that Node keeps its compiled code.
     await platform?.stop();
     await receiver.close();
     lines.end();
