@@ -21,7 +21,8 @@ export {
   type Statements,
 } from './statements.ts';
 export { EVER, type Step, type StepTie } from './steps.ts';
-export { networkStatusStands, Parties, withNetworkStatus } from './parties.ts';
+export { Parties } from './parties.ts';
+export { networkStatusStands, withNetworkStatus } from './network-status.ts';
 export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';

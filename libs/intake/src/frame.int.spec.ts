@@ -21,7 +21,8 @@ import { Metrics } from '@provider-access/service/observability';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
-import { Intake, type IntakeRole, type Taken } from './frame.ts';
+import { Intake } from './frame.ts';
+import type { IntakeRole, Taken } from './role.ts';
 
 /** A type of the test in two versions. The second version has both names in one list. */
 const NAMED = 'payer.member-named.v2';

@@ -6,6 +6,10 @@ import type { Telling } from './telling.ts';
 import { type Json, quantity, type Resource } from './profiles.ts';
 import type { Random } from './random.ts';
 import * as clinical from './resources/clinical.ts';
+import * as observations from './resources/observations.ts';
+import * as notes from './resources/notes.ts';
+import * as drugs from './resources/drugs.ts';
+import * as plans from './resources/plans.ts';
 
 /** The share of professional claims whose visit also exists as clinical data. */
 const VISITS_WITH_DATA = 0.42;
@@ -53,7 +57,7 @@ function standing(t: Telling): void {
   const practitioners = m.home.practitioners;
   t.tell(
     'clinical',
-    clinical.careTeam(m, `${m.id}-ct-1`, m.start, at, [
+    plans.careTeam(m, `${m.id}-ct-1`, m.start, at, [
       practitioners[m.n % practitioners.length]!,
       practitioners[(m.n + 3) % practitioners.length]!,
     ]),
@@ -66,7 +70,7 @@ function standing(t: Telling): void {
       [25, ['8517006', 'Ex-smoker']],
       [15, ['449868002', 'Smokes tobacco daily']],
     ] as const);
-    t.tell('clinical', clinical.smokingStatus(m, t.nextId('obs'), at, code, text), at);
+    t.tell('clinical', observations.smokingStatus(m, t.nextId('obs'), at, code, text), at);
   }
   if (random.chance(0.35)) t.tell('clinical', clinical.allergy(m, t.nextId('alg'), random.pick(ALLERGIES), at), at);
   if (m.age > 55 && random.chance(0.15)) t.tell('clinical', clinical.device(m, t.nextId('dev'), at), at);
@@ -95,10 +99,10 @@ function problems(t: Telling): void {
       );
     if (i % 3 !== 0) return;
     const goalId = t.nextId('goal');
-    t.tell('clinical', clinical.goal(m, goalId, disease, noted), noted);
+    t.tell('clinical', plans.goal(m, goalId, disease, noted), noted);
     t.tell(
       'clinical',
-      clinical.carePlan(m, t.nextId('plan'), noted, noted, disease, `${m.id}-ct-1`, goalId, 'active'),
+      plans.carePlan(m, t.nextId('plan'), noted, noted, disease, `${m.id}-ct-1`, goalId, 'active'),
       noted + HOUR,
     );
   });
@@ -115,34 +119,22 @@ function medications(t: Telling): void {
     const practitioner = random.pick(m.home.practitioners);
     const id = t.nextId('rx');
     const medicationId = random.chance(0.1) ? t.nextId('med') : undefined;
-    if (medicationId !== undefined) t.tell('clinical', clinical.medication(m, medicationId, drug, at), at);
-    t.tell(
-      'clinical',
-      clinical.medicationRequest(m, id, drug, at, undefined, practitioner, 'active', medicationId),
-      at,
-    );
+    if (medicationId !== undefined) t.tell('clinical', drugs.medication(m, medicationId, drug, at), at);
+    t.tell('clinical', drugs.medicationRequest(m, id, drug, at, undefined, practitioner, 'active', medicationId), at);
     const stopped = at + random.int(60, 300) * DAY;
     for (let refill = 0; refill < 6; refill++) {
       const filled = at + refill * 30 * DAY + random.int(0, 3) * DAY;
       if (filled > Math.min(stopped, m.end - DAY) || random.chance(0.3)) break;
       t.tell(
         'clinical',
-        clinical.medicationDispense(
-          m,
-          t.nextId('disp'),
-          drug,
-          id,
-          refill === 0,
-          filled,
-          random.pick(t.roster.pharmacies),
-        ),
+        drugs.medicationDispense(m, t.nextId('disp'), drug, id, refill === 0, filled, random.pick(t.roster.pharmacies)),
         filled,
       );
     }
     if (stopped < t.asOf - 10 * DAY)
       t.tell(
         'clinical',
-        clinical.medicationRequest(
+        drugs.medicationRequest(
           m,
           id,
           drug,
@@ -165,7 +157,7 @@ function vaccines(t: Telling): void {
     const at = dayStart(m.start + random.unit() * span) + 16 * HOUR;
     t.tell(
       'clinical',
-      clinical.immunization(m, t.nextId('imm'), random.pick(VACCINES), at, random.pick(m.home.practitioners)),
+      drugs.immunization(m, t.nextId('imm'), random.pick(VACCINES), at, random.pick(m.home.practitioners)),
       at + HOUR,
     );
   }
@@ -189,10 +181,10 @@ function visit(t: Telling, random: Random, at: number, targets: string[]): void 
     }),
   );
   vitals(m.age, random).forEach(([profile, loinc, text, value]) =>
-    say(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
+    say(observations.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
   );
-  const note = clinical.noteText(m, disease, at, random);
-  say(clinical.documentReference(m, t.nextId('doc'), note, at, encounterId, practitioner, random.pick(NOTE_TYPES)));
+  const note = notes.noteText(m, disease, at, random);
+  say(notes.documentReference(m, t.nextId('doc'), note, at, encounterId, practitioner, random.pick(NOTE_TYPES)));
   if (!disease.chronic && random.chance(0.5))
     say(
       clinical.condition(
@@ -208,7 +200,7 @@ function visit(t: Telling, random: Random, at: number, targets: string[]): void 
       ),
     );
   if (random.chance(0.45)) laboratory(t, random, at, encounterId, say);
-  if (random.chance(0.2)) say(clinical.noteReport(m, t.nextId('rep'), note, at, encounterId, practitioner));
+  if (random.chance(0.2)) say(notes.noteReport(m, t.nextId('rep'), note, at, encounterId, practitioner));
   if (random.chance(0.3)) {
     const service = random.pick(SERVICES);
     if (random.chance(0.6))
@@ -216,7 +208,7 @@ function visit(t: Telling, random: Random, at: number, targets: string[]): void 
     say(clinical.procedure(m, t.nextId('proc'), service, at + HOUR / 4, encounterId, practitioner));
   }
   if (m.age >= 18 && random.chance(0.15))
-    say(clinical.screening(m, t.nextId('obs'), at, random.int(0, 18), encounterId, practitioner));
+    say(observations.screening(m, t.nextId('obs'), at, random.int(0, 18), encounterId, practitioner));
 }
 
 function laboratory(
@@ -229,9 +221,9 @@ function laboratory(
   const { member: m } = t;
   const panel = random.pick(PANELS);
   const specimenId = random.chance(0.5) ? t.nextId('spec') : undefined;
-  if (specimenId !== undefined) say(clinical.specimen(m, specimenId, at));
+  if (specimenId !== undefined) say(observations.specimen(m, specimenId, at));
   const results = panel.tests.map((test) => {
-    const result = clinical.labResult(
+    const result = observations.labResult(
       m,
       t.nextId('obs'),
       test,
@@ -247,7 +239,7 @@ function laboratory(
     } else say(result, at + 20 * HOUR);
     return result.id;
   });
-  say(clinical.labReport(m, t.nextId('rep'), panel, results, at, encounterId, t.roster.laboratory), at + 21 * HOUR);
+  say(observations.labReport(m, t.nextId('rep'), panel, results, at, encounterId, t.roster.laboratory), at + 21 * HOUR);
 }
 
 type Vital = readonly [profile: string, loinc: string, text: string, value: Json];
@@ -261,7 +253,7 @@ function vitals(age: number, random: Random): Vital[] {
       'us-core-blood-pressure',
       '85354-9',
       'Blood pressure systolic and diastolic',
-      clinical.bloodPressure(random.int(102, 165), random.int(60, 98)),
+      observations.bloodPressure(random.int(102, 165), random.int(60, 98)),
     ],
     ['us-core-body-weight', '29463-7', 'Body weight', value(weight, 'kg')],
     ['us-core-heart-rate', '8867-4', 'Heart rate', value(random.int(55, 105), 'beats/minute', '/min')],
@@ -308,9 +300,9 @@ function legacyVisits(t: Telling): void {
       ),
     );
     vitals(m.age, random).forEach(([profile, loinc, text, value]) =>
-      old(clinical.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
+      old(observations.vital(m, t.nextId('obs'), profile, loinc, text, value, at, encounterId, practitioner)),
     );
     old(clinical.procedure(m, t.nextId('proc'), SERVICES[0]!, at, encounterId, practitioner));
-    old(clinical.immunization(m, t.nextId('imm'), VACCINES[0]!, at, practitioner));
+    old(drugs.immunization(m, t.nextId('imm'), VACCINES[0]!, at, practitioner));
   }
 }

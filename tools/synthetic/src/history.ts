@@ -4,10 +4,9 @@ import { claimsOf } from './claims-history.ts';
 import { clinicalOf } from './clinical-history.ts';
 import { AUTHORIZATION_CHANGED, type Draft, RECORDED, recorded } from './draft.ts';
 import type { Member } from './member.ts';
-
 import { Random } from './random.ts';
 import { authorizationOf, AUTHORIZATION_RATES, lifeOf, priorAuthorization } from './resources/authorization.ts';
-import { documentReference, noteText } from './resources/clinical.ts';
+import { documentReference, noteText } from './resources/notes.ts';
 import { coverage, imagingStudy, patient, relatedPerson, submittedClaim } from './resources/enrollment.ts';
 import type { Roster } from './roster.ts';
 import type { Telling } from './telling.ts';

@@ -1,27 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
-import type { Audit } from '@provider-access/audit';
+import { BlobStoreFull } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import type { Access, Parties } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
 import { Workers, Poll } from '@provider-access/engines/jobs';
 import { SpanKind } from '@provider-access/service/observability';
-import type { RecordsReader } from '@provider-access/facts/records';
 import type { WorkItem } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
-import { allWritten, expiresAt, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
-import type { ExportConfig } from '../config.ts';
-import type { ChunkWriting } from './chunk-pool.ts';
-import type { ChunkTask } from './chunk-writer.ts';
-import type { ChunkSummary } from './chunk-summary.ts';
-import { chunkPrefix, jobPrefix, readPlanChunk, sealPrefix } from './job-files.ts';
-import type { JobStreams } from './job-stream.ts';
-import { partySnapshot } from './party-snapshot.ts';
-import { planExport } from './plan-export.ts';
-import { sealExport } from './seal-export.ts';
-import type { RunningSlots } from './running-slots.ts';
-import { viewsPassed } from './views-passed.ts';
+import { allWritten, expiresAt, isRunning, type Job } from '../domain/job/job.ts';
+import { QUEUES, type Queue, type JobItem } from './queues.ts';
+import { type ExportWorkOptions, JobSteps } from './job-steps.ts';
 
 /** Failures of one step within this time, ms, are counted together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
@@ -31,37 +18,12 @@ const RECOVER_AGAIN_MS = 2000;
 /** Statuses of jobs that still have steps to do. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
 
-const QUEUES = ['export-plan', 'export-chunk', 'export-seal', 'export-expire', 'export-sweep'] as const;
-export type Queue = (typeof QUEUES)[number];
-export interface JobItem {
-  readonly job: string;
-  readonly chunk?: number;
-  /** Trace context of the kick-off. */
-  readonly traceparent?: string;
-}
-
-export interface ExportWorkOptions {
-  readonly ports: ServicePorts;
-  readonly config: ExportConfig;
-  readonly blobs: Blobs;
-  readonly streams: JobStreams;
-  readonly slots: RunningSlots;
-  readonly access: Access;
-  readonly parties: Parties;
-  readonly audit: Audit;
-  readonly records: RecordsReader;
-  readonly facts: ViewReader;
-  readonly memberships: ViewReader;
-  readonly chunks: ChunkWriting;
-  readonly holder: string;
-}
-
 /**
- * The steps of a job as durable work items that any process may take: plan, write each chunk, seal, expire, sweep. Each
- * step may run twice or die in the middle. What counts is the event that it appends, decided on the stream of the job.
+ * Runs the steps of jobs as durable work items that any process may take: plan, write each chunk, seal, expire, sweep.
  */
 export class ExportWork {
   private readonly o: ExportWorkOptions;
+  private readonly steps: JobSteps;
   private readonly workers: ReadonlyMap<Queue, Workers>;
   /** One query for all queues: items of other processes, expired leases, items whose time has come. */
   private readonly looking: Poll;
@@ -73,16 +35,17 @@ export class ExportWork {
 
   constructor(options: ExportWorkOptions) {
     this.o = options;
+    this.steps = new JobSteps(options);
     const { ports, config } = options;
     const handlers: Record<
       Queue,
       (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>
     > = {
-      'export-plan': (item) => this.plan(item),
-      'export-chunk': (item, signal, heartbeat) => this.measuredChunk(item, signal, heartbeat),
-      'export-seal': (item, _signal, heartbeat) => this.seal(item, heartbeat),
-      'export-expire': (item) => this.expire(item),
-      'export-sweep': (item) => this.sweep(item),
+      'export-plan': (item) => this.steps.plan(item),
+      'export-chunk': (item, signal, heartbeat) => this.steps.chunk(item, signal, heartbeat),
+      'export-seal': (item, _signal, heartbeat) => this.steps.seal(item, heartbeat),
+      'export-expire': (item) => this.steps.expire(item),
+      'export-sweep': (item) => this.steps.sweep(item),
     };
     this.workers = new Map(
       QUEUES.map(
@@ -215,162 +178,6 @@ export class ExportWork {
         },
       });
     }
-  }
-
-  /** @throws Refusal while a view has not passed the positions of the kick-off: the step waits as long as it takes */
-  private async viewsOf(job: Job): Promise<void> {
-    const { records, access, memberships, config } = this.o;
-    if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs)))
-      throw new Refusal('unavailable', 'A view that exports are written from is being built.');
-  }
-
-  private async plan(item: WorkItem): Promise<void> {
-    const { job: id } = item.payload as JobItem;
-    const job = await this.o.streams.load(id);
-    if (job?.status !== 'requested') return;
-    await this.viewsOf(job);
-    const planned = await planExport(
-      id,
-      job.group,
-      item.fence,
-      this.o.memberships,
-      this.o.blobs,
-      this.o.config.chunkMembers,
-    );
-    await this.o.streams.execute({ kind: 'plan', data: planned });
-  }
-
-  /** Chunks that were written are counted with the decision about them. */
-  private async measuredChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
-    const { metrics } = this.o.ports;
-    try {
-      if (!(await this.chunk(item, signal, heartbeat)))
-        metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
-    } catch (error) {
-      metrics.count('pa_export_chunks_total', { outcome: signal.aborted ? 'abandoned' : 'failed' });
-      throw error;
-    }
-  }
-
-  /** Returns false when another process was given the chunk meanwhile; its own files are removed then. */
-  private async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
-    const { job: id, chunk } = item.payload as Required<JobItem>;
-    const { streams, blobs, access, parties, chunks, audit } = this.o;
-    const job = await streams.load(id);
-    if (job?.status !== 'writing' || job.written[chunk] !== 0) return true;
-    await this.viewsOf(job);
-    const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
-    const task: ChunkTask = {
-      job: id,
-      chunk,
-      fence: item.fence,
-      client: job.client,
-      group: job.group,
-      types: job.types,
-      ...(job.since !== undefined && { since: Date.parse(job.since) }),
-      members,
-      ...(this.o.config.partLimits !== undefined && { limits: this.o.config.partLimits }),
-      party: await partySnapshot(job.client, job.group, members, access, parties),
-    };
-    const summary = await this.written(chunks, task);
-    // Another process may have taken the chunk over during the write. Only the holder of the lease may report it.
-    if (signal.aborted && !(await heartbeat().catch(() => true))) return this.givenUp(id, chunk, item.fence);
-    if (signal.aborted) throw new EngineUnavailable('this process stops');
-    if (!(await heartbeat())) return this.givenUp(id, chunk, item.fence);
-    const name = summaryOf(id, chunk, item.fence);
-    await blobs.put(name, JSON.stringify(summary));
-    const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
-    for (const [reason, list] of Object.entries(summary.refused))
-      await audit.record({
-        client: job.client,
-        action: 'export-requested',
-        outcome: 'refused',
-        reason,
-        members: [...list],
-        resources: 0,
-        group: job.group,
-        job: id,
-      });
-    const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
-    const executed = await streams.execute({
-      kind: 'write-chunk',
-      data: {
-        job: id,
-        chunk,
-        fence: item.fence,
-        summary: name,
-        members: summary.released.length,
-        refused,
-        resources: total('resources'),
-        bytes: total('compressed'),
-      },
-    });
-    return executed.ok || executed.job?.written[chunk] === item.fence || this.givenUp(id, chunk, item.fence);
-  }
-  private async givenUp(job: string, chunk: number, fence: number): Promise<false> {
-    await this.discard(chunkPrefix(job, chunk, fence));
-    return false;
-  }
-
-  private written(chunks: ChunkWriting, task: ChunkTask): Promise<ChunkSummary> {
-    const { tracing } = this.o.ports;
-    if (tracing === undefined) return chunks.write(task);
-    return tracing.span(
-      'write chunk',
-      { attributes: { 'pa.chunk.members': task.members.length, 'pa.chunk.types': task.types.length } },
-      async (span) => {
-        const summary = await chunks.write(task);
-        span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
-        return summary;
-      },
-    );
-  }
-
-  private async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
-    const { job: id } = item.payload as JobItem;
-    const job = await this.o.streams.load(id);
-    if (job === undefined || !isRunning(job) || !allWritten(job)) return;
-    await this.viewsOf(job);
-    const {
-      ports: { log, clock },
-      access,
-      parties,
-      facts,
-      records,
-      blobs,
-      config,
-    } = this.o;
-    const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
-    const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;
-    if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest)
-      await this.discard(sealPrefix(id, item.fence));
-  }
-
-  /**
-   * Removes files of this process that no event will name: another process was given the step meanwhile, or the job has
-   * ended and may have been swept long ago. No file of a fence that the stream names is under such a prefix.
-   */
-  private async discard(prefix: string): Promise<void> {
-    await this.o.blobs.deletePrefix(prefix);
-  }
-
-  private async expire(item: WorkItem): Promise<void> {
-    await this.o.streams.execute({
-      kind: 'expire',
-      data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) },
-    });
-  }
-
-  /** Removes the files of an ended job; harmless when there are none. */
-  private async sweep(item: WorkItem): Promise<void> {
-    const { job: id } = item.payload as JobItem;
-    const job = await this.o.streams.load(id);
-    if (job !== undefined && job.ended === undefined) return;
-    await this.o.blobs.deletePrefix(jobPrefix(id));
-    // Ids begin with the job. A failed job is still to expire.
-    for (const queue of QUEUES)
-      if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed'))
-        await this.o.ports.state.work.remove(queue, `${id}/`);
   }
 
   private async recover(jobs: ViewReader): Promise<void> {

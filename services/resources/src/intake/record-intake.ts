@@ -1,5 +1,6 @@
+import { type EventFault } from '@provider-access/events';
 import { randomUUID } from 'node:crypto';
-import { type EventFault, type FaultReason, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
+import { type EventFault, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import {
   type Batch,
@@ -7,9 +8,6 @@ import {
   type Derivation,
   EngineUnavailable,
   type EventLog,
-  type NewRecord,
-  type OutcomeRow,
-  park,
   parked,
   RecordTooLarge,
 } from '@provider-access/engines/log';
@@ -17,16 +15,15 @@ import type { Clock } from '@provider-access/kernel';
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/service/observability';
-import { recordId, type RecordsReader, SHARED, VERSION_HEADER } from '@provider-access/facts/records';
+import { type RecordsReader, SHARED } from '@provider-access/facts/records';
 import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/state';
-import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
+import { type Head } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
-import type { Judgement } from '../domain/judge.ts';
-import { standingOf } from '../domain/version-order.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
+import { BatchRun, isVersioned, idOf, TOO_LARGE } from './batch-run.ts';
 
 export interface RecordIntakeOptions {
   readonly log: EventLog;
@@ -63,8 +60,11 @@ interface Failed {
   readonly event: ReadEvent;
   readonly fault: EventFault;
 }
-const TOO_LARGE: EventFault = { reason: 'too-large', detail: 'what the event becomes is larger than the log takes' };
-type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
+
+const TOO_LARGE: EventFault = {
+  reason: 'too-large',
+  detail: 'what the event becomes is larger than the log takes',
+};
 
 /**
  * Turns payer events into records: judges each event alone, then decides its version against the version that stands.
@@ -273,165 +273,4 @@ export class RecordIntake {
     }
     return heads;
   }
-}
-
-const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Versioned } =>
-  e.judgement.kind === 'accept' || e.judgement.kind === 'remove';
-const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
-
-/** Decides one batch in order, against heads that move with it. */
-class BatchRun {
-  readonly records: NewRecord[] = [];
-  readonly parked: NewRecord[] = [];
-  readonly outcomes: OutcomeRow[] = [];
-  readonly changed = new Map<string, Head>();
-  /** Claims and prior authorizations that became a record, by their time in the event. */
-  readonly starts: ServiceLevelStarted['starts'] = [];
-  private readonly sources = new Map<NewRecord, ReadEvent>();
-  private readonly batch: Batch;
-  private readonly heads: Map<string, Head>;
-  private readonly stamp: number;
-
-  /** `stamp`: time of acceptance, ms since the epoch. */
-  constructor(batch: Batch, heads: Map<string, Head>, stamp: number) {
-    this.batch = batch;
-    this.heads = heads;
-    this.stamp = stamp;
-  }
-
-  /** The event that a record of ours comes from. */
-  sourceOf(record: NewRecord | undefined): ReadEvent | undefined {
-    return record === undefined ? undefined : this.sources.get(record);
-  }
-
-  take(event: ReadEvent, owners: Awaited<ReturnType<Ownership['prepare']>>): void {
-    const { judgement } = event;
-    switch (judgement.kind) {
-      case 'other':
-      case 'merge':
-        return;
-      case 'park':
-        return this.park(event, judgement.reason, judgement.detail, judgement.about);
-      case 'not-served':
-        return this.outcome(event, 'not-served', judgement.about);
-      case 'accept':
-      case 'remove':
-        return this.version(event, judgement, owners);
-    }
-  }
-
-  private version(event: ReadEvent, judgement: Versioned, owners: Awaited<ReturnType<Ownership['prepare']>>): void {
-    const { about } = judgement;
-    const name = `${about.type}/${about.id}`;
-    const id = idOf(judgement);
-    if (judgement.kind === 'accept') {
-      if (owners.anotherHolds(judgement.targets ?? [], about.member))
-        return this.park(
-          event,
-          'names-another-member',
-          `${about.type}.target names a resource that belongs to another member`,
-          name,
-        );
-      const other = owners.otherOwner(about);
-      if (other !== undefined && !owners.mayTakeOver(other, about.member))
-        return this.park(
-          event,
-          'owned-by-another-member',
-          'this Type/id belongs to another member until a delete or merge releases it',
-          name,
-        );
-      if (other !== undefined) {
-        // One person has one order of versions: an event that is older than the copy under the retired id takes nothing
-        // over.
-        const theirs = this.heads.get(recordId(other, about.type, about.id));
-        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older')
-          return this.outcome(event, 'superseded', name);
-        this.release(event, about, other);
-      }
-    }
-    const head = this.heads.get(id);
-    const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
-    if (decided.outcome === 'parked')
-      return this.park(event, decided.reason as FaultReason, 'this event id came before with other content', name);
-    this.apply(event, id, decided);
-    if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded')
-      this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
-    const after = this.heads.get(id);
-    if (after !== undefined && after.deleted !== true) {
-      if (judgement.kind === 'accept') owners.took(about);
-    } else if (
-      judgement.kind === 'accept' ||
-      (head !== undefined && (head.deleted !== true || decided.event === undefined))
-    ) {
-      // No member has the resource any more (or the event that removed it came again, and the release may have been
-      // lost).
-      owners.removed(about);
-    }
-    const told = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
-    this.outcome(event, decided.outcome, name, decided.reason, undefined, told);
-  }
-
-  private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {
-    const id = recordId(other, about.type, about.id);
-    const head = this.heads.get(id);
-    if (head === undefined || head.deleted === true) return;
-    this.apply(event, id, takeOver(about, head, other, Math.max(this.stamp, head.lastUpdated + 1)));
-  }
-
-  private apply(event: ReadEvent, id: string, decided: Pick<Decided, 'event' | 'head'>): void {
-    if (decided.event === undefined || decided.head === undefined) return;
-    const record = encode(event, id, decided.event);
-    this.records.push(record);
-    this.sources.set(record, event);
-    this.heads.set(id, decided.head);
-    this.changed.set(id, decided.head);
-  }
-
-  private outcome(
-    event: ReadEvent,
-    outcome: OutcomeRow['outcome'],
-    about?: string,
-    reason?: string,
-    deadLetter?: string,
-    { removed, unresolved }: Pick<OutcomeRow, 'removed' | 'unresolved'> = {},
-  ): void {
-    this.outcomes.push({
-      event: event.id,
-      outcome,
-      ...(event.receipt !== undefined && { receipt: event.receipt }),
-      ...(reason !== undefined && { reason }),
-      ...(deadLetter !== undefined && { deadLetter }),
-      ...(about !== undefined && { about }),
-      ...(removed !== undefined && { removed }),
-      ...(unresolved !== undefined && { unresolved }),
-    });
-  }
-
-  private park(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {
-    const { record } = event;
-    this.parked.push(park(this.batch, record, reason, detail, 'resources', this.stamp));
-    this.outcome(event, 'parked', about, reason, deadLetterId(record.topic, record.partition, record.offset));
-  }
-}
-
-/** The id of our event names the inbound one: a redelivery that writes again writes the same id. */
-function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
-  const { data } = event;
-  const { traceparent } = record.headers;
-  return {
-    key: id,
-    partitionKey: data.member,
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: `${record.topic}/${record.partition}/${record.offset}/${data.member}`,
-      ce_type: event.type,
-      ce_source: '/resources',
-      ce_time: data.lastUpdated,
-      ce_subject: data.member,
-      [VERSION_HEADER]: String(data.versionId),
-      'content-type': 'application/json',
-      ...(traceparent !== undefined && { traceparent }),
-    },
-    value: JSON.stringify(data),
-  };
 }

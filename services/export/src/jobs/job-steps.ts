@@ -1,0 +1,206 @@
+import type { Blobs } from '@provider-access/engines/blob';
+import type { Audit } from '@provider-access/audit';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Access, Parties } from '@provider-access/facts';
+import { instant, Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { WorkItem } from '@provider-access/engines/state';
+import type { ViewReader } from '@provider-access/engines/views';
+import { allWritten, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
+import type { ExportConfig } from '../config.ts';
+import type { ChunkWriting } from './chunk-pool.ts';
+import type { ChunkTask } from './chunk-writer.ts';
+import type { ChunkSummary } from './chunk-summary.ts';
+import { chunkPrefix, jobPrefix, readPlanChunk, sealPrefix } from './job-files.ts';
+import type { JobStreams } from './job-stream.ts';
+import { partySnapshot } from './party-snapshot.ts';
+import { planExport } from './plan-export.ts';
+import { sealExport } from './seal-export.ts';
+import type { RunningSlots } from './running-slots.ts';
+import { viewsPassed } from './views-passed.ts';
+import { QUEUES, type JobItem } from './queues.ts';
+
+export interface ExportWorkOptions {
+  readonly ports: ServicePorts;
+  readonly config: ExportConfig;
+  readonly blobs: Blobs;
+  readonly streams: JobStreams;
+  readonly slots: RunningSlots;
+  readonly access: Access;
+  readonly parties: Parties;
+  readonly audit: Audit;
+  readonly records: RecordsReader;
+  readonly facts: ViewReader;
+  readonly memberships: ViewReader;
+  readonly chunks: ChunkWriting;
+  readonly holder: string;
+}
+
+/**
+ * The steps of a job. Each step may run twice or die in the middle. What counts is the event that it appends, decided on
+ * the stream of the job.
+ */
+export class JobSteps {
+  private readonly o: ExportWorkOptions;
+
+  constructor(options: ExportWorkOptions) {
+    this.o = options;
+  }
+
+  /** @throws Refusal while a view has not passed the positions of the kick-off: the step waits as long as it takes */
+  private async viewsOf(job: Job): Promise<void> {
+    const { records, access, memberships, config } = this.o;
+    if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs)))
+      throw new Refusal('unavailable', 'A view that exports are written from is being built.');
+  }
+
+  async plan(item: WorkItem): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job?.status !== 'requested') return;
+    await this.viewsOf(job);
+    const planned = await planExport(
+      id,
+      job.group,
+      item.fence,
+      this.o.memberships,
+      this.o.blobs,
+      this.o.config.chunkMembers,
+    );
+    await this.o.streams.execute({ kind: 'plan', data: planned });
+  }
+
+  /** Chunks that were written are counted with the decision about them. */
+  async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { metrics } = this.o.ports;
+    try {
+      if (!(await this.writeChunk(item, signal, heartbeat)))
+        metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
+    } catch (error) {
+      metrics.count('pa_export_chunks_total', { outcome: signal.aborted ? 'abandoned' : 'failed' });
+      throw error;
+    }
+  }
+
+  /** Returns false when another process was given the chunk meanwhile; its own files are removed then. */
+  private async writeChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
+    const { job: id, chunk } = item.payload as Required<JobItem>;
+    const { streams, blobs, access, parties, chunks, audit } = this.o;
+    const job = await streams.load(id);
+    if (job?.status !== 'writing' || job.written[chunk] !== 0) return true;
+    await this.viewsOf(job);
+    const { members } = await readPlanChunk(blobs, job.plan!.prefix, chunk);
+    const task: ChunkTask = {
+      job: id,
+      chunk,
+      fence: item.fence,
+      client: job.client,
+      group: job.group,
+      types: job.types,
+      ...(job.since !== undefined && { since: Date.parse(job.since) }),
+      members,
+      ...(this.o.config.partLimits !== undefined && { limits: this.o.config.partLimits }),
+      party: await partySnapshot(job.client, job.group, members, access, parties),
+    };
+    const summary = await this.written(chunks, task);
+    // Another process may have taken the chunk over during the write. Only the holder of the lease may report it.
+    if (signal.aborted && !(await heartbeat().catch(() => true))) return this.givenUp(id, chunk, item.fence);
+    if (signal.aborted) throw new EngineUnavailable('this process stops');
+    if (!(await heartbeat())) return this.givenUp(id, chunk, item.fence);
+    const name = summaryOf(id, chunk, item.fence);
+    await blobs.put(name, JSON.stringify(summary));
+    const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
+    for (const [reason, list] of Object.entries(summary.refused))
+      await audit.record({
+        client: job.client,
+        action: 'export-requested',
+        outcome: 'refused',
+        reason,
+        members: [...list],
+        resources: 0,
+        group: job.group,
+        job: id,
+      });
+    const total = (f: 'resources' | 'compressed'): number => summary.parts.reduce((n, p) => n + p[f], 0);
+    const executed = await streams.execute({
+      kind: 'write-chunk',
+      data: {
+        job: id,
+        chunk,
+        fence: item.fence,
+        summary: name,
+        members: summary.released.length,
+        refused,
+        resources: total('resources'),
+        bytes: total('compressed'),
+      },
+    });
+    return executed.ok || executed.job?.written[chunk] === item.fence || this.givenUp(id, chunk, item.fence);
+  }
+  private async givenUp(job: string, chunk: number, fence: number): Promise<false> {
+    await this.discard(chunkPrefix(job, chunk, fence));
+    return false;
+  }
+
+  private written(chunks: ChunkWriting, task: ChunkTask): Promise<ChunkSummary> {
+    const { tracing } = this.o.ports;
+    if (tracing === undefined) return chunks.write(task);
+    return tracing.span(
+      'write chunk',
+      { attributes: { 'pa.chunk.members': task.members.length, 'pa.chunk.types': task.types.length } },
+      async (span) => {
+        const summary = await chunks.write(task);
+        span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
+        return summary;
+      },
+    );
+  }
+
+  async seal(item: WorkItem, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job === undefined || !isRunning(job) || !allWritten(job)) return;
+    await this.viewsOf(job);
+    const {
+      ports: { log, clock },
+      access,
+      parties,
+      facts,
+      records,
+      blobs,
+      config,
+    } = this.o;
+    const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
+    const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;
+    if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest)
+      await this.discard(sealPrefix(id, item.fence));
+  }
+
+  /**
+   * Removes files of this process that no event will name: another process was given the step meanwhile, or the job has
+   * ended and may have been swept long ago. No file of a fence that the stream names is under such a prefix.
+   */
+  private async discard(prefix: string): Promise<void> {
+    await this.o.blobs.deletePrefix(prefix);
+  }
+
+  async expire(item: WorkItem): Promise<void> {
+    await this.o.streams.execute({
+      kind: 'expire',
+      data: { job: (item.payload as JobItem).job, reason: 'kept long enough', at: instant(this.o.ports.clock.now()) },
+    });
+  }
+
+  /** Removes the files of an ended job; harmless when there are none. */
+  async sweep(item: WorkItem): Promise<void> {
+    const { job: id } = item.payload as JobItem;
+    const job = await this.o.streams.load(id);
+    if (job !== undefined && job.ended === undefined) return;
+    await this.o.blobs.deletePrefix(jobPrefix(id));
+    // Ids begin with the job. A failed job is still to expire.
+    for (const queue of QUEUES)
+      if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed'))
+        await this.o.ports.state.work.remove(queue, `${id}/`);
+  }
+}

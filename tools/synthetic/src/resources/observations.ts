@@ -1,0 +1,165 @@
+import { HOUR, instantOf, secondOf } from '../calendar.ts';
+import { type LabTest, type Panel } from '../catalogue.ts';
+import type { Member } from '../member.ts';
+import {
+  coded,
+  type Json,
+  LOINC,
+  PAYER,
+  quantity,
+  reference,
+  type Resource,
+  SNOMED,
+  THO,
+  usCore,
+} from '../profiles.ts';
+import type { Random } from '../random.ts';
+import type { RosterPractitioner } from '../roster.ts';
+import { meta, subject, doctor } from './elements.ts';
+
+/** Shared by all, because nobody changes a resource in place. */
+const VITAL_SIGNS = [coded(`${THO}observation-category`, 'vital-signs', 'Vital Signs')];
+
+const LABORATORY = [coded(`${THO}observation-category`, 'laboratory', 'Laboratory')];
+
+const SOCIAL_HISTORY = [coded(`${THO}observation-category`, 'social-history', 'Social History')];
+
+const SURVEY = [coded(`${THO}observation-category`, 'survey', 'Survey')];
+
+const SYSTOLIC = coded(LOINC, '8480-6', undefined, 'Systolic blood pressure');
+
+const DIASTOLIC = coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure');
+
+/** A vital sign in the form of the US Core vital-signs profiles. */
+export function vital(
+  m: Member,
+  id: string,
+  profile: string,
+  loinc: string,
+  text: string,
+  value: Json,
+  at: number,
+  encounterId: string,
+  p: RosterPractitioner,
+): Resource {
+  return {
+    resourceType: 'Observation',
+    id,
+    meta: meta(at + HOUR, usCore(profile)),
+    status: 'final',
+    category: VITAL_SIGNS,
+    code: coded(LOINC, loinc, undefined, text),
+    subject: subject(m),
+    encounter: reference('Encounter', encounterId),
+    effectiveDateTime: secondOf(at),
+    issued: instantOf(at + HOUR),
+    performer: [doctor(p)],
+    ...value,
+  };
+}
+
+export const bloodPressure = (systolic: number, diastolic: number): Json => ({
+  component: [
+    { code: SYSTOLIC, valueQuantity: quantity(systolic, 'mmHg', 'mm[Hg]') },
+    { code: DIASTOLIC, valueQuantity: quantity(diastolic, 'mmHg', 'mm[Hg]') },
+  ],
+});
+
+export function labResult(
+  m: Member,
+  id: string,
+  test: LabTest,
+  random: Random,
+  at: number,
+  encounterId: string,
+  specimenId: string | undefined,
+  laboratory: string,
+): Resource {
+  const value = Number((test.low + random.unit() * (test.high - test.low)).toFixed(test.digits));
+  return {
+    resourceType: 'Observation',
+    id,
+    meta: meta(at + 20 * HOUR, usCore('us-core-observation-lab')),
+    status: 'final',
+    category: LABORATORY,
+    code: coded(LOINC, test.loinc, undefined, test.text),
+    subject: subject(m),
+    encounter: reference('Encounter', encounterId),
+    effectiveDateTime: secondOf(at),
+    issued: instantOf(at + 20 * HOUR),
+    performer: [reference('Organization', laboratory)],
+    valueQuantity: quantity(value, test.unit, test.ucum),
+    referenceRange: [
+      { low: quantity(test.low, test.unit, test.ucum), high: quantity(test.high, test.unit, test.ucum) },
+    ],
+    ...(specimenId !== undefined && { specimen: reference('Specimen', specimenId) }),
+  };
+}
+
+export const specimen = (m: Member, id: string, at: number): Resource => ({
+  resourceType: 'Specimen',
+  id,
+  meta: meta(at + HOUR, usCore('us-core-specimen')),
+  accessionIdentifier: { system: `${PAYER}/accession`, value: id },
+  type: coded(SNOMED, '119364003', undefined, 'Serum specimen'),
+  subject: subject(m),
+  collection: { collectedDateTime: secondOf(at) },
+});
+
+export const labReport = (
+  m: Member,
+  id: string,
+  panel: Panel,
+  results: readonly string[],
+  at: number,
+  encounterId: string,
+  laboratory: string,
+): Resource => ({
+  resourceType: 'DiagnosticReport',
+  id,
+  meta: meta(at + 21 * HOUR, usCore('us-core-diagnosticreport-lab')),
+  status: 'final',
+  category: [coded(`${THO}v2-0074`, 'LAB', 'Laboratory')],
+  code: coded(LOINC, panel.loinc, undefined, panel.text),
+  subject: subject(m),
+  encounter: reference('Encounter', encounterId),
+  effectiveDateTime: secondOf(at),
+  issued: instantOf(at + 21 * HOUR),
+  performer: [reference('Organization', laboratory)],
+  result: results.map((r) => reference('Observation', r)),
+});
+
+export const smokingStatus = (m: Member, id: string, at: number, code: string, text: string): Resource => ({
+  resourceType: 'Observation',
+  id,
+  meta: meta(at, usCore('us-core-smokingstatus')),
+  status: 'final',
+  category: SOCIAL_HISTORY,
+  code: coded(LOINC, '72166-2', undefined, 'Tobacco smoking status'),
+  subject: subject(m),
+  effectiveDateTime: secondOf(at),
+  issued: instantOf(at),
+  valueCodeableConcept: coded(SNOMED, code, undefined, text),
+});
+
+export const screening = (
+  m: Member,
+  id: string,
+  at: number,
+  score: number,
+  encounterId: string,
+  p: RosterPractitioner,
+): Resource => ({
+  resourceType: 'Observation',
+  id,
+  meta: meta(at, usCore('us-core-observation-screening-assessment')),
+  status: 'final',
+  category: SURVEY,
+  code: coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]'),
+  subject: subject(m),
+  encounter: reference('Encounter', encounterId),
+  effectiveDateTime: secondOf(at),
+  issued: instantOf(at),
+  performer: [doctor(p)],
+  valueQuantity: quantity(score, '{score}'),
+});
