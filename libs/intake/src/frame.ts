@@ -1,4 +1,3 @@
-import { type EventFault } from '@provider-access/events';
 import { type AccessHeld, type EventFault, type PayerEvent } from '@provider-access/events';
 import { type Batch, deadLetterId, Derivation } from '@provider-access/engines/log';
 import { countOutcomes, type ServicePorts } from '@provider-access/service/http';
@@ -7,7 +6,7 @@ import { AccessHolds, type Hold } from './access-holds.ts';
 import { INTERNAL_FAULT, placeOf } from './internal-fault.ts';
 import { LatestTime } from './latest-time.ts';
 import { Resolutions } from './resolutions.ts';
-import { type Times, Attempt, later, TOO_LARGE } from './attempt.ts';
+import { type Times, Attempt, later } from './attempt.ts';
 import type { IntakeRole } from './role.ts';
 
 const TOO_LARGE: EventFault = {

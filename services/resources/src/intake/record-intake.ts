@@ -1,4 +1,3 @@
-import { type EventFault } from '@provider-access/events';
 import { randomUUID } from 'node:crypto';
 import { type EventFault, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
@@ -23,7 +22,7 @@ import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
-import { BatchRun, isVersioned, idOf, TOO_LARGE } from './batch-run.ts';
+import { BatchRun, isVersioned, idOf } from './batch-run.ts';
 
 export interface RecordIntakeOptions {
   readonly log: EventLog;
