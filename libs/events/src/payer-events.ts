@@ -1,4 +1,4 @@
-import { isDayOrInstant, FHIR_ID } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, FHIR_ID, isObject } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 
 /**
@@ -23,16 +23,15 @@ const npi = z.string().regex(/^\d{10}$/, 'an NPI has ten digits');
 const tin = z.string().regex(/^\d{2}-?\d{7}$/, 'a TIN has nine digits');
 const shortText = z.string().max(500);
 
-/** One FHIR R4 resource as the payer has it, money included; `sequence` breaks ties of business time. */
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 /**
- * Passed on as it came, not copied: a copy costs time and loses keys such as `__proto__`, which the check of the
- * resource has to see.
+ * One FHIR R4 resource as the payer has it, money included. It is passed on and not copied: a copy costs time and
+ * loses keys such as `__proto__`, which the check of the resource has to see.
  */
 const resource = z
   .unknown()
   .refine(isObject, 'must be a FHIR resource')
   .meta({ type: 'object' }) as unknown as z.ZodType<Record<string, unknown>>;
+/** `sequence` breaks ties of business time. */
 const resourceRecorded = z.object({ resource, sequence: z.int().nonnegative().optional() });
 const resourceDeleted = z.object({
   resourceType: z.string().min(1).max(64),

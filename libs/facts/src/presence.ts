@@ -1,3 +1,4 @@
+import { isObject } from '@provider-access/kernel/fhir';
 import type { EventLog, Position } from '@provider-access/engines/log';
 import { reached } from '@provider-access/engines/log';
 import { MEMBER_DERIVERS } from './derivers.ts';
@@ -57,7 +58,6 @@ const isAnnounced = (data: unknown): data is Announced =>
   isObject(data['position']) &&
   isObject(data['derived']) &&
   ['number', 'undefined'].includes(typeof data['memberFacts']);
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 type FollowedParties = Pick<Parties, 'position' | 'derived' | 'waitFor' | 'seenBy'>;
 

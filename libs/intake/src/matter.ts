@@ -1,3 +1,4 @@
+import { isObject } from '@provider-access/kernel/fhir';
 import { PAYER_CONTRACT, providerKeys } from '@provider-access/events';
 import { patientOfConsent } from '@provider-access/domain/pdex';
 import type { Hold } from './access-holds.ts';
@@ -76,8 +77,6 @@ const NPI = /^\d{10}$/;
 const TIN = /^\d{2}-?\d{7}$/;
 const matching = (value: unknown, pattern: RegExp): string | undefined =>
   typeof value === 'string' && pattern.test(value) ? value : undefined;
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** All provider identifiers that can be read from the data and the subject of an event about a provider. */
 export function identifiersOf(data: unknown, subject: string | undefined): ReturnType<typeof providerKeys> {

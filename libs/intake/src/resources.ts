@@ -1,3 +1,4 @@
+import { isObject } from '@provider-access/kernel/fhir';
 import { PAYER_CONTRACT, typeOf, bufferOf, textOf } from '@provider-access/events';
 import type { Inbound, Readable } from './read.ts';
 
@@ -35,11 +36,8 @@ export function isAbout(
 
 /** The type in the data, valid or not. A deletion names the type beside the id. */
 function typesIn(data: unknown): string[] {
-  if (typeof data !== 'object' || data === null) return [];
-  const { resourceType, resource } = data as { resourceType?: unknown; resource?: unknown };
-  const inner =
-    typeof resource === 'object' && resource !== null
-      ? (resource as { resourceType?: unknown }).resourceType
-      : undefined;
-  return [resourceType, inner].filter((named) => typeof named === 'string');
+  const { resourceType, resource } = isObject(data) ? data : {};
+  return [resourceType, isObject(resource) ? resource['resourceType'] : undefined].filter(
+    (named) => typeof named === 'string',
+  );
 }

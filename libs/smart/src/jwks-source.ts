@@ -1,3 +1,4 @@
+import { isObject } from '@provider-access/kernel/fhir';
 import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
 import type { Resolve } from './resolver.ts';
@@ -198,7 +199,7 @@ function readKeySet(fetched: FetchedText): JwksResult {
   } catch {
     return { ok: false, reason: 'the answer is not JSON' };
   }
-  const keys = typeof body === 'object' && body !== null ? (body as { keys?: unknown }).keys : undefined;
+  const keys = isObject(body) ? body['keys'] : undefined;
   if (!Array.isArray(keys)) return { ok: false, reason: 'the answer is not a JWK Set' };
   return keys.length > MAX_KEYS
     ? { ok: false, reason: `the key set holds more than ${MAX_KEYS} keys` }

@@ -1,4 +1,4 @@
-import { parseReference, isId } from '@provider-access/kernel/fhir';
+import { parseReference, isId, isObject } from '@provider-access/kernel/fhir';
 import { EVER } from '@provider-access/facts';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 import { endOf, isDate, spanOf } from './dates.ts';
@@ -26,7 +26,6 @@ const NO_INSURANCE = 'NO_INSURANCE';
 const NOT_COVERING = new Set(['cancelled', 'entered-in-error', 'draft']);
 
 type Json = Readonly<Record<string, unknown>>;
-const isObject = (v: unknown): v is Json => typeof v === 'object' && v !== null && !Array.isArray(v);
 const objects = (v: unknown): readonly Json[] => (Array.isArray(v) ? v.filter(isObject) : []);
 
 function paidByNobody(coverage: Json): boolean {

@@ -1,5 +1,5 @@
 import type { DomainEvent, EventFault, PayerEvent } from '@provider-access/events';
-import { checkShape } from '@provider-access/kernel/fhir';
+import { checkShape, isObject } from '@provider-access/kernel/fhir';
 import { patientOfConsent, readConsent } from '@provider-access/domain/pdex';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
 
@@ -69,7 +69,7 @@ export function decideConsentResource(
 /** Whether a faulty resource event may be about a Consent that denies. The frame lets only Consents through. */
 export function mayDeny(type: string, data: unknown, appendedAt: number, days: PayerDays): boolean {
   if (!isCarrier(type)) return false;
-  const resource = typeof data === 'object' && data !== null ? (data as { resource?: unknown }).resource : undefined;
+  const resource = isObject(data) ? data['resource'] : undefined;
   return (
     typeof resource !== 'object' ||
     resource === null ||

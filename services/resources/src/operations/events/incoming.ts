@@ -66,7 +66,7 @@ export function fromText(index: number, text: string, receipt: string): Incoming
 export function fromObject(index: number, body: unknown, receipt: string, text?: string): Incoming {
   const read = fromStructured(body);
   if (!read.ok) {
-    const id = typeof body === 'object' && body !== null ? (body as { id?: unknown }).id : undefined;
+    const id = isObject(body) ? body['id'] : undefined;
     return {
       index,
       ok: false,
