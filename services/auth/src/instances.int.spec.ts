@@ -300,7 +300,8 @@ describe('signing keys', () => {
       keys,
       parties: a.parties,
       registry: {
-        acknowledge: async () => {
+        acknowledge: async (stream, version) => {
+          await state.streams.published(stream, version, 60_000);
           await a.parties.waitFor(await log.head(['pa.registry']), 60_000);
         },
       },
