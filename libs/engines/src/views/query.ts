@@ -128,6 +128,10 @@ export function checkProjection(projection: Projection): void {
   }
 }
 
+/** What would need other tables or collections; compared with what the view was made for. */
+export const definitionOf = ({ topics, indexes, bodies = [] }: Projection): string =>
+  JSON.stringify({ parts: Object.entries(topics).map(([topic, { part }]) => [topic, part]), indexes, bodies });
+
 /** The value at `fields` below a part, undefined where there is none. */
 export function fieldOf(part: unknown, fields: readonly string[]): unknown {
   let value: unknown = part;

@@ -1,5 +1,5 @@
 import type { Position } from '@provider-access/engines/log';
-import type { ViewPosition, ViewReader } from './port.ts';
+import type { ViewPosition, ViewReader, Views } from './port.ts';
 import type { FindQuery, Projection, Scalar, ViewDocument } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
 import { checkBodies, checkProjection, fieldOf, planQuery, splitPath } from './query.ts';
@@ -70,4 +70,17 @@ export class StoreReader implements ViewReader {
   waitFor(position: Position, timeoutMs: number, derivers: readonly string[] = []): Promise<boolean> {
     return this.#watch.waitFor(position, timeoutMs, derivers);
   }
+}
+
+/** The port over a store. */
+export function viewsOver<Store extends ViewStore & { close(): void | Promise<void> }>(
+  store: Store,
+  remote: Views['remote'],
+): Views & { readonly store: Store } {
+  return {
+    store,
+    reader: (projection) => new StoreReader(store, projection),
+    close: async () => store.close(),
+    remote,
+  };
 }

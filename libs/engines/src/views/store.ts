@@ -51,6 +51,10 @@ export interface Checkpoint {
  */
 export class CheckpointMoved extends Error {
   override readonly name = 'CheckpointMoved';
+
+  static from(view: string, topic: string, partition: number, from: number): CheckpointMoved {
+    return new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+  }
 }
 
 /**

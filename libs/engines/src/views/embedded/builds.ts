@@ -1,41 +1,39 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { buildsOf } from '../encoding.ts';
 import { Leases } from '../leases.ts';
 import { collectionName } from '../projection.ts';
 import type { Projection } from '../projection.ts';
+import { definitionOf } from '../query.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { Build, Builds, Checkpoint } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { createTables, definitionOf, quoted, tablesOf } from './tables.ts';
+import { createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 import type { Layout } from './tables.ts';
 
 /** Builds of a view (live, building, previous) and the position of each. */
-export class ViewBuilds {
-  readonly #connection: Connection;
+export abstract class ViewBuilds {
+  protected connection!: Connection;
   readonly #leases = new Leases();
   readonly #sealed = new Set<string>();
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
   async ensure(projection: Projection): Promise<number> {
-    const layout = this.#connection.layout(projection);
-    const definition = definitionOf(layout);
-    const there = this.#connection.lookup(layout.collection);
+    const layout = layoutOf(projection);
+    const definition = definitionOf(projection);
+    const there = this.connection.lookup(layout.collection);
     if (there !== undefined) {
       if (there.definition !== definition)
         throw new Error(`${layout.collection}: parts, indexes or bodies changed; give the projection a new version`);
-      const builds = this.#connection.db
+      const builds = this.connection.db
         .prepare('SELECT build FROM builds WHERE collection = ?')
         .all(layout.collection) as { build: number }[];
       for (const { build } of builds)
         if (![there.live, there.building, there.previous].includes(build)) await this.#drop(layout, build);
       return there.live;
     }
-    this.#connection.transaction(() => {
-      createTables(this.#connection.db, layout, 1);
-      this.#connection.db.prepare('INSERT INTO builds VALUES (?, 1)').run(layout.collection);
-      this.#connection.db
+    this.connection.transaction(() => {
+      createTables(this.connection.db, layout, 1);
+      this.connection.db.prepare('INSERT INTO builds VALUES (?, 1)').run(layout.collection);
+      this.connection.db
         .prepare('INSERT INTO collections (name, definition, live, last) VALUES (?, ?, 1, 1)')
         .run(layout.collection, definition);
     });
@@ -43,21 +41,14 @@ export class ViewBuilds {
   }
 
   async builds(projection: Projection): Promise<Builds | undefined> {
-    const r = this.#connection.lookup(collectionName(projection));
-    return (
-      r && {
-        live: r.live,
-        ...(r.building !== undefined && { building: r.building }),
-        ...(r.previous !== undefined && { previous: r.previous }),
-        ...(r.keepUntil !== undefined && { keepUntil: r.keepUntil }),
-      }
-    );
+    const registered = this.connection.lookup(collectionName(projection));
+    return registered && buildsOf(registered);
   }
 
   /**
    * Within the caller's transaction. @throws CheckpointMoved when it is not at `from` any more, or the build is sealed
    */
-  save(
+  protected save(
     collection: string,
     build: number,
     { topic, partition, next, progress }: Checkpoint,
@@ -65,37 +56,33 @@ export class ViewBuilds {
   ): void {
     const entries = JSON.stringify(progress);
     if (from === undefined) {
-      this.#connection.control.save!.run(collection, build, topic, partition, next, entries);
+      this.connection.control.save!.run(collection, build, topic, partition, next, entries);
       return;
     }
     const saved = this.#sealed.has(`${collection}/${build}`)
       ? 0
       : from === 0
-        ? this.#connection.control.first!.run(collection, build, topic, partition, next, entries).changes
-        : this.#connection.control.move!.run(next, entries, collection, build, topic, partition, from).changes;
-    if (Number(saved) === 0)
-      throw new CheckpointMoved(`${collection}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
+        ? this.connection.control.first!.run(collection, build, topic, partition, next, entries).changes
+        : this.connection.control.move!.run(next, entries, collection, build, topic, partition, from).changes;
+    if (Number(saved) === 0) throw CheckpointMoved.from(collection, topic, partition, from);
   }
 
   async verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
     const next =
-      this.#connection.checkpoints(projection, build).find((c) => c.topic === topic && c.partition === partition)
+      this.connection.checkpoints(projection, build).find((c) => c.topic === topic && c.partition === partition)
         ?.next ?? 0;
-    if (next !== from)
-      throw new CheckpointMoved(
-        `${collectionName(projection)}: the checkpoint of ${topic}/${partition} is not at ${from} any more`,
-      );
+    if (next !== from) throw CheckpointMoved.from(collectionName(projection), topic, partition, from);
   }
 
   async startBuild(projection: Projection): Promise<number> {
-    const layout = this.#connection.layout(projection);
-    const there = this.#connection.lookup(layout.collection)!;
+    const layout = layoutOf(projection);
+    const there = this.connection.lookup(layout.collection)!;
     if (there.building !== undefined) await this.dropBuild(projection, there.building);
     const build = there.last + 1;
-    this.#connection.transaction(() => {
-      createTables(this.#connection.db, layout, build);
-      this.#connection.db.prepare('INSERT INTO builds VALUES (?, ?)').run(layout.collection, build);
-      this.#connection.db
+    this.connection.transaction(() => {
+      createTables(this.connection.db, layout, build);
+      this.connection.db.prepare('INSERT INTO builds VALUES (?, ?)').run(layout.collection, build);
+      this.connection.db
         .prepare('UPDATE collections SET building = ?, last = ? WHERE name = ?')
         .run(build, build, layout.collection);
     });
@@ -104,10 +91,10 @@ export class ViewBuilds {
 
   async reopen(projection: Projection): Promise<number | undefined> {
     const collection = collectionName(projection);
-    const { previous, building } = this.#connection.lookup(collection)!;
+    const { previous, building } = this.connection.lookup(collection)!;
     if (previous === undefined || building !== undefined) return undefined;
-    this.#connection.transaction(() =>
-      this.#connection.db
+    this.connection.transaction(() =>
+      this.connection.db
         .prepare('UPDATE collections SET building = previous, previous = NULL, keep_until = NULL WHERE name = ?')
         .run(collection),
     );
@@ -118,7 +105,7 @@ export class ViewBuilds {
   async lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
     const collection = collectionName(projection);
     return (
-      this.#connection.lookup(collection)?.building === build &&
+      this.connection.lookup(collection)?.building === build &&
       this.#leases.take(`${collection}/${build}`, holder, ttlMs)
     );
   }
@@ -129,21 +116,21 @@ export class ViewBuilds {
 
   async seal(projection: Projection): Promise<readonly Checkpoint[]> {
     const collection = collectionName(projection);
-    this.#sealed.add(`${collection}/${this.#connection.lookup(collection)!.live}`);
-    return this.#connection.checkpoints(projection, 'live');
+    this.#sealed.add(`${collection}/${this.connection.lookup(collection)!.live}`);
+    return this.connection.checkpoints(projection, 'live');
   }
 
   async unseal(projection: Projection): Promise<void> {
     const collection = collectionName(projection);
-    this.#sealed.delete(`${collection}/${this.#connection.lookup(collection)!.live}`);
+    this.#sealed.delete(`${collection}/${this.connection.lookup(collection)!.live}`);
   }
 
   async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const collection = collectionName(projection);
-    const there = this.#connection.lookup(collection)!;
+    const there = this.connection.lookup(collection)!;
     if (there.building !== build) throw new Error(`${collection}: build ${build} is not being built`);
-    this.#connection.transaction(() =>
-      this.#connection.db
+    this.connection.transaction(() =>
+      this.connection.db
         .prepare('UPDATE collections SET previous = live, keep_until = ?, live = ?, building = NULL WHERE name = ?')
         .run(keepUntil ?? null, build, collection),
     );
@@ -151,18 +138,18 @@ export class ViewBuilds {
   }
 
   async dropBuild(projection: Projection, build: number): Promise<void> {
-    const layout = this.#connection.layout(projection);
-    const there = this.#connection.lookup(layout.collection)!;
+    const layout = layoutOf(projection);
+    const there = this.connection.lookup(layout.collection)!;
     if (there.live === build) throw new Error(`${layout.collection}: the live build is not dropped`);
     if (there.building === build) {
-      this.#connection.transaction(() =>
-        this.#connection.db.prepare('UPDATE collections SET building = NULL WHERE name = ?').run(layout.collection),
+      this.connection.transaction(() =>
+        this.connection.db.prepare('UPDATE collections SET building = NULL WHERE name = ?').run(layout.collection),
       );
       await this.unseal(projection);
     }
     if (there.previous === build)
-      this.#connection.transaction(() =>
-        this.#connection.db
+      this.connection.transaction(() =>
+        this.connection.db
           .prepare('UPDATE collections SET previous = NULL, keep_until = NULL WHERE name = ?')
           .run(layout.collection),
       );
@@ -171,25 +158,22 @@ export class ViewBuilds {
 
   /** Deletes rows in small pieces, so that dropping a large table never blocks the process. */
   async #drop(layout: Layout, build: number): Promise<void> {
-    this.#connection.forget(layout.collection, build);
+    this.connection.forget(layout.collection, build);
     for (const { table, key } of tablesOf(layout, build)) {
-      if (this.#connection.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
-      const piece = this.#connection.db.prepare(
+      if (this.connection.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
+      const piece = this.connection.db.prepare(
         `DELETE FROM ${quoted(table)} WHERE ${key} IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`,
       );
-      while (this.#connection.db.isOpen && this.#connection.transaction(() => piece.run()).changes !== 0)
+      while (this.connection.db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0)
         await nextTurn();
     }
-    if (!this.#connection.db.isOpen) return; // the next `ensure` goes on
-    this.#connection.transaction(() => {
-      for (const { table } of tablesOf(layout, build))
-        this.#connection.db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
-      this.#connection.db
+    if (!this.connection.db.isOpen) return; // the next `ensure` goes on
+    this.connection.transaction(() => {
+      for (const { table } of tablesOf(layout, build)) this.connection.db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
+      this.connection.db
         .prepare('DELETE FROM checkpoints WHERE collection = ? AND build = ?')
         .run(layout.collection, build);
-      this.#connection.db
-        .prepare('DELETE FROM builds WHERE collection = ? AND build = ?')
-        .run(layout.collection, build);
+      this.connection.db.prepare('DELETE FROM builds WHERE collection = ? AND build = ?').run(layout.collection, build);
     });
   }
 }

@@ -5,7 +5,6 @@ import type { Build, Checkpoint } from '../store.ts';
 import { asFault } from './faults.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
-import type { Layout } from './tables.ts';
 
 const REGISTRY = `
   CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, definition TEXT NOT NULL, live INTEGER NOT NULL,
@@ -38,7 +37,6 @@ export class Connection {
   readonly file: string;
   readonly control;
   readonly #readonly: boolean;
-  readonly #layouts = new WeakMap<Projection, Layout>();
   readonly #statements = new Map<string, Statements>();
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
@@ -92,12 +90,6 @@ export class Connection {
     this.db.close();
   }
 
-  layout(projection: Projection): Layout {
-    let layout = this.#layouts.get(projection);
-    if (layout === undefined) this.#layouts.set(projection, (layout = layoutOf(projection)));
-    return layout;
-  }
-
   /**
    * The definition of a collection in the file. A read-only connection reads it again when another connection has
    * written.
@@ -135,7 +127,7 @@ export class Connection {
   }
 
   of(projection: Projection, build: Build): Statements | undefined {
-    const layout = this.layout(projection);
+    const layout = layoutOf(projection);
     const number = build === 'live' ? this.lookup(layout.collection)?.live : build;
     if (number === undefined) return undefined;
     const key = `${layout.collection}/${number}`;

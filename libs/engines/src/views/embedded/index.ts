@@ -1,7 +1,6 @@
 import { checkpointInBackground } from '@provider-access/engines/log/embedded';
 import type { Views } from '../port.ts';
-import type { Projection } from '../projection.ts';
-import { StoreReader } from '../reader.ts';
+import { viewsOver } from '../reader.ts';
 import { EmbeddedStore } from './store.ts';
 import type { EmbeddedViewsOptions } from './store.ts';
 
@@ -9,18 +8,11 @@ export type { EmbeddedViewsOptions } from './store.ts';
 
 /** Views in one SQLite file. One process writes it; others open it `readonly`. */
 export function openEmbeddedViews(options: EmbeddedViewsOptions): Views {
-  const store = new EmbeddedStore(options);
-  const stopCheckpoints =
-    options.backgroundCheckpoints === true ? checkpointInBackground(options.file) : async () => undefined;
-  return {
-    store,
-    reader: (projection: Projection) => new StoreReader(store, projection),
-    async close() {
-      await stopCheckpoints();
-      store.close();
-    },
-    remote: { module: import.meta.url, options: { file: options.file } },
-  };
+  const remote = { module: import.meta.url, options: { file: options.file } };
+  const views = viewsOver(new EmbeddedStore(options), remote);
+  if (options.backgroundCheckpoints !== true) return views;
+  const stopCheckpoints = checkpointInBackground(options.file);
+  return { ...views, close: () => stopCheckpoints().then(views.close) };
 }
 
 /**

@@ -5,13 +5,14 @@ import { topicPosition } from '../progress.ts';
 import type { ViewSnapshot } from '../store.ts';
 import { Connection } from './connection.ts';
 import { Statements } from './statements.ts';
+import { layoutOf } from './tables.ts';
 
 /**
  * A view of builds that stands still while they go on: on a connection of its own. A database in memory has only one
  * connection, so it is copied.
  */
 export function snapshot(connection: Connection, projection: Projection, builds: readonly number[]): ViewSnapshot {
-  const layout = connection.layout(projection);
+  const layout = layoutOf(projection);
   const { file, db } = connection;
   const own = new Connection(file, true, file === ':memory:' ? db.serialize() : undefined);
   own.db.exec('BEGIN'); // holds one state of the file from its first read on

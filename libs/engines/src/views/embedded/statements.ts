@@ -3,7 +3,8 @@ import type { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
 import type { QueryPlan } from '../query.ts';
 import { isOlder } from './positions.ts';
-import { arrayTable, bodyTable, physicalName, quoted } from './tables.ts';
+import { physicalName } from '../encoding.ts';
+import { arrayTable, bodyTable, quoted } from './tables.ts';
 import type { Layout, PartColumns } from './tables.ts';
 
 /** The prepared statements of one build, made when first needed. Rows come as arrays. */

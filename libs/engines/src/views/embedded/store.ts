@@ -1,7 +1,7 @@
 import { Advances } from '../advances.ts';
 import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
 import { collectionName } from '../projection.ts';
-import type { Build, Builds, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { ViewBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
 import { Documents } from './documents.ts';
@@ -22,31 +22,26 @@ export interface EmbeddedViewsOptions {
  * is a prefix of the write-ahead log, so a checkpoint never survives without the documents before it, and the runner
  * reads the lost records again from the log.
  */
-export class EmbeddedStore implements ViewStore {
+export class EmbeddedStore extends ViewBuilds implements ViewStore {
   readonly shared: boolean = false;
   looked: ((kept: boolean) => void) | undefined;
-  #connection!: Connection;
   #documents!: Documents;
   #queries!: Queries;
-  #builds!: ViewBuilds;
   readonly #advances = new Advances();
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
+    super();
     this.use(new Connection(file, readonly));
   }
 
-  protected get connection(): Connection {
-    return this.#connection;
-  }
   protected use(connection: Connection): void {
-    this.#connection = connection;
+    this.connection = connection;
     this.#documents = new Documents(connection);
     this.#queries = new Queries(connection, (kept) => this.looked?.(kept));
-    this.#builds = new ViewBuilds(connection);
   }
 
   close(): void {
-    this.#connection.close();
+    this.connection.close();
   }
   incarnation(): number {
     return 0;
@@ -67,13 +62,13 @@ export class EmbeddedStore implements ViewStore {
     checkpoint?: Checkpoint,
     from?: number,
   ): Promise<readonly string[]> {
-    const statements = this.#connection.of(projection, build)!;
+    const statements = this.connection.of(projection, build)!;
     const { collection } = statements.layout;
-    const refused = this.#connection.transaction(() => {
+    const refused = this.connection.transaction(() => {
       const lost = this.#documents.write(statements, ops);
       if (checkpoint !== undefined && lost.length === 0) {
-        const number = build === 'live' ? this.#connection.lookup(collection)!.live : build;
-        this.#builds.save(collection, number, checkpoint, from);
+        const number = build === 'live' ? this.connection.lookup(collection)!.live : build;
+        this.save(collection, number, checkpoint, from);
       }
       return lost;
     });
@@ -95,48 +90,18 @@ export class EmbeddedStore implements ViewStore {
     return this.#queries.count(projection, build);
   }
 
-  ensure(projection: Projection): Promise<number> {
-    return this.#builds.ensure(projection);
-  }
-  builds(projection: Projection): Promise<Builds | undefined> {
-    return this.#builds.builds(projection);
-  }
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
-    return this.#connection.checkpoints(projection, build);
-  }
-  verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void> {
-    return this.#builds.verify(projection, build, topic, partition, from);
-  }
-  startBuild(projection: Projection): Promise<number> {
-    return this.#builds.startBuild(projection);
-  }
-  reopen(projection: Projection): Promise<number | undefined> {
-    return this.#builds.reopen(projection);
-  }
-  lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
-    return this.#builds.lease(projection, build, holder, ttlMs);
-  }
-  release(projection: Projection, build: number, holder: string): Promise<void> {
-    return this.#builds.release(projection, build, holder);
-  }
-  seal(projection: Projection): Promise<readonly Checkpoint[]> {
-    return this.#builds.seal(projection);
-  }
-  unseal(projection: Projection): Promise<void> {
-    return this.#builds.unseal(projection);
+    return this.connection.checkpoints(projection, build);
   }
   /** Nothing to do: which build is live is looked up at each read. */
   async announceSwap(): Promise<void> {}
-  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
-    const before = await this.#builds.swap(projection, build, keepUntil);
+  override async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
+    const before = await super.swap(projection, build, keepUntil);
     this.#advances.announce(collectionName(projection));
     return before;
   }
-  dropBuild(projection: Projection, build: number): Promise<void> {
-    return this.#builds.dropBuild(projection, build);
-  }
   async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
-    return snapshot(this.#connection, projection, builds);
+    return snapshot(this.connection, projection, builds);
   }
 
   onAdvance(collection: string, listener: () => void): () => void {

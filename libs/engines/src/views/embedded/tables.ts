@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { physicalName } from '../encoding.ts';
 import { collectionName } from '../projection.ts';
 import type { IndexDefinition, Projection } from '../projection.ts';
 import { checkProjection, splitPath } from '../query.ts';
@@ -31,11 +32,18 @@ export interface Layout {
 }
 
 export const quoted = (name: string): string => `"${name}"`;
-export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
 export const bodyTable = (physical: string): string => `${physical}__bodies`;
 export const arrayTable = (physical: string, index: IndexDefinition): string => `${physical}__${index.name}`;
 
+const layouts = new WeakMap<Projection, Layout>();
+
 export function layoutOf(projection: Projection): Layout {
+  let layout = layouts.get(projection);
+  if (layout === undefined) layouts.set(projection, (layout = layOut(projection)));
+  return layout;
+}
+
+function layOut(projection: Projection): Layout {
   checkProjection(projection);
   const columns = new Map<string, string>();
   for (const index of projection.indexes) {
@@ -68,14 +76,6 @@ export function layoutOf(projection: Projection): Layout {
     projection,
   };
 }
-
-/** What would need other tables; compared with what the file was made for. */
-export const definitionOf = ({ projection }: Layout): string =>
-  JSON.stringify({
-    parts: Object.entries(projection.topics).map(([topic, { part }]) => [topic, part]),
-    indexes: projection.indexes,
-    bodies: projection.bodies ?? [],
-  });
 
 export function createTables(db: DatabaseSync, layout: Layout, build: number): void {
   const physical = physicalName(layout.collection, build);

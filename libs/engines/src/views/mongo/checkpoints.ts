@@ -1,11 +1,11 @@
-import type { Collection } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import { CheckpointMoved } from '../store.ts';
 import type { Checkpoint } from '../store.ts';
 import { isDuplicate } from './faults.ts';
 import type { Calls } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
-export interface StoredCheckpoint {
+interface StoredCheckpoint {
   readonly _id: string;
   readonly build: string;
   readonly topic: string;
@@ -16,24 +16,23 @@ export interface StoredCheckpoint {
   readonly sealed?: true;
 }
 
-export const BUILD_INDEX = { name: 'by_build', key: { build: 1 } } as const;
-
 const idOf = (build: string, topic: string, partition: number): string => `${build}/${topic}/${partition}`;
-
-const moved = (view: string, topic: string, partition: number, from: number): CheckpointMoved =>
-  new CheckpointMoved(`${view}: the checkpoint of ${topic}/${partition} is not at ${from} any more`);
 
 /** Checkpoints of builds, by the name of their collection. */
 export class Checkpoints {
   readonly #collection: Collection<StoredCheckpoint>;
   readonly #calls: Calls;
 
-  constructor(collection: Collection<StoredCheckpoint>, calls: Calls) {
-    this.#collection = collection;
+  constructor(db: Db, calls: Calls) {
+    this.#collection = db.collection<StoredCheckpoint>('view_checkpoints');
     this.#calls = calls;
   }
 
   /** The index only saves a scan of a few thousand documents, so a missing one is created and never required. */
+  async createIndex(view: string): Promise<void> {
+    await this.#calls.calling(view, () => this.#collection.createIndex({ build: 1 }, { name: 'by_build' }));
+  }
+
   async of(view: string, build: string): Promise<readonly Checkpoint[]> {
     return (await this.read(view, build)).checkpoints;
   }
@@ -54,7 +53,7 @@ export class Checkpoints {
     const found = await this.#calls.asking(view, () =>
       this.#collection.findOne({ _id: idOf(build, topic, partition) }, { projection: { next: 1 } }),
     );
-    if ((found?.next ?? 0) !== from) throw moved(view, topic, partition, from);
+    if ((found?.next ?? 0) !== from) throw CheckpointMoved.from(view, topic, partition, from);
   }
 
   /**
@@ -84,7 +83,7 @@ export class Checkpoints {
         throw error;
       }
     });
-    if (!saved) throw moved(view, topic, partition, from);
+    if (!saved) throw CheckpointMoved.from(view, topic, partition, from);
   }
 
   /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */

@@ -1,6 +1,5 @@
 import type { Views } from '../port.ts';
-import type { Projection } from '../projection.ts';
-import { StoreReader } from '../reader.ts';
+import { viewsOver } from '../reader.ts';
 import { Calls } from './faults.ts';
 import { clientOf, deadlineOf } from './options.ts';
 import type { MongoViewsOptions } from './options.ts';
@@ -19,7 +18,7 @@ export async function openMongoViews(options: MongoViewsOptions): Promise<Views>
     await client.close();
     throw error;
   }
-  return viewsOver(new MongoStore(client, options), options);
+  return viewsOver(new MongoStore(client, options), { module: import.meta.url, options });
 }
 
 /**
@@ -28,17 +27,6 @@ export async function openMongoViews(options: MongoViewsOptions): Promise<Views>
  * @public a worker loads it by name
  */
 export function openReader(options: MongoViewsOptions): Views {
-  return viewsOver(
-    new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false }),
-    options,
-  );
-}
-
-function viewsOver(store: MongoStore, options: MongoViewsOptions): Views {
-  return {
-    store,
-    reader: (projection: Projection) => new StoreReader(store, projection),
-    close: () => store.close(),
-    remote: { module: import.meta.url, options },
-  };
+  const store = new MongoStore(clientOf({ maxPoolSize: 4, ...options }), { ...options, applyIndexes: false });
+  return viewsOver(store, { module: import.meta.url, options });
 }

@@ -42,9 +42,15 @@ export interface StoredDocument {
   readonly [part: string]: unknown;
 }
 
-export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
+const layouts = new WeakMap<Projection, Layout>();
 
 export function layoutOf(projection: Projection): Layout {
+  let layout = layouts.get(projection);
+  if (layout === undefined) layouts.set(projection, (layout = layOut(projection)));
+  return layout;
+}
+
+function layOut(projection: Projection): Layout {
   checkProjection(projection);
   const view = collectionName(projection);
   const scalars = new Set<string>();
@@ -68,14 +74,6 @@ export function layoutOf(projection: Projection): Layout {
   });
   return { collection: view, projection, parts, partByName: new Map(parts.map((p) => [p.name, p])) };
 }
-
-/** What would need other collections; compared with what the view was made for. */
-export const definitionOf = ({ projection }: Layout): string =>
-  JSON.stringify({
-    parts: Object.entries(projection.topics).map(([topic, { part }]) => [topic, part]),
-    indexes: projection.indexes,
-    bodies: projection.bodies ?? [],
-  });
 
 export interface WantedIndex {
   readonly name: string;

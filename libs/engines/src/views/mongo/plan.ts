@@ -1,15 +1,16 @@
 import type { Db } from 'mongodb';
 import type { Projection } from '../projection.ts';
-import { BUILD_INDEX } from './checkpoints.ts';
+import { physicalName } from '../encoding.ts';
+import { definitionOf } from '../query.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Calls } from './faults.ts';
 import { compareIndexes, createIndexes } from './indexes.ts';
 import type { IndexState } from './indexes.ts';
-import { definitionOf, layoutOf, physicalName } from './layout.ts';
+import { layoutOf } from './layout.ts';
 import { clientOf } from './options.ts';
 import type { MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import type { Registered } from './registry.ts';
-import { CHECKPOINTS, REGISTRY } from './store.ts';
 
 /** An index of a large collection takes as long as it takes. */
 const PATIENT = new Calls(0);
@@ -41,15 +42,13 @@ export function planViews(options: MongoOptions, projections: readonly Projectio
 export function applyViews(options: MongoOptions, projections: readonly Projection[]): Promise<readonly PlannedView[]> {
   return connected(options, async (db) => {
     const planned: PlannedView[] = [];
-    const registry = new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT);
-    await PATIENT.calling(CHECKPOINTS, () =>
-      db.collection(CHECKPOINTS).createIndex({ ...BUILD_INDEX.key }, { name: BUILD_INDEX.name }),
-    );
+    const registry = new Registry(db, 0, PATIENT);
+    await new Checkpoints(db, PATIENT).createIndex('views');
     for (const projection of projections) {
       const layout = layoutOf(projection);
-      await registry.insert({ _id: layout.collection, definition: definitionOf(layout), live: 1, last: 1 });
+      await registry.insert({ _id: layout.collection, definition: definitionOf(projection), live: 1, last: 1 });
       const { entry } = await registry.fresh(layout.collection);
-      if (entry?.definition === definitionOf(layout))
+      if (entry?.definition === definitionOf(projection))
         for (const build of buildsOf(entry))
           await createIndexes(db, layout, physicalName(layout.collection, build), PATIENT);
       planned.push(...(await planOf(db, projection)));
@@ -60,8 +59,8 @@ export function applyViews(options: MongoOptions, projections: readonly Projecti
 
 async function planOf(db: Db, projection: Projection): Promise<readonly PlannedView[]> {
   const layout = layoutOf(projection);
-  const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, PATIENT).fresh(layout.collection);
-  const state = entry === undefined ? 'missing' : entry.definition === definitionOf(layout) ? 'present' : 'differs';
+  const { entry } = await new Registry(db, 0, PATIENT).fresh(layout.collection);
+  const state = entry === undefined ? 'missing' : entry.definition === definitionOf(projection) ? 'present' : 'differs';
   const planned: PlannedView[] = [
     { collection: physicalName(layout.collection, entry?.live ?? 1), index: '(view)', state },
   ];

@@ -1,5 +1,4 @@
-import type { Collection, UpdateFilter } from 'mongodb';
-import type { Builds } from '../store.ts';
+import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { isDuplicate } from './faults.ts';
 import type { Calls } from './faults.ts';
 
@@ -24,14 +23,7 @@ export interface Registered {
 
 const ends = (entry: Registered | undefined): boolean => entry?.ending !== undefined && entry.ending === entry.live;
 
-export const buildsOf = (r: Registered): Builds => ({
-  live: r.live,
-  ...(r.building !== undefined && { building: r.building }),
-  ...(r.previous !== undefined && { previous: r.previous }),
-  ...(r.keepUntil !== undefined && { keepUntil: r.keepUntil }),
-});
-
-export interface LookedUp {
+interface LookedUp {
   readonly entry: Registered | undefined;
   /** `performance.now()` before the question. */
   readonly at: number;
@@ -49,8 +41,8 @@ export class Registry {
   readonly #known = new Map<string, LookedUp>();
   readonly #asking = new Map<string, Promise<LookedUp>>();
 
-  constructor(collection: Collection<Registered>, ttlMs: number, calls: Calls) {
-    this.#collection = collection;
+  constructor(db: Db, ttlMs: number, calls: Calls) {
+    this.#collection = db.collection<Registered>('views');
     this.#ttlMs = ttlMs;
     this.#calls = calls;
   }

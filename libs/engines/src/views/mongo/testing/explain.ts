@@ -1,14 +1,13 @@
 import type { FindQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
+import { physicalName } from '../../encoding.ts';
 import { planQuery } from '../../query.ts';
 import { Calls } from '../faults.ts';
-import { indexedProjection, indexesOf, layoutOf, physicalName, removedOf, wholeProjection } from '../layout.ts';
+import { indexedProjection, indexesOf, layoutOf, removedOf, wholeProjection } from '../layout.ts';
 import type { StoredDocument } from '../layout.ts';
 import { clientOf, deadlineOf } from '../options.ts';
 import type { MongoOptions } from '../options.ts';
 import { queriesOf } from '../queries.ts';
 import { Registry } from '../registry.ts';
-import type { Registered } from '../registry.ts';
-import { REGISTRY } from '../store.ts';
 
 export interface ExplainedShape {
   readonly view: string;
@@ -34,7 +33,7 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
     const layout = layoutOf(projection);
     const view = layout.collection;
     const db = client.db(options.database);
-    const { entry } = await new Registry(db.collection<Registered>(REGISTRY), 0, calls).fresh(view);
+    const { entry } = await new Registry(db, 0, calls).fresh(view);
     const collection = db.collection<StoredDocument>(physicalName(view, entry?.live ?? 1));
     const explained: ExplainedShape[] = [];
     const declared = new Set(['_id_', ...indexesOf(layout).map(({ name }) => name)]);
