@@ -81,12 +81,10 @@ const FRAME = Symbol('Frame');
  */
 @Module({})
 export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
-  private readonly host: HttpAdapterHost;
-  private readonly frame: Frame;
-  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost, @Inject(FRAME) frame: Frame) {
-    this.host = host;
-    this.frame = frame;
-  }
+  constructor(
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(FRAME) private readonly frame: Frame,
+  ) {}
 
   static forRoot(runtime: ServiceRuntime, settings: ServiceSettings): DynamicModule {
     const { name, publicUrl } = settings;

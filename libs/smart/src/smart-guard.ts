@@ -12,10 +12,7 @@ export interface SmartRequest extends FastifyRequest {
 /** Lets approved clients with a good access token in and sets `request.smart`. */
 @Injectable()
 export class SmartGuard implements CanActivate {
-  private readonly authenticator: Authenticator;
-  constructor(@Inject(SMART) authenticator: Authenticator) {
-    this.authenticator = authenticator;
-  }
+  constructor(@Inject(SMART) private readonly authenticator: Authenticator) {}
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const request = context.switchToHttp().getRequest<SmartRequest>();
     const found = this.authenticator.authenticate(request);

@@ -27,15 +27,13 @@ const BODY_LIMIT = 64 * 1024;
 /** Registration, review, tokens and their keys. */
 @Module({})
 export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly auth: AuthContext;
   private readonly stopListening: () => void;
 
   constructor(
-    @Inject(AuthContext) auth: AuthContext,
+    @Inject(AuthContext) private readonly auth: AuthContext,
     @Inject(READINESS) checks: ReadinessCheck[],
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
-    this.auth = auth;
     // Here, because the routes exist before any hook of a module is called.
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
       route.bodyLimit = BODY_LIMIT;

@@ -16,15 +16,10 @@ export interface ConsentOptions extends ServiceRuntime {
 /** Opt-outs and opt-ins of members. */
 @Module({})
 export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
-  private readonly intake: ConsentEventsIntake;
-  private readonly levels: EffectiveLevels;
   constructor(
-    @Inject(ConsentEventsIntake) intake: ConsentEventsIntake,
-    @Inject(EffectiveLevels) levels: EffectiveLevels,
-  ) {
-    this.intake = intake;
-    this.levels = levels;
-  }
+    @Inject(ConsentEventsIntake) private readonly intake: ConsentEventsIntake,
+    @Inject(EffectiveLevels) private readonly levels: EffectiveLevels,
+  ) {}
 
   static register({ config, ...runtime }: ConsentOptions): DynamicModule {
     const { log, clock, metrics, state } = runtime.ports;

@@ -18,33 +18,21 @@ export const BLOBS = Symbol('Blobs');
 /** What the operations and the jobs of this service work with. */
 @Injectable()
 export class ExportContext {
-  readonly ports: ServicePorts;
-  readonly config: ExportConfig;
-  readonly blobs: Blobs;
-  readonly facts: Facts;
-  readonly audit: Audit;
   readonly records: RecordsReader;
-  readonly streams: JobStreams;
   readonly slots: RunningSlots;
   readonly releases: Releases;
   readonly downloads: DownloadNotes;
   readonly views: { readonly jobs: ViewReader; readonly groups: ViewReader; readonly memberships: ViewReader };
 
   constructor(
-    @Inject(PORTS) ports: ServicePorts,
-    @Inject(CONFIG) config: ExportConfig,
-    @Inject(BLOBS) blobs: Blobs,
-    @Inject(Facts) facts: Facts,
-    @Inject(Audit) audit: Audit,
-    @Inject(JobStreams) streams: JobStreams,
+    @Inject(PORTS) readonly ports: ServicePorts,
+    @Inject(CONFIG) readonly config: ExportConfig,
+    @Inject(BLOBS) readonly blobs: Blobs,
+    @Inject(Facts) readonly facts: Facts,
+    @Inject(Audit) readonly audit: Audit,
+    @Inject(JobStreams) readonly streams: JobStreams,
   ) {
     const { views, state, clock } = ports;
-    this.ports = ports;
-    this.config = config;
-    this.blobs = blobs;
-    this.facts = facts;
-    this.audit = audit;
-    this.streams = streams;
     this.records = recordsReader(views);
     this.slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     this.releases = new Releases(blobs, facts.access);

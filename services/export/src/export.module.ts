@@ -32,18 +32,11 @@ const STALE_MS = 15_000;
 /** Bulk exports: kick-off, jobs, part files, status, downloads. */
 @Module({})
 export class ExportModule implements OnModuleInit, OnModuleDestroy {
-  private readonly context: ExportContext;
-  private readonly work: ExportWork;
-  private readonly checks: ReadinessCheck[];
   constructor(
-    @Inject(ExportContext) context: ExportContext,
-    @Inject(ExportWork) work: ExportWork,
-    @Inject(READINESS) checks: ReadinessCheck[],
-  ) {
-    this.context = context;
-    this.work = work;
-    this.checks = checks;
-  }
+    @Inject(ExportContext) private readonly context: ExportContext,
+    @Inject(ExportWork) private readonly work: ExportWork,
+    @Inject(READINESS) private readonly checks: ReadinessCheck[],
+  ) {}
 
   static register({ config: given, blobs, ...runtime }: ExportOptions): DynamicModule {
     const config: ExportConfig = { ...EXPORT_DEFAULTS, ...given };

@@ -45,21 +45,12 @@ const VIEW_BATCH = 250;
 /** Intake of payer data, FHIR reads and searches, CapabilityStatement. */
 @Module({})
 export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
-  private readonly checks: ReadinessCheck[];
-  private readonly intake: RecordIntake;
-  private readonly reading: ReadingThread;
-  private readonly ports: ServicePorts;
   constructor(
-    @Inject(READINESS) checks: ReadinessCheck[],
-    @Inject(RecordIntake) intake: RecordIntake,
-    @Inject(ReadingThread) reading: ReadingThread,
-    @Inject(PORTS) ports: ServicePorts,
-  ) {
-    this.checks = checks;
-    this.intake = intake;
-    this.reading = reading;
-    this.ports = ports;
-  }
+    @Inject(READINESS) private readonly checks: ReadinessCheck[],
+    @Inject(RecordIntake) private readonly intake: RecordIntake,
+    @Inject(ReadingThread) private readonly reading: ReadingThread,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+  ) {}
 
   static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };

@@ -94,10 +94,7 @@ export function toRefusal(error: unknown, logger: Logger): Refusal {
 
 @Catch()
 class RefusalFilter implements ExceptionFilter {
-  private readonly logger: Logger;
-  constructor(logger: Logger) {
-    this.logger = logger;
-  }
+  constructor(private readonly logger: Logger) {}
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const reply = host.switchToHttp().getResponse<FastifyReply>();

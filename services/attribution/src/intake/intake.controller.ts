@@ -9,15 +9,10 @@ import { ProviderEventsIntake } from './provider-events.ts';
 /** The topics that attribution consumes, by consumer group. */
 @Controller()
 export class IntakeController {
-  private readonly members: MemberEventsIntake;
-  private readonly providers: ProviderEventsIntake;
   constructor(
-    @Inject(MemberEventsIntake) members: MemberEventsIntake,
-    @Inject(ProviderEventsIntake) providers: ProviderEventsIntake,
-  ) {
-    this.members = members;
-    this.providers = providers;
-  }
+    @Inject(MemberEventsIntake) private readonly members: MemberEventsIntake,
+    @Inject(ProviderEventsIntake) private readonly providers: ProviderEventsIntake,
+  ) {}
 
   @OnBatch(SUBSCRIPTIONS.members)
   memberEvents(@Payload() batch: Batch): Promise<void> {

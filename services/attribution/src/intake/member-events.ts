@@ -122,17 +122,12 @@ export class MemberEventsIntake {
 }
 
 class MemberTurn implements Turn {
-  private readonly state: MemberState;
-  private readonly groups: GroupBatch;
-  private readonly rules: MemberRules;
-  private readonly foreign: () => void;
-
-  constructor(state: MemberState, groups: GroupBatch, rules: MemberRules, foreign: () => void) {
-    this.state = state;
-    this.groups = groups;
-    this.rules = rules;
-    this.foreign = foreign;
-  }
+  constructor(
+    private readonly state: MemberState,
+    private readonly groups: GroupBatch,
+    private readonly rules: MemberRules,
+    private readonly foreign: () => void,
+  ) {}
 
   async take(from: TakenFrom): Promise<Taken> {
     const decision = decideMemberEvent(from.event, this.rules.days, this.rules.payer);

@@ -86,15 +86,13 @@ async function known(log: EventLog, facts: Facts): Promise<void> {
 }
 
 class ProviderTurn implements Turn {
-  private readonly facts: Facts;
-  private readonly days: PayerDays;
   /** The known state of a provider with the changes of this batch. */
   private readonly steps = new Map<ProviderKey, readonly Step[]>();
 
-  constructor(facts: Facts, days: PayerDays) {
-    this.facts = facts;
-    this.days = days;
-  }
+  constructor(
+    private readonly facts: Facts,
+    private readonly days: PayerDays,
+  ) {}
 
   /** One event for each provider identifier, without those that are recorded already. */
   async take({ event, at }: TakenFrom): Promise<Taken> {

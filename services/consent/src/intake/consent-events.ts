@@ -148,15 +148,12 @@ interface TurnOptions {
 }
 
 class ConsentTurn implements Turn {
-  private readonly options: TurnOptions;
   /** Ids of our events that this batch publishes. */
   private readonly published = new Set<string | undefined>();
   /** Times of append of opt-outs, ms since the epoch. */
   private readonly optOuts: number[] = [];
 
-  constructor(options: TurnOptions) {
-    this.options = options;
-  }
+  constructor(private readonly options: TurnOptions) {}
 
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;

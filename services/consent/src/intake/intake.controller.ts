@@ -8,10 +8,7 @@ import { ConsentEventsIntake } from './consent-events.ts';
 /** The topics that consent consumes, by consumer group. */
 @Controller()
 export class IntakeController {
-  private readonly intake: ConsentEventsIntake;
-  constructor(@Inject(ConsentEventsIntake) intake: ConsentEventsIntake) {
-    this.intake = intake;
-  }
+  constructor(@Inject(ConsentEventsIntake) private readonly intake: ConsentEventsIntake) {}
 
   @OnBatch(SUBSCRIPTIONS.payer)
   payerEvents(@Payload() batch: Batch): Promise<void> {

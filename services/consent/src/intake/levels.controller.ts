@@ -8,10 +8,7 @@ import { EffectiveLevels } from './effective-levels.ts';
 /** Measures published opt-outs until they have effect. */
 @Controller()
 export class LevelsController {
-  private readonly levels: EffectiveLevels;
-  constructor(@Inject(EffectiveLevels) levels: EffectiveLevels) {
-    this.levels = levels;
-  }
+  constructor(@Inject(EffectiveLevels) private readonly levels: EffectiveLevels) {}
 
   @OnBatch(SUBSCRIPTIONS.levels)
   handle(@Payload() batch: Batch): Promise<void> {

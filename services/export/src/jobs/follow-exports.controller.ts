@@ -13,10 +13,7 @@ const STEPS = new Set<string | undefined>(
 /** Turns an event of a job into its next work item. Items are idempotent, so redelivery is harmless. */
 @Controller()
 export class FollowExportsController {
-  private readonly work: ExportWork;
-  constructor(@Inject(ExportWork) work: ExportWork) {
-    this.work = work;
-  }
+  constructor(@Inject(ExportWork) private readonly work: ExportWork) {}
 
   @OnBatch(SUBSCRIPTIONS.work)
   async follow(@Payload() batch: Batch): Promise<void> {

@@ -8,10 +8,7 @@ import { AnsweredLevels } from './answered-levels.ts';
 /** A consumer group of its own, so that the next step of a job does not wait for the measurement. */
 @Controller()
 export class LevelsController {
-  private readonly levels: AnsweredLevels;
-  constructor(@Inject(AnsweredLevels) levels: AnsweredLevels) {
-    this.levels = levels;
-  }
+  constructor(@Inject(AnsweredLevels) private readonly levels: AnsweredLevels) {}
 
   @OnBatch(SUBSCRIPTIONS.levels)
   handle(@Payload() batch: Batch): Promise<void> {

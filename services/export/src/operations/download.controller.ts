@@ -34,10 +34,7 @@ const first = (header: string | string[] | undefined): string | undefined =>
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
 export class DownloadController {
-  private readonly context: ExportContext;
-  constructor(@Inject(ExportContext) context: ExportContext) {
-    this.context = context;
-  }
+  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
 
   @Head(':job/:file')
   head(

@@ -17,10 +17,7 @@ const acceptsJson = (accept: string | undefined): boolean =>
 @Controller('fhir/Group')
 @UseGuards(SmartGuard)
 export class ExportController {
-  private readonly context: ExportContext;
-  constructor(@Inject(ExportContext) context: ExportContext) {
-    this.context = context;
-  }
+  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
 
   @All(':id/$export')
   groupExport(

@@ -19,10 +19,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
 export class StatusController {
-  private readonly context: ExportContext;
-  constructor(@Inject(ExportContext) context: ExportContext) {
-    this.context = context;
-  }
+  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
 
   @Get(':job')
   async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {

@@ -8,10 +8,7 @@ import { RecordIntake } from './record-intake.ts';
 /** Payer events in batches; a rejected promise pauses the partition and the batch comes again. */
 @Controller()
 export class IntakeController {
-  private readonly intake: RecordIntake;
-  constructor(@Inject(RecordIntake) intake: RecordIntake) {
-    this.intake = intake;
-  }
+  constructor(@Inject(RecordIntake) private readonly intake: RecordIntake) {}
 
   @OnBatch(SUBSCRIPTIONS.intake)
   handle(@Payload() batch: Batch): Promise<void> {

@@ -8,10 +8,7 @@ import { VisibleLevels } from './visible-levels.ts';
 /** What intake started to take, until it is visible. */
 @Controller()
 export class LevelsController {
-  private readonly levels: VisibleLevels;
-  constructor(@Inject(VisibleLevels) levels: VisibleLevels) {
-    this.levels = levels;
-  }
+  constructor(@Inject(VisibleLevels) private readonly levels: VisibleLevels) {}
 
   @OnBatch(SUBSCRIPTIONS.levels)
   handle(@Payload() batch: Batch): Promise<void> {

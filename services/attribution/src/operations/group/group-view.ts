@@ -31,19 +31,13 @@ const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): st
  */
 @Injectable()
 export class GroupView {
-  private readonly facts: Facts;
-  private readonly ports: ServicePorts;
-  private readonly config: AttributionConfig;
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
   constructor(
-    @Inject(PORTS) ports: ServicePorts,
-    @Inject(Facts) facts: Facts,
-    @Inject(CONFIG) config: AttributionConfig,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
   ) {
-    this.ports = ports;
-    this.facts = facts;
-    this.config = config;
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
   }

@@ -15,12 +15,10 @@ const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group
  */
 @Controller()
 export class GroupReadController {
-  private readonly view: GroupView;
-  private readonly audit: Audit;
-  constructor(@Inject(GroupView) view: GroupView, @Inject(Audit) audit: Audit) {
-    this.view = view;
-    this.audit = audit;
-  }
+  constructor(
+    @Inject(GroupView) private readonly view: GroupView,
+    @Inject(Audit) private readonly audit: Audit,
+  ) {}
 
   @Get('fhir/Group/:id')
   @UseGuards(SmartGuard)

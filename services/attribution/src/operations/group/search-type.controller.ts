@@ -36,18 +36,11 @@ const PAGE = '_page';
  */
 @Controller()
 export class GroupSearchController {
-  private readonly view: GroupView;
-  private readonly audit: Audit;
-  private readonly config: AttributionConfig;
   constructor(
-    @Inject(GroupView) view: GroupView,
-    @Inject(Audit) audit: Audit,
-    @Inject(CONFIG) config: AttributionConfig,
-  ) {
-    this.view = view;
-    this.audit = audit;
-    this.config = config;
-  }
+    @Inject(GroupView) private readonly view: GroupView,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
+  ) {}
 
   @Get('fhir/Group')
   @UseGuards(SmartGuard)

@@ -40,21 +40,12 @@ const OPERATOR = 'administrator';
  */
 @Controller()
 export class ExplainController {
-  private readonly ports: ServicePorts;
-  private readonly facts: Facts;
-  private readonly audit: Audit;
-  private readonly hash: MemberHash;
   constructor(
-    @Inject(PORTS) ports: ServicePorts,
-    @Inject(Facts) facts: Facts,
-    @Inject(Audit) audit: Audit,
-    @Inject(MEMBER_HASH) hash: MemberHash,
-  ) {
-    this.hash = hash;
-    this.ports = ports;
-    this.facts = facts;
-    this.audit = audit;
-  }
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(MEMBER_HASH) private readonly hash: MemberHash,
+  ) {}
 
   @Get('ops/explain')
   @Header('content-type', 'application/json; charset=utf-8')

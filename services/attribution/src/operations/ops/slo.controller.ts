@@ -16,12 +16,10 @@ const AHEAD_MS = 5 * 60_000;
 @Controller('ops')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SloController {
-  private readonly levels: ServiceLevels;
-  private readonly ports: ServicePorts;
-  constructor(@Inject(ServiceLevels) levels: ServiceLevels, @Inject(PORTS) ports: ServicePorts) {
-    this.levels = levels;
-    this.ports = ports;
-  }
+  constructor(
+    @Inject(ServiceLevels) private readonly levels: ServiceLevels,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+  ) {}
 
   /** `from` and `to` are local days of the payer, both included. Default: this month until today. */
   @Get('slo')

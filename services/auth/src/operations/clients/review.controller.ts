@@ -87,11 +87,8 @@ const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
 export class ReviewController {
-  private readonly auth: AuthContext;
   private turn: Promise<unknown> = Promise.resolve();
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
-  }
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
 
   /** In the order of registration; `next` is the URL of the next page. */
   @Get()

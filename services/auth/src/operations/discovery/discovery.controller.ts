@@ -13,10 +13,8 @@ const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flat
 /** SMART discovery (docs/regulation.md#discovery) and our public keys; open to everybody, JSON whatever Accept says. */
 @Controller()
 export class DiscoveryController {
-  private readonly auth: AuthContext;
   private readonly configuration: string;
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {
     const { token, register, introspect, jwks } = urls(auth.config.publicUrl);
     this.configuration = JSON.stringify({
       token_endpoint: token,

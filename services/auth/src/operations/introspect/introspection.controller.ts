@@ -8,10 +8,7 @@ import { readForm } from '../form.ts';
 /** RFC 7662. A client learns about its own tokens only; the administrator about all. */
 @Controller('auth/introspect')
 export class IntrospectionController {
-  private readonly auth: AuthContext;
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
-  }
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
 
   @Post()
   @HttpCode(200)

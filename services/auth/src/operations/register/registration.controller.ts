@@ -36,10 +36,7 @@ const noRegistration = (): Refusal =>
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
 @Controller('auth/register')
 export class RegistrationController {
-  private readonly auth: AuthContext;
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
-  }
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
 
   @Post()
   @HttpCode(201)

@@ -7,10 +7,7 @@ import { AuthContext } from '../../auth.ts';
 @Controller('auth/signing-keys')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SigningKeysController {
-  private readonly auth: AuthContext;
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
-  }
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
 
   @Get()
   @Header('cache-control', 'no-store')

@@ -38,12 +38,14 @@ const proven = (step: string | undefined): boolean => step === undefined || !UNP
 type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
 /** A refusal with what the audit records: the client that the caller claims to be, and the step that failed. */
 class TokenRefusal extends Error {
-  readonly refusal: Refusal;
   readonly client: string | undefined;
   readonly step: AssertionStep | OwnStep | undefined;
-  constructor(refusal: Refusal, client?: string, step?: AssertionStep | OwnStep) {
+  constructor(
+    readonly refusal: Refusal,
+    client?: string,
+    step?: AssertionStep | OwnStep,
+  ) {
     super(refusal.message);
-    this.refusal = refusal;
     this.client = client;
     this.step = step;
   }
@@ -61,10 +63,7 @@ export interface TokenResponse {
  */
 @Controller('auth/token')
 export class TokenController {
-  private readonly auth: AuthContext;
-  constructor(@Inject(AuthContext) auth: AuthContext) {
-    this.auth = auth;
-  }
+  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
 
   @Get()
   get(): never {

@@ -25,10 +25,8 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 @Controller('events/dead-letters')
 @UseGuards(StaticTokenGuard('payer', 'administrator'))
 export class DeadLettersController {
-  private readonly ports: ServicePorts;
   private readonly reader: ViewReader;
-  constructor(@Inject(PORTS) ports: ServicePorts) {
-    this.ports = ports;
+  constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
     this.reader = ports.views.reader(deadLetters);
   }
 

@@ -26,12 +26,10 @@ const FORMS =
 @Controller('events')
 @UseGuards(StaticTokenGuard('payer'))
 export class EventsController {
-  private readonly ports: ServicePorts;
-  private readonly appender: EventAppender;
-  constructor(@Inject(PORTS) ports: ServicePorts, @Inject(EventAppender) appender: EventAppender) {
-    this.ports = ports;
-    this.appender = appender;
-  }
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(EventAppender) private readonly appender: EventAppender,
+  ) {}
 
   @Post()
   async publish(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {

@@ -20,14 +20,11 @@ const NOBODY = '?';
 @Controller('fhir')
 @UseGuards(SmartGuard)
 export class ReadController {
-  private readonly records: RecordsReader;
-  private readonly facts: Facts;
-  private readonly audit: Audit;
-  constructor(@Inject(RECORDS) records: RecordsReader, @Inject(Facts) facts: Facts, @Inject(Audit) audit: Audit) {
-    this.records = records;
-    this.facts = facts;
-    this.audit = audit;
-  }
+  constructor(
+    @Inject(RECORDS) private readonly records: RecordsReader,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Audit) private readonly audit: Audit,
+  ) {}
 
   @Get(':type/:id')
   async read(

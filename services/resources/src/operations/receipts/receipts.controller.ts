@@ -29,10 +29,8 @@ export interface ReceiptAnswer {
 @Controller('events/receipts')
 @UseGuards(StaticTokenGuard('payer', 'administrator'))
 export class ReceiptsController {
-  private readonly ports: ServicePorts;
   private readonly reader: ViewReader;
-  constructor(@Inject(PORTS) ports: ServicePorts) {
-    this.ports = ports;
+  constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
     this.reader = ports.views.reader(receipts);
   }
 

@@ -25,22 +25,14 @@ const NOBODY = '?';
 @Controller('fhir')
 @UseGuards(SmartGuard)
 export class SearchController {
-  private readonly records: RecordsReader;
-  private readonly facts: Facts;
-  private readonly audit: Audit;
-  private readonly links: PageLinks;
   private readonly base: string;
   constructor(
-    @Inject(RECORDS) records: RecordsReader,
-    @Inject(Facts) facts: Facts,
-    @Inject(Audit) audit: Audit,
-    @Inject(PageLinks) links: PageLinks,
+    @Inject(RECORDS) private readonly records: RecordsReader,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(PageLinks) private readonly links: PageLinks,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
-    this.records = records;
-    this.facts = facts;
-    this.audit = audit;
-    this.links = links;
     this.base = `${config.publicUrl}/fhir`;
   }
 
