@@ -8,7 +8,7 @@ import type { ViewStore } from './store.ts';
 const PAGE = 500;
 
 /** The read side of a view over any store: paging, and waiting until the view has passed a position. */
-export class StoreReader implements ViewReader {
+class StoreReader implements ViewReader {
   readonly #store: ViewStore;
   readonly #projection: Projection;
   readonly #watch: PositionWatch;

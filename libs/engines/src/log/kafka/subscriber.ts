@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
 import { handlerFault } from '../handler-fault.ts';
-import { acceptedByDefault, lossSentence } from '../losses.ts';
-import type { Batch, LogRecord, Loss, Position, SubscribeOptions, Subscription } from '../port.ts';
+import { lossSentence } from '../losses.ts';
+import type { Batch, LogRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
@@ -12,6 +12,7 @@ import { Place, positionOf } from './place.ts';
 import type { Reader } from './reader.ts';
 import { cut, toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
+import { Beginnings } from './beginnings.ts';
 
 /** After this time without a crash, the next crash counts as a new one, ms. */
 const STEADY_MS = 60_000;
@@ -22,6 +23,7 @@ export class Subscriber implements Subscription {
   readonly #options: SubscribeOptions;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
+  readonly #beginnings: Beginnings;
   readonly #places = new Map<string, Place>();
   readonly #wake = new AbortController();
   #member: Member | undefined;
@@ -37,6 +39,7 @@ export class Subscriber implements Subscription {
     this.#settings = settings;
     this.#options = options;
     this.#cluster = cluster;
+    this.#beginnings = new Beginnings(settings, options, cluster);
   }
 
   /**
@@ -194,7 +197,7 @@ export class Subscriber implements Subscription {
       this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready);
     for (let failures = 0; current().length > 0; failures++) {
       try {
-        const whole = new Set(await this.#whole(member, current()));
+        const whole = new Set(await this.#beginnings.whole(member, current()));
         const ready = current().filter((place) => whole.has(place));
         if (ready.length > 0)
           await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
@@ -208,75 +211,6 @@ export class Subscriber implements Subscription {
       }
       if (current().length > 0) await this.#pause(failures);
     }
-  }
-
-  /**
-   * Finds the committed offsets of the partitions. Keeps a partition paused if retention removed records that the group
-   * had not read, until that loss is accepted.
-   */
-  async #whole(member: Member, places: readonly Place[]): Promise<readonly Place[]> {
-    const names = [...new Set(places.map(({ name }) => name))];
-    const [committed, earliest] = await Promise.all([
-      this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names),
-      this.#cluster.offsets(names, true),
-    ]);
-    const whole: Place[] = [];
-    for (const place of places) {
-      const [at, first] = [
-        committed.get(place.name)?.[place.partition],
-        earliest.get(place.name)?.[place.partition] ?? 0,
-      ];
-      const from = Math.max(place.next, at ?? 0);
-      const { topic, partition } = place;
-      place.next = from;
-      if (
-        from < first &&
-        !(await this.#accepted(member, place, {
-          group: this.#options.group,
-          topic,
-          partition,
-          from,
-          to: first,
-          begun: from > 0 || at !== undefined,
-        }))
-      ) {
-        // The commit shows the loss to other processes. kafkajs commits an offset of its own if it finds one out of
-        // range, and a group that Kafka forgot has none.
-        if (at !== from) await member.commit(place.name, place.partition, from);
-        continue;
-      }
-      place.loss = undefined;
-      place.next = Math.max(from, first);
-      whole.push(place);
-    }
-    return whole;
-  }
-
-  async #accepted(member: Member, place: Place, loss: Loss): Promise<boolean> {
-    const fields = { group: loss.group, topic: loss.topic, partition: loss.partition, from: loss.from, to: loss.to };
-    if (await (this.#options.accepted ?? acceptedByDefault)(loss)) {
-      // The commit shows that this loss is over, to a process that asks for losses and to the next start. A group that
-      // begins has nothing to end.
-      if (loss.begun) {
-        await member.commit(place.name, place.partition, loss.to);
-        member.seek(place.name, place.partition, loss.to);
-        this.#settings.logger?.warn(
-          fields,
-          'the loss of records that retention removed was accepted: the group goes on without them',
-        );
-      }
-      return true;
-    }
-    if (place.loss === undefined) {
-      this.#settings.metrics.consumer?.(loss.group, 'retention-loss');
-      this.#settings.logger?.error(
-        fields,
-        'retention removed records before this group had read them: the partition stands still until the loss is ' +
-          'accepted',
-      );
-    }
-    place.loss = loss;
-    return false;
   }
 
   /** Losses are looked up before anything more is handled. */

@@ -1,5 +1,7 @@
 import type { ViewsHarness } from './fixture.ts';
 import { instancesContract } from './instances-contract.ts';
+import { queriesContract } from './queries-contract.ts';
+import { rebuildContract } from './rebuild-contract.ts';
 import { runnerContract } from './runner-contract.ts';
 import { storeContract } from './store-contract.ts';
 
@@ -8,6 +10,8 @@ export type { ViewsHarness } from './fixture.ts';
 /** What every adapter of the view port must do: call it in a spec file with a way to open a fresh store. */
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>): void {
   storeContract(name, open);
+  queriesContract(name, open);
   runnerContract(name, open);
+  rebuildContract(name, open);
   instancesContract(name, open);
 }

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach } from 'vitest';
+import type { EventLog, Position } from '@provider-access/engines/log';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { Views } from '../port.ts';
+import type { Projection } from '../projection.ts';
+import { ProjectionSet } from '../projection-set.ts';
+import type { ViewOp } from '../store.ts';
+import { type ViewsHarness, items, totals, poison } from './fixture.ts';
+
+/** A store that each test opens anew, with the view `items`. */
+export function openedStore(open: () => Promise<ViewsHarness>) {
+  const fresh = {} as { harness: ViewsHarness; views: Views };
+  beforeEach(async () => {
+    fresh.harness = await open();
+    fresh.views = fresh.harness.views;
+    await fresh.views.store.ensure(items);
+  });
+  afterEach(() => fresh.harness.close());
+  return {
+    fresh,
+    put: (...ops: ViewOp[]): Promise<readonly string[]> => fresh.views.store.apply(items, 'live', ops),
+    get: async (id: string): Promise<unknown> => (await fresh.views.reader(items).get(id))?.['item'],
+  };
+}
+
+/** A write of an item. */
+export const item = (id: string, offset: number, value: unknown, partition = 0): ViewOp => ({
+  id,
+  part: 'item',
+  partition,
+  offset,
+  value,
+});
+
+/** Projections over a store and a log in memory, which each test opens anew. */
+export function openedProjections(open: () => Promise<ViewsHarness>) {
+  const fresh = {} as { harness: ViewsHarness; views: Views; log: EventLog };
+  const running = new Set<ProjectionSet>();
+  beforeEach(async () => {
+    fresh.harness = await open();
+    fresh.views = fresh.harness.views;
+    fresh.log = openMemoryLog({ partitions: 3 });
+    Object.assign(poison, { on: true, unpassable: false });
+  });
+  afterEach(async () => {
+    for (const set of running) await set.stop();
+    running.clear();
+    await fresh.log.close();
+    await fresh.harness.close();
+  });
+  return {
+    fresh,
+    running,
+    async start(projections: readonly Projection[] = [items, totals], maxRecords?: number): Promise<ProjectionSet> {
+      const { log, views } = fresh;
+      const set = new ProjectionSet({ log, views, projections, ...(maxRecords && { maxRecords }) });
+      running.add(set);
+      await set.start();
+      return set;
+    },
+    async stop(set: ProjectionSet): Promise<void> {
+      running.delete(set);
+      await set.stop();
+    },
+    async total(id: string): Promise<unknown> {
+      const document = await fresh.views.reader(totals).get(id);
+      return (
+        document && {
+          left: (document['left'] as { sum: number } | undefined)?.sum,
+          right: (document['right'] as { sum: number } | undefined)?.sum,
+        }
+      );
+    },
+    passed: (projection: Projection, position: Position): Promise<boolean> =>
+      fresh.views.reader(projection).waitFor(position, 60_000),
+  };
+}

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { UndeclaredQuery } from '../query.ts';
+import { openedStore, item } from './opened.ts';
+import { type ViewsHarness, items, totals, collect } from './fixture.ts';
+
+/** How the engine answers queries. */
+export function queriesContract(name: string, open: () => Promise<ViewsHarness>): void {
+  describe(`${name}: queries`, () => {
+    const { fresh, put } = openedStore(open);
+
+    it('answers getMany in the order asked, with undefined for what is not there', async () => {
+      await put(item('a', 1, { n: 1, group: 'g' }), item('b', 2, { n: 2, group: 'g' }));
+      expect((await fresh.views.reader(items).getMany(['b', 'nobody', 'a', 'b'])).map((d) => d?._id)).toEqual([
+        'b',
+        undefined,
+        'a',
+        'b',
+      ]);
+    });
+
+    it('orders and cuts by index: equality, range, keyset, both ways', async () => {
+      await put(
+        ...[5, 3, 1, 4, 2, 3].map((n, i) => item(`d${i}`, i, { n, group: 'g' })),
+        item('other', 9, { n: 3, group: 'h' }),
+        item('unnumbered', 10, { group: 'g' }),
+      );
+      const reader = fresh.views.reader(items);
+      const ids = async (query: object): Promise<string[]> =>
+        (await reader.find({ index: 'by_group', limit: 10, ...query })).map((d) => d._id);
+      expect(await ids({ equals: ['g'] })).toEqual(['d2', 'd4', 'd1', 'd5', 'd3', 'd0']);
+      expect(await ids({ equals: ['g'], order: 'desc', limit: 3 })).toEqual(['d0', 'd3', 'd5']);
+      expect(await ids({ equals: ['g', 3] })).toEqual(['d1', 'd5']);
+      expect(await ids({ equals: ['g'], range: { gte: 2, lt: 4 } })).toEqual(['d4', 'd1', 'd5']);
+      expect(await ids({ equals: ['g'], range: { gt: 2, lte: 4 }, order: 'desc' })).toEqual(['d3', 'd5', 'd1']);
+      expect(await ids({ equals: ['g'], after: { values: [3], id: 'd1' } })).toEqual(['d5', 'd3', 'd0']);
+      expect(await ids({ equals: ['g'], after: { values: [3], id: 'd5' }, order: 'desc' })).toEqual(['d1', 'd4', 'd2']);
+      expect(await ids({ equals: ['g'], range: { gte: 3, lte: 4 }, after: { values: [3], id: 'd1' } })).toEqual([
+        'd5',
+        'd3',
+      ]);
+      expect(await ids({ equals: ['g'], range: { gte: 4 }, after: { values: [1], id: 'd2' } })).toEqual(['d3', 'd0']);
+      expect(await ids({ equals: ['g', 3], after: { values: [], id: 'd1' } })).toEqual(['d5']);
+      expect(await ids({})).toEqual(['d2', 'd4', 'd1', 'd5', 'd3', 'd0', 'other']);
+      expect(await ids({ range: { gt: 'g' } })).toEqual(['other']);
+      expect(await ids({ equals: ['nobody'] })).toEqual([]);
+    });
+
+    it('compares text by its UTF-8 bytes', async () => {
+      await put(...['b', 'B', 'a', '\u{1F600}', '\uFFFD', 'ä'].map((group, i) => item(`d${i}`, i, { n: 1, group })));
+      const found = await fresh.views.reader(items).find({ index: 'by_group', limit: 10 });
+      expect(found.map((d) => (d['item'] as { group: string }).group)).toEqual([
+        'B',
+        'a',
+        'b',
+        'ä',
+        '\uFFFD',
+        '\u{1F600}',
+      ]);
+    });
+
+    it('finds by array membership, and follows changes of the array', async () => {
+      await put(
+        item('a', 1, { n: 1, group: 'g', tags: ['x', 'y', 'x'] }),
+        item('b', 2, { n: 2, group: 'g', tags: ['y'] }),
+        item('c', 3, { n: 3, group: 'h', tags: ['x'] }),
+      );
+      const reader = fresh.views.reader(items);
+      const ids = async (tag: string, more: object = {}): Promise<string[]> =>
+        (await reader.find({ index: 'by_tag', equals: ['g', tag], limit: 10, ...more })).map((d) => d._id);
+      expect(await ids('x')).toEqual(['a']);
+      expect(await ids('y')).toEqual(['a', 'b']);
+      expect(await ids('y', { after: { values: [], id: 'a' } })).toEqual(['b']);
+      expect(await ids('y', { order: 'desc', limit: 1 })).toEqual(['b']);
+      await put(item('a', 4, { n: 1, group: 'g', tags: ['z'] }));
+      expect([await ids('x'), await ids('y'), await ids('z')]).toEqual([[], ['b'], ['a']]);
+    });
+
+    it('scans without losing or doubling what is not touched, while others write', async () => {
+      const all = Array.from({ length: 40 }, (_, i) => `d${String(i).padStart(2, '0')}`);
+      await put(...all.map((id, i) => item(id, i, { n: i, group: 'g' })));
+      const seen: string[] = [];
+      let offset = 100;
+      for await (const document of fresh.views.reader(items).scan({ index: 'by_group', equals: ['g'], pageSize: 7 })) {
+        seen.push(document._id);
+        const n = seen.length;
+        await put(
+          item(`new${n}`, offset++, { n: 100 - n * 2.5, group: 'g' }),
+          item(all[n % 2]!, offset++, { n: 1000, group: 'g' }),
+        );
+        if (n > 500) break;
+      }
+      const untouched = all.slice(2);
+      expect(seen.filter((id) => untouched.includes(id))).toEqual(untouched);
+    });
+
+    it('scans a whole index, over pages and equal values, without documents that lack its field', async () => {
+      const { store } = fresh.views;
+      await store.ensure(totals);
+      const of = (part: 'left' | 'right', i: number) => ({
+        id: `d${String(i).padStart(2, '0')}`,
+        part,
+        partition: 0,
+        offset: i,
+        value: { sum: i % 5, seen: 1 },
+      });
+      await store.apply(
+        totals,
+        'live',
+        Array.from({ length: 40 }, (_, i) => of(i % 4 === 0 ? 'right' : 'left', i)),
+      );
+      const seen = (await collect(fresh.views.reader(totals).scan({ index: 'by_sum', pageSize: 7 }))).map(
+        (d) => [(d['left'] as { sum: number }).sum, d._id] as const,
+      );
+      const expected = Array.from({ length: 40 }, (_, i) => of('left', i))
+        .filter(({ offset }) => offset % 4 !== 0)
+        .map((o) => [o.value.sum, o.id] as const);
+      expect(seen).toEqual(expected.sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1)));
+    });
+
+    it('refuses what no declared index answers, in a sentence', async () => {
+      const reader = fresh.views.reader(items);
+      const refused: [object, RegExp][] = [
+        [{ index: 'by_nothing' }, /no index "by_nothing"/],
+        [{ index: 'by_group', equals: ['g', 1, 2] }, /2 fields, 3 values/],
+        [{ index: 'by_group', equals: ['g', 1], range: { gt: 1 } }, /no field left for a range/],
+        [{ index: 'by_group', equals: [null] }, /only strings, finite numbers and booleans/],
+        [{ index: 'by_group', equals: [Number.NaN] }, /only strings, finite numbers and booleans/],
+        [{ index: 'by_group', equals: ['g'], range: { gt: { $ne: 1 } } }, /only strings, finite numbers and booleans/],
+        [{ index: 'by_group', range: { gt: 'a', gte: 'a' } }, /one lower and one upper/],
+        [{ index: 'by_group', equals: ['g'], after: { values: [], id: 'a' } }, /a value for each of the 1 fields/],
+        [{ index: 'by_tag', equals: ['g'] }, /equality on all its fields/],
+        [{ index: 'by_group', limit: 0 }, /limit is a whole number/],
+        [{ index: 'by_group', bodies: ['item.n'] }, /no body "item.n"/],
+      ];
+      for (const [query, sentence] of refused) {
+        const failure = await reader.find({ limit: 5, ...query } as never).then(
+          () => undefined,
+          (error: unknown) => error as Error,
+        );
+        expect(failure, JSON.stringify(query)).toBeInstanceOf(UndeclaredQuery);
+        expect(failure!.message).toMatch(sentence);
+      }
+      await expect(reader.get('a', { bodies: ['item.tags'] })).rejects.toThrow(UndeclaredQuery);
+      expect(() => reader.scan({ index: 'by_nothing' })).toThrow(UndeclaredQuery);
+    });
+
+    it('refuses a projection that contradicts itself', () => {
+      expect(() => fresh.views.reader({ ...items, indexes: [{ name: 'x', fields: ['nobody.n'] }] })).toThrow(
+        /not part.field/,
+      );
+      expect(() => fresh.views.reader({ ...items, bodies: ['item'] })).toThrow(/not part.field/);
+      expect(() =>
+        fresh.views.reader({ ...totals, indexes: [{ name: 'x', fields: ['left.a', 'right.b'], array: true }] }),
+      ).toThrow(/several parts/);
+    });
+  });
+}
