@@ -75,8 +75,9 @@ const token = (name: string, documentation: string): SearchParameter => ({
 });
 
 /**
- * The one table of search parameters, by type. The parser, the CapabilityStatement and the views' indexes follow it: a
- * new parameter is a new row (and, for a new kind, its reader in parse.ts).
+ * The one table of search parameters, by type. The parser and the CapabilityStatement follow it. A new filter is a row
+ * here and code in the search of its type that applies it (CONTRIBUTING.md); a new kind of value also a reader in
+ * parse.ts.
  */
 export const SEARCH_PARAMETERS: Readonly<Record<string, readonly SearchParameter[]>> = Object.fromEntries([
   ...SERVED_TYPES.map(

@@ -11,8 +11,8 @@ export interface SearchQuery {
   readonly ids?: readonly string[];
   /** Member ids, any of these; empty as above. */
   readonly patients?: readonly string[];
-  /** All must hold. */
-  readonly lastUpdated?: readonly DateSearch[];
+  /** By parameter name: all must hold. */
+  readonly dates?: Readonly<Record<string, readonly DateSearch[]>>;
   /** By parameter name: all of the outer list, any of each inner one. */
   readonly tokens?: Readonly<Record<string, readonly (readonly Token[])[]>>;
   readonly count?: number;
@@ -25,7 +25,7 @@ export type SearchParse =
 interface Draft {
   ids?: string[];
   patients?: string[];
-  lastUpdated?: DateSearch[];
+  dates?: Record<string, DateSearch[]>;
   tokens?: Record<string, Token[][]>;
   count?: number;
   summary?: boolean;
@@ -60,10 +60,10 @@ const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
     draft.patients = both(draft.patients, ids);
     return undefined;
   },
-  date(draft, value) {
+  date(draft, value, { name }) {
     const parsed = parseDateSearch(value);
     if (parsed === undefined) return 'must be a date or dateTime with an optional prefix (eq ne gt ge lt le)';
-    (draft.lastUpdated ??= []).push(parsed);
+    ((draft.dates ??= {})[name] ??= []).push(parsed);
     return undefined;
   },
   token(draft, value, { name }) {
@@ -95,13 +95,18 @@ function both(before: string[] | undefined, now: string[]): string[] {
 }
 
 /**
- * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors (never ignored:
- * an ignored
- * filter would answer more than was asked for). Page links are the caller's and must be taken out before.
+ * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors, because an
+ * ignored filter would answer more than was asked for. Page links are the caller's and must be taken out before.
+ * @param applied names of the filters that the caller applies to what it finds
+ * @throws TypeError when the table has another filter for this type, whether the search names it or not: a new row
+ * fails every search on its type until the caller applies it
  */
-export function parseSearch(type: string, parameters: URLSearchParams): SearchParse {
+export function parseSearch(type: string, parameters: URLSearchParams, applied: ReadonlySet<string>): SearchParse {
   const table = Object.hasOwn(SEARCH_PARAMETERS, type) ? SEARCH_PARAMETERS[type] : undefined;
   if (table === undefined) return refuse('not-supported', `search on this type is not supported`, undefined);
+  const ignored = table.find(({ name, role }) => role === 'filter' && !applied.has(name));
+  if (ignored !== undefined)
+    throw new TypeError(`${type} has the search parameter ${ignored.name}, which is not applied`);
   const draft: Draft = {};
   const seen = new Set<string>();
   for (const [key, value] of parameters) {

@@ -5,22 +5,31 @@ import { SEARCH_PARAMETERS } from './parameters.ts';
 import { parseSearch } from './parse.ts';
 import { matchesToken, parseToken, splitOr } from './values.ts';
 
-const search = (type: string, query: string) => parseSearch(type, new URLSearchParams(query));
+const filtersOf = (type: string): Set<string> =>
+  new Set((SEARCH_PARAMETERS[type] ?? []).filter(({ role }) => role === 'filter').map(({ name }) => name));
+const search = (type: string, query: string) => parseSearch(type, new URLSearchParams(query), filtersOf(type));
 
 describe('parseSearch', () => {
   it('reads what the table has', () => {
-    const { lastUpdated, ...query } = (
+    const { dates, ...query } = (
       search(
         'Observation',
         '_id=a,b&patient=Patient/m1&_lastUpdated=ge2024-01-01&_lastUpdated=lt2025' +
           '&_count=50&_format=application/fhir%2Bjson',
-      ) as { query: { lastUpdated: unknown } }
+      ) as { query: { dates: Record<string, unknown> } }
     ).query;
     expect(query).toEqual({ type: 'Observation', ids: ['a', 'b'], patients: ['m1'], count: 50 });
-    expect(lastUpdated).toEqual([
+    expect(Object.keys(dates)).toEqual(['_lastUpdated']);
+    expect(dates['_lastUpdated']).toEqual([
       { prefix: 'ge', range: { start: Date.UTC(2024, 0, 1), end: Date.UTC(2024, 0, 2) } },
       { prefix: 'lt', range: { start: Date.UTC(2025, 0, 1), end: Date.UTC(2026, 0, 1) } },
     ]);
+  });
+
+  it('fails for a filter that the caller does not apply, also when nobody asks for it', () => {
+    const applied = new Set(['_id', 'patient']);
+    const parse = () => parseSearch('Observation', new URLSearchParams('patient=m1'), applied);
+    expect(parse).toThrow('Observation has the search parameter _lastUpdated, which is not applied');
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { GROUP_FILTERS } from './search-type.controller.ts';
 import { GroupView } from './group-view.ts';
 
 /** The same answer for an unknown Group and for another client's. */
@@ -71,7 +72,7 @@ function readSummary(url: string): boolean {
   for (const name of parameters.keys())
     if (name !== '_summary' && name !== '_format')
       throw new Refusal('not-supported', 'A read takes _summary and _format only.');
-  const parsed = parseSearch('Group', parameters);
+  const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
   if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.diagnostics ?? 'A parameter is not valid.');
   return parsed.query.summary ?? false;
 }

@@ -87,9 +87,8 @@ export class GroupSearchController {
     };
     const found: ClientGroup[] = [];
     for (const group of matching) {
-      const { lastUpdated } = query;
-      if (lastUpdated === undefined || matchesInstant(lastUpdated, (await render(group)).lastUpdated))
-        found.push(group);
+      const updated = query.dates?.['_lastUpdated'];
+      if (updated === undefined || matchesInstant(updated, (await render(group)).lastUpdated)) found.push(group);
     }
     const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const rest = after === undefined ? found : found.filter((g) => g.id > after);
@@ -132,7 +131,7 @@ function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonl
   parameters.delete(PAGE);
   if (after !== undefined && !/^[a-z2-7]{26}$/.test(after))
     throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
-  const parsed = parseSearch('Group', parameters);
+  const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
   if (parsed.ok) return { query: parsed.query, after };
   const { code, diagnostics, expression } = parsed.issue;
   throw new Refusal(
@@ -141,6 +140,15 @@ function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonl
     expression?.[0] === undefined ? {} : { expression: expression[0] },
   );
 }
+
+/** The filters that `matches` and the page apply. */
+export const GROUP_FILTERS: ReadonlySet<string> = new Set([
+  '_id',
+  'identifier',
+  'code',
+  'characteristic',
+  '_lastUpdated',
+]);
 
 /** Every Group here has the same code and the same characteristic. */
 function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean {

@@ -1,4 +1,4 @@
-import { matchesInstant, type SearchQuery } from '@provider-access/kernel/fhir';
+import { type DateSearch, matchesInstant, type SearchQuery } from '@provider-access/kernel/fhir';
 import { type RecordPart, recordId } from '@provider-access/facts/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { PageCursor } from './page-links.ts';
@@ -8,6 +8,8 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** Rows with their lines that are read at once: what lies in memory beyond a page is bounded by so many. */
 const CHUNK = 32;
 const LINE = ['record.line'];
+/** The filters that a page applies. `patient` chooses the members, the others are read below. */
+export const APPLIED: ReadonlySet<string> = new Set(['_id', 'patient', '_lastUpdated']);
 
 /**
  * The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document.
@@ -45,7 +47,7 @@ export async function findPage(
           next: {
             member: last.member,
             id: last.id,
-            ...(query.lastUpdated !== undefined && { lastUpdated: last.lastUpdated }),
+            ...(updatedOf(query) !== undefined && { lastUpdated: last.lastUpdated }),
           },
         };
       }
@@ -99,7 +101,7 @@ async function* byIds(
   const heads = (await reader.getMany(ids))
     .flatMap((d) => (d === undefined ? [] : [headOf(d)]))
     .filter((p) => p.deleted !== true && keeps(query, p) && (after === undefined || isAfter(p, after)));
-  if (query.lastUpdated !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
+  if (updatedOf(query) !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
   for (let i = 0; i < heads.length; i += CHUNK) {
     const documents = await reader.getMany(
       heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)),
@@ -118,18 +120,22 @@ function isAfter(part: Pick<RecordPart, 'id' | 'lastUpdated'>, after: PageCursor
   return part.lastUpdated > after.lastUpdated;
 }
 
-const keeps = ({ lastUpdated }: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean =>
-  lastUpdated === undefined || matchesInstant(lastUpdated, part.lastUpdated);
+const updatedOf = ({ dates }: SearchQuery): readonly DateSearch[] | undefined => dates?.['_lastUpdated'];
+const keeps = (query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean => {
+  const updated = updatedOf(query);
+  return updated === undefined || matchesInstant(updated, part.lastUpdated);
+};
 
 /** With `_lastUpdated` the index that has it: a filter that leaves little does not read everything. */
 function indexOf(query: SearchQuery, member: string, after: PageCursor | undefined): Omit<FindQuery, 'limit'> {
   const equals = [member, query.type];
   const id = after === undefined ? '' : recordId(member, query.type, after.id);
-  if (query.lastUpdated === undefined)
+  const updated = updatedOf(query);
+  if (updated === undefined)
     return { index: 'by_type', equals, ...(after !== undefined && { after: { values: [after.id], id } }) };
   let gte = 0;
   let lt = Number.MAX_SAFE_INTEGER;
-  for (const { prefix, range } of query.lastUpdated) {
+  for (const { prefix, range } of updated) {
     if (prefix === 'eq' || prefix === 'ge') gte = Math.max(gte, range.start);
     if (prefix === 'gt') gte = Math.max(gte, range.end);
     if (prefix === 'eq' || prefix === 'le') lt = Math.min(lt, range.end);

@@ -11,7 +11,7 @@ import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/sm
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_JSON, servedType } from '../fhir-request.ts';
-import { findPage, type Page } from './page.ts';
+import { APPLIED, findPage, type Page } from './page.ts';
 import { type PageCursor, PageLinks } from './page-links.ts';
 
 const DEFAULT_COUNT = 50;
@@ -160,7 +160,7 @@ const reasonOf = (decision: Decision | undefined): string[] =>
   decision === undefined || decision.permit ? [] : [decision.reason];
 
 function parsed(type: string, parameters: URLSearchParams): SearchQuery {
-  const result = parseSearch(type, parameters);
+  const result = parseSearch(type, parameters, APPLIED);
   if (!result.ok) {
     const { code, details, expression } = result.issue;
     const kind =
