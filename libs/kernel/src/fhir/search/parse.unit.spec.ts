@@ -6,7 +6,11 @@ import { parseSearch } from './parse.ts';
 import { matchesToken, parseToken, splitOr } from './values.ts';
 
 const filtersOf = (type: string): Set<string> =>
-  new Set((SEARCH_PARAMETERS[type] ?? []).filter(({ role }) => role === 'filter').map(({ name }) => name));
+  new Set(
+    (Object.hasOwn(SEARCH_PARAMETERS, type) ? SEARCH_PARAMETERS[type]! : [])
+      .filter(({ role }) => role === 'filter')
+      .map(({ name }) => name),
+  );
 const search = (type: string, query: string) => parseSearch(type, new URLSearchParams(query), filtersOf(type));
 
 describe('parseSearch', () => {
