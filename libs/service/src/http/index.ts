@@ -3,5 +3,6 @@ export * from './ports.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
 export * from './views-controller.ts';
+export { zodPipe } from './zod-pipe.ts';
 export * from './view-metrics.ts';
 export * from './intake-metrics.ts';

@@ -1,11 +1,13 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import { disclosures, disclosuresOf } from '@provider-access/audit';
-import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
+import { z } from 'zod';
 
 const LIMIT = 1000;
+const NAMED = 'member is required: an id.';
+const MEMBER = z.string(NAMED).min(1, NAMED);
 
 /**
  * Everything that was released or refused about a member, newest first (at most 1000): the answer for `pa disclosures`.
@@ -21,8 +23,7 @@ export class DisclosuresController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   @UseGuards(StaticTokenGuard('administrator'))
-  async list(@Query('member') member: unknown): Promise<string> {
-    if (typeof member !== 'string' || member === '') throw new Refusal('required', 'member is required: an id.');
+  async list(@Query('member', zodPipe('required', MEMBER)) member: string): Promise<string> {
     return JSON.stringify({ member, disclosures: await disclosuresOf(this.reader, member, LIMIT) });
   }
 }

@@ -10,10 +10,11 @@ import {
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import { isInstant, isId } from '@provider-access/kernel/fhir';
-import { instant, Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { StaticTokenGuard } from '@provider-access/smart';
+import { z } from 'zod';
 
 interface Explanation {
   readonly client: string;
@@ -30,6 +31,14 @@ interface Explanation {
 }
 const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
   d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
+
+const NO_CLIENT = 'client is required.';
+const CLIENT = z.string(NO_CLIENT).min(1, NO_CLIENT);
+const NO_MEMBER = 'member is required: an id.';
+const MEMBER = z.string(NO_MEMBER).refine(isId, NO_MEMBER);
+/** A day alone is no instant, because it begins at another moment in each zone of the payer. */
+const NO_INSTANT = 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.';
+const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
 
 /** Replaces the client in the audit of what an operator looked at. No client has such an id. */
 const OPERATOR = 'administrator';
@@ -52,20 +61,11 @@ export class ExplainController {
   @Header('cache-control', 'no-store')
   @UseGuards(StaticTokenGuard('administrator'))
   async explain(
-    @Query('client') client: unknown,
-    @Query('member') member: unknown,
-    @Query('at') at: unknown,
+    @Query('client', zodPipe('required', CLIENT)) client: string,
+    @Query('member', zodPipe('required', MEMBER)) member: string,
+    @Query('at', zodPipe('invalid-value', AT)) at: string | undefined,
   ): Promise<string> {
-    if (typeof client !== 'string' || client === '') throw new Refusal('required', 'client is required.');
-    if (!isId(member)) throw new Refusal('required', 'member is required: an id.');
     const now = instant(this.ports.clock.now());
-    // A day alone is no instant, because it begins at another moment in each zone of the payer.
-    if (at !== undefined && (typeof at !== 'string' || !isInstant(at))) {
-      throw new Refusal(
-        'invalid-value',
-        'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.',
-      );
-    }
     const when = at === undefined ? now : instant(Date.parse(at));
     const explanation = await this.answer(client, member, when, now);
     // The operator looked at the data, not the client. Nothing was disclosed to that client.

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
 import { probeReported } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { StaticTokenGuard } from '@provider-access/smart';
+import { z } from 'zod';
 import { ServiceLevels } from './service-levels.ts';
 
 /** Clients ask for more days in parts. */
@@ -11,6 +12,11 @@ const MAX_DAYS = 400;
 const DAY_MS = 86_400_000;
 /** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
+
+const day = (name: string) => {
+  const text = `${name} must be a day such as 2026-11-30.`;
+  return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
+};
 
 /** The answer for `pa slo`, and the reports of `pa probe --report`. */
 @Controller('ops')
@@ -25,10 +31,13 @@ export class SloController {
   @Get('slo')
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
-  async report(@Query('from') from: unknown, @Query('to') to: unknown): Promise<string> {
+  async report(
+    @Query('from', day('from')) from: string | undefined,
+    @Query('to', day('to')) to: string | undefined,
+  ): Promise<string> {
     const today = this.levels.calendar.dayOf(this.ports.clock.now());
-    const last = day('to', to) ?? today;
-    const first = day('from', from) ?? `${last.slice(0, 8)}01`;
+    const last = to ?? today;
+    const first = from ?? `${last.slice(0, 8)}01`;
     if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
     if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
       throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
@@ -53,13 +62,6 @@ export class SloController {
     await this.levels.probed({ ...report.data, at: new Date(at).toISOString() });
     return JSON.stringify({ accepted: true });
   }
-}
-
-function day(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string' || !isIsoDate(value))
-    throw new Refusal('invalid-value', `${name} must be a day such as 2026-11-30.`);
-  return value;
 }
 
 /** This service takes bodies as bytes: what a kick-off sends goes on unchanged. */

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
+import { zodPipe } from '@provider-access/service/http';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { AuthContext } from '../../auth.ts';
@@ -56,6 +57,12 @@ const approval = z.strictObject({
     .optional(),
 });
 const ending = z.strictObject({ reason });
+const STATUS = z.enum(STATUSES, `status must be one of ${STATUSES.join(', ')}.`).optional();
+const NO_COUNT = '_count must be a number from 1 on.';
+const COUNT = z
+  .string(NO_COUNT)
+  .regex(/^[1-9]\d{0,4}$/, NO_COUNT)
+  .optional();
 
 function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const result = schema.safeParse(body ?? {});
@@ -94,15 +101,11 @@ export class ReviewController {
   @Get()
   @Header('cache-control', 'no-store')
   async list(
-    @Query('status') status?: string,
-    @Query('_count') count?: string,
+    @Query('status', zodPipe('invalid-value', STATUS)) status?: ClientStatus,
+    @Query('_count', zodPipe('invalid-value', COUNT)) count?: string,
     @Query('after') after?: string,
   ): Promise<Record<string, unknown>> {
     const { clients, config } = this.auth;
-    if (status !== undefined && !(STATUSES as readonly string[]).includes(status))
-      throw new Refusal('invalid-value', `status must be one of ${STATUSES.join(', ')}.`);
-    if (count !== undefined && !/^[1-9]\d{0,4}$/.test(count))
-      throw new Refusal('invalid-value', '_count must be a number from 1 on.');
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
@@ -112,9 +115,7 @@ export class ReviewController {
         'after must be the client_id that ended the page before. It may have expired: start again without after.',
       );
     const rest = new Set(all.slice(start));
-    const wanted = (status === undefined ? all : await clients.ids(status as ClientStatus)).filter((id) =>
-      rest.has(id),
-    );
+    const wanted = (status === undefined ? all : await clients.ids(status)).filter((id) => rest.has(id));
     const page = wanted.slice(0, size);
     const found = (await Promise.all(page.map((id) => clients.find(id)))).filter((c) => c !== undefined);
     const next = new URLSearchParams({

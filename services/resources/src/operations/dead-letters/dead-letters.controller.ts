@@ -3,9 +3,10 @@ import type { FastifyRequest } from 'fastify';
 import type { EventParked } from '@provider-access/events';
 import { dataOf } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
+import { z } from 'zod';
 import {
   type DeadLetterPart,
   deadLetters,
@@ -16,7 +17,9 @@ import {
 import { encodedData } from '../events/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
-const STATUSES: readonly DeadLetterStatus[] = ['open', 'replayed', 'discarded'];
+const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status is open, replayed or discarded.').optional();
+const NO_REASON = 'reason says in at most 500 characters why the event is given up.';
+const REASON = z.string(NO_REASON).regex(/\S/, NO_REASON).max(500, NO_REASON);
 const PAGE = 100;
 type RoleRequest = FastifyRequest & { role?: 'payer' | 'administrator' };
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -33,11 +36,12 @@ export class DeadLettersController {
   @Get()
   @Header('content-type', JSON_TYPE)
   @Header('cache-control', 'no-store')
-  async list(@Query('status') status?: string, @Query('cursor') cursor?: string): Promise<string> {
-    if (status !== undefined && !STATUSES.includes(status as DeadLetterStatus))
-      throw new Refusal('invalid-value', 'status is open, replayed or discarded.');
+  async list(
+    @Query('status', zodPipe('invalid-value', STATUS)) status?: DeadLetterStatus,
+    @Query('cursor') cursor?: string,
+  ): Promise<string> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
-    const found = await findDeadLetters(this.reader, status as DeadLetterStatus | undefined, after, PAGE + 1);
+    const found = await findDeadLetters(this.reader, status, after, PAGE + 1);
     const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
     return JSON.stringify({
@@ -86,10 +90,11 @@ export class DeadLettersController {
   @Post(':id/discard')
   @HttpCode(200)
   @Header('content-type', JSON_TYPE)
-  async discard(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
-    const reason = (body as { reason?: unknown } | undefined)?.reason;
-    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500)
-      throw new Refusal('required', 'reason says in at most 500 characters why the event is given up.');
+  async discard(
+    @Param('id') id: string,
+    @Body('reason', zodPipe('required', REASON)) reason: string,
+    @Req() request: RoleRequest,
+  ): Promise<string> {
     const letter = await this.letter(id);
     // A replayed dead letter can be discarded too, because its replay may have left the member denied.
     if (letter.status === 'discarded') throw discardedBefore();

@@ -2,13 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import { addCounts, type Counts } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import type { ViewReader } from '@provider-access/engines/views';
+import { z } from 'zod';
 import { type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';
 import { expectedEvents } from './expected.ts';
 
 const MAX_WAIT_S = 60;
+const NO_SECONDS = 'wait is a whole number of seconds.';
+const WAIT = z
+  .string(NO_SECONDS)
+  .regex(/^\d{1,4}$/, NO_SECONDS)
+  .optional();
 const POLL_MS = 50;
 
 export interface ReceiptAnswer {
@@ -37,10 +43,8 @@ export class ReceiptsController {
   @Get(':id')
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
-  async get(@Param('id') id: string, @Query('wait') wait?: string): Promise<string> {
+  async get(@Param('id') id: string, @Query('wait', zodPipe('invalid-value', WAIT)) wait?: string): Promise<string> {
     if (!/^r-[a-z2-7]{26}$/.test(id)) throw new Refusal('not-found', 'There is no such receipt.');
-    if (wait !== undefined && !/^\d{1,4}$/.test(wait))
-      throw new Refusal('invalid-value', 'wait is a whole number of seconds.');
     const deadline = performance.now() + Math.min(Number(wait ?? 0), MAX_WAIT_S) * 1000;
     for (;;) {
       const answer = await this.answer(id);
