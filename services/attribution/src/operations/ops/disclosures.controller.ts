@@ -7,7 +7,6 @@ import { z } from 'zod';
 
 const LIMIT = 1000;
 const NAMED = 'member is required: an id.';
-const member = () => zodPipe('required', z.string(NAMED).min(1, NAMED));
 
 /**
  * Everything that was released or refused about a member, newest first (at most 1000): the answer for `pa disclosures`.
@@ -23,7 +22,7 @@ export class DisclosuresController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   @UseGuards(StaticTokenGuard('administrator'))
-  async list(@Query('member', member()) id: string): Promise<string> {
-    return JSON.stringify({ member: id, disclosures: await disclosuresOf(this.reader, id, LIMIT) });
+  async list(@Query('member', zodPipe('required', z.string(NAMED).min(1, NAMED))) member: string): Promise<string> {
+    return JSON.stringify({ member, disclosures: await disclosuresOf(this.reader, member, LIMIT) });
   }
 }
