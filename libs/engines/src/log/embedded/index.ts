@@ -29,6 +29,7 @@ export interface EmbeddedLogOptions {
 }
 
 export { checkpointInBackground } from './checkpoints.ts';
+export { sqliteFault } from './faults.ts';
 export { FileLocked, lockFile } from './file-lock.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { acceptedByDefault } from '../losses.ts';
-import type { SubscribeOptions, Subscription, Batch, Position } from '../port.ts';
+import type { FollowOptions, Position, SubscribeOptions, Subscription } from '../port.ts';
 import { DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { Backoff, LaneOwner } from './lane.ts';
 import type { LocalStore } from './store.ts';
@@ -14,36 +14,22 @@ export class Member implements LaneOwner {
   readonly lingerMs: number;
   readonly topics: readonly string[];
   readonly lanes = new Set<Lane>();
-  readonly #handle: (batch: Batch) => Promise<void> | void;
-  readonly #accepted: (lane: Lane, to: number) => Promise<boolean>;
+  readonly handle: LaneOwner['handle'];
+  readonly accepted: LaneOwner['accepted'];
   readonly #failures = new Map<Lane, string>();
   #lastPoll = Date.now();
   #assignFailure: string | undefined;
 
   constructor(
-    options: {
-      topics: readonly string[];
-      maxRecords?: number;
-      maxBytes?: number;
-      lingerMs?: number;
-      handle(batch: Batch): Promise<void> | void;
-    },
-    accepted: (lane: Lane, to: number) => Promise<boolean>,
+    options: Omit<FollowOptions, 'from'> & Pick<SubscribeOptions, 'maxBytes' | 'lingerMs'>,
+    accepted: LaneOwner['accepted'],
   ) {
     this.topics = [...new Set(options.topics)];
     this.maxRecords = options.maxRecords ?? DEFAULT_MAX_RECORDS;
     this.maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     this.lingerMs = options.lingerMs ?? 0;
-    this.#handle = (batch) => options.handle(batch);
-    this.#accepted = accepted;
-  }
-
-  handle(batch: Batch): Promise<void> | void {
-    return this.#handle(batch);
-  }
-
-  accepted(lane: Lane, to: number): Promise<boolean> {
-    return this.#accepted(lane, to);
+    this.handle = (batch) => options.handle(batch);
+    this.accepted = accepted;
   }
 
   polled(): void {
@@ -62,15 +48,16 @@ export class Member implements LaneOwner {
     this.#assignFailure = failure;
   }
 
-  failure(): string | undefined {
-    return this.#assignFailure ?? this.#failures.values().next().value;
+  subscription(stop: () => Promise<void>): Subscription {
+    return {
+      stop,
+      position: () => this.#position(),
+      failure: () => this.#assignFailure ?? this.#failures.values().next().value,
+      lastPoll: () => this.#lastPoll,
+    };
   }
 
-  lastPoll(): number {
-    return this.#lastPoll;
-  }
-
-  position(): Position {
+  #position(): Position {
     const position: Record<string, number[]> = {};
     for (const lane of this.lanes) (position[lane.topic] ??= [])[lane.partition] = lane.next;
     for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
@@ -119,18 +106,13 @@ export class Group {
     for (const topic of member.topics) this.#partitions.set(topic, this.#store.partitions(topic));
     this.#members.push({ member, options });
     await this.#rebalance();
-    return {
-      stop: async () => {
-        const at = this.#members.findIndex((m) => m.member === member);
-        if (at >= 0) this.#members.splice(at, 1);
-        await this.#rebalance();
-        // A commit that cannot be written now means redelivery, which handlers tolerate. Stopping must still end.
-        await this.#store.flush().catch(() => undefined);
-      },
-      position: () => member.position(),
-      failure: () => member.failure(),
-      lastPoll: () => member.lastPoll(),
-    };
+    return member.subscription(async () => {
+      const at = this.#members.findIndex((m) => m.member === member);
+      if (at >= 0) this.#members.splice(at, 1);
+      await this.#rebalance();
+      // A commit that cannot be written now means redelivery, which handlers tolerate. Stopping must still end.
+      await this.#store.flush().catch(() => undefined);
+    });
   }
 
   /** Stops every consumer, to close the log. */

@@ -94,12 +94,7 @@ export class LocalLog implements EventLog {
     for (const lane of following.lanes) lane.give(member);
     done();
     await caughtUp;
-    return {
-      stop: following.stop,
-      position: () => member.position(),
-      failure: () => member.failure(),
-      lastPoll: () => member.lastPoll(),
-    };
+    return member.subscription(following.stop);
   }
 
   async head(topics: readonly string[]): Promise<Position> {

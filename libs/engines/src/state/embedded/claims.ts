@@ -1,18 +1,11 @@
 import type { Claims } from '../port.ts';
-import type { Database } from './database.ts';
+import { EmbeddedPart } from './database.ts';
 
 const PURGE_EVERY = 1000;
 
 /** An expired claim is as if it were not there, by the given clock; purging only saves room. */
-export class EmbeddedClaims implements Claims {
-  readonly #db: Database;
-  readonly #now: () => number;
+export class EmbeddedClaims extends EmbeddedPart implements Claims {
   #changes = 0;
-
-  constructor(db: Database, now: () => number) {
-    this.#db = db;
-    this.#now = now;
-  }
 
   async claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string> {
     return (await this.claimMany(namespace, [{ key, owner, ...(expiresAt !== undefined && { expiresAt }) }]))[0]!;
@@ -22,22 +15,22 @@ export class EmbeddedClaims implements Claims {
     namespace: string,
     entries: readonly { key: string; owner: string; expiresAt?: number }[],
   ): Promise<readonly string[]> {
-    return this.#db.change(() => {
+    return this.db.change(() => {
       this.#purge();
       return entries.map(({ key, owner, expiresAt }) => {
         const holder = this.#holder(namespace, key);
         if (holder !== undefined && holder !== owner) return holder;
-        this.#db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, owner, expiresAt ?? null);
+        this.db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, owner, expiresAt ?? null);
         return owner;
       });
     });
   }
 
   insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean> {
-    return this.#db.change(() => {
+    return this.db.change(() => {
       this.#purge();
       if (this.#holder(namespace, key) !== undefined) return false;
-      this.#db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, '', expiresAt);
+      this.db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, '', expiresAt);
       return true;
     });
   }
@@ -47,28 +40,28 @@ export class EmbeddedClaims implements Claims {
   }
 
   release(namespace: string, key: string, owner: string): Promise<boolean> {
-    return this.#db.change(
+    return this.db.change(
       () =>
-        this.#db.run(
+        this.db.run(
           'DELETE FROM claims WHERE namespace = ? AND key = ? AND owner = ? AND (expires IS NULL OR expires > ?)',
           namespace,
           key,
           owner,
-          this.#now(),
+          this.now(),
         ) > 0,
     );
   }
 
   #holder(namespace: string, key: string): string | undefined {
-    return this.#db.get<{ owner: string }>(
+    return this.db.get<{ owner: string }>(
       'SELECT owner FROM claims WHERE namespace = ? AND key = ? AND (expires IS NULL OR expires > ?)',
       namespace,
       key,
-      this.#now(),
+      this.now(),
     )?.owner;
   }
 
   #purge(): void {
-    if (this.#changes++ % PURGE_EVERY === 0) this.#db.run('DELETE FROM claims WHERE expires <= ?', this.#now());
+    if (this.#changes++ % PURGE_EVERY === 0) this.db.run('DELETE FROM claims WHERE expires <= ?', this.now());
   }
 }

@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { EngineUnavailable } from '@provider-access/engines/log';
+import { sqliteFault } from '@provider-access/engines/log/embedded';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS streams (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, snapshot TEXT NOT NULL,
@@ -22,15 +23,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS fences (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
   INSERT OR IGNORE INTO fences VALUES (1, 0);
   CREATE INDEX IF NOT EXISTS work_open ON work (queue, seq) WHERE done = 0`;
-
-/** BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN. */
-const AWAY = new Set([5, 6, 7, 10, 13, 14]);
-function asFault(error: unknown): unknown {
-  const code = (error as { errcode?: number } | undefined)?.errcode;
-  return code !== undefined && AWAY.has(code & 0xff)
-    ? new EngineUnavailable(`the state store is away (SQLite ${code})`)
-    : error;
-}
 
 interface Waiting {
   readonly work: () => unknown;
@@ -118,7 +110,7 @@ export class Database {
           // A full disk may have ended the whole transaction: then nothing of it is there.
           if (!this.#db.isTransaction) throw error;
           this.#db.exec('ROLLBACK TO one');
-          const fault = asFault(error);
+          const fault = sqliteFault(error, 'state store');
           if (fault instanceof EngineUnavailable) refusal = fault.message;
           settle.push(() => reject(fault));
         }
@@ -127,7 +119,7 @@ export class Database {
       this.#db.exec('COMMIT');
     } catch (error) {
       if (this.#db.isOpen && this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      const fault = asFault(error);
+      const fault = sqliteFault(error, 'state store');
       this.#refusal = fault instanceof EngineUnavailable ? fault.message : 'the state store failed';
       for (const { reject } of waiting) reject(fault);
       return;
@@ -140,5 +132,16 @@ export class Database {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
     return statement;
+  }
+}
+
+/** What the parts of the store have: the database, and the time. */
+export abstract class EmbeddedPart {
+  protected readonly db: Database;
+  protected readonly now: () => number;
+
+  constructor(db: Database, now: () => number) {
+    this.db = db;
+    this.now = now;
   }
 }

@@ -1,5 +1,5 @@
 import type { Counters, Lease, Leases } from '../port.ts';
-import type { Database } from './database.ts';
+import { EmbeddedPart } from './database.ts';
 
 interface Row {
   holder: string | null;
@@ -8,37 +8,29 @@ interface Row {
 }
 
 /** A row a name is kept for ever: its token only grows, also over restarts. */
-export class EmbeddedLeases implements Leases {
-  readonly #db: Database;
-  readonly #now: () => number;
-
-  constructor(db: Database, now: () => number) {
-    this.#db = db;
-    this.#now = now;
-  }
-
+export class EmbeddedLeases extends EmbeddedPart implements Leases {
   #row(name: string): Row | undefined {
-    return this.#db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
+    return this.db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
   }
 
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
-    return this.#db.change(() => {
+    return this.db.change(() => {
       const row = this.#row(name);
-      const now = this.#now();
+      const now = this.now();
       if (row !== undefined && row.holder !== null && row.holder !== holder && row.expires > now) return undefined;
       const lease: Lease = { name, holder, token: (row?.token ?? 0) + 1, expiresAt: now + ttlMs };
-      this.#db.run('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)', name, holder, lease.token, lease.expiresAt);
+      this.db.run('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)', name, holder, lease.token, lease.expiresAt);
       return lease;
     });
   }
 
   /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
   renew(lease: Lease, ttlMs: number): Promise<boolean> {
-    return this.#db.change(
+    return this.db.change(
       () =>
-        this.#db.run(
+        this.db.run(
           'UPDATE leases SET expires = ? WHERE name = ? AND token = ? AND holder = ?',
-          this.#now() + ttlMs,
+          this.now() + ttlMs,
           lease.name,
           lease.token,
           lease.holder,
@@ -47,8 +39,8 @@ export class EmbeddedLeases implements Leases {
   }
 
   async release(lease: Lease): Promise<void> {
-    await this.#db.change(() =>
-      this.#db.run(
+    await this.db.change(() =>
+      this.db.run(
         'UPDATE leases SET holder = NULL, expires = 0 WHERE name = ? AND token = ? AND holder = ?',
         lease.name,
         lease.token,
@@ -59,7 +51,7 @@ export class EmbeddedLeases implements Leases {
 
   async current(name: string): Promise<Lease | undefined> {
     const row = this.#row(name);
-    if (row === undefined || row.holder === null || row.expires <= this.#now()) return undefined;
+    if (row === undefined || row.holder === null || row.expires <= this.now()) return undefined;
     return { name, holder: row.holder, token: row.token, expiresAt: row.expires };
   }
 }
@@ -67,29 +59,22 @@ export class EmbeddedLeases implements Leases {
 /** Windows that are over are removed once in so many hits: callers' addresses are among their names. */
 const PURGE_EVERY = 1000;
 
-export class EmbeddedCounters implements Counters {
-  readonly #db: Database;
-  readonly #now: () => number;
+export class EmbeddedCounters extends EmbeddedPart implements Counters {
   #changes = 0;
 
-  constructor(db: Database, now: () => number) {
-    this.#db = db;
-    this.#now = now;
-  }
-
   hit(name: string, windowMs: number, by = 1): Promise<{ count: number; resetsAt: number }> {
-    return this.#db.change(() => {
-      if (this.#changes++ % PURGE_EVERY === 0) this.#db.run('DELETE FROM counters WHERE resets <= ?', this.#now());
-      const row = this.#db.get<{ count: number; resets: number }>(
+    return this.db.change(() => {
+      if (this.#changes++ % PURGE_EVERY === 0) this.db.run('DELETE FROM counters WHERE resets <= ?', this.now());
+      const row = this.db.get<{ count: number; resets: number }>(
         'SELECT count, resets FROM counters WHERE name = ?',
         name,
       );
-      const now = this.#now();
+      const now = this.now();
       const next =
         row !== undefined && row.resets > now
           ? { count: row.count + by, resetsAt: row.resets }
           : { count: by, resetsAt: now + windowMs };
-      this.#db.run('INSERT OR REPLACE INTO counters VALUES (?, ?, ?)', name, next.count, next.resetsAt);
+      this.db.run('INSERT OR REPLACE INTO counters VALUES (?, ?, ?)', name, next.count, next.resetsAt);
       return next;
     });
   }

@@ -1,20 +1,12 @@
 import type { Work, WorkItem } from '../port.ts';
-import type { Database } from './database.ts';
+import { EmbeddedPart } from './database.ts';
 
 /** A done item is remembered until `remove`, so that putting it again does not do it again. */
-export class EmbeddedWork implements Work {
-  readonly #db: Database;
-  readonly #now: () => number;
-
-  constructor(db: Database, now: () => number) {
-    this.#db = db;
-    this.#now = now;
-  }
-
+export class EmbeddedWork extends EmbeddedPart implements Work {
   async put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void> {
-    await this.#db.change(() => {
+    await this.db.change(() => {
       for (const { id, payload, notBefore } of items) {
-        this.#db.run(
+        this.db.run(
           'INSERT INTO work (queue, id, payload, attempts, fence, holder, leased_until, not_before, done) VALUES ' +
             '(?, ?, ?, 0, 0, NULL, 0, ?, 0) ON CONFLICT (queue, id) DO NOTHING',
           queue,
@@ -27,9 +19,9 @@ export class EmbeddedWork implements Work {
   }
 
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined> {
-    return this.#db.change(() => {
-      const now = this.#now();
-      const row = this.#db.get<{ seq: number; id: string; payload: string; attempts: number }>(
+    return this.db.change(() => {
+      const now = this.now();
+      const row = this.db.get<{ seq: number; id: string; payload: string; attempts: number }>(
         'SELECT seq, id, payload, attempts FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND ' +
           'leased_until <= ? ORDER BY seq LIMIT 1',
         queue,
@@ -38,9 +30,9 @@ export class EmbeddedWork implements Work {
       );
       if (row === undefined) return undefined;
       // One sequence for all items: also an item that was removed and put again gets a fence that no one had.
-      const fence = this.#db.get<{ value: number }>('UPDATE fences SET value = value + 1 RETURNING value')!.value;
+      const fence = this.db.get<{ value: number }>('UPDATE fences SET value = value + 1 RETURNING value')!.value;
       const item: WorkItem = { queue, id: row.id, payload: JSON.parse(row.payload), attempts: row.attempts + 1, fence };
-      this.#db.run(
+      this.db.run(
         'UPDATE work SET attempts = ?, fence = ?, holder = ?, leased_until = ? WHERE seq = ?',
         item.attempts,
         item.fence,
@@ -53,7 +45,7 @@ export class EmbeddedWork implements Work {
   }
 
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean> {
-    return this.#owned(item, 'leased_until = ?', this.#now() + ttlMs);
+    return this.#owned(item, 'leased_until = ?', this.now() + ttlMs);
   }
 
   done(item: WorkItem): Promise<boolean> {
@@ -65,14 +57,14 @@ export class EmbeddedWork implements Work {
   }
 
   async remove(queue: string, idPrefix: string): Promise<void> {
-    await this.#db.change(() =>
-      this.#db.run('DELETE FROM work WHERE queue = ? AND substr(id, 1, ?) = ?', queue, [...idPrefix].length, idPrefix),
+    await this.db.change(() =>
+      this.db.run('DELETE FROM work WHERE queue = ? AND substr(id, 1, ?) = ?', queue, [...idPrefix].length, idPrefix),
     );
   }
 
   async count(queue: string): Promise<{ ready: number; leased: number }> {
-    const now = this.#now();
-    const row = this.#db.get<{ open: number; leased: number }>(
+    const now = this.now();
+    const row = this.db.get<{ open: number; leased: number }>(
       'SELECT count(*) AS open, coalesce(sum(leased_until > ?), 0) AS leased FROM work WHERE queue = ? AND done = 0',
       now,
       queue,
@@ -81,10 +73,10 @@ export class EmbeddedWork implements Work {
   }
 
   async ready(queues: readonly string[]): Promise<readonly string[]> {
-    const now = this.#now();
+    const now = this.now();
     return queues.filter(
       (queue) =>
-        this.#db.get(
+        this.db.get(
           'SELECT 1 FROM work WHERE queue = ? AND done = 0 AND not_before <= ? AND leased_until <= ? LIMIT 1',
           queue,
           now,
@@ -95,9 +87,9 @@ export class EmbeddedWork implements Work {
 
   /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
   #owned(item: WorkItem, set: string, value: number | null): Promise<boolean> {
-    return this.#db.change(
+    return this.db.change(
       () =>
-        this.#db.run(
+        this.db.run(
           `UPDATE work SET ${set} WHERE queue = ? AND id = ? AND fence = ? AND done = 0 AND holder IS NOT NULL`,
           value,
           item.queue,

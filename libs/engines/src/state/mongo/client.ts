@@ -1,43 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MongoBulkWriteError, MongoClient, MongoError, MongoServerError } from 'mongodb';
-import type { Db, W } from 'mongodb';
+import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
+import type { Db, MongoClient } from 'mongodb';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import type { MongoOptions } from './options.ts';
+import { mongoClient, SELECTION_MS } from '../../mongo/client.ts';
+import type { MongoOptions } from '../../mongo/client.ts';
 
 /** A pool of connections; throws EngineUnavailable when no primary answers. */
 export async function connect(options: MongoOptions): Promise<{ client: MongoClient; db: Db }> {
-  const selection = options.serverSelectionTimeoutMs ?? 2500;
-  const { tls } = options;
-  const client = new MongoClient(options.uri, {
-    appName: options.appName ?? 'provider-access',
-    maxPoolSize: options.maxPoolSize ?? 20,
-    minPoolSize: options.minPoolSize ?? 0,
-    serverSelectionTimeoutMS: selection,
-    connectTimeoutMS: selection,
-    waitQueueTimeoutMS: selection * 2,
-    socketTimeoutMS: options.socketTimeoutMs ?? 10_000,
-    // Monitors ask the server and do not keep a `hello` open. The driver asks at once after "not primary" and for every
-    // call that waits for a server. So this interval only limits how old the knowledge of an idle process is.
-    serverMonitoringMode: 'poll',
-    heartbeatFrequencyMS: 30_000,
-    retryWrites: true,
-    retryReads: true,
-    readPreference: 'primary',
-    readConcern: { level: options.readConcern ?? 'majority' },
-    writeConcern: {
-      journal: true,
-      wtimeoutMS: 5000,
-      ...options.writeConcern,
-      w: (options.writeConcern?.w ?? 'majority') as W,
+  const writeConcern = { wtimeoutMS: 5000, ...options.writeConcern };
+  const client = mongoClient(
+    { ...options, writeConcern },
+    {
+      appName: options.appName ?? 'provider-access',
+      waitQueueTimeoutMS: 2 * (options.serverSelectionTimeoutMs ?? SELECTION_MS),
     },
-    promoteBuffers: true,
-    ...(tls && {
-      tls: true,
-      ...(tls.caFile && { tlsCAFile: tls.caFile }),
-      ...(tls.certificateKeyFile && { tlsCertificateKeyFile: tls.certificateKeyFile }),
-      ...(tls.allowInvalid && { tlsAllowInvalidCertificates: true }),
-    }),
-  });
+  );
   try {
     await guarded(() => client.connect());
   } catch (error) {

@@ -1,23 +1,7 @@
 import type { EventLog } from '@provider-access/engines/log';
+import type { MongoOptions } from '../../mongo/client.ts';
 
-/** How to reach a MongoDB. Nothing is read from the environment here. */
-export interface MongoOptions {
-  readonly uri: string;
-  readonly database: string;
-  /** Default 20. */
-  readonly maxPoolSize?: number;
-  readonly minPoolSize?: number;
-  /** Default `majority`. */
-  readonly readConcern?: 'local' | 'majority' | 'linearizable';
-  /** Default majority, journalled, within 5 s. Anything weaker can lose what was answered. */
-  readonly writeConcern?: { readonly w?: number | string; readonly journal?: boolean; readonly wtimeoutMS?: number };
-  readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
-  /** How long a call waits for a primary. Default 2.5 s. */
-  readonly serverSelectionTimeoutMs?: number;
-  /** How long a call waits for its answer. Default 10 s. */
-  readonly socketTimeoutMs?: number;
-  readonly appName?: string;
-}
+export type { MongoOptions } from '../../mongo/client.ts';
 
 export interface MongoStateOptions extends MongoOptions {
   /** The log for decided events. Without it, events wait for a process that has one. */

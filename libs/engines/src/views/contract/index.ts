@@ -7,11 +7,14 @@ import { storeContract } from './store-contract.ts';
 
 export type { ViewsHarness } from './fixture.ts';
 
-/** What every adapter of the view port must do: call it in a spec file with a way to open a fresh store. */
-export function viewsContract(name: string, open: () => Promise<ViewsHarness>): void {
+/**
+ * What every adapter of the view port must do: call it in a spec file with a way to open a fresh store. `several`: more
+ * than one process writes it, so `another` and `remember` are there.
+ */
+export function viewsContract(name: string, open: () => Promise<ViewsHarness>, several = false): void {
   storeContract(name, open);
   queriesContract(name, open);
   runnerContract(name, open);
   rebuildContract(name, open);
-  instancesContract(name, open);
+  if (several) instancesContract(name, open);
 }

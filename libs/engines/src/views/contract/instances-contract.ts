@@ -7,9 +7,7 @@ import { ProjectionSet } from '../projection-set.ts';
 import { poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
-/**
- * Several instances over one store and one group: for adapters that more than one process writes (`harness.another`).
- */
+/** Several instances over one store and one group. */
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {
     let harness: ViewsHarness;
@@ -55,10 +53,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       return all;
     };
 
-    it('share a view: each tells the position of all partitions, and one takes over from the other', async ({
-      skip,
-    }) => {
-      if (harness.another === undefined) return skip();
+    it('share a view: each tells the position of all partitions, and one takes over from the other', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 200));
@@ -82,10 +77,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(again.failure()).toBeUndefined();
     });
 
-    it('fold what they hear of derivers by where all partitions stand, also those of the other instance', async ({
-      skip,
-    }) => {
-      if (harness.another === undefined) return skip();
+    it('fold what they hear of derivers by where all partitions stand, also those of the other instance', async () => {
       const other = await another();
       await start(harness.views);
       await start(other);
@@ -107,10 +99,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         expect(entries.length).toBeLessThanOrEqual(2);
     });
 
-    it('keep writing while one rebuilds; no reader sees a position go back; the other one follows the swap', async ({
-      skip,
-    }) => {
-      if (harness.another === undefined) return skip();
+    it('keep writing while one rebuilds; no reader sees a position go back; the other follows the swap', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 100));
@@ -151,8 +140,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
     it(
       'whoever was told that a view has passed something finds it wherever it is read next, also while a build is ' +
         'replaced',
-      async ({ skip }) => {
-        if (harness.another === undefined) return skip();
+      async () => {
         const other = await another();
         const a = await start(harness.views);
         await log.append('t.left', adds(0, 100));
@@ -185,8 +173,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       },
     );
 
-    it('go on with a rebuild that another left, and start no second one beside it', async ({ skip }) => {
-      if (harness.another === undefined) return skip();
+    it('go on with a rebuild that another left, and start no second one beside it', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 60));
@@ -223,15 +210,12 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(await sum(other)).toBe(60);
     });
 
-    it('notice while they run that the store forgot its last seconds, and read them from the log again', async ({
-      skip,
-    }) => {
-      if (harness.another === undefined || harness.remember === undefined) return skip();
+    it('notice while they run that the store forgot its last seconds, and read them from the log again', async () => {
       const other = await another();
       const [a] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 100));
       expect(await passed(other)).toBe(true);
-      const forget = await harness.remember();
+      const forget = await harness.remember!();
       await log.append('t.left', adds(100, 250));
       await log.append('t.right', adds(0, 30));
       expect(await passed(other)).toBe(true);
@@ -247,8 +231,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(await a.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
     });
 
-    it('end equal to one after the other when the same partitions are handled by both', async ({ skip }) => {
-      if (harness.another === undefined) return skip();
+    it('end equal to one after the other when the same partitions are handled by both', async () => {
       const other = await another();
       // A group of its own each: both get every batch of every partition, as a member does that does not know yet that
       // it lost them.

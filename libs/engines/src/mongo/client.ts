@@ -1,0 +1,55 @@
+import { MongoClient } from 'mongodb';
+import type { MongoClientOptions, W } from 'mongodb';
+
+/** How to reach a MongoDB. Plain data: it is cloned to worker threads. Nothing is read from the environment here. */
+export interface MongoOptions {
+  readonly uri: string;
+  readonly database: string;
+  /** Default 20. */
+  readonly maxPoolSize?: number;
+  readonly minPoolSize?: number;
+  /** Of reads. Default `majority`: what is read is never rolled back. */
+  readonly readConcern?: 'local' | 'majority' | 'linearizable' | 'available';
+  /**
+   * Default majority and journalled; the state store gives up after 5 s. Anything less can lose acknowledged writes.
+   */
+  readonly writeConcern?: { readonly w?: number | string; readonly journal?: boolean; readonly wtimeoutMS?: number };
+  readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
+  /** How long a call waits for a primary before it throws EngineUnavailable. Default 2500 ms. */
+  readonly serverSelectionTimeoutMs?: number;
+  /** How long an answer may take. Default 10 s (the driver's `timeoutMS` does nothing in 7.9). */
+  readonly socketTimeoutMs?: number;
+  readonly appName?: string;
+}
+
+export const SELECTION_MS = 2500;
+export const SOCKET_MS = 10_000;
+
+/** A client that connects at its first use. */
+export function mongoClient(options: MongoOptions, overrides: MongoClientOptions): MongoClient {
+  const { writeConcern, tls, serverSelectionTimeoutMs = SELECTION_MS } = options;
+  return new MongoClient(options.uri, {
+    maxPoolSize: options.maxPoolSize ?? 20,
+    minPoolSize: options.minPoolSize ?? 0,
+    readPreference: 'primary',
+    readConcern: { level: options.readConcern ?? 'majority' },
+    writeConcern: { ...writeConcern, journal: writeConcern?.journal ?? true, w: (writeConcern?.w ?? 'majority') as W },
+    retryReads: true,
+    retryWrites: true,
+    serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+    connectTimeoutMS: serverSelectionTimeoutMs,
+    socketTimeoutMS: options.socketTimeoutMs ?? SOCKET_MS,
+    // Monitors ask the server and do not keep a `hello` open. The driver asks at once after "not primary" and for every
+    // call that waits for a server. So this interval only limits how old the knowledge of an idle process is.
+    serverMonitoringMode: 'poll',
+    heartbeatFrequencyMS: 30_000,
+    promoteBuffers: true,
+    ...(tls && {
+      tls: true,
+      ...(tls.caFile && { tlsCAFile: tls.caFile }),
+      ...(tls.certificateKeyFile && { tlsCertificateKeyFile: tls.certificateKeyFile }),
+      ...(tls.allowInvalid && { tlsAllowInvalidCertificates: true }),
+    }),
+    ...overrides,
+  });
+}
