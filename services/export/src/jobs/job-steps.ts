@@ -38,8 +38,8 @@ export interface ExportWorkOptions {
 }
 
 /**
- * The steps of a job. Each step may run twice or die in the middle. What counts is the event that it appends, decided on
- * the stream of the job.
+ * The steps of a job. Each step may run twice or die in the middle. What counts is the event that it appends, decided
+ * on the stream of the job.
  */
 export class JobSteps {
   private readonly o: ExportWorkOptions;
