@@ -2,41 +2,18 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  deadLetterTopic,
-  type DomainEvent,
-  PAYER_MEMBER_EVENTS,
-  PAYER_PROVIDER_EVENTS,
-  toStructured,
-} from '@provider-access/events';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { DomainEvent } from '@provider-access/events';
 import { fixedSecret, type Secret, SigningKeys, TokenIssuer } from '@provider-access/smart';
-import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { mapBlobs } from './kill-points/blobs.ts';
-import {
-  ADMINISTRATOR_TOKEN,
-  type Answer,
-  type Call,
-  PAYER_TOKEN,
-  PlatformProcess,
-  PUBLIC_URL,
-} from './kill-points/platform-process.ts';
-import { ManualClock } from './kill-points/world.ts';
+import { ADMINISTRATOR_TOKEN, type Answer, PUBLIC_URL } from './kill-points/platform-process.ts';
+import { NOON, type Json, json, iso, TwoProcesses } from './two-processes.ts';
 
-const NOON = Date.parse('2026-06-01T12:00:00Z');
-/** The apps were approved long before: what a clock that steps back un-does is then the ending, and nothing else. */
-const DAY_BEFORE = NOON - 86_400_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NPI = '1234567893';
 /** Nobody but the member has it in a resource. */
 const mark = (member: string): string => `text-of-${member}`;
-type Json = ReturnType<typeof JSON.parse>;
-const json = (answer: Answer): Json => JSON.parse(answer.body);
-const iso = (ms: number): string => new Date(ms).toISOString();
 
 let keys: Secret<SigningKeys>;
 let folder: string;
@@ -45,110 +22,6 @@ beforeAll(async () => {
   keys = fixedSecret(await SigningKeys.open(join(folder, 'keys.json')));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** A clock of a process that can be set back, and beside it the one that nobody sets (`Clock.steady`). */
-class SteppingClock extends ManualClock {
-  private steppedBack = 0;
-  stepBack(ms: number): void {
-    this.ms -= ms;
-    this.steppedBack += ms;
-  }
-  steady(): number {
-    return this.ms + this.steppedBack;
-  }
-}
-
-/** Two processes of all five services over one log, one state store, one set of views and files. Each has a clock. */
-class TwoProcesses {
-  readonly clocks = { one: new SteppingClock(DAY_BEFORE), two: new SteppingClock(DAY_BEFORE) };
-  private readonly log = openMemoryLog({ partitions: 2, now: () => this.clocks.one.now() });
-  private readonly receipts = new Set<string>();
-  private readonly processes = new Map<'one' | 'two', PlatformProcess>();
-  private readonly closing: (() => Promise<unknown>)[] = [];
-
-  /** The engines stamp what they store by the clock of the first process: that is where everything is answered. */
-  static async start(): Promise<TwoProcesses> {
-    const both = new TwoProcesses();
-    const now = (): number => both.clocks.one.now();
-    const { log } = both;
-    const state = openMemoryState({ log, now });
-    both.closing.push(
-      () => log.close(),
-      () => state.close(),
-    );
-    const engines = { log, state, views: openMemoryViews({ shared: true }), blobs: mapBlobs(new Map()) };
-    for (const name of ['one', 'two'] as const) {
-      const process = await PlatformProcess.start({ ...engines, clock: both.clocks[name], name }, keys);
-      both.processes.set(name, process);
-      both.closing.push(() => process.stop());
-    }
-    return both;
-  }
-  async stop(): Promise<void> {
-    for (const close of this.closing.splice(0).reverse()) await close();
-  }
-  /** One request, answered by one of them, whatever the answer is. */
-  once(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
-    return this.processes.get(which)!.request(url, call);
-  }
-  /** The same until the answer is another one than "repeat the request". */
-  ask(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
-    return eventually(
-      async () => {
-        const answer = await this.once(which, url, call);
-        if (answer.status !== 503) return answer;
-        await this.look();
-        return false;
-      },
-      { what: `${url} is answered by ${which}` },
-    );
-  }
-  /** Both look at the log again, as they do twice a second. */
-  async look(): Promise<void> {
-    await Promise.all([...this.processes.values()].map((process) => process.look()));
-  }
-  /** Resolves when the intakes have handled everything that was published. */
-  async handled(): Promise<void> {
-    for (const receipt of this.receipts) {
-      const url = `/events/receipts/${receipt}`;
-      const what = `the event with the receipt ${receipt} is handled`;
-      await eventually(
-        async () => {
-          await this.look();
-          const answer = json(await this.ask('one', url, { token: PAYER_TOKEN }));
-          return answer.handled === answer.expected;
-        },
-        { what },
-      );
-    }
-    this.receipts.clear();
-  }
-  /** What intakes could not take, in its topic of dead letters. */
-  async deadLetters(): Promise<readonly string[]> {
-    const topics = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS].map(deadLetterTopic);
-    const found: string[] = [];
-    for (const [topic, offsets] of Object.entries(await this.log.head(topics)))
-      for (const [partition, head] of offsets.entries())
-        for (const { headers, value } of await this.log.read(topic, partition, 0, head))
-          if (headers['ce_type'] === 'pa.event-parked.v1') found.push(JSON.parse(Buffer.from(value).toString()).reason);
-    return found;
-  }
-  /** Time passes for both. */
-  pass(ms: number): void {
-    for (const clock of Object.values(this.clocks)) clock.ms += ms;
-  }
-  /** Publishes by way of the first process. @returns what it answers, for the last event */
-  async publish(...events: readonly DomainEvent[]): Promise<Json> {
-    let last: Json;
-    for (const event of events) {
-      const headers = { 'content-type': 'application/cloudevents+json' };
-      const body = JSON.stringify(toStructured(event));
-      last = json(await this.ask('one', '/events', { method: 'POST', token: PAYER_TOKEN, headers, body }));
-      this.receipts.add(last.receipt);
-    }
-    return last;
-  }
-}
 
 let events = 0;
 const event = (both: TwoProcesses, type: string, subject: string, data: unknown): DomainEvent => ({
@@ -315,7 +188,7 @@ async function seen(platform: TwoProcesses, member: string, { token, group }: Ap
 
 describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, after) => {
   beforeAll(async () => {
-    both = await TwoProcesses.start();
+    both = await TwoProcesses.start(keys);
     const client = await approvedApp(both, 'An app');
     suspended = await approvedApp(both, 'Another app', [client]);
     both.clocks.one.ms = both.clocks.two.ms = NOON;
@@ -402,7 +275,7 @@ describe('an intake whose clock is behind takes the events of the present', () =
   const MEMBERS = ['behind-0', 'behind-1', 'behind-2', 'behind-3'];
 
   test('of one process, which is an hour behind the log and the other process', async () => {
-    both = await TwoProcesses.start();
+    both = await TwoProcesses.start(keys);
     both.clocks.one.ms = NOON;
     both.clocks.two.ms = NOON - HOUR;
     await published(MEMBERS);
@@ -410,7 +283,7 @@ describe('an intake whose clock is behind takes the events of the present', () =
   });
 
   test('of all, when every clock steps back by an hour and the payer knows the time', async () => {
-    both = await TwoProcesses.start();
+    both = await TwoProcesses.start(keys);
     both.clocks.one.ms = both.clocks.two.ms = NOON;
     await published(['before-0']);
     for (const clock of Object.values(both.clocks)) clock.stepBack(HOUR);
