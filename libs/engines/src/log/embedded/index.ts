@@ -1,6 +1,6 @@
+import { maxRecordBytes } from '@provider-access/events';
 import type { EventLog } from '../port.ts';
 import type { Backoff } from '../local/lane.ts';
-import { recordLimit } from '../local/limits.ts';
 import { LocalLog } from '../local/local-log.ts';
 import { checkpointInBackground } from './checkpoints.ts';
 import { SqliteStore } from './sqlite-store.ts';
@@ -46,7 +46,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
     changed: (topic) => log.wake(topic),
   });
   const log: LocalLog = new LocalLog(store, {
-    maxRecordBytes: recordLimit(options.maxRecordBytes),
+    maxRecordBytes: (topic) => maxRecordBytes(topic, options.maxRecordBytes),
     ...(options.backoff && { backoff: options.backoff }),
   });
   if (options.backgroundCheckpoints !== true) return log;

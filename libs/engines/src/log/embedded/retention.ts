@@ -13,12 +13,6 @@ export interface RetainedPlace {
   readonly partition: number;
   readonly table: string;
 }
-export interface RetentionOptions {
-  readonly db: DatabaseSync;
-  /** All or nothing, durable when it returns. */
-  transaction<T>(work: () => T): T;
-}
-
 /** Lets appends and requests run between two steps. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -29,13 +23,16 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  * growing, and does not shrink.
  */
 export class Retention {
-  readonly #options: RetentionOptions;
+  readonly #db: DatabaseSync;
+  readonly #transaction: <T>(work: () => T) => T;
   /** Known starts, by table: each batch of each group asks. */
   readonly #starts = new Map<string, number>();
 
-  constructor(options: RetentionOptions) {
-    this.#options = options;
-    options.db.exec(`
+  /** `transaction`: all or nothing, durable when it returns. */
+  constructor(db: DatabaseSync, transaction: <T>(work: () => T) => T) {
+    this.#db = db;
+    this.#transaction = transaction;
+    db.exec(`
       CREATE TABLE IF NOT EXISTS retained (topic TEXT NOT NULL, partition INTEGER NOT NULL, start INTEGER NOT NULL,
         compacted INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID`);
   }
@@ -45,9 +42,9 @@ export class Retention {
     let start = this.#starts.get(table);
     if (start === undefined) {
       start = Number(
-        this.#options.db
-          .prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?')
-          .get(topic, partition)?.['start'] ?? 0,
+        this.#db.prepare('SELECT start FROM retained WHERE topic = ? AND partition = ?').get(topic, partition)?.[
+          'start'
+        ] ?? 0,
       );
       this.#starts.set(table, start);
     }
@@ -60,9 +57,8 @@ export class Retention {
    * @returns how many records it removed
    */
   async trim(place: RetainedPlace, before: number, upTo: number, closed: () => boolean): Promise<number> {
-    const { db } = this.#options;
-    const oldest = db.prepare(`SELECT o, t FROM ${place.table} WHERE o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
-    const remove = db.prepare(`DELETE FROM ${place.table} WHERE o <= ?`);
+    const oldest = this.#db.prepare(`SELECT o, t FROM ${place.table} WHERE o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
+    const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o <= ?`);
     for (let removed = 0; ; await turn()) {
       if (closed()) return removed;
       const rows = oldest.all(upTo) as { o: number; t: number }[];
@@ -70,7 +66,7 @@ export class Retention {
       const old = fresh < 0 ? rows : rows.slice(0, fresh);
       const last = old.at(-1);
       if (last === undefined) return removed;
-      this.#options.transaction(() => {
+      this.#transaction(() => {
         remove.run(last.o);
         this.#note(place, 'start', last.o + 1);
       });
@@ -84,12 +80,13 @@ export class Retention {
    * @returns how many records it removed
    */
   async compact(place: RetainedPlace, upTo: number, closed: () => boolean): Promise<number> {
-    const { db } = this.#options;
-    const page = db.prepare(`SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`);
-    const remove = db.prepare(`DELETE FROM ${place.table} WHERE o = ?`);
+    const page = this.#db.prepare(
+      `SELECT o, k FROM ${place.table} WHERE o >= ? AND o < ? ORDER BY o LIMIT ${STEP_ROWS}`,
+    );
+    const remove = this.#db.prepare(`DELETE FROM ${place.table} WHERE o = ?`);
     const newest = new Map<string, number>();
     const from = Number(
-      db
+      this.#db
         .prepare('SELECT compacted FROM retained WHERE topic = ? AND partition = ?')
         .get(place.topic, place.partition)?.['compacted'] ?? 0,
     );
@@ -109,7 +106,7 @@ export class Retention {
       const stale = rows.filter(({ o, k }) => (newest.get(k) ?? o) > o);
       at = rows.length < STEP_ROWS ? next : rows.at(-1)!.o + 1;
       if (stale.length === 0 && at < next) continue;
-      this.#options.transaction(() => {
+      this.#transaction(() => {
         for (const { o } of stale) remove.run(o);
         if (at >= next) this.#note(place, 'compacted', next);
       });
@@ -119,13 +116,10 @@ export class Retention {
   }
 
   #note({ topic, partition, table }: RetainedPlace, column: 'start' | 'compacted', next: number): void {
-    const { db } = this.#options;
     this.#starts.delete(table);
-    db.prepare('INSERT OR IGNORE INTO retained VALUES (?, ?, 0, 0)').run(topic, partition);
-    db.prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`).run(
-      next,
-      topic,
-      partition,
-    );
+    this.#db.prepare('INSERT OR IGNORE INTO retained VALUES (?, ?, 0, 0)').run(topic, partition);
+    this.#db
+      .prepare(`UPDATE retained SET ${column} = max(${column}, ?) WHERE topic = ? AND partition = ?`)
+      .run(next, topic, partition);
   }
 }

@@ -86,7 +86,7 @@ export class SqliteStore implements LocalStore {
         CREATE TABLE IF NOT EXISTS commits (grp TEXT, topic TEXT, partition INTEGER, next INTEGER NOT NULL,
           PRIMARY KEY (grp, topic, partition)) WITHOUT ROWID;
       `);
-      this.#retention = new Retention({ db: this.#db, transaction: (work) => this.#transaction(work) });
+      this.#retention = new Retention(this.#db, (work) => this.#transaction(work));
       this.#upsert = this.#db.prepare(
         'INSERT INTO commits VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next = excluded.next',
       );

@@ -1,3 +1,4 @@
+import { maxRecordBytes } from '@provider-access/events';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
 import type {
   Appended,
@@ -11,7 +12,6 @@ import type {
   Subscription,
 } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
-import { recordLimit } from '../local/limits.ts';
 import { Appender } from './appender.ts';
 import { Cluster } from './cluster.ts';
 import { Follower } from './follower.ts';
@@ -34,7 +34,7 @@ export class KafkaLog implements EventLog {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#limit = recordLimit(settings.maxRecordBytes);
+    this.#limit = (topic) => maxRecordBytes(topic, settings.maxRecordBytes);
     this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
     this.#reader = new Reader(this.#cluster);
     this.#appender = new Appender(settings);

@@ -1,8 +1,8 @@
+import { maxRecordBytes } from '@provider-access/events';
 import { SqliteStore } from '../embedded/sqlite-store.ts';
 import { EngineUnavailable } from '../port.ts';
 import type { Appended, EventLog, LogRecord } from '../port.ts';
 import type { Backoff } from '../local/lane.ts';
-import { recordLimit } from '../local/limits.ts';
 import { LocalLog } from '../local/local-log.ts';
 import type { LocalStore, PlacedRecord } from '../local/store.ts';
 
@@ -76,7 +76,7 @@ export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const data = options.data ?? new MemoryData(options);
   const store = new FaultyStore(data.store, faults, () => data.logs.delete(log));
   const log = new LocalLog(store, {
-    maxRecordBytes: recordLimit(options.maxRecordBytes),
+    maxRecordBytes: (topic) => maxRecordBytes(topic, options.maxRecordBytes),
     backoff: options.backoff ?? { firstMs: 1, maxMs: 20 },
   });
   data.logs.add(log);

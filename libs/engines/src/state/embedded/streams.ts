@@ -28,6 +28,16 @@ export class EmbeddedStreams implements Streams, Outbox {
     return this.#db.get<Head>('SELECT version, snapshot, positions FROM streams WHERE stream = ?', stream);
   }
 
+  #save(stream: string, version: number, snapshot: unknown): void {
+    this.#db.run(
+      `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, ` +
+        'snapshot = excluded.snapshot',
+      stream,
+      version,
+      JSON.stringify(snapshot ?? null),
+    );
+  }
+
   async load<S>(stream: string): Promise<StreamHead<S> | undefined> {
     const head = this.#head(stream);
     return head && { version: head.version, snapshot: JSON.parse(head.snapshot) as S };
@@ -44,13 +54,7 @@ export class EmbeddedStreams implements Streams, Outbox {
       const actual = head?.version ?? 0;
       if (actual !== expectedVersion) return { ok: false, actual };
       const version = actual + Math.max(events.length, 1);
-      this.#db.run(
-        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, ` +
-          'snapshot = excluded.snapshot',
-        stream,
-        version,
-        JSON.stringify(snapshot ?? null),
-      );
+      this.#save(stream, version, snapshot);
       events.forEach(({ topic, record: { value, ...record } }, i) => {
         const headers = { ...record.headers, pa_stream: stream, pa_version: String(actual + 1 + i) };
         this.#db.run(
@@ -72,13 +76,7 @@ export class EmbeddedStreams implements Streams, Outbox {
     return this.#db.change(() => {
       if ((this.#head(stream)?.version ?? 0) >= version) return false;
       this.#db.run('DELETE FROM outbox WHERE stream = ?', stream);
-      this.#db.run(
-        `INSERT INTO streams VALUES (?, ?, ?, '{}') ON CONFLICT (stream) DO UPDATE SET version = excluded.version, ` +
-          'snapshot = excluded.snapshot',
-        stream,
-        version,
-        JSON.stringify(snapshot ?? null),
-      );
+      this.#save(stream, version, snapshot);
       return true;
     });
   }

@@ -102,24 +102,13 @@ export class Connection {
     }
     let found = this.#registered.get(collection);
     if (found === undefined) {
-      const row = this.control.registered.get(collection) as
-        | {
-            live: number;
-            building: number | null;
-            previous?: number | null;
-            keep_until?: number | null;
-            last: number;
-            definition: string;
-          }
-        | undefined;
+      const row = this.control.registered.get(collection) as (Registered & { keep_until?: number | null }) | undefined;
       if (row === undefined) return undefined;
       found = {
-        live: row.live,
+        ...row,
         building: row.building ?? undefined,
         previous: row.previous ?? undefined,
         keepUntil: row.keep_until ?? undefined,
-        last: row.last,
-        definition: row.definition,
       };
       this.#registered.set(collection, found);
     }

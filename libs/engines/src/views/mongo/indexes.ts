@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { EnsureError } from '../store.ts';
 import type { Calls } from './faults.ts';
-import { asSpecification, indexesOf } from './layout.ts';
+import { indexesOf } from './layout.ts';
 import type { Layout, WantedIndex } from './layout.ts';
 
 export type IndexState = 'present' | 'missing' | 'differs' | 'extra';
@@ -64,26 +64,15 @@ const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>):
   JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) &&
   (wanted.options.unique === true) === (found['unique'] === true);
 
-/**
- * Builds the missing indexes, and never drops or changes one. Two processes may do it at once. Returns the indexes that
- * exist under a declared name with another definition.
- */
-export async function createIndexes(
-  db: Db,
-  layout: Layout,
-  physical: string,
-  calls: Calls,
-): Promise<readonly string[]> {
-  const differ: string[] = [];
-  for (const index of indexesOf(layout)) {
+/** Builds the missing indexes, and never drops or changes one. Two processes may do it at once. */
+export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {
+  for (const { name, key, options } of indexesOf(layout)) {
     await calls.calling(layout.collection, async () => {
       try {
-        await db.collection(physical).createIndex(asSpecification(index), { ...index.options, name: index.name });
+        await db.collection(physical).createIndex(key, { ...options, name });
       } catch (error) {
         if (!DIFFERENT.has((error as { code?: number }).code ?? 0)) throw error;
-        differ.push(index.name);
       }
     });
   }
-  return differ;
 }

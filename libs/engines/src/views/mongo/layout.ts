@@ -1,4 +1,4 @@
-import type { CreateIndexesOptions, IndexSpecification } from 'mongodb';
+import type { CreateIndexesOptions } from 'mongodb';
 import { encodePart } from '../encoding.ts';
 import { collectionName } from '../projection.ts';
 import type { IndexDefinition, Projection, Scalar, ViewDocument } from '../projection.ts';
@@ -109,8 +109,6 @@ export const removedOf = (layout: Layout): object => ({
   _gone: { $exists: true },
   ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])),
 });
-
-export const asSpecification = (index: WantedIndex): IndexSpecification => index.key as IndexSpecification;
 
 const scalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));

@@ -72,25 +72,16 @@ export class Registry {
     return answer;
   }
 
-  forget(view: string): void {
-    this.#known.delete(view);
-  }
-
-  /** Returns false when the entry exists already. */
-  async insert(entry: Registered): Promise<boolean> {
-    this.forget(entry._id);
+  /** Changes nothing where the entry exists already. */
+  async insert(entry: Registered): Promise<void> {
     try {
-      return await this.#calls.calling(entry._id, async () => {
-        try {
-          await this.#collection.insertOne(entry);
-          return true;
-        } catch (error) {
-          if (isDuplicate(error)) return false;
-          throw error;
-        }
-      });
+      await this.#calls.calling(entry._id, () =>
+        this.#collection.insertOne(entry).catch((error: unknown) => {
+          if (!isDuplicate(error)) throw error;
+        }),
+      );
     } finally {
-      this.forget(entry._id);
+      this.#known.delete(entry._id);
     }
   }
 
@@ -106,7 +97,7 @@ export class Registry {
           .matchedCount === 1
       );
     } finally {
-      this.forget(view);
+      this.#known.delete(view);
     }
   }
 }
