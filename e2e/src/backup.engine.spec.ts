@@ -82,7 +82,7 @@ describe('backup and restore', { timeout: 600_000 }, () => {
       WAIT,
     );
   const readiness = async (): Promise<string> => (await http(`${platform.base}/health/ready`)).body.toString('utf8');
-  const told = async (event: DomainEvent): Promise<void> => {
+  const published = async (event: DomainEvent): Promise<void> => {
     since.push(event);
     await tell(platform, event);
   };
@@ -187,8 +187,8 @@ describe('backup and restore', { timeout: 600_000 }, () => {
         const began = performance.now();
         expect(await administer(options(), 'topics', 'dump', copy)).toMatch(/Copied as of/);
         console.info(`topics copied in ${Math.round(performance.now() - began)} ms`);
-        await told(optOut(goneLater));
-        await told(observation('after-the-copy'));
+        await published(optOut(goneLater));
+        await published(observation('after-the-copy'));
         const token = await app.tokens.get();
         await eventually(async () => expect(await read(goneLater, token)).toBe(404), WAIT);
         await platform.kill();

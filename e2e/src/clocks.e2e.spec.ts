@@ -146,9 +146,9 @@ test('a delta has what an instance took in whose clock is half a minute behind, 
   expect(late).toContain(true);
   try {
     await moved((n) => (late[n]! ? -MINUTE / 2 : 0));
-    const told = { ...platform(), base: instancesOf(platform(), 'resources').at(-1)! };
+    const second = { ...platform(), base: instancesOf(platform(), 'resources').at(-1)! };
     await publishAll(
-      told,
+      second,
       members.flatMap((id) => [observation(id, 3), observation(id, 4)]),
     );
     const delta = await exported(`?_since=${encodeURIComponent(first.since)}`);

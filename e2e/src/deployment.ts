@@ -34,7 +34,7 @@ export interface Started {
   signal(name: NodeJS.Signals): void;
   readonly ended: Promise<number | string>;
   /** The last lines of both streams. */
-  readonly said: readonly string[];
+  readonly output: readonly string[];
 }
 interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
@@ -150,16 +150,16 @@ const fromBuild =
       env: { ...COMPILED, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const said: string[] = [];
+    const output: string[] = [];
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => {
-        said.push(line);
-        if (said.length > 50) said.shift();
+        output.push(line);
+        if (output.length > 50) output.shift();
         onLine?.(line);
       });
     return {
       child,
-      said,
+      output,
       pid: () => child.pid!,
       signal: (name) => void child.kill(name),
       ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
@@ -182,8 +182,8 @@ async function runAdmin(
   const admin = start('admin', { env, args });
   const code = await admin.ended;
   if (code === ENGINE_AWAY && repeats > 0) return runAdmin(start, env, args, repeats - 1);
-  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${admin.said.slice(-5).join(' | ')}`);
-  return admin.said.join('\n');
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${admin.output.slice(-5).join(' | ')}`);
+  return admin.output.join('\n');
 }
 
 /**
@@ -214,7 +214,7 @@ async function startService(
     },
   });
   const fail = (why: string): void =>
-    listening.reject(new Error(`${service} ${why}: ${started.said.slice(-5).join(' | ')}`));
+    listening.reject(new Error(`${service} ${why}: ${started.output.slice(-5).join(' | ')}`));
   abort?.addEventListener('abort', () => signal(started, 'SIGKILL'));
   const timer = setTimeout(() => {
     signal(started, 'SIGKILL');
@@ -235,12 +235,18 @@ function signal(process: Started, name: NodeJS.Signals): void {
   }
 }
 
-const ready = ({ base, said = [] }: { readonly base: string; readonly said?: readonly string[] }): Promise<void> =>
+const ready = ({
+  base,
+  said: output = [],
+}: {
+  readonly base: string;
+  readonly said?: readonly string[];
+}): Promise<void> =>
   eventually(
     async () => {
       const answer = await fetch(`${base}/health/ready`);
       const text = await answer.text();
-      if (answer.status !== 200) throw new Error([text, ...said.slice(-10)].join(' | '));
+      if (answer.status !== 200) throw new Error([text, ...output.slice(-10)].join(' | '));
     },
     { what: `${base} is ready`, timeout: START_MS, interval: 100 },
   );
@@ -248,9 +254,9 @@ const ready = ({ base, said = [] }: { readonly base: string; readonly said?: rea
 /** Throws if one of the processes ends. */
 const allRun = (processes: readonly ServiceProcess[]): Promise<never> =>
   Promise.race(
-    processes.map(async ({ service, ended, said }) => {
+    processes.map(async ({ service, ended, output }) => {
       const code = await ended;
-      throw new Error(`${service} ended (${code}): ${said.slice(-10).join(' | ')}`);
+      throw new Error(`${service} ended (${code}): ${output.slice(-10).join(' | ')}`);
     }),
   );
 

@@ -307,7 +307,7 @@ export class RoadLoad {
   /** A member leaves, is gone at once in every process, comes back, and is there at once. */
   private async leave(): Promise<void> {
     const member = this.leavers[this.optOuts % this.leavers.length]!;
-    const said = async (event: DomainEvent): Promise<void> => {
+    const published = async (event: DomainEvent): Promise<void> => {
       this.consents++;
       await effective(event).finally(() => this.consents++);
     };
@@ -326,14 +326,14 @@ export class RoadLoad {
         throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
       this.moves.set(member, (this.moves.get(member) ?? 0) + 1);
     };
-    await said(optOut(member));
+    await published(optOut(member));
     this.out.add(member);
     for (let i = 0; i < 4; i++) await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
     this.optOuts++;
     await sleep(this.running ? 1500 : 0);
     await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
     this.out.delete(member);
-    await said(optIn(member));
+    await published(optIn(member));
     for (let i = 0; i < 4; i++) await this.ask('back', `/fhir/Patient/${member}`);
   }
 

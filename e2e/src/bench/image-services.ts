@@ -32,19 +32,19 @@ export async function startRole(
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const said: string[] = [];
+  const output: string[] = [];
   let listening = 0;
   const base = await new Promise<string>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => {
-        said.push(line);
+        output.push(line);
         const url = /listening on (http:\/\/\S+?)(?: after|$)/.exec(line)?.[1];
         if (url === undefined) return;
         listening = since();
         resolve(url);
       });
     child.once('exit', (code) =>
-      reject(new Error(`${args.join(' ')} ended at its start (${code}): ${said.slice(-5).join(' | ')}`)),
+      reject(new Error(`${args.join(' ')} ended at its start (${code}): ${output.slice(-5).join(' | ')}`)),
     );
   });
   const answered = async (path: string): Promise<number> => {
@@ -54,7 +54,7 @@ export async function startRole(
       if (answer?.status === 200) return since();
       if (since() > PATIENCE_MS)
         throw new Error(
-          `${args.join(' ')} was not ready within ${PATIENCE_MS / 1000} s: ${said.slice(-5).join(' | ')}`,
+          `${args.join(' ')} was not ready within ${PATIENCE_MS / 1000} s: ${output.slice(-5).join(' | ')}`,
         );
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }

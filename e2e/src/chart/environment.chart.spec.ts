@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { describeUnless } from '../describe-unless.ts';
-import { argumentsOfPa, environments, type Told } from './environment.ts';
+import { argumentsOfPa, environments, type ContainerEnvironment } from './environment.ts';
 import { EXAMPLE_NAMES, exampleValues, rendered } from './examples.ts';
 import { noHelm } from './helm-program.ts';
 import { objectsOf, render, template } from './helm.ts';
@@ -36,12 +36,12 @@ const knownTo = (role: string): readonly string[] => [
   ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)),
   ...(role === 'export' ? AWS : []),
 ];
-const told = (name: string): readonly Told[] => environments(objectsOf(rendered(name)));
+const environmentsOf = (name: string): readonly ContainerEnvironment[] => environments(objectsOf(rendered(name)));
 
 describeUnless(noHelm, 'environment of the containers', () => {
   describe.each(EXAMPLE_NAMES)('the example %s', (name) => {
     test('gives no variable that the configuration of its receiver does not know', () => {
-      const all = told(name);
+      const all = environmentsOf(name);
       expect(new Set(all.map(({ role }) => role))).toEqual(new Set([...SERVICES, 'admin', 'pa']));
       for (const { role, variables } of all)
         expect(
@@ -51,7 +51,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
     });
 
     test('gives each what it must have', () => {
-      for (const { role, variables } of told(name)) {
+      for (const { role, variables } of environmentsOf(name)) {
         const required = (KNOWN[role] ?? []).filter((variable) => variable.required).map((variable) => variable.name);
         expect(
           required.filter((each) => !variables.has(each)),
@@ -67,7 +67,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
     test('gives a secret to nobody who does not use it, and no secret as a value', () => {
       const holders = (variable: string): string[] => [
         ...new Set(
-          told(name)
+          environmentsOf(name)
             .filter(({ variables }) => variables.has(variable))
             .map(({ role }) => role),
         ),
@@ -82,9 +82,9 @@ describeUnless(noHelm, 'environment of the containers', () => {
 
   describe('the other way round', () => {
     test.each(SERVICES)('every variable of %s can be set', async (service) => {
-      const everything = told('everything').find(({ role }) => role === service)!.variables;
+      const everything = environmentsOf('everything').find(({ role }) => role === service)!.variables;
       // These contradict other settings of that example.
-      const elsewhere = [...told('small'), ...told('gateway')]
+      const elsewhere = [...environmentsOf('small'), ...environmentsOf('gateway')]
         .filter(({ role }) => role === service)
         .flatMap(({ variables }) => [...variables.keys()]);
       const oauth = environments(

@@ -21,7 +21,7 @@ const podOf = (object: KubernetesObject): PodSpec | undefined => {
  * The environment of one container: its role (the first argument) and every variable that the chart sets, also from
  * ConfigMaps.
  */
-export interface Told {
+export interface ContainerEnvironment {
   readonly role: string;
   readonly variables: ReadonlyMap<string, string | undefined>;
 }
@@ -37,7 +37,7 @@ export const argumentsOfPa = (object: KubernetesObject): readonly string[] =>
     .filter(({ args }) => args[0] === 'pa')
     .flatMap(({ args }) => args.slice(2));
 
-export function environments(objects: readonly KubernetesObject[]): readonly Told[] {
+export function environments(objects: readonly KubernetesObject[]): readonly ContainerEnvironment[] {
   const maps = new Map(
     objects
       .filter(({ kind }) => kind === 'ConfigMap')

@@ -52,9 +52,9 @@ export async function crdFolder(progress?: (line: string) => void): Promise<stri
 export const crdFile = async (kind: CrdKind): Promise<string> => join(await crdFolder(), `${kind}.yaml`);
 
 async function moduleFolder(module: string): Promise<string> {
-  const said = await run('go', ['mod', 'download', '-json', module]);
+  const output = await run('go', ['mod', 'download', '-json', module]);
   // Lines of progress come before the JSON.
-  const { Dir } = JSON.parse(said.slice(said.indexOf('{'))) as { Dir?: string };
-  if (Dir === undefined) throw new Error(`${module} was not fetched: ${said}`);
+  const { Dir } = JSON.parse(output.slice(output.indexOf('{'))) as { Dir?: string };
+  if (Dir === undefined) throw new Error(`${module} was not fetched: ${output}`);
   return Dir;
 }

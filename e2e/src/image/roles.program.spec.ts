@@ -64,16 +64,16 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     options: Parameters<typeof start>[1] = {},
   ): Promise<{ code: number | string; text: string }> => {
     const one = start(args, options);
-    return { code: await one.ended, text: one.said.join('\n') };
+    return { code: await one.ended, text: one.output.join('\n') };
   };
   /** Its base URL once it listens. */
   const listening = (one: Confined): Promise<string> =>
     eventually(
       () => {
-        if (!running.has(one)) throw new Error(`ended: ${one.said.slice(-5).join(' | ')}`);
-        const url = /listening on (http:\/\/\S+)/.exec(one.said.join('\n'))?.[1];
+        if (!running.has(one)) throw new Error(`ended: ${one.output.slice(-5).join(' | ')}`);
+        const url = /listening on (http:\/\/\S+)/.exec(one.output.join('\n'))?.[1];
         if (url === undefined)
-          throw new Error(`not listening: ${one.args.join(' ')}: ${one.said.slice(-5).join(' | ')}`);
+          throw new Error(`not listening: ${one.args.join(' ')}: ${one.output.slice(-5).join(' | ')}`);
         return url;
       },
       { timeout: 180_000 },
@@ -199,7 +199,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       const token = (role: string): string => readFileSync(join(data, `${role}.token`), 'utf8').trim();
       await road({ base, payerToken: token('payer'), administratorToken: token('administrator') });
       one.signal('SIGTERM');
-      expect(await one.ended, one.said.slice(-5).join('\n')).toBe(0);
+      expect(await one.ended, one.output.slice(-5).join('\n')).toBe(0);
     }, 180_000);
 
     test('that is told to stop while it starts does', async () => {
@@ -217,7 +217,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       }, 20);
       const code = await one.ended.finally(() => clearInterval(telling));
       expect([0, 143]).toContain(code);
-      expect(one.said.join('\n')).not.toContain('listening on');
+      expect(one.output.join('\n')).not.toContain('listening on');
     });
   });
 
@@ -304,7 +304,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       expect(await exported('less', [gone])).toBe(organization.visible.length - 1);
 
       await platform.stop();
-      for (const { service, ended, said } of services)
+      for (const { service, ended, output: said } of services)
         expect([service, await ended], said.slice(-3).join('\n')).toEqual([service, 0]);
     }, 600_000);
   });

@@ -53,7 +53,7 @@ export interface Confined {
   /** Process id of the role, as seen from here. */
   pid(): number;
   /** The output of both streams. */
-  readonly said: readonly string[];
+  readonly output: readonly string[];
   readonly ended: Promise<number | string>;
   signal(name: NodeJS.Signals): void;
   /**
@@ -92,22 +92,22 @@ export function confine(
     ],
     { env, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const said: string[] = [];
+  const output: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on('line', (line) => {
-      said.push(line);
+      output.push(line);
       options.onLine?.(line);
     });
   const pid = (): number => {
     const inner = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
-    if (inner === '') throw new Error(`nothing runs: ${said.slice(-5).join(' | ')}`);
+    if (inner === '') throw new Error(`nothing runs: ${output.slice(-5).join(' | ')}`);
     return Number(inner);
   };
   return {
     child,
     args: options.args,
     pid,
-    said,
+    output,
     ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
     signal: (name) => void process.kill(pid(), name),
     kill() {

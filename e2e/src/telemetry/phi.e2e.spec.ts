@@ -197,7 +197,7 @@ describe('marked data', () => {
   });
 
   test('is nowhere in spans, metrics, logs and errors', async () => {
-    const { spans, lines, received } = await fresh.told();
+    const { spans, lines, received } = await fresh.emitted();
     // Every part was at work, so a mark would have appeared.
     expect(spans.length).toBeGreaterThan(200);
     const names = new Set(spans.map((s) => s.name));

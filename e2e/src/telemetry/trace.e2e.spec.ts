@@ -4,22 +4,22 @@ import type { ReceivedSpan } from './otlp.ts';
 import { undescribed } from './span-table.ts';
 import { TraceGraph } from './trace-graph.ts';
 import { CALLER, MEMBER, PARENT, STATIONS, TRACE, walk } from './traced-walk.ts';
-import { watchedPlatform, type Told, type Watched } from './watched.ts';
+import { watchedPlatform, type Emitted, type Watched } from './watched.ts';
 
 let fresh: Watched;
-let told: Told;
+let emitted: Emitted;
 
 beforeAll(async () => {
   fresh = await watchedPlatform();
   expect(await walk(fresh.platform())).toEqual({ read: 200, download: 200 });
-  told = await fresh.told();
+  emitted = await fresh.emitted();
 }, 300_000);
 afterAll(() => fresh?.dispose());
 
 const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] => spans.filter((s) => s.name === name);
 /** The only read whose caller named a trace. */
 const readSpan = (): ReceivedSpan =>
-  named(told.spans, 'GET /fhir/:type/:id').find(
+  named(emitted.spans, 'GET /fhir/:type/:id').find(
     (s) => s.service === 'resources' && s.links.some((l) => l.traceId === CALLER),
   )!;
 
@@ -27,7 +27,7 @@ test(
   'one connected trace leads from the event through the log and the views to the request, the export and the ' +
     'download',
   () => {
-    const reached = new TraceGraph(told.spans).from(TRACE);
+    const reached = new TraceGraph(emitted.spans).from(TRACE);
     const names = new Set(reached.map((s) => `${s.kind} ${s.name}`));
     for (const name of STATIONS) expect(names).toContain(name);
     const services = new Set(reached.map((s) => s.service));
@@ -36,21 +36,21 @@ test(
 );
 
 test("the record goes on in the payer's trace, and batches of several traces are linked", () => {
-  const producers = named(told.spans, 'send payer.member-events').filter((s) => s.kind === 'PRODUCER');
+  const producers = named(emitted.spans, 'send payer.member-events').filter((s) => s.kind === 'PRODUCER');
   expect(producers.some((s) => s.links.some((l) => l.traceId === TRACE) || s.traceId === TRACE)).toBe(true);
-  const consumers = named(told.spans, 'process pa.records').filter((s) => s.kind === 'CONSUMER');
+  const consumers = named(emitted.spans, 'process pa.records').filter((s) => s.kind === 'CONSUMER');
   expect(
     consumers.some((s) => s.traceId === TRACE || s.links.some((l) => l.traceId === TRACE && l.spanId === PARENT)),
   ).toBe(true);
-  expect(Math.max(...told.spans.map((s) => s.links.length))).toBeLessThanOrEqual(64);
+  expect(Math.max(...emitted.spans.map((s) => s.links.length))).toBeLessThanOrEqual(64);
 });
 
 test('the job goes below its kick-off, and a download says of which job it is', () => {
-  const kicked = named(told.spans, 'GET /fhir/Group/:id/$export').find((s) => s.service === 'export')!;
+  const kicked = named(emitted.spans, 'GET /fhir/Group/:id/$export').find((s) => s.service === 'export')!;
   for (const step of ['process export-plan', 'process export-chunk', 'process export-seal'])
-    expect(named(told.spans, step)[0]).toMatchObject({ traceId: kicked.traceId });
+    expect(named(emitted.spans, step)[0]).toMatchObject({ traceId: kicked.traceId });
   expect(
-    named(told.spans, 'GET /fhir/bulk/:job/:file')
+    named(emitted.spans, 'GET /fhir/bulk/:job/:file')
       .at(-1)!
       .links.map((l) => l.traceId),
   ).toContain(kicked.traceId);
@@ -68,7 +68,7 @@ test('spans are named by the conventions and hold what these say', () => {
     'http.route': '/fhir/:type/:id',
     'http.response.status_code': 200,
   });
-  const consumer = named(told.spans, 'process pa.records')[0]!;
+  const consumer = named(emitted.spans, 'process pa.records')[0]!;
   expect(consumer.attributes).toMatchObject({
     'messaging.system': SEPARATE ? 'kafka' : 'sqlite',
     'messaging.destination.name': 'pa.records',
@@ -76,7 +76,7 @@ test('spans are named by the conventions and hold what these say', () => {
     'messaging.consumer.group.name': expect.any(String),
     'messaging.batch.message_count': expect.any(Number),
   });
-  const write = named(told.spans, 'bulkWrite resources_records_v1')[0]!;
+  const write = named(emitted.spans, 'bulkWrite resources_records_v1')[0]!;
   expect(write.attributes).toMatchObject({
     'db.system.name': SEPARATE ? 'mongodb' : 'sqlite',
     'db.operation.name': 'bulkWrite',
@@ -85,7 +85,7 @@ test('spans are named by the conventions and hold what these say', () => {
 });
 
 test('a line a request says which trace it is, and nothing of the URL', () => {
-  const requests = told.lines
+  const requests = emitted.lines
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .filter((line) => line['msg'] === 'request');
@@ -101,5 +101,5 @@ test('a line a request says which trace it is, and nothing of the URL', () => {
 });
 
 test('every span is one of those that the page describes, with no attribute beside them', () => {
-  expect(undescribed(told.spans)).toEqual([]);
+  expect(undescribed(emitted.spans)).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { TELLING, type SharedWorld } from '../world/context.ts';
 import { otlpReceiver, resourcesOf, spansIn, type Received, type ReceivedSpan } from './otlp.ts';
 
 /** The telemetry and log lines of a platform. */
-export interface Told {
+export interface Emitted {
   readonly lines: readonly string[];
   readonly spans: readonly ReceivedSpan[];
   /** Requests to the collector, traces and metrics. */
@@ -16,7 +16,7 @@ export interface Told {
 }
 export interface Watched extends Fresh {
   /** Everything that each process has emitted since the platform was opened. Waits until all of it has arrived. */
-  told(): Promise<Told>;
+  emitted(): Promise<Emitted>;
 }
 
 /** A request that each service answers with a span for any caller. */
@@ -39,18 +39,18 @@ export async function watchedPlatform(options: FreshOptions = {}): Promise<Watch
     // Telemetry of earlier scenarios is still arriving.
     const earlier = await flushed(fresh, record);
     for (const list of [earlier.lines, earlier.spans, earlier.received] as unknown[][]) list.length = 0;
-    return { ...fresh, told: () => flushed(fresh, record) };
+    return { ...fresh, emitted: () => flushed(fresh, record) };
   }
-  const told = { lines: [] as string[], spans: [] as ReceivedSpan[], received: [] as Received[] };
+  const emitted = { lines: [] as string[], spans: [] as ReceivedSpan[], received: [] as Received[] };
   const receiver = await otlpReceiver((request) => {
-    told.received.push(request);
-    told.spans.push(...spansIn(request));
+    emitted.received.push(request);
+    emitted.spans.push(...spansIn(request));
   });
   const env = { ...TELLING, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, ...options.env };
-  const fresh = await freshPlatform({ ...options, env, onLine: (line) => told.lines.push(line) });
+  const fresh = await freshPlatform({ ...options, env, onLine: (line) => emitted.lines.push(line) });
   return {
     ...fresh,
-    told: () => flushed(fresh, () => told),
+    emitted: () => flushed(fresh, () => emitted),
     async dispose() {
       await fresh.dispose();
       await receiver.close();
@@ -59,7 +59,7 @@ export async function watchedPlatform(options: FreshOptions = {}): Promise<Watch
 }
 
 /** What is added to the files of the shared world from now on. */
-function recorded(world: SharedWorld): () => Told {
+function recorded(world: SharedWorld): () => Emitted {
   const told = { lines: [] as string[], spans: [] as ReceivedSpan[], received: [] as Received[] };
   const [lines, requests] = [tail(world.lines), tail(world.received)];
   return () => {
@@ -102,7 +102,7 @@ function tail(file: string): () => string[] {
  * Sends each process one more request and waits for its span, log line and metrics. A process emits spans and lines in
  * order, so everything before has arrived then.
  */
-async function flushed(fresh: Fresh, told: () => Told): Promise<Told> {
+async function flushed(fresh: Fresh, emitted: () => Emitted): Promise<Emitted> {
   const platform = fresh.platform();
   const urls = SERVICES.flatMap((service) => instancesOf(platform, service).map((base) => base + ANSWERED[service]));
   const asked = await Promise.all(
@@ -114,7 +114,7 @@ async function flushed(fresh: Fresh, told: () => Told): Promise<Told> {
   );
   const last = await eventually(
     () => {
-      const servers = told().spans.filter((span) => span.kind === 'SERVER');
+      const servers = emitted().spans.filter((span) => span.kind === 'SERVER');
       const of =
         (id: string) =>
         (span: ReceivedSpan): boolean =>
@@ -126,20 +126,20 @@ async function flushed(fresh: Fresh, told: () => Told): Promise<Told> {
   );
   await eventually(
     () => {
-      const lines = told().lines.join('\n');
+      const lines = emitted().lines.join('\n');
       return last.every(({ traceId }) => lines.includes(traceId));
     },
     { what: 'the last log line of each process', interval: 250 },
   );
-  const before = told().received.length;
+  const before = emitted().received.length;
   const measuring = (requests: readonly Received[]): ReadonlySet<unknown> => {
     const resources = requests.filter(({ path }) => path === '/v1/metrics').flatMap(({ body }) => resourcesOf(body));
     return new Set(resources.map((resource) => resource['service.instance.id']));
   };
-  const all = measuring(told().received).size;
-  await eventually(() => measuring(told().received.slice(before)).size >= all, {
+  const all = measuring(emitted().received).size;
+  await eventually(() => measuring(emitted().received.slice(before)).size >= all, {
     what: 'the last metrics of each process',
     interval: 250,
   });
-  return told();
+  return emitted();
 }

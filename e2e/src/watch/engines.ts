@@ -42,11 +42,11 @@ export function engineFaults(world: () => World): void {
       outcome: 'complete',
       insurance: [{ focal: true, coverage: { display: 'C' } }],
     };
-    const said = await tell(world().platform, {
+    const answer = await tell(world().platform, {
       ...payerEvent('payer.resource-recorded.v1', member, { resource }),
       time: new Date(Date.now() - hours * HOUR).toISOString(),
     });
-    expect(said.status).toBe('accepted');
+    expect(answer.status).toBe('accepted');
   };
 
   test(

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { debianProgram, noDebianPackages } from '@provider-access/testing';
 import { generatedFiles, GROUPS } from '@provider-access/watch';
 
-export interface Said {
+export interface Output {
   readonly code: number;
   readonly output: string;
 }
@@ -21,10 +21,10 @@ export const promtoolProgram = (progress: (line: string) => void = (line) => con
   (program ??= debianProgram('prometheus', 'usr/bin/promtool', progress));
 
 /** Runs promtool. Its output is for people, its exit code is the result. */
-export const promtool = (args: readonly string[], cwd?: string): Promise<Said> => promtoolWith('', args, cwd);
+export const promtool = (args: readonly string[], cwd?: string): Promise<Output> => promtoolWith('', args, cwd);
 
 /** The same with `input` on its standard input. */
-export async function promtoolWith(input: string, args: readonly string[], cwd?: string): Promise<Said> {
+export async function promtoolWith(input: string, args: readonly string[], cwd?: string): Promise<Output> {
   const path = await promtoolProgram();
   return new Promise((resolve) => {
     const child = execFile(path, [...args], { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {

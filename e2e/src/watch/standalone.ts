@@ -31,7 +31,7 @@ export function standaloneFaults(): void {
     const volume = join(folder, 'volume');
     const fault = join(folder, 'unreadable');
     let platform: PlatformProcess;
-    const said: string[] = [];
+    const lines: string[] = [];
 
     const mount = (...args: string[]): void => {
       const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
@@ -41,7 +41,7 @@ export function standaloneFaults(): void {
       const loaded = pathToFileURL(join(import.meta.dirname, 'unreadable.ts')).href;
       return startPlatform({
         dataDir: join(volume, 'data'),
-        onLine: (line) => said.push(line),
+        onLine: (line) => lines.push(line),
         ...(port !== undefined && { port }),
         env: { ...COMPILED, UNREADABLE: fault, NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${loaded}` },
       });
@@ -55,7 +55,7 @@ export function standaloneFaults(): void {
           ({ status }) => status === 200,
           () => false,
         ),
-      look: async () => [await readiness(), ...new Set(said.splice(0))],
+      look: async () => [await readiness(), ...new Set(lines.splice(0))],
     };
     beforeAll(async () => {
       mkdirSync(volume);

@@ -43,7 +43,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   const payer = syntheticPayer(PAYER);
   const organization = largest(payer);
   const closing: (() => Promise<unknown> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
-  const said: string[] = [];
+  const lines: string[] = [];
   try {
     let kafkaProxy: TcpProxy | undefined;
     const kafka = await startKafka({
@@ -64,7 +64,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     mkdirSync(files, { recursive: true });
     const platform = await deployed({
       dataDir: join(folder, 'data'),
-      onLine: (line) => said.push(line),
+      onLine: (line) => lines.push(line),
       env: {
         KAFKA_BROKERS: kafka.brokers.join(),
         MONGODB_URI: `mongodb://127.0.0.1:${mongoProxy.port}/?directConnection=true`,
@@ -106,7 +106,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
           ({ status }) => status === 200,
           () => false,
         ),
-      look: async () => [`a read: ${traffic.answered()}`, ...(await lookAt(platform, said))],
+      look: async () => [`a read: ${traffic.answered()}`, ...(await lookAt(platform, lines))],
       close: async () => {
         for (const close of closing.splice(0).reverse()) await close();
       },
@@ -130,8 +130,8 @@ async function deployed(options: DeploymentOptions, tries = 10): Promise<Deploym
 }
 
 /** Readiness of each process, and its last log lines. */
-async function lookAt(platform: Deployment, said: string[]): Promise<readonly string[]> {
-  const lines = said.splice(0).map((line) => line.replace(/"time":"[^"]*",?/, ''));
+async function lookAt(platform: Deployment, logged: string[]): Promise<readonly string[]> {
+  const lines = logged.splice(0).map((line) => line.replace(/"time":"[^"]*",?/, ''));
   const readiness = await Promise.all(
     platform.processes().map(
       async ({ service, base }) =>

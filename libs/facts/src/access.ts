@@ -47,7 +47,7 @@ export interface ConsentStatement {
    * The payer's event, if it could be read. The facts may have dropped its statement, because another statement decides
    * instead.
    */
-  readonly said?: PayerEvent;
+  readonly payerEvent?: PayerEvent;
 }
 export type StatementEffect =
   ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
@@ -134,14 +134,14 @@ export class Access {
     const documents = await reader.getMany(statements.map(({ member }) => member)).catch(() => {
       throw new FactsStale();
     });
-    return statements.map(({ event, deadLetter, said }, i) => {
+    return statements.map(({ event, deadLetter, payerEvent }, i) => {
       const document = documents[i];
       if (document === undefined) return undefined;
       const facts = factsOf(document);
       if (facts.holds.some((h) => h.deadLetter === deadLetter && h.to === undefined))
         return { status: 'parked', deadLetter, denies: 'member' };
       const now = decisionTime({ now: instant(clock.now()) }, { member: facts, party: parties });
-      const effect = consentEffect((document as MemberFactsDocument).consent, event, now, said);
+      const effect = consentEffect((document as MemberFactsDocument).consent, event, now, payerEvent);
       // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
       return effect === undefined && isHeld ? { status: 'parked', deadLetter, denies: 'member' } : effect;

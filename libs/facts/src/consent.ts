@@ -142,27 +142,27 @@ export type ConsentEffect =
 /**
  * What one statement does at `now` (ms since the epoch), given everything that is known about the member; undefined if
  * the statement is unknown. `event` is the id of our own event (`derivedEventId`). If the facts dropped the statement,
- * `said` is the payer's event, and it tells which of the other statements decides instead.
+ * `payerEvent` tells which of the other statements decides instead.
  */
 export function consentEffect(
   part: ConsentPart | undefined,
   event: string,
   now: number,
-  said?: PayerEvent,
+  payerEvent?: PayerEvent,
 ): ConsentEffect | undefined {
   const { outs = [], ins = [] } = part ?? {};
   const out = outs.find((o) => o.e === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
   const back = ins.find((i) => i.e === event);
   if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.f, now);
-  if (said?.type === 'payer.member-opted-out.v1') {
-    const targets = optOutTargets(said.data.targets);
+  if (payerEvent?.type === 'payer.member-opted-out.v1') {
+    const targets = optOutTargets(payerEvent.data.targets);
     const dropped: OptOut = {
       e: event,
-      b: saidAt(said.time),
+      b: asBusinessTime(payerEvent.time),
       f: '',
       r: '',
-      sc: said.data.scope,
+      sc: payerEvent.data.scope,
       ...(targets.length > 0 && { tg: targets }),
     };
     const end = endOf(dropped, ins);
@@ -175,17 +175,17 @@ export function consentEffect(
     if (inPlace !== undefined) return effectOfOptOut(inPlace, ins, now);
     return end && { status: 'superseded', by: payersId(end.by.e) };
   }
-  if (said?.type === 'payer.member-opted-in.v1') {
+  if (payerEvent?.type === 'payer.member-opted-in.v1') {
     // The payer's clock may run ahead. So the business time of a dropped opt-in counts as no later than that of the
     // opt-in that decides instead.
-    const { effectiveFrom } = said.data;
+    const { effectiveFrom } = payerEvent.data;
     // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
     const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
     const others = ins.filter((i) => dated || Date.parse(i.f) <= now);
     if (others.length === 0) return undefined;
     const dropped: OptIn = {
       e: event,
-      b: saidAt(said.time, Math.max(...others.map((i) => latestBefore(i, event)))),
+      b: asBusinessTime(payerEvent.time, Math.max(...others.map((i) => latestBefore(i, event)))),
       f: '',
       r: '',
     };
@@ -197,7 +197,8 @@ export function consentEffect(
 }
 
 /** A business time in the form of the facts. */
-const saidAt = (time: string, latest = Infinity): string => new Date(Math.min(Date.parse(time), latest)).toISOString();
+const asBusinessTime = (time: string, latest = Infinity): string =>
+  new Date(Math.min(Date.parse(time), latest)).toISOString();
 const firstToApply = <S extends OptIn>(statements: readonly S[]): S | undefined =>
   statements.length === 0 ? undefined : statements.reduce((a, b) => (b.f < a.f ? b : a));
 const whenIn = (from: string, now: number): ConsentEffect =>

@@ -21,8 +21,8 @@ export const networkStatusStands = (steps: readonly Step[], event: string, chang
   stands(steps, networkStep(event, change));
 
 function networkStep(event: string, { businessTime, from, status, tie }: NetworkStatusRecorded): Omit<Step, 'v'> {
-  const says = { ...(status === 'in-network' && { f: from }), ...(tie !== undefined && { t: tie }) };
-  return { e: event, b: businessTime, q: 0, s: from, ...says };
+  const content = { ...(status === 'in-network' && { f: from }), ...(tie !== undefined && { t: tie }) };
+  return { e: event, b: businessTime, q: 0, s: from, ...content };
 }
 
 /**

@@ -31,7 +31,7 @@ import { eventIdOf, recordedAt, subjectOf, typeOfRecord } from './record.ts';
 import { Registrations } from './registrations.ts';
 import { readSourceHolds, SourceHolds } from './source-holds.ts';
 import { staircase, type Step } from './steps.ts';
-import { type ErrorLog, tellPassedOver } from './told-records.ts';
+import { type ErrorLog, logPassedOver } from './passed-over-log.ts';
 import { withNetworkStatus, outWhileHeld } from './network-status.ts';
 
 export const PARTY_TOPICS = [PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION] as const;
@@ -282,7 +282,7 @@ export class Parties implements PartyFacts {
       return this.evolve(record);
     } catch (error) {
       this.unread += 1;
-      tellPassedOver(this.logger, record, error);
+      logPassedOver(this.logger, record, error);
       return this.deny(record);
     } finally {
       this.inbound.handled(record);

@@ -80,7 +80,7 @@ export class PartiesPresence {
   private readonly everyMs: number;
   private readonly now: () => number;
   private announcedAt = Number.NEGATIVE_INFINITY;
-  private said: string | undefined;
+  private announced: string | undefined;
   private joined = false;
   private running = false;
   private timer: NodeJS.Timeout | undefined;
@@ -129,7 +129,7 @@ export class PartiesPresence {
     if (!this.within()) this.joined = false;
     if (this.options.serving?.() === false) return this.retire();
     const before = this.now();
-    if (this.joined && text === this.said && before - this.announcedAt < this.ttlMs * AGAIN) return;
+    if (this.joined && text === this.announced && before - this.announcedAt < this.ttlMs * AGAIN) return;
     try {
       await this.options.port.announce(PARTIES_GROUP, this.options.holder, data, this.ttlMs);
     } catch {
@@ -138,7 +138,7 @@ export class PartiesPresence {
     }
     if (this.now() - before > this.ttlMs / 2) return;
     this.announcedAt = before;
-    this.said = text;
+    this.announced = text;
     if (!this.joined) await this.join();
   }
 
@@ -147,7 +147,7 @@ export class PartiesPresence {
     const was = this.announcedAt;
     this.joined = false;
     this.announcedAt = Number.NEGATIVE_INFINITY;
-    this.said = undefined;
+    this.announced = undefined;
     if (was !== this.announcedAt)
       await this.options.port.leave(PARTIES_GROUP, this.options.holder).catch(() => undefined);
   }
@@ -181,7 +181,7 @@ export class PresentReaders {
   private readonly port: Pick<PresencePort, 'list'>;
   private readonly lookMs: number;
   private readonly waiting = new Set<{
-    readonly passed: (said: Announced) => boolean;
+    readonly passed: (announced: Announced) => boolean;
     readonly end: number;
     resolve(done: boolean): void;
   }>();
@@ -195,14 +195,17 @@ export class PresentReaders {
    * position is unknown.
    */
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
-    return this.until((said) => reached(said.position, position), timeoutMs);
+    return this.until((announced) => reached(announced.position, position), timeoutMs);
   }
   /** The same for positions of payer topics; each comes with the derivers that must have passed it. */
   waitForDerived(
     targets: readonly { readonly position: Position; readonly deriver: string }[],
     timeoutMs: number,
   ): Promise<boolean> {
-    return this.until((said) => targets.every((t) => reached(said.derived[t.deriver] ?? {}, t.position)), timeoutMs);
+    return this.until(
+      (announced) => targets.every((t) => reached(announced.derived[t.deriver] ?? {}, t.position)),
+      timeoutMs,
+    );
   }
 
   /**
@@ -217,7 +220,7 @@ export class PresentReaders {
     return [...new Set(versions)].filter((version) => version !== NO_MEMBER_FACTS);
   }
 
-  private until(passed: (said: Announced) => boolean, timeoutMs: number): Promise<boolean> {
+  private until(passed: (announced: Announced) => boolean, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       this.waiting.add({ passed, end: performance.now() + timeoutMs, resolve });
       this.looking ??= this.look();

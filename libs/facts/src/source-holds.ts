@@ -79,9 +79,9 @@ export class SourceHolds {
 
   /** For `ANY_SOURCE`, the holds of all sources. */
   facts(source: string): readonly HoldFact[] {
-    const said =
+    const held =
       source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
-    return said.flatMap((parts) => [...parts.values()]).flatMap(holdFacts);
+    return held.flatMap((parts) => [...parts.values()]).flatMap(holdFacts);
   }
   /** Sources that are held now. */
   open(): number {
@@ -91,15 +91,15 @@ export class SourceHolds {
   evolve(record: LogRecord): void {
     if (!concernsSource(record)) return;
     const part = PARTS[record.topic as keyof typeof PARTS];
-    const said = this.said(readable(record)!.source);
-    said.set(part, holdsAfter(said.get(part), record)!);
+    const byPart = this.holdsOf(readable(record)!.source);
+    byPart.set(part, holdsAfter(byPart.get(part), record)!);
   }
   /** Handles a record at which `evolve` threw. */
   failed(record: LogRecord): void {
     if (!concernsSource(record) || !isHold(record)) return;
     const part = PARTS[record.topic as keyof typeof PARTS];
-    const said = this.said(EVERY_SOURCE);
-    said.set(part, heldUnprojected(said.get(part), record));
+    const byPart = this.holdsOf(EVERY_SOURCE);
+    byPart.set(part, heldUnprojected(byPart.get(part), record));
   }
   /** Call this before the first record. */
   load(documents: readonly ViewDocument[]): void {
@@ -109,19 +109,20 @@ export class SourceHolds {
         const held = document[part] as SourceHoldPart | undefined;
         // The view's note about a record that it passed over is no hold.
         if (held?.source === undefined) continue;
-        const said = this.said(held.source);
-        let parts = all.get(said);
-        if (parts === undefined) all.set(said, (parts = { consent: {}, attribution: {} }));
+        const byPart = this.holdsOf(held.source);
+        let parts = all.get(byPart);
+        if (parts === undefined) all.set(byPart, (parts = { consent: {}, attribution: {} }));
         parts[part][held.deadLetter] = held.hold;
       }
     }
-    for (const [said, parts] of all) for (const part of Object.values(PARTS)) said.set(part, fewReleased(parts[part]));
+    for (const [byPart, parts] of all)
+      for (const part of Object.values(PARTS)) byPart.set(part, fewReleased(parts[part]));
   }
 
-  private said(source: string): Map<Part, Holds> {
-    let said = this.sources.get(source);
-    if (said === undefined) this.sources.set(source, (said = new Map()));
-    return said;
+  private holdsOf(source: string): Map<Part, Holds> {
+    let byPart = this.sources.get(source);
+    if (byPart === undefined) this.sources.set(source, (byPart = new Map()));
+    return byPart;
   }
 }
 

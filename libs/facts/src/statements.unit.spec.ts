@@ -263,14 +263,14 @@ describe('statements that were dropped', () => {
       targets: [],
       appended,
     });
-    const told = [
+    const statements = [
       say(true, 0, 10, 20),
       say(true, 1, 12, 21),
       ...Array.from({ length: 20 }, (_, n) => say(false, 2, n % 5, 22 + n)),
       say(false, 1, 14, 50),
     ];
-    expect(product(fold(told), NPIS[0]!, 60).decision.permit).toBe(false);
-    expect(product(fold([...told, say(false, 1, 16, 51)]), NPIS[0]!, 60).decision.permit).toBe(true);
+    expect(product(fold(statements), NPIS[0]!, 60).decision.permit).toBe(false);
+    expect(product(fold([...statements, say(false, 1, 16, 51)]), NPIS[0]!, 60).decision.permit).toBe(true);
   });
   it('leave nothing behind where all were taken back before they began', () => {
     const out = (n: number): Said => ({

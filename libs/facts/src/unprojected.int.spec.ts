@@ -28,7 +28,7 @@ let facts: Facts;
 const running: { stop(): Promise<void> }[] = [];
 let views: ReturnType<typeof openMemoryViews>;
 
-let told: unknown[];
+let logged: unknown[];
 let logger: Pick<Logger, 'error'>;
 
 let n = 0;
@@ -52,9 +52,9 @@ async function follow(): Promise<Facts> {
   return one;
 }
 beforeEach(async () => {
-  told = [];
+  logged = [];
   logger = {
-    error: (details: object, message: string) => void told.push({ ...details, message }),
+    error: (details: object, message: string) => void logged.push({ ...details, message }),
   } as unknown as typeof logger;
   log = openMemoryLog({ now: () => NOW });
   views = openMemoryViews();
@@ -218,13 +218,13 @@ describe('a record of ours that a process could not read', () => {
       error: expect.stringMatching(/^(Syntax|Type)Error$/),
       message: expect.stringContaining('ProviderAccessRecordsUnreadable'),
     };
-    expect(told).toHaveLength(2);
-    expect(told).toEqual(
+    expect(logged).toHaveLength(2);
+    expect(logged).toEqual(
       expect.arrayContaining([
         { topic: PA_CONSENT, eventType: 'pa.access-held.v1', ...common },
         { topic: PA_PROVIDERS, eventType: 'pa.network-status-recorded.v1', ...common },
       ]),
     );
-    expect(JSON.stringify(told)).not.toContain('1000000009');
+    expect(JSON.stringify(logged)).not.toContain('1000000009');
   });
 });

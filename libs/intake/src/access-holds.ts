@@ -74,14 +74,14 @@ export class AccessHolds {
   private readonly state: HoldsState;
   private readonly deriver: string;
   private readonly namespace: string;
-  private readonly told: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
-  /** `told` writes one log line for each hold, with the hash of the member. */
+  private readonly log: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
+  /** `log` gets one log line for each hold, with the hash of the member. */
   constructor(
     state: HoldsState,
     deriver: string,
-    told?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash },
+    log?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash },
   ) {
-    this.told = told;
+    this.log = log;
     this.state = state;
     this.deriver = deriver;
     this.namespace = `access-hold/${deriver}`;
@@ -89,8 +89,8 @@ export class AccessHolds {
   /** The hold as it was first stored. */
   async remember(hold: Hold): Promise<Hold> {
     const { deadLetter, eventType, member } = hold;
-    this.told?.logger.warn(
-      { deadLetter, eventType, ...(member !== undefined && { member: this.told.memberHash?.of(member) }) },
+    this.log?.logger.warn(
+      { deadLetter, eventType, ...(member !== undefined && { member: this.log.memberHash?.of(member) }) },
       'access is held until a parked event is resolved',
     );
     return JSON.parse(await this.state.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
@@ -120,22 +120,22 @@ export class AccessHolds {
     // is not changed. If the facts have dropped the release, the hold denies until somebody discards the dead letter
     // again.
     if ((await this.endOf(remembered.deadLetter)) !== undefined) return eachMember(remembered);
-    const told: AccessHeld[] = [];
-    for (const held of eachMember(remembered)) told.push(...(await this.enter(held)));
-    return told;
+    const published: AccessHeld[] = [];
+    for (const held of eachMember(remembered)) published.push(...(await this.enter(held)));
+    return published;
   }
   /** Call this when the events of the hold are durable in the log. */
-  async appended(told: readonly AccessHeld[]): Promise<void> {
-    for (const held of told) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
+  async appended(published: readonly AccessHeld[]): Promise<void> {
+    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
   }
   /**
    * The events that end with a dead letter. Call `end` for it before. Its own hold ends; the hold that stands for many
    * ends when this was the last dead letter behind it.
    */
   async release(hold: Hold): Promise<readonly AccessHeld[]> {
-    const told: AccessHeld[] = [];
-    for (const held of eachMember(hold)) told.push(...(await this.leave(held)));
-    return told;
+    const published: AccessHeld[] = [];
+    for (const held of eachMember(hold)) published.push(...(await this.leave(held)));
+    return published;
   }
 
   private async enter(held: AccessHeld): Promise<readonly AccessHeld[]> {

@@ -164,12 +164,12 @@ export class Attempt<E> {
     this.noteReplay(read, at);
     if (!this.role.reports(inbound.type)) return;
     const { outcome, reason } = taken;
-    const told = outcome !== 'recorded' || reason !== undefined;
+    const reported = outcome !== 'recorded' || reason !== undefined;
     this.outcomes.push({
       ...idOf(read),
       outcome,
       ...(reason !== undefined && { reason }),
-      ...(told && { about: inbound.type }),
+      ...(reported && { about: inbound.type }),
     });
   }
 
@@ -183,7 +183,8 @@ export class Attempt<E> {
     const at = this.at(record);
     const deadLetter = deadLetterId(batch.topic, batch.partition, record.offset);
     const held = role.holdOf(record, inbound, deadLetter);
-    for (const told of held === undefined ? [] : await this.hold(held)) this.put(record, await role.hold(told, at));
+    for (const accessHeld of held === undefined ? [] : await this.hold(held))
+      this.put(record, await role.hold(accessHeld, at));
     // Another service makes the dead letter, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
     this.parked.push({

@@ -202,9 +202,9 @@ describe('an event at which the platform fails', () => {
   it("is logged by the error's name and place, never by its message, which may hold the event's content", async () => {
     decide = failing;
     await intake().handle(await publish(named('e2', 'm2', { names: ['Bad'] })));
-    const [told] = lines.filter((line) => line['error'] !== undefined);
-    expect(told).toMatchObject({ error: 'TypeError', deadLetter: (await letters())[0]!.deadLetter });
-    expect((told!['thrown'] as string[])[0]).toContain('frame.int.spec');
+    const [logged] = lines.filter((line) => line['error'] !== undefined);
+    expect(logged).toMatchObject({ error: 'TypeError', deadLetter: (await letters())[0]!.deadLetter });
+    expect((logged!['thrown'] as string[])[0]).toContain('frame.int.spec');
     expect(JSON.stringify(lines)).not.toMatch(/secret|Bad|"m2"/);
   });
 

@@ -63,10 +63,10 @@ export class Intake<E = PayerEvent> {
     const newest = await this.transactionTimes.newest();
     const times: Times = { latest: this.latest.with(batch.records), newest };
     /** Log lines about the dead letters, written once for all attempts. */
-    const told = new Map<string, Promise<readonly AccessHeld[]>>();
+    const published = new Map<string, Promise<readonly AccessHeld[]>>();
     const hold = (held: Hold): Promise<readonly AccessHeld[]> => {
-      const telling = told.get(held.deadLetter) ?? this.holds.hold(held);
-      told.set(held.deadLetter, telling);
+      const telling = published.get(held.deadLetter) ?? this.holds.hold(held);
+      published.set(held.deadLetter, telling);
       return telling;
     };
     for (;;) {
@@ -74,7 +74,7 @@ export class Intake<E = PayerEvent> {
       const failed = await attempt.run(this.derivation);
       if (failed === undefined) {
         // Everything is durable now. A hold must not end before its replacement is there.
-        for (const telling of told.values()) await this.holds.appended(await telling);
+        for (const telling of published.values()) await this.holds.appended(await telling);
         for (const { name, deadLetter, matter, at } of attempt.replays)
           await this.resolutions.took(name, deadLetter, matter, later(at, newest));
         return;

@@ -100,7 +100,7 @@ export class Resolutions {
     const rest = await this.ended(deadLetter, how, at);
     if (held === undefined) return rest;
     const released: Output[] = [];
-    for (const told of await holds.release(held)) released.push(...(await release(told, at)));
+    for (const hold of await holds.release(held)) released.push(...(await release(hold, at)));
     return [...released, ...rest];
   }
 

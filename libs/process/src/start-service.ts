@@ -219,12 +219,12 @@ class ServiceProcess {
     const { metrics, end } = this.metrics.scope();
     closing.push('gauges', async () => end());
     this.phase = 'waiting for Kafka';
-    const told = new Map<string, (answered: boolean) => void>();
+    const listeners = new Map<string, (answered: boolean) => void>();
     const appends = watchAppends(guardLosses(measureLog(await engines.log(), metrics), name), {
       topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT,
     });
     const log = watchLog(
-      heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => told.get('kafka')?.(answered)),
+      heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => listeners.get('kafka')?.(answered)),
     );
     closing.push('log', () => log.close());
     await requireTopics(log, name);
@@ -240,10 +240,10 @@ class ServiceProcess {
     const opened = await engines.blobs?.();
     engines.room?.measure(metrics);
     const blobs = opened === undefined ? undefined : tracedBlobs(opened, tracing);
-    const presence = heardBy(state.presence, 'announce', (answered) => told.get('mongodb')?.(answered));
+    const presence = heardBy(state.presence, 'announce', (answered) => listeners.get('mongodb')?.(answered));
     const probes = this.probesOf(log, state);
     for (const probe of probes) {
-      told.set(probe.name, (answered) => probe.heard(answered));
+      listeners.set(probe.name, (answered) => probe.heard(answered));
       closing.push(`gauge of ${probe.name}`, probe.gauge(metrics));
       await probe.start();
       closing.push(probe.name, () => probe.stop());

@@ -8,17 +8,17 @@ const HOUR_MS = 60 * 60 * 1000;
 let server: Server;
 let answer: { status: number; code: string };
 let asked = 0;
-const told: [level: string, fields: object, text: string][] = [];
+const logged: [level: string, fields: object, text: string][] = [];
 const logger = {
-  info: (fields: object, text: string) => void told.push(['info', fields, text]),
-  warn: (fields: object, text: string) => void told.push(['warn', fields, text]),
+  info: (fields: object, text: string) => void logged.push(['info', fields, text]),
+  warn: (fields: object, text: string) => void logged.push(['warn', fields, text]),
 } as unknown as Logger;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 's');
-  told.length = asked = 0;
+  logged.length = asked = 0;
   server = createServer((_, response) => {
     asked += 1;
     response
@@ -49,7 +49,7 @@ const start = (): void =>
 it('asks a store that lists no uploads once, and says what removes them', async () => {
   answer = { status: 501, code: 'NotImplemented' };
   start();
-  await expect.poll(() => told).toEqual([['info', {}, expect.stringContaining('lifecycle rule')]]);
+  await expect.poll(() => logged).toEqual([['info', {}, expect.stringContaining('lifecycle rule')]]);
   vi.advanceTimersByTime(3 * HOUR_MS);
   expect(vi.getTimerCount()).toBe(0);
   expect(asked).toBe(1);
@@ -63,8 +63,8 @@ it('says why it could not, without the words of the store, and asks again an hou
     { error: 'EngineUnavailable', reason: 'the file store is away (AccessDenied)' },
     'unfinished files could not be removed',
   ];
-  await expect.poll(() => told).toEqual([warning]);
+  await expect.poll(() => logged).toEqual([warning]);
   vi.advanceTimersByTime(HOUR_MS);
-  await expect.poll(() => told).toEqual([warning, warning]);
+  await expect.poll(() => logged).toEqual([warning, warning]);
   expect(asked).toBe(2);
 });

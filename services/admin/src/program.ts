@@ -12,17 +12,17 @@ export interface Declared {
   aclOptions(): AclOptions;
   copies(): Copies;
 }
-/** Copies of the topics; each opens its engine and closes it. `told` gets a line a topic. */
+/** Copies of the topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
 export interface Copies {
   readonly target: string;
   /** @returns when the copy was begun: what was acknowledged before is in it */
-  dump(folder: string, told: (line: string) => void): Promise<string>;
+  dump(folder: string, progress: (line: string) => void): Promise<string>;
   /** @returns the same of the copy */
-  load(folder: string, told: (line: string) => void): Promise<string>;
+  load(folder: string, progress: (line: string) => void): Promise<string>;
   /** @returns how many restores were open */
-  accept(said: { readonly by: string; readonly reason: string }): Promise<number>;
+  accept(acceptance: { readonly by: string; readonly reason: string }): Promise<number>;
   /** @returns the losses that are accepted by this */
-  acceptLoss(said: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
+  acceptLoss(acceptance: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
 interface OpenArea {
@@ -117,7 +117,7 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     .description('creates missing topics and sets their settings; never fewer or more partitions')
     .action((o: Json) => apply([declared.topics()], o.json));
 
-  const copying = async <T>(work: (copies: Copies, told: (line: string) => void) => Promise<T>): Promise<T> => {
+  const copying = async <T>(work: (copies: Copies, progress: (line: string) => void) => Promise<T>): Promise<T> => {
     const copies = declared.copies();
     try {
       return await work(copies, (line) => streams.out(line));
@@ -130,7 +130,7 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     .argument('<folder>', 'empty or not there yet; it will hold health data')
     .description('copies every topic into a folder while all goes on (docs/backup.md)')
     .action(async (folder: string) =>
-      say([`Copied as of ${await copying((copies, told) => copies.dump(folder, told))}.`]),
+      say([`Copied as of ${await copying((copies, progress) => copies.dump(folder, progress))}.`]),
     );
   topics
     .command('load')
@@ -138,8 +138,8 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     .description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
     .action(async (folder: string) =>
       say([
-        `Restored as of ${await copying((copies, told) => copies.load(folder, told))}. Nothing is decided until ` +
-          `\`topics accept\` says that payers have published what came after it.`,
+        `Restored as of ${await copying((copies, progress) => copies.load(folder, progress))}. ` +
+          `Nothing is decided until \`topics accept\` says that payers have published what came after it.`,
       ]),
     );
   topics
@@ -147,8 +147,8 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     .requiredOption('--reason <text>', 'why all that came after the copy is there again')
     .option('--by <name>', 'who says so', 'administrator')
     .description('confirms that payers have re-sent everything since the backup; until then, all reads answer 503')
-    .action(async (said: { readonly by: string; readonly reason: string }) => {
-      const accepted = await copying((copies) => copies.accept(said));
+    .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
+      const accepted = await copying((copies) => copies.accept(acceptance));
       say([
         accepted === 0
           ? 'There is no restore that waits to be accepted.'
@@ -161,8 +161,8 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     .requiredOption('--reason <text>', 'why the platform may go on without these records')
     .option('--by <name>', 'who says so', 'administrator')
     .description('accepts that retention removed records before the platform read them: it goes on with what is left')
-    .action(async (said: { readonly by: string; readonly reason: string }) => {
-      const losses = await copying((copies) => copies.acceptLoss(said));
+    .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
+      const losses = await copying((copies) => copies.acceptLoss(acceptance));
       say(
         losses.length === 0
           ? ['Nothing was lost: every consumer group has read what retention removed.']

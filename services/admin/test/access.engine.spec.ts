@@ -178,10 +178,10 @@ test('no header that the payer sets on Kafka ends a hold, and a note that only t
         data,
         ...more,
       });
-    const told = async (type: string): Promise<number> =>
+    const count = async (type: string): Promise<number> =>
       (await records(log, PA_CONSENT)).filter((r) => typeOf(r) === type && r.key === 'm-held').length;
     const [parked] = await payer.append(PAYER_MEMBER_EVENTS, [said('broken', 'opted-out', { scope: 'everything' })]);
-    await eventually(async () => expect(await told('pa.access-held.v1')).toBe(1));
+    await eventually(async () => expect(await count('pa.access-held.v1')).toBe(1));
 
     const deadLetter = deadLetterId(PAYER_MEMBER_EVENTS, parked!.partition, parked!.offset);
     const claim = { extensions: { pareplayof: deadLetter } };
@@ -196,7 +196,7 @@ test('no header that the payer sets on Kafka ends a hold, and a note that only t
         (await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![partition],
       ).toBeGreaterThan(offset),
     );
-    expect([await told('pa.opted-in.v1'), await told('pa.access-released.v1')]).toEqual([1, 0]);
+    expect([await count('pa.opted-in.v1'), await count('pa.access-released.v1')]).toEqual([1, 0]);
 
     const note = (by: string) =>
       encodeEvent({
@@ -210,7 +210,7 @@ test('no header that the payer sets on Kafka ends a hold, and a note that only t
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
     await expect(payer.append(topic, [note('payer')])).rejects.toThrow(/AUTHORIZATION_FAILED|does not exist/);
     await (await logOf('resources')).append(topic, [note('resources')]);
-    await eventually(async () => expect(await told('pa.access-released.v1')).toBe(1));
+    await eventually(async () => expect(await count('pa.access-released.v1')).toBe(1));
   }));
 
 test.each(SERVICES)(

@@ -18,8 +18,8 @@ async function outcomes(topic: string): Promise<string[]> {
   const parts = (await typed<{ outcomes?: Part[] }>(h, topic, PROGRESS_TYPE)).flatMap(({ outcomes: own = [] }) => own);
   return parts.flatMap(({ counts, items = [] }) => {
     const plain = (counts['recorded'] ?? 0) - items.filter(({ outcome }) => outcome === 'recorded').length;
-    const told = items.map(({ outcome, reason }) => [outcome, reason].filter(Boolean).join(': '));
-    return [...told, ...Array.from({ length: plain }, () => 'recorded')];
+    const listed = items.map(({ outcome, reason }) => [outcome, reason].filter(Boolean).join(': '));
+    return [...listed, ...Array.from({ length: plain }, () => 'recorded')];
   });
 }
 

@@ -60,7 +60,7 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
           provide: JobStreams,
           useFactory: () => {
             const jobs = views.reader(exportJobs);
-            return new JobStreams(state, clock, { told: (job) => getJob(jobs, job), metrics });
+            return new JobStreams(state, clock, { projected: (job) => getJob(jobs, job), metrics });
           },
         },
         ExportContext,

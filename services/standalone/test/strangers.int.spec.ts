@@ -183,11 +183,11 @@ test(
       subject: NPI,
       data: { npi: NPI, status: 'in-network', from: '2020-01-01' },
     };
-    const told = await ask('/events', {
+    const published = await ask('/events', {
       headers: { authorization: `Bearer ${payer()}`, 'content-type': 'application/cloudevents+json' },
       body: JSON.stringify(event),
     });
-    expect(told.status, told.text).toBeLessThan(300);
+    expect(published.status, published.text).toBeLessThan(300);
     const approved = await ask(`/auth/clients/${app.client_id}/approve`, {
       headers: { ...JSON_TYPE, authorization: `Bearer ${administrator()}` },
       body: JSON.stringify({ identifiers: [{ npi: NPI, evidence: 'a test' }] }),

@@ -6,9 +6,9 @@ import { join } from 'node:path';
  * The time of a release, seconds since 1970, from SOURCE_DATE_EPOCH (reproducible-builds.org); undefined without it.
  */
 export function releaseTime(): number | undefined {
-  const said = process.env['SOURCE_DATE_EPOCH'];
-  if (said === undefined || said === '') return undefined;
-  const seconds = Number(said);
+  const epoch = process.env['SOURCE_DATE_EPOCH'];
+  if (epoch === undefined || epoch === '') return undefined;
+  const seconds = Number(epoch);
   if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_EPOCH: must be seconds since 1970');
   return seconds;
 }

@@ -61,17 +61,22 @@ export function disorder(seed: string | number, member: Member, drafts: readonly
     }
     const late = fate > 1 - DISORDER_RATES.late;
     const published = late ? d.published + (20 + days) * DAY : d.published;
-    const said: Disordered = late ? { ...d, published } : d;
-    out.push(said);
+    const disordered: Disordered = late ? { ...d, published } : d;
+    out.push(disordered);
     const held = swapped.get(d.about);
     if (nth === of && held !== undefined) out.push({ ...held, published: published + days * HOUR });
     if (of > 1) continue;
     if (random.chance(DISORDER_RATES.deleted) && d.time < member.end - 40 * DAY && d.resource.resourceType !== COVETED)
       out.push(deleted(d, d.time + 20 * DAY, published + 20 * DAY));
     else if (fate < DISORDER_RATES.duplicate)
-      out.push({ ...said, published: published + days * (DAY / 5), outcome: 'unchanged', duplicateOf: said });
+      out.push({
+        ...disordered,
+        published: published + days * (DAY / 5),
+        outcome: 'unchanged',
+        duplicateOf: disordered,
+      });
     else if (fate < DISORDER_RATES.duplicate + DISORDER_RATES.repeat)
-      out.push({ ...said, time: d.time + 60_000, published: published + days * (DAY / 5) });
+      out.push({ ...disordered, time: d.time + 60_000, published: published + days * (DAY / 5) });
   }
   out.push(...poisonOf(seed, member, drafts));
   return settle(out);

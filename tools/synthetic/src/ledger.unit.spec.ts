@@ -148,17 +148,17 @@ describe.each([
   let streamed = 0;
   beforeAll(() => {
     summary = payer.ledger.summary();
-    const told = new Map<string, { outcomes: Outcome[]; next: number }>();
+    const remaining = new Map<string, { outcomes: Outcome[]; next: number }>();
     for (let n = 1; n <= size; n++) {
       const story = payer.memberEvents(n);
       members.push(ledgerOf(story, Date.parse(asOf)));
-      told.set(story.member.id, { outcomes: story.expected.map((e) => e.outcome), next: 0 });
+      remaining.set(story.member.id, { outcomes: story.expected.map((e) => e.outcome), next: 0 });
     }
     for (const event of payer.events()) {
       streamed++;
       const outcome = replayer.read(event);
       outcomes[outcome]++;
-      const own = told.get(event.subject!);
+      const own = remaining.get(event.subject!);
       if (own === undefined) continue;
       const expected = own.outcomes[own.next++];
       if (outcome !== expected)

@@ -121,12 +121,12 @@ export class PodRun {
     );
     if (sandbox === undefined) return;
     this.#sandbox = sandbox;
-    let said = '';
+    let reported = '';
     await this.#untilThere(
       () => mountVolumes(this.#context.api, this.#pod, volumes, sandbox.address, NODE_ADDRESS),
       (why) => {
-        if (why !== said) this.#context.event(this.#pod, 'Warning', 'FailedMount', why);
-        said = why;
+        if (why !== reported) this.#context.event(this.#pod, 'Warning', 'FailedMount', why);
+        reported = why;
       },
     );
     for (const [i, record] of this.#inits.entries()) {

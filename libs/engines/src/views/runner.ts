@@ -114,13 +114,13 @@ export class ProjectionRunner {
     const { store, log, logger } = this.#context;
     const goal = await log.head(this.#topics);
     for (
-      let told = performance.now();
+      let loggedAt = performance.now();
       !this.#stopping.signal.aborted && this.#failures.size === 0 && this.#foreign === undefined;
     ) {
       const left = behind(topicPosition(this.#topics, await store.checkpoints(this.projection, 'live')), goal);
       if (left === 0) return;
-      if (performance.now() - told > TELL_EVERY_MS) {
-        told = performance.now();
+      if (performance.now() - loggedAt > TELL_EVERY_MS) {
+        loggedAt = performance.now();
         logger?.info({ view: this.view, behind: left }, 'a view is brought up to the log');
       }
       await delay(CATCH_UP_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);

@@ -66,7 +66,7 @@ describe('records view', () => {
     });
     expect(part.bytes).toBe(part.line.length + 1);
   });
-  it('leaves a stone where a record was deleted', () => {
+  it('leaves a tombstone where a record was deleted', () => {
     const part = evolve.evolve(undefined, deleted('m1', '2025-01-01T00:00:00.000Z'), '') as RecordPart & {
       line?: string;
     };

@@ -40,15 +40,15 @@ export function traceRequests(fastify: FastifyInstance, { tracing, logger, log, 
   const traced = new WeakMap<FastifyRequest, Traced>();
 
   function begin(request: FastifyRequest): Scope {
-    const said = parseTraceparent(request.headers['traceparent']);
-    const trusted = said !== undefined && trust ? said : undefined;
+    const received = parseTraceparent(request.headers['traceparent']);
+    const trusted = received !== undefined && trust ? received : undefined;
     if (!tracing.on) return { context: trusted ?? newContext() };
     const method = methodOf(request);
     const route = routeOf(request);
     return tracing.begin(route === undefined ? method : `${method} ${route}`, {
       kind: SpanKind.SERVER,
       parent: trusted,
-      ...(said !== undefined && trusted === undefined && { links: [said] }),
+      ...(received !== undefined && trusted === undefined && { links: [received] }),
       attributes: {
         'http.request.method': method,
         'url.scheme': request.protocol,

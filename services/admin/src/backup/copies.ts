@@ -30,19 +30,19 @@ export function copiesOf(connection: KafkaConnection, settings: TopicPlanSetting
   };
   return {
     target: `Kafka at ${connection.brokers.join(', ')}`,
-    dump: (folder, told) => withLog(async (log) => (await dumpTopics(log, folder, { now, told })).copied),
-    async load(folder, told) {
+    dump: (folder, progress) => withLog(async (log) => (await dumpTopics(log, folder, { now, progress })).copied),
+    async load(folder, progress) {
       await applyTopics(connection, desiredTopics(settings));
       const loader = openTopicLoader(connection);
       try {
         await takeTimes(connection, NAMES, 'records');
-        return (await loadTopics(loader, { folder, now, told })).manifest.copied;
+        return (await loadTopics(loader, { folder, now, progress })).manifest.copied;
       } finally {
         await loader.close();
         await takeTimes(connection, NAMES, 'append');
       }
     },
-    acceptLoss: (said) => withLog((log) => acceptLosses(log, said, now())),
-    accept: (said) => withLog((log) => acceptRestore(log, said, now())),
+    acceptLoss: (acceptance) => withLog((log) => acceptLosses(log, acceptance, now())),
+    accept: (acceptance) => withLog((log) => acceptRestore(log, acceptance, now())),
   };
 }

@@ -33,7 +33,7 @@ const COPIED: readonly string[] = [
 export async function dumpTopics(
   log: EventLog,
   folder: string,
-  options: { readonly now: () => number; readonly told?: (line: string) => void },
+  options: { readonly now: () => number; readonly progress?: (line: string) => void },
 ): Promise<Manifest> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0)
@@ -53,7 +53,7 @@ export async function dumpTopics(
           recordsOf(log, name, partition, head, heads),
         ),
       );
-    options.told?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
+    options.progress?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
     topics.push({ name, partitions });
   }
   const manifest: Manifest = { format: 'provider-access-topics/1', copied, topics };

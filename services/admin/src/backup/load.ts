@@ -12,7 +12,7 @@ const BATCH_GAPS = 5000;
 export interface LoadOptions {
   readonly folder: string;
   readonly now: () => number;
-  readonly told?: (line: string) => void;
+  readonly progress?: (line: string) => void;
 }
 
 /**
@@ -24,7 +24,7 @@ export interface LoadOptions {
  */
 export async function loadTopics(
   loader: TopicLoader,
-  { folder, now, told }: LoadOptions,
+  { folder, now, progress }: LoadOptions,
 ): Promise<{ readonly restore: string; readonly manifest: Manifest }> {
   const manifest = await readManifest(folder);
   const heads = await loader.heads(manifest.topics.map(({ name }) => name));
@@ -45,7 +45,7 @@ export async function loadTopics(
       await loadPartition(loader, name, partition, folder, copy, now);
     // Before anything else can be written behind it: no service sees the registry without it.
     if (name === PA_REGISTRY) await sayRestored(loader, restore, manifest, partitions.length, now());
-    told?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
+    progress?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
   }
   return { restore, manifest };
 }

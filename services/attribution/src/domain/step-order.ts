@@ -7,7 +7,7 @@ import type { Step, StepTie } from '@provider-access/facts';
  */
 const MAX_TIED = 16;
 const markOf = (event: string): string => hash('sha256', event, 'base64url').slice(0, 11);
-const saidBy = (step: Step): string => step.t?.said ?? step.b;
+const statedTime = (step: Step): string => step.t?.said ?? step.b;
 
 /** A change of a coverage or an attribution, from which one of our events is made. */
 interface Change {
@@ -26,16 +26,17 @@ interface Change {
 export function orderedAfter<C extends Change>(change: C, event: string, steps: readonly Step[]): C | undefined {
   // It counts: the facts contain it.
   if (steps.some((step) => step.e === event)) return change;
-  const said = change.businessTime;
+  const stated = change.businessTime;
   const sequence = change.sequence ?? 0;
-  const tied = steps.filter((step) => saidBy(step) === said && step.q === sequence);
+  const tied = steps.filter((step) => statedTime(step) === stated && step.q === sequence);
   if (tied.some((step) => step.t?.events.includes(markOf(event)))) return undefined;
   // Also after a step that states an earlier time or a lower sequence, and is written with the same time.
-  const isOlder = (step: Step): boolean => saidBy(step) < said || (saidBy(step) === said && step.q < sequence);
-  const isWrittenLater = (step: Step): boolean => step.b > said || (step.b === said && step.q >= sequence);
+  const isOlder = (step: Step): boolean =>
+    statedTime(step) < stated || (statedTime(step) === stated && step.q < sequence);
+  const isWrittenLater = (step: Step): boolean => step.b > stated || (step.b === stated && step.q >= sequence);
   const before = steps.filter((step) => tied.includes(step) || (isOlder(step) && isWrittenLater(step)));
   if (before.length === 0) return change;
   const latest = Math.max(...before.map((step) => Date.parse(step.b)));
   const events = [...new Set(tied.flatMap((step) => [...(step.t?.events ?? []), markOf(step.e)]))].slice(-MAX_TIED);
-  return { ...change, businessTime: new Date(latest + 1).toISOString(), tie: { said, events } };
+  return { ...change, businessTime: new Date(latest + 1).toISOString(), tie: { said: stated, events } };
 }

@@ -144,7 +144,7 @@ class MemberTurn implements Turn {
       const isNews = !derived.replaced && this.state.apply(member, topic, record);
       if (isNews) outputs.push({ topic, record });
       sameTime ||= isNews && derived.sameTime;
-      stands &&= this.state.says(member, topic, record);
+      stands &&= this.state.stands(member, topic, record);
     }
     if (!stands) return { ok: true, outcome: 'superseded', outputs };
     const news = outputs.length > 0 || decision.statements.length === 0;
@@ -171,10 +171,10 @@ class MemberTurn implements Turn {
     const aboutOrdered = <C extends { readonly tie?: StepTie | undefined }>(
       topic: Derived['topic'],
       type: string,
-      said: C,
+      stated: C,
       ordered: C | undefined,
     ): Derived => ({
-      ...about(subject, topic, type, ordered ?? said),
+      ...about(subject, topic, type, ordered ?? stated),
       sameTime: (ordered?.tie?.events.length ?? 0) > 0,
       replaced: ordered === undefined,
     });

@@ -148,7 +148,7 @@ export class MemberState {
   }
 
   /** Whether the statement of a derived event counts, by what is known and what the batch has added so far. */
-  says(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
+  stands(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
     const { members, attribution } = this.parts.get(member) ?? {};
     const seen = this.asRead(topic, record);
     return topic === PA_MEMBERS ? membersSay(members, seen) : attributionSays(attribution, seen);

@@ -108,16 +108,16 @@ class ProviderTurn implements Turn {
       const { status, from } = (event as NetworkStatusChanged).data;
       const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
       const others = identity.filter((other) => other !== provider);
-      const said: NetworkStatusRecorded = {
+      const recorded: NetworkStatusRecorded = {
         provider,
         status,
         from: toInstant(begins),
         businessTime: instantOf(event.time),
         ...(others.length > 0 && { with: others }),
       };
-      const data = orderedAfter(said, id, steps);
+      const data = orderedAfter(recorded, id, steps);
       const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
-      stands &&= networkStatusStands(after ?? steps, id, said);
+      stands &&= networkStatusStands(after ?? steps, id, recorded);
       // An overtaken statement may still be the first that joins the identifiers of one provider.
       const joins = others.some((other) => !this.facts.parties.identity(provider).includes(other));
       if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.e === id)))) continue;

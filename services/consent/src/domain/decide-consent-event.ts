@@ -31,7 +31,7 @@ export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly strin
  * cannot make it overrule a later opt-out. An opt-in never takes effect before its append.
  */
 export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: PayerDays): ConsentStatement {
-  const said = dateRange(event.time)!.start;
+  const stated = dateRange(event.time)!.start;
   switch (event.type) {
     case 'payer.members-merged.v1':
       return { kind: 'merged', members: [event.subject!, event.data.from] };
@@ -39,7 +39,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
       const { effectiveFrom, setBy, channel } = event.data;
       const effective =
         effectiveFrom === undefined ? appendedAt : Math.max(appendedAt, days.permitsFrom(effectiveFrom));
-      const businessTime = toInstant(Math.min(said, appendedAt));
+      const businessTime = toInstant(Math.min(stated, appendedAt));
       return {
         kind: 'opted-in',
         data: { effective: toInstant(effective), businessTime, setBy, ...(channel !== undefined && { channel }) },
@@ -47,7 +47,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
     }
     case 'payer.member-opted-out.v1': {
       const { scope, targets, effectiveFrom, setBy, channel } = event.data;
-      const effective = effectiveFrom === undefined ? Math.min(said, appendedAt) : days.restrictsFrom(effectiveFrom);
+      const effective = effectiveFrom === undefined ? Math.min(stated, appendedAt) : days.restrictsFrom(effectiveFrom);
       const providers = optOutTargets(targets);
       return {
         kind: 'opted-out',
@@ -55,7 +55,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
           scope,
           ...(providers.length > 0 && { targets: providers }),
           effective: toInstant(effective),
-          businessTime: toInstant(said),
+          businessTime: toInstant(stated),
           setBy,
           ...(channel !== undefined && { channel }),
         },

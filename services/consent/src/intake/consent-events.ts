@@ -40,7 +40,7 @@ import { CONFIG, type ConsentConfig } from '../config.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
 import { recallFrom } from './recall.ts';
-import type { Said } from './said.ts';
+import type { RegisterEntry } from './register.ts';
 
 /** How long a repeated event waits for the view to show whether it is there already, ms. */
 const WAIT_MS = 500;
@@ -131,7 +131,7 @@ export class ConsentEventsIntake {
     const data = type === 'pa.access-held.v1' ? about : { source: held.source, deadLetter: held.deadLetter };
     const cause = { id: held.deadLetter, source: held.source };
     if (member !== undefined)
-      return toConsent((await this.register.say(member, { type, cause, at, data }, this.now())).records);
+      return toConsent((await this.register.record(member, { type, cause, at, data }, this.now())).records);
     return toConsent([
       derivedRecord({ deriver: DERIVER, type, cause, at, data, ...(type === 'pa.access-released.v1' && { n: 1 }) }),
     ]);
@@ -158,26 +158,26 @@ class ConsentTurn implements Turn {
   async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
     const { register, days } = this.options;
     const appendedAt = Math.min(record.timestamp, now);
-    const said = isResourceEvent(event.type)
+    const stated = isResourceEvent(event.type)
       ? decideConsentResource(event, appendedAt, days)
       : { kind: 'event' as const, event };
-    if (said.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
-    if (said.kind === 'fault') return { ok: false, fault: said.fault };
-    const statement = decideConsentEvent(said.event, appendedAt, days);
+    if (stated.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
+    if (stated.kind === 'fault') return { ok: false, fault: stated.fault };
+    const statement = decideConsentEvent(stated.event, appendedAt, days);
     if (statement.kind === 'merged') {
       const { known, tooMany, records } = await register.merge(...statement.members);
       if (tooMany) return { ok: false, fault: TOO_MANY_IDS };
       return this.taken(known ? await this.missing(records) : records, 'recorded');
     }
     const { id, source, traceparent } = event;
-    const words: Said = {
+    const entry: RegisterEntry = {
       type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
       cause: { id, source, traceparent },
       at,
       data: statement.data,
       content: contentOf(event),
     };
-    const { known, other, superseded, records } = await register.say(event.subject!, words, now);
+    const { known, other, superseded, records } = await register.record(event.subject!, entry, now);
     if (other) return { ok: false, fault: REUSED };
     if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
     if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };

@@ -1,7 +1,16 @@
 import type { NewRecord } from '@provider-access/engines/log';
 import { derivedRecord, MOST_IDS } from '@provider-access/intake';
 import type { Claims, Streams } from '@provider-access/engines/state';
-import { EMPTY, eventName, keyOf, lacking, type Register, type Said, saysSame, withSaid } from './said.ts';
+import {
+  EMPTY,
+  eventName,
+  keyOf,
+  lacking,
+  type Register,
+  type RegisterEntry,
+  hasSameEffect,
+  withEntry,
+} from './register.ts';
 
 export const DERIVER = 'consent';
 const streamOf = (member: string): string => `consent/${member}`;
@@ -14,15 +23,15 @@ const REMEMBERED_MS = 30 * 24 * 3600_000;
 /** A statement under another id of the same person. It was accepted and took effect once. */
 export const COPY_HEADER = 'ce_pacopy';
 /** A pa.consent event of a member. */
-export function published(member: string, said: Said, copy = false): NewRecord {
+export function published(member: string, entry: RegisterEntry, copy = false): NewRecord {
   const record = derivedRecord({
     deriver: DERIVER,
-    type: said.type,
+    type: entry.type,
     subject: member,
-    cause: said.cause,
-    at: said.at,
-    data: { ...said.data, member },
-    ...(said.type === 'pa.access-released.v1' && { n: 1 }),
+    cause: entry.cause,
+    at: entry.at,
+    data: { ...entry.data, member },
+    ...(entry.type === 'pa.access-released.v1' && { n: 1 }),
   });
   return copy ? { ...record, headers: { ...record.headers, [COPY_HEADER]: 'true' } } : record;
 }
@@ -30,7 +39,7 @@ export function published(member: string, said: Said, copy = false): NewRecord {
 /** The statements of the other ids of a person that one id lacks. */
 function lackedBy(id: string, person: ReadonlyMap<string, Register>): readonly NewRecord[] {
   const others = [...person].flatMap(([other, register]) => (other === id ? [] : [register]));
-  return lacking([person.get(id)!], others).map((said) => published(id, said, true));
+  return lacking([person.get(id)!], others).map((entry) => published(id, entry, true));
 }
 
 /** The outcome of a statement. */
@@ -64,23 +73,23 @@ export class ConsentRegister {
   }
 
   /** Stores the statement and returns what to publish. `now`: ms since the epoch. */
-  async say(member: string, said: Said, now: number): Promise<Remembered> {
-    const first = await this.firstOf(member, said, now);
-    if (first !== undefined && first.content !== said.content) return { known: true, other: true, records: [] };
-    const key = keyOf(said);
-    let known: Said | undefined;
+  async record(member: string, entry: RegisterEntry, now: number): Promise<Remembered> {
+    const first = await this.firstOf(member, entry, now);
+    if (first !== undefined && first.content !== entry.content) return { known: true, other: true, records: [] };
+    const key = keyOf(entry);
+    let known: RegisterEntry | undefined;
     let isNews = false;
     let superseded = false;
-    const isRepeated = first !== undefined && first.at !== said.at;
+    const isRepeated = first !== undefined && first.at !== entry.at;
     await this.update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
       if (known !== undefined) return register;
-      const after = withSaid(register, said, isRepeated);
+      const after = withEntry(register, entry, isRepeated);
       isNews = after !== register;
-      superseded = !isNews && !isRepeated && !saysSame(register, said);
+      superseded = !isNews && !isRepeated && !hasSameEffect(register, entry);
       return after;
     });
-    const other = known?.content !== undefined && said.content !== undefined && known.content !== said.content;
+    const other = known?.content !== undefined && entry.content !== undefined && known.content !== entry.content;
     if (other) return { known: true, other, records: [] };
     // The statement that decides instead came before it in the same partition, so each id of the person has it.
     if (known === undefined && !isNews) return { known: true, other, superseded, records: [] };
@@ -88,7 +97,7 @@ export class ConsentRegister {
     return {
       known: known !== undefined,
       other,
-      records: [...person.keys()].map((id) => published(id, known ?? said, id !== member)),
+      records: [...person.keys()].map((id) => published(id, known ?? entry, id !== member)),
     };
   }
 
@@ -118,7 +127,7 @@ export class ConsentRegister {
     if (left.has(b)) return { known: true, records: [...left.keys()].flatMap((id) => lackedBy(id, left)) };
     const copies = (to: ReadonlyMap<string, Register>, from: ReadonlyMap<string, Register>): NewRecord[] => {
       const lacks = lacking([...to.values()], [...from.values()]);
-      return [...to.keys()].flatMap((id) => lacks.map((said) => published(id, said, true)));
+      return [...to.keys()].flatMap((id) => lacks.map((entry) => published(id, entry, true)));
     };
     return { known, records: [...copies(left, right), ...copies(right, left)] };
   }
@@ -133,7 +142,7 @@ export class ConsentRegister {
   /** The first content of the event id; undefined if it is not the id of a payer's event. */
   private async firstOf(
     member: string,
-    { cause, content, at }: Said,
+    { cause, content, at }: RegisterEntry,
     now: number,
   ): Promise<{ readonly content: string; readonly at: string } | undefined> {
     if (content === undefined) return undefined;

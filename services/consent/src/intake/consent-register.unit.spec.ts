@@ -7,7 +7,7 @@ import { memberFacts, toMemberFacts } from '@provider-access/facts/views';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
 import { ConsentRegister } from './consent-register.ts';
-import type { Said } from './said.ts';
+import type { RegisterEntry } from './register.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const instant = (minute: number): string => new Date(START + minute * 60_000).toISOString();
@@ -48,7 +48,7 @@ function person(steps: readonly Step[], member: string): readonly string[] {
   }
   return [...ids];
 }
-const said = (s: Statement): Said => ({
+const said = (s: Statement): RegisterEntry => ({
   type: s.kind === 'out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
   cause: { id: s.id, source: `urn:${s.source}` },
   at: instant(s.appended),
@@ -103,16 +103,16 @@ it(
             const records =
               s.kind === 'merge'
                 ? (await register.merge(s.a, s.b)).records
-                : (await register.say(s.member, said(s), START)).records;
+                : (await register.record(s.member, said(s), START)).records;
             for (const record of records)
               parts.set(
                 record.key,
                 evolve(parts.get(record.key), taken(record, s.appended), record.key) ?? parts.get(record.key),
               );
-            const told = steps.slice(0, n + 1);
+            const stated = steps.slice(0, n + 1);
             for (const id of IDS) {
-              const ids = person(told, id);
-              const all = told.filter((t): t is Statement => t.kind !== 'merge' && ids.includes(t.member));
+              const ids = person(stated, id);
+              const all = stated.filter((t): t is Statement => t.kind !== 'merge' && ids.includes(t.member));
               for (const now of [0, ...later].map((minutes) => s.appended + minutes)) {
                 const { optOuts } = toMemberFacts({ _id: id, consent: parts.get(id) });
                 const denied = optOuts.some(
@@ -154,7 +154,7 @@ it('keeps what can decide, in the register and under every other id', async () =
     appended: 1000,
     id: `e${n}`,
   });
-  for (let n = 0; n < 100; n++) await register.say('a', said(out(n)), START);
+  for (let n = 0; n < 100; n++) await register.record('a', said(out(n)), START);
   const { records } = await register.merge('b', 'a');
   expect(records.map(({ headers }) => [headers['ce_subject'], headers['ce_id']!.split('~')[0]])).toEqual([
     ['b', 'e99'],
@@ -174,19 +174,19 @@ it('knows an event id that came with other content, also of a statement that it 
     appended: 1000 + n,
     id,
   });
-  for (let n = 0; n < 100; n++) await register.say('a', said(out(n)), START);
-  expect(await register.say('a', said(out(3)), START)).toMatchObject({ other: false, records: [] });
-  expect(await register.say('a', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
+  for (let n = 0; n < 100; n++) await register.record('a', said(out(n)), START);
+  expect(await register.record('a', said(out(3)), START)).toMatchObject({ other: false, records: [] });
+  expect(await register.record('a', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
     other: true,
     records: [],
   });
   // The id is unique for the payer and the member. Another member may have an event with this id.
-  expect(await register.say('b', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
+  expect(await register.record('b', { ...said(out(3)), content: 'another' }, START)).toMatchObject({
     other: false,
     records: [{ key: 'b' }],
   });
   // An opt-in under the id of an opt-out is another content too.
-  expect(await register.say('a', { ...said({ ...out(3), kind: 'in' }), content: 'a third' }, START)).toMatchObject({
+  expect(await register.record('a', { ...said({ ...out(3), kind: 'in' }), content: 'a third' }, START)).toMatchObject({
     other: true,
   });
   await state.close();
@@ -198,7 +198,7 @@ it('two merges at once that close a circle leave no id without what the others s
   const register = new ConsentRegister(state);
   const out: Statement = { kind: 'out', member: 'b', source: 0, said: 1, ahead: 0, appended: 1, id: 'e1' };
   await register.merge('a', 'c');
-  await register.say('b', said(out), START);
+  await register.record('b', said(out), START);
   const merges = await Promise.all([register.merge('b', 'a'), register.merge('c', 'b')]);
   expect(new Set(merges.flatMap(({ records }) => records.map(({ key }) => key)))).toEqual(new Set(['a', 'c']));
   await state.close();

@@ -7,10 +7,10 @@ import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { published } from './consent-register.ts';
 import { EffectiveLevels } from './effective-levels.ts';
-import type { Said } from './said.ts';
+import type { RegisterEntry } from './register.ts';
 
 const NOW = Date.parse('2026-11-10T15:00:00.000Z');
-const said = (id: string, ago: number, type: Said['type'] = 'pa.opted-out.v1'): Said => ({
+const said = (id: string, ago: number, type: RegisterEntry['type'] = 'pa.opted-out.v1'): RegisterEntry => ({
   type,
   cause: { id, source: 's' },
   at: new Date(NOW - ago).toISOString(),

@@ -1,7 +1,7 @@
 import { PA_CONSENT, typeOf, dataOf } from '@provider-access/events';
 import { type EventLog, partitionFor } from '@provider-access/engines/log';
 import type { Facts, MemberFactsDocument } from '@provider-access/facts';
-import { EMPTY, type Register, type Said, withSaid } from './said.ts';
+import { EMPTY, type Register, type RegisterEntry, withEntry } from './register.ts';
 
 const PAGE = 1000;
 const TYPES = new Set<string | undefined>([
@@ -9,7 +9,7 @@ const TYPES = new Set<string | undefined>([
   'pa.opted-in.v1',
   'pa.access-held.v1',
   'pa.access-released.v1',
-] satisfies Said['type'][]);
+] satisfies RegisterEntry['type'][]);
 /** The suffix that `derivedEventId` adds to the id of the payer's event. */
 const DERIVED = /~[A-Za-z0-9_-]{10}(~\d+)?$/;
 
@@ -41,8 +41,8 @@ export function recallFrom(
           source: headers['ce_pasource'] ?? '',
           ...(traceparent !== undefined && { traceparent }),
         };
-        register = withSaid(register, {
-          type: headers['ce_type'] as Said['type'],
+        register = withEntry(register, {
+          type: headers['ce_type'] as RegisterEntry['type'],
           cause,
           at: headers['ce_time']!,
           data,

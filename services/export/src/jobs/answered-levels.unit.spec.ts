@@ -39,10 +39,10 @@ it.each<[string, Parameters<typeof measureEnd>[1], Parameters<typeof measureEnd>
 });
 
 it('follows a job from its kick-off, by the times of its events', async () => {
-  const told: { started: ServiceLevelStarted[]; measured: ServiceLevelMeasured[] } = { started: [], measured: [] };
+  const reported: { started: ServiceLevelStarted[]; measured: ServiceLevelMeasured[] } = { started: [], measured: [] };
   const ledger = {
-    started: async (...all: ServiceLevelStarted[]) => void told.started.push(...all),
-    measured: async (...all: ServiceLevelMeasured[]) => void told.measured.push(...all),
+    started: async (...all: ServiceLevelStarted[]) => void reported.started.push(...all),
+    measured: async (...all: ServiceLevelMeasured[]) => void reported.measured.push(...all),
   } as unknown as LevelLedger;
   const levels = new AnsweredLevels({ ledger, calendar, load: async (id) => (id === 'j1' ? (job as Job) : undefined) });
   const record = (type: string, subject: string, data: unknown): LogRecord => {
@@ -69,10 +69,10 @@ it('follows a job from its kick-off, by the times of its events', async () => {
       record('pa.export-sealed.v1', 'unknown', sealed(LATE)),
     ],
   });
-  expect(told.started).toEqual([
+  expect(reported.started).toEqual([
     { scope: 'export/j1', from: 0, next: 1, starts: [{ objective: 'answered', offset: 0, at: Date.parse(REQUESTED) }] },
   ]);
-  expect(told.measured.map((m) => m.days)).toEqual([
+  expect(reported.measured.map((m) => m.days)).toEqual([
     [{ objective: 'answered', day: '2026-11-10', items: [[0, 2000, 1]] }],
   ]);
 });

@@ -19,19 +19,19 @@ export class JobStreams {
   private readonly state: State;
   private readonly clock: Clock;
   private readonly metrics: Metrics | undefined;
-  private readonly told: (job: string) => Promise<JobPart | undefined>;
-  /** `told` reads a job from the log, because the streams may have been lost or restored from an older copy. */
+  private readonly projected: (job: string) => Promise<JobPart | undefined>;
+  /** `projected` reads a job from the log, because the streams may have been lost or restored from an older copy. */
   constructor(
     state: State,
     clock: Clock,
     {
-      told,
+      projected,
       metrics,
-    }: { readonly told?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {},
+    }: { readonly projected?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {},
   ) {
     this.state = state;
     this.clock = clock;
-    this.told = told ?? (() => Promise.resolve(undefined));
+    this.projected = projected ?? (() => Promise.resolve(undefined));
     this.metrics = metrics;
   }
   async load(job: string): Promise<Job | undefined> {
@@ -41,9 +41,9 @@ export class JobStreams {
     const stream = `export/${job}`;
     const { streams } = this.state;
     const head = await streams.load<Job>(stream);
-    const told = await this.told(job);
-    if (told === undefined || told.version <= (head?.version ?? 0)) return head;
-    const { version, ...snapshot } = told;
+    const projected = await this.projected(job);
+    if (projected === undefined || projected.version <= (head?.version ?? 0)) return head;
+    const { version, ...snapshot } = projected;
     await streams.restore<Job>(stream, version, snapshot);
     return streams.load<Job>(stream);
   }

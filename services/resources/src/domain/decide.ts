@@ -54,7 +54,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   const written = orderAfter(order, head);
   const correction = standing === 'tied' ? { reason: 'same-time' as const } : {};
   if (judgement.kind === 'accept') {
-    if (says(judgement, head))
+    if (isCurrent(judgement, head))
       return {
         outcome: 'unchanged',
         reason: 'same-content',
@@ -80,7 +80,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
 const isOf = (order: Required<VersionOrder>, head: Head): boolean =>
   order.event === head.event && order.source === head.source;
 /** Whether the head says the same: equal content, or removed as well. */
-const says = (judgement: Acceptance | Removal, head: Head | undefined): boolean =>
+const isCurrent = (judgement: Acceptance | Removal, head: Head | undefined): boolean =>
   head !== undefined &&
   (judgement.kind === 'remove'
     ? head.deleted === true
@@ -88,7 +88,7 @@ const says = (judgement: Acceptance | Removal, head: Head | undefined): boolean 
 
 function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
   if (judgement.kind === 'remove' && judgement.reason === 'before-floor') return { outcome: 'before-floor' };
-  if (!says(judgement, head)) return { outcome: 'superseded' };
+  if (!isCurrent(judgement, head)) return { outcome: 'superseded' };
   return { outcome: 'unchanged', reason: judgement.kind === 'accept' ? 'same-content' : 'already-removed' };
 }
 
@@ -97,7 +97,7 @@ function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
  * redaction makes another content of the same event; that is no fault of the payer, and the new content stands.
  */
 function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: number): Decided {
-  if (!says(judgement, head)) {
+  if (!isCurrent(judgement, head)) {
     const reused = judgement.kind === 'remove' || head.deleted === true || wasOther(judgement, head);
     if (reused) return { outcome: 'parked', reason: 'event-id-reused' };
     return { outcome: 'recorded', ...write(judgement, orderOf(head), head.versionId + 1, lastUpdated) };

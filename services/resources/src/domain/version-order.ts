@@ -22,8 +22,8 @@ const markOf = ({ source = '', event = '' }: VersionOrder): string =>
  * `tied` with it: then the later append wins. An event that was tied before and comes again is `older`.
  */
 export function standingOf(order: Required<VersionOrder>, standing: StandingOrder): 'newer' | 'older' | 'tied' {
-  const said = standing.tie?.said ?? standing.businessTime;
-  const difference = order.businessTime - said || order.sequence - standing.sequence;
+  const stated = standing.tie?.said ?? standing.businessTime;
+  const difference = order.businessTime - stated || order.sequence - standing.sequence;
   if (difference !== 0) return difference > 0 ? 'newer' : 'older';
   return standing.tie?.events.includes(markOf(order)) === true ? 'older' : 'tied';
 }

@@ -102,8 +102,8 @@ export class BatchRun {
       // lost).
       owners.removed(about);
     }
-    const told = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
-    this.outcome(event, decided.outcome, name, decided.reason, undefined, told);
+    const details = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
+    this.outcome(event, decided.outcome, name, decided.reason, undefined, details);
   }
 
   private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {

@@ -359,12 +359,12 @@ describe('an engine that fails', () => {
     };
     expect(await intake()).toEqual({ ready: true });
     await recorded('stuck', 'c-stuck');
-    const told = { ready: false, detail: `payer.member-events/${stuck}: a broker is away` };
-    await expect.poll(intake).toEqual(told);
+    const stopped = { ready: false, detail: `payer.member-events/${stuck}: a broker is away` };
+    await expect.poll(intake).toEqual(stopped);
     for (const id of ['c1', 'c2', 'c3']) {
       await recorded(other, id);
       await expect.poll(() => textOf(other, id)).toBe('x');
-      expect(await intake()).toEqual(told);
+      expect(await intake()).toEqual(stopped);
     }
     failing = false;
     await expect.poll(intake).toEqual({ ready: true });

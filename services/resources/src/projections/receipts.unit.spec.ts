@@ -6,7 +6,7 @@ const RECEIPT = 'r-1';
 const totalOf = (parts: readonly HandledPart[]): number =>
   parts.flatMap((p) => Object.values(p.counts)).reduce((a, b) => a + b, 0);
 /** Events of the receipt at these offsets of one inbound partition, told as batches with these boundaries. */
-function told(offsets: readonly number[], cuts: readonly number[], outcome: string): HandledPart[] {
+function reports(offsets: readonly number[], cuts: readonly number[], outcome: string): HandledPart[] {
   return cuts.slice(1).flatMap((next, i) => {
     const from = cuts[i]!;
     const count = offsets.filter((o) => o >= from && o < next).length;
@@ -44,8 +44,8 @@ it('counts every event once, however often and with whatever boundaries its batc
       fc.infiniteStream(fc.nat()),
       (offsets, committed, others, random) => {
         const parts = [
-          ...told(offsets, committed, 'recorded'),
-          ...others.flatMap((cuts) => told(offsets, cuts, 'unchanged')),
+          ...reports(offsets, committed, 'recorded'),
+          ...others.flatMap((cuts) => reports(offsets, cuts, 'unchanged')),
         ];
         const shuffled = parts
           .map((part) => ({ part, at: random.next().value as number }))

@@ -106,9 +106,9 @@ function recordsAsTheLedgerSays(scene: Scene, say: Say): void {
     const data = dataOf(record);
     const about = `${data.type}/${data.id}`;
     const version = `${data.member} ${about} version ${data.versionId}`;
-    const told = `${data.contentHash} ${data.lastUpdated}`;
-    if (versions.has(version) && versions.get(version) !== told) say(`${version} was recorded twice, in two ways`);
-    versions.set(version, told);
+    const content = `${data.contentHash} ${data.lastUpdated}`;
+    if (versions.has(version) && versions.get(version) !== content) say(`${version} was recorded twice, in two ways`);
+    versions.set(version, content);
     const before = last.get(`${data.member} ${about}`);
     if (before === undefined || data.versionId >= before.versionId) last.set(`${data.member} ${about}`, data);
   }

@@ -40,7 +40,7 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
   /** Lines that are not returned yet, while the whole may still be one JSON text. */
   let open: { readonly number: number; readonly text: string }[] | undefined = [];
   let openBytes = 0;
-  const told = (number: number, text: string): Document => {
+  const documentOf = (number: number, text: string): Document => {
     const parsed = parse(text);
     return parsed.ok
       ? { ok: true, place: `${name}:${number}`, value: parsed.value, line: text }
@@ -58,11 +58,11 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
         continue;
       }
       if (open === undefined) {
-        yield told(line.number, line.text);
+        yield documentOf(line.number, line.text);
         continue;
       }
       if (open.length === 0) {
-        const first = told(line.number, line.text);
+        const first = documentOf(line.number, line.text);
         if (first.ok) {
           open = undefined;
           yield first;
@@ -72,11 +72,11 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
       open.push({ number: line.number, text: line.text });
       openBytes += line.text.length;
       if (openBytes <= MAX_TEXT_BYTES) continue;
-      for (const held of open) yield told(held.number, held.text);
+      for (const held of open) yield documentOf(held.number, held.text);
       open = undefined;
     }
   } catch (error) {
-    yield* flush(open, name, told);
+    yield* flush(open, name, documentOf);
     yield {
       ok: false,
       place: name,
@@ -86,16 +86,16 @@ export async function* readDocuments(bytes: AsyncIterable<Uint8Array>, name: str
     };
     return;
   }
-  yield* flush(open, name, told);
+  yield* flush(open, name, documentOf);
 }
 
 function* flush(
   open: readonly { readonly number: number; readonly text: string }[] | undefined,
   name: string,
-  told: (number: number, text: string) => Document,
+  documentOf: (number: number, text: string) => Document,
 ): Generator<Document> {
   if (open === undefined || open.length === 0) return;
   const whole = parse(open.map((line) => line.text).join('\n'));
   if (whole.ok) yield { ok: true, place: name, value: whole.value };
-  else for (const line of open) yield told(line.number, line.text);
+  else for (const line of open) yield documentOf(line.number, line.text);
 }

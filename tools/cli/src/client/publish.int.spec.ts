@@ -33,13 +33,13 @@ async function platform(
     if (request.method === 'GET') {
       const events = receipts.get(/receipts\/([^?]+)/.exec(request.url!)![1]!);
       if (events === undefined) return void response.writeHead(404).end('{}');
-      const told = events.flatMap((event) => items_(event) ?? []) as { outcome: string }[];
+      const items = events.flatMap((event) => items_(event) ?? []) as { outcome: string }[];
       const counts: Record<string, number> = {
-        ...(events.length > told.length && { recorded: events.length - told.length }),
+        ...(events.length > items.length && { recorded: events.length - items.length }),
       };
-      for (const { outcome } of told) counts[outcome] = (counts[outcome] ?? 0) + 1;
+      for (const { outcome } of items) counts[outcome] = (counts[outcome] ?? 0) + 1;
       return void response.end(
-        JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items: told, ...more }),
+        JSON.stringify({ receipt: 'r', expected: events.length, handled: events.length, counts, items, ...more }),
       );
     }
     let body = '';
@@ -163,9 +163,9 @@ test('a receipt that nobody handles is pending, not recorded', async () => {
 
 test('a receipt that cannot be told at the moment is asked for again', async () => {
   const { server, receipts } = await platform((events) => ({ status: 200, rows: all(events) }));
-  const told = receipts.get.bind(receipts);
+  const getReceipt = receipts.get.bind(receipts);
   let asked = 0;
-  receipts.get = (receipt) => ((asked += 1) === 1 ? undefined : told(receipt));
+  receipts.get = (receipt) => ((asked += 1) === 1 ? undefined : getReceipt(receipt));
   const listeners = http!.listeners('request') as ((
     request: unknown,
     response: { writeHead(status: number): { end(): void } },

@@ -186,10 +186,10 @@ export async function publish(
           reason: item.reason ?? '',
           deadLetter: item.deadLetter ?? '',
         });
-    const told = new Map(receipt.items.map((item) => [item.event, item]));
+    const items = new Map(receipt.items.map((item) => [item.event, item]));
     for (const { event, about, references = [] } of events) {
       // An event without a row was recorded, or is still to be handled.
-      const row = told.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' };
+      const row = items.get(event) ?? { outcome: pending > 0 ? 'pending' : 'recorded' };
       dangling.settled(about, row.outcome, references);
       options.onExplained?.({ event, ...row, about });
     }
@@ -261,7 +261,7 @@ async function post(
   });
   if (status !== 200) return { kept: [], rest: events, receipt: '' };
   const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
-  const told = new Set<number>();
+  const answered = new Set<number>();
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const row = JSON.parse(line) as Row;
@@ -269,10 +269,10 @@ async function post(
     const event = row.index === undefined ? undefined : events[row.index];
     // `unavailable` may mean stored. It is sent again, like events without a row.
     if (event === undefined || row.status === 'unavailable') continue;
-    told.add(row.index!);
+    answered.add(row.index!);
     onRow(row, event);
     if (row.status !== 'refused') sending.kept.push(event);
   }
-  for (const [index, event] of events.entries()) if (!told.has(index)) sending.rest.push(event);
+  for (const [index, event] of events.entries()) if (!answered.has(index)) sending.rest.push(event);
   return sending;
 }

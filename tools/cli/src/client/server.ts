@@ -28,15 +28,15 @@ export function faultOf(status: number, text: string): string {
       error_description?: string;
       message?: string;
     };
-    const said =
+    const message =
       body.issue
         ?.map((i) => i.diagnostics ?? i.details?.text ?? '')
         .filter((t) => t !== '')
         .join('; ') ??
       body.error_description ??
       body.message;
-    if (said !== undefined && said !== '')
-      return `${said} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
+    if (message !== undefined && message !== '')
+      return `${message} (${status}${body.error === undefined ? '' : ` ${body.error}`})`;
   } catch {
     // Not JSON, because a proxy answered. The status is enough.
   }

@@ -81,8 +81,8 @@ function* fromJson(value: unknown, line: string | undefined, place: string, publ
     if (!wrapped.ok) yield { ok: false, place, reason: wrapped.reason };
     else {
       const { event } = wrapped;
-      const told = { event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
-      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), ...told };
+      const described = { event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
+      yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), ...described };
     }
   } else yield { ok: false, place, reason: 'neither a CloudEvent (specversion) nor a FHIR resource (resourceType)' };
 }

@@ -24,7 +24,7 @@ async function read(path: string, input?: readonly string[]): Promise<Item[]> {
   for await (const item of readItems(path, 'urn:test', '2026-01-01T00:00:00.000Z', stdin())) items.push(item);
   return items;
 }
-const told = (items: readonly Item[]): string[] =>
+const summary = (items: readonly Item[]): string[] =>
   items.map((item) => (item.ok ? item.about : `${item.place}: ${item.reason}`));
 const patient = (id: string): string => JSON.stringify({ resourceType: 'Patient', id });
 const event = JSON.stringify({
@@ -39,7 +39,7 @@ const event = JSON.stringify({
 describe('what can be published', () => {
   test('NDJSON of resources and events; broken lines are told by number and those behind them go on', async () => {
     const file = write('mixed.ndjson', `${patient('a')}\n\n{"resourceType":\n42\n{"x":1}\r\n${event}\n${patient('b')}`);
-    expect(told(await read(file))).toEqual([
+    expect(summary(await read(file))).toEqual([
       'Patient/a',
       'mixed.ndjson:3: not JSON',
       'mixed.ndjson:4: neither a CloudEvent nor a FHIR resource',
@@ -56,7 +56,7 @@ describe('what can be published', () => {
 
   test('U+2028 in a text ends no line', async () => {
     expect(
-      told(
+      summary(
         await read(
           write(
             'separator.ndjson',
@@ -69,31 +69,31 @@ describe('what can be published', () => {
 
   test('one JSON text over many lines, a list, and broken JSON', async () => {
     const pretty = JSON.stringify({ resourceType: 'Patient', id: 'a' }, null, 2);
-    expect(told(await read(write('pretty.json', pretty)))).toEqual(['Patient/a']);
-    expect(told(await read(write('list.json', `[${patient('a')},${patient('b')},7]`)))).toEqual([
+    expect(summary(await read(write('pretty.json', pretty)))).toEqual(['Patient/a']);
+    expect(summary(await read(write('list.json', `[${patient('a')},${patient('b')},7]`)))).toEqual([
       'Patient/a',
       'Patient/b',
       'list.json:1 item 3: neither a CloudEvent nor a FHIR resource',
     ]);
-    expect(told(await read(write('broken.json', '{\n"resourceType":')))).toEqual([
+    expect(summary(await read(write('broken.json', '{\n"resourceType":')))).toEqual([
       'broken.json:1: not JSON',
       'broken.json:2: not JSON',
     ]);
-    expect(told(await read(write('first.ndjson', `oops\n${patient('b')}\n`)))).toEqual([
+    expect(summary(await read(write('first.ndjson', `oops\n${patient('b')}\n`)))).toEqual([
       'first.ndjson:1: not JSON',
       'Patient/b',
     ]);
   });
 
   test('gzip by name, also a document; a cut or wrong gzip is told and loses nothing before it', async () => {
-    expect(told(await read(write('p.ndjson.gz', gzipSync(`${patient('a')}\n${patient('b')}\n`))))).toEqual([
+    expect(summary(await read(write('p.ndjson.gz', gzipSync(`${patient('a')}\n${patient('b')}\n`))))).toEqual([
       'Patient/a',
       'Patient/b',
     ]);
     expect(
-      told(await read(write('p.json.gz', gzipSync(JSON.stringify({ resourceType: 'Patient', id: 'c' }, null, 2))))),
+      summary(await read(write('p.json.gz', gzipSync(JSON.stringify({ resourceType: 'Patient', id: 'c' }, null, 2))))),
     ).toEqual(['Patient/c']);
-    expect(told(await read(write('wrong.ndjson.gz', 'no gzip')))).toEqual([
+    expect(summary(await read(write('wrong.ndjson.gz', 'no gzip')))).toEqual([
       expect.stringMatching(/^wrong.ndjson.gz: cannot be read to its end/),
     ]);
     const lines = Array.from({ length: 20_000 }, (_, i) => patient(`p${(i * 7919) % 104_729}`)).join('\n');
@@ -107,13 +107,13 @@ describe('what can be published', () => {
   });
 
   test('standard input, as NDJSON and as a Bundle', async () => {
-    expect(told(await read('-', [`${patient('a')}\n${patient('b').slice(0, 9)}`, patient('b').slice(9)]))).toEqual([
+    expect(summary(await read('-', [`${patient('a')}\n${patient('b').slice(0, 9)}`, patient('b').slice(9)]))).toEqual([
       'Patient/a',
       'Patient/b',
     ]);
-    expect(told(await read('-', ['{"resourceType":"Bundle",\n"entry":[', `{"resource":${patient('a')}}]}`]))).toEqual([
-      'Patient/a',
-    ]);
+    expect(
+      summary(await read('-', ['{"resourceType":"Bundle",\n"entry":[', `{"resource":${patient('a')}}]}`])),
+    ).toEqual(['Patient/a']);
   });
 
   test('a Bundle by urn:uuid: members first, Provenance last, ids from fullUrl, references follow', async () => {
@@ -129,7 +129,7 @@ describe('what can be published', () => {
       ],
     };
     const items = await read(write('bundle.json', JSON.stringify(bundle, null, 1)));
-    expect(told(items)).toEqual([
+    expect(summary(items)).toEqual([
       'Patient/own-id',
       'Condition/c-1',
       "bundle.json entry 5: Observation.subject holds no reference to Patient/<id>: nobody's record",
@@ -138,7 +138,7 @@ describe('what can be published', () => {
     expect(items.map((item) => (item.ok ? (JSON.parse(item.line) as { subject: string }).subject : undefined))).toEqual(
       ['own-id', 'own-id', undefined, 'own-id'],
     );
-    expect(told(await read(write('empty.json', '{"resourceType":"Bundle"}')))).toEqual([
+    expect(summary(await read(write('empty.json', '{"resourceType":"Bundle"}')))).toEqual([
       'empty.json:1: a Bundle without resources',
     ]);
   });
@@ -158,7 +158,7 @@ describe('what can be published', () => {
       JSON.stringify({ resourceType: 'Coverage', id: 'c', beneficiary: { reference: 'Patient/a' } }),
     );
     write('set/README.md', 'not data');
-    expect(told(await read(join(dir, 'set')))).toEqual(['Patient/a', 'Observation/o', 'Coverage/c', 'Provenance/v']);
+    expect(summary(await read(join(dir, 'set')))).toEqual(['Patient/a', 'Observation/o', 'Coverage/c', 'Provenance/v']);
   });
 
   test("a path that is not there, and a folder without data, are the caller's fault", async () => {

@@ -21,7 +21,7 @@ interface Verdict {
   readonly decision: 'permit' | 'deny';
   readonly reason?: string;
 }
-const said = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
+const verdictText = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
 interface Disclosure {
   readonly at: string;
   readonly client: string;
@@ -101,8 +101,8 @@ export function operatorCommands(program: Command): void {
       const token = administratorToken();
       const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${query}`, { token });
       out.result(answer, [
-        said(answer),
-        ...(o.at === undefined ? [] : [`at ${answer.at}; now ${said(answer.now)}`]),
+        verdictText(answer),
+        ...(o.at === undefined ? [] : [`at ${answer.at}; now ${verdictText(answer.now)}`]),
         ...JSON.stringify(answer, null, 2).split('\n'),
       ]);
     });

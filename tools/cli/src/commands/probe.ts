@@ -124,7 +124,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
     client: () => client!,
     prepare: isNew ? prepare : undefined,
     remove: isNew || o.remove === true ? remove : undefined,
-    told: (result) => context.out.note(line(result)),
+    onStep: (result) => context.out.note(line(result)),
   });
   if (o.report === true) {
     // The result is the outcome of the probe. A report that fails does not change it.

@@ -49,7 +49,7 @@ export async function startPlatform(options: {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const said: string[] = [];
+  const lines: string[] = [];
   const ended = new Promise<number | string>((resolve) =>
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
   );
@@ -59,14 +59,14 @@ export async function startPlatform(options: {
       reject(
         new CliError(
           EXIT.unavailable,
-          `the platform did not start within ${START_MS / 1000} s: ${said.slice(-3).join(' | ')}`,
+          `the platform did not start within ${START_MS / 1000} s: ${lines.slice(-3).join(' | ')}`,
         ),
       );
     }, START_MS);
     const listen = (stream: NodeJS.ReadableStream): void => {
       createInterface({ input: stream }).on('line', (line) => {
-        said.push(line);
-        if (said.length > 50) said.shift();
+        lines.push(line);
+        if (lines.length > 50) lines.shift();
         options.onLine?.(line);
         const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
         if (url !== undefined) {
@@ -80,7 +80,7 @@ export async function startPlatform(options: {
     void ended.then((code) => {
       clearTimeout(timer);
       reject(
-        new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${said.slice(-3).join(' | ')}`),
+        new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${lines.slice(-3).join(' | ')}`),
       );
     });
   });

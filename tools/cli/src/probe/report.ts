@@ -32,9 +32,9 @@ export class ProbeFault extends CliError {
 export class Walk {
   private readonly results: StepResult[] = [];
   private readonly at = new Date();
-  private readonly told: (result: StepResult) => void;
-  constructor(told: (result: StepResult) => void = () => undefined) {
-    this.told = told;
+  private readonly onStep: (result: StepResult) => void;
+  constructor(onStep: (result: StepResult) => void = () => undefined) {
+    this.onStep = onStep;
   }
   get failed(): ProbeStep | undefined {
     return this.results.find((r) => !r.ok)?.step;
@@ -68,7 +68,7 @@ export class Walk {
     }
     const result = { step, ok, ms: Math.round(performance.now() - started), detail };
     this.results.push(result);
-    this.told(result);
+    this.onStep(result);
   }
   report(): ProbeReport {
     const { failed } = this;

@@ -10,8 +10,8 @@ const world = { member: 'pa-probe', npi: '1234567893' };
 const AT = '2026-11-10T15:00:00.000Z';
 
 it('takes steps until one fails, then only what is always taken, and names the first that failed', async () => {
-  const told: string[] = [];
-  const walk = new Walk(({ step, ok }) => told.push(`${step} ${ok}`));
+  const reported: string[] = [];
+  const walk = new Walk(({ step, ok }) => reported.push(`${step} ${ok}`));
   await walk.step('discovery', 1000, async () => 'fine');
   await walk.step('token', 1000, async () => {
     throw new ProbeFault('no token');
@@ -25,7 +25,7 @@ it('takes steps until one fails, then only what is always taken, and names the f
     },
     true,
   );
-  expect(told).toEqual(['discovery true', 'token false', 'clean-up false']);
+  expect(reported).toEqual(['discovery true', 'token false', 'clean-up false']);
   expect(walk.report()).toMatchObject({
     ok: false,
     failed: 'token',

@@ -39,7 +39,7 @@ export interface WalkOptions {
   readonly prepare?: (() => Promise<string>) | undefined;
   /** Runs after them, also if they failed. */
   readonly remove?: (() => Promise<string>) | undefined;
-  readonly told?: (result: StepResult) => void;
+  readonly onStep?: (result: StepResult) => void;
 }
 
 const POLL_MS = 250;
@@ -271,12 +271,12 @@ class Road {
     data: Record<string, unknown>,
   ): Promise<number> {
     const started = performance.now();
-    const said = event(type, this.o.world.member, data, new Date().toISOString());
+    const published = event(type, this.o.world.member, data, new Date().toISOString());
     const { text } = await this.o.internal.call('/events', {
       method: 'POST',
       token: this.payerToken(),
       headers: { 'content-type': 'application/cloudevents+json' },
-      body: JSON.stringify(toStructured(said)),
+      body: JSON.stringify(toStructured(published)),
     });
     const { status } = JSON.parse(text) as { status: string };
     if (status !== 'effective') fault(`${type} was answered ${status}, not effective`);
@@ -293,7 +293,7 @@ class Road {
 /** Runs the steps. Never throws: failures are in the report. */
 export async function walk(options: WalkOptions): Promise<ProbeReport> {
   const road = new Road(options);
-  const walking = new Walk(options.told);
+  const walking = new Walk(options.onStep);
   const { timeoutMs, prepare, remove } = options;
   if (prepare !== undefined) await walking.step('prepare', timeoutMs, prepare);
   await walking.step('discovery', timeoutMs, () => road.discovery());

@@ -51,8 +51,8 @@ function piece(checkout: string, { path, entry, dependsOn }: Located, kind: 'our
 
 /** @throws if a package does not name its licence */
 function licenceOf({ license, licenses }: Manifest, path: string): string {
-  const said =
+  const licence =
     typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' OR '));
-  if (said === undefined || said === '') throw new Error(`${path}/package.json names no licence`);
-  return said;
+  if (licence === undefined || licence === '') throw new Error(`${path}/package.json names no licence`);
+  return licence;
 }

@@ -230,38 +230,38 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
     });
   });
 
-  describe('members of one group', () => {
+  describe('consumers of one group', () => {
     it('share the partitions, report them before a batch, and lose nothing when one joins or leaves', async () => {
-      const seen: { member: string; value: string }[] = [];
+      const seen: { consumer: string; value: string }[] = [];
       const owns = { one: new Set<number>(), two: new Set<number>() };
-      const join = (member: 'one' | 'two'): Promise<Subscription> =>
+      const join = (consumer: 'one' | 'two'): Promise<Subscription> =>
         log().subscribe({
           group: 'g',
           topics: ['t'],
           maxRecords: 5,
           assigned: async (partitions) => {
             await new Promise((resolve) => setImmediate(resolve));
-            for (const { partition } of partitions) owns[member].add(partition);
+            for (const { partition } of partitions) owns[consumer].add(partition);
           },
           handle: async (batch) => {
-            expect(owns[member].has(batch.partition)).toBe(true);
+            expect(owns[consumer].has(batch.partition)).toBe(true);
             await new Promise((resolve) => setImmediate(resolve));
-            for (const value of texts(batch)) seen.push({ member, value });
+            for (const value of texts(batch)) seen.push({ consumer, value });
           },
         });
       await log().append('t', records(200));
       const one = await join('one');
       await eventually(() => seen.length >= 20);
       const two = await join('two');
-      // A member that joins others is there before it has partitions.
+      // A consumer that joins others is there before it has partitions.
       await eventually(() => owns.two.size > 0);
-      // The first member can handle everything before the second one owns a partition, so records keep coming until it
-      // does.
+      // The first consumer can handle everything before the second one owns a partition. So records keep coming until
+      // the second one does.
       let sent = 200;
       await eventually(async () => {
         await log().append('t', records(20, 16, sent));
         sent += 20;
-        return seen.some((s) => s.member === 'two');
+        return seen.some((s) => s.consumer === 'two');
       });
       await eventually(() => new Set(seen.map((s) => s.value)).size === sent);
       await one.stop();

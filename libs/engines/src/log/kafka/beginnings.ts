@@ -1,11 +1,11 @@
 import { acceptedByDefault } from '../losses.ts';
 import type { Loss, SubscribeOptions } from '../port.ts';
 import type { Cluster } from './cluster.ts';
-import type { Member } from './member.ts';
+import type { GroupConsumer } from './group-consumer.ts';
 import type { Settings } from './options.ts';
 import type { Place } from './place.ts';
 
-/** Where a group goes on in partitions that a member of it gained. */
+/** Where a group goes on in partitions that a consumer of it gained. */
 export class Beginnings {
   readonly #settings: Settings;
   readonly #options: SubscribeOptions;
@@ -21,7 +21,7 @@ export class Beginnings {
    * Finds the committed offsets of the partitions. Keeps a partition paused if retention removed records that the group
    * had not read, until that loss is accepted.
    */
-  async whole(member: Member, places: readonly Place[]): Promise<readonly Place[]> {
+  async whole(consumer: GroupConsumer, places: readonly Place[]): Promise<readonly Place[]> {
     const names = [...new Set(places.map(({ name }) => name))];
     const [committed, earliest] = await Promise.all([
       this.#cluster.committed(this.#settings.groupPrefix + this.#options.group, names),
@@ -38,7 +38,7 @@ export class Beginnings {
       place.next = from;
       if (
         from < first &&
-        !(await this.#accepted(member, place, {
+        !(await this.#accepted(consumer, place, {
           group: this.#options.group,
           topic,
           partition,
@@ -49,7 +49,7 @@ export class Beginnings {
       ) {
         // The commit shows the loss to other processes. kafkajs commits an offset of its own if it finds one out of
         // range, and a group that Kafka forgot has none.
-        if (at !== from) await member.commit(place.name, place.partition, from);
+        if (at !== from) await consumer.commit(place.name, place.partition, from);
         continue;
       }
       place.loss = undefined;
@@ -59,14 +59,14 @@ export class Beginnings {
     return whole;
   }
 
-  async #accepted(member: Member, place: Place, loss: Loss): Promise<boolean> {
+  async #accepted(consumer: GroupConsumer, place: Place, loss: Loss): Promise<boolean> {
     const fields = { group: loss.group, topic: loss.topic, partition: loss.partition, from: loss.from, to: loss.to };
     if (await (this.#options.accepted ?? acceptedByDefault)(loss)) {
       // The commit shows that this loss is over, to a process that asks for losses and to the next start. A group that
       // begins has nothing to end.
       if (loss.begun) {
-        await member.commit(place.name, place.partition, loss.to);
-        member.seek(place.name, place.partition, loss.to);
+        await consumer.commit(place.name, place.partition, loss.to);
+        consumer.seek(place.name, place.partition, loss.to);
         this.#settings.logger?.warn(
           fields,
           'the loss of records that retention removed was accepted: the group goes on without them',

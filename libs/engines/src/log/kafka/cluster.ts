@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineUnavailable } from '../port.ts';
 import { createClient } from './client.ts';
 import type { Client, Connecting } from './client.ts';
-import { errorType, missingTopic, remedy, toldInPart, unavailable } from './errors.ts';
+import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from './errors.ts';
 import { createCluster } from './low-level.ts';
 import type { RawCluster } from './low-level.ts';
 
@@ -83,7 +83,7 @@ export class Cluster {
               ?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
           );
           // A missing head is not 0: readers would conclude that the log ends before their position.
-          if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw toldInPart();
+          if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw incompleteAnswer();
           return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
         }),
       );
@@ -111,7 +111,7 @@ export class Cluster {
     });
   }
 
-  /** Commits for a group without members. False when it has some: it has started already. */
+  /** Commits for a group without consumers. False when it has some: it has started already. */
   async commitStart(
     group: string,
     starts: readonly { topic: string; partition: number; next: number }[],
@@ -140,7 +140,7 @@ export class Cluster {
     });
   }
 
-  /** Whether a group has no members. */
+  /** Whether a group has no consumers. */
   async isEmpty(group: string): Promise<boolean> {
     return this.use('the members of a group', [], async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
@@ -197,7 +197,7 @@ export class Cluster {
  */
 function partitionsOf(raw: RawCluster, topic: string): { readonly partition: number }[] {
   const found = raw.findTopicPartitionMetadata(topic);
-  if (found.length === 0) throw toldInPart();
+  if (found.length === 0) throw incompleteAnswer();
   return found.map(({ partitionId }) => ({ partition: partitionId }));
 }
 

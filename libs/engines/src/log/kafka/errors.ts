@@ -41,7 +41,7 @@ export function missingTopic(name: string): EngineUnavailable & { readonly missi
  * An incomplete answer, for example of a broker that has just come back. The adapter looks up the leaders and asks
  * again.
  */
-export const toldInPart = (): KafkaError =>
+export const incompleteAnswer = (): KafkaError =>
   Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
 
 const STALE = new Set([

@@ -37,7 +37,7 @@ const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buff
 const admin = (): kafkajs.Admin =>
   new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
 
-it('members that join and leave all the time miss nothing, and nobody gets a partition out of order', async () => {
+it('consumers that join and leave all the time miss nothing, and nobody gets a partition out of order', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 8 })]);
   const log = await openLog(connection, { heartbeatIntervalMs: 100 });
   const seen = new Set<string>();
@@ -78,7 +78,7 @@ it('members that join and leave all the time miss nothing, and nobody gets a par
 });
 
 /** With fetches that wait for ten minutes, nothing below can happen because a fetch has ended by itself. */
-it('a fetch that waits holds up nothing: records, members that come and go, failing handlers, a stop', async () => {
+it('a fetch that waits holds up nothing: records, consumers that come and go, failing handlers, a stop', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 4 })]);
   const log = await openLog(connection, { pollMs: 600_000, heartbeatIntervalMs: 100 });
   const seen: string[] = [];
@@ -131,7 +131,7 @@ it('a fetch that waits holds up nothing: records, members that come and go, fail
 }, 120_000);
 
 it(
-  'a member that was stopped for longer than its session owns nothing when it goes on, and another has handled its ' +
+  'a consumer that was stopped for longer than its session owns nothing when it goes on, and another has handled its ' +
     'batch',
   async () => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
@@ -141,7 +141,7 @@ it(
       process.execPath,
       [
         '--conditions=@provider-access/source',
-        new URL('../../../test/log/kafka/member-of-group.ts', import.meta.url).pathname,
+        new URL('../../../test/log/kafka/consumer-of-group.ts', import.meta.url).pathname,
         kafka.brokers[0]!,
         connection.topicPrefix,
       ],

@@ -123,7 +123,7 @@ describe('a leader moves', () => {
           check(batch);
           for (const { value } of batch.records) seen.add(Buffer.from(value).toString());
         };
-      const members = await Promise.all(
+      const consumers = await Promise.all(
         [log, other].map((of) =>
           of.subscribe({ group: 'g', topics: ['t'], handle: take(handled, ordered.group.within) }),
         ),
@@ -148,8 +148,8 @@ describe('a leader moves', () => {
       expect(acknowledged.filter((value) => !found.has(value))).toEqual([]);
       for (const value of values) expectOrderOfFirsts(value);
       await eventually(() => [...found].every((value) => handled.has(value) && followed.has(value)));
-      await eventually(() => [...members, follower].every((each) => each.failure() === undefined));
-      await Promise.all([...members, follower].map((each) => each.stop()));
+      await eventually(() => [...consumers, follower].every((each) => each.failure() === undefined));
+      await Promise.all([...consumers, follower].map((each) => each.stop()));
       await Promise.all([log.close(), other.close()]);
     },
     600_000,

@@ -27,7 +27,7 @@ export class Ownership {
     this.#heard = sentAt;
   }
 
-  /** The coordinator answered a heartbeat that was sent then, and knows this member. */
+  /** The coordinator answered a heartbeat that was sent then, and knows this consumer. */
   heard(sentAt: number): void {
     this.#heard = Math.max(this.#heard, sentAt);
   }

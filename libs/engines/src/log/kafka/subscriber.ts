@@ -6,7 +6,7 @@ import type { Batch, LogRecord, Position, SubscribeOptions, Subscription } from 
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
-import { Member } from './member.ts';
+import { GroupConsumer } from './group-consumer.ts';
 import type { Settings } from './options.ts';
 import { Place, positionOf } from './place.ts';
 import type { Reader } from './reader.ts';
@@ -26,7 +26,7 @@ export class Subscriber implements Subscription {
   readonly #beginnings: Beginnings;
   readonly #places = new Map<string, Place>();
   readonly #wake = new AbortController();
-  #member: Member | undefined;
+  #consumer: GroupConsumer | undefined;
   #running: Promise<void> | undefined;
   #passing: NodeJS.Timeout | undefined;
   #failure: string | undefined;
@@ -74,7 +74,7 @@ export class Subscriber implements Subscription {
     clearInterval(this.#passing);
     for (const { timer } of this.#places.values()) clearTimeout(timer);
     await Promise.all([...this.#places.values()].map(({ handling }) => handling));
-    await this.#member?.stop();
+    await this.#consumer?.stop();
     await this.#running;
   }
 
@@ -83,15 +83,15 @@ export class Subscriber implements Subscription {
    * behind them. When retention removes them, they would look like records that the group has not read.
    */
   async #passInvisible(): Promise<void> {
-    const member = this.#member;
+    const consumer = this.#consumer;
     const idle = [...this.#places.values()].filter(({ mine, ready, failures }) => mine && ready && failures === 0);
     const heads = await this.#cluster.offsets([...new Set(idle.map(({ name }) => name))]);
     for (const place of idle) {
       const [next, head] = [place.next, heads.get(place.name)?.[place.partition] ?? 0];
       if (next >= head || (await this.#reader.read(place.topic, place.name, place.partition, next, 1)).length > 0)
         continue;
-      if (member !== this.#member || !place.mine || place.next !== next) continue;
-      await member?.commit(place.name, place.partition, head);
+      if (consumer !== this.#consumer || !place.mine || place.next !== next) continue;
+      await consumer?.commit(place.name, place.partition, head);
       place.next = Math.max(place.next, head);
     }
   }
@@ -133,7 +133,7 @@ export class Subscriber implements Subscription {
         continue;
       }
       const began = performance.now();
-      const member = (this.#member = new Member({
+      const consumer = (this.#consumer = new GroupConsumer({
         settings: this.#settings,
         group,
         topics,
@@ -148,10 +148,10 @@ export class Subscriber implements Subscription {
       const stopped = new Promise<undefined>((resolve) =>
         this.#wake.signal.addEventListener('abort', () => resolve(undefined), { once: true }),
       );
-      const error = await Promise.race([member.run(), stopped]);
+      const error = await Promise.race([consumer.run(), stopped]);
       if (error === undefined) return;
-      former = member.memberId;
-      member.discard();
+      former = consumer.memberId;
+      consumer.discard();
       for (const place of this.#places.values()) place.release();
       this.#failure = `the consumer ended and is built anew: ${errorType(error)}`;
       this.#settings.metrics.consumer?.(this.#options.group, 'rebuilt');
@@ -169,7 +169,7 @@ export class Subscriber implements Subscription {
     return place;
   }
 
-  #joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void {
+  #joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void {
     this.#settings.metrics.consumer?.(this.#options.group, kept ? 'rebalanced' : 'joined');
     this.#failure = undefined;
     this.#assignFailure = undefined;
@@ -185,26 +185,28 @@ export class Subscriber implements Subscription {
     // Pauses belong to the consumer and not to a generation. Nothing is fetched before the committed offsets are known,
     // because kafkajs would overwrite them.
     for (const place of now) {
-      if (!place.mine || !place.ready) member.pause(place.name, place.partition);
-      else if (place.timer === undefined) member.resume(place.name, place.partition);
+      if (!place.mine || !place.ready) consumer.pause(place.name, place.partition);
+      else if (place.timer === undefined) consumer.resume(place.name, place.partition);
     }
-    void this.#assign(member, claim, gained);
+    void this.#assign(consumer, claim, gained);
     this.#joinedOnce?.();
   }
 
-  async #assign(member: Member, claim: object, gained: readonly Place[]): Promise<void> {
+  async #assign(consumer: GroupConsumer, claim: object, gained: readonly Place[]): Promise<void> {
     const current = (): Place[] =>
-      this.#stopping || member !== this.#member ? [] : gained.filter((place) => place.claim === claim && !place.ready);
+      this.#stopping || consumer !== this.#consumer
+        ? []
+        : gained.filter((place) => place.claim === claim && !place.ready);
     for (let failures = 0; current().length > 0; failures++) {
       try {
-        const whole = new Set(await this.#beginnings.whole(member, current()));
+        const whole = new Set(await this.#beginnings.whole(consumer, current()));
         const ready = current().filter((place) => whole.has(place));
         if (ready.length > 0)
           await this.#options.assigned?.(ready.map(({ topic, partition }) => ({ topic, partition })));
         this.#assignFailure = undefined;
         for (const place of current().filter((each) => whole.has(each))) {
           place.ready = true;
-          member.resume(place.name, place.partition);
+          consumer.resume(place.name, place.partition);
         }
       } catch (error) {
         this.#assignFailure = `assigned: ${handlerFault(error)}`;
@@ -214,19 +216,19 @@ export class Subscriber implements Subscription {
   }
 
   /** Losses are looked up before anything more is handled. */
-  #outOfRange(member: Member, place: Place): void {
-    if (member !== this.#member || !place.mine || !place.ready || place.claim === undefined) return;
+  #outOfRange(consumer: GroupConsumer, place: Place): void {
+    if (consumer !== this.#consumer || !place.mine || !place.ready || place.claim === undefined) return;
     place.ready = false;
-    member.pause(place.name, place.partition);
-    void this.#assign(member, place.claim, [place]);
+    consumer.pause(place.name, place.partition);
+    void this.#assign(consumer, place.claim, [place]);
   }
 
-  async #each(member: Member, payload: EachBatchPayload): Promise<void> {
+  async #each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void> {
     const place = this.#place(payload.batch.topic, payload.batch.partition);
     // A consumer that crashed has waited for its handlers; a stop that came too late for it has not.
     await place.handling;
-    if (this.#stopping || member !== this.#member || !place.mine) return;
-    if (!place.ready) return member.pause(place.name, place.partition);
+    if (this.#stopping || consumer !== this.#consumer || !place.mine) return;
+    if (!place.ready) return consumer.pause(place.name, place.partition);
     const lingerMs = this.#options.lingerMs ?? 0;
     if (
       lingerMs > 0 &&
@@ -234,20 +236,20 @@ export class Subscriber implements Subscription {
       payload.batch.messages.length < (this.#options.maxRecords ?? DEFAULT_MAX_RECORDS)
     ) {
       place.ripe = true;
-      return this.#hold(member, place, lingerMs);
+      return this.#hold(consumer, place, lingerMs);
     }
     place.ripe = false;
-    const handling = this.#handle(member, place, payload);
+    const handling = this.#handle(consumer, place, payload);
     place.handling = handling.catch(() => undefined);
     return handling;
   }
 
-  async #handle(member: Member, place: Place, payload: EachBatchPayload): Promise<void> {
+  async #handle(consumer: GroupConsumer, place: Place, payload: EachBatchPayload): Promise<void> {
     const records = payload.batch.messages.map((message) => toRecord(place.topic, place.partition, message));
     for (let at = 0; at < records.length;) {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
       // Before the first record and between handlers that are each too short for one: on an error nothing is in flight.
-      await member.heartbeat(payload);
+      await consumer.heartbeat(payload);
       const part = cut(
         records,
         at,
@@ -255,11 +257,11 @@ export class Subscriber implements Subscription {
         this.#options.maxBytes ?? DEFAULT_MAX_BYTES,
       );
       at += part.length;
-      const lost = await this.#deliver(member, place, part, payload);
+      const lost = await this.#deliver(consumer, place, part, payload);
       if (place.failures > 0) {
         if (lost !== undefined) throw lost;
         return this.#hold(
-          member,
+          consumer,
           place,
           Math.min(this.#settings.backoff.maxMs, this.#settings.backoff.firstMs * 2 ** (place.failures - 1)),
         );
@@ -294,12 +296,12 @@ export class Subscriber implements Subscription {
    * the handler fared.
    */
   async #deliver(
-    member: Member,
+    consumer: GroupConsumer,
     place: Place,
     records: readonly LogRecord[],
     payload: EachBatchPayload,
   ): Promise<unknown> {
-    const { ownership } = member;
+    const { ownership } = consumer;
     const batch: Batch = {
       topic: place.topic,
       partition: place.partition,
@@ -308,7 +310,7 @@ export class Subscriber implements Subscription {
     };
     let lost: unknown;
     const beat = setInterval(() => {
-      member.heartbeat(payload).catch((error: unknown) => (lost ??= error));
+      consumer.heartbeat(payload).catch((error: unknown) => (lost ??= error));
     }, this.#settings.heartbeatIntervalMs / 2);
     try {
       await this.#options.handle(batch);
@@ -322,12 +324,12 @@ export class Subscriber implements Subscription {
   }
 
   /** Pauses a partition for a while. kafkajs fetches the same records again, and other partitions meanwhile. */
-  #hold(member: Member, place: Place, ms: number): void {
-    member.pause(place.name, place.partition);
+  #hold(consumer: GroupConsumer, place: Place, ms: number): void {
+    consumer.pause(place.name, place.partition);
     clearTimeout(place.timer);
     place.timer = setTimeout(() => {
       place.timer = undefined;
-      if (member === this.#member) member.resume(place.name, place.partition);
+      if (consumer === this.#consumer) consumer.resume(place.name, place.partition);
     }, ms);
   }
 

@@ -8,7 +8,7 @@ export const DEFAULT_MAX_RECORDS = 500;
 export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
 /** The lanes of one consumer, as `Subscription` reports them. */
-export class Member implements LaneOwner {
+export class LocalConsumer implements LaneOwner {
   readonly maxRecords: number;
   readonly maxBytes: number;
   readonly lingerMs: number;
@@ -71,8 +71,8 @@ export class Group {
   readonly #store: LocalStore;
   readonly #backoff: Backoff;
   readonly #lanes = new Map<string, Lane>();
-  readonly #members: { member: Member; options: SubscribeOptions }[] = [];
-  readonly #owners = new Map<Lane, Member>();
+  readonly #consumers: { consumer: LocalConsumer; options: SubscribeOptions }[] = [];
+  readonly #owners = new Map<Lane, LocalConsumer>();
   readonly #partitions = new Map<string, number>();
   #rebalancing: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -84,7 +84,7 @@ export class Group {
   }
 
   get empty(): boolean {
-    return this.#members.length === 0;
+    return this.#consumers.length === 0;
   }
 
   get lanes(): Iterable<Lane> {
@@ -93,7 +93,7 @@ export class Group {
 
   async join(options: SubscribeOptions): Promise<Subscription> {
     const ask = options.accepted ?? acceptedByDefault;
-    const member = new Member(options, ({ topic, partition, next }, to) =>
+    const consumer = new LocalConsumer(options, ({ topic, partition, next }, to) =>
       ask({
         group: this.name,
         topic,
@@ -103,12 +103,12 @@ export class Group {
         begun: this.#store.committed(this.name, topic, partition) !== undefined,
       }),
     );
-    for (const topic of member.topics) this.#partitions.set(topic, this.#store.partitions(topic));
-    this.#members.push({ member, options });
+    for (const topic of consumer.topics) this.#partitions.set(topic, this.#store.partitions(topic));
+    this.#consumers.push({ consumer, options });
     await this.#rebalance();
-    return member.subscription(async () => {
-      const at = this.#members.findIndex((m) => m.member === member);
-      if (at >= 0) this.#members.splice(at, 1);
+    return consumer.subscription(async () => {
+      const at = this.#consumers.findIndex((m) => m.consumer === consumer);
+      if (at >= 0) this.#consumers.splice(at, 1);
       await this.#rebalance();
       // A commit that cannot be written now means redelivery, which handlers tolerate. Stopping must still end.
       await this.#store.flush().catch(() => undefined);
@@ -118,7 +118,7 @@ export class Group {
   /** Stops every consumer, to close the log. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#members.length = 0;
+    this.#consumers.length = 0;
     await this.#rebalance();
   }
 
@@ -129,13 +129,13 @@ export class Group {
 
   /** Lanes that change hands stop first, so that `assigned` sees everything their last owner did. Others go on. */
   async #assign(): Promise<void> {
-    const gained = new Map<Member, Lane[]>();
+    const gained = new Map<LocalConsumer, Lane[]>();
     const moved: Lane[] = [];
     for (const [topic, partitions] of this.#partitions) {
-      const takers = this.#members.filter((m) => m.member.topics.includes(topic));
+      const takers = this.#consumers.filter((m) => m.consumer.topics.includes(topic));
       for (let partition = 0; partition < partitions; partition++) {
         const lane = this.#lane(topic, partition);
-        const owner = takers.length === 0 ? undefined : takers[partition % takers.length]!.member;
+        const owner = takers.length === 0 ? undefined : takers[partition % takers.length]!.consumer;
         const previous = this.#owners.get(lane);
         if (owner === previous) continue;
         previous?.lanes.delete(lane);
@@ -149,7 +149,7 @@ export class Group {
     }
     await Promise.all(moved.map((lane) => lane.release()));
     // Not awaited: a consumer that is slow to take over must not delay a stop or another join.
-    for (const [member, lanes] of gained) void this.#hand(member, lanes);
+    for (const [consumer, lanes] of gained) void this.#hand(consumer, lanes);
   }
 
   #lane(topic: string, partition: number): Lane {
@@ -164,19 +164,19 @@ export class Group {
     return lane;
   }
 
-  async #hand(member: Member, lanes: readonly Lane[]): Promise<void> {
-    const options = this.#members.find((m) => m.member === member)?.options;
-    const mine = (): Lane[] => (this.#stopped ? [] : lanes.filter((lane) => this.#owners.get(lane) === member));
+  async #hand(consumer: LocalConsumer, lanes: readonly Lane[]): Promise<void> {
+    const options = this.#consumers.find((m) => m.consumer === consumer)?.options;
+    const mine = (): Lane[] => (this.#stopped ? [] : lanes.filter((lane) => this.#owners.get(lane) === consumer));
     for (let failures = 0; options !== undefined && mine().length > 0; failures = Math.min(failures + 1, 16)) {
       try {
         for (const lane of mine()) lane.next = this.#start(lane, options);
-        for (const lane of mine()) member.lanes.add(lane);
+        for (const lane of mine()) consumer.lanes.add(lane);
         if (mine().length > 0) await options.assigned?.(mine().map(({ topic, partition }) => ({ topic, partition })));
-        member.assigning(undefined);
-        for (const lane of mine()) lane.give(member);
+        consumer.assigning(undefined);
+        for (const lane of mine()) lane.give(consumer);
         return;
       } catch (error) {
-        member.assigning(`assigned: ${error instanceof Error ? error.name : 'an unknown error'}`);
+        consumer.assigning(`assigned: ${error instanceof Error ? error.name : 'an unknown error'}`);
         await new Promise((resolve) =>
           setTimeout(resolve, Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures)),
         );

@@ -11,7 +11,7 @@ import type {
   Subscription,
 } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
-import { Group, Member } from './group.ts';
+import { Group, LocalConsumer } from './group.ts';
 import { DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { Backoff } from './lane.ts';
 import type { LocalStore, PlacedRecord } from './store.ts';
@@ -67,23 +67,23 @@ export class LocalLog implements EventLog {
   async follow(options: FollowOptions): Promise<Subscription> {
     this.#open();
     // A follower starts at the first record that is left, and stops when retention overtakes it.
-    const member = new Member(options, async ({ next }) => next === 0);
-    const heads = await this.head(member.topics);
+    const consumer = new LocalConsumer(options, async ({ next }) => next === 0);
+    const heads = await this.head(consumer.topics);
     let resolve!: () => void;
     let reject!: (error: unknown) => void;
     const caughtUp = new Promise<void>((yes, no) => ([resolve, reject] = [yes, no]));
     const done = (): void => {
-      if ([...member.lanes].every((lane) => lane.next >= (heads[lane.topic]![lane.partition] ?? 0))) resolve();
+      if ([...consumer.lanes].every((lane) => lane.next >= (heads[lane.topic]![lane.partition] ?? 0))) resolve();
     };
-    for (const topic of member.topics) {
+    for (const topic of consumer.topics) {
       heads[topic]!.forEach((_, partition) => {
         const lane = new Lane(this.#store, topic, partition, this.#backoff, done);
         lane.next = options.from?.[topic]?.[partition] ?? 0;
-        member.lanes.add(lane);
+        consumer.lanes.add(lane);
       });
     }
     const following = {
-      lanes: [...member.lanes],
+      lanes: [...consumer.lanes],
       stop: async () => {
         this.#follows.delete(following);
         await Promise.all(following.lanes.map((lane) => lane.release()));
@@ -91,10 +91,10 @@ export class LocalLog implements EventLog {
       },
     };
     this.#follows.add(following);
-    for (const lane of following.lanes) lane.give(member);
+    for (const lane of following.lanes) lane.give(consumer);
     done();
     await caughtUp;
-    return member.subscription(following.stop);
+    return consumer.subscription(following.stop);
   }
 
   async head(topics: readonly string[]): Promise<Position> {

@@ -131,7 +131,7 @@ describe('several processes race', () => {
   it('for the same keys: each has exactly one owner, and all are told the same', async () => {
     const states = await many(8, () => clients.open());
     const keys = Array.from({ length: 25 }, (_, i) => `k${i}`);
-    const told = await Promise.all(
+    const owned = await Promise.all(
       states.map((state, i) =>
         i % 2 === 0
           ? state.claims.claimMany(
@@ -141,7 +141,7 @@ describe('several processes race', () => {
           : Promise.all(keys.map((key) => state.claims.claim('n', key, `o${i}`, Date.now() + 600_000))),
       ),
     );
-    for (const owners of told) expect(owners).toEqual(told[0]);
+    for (const owners of owned) expect(owners).toEqual(owned[0]);
     const fresh = await Promise.all(
       states.map((state) => Promise.all(keys.map((key) => state.claims.insertOnce('jti', key, Date.now() + 600_000)))),
     );

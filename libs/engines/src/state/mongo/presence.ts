@@ -25,14 +25,14 @@ export class MongoPresence implements Presence {
   async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
     await repeated(() => {
       const now = this.#clock.now();
-      const said = {
+      const document = {
         group,
         holder,
         data: JSON.stringify(data ?? null),
         expires: now + ttlMs,
         tidyAt: tidyAt(now + ttlMs, now),
       };
-      return guarded(() => this.#present.updateOne({ _id: idOf(group, holder) }, { $set: said }, { upsert: true }));
+      return guarded(() => this.#present.updateOne({ _id: idOf(group, holder) }, { $set: document }, { upsert: true }));
     });
   }
 

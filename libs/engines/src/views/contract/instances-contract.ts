@@ -147,22 +147,22 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         expect(await passed(harness.views)).toBe(true);
         let busy = true;
         const stale: string[] = [];
-        let told = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
+        let acknowledged = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
         const telling = (async () => {
           while (busy) {
             await log.append('t.left', [record('k0', { n: 1 })]);
             if (!(await passed(harness.views))) stale.push('never passed');
-            told = { ...told, sum: told.sum + 1 };
+            acknowledged = { ...acknowledged, sum: acknowledged.sum + 1 };
             const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
-            if (seen.sum < told.sum) stale.push(`${seen.sum} after ${told.sum}`);
+            if (seen.sum < acknowledged.sum) stale.push(`${seen.sum} after ${acknowledged.sum}`);
           }
         })();
         try {
           for (const build of [2, 3])
             expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
           expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
-          const { sum } = told;
-          await eventually(() => told.sum > sum + 20 || stale.length > 0, {
+          const { sum } = acknowledged;
+          await eventually(() => acknowledged.sum > sum + 20 || stale.length > 0, {
             what: '20 more records are read after the last swap',
           });
         } finally {

@@ -88,13 +88,13 @@ class OtlpMetricExporter extends OTLPExporterBase<ResourceMetrics> implements Pu
 
 /** A collector that is away is logged once a minute. Cumulative values come with the next export. */
 function watched(exporter: PushMetricExporter, logger: Logger): PushMetricExporter {
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let warnedAt = Number.NEGATIVE_INFINITY;
   return {
     selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE,
     export: (metrics, done) =>
       exporter.export(metrics, ({ code, error }) => {
-        if (code !== 0 && performance.now() - toldAt >= TELL_EVERY_MS) {
-          toldAt = performance.now();
+        if (code !== 0 && performance.now() - warnedAt >= TELL_EVERY_MS) {
+          warnedAt = performance.now();
           logger.warn({ error: error?.name }, 'metrics could not be sent');
         }
         // The reader would report it once more.

@@ -26,7 +26,7 @@ export class Spans implements SpanSource {
   readonly #processor: SpanProcessor;
   readonly ratio: number;
   #lost = 0;
-  #toldAt = -Infinity;
+  #warnedAt = -Infinity;
 
   constructor(
     options: TelemetryOptions & { readonly instance?: string },
@@ -78,8 +78,8 @@ export class Spans implements SpanSource {
   #tell(spans: number, error: Error | undefined): void {
     this.#lost += spans;
     const now = performance.now();
-    if (now - this.#toldAt < TELL_EVERY_MS) return;
-    this.#toldAt = now;
+    if (now - this.#warnedAt < TELL_EVERY_MS) return;
+    this.#warnedAt = now;
     const code = (error as { code?: string | number } | undefined)?.code;
     this.#options.logger.warn(
       { spans: this.#lost, error: error?.name, ...(code !== undefined && { code }) },

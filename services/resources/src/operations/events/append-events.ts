@@ -147,12 +147,12 @@ export class EventAppender {
     const statements = placed.map(({ record, partition, offset }): ConsentStatement => {
       const { headers } = record;
       const member = headers['ce_subject']!;
-      const said = statedBy(record);
+      const payerEvent = statedBy(record);
       return {
         member,
         event: derivedEventId({ id: headers['ce_id']!, source: headers['ce_source']! }, member),
         deadLetter: deadLetterId(topic, partition, offset),
-        ...(said !== undefined && { said }),
+        ...(payerEvent !== undefined && { payerEvent }),
       };
     });
     const effects = await this.facts.effects(statements);

@@ -105,11 +105,11 @@ export class EventStream {
   private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     await this.written;
     // If this fails, the receipt cannot say when it is complete. The events are durable anyway.
-    const told = await kept(this.kept()).then(
+    const isNoted = await kept(this.kept()).then(
       () => true,
       () => false,
     );
-    const summary: EventSummary = { receipt: this.receipt, complete: complete && told, ...this.counts };
+    const summary: EventSummary = { receipt: this.receipt, complete: complete && isNoted, ...this.counts };
     if (!complete) {
       const detail =
         'events without a row above, or with this status, may not be stored: ' +

@@ -7,25 +7,25 @@ import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';
 import { PatientFetch } from './patient-fetch.ts';
 
-export interface MemberOptions {
+export interface GroupConsumerOptions {
   readonly settings: Settings;
   /** Kafka's names. */
   readonly group: string;
   readonly topics: readonly string[];
   /** Partitions handled side by side. */
   readonly concurrency: number;
-  each(member: Member, payload: EachBatchPayload): Promise<void>;
+  each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void>;
   /**
    * `kept`: the assignment follows the one before without a gap in which another consumer could have had a partition.
    */
-  joined(member: Member, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
+  joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
   polled(): void;
   /**
    * A partition is paused. It is fetched again after the fetch that is under way, which must not wait for long then.
    */
   holding(): boolean;
   /** kafkajs found the offset of a partition outside the log and would go on at the earliest. */
-  outOfRange(member: Member, topic: string, partition: number): void;
+  outOfRange(consumer: GroupConsumer, topic: string, partition: number): void;
 }
 
 /**
@@ -47,9 +47,9 @@ interface RequestEvent {
 }
 
 /** One kafkajs consumer, from its start to its crash or stop; never used again after either. */
-export class Member {
+export class GroupConsumer {
   ownership: Ownership;
-  readonly #options: MemberOptions;
+  readonly #options: GroupConsumerOptions;
   readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #fetches: PatientFetch;
@@ -60,7 +60,7 @@ export class Member {
   #joins = 0;
   #heartbeatSentAt = performance.now();
 
-  constructor(options: MemberOptions) {
+  constructor(options: GroupConsumerOptions) {
     const { settings, group } = options;
     this.#options = options;
     this.ownership = new Ownership(settings, -Infinity);

@@ -13,7 +13,7 @@ import {
 import { derivedEventId } from '@provider-access/intake';
 
 /** One statement about a member's consent, without the member: it is published under every id of the person. */
-export interface Said {
+export interface RegisterEntry {
   readonly type: 'pa.opted-out.v1' | 'pa.opted-in.v1' | 'pa.access-held.v1' | 'pa.access-released.v1';
   readonly cause: { readonly id: string; readonly source: string; readonly traceparent?: string | undefined };
   /** RFC 3339 instant. */
@@ -31,7 +31,8 @@ export interface Said {
  */
 export interface Register {
   readonly links: readonly string[];
-  readonly said: readonly Said[];
+  /** The property keeps its name, because the state store holds documents with it. */
+  readonly said: readonly RegisterEntry[];
   /** When the newest statement was appended, dropped ones included. RFC 3339 instant. */
   readonly at?: string;
 }
@@ -39,13 +40,13 @@ export const EMPTY: Register = { links: [], said: [] };
 
 /** Replaces several sources. */
 const OURS = 'urn:provider-access:consent';
-const isStatement = ({ type }: Said): boolean => type === 'pa.opted-out.v1' || type === 'pa.opted-in.v1';
+const isStatement = ({ type }: RegisterEntry): boolean => type === 'pa.opted-out.v1' || type === 'pa.opted-in.v1';
 const later = (a: string, b: string): string => (a > b ? a : b);
 
 /** Two statements with the same key are one. */
-export const keyOf = (s: Said): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
+export const keyOf = (s: RegisterEntry): string => JSON.stringify([s.type, s.cause.source, s.cause.id]);
 /** A short name of a payer's event about a member. */
-export const eventName = (member: string, { id, source }: Said['cause']): string =>
+export const eventName = (member: string, { id, source }: RegisterEntry['cause']): string =>
   createHash('sha256')
     .update(JSON.stringify([source, id, member]))
     .digest('base64url');
@@ -53,7 +54,7 @@ const newestOf = ({ at = '', said }: Register): string =>
   said.reduce((newest, s) => (isStatement(s) ? later(newest, s.at) : newest), at);
 
 /** A statement in the form of the facts, which compare sources by the mark of an event id. */
-function statementOf({ cause, at, data }: Said): OptIn | OptOut {
+function statementOf({ cause, at, data }: RegisterEntry): OptIn | OptOut {
   const { effective, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
   const common: OptIn = { e: derivedEventId(cause, ''), b: businessTime, f: effective, r: at };
   return scope === undefined
@@ -64,18 +65,18 @@ const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
 
 interface Known {
   readonly statements: Statements;
-  readonly saidOf: ReadonlyMap<OptIn, Said>;
+  readonly entryOf: ReadonlyMap<OptIn, RegisterEntry>;
 }
-function known(said: readonly Said[]): Known {
-  const saidOf = new Map(said.filter(isStatement).map((s) => [statementOf(s), s]));
-  const all = [...saidOf.keys()];
-  return { statements: { outs: all.filter(isOptOut), ins: all.filter((s) => !isOptOut(s)) }, saidOf };
+function known(entries: readonly RegisterEntry[]): Known {
+  const entryOf = new Map(entries.filter(isStatement).map((s) => [statementOf(s), s]));
+  const all = [...entryOf.keys()];
+  return { statements: { outs: all.filter(isOptOut), ins: all.filter((s) => !isOptOut(s)) }, entryOf };
 }
 /**
  * The register's form of the one opt-out that replaces many (`MOST`). No payer's event states it, so its source is
  * ours.
  */
-function standIn({ e, b, f, r, sc }: OptOut): Said {
+function standIn({ e, b, f, r, sc }: OptOut): RegisterEntry {
   return {
     type: 'pa.opted-out.v1',
     cause: { id: e, source: OURS },
@@ -83,20 +84,20 @@ function standIn({ e, b, f, r, sc }: OptOut): Said {
     data: { scope: sc, effective: f, businessTime: b, setBy: 'member' },
   };
 }
-const backTo = ({ outs, ins }: Statements, saidOf: ReadonlyMap<OptIn, Said>): readonly Said[] => [
-  ...outs.map((o) => saidOf.get(o) ?? standIn(o)),
-  ...ins.map((i) => saidOf.get(i)!),
+const backTo = ({ outs, ins }: Statements, entryOf: ReadonlyMap<OptIn, RegisterEntry>): readonly RegisterEntry[] => [
+  ...outs.map((o) => entryOf.get(o) ?? standIn(o)),
+  ...ins.map((i) => entryOf.get(i)!),
 ];
 
-const deadLetterOf = ({ data }: Said): string => (data as unknown as AccessHeld).deadLetter;
+const deadLetterOf = ({ data }: RegisterEntry): string => (data as unknown as AccessHeld).deadLetter;
 /** So many ended holds are kept, so that a repeated one does not come back. */
 const ENDED = 8;
 /** Without the holds that ended longest ago, and their ends. */
-function withoutEnded(said: readonly Said[]): readonly Said[] {
-  const ended = said.filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf);
-  if (ended.length <= ENDED) return said;
+function withoutEnded(entries: readonly RegisterEntry[]): readonly RegisterEntry[] {
+  const ended = entries.filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf);
+  if (ended.length <= ENDED) return entries;
   const dropped = new Set(ended.slice(0, -ENDED));
-  return said.filter((s) => isStatement(s) || !dropped.has(deadLetterOf(s)));
+  return entries.filter((s) => isStatement(s) || !dropped.has(deadLetterOf(s)));
 }
 
 /**
@@ -104,20 +105,20 @@ function withoutEnded(said: readonly Said[]): readonly Said[] {
  * statement is not new: an equal one is there, or one that decides everything that it decides. `again`: the payer sent
  * it before.
  */
-export function withSaid(register: Register, said: Said, again = false): Register {
-  if (!isStatement(said)) return { ...register, said: withoutEnded([...register.said, said]) };
-  const { statements, saidOf } = known(register.said);
+export function withEntry(register: Register, entry: RegisterEntry, again = false): Register {
+  if (!isStatement(entry)) return { ...register, said: withoutEnded([...register.said, entry]) };
+  const { statements, entryOf } = known(register.said);
   const { outs, ins } = statements;
   const newest = newestOf(register);
-  const added = statementOf(said);
+  const added = statementOf(entry);
   if (isOptOut(added)) {
     // This opt-out comes again after an opt-in ended it. It was dropped then, and is not stored again.
     const end = endOf(added, ins)?.to;
     if (isCovered(added, outs, newest) || (again && end !== undefined && end <= newest)) return register;
   } else if (isCovered(added, ins, newest)) return register;
   const all = isOptOut(added) ? { outs: [...outs, added], ins } : { outs, ins: [...ins, added] };
-  const at = later(newest, said.at);
-  const kept = backTo(folded(all, at, 0, added), new Map([...saidOf, [added, said]]));
+  const at = later(newest, entry.at);
+  const kept = backTo(folded(all, at, 0, added), new Map([...entryOf, [added, entry]]));
   return { ...register, at, said: [...register.said.filter((s) => !isStatement(s)), ...kept] };
 }
 
@@ -125,7 +126,7 @@ export function withSaid(register: Register, said: Said, again = false): Registe
  * Whether a statement of the register has the same effect as one that is not new: the same providers and the same
  * effective time, or both in effect. Otherwise a newer statement decides instead.
  */
-export function saysSame({ said }: Register, other: Said): boolean {
+export function hasSameEffect({ said }: Register, other: RegisterEntry): boolean {
   const it = statementOf(other);
   return said
     .filter((s) => isStatement(s) && s.type === other.type)
@@ -138,13 +139,13 @@ export function saysSame({ said }: Register, other: Said): boolean {
 }
 
 /** What one side lacks of the other: statements that can still decide there, and holds that nobody has ended. */
-export function lacking(side: readonly Register[], other: readonly Register[]): readonly Said[] {
+export function lacking(side: readonly Register[], other: readonly Register[]): readonly RegisterEntry[] {
   const byKey = new Map([...side, ...other].flatMap(({ said }) => said).map((s) => [keyOf(s), s]));
   const here = new Set(side.flatMap(({ said }) => said).map(keyOf));
-  const { statements, saidOf } = known([...byKey.values()]);
+  const { statements, entryOf } = known([...byKey.values()]);
   // The newest time that the views of either side know. The other side may have had no event since.
   const [a, b] = [side, other].map((registers) => registers.map(newestOf).reduce(later, ''));
-  const needed = [...deciding(statements, a! < b! ? a! : b!)].map((s) => saidOf.get(s)!);
+  const needed = [...deciding(statements, a! < b! ? a! : b!)].map((s) => entryOf.get(s)!);
   const ended = new Set([...byKey.values()].filter(({ type }) => type === 'pa.access-released.v1').map(deadLetterOf));
   const holds = [...byKey.values()].filter((s) => s.type === 'pa.access-held.v1' && !ended.has(deadLetterOf(s)));
   return [...needed, ...holds].filter((s) => !here.has(keyOf(s)));
