@@ -235,13 +235,7 @@ function signal(process: Started, name: NodeJS.Signals): void {
   }
 }
 
-const ready = ({
-  base,
-  said: output = [],
-}: {
-  readonly base: string;
-  readonly said?: readonly string[];
-}): Promise<void> =>
+const ready = ({ base, output = [] }: { readonly base: string; readonly output?: readonly string[] }): Promise<void> =>
   eventually(
     async () => {
       const answer = await fetch(`${base}/health/ready`);

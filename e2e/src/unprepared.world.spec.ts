@@ -10,14 +10,14 @@ const options = { dataDir: join(folder, 'data') };
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a service without its topics ends with 1 and names what creates them', async () => {
-  const { ended, output: said } = startAlone(options, 'auth');
-  expect(await ended, said.join('\n')).toBe(1);
-  expect(said.at(-1)).toMatch(/KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/);
+  const { ended, output } = startAlone(options, 'auth');
+  expect(await ended, output.join('\n')).toBe(1);
+  expect(output.at(-1)).toMatch(/KAFKA_TOPIC_PREFIX: .*pa\.registry.*`pa topics apply`/);
 });
 
 test('a service without its indexes ends with 1 and names what creates them', async () => {
   await administer(options, 'topics', 'apply');
-  const { ended, output: said } = startAlone(options, 'resources');
-  expect(await ended, said.join('\n')).toBe(1);
-  expect(said.at(-1)).toMatch(/`pa views apply`/);
+  const { ended, output } = startAlone(options, 'resources');
+  expect(await ended, output.join('\n')).toBe(1);
+  expect(output.at(-1)).toMatch(/`pa views apply`/);
 });

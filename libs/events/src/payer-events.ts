@@ -99,7 +99,7 @@ const networkStatusChanged = z
   })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
 
-/** Which service decides an inbound event's outcome, and parks it when it is at fault. */
+/** Which service decides an inbound event's outcome, and makes a dead letter of a faulty one. */
 type IntakeOwner = 'resources' | 'attribution' | 'consent';
 export interface PayerEventDefinition {
   readonly topic: 'payer.member-events' | 'payer.provider-events';

@@ -132,9 +132,10 @@ const optedIn = z.object({
 });
 
 /**
- * A parked consent, coverage or attribution-ended event denies its member until it is resolved; `member` is absent when
- * none could be read: then the whole source is denied. Appears in pa.consent and pa.attribution, each its owner's. A
- * parked network status denies its providers the same way (`providers`, in pa.providers).
+ * A dead letter about consent, coverage or the end of an attribution denies its member until it is resolved. `member` is
+ * absent if none could be read: then the whole source is denied. The event is in pa.consent or pa.attribution, by the
+ * service that made the dead letter. A dead letter about a network status denies its providers in the same way
+ * (`providers`, in pa.providers).
  */
 const accessHeld = z.object({
   member: z.string().optional(),

@@ -230,7 +230,7 @@ export const DEFAULT_MAX_RECORD_BYTES = 6 * MIB;
 
 /**
  * Bytes of one record at most. Inbound topics take `inbound`; our own take twice that and a little: whatever was
- * accepted must also fit when it is parked (base64) or recorded (a line inside JSON).
+ * accepted must also fit into a dead letter (base64) or recorded (a line inside JSON).
  */
 export const maxRecordBytes = (topic: string, inbound: number = DEFAULT_MAX_RECORD_BYTES): number =>
   (PAYER_TOPICS as readonly string[]).includes(topic) ? inbound : 2 * inbound + MIB;

@@ -9,8 +9,8 @@ import {
   type LogRecord,
   type NewRecord,
   type OutcomeRow,
-  park,
-  parked,
+  deadLetterRecord,
+  deadLetterOutput,
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
@@ -52,7 +52,7 @@ export class Attempt<E> {
   /** The header that the frame adds to each derived record. Empty until there was an export. */
   private readonly recordedAt: Readonly<Record<string, string>>;
   private readonly outputs: (Output & { readonly offset: number })[] = [];
-  private readonly parked: { readonly record: NewRecord; readonly offset: number }[] = [];
+  private readonly deadLetters: { readonly record: NewRecord; readonly offset: number }[] = [];
   private readonly outcomes: OutcomeRow[] = [];
   /** Events that name the dead letter they replay, and that took effect. */
   readonly replays: {
@@ -187,8 +187,8 @@ export class Attempt<E> {
       this.put(record, await role.hold(accessHeld, at));
     // Another service makes the dead letter, under the same name.
     if (!inbound.ok && inbound.stray && role.interest.strays !== 'parked') return;
-    this.parked.push({
-      record: park(batch, record, fault.reason, detailOfHeld(fault.detail, held), role.deriver, at),
+    this.deadLetters.push({
+      record: deadLetterRecord(batch, record, fault.reason, detailOfHeld(fault.detail, held), role.deriver, at),
       offset: record.offset,
     });
     const { type } = inbound;
@@ -232,9 +232,9 @@ export class Attempt<E> {
   private inOrder(extra: readonly Output[]): readonly DerivationOutput[] {
     const all = [...extra, ...this.outputs];
     return [
-      parked(
+      deadLetterOutput(
         this.batch,
-        this.parked.map(({ record }) => record),
+        this.deadLetters.map(({ record }) => record),
       ),
       ...this.role.topics.map((topic) => ({
         topic,
@@ -247,7 +247,7 @@ export class Attempt<E> {
   private offsetOf({ record }: RecordTooLarge): number | undefined {
     return record === undefined
       ? undefined
-      : [...this.outputs, ...this.parked].find((output) => output.record === record)?.offset;
+      : [...this.outputs, ...this.deadLetters].find((output) => output.record === record)?.offset;
   }
 }
 

@@ -74,7 +74,7 @@ beforeAll(async () => {
     }),
     event('payer.member-opted-out.v1', 'm2', {}),
   );
-  // What POST /events would have refused, and an opt-out in the wrong topic: each service parks its own.
+  // What POST /events would have refused, and an opt-out in the wrong topic: each service makes its own dead letters.
   const raw = (type: string, subject: string) =>
     encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
   await house.log.append(

@@ -147,7 +147,7 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   };
 }
 
-/** The claim or prior authorization that was parked; undefined for everything else. */
+/** The claim or prior authorization in a dead letter; undefined for everything else. */
 function parkedClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
   const { headers, value } = dataOf<EventParked>(record);
   const decoded = decodeEvent({ headers, value: Buffer.from(value, 'base64') });
@@ -171,7 +171,7 @@ const parkedTopic: TopicEvolve<ParkedPart> = {
       : [],
   evolve(part, record) {
     if (typeOf(record) !== 'pa.event-parked.v1') return part === undefined ? undefined : { ...part, state: 'closed' };
-    // A redelivery parks once: the first stays, whatever became of it.
+    // A redelivery makes no second dead letter: the first one stays, whatever its outcome was.
     const claim = part === undefined ? parkedClaim(record) : undefined;
     return claim && { state: 'open', ...claim };
   },

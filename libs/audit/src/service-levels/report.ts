@@ -65,7 +65,7 @@ const jobOf = (scope: string): string | undefined =>
 /** The scope of one export. */
 export const exportScope = (job: string): string => `${EXPORT}${job}`;
 
-/** What is started and not measured, or parked, according to the view. */
+/** Requests that are started and not measured, or dead letters, according to the view. */
 export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
   const open: Open[] = [];
   for await (const document of reader.scan({ index: 'by_state', equals: ['open'] })) {

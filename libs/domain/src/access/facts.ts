@@ -26,7 +26,7 @@ export interface OptOutFact extends Interval {
   /** When the opt-in that ended it was recorded: a member opted in after `_since` gets everything. */
   readonly endRecordedAt?: string;
 }
-/** A parked event that denies until it is resolved. */
+/** A dead letter that denies until it is resolved. */
 export interface HoldFact extends Interval {
   readonly deadLetter: string;
   readonly eventType: string;
@@ -52,7 +52,7 @@ export interface MemberFacts {
   readonly completeFrom?: string;
 }
 
-/** Stands for all sources: a hold of it denies every member, because nobody can say whom the parked event concerns. */
+/** Stands for all sources: a hold of it denies every member, because nobody knows whom the dead letter concerns. */
 export const EVERY_SOURCE = '*';
 /**
  * Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the
@@ -87,7 +87,7 @@ export interface PartyFacts {
   client(id: string): ClientFacts | undefined;
   /** Status changes of a provider, oldest first; [] for one we never heard of. */
   network(provider: ProviderKey): readonly NetworkFact[];
-  /** Holds of a whole source (a parked event whose member could not be read). */
+  /** Holds of a whole source (a dead letter without a readable member). */
   sourceHolds(source: string): readonly HoldFact[];
   /** Every identifier that the payer's directory joins with this one, itself included. */
   identity(provider: ProviderKey): readonly ProviderKey[];

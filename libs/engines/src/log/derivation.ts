@@ -217,7 +217,7 @@ export function deadLetterId(topic: string, partition: number, offset: number): 
  * The `pa.event-parked.v1` record for `deadLetterTopic(batch.topic)`: original bytes and headers, and why. `detail` is
  * PHI-free. `at` is an RFC 3339 instant or ms since the epoch.
  */
-export function park(
+export function deadLetterRecord(
   batch: Pick<Batch, 'topic' | 'partition'>,
   record: LogRecord,
   reason: FaultReason,
@@ -282,8 +282,8 @@ function headersOf({ headers }: LogRecord): Record<string, string> {
   return kept;
 }
 
-/** The output of a batch's parked records. */
-export const parked = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({
+/** The dead letters of a batch as its output. */
+export const deadLetterOutput = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({
   topic: deadLetterTopic(batch.topic),
   records,
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROGRESS_TYPE, decodeEvent, progress as progressSchema, eventParked } from '@provider-access/events';
 import type { Progress } from '@provider-access/events';
-import { Derivation, deadLetterId, park, parked } from './derivation.ts';
+import { Derivation, deadLetterId, deadLetterRecord, deadLetterOutput } from './derivation.ts';
 import { openMemoryLog } from './memory/index.ts';
 import { partitionFor } from './murmur2.ts';
 import { EngineUnavailable } from './port.ts';
@@ -108,7 +108,7 @@ describe('Derivation', () => {
       key: 'k'.repeat(5000),
       headers: { ce_type: 'x', ce_id: 'i'.repeat(500_000), other: '\u0001'.repeat(1_000_000) },
     };
-    const letter = park({ topic: 'in', partition: 0 }, huge, 'invalid-data', 'd', 'resources', 0);
+    const letter = deadLetterRecord({ topic: 'in', partition: 0 }, huge, 'invalid-data', 'd', 'resources', 0);
     expect(Buffer.byteLength(letter.value)).toBeLessThan(20_000);
     const log = openMemoryLog();
     await new Derivation({ log, deriver: 'd', progressTopic: 'out' }).complete(batch(0, 0), {
@@ -225,7 +225,7 @@ describe('a parked record', () => {
   it('keeps the original bytes and headers, whatever they are', () => {
     const bytes = Uint8Array.from([0xff, 0x00, 0x7b]);
     const original = { ...record('payer.member-events', 1, 7), value: bytes };
-    const made = park(
+    const made = deadLetterRecord(
       { topic: 'payer.member-events', partition: 1 },
       original,
       'not-json',
@@ -248,6 +248,6 @@ describe('a parked record', () => {
     });
     expect(Uint8Array.from(Buffer.from(data.value, 'base64'))).toEqual(bytes);
     expect(made.key).toBe(data.deadLetter);
-    expect(parked({ topic: 'payer.member-events' }, [made]).topic).toBe('payer.member-events.dead-letter');
+    expect(deadLetterOutput({ topic: 'payer.member-events' }, [made]).topic).toBe('payer.member-events.dead-letter');
   });
 });

@@ -19,7 +19,8 @@ function judged(resource: object, of: 'm1' | 'shared' = 'm1'): Judgement {
   if (!read.ok) throw new Error(read.fault.detail);
   return judge(read.event as Parameters<typeof judge>[0] & PayerEvent, { now: NOW, floor: '2016-01-01' });
 }
-const reasonOf = (judgement: Judgement): string => (judgement.kind === 'park' ? judgement.reason : judgement.kind);
+const reasonOf = (judgement: Judgement): string =>
+  judgement.kind === 'dead-letter' ? judgement.reason : judgement.kind;
 const to = (reference: string): object => ({ reference });
 const organization = (contained: object): object => ({
   resourceType: 'Organization',

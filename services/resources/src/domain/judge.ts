@@ -32,7 +32,7 @@ interface About {
   readonly order: Required<VersionOrder>;
 }
 export type Judgement =
-  | { readonly kind: 'park'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
+  | { readonly kind: 'dead-letter'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
   /** The newest version is not kept, and removes what an older one left. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
@@ -59,8 +59,8 @@ export type Judgement =
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
-const park = (reason: FaultReason, detail: string, about?: string): Judgement => ({
-  kind: 'park',
+const deadLetter = (reason: FaultReason, detail: string, about?: string): Judgement => ({
+  kind: 'dead-letter',
   reason,
   detail,
   ...(about !== undefined && { about }),
@@ -74,7 +74,7 @@ export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): J
   switch (event.type) {
     case 'payer.members-merged.v1': {
       const { from } = event.data;
-      // Attribution parks a merge of a member with itself.
+      // Attribution makes a dead letter of a merge of a member with itself.
       return from === event.subject ? OTHER : { kind: 'merge', member: event.subject!, retired: from };
     }
     case 'payer.resource-deleted.v1':
@@ -91,7 +91,8 @@ export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): J
 function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   const { resourceType: type, id, sequence = 0 } = event.data;
   const name = `${printable(type)}/${id}`;
-  if (!KNOWN_R4_TYPES.has(type)) return park('unknown-resource-type', 'resourceType is not an R4 resource type', name);
+  if (!KNOWN_R4_TYPES.has(type))
+    return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   if (!isServedType(type)) return { kind: 'not-served', about: name };
   // There is no provider-deleted event: a directory resource is deleted under whatever subject it is named by.
   const member = isSharedType(type) ? SHARED : event.subject!;
@@ -101,18 +102,20 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
 function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const { resource, sequence = 0 } = event.data;
   const type = resource['resourceType'];
-  if (typeof type !== 'string' || type === '') return park('not-a-resource', 'resourceType is missing', event.type);
+  if (typeof type !== 'string' || type === '')
+    return deadLetter('not-a-resource', 'resourceType is missing', event.type);
   const id = resource['id'];
   const name = `${printable(type)}/${isId(id) ? id : '?'}`;
-  if (!KNOWN_R4_TYPES.has(type)) return park('unknown-resource-type', 'resourceType is not an R4 resource type', name);
+  if (!KNOWN_R4_TYPES.has(type))
+    return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   const issues = checkShape(resource);
   if (issues.length > 0)
-    return park(
+    return deadLetter(
       'invalid-resource',
       issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('; '),
       name,
     );
-  if (typeof id !== 'string') return park('missing-id', `${type}.id is missing`, name);
+  if (typeof id !== 'string') return deadLetter('missing-id', `${type}.id is missing`, name);
   const fhir = resource as FhirResource;
   const inside = insideOf(fhir);
   const owner = ownerFault(event, fhir, inside, name);
@@ -157,7 +160,7 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
     // it.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none')
-      return park(
+      return deadLetter(
         'not-a-provider-type',
         'this type belongs to a member: publish it as payer.resource-recorded.v1',
         name,
@@ -166,19 +169,23 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
     const carries = patientIn(inside);
     return carries === undefined
       ? undefined
-      : park(
+      : deadLetter(
           'not-a-provider-type',
           `a resource that belongs to no member must neither contain nor name a patient: ${carries}`,
           name,
         );
   }
   if (isSharedType(type))
-    return park('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1', name);
+    return deadLetter(
+      'not-a-member-type',
+      'this type belongs to no member: publish it as payer.provider-recorded.v1',
+      name,
+    );
   if (
     event.type === 'payer.prior-authorization-changed.v1' &&
     (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')
   ) {
-    return park(
+    return deadLetter(
       'not-a-prior-authorization',
       'a prior authorization is an ExplanationOfBenefit with use=preauthorization',
       name,
@@ -186,11 +193,15 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
   }
   // Contained resources are released together with it.
   if (isAboutAnother(inside, event.subject!))
-    return park('names-another-member', `a resource inside it is about a patient who is not the event's subject`, name);
+    return deadLetter(
+      'names-another-member',
+      `a resource inside it is about a patient who is not the event's subject`,
+      name,
+    );
   // If several members have the same Medication, a member may be given the copy of another one.
   const carries = type === 'Medication' ? patientIn(inside) : undefined;
   if (carries !== undefined)
-    return park(
+    return deadLetter(
       'names-another-member',
       `a Medication may be that of several members and must not carry a patient: ${carries}`,
       name,
@@ -200,17 +211,17 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
     case 'patient':
       return owner.id === event.subject
         ? undefined
-        : park('names-another-member', `the patient of the resource is not the event's subject`, name);
+        : deadLetter('names-another-member', `the patient of the resource is not the event's subject`, name);
     case 'unreadable':
       return isServedType(type)
-        ? park('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`, name)
+        ? deadLetter('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`, name)
         : undefined;
     case 'targets': {
       const other = owner.targets.some(
         (t) => (t.kind === 'relative' || t.kind === 'absolute') && t.type === 'Patient' && t.id !== event.subject,
       );
       return other
-        ? park('names-another-member', `${type}.target names a patient who is not the event's subject`, name)
+        ? deadLetter('names-another-member', `${type}.target names a patient who is not the event's subject`, name)
         : undefined;
     }
     case 'none':

@@ -176,7 +176,7 @@ describe('judge parks what is at fault, by a closed reason', () => {
     ],
   ];
   it.each(cases)('%s', (_, event, reason) => {
-    expect(given(event)).toMatchObject({ kind: 'park', reason });
+    expect(given(event)).toMatchObject({ kind: 'dead-letter', reason });
   });
 
   it('never repeats a value', () => {
@@ -194,7 +194,7 @@ describe('judge parks what is at fault, by a closed reason', () => {
 
 describe('judge lets through what is right', () => {
   it('accepts a resource of the member', () => {
-    expect(given({ resource: condition('m1', 'c1'), data: undefined })).toMatchObject({ kind: 'park' });
+    expect(given({ resource: condition('m1', 'c1'), data: undefined })).toMatchObject({ kind: 'dead-letter' });
     expect(given({ resource: condition('m1', 'c1') })).toMatchObject({
       kind: 'accept',
       about: {

@@ -1,5 +1,11 @@
 import { type FaultReason, type ServiceLevelStarted } from '@provider-access/events';
-import { type Batch, deadLetterId, type NewRecord, type OutcomeRow, park } from '@provider-access/engines/log';
+import {
+  type Batch,
+  deadLetterId,
+  type NewRecord,
+  type OutcomeRow,
+  deadLetterRecord,
+} from '@provider-access/engines/log';
 import { recordId, VERSION_HEADER } from '@provider-access/facts/records';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
@@ -17,7 +23,7 @@ export const idOf = ({ about }: Versioned): string => recordId(about.member, abo
 /** Decides one batch in order, against heads that move with it. */
 export class BatchRun {
   readonly records: NewRecord[] = [];
-  readonly parked: NewRecord[] = [];
+  readonly deadLetters: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
   readonly changed = new Map<string, Head>();
   /** Claims and prior authorizations that became a record, by their time in the event. */
@@ -45,8 +51,8 @@ export class BatchRun {
       case 'other':
       case 'merge':
         return;
-      case 'park':
-        return this.park(event, judgement.reason, judgement.detail, judgement.about);
+      case 'dead-letter':
+        return this.deadLetter(event, judgement.reason, judgement.detail, judgement.about);
       case 'not-served':
         return this.outcome(event, 'not-served', judgement.about);
       case 'accept':
@@ -61,7 +67,7 @@ export class BatchRun {
     const id = idOf(judgement);
     if (judgement.kind === 'accept') {
       if (owners.anotherHolds(judgement.targets ?? [], about.member))
-        return this.park(
+        return this.deadLetter(
           event,
           'names-another-member',
           `${about.type}.target names a resource that belongs to another member`,
@@ -69,7 +75,7 @@ export class BatchRun {
         );
       const other = owners.otherOwner(about);
       if (other !== undefined && !owners.mayTakeOver(other, about.member))
-        return this.park(
+        return this.deadLetter(
           event,
           'owned-by-another-member',
           'this Type/id belongs to another member until a delete or merge releases it',
@@ -87,7 +93,12 @@ export class BatchRun {
     const head = this.heads.get(id);
     const decided = decideVersion(judgement, head, Math.max(this.stamp, (head?.lastUpdated ?? 0) + 1));
     if (decided.outcome === 'parked')
-      return this.park(event, decided.reason as FaultReason, 'this event id came before with other content', name);
+      return this.deadLetter(
+        event,
+        decided.reason as FaultReason,
+        'this event id came before with other content',
+        name,
+      );
     this.apply(event, id, decided);
     if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded')
       this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
@@ -142,9 +153,9 @@ export class BatchRun {
     });
   }
 
-  private park(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {
+  private deadLetter(event: ReadEvent, reason: FaultReason, detail: string, about?: string): void {
     const { record } = event;
-    this.parked.push(park(this.batch, record, reason, detail, 'resources', this.stamp));
+    this.deadLetters.push(deadLetterRecord(this.batch, record, reason, detail, 'resources', this.stamp));
     this.outcome(event, 'parked', about, reason, deadLetterId(record.topic, record.partition, record.offset));
   }
 }

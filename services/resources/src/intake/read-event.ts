@@ -67,16 +67,16 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
     if (inbound.ok) return { ...common, judgement: judge(inbound.event, options) };
-    // Attribution parks a merge that is at fault.
+    // Attribution makes a dead letter of a faulty merge.
     if (inbound.type === MERGED && !inbound.stray) return { ...common, judgement: { kind: 'other' } };
-    return { ...common, judgement: parked(inbound.fault, event?.type ?? typeOf(record)) };
+    return { ...common, judgement: deadLetter(inbound.fault, event?.type ?? typeOf(record)) };
   } catch (error) {
-    return { ...common, judgement: parked(INTERNAL_FAULT, typeOf(record)), failed: placeOf(error) };
+    return { ...common, judgement: deadLetter(INTERNAL_FAULT, typeOf(record)), failed: placeOf(error) };
   }
 }
 
-const parked = (fault: EventFault, type: string | undefined): Judgement => ({
-  kind: 'park',
+const deadLetter = (fault: EventFault, type: string | undefined): Judgement => ({
+  kind: 'dead-letter',
   ...fault,
   ...(type !== undefined && { about: printable(type) }),
 });

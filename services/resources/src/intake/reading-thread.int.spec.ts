@@ -61,7 +61,7 @@ it('reads in the thread what it reads at once, record by record', async () => {
   const records = batch();
   const expected = records.map((r) => ({ record: r, ...readEvent(r, OPTIONS) }));
   expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(
-    new Set(['accept', 'remove', 'park', 'merge', 'other']),
+    new Set(['accept', 'remove', 'dead-letter', 'merge', 'other']),
   );
   expect(reading['pool']['threads'].size).toBe(0);
   const [first, second] = await Promise.all([reading.read(records, OPTIONS), reading.read(records.slice(3), OPTIONS)]);

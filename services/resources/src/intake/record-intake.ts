@@ -7,7 +7,7 @@ import {
   type Derivation,
   EngineUnavailable,
   type EventLog,
-  parked,
+  deadLetterOutput,
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
@@ -109,7 +109,7 @@ export class RecordIntake {
       .join('; ');
   }
 
-  /** @throws EngineUnavailable when log, view or state is away: nothing is parked, the batch comes again */
+  /** @throws EngineUnavailable if log, view or state is unreachable: then the batch is delivered again */
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
@@ -131,7 +131,7 @@ export class RecordIntake {
         const failed = await this.attempt(batch, events, stamp);
         if (failed === undefined) break;
         events = events.map((event) =>
-          event === failed.event ? { ...event, judgement: { kind: 'park' as const, ...failed.fault } } : event,
+          event === failed.event ? { ...event, judgement: { kind: 'dead-letter' as const, ...failed.fault } } : event,
         );
       }
       this.failing.delete(partition);
@@ -200,7 +200,7 @@ export class RecordIntake {
       // nothing.
       await this.startLevels(batch, run.starts);
       await derivation.complete(batch, {
-        outputs: [parked(batch, run.parked), { topic: PA_RECORDS, records: run.records }],
+        outputs: [deadLetterOutput(batch, run.deadLetters), { topic: PA_RECORDS, records: run.records }],
         outcomes: run.outcomes,
       });
     } catch (error) {

@@ -85,8 +85,8 @@ export class VisibleLevels {
     // A dead letter is appended before the progress that the views have passed.
     if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS)))
       throw new EngineUnavailable('the view of dead letters has not caught up');
-    const parked = await deadLetters.getMany(starts.map(({ offset }) => deadLetterId(topic, partition, offset)));
-    return starts.filter((_, i) => parked[i] === undefined);
+    const letters = await deadLetters.getMany(starts.map(({ offset }) => deadLetterId(topic, partition, offset)));
+    return starts.filter((_, i) => letters[i] === undefined);
   }
 }
 

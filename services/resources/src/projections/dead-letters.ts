@@ -14,7 +14,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 export type DeadLetterStatus = 'open' | 'replayed' | 'discarded';
-/** One parked event; its original bytes stay in the dead-letter topic at `place`. */
+/** One dead letter; its original bytes stay in the dead-letter topic at `place`. */
 export interface DeadLetterPart {
   readonly status: DeadLetterStatus;
   readonly reason: string;
@@ -31,7 +31,7 @@ export interface DeadLetterPart {
   };
   /** Where it came in. */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number };
-  /** Where it was parked. */
+  /** Its place in the dead-letter topic. */
   readonly place: { readonly topic: string; readonly partition: number; readonly offset: number };
   readonly attempt: number;
   readonly resolution?: {

@@ -175,7 +175,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('refuses a call for a record that is too large, names its index, and keeps other calls', async () => {
-      // Our own topics take twice the inbound limit and 1 MiB, so that whatever was accepted can be parked.
+      // Our own topics take twice the inbound limit and 1 MiB, so that every accepted event fits into a dead letter.
       const large = record('large', Buffer.alloc(MAX + 1));
       const inbound = 'payer.member-events';
       const before = log().append(inbound, [record('a')]);

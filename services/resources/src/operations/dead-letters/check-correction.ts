@@ -10,9 +10,9 @@ const INSTEAD = 'Publish the other event with POST /events, and discard this dea
  * type and subject takes effect, so a replay of anything else would leave its member denied for ever.
  * @throws Refusal: what differs, without a value of the events
  */
-export function checkCorrection(parked: EventParked, corrected: DomainEvent): void {
-  const value = Buffer.from(parked.value, 'base64');
-  const { topic, key, headers } = parked;
+export function checkCorrection(deadLetter: EventParked, corrected: DomainEvent): void {
+  const value = Buffer.from(deadLetter.value, 'base64');
+  const { topic, key, headers } = deadLetter;
   const decoded = decodeEvent({ headers, value });
   const event = decoded.ok ? decoded.event : undefined;
   const { member } = concerned({ topic, key, headers, value }, event);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEvent, textOf } from '@provider-access/events';
-import { type LogRecord, park } from '@provider-access/engines/log';
+import { type LogRecord, deadLetterRecord } from '@provider-access/engines/log';
 import { condition, event, House, type Loose } from '../../../test/harness.ts';
 
 describe('dead letters', () => {
@@ -26,7 +26,7 @@ describe('dead letters', () => {
       )
     ).flat();
   let parkedOptOuts = 0;
-  /** What consent would have parked. */
+  /** A dead letter as consent makes it. */
   async function optOutParked(): Promise<string> {
     parkedOptOuts += 1;
     const record = encodeEvent({
@@ -39,7 +39,7 @@ describe('dead letters', () => {
     });
     const [place] = await house.log.append('payer.member-events', [record]);
     const [lies] = await house.log.read('payer.member-events', place!.partition, place!.offset, 1);
-    const letter = park(
+    const letter = deadLetterRecord(
       { topic: 'payer.member-events', partition: place!.partition },
       lies!,
       'invalid-data',
