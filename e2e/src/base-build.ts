@@ -19,12 +19,15 @@ export function baseCommit(): string {
   return commit;
 }
 
+/** The folder with BASE's sources, dependencies and `dist`. @throws as `buildOf` */
+export const baseBuild = (progress?: (line: string) => void): Promise<string> => buildOf(baseCommit(), progress);
+
 /**
- * The folder with BASE's sources, dependencies and `dist`. A clone that is too shallow fetches that one commit.
+ * The folder with the sources, dependencies and `dist` of a commit. A clone that is too shallow fetches that one commit.
+ * @param commit its full id
  * @throws if neither the clone nor its origin has the commit, or if the build fails
  */
-export async function baseBuild(progress?: (line: string) => void): Promise<string> {
-  const commit = baseCommit();
+export async function buildOf(commit: string, progress?: (line: string) => void): Promise<string> {
   const target = join(cacheFolder(), 'base', cacheKey('build', commit));
   return cached(target, async (made) => {
     await fetched(commit, progress);

@@ -34,9 +34,12 @@ export async function startPlatform(options: {
   port?: number;
   env?: Readonly<Record<string, string>>;
   onLine?: (line: string) => void;
+  /** `main.js` of another build. Default: of this checkout. */
+  main?: string;
 }): Promise<PlatformProcess> {
-  if (!existsSync(MAIN)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
+  const main = options.main ?? MAIN;
+  if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
+  const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, main], {
     env: {
       ...MALLOC,
       ...process.env,
