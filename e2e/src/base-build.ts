@@ -23,7 +23,7 @@ export function baseCommit(): string {
 export const baseBuild = (progress?: (line: string) => void): Promise<string> => buildOf(baseCommit(), progress);
 
 /**
- * The folder with the sources, dependencies and `dist` of a commit. A clone that is too shallow fetches that one commit.
+ * The folder with the sources, dependencies and `dist` of a commit. A clone that is too shallow fetches that commit.
  * @param commit its full id
  * @throws if neither the clone nor its origin has the commit, or if the build fails
  */
