@@ -133,9 +133,9 @@ const optedIn = z.object({
 
 /**
  * A dead letter about consent, coverage or the end of an attribution denies its member until it is resolved. `member`
- * is absent if none could be read: then the whole source is denied. The event is in pa.consent or pa.attribution, by the
- * service that made the dead letter. A dead letter about a network status denies its providers in the same way
- * (`providers`, in pa.providers).
+ * is absent if none could be read: then the whole source is denied. The event is in pa.consent or pa.attribution,
+ * depending on the service that made the dead letter. A dead letter about a network status denies its providers in the
+ * same way (`providers`, in pa.providers).
  */
 const accessHeld = z.object({
   member: z.string().optional(),
