@@ -103,7 +103,7 @@ export default tseslint.config(
     rules: {
       ...boundaries(importTable),
       ...engineBan(undefined),
-      'max-lines': ['error', { max: 620, skipBlankLines: true, skipComments: true }],
+      'max-lines': ['error', { max: 400 }],
       'max-depth': ['error', 4],
       eqeqeq: 'error',
       'no-console': 'error',
@@ -120,13 +120,15 @@ export default tseslint.config(
   { files: ['**/mongo/**/*.ts'], rules: engineBan('mongo') },
   {
     files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
-    rules: { ...boundaries(withTools), 'max-lines': ['error', { max: 620, skipBlankLines: true, skipComments: true }] },
+    rules: boundaries(withTools),
   },
   {
     files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
     ignores: ['tools/testing/src/eventually.unit.spec.ts'],
     rules: waiting,
   },
+  // To be split: each runs over one world that its tests share.
+  { files: ['e2e/src/{bad-input,cli,opt-out}.e2e.spec.ts'], rules: { 'max-lines': ['error', { max: 580 }] } },
   {
     files: ['tools/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
     rules: { 'no-console': 'off' },

@@ -7,38 +7,21 @@ import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Blobs } from '@provider-access/engines/blob';
-import {
-  encodeEvent,
-  type ProviderKey,
-  typeOf,
-  PA_ATTRIBUTION,
-  PA_CONSENT,
-  PA_GROUPS,
-  PA_MEMBERS,
-  PA_PROVIDERS,
-  PA_RECORDS,
-  PA_REGISTRY,
-  PAYER_MEMBER_EVENTS,
-  PAYER_PROVIDER_EVENTS,
-  PROGRESS_TYPE,
-  dataOf,
-} from '@provider-access/events';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { encodeEvent, type ProviderKey, typeOf, PA_REGISTRY, dataOf } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { Facts, FACTS_PROJECTIONS, memberships, groups } from '@provider-access/facts';
+import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
-import type { Clock } from '@provider-access/kernel';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { locators, recordId, records, recordsReader } from '@provider-access/facts/records';
+import { locators, records, recordsReader } from '@provider-access/facts/records';
 import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/engines/views';
+import { type Projection, ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
@@ -46,12 +29,10 @@ import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';
 import type { ExportConfig } from '../src/config.ts';
 import { ExportModule } from '../src/export.module.ts';
+import { NPI, GROUP, ALL, LONG_AGO, Publisher } from './publisher.ts';
 
-export const NPI = 'npi|1234567893';
-export const GROUP = 'g-one';
+export { GROUP, NPI } from './publisher.ts';
 export const ADMIN = 'administrator-token-of-32-characters!';
-const ALL = 'system/*.rs';
-const LONG_AGO = '2020-01-01T00:00:00.000Z';
 
 /**
  * `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither.
@@ -63,34 +44,22 @@ export interface ExportProcess {
   readonly url: string;
   close(): Promise<void>;
 }
-/** What `derivedEventId` adds for the payer's source and the member: the same clock said everything here. */
-const ONE_SOURCE = 'urn-payer0';
-
 /** Everything in one folder; opened again over the same folder it is a restart (on the embedded engine). */
-export class Platform {
+export class Platform extends Publisher {
   readonly folder: string;
   url = '';
-  log!: EventLog;
   blobs!: Blobs;
-  clock: Clock & { offset: number } = {
-    offset: 0,
-    now() {
-      return Date.now() + this.offset;
-    },
-  };
-  private app!: NestFastifyApplication;
   /** The first process. */
   main!: ExportProcess;
   private readonly others: ExportProcess[] = [];
   private closers: (() => Promise<unknown>)[] = [];
   private tokens!: TokenIssuer;
   private readonly engine: Engine;
-  private views!: Views;
   state!: State;
   /** Names of what steps of exports failed with and were tried again. */
   readonly failures: string[] = [];
-  private sequence = 0;
   private constructor(folder: string, engine: Engine) {
+    super();
     this.folder = folder;
     this.engine = engine;
   }
@@ -297,199 +266,6 @@ export class Platform {
         .get<ReadinessCheck[]>(READINESS, { strict: false })
         .map(async (c) => ({ name: c.name, ...(await c.check()) })),
     );
-  }
-
-  /** Appends facts of ours and waits until every view that reads them has passed them. */
-  async append(
-    topic: string,
-    events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[],
-  ): Promise<void> {
-    const at = new Date(this.clock.now()).toISOString();
-    const encoded: NewRecord[] = events.map((e) =>
-      encodeEvent(
-        {
-          id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`,
-          source: 'urn:test',
-          type: e.type,
-          time: e.at ?? at,
-          subject: e.subject,
-          data: e.data,
-          extensions: { pasource: 'urn:payer' },
-        },
-        { key: e.key ?? e.subject, partitionKey: e.subject },
-      ),
-    );
-    await this.log.append(topic, encoded);
-    const head = await this.log.head([topic]);
-    for (const projection of [memberFacts, memberships, groups, records, locators]) {
-      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
-        throw new Error(`${projection.name} did not pass ${topic}`);
-    }
-    // Clients are in the memory of the process: the next request is to know them.
-    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
-      throw new Error('the parties did not pass the registry');
-  }
-  /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
-  async published(): Promise<void> {
-    const record = encodeEvent(
-      { id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
-      { key: 'm', partitionKey: 'm' },
-    );
-    await this.log.append(PAYER_MEMBER_EVENTS, [record]);
-  }
-  /** Every intake says that it is through with all that the payer published. */
-  async derived(): Promise<void> {
-    for (const [topic, derivers] of [
-      [PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }],
-      [PAYER_PROVIDER_EVENTS, { attribution: PA_PROVIDERS, resources: PA_RECORDS }],
-    ] as const) {
-      const heads = (await this.log.head([topic]))[topic] ?? [];
-      for (const [deriver, to] of Object.entries(derivers)) {
-        await this.append(
-          to,
-          heads.map((next, partition) => ({
-            type: PROGRESS_TYPE,
-            subject: deriver,
-            key: `progress/${deriver}/${topic}/${partition}`,
-            data: { deriver, topic, partition, next },
-          })),
-        );
-      }
-    }
-  }
-  async client(client: string, provider = NPI): Promise<void> {
-    const at = LONG_AGO;
-    await this.append(PA_REGISTRY, [
-      {
-        type: 'pa.app-registered.v1',
-        subject: client,
-        at,
-        data: {
-          client,
-          name: client,
-          scope: ALL,
-          contacts: [],
-          npis: [],
-          tins: [],
-          registrationTokenHash: 'h',
-          registeredAt: at,
-        },
-      },
-      {
-        type: 'pa.app-approved.v1',
-        subject: client,
-        at,
-        data: { client, providers: [provider], scope: ALL, by: 'test' },
-      },
-    ]);
-    await this.append(PA_PROVIDERS, [
-      {
-        type: 'pa.network-status-recorded.v1',
-        subject: provider,
-        at,
-        data: { provider, status: 'in-network', from: at, businessTime: at },
-      },
-    ]);
-  }
-  approve(client: string, provider = NPI): Promise<void> {
-    return this.append(PA_REGISTRY, [
-      { type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } },
-    ]);
-  }
-  suspend(client: string): Promise<void> {
-    return this.append(PA_REGISTRY, [
-      { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } },
-    ]);
-  }
-  async group(group = GROUP, provider = NPI): Promise<void> {
-    await this.append(PA_GROUPS, [
-      { type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } },
-    ]);
-  }
-  /** Covered since and attributed since `from`. */
-  async members(
-    members: readonly string[],
-    { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},
-  ): Promise<void> {
-    await this.append(
-      PA_MEMBERS,
-      members.map((member) => ({
-        type: 'pa.coverage-changed.v1',
-        subject: member,
-        at: LONG_AGO,
-        data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 },
-      })),
-    );
-    await this.append(
-      PA_ATTRIBUTION,
-      members.map((member) => ({
-        type: 'pa.member-attributed.v1',
-        subject: member,
-        at: from,
-        data: { member, group, providers: [provider], from, businessTime: from },
-      })),
-    );
-  }
-  async optOut(member: string): Promise<void> {
-    const at = new Date(this.clock.now() - 1).toISOString();
-    await this.append(PA_CONSENT, [
-      {
-        type: 'pa.opted-out.v1',
-        subject: member,
-        data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' },
-      },
-    ]);
-  }
-  async optIn(member: string): Promise<void> {
-    const at = new Date(this.clock.now()).toISOString();
-    await this.append(PA_CONSENT, [
-      { type: 'pa.opted-in.v1', subject: member, data: { member, effective: at, businessTime: at, setBy: 'member' } },
-    ]);
-  }
-  async resources(
-    list: readonly {
-      member: string;
-      type: string;
-      id: string;
-      references?: readonly string[];
-      text?: string;
-      at?: string;
-      version?: number;
-    }[],
-  ): Promise<void> {
-    await this.append(
-      PA_RECORDS,
-      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
-        type: 'pa.record-accepted.v1',
-        subject: member,
-        key: recordId(member, type, id),
-        at,
-        data: {
-          member,
-          type,
-          id,
-          versionId: version,
-          lastUpdated: at,
-          businessTime: at,
-          sequence: 0,
-          contentHash: text,
-          references,
-          tokens: [],
-          line: JSON.stringify({ resourceType: type, id, text }),
-        },
-      })),
-    );
-  }
-  async deleted(member: string, type: string, id: string, reason = 'deleted'): Promise<void> {
-    const at = new Date(this.clock.now()).toISOString();
-    await this.append(PA_RECORDS, [
-      {
-        type: 'pa.record-deleted.v1',
-        subject: member,
-        key: recordId(member, type, id),
-        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason },
-      },
-    ]);
   }
 
   async fetch(

@@ -1,0 +1,234 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import {
+  encodeEvent,
+  PA_ATTRIBUTION,
+  PA_CONSENT,
+  PA_GROUPS,
+  PA_MEMBERS,
+  PA_PROVIDERS,
+  PA_RECORDS,
+  PA_REGISTRY,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { Facts, memberships, groups } from '@provider-access/facts';
+import { memberFacts } from '@provider-access/facts/views';
+import type { Clock } from '@provider-access/kernel';
+import { locators, recordId, records } from '@provider-access/facts/records';
+import type { Views } from '@provider-access/engines/views';
+
+export const NPI = 'npi|1234567893';
+export const GROUP = 'g-one';
+export const ALL = 'system/*.rs';
+export const LONG_AGO = '2020-01-01T00:00:00.000Z';
+/** What `derivedEventId` adds for the payer's source and the member: the same clock said everything here. */
+const ONE_SOURCE = 'urn-payer0';
+
+/** Puts into the log what the other services would derive from the payer's events. */
+export abstract class Publisher {
+  log!: EventLog;
+  clock: Clock & { offset: number } = {
+    offset: 0,
+    now() {
+      return Date.now() + this.offset;
+    },
+  };
+  protected app!: NestFastifyApplication;
+  protected views!: Views;
+  private sequence = 0;
+
+  /** Appends facts of ours and waits until every view that reads them has passed them. */
+  async append(
+    topic: string,
+    events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[],
+  ): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    const encoded: NewRecord[] = events.map((e) =>
+      encodeEvent(
+        {
+          id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`,
+          source: 'urn:test',
+          type: e.type,
+          time: e.at ?? at,
+          subject: e.subject,
+          data: e.data,
+          extensions: { pasource: 'urn:payer' },
+        },
+        { key: e.key ?? e.subject, partitionKey: e.subject },
+      ),
+    );
+    await this.log.append(topic, encoded);
+    const head = await this.log.head([topic]);
+    for (const projection of [memberFacts, memberships, groups, records, locators]) {
+      if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
+        throw new Error(`${projection.name} did not pass ${topic}`);
+    }
+    // Clients are in the memory of the process: the next request is to know them.
+    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
+      throw new Error('the parties did not pass the registry');
+  }
+  /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
+  async published(): Promise<void> {
+    const record = encodeEvent(
+      { id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
+      { key: 'm', partitionKey: 'm' },
+    );
+    await this.log.append(PAYER_MEMBER_EVENTS, [record]);
+  }
+  /** Every intake says that it is through with all that the payer published. */
+  async derived(): Promise<void> {
+    for (const [topic, derivers] of [
+      [PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }],
+      [PAYER_PROVIDER_EVENTS, { attribution: PA_PROVIDERS, resources: PA_RECORDS }],
+    ] as const) {
+      const heads = (await this.log.head([topic]))[topic] ?? [];
+      for (const [deriver, to] of Object.entries(derivers)) {
+        await this.append(
+          to,
+          heads.map((next, partition) => ({
+            type: PROGRESS_TYPE,
+            subject: deriver,
+            key: `progress/${deriver}/${topic}/${partition}`,
+            data: { deriver, topic, partition, next },
+          })),
+        );
+      }
+    }
+  }
+  async client(client: string, provider = NPI): Promise<void> {
+    const at = LONG_AGO;
+    await this.append(PA_REGISTRY, [
+      {
+        type: 'pa.app-registered.v1',
+        subject: client,
+        at,
+        data: {
+          client,
+          name: client,
+          scope: ALL,
+          contacts: [],
+          npis: [],
+          tins: [],
+          registrationTokenHash: 'h',
+          registeredAt: at,
+        },
+      },
+      {
+        type: 'pa.app-approved.v1',
+        subject: client,
+        at,
+        data: { client, providers: [provider], scope: ALL, by: 'test' },
+      },
+    ]);
+    await this.append(PA_PROVIDERS, [
+      {
+        type: 'pa.network-status-recorded.v1',
+        subject: provider,
+        at,
+        data: { provider, status: 'in-network', from: at, businessTime: at },
+      },
+    ]);
+  }
+  approve(client: string, provider = NPI): Promise<void> {
+    return this.append(PA_REGISTRY, [
+      { type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } },
+    ]);
+  }
+  suspend(client: string): Promise<void> {
+    return this.append(PA_REGISTRY, [
+      { type: 'pa.app-suspended.v1', subject: client, data: { client, by: 'test', reason: 'test' } },
+    ]);
+  }
+  async group(group = GROUP, provider = NPI): Promise<void> {
+    await this.append(PA_GROUPS, [
+      { type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } },
+    ]);
+  }
+  /** Covered since and attributed since `from`. */
+  async members(
+    members: readonly string[],
+    { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},
+  ): Promise<void> {
+    await this.append(
+      PA_MEMBERS,
+      members.map((member) => ({
+        type: 'pa.coverage-changed.v1',
+        subject: member,
+        at: LONG_AGO,
+        data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 },
+      })),
+    );
+    await this.append(
+      PA_ATTRIBUTION,
+      members.map((member) => ({
+        type: 'pa.member-attributed.v1',
+        subject: member,
+        at: from,
+        data: { member, group, providers: [provider], from, businessTime: from },
+      })),
+    );
+  }
+  async optOut(member: string): Promise<void> {
+    const at = new Date(this.clock.now() - 1).toISOString();
+    await this.append(PA_CONSENT, [
+      {
+        type: 'pa.opted-out.v1',
+        subject: member,
+        data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' },
+      },
+    ]);
+  }
+  async optIn(member: string): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    await this.append(PA_CONSENT, [
+      { type: 'pa.opted-in.v1', subject: member, data: { member, effective: at, businessTime: at, setBy: 'member' } },
+    ]);
+  }
+  async resources(
+    list: readonly {
+      member: string;
+      type: string;
+      id: string;
+      references?: readonly string[];
+      text?: string;
+      at?: string;
+      version?: number;
+    }[],
+  ): Promise<void> {
+    await this.append(
+      PA_RECORDS,
+      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
+        type: 'pa.record-accepted.v1',
+        subject: member,
+        key: recordId(member, type, id),
+        at,
+        data: {
+          member,
+          type,
+          id,
+          versionId: version,
+          lastUpdated: at,
+          businessTime: at,
+          sequence: 0,
+          contentHash: text,
+          references,
+          tokens: [],
+          line: JSON.stringify({ resourceType: type, id, text }),
+        },
+      })),
+    );
+  }
+  async deleted(member: string, type: string, id: string, reason = 'deleted'): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    await this.append(PA_RECORDS, [
+      {
+        type: 'pa.record-deleted.v1',
+        subject: member,
+        key: recordId(member, type, id),
+        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason },
+      },
+    ]);
+  }
+}
