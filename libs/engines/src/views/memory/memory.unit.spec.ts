@@ -1,21 +1,36 @@
-import { viewsContract } from '../contract/index.ts';
+import { expect, it } from 'vitest';
+import { items } from '../contract/fixture.ts';
+import type { ViewsHarness } from '../contract/fixture.ts';
+import { instancesContract } from '../contract/instances-contract.ts';
+import { rebuildContract } from '../contract/rebuild-contract.ts';
+import { runnerContract } from '../contract/runner-contract.ts';
 import { openMemoryViews } from './index.ts';
-import type { MemoryStore } from './store.ts';
 
-viewsContract(
-  'memory',
-  async () => {
-    const views = openMemoryViews({ shared: true });
-    const store = views.store as MemoryStore;
-    return {
-      views,
-      another: async () => ({ ...views }),
-      remember: async () => {
-        const copy = store.copy();
-        return async () => store.restore(copy);
-      },
-      close: () => views.close(),
-    };
-  },
-  true,
-);
+// Its documents are those of the embedded engine, which passes the whole contract. A shared store is what it adds.
+
+async function open(): Promise<ViewsHarness> {
+  const views = openMemoryViews({ shared: true });
+  return {
+    views,
+    another: async () => ({ ...views }),
+    remember: async () => {
+      const copy = views.store.copy();
+      return async () => views.store.restore(copy);
+    },
+    close: () => views.close(),
+  };
+}
+
+runnerContract('memory', open);
+rebuildContract('memory', open);
+instancesContract('memory', open);
+
+it('holds what is written, apart from another', async () => {
+  const [one, other] = [openMemoryViews(), openMemoryViews()];
+  for (const { store } of [one, other]) await store.ensure(items);
+  const op = { id: 'a', part: 'item', partition: 0, offset: 0, value: { n: 1, group: 'g' } };
+  await one.store.apply(items, 'live', [op]);
+  expect(await one.reader(items).get('a')).toEqual({ _id: 'a', item: { n: 1, group: 'g' } });
+  expect(await other.reader(items).get('a')).toBeUndefined();
+  await Promise.all([one.close(), other.close()]);
+});
