@@ -18,7 +18,10 @@ const STANDALONE_ONLY = [
   'src/image/**',
 ];
 /** These depend on nothing but HTTP. */
-const HTTP_ONLY = [...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input'), 'src/road.world.spec.ts'];
+const HTTP_ONLY = [
+  ...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input', 'too-much-input'),
+  'src/road.world.spec.ts',
+];
 
 export default configure({
   projects: [
