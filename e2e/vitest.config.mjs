@@ -19,7 +19,7 @@ const STANDALONE_ONLY = [
 ];
 /** These depend on nothing but HTTP. */
 const HTTP_ONLY = [
-  ...scenarios('opt-out', 'isolation', 'download', 'cli', 'bad-input', 'too-much-input'),
+  ...scenarios('opt-out', 'isolation', 'download', 'cli', 'cli-usage', 'bad-input', 'too-much-input'),
   'src/road.world.spec.ts',
 ];
 

@@ -14,7 +14,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
 import { freshPlatform } from './harness.ts';
-import { paOf, type Pa } from './pa.ts';
+import { jsonOf, paOf, type Pa } from './pa.ts';
+import { lines, patient, coverage, condition, claim } from './cli-resources.ts';
 
 const NPI = '1234567893';
 const OTHER = '1245319599';
@@ -31,69 +32,7 @@ afterAll(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-/** Runs it like a script: standard output is one JSON value. */
-async function json<T>(...args: string[]): Promise<T> {
-  const { stdout } = await pa('--json', ...args);
-  expect(stdout.trim().split('\n')).toHaveLength(1);
-  return JSON.parse(stdout) as T;
-}
-const lines = (resources: readonly object[]): string => resources.map((r) => `${JSON.stringify(r)}\n`).join('');
-const patient = (id: string): object => ({
-  resourceType: 'Patient',
-  id,
-  gender: 'female',
-  name: [{ family: 'Example' }],
-});
-const coverage = (member: string): object => ({
-  resourceType: 'Coverage',
-  id: `cov-${member}`,
-  status: 'active',
-  beneficiary: { reference: `Patient/${member}` },
-  period: { start: '2020-01-01' },
-  payor: [{ reference: 'Organization/payer' }],
-});
-const condition = (id: string, member: string, onset = '2024-02-03'): object => ({
-  resourceType: 'Condition',
-  id,
-  clinicalStatus: {
-    coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'resolved' }],
-  },
-  subject: { reference: `Patient/${member}` },
-  onsetDateTime: onset,
-});
-
-const claim = (id: string, member: string): object => ({
-  resourceType: 'Claim',
-  id,
-  status: 'active',
-  use: 'claim',
-  type: { text: 'institutional' },
-  patient: { reference: `Patient/${member}` },
-  created: '2024-02-03',
-  provider: { display: 'Clinic' },
-  priority: { text: 'normal' },
-  insurance: [{ sequence: 1, focal: true, coverage: { reference: `Coverage/cov-${member}` } }],
-});
-
-describe('help and wrong usage', () => {
-  test.each([
-    [['--help'], 0, /Exit codes: 0 done/],
-    [['publish', 'no/such/file'], 2, /no\/such\/file does not exist/],
-    [['--server', 'http://127.0.0.1:9', 'views', 'list'], 3, /cannot be reached/],
-  ])('pa %s exits %i', async (args, code, said) => {
-    const ran = await pa(...args);
-    expect(`${ran.stdout}${ran.stderr}`).toMatch(said);
-    expect(ran.code).toBe(code);
-  });
-
-  test('a wrong token is 4', async () => {
-    writeFileSync(at('one.ndjson'), lines([patient('nobody')]));
-    expect(await pa.with({ env: { PA_PAYER_TOKEN: 'wrong' } }, 'publish', 'one.ndjson')).toMatchObject({
-      code: 4,
-      stdout: '',
-    });
-  });
-});
+const json = <T>(...args: string[]): Promise<T> => jsonOf<T>(pa, ...args);
 
 describe('a payer, two providers, a reviewer and an operator', () => {
   test('the payer publishes a folder; every resource has a row', async () => {
@@ -454,15 +393,5 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   test('a suspended app has no access from then on', async () => {
     expect(await pa('apps', 'suspend', client, '--reason', 'key leaked')).toMatchObject({ code: 0 });
     expect(await pa('groups', '--app', 'app.json')).toMatchObject({ code: 4 });
-  });
-
-  test('generated events go through a pipe', async () => {
-    const generated = await pa('generate', '--members', '1', '--seed', 'cli', '--out', '-');
-    const count = generated.stdout.trim().split('\n').length;
-    const published = JSON.parse(
-      (await pa.with({ stdin: generated.stdout }, '--json', 'publish', '-')).stdout,
-    ) as PublishReport;
-    expect(published).toMatchObject({ read: count, accepted: count, refused: [] });
-    expect(Object.values(published.outcomes).reduce((a, b) => a + b, 0)).toBe(count);
   });
 });

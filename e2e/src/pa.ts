@@ -45,3 +45,10 @@ export function paOf(platform: Pick<PlatformProcess, 'base' | 'dataDir'>, cwd: s
     });
   return Object.assign((...args: string[]) => run({}, ...args), { with: run });
 }
+
+/** Runs it like a script: standard output is one JSON value. */
+export async function jsonOf<T>(pa: Pa, ...args: string[]): Promise<T> {
+  const { stdout } = await pa('--json', ...args);
+  if (stdout.trim().split('\n').length !== 1) throw new Error(`standard output is not one line: ${stdout}`);
+  return JSON.parse(stdout) as T;
+}

@@ -1,0 +1,51 @@
+import { lines, patient } from './cli-resources.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PublishReport } from '@provider-access/cli';
+import { freshPlatform } from './harness.ts';
+import { paOf, type Pa } from './pa.ts';
+
+const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
+const at = (name: string): string => join(work, name);
+let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+let pa: Pa;
+beforeAll(async () => {
+  fresh = await freshPlatform();
+  pa = paOf(fresh.platform(), work);
+});
+afterAll(async () => {
+  await fresh?.dispose();
+  rmSync(work, { recursive: true, force: true });
+});
+
+describe('help and wrong usage', () => {
+  test.each([
+    [['--help'], 0, /Exit codes: 0 done/],
+    [['publish', 'no/such/file'], 2, /no\/such\/file does not exist/],
+    [['--server', 'http://127.0.0.1:9', 'views', 'list'], 3, /cannot be reached/],
+  ])('pa %s exits %i', async (args, code, said) => {
+    const ran = await pa(...args);
+    expect(`${ran.stdout}${ran.stderr}`).toMatch(said);
+    expect(ran.code).toBe(code);
+  });
+
+  test('a wrong token is 4', async () => {
+    writeFileSync(at('one.ndjson'), lines([patient('nobody')]));
+    expect(await pa.with({ env: { PA_PAYER_TOKEN: 'wrong' } }, 'publish', 'one.ndjson')).toMatchObject({
+      code: 4,
+      stdout: '',
+    });
+  });
+});
+
+test('generated events go through a pipe', async () => {
+  const generated = await pa('generate', '--members', '1', '--seed', 'cli', '--out', '-');
+  const count = generated.stdout.trim().split('\n').length;
+  const published = JSON.parse(
+    (await pa.with({ stdin: generated.stdout }, '--json', 'publish', '-')).stdout,
+  ) as PublishReport;
+  expect(published).toMatchObject({ read: count, accepted: count, refused: [] });
+  expect(Object.values(published.outcomes).reduce((a, b) => a + b, 0)).toBe(count);
+});
