@@ -8,7 +8,7 @@ import {
   PAYER_MEMBER_EVENTS,
   PROGRESS_TYPE,
 } from '@provider-access/events';
-import type { LogRecord, NewRecord, Position } from '@provider-access/engines/log';
+import type { NewRecord, Position } from '@provider-access/engines/log';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { cases } from '@provider-access/testing/variant';
 import { type ViewReader, type Views, ProjectionSet } from '@provider-access/engines/views';
