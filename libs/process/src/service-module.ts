@@ -1,5 +1,11 @@
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import type { Provider } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
@@ -147,7 +153,7 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** A service without bodies refuses none for its media type before the router says that nothing is there. */
+/** The default takes every media type, so that a request to an unknown path is answered 404 and not 415. */
 function anyBytes(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
