@@ -1,5 +1,9 @@
 /** Series in promtool's notation (`0+60x10`, `_x5`, `1x20`), one value a minute. */
 export type Series = Readonly<Record<string, string>>;
+interface Fired {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly summary: string;
+}
 
 export interface AlertCase {
   /** What happens, in words. */
@@ -8,8 +12,17 @@ export interface AlertCase {
   /** Minutes from the start. */
   readonly at: number;
   /** Labels and summary of each alert that fires then; an empty list means silence. */
-  readonly fires: readonly { readonly labels?: Readonly<Record<string, string>>; readonly summary: string }[];
+  readonly fires: readonly Fired[];
 }
+/** With these series the alert fires at that minute. */
+export const firesAt = (at: number, when: string, series: Series, fired: Fired): AlertCase => ({
+  when,
+  series,
+  at,
+  fires: [fired],
+});
+/** With these series nothing fires at that minute. */
+export const silentAt = (at: number, when: string, series: Series): AlertCase => ({ when, series, at, fires: [] });
 
 /** By the alert's name without its prefix. */
 export type CaseTable = Readonly<Record<string, readonly AlertCase[]>>;

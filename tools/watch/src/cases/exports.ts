@@ -1,67 +1,47 @@
-import { series, type CaseTable } from './case.ts';
+import { firesAt, silentAt, series, type CaseTable } from './case.ts';
 
 const oldest = (state: string): string => series('pa_export_oldest_seconds', { state });
 const chunks = series('pa_export_chunks_total', { outcome: 'written' });
 
 export const exportCases: CaseTable = {
   ExportsStuck: [
-    {
-      when: 'a job is queued and nobody works',
-      series: { [oldest('queued')]: '0+60x60', [chunks]: '40x60' },
-      at: 25,
-      fires: [{ summary: 'An export waits for 25m 0s and no chunk was written in a quarter of an hour' }],
-    },
-    {
-      when: 'the process that wrote is gone, another still says what waits',
-      series: { [oldest('running')]: '0+60x60', [chunks]: '40+1x3 _x60' },
-      at: 40,
-      fires: [{ summary: 'An export waits for 40m 0s and no chunk was written in a quarter of an hour' }],
-    },
-    {
-      when: 'a large export writes',
-      series: { [oldest('running')]: '0+60x60', [chunks]: '40+3x60' },
-      at: 50,
-      fires: [],
-    },
-    {
-      when: 'files wait to be downloaded',
-      series: { [oldest('sealed')]: '0+60x60', [chunks]: '40x60' },
-      at: 50,
-      fires: [],
-    },
+    firesAt(
+      25,
+      'a job is queued and nobody works',
+      { [oldest('queued')]: '0+60x60', [chunks]: '40x60' },
+      { summary: 'An export waits for 25m 0s and no chunk was written in a quarter of an hour' },
+    ),
+    firesAt(
+      40,
+      'the process that wrote is gone, another still says what waits',
+      { [oldest('running')]: '0+60x60', [chunks]: '40+1x3 _x60' },
+      { summary: 'An export waits for 40m 0s and no chunk was written in a quarter of an hour' },
+    ),
+    silentAt(50, 'a large export writes', { [oldest('running')]: '0+60x60', [chunks]: '40+3x60' }),
+    silentAt(50, 'files wait to be downloaded', { [oldest('sealed')]: '0+60x60', [chunks]: '40x60' }),
   ],
   ExportsFail: [
-    {
-      when: 'one failed',
-      series: {
+    firesAt(
+      15,
+      'one failed',
+      {
         [series('pa_export_jobs_total', { outcome: 'failed' })]: '0x10 1x200',
         [series('pa_export_jobs_total', { outcome: 'completed' })]: '0+1x210',
       },
-      at: 15,
-      fires: [{ summary: '1 exports failed for good within the last hour' }],
-    },
-    {
-      when: 'clients cancel',
-      series: {
-        [series('pa_export_jobs_total', { outcome: 'cancelled' })]: '0+1x100',
-        [series('pa_export_jobs_total', { outcome: 'failed' })]: '1x100',
-      },
-      at: 50,
-      fires: [],
-    },
+      { summary: '1 exports failed for good within the last hour' },
+    ),
+    silentAt(50, 'clients cancel', {
+      [series('pa_export_jobs_total', { outcome: 'cancelled' })]: '0+1x100',
+      [series('pa_export_jobs_total', { outcome: 'failed' })]: '1x100',
+    }),
   ],
   StorageFull: [
-    {
-      when: 'one of two processes finds it full',
-      series: { [series('pa_export_storage_full')]: '0x5 1x20', [series('pa_export_storage_full', {}, 'b')]: '0x25' },
-      at: 9,
-      fires: [{ summary: 'The file storage is full: exports wait' }],
-    },
-    {
-      when: 'there is room again at the next attempt',
-      series: { [series('pa_export_storage_full')]: '0x5 1x0 0x20' },
-      at: 7,
-      fires: [],
-    },
+    firesAt(
+      9,
+      'one of two processes finds it full',
+      { [series('pa_export_storage_full')]: '0x5 1x20', [series('pa_export_storage_full', {}, 'b')]: '0x25' },
+      { summary: 'The file storage is full: exports wait' },
+    ),
+    silentAt(7, 'there is room again at the next attempt', { [series('pa_export_storage_full')]: '0x5 1x0 0x20' }),
   ],
 };
