@@ -5,7 +5,7 @@ import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, test } from 'vitest';
 import { paOf } from '../pa.ts';
 import { findGroup, kickOff } from '../road.ts';
-import { TRIAL_MS, tryIt } from './tried.ts';
+import { trial, TRIAL_MS, tryIt } from './tried.ts';
 import type { World } from './world.ts';
 
 const ROOT = process.getuid?.() === 0;
@@ -97,28 +97,23 @@ export function exportFaults(world: () => World, meanwhile: () => void): void {
     TRIAL_MS,
   );
 
-  test(
-    'the probe fails and does not succeed any more: ProbeFailing',
-    async () => {
-      const pa = paOf(world().platform, world().folder);
-      const walk = async (...args: string[]): Promise<boolean> => {
-        const { code, stderr } = await pa('probe', '--temporary', '--report', '--timeout', '300', ...args);
-        console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
-        return code === 0;
-      };
-      // On a busy machine the facts may be too old for it, and it takes a while. Its success has the time of its start.
-      const succeeds = (): Promise<unknown> =>
-        eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
-      await succeeds();
-      await tryIt(world(), {
-        source: 'pa probe failed because its time for the export was too short, after it had succeeded',
-        alerts: { ProbeFailing: 30 },
-        fault: () => walk('--export-timeout', '0.01'),
-        cure: succeeds,
-      });
-    },
-    TRIAL_MS,
-  );
+  trial('the probe fails and does not succeed any more: ProbeFailing', world, async () => {
+    const pa = paOf(world().platform, world().folder);
+    const walk = async (...args: string[]): Promise<boolean> => {
+      const { code, stderr } = await pa('probe', '--temporary', '--report', '--timeout', '300', ...args);
+      console.info(`pa probe ended with ${code}:\n${stderr.split('\n').slice(-4).join('\n')}`);
+      return code === 0;
+    };
+    // On a busy machine the facts may be too old for it, and it takes a while. Its success has the time of its start.
+    const succeeds = (): Promise<unknown> => eventually(() => walk(), { what: 'pa probe succeeds', timeout: 600_000 });
+    await succeeds();
+    return {
+      source: 'pa probe failed because its time for the export was too short, after it had succeeded',
+      alerts: { ProbeFailing: 30 },
+      fault: () => walk('--export-timeout', '0.01'),
+      cure: succeeds,
+    };
+  });
 
   test.skipIf(!ROOT)(
     'the file storage is full (needs root for a small tmpfs): StorageFull',

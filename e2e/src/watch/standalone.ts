@@ -9,7 +9,7 @@ import { eventually } from '@provider-access/testing';
 import { COMPILED } from '../compiled.ts';
 import { http, json, payerEvent, publishAll, registerApp } from '../road.ts';
 import { sourcesOf } from './recorder.ts';
-import { TRIAL_MS, tryIt, type Scene } from './tried.ts';
+import { trial, TRIAL_MS, tryIt, type Scene } from './tried.ts';
 
 const ROOT = process.getuid?.() === 0;
 const MEMBER = 'watched-1';
@@ -97,8 +97,9 @@ export function standaloneFaults(): void {
     const passedOver = async (): ReturnType<typeof views> =>
       (await views()).filter(([, view]) => view.passedOver !== undefined);
 
-    test(
+    trial(
       'a view passes over a record at which its projection fails: ViewStuck',
+      () => scene,
       async () => {
         const resource = {
           resourceType: 'Observation',
@@ -108,7 +109,7 @@ export function standaloneFaults(): void {
           subject: { reference: `Patient/${MEMBER}` },
           effectiveDateTime: '2024-02-03',
         };
-        await tryIt(scene, {
+        return {
           source: 'a fault of a test made the projections throw at one record, and the views passed over it',
           variant: 'passed-over',
           alerts: { ViewStuck: 30 },
@@ -127,31 +128,28 @@ export function standaloneFaults(): void {
             }
             expect(await passedOver()).toEqual([]);
           },
-        });
+        };
       },
-      TRIAL_MS,
     );
 
-    test(
+    trial(
       'a record of the registry cannot be read: RecordsUnreadable',
-      async () => {
-        await tryIt(scene, {
-          source: 'a fault of a test made the facts in memory throw at the registration of an app that was approved',
-          alerts: { RecordsUnreadable: 10 },
-          fault: async () => {
-            writeFileSync(fault, '');
-            // The answer to the approval may be an error, because the process does not know the app.
-            await registerApp(platform, { name: MARK, npi: '1234567893' }).catch(() => undefined);
-            await eventually(async () => expect(await readiness()).toContain('could not be read'));
-          },
-          cure: async () => {
-            rmSync(fault);
-            await platform.stop();
-            platform = await start(Number(new URL(platform.base).port));
-          },
-        });
-      },
-      TRIAL_MS,
+      () => scene,
+      () => ({
+        source: 'a fault of a test made the facts in memory throw at the registration of an app that was approved',
+        alerts: { RecordsUnreadable: 10 },
+        fault: async () => {
+          writeFileSync(fault, '');
+          // The answer to the approval may be an error, because the process does not know the app.
+          await registerApp(platform, { name: MARK, npi: '1234567893' }).catch(() => undefined);
+          await eventually(async () => expect(await readiness()).toContain('could not be read'));
+        },
+        cure: async () => {
+          rmSync(fault);
+          await platform.stop();
+          platform = await start(Number(new URL(platform.base).port));
+        },
+      }),
     );
   });
 }

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { ALERTS } from '@provider-access/watch';
 import { metricsOf } from './names.ts';
@@ -115,6 +115,11 @@ export async function tryIt({ folder, sources, ready, look }: Scene, trial: Tria
   } finally {
     await recorder.stop();
   }
+}
+
+/** A test that tries a fault. `trialOf` runs when the test starts, so it can read what the scene has then. */
+export function trial(title: string, scene: () => Scene, trialOf: () => Trial | Promise<Trial>): void {
+  test(title, async () => tryIt(scene(), await trialOf()), TRIAL_MS);
 }
 
 function words({
