@@ -24,7 +24,6 @@ export interface AuthOptions
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
-/** Registration, review, tokens and their keys. */
 @Module({})
 export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stopListening: () => void;
@@ -34,7 +33,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(READINESS) checks: ReadinessCheck[],
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
-    // Here, because the routes exist before any hook of a module is called.
+    // In the constructor, because Nest registers the routes before it calls the lifecycle hooks of a module.
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
       route.bodyLimit = BODY_LIMIT;
     });

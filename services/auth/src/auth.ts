@@ -29,25 +29,22 @@ export interface AuthParts {
   readonly audit: Audit;
   /** Started by the runner. */
   readonly parties: AuthParties;
-  /** What those parties filled: `new Parties(details)`. */
+  /** The object that `parties` fills: `new Parties(details)`. */
   readonly details: ClientDetails;
-  /** Private keys of the access tokens, from the file that all instances of auth share. */
+  /** Private keys that sign access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
-  /**
-   * Readers that must know a change before it is acknowledged, beside our own parties: the parties of the other
-   * services in this process.
-   */
+  /** Parties of the other services in this process. auth acknowledges a change after they have read it. */
   readonly readers?: readonly RegistryReader[];
-  /** Where published keys of clients come from; by default their jwks_uri. */
+  /** Fetches the published keys of clients; by default from their jwks_uri. */
   readonly jwksSource?: JwksSource;
-  /** Set where there are other processes: a change is acknowledged when every present process knows it. */
+  /** Set if there are other processes: auth acknowledges a change after every running process has read it. */
   readonly presence?: PresenceOptions | undefined;
 }
 
 /** How long a registration waits for a reviewer: 30 days. */
 const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** What the operations of this service work with: one object for each container, and nothing at module level. */
+/** The objects that the controllers of this service share. */
 export class AuthContext {
   readonly ports: ServicePorts;
   readonly config: AuthConfig;
@@ -58,7 +55,7 @@ export class AuthContext {
   readonly identifiers: Identifiers;
   readonly applications: Applications;
   readonly signing: SigningRing;
-  /** Verifies tokens, by the keys of the registry. */
+  /** Verifies tokens with the published signing keys. */
   readonly tokens: AccessTokens;
   readonly issuer: TokenIssuer;
   readonly authenticator: Authenticator;

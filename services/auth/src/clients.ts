@@ -1,7 +1,7 @@
 import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
 import type { Applications } from './operations/register/applications.ts';
 
-/** Every known app: those of pa.registry, then registrations that wait for a reviewer. */
+/** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
 export class Clients {
   private readonly details: Pick<ClientDetails, 'get' | 'ids'>;
   private readonly applications: Pick<Applications, 'get' | 'list'>;
@@ -10,11 +10,11 @@ export class Clients {
     this.applications = applications;
   }
 
-  /** The app with this id, undefined when there is none or its registration has expired. @throws EngineUnavailable */
+  /** Undefined for an unknown id or an expired registration. @throws EngineUnavailable */
   async find(client: string): Promise<ClientRegistration | undefined> {
     return this.details.get(client) ?? this.applications.get(client);
   }
-  /** Whether pa.registry has the app: its stream decides from then on. */
+  /** Whether pa.registry has the app. If so, the app's stream decides, and not the waiting registration. */
   registered(client: string): boolean {
     return this.details.get(client) !== undefined;
   }

@@ -14,8 +14,8 @@ export const authSettings = z.object({
   AUTH_REFUSALS_PER_MINUTE: whole(1, 100_000)
     .default(60)
     .describe(
-      'Refused token requests a minute and address (IPv4, or /64 of IPv6) before 429, in each instance. Counted ' +
-        'apart for each client that was approved.',
+      'Refused token requests a minute and address (IPv4, or /64 of IPv6) before 429, in each instance. Each ' +
+        'approved client has a count of its own.',
     ),
 });
 /** Environment of a process of auth. */
@@ -29,9 +29,9 @@ export const authEnv = z.object({
 
 /** The options of the module (docs/regulation.md#limits). */
 export interface AuthConfig {
-  /** Base of every absolute URL, of `iss` and of the audience that assertions must name; never taken from a request. */
+  /** Base of all our URLs, of `iss` and of the audience that assertions must name. Never taken from a request. */
   readonly publicUrl: string;
-  /** Lets `jwks_uri` be http on loopback and on private addresses: tests and trials on one machine only. */
+  /** Allows a `jwks_uri` with http on loopback and private addresses, for tests and trials on one machine only. */
   readonly allowInsecureJwks: boolean;
   /** Per client. */
   readonly tokensPerMinute: number;
@@ -39,9 +39,9 @@ export interface AuthConfig {
   readonly registrationsPerMinute: number;
   /** Refused token requests a minute and address block, before any signature is checked. */
   readonly refusalsPerMinute: number;
-  /** Token requests a minute of all callers together that name no approved client. */
+  /** Token requests a minute that name no approved client, from all addresses together. */
   readonly strangersPerMinute: number;
-  /** Registrations a minute of all senders together, in each instance. One address block alone cannot use it up. */
+  /** Registrations a minute from all addresses together, in each instance. One address block cannot use them all up. */
   readonly registrationsOfAllPerMinute: number;
   /** Registrations without an approval that are kept at once, from all senders. */
   readonly registrationsWaiting: number;

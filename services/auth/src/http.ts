@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { behindUntrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/service/http';
 import type { Logger } from '@provider-access/service/observability';
 
-/** Bodies of auth, and a warning at the first request that an untrusted proxy brought. */
+/** Parses bodies, and warns once if a proxy that TRUST_PROXY does not name forwards requests. */
 export const httpOf =
   (logger: Logger) =>
   (fastify: FastifyInstance): void => {
@@ -14,8 +14,7 @@ export const httpOf =
       }
       done();
     });
-    // A body of another media type arrives as no body, so that the route can name what it accepts (RFC 6749: 400, not
-    // 415).
+    // Drop a body of another media type, so that the route answers 400 and names the type (RFC 6749), and not 415.
     fastify.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => {
       done(null, undefined);
     });

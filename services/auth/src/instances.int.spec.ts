@@ -21,7 +21,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/harness.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './operations/signing-keys/signing-ring.ts';
 
-/** A file of keys that is replaced by hand. */
+/** A file of keys whose content the test replaces. */
 class Keys implements Secret<SigningKeys> {
   current: SigningKeys;
   private readonly listeners = new Set<() => void>();
@@ -67,7 +67,7 @@ async function instance(
   running.push(bench);
   return bench;
 }
-/** Another service's process: it decides by its own parties. */
+/** A process of another service, which verifies tokens with its own copy of the parties. */
 async function reader(
   holder: string,
 ): Promise<{ parties: Parties; accepts(token: string): Promise<number>; stop(): Promise<void> }> {
@@ -156,7 +156,7 @@ describe('two instances of auth', () => {
     const instances = [await instance('a', keys), await instance('b', keys)];
     const apps = await Promise.all(instances.map((bench) => bench.register()));
     const approval = { identifiers: [{ npi: NPI, evidence: 'Contract 7' }] };
-    // 503 while the other's approval is under way: a repeat then meets its outcome.
+    // The second approval gets 503 while the first one runs. Its repeat finds the first binding.
     const approve = async (i: number): Promise<number> => {
       const { status } = await instances[i]!.decide(apps[i]!, 'approve', approval);
       return status === 503 ? approve(i) : status;
@@ -177,7 +177,7 @@ describe('two instances of auth', () => {
 });
 
 describe('a state store that was lost', () => {
-  it('is told by the log: who was approved can be suspended, and everybody knows', async () => {
+  it('is restored from the log: an approved client can be suspended, and every process knows', async () => {
     const keys = new Keys(one);
     const before = await instance('before', keys);
     const app = await before.approved();
@@ -202,7 +202,7 @@ describe('acknowledging', () => {
   it('waits for every process that decides: 503 while one stands still, and a repeat is safe', async () => {
     const a = await instance('a', new Keys(one), { acknowledgeWithinMs: 300 });
     const app = await a.approved();
-    // A process that is seen, and does not move.
+    // A process that announces itself, but does not read further.
     await state.presence.announce('parties', 'slow', { position: { 'pa.registry': [0, 0] }, derived: {} }, 60_000);
     const refused = await a.review(app, 'suspend');
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
@@ -276,7 +276,7 @@ describe('signing keys', () => {
     expect((await a.registry()).filter((r) => r.type === 'pa.signing-key-withdrawn.v1').map((r) => r.data)).toEqual([
       { kid: one.first.kid, reason: 'compromised', by: 'administrator' },
     ]);
-    // An instance that starts with it anew does not bring it back.
+    // An instance that starts with the withdrawn key in its file does not publish it again.
     const c = await instance('c', new Keys(one, two));
     expect([kidOf(await tokenOf(c, app)), await kids(c)]).toEqual([two.first.kid, [two.first.kid]]);
   });

@@ -6,8 +6,8 @@ import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
 const PAGE = 1000;
 
 /**
- * A client, folded from the log, for a stream that the state store has lost or has an older copy of. Reads a partition
- * of pa.registry from its beginning; undefined when the log has nothing about the client.
+ * Folds a client's state from the log, because the state store has lost the client's stream or has an older copy. Reads
+ * one partition of pa.registry from its beginning. Undefined when the log has no event of the client.
  * @throws EngineUnavailable
  */
 export async function recallClient(

@@ -6,12 +6,12 @@ import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
 import { recallClient } from './recall.ts';
 
-/** What this process knows of the log: the version of each client's stream that is there. */
+/** The newest version of a client's stream that this process has read from the log. */
 export interface RegistryKnowledge {
   registryVersion(stream: string): number;
 }
 
-/** A reader that must know a change before the change is acknowledged. */
+/** A reader of pa.registry. auth acknowledges a change after the reader has read it. */
 export interface RegistryReader {
   waitFor(position: Position, timeoutMs: number): Promise<boolean>;
 }
@@ -21,14 +21,11 @@ export const SOURCE = 'urn:provider-access:auth';
 const ROUNDS = 10;
 const FAULTS = { unknown: 'not-found', conflict: 'conflict', invalid: 'invalid-request' } as const;
 const later = (): Refusal =>
-  new Refusal('unavailable', 'The change is not visible everywhere yet. Repeat the request: that is safe.', {
+  new Refusal('unavailable', 'Not every process has read the change yet. Repeat the request: a repeat is safe.', {
     retryAfter: 5,
   });
 
-/**
- * The events of a decision, with the registration before them where it is not in the log yet. @throws Refusal 404, 409,
- * 400
- */
+/** The events of a decision. A registration that is not in the log yet comes first. @throws Refusal 404, 409, 400 */
 function decideFrom(
   command: ClientCommand,
   state: ClientState | undefined,
@@ -42,8 +39,8 @@ function decideFrom(
 }
 
 /**
- * Decisions about apps: made once (state.streams), published to pa.registry, and acknowledged when every reader knows
- * them.
+ * Decides about apps. A compare-and-set on the app's stream makes each decision once, the relay publishes it to
+ * pa.registry, and the caller gets its answer after every reader has read it.
  */
 export class Registry {
   private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & {
@@ -65,10 +62,10 @@ export class Registry {
   }
 
   /**
-   * Decides, and resolves when the next request to any process sees the decision. A command that asks for the present
-   * state changes nothing and waits the same. `application`: the registration that is published together with its
-   * approval, if the stream does not exist yet. @throws Refusal 404, 409, 400 by the decision, 503 when readers do not
-   * follow in time
+   * Decides, and resolves when every process decides by the new state. A command that asks for the present state
+   * changes nothing, but waits as well, because the first attempt may have timed out. If the stream does not exist yet,
+   * `application` is published together with its approval.
+   * @throws Refusal 404, 409, 400 by the decision; 503 when readers do not catch up in time
    */
   async execute(client: string, command: ClientCommand, application?: AppRegistered): Promise<ClientState> {
     const { streams } = this.ports.state;
@@ -94,18 +91,18 @@ export class Registry {
       const result = await streams.append(stream, version, events, snapshot);
       if (result.ok) return this.acknowledged(stream, result.version, snapshot);
     }
-    throw new Refusal('conflict', 'Others are changing this client at the same time. Repeat the request.');
+    throw new Refusal('conflict', 'Other requests changed this client at the same time. Repeat the request.');
   }
 
-  /** Whether a decision would be made, without making it. @throws Refusal 404, 409, 400 */
+  /** Checks a command about an unpublished registration, without a change. @throws Refusal 404, 409, 400 */
   check(command: ClientCommand, application: AppRegistered): void {
     decideFrom(command, undefined, application);
   }
 
   /**
-   * The head of a client's stream. If the state store was lost or restored from an older copy, the head is first
-   * brought up to the log. Otherwise a decision would get a version that readers already have: they would drop it,
-   * although it was acknowledged.
+   * The head of a client's stream. After the state store was lost or restored from an older copy, the stream is first
+   * restored from the log. Otherwise the next decision would get a version that readers have already seen, and they
+   * would ignore it.
    */
   private async head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
     const {
@@ -119,10 +116,7 @@ export class Registry {
     return streams.load<ClientState>(stream);
   }
 
-  /**
-   * Resolves when every reader knows this version of a stream of pa.registry. @throws Refusal 503 when they do not
-   * follow in time
-   */
+  /** Waits until every reader has read this version. @throws Refusal 503 when readers do not catch up in time */
   async acknowledge(stream: string, version: number): Promise<void> {
     const position = await this.ports.state.streams.published(stream, version, this.timeoutMs);
     if (position === undefined) throw later();

@@ -31,7 +31,7 @@ import type { RegistryReader } from '../src/registry.ts';
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const PUBLIC_URL = 'https://payer.example';
 export const ADMINISTRATOR = 'a'.repeat(43);
-/** Of a second reviewer. */
+/** The token of a second reviewer. */
 export const ADMINISTRATOR_2 = 'b'.repeat(43);
 export const NPI = '1234567893';
 export const NPI_2 = '1245319599';
@@ -52,7 +52,7 @@ let serial = 0;
 let keyFile: string | undefined;
 let privateKey: CryptoKey;
 export let publicJwk: JWK;
-/** One key pair and one key file for all benches of a file: making them is what takes time. */
+/** Makes one key pair and one key file for all benches of a spec file, because generating them is slow. */
 export async function prepare(): Promise<void> {
   const pair = await generateKeyPair('ES384', { extractable: true });
   privateKey = pair.privateKey;
@@ -73,7 +73,7 @@ export interface BenchOptions {
   readonly jwks?: JwksSource;
 }
 
-/** The auth service over in-memory engines and a clock that is set. */
+/** The auth service over in-memory engines and a clock that the test sets. */
 export class Bench {
   readonly clock = { ms: NOW, now: (): number => this.clock.ms };
   readonly log: MemoryLog;
@@ -197,7 +197,7 @@ export class Bench {
       uri: body['registration_client_uri'] as string,
     };
   }
-  /** By default an approval binds what the app claims, with evidence, whoever else has it. */
+  /** By default an approval binds all identifiers that the app claims, even if other clients have them too. */
   async review(app: App | string, verb: 'approve' | 'reject' | 'suspend', json?: unknown): Promise<Answer> {
     return this.decide(app, verb, json ?? (verb === 'approve' ? await this.approval(app) : { reason: 'because' }));
   }
@@ -244,7 +244,7 @@ export class Bench {
     ]);
     await this.parties.waitFor(await this.log.head([PA_PROVIDERS]), 60_000);
   }
-  /** As the service resources records it, and the view shows it. */
+  /** Publishes a resource as the resources service records it, and waits until the view has it. */
   async inDirectory(
     resource: { readonly resourceType: string; readonly id: string; readonly [name: string]: unknown },
     versionId = 1,

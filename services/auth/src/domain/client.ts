@@ -8,17 +8,17 @@ interface Evidence {
   readonly text: string;
 }
 
-/** An app, folded from its stream. */
+/** The state of an app, folded from its stream. */
 export interface ClientState {
   readonly status: ClientStatus;
   readonly registered: AppRegistered;
-  /** Bound at the last approval. */
+  /** The content of the last approval. */
   readonly approved?: {
     readonly providers: readonly ProviderKey[];
     readonly scope: string;
     readonly evidence?: readonly Evidence[];
   };
-  /** Of the last decision. */
+  /** The reason of the last decision. */
   readonly reason?: string;
 }
 
@@ -26,11 +26,9 @@ export interface Approve {
   readonly kind: 'approve';
   readonly by: string;
   readonly reason?: string;
-  /**
-   * The identifiers to bind. Only an app that was approved before may be approved without them: it keeps those it had.
-   */
+  /** The identifiers to bind. Without them, an app that was approved before keeps its identifiers. */
   readonly identifiers?: readonly Evidence[];
-  /** Other approved clients that the reviewer knows to have one of the identifiers. */
+  /** Other approved clients with one of the identifiers, as the reviewer confirms. */
   readonly sharedWith?: readonly string[];
   readonly scope?: string;
 }
@@ -45,7 +43,7 @@ export type ClientEvent =
   | { readonly type: 'pa.app-approved.v1'; readonly data: AppApproved }
   | { readonly type: 'pa.app-rejected.v1' | 'pa.app-suspended.v1' | 'pa.app-revoked.v1'; readonly data: AppRejected };
 
-/** `events` is empty when the command asks for the present state. */
+/** `events` is empty if the app is already in the state that the command asks for. */
 export type ClientDecision =
   | { readonly ok: true; readonly events: readonly ClientEvent[] }
   | { readonly ok: false; readonly fault: 'unknown' | 'conflict' | 'invalid'; readonly text: string };
@@ -59,14 +57,14 @@ const refuse = (fault: 'unknown' | 'conflict' | 'invalid', text: string): Client
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((v) => b.includes(v));
 
-/** Decides what a command changes. Pure. Rejected is final; a suspended app can be approved again. */
+/** Decides what a command changes. A rejection is final; a suspended app can be approved again. */
 export function decide(command: ClientCommand, state: ClientState | undefined): ClientDecision {
   if (command.kind === 'register') {
     return state === undefined
       ? done({ type: 'pa.app-registered.v1', data: command.app })
-      : refuse('conflict', 'A client of this id is registered already.');
+      : refuse('conflict', 'A client with this id is registered already.');
   }
-  if (state === undefined) return refuse('unknown', 'There is no client of this id.');
+  if (state === undefined) return refuse('unknown', 'There is no client with this id.');
   const { status } = state;
   const { client } = state.registered;
   switch (command.kind) {
@@ -96,13 +94,13 @@ function approve(command: Approve, { status, registered, approved }: ClientState
   if (providers.length === 0)
     return refuse(
       'invalid',
-      'identifiers: name each NPI and TIN to bind, with what shows that it is this provider\'s: [{"npi": ' +
+      'identifiers: name each NPI and TIN to bind, with the evidence that it belongs to this provider: [{"npi": ' +
         '"1234567893", "evidence": "Contract 7"}].',
     );
   const evidence = identifiers ?? approved?.evidence;
   const scope =
     command.scope === undefined ? (approved?.scope ?? registered.scope) : grantScopes(command.scope, registered.scope);
-  if (scope === '') return refuse('invalid', 'scope: nothing of it is in the scope that the app registered.');
+  if (scope === '') return refuse('invalid', 'scope: the app registered none of these scopes.');
   if (
     status === 'approved' &&
     approved !== undefined &&

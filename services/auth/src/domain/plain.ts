@@ -1,5 +1,5 @@
 /**
- * Text that people read on a terminal or a page: no control, format, private or unassigned characters and no line or
- * paragraph separators (Unicode categories C, Zl, Zp). Nothing in it hides, moves or reorders what is beside it.
+ * Text that is safe to show on a terminal or a page. Characters of the Unicode categories C, Zl and Zp are not allowed,
+ * because they can hide or reorder the text beside them.
  */
 export const PLAIN = /^[^\p{C}\p{Zl}\p{Zp}]+$/u;

@@ -6,20 +6,17 @@ import { directory, type DirectoryEntry, directoryEntries } from '@provider-acce
 import type { ViewReader } from '@provider-access/engines/views';
 import type { AuthParties } from '../../parties.ts';
 
-/** Identifiers of one app that are shown, and looked up in the directory. */
+/** Identifiers of an app that the answer shows. Each needs a query to the directory. */
 const MAX_SHOWN = 100;
 
-/** What a reviewer sees of an NPI or TIN that an app claims or is bound to. */
+/** An NPI or TIN that an app claims or is bound to, as a reviewer sees it. */
 export interface IdentifierDocument {
   readonly npi?: string;
   readonly tin?: string;
   readonly claimed: boolean;
   readonly bound: boolean;
   readonly evidence?: string;
-  /**
-   * The owner by the payer's directory; empty when the directory does not know the identifier, absent when the
-   * directory cannot be asked now.
-   */
+  /** The owner in the payer's directory: empty if the identifier is unknown, absent if the directory is unavailable. */
   readonly directory?: readonly DirectoryEntry[];
   /** `unknown`: the payer has published no status. */
   readonly network: 'in-network' | 'out-of-network' | 'unknown';
@@ -27,7 +24,7 @@ export interface IdentifierDocument {
   readonly bound_to: readonly { readonly client_id: string; readonly client_name: string; readonly status: string }[];
 }
 
-/** What the platform knows about the identifiers that a reviewer is asked to bind. */
+/** Collects what a reviewer needs to decide whether an identifier belongs to an app. */
 export class Identifiers {
   private readonly ports: Pick<ServicePorts, 'views' | 'clock' | 'logger'>;
   private readonly parties: Pick<AuthParties, 'network' | 'boundTo'>;
@@ -36,7 +33,7 @@ export class Identifiers {
     this.parties = parties;
   }
 
-  /** Of what the app claims or is bound to: the first hundred. Apps of earlier releases may have thousands. */
+  /** The first hundred identifiers of the app: apps that registered with earlier releases may have thousands. */
   async of(
     client: ClientRegistration,
   ): Promise<{ readonly identifiers: readonly IdentifierDocument[]; readonly identifiers_not_shown?: number }> {
@@ -53,8 +50,8 @@ export class Identifiers {
   }
 
   /**
-   * The other approved clients of these providers, which a reviewer must have named.
-   * @throws Refusal 409 naming each that was not
+   * Requires that the reviewer has named every other approved client of these providers.
+   * @throws Refusal 409 that lists the missing ones
    */
   requireNamed(client: string, providers: readonly ProviderKey[], named: readonly string[]): void {
     const missing = providers.flatMap((provider) =>
@@ -65,7 +62,7 @@ export class Identifiers {
     if (missing.length === 0) return;
     throw new Refusal(
       'conflict',
-      `Other approved clients are bound to the same identifier: ${missing.slice(0, 10).join('; ')}. If both are ` +
+      `Other approved clients are bound to the same identifier: ${missing.slice(0, 10).join('; ')}. If this is ` +
         'right, repeat the request with their ids in sharedWith.',
     );
   }
@@ -97,14 +94,14 @@ export class Identifiers {
       })),
     };
   }
-  /** If the view does not exist or its engine is away, the review goes on without the directory. */
+  /** If the view does not exist or its engine is unavailable, the review continues without the directory. */
   private async entries(reader: ViewReader, provider: ProviderKey): Promise<readonly DirectoryEntry[] | undefined> {
     try {
       return await directoryEntries(reader, provider);
     } catch (error) {
       this.ports.logger.warn(
         { error: error instanceof Error ? error.name : typeof error },
-        'the directory cannot be asked whose an identifier is',
+        'could not look up the owner of an identifier in the directory',
       );
       return undefined;
     }

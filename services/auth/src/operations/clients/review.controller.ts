@@ -27,7 +27,7 @@ const text = z
 const reason = text;
 const identifier = z
   .strictObject({
-    npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a good check digit').optional(),
+    npi: z.string().refine(isNpi, 'must be an NPI of ten digits with a valid check digit').optional(),
     tin: z.string().refine(isTin, 'must be a TIN of nine digits').optional(),
     evidence: text,
   })
@@ -36,14 +36,14 @@ const identifier = z
     provider: npi === undefined ? tinKey(tin!) : npiKey(npi),
     text: evidence,
   }));
-const ENDED = 'is not taken any more: name each NPI and TIN with its evidence in identifiers';
+const ENDED = 'is no longer accepted: name each NPI and TIN with its evidence in identifiers';
 const approval = z.strictObject({
   identifiers: z
     .array(identifier, 'must be a list of {"npi" or "tin", "evidence"}')
     .min(1, 'must name at least one')
     .max(100, 'has more than 100 entries')
     .optional(),
-  /** Ids of other approved clients with one of the identifiers: the reviewer's word that both are right. */
+  /** Ids of other approved clients with one of the identifiers. By naming them, the reviewer confirms both bindings. */
   sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
   reason: reason.optional(),
@@ -80,17 +80,17 @@ function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
 }
 
 type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
-const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
+const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
 
 function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
   const { npis: _npis, tins: _tins, ...given } = read(approval, body);
   return given;
 }
 
-/** The administrator token names nobody. Its mark tells the tokens of several reviewers apart in the history. */
+/** An administrator token has no name, so the history shows a short hash that differs for each reviewer's token. */
 const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark(bearerToken(request)!)}`;
 
-/** The reviewer's side of registration. Repeating a decision that stands changes nothing. */
+/** Lets reviewers decide about registered apps. Repeating the decision that stands changes nothing. */
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
 export class ReviewController {
@@ -112,7 +112,7 @@ export class ReviewController {
     if (after !== undefined && start === 0)
       throw new Refusal(
         'invalid-value',
-        'after must be the client_id that ended the page before. It may have expired: start again without after.',
+        'after must be the last client_id of the previous page. It may have expired: start again without after.',
       );
     const rest = new Set(all.slice(start));
     const wanted = (status === undefined ? all : await clients.ids(status)).filter((id) => rest.has(id));
@@ -168,7 +168,7 @@ export class ReviewController {
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
     const decide = (): Promise<void> =>
       command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command);
-    // One approval after the other, so that reviewers of this instance do not block each other by the lease.
+    // In sequence, so that reviewers of this instance do not refuse each other because of the lease.
     const turn = this.turn.then(decide);
     this.turn = turn.catch(() => undefined);
     await turn;
@@ -183,14 +183,14 @@ export class ReviewController {
     else await this.decideWaiting(client, command);
   }
   /**
-   * One approval at a time over all instances, so that each sees what the one before has bound. @throws Refusal 503
-   * while another one is under way
+   * Runs one approval at a time over all instances, so that each approval sees the bindings of the previous one.
+   * @throws Refusal 503 while another approval runs
    */
   private async alone(approval: () => Promise<void>): Promise<void> {
     const { leases } = this.auth.ports.state;
     const lease = await leases.acquire('auth/approval', randomUUID(), APPROVAL_MS);
     if (lease === undefined)
-      throw new Refusal('unavailable', 'Another approval is under way. Repeat the request.', { retryAfter: 1 });
+      throw new Refusal('unavailable', 'Another approval is running. Repeat the request.', { retryAfter: 1 });
     try {
       await approval();
     } finally {
@@ -203,7 +203,7 @@ export class ReviewController {
     this.auth.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
   }
 
-  /** Decides about a registration that is not in pa.registry. Only an approval publishes it there. */
+  /** Decides about a registration that is not in pa.registry. Only an approval publishes the registration there. */
   private async decideWaiting(client: string, command: ReviewCommand): Promise<void> {
     const { clients, registry, applications } = this.auth;
     const found = await clients.find(client);

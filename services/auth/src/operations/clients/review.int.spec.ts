@@ -115,7 +115,7 @@ describe('reviewing', () => {
     ],
     ['an empty list', 'approve', { identifiers: [] }, /^identifiers: must name/],
     ['a reason with a control character', 'reject', { reason: 'a\u009b2Jb' }, /^reason: holds control/],
-    ['the lists of before', 'approve', { npis: [NPI] }, /^npis: is not taken any more.*identifiers/],
+    ['the lists of before', 'approve', { npis: [NPI] }, /^npis: is no longer accepted.*identifiers/],
     [
       'a scope not registered',
       'approve',

@@ -37,7 +37,7 @@ export class DiscoveryController {
     return this.configuration;
   }
 
-  /** All keys that were published and not withdrawn, those of other instances' files too. */
+  /** All keys that any instance has published and that are not withdrawn. */
   @Get('auth/jwks')
   @Header('content-type', 'application/json')
   @Header('cache-control', 'public, max-age=300')

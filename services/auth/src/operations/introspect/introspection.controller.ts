@@ -5,7 +5,7 @@ import { bearerToken } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { readForm } from '../form.ts';
 
-/** RFC 7662. A client learns about its own tokens only; the administrator about all. */
+/** RFC 7662. A client sees its own tokens only; the administrator sees all. */
 @Controller('auth/introspect')
 export class IntrospectionController {
   constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}

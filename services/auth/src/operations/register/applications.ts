@@ -3,11 +3,11 @@ import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 
-/** Namespace of the registrations themselves: each is a claim that expires. */
+/** Namespace of the claims that hold a registration each. A claim expires by itself. */
 const DOCUMENTS = 'registration';
-/** The stream whose snapshot says which registrations there are. */
+/** The stream whose snapshot lists the registrations. */
 const INDEX = 'registrations/waiting';
-/** How many instances of auth may change the index at once. One of them wins each round. */
+/** Attempts to change the index. In each round one of the instances that compete succeeds. */
 const ROUNDS = 20;
 
 interface Entry {
@@ -25,22 +25,21 @@ interface Index {
 }
 
 export interface ApplicationsOptions {
-  /** Registrations without an approval that are kept at once. */
+  /** Registrations without an approval that the store keeps at once. */
   readonly capacity: number;
   /** ms that each of them is kept. */
   readonly keepMs: number;
 }
 
 /**
- * Registrations that no reviewer has approved. Anybody can make one, so they live in the state store and not in
- * pa.registry: they expire, their number is bounded, and no other service reads them. When the place is full, the
- * address block with the most registrations loses its oldest. So a sender who fills the place displaces its own
- * registrations first.
+ * Registrations that no reviewer has approved. Because anybody can register, they are in the state store and not in
+ * pa.registry: they expire, their number is bounded, and no other service reads them. At capacity, the address block
+ * with the most registrations loses its oldest one, so a flood of registrations displaces itself first.
  */
 export class Applications {
   private readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'metrics'>;
   private readonly options: ApplicationsOptions;
-  /** Changes of this process one after another, so that they do not compete with each other. */
+  /** Runs the changes of this process in sequence, so that they do not compete with each other. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(ports: Applications['ports'], options: ApplicationsOptions) {
@@ -86,10 +85,7 @@ export class Applications {
     }));
   }
 
-  /**
-   * Rejects the registration. If it is repeated, the first reason stays. @throws Refusal 404, 409 when its approval has
-   * begun
-   */
+  /** A repeated rejection keeps the first reason. @throws Refusal 404, 409 when the approval has begun */
   async reject(client: string, by: string, reason: string): Promise<void> {
     await this.decide(client, (entry) => {
       if (entry.approved)
@@ -103,7 +99,8 @@ export class Applications {
     });
   }
   /**
-   * From here on the registration can only be approved. `check` throws when an approval would be refused.
+   * Marks the registration, so that no reviewer can reject it while the approval runs. `check` throws if the approval
+   * would be refused.
    * @throws Refusal 404, 409 when it is rejected
    */
   async beginApproval(client: string, check: (app: AppRegistered) => void): Promise<AppRegistered> {
@@ -118,7 +115,7 @@ export class Applications {
     });
     return app;
   }
-  /** Removes one that pa.registry has now. */
+  /** Removes a registration after pa.registry has it. */
   async remove(client: string): Promise<void> {
     await this.change((entries) => ({ entries: entries.filter((e) => e.client !== client), answer: undefined }));
     await this.forget(client);
@@ -165,7 +162,7 @@ export class Applications {
       this.ports.metrics.set('pa_registrations_waiting', {}, entries.length);
       return answer;
     }
-    throw new Refusal('unavailable', 'Many apps are registered or reviewed at this moment. Repeat the request.', {
+    throw new Refusal('unavailable', 'Too many apps are registered or reviewed at this moment. Repeat the request.', {
       retryAfter: 2,
     });
   }
@@ -176,9 +173,9 @@ export class Applications {
   }
 }
 
-/** An id that we made: 16 random bytes. Any other text is not looked up. */
+/** The form of our ids: 16 random bytes. Text of another form needs no query. */
 const isClientId = (client: string): boolean => /^c-[0-9a-f]{32}$/.test(client);
-const unknown = (): Refusal => new Refusal('not-found', 'There is no client of this id.');
+const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
 
 function registrationOf(app: AppRegistered, { rejected }: Entry): ClientRegistration {
   const registered = asRegistered(app, app.registeredAt);
@@ -187,10 +184,7 @@ function registrationOf(app: AppRegistered, { rejected }: Entry): ClientRegistra
   return { ...registered, status: 'rejected', history: [...registered.history, { status: 'rejected', at, reason }] };
 }
 
-/**
- * The position of the entry that is dropped: the oldest of the sender with the most entries. An entry whose approval
- * has begun stays.
- */
+/** The index of the oldest entry of the sender with the most entries, without entries whose approval has begun. */
 function displacedNext(entries: readonly Entry[]): number {
   const counts = new Map<string, number>();
   for (const { from } of entries) counts.set(from, (counts.get(from) ?? 0) + 1);

@@ -3,7 +3,7 @@ import type { ClientRegistration } from '@provider-access/facts';
 const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): string[] =>
   providers.filter((p) => p.startsWith(`${system}|`)).map((p) => p.slice(system.length + 1));
 
-/** What the developer of the app and the reviewer see of a client: RFC 7591 metadata, status, and bound identifiers. */
+/** A client as the app's developer and the reviewer see it: RFC 7591 metadata, status and bound identifiers. */
 export function clientDocument(client: ClientRegistration): Record<string, unknown> {
   const { providers } = client;
   const reason = client.history.at(-1)?.reason;

@@ -7,14 +7,14 @@ import { PLAIN } from '../../domain/plain.ts';
 
 /** Types that a scope may name. */
 export const SCOPE_TYPES: ReadonlySet<string> = new Set([...SERVED_TYPES, 'Group', 'Consent']);
-/** Everything that can be registered for. */
+/** Every scope that an app can register. */
 const EVERYTHING = ['system/*.cruds', ...MATCH_SCOPES].join(' ');
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
-/** Of each kind. A reviewer checks each identifier by hand. */
+/** NPIs, and TINs, of an app. The number is small because a reviewer checks each of them by hand. */
 const MAX_IDENTIFIERS = 50;
 
-/** A text or a list of them, as one list without repeats. */
+/** Accepts a string or a list of strings, and returns a list without duplicates. */
 const oneOrMany = (check: (value: string) => boolean, what: string) =>
   z.preprocess(
     (value) => (value === undefined || Array.isArray(value) ? value : [value]),
@@ -40,7 +40,7 @@ const keySet = z
       if (fault !== undefined) context.addIssue({ code: 'custom', path: ['keys', i], message: fault });
     });
     if (new Set(keys.map((k) => k['kid'])).size !== keys.length)
-      context.addIssue({ code: 'custom', path: ['keys'], message: 'holds two keys of one kid' });
+      context.addIssue({ code: 'custom', path: ['keys'], message: 'holds two keys with the same kid' });
   })
   .transform(({ keys }) => ({
     keys: keys.map((key) =>
@@ -72,7 +72,7 @@ const schema = (allowInsecureJwks: boolean) =>
         .transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES))
         .refine(
           (v) => v !== '',
-          'names no system scope that is granted here, such as system/*.read or system/Patient.rs',
+          'names no system scope that this server grants, such as system/*.read or system/Patient.rs',
         ),
       contacts: z
         .array(
@@ -85,7 +85,7 @@ const schema = (allowInsecureJwks: boolean) =>
         )
         .min(1, 'needs at least one')
         .max(10, 'has more than 10 entries'),
-      npi: oneOrMany(isNpi, 'an NPI of ten digits with a good check digit'),
+      npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit'),
       tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
       grant_types: z
         .array(z.string())
@@ -100,7 +100,7 @@ const schema = (allowInsecureJwks: boolean) =>
 
 export type ClientMetadata = z.output<ReturnType<typeof schema>>;
 
-/** @throws Refusal 400 invalid_client_metadata naming every field at fault, never its value */
+/** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
 export function readClientMetadata(body: unknown, allowInsecureJwks: boolean): ClientMetadata {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal(

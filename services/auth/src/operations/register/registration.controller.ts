@@ -13,7 +13,7 @@ import { readClientMetadata } from './client-metadata.ts';
 
 const MINUTE = 60_000;
 const CLIENT_ID = /^c-[0-9a-f]{32}$/;
-/** A hash of no token, so that an unknown client costs the same comparison. */
+/** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
 const NO_HASH = '0'.repeat(64);
 
 const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
@@ -22,15 +22,12 @@ const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
     `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
     { retryAfter },
   );
-/**
- * One answer for a wrong token, an unknown client and a registration that was dropped, so that nobody can tell them
- * apart.
- */
+/** The same answer for a wrong token, an unknown client and an expired registration: nobody can probe for ids. */
 const noRegistration = (): Refusal =>
   new Refusal(
     'invalid-token',
-    'This token belongs to no registration here. A registration that is not approved leaves after 30 days, or ' +
-      'earlier when many new ones arrive. Register again.',
+    'No registration has this token. A registration without an approval expires after 30 days, or earlier when ' +
+      'many new ones arrive. Register again.',
   );
 
 /** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
@@ -44,8 +41,7 @@ export class RegistrationController {
   async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
     const { config, ports, applications, limits } = this.auth;
     const from = addressBlock(request.ip);
-    // Counted in this process first, so that a request above the limit writes nothing. Then counted together with the
-    // other instances.
+    // The count in this process comes first, so that a request above the limit writes nothing to the shared counter.
     const wait = limits.registrations.take(from);
     if (wait > 0) throw tooMany(request, wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
@@ -83,8 +79,8 @@ export class RegistrationController {
   }
 
   /**
-   * A wrong token and an unknown client get the same 401. They are counted by address, because each costs a query to
-   * the state store. An id that was never issued costs none.
+   * Limits refused requests by address, because each of them queries the state store. A read that succeeds gives its
+   * count back.
    */
   @Get(':client')
   @Header('cache-control', 'no-store')

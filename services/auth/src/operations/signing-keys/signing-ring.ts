@@ -6,11 +6,9 @@ import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys }
 import type { AuthParties } from '../../parties.ts';
 import { type Registry, SOURCE } from '../../registry.ts';
 
-/**
- * ms: no token of a key lives longer than this after the last instance has removed the key, whatever its clock says.
- */
+/** ms from the removal of a key from the last instance until all its tokens have expired, with clock skew. */
 export const WITHDRAW_AFTER_MS = (ACCESS_TOKEN_LIFETIME + 60) * 1000;
-/** Presence group in which instances of auth tell the kids of their files. */
+/** Presence group in which each instance of auth announces the kids in its file. */
 const GROUP = 'signing-keys';
 const PRESENT_MS = 20_000;
 const LOOK_MS = 5000;
@@ -18,7 +16,7 @@ const SOON_MS = 500;
 
 export interface SigningRingOptions {
   readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'>;
-  /** The file: in the order of preference. */
+  /** The keys of the file, in the order of preference. */
   readonly keys: Secret<SigningKeys>;
   readonly parties: Pick<AuthParties, 'signingKey' | 'signingKeys' | 'withdrawnKey'>;
   readonly registry: Pick<Registry, 'acknowledge'>;
@@ -30,15 +28,15 @@ export interface SigningRingOptions {
 const streamOf = (kid: string): string => `signing-key/${kid}`;
 
 /**
- * Our signing keys through their life: in the file → published → known to every reader → signing → gone from the files
- * of all instances → withdrawn. pa.registry says which keys are valid; the file only says which keys we may sign with.
+ * Moves our signing keys through their life: in the file → published → known to every reader → signing → gone from the
+ * files of all instances → withdrawn. pa.registry decides which keys verify tokens; the file only offers keys.
  */
 export class SigningRing {
   private readonly options: SigningRingOptions;
   private readonly now: () => number;
-  /** Kids that every reader knows. */
+  /** Kids of published keys that every reader has read. */
   private readonly acknowledged = new Set<string>();
-  /** Since when no file has a published kid. */
+  /** For each published kid that is in no file: when this process first missed it. */
   private readonly missingSince = new Map<string, number>();
   private running = false;
   private timer: NodeJS.Timeout | undefined;
@@ -50,12 +48,12 @@ export class SigningRing {
     this.now = options.now ?? (() => performance.now());
   }
 
-  /** The key to sign with: the first of the file that every reader knows and that was not withdrawn. */
+  /** The key to sign with: the first key of the file that every reader knows and that is not withdrawn. */
   key(): SigningKey | undefined {
     return this.options.keys.current.all.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
   }
 
-  /** Resolves after the first round; goes on by itself. */
+  /** Resolves after the first round. Later rounds run on a timer. */
   async start(): Promise<void> {
     this.running = true;
     this.stopListening = this.options.keys.onChange(() => this.soon(0));
@@ -70,13 +68,13 @@ export class SigningRing {
     await presence?.port.leave(GROUP, presence.holder).catch(() => undefined);
   }
 
-  /** Withdraws a key for good, acknowledged by every reader. @throws Refusal 503 when they do not follow in time */
+  /** Withdraws a key for good, and waits for every reader. @throws Refusal 503 when readers do not catch up in time */
   async withdraw(kid: string, reason: SigningKeyWithdrawn['reason'], by: string): Promise<void> {
     const { state, clock } = this.options.ports;
     this.acknowledged.delete(kid);
     const stream = streamOf(kid);
     const version = (await state.streams.load(stream))?.version ?? 0;
-    // 2: another instance was faster, or this is a repeat.
+    // Version 2 means that the key is withdrawn already: by another instance, or by an earlier attempt.
     if (version < 2) {
       const data: SigningKeyWithdrawn = { kid, reason, by };
       await state.streams.append(
@@ -94,9 +92,7 @@ export class SigningRing {
     await this.options.registry.acknowledge(stream, 2);
   }
 
-  /**
-   * One round: publishes new keys, waits for readers, withdraws old keys. Returns false when something is still to do.
-   */
+  /** Publishes new keys, waits for readers and withdraws old keys. False when the next round has to continue. */
   async round(): Promise<boolean> {
     const { keys, parties, presence } = this.options;
     const mine = keys.current.all;
@@ -109,7 +105,7 @@ export class SigningRing {
     return complete;
   }
 
-  /** Publishes a kid once, however often and in however many processes this starts. */
+  /** Publishes a kid once, even if several processes try. */
   private async publish(key: SigningKey): Promise<boolean> {
     const {
       ports: { state, clock, logger },
@@ -117,7 +113,7 @@ export class SigningRing {
     } = this.options;
     const stream = streamOf(key.kid);
     const data = { kid: key.kid, jwk: { ...key.publicJwk } };
-    // A conflict means that the key was published before.
+    // A conflict is not an error: the key was published before.
     await state.streams.append(
       stream,
       0,
@@ -138,12 +134,12 @@ export class SigningRing {
     if (!this.isPublished(key) && this.options.parties.withdrawnKey(key.kid) === undefined)
       logger.error(
         { kid: key.kid },
-        'a signing key has the kid of another one that was published before: it signs nothing',
+        'a signing key has the kid of another key that was published before and is not used: give it a new kid',
       );
     return true;
   }
 
-  /** Finds a key that no instance has had in its file for longer than its last token lives. */
+  /** Withdraws a key after no instance has had it in its file for longer than a token lives. */
   private async withdrawMissing(mine: readonly SigningKey[]): Promise<void> {
     const { parties, presence } = this.options;
     const held = new Set(mine.map((key) => key.kid));
@@ -176,10 +172,10 @@ export class SigningRing {
   }
   private async cycle(): Promise<void> {
     this.working = this.round().catch((error: unknown) => {
-      // An engine that is away, or readers that do not follow: the next round tries again.
+      // An engine is unavailable, or readers do not catch up. The next round tries again.
       this.options.ports.logger.warn(
         { error: error instanceof Error ? error.name : typeof error },
-        'signing keys could not be looked after',
+        'signing keys could not be published or withdrawn; the next round tries again',
       );
       return false;
     });

@@ -22,7 +22,7 @@ import { SCOPE_TYPES } from '../register/client-metadata.ts';
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const MINUTE = 60_000;
 
-/** The steps before the caller has proved anything: anybody who knows the id of a client gets this far. */
+/** Steps of the check before the caller has proved an identity. Anybody who knows the id of a client can reach them. */
 const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
   'decode',
   'alg',
@@ -34,9 +34,9 @@ const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
 ]);
 const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
 
-/** Steps after the assertion's. */
+/** Steps after the check of the assertion. */
 type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
-/** A refusal with what the audit records: the client that the caller claims to be, and the step that failed. */
+/** A refusal with two values for the audit: the client that the caller claims to be, and the step that failed. */
 class TokenRefusal extends Error {
   readonly client: string | undefined;
   readonly step: AssertionStep | OwnStep | undefined;
@@ -70,7 +70,7 @@ export class TokenController {
     throw new Refusal('method-not-allowed', 'Use POST.', { headers: { allow: 'POST' } });
   }
 
-  /** Every token and every refusal is in the audit before the answer leaves. */
+  /** The audit records every token and every refusal of a proven client before the answer leaves. */
   @Post()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -97,7 +97,7 @@ export class TokenController {
       this.auth.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
-        // An `iss` that no client has is not recorded.
+        // The audit does not record an `iss` that no client has, because the caller chose the text.
         const known = client !== undefined && this.auth.parties.client(client) !== undefined;
         const entry: AuditEntry = {
           client: known ? client : 'unknown',
@@ -114,10 +114,9 @@ export class TokenController {
   }
 
   /**
-   * Counts a request before anything of it is checked. A request that gets a token takes its count back. Approved
-   * clients are counted apart from strangers at their address, so that junk from behind the same proxy does not keep
-   * them from tokens. Only a caller who knows the id of a client, which is random, can use up the count of that client
-   * at that address.
+   * Counts a request before any check of it; a request that gets a token gives its count back. An approved client has
+   * its own count at its address, so that junk from behind the same proxy does not lock it out. A stranger cannot use
+   * up that count, because client ids are random.
    */
   private limited(request: FastifyRequest): { readonly wait: number; giveBack(): void } {
     const { limits, parties } = this.auth;
@@ -165,9 +164,9 @@ export class TokenController {
     const { client } = result;
     const refuse = (refusal: Refusal, step?: OwnStep): TokenRefusal => new TokenRefusal(refusal, client, step);
     if (form['client_id'] !== undefined && form['client_id'] !== client)
-      throw refuse(new Refusal('invalid-client', 'client_id is another than iss of client_assertion.'), 'client_id');
+      throw refuse(new Refusal('invalid-client', 'client_id differs from iss in client_assertion.'), 'client_id');
 
-    // Counted after the signature is verified, so that nobody can use up the share of another client.
+    // After the check of the signature, so that nobody can use up the limit of another client.
     const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
     if (count > config.tokensPerMinute)
       throw refuse(
@@ -181,7 +180,7 @@ export class TokenController {
     if (wait > 0)
       throw new Refusal(
         'unavailable',
-        'The memory of used assertions was lost. Tokens are given again when every assertion from before has expired.',
+        'The record of used assertions was lost. Repeat the request when every assertion from before has expired.',
         { retryAfter: wait },
       );
     const approvedAt = approvedSince(registration);
@@ -197,7 +196,9 @@ export class TokenController {
       );
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
     if (scope === '')
-      throw refuse(new Refusal('invalid-scope', 'Nothing of the scope asked for is registered and granted here.'));
+      throw refuse(
+        new Refusal('invalid-scope', 'This app has none of the requested scopes. Ask for scopes that it registered.'),
+      );
     return { client, scope, approvedAt, approval: approvals(registration) };
   }
 
@@ -210,9 +211,9 @@ export class TokenController {
 }
 
 /**
- * A pending app with registered keys may prove its identity, and is told to wait. A pending app with a jwks_uri looks
- * like an unknown one, because nobody has approved that this server fetches that URL. Rejected and suspended apps look
- * unknown too.
+ * A pending app that registered its keys can prove its identity, so the answer says that a reviewer has not approved it
+ * yet. A pending app with a jwks_uri is treated as unknown, because nobody has approved that this server fetches that
+ * URL. Rejected and suspended apps are treated as unknown too.
  */
 function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
   if (
