@@ -127,8 +127,6 @@ export default tseslint.config(
     ignores: ['tools/testing/src/eventually.unit.spec.ts'],
     rules: waiting,
   },
-  // To be split: its tests share one world.
-  { files: ['e2e/src/opt-out.e2e.spec.ts'], rules: { 'max-lines': ['error', { max: 580 }] } },
   {
     files: ['tools/cli/**/*.ts', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
     rules: { 'no-console': 'off' },

@@ -1,14 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import { constants, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type DomainEvent, toStructured } from '@provider-access/events';
+import { toStructured } from '@provider-access/events';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { npiOf, type MemberLedger } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
-import { freshPlatform, publishAll, registerApp, slowly, type TestApp } from './harness.ts';
-import { largest, taken } from './payers.ts';
+import { freshPlatform, registerApp, type TestApp } from './harness.ts';
+import { largest, memberOf, publishTaken } from './payers.ts';
 import {
   ASSERTION_TYPE,
   clientAssertion,
@@ -17,7 +15,6 @@ import {
   http,
   json,
   kickOff,
-  open,
   optIn,
   optOut,
   payerEvent,
@@ -27,36 +24,10 @@ import {
   texts,
   type GroupResource,
 } from './road.ts';
+import { begun, drain, largeDocumentOf } from './slow-download.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const run = randomBytes(4).toString('hex');
-/** Events of a member who is new in each run, because a platform may be shared. */
-const memberOf = (member: string, provider: Record<string, unknown>, ...resources: unknown[]): DomainEvent[] => [
-  payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
-  payerEvent('payer.attribution-asserted.v1', member, { provider, from: '2020-01-01' }),
-  ...[{ resource: { resourceType: 'Patient', id: member, name: [{ family: 'Example' }] } }, ...resources].map((data) =>
-    payerEvent('payer.resource-recorded.v1', member, data),
-  ),
-];
-
-/**
- * 2 MB that do not compress well. Many of them fill every buffer between the platform and a client that does not read.
- */
-const DOCUMENT_BYTES = 1_600_000;
-const documentOf = (member: string): unknown => ({
-  resource: {
-    resourceType: 'DocumentReference',
-    id: `${member}-large`,
-    status: 'current',
-    type: { text: 'Scan' },
-    subject: { reference: `Patient/${member}` },
-    date: '2024-05-01T10:00:00Z',
-    content: [
-      { attachment: { contentType: 'application/octet-stream', data: randomBytes(DOCUMENT_BYTES).toString('base64') } },
-    ],
-  },
-});
-
 describe('an opt-out against everything that runs', () => {
   const payer = sharedPayer();
   const organization = largest(payer);
@@ -95,9 +66,10 @@ describe('an opt-out against everything that runs', () => {
   const withScans = (): Promise<{ scansApp: TestApp; scansGroup: GroupResource }> =>
     (opened ??= (async () => {
       const members = Array.from({ length: 5 }, (_, i) => `m-scan-${run}-${i}`);
-      await handled(
+      await publishTaken(
+        platform,
         payerEvent('payer.network-status-changed.v1', scans, { npi: scans, status: 'in-network', from: '2020-01-01' }),
-        ...members.flatMap((m) => memberOf(m, { npi: scans }, documentOf(m))),
+        ...members.flatMap((m) => memberOf(m, { npi: scans }, largeDocumentOf(m))),
       );
       const scansApp = await registerApp(platform, { name: 'Scans', npi: scans });
       return { scansApp, scansGroup: await findGroup(platform, await scansApp.tokens.get(), scans) };
@@ -116,9 +88,6 @@ describe('an opt-out against everything that runs', () => {
   const leave = (member: string): Promise<void> => takesEffect(platform, optOut(member));
   /** Opts the member in again afterwards, so that later tests have files of the same size. */
   const back = (member: string): Promise<void> => takesEffect(platform, optIn(member));
-  const handled = async (
-    ...events: Parameters<typeof publishAll>[1] extends Iterable<infer E> ? E[] : never
-  ): Promise<void> => expect(taken((await publishAll(platform, events)).outcomes)).toEqual({ taken: events.length });
 
   test('before an export: in no file and not in the Group; back again, _since has everything of theirs', async () => {
     const member = take();
@@ -191,33 +160,6 @@ describe('an opt-out against everything that runs', () => {
     await back(member);
   });
 
-  /** Reads until the end or the cut. */
-  async function drain(response: IncomingMessage, into: Buffer[]): Promise<boolean> {
-    const ended = new Promise<void>((resolve) =>
-      response
-        .once('end', resolve)
-        .once('close', resolve)
-        .once('error', () => resolve()),
-    );
-    response.on('data', (chunk: Buffer) => into.push(chunk));
-    response.resume();
-    await ended;
-    return response.complete;
-  }
-  /** Opens a file, takes its first bytes, and then does not read. */
-  async function begun(
-    url: string,
-    as: string,
-    headers: Record<string, string>,
-  ): Promise<{ response: IncomingMessage; chunks: Buffer[] }> {
-    const response = await open(slowly(platform, url), { token: as, headers });
-    expect(response.statusCode).toBe(200);
-    const [chunk] = (await once(response, 'data')) as [Buffer];
-    response.pause();
-    response.removeAllListeners('data');
-    return { response, chunks: [chunk] };
-  }
-
   test.each(['identity', 'gzip'] as const)(
     'during a slow download (%s): the connection is cut before a byte of theirs',
     async (coding) => {
@@ -234,7 +176,7 @@ describe('an opt-out against everything that runs', () => {
         .filter((m) => m !== undefined);
       const last = large.at(-1)!;
       expect(large.length).toBeGreaterThanOrEqual(4);
-      const { response, chunks } = await begun(file.url, as, { 'accept-encoding': coding });
+      const { response, chunks } = await begun(platform, file.url, as, { 'accept-encoding': coding });
       await leave(last);
       const complete = await drain(response, chunks);
       const got = Buffer.concat(chunks);
@@ -333,7 +275,7 @@ describe('an opt-out against everything that runs', () => {
     expect(await read(member)).toBe(200);
   });
 
-  test('said by a FHIR Consent', async () => {
+  test('sent as a FHIR Consent', async () => {
     const member = take();
     const code = (system: string, value: string) => ({
       coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }],
@@ -382,54 +324,16 @@ describe('an opt-out against everything that runs', () => {
     expect(await read(shared.member)).toBe(200);
   });
 
-  /**
-   * A practice of this run, whose NPI and TIN the directory joins. What happens to its members does not affect other
-   * specs.
-   */
-  const practice = { npi: npiOf(randomInt(1e8)), tin: String(randomInt(1e8, 1e9)) };
-  let practised: Promise<TestApp> | undefined;
-  const readAtPractice = async (member: string): Promise<number> => {
-    practised ??= handled(
-      payerEvent('payer.network-status-changed.v1', practice.npi, {
-        ...practice,
-        status: 'in-network',
-        from: '2020-01-01',
-      }),
-    ).then(() => registerApp(platform, { name: 'Practice', npi: practice.npi }));
-    return read(member, await (await practised).tokens.get());
-  };
-  let patients = 0;
-  /** A member who is attributed to the practice only by its NPI. */
-  const joined = async (): Promise<string> => {
-    const member = `m-patient-${run}-${patients++}`;
-    await handled(...memberOf(member, { npi: practice.npi }));
-    await eventually(async () => expect(await readAtPractice(member)).toBe(200));
-    return member;
-  };
-
-  test.each([
-    ['by its TIN, though members are attributed by its NPI', [{ tin: practice.tin }]],
-    ['beside somebody whom we do not know', [{ npi: npiOf(randomInt(1e8)) }, { NPI: practice.npi }]],
-    [
-      'by an NPI with a wrong check digit',
-      [{ npi: `${practice.npi.slice(0, 9)}${(Number(practice.npi[9]) + 1) % 10}` }],
-    ],
-  ])('of one provider, named %s', async (_how, targets) => {
-    const member = await joined();
-    await takesEffect(platform, optOut(member, { scope: 'provider-specific', targets }));
-    expect(await readAtPractice(member)).toBe(404);
-  });
-
   test('an attribution or a coverage that ends takes members out of reads and of files that are sealed', async () => {
     const provider = { npi: organization.npi, tin: organization.tin, contract: organization.contract };
     const [unattributed, uncovered] = [`m-unattributed-${run}`, `m-uncovered-${run}`];
-    await handled(...memberOf(unattributed, provider), ...memberOf(uncovered, provider));
+    await publishTaken(platform, ...memberOf(unattributed, provider), ...memberOf(uncovered, provider));
     await eventually(async () => expect([await read(unattributed), await read(uncovered)]).toEqual([200, 200]));
     const status = await kickOff(platform, token, group.id, '?_type=Patient');
     const before = countOf(await sealed(status, token), 'Patient');
     const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
-    await handled(payerEvent('payer.attribution-ended.v1', unattributed, { provider, to: yesterday }));
-    await handled(payerEvent('payer.member-terminated.v1', uncovered, { to: yesterday }));
+    await publishTaken(platform, payerEvent('payer.attribution-ended.v1', unattributed, { provider, to: yesterday }));
+    await publishTaken(platform, payerEvent('payer.member-terminated.v1', uncovered, { to: yesterday }));
     await eventually(async () => expect([await read(unattributed), await read(uncovered)]).toEqual([404, 404]));
     const after = await sealed(status, token);
     expect(countOf(after, 'Patient')).toBe(before - 2);
@@ -444,7 +348,7 @@ describe('an opt-out against everything that runs', () => {
     const status = await kickOff(platform, as, scansGroup.id, '?_type=DocumentReference,Patient');
     const manifest = await sealed(status, as);
     const large = manifest.output.find((f) => f.type === 'DocumentReference')!;
-    const { response, chunks } = await begun(large.url, as, { 'accept-encoding': 'identity' });
+    const { response, chunks } = await begun(platform, large.url, as, { 'accept-encoding': 'identity' });
     const size = Number(response.headers['content-length']);
     const running = await kickOff(platform, as, scansGroup.id);
     const answer = await http(`${platform.base}/auth/clients/${scansApp.clientId}/suspend`, {
@@ -477,88 +381,5 @@ describe('an opt-out against everything that runs', () => {
     expect([400, 401]).toContain(exchange.status);
     expect(await drain(response, chunks)).toBe(false);
     expect(Buffer.concat(chunks).length).toBeLessThan(size);
-  });
-
-  describe('is answered by what it does', () => {
-    const minutesAgo = (n: number): string => new Date(Date.now() - n * 60_000).toISOString();
-    const of = (
-      member: string,
-      type: string,
-      source: string,
-      time: string,
-      data: object = {},
-      id = `${type}-${member}-${time}`,
-    ): DomainEvent => ({ ...payerEvent(`payer.member-opted-${type}.v1`, member, data), id, source, time });
-    const out = (member: string, ...rest: [string, string, object?, string?]): DomainEvent =>
-      of(member, 'out', ...rest);
-    const answered = async (event: DomainEvent): Promise<object> => {
-      const { index: _, receipt: __, id: ___, ...answer } = await tell(platform, event);
-      return answer;
-    };
-
-    test('effective: it denies; the same again is effective still', async () => {
-      const member = await joined();
-      const event = out(member, '/calls', minutesAgo(10));
-      for (let i = 0; i < 2; i++) expect(await answered(event)).toEqual({ status: 'effective' });
-      expect(await readAtPractice(member)).toBe(404);
-    });
-
-    test('one repeated under a new id, or dropped since, is answered by the event that decides instead', async () => {
-      const member = await joined();
-      const [first, back] = [out(member, '/calls', minutesAgo(100)), of(member, 'in', '/calls', minutesAgo(10))];
-      const later = Array.from({ length: 20 }, (_, n) => out(member, '/calls', minutesAgo(90 - n)));
-      const events = [first, { ...first, id: `${first.id}-b` }, ...later, first, back];
-      for (const event of events) expect(await answered(event)).toEqual({ status: 'effective' });
-      expect(await answered({ ...first, id: `${first.id}-c` })).toEqual({ status: 'superseded', by: back.id });
-    });
-
-    test('scheduled: it will deny from its day on', async () => {
-      const member = await joined();
-      expect(await answered(out(member, '/calls', minutesAgo(10), { effectiveFrom: '2999-01-01T00:00:00Z' }))).toEqual({
-        status: 'scheduled',
-        from: '2999-01-01T00:00:00.000Z',
-      });
-      expect(await readAtPractice(member)).toBe(200);
-    });
-
-    test('superseded: a later opt-in stands against it, and is named', async () => {
-      const member = await joined();
-      const back = of(member, 'in', '/calls', minutesAgo(10));
-      expect(await answered(back)).toEqual({ status: 'effective' });
-      expect(await answered(out(member, '/calls', minutesAgo(20)))).toEqual({ status: 'superseded', by: back.id });
-      expect(await readAtPractice(member)).toBe(200);
-    });
-
-    test('an opt-in of another system within the tolerance of clocks is superseded: the opt-out denies', async () => {
-      const member = await joined();
-      const event = out(member, '/calls', minutesAgo(10));
-      expect(await answered(event)).toEqual({ status: 'effective' });
-      expect(await answered(of(member, 'in', '/portal', minutesAgo(8)))).toEqual({
-        status: 'superseded',
-        by: event.id,
-      });
-      expect(await readAtPractice(member)).toBe(404);
-    });
-
-    test('an unreadable one, or one with a used id, is parked and denies its member until it is resolved', async () => {
-      const member = await joined();
-      expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({
-        status: 'parked',
-        deadLetter: expect.stringMatching(/^dl-/) as string,
-        denies: 'member',
-      });
-      expect(await readAtPractice(member)).toBe(404);
-      const other = await joined();
-      const id = `optout-${other}`;
-      expect(await answered(out(other, '/calls', minutesAgo(30), {}, id))).toEqual({ status: 'effective' });
-      expect(await answered(of(other, 'in', '/calls', minutesAgo(20)))).toEqual({ status: 'effective' });
-      expect(await readAtPractice(other)).toBe(200);
-      // Another opt-out under the same id, as from a payer that names events after members.
-      expect(await answered(out(other, '/calls', minutesAgo(10), {}, id))).toMatchObject({
-        status: 'parked',
-        denies: 'member',
-      });
-      expect(await readAtPractice(other)).toBe(404);
-    });
   });
 });

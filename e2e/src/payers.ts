@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MemberLedger, ProviderOrganization, SyntheticPayer } from '@provider-access/synthetic';
-import { publishAll, type Served } from './road.ts';
+import type { DomainEvent } from '@provider-access/events';
+import { payerEvent, publishAll, type Served } from './road.ts';
 
 export interface SeeingOrganization extends ProviderOrganization {
   readonly visible: readonly MemberLedger[];
@@ -39,3 +40,23 @@ export async function publishPayer(platform: Served, payer: SyntheticPayer): Pro
     `published ${JSON.stringify(outcomes)}, ${refused.length} refused; expected ${JSON.stringify(expected)}`,
   );
 }
+
+/** Publishes events of a test. Throws unless intake recorded each of them. */
+export async function publishTaken(platform: Served, ...events: DomainEvent[]): Promise<void> {
+  const outcomes = taken((await publishAll(platform, events)).outcomes);
+  if (!isDeepStrictEqual(outcomes, { taken: events.length }))
+    throw new Error(`${events.length} events became ${JSON.stringify(outcomes)}`);
+}
+
+/** The events of a member who is covered, attributed to `provider`, and has these resources beside a Patient. */
+export const memberOf = (
+  member: string,
+  provider: Record<string, unknown>,
+  ...resources: { readonly resource: unknown }[]
+): DomainEvent[] => [
+  payerEvent('payer.member-enrolled.v1', member, { coverageId: `${member}-coverage`, from: '2020-01-01' }),
+  payerEvent('payer.attribution-asserted.v1', member, { provider, from: '2020-01-01' }),
+  ...[{ resource: { resourceType: 'Patient', id: member, name: [{ family: 'Example' }] } }, ...resources].map((data) =>
+    payerEvent('payer.resource-recorded.v1', member, data),
+  ),
+];
