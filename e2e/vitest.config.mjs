@@ -19,7 +19,16 @@ const STANDALONE_ONLY = [
 ];
 /** These depend on nothing but HTTP. */
 const HTTP_ONLY = [
-  ...scenarios('opt-out', 'isolation', 'download', 'cli', 'cli-usage', 'bad-input', 'too-much-input'),
+  ...scenarios(
+    'opt-out',
+    'opt-out-answers',
+    'isolation',
+    'download',
+    'cli',
+    'cli-usage',
+    'bad-input',
+    'too-much-input',
+  ),
   'src/road.world.spec.ts',
 ];
 
@@ -37,7 +46,15 @@ export default configure({
     suite(
       'world',
       [
-        ...scenarios('opt-out', 'isolation', 'download', 'service-levels', 'telemetry/phi', 'telemetry/trace'),
+        ...scenarios(
+          'opt-out',
+          'opt-out-answers',
+          'isolation',
+          'download',
+          'service-levels',
+          'telemetry/phi',
+          'telemetry/trace',
+        ),
         ...specs('world'),
       ],
       {
@@ -51,7 +68,8 @@ export default configure({
     longSuite('processes', specs('e2e', 'world'), {
       ...alone,
       exclude: STANDALONE_ONLY,
-      variant: { deployment: 'processes' },
+      // Five of them hit the five phases of an export.
+      variant: { deployment: 'processes', kills: 10 },
     }),
     longSuite('kills', ['src/crash.e2e.spec.ts'], { ...alone, variant: { kills: 100 } }),
     longSuite('engine-kills', ['src/kill.engine.spec.ts'], {

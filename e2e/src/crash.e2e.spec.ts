@@ -3,11 +3,8 @@ import { MOMENTS, testCrashes, testStop } from './crashes.ts';
 
 const { kills, deployment } = variant;
 testCrashes({
-  intake: Math.max(2, Math.floor(kills / 2)),
-  exports: Array.from(
-    { length: Math.max(MOMENTS.length, Math.ceil(kills / 2)) },
-    (_, kill) => MOMENTS[kill % MOMENTS.length]!,
-  ),
+  intake: Math.floor(kills / 2),
+  exports: Array.from({ length: Math.ceil(kills / 2) }, (_, kill) => MOMENTS[kill % MOMENTS.length]!),
 });
 // On separate processes, `kill` tests the same.
 if (deployment === 'standalone') testStop();

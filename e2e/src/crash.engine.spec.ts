@@ -1,5 +1,5 @@
 import { testCrashes } from './crashes.ts';
 
-// On separate processes. `npm test` tries every moment on the standalone, and the suite `processes` tries them on
-// processes.
+// Separate processes are killed here while an export writes its files. The suites `kills` and `processes` kill at every
+// phase of an export.
 testCrashes({ intake: 1, exports: ['chunk'] });

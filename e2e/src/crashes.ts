@@ -35,8 +35,8 @@ import {
 
 /** Kills the whole platform with -9 in the middle of its work and starts it again. */
 
-/** The phase of an export at the kill. */
-export const MOMENTS = ['accepted', 'chunk', 'opt-out', 'sealing', 'download'] as const;
+/** The phase of an export at the kill. The first one is the only one in which the client stays and goes on by itself. */
+export const MOMENTS = ['download', 'accepted', 'chunk', 'opt-out', 'sealing'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 /** One kill for each of `intake` slices of a payer's events, and one at each phase of an export. */
