@@ -35,7 +35,7 @@ import {
 
 /** Kills the whole platform with -9 in the middle of its work and starts it again. */
 
-/** The phase of an export at the kill. The first one is the only one in which the client stays and goes on by itself. */
+/** The phase of an export at the kill. Only in the first one the client stays and continues by itself. */
 export const MOMENTS = ['download', 'accepted', 'chunk', 'opt-out', 'sealing'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
