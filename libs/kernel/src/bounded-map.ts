@@ -1,4 +1,4 @@
-/** A cache of at most `max` entries: one more replaces the entry that was set longest ago. */
+/** A cache of at most `max` entries. When it is full, a new entry replaces the entry that was set longest ago. */
 export class BoundedMap<K, V> extends Map<K, V> {
   readonly #max: number;
   constructor(max: number) {

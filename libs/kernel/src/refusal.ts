@@ -32,8 +32,8 @@ export const REFUSALS = {
 export type RefusalKind = keyof typeof REFUSALS;
 
 /**
- * Thrown at the HTTP edge only (guards, handlers). The caller sees `text`. It names what is wrong and the next step,
- * and never a value that may be protected data, nor the reason of a denial.
+ * Guards and handlers of HTTP throw it. The client sees `text`, which names the fault and the next step. The text never
+ * contains protected data or the reason of a denial.
  */
 export class Refusal extends Error {
   override readonly name = 'Refusal';

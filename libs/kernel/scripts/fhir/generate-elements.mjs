@@ -22,7 +22,8 @@ const definitions = ['profiles-types.json', 'profiles-resources.json']
   );
 
 /**
- * What the source adds to R4 4.0.1: its own elements and some of later versions. Found by comparing with HL7's package.
+ * Elements of the source that R4 4.0.1 does not have: its own, and some of later versions, found by comparing with
+ * HL7's package.
  */
 const NOT_R4 = new Set(
   [

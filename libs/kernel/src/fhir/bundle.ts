@@ -8,14 +8,12 @@ export interface BundleEntryLine {
 export interface SearchsetInput {
   readonly selfUrl: string;
   readonly nextUrl?: string | undefined;
-  /** Left out of the Bundle when unknown: keyset pages do not count. */
+  /** Absent when unknown, because a query by keyset pages does not count its results. */
   readonly total?: number | undefined;
   readonly entries: readonly BundleEntryLine[];
 }
 
-/**
- * A searchset Bundle as JSON text, joined from lines that are already encoded (no parse, no stringify of resources).
- */
+/** A searchset Bundle as JSON text. It joins encoded lines and neither parses nor stringifies resources. */
 export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): string {
   const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
   const counted = total === undefined ? '' : `,"total":${total}`;

@@ -4,15 +4,15 @@ export interface DateRange {
   readonly end: number;
 }
 
-/** `Date.toISOString` writes later years with more digits and a sign, which sort before all others. */
+/** `Date.toISOString` writes later years with a sign and six digits, and such text sorts before all other instants. */
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const PATTERN = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 /**
- * The instants that a FHIR date, dateTime, instant, or a search value of such (minutes allowed, seconds optional)
- * stands for. A value without a time zone is read as UTC. Undefined when it is no such value or no day of the calendar.
+ * The interval of a FHIR date, dateTime or instant, or of a date in a search (seconds are optional there). A value
+ * without a time zone is read as UTC. Undefined when the text is not a date or the calendar has no such day.
  */
 export function dateRange(value: string): DateRange | undefined {
   const match = PATTERN.exec(value);
@@ -45,7 +45,7 @@ export function dateRange(value: string): DateRange | undefined {
 
 /**
  * Whether a value is an RFC 3339 instant that exists: date, time with seconds below 60, and a zone of at most 14 hours.
- * `Date.parse` alone also takes 30 February, 24:00 and any zone, and reads them as something else.
+ * `Date.parse` alone also accepts 30 February, 24:00 and any zone, and returns another instant for them.
  */
 export const isInstant = (value: string): boolean => INSTANT.test(value) && dateRange(value) !== undefined;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
@@ -63,12 +63,10 @@ function offsetMinutes(zone: string | undefined): number | undefined {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
 }
 
-/**
- * RFC 3339 instant in UTC of ms since the epoch, no later than the last of the year 9999: such instants sort as text.
- */
+/** The RFC 3339 instant in UTC, at most the end of the year 9999, because such instants sort as text. */
 export const toInstant = (ms: number): string => new Date(Math.min(ms, LAST)).toISOString();
 
-/** Date.UTC reads years below 100 as 19xx. */
+/** As Date.UTC, which reads years below 100 as 19xx. */
 function utc(year: number, monthIndex: number, day: number): number {
   return year >= 100
     ? Date.UTC(year, monthIndex, day)
@@ -84,8 +82,8 @@ export const DATE_PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le'] as const;
 export type DatePrefix = (typeof DATE_PREFIXES)[number];
 
 /**
- * Whether `target` (the resource's range) satisfies `prefix value`, by FHIR's range rules: eq means the value's range
- * contains the target's.
+ * Whether `target` (the resource's range) satisfies `prefix value` by FHIR's range rules. For example, `eq` holds if
+ * the value's range contains the target's.
  */
 export function matchesDate(prefix: DatePrefix, value: DateRange, target: DateRange): boolean {
   const contains = value.start <= target.start && target.end <= value.end;

@@ -1,6 +1,6 @@
 import { R4_ELEMENT_LINES } from './definitions/r4-elements.ts';
 
-/** One JSON property of a structure, choices already resolved (`valueQuantity`, not `value[x]`). */
+/** One JSON property of a structure. A choice has one for each type: `valueQuantity`, not `value[x]`. */
 export interface ElementDefinition {
   /** JSON property name. */
   readonly name: string;
@@ -8,7 +8,7 @@ export interface ElementDefinition {
   readonly type: string;
   readonly primitive: boolean;
   readonly list: boolean;
-  /** `value[x]` for the members of a choice. */
+  /** `value[x]` for `valueQuantity` and the other properties of a choice. */
   readonly choice?: string;
 }
 
@@ -17,7 +17,7 @@ export interface Structure {
   readonly name: string;
   readonly resource: boolean;
   readonly elements: ReadonlyMap<string, ElementDefinition>;
-  /** Required elements, each as the names of which one must be there. */
+  /** Required elements. One of the properties in `anyOf` must be present. */
   readonly required: readonly { readonly name: string; readonly anyOf: readonly string[] }[];
 }
 
@@ -33,8 +33,8 @@ const COMMON: Readonly<Record<string, string>> = {
 const compiled = new Map<string, Structure>();
 
 /**
- * The structure of a resource type, datatype or backbone path of R4; undefined when R4 has none of that name. Compiled
- * on first use.
+ * The structure of a resource type, datatype or backbone path, compiled on first use. Undefined if R4 has none of that
+ * name.
  */
 export function structureOf(name: string): Structure | undefined {
   const known = compiled.get(name);
@@ -75,7 +75,7 @@ function compile(name: string, line: string): Structure {
   return { name, resource: base === 'R' || base === 'D', elements, required };
 }
 
-/** Primitive datatypes of R4 start in lower case, and nothing else does. */
+/** In R4 only the names of primitive datatypes start in lower case. */
 function isPrimitiveType(type: string): boolean {
   const first = type.charCodeAt(0);
   return first >= 97 && first <= 122;

@@ -1,6 +1,4 @@
-/**
- * What a splitter found: a line of text, or a line that cannot be one. `number` counts from 1 and includes blank lines.
- */
+/** A line of text, or the reason why a line cannot be read. `number` counts from 1 and includes blank lines. */
 export type NdjsonLine =
   | { readonly kind: 'line'; readonly number: number; readonly text: string }
   | { readonly kind: 'too-long'; readonly number: number; readonly bytes: number }
@@ -17,9 +15,8 @@ const LF = 10;
 const CR = 13;
 
 /**
- * Splits bytes at line feeds in memory bounded by `maxLineBytes`. A longer line is dropped and reported once it has
- * ended, and the lines behind it go on. Blank lines are skipped; CR before LF and a byte order mark at the start are
- * taken off.
+ * Splits bytes at line feeds in memory bounded by `maxLineBytes`. It drops a longer line, reports the line at its end,
+ * and continues with the next one. It skips blank lines, and removes a CR before LF and a byte order mark at the start.
  */
 export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): LineSplitter {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
@@ -31,7 +28,7 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
     length += piece.length;
     if (length > maxLineBytes + 1)
       pieces = []; // one more byte may be the CR
-    // A copy: the caller may reuse its buffer.
+    // A copy, because the caller may reuse its buffer.
     else if (piece.length > 0) pieces.push(piece.slice());
   }
 
@@ -87,7 +84,7 @@ function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
   return whole;
 }
 
-/** The lines of a byte stream, one after the other; see createLineSplitter. */
+/** The lines of a byte stream, in order; see createLineSplitter. */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: { maxLineBytes: number },

@@ -3,7 +3,7 @@ import { dateRange } from './dates.ts';
 /** The pattern of ids. https://hl7.org/fhir/R4/datatypes.html#id */
 export const ID_PATTERN = String.raw`[A-Za-z0-9\-.]{1,64}`;
 export const FHIR_ID = new RegExp(`^${ID_PATTERN}$`);
-/** Ids of resources, and of members and providers in events, too. */
+/** Whether a value can be the id of a resource, or of a member or provider in an event. */
 export const isId = (value: unknown): value is string => typeof value === 'string' && FHIR_ID.test(value);
 
 /** Returns true when the JSON value is a legal value of the primitive. */
@@ -17,10 +17,7 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})
 
 /** R4: "strings SHALL NOT exceed 1024*1024 characters in size". */
 const LONGEST_TEXT = 1024 * 1024;
-/**
- * Of codes, OIDs, dates and times. Patterns with groups overflow the stack on values of megabytes, and no real one is
- * longer.
- */
+/** The longest code, OID, date or time. Patterns with groups overflow the stack on values of megabytes. */
 const LONGEST_TOKEN = 1024;
 const matches =
   (pattern: RegExp, longest = LONGEST_TOKEN): PrimitiveCheck =>
@@ -37,8 +34,8 @@ const between =
 const text: PrimitiveCheck = (value) => typeof value === 'string' && value.length > 0 && !CONTROL.test(value);
 
 /**
- * R4's rules for primitives (datatypes.html). Unicode spaces in strings are accepted: the published regex forbids them
- * by accident.
+ * R4's rules for primitives (https://hl7.org/fhir/R4/datatypes.html). Strings may have Unicode spaces, which HL7's
+ * published regex forbids by accident.
  */
 export const PRIMITIVE_CHECKS: Readonly<Record<string, PrimitiveCheck>> = {
   boolean: (value) => typeof value === 'boolean',

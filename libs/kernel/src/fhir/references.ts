@@ -19,8 +19,8 @@ const RESTFUL = new RegExp(
 );
 
 /**
- * Takes `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id` apart; anything else (urn:uuid,
- * conditional, canonical) is `other`.
+ * Parses `Type/id`, `Type/id/_history/v`, `https://host/base/Type/id` or `#id`. Any other text (urn:uuid, conditional,
+ * canonical) is `other`.
  */
 export function parseReference(text: string): ParsedReference {
   if (text.startsWith('#')) return { kind: 'contained', id: text.slice(1) };
@@ -35,8 +35,7 @@ export function parseReference(text: string): ParsedReference {
 }
 
 /**
- * The element that names the patient, by type (R4's patient compartment, narrowed to the one element that owns the
- * resource).
+ * The element that names the patient, by type: R4's patient compartment, reduced to the element that owns the resource.
  */
 export const PATIENT_ELEMENT: Readonly<Record<string, string>> = {
   AllergyIntolerance: 'patient',
@@ -63,23 +62,20 @@ export const PATIENT_ELEMENT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Who a resource belongs to. Literal references only: an `identifier` without `reference` names nobody that we could
- * check.
+ * The owner of a resource. Only a literal reference counts, because the platform cannot check an `identifier` without
+ * `reference`.
  */
 export type Owner =
   /** The member, from the type's patient element, or the Patient itself. `base` when the reference was absolute. */
   | { readonly kind: 'patient'; readonly id: string; readonly base?: string }
-  /** A Provenance goes with its targets. */
+  /** A Provenance belongs to the owners of its targets. */
   | { readonly kind: 'targets'; readonly targets: readonly ParsedReference[] }
   /** The type belongs to no patient (directory types, Medication). */
   | { readonly kind: 'none' }
   /** The patient element is missing, or holds no `Patient/id`. */
   | { readonly kind: 'unreadable'; readonly element: string };
 
-/**
- * Finds the owner of a resource (by type: subject, patient, beneficiary; a Patient owns itself; a Provenance has
- * targets).
- */
+/** Finds the owner of a resource by the element of its type. A Patient owns itself; a Provenance has targets. */
 export function ownerOf(resource: FhirResource): Owner {
   const { resourceType } = resource;
   if (resourceType === 'Patient')
@@ -112,8 +108,8 @@ function literalReferences(value: unknown): ParsedReference[] {
 }
 
 /**
- * Every relative `Type/id` that a resource references, at any depth, contained resources and extensions included;
- * without versions, without doubles, in document order. Absolute references point to other servers and are not listed.
+ * Every relative `Type/id` that a resource references at any depth, without versions and duplicates, in document order.
+ * Contained resources and extensions count. Absolute references point to other servers and are not listed.
  */
 export function referencesOf(resource: FhirResource): string[] {
   const found = new Set<string>();
@@ -135,8 +131,8 @@ export function referencesOf(resource: FhirResource): string[] {
 }
 
 /**
- * The references of a resource that say what it needs: those of `referencesOf` without the targets of a Provenance. A
- * target is what the Provenance is about. It has to be visible by itself, and a Provenance must not bring it along.
+ * The resources that an answer must bring along: `referencesOf` without the targets of a Provenance. A Provenance
+ * describes its targets. A target must be visible by itself, and the Provenance must not bring it along.
  */
 export function carriedReferencesOf(resource: FhirResource): string[] {
   if (resource.resourceType !== 'Provenance') return referencesOf(resource);

@@ -11,13 +11,13 @@ export interface ShapeIssue {
   readonly message: string;
 }
 
-/** More issues than this help nobody. */
+/** A caller corrects the first issues and repeats the request, so more would not help. */
 const MAX_ISSUES = 10;
-/** JSON nested deeper than this is refused before it can exhaust a stack; real resources stay below 20. */
+/** Deeper JSON is refused before it can exhaust the stack. Real resources have fewer than 20 levels. */
 const MAX_DEPTH = 64;
 const ELEMENT_NAME = /^_?[A-Za-z][A-Za-z0-9]{0,60}$/;
 
-/** Path as a linked list, so that nothing is concatenated for the resources that are right. */
+/** A path as a linked list. Its text is built only for an issue, because most resources have none. */
 interface Place {
   readonly parent: Place | undefined;
   readonly name: string;
@@ -27,7 +27,7 @@ interface Place {
 /**
  * Checks a parsed JSON value against the base R4 structure: JSON kinds, single or list, required and unknown elements,
  * primitives, choices, `_element` siblings, extensions, narrative, contained resources.
- * @returns at most 10 issues, none when the shape is right. Profiles, terminology and invariants are not its business.
+ * @returns at most 10 issues. Profiles, terminology and invariants are not checked
  */
 export function checkShape(resource: unknown): ShapeIssue[] {
   const issues: ShapeIssue[] = [];
@@ -118,7 +118,7 @@ function checkElement(
   const siblings = definition.primitive ? parent[`_${name}`] : undefined;
   for (let index = 0; index < value.length; index++) {
     if (issues.length >= MAX_ISSUES) return;
-    // A null holds the place of a primitive that has only an id or extensions.
+    // In a list, null stands for a primitive that has only an id or extensions.
     if (value[index] === null && Array.isArray(siblings) && isObject(siblings[index])) continue;
     checkValue(value[index], definition, place, index, issues, depth);
   }

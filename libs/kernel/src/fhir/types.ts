@@ -1,6 +1,6 @@
 import { R4_RESOURCE_NAMES } from './definitions/r4-elements.ts';
 
-/** A FHIR resource as it comes from JSON.parse: only `resourceType` is known. */
+/** A FHIR resource from JSON.parse. Only `resourceType` is checked. */
 export interface FhirResource {
   readonly resourceType: string;
   readonly id?: string;
@@ -8,8 +8,8 @@ export interface FhirResource {
 }
 
 /**
- * Resource types that the platform serves to providers (docs/regulation.md#profiles). Everything else is counted as not
- * served.
+ * Resource types that the platform serves to providers (docs/regulation.md#profiles). Intake counts others as
+ * `not-served`.
  */
 export const SERVED_TYPES = [
   'AllergyIntolerance',
@@ -43,13 +43,11 @@ export const SERVED_TYPES = [
 ] as const;
 export type ServedType = (typeof SERVED_TYPES)[number];
 
-/** Served types that belong to no patient; they are kept under the key `shared`. */
+/** Served types that belong to no patient. They are stored under the key `shared`. */
 export const SHARED_TYPES = ['Location', 'Organization', 'Practitioner', 'PractitionerRole'] as const;
 export type SharedType = (typeof SHARED_TYPES)[number];
 
-/**
- * Names of all R4 (4.0.1) resource types: an unknown name is an error, a known one that is not served is only counted.
- */
+/** All resource types of R4 (4.0.1). An unknown name is an error; a known type that is not served is only counted. */
 export const KNOWN_R4_TYPES: ReadonlySet<string> = new Set(R4_RESOURCE_NAMES.split(' '));
 
 const served: ReadonlySet<string> = new Set(SERVED_TYPES);

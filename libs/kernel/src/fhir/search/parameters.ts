@@ -1,15 +1,15 @@
 import { PATIENT_ELEMENT } from '../references.ts';
 import { SERVED_TYPES } from '../types.ts';
 
-/** How a parameter's values are read. */
+/** The syntax of a parameter's values. */
 type ParameterKind = 'id' | 'patient' | 'date' | 'token' | 'count' | 'summary' | 'format';
 
 export interface SearchParameter {
   readonly name: string;
   readonly kind: ParameterKind;
-  /** What the CapabilityStatement says of it. */
+  /** The type that the CapabilityStatement shows. */
   readonly fhirType: 'token' | 'reference' | 'date' | 'number' | 'special';
-  /** `result`: shapes the answer (paging, format) and is no search parameter of the CapabilityStatement. */
+  /** `result` shapes the answer (paging, format). The CapabilityStatement does not list it. */
   readonly role: 'filter' | 'result';
   /** May be given more than once (all must hold). */
   readonly repeats: boolean;
@@ -75,8 +75,8 @@ const token = (name: string, documentation: string): SearchParameter => ({
 });
 
 /**
- * The one table of search parameters, by type. The parser and the CapabilityStatement follow it. A new filter is a row
- * here and code in the search of its type that applies it (CONTRIBUTING.md); a new kind of value also a reader in
+ * The search parameters of each type, for the parser and the CapabilityStatement. A new filter needs a row here and
+ * code that applies it in the search of its type (CONTRIBUTING.md). A new kind of value also needs a reader in
  * parse.ts.
  */
 export const SEARCH_PARAMETERS: Readonly<Record<string, readonly SearchParameter[]>> = Object.fromEntries([

@@ -4,12 +4,12 @@ import { parseReference } from '../references.ts';
 import { SEARCH_PARAMETERS, type SearchParameter } from './parameters.ts';
 import { type DateSearch, parseDateSearch, parseToken, splitOr, type Token } from './values.ts';
 
-/** A search as understood. Absent members mean "not asked for". */
+/** A parsed search. The client did not use the parameter of an absent property. */
 export interface SearchQuery {
   readonly type: string;
-  /** Any of these; an empty list can match nothing (two `_id` without a common value). */
+  /** Any of these. An empty list matches nothing, for example after two `_id` without a common value. */
   readonly ids?: readonly string[];
-  /** Member ids, any of these; empty as above. */
+  /** Any of these member ids. An empty list matches nothing. */
   readonly patients?: readonly string[];
   /** By parameter name: all must hold. */
   readonly dates?: Readonly<Record<string, readonly DateSearch[]>>;
@@ -31,7 +31,7 @@ interface Draft {
   summary?: boolean;
 }
 
-/** Reads one value into the draft; returns what is wrong with it (naming the rule, never the value), or undefined. */
+/** Reads one value into the draft. Returns undefined, or the rule that the value breaks, and never the value. */
 type Reader = (
   draft: Draft,
   value: string,
@@ -86,7 +86,7 @@ const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
     draft.summary = value === 'true';
     return undefined;
   },
-  // A literal + in a query string is a space: application/fhir json.
+  // URLSearchParams reads `+` as a space: `application/fhir json`.
   format: (_draft, value) => (JSON_FORMATS.has(value.replace(' ', '+')) ? undefined : 'only JSON is served'),
 };
 
@@ -95,11 +95,11 @@ function both(before: string[] | undefined, now: string[]): string[] {
 }
 
 /**
- * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors, because an
- * ignored filter would answer more than was asked for. Page links are the caller's and must be taken out before.
+ * Reads a search on `type` by the table SEARCH_PARAMETERS. Unknown parameters and modifiers are errors, because a
+ * search that ignores a filter would return too much. The caller must remove the parameter of a page link first.
  * @param applied names of the filters that the caller applies to what it finds
- * @throws TypeError when the table has another filter for this type, whether the search names it or not: a new row
- * fails every search on its type until the caller applies it
+ * @throws TypeError if the caller does not apply a filter of the table, even if the search does not name it. So a new
+ * row fails every search on its type until the caller applies it
  */
 export function parseSearch(type: string, parameters: URLSearchParams, applied: ReadonlySet<string>): SearchParse {
   const table = Object.hasOwn(SEARCH_PARAMETERS, type) ? SEARCH_PARAMETERS[type] : undefined;
@@ -138,7 +138,7 @@ function refuse(
   return { ok: false, issue: outcomeIssue('error', code, text, expression) };
 }
 
-/** A parameter name is the client's and may be anything: only what looks like a name is repeated. */
+/** The client chooses this text, so an error repeats it only if it looks like a name. */
 function printable(name: string): string {
   return /^[A-Za-z0-9_:.-]{1,60}$/.test(name) ? name : '(unprintable)';
 }

@@ -1,8 +1,8 @@
 import { dateRange, DATE_PREFIXES, type DatePrefix, type DateRange, matchesDate } from '../dates.ts';
 
 /**
- * A token as searched for. `system` undefined: any system; null (`|code`): no system; `code` undefined (`system|`): any
- * code of it.
+ * The value of a token search. `system` undefined: any system; null (`|code`): no system. `code` undefined (`system|`):
+ * any code of the system.
  */
 export interface Token {
   readonly system?: string | null;
@@ -14,10 +14,7 @@ export interface DateSearch {
   readonly range: DateRange;
 }
 
-/**
- * Splits an OR list at commas that are not escaped, and takes the escapes (`\,` `\|` `\$` `\\`) off. Bars stay escaped
- * for parseToken.
- */
+/** Splits an OR list at unescaped commas. Escapes (`\,` `\|` `\$` `\\`) stay, and parseToken removes them. */
 export function splitOr(value: string): string[] {
   const parts: string[] = [];
   let current = '';
@@ -49,7 +46,8 @@ export function parseToken(value: string): Token | undefined {
 }
 
 /**
- * Whether a token search names this coding or identifier (`code` of a Coding, `value` of an Identifier). Case matters.
+ * Whether a token search matches a coding or identifier (`code` of a Coding, `value` of an Identifier), with regard to
+ * case.
  */
 export function matchesToken(token: Token, system: string | undefined, code: string | undefined): boolean {
   if (token.code !== undefined && token.code !== code) return false;
