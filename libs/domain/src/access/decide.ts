@@ -8,7 +8,7 @@ import {
   sourcesOf,
 } from './facts.ts';
 
-/** Reasons of a denial. A closed set: audit, explain and metrics use these words, and the outside never sees them. */
+/** The closed set of reasons for a denial. Audit, explain and metrics use these words; clients never see them. */
 export const DENIAL_REASONS = [
   'client-unknown',
   'client-not-approved',
@@ -23,8 +23,8 @@ export const DENIAL_REASONS = [
 export type DenialReason = (typeof DENIAL_REASONS)[number];
 
 /**
- * `group` narrows to one Group (export, download, Group read); without it any attribution to the client's providers
- * counts.
+ * With `group`, only attributions of this Group count (export, download, Group read). Without it, each attribution to
+ * one of the client's providers counts.
  */
 export interface Purpose {
   readonly kind: 'read' | 'search' | 'match' | 'export' | 'download' | 'group' | 'explain';
@@ -37,8 +37,7 @@ export interface AccessRequest {
   /** RFC 3339 instant, UTC (`Z`), milliseconds. */
   readonly now: string;
   /**
-   * `now` is a time of the past that somebody asks about, and not the clock. Only statements that were in force then
-   * count.
+   * `now` is a past time that `explain` asks about, and not the clock. Only statements that were in force then count.
    */
   readonly past?: true;
 }
@@ -53,9 +52,9 @@ export type Decision =
 const deny = (reason: DenialReason): Decision => ({ permit: false, reason });
 const ms = (instant: string): number => Date.parse(instant);
 /**
- * The instant to decide at, ms since the epoch: the clock, but never before the newest event that the facts come from
- * (ADR 0016). A clock may be behind the one that stamped an event, or step back. A statement that took effect "now" by
- * its event must not lie in the future of the process that decides.
+ * The instant of the decision, ms since the epoch: the clock, but not before the newest event in the facts (ADR 0016).
+ * This process's clock may step back or be behind the clock that stamped an event. A statement that took effect when it
+ * was recorded must not be in the future of this process.
  */
 export function decisionTime(request: Pick<AccessRequest, 'now' | 'past'>, { member, party }: DecisionFacts): number {
   const now = ms(request.now);
@@ -64,14 +63,14 @@ export function decisionTime(request: Pick<AccessRequest, 'now' | 'past'>, { mem
 }
 const holds = (i: Interval, now: number): boolean => ms(i.from) <= now && (i.to === undefined || now < ms(i.to));
 
-/** Status of the client at a time, from its history; undefined before it registered. */
+/** Status of the client at a time; undefined before its registration. */
 export function clientStatusAt(client: ClientFacts, now: number): ClientFacts['status'] | undefined {
   let status: ClientFacts['status'] | undefined;
   for (const change of client.history) if (ms(change.at) <= now) status = change.status;
   return status;
 }
 
-/** At least one of the providers is in network at `now` (ms since the epoch) and none is out of it. */
+/** Whether at least one of the providers is in network at `now` (ms since the epoch) and none is out of network. */
 export function inNetwork(party: PartyFacts, providers: AttributionFact['providers'], now: number): boolean {
   let known = false;
   for (const provider of providers) {
@@ -84,8 +83,8 @@ export function inNetwork(party: PartyFacts, providers: AttributionFact['provide
 }
 
 /**
- * Since when a provider that is in network at `now` has been in network without a break, as far as the platform knew
- * it; ms since the epoch.
+ * Start of the unbroken time in network until `now`, or when the platform recorded that start if that is later; ms
+ * since the epoch.
  */
 function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'][number], now: number): number {
   let since = 0;
@@ -100,9 +99,9 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 }
 
 /**
- * An opt-out scope that is not evaluated narrower counts as global, because denial wins. An opt-out names a provider by
- * any of its identifiers, and a client by any provider that it is bound to: members know a practice by one number, and
- * payers attribute by another.
+ * Whether the opt-out denies access by this attribution. A scope other than `provider-specific` counts as global,
+ * because denial wins. A target may be any identifier of the attributed providers or of the client's providers, because
+ * a member may know a practice by another number than the payer.
  */
 function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
   const { scope, targets = [] } = optOut;
@@ -116,7 +115,7 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
  * docs/regulation.md#who-may-see-what). It permits when the client is approved, and the member is covered, is
  * attributed to a provider that the client is bound to and that is in network, has not opted out, and is not on hold.
- * Pure; intervals are [from, to).
+ * Intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   const now = decisionTime(request, facts);

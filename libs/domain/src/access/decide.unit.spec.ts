@@ -136,9 +136,9 @@ describe('decide', () => {
 /** Finding H2 (SECURITY.md): an hour ago by the clock that decides, now by the clock that stamped the event. */
 describe('decide, with a clock that is behind the one that stamped an event', () => {
   const LATER = '2026-06-01T01:00:00.000Z';
-  const said = { from: LATER, recordedAt: LATER };
+  const later = { from: LATER, recordedAt: LATER };
   it.each<[string, string, Parameters<typeof ask>]>([
-    ['an opt-out', 'opted-out', [{ optOuts: [{ ...optOut, ...said }], asOf: LATER }]],
+    ['an opt-out', 'opted-out', [{ optOuts: [{ ...optOut, ...later }], asOf: LATER }]],
     ['a hold', 'on-hold', [{ holds: [{ ...hold, from: LATER }], asOf: LATER }]],
     ['a hold of the source', 'source-on-hold', [{}, { sourceHolds: [{ ...hold, from: LATER }], asOf: LATER }]],
     ['the end of the coverage', 'not-covered', [{ coverage: [{ ...member.coverage[0]!, to: LATER }], asOf: LATER }]],

@@ -1,6 +1,9 @@
 import type { ProviderKey } from '@provider-access/events';
 
-/** What a decision reads (docs/architecture.md#one-decision). Times are RFC 3339 instants; intervals are [from, to). */
+/**
+ * The facts that a decision reads (docs/architecture.md#one-decision). Times are RFC 3339 instants; intervals are
+ * [from, to).
+ */
 export interface Interval {
   readonly from: string;
   readonly to?: string;
@@ -23,7 +26,9 @@ export interface OptOutFact extends Interval {
   readonly targets?: readonly ProviderKey[];
   readonly recordedAt: string;
   readonly event: string;
-  /** When the opt-in that ended it was recorded: a member opted in after `_since` gets everything. */
+  /**
+   * When the opt-in that ended it was recorded. If that was after `_since`, a delta brings everything about the member.
+   */
   readonly endRecordedAt?: string;
 }
 /** A dead letter that denies until it is resolved. */
@@ -32,34 +37,35 @@ export interface HoldFact extends Interval {
   readonly eventType: string;
 }
 
-/** One document a member. */
+/** The document of one member. */
 export interface MemberFacts {
   readonly member: string;
-  /** Sources that ever spoke about this member's coverage, attribution or consent. */
+  /** Sources that ever published coverage, attribution or consent of this member. */
   readonly sources: readonly string[];
   readonly coverage: readonly CoverageFact[];
   readonly attributions: readonly AttributionFact[];
   readonly optOuts: readonly OptOutFact[];
   readonly holds: readonly HoldFact[];
-  /** Ids this member was merged with (either direction). Their opt-outs are already among `optOuts`. */
+  /** Ids that this member was merged into or from. Their opt-outs are already among `optOuts`. */
   readonly mergedWith: readonly string[];
-  /** The newest instant at which something about this member was recorded; undefined when nothing was. */
+  /** The newest instant at which something about this member was recorded. */
   readonly asOf?: string;
   /**
-   * Statements were dropped that decide nothing from this instant on. What was decided before it may not be seen from
-   * these facts.
+   * From this instant on the facts are complete. Statements that only matter for earlier decisions may have been
+   * dropped.
    */
   readonly completeFrom?: string;
 }
 
-/** Stands for all sources: a hold of it denies every member, because nobody knows whom the dead letter concerns. */
+/** Stands for all sources. A hold of it denies every member, because the dead letter may concern any of them. */
 export const EVERY_SOURCE = '*';
 /**
- * Stands in a member's sources for further ones: so many spoke of the member that a hold of any source denies the
- * member.
+ * In the sources of a member, stands for further sources beyond the limit. A hold of any source then denies the member.
  */
 export const ANY_SOURCE = '?';
-/** Begins the id of the hold that stands for several open holds of one member. Its first dead letter follows. */
+/**
+ * Prefix of the id of a hold that stands for several open holds of one member. The id of the first dead letter follows.
+ */
 export const MORE_HOLDS = 'more-';
 /** The sources whose holds deny a member. */
 export const sourcesOf = (member: Pick<MemberFacts, 'sources'>): readonly string[] => [...member.sources, EVERY_SOURCE];
@@ -69,7 +75,7 @@ export interface ClientFacts {
   readonly client: string;
   readonly name: string;
   readonly status: ClientStatus;
-  /** Status intervals, oldest first, so that `explain` can answer for a time. */
+  /** Status changes, oldest first, so that `explain` can answer for a past time. */
   readonly history: readonly { readonly status: ClientStatus; readonly at: string; readonly reason?: string }[];
   /** Provider identifiers bound at approval. */
   readonly providers: readonly ProviderKey[];
@@ -78,19 +84,19 @@ export interface ClientFacts {
 export interface NetworkFact {
   readonly status: 'in-network' | 'out-of-network';
   readonly from: string;
-  /** Since when what holds from `from` on could be seen; absent where a hold ended or began. */
+  /** When the platform recorded the change; absent where a hold ended or began. */
   readonly recordedAt?: string;
 }
 
-/** Few: every service keeps them in memory. */
+/** There are few parties, so every service keeps these facts in memory. */
 export interface PartyFacts {
   client(id: string): ClientFacts | undefined;
-  /** Status changes of a provider, oldest first; [] for one we never heard of. */
+  /** Status changes of a provider, oldest first; [] for an unknown provider. */
   network(provider: ProviderKey): readonly NetworkFact[];
-  /** Holds of a whole source (a dead letter without a readable member). */
+  /** Holds of a whole source, from dead letters without a readable member. */
   sourceHolds(source: string): readonly HoldFact[];
-  /** Every identifier that the payer's directory joins with this one, itself included. */
+  /** Every identifier of the same provider in the payer's directory, this one included. */
   identity(provider: ProviderKey): readonly ProviderKey[];
-  /** The newest instant at which one of the events behind these facts was recorded; undefined before the first. */
+  /** The newest instant at which an event of these facts was recorded. */
   asOf(): string | undefined;
 }

@@ -1,7 +1,4 @@
-/**
- * Identifier systems, code systems, extension and profile URLs of the guides that this platform follows. Each is
- * written here once.
- */
+/** Identifier systems, code systems, and URLs of extensions and profiles of the implementation guides. */
 
 export const US_NPI = 'http://hl7.org/fhir/sid/us-npi';
 /** Employer identification number, used as TIN. */

@@ -13,26 +13,26 @@ interface ConsentOptOut {
   readonly kind: 'opt-out';
   readonly scope: 'global' | 'provider-specific';
   readonly targets?: readonly ({ readonly npi: string } | { readonly tin: string })[];
-  /** A day or an RFC 3339 instant. Absent: from now on. */
+  /** A day or an RFC 3339 instant. If absent, the opt-out is effective at once. */
   readonly effectiveFrom?: string;
   readonly setBy: 'member' | 'personal-representative' | 'payer';
 }
-/** `none`: the Consent restricts nothing here. It never permits anything either: an opt-in is an event of its own. */
+/** `none`: the Consent restricts nothing. It never permits anything, because an opt-in needs its own event. */
 export type ConsentReading = ConsentOptOut | { readonly kind: 'none' };
 
 const NONE: ConsentReading = { kind: 'none' };
-/** Of a Consent that is not, not yet or no longer in force. Ending an earlier opt-out takes an opt-in. */
+/** Status of a Consent that is not in force. Such a Consent does not end an earlier opt-out; only an opt-in does. */
 const NOT_IN_FORCE = new Set<unknown>(['draft', 'proposed', 'rejected', 'inactive', 'entered-in-error']);
-/** The widest meaning of a day: it ends at UTC-12. */
+/** The latest end of a day anywhere, at UTC-12. */
 const ANYWHERE = new PayerDays();
 
 /**
- * What a FHIR R4 Consent says about Provider Access. Pure, for any JSON object with `resourceType: Consent`, valid or
- * not. A deny provision, at whatever depth, is an opt-out (PDex 2.2, pdex-provider-consent). What is not fully
- * understood makes the opt-out global: an opt-out is never read as less than it may mean. docs/adr/0019-fhir-consent.md
- * has the rule for each element.
- * @param at ms since the epoch: a deny whose period was over before it says nothing
- * @param days when a day ends that the payer wrote; without it a day ends where it ends last on earth
+ * The meaning of a FHIR R4 Consent for Provider Access, for any JSON object with `resourceType: Consent`, valid or not.
+ * A deny provision at any depth is an opt-out (PDex 2.2, pdex-provider-consent). An element that is not understood
+ * makes the opt-out global, because an opt-out must never mean less than the member intended.
+ * docs/adr/0019-fhir-consent.md has the rule for each element.
+ * @param at ms since the epoch. A deny provision whose period ended before this instant has no effect
+ * @param days decides when a day that the payer wrote ends; by default where it ends last on earth
  */
 export function readConsent(
   consent: Readonly<Record<string, unknown>>,
@@ -43,7 +43,7 @@ export function readConsent(
   const { provision } = consent;
   if (!denies(provision) && !hasCode(consent['policyRule'], V3_ACT, ['OPTOUT', 'OPTOUTE'])) return NONE;
   const period = isObject(provision) && isObject(provision['period']) ? provision['period'] : {};
-  if (wasOver(period['end'], at, days)) return NONE;
+  if (hasEnded(period['end'], at, days)) return NONE;
   const targets =
     isObject(consent['modifierExtension']) || Array.isArray(consent['modifierExtension'])
       ? undefined
@@ -59,15 +59,15 @@ export function readConsent(
 }
 
 /**
- * Whether a period with this end was over. One that cannot be read has no end; neither has a time of day without a
- * zone.
+ * Whether a period with this end was over. An end that is unreadable, or has a time of day without a zone, counts as
+ * none.
  */
-function wasOver(end: unknown, at: number, days: PayerDays): boolean {
+function hasEnded(end: unknown, at: number, days: PayerDays): boolean {
   if (typeof end !== 'string' || dateRange(end) === undefined || (end.includes('T') && !isInstant(end))) return false;
   return days.restrictsUntil(end) <= at;
 }
 
-/** The member whom a Consent names by a literal reference to a Patient; undefined where it names none in that way. */
+/** The member that a Consent names by a literal reference to a Patient; undefined without such a reference. */
 export function patientOfConsent(consent: Readonly<Record<string, unknown>>): string | undefined {
   const { patient } = consent;
   const reference =
@@ -78,7 +78,7 @@ export function patientOfConsent(consent: Readonly<Record<string, unknown>>): st
 }
 
 /**
- * Whether scope or category say that the Consent is about research, an advance directive, or another API than Provider
+ * Whether, by scope or category, the Consent is about research, an advance directive, or another API than Provider
  * Access.
  */
 function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unknown>>): boolean {
@@ -104,13 +104,13 @@ function denies(provision: unknown): boolean {
   return false;
 }
 
-/** Elements of a deny provision that are understood: nothing else may narrow it. */
+/** The only elements of a deny provision that may narrow it. */
 const UNDERSTOOD = new Set(['type', 'period', 'actor', 'action']);
 const PERFORMER = { system: `${CODES}provenance-participant-type`, code: 'performer' };
 const RECIPIENT = { system: `${CODES}v3-ParticipationType`, code: 'IRCP' };
 const DISCLOSE = { system: `${CODES}consentaction`, code: 'disclose' };
 
-/** The providers to whom disclosure is denied; undefined: to all, or it is not understood to whom. */
+/** The providers to which disclosure is denied. Undefined means all, also when the recipients are not understood. */
 function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
   if (
     !isObject(provision) ||
@@ -131,7 +131,7 @@ function recipients(provision: unknown): ConsentOptOut['targets'] | undefined {
   }
   return targets.length > 0 && targets.length <= MAX_TARGETS ? targets : undefined;
 }
-/** As many as an opt-out event may name. */
+/** The limit of targets in an opt-out event. */
 const MAX_TARGETS = 100;
 
 function identified(reference: unknown): { npi: string } | { tin: string } | undefined {
@@ -146,7 +146,7 @@ interface Coding {
   readonly system: unknown;
   readonly code: unknown;
 }
-/** undefined when it is no CodeableConcept. */
+/** Undefined if the value is not a CodeableConcept. */
 function codingsOf(concept: unknown): readonly Coding[] | undefined {
   if (!isObject(concept)) return undefined;
   const { coding = [] } = concept;
@@ -155,14 +155,14 @@ function codingsOf(concept: unknown): readonly Coding[] | undefined {
 }
 const hasCode = (concept: unknown, system: string, codes: readonly string[]): boolean =>
   codingsOf(concept)?.some((c) => c.system === system && codes.includes(c.code as string)) === true;
-/** A concept with one coding, which is this one. */
+/** Whether the concept has this coding and no other. */
 function isOnly(concept: unknown, { system, code }: Coding): boolean {
   const codings = codingsOf(concept);
   return codings?.length === 1 && codings[0]!.system === system && codings[0]!.code === code;
 }
 
 /**
- * A FHIR dateTime as a day or an instant; undefined for one that does not exist, and for one that stands for "no date".
+ * A FHIR dateTime as a day or an instant; undefined if it does not exist, or has the year 9999, which means "no date".
  */
 function dayOrInstant(value: unknown): string | undefined {
   if (typeof value !== 'string' || dateRange(value) === undefined || value.startsWith('9999')) return undefined;

@@ -10,7 +10,7 @@ export const EXPORT_TYPES = {
 } as const;
 type ExportType = keyof typeof EXPORT_TYPES;
 
-/** The list export of ATR needs at least these types. */
+/** The attribution list export of ATR needs at least these types. */
 const ATTRIBUTION_LIST_TYPES = ['Group', 'Patient', 'Coverage'] as const;
 
 const BY_TEXT = new Map<string, ExportType>(
@@ -23,14 +23,14 @@ const BY_TEXT = new Map<string, ExportType>(
 export type ExportTypeParse =
   | { readonly ok: true; readonly exportType: ExportType }
   /**
-   * `unknown`: no such code. `needs-since`: a delta must say since when; the server never infers it. `needs-types`:
-   * ATR's minimum is missing.
+   * `unknown`: no such code. `needs-since`: a delta needs `_since`, and the server never infers it. `needs-types`: a
+   * type that ATR requires is missing.
    */
   | { readonly ok: false; readonly reason: 'unknown' | 'needs-since' | 'needs-types' };
 
 /**
- * Reads `exportType`: the full code, the code with `#` still encoded as `%23`, or the short form without prefix.
- * Absent means provider-delta with `_since`, provider-download without.
+ * Reads `exportType`: the full code, the code with `#` still encoded as `%23`, or the code without prefix. If absent:
+ * provider-delta with `_since`, else provider-download.
  */
 export function parseExportType(
   value: string | undefined,

@@ -1,6 +1,6 @@
 /**
- * An independent look for money in any JSON, for tests, the demo and audits of what was exported. It knows nothing of
- * R4's tables or of `redact` and must stay so: two readings of one rule check each other.
+ * An independent search for money in any JSON, for tests, the demo and audits of exports. It must not use R4's tables
+ * or `redact`, because two implementations of one rule check each other.
  */
 
 /** Currencies that a claim of this payer may hold. */
@@ -11,7 +11,7 @@ const CURRENCIES = new Set(
     'XCD RUB UAH RON BGN HRK ISK RSD'
   ).split(' '),
 );
-/** Those of them that mean nothing in medicine. INR, CAD, CHF and others do. */
+/** Those without another meaning in medicine, unlike INR, CAD and CHF. */
 const MONEY_ONLY = new Set(['USD', 'EUR', 'GBP', 'JPY', 'CNY', 'MXN', 'BRL', 'KRW', 'NZD', 'PLN', 'CZK', 'HUF']);
 const SYMBOLS = ['$', '€', '£', '¥', '₹', '¢'];
 const WORDS = new Set('usd,dollar,dollars,us dollar,us dollars,cent,cents,euro,euros,eur,gbp'.split(','));
@@ -25,7 +25,7 @@ const FINANCIAL = new Set([
   'ChargeItem',
 ]);
 
-/** Elements of R4 whose type is Money, where their name is not used for anything else. */
+/** Elements of R4 that have the type Money wherever their name occurs. */
 const MONEY_ELEMENTS = new Set([
   'unitPrice',
   'net',
@@ -39,19 +39,16 @@ const MONEY_ELEMENTS = new Set([
   'priceOverride',
 ]);
 
-/** The kind of resource around an object, and what holds the object. */
+/** Where an object is: its element and its parent, and the kind of its resource. */
 interface Place {
   readonly key: string;
   readonly parent: Record<string, unknown> | undefined;
   readonly financial: boolean;
-  /** It is the value of an extension. */
+  /** Whether it is the value of an extension. */
   readonly extended: boolean;
 }
 
-/**
- * JSON paths (`ExplanationOfBenefit.total[0].amount.currency`) of everything in `value` that looks like money; empty
- * when there is none.
- */
+/** JSON paths (`ExplanationOfBenefit.total[0].amount.currency`) of everything in `value` that looks like money. */
 export function findMoney(value: unknown): string[] {
   const found = new Set<string>();
   const root: Place = { key: '', parent: undefined, financial: false, extended: false };
@@ -106,13 +103,13 @@ function countsMoney(quantity: Record<string, unknown>, system: string, financia
 
 const isCurrency = (text: unknown): boolean => typeof text === 'string' && CURRENCIES.has(text.trim());
 
-/** `[USD]`, outside of annotations. */
+/** Whether the code has a currency in brackets (`[USD]`) outside of annotations. */
 function isBracketed(code: string): boolean {
   const names = code.replaceAll(/\{[^}]*\}/g, '').matchAll(/\[([^\]]*)\]/g);
   return [...names].some(([, name]) => CURRENCIES.has(name!.trim().toUpperCase()) || SYMBOLS.includes(name!.trim()));
 }
 
-/** One of a text's parts (`USD/d`) is a sign, a word or a code of money. */
+/** Whether a part of the text (`USD/d`) is a sign, a word or a code of money. */
 function isMoneyOnly(text: unknown): boolean {
   if (typeof text !== 'string') return false;
   const parts = [text, ...text.split('/')].map((part) => part.trim());

@@ -12,7 +12,7 @@ export interface GroupMember {
   readonly coverageId?: string | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
-  /** True when no longer attributed; false when left out. */
+  /** True for a member who is no longer attributed. Default false. */
   readonly inactive?: boolean | undefined;
   readonly changeType?: ChangeType | undefined;
   /** `Practitioner/x`, `PractitionerRole/x` or `Organization/x`. */
@@ -43,7 +43,7 @@ export interface GroupInput {
   readonly members: readonly GroupMember[];
   /** Size of the list when `members` is not the whole of it (summary). */
   readonly quantity?: number | undefined;
-  /** Leaves the members out and says so (SUBSETTED). */
+  /** Omits the members and adds the tag SUBSETTED. */
   readonly summary?: boolean | undefined;
 }
 
@@ -106,7 +106,7 @@ export function groupResource(input: GroupInput): FhirResource {
   };
 }
 
-/** One entry of Group.member: for lists too long to build at once. */
+/** One entry of Group.member. */
 function groupMember({
   member,
   coverageId,

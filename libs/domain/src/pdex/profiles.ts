@@ -1,9 +1,6 @@
 import { ATR, CARIN_BB, HREX, PDEX, US_CORE } from './codes.ts';
 
-/**
- * US Core 6.1.0 profiles by the name this platform uses (docs/regulation.md#profiles). meta.profile carries the
- * unversioned URL.
- */
+/** US Core 6.1.0 profiles (docs/regulation.md#profiles). meta.profile has the URL without version. */
 export const US_CORE_PROFILES = {
   allergyIntolerance: `${US_CORE}us-core-allergyintolerance`,
   carePlan: `${US_CORE}us-core-careplan`,

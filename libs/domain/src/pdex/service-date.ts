@@ -1,39 +1,38 @@
 import { dateRange, type FhirResource, isObject } from '@provider-access/kernel/fhir';
 
-/** Why a resource has, or has not, an end of service. Only `end` and `start` are dates. */
+/** Why a resource has an end of service (`end`, `start`) or none. */
 type ServiceBasis =
-  /** Its last documented day. */
+  /** The last documented day. */
   | 'end'
-  /** No end is known and it is not going on: the day it began. */
+  /** The first day, because no end is documented and the care has ended. */
   | 'start'
-  /** Begun and not over: it stays, however long ago it began. */
+  /** The care has begun and goes on. The resource stays, however long ago the care began. */
   | 'active'
-  /** Dated care without a date. */
+  /** Care that should have a date and has none. */
   | 'undated'
   /**
-   * People, coverage, directory, products, Provenance: no care that has a date. A Provenance goes and stays with its
-   * targets, whenever it was recorded.
+   * Not care with a date: people, coverage, directory, products, Provenance. A Provenance stays or goes with its
+   * targets.
    */
   | 'not-dated-care';
 
 export interface EndOfService {
   /**
-   * First millisecond (UTC) after the last day of service, read as the calendar day that the document names; null when
-   * there is none.
+   * First millisecond (UTC) after the last day of service, which is the calendar day as written; null without a date.
    */
   readonly ms: number | null;
   readonly basis: ServiceBasis;
 }
 
-/** Data before this date of service is not due (42 CFR 422.121(a)(2)). */
+/** The regulation requires no data before this date of service (42 CFR 422.121(a)(2)). */
 export const SERVICE_DATE_FLOOR = '2016-01-01';
 
 interface Service {
   readonly ends: readonly unknown[];
   readonly starts: readonly unknown[];
-  /** It goes on, as far as its status says: without an end it stays. */
+  /** By its status the care goes on. Without an end the resource stays. */
   readonly active?: boolean;
-  /** Its status outweighs its dates: an order's validity may lie in the past while it is still open. */
+  /** The status overrides the dates, because the validity of an open order may be in the past. */
   readonly statusDecides?: boolean;
 }
 
@@ -43,7 +42,7 @@ const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : valu
 const isOneOf = (value: unknown, ...names: string[]): boolean => typeof value === 'string' && names.includes(value);
 const statusCode = (concept: unknown): unknown => field(list(field(concept, 'coding'))[0], 'code');
 
-/** Period, dateTime, Timing, Range of ages: the documented ends and starts of a choice element. */
+/** The documented ends and starts of a choice element: Period, dateTime, Timing, Range of ages. */
 function span(resource: FhirResource, stem: string): Service {
   const period = resource[`${stem}Period`];
   const moment = resource[`${stem}DateTime`] ?? resource[`${stem}Date`] ?? resource[`${stem}Instant`];
@@ -64,7 +63,7 @@ function claimService(resource: FhirResource): Service {
     starts: [field(billable, 'start'), ...serviced.map(({ period }) => field(period, 'start'))],
   };
   if (resource['use'] !== 'preauthorization') return service;
-  // An authorization serves until its last period ends; one without an end is still to be used, unless it is over.
+  // An authorization is in use until its last period ends. Without an end it is in use until its status ends it.
   const periods = list(resource['preAuthRefPeriod']);
   const open = periods.some((period) => field(period, 'end') === undefined);
   return {
@@ -75,7 +74,7 @@ function claimService(resource: FhirResource): Service {
   };
 }
 
-/** Where each type keeps its dates. A type that is not here is no dated care. */
+/** The dates of each type. A type that is missing here is not care with a date. */
 const SERVICES: Readonly<Record<string, (resource: FhirResource) => Service>> = {
   ExplanationOfBenefit: claimService,
   Encounter: (r) => ({
@@ -150,7 +149,7 @@ const SERVICES: Readonly<Record<string, (resource: FhirResource) => Service>> = 
   QuestionnaireResponse: (r) => ({ ends: [r['authored']], starts: [], active: r['status'] === 'in-progress' }),
 };
 
-/** Synonyms of "when it was done" for results that say only when they were issued. */
+/** The date of issue counts if a result has no other date. */
 function withFallback(service: Service, date: unknown): Service {
   return [...service.ends, ...service.starts].some((value) => value !== undefined)
     ? service
@@ -165,12 +164,12 @@ function periodOf(resource: FhirResource, ...overStatuses: string[]): Service {
   };
 }
 
-/** The latest of several FHIR dates by the end of the calendar day (month, year) they name. */
+/** The latest of several FHIR dates, by the end of their calendar day, month or year. */
 function latest(values: readonly unknown[]): { ms: number; date: string } | undefined {
   let found: { ms: number; date: string } | undefined;
   for (const value of values) {
     if (typeof value !== 'string') continue;
-    // The day as written: a time zone does not move a visit into another year.
+    // The day as written, because a time zone must not move a visit into another year.
     const date = value.slice(0, 10);
     const range = dateRange(date);
     if (range !== undefined && (found === undefined || range.end > found.ms)) found = { ms: range.end, date };
@@ -179,8 +178,8 @@ function latest(values: readonly unknown[]): { ms: number; date: string } | unde
 }
 
 /**
- * When the care that a resource documents was over: its end, else its start; null while it goes on, when it has no
- * date, or when its type is no dated care. Unreadable dates count as absent.
+ * The end of the care that a resource documents, else its start. Null while the care goes on, without a date, and for a
+ * type that is not care with a date. Unreadable dates count as absent.
  */
 export function endOfService(resource: FhirResource): EndOfService {
   const service = SERVICES[resource.resourceType]?.(resource);
@@ -194,7 +193,8 @@ export function endOfService(resource: FhirResource): EndOfService {
 }
 
 /**
- * Whether all of the care lies before the floor (a FHIR date, by default 2016-01-01): then the resource is not kept.
+ * Whether all of the care was before the floor (a FHIR date, by default 2016-01-01). Intake does not keep such a
+ * resource.
  */
 export function beforeFloor(resource: FhirResource, floor: string = SERVICE_DATE_FLOOR): boolean {
   const { ms } = endOfService(resource);
@@ -203,10 +203,7 @@ export function beforeFloor(resource: FhirResource, floor: string = SERVICE_DATE
   return ms !== null && ms <= range.start;
 }
 
-/**
- * The day a view sorts and filters by (`2024-03-01`, or less precise as documented): the end of service, else the
- * start. Undefined for what has no date.
- */
+/** The date by which a view sorts and filters, in its documented precision: the end of service, else the start. */
 export function serviceDate(resource: FhirResource): string | undefined {
   const service = SERVICES[resource.resourceType]?.(resource);
   return service === undefined ? undefined : (latest(service.ends) ?? latest(service.starts))?.date;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 
-/** A folder of `shared/data` in any folder above this file; undefined where it is not there. */
+/** A folder of `shared/data` in a folder above this file; undefined if there is none. */
 function folder(name: string): string | undefined {
   for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
     const candidate = join(at, 'shared/data', name);
@@ -20,7 +20,9 @@ function skipped(what: string): undefined {
   return undefined;
 }
 
-/** The resources of one type in a foreign set, or undefined (said aloud) when the set is not on this machine. */
+/**
+ * The resources of one type in a foreign set; undefined, with a line on stderr, when the set is not on this machine.
+ */
 export function foreignLines(set: string, type: string): string[] | undefined {
   const found = folder('foreign');
   const archive = found === undefined ? undefined : join(found, `${set}.tar.gz`);
@@ -31,9 +33,7 @@ export function foreignLines(set: string, type: string): string[] | undefined {
   return names.flatMap((name) => linesOf(archive, name));
 }
 
-/**
- * Every resource of every foreign set, a set at a time; undefined (said aloud) when the data are not on this machine.
- */
+/** Every resource of each foreign set; undefined, with a line on stderr, when the data are not on this machine. */
 export function foreignSets(): { readonly set: string; readonly lines: () => string[] }[] | undefined {
   const found = folder('foreign');
   if (found === undefined) return skipped('foreign data');
@@ -43,7 +43,7 @@ export function foreignSets(): { readonly set: string; readonly lines: () => str
   }));
 }
 
-/** The resources of HL7's packages, a package at a time; undefined (said aloud) when they are not on this machine. */
+/** The resources of each of HL7's packages; undefined, with a line on stderr, when they are not on this machine. */
 export function packages(): (() => unknown[])[] | undefined {
   const found = folder('ig');
   if (found === undefined) return skipped('packages of HL7');
@@ -51,7 +51,7 @@ export function packages(): (() => unknown[])[] | undefined {
 }
 
 /**
- * Contents of the resources in a tar archive: a header of 512 bytes has the name, and from byte 124 the size in octal
+ * Contents of the resources in a tar archive. A header of 512 bytes has the name, and from byte 124 the size in octal
  * digits.
  */
 function* filesOf(archive: string): Generator<string> {

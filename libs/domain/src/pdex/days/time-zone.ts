@@ -1,6 +1,6 @@
 export const DAY_MS = 86_400_000;
 
-/** Whether the runtime knows an IANA time zone of this name. An offset such as `+02:00` is no name. */
+/** Whether the runtime knows an IANA time zone of this name. An offset such as `+02:00` is not a name. */
 export const isTimeZone = (name: string): boolean => {
   try {
     return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== '';
@@ -10,8 +10,8 @@ export const isTimeZone = (name: string): boolean => {
 };
 
 /**
- * The clocks of one IANA time zone, by the runtime's own data. Instants are ms since the epoch. A local day is its
- * number of days since 1970-01-01, without a zone. Correct for the years 100 to 9999.
+ * Local time of one IANA time zone, from the runtime's data. Instants are ms since the epoch. A local day is the number
+ * of days since 1970-01-01. Correct for the years 100 to 9999.
  */
 export class TimeZone {
   private readonly format: Intl.DateTimeFormat;
@@ -30,7 +30,7 @@ export class TimeZone {
     });
   }
 
-  /** What a clock on the wall shows, as if it were UTC, to the ms. */
+  /** The local time, as the ms since the epoch of a UTC time that looks the same. */
   local(at: number): number {
     const part: Record<string, number> = {};
     for (const { type, value } of this.format.formatToParts(at)) part[type] = Number(value);
@@ -44,8 +44,8 @@ export class TimeZone {
     return Math.floor(this.local(at) / DAY_MS);
   }
   /**
-   * First instant of a day at which its clocks show a time (ms since midnight) or later. A time that is skipped is
-   * when clocks go forward, one that comes twice the first. A day that the zone left out begins with the next one.
+   * First instant of a day at which local clocks show this time (ms since midnight) or a later one. A time that a
+   * change of the clocks skips is the instant of the change. A day that the zone skips begins with the next day.
    */
   firstInstant(day: number, timeOfDay = 0): number {
     const wanted = day * DAY_MS + timeOfDay;

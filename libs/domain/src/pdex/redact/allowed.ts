@@ -1,9 +1,9 @@
 import { ATR, DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 
 /**
- * What a financial resource may keep, by structure: whatever is not listed here is dropped, so a new element of a
- * payer's system has to be allowed before it can leave (docs/regulation.md#redaction). `extension` and
- * `modifierExtension` are kept where their URL is listed below.
+ * The elements that a financial resource keeps, by structure (docs/regulation.md#redaction). `redact` drops all others,
+ * so a new element of a payer's system must be added here before a provider can see it. Extensions stay if their URL is
+ * listed below.
  */
 const LISTS: Readonly<Record<string, string>> = {
   ExplanationOfBenefit:
@@ -76,8 +76,8 @@ const LISTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Financial types that are never served and, contained in another resource, are dropped whole with the references to
- * them.
+ * Financial types that are never served. `redact` drops them, with the references to them, where another resource
+ * contains them.
  */
 export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
   'Account',
@@ -95,20 +95,16 @@ export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
   'PaymentReconciliation',
 ]);
 
-/** Resource types under the allow-list above. All others keep their R4 elements, minus money. */
+/** Resource types under the allow-list above. All others keep their R4 elements without money. */
 export const FINANCIAL_TYPES: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 
-/**
- * The allow-list of financial structures: path to declared names (`value[x]`). A path below a financial type that is
- * missing here keeps nothing.
- */
+/** Element names (`value[x]`) by path. A path of a financial type that is missing here keeps nothing. */
 export const ALLOWED: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   Object.entries(LISTS).map(([path, list]) => [path, new Set(list.split(' '))]),
 );
 
 /**
- * Extensions that a financial resource may keep: of US Core, CARIN BB, PDex, PAS, ATR and R4 itself, and none that is
- * an amount.
+ * Extensions that a financial resource keeps, from US Core, CARIN BB, PDex, PAS, ATR and R4. None of them is an amount.
  */
 export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   DATA_ABSENT_REASON,
@@ -169,7 +165,7 @@ export const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set([
   ].map((id) => PAS + id),
 ]);
 
-/** Adjudication categories that are no amounts, by code. Their system must be CARIN's or PDex's, or left out. */
+/** Codes of adjudication categories that are not amounts. Their system must be ADJUDICATION_SYSTEMS or absent. */
 export const KEPT_ADJUDICATIONS: ReadonlySet<string> = new Set([
   'adjustmentreason',
   'denialreason',
@@ -182,6 +178,6 @@ export const KEPT_ADJUDICATIONS: ReadonlySet<string> = new Set([
   'allowedunits',
   'consumedunits',
 ]);
-/** Of those, the ones whose `value` counts units. */
+/** Kept adjudications whose `value` counts units. */
 export const UNIT_ADJUDICATIONS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
 export const ADJUDICATION_SYSTEMS = /^http:\/\/hl7\.org\/fhir\/us\/(carin-bb|davinci-pdex|davinci-pas)\//;

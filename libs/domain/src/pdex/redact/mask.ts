@@ -1,20 +1,19 @@
 /** The text that replaces an amount. */
 const AMOUNT_REMOVED = '[amount removed]';
 
-// Every repetition is bounded: the text is a stranger's, and must not be able to make this slow.
+// Every repetition is bounded, so that no text from outside can make the match slow.
 const SCALE = String.raw`(?:\s?(?:k|m|bn|hundred|thousand|million|billion)(?![A-Za-z]))?`;
 const NUMBER = String.raw`[-+(]?\d(?:[\d.,']{0,30}\d)?(?:[ \u00a0]\d{3}(?!\d)){0,3}\)?` + SCALE;
 const SIGN = String.raw`(?:(?<![A-Za-z])(?:US|CA|AU|NZ|C|A)\s?)?[\u0024\u00a2-\u00a5\u20a0-\u20bf]`;
 const CODE = String.raw`(?<![A-Za-z])(?:USD|usd|EUR|eur|GBP|gbp|NZD|MXN|JPY|CNY|BRL|KRW)(?![A-Za-z])`;
 /**
- * These also stand for something in medicine (CAD: coronary artery disease), so the number must be written like an
- * amount.
+ * These have another meaning in medicine (CAD: coronary artery disease), so the number must be written like an amount.
  */
 const OTHER_CODE = String.raw`(?<![A-Za-z])(?:CAD|AUD|CHF|INR|SEK|NOK|DKK|ILS|PHP)(?![A-Za-z])`;
 /** Two decimals or groups of thousands. */
 const THOUSANDS = String.raw`\d{1,3}(?:[.,' \u00a0]\d{3}){1,4}(?:[.,]\d\d)?(?!\d)`;
 const AMOUNT_NUMBER = String.raw`(?<![\d.,])(?:\d{1,12}[.,]\d\d(?![\d.,]{0,30}\d)|${THOUSANDS})`;
-/** A ratio of coagulation lies below 20, an amount of so few rupees is on no claim. */
+/** INR is also a coagulation ratio, which is below 20. Claims have no amounts of less than 20 rupees. */
 const RATIO = String.raw`(?:1?\d[.,]\d\d(?!\d))`;
 const UNITS = anyCase('dollars? bucks? cents? euros? pesos?');
 const WORD = String.raw`(?:U\.?S\.?\s{1,3})?(?:${UNITS}|[Pp]ounds? sterling)(?![A-Za-z])`;
@@ -25,7 +24,9 @@ const SPOKEN = anyCase(
 );
 const WORDS = String.raw`(?<![A-Za-z])(?:(?:${SPOKEN})[\s-]{1,3}){1,12}`;
 
-/** Words as they are written: dollars, Dollars, DOLLARS. Codes are not: `cad` is also a part of ids. */
+/**
+ * Alternatives for dollars, Dollars and DOLLARS. Codes have no such alternatives, because `cad` is also a part of ids.
+ */
 function anyCase(words: string): string {
   return words
     .split(' ')
@@ -43,7 +44,7 @@ const AMOUNT = new RegExp(
   ].join('|'),
   'gu',
 );
-/** Cheap first look: without one of these there is no amount. */
+/** A cheap first test. A text without a match has no amount. */
 const HINT = /[\u0024\u00a2-\u00a5\u20a0-\u20bf]|usd|eur|gbp|[a-z]{3}\s?\d|\d\s?[a-z]{3}|dollar|buck|cent|pound|peso/i;
 
 /**
@@ -53,7 +54,7 @@ const HINT = /[\u0024\u00a2-\u00a5\u20a0-\u20bf]|usd|eur|gbp|[a-z]{3}\s?\d|\d\s?
 export function maskAmounts(text: string): string {
   if (!HINT.test(text)) return text;
   let masked = text;
-  // Until nothing changes: `$5 $6` reads differently once the first amount is gone.
+  // Repeat, because removing the first amount of `$5 $6` changes how the rest matches.
   for (let before = ''; before !== masked;) {
     before = masked;
     masked = before.replace(AMOUNT, AMOUNT_REMOVED);
@@ -61,23 +62,23 @@ export function maskAmounts(text: string): string {
   return masked;
 }
 
-/** Words of a sentence about payment: each number in such a sentence may be an amount. */
+/** Words of a sentence about payment, in which each number may be an amount. */
 const PAYMENT_WORD = wordsIn(
   'amounts?|paid|pay(?:s|ments?|able)?|co-?pay(?:s|ments?)?|co-?insurance|deductibles?|owe[sd]?|owing',
   'charge[sd]?|costs?|fees?|bill(?:s|ed)?|balance|responsib[a-z]{0,10}|liab[a-z]{0,10}|reimburs[a-z]{0,10}',
   'out[- ]of[- ]pocket|remit[a-z]{0,10}|allow(?:ed|able)|discounts?|premiums?|refund[a-z]{0,4}|totals?|net|gross',
   String.raw`pric(?:e|es|ed|ing)|due(?!\s{1,3}to)`,
 );
-/** A number of its own: `1,250.00`, `2024-02-02`, `20%`, `(12)`. Not a part of a word or a code (`PT-14`). */
+/** A number by itself: `1,250.00`, `2024-02-02`, `20%`, `(12)`. Not a part of a word or a code (`PT-14`). */
 const ANY_NUMBER = /(?<![\w.,'/-])(?:[-+]|\()?\d(?:[\d.,'/-]{0,30}\d)?(?:\s?%)?(?![\w'/-])/g;
 const TWO_DECIMALS = /^[-+(]?\d[\d,.']{0,30}[.,]\d\d$/;
-/** Words behind a number that is no amount: what the number counts. */
+/** Words after a number that counts something and is not an amount. */
 const COUNTED = new RegExp(
   String.raw`^\s?-?(?:units?|visits?|days?|sessions?|hours?|minutes?|weeks?|months?|years?|services?|items?|doses?` +
     '|tablets?|capsules?|refills?|miles?|mg|mcg|g|kg|ml|l|iu)(?![a-z])',
   'i',
 );
-/** Words before a number that is no amount: what the number names. */
+/** Words before a number that names something and is not an amount. */
 const NAMED = new RegExp(
   '(?:^|[^a-z])(?:items?|lines?|notes?|pages?|criteri(?:on|a)|codes?|sections?|rules?|polic(?:y|ies)|steps?' +
     String.raw`|sequences?)\s?(?:no\.?|#)?\s?$`,

@@ -3,15 +3,19 @@ import { type ElementDefinition, structureOf, type Structure } from '@provider-a
 import { ALLOWED, FINANCIAL_TYPES } from './allowed.ts';
 
 /**
- * The rules that hold inside a resource: a clinical one keeps R4 minus money, a financial one keeps listed elements.
+ * The rules for a resource. A clinical resource keeps R4's elements without money; a financial one keeps listed
+ * elements.
  */
 export type Context = 'clinical' | 'claim' | 'prior-authorization';
 
-/** What happens to an element: nothing of it is kept unless a plan names it. */
+/** What happens to an element. An element that no plan names is dropped. */
 export type Step =
   | { readonly kind: 'drop' }
   | { readonly kind: 'primitive'; readonly of: 'string' | 'number' | 'boolean' }
-  /** Free text of a financial resource: kept with amounts masked. Numbers of a note about payment may be amounts. */
+  /**
+   * Free text of a financial resource: amounts are masked. In a `note`, each number in a sentence about payment is
+   * masked.
+   */
   | { readonly kind: 'text'; readonly note: boolean }
   | { readonly kind: 'structure'; readonly type: string }
   | { readonly kind: 'resource' };
@@ -23,7 +27,7 @@ export interface Plan {
 
 const DROP: Step = { kind: 'drop' };
 const NUMBERS = new Set(['integer', 'decimal', 'positiveInt', 'unsignedInt']);
-/** Elements that people write sentences in. All other strings identify something and must stay as they are. */
+/** Elements with free text. All other strings identify something and must not change. */
 const PROSE = new Set([
   'text',
   'display',
@@ -42,7 +46,7 @@ const plans: Readonly<Record<Context, Map<string, Plan>>> = {
   'prior-authorization': new Map(),
 };
 
-/** The plan of a structure in a context, made once. Undefined when R4 has no such structure. */
+/** The plan of a structure in a context, cached. Undefined when R4 has no such structure. */
 export function planOf(name: string, context: Context): Plan | undefined {
   const made = plans[context].get(name);
   if (made !== undefined) return made;

@@ -6,11 +6,11 @@ import { type Context, type Plan, planOf, type Step } from './plan.ts';
 import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.ts';
 
 export interface Redaction {
-  /** The same object when nothing was dropped. */
+  /** The same object when nothing changed. */
   readonly resource: FhirResource;
   /**
-   * How often something was dropped or masked, by path without indexes (`ExplanationOfBenefit.item.net`). A path has
-   * R4's names alone, at most MAX_NAMES of them, and no values.
+   * Number of dropped or masked elements by path without indexes (`ExplanationOfBenefit.item.net`). A path consists of
+   * at most MAX_NAMES names of R4, and has no values.
    */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -19,29 +19,28 @@ type Source = Readonly<Record<string, unknown>>;
 
 interface Run {
   readonly dropped: Record<string, number>;
-  /** Contained resources that are gone: references to them go too. */
+  /** Ids of dropped contained resources. References to them are dropped too. */
   readonly goneIds: ReadonlySet<string>;
-  /** Of a resource inside another one: whether it stays. */
+  /** Whether a resource inside another one stays. */
   readonly keeps: Keeps;
 }
 type Keeps = (inner: FhirResource) => boolean;
 
-/** Deeper than this there is nothing that base R4 needs; what is there is dropped. */
+/** Base R4 needs no deeper elements, so deeper ones are dropped. */
 const MAX_DEPTH = 80;
-/** Names of a path that is counted: structures that nest without end must not make paths without end. */
+/** Most names in a counted path, because structures may nest without limit. */
 const MAX_NAMES = 8;
 const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
 const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
 
 /**
- * Takes money out of a resource by allow-list (docs/regulation.md#redaction): no Money, currency, cost to beneficiary,
+ * Removes money from a resource by allow-list (docs/regulation.md#redaction). No Money, currency, cost to beneficiary,
  * remittance date or quantity of currency stays at any depth, contained resources and extensions included. Claims,
  * coverages and prior authorizations keep listed elements and extensions only; every other type keeps its R4 elements.
- * Idempotent; what is valid R4 before stays valid R4.
- * @param keeps of resources inside (contained, in Bundles and Parameters): those for which it is false go, with the
- * references to them
- * @throws TypeError when the resource is of no R4 type or of a withheld financial one: such never reaches this
- * function.
+ * Idempotent. Valid R4 stays valid R4.
+ * @param keeps false for a resource inside this one (contained, in a Bundle or Parameters) that is dropped with the
+ * references to it
+ * @throws TypeError for an unknown or withheld type, which the caller must refuse before
  */
 export function redact(resource: FhirResource, keeps: Keeps = () => true): Redaction {
   const type = resource.resourceType;
@@ -50,7 +49,7 @@ export function redact(resource: FhirResource, keeps: Keeps = () => true): Redac
   const dropped: Record<string, number> = {};
   let source: Source = resource;
   let goneIds: ReadonlySet<string> = new Set();
-  // Contained resources first, until none goes any more: they may refer to each other.
+  // Contained resources may refer to each other, so repeat until no further one is dropped.
   while (source['contained'] !== undefined) {
     const before = containedIds(source['contained']);
     const contained = keep(
@@ -189,7 +188,7 @@ function keepElement(
   return keep(before, step, here, context, run, depth + 1, name === 'Extension');
 }
 
-/** What maskedAmount leaves, so that a second pass finds nothing to do. */
+/** Whether maskedAmount made this value, so that a second pass changes nothing. */
 function isMasked(value: unknown): boolean {
   return (
     isObject(value) && Object.keys(value).length === 1 && JSON.stringify(value) === JSON.stringify(maskedAmount({}))
@@ -216,7 +215,7 @@ function keep(
         : Array.isArray(before)
           ? count(run, path)
           : keepOne(before, step, path, context, run, depth, nested);
-    // A list of primitives has its siblings by index: it is kept whole or not at all.
+    // The `_` siblings of a list of primitives match by index, so the list is kept whole or dropped.
     if (primitive && after === undefined) return undefined;
     if (after !== before) copy ??= value.slice(0, index);
     if (copy !== undefined && after !== undefined) copy.push(after);
@@ -266,7 +265,7 @@ function keepSibling(value: unknown, path: string, context: Context, run: Run, d
   return kept.some((item, index) => item !== value[index]) ? kept : value;
 }
 
-/** Lists of primitives and their `_` siblings after a loss: no place may be empty in both. */
+/** Removes the indexes that are empty in both a list of primitives and its `_` sibling. */
 function alignSiblings(copy: Record<string, unknown>): void {
   for (const key of Object.keys(copy)) {
     const values = copy[key];

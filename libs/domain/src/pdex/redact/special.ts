@@ -6,19 +6,16 @@ import type { Context } from './plan.ts';
 
 type Source = Readonly<Record<string, unknown>>;
 
-/** Datatypes that mean nothing, or something else, without one of their parts. */
+/** Datatypes that are wrong or useless without one of their parts. */
 const ALL_OR_NOTHING = new Set(['Ratio', 'Range', 'SampledData']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity', 'Age', 'Count', 'Distance', 'Duration']);
 const PAYMENT_DATE = /pa?y?mt|paid|payment|remit/i;
-/** What a category of an amount is called, as a code or in words. */
+/** Codes and words for the category of an amount. */
 const AMOUNT_CATEGORY = /amt|amount|price|(?<!dis)charge|copay|co-?ins|deductible|pa?y?mt|paid|payment|remit/i;
-/**
- * Parts of known extensions that are amounts, whatever datatype a payer gives them (PAS
- * itemAuthorizedDetail.unitPrice).
- */
+/** Parts of known extensions that are amounts, whatever their datatype (PAS itemAuthorizedDetail.unitPrice). */
 const AMOUNT_PART = /price|amount|(?<!dis)charge|cost|paid|^net$/i;
 
-/** Whether an element is dropped for what it says, before its parts are looked at. */
+/** Whether an element is dropped because of its own content, before its parts are redacted. */
 export function isDroppedWhole(structure: string, source: Source, context: Context, nested: boolean): boolean {
   if (QUANTITIES.has(structure)) {
     const financial = context !== 'clinical';
@@ -30,21 +27,21 @@ export function isDroppedWhole(structure: string, source: Source, context: Conte
     case 'Extension':
       return isDroppedExtension(source, context, nested);
     case 'ExplanationOfBenefit.item.adjudication':
-      return !isKeptAdjudication(source) && !(context === 'prior-authorization' && tellsDecision(source));
+      return !isKeptAdjudication(source) && !(context === 'prior-authorization' && hasDecision(source));
     case 'ExplanationOfBenefit.supportingInfo':
     case 'Claim.supportingInfo':
-      // The remittance date, as some payers write it: a timing under a category of payment. And an amount without its
+      // Some payers write the remittance date as a timing with a category of payment, or an amount without its
       // currency.
       return (
-        (hasPrefix(source, 'timing') && saysOf(source['category'], PAYMENT_DATE)) ||
-        (isNumeric(source) && saysOf(source['category'], AMOUNT_CATEGORY))
+        (hasPrefix(source, 'timing') && isNamed(source['category'], PAYMENT_DATE)) ||
+        (isNumeric(source) && isNamed(source['category'], AMOUNT_CATEGORY))
       );
     default:
       return false;
   }
 }
 
-/** Whether an element goes because of what its parts have lost. */
+/** Whether an element is dropped because its parts were. */
 export function isBroken(structure: string, before: Source, after: Source): boolean {
   if (structure === 'Extension') return !hasPrefix(after, 'value') && after['extension'] === undefined;
   if (structure === 'ExplanationOfBenefit.supportingInfo' || structure === 'Claim.supportingInfo')
@@ -62,7 +59,7 @@ function isDroppedExtension(source: Source, context: Context, nested: boolean): 
   )
     return true;
   if (context === 'clinical') return false;
-  // Parts of a known extension have relative names, given by its definition.
+  // The definition of a known extension gives its parts relative names.
   if (nested && /^[A-Za-z0-9._-]+$/.test(url)) return AMOUNT_PART.test(url);
   return !KNOWN_EXTENSIONS.has(url);
 }
@@ -75,8 +72,8 @@ const isNumeric = (source: Source): boolean =>
   source['valueQuantity'] !== undefined ||
   (typeof source['valueString'] === 'string' && /\d/.test(source['valueString']));
 
-/** Whether a code, its display or the text of a CodeableConcept is so called. */
-function saysOf(concept: unknown, name: RegExp): boolean {
+/** Whether a code, a display or the text of a CodeableConcept matches. */
+function isNamed(concept: unknown, name: RegExp): boolean {
   if (!isObject(concept)) return false;
   const coding: unknown[] = Array.isArray(concept['coding']) ? concept['coding'] : [];
   const words = [concept['text'], ...coding.flatMap((item) => (isObject(item) ? [item['code'], item['display']] : []))];
@@ -100,14 +97,17 @@ function isKeptAdjudication(source: Source): boolean {
   return codes(source['category']).some(isKept);
 }
 
-/** `value` is an amount unless every code of the category says that it counts units. */
+/** Whether every code of the category is one of units. Otherwise `value` is an amount. */
 export function countsUnits(source: Source): boolean {
   const all = codes(source['category']);
   return all.length > 0 && all.every((coding) => isKept(coding) && UNIT_ADJUDICATIONS.has(coding.code));
 }
 
-/** Some payers hang the decision on an amount: then the decision stays, and the amount is said to be masked. */
-function tellsDecision(source: Source): boolean {
+/**
+ * Whether an amount has the extension of the decision, as some payers write it. The decision stays; the amount is
+ * masked.
+ */
+function hasDecision(source: Source): boolean {
   const extensions = source['extension'];
   return (
     Array.isArray(extensions) &&
@@ -115,7 +115,7 @@ function tellsDecision(source: Source): boolean {
   );
 }
 
-/** PDex's closed slicing wants an amount in such an entry: one without value and currency. */
+/** An amount without value and currency, because PDex's closed slicing requires an amount in such an entry. */
 export function maskedAmount(source: Source): Source | undefined {
   return isKeptAdjudication(source) ? undefined : { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'masked' }] };
 }

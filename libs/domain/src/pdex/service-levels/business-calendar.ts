@@ -1,10 +1,7 @@
 import { BoundedMap } from '@provider-access/kernel';
 import { DAY_MS, TimeZone } from '../days/index.ts';
 
-/**
- * Business days of a payer: which days count, where, and when one of them has passed. Pure: the time zones are those of
- * the runtime.
- */
+/** Business days of a payer. Time zones come from the runtime. */
 
 export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
@@ -12,17 +9,17 @@ export interface CalendarRules {
   /** IANA name, e.g. `America/New_York`. */
   readonly timeZone: string;
   readonly days: readonly Weekday[];
-  /** ISO dates that are no business days whatever their weekday. */
+  /** ISO dates that are not business days, whatever their weekday. */
   readonly holidays: readonly string[];
 }
-/** Monday to Friday without a holiday: every deadline is as early as it can be. */
+/** Monday to Friday without holidays, which give the earliest deadlines. */
 export const DEFAULT_RULES: CalendarRules = {
   timeZone: 'America/New_York',
   days: ['mon', 'tue', 'wed', 'thu', 'fri'],
   holidays: [],
 };
 
-/** Local days whose bounds are remembered. */
+/** Size of the cache of bounds of days. */
 const REMEMBERED = 4096;
 /** A year of holidays in a row is a mistake in the configuration, not a calendar. */
 const LONGEST_PAUSE_DAYS = 400;
@@ -30,7 +27,7 @@ const LONGEST_PAUSE_DAYS = 400;
 export const isIsoDate = (text: string): boolean =>
   /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
 
-/** Days since 1970-01-01 of an ISO date, and back: a local day as a number, without a zone. */
+/** A local day as the number of days since 1970-01-01, from an ISO date and back. */
 const numberOf = (date: string): number => Date.parse(date) / DAY_MS;
 const dateOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 
@@ -40,9 +37,9 @@ interface Bounds {
 }
 
 /**
- * One business day after a moment is the same local time on the next business day; after a moment on a day that is
- * none, it is the end of the
- * next business day (docs/service-levels.md). Instants are ms since the epoch, days ISO dates in the calendar's zone.
+ * One business day after an instant is the same local time on the next business day (docs/service-levels.md). After an
+ * instant on another day, it is the end of the next business day. Instants are ms since the epoch, days are ISO dates
+ * in the calendar's zone.
  */
 export class BusinessCalendar {
   readonly rules: CalendarRules;
@@ -52,7 +49,7 @@ export class BusinessCalendar {
   private readonly bounds = new BoundedMap<number, Bounds>(REMEMBERED);
   private lastDay = 0;
 
-  /** @throws RangeError for rules that leave no business day, or an unknown time zone */
+  /** @throws RangeError for rules without a business day, or an unknown time zone */
   constructor(rules: CalendarRules = DEFAULT_RULES) {
     if (rules.days.length === 0) throw new RangeError('a calendar needs at least one business day a week');
     this.rules = rules;
@@ -83,9 +80,9 @@ export class BusinessCalendar {
     return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
   }
   /**
-   * Which share of its business day a request has used at `now`: 0 at `start`, 1 at the deadline. Nights count, days
-   * that are no business days do not, so that a share means the same on a Friday. Later than the deadline it goes on
-   * with the clock.
+   * The share of its time that a request has used at `now`: 0 at `start`, 1 at the deadline. Only business days count,
+   * nights included, so that a share has the same meaning on a Friday. After the deadline the share grows with the
+   * clock.
    */
   usedShare(start: number, now: number): number {
     if (now <= start) return 0;
@@ -93,10 +90,7 @@ export class BusinessCalendar {
     if (now > deadline) return 1 + (now - deadline) / (deadline - start);
     return this.businessMs(start, now) / this.businessMs(start, deadline);
   }
-  /**
-   * Holidays on which no business day was, between two instants: what a measurement depends on beside zone and
-   * weekdays.
-   */
+  /** Holidays between two instants. A measurement records them, because its result depends on them. */
   holidaysBetween(from: number, to: number): readonly string[] {
     const [first, last] = [this.dayNumber(from), this.dayNumber(to)];
     return this.rules.holidays.filter((h) => numberOf(h) >= first && numberOf(h) <= last).toSorted();
@@ -118,7 +112,7 @@ export class BusinessCalendar {
     }
   }
   private dayNumber(at: number): number {
-    // Measurements come in the order of time: most are of the day of the one before.
+    // Measurements come in order of time, so most fall on the same day as the one before.
     const known = this.bounds.get(this.lastDay);
     if (known === undefined || at < known.start || at >= known.end) this.lastDay = this.zone.dayOf(at);
     return this.lastDay;

@@ -2,21 +2,21 @@ import { type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } f
 import type { BusinessCalendar } from './business-calendar.ts';
 
 /**
- * An opt-out is effective within a second of its acceptance; everything else has one business day
+ * An opt-out must be effective a second after its acceptance. Everything else has one business day
  * (docs/service-levels.md).
  */
 const OPT_OUT_MS = 1_000;
 
-/** When a level is missed: at this instant it is still met. ms since the epoch. */
+/** The last instant at which a level is met, ms since the epoch. */
 export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number =>
   objective === 'opt-out-effective' ? start + OPT_OUT_MS : calendar.deadline(start);
-/** Share of its time that something open has used: 1 at the deadline. */
+/** Share of the time that a request has used: 1 at the deadline. */
 export const usedShareOf = (objective: Objective, start: number, now: number, calendar: BusinessCalendar): number =>
   objective === 'opt-out-effective' ? Math.max(0, now - start) / OPT_OUT_MS : calendar.usedShare(start, now);
 
 /**
- * The results of what was started together and ended at one instant (ms). `met` overrides the clock: a failed export is
- * no answer at any time.
+ * The results of requests that started together and ended at one instant (ms). `met` overrides the clock, because a
+ * failed export misses its level at any time.
  */
 export function measure(
   started: ServiceLevelStarted,
@@ -45,18 +45,18 @@ export function measure(
   };
 }
 
-/** What is counted of durations: how many met their level and missed it, and how they spread. */
+/** Counts of durations: how many met or missed their level, and their distribution. */
 export interface Tally {
   readonly met: number;
   readonly missed: number;
-  /** Count by bucket: bounds grow by an eighth of a doubling, so a quantile is at most 9 % too high. */
+  /** Count by bucket. Each bound is 2^(1/8) times the one before, so a quantile is at most 9 % too high. */
   readonly buckets: Readonly<Record<string, number>>;
   /** The longest, ms. */
   readonly worst: number;
 }
 export const EMPTY_TALLY: Tally = { met: 0, missed: 0, buckets: {}, worst: 0 };
 const PER_DOUBLING = 8;
-/** Upper bounds in ms: 1 at bucket 0. */
+/** The upper bound of bucket 0 is 1 ms. */
 const bucketOf = (ms: number): number => (ms <= 1 ? 0 : Math.ceil(Math.log2(ms) * PER_DOUBLING - 1e-9));
 const boundOf = (bucket: number): number => 2 ** (bucket / PER_DOUBLING);
 
@@ -78,8 +78,8 @@ export function added(a: Tally, b: Tally): Tally {
   return { met: a.met + b.met, missed: a.missed + b.missed, buckets, worst: Math.max(a.worst, b.worst) };
 }
 /**
- * A duration in ms that a share of all did not exceed: the upper bound of its bucket, and never more than the worst.
- * undefined when nothing was counted.
+ * The duration in ms that a share of all did not exceed: the upper bound of its bucket, at most `worst`. Undefined
+ * without counts.
  */
 export function quantile({ buckets, met, missed, worst }: Tally, share: number): number | undefined {
   const wanted = Math.max(1, Math.ceil((met + missed) * share));
@@ -93,9 +93,7 @@ export function quantile({ buckets, met, missed, worst }: Tally, share: number):
   return undefined;
 }
 
-/**
- * Which objective the visibility of a resource belongs to: adjudicated claims and encounters, and prior authorizations.
- */
+/** The objective that measures when a resource becomes visible, for claims and prior authorizations. */
 export function objectiveOf(resource: {
   readonly resourceType: string;
   readonly [element: string]: unknown;
