@@ -18,29 +18,29 @@ interface Pending {
   reject(error: Refusal): void;
 }
 
-/** Members of a response with the number of resources of each, as an entry names them. */
+/** The members of a response and the number of resources of each, in the form of an entry. */
 export const membersOf = (resources: ReadonlyMap<string, number>): Pick<AuditEntry, 'members' | 'perMember'> => ({
   members: [...resources.keys()],
   perMember: [...resources.values()],
 });
-/** How many of the resources each member has. */
+/** The number of resources of each member. */
 export function countedBy(members: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const member of members) counts.set(member, (counts.get(member) ?? 0) + 1);
   return counts;
 }
 
-/** Records in one append at most. */
+/** Most records in one append. */
 const GROUP = 500;
 /**
- * How long a group of entries may grow while each turn of the event loop brings more. It is a part of the time of an
- * fsync.
+ * How long one append may gather entries while each turn of the event loop brings more, ms. It is less than the time of
+ * an fsync.
  */
 const GATHER_MS = 1;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Every release, and every refusal of a client that proved its identity, is durable before the last byte leaves
+ * Records every release, and every refusal of a client that proved its identity, durably before the last byte leaves
  * (docs/architecture.md#one-decision). Calls that arrive during an append share the next one.
  */
 export class Audit {
@@ -54,17 +54,16 @@ export class Audit {
     this.releases = new HourlyReleases(options.clock);
   }
 
-  /** Resolves when the entry is durable. @throws Refusal `unavailable`: what cannot be recorded is not released */
+  /** Resolves when the entry is durable. @throws Refusal `unavailable`, so that nothing is released unrecorded */
   async record(entry: AuditEntry): Promise<void> {
     await this.append(entry);
     this.count(entry);
   }
 
   /**
-   * Records what a client is given of a Group: the Group itself, or a file of an export. Each (client, action, Group,
-   * job, file, member) is recorded once an
-   * hour (ADR 0025). Resolves when it is durable. @throws Refusal `unavailable`: what cannot be recorded is not
-   * released
+   * Records that a client reads a Group or a file of an export. Each (client, action, Group, job, file, member) is
+   * recorded once an hour (ADR 0025). Resolves when the entry is durable. @throws Refusal `unavailable`, so that
+   * nothing is released unrecorded
    */
   async release(entry: Omit<AuditEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
     const released = { ...entry, outcome: 'released' as const };
@@ -74,7 +73,7 @@ export class Audit {
 
   private append(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
-    // Set here, because the entry is appended together with entries of other requests.
+    // The trace context is set here, because the entry is appended together with entries of other requests.
     const traceparent = this.options.tracing?.traceparent();
     const record = encodeEvent({
       id: randomUUID(),
@@ -91,10 +90,7 @@ export class Audit {
     });
   }
 
-  /**
-   * Requests that come together are recorded together, with one fsync. A single one waits no longer than an idle turn
-   * of the event loop.
-   */
+  /** Concurrent requests share one fsync. A single request waits only for an idle turn of the event loop. */
   private async gather(): Promise<void> {
     const until = performance.now() + GATHER_MS;
     for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until;) {

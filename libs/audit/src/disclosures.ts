@@ -2,14 +2,14 @@ import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
-/** What was released or refused of one member. */
+/** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
   readonly member: string;
-  /** Resources of this member. Absent where an entry of an earlier release counted several members together. */
+  /** Resources of this member. Absent if an earlier version of the platform counted several members together. */
   readonly resources?: number;
 }
 
-/** Members of one document. A list of a member's disclosures reads up to 1000 documents, so they stay small. */
+/** Most members in one document. A list of a member's disclosures reads up to 1000 documents, so they must be small. */
 const MEMBERS = 250;
 
 interface Parsed {
@@ -21,13 +21,13 @@ function parse(record: LogRecord): Parsed {
   const entry = dataOf<Disclosure>(record);
   const { members, perMember, resources } = entry;
   const unique = [...new Set(members)];
-  // An entry of an earlier release has the count of the whole response. It is the count of the member only if the entry
+  // An earlier version of the platform counted the whole response. That is the count of a member only if the entry
   // names one member, or nothing was released.
   const known = perMember ?? (unique.length === 1 || resources === 0 ? members.map(() => resources) : []);
   return { entry, members: unique, counts: new Map(known.map((count, i) => [members[i]!, count])) };
 }
 
-/** An entry may name 50,000 members: it is parsed once, not once a document. */
+/** Parses an entry once and not for each document, because an entry may name 50,000 members. */
 function disclosureTopic(): TopicEvolve<Disclosure> {
   const parsed = new WeakMap<LogRecord, Parsed>();
   const parsedOf = (record: LogRecord): Parsed => {
@@ -61,9 +61,9 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
 }
 
 /**
- * Which client saw what of which members, and which was refused: one document for up to 250 members of an entry. Ids
- * begin with the time of the entry, so the documents of a member come in that order. Written in larger pieces, because
- * the log is what must be durable.
+ * Releases and refusals, in one document for up to 250 members of an entry. Ids begin with the time of the entry, so
+ * the documents of a member are in that order. The view commits in larger batches, because the log has the durable
+ * copy.
  */
 export const disclosures: Projection = {
   owner: 'audit',

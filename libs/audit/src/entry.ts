@@ -1,4 +1,4 @@
 import { type Disclosure } from '@provider-access/events';
 
-/** What was released or refused; members by reference. `at` is set here. */
+/** A release or refusal, with members by reference. `Audit` sets `at`. */
 export type AuditEntry = Omit<Disclosure, 'at'>;

@@ -2,26 +2,24 @@ import type { Clock } from '@provider-access/kernel';
 import type { AuditEntry } from './entry.ts';
 
 const HOUR = 3_600_000;
-/** Members that all windows together remember: some 20 MB. */
+/** Most members that all windows together remember, some 20 MB. */
 const MAX_MEMBERS = 200_000;
 
 interface Window {
   /** Members whose release is durable. */
   readonly members: Set<string>;
   recorded: boolean;
-  /**
-   * The write that is under way: a second request of the same window waits for it instead of writing the same members.
-   */
+  /** The last write. A second request of the same window waits for it instead of writing the same members. */
   tail: Promise<void>;
 }
 
 /**
- * Releases of a Group are repeated (a poll each minute, a file in ranges), and each would name every member again. So
- * an entry is written only for members whom the client was not given under the same action, Group, job and file in the
- * same hour of the clock (ADR 0025).
+ * Clients repeat reads of a Group, for example a poll each minute or a file in ranges, and each entry would name every
+ * member. So an entry names only members that have no entry for the same client, action, Group, job and file in this
+ * hour (ADR 0025).
  *
- * Only durable entries are remembered, and only in this process. After a kill, in another process, and beyond `limit`
- * members, a member is recorded again.
+ * This process remembers only durable entries. After a kill, in another process, and beyond `limit` members, a member
+ * is recorded again.
  */
 export class HourlyReleases {
   private readonly clock: Clock;
@@ -36,8 +34,8 @@ export class HourlyReleases {
   }
 
   /**
-   * Resolves when every member of the entry is recorded in this hour. @throws what `record` throws: then nothing is
-   * remembered
+   * Resolves when every member of the entry is recorded in this hour. @throws the error of `record`, and then remembers
+   * nothing
    */
   once(entry: AuditEntry, record: (fresh: AuditEntry) => Promise<void>): Promise<void> {
     const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
@@ -63,7 +61,7 @@ export class HourlyReleases {
       this.held = 0;
     }
     const window = this.windows.get(key) ?? { members: new Set(), recorded: false, tail: Promise.resolve() };
-    // The newest is moved to the end, so that the first one is the oldest and is dropped.
+    // The window in use moves to the end, so that the least recently used one is dropped first.
     this.windows.delete(key);
     this.windows.set(key, window);
     return window;
@@ -79,7 +77,7 @@ export class HourlyReleases {
   }
 }
 
-/** A window counts as one member at least, so that the number of windows is bounded too. */
+/** Each window counts as at least one member, which also bounds the number of windows. */
 const weight = ({ recorded, members }: Window): number => (recorded ? Math.max(1, members.size) : 0);
 
 function withoutMembers(entry: AuditEntry, known: ReadonlySet<string>): AuditEntry {

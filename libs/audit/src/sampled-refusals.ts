@@ -5,10 +5,10 @@ import type { AuditEntry } from './entry.ts';
 const MINUTE = 60_000;
 
 /**
- * Refusals of callers who have not proved their identity. Anybody can cause any number of them, so each is counted, and
- * the audit gets one record a minute for each client and reason, with `count`: the number of refusals since the record
- * before. Reasons are a closed set, and `client` is `unknown` unless the caller names a client that was approved. A
- * refusal that cannot be recorded counts for the next record, because nothing was released.
+ * Refusals of callers without a proven identity. Anybody can cause any number of them. So the audit gets one record a
+ * minute for each client and reason, whose `count` has the refusals since the record before. Reasons are a closed set,
+ * and `client` is `unknown` unless the caller names an approved client. If an append fails, its refusals count in the
+ * next record, because nothing was released.
  */
 export class SampledRefusals {
   private readonly audit: Pick<Audit, 'record'>;
@@ -23,18 +23,18 @@ export class SampledRefusals {
     this.everyMs = everyMs;
   }
 
-  /** Records the rest of the count when a flood has ended and no further refusal comes. */
+  /** Starts a timer that records the remaining counts when no further refusals come. */
   start(): void {
     this.timer ??= setInterval(() => void this.flush(false), this.everyMs).unref();
   }
-  /** Records what is counted. */
+  /** Records the remaining counts. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.flush(true);
   }
 
-  /** Counts a refusal; resolves when it is recorded, if it is its turn. */
+  /** Counts a refusal. If a record is due, resolves when the record is durable. */
   async refused(entry: AuditEntry): Promise<void> {
     const key = `${entry.action} ${entry.client} ${entry.reason ?? ''}`;
     const known = this.kept.get(key);

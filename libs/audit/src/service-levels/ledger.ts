@@ -25,8 +25,8 @@ export interface LevelLedgerOptions {
 }
 
 /**
- * Appends to `pa.service-levels` what a service was asked and when it was done. Everything may be appended twice,
- * because readers know by scope and offsets what they have counted.
+ * Appends the start and the end of each measured request to `pa.service-levels`. Records may be appended twice, because
+ * readers know by scope and offsets which requests they have counted.
  */
 export class LevelLedger {
   private readonly options: LevelLedgerOptions;
@@ -68,7 +68,7 @@ export class LevelLedger {
   private async append(records: readonly NewRecord[]): Promise<void> {
     if (records.length > 0) await this.options.log.append(PA_SERVICE_LEVELS, records);
   }
-  /** Everything that is counted together has one key, so that it stays in order. */
+  /** Records of one scope have one key, so that they stay in order. */
   private record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
     const { service, clock } = this.options;
     return encodeEvent({

@@ -16,16 +16,16 @@ import type { LogRecord } from '@provider-access/engines/log';
 import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
-/** One objective, one local day of its starts, one scope: what was counted, and up to which offset. */
+/** The counts of one objective, one local day of starts and one scope, and the offset up to which they count. */
 export interface TallyPart extends Tally {
   readonly objective: Objective;
   readonly day: string;
   readonly scope: string;
   readonly next: number;
-  /** The calendars that it was measured with: one, unless the configuration changed on the way. */
+  /** The calendars of the measurements: one, unless the configuration changed. */
   readonly calendars: readonly BusinessDays[];
 }
-/** What a scope has started and not measured: counts and the oldest start (ms) by batch. */
+/** The requests of a scope without a measurement: counts and the oldest start (ms) by batch. */
 export interface OpenPart {
   readonly state: 'open' | 'closed';
   readonly scope: string;
@@ -37,11 +37,11 @@ export interface OpenPart {
   }[];
 }
 export interface ProbePart extends ProbeReported {
-  /** When the probe last walked the whole road. */
+  /** When the probe last passed all its steps. */
   readonly lastSuccess?: string;
 }
-/** A claim that waits in the dead letters for a person: its time goes on. */
-export interface ParkedPart {
+/** A claim in a dead letter. Its time counts until a person resolves the dead letter. */
+export interface DeadLetterPart {
   readonly state: 'open' | 'closed';
   readonly objective: Objective;
   /** ms */
@@ -53,14 +53,14 @@ const KNOWN = new Set<string | undefined>([
   'pa.service-level-measured.v1',
   'pa.probe-reported.v1',
 ]);
-/** More would be a configuration that changes all day. */
+/** More calendars would mean a configuration that changes all day. */
 const MAX_CALENDARS = 20;
 export const PROBE_ID = 'probe';
 const openId = (scope: string): string => `open/${scope}`;
 const tallyId = (objective: Objective, day: string, scope: string): string => `tally/${objective}/${day}/${scope}`;
 
 function started(part: OpenPart | undefined, data: ServiceLevelStarted): OpenPart | undefined {
-  // The start came again, and its claims were measured or are known.
+  // A redelivery, whose claims are measured or known.
   if (part !== undefined && (data.next <= part.next || part.batches.some((b) => b.next === data.next)))
     return undefined;
   const starts: Partial<Record<Objective, { count: number; oldest: number }>> = {};
@@ -86,8 +86,8 @@ function closed(part: OpenPart | undefined, data: ServiceLevelMeasured): OpenPar
 function counted(part: TallyPart | undefined, data: ServiceLevelMeasured, key: string): TallyPart | undefined {
   const day = data.days.find((d) => tallyId(d.objective, d.day, data.scope) === key);
   if (day === undefined) return undefined;
-  // Offsets before `next` are counted: a batch that is handled again, and with other boundaries, adds what is new in
-  // it.
+  // Offsets before `next` are already counted. A batch may be handled again with other boundaries, and then only its
+  // new offsets count.
   const fresh = day.items.filter(([offset]) => offset >= (part?.next ?? 0));
   if (fresh.length === 0) return undefined;
   const calendars = part?.calendars ?? [];
@@ -105,7 +105,7 @@ function counted(part: TallyPart | undefined, data: ServiceLevelMeasured, key: s
   };
 }
 
-/** Keeps the count: one measurement less is less wrong than none. */
+/** Keeps the count when a record cannot be applied, because a count without one measurement is better than no count. */
 const countedBefore = (): undefined => undefined;
 
 function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
@@ -147,8 +147,8 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   };
 }
 
-/** The claim or prior authorization in a dead letter; undefined for everything else. */
-function parkedClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
+/** The claim or prior authorization in a dead letter; undefined for any other event. */
+function deadLetterClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
   const { headers, value } = dataOf<EventParked>(record);
   const decoded = decodeEvent({ headers, value: Buffer.from(value, 'base64') });
   if (!decoded.ok) return undefined;
@@ -162,7 +162,7 @@ function parkedClaim(record: LogRecord): { objective: Objective; start: number }
   return objective && { objective, start: Date.parse(decoded.event.time) };
 }
 
-const parkedTopic: TopicEvolve<ParkedPart> = {
+const deadLetterEvolve: TopicEvolve<DeadLetterPart> = {
   part: 'parked',
   failed: countedBefore,
   keys: (record) =>
@@ -171,21 +171,21 @@ const parkedTopic: TopicEvolve<ParkedPart> = {
       : [],
   evolve(part, record) {
     if (typeOf(record) !== 'pa.event-parked.v1') return part === undefined ? undefined : { ...part, state: 'closed' };
-    // A redelivery makes no second dead letter: the first one stays, whatever its outcome was.
-    const claim = part === undefined ? parkedClaim(record) : undefined;
+    // A redelivery makes no second dead letter. The first one stays, whether it is open or closed.
+    const claim = part === undefined ? deadLetterClaim(record) : undefined;
     return claim && { state: 'open', ...claim };
   },
 };
 
 /**
- * The service levels, from facts that are kept for ever: tallies by objective, day and scope; what is open; the last
- * walk of the probe. Read by `GET /ops/slo` and for the gauges; run by attribution.
+ * The service levels: tallies by objective, day and scope, open requests, and the last run of the probe. The
+ * attribution service keeps this view for `GET /ops/slo` and the gauges. Its topic has unlimited retention.
  */
 export const serviceLevels: Projection = {
   owner: 'audit',
   name: 'service-levels',
   version: 1,
-  topics: { [PA_SERVICE_LEVELS]: levelsTopic(), [deadLetterTopic(PAYER_MEMBER_EVENTS)]: parkedTopic },
+  topics: { [PA_SERVICE_LEVELS]: levelsTopic(), [deadLetterTopic(PAYER_MEMBER_EVENTS)]: deadLetterEvolve },
   lingerMs: 100,
   indexes: [
     { name: 'by_day', fields: ['level.objective', 'level.day'] },

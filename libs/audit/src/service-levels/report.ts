@@ -9,20 +9,18 @@ import {
   usedShareOf,
 } from '@provider-access/domain/pdex/service-levels';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { OpenPart, ParkedPart, ProbePart, TallyPart } from './projection.ts';
+import type { OpenPart, DeadLetterPart, ProbePart, TallyPart } from './projection.ts';
 import { PROBE_ID } from './projection.ts';
 
-/** Something that is not done yet: an export, or claims of one batch. */
+/** Requests that are not done: an export, or the claims of one batch. */
 export interface Open {
   readonly objective: Objective;
   readonly count: number;
-  /** Of the oldest of them, ms since the epoch. */
+  /** Start of the oldest request, ms since the epoch. */
   readonly start: number;
-  /**
-   * `accepted`: and not visible yet; `parked`: waits for a person; `unread`: the log has it, intake has not come to it.
-   */
+  /** `accepted`: not visible yet. `parked`: in a dead letter. `unread`: in the log, and intake has not read it. */
   readonly where: 'running' | 'accepted' | 'parked' | 'unread';
-  /** Of an export. */
+  /** The id of an export. */
   readonly job?: string;
 }
 
@@ -30,9 +28,9 @@ interface ObjectiveReport {
   readonly objective: Objective;
   readonly met: number;
   readonly missed: number;
-  /** Not done, and its time is over: counts as missed. */
+  /** Requests that are not done and whose time is over. They count as missed. */
   readonly overdue: number;
-  /** met / (met + missed + overdue); absent when there was nothing. */
+  /** met / (met + missed + overdue); absent without requests. */
   readonly share?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
@@ -43,7 +41,7 @@ interface ObjectiveReport {
     readonly deadline?: string;
     readonly usedShare?: number;
   };
-  /** Exports that were missed or are overdue, at most 1000. No objective that is about members lists any. */
+  /** At most 1000 exports that missed their level or are overdue. Objectives about members have no list. */
   readonly exports?: readonly string[];
 }
 export interface ServiceLevelReport {
@@ -51,9 +49,9 @@ export interface ServiceLevelReport {
   readonly from: string;
   readonly to: string;
   readonly at: string;
-  /** As configured now: what is open is judged by it. */
+  /** The calendar that is configured now, which decides about open requests. */
   readonly calendar: BusinessDays;
-  /** What the results of the period rest on: the calendars of their days, whatever is configured now. */
+  /** The calendars that were configured when the requests of the period were measured. */
   readonly measuredWith: readonly BusinessDays[];
   readonly objectives: readonly ObjectiveReport[];
 }
@@ -65,7 +63,7 @@ const jobOf = (scope: string): string | undefined =>
 /** The scope of one export. */
 export const exportScope = (job: string): string => `${EXPORT}${job}`;
 
-/** Requests that are started and not measured, or dead letters, according to the view. */
+/** Requests in the view that have no measurement yet, and dead letters. */
 export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
   const open: Open[] = [];
   for await (const document of reader.scan({ index: 'by_state', equals: ['open'] })) {
@@ -83,17 +81,17 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
     }
   }
   for await (const document of reader.scan({ index: 'by_parked', equals: ['open'] })) {
-    const { objective, start } = document['parked'] as ParkedPart;
+    const { objective, start } = document['parked'] as DeadLetterPart;
     open.push({ objective, count: 1, start, where: 'parked' });
   }
   return open;
 }
 
-/** The last walk of the probe that was told of. */
+/** The last run that the probe reported. */
 export const probeOf = async (reader: ViewReader): Promise<ProbePart | undefined> =>
   (await reader.get(PROBE_ID))?.['level'] as ProbePart | undefined;
 
-/** How far what is open is, by objective: for the gauges. @param now ms */
+/** Counts and ages of open requests by objective, for the gauges. @param now ms */
 export function pendingOf(
   open: readonly Open[],
   now: number,
@@ -109,7 +107,7 @@ export function pendingOf(
   });
 }
 
-/** Days are ISO dates of the payer's zone, both included; `open` is what is open now, `now` in ms. */
+/** The period has ISO dates in the payer's time zone. `open` has the requests that are open at `now` (ms). */
 export async function serviceLevelReport(
   reader: ViewReader,
   period: { readonly from: string; readonly to: string },
@@ -182,7 +180,7 @@ function reportOf(
   };
 }
 
-/** One line a zone and week; the holidays of all that was measured with it. */
+/** Merges calendars with the same time zone and business days, and joins their holidays. */
 function join(all: Map<string, BusinessDays>, { timeZone, days, holidays }: BusinessDays): void {
   const key = `${timeZone} ${days.join()}`;
   const before = all.get(key);

@@ -2,14 +2,14 @@ import { type Objective, PAYER_MEMBER_EVENTS, typeOf, bufferOf } from '@provider
 import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
 import type { Open } from './report.ts';
 
-/** Records of a partition that are looked at: enough for the oldest, as intake goes by this order. */
+/** Records that are read of a partition. Intake follows the order of the log, so the first records are the oldest. */
 const LOOKED_AT = 20;
 const EOB = Buffer.from('"ExplanationOfBenefit"');
 const PRIOR = /"use"\s*:\s*"preauthorization"/;
 
 /**
- * The objective by which an unread record will be measured, judged quickly: types from headers, a claim by its bytes.
- * Structured mode is not read.
+ * A cheap guess at the objective of an unread record: the type from the headers, a claim by its bytes. CloudEvents in
+ * structured mode are ignored.
  */
 function glance(record: LogRecord): Objective | undefined {
   const type = typeOf(record);
@@ -22,9 +22,8 @@ function glance(record: LogRecord): Objective | undefined {
 }
 
 /**
- * What lies in the log and has not been handled: of each partition the first records behind a position, by objective. A
- * claim counts from the payer's time in the event, an opt-out from when it was appended. @param passed how far each
- * objective's reader is
+ * Records in the log that are not handled, by objective, from the first ones of each partition. A claim counts from the
+ * payer's time in the event, an opt-out from its append. @param passed the position of each objective's reader
  */
 export async function unread(
   log: Pick<EventLog, 'head' | 'read'>,
