@@ -6,9 +6,9 @@ import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
 import { readGranted, type GrantedScopes } from './scopes.ts';
 
-/** Seconds. SMART Backend Services: SHOULD NOT exceed 300. */
+/** Seconds. SMART Backend Services says that it SHOULD NOT exceed 300. */
 export const ACCESS_TOKEN_LIFETIME = 300;
-/** Characters. Ours have some 500: longer strings are not worth a hash. */
+/** Characters. Our tokens have some 500, so a longer string is refused before it is hashed. */
 const MAX_TOKEN_LENGTH = 4096;
 
 export interface AccessToken {
@@ -18,9 +18,9 @@ export interface AccessToken {
   /** Seconds since the epoch. */
   readonly issuedAt: number;
   readonly expiresAt: number;
-  /** The number of the approval under which it was issued, from 1. Tokens of earlier releases do not have it. */
+  /** The number of the client's approval at the time of issue, from 1. Tokens of earlier versions have none. */
   readonly approval?: number;
-  /** Of the key that signed it. */
+  /** The id of the key that signed it. */
   readonly kid: string;
 }
 export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
@@ -28,17 +28,17 @@ export const audienceOf = (publicUrl: string): string => `${publicUrl}/fhir`;
 export interface AccessTokensOptions {
   /** Our published keys: `publishedKeys(parties)`. */
   readonly keys: KeySource;
-  /** Public base URL without a last slash: `iss`; `aud` is it with `/fhir`. Never taken from a request. */
+  /** Configured public base URL without a last slash, never from a request. It is `iss`; `aud` adds `/fhir`. */
   readonly publicUrl: string;
   readonly clock: Clock;
   readonly metrics?: Metrics;
-  /** Verified tokens kept. */
+  /** Most verified tokens in the cache. */
   readonly capacity?: number;
 }
 
 /**
- * Verifies our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. Verified tokens are remembered by their
- * sha256, so a repetition costs no signature check. The authenticator decides whether the client may still use them.
+ * Verifies our access tokens: ES256 JWTs of type `at+jwt` (RFC 9068), 300 s. A cache has verified tokens by sha256, so
+ * only the first use costs a signature check. The authenticator decides whether the client may still use a token.
  */
 export class AccessTokens {
   readonly issuer: string;
@@ -57,14 +57,14 @@ export class AccessTokens {
     this.audience = audienceOf(options.publicUrl);
   }
 
-  /** A token that was verified before and has not expired: no signature check, some µs. */
+  /** A token that was verified before and has not expired, without a signature check. */
   cached(token: string): AccessToken | undefined {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const key = hash('sha256', token, 'base64');
     const known = this.verified.get(key);
     if (known === undefined) return undefined;
     this.verified.delete(key);
-    // A withdrawn key invalidates its tokens, the remembered ones too.
+    // A withdrawn key also invalidates its cached tokens.
     if (known.expiresAt * 1000 <= this.clock.now() || this.keys(known.kid) === undefined) return undefined;
     this.verified.set(key, known);
     this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
@@ -72,8 +72,8 @@ export class AccessTokens {
   }
 
   /**
-   * The client that the token claims to belong to, unchecked. undefined when it cannot be read, or when no signature
-   * could make the token valid: it has expired, or names none of our keys.
+   * The client that the token names, without a signature check. Undefined if the token is unreadable or expired, or
+   * names none of our keys.
    */
   claimedBy(token: string): string | undefined {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
@@ -87,7 +87,7 @@ export class AccessTokens {
     }
   }
 
-  /** undefined for anything but a valid token of ours. It never says what is wrong with a token. */
+  /** Undefined for anything but a valid token of ours, whatever the fault. */
   async verify(token: string): Promise<AccessToken | undefined> {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const known = this.cached(token);
@@ -100,7 +100,7 @@ export class AccessTokens {
     return read;
   }
 
-  /** Forgets the client's verified tokens (when its status changed). */
+  /** Removes the client's tokens from the cache, after a change of its status. */
   drop(client: string): void {
     for (const [key, token] of this.verified) if (token.client === client) this.verified.delete(key);
   }
@@ -135,8 +135,7 @@ export class AccessTokens {
         ...(typeof approval === 'number' && { approval }),
       };
     } catch {
-      // Every fault of a token ends the same way: 401. jose has no faults that are not the token's here (keys are in
-      // memory).
+      // Every fault is answered with 401. Keys are in memory, so jose has no other reason to throw.
       return undefined;
     }
   }

@@ -14,8 +14,8 @@ function groupsOf(address: string): readonly number[] {
 const hex = (high: string, low: string): string => (Number(high) * 256 + Number(low)).toString(16);
 
 /**
- * What limits count: an IPv4 address, or the /64 network of an IPv6 address, because one sender has a whole /64 (RFC
- * 6177). IPv4-mapped addresses (`::ffff:a.b.c.d`) count as their IPv4 address.
+ * The unit by which limits count senders: an IPv4 address, or the /64 of an IPv6 address, because one sender has a
+ * whole /64 (RFC 6177). IPv4-mapped addresses (`::ffff:a.b.c.d`) count as their IPv4 address.
  */
 export function addressBlock(address: string): string {
   const plain = address.split('%')[0]!;

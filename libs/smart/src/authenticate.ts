@@ -5,27 +5,27 @@ import { addressBlock } from './address-block.ts';
 import { RequestLimits } from './request-limits.ts';
 import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 
-/** What a handler knows about the caller: `request.smart`. */
+/** The authenticated client of a request, as `request.smart`. */
 export interface SmartContext {
   readonly client: string;
   readonly scopes: GrantedScopes;
   /** Id of the access token, for audit. */
   readonly jti: string;
 }
-/** The part of a request that authentication reads: Node's, Fastify's and a plain object have it. */
+/** The part of a request that authentication reads. Requests of Node and of Fastify have it. */
 export interface RequestWithHeaders {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Address of the sender, for counting. */
+  /** Address of the sender, for limits. */
   readonly ip?: string;
 }
-/** The part of `PartyFacts` that is needed here. */
+/** The part of `PartyFacts` that authentication reads. */
 export interface Clients {
   client(id: string): ClientFacts | undefined;
-  /** False while this process may have missed a decision that was acknowledged elsewhere. Nobody is let in then. */
+  /** False while this process may have missed an acknowledged decision. All requests are then refused. */
   current?(): boolean;
 }
 
-/** The token of `Authorization: Bearer …` (RFC 6750 §2.1; scheme in any case), undefined when there is none. */
+/** The token of `Authorization: Bearer …` (RFC 6750 §2.1), with the scheme in any case. */
 export function bearerToken(request: RequestWithHeaders): string | undefined {
   const header = request.headers['authorization'];
   if (typeof header !== 'string') return undefined;
@@ -33,19 +33,19 @@ export function bearerToken(request: RequestWithHeaders): string | undefined {
   return header.slice(0, 7).toLowerCase() === 'bearer ' ? header.slice(7).trim() : undefined;
 }
 
-/** Since when (ms since the epoch) the client is approved, or undefined when it is not approved now. */
+/** When the current approval of the client began, ms since the epoch; undefined without one. */
 export function approvedSince(client: ClientFacts | undefined): number | undefined {
   if (client?.status !== 'approved') return undefined;
   const last = client.history.at(-1);
   return last === undefined ? 0 : Date.parse(last.at);
 }
 
-/** How often the client was approved: tokens name the approval under which they were issued. */
+/** How often the client was approved. A token has the number of the approval under which it was issued. */
 export const approvals = (client: ClientFacts): number =>
   client.history.filter((change) => change.status === 'approved').length;
 
 export const noToken = (): Refusal =>
-  new Refusal('invalid-token', 'This needs an access token: Authorization: Bearer.', {
+  new Refusal('invalid-token', 'Send an access token in the header Authorization: Bearer.', {
     headers: { 'www-authenticate': 'Bearer' },
   });
 const badToken = (): Refusal =>
@@ -53,11 +53,11 @@ const badToken = (): Refusal =>
     headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
   });
 
-/** Tokens with a wrong signature, a minute, client and address block: an honest client sends none. */
+/** Limit of tokens with a wrong signature for each minute, client and address block. An honest client sends none. */
 const FORGED_PER_MINUTE = 60;
 
 /**
- * Decides who calls. The client must be approved now, and the token must have been issued under this approval, so a
+ * Authenticates a client by its access token. The client must be approved, and the token must be of this approval. So a
  * token from before a suspension stays invalid after the client is approved again.
  */
 export class Authenticator {
@@ -71,16 +71,16 @@ export class Authenticator {
   }
 
   /**
-   * Answers without a promise for a token that was seen before. Throws Refusal (401; 429 after many forged tokens; 503
-   * while the clients may be stale).
+   * Returns no promise for a cached token. Throws Refusal: 401, 429 after many forged tokens, or 503 while the clients
+   * may be stale.
    */
   authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
     const known = this.tokens.cached(token);
     if (known !== undefined) return this.admit(known);
-    // A token that names no approved client is refused before its signature costs anything, because ids of clients are
-    // random.
+    // A forger can hardly guess the random id of a client, so refuse a token without an approved client before its
+    // signature is checked.
     const claimed = this.tokens.claimedBy(token);
     if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined)
       return this.admit(undefined);
@@ -88,8 +88,8 @@ export class Authenticator {
   }
 
   /**
-   * A caller who knows the id of an approved client can forge tokens in its name. This many of them, from one address,
-   * cost a signature check.
+   * A caller who knows the id of an approved client can forge tokens for it. The limit bounds how many of them from one
+   * address cost a signature check.
    */
   private async verified(token: string, sender: string): Promise<SmartContext> {
     const wait = this.forged.take(sender);
@@ -117,8 +117,7 @@ export class Authenticator {
     const client = this.clients.client(token.client);
     const since = approvedSince(client);
     if (client === undefined || since === undefined) return false;
-    // Tokens of the release before name no approval. A token of an approval that this process does not know yet is of a
-    // later one.
+    // Tokens of the version before have no approval. An approval that this process does not know yet is a later one.
     return token.approval === undefined
       ? token.issuedAt >= Math.floor(since / 1000)
       : token.approval >= approvals(client);

@@ -7,21 +7,21 @@ import {
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Claims } from '@provider-access/engines/state';
-import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicMembers, type AssertionAlgorithm } from './client-keys.ts';
+import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicPart, type AssertionAlgorithm } from './client-keys.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
 import { importKey } from './import-key.ts';
 import type { JwksSource } from './jwks-source.ts';
 
 /** Seconds. SMART: exp SHALL be no more than five minutes ahead. */
 const MAX_AHEAD = 300;
-/** Seconds that clocks may differ. */
+/** Seconds by which clocks may differ. */
 const SKEW = 30;
 /** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
 const MAX_LENGTH = 8192;
 
 /** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
 export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
-/** A client as the check needs it. Exactly one of `jwks` and `jwksUri`. */
+/** The keys of a client: either `jwks` or `jwksUri`. */
 export interface AssertionClient {
   readonly jwks?: { readonly keys: readonly unknown[] };
   readonly jwksUri?: string;
@@ -30,7 +30,7 @@ export interface AssertionClient {
 export type AssertionResult =
   | { readonly ok: true; readonly client: string; readonly jti: string }
   /**
-   * `message` may be shown to the caller; `client` is what the assertion claims, undefined when it could not be read.
+   * `message` may be shown to the caller. `client` is the client that the assertion claims, undefined if unreadable.
    */
   | { readonly ok: false; readonly step: AssertionStep; readonly message: string; readonly client?: string };
 
@@ -40,13 +40,13 @@ export interface AssertionInput {
   readonly audiences: readonly string[];
   /** ms since the epoch. */
   readonly now: number;
-  /** undefined for a client that is unknown, rejected or suspended: they look the same. */
+  /** Undefined alike for a client that is unknown, rejected or suspended. */
   lookup(clientId: string): AssertionClient | undefined | Promise<AssertionClient | undefined>;
   readonly jwksSource: JwksSource;
   readonly claims: Pick<Claims, 'insertOnce'>;
 }
 
-/** One message for every caller that is not let in, so that nobody learns which apps exist. */
+/** The same message for every inactive client, so that a caller cannot find out which apps exist. */
 const NOT_ACTIVE =
   'iss is not an active client here (registered, approved and not suspended), or client_assertion is not signed ' +
   'with its key.';
@@ -62,7 +62,7 @@ const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && value !== '' && value.length <= max;
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
-/** The client that an assertion claims to be from, unchecked, for counting. undefined when it cannot be read. */
+/** The client that an assertion names, without a signature check, for limits. Undefined if unreadable. */
 export function claimedClient(assertion: unknown): string | undefined {
   if (!isText(assertion, MAX_LENGTH)) return undefined;
   try {
@@ -76,7 +76,7 @@ export function claimedClient(assertion: unknown): string | undefined {
 /**
  * Checks a `private_key_jwt` client assertion in the order of docs/regulation.md#token-requests. A `jti` is used up
  * only by an assertion that passes every other check, and for as long as the assertion could be presented again.
- * @throws what `claims` throws when its engine is away: nothing is accepted then
+ * @throws the error of `claims` when its engine is unavailable, so that no assertion is accepted then
  */
 export async function verifyClientAssertion(input: AssertionInput): Promise<AssertionResult> {
   const { assertion } = input;
@@ -93,7 +93,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if (!(ASSERTION_ALGORITHMS as readonly unknown[]).includes(alg))
     return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
   const algorithm = alg as AssertionAlgorithm;
-  if (header.crit !== undefined) return fail('decode', 'crit: no critical header is understood here.');
+  if (header.crit !== undefined) return fail('decode', 'crit must be absent: this server supports no critical header.');
   if (header.typ !== undefined && (typeof header.typ !== 'string' || header.typ.toUpperCase() !== 'JWT'))
     return fail('decode', 'typ of client_assertion must be JWT.');
 
@@ -102,7 +102,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if (payload.sub !== iss) return fail('client', 'sub must equal iss: both are the client_id.', iss);
   const client = await input.lookup(iss);
   if (client === undefined) {
-    // As much work as for a client that exists, so that the time does not show which client_ids exist.
+    // A signature check as for a client that exists, so that the time does not show which client_ids exist.
     await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);
     return fail('client', NOT_ACTIVE, iss);
   }
@@ -115,7 +115,7 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
 
   if (!isText(payload.jti, 512))
     return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
-  // Kept for as long as `exp` lets it in, so that an expired jti need not be remembered.
+  // A jti is remembered until the assertion expires, because after that `exp` refuses it.
   const fresh = await input.claims.insertOnce('jti', `${iss}|${payload.jti}`, (payload.exp! + SKEW) * 1000 + 1000);
   return fresh
     ? { ok: true, client: iss, jti: payload.jti }
@@ -124,14 +124,14 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
 
 function audienceFault(payload: JWTPayload, accepted: readonly string[]): Failure | undefined {
   const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
-  // Every entry must be accepted, because an assertion that is also valid elsewhere could be replayed from there.
+  // Every audience must be this server, because another server that accepts the assertion could replay it here.
   const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
   return good ? undefined : fail('aud', `aud must be the token endpoint of this server: ${accepted[0]}`);
 }
 
 function timeFault(payload: JWTPayload, nowMs: number): Failure | undefined {
   const now = nowMs / 1000;
-  if (!isTime(payload.exp)) return fail('time', 'exp must be there, in seconds since 1970.');
+  if (!isTime(payload.exp)) return fail('time', 'exp is required, in seconds since 1970.');
   if (payload.exp + SKEW <= now) return fail('time', 'exp is past: client_assertion has expired.');
   if (payload.exp > Math.ceil(now) + MAX_AHEAD) return fail('time', `exp must be at most ${MAX_AHEAD} seconds ahead.`);
   for (const name of ['nbf', 'iat'] as const) {
@@ -175,10 +175,10 @@ async function selectKey(
 
 async function verifies(assertion: string, jwk: JWK, algorithm: AssertionAlgorithm): Promise<boolean> {
   try {
-    await compactVerify(assertion, await importKey(publicMembers(jwk), algorithm), { algorithms: [algorithm] });
+    await compactVerify(assertion, await importKey(publicPart(jwk), algorithm), { algorithms: [algorithm] });
     return true;
   } catch {
-    // A signature that does not verify and a key that is none are the same fault of the caller's.
+    // An invalid key and a wrong signature are the same fault of the caller.
     return false;
   }
 }

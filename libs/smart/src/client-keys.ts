@@ -3,27 +3,27 @@ import type { JWK } from 'jose';
 export const ASSERTION_ALGORITHMS = ['RS384', 'ES384'] as const;
 export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];
 
-/** JWK members that only a private or symmetric key has (RFC 7518 §6). */
-const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const;
+/** JWK parameters that only a private or symmetric key has (RFC 7518 §6). */
+const SECRET_PARAMETERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const;
 const MIN_RSA_BITS = 2048;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
-/** The algorithm that a key of this type is for. */
+/** The algorithm for a key of this type. */
 export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm | undefined =>
   jwk.kty === 'RSA' ? 'RS384' : jwk.kty === 'EC' ? 'ES384' : undefined;
 
 /**
- * What is wrong with a client's public key (RSA of 2048 bits or more for RS384, EC P-384 for ES384), or undefined when
- * it is good. The text names members, never their values.
+ * The fault of a client's public key; undefined for RSA with 2048 bits or more (RS384) and EC P-384 (ES384). The text
+ * names JWK parameters, never their values.
  */
 export function keyFault(jwk: unknown): string | undefined {
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return 'is not a JSON object';
   const key = jwk as Record<string, unknown>;
   if (typeof key['kid'] !== 'string' || key['kid'] === '' || key['kid'].length > 256)
     return 'needs a kid of 1 to 256 characters';
-  const secret = SECRET_MEMBERS.find((member) => Object.hasOwn(key, member));
+  const secret = SECRET_PARAMETERS.find((name) => Object.hasOwn(key, name));
   if (secret !== undefined)
-    return `holds the secret member "${secret}": register the public key, and replace this one, for it is known now`;
+    return `holds the secret parameter "${secret}": it is exposed, so make a new key pair and register the public key`;
   if (key['use'] !== undefined && key['use'] !== 'sig') return 'has a use other than "sig"';
   const algorithm = algorithmOf(key);
   if (algorithm === undefined) return 'has a kty other than RSA and EC';
@@ -43,8 +43,8 @@ function rsaBits(n: string): number {
   return first === -1 ? 0 : (bytes.length - first) * 8 - Math.clz32(bytes[first]!) + 24;
 }
 
-/** The members that verify a signature, and nothing else. */
-export function publicMembers(jwk: JWK): JWK {
+/** Only the JWK parameters that verify a signature. */
+export function publicPart(jwk: JWK): JWK {
   const { kty, n, e, crv, x, y } = jwk;
   return kty === 'RSA' ? { kty, n: n!, e: e! } : { kty: 'EC', crv: crv!, x: x!, y: y! };
 }

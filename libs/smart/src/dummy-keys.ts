@@ -2,8 +2,8 @@ import type { JWK } from 'jose';
 import type { AssertionAlgorithm } from './client-keys.ts';
 
 /**
- * Public keys whose private halves were thrown away when they were made: nothing verifies with them; checking costs
- * what a real check costs.
+ * Public keys whose private keys no longer exist. No signature verifies with them, but the check takes as long as a
+ * real one.
  */
 export const DUMMY_KEYS: Readonly<Record<AssertionAlgorithm, JWK>> = {
   RS384: {

@@ -131,7 +131,7 @@ describe('caching', () => {
     const slow = source.get(url);
     await expect.poll(() => held.length).toBe(1);
     const waiting = source.get(`${url}?2`);
-    expect(await waiting).toEqual({ ok: false, reason: 'other key sets are fetched at this moment' });
+    expect(await waiting).toEqual({ ok: false, reason: 'too many other key sets are being fetched' });
     keySet('a')(requests[0]!, held[0]!);
     expect(await slow).toEqual(withKid('a'));
     answer = keySet('b');

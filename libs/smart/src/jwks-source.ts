@@ -6,29 +6,27 @@ import type { Clock } from '@provider-access/kernel';
 import { BoundedMap } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
-/** Keys as published, unchecked; or the reason why there are none, which may be shown to the client. */
+/** Published keys, not checked yet; or the reason why there are none, which may be shown to the client. */
 export type JwksResult =
   { readonly ok: true; readonly keys: readonly unknown[] } | { readonly ok: false; readonly reason: string };
 export interface JwksSource {
-  /** `refresh`: the key was not found, so the set is fetched again unless that was done less than a minute ago. */
+  /** `refresh`: the set had no such key, so fetch it again unless the last fetch was less than a minute ago. */
   get(url: string, options?: { readonly refresh?: boolean }): Promise<JwksResult>;
 }
 
-/**
- * ms: without Cache-Control a key set is kept this long, and a refetch for an unknown kid happens at most this often.
- */
+/** ms. The lifetime of a key set without Cache-Control, and the least time between two fetches for an unknown kid. */
 const MIN_INTERVAL = 60_000;
-/** ms: a longer max-age is cut to this, because a key that its owner withdrew must go. */
+/** ms. The longest lifetime of a key set, because a key that its owner withdrew must become invalid. */
 const MAX_AGE = 24 * 3600_000;
 const MAX_KEYS = 100;
-/** ms: how long a failure is remembered, so that a caller cannot make this server ask again and again. */
+/** ms. How long a failure is cached, so that a caller cannot cause a fetch with each request. */
 const FAILURE_KEPT = 30_000;
-/** Fetches at once. */
+/** Most concurrent fetches. */
 const CONCURRENT = 32;
 
 /**
- * A jwks_uri must be https, without user, password or fragment. With `allowInsecure` http on loopback is taken too
- * (tests, demo).
+ * A jwks_uri must be https, without user, password or fragment. `allowInsecure` also permits http on loopback (tests,
+ * demo).
  */
 export function jwksUriFault(text: string, allowInsecure: boolean): string | undefined {
   if (text.length > 2048 || !URL.canParse(text)) return 'must be an absolute https URL';
@@ -40,7 +38,7 @@ export function jwksUriFault(text: string, allowInsecure: boolean): string | und
   return allowInsecure && url.protocol === 'http:' && loopback ? undefined : 'must be an https URL';
 }
 
-/** How long (ms) an answer may be kept, by Cache-Control and Age (RFC 9111 §5.2.2). */
+/** How long an answer is fresh, ms, by Cache-Control and Age (RFC 9111 §5.2.2). */
 export function freshness(cacheControl: string | undefined, age: string | undefined): number {
   if (cacheControl === undefined) return MIN_INTERVAL;
   const directives = cacheControl
@@ -62,23 +60,23 @@ interface Entry {
 
 export interface JwksCacheOptions {
   readonly clock: Clock;
-  /** Lets http on loopback and private addresses in. For tests and demonstrations only. */
+  /** Permits http on loopback, and private addresses. For tests and demonstrations only. */
   readonly allowInsecure?: boolean;
   /** ms, for the whole fetch. */
   readonly timeoutMs?: number;
   readonly capacity?: number;
   readonly metrics?: Metrics;
-  /** Fetches at once; others wait for their turn. */
+  /** Most concurrent fetches; others wait. */
   readonly concurrent?: number;
-  /** ms that a fetch waits for its turn at most; `timeoutMs` by default. */
+  /** How long a fetch may wait before it starts, ms. Default `timeoutMs`. */
   readonly turnMs?: number;
-  /** Name resolution; by default DNS, and the system's with `allowInsecure`. */
+  /** Name resolution. Default DNS, or the operating system's with `allowInsecure`. */
   readonly resolve?: Resolve;
 }
 
 /**
- * Clients' published key sets, kept exactly as long as their owner's Cache-Control allows (SMART: never longer). While
- * the owner's server is away, a set that is still fresh is used and nothing else.
+ * A cache of clients' published key sets. A set is used exactly as long as its Cache-Control permits, as SMART
+ * requires, also while the client's server is unavailable.
  */
 export class JwksCache implements JwksSource {
   private readonly clock: Clock;
@@ -114,19 +112,19 @@ export class JwksCache implements JwksSource {
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
       if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
-      // The set may not be kept, but it was fetched a moment ago for this very request, so its answer stands.
+      // Cache-Control may forbid to cache the set, but this request needs it and it was fetched less than a minute ago.
       if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.kept(entry);
       entry.lastAttempt = now;
     }
     this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
-    // Requests that come together share one fetch.
+    // Concurrent requests share one fetch.
     let running = this.running.get(url);
     if (running === undefined) {
       running = this.load(url, now).finally(() => this.running.delete(url));
       this.running.set(url, running);
     }
     const result = await running;
-    // A forced refetch that fails does not remove a set that is still fresh.
+    // A failed fetch does not remove a set that is still fresh.
     return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil
       ? { ok: true, keys: entry.keys }
       : result;
@@ -141,7 +139,7 @@ export class JwksCache implements JwksSource {
     const fault = jwksUriFault(url, this.allowInsecure);
     if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
     if (!(await this.turns.take(this.turnMs)))
-      return { ok: false, reason: 'other key sets are fetched at this moment' };
+      return { ok: false, reason: 'too many other key sets are being fetched' };
     const fetched = await fetchPinned(url, {
       allowPrivate: this.allowInsecure,
       timeoutMs: this.timeoutMs,
@@ -162,14 +160,14 @@ export class JwksCache implements JwksSource {
   }
 }
 
-/** So many at once; the others wait in their order. */
+/** Limits concurrency; callers wait in order. */
 class Turns {
   private free: number;
   private readonly waiting = new Set<(mine: boolean) => void>();
   constructor(free: number) {
     this.free = free;
   }
-  /** False when no turn came within `withinMs`. */
+  /** False if the caller waited for `withinMs` in vain. */
   take(withinMs: number): Promise<boolean> {
     if (this.free > 0) {
       this.free--;

@@ -6,11 +6,9 @@ import { dnsResolve, type Resolve, type ResolvedAddress, systemResolve } from '.
 /** Bytes. */
 const MAX_BODY = 100 * 1024;
 
-/**
- * Addresses that are nobody's public server (IANA special-purpose registries): a URL of a client's must not lead there.
- */
+/** Addresses without public servers (IANA special-purpose registries). A client's URL must not lead there. */
 const NOT_PUBLIC_4 = new BlockList();
-// A list of its own: BlockList also compares IPv4 addresses with IPv6 subnets, by their mapped form.
+// A separate list, because BlockList also compares IPv4 addresses in their mapped form with IPv6 subnets.
 const NOT_PUBLIC_6 = new BlockList();
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
@@ -30,7 +28,7 @@ for (const [net, prefix] of [
   ['240.0.0.0', 4],
 ] as const)
   NOT_PUBLIC_4.addSubnet(net, prefix, 'ipv4');
-// Of IPv6 only 2000::/3 is public; within it what embeds or documents other addresses is not.
+// In IPv6 only 2000::/3 is public, without the subnets that embed other addresses or are for documentation.
 for (const [net, prefix] of [
   ['::', 3],
   ['4000::', 2],
@@ -61,9 +59,9 @@ export interface PinnedFetchOptions {
 }
 
 /**
- * GETs a small JSON text from a URL that somebody else chose. The name is resolved once, every address of it must be
- * public, and the connection goes to exactly the address that was checked, so the name cannot change in between. No
- * redirects, 100 KB, one time limit for everything. The app that registered the URL may see the reasons.
+ * GETs a small JSON text from a URL that a client chose. The host is resolved once, and all its addresses must be
+ * public. The connection goes to a checked address, so that a second resolution cannot return another one. No
+ * redirects, at most 100 KB, one time limit for the whole fetch. The client may see the reason of a failure.
  */
 export async function fetchPinned(text: string, options: PinnedFetchOptions): Promise<FetchResult> {
   const url = new URL(text);

@@ -14,8 +14,8 @@ async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 /**
- * The content of a secret file, created (mode 0600, whole or not at all, durable) when it is not there. Of several
- * processes that start together one creates it and all read the same.
+ * The content of a secret file. An absent file is created atomically and durably with mode 0600. If several processes
+ * start together, one of them creates the file and all read the same content.
  */
 export async function readOrCreatePrivateFile(file: string, create: () => Promise<string>): Promise<string> {
   const existing = await readIfThere(file);
@@ -30,7 +30,7 @@ export async function readOrCreatePrivateFile(file: string, create: () => Promis
     await handle.close();
   }
   try {
-    // link() fails when the file is there by now: the first one wins, nobody reads half a file.
+    // link() fails if another process has created the file meanwhile, and nobody can read half a file.
     await link(temporary, file);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;

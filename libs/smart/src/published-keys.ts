@@ -1,20 +1,14 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 
-/**
- * The key that verifies tokens of a kid now; undefined for one that is unknown or was withdrawn. Asked for every
- * request.
- */
+/** The key that verifies tokens of a kid; undefined if the kid is unknown or withdrawn. Called for every request. */
 export type KeySource = (kid: string) => KeyObject | undefined;
 
-/** The part of `Parties` that is needed here: keys that were published and not withdrawn. */
+/** The part of `Parties` with the keys that are published and not withdrawn. */
 export interface PublishedSigningKeys {
   signingKey(kid: string): { readonly jwk: Readonly<Record<string, unknown>> } | undefined;
 }
 
-/**
- * The keys of `pa.registry`. Only P-256 keys for ES256, read by their public members alone: whatever else a JWK claims,
- * nothing else verifies here.
- */
+/** The keys of `pa.registry`. Only the public parameters of P-256 keys for ES256 count, whatever else a JWK has. */
 export function publishedKeys(registry: PublishedSigningKeys): KeySource {
   const imported = new WeakMap<object, KeyObject | 'unusable'>();
   return (kid) => {
@@ -32,7 +26,7 @@ function read({ kty, crv, x, y, alg, use }: Readonly<Record<string, unknown>>): 
   try {
     return createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' });
   } catch {
-    // No point of the curve: a key that verifies nothing.
+    // Not a point of the curve, so the key cannot verify anything.
     return undefined;
   }
 }

@@ -2,12 +2,12 @@ import type { Clock } from '@provider-access/kernel';
 import { BoundedMap } from '@provider-access/kernel';
 
 const MINUTE = 60_000;
-/** How many keys are counted at once. With more, the keys whose minute began first are dropped. */
+/** Most keys that are counted. With more, the keys whose minute began first are dropped. */
 const CAPACITY = 10_000;
 
 /**
- * Requests a minute and key, counted in this process. It comes before anything that costs work or writes: a caller
- * above the limit costs neither a signature check nor a write. Each process counts for itself.
+ * Limits requests for each key and minute, in each process by itself. Check it before any work, so that a caller above
+ * the limit costs neither a signature check nor a write.
  */
 export class RequestLimits {
   private readonly clock: Clock;
@@ -23,7 +23,7 @@ export class RequestLimits {
   take(key: string): number {
     const now = this.clock.now();
     let window = this.windows.get(key);
-    // A clock that was set back must not shut anybody out for longer than a minute.
+    // After the clock was set back, a caller must not be refused for longer than a minute.
     if (window === undefined || now >= window.resetsAt || window.resetsAt > now + MINUTE) {
       window = { count: 0, resetsAt: now + MINUTE };
       this.windows.set(key, window);
@@ -32,7 +32,7 @@ export class RequestLimits {
     window.count++;
     return 0;
   }
-  /** Takes a count back: the request was none of those that are limited. */
+  /** Takes a count back, for a request that turned out not to be limited. */
   giveBack(key: string): void {
     const window = this.windows.get(key);
     if (window !== undefined && window.count > 0) window.count--;

@@ -9,14 +9,14 @@ export interface ResolvedAddress {
 export type Resolve = (hostname: string) => Promise<readonly ResolvedAddress[]>;
 
 /**
- * The system's resolution: `/etc/hosts` too. It has four threads for the whole process, and names that hang hold them.
+ * Resolution by the operating system, `/etc/hosts` included. It uses Node's four threads, and slow names block them.
  */
 export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true });
 
 /**
- * Resolution by DNS alone, through sockets (c-ares): names that hang do not keep other names from being resolved,
- * whatever their number. Neither `/etc/hosts` nor search domains are read: both lead to private addresses, which are
- * refused anyway. `servers`: addresses with ports; the system's by default.
+ * Resolution by DNS sockets (c-ares), so that slow names do not delay other names. It ignores `/etc/hosts` and search
+ * domains, because these lead to private addresses, which are refused anyway. `servers` are addresses with ports.
+ * Default: the operating system's.
  */
 export function dnsResolve(options: ResolverOptions & { readonly servers?: readonly string[] } = {}): Resolve {
   const { servers, ...rest } = options;
@@ -26,7 +26,7 @@ export function dnsResolve(options: ResolverOptions & { readonly servers?: reado
     const family = isIP(hostname);
     if (family !== 0) return [{ address: hostname, family }];
     const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
-    // One kind of address is enough; that the name has none of the other kind is no fault.
+    // A name needs only addresses of one family.
     if (four.status === 'rejected' && six.status === 'rejected') throw four.reason as Error;
     const addresses = (settled: PromiseSettledResult<string[]>, of: number): ResolvedAddress[] =>
       settled.status === 'fulfilled' ? settled.value.map((address) => ({ address, family: of })) : [];

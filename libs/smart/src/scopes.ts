@@ -1,17 +1,12 @@
-/**
- * SMART system scopes, v1 and v2 (docs/regulation.md#scopes). Pure.
- * Only reading is served: whatever is asked for beyond `r` and `s` is never granted.
- */
+/** SMART system scopes, v1 and v2 (docs/regulation.md#scopes). The API only reads, so only `r` and `s` are granted. */
 export type Interaction = 'r' | 's';
 
-/**
- * Canonicals of the match operation: PDex 2.2 writes one, its OperationDefinition the other. Opaque: "may call match".
- */
+/** Canonicals that permit the match operation. The text of PDex 2.2 has one, its OperationDefinition the other. */
 export const MATCH_SCOPES = [
   'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/ProviderMemberMatch',
   'http://hl7.org/fhir/us/davinci-pdex/OperationDefinition/provider-member-match',
 ] as const;
-/** Strings that PDex 2.2 publishes and that are no SMART grammar, and what they mean. */
+/** Scopes of PDex 2.2 that break the SMART grammar, and the scopes that they mean. */
 const ALIASES: Readonly<Record<string, string>> = {
   'system.Group.u?code=http://hl7.org/fhir/us/davinci-pdex/ValueSet/PDexMultiMemberMatchResultVS|pdexprovidergroup':
     'system/Group.rs',
@@ -19,7 +14,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 const V1: Readonly<Record<string, string>> = { read: 'rs', write: 'cud', '*': 'cruds' };
 const GRANTABLE = 'rs';
 const GRAMMAR = /^system\/([A-Z][A-Za-z]{1,63}|\*)\.(read|write|\*|[a-z]{1,5})(\?(.+))?$/;
-/** In order, each once: `rs` yes, `sr` and `rr` no. */
+/** Letters in this order, each at most once: `rs`, but not `sr` or `rr`. */
 const CRUDS = /^(?=.)c?r?u?d?s?$/;
 
 interface ResourceScope {
@@ -29,7 +24,7 @@ interface ResourceScope {
   readonly type: string;
   /** In-order subset of `cruds`. */
   readonly interactions: string;
-  /** What follows `?`: the scope covers only a part of the type. */
+  /** The text after `?`, which restricts the scope to a part of the type. */
   readonly params?: string;
 }
 interface OperationScope {
@@ -38,7 +33,7 @@ interface OperationScope {
 }
 export type Scope = ResourceScope | OperationScope;
 
-/** One scope, or undefined for what is malformed, out of order, or not a system scope. */
+/** One scope; undefined if it is malformed, out of order, or not a system scope. */
 export function parseScope(text: string): Scope | undefined {
   if ((MATCH_SCOPES as readonly string[]).includes(text)) return { kind: 'operation', canonical: text };
   const match = GRAMMAR.exec(ALIASES[text] ?? text);
@@ -51,7 +46,7 @@ export function parseScope(text: string): Scope | undefined {
     string | undefined,
   ];
   const v1 = Object.hasOwn(V1, suffix) ? V1[suffix] : undefined;
-  // A v1 scope has no parameters in its grammar.
+  // The grammar of v1 has no parameters.
   if (v1 !== undefined)
     return params === undefined ? { kind: 'resource', version: 1, type, interactions: v1 } : undefined;
   return CRUDS.test(suffix)
@@ -73,10 +68,10 @@ const format = (version: 1 | 2, type: string, interactions: string): string =>
 const common = (...sets: readonly string[]): string =>
   [...GRANTABLE].filter((i) => sets.every((s) => s.includes(i))).join('');
 
-/** One asked scope against one registered: what both cover, or undefined. */
+/** The scope that both the asked and the registered scope cover, or undefined. */
 function intersect(asked: ResourceScope, registered: ResourceScope): string | undefined {
-  // A restricted scope is granted as it is or not at all, and restrictions are not evaluated here: never wider than
-  // asked or registered.
+  // Restrictions are not evaluated, and a grant must not be wider than asked or registered. So a restricted scope is
+  // not granted.
   if (asked.params !== undefined || registered.params !== undefined) return undefined;
   if (asked.type !== '*' && registered.type !== '*' && asked.type !== registered.type) return undefined;
   const interactions = common(asked.interactions, registered.interactions);
@@ -86,8 +81,8 @@ function intersect(asked: ResourceScope, registered: ResourceScope): string | un
 }
 
 /**
- * The scopes to grant, space separated: what is asked for and registered and served, in the order asked, in the version
- * asked (v1 is echoed as v1). `''` when nothing is grantable. `served`: resource types that exist here; without it any.
+ * The scopes to grant, space separated: those that are asked for, registered and served, in the order and version of
+ * the request. `''` if there is none. `served`: the resource types of this server; by default any.
  */
 export function grantScopes(requested: string, registered: string, served?: ReadonlySet<string>): string {
   const allowed = parseScopes(registered);
@@ -95,7 +90,7 @@ export function grantScopes(requested: string, registered: string, served?: Read
   for (const asked of parseScopes(requested)) {
     for (const own of allowed) {
       if (asked.kind === 'operation') {
-        // Either spelling of the canonical is the same permission.
+        // Both canonicals are the same permission.
         if (own.kind === 'operation') granted.add(asked.canonical);
       } else if (own.kind === 'resource') {
         const text = intersect(asked, own);
@@ -107,7 +102,7 @@ export function grantScopes(requested: string, registered: string, served?: Read
   return [...granted].join(' ');
 }
 
-/** Granted scopes, prepared for the hot path. */
+/** Granted scopes, parsed once so that the check of each request is cheap. */
 export interface GrantedScopes {
   /** As in the token, space separated. */
   readonly text: string;

@@ -2,40 +2,40 @@ import { randomBytes } from 'node:crypto';
 import { ConfigurationError, readSecretFile } from '@provider-access/service/config';
 import { readOrCreatePrivateFile } from './private-file.ts';
 
-/** A secret that may be replaced while the process runs: read `current` each time it is used, keep nothing of it. */
+/** A secret that may be replaced while the process runs. Read `current` for each use and do not store it. */
 export interface Secret<T> {
   readonly current: T;
-  /** Called after it was replaced. Returns how to stop it. */
+  /** Calls the listener after each replacement. Returns a function that removes the listener. */
   onChange(listener: () => void): () => void;
 }
-/** A secret that stays, for tests and for values that come from elsewhere. */
+/** A secret that never changes, for tests and for values that are not in a file. */
 export const fixedSecret = <T>(current: T): Secret<T> => ({ current, onChange: () => () => undefined });
 
 export interface SecretFileOptions<T> {
-  /** Names the file in errors and logs: the environment variable, or its role. */
+  /** The name in errors and logs: the environment variable, or the role of the file. */
   readonly role: string;
   readonly file: string;
   /** @throws ConfigurationError whose text names the role and never a value */
   parse(text: string, role: string): T;
-  /** Content of a file that is not there; without it an absent file is an error. */
+  /** Makes the content of an absent file. Without `create` an absent file is an error. */
   create?(): Promise<string>;
-  /** Default 10 s; 0 never looks again by itself. */
+  /** How often the file is read again. Default 10 s; 0 means never. */
   readonly everyMs?: number;
-  /** Told when a replaced file cannot be used; PHI-free and free of values. */
+  /** Gets a warning, without values, when a replaced file cannot be used. */
   readonly logger?: { warn(details: object, message: string): void };
 }
 
 const EVERY_MS = 10_000;
 
 /**
- * A secret in a file. The file is read again every 10 s and taken over when its content changed and is usable (mounted
- * secrets are replaced in place); one that cannot be used leaves the last good content in force and says so.
+ * A secret in a file. The file is read again every 10 s, because mounted secrets are replaced in place. If a new
+ * content cannot be used, the last good content stays in force, and `failure` and a warning report the fault.
  */
 export class SecretFile<T> implements Secret<T> {
   private readonly options: SecretFileOptions<T>;
   private readonly listeners = new Set<() => void>();
   private readonly timer: NodeJS.Timeout | undefined;
-  // Really private: what prints or serialises this prints no secret.
+  // Private fields, which neither printing nor serialising the object shows.
   #text: string;
   #value: T;
   private fault: string | undefined;
@@ -59,7 +59,7 @@ export class SecretFile<T> implements Secret<T> {
   get current(): T {
     return this.#value;
   }
-  /** Why the file as it is now cannot be used, for readiness; undefined when it can. */
+  /** Why the current file cannot be used, for readiness; undefined if it can. */
   failure(): string | undefined {
     return this.fault;
   }
@@ -67,7 +67,7 @@ export class SecretFile<T> implements Secret<T> {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
-  /** Looks at the file now. */
+  /** Reads the file again now. */
   refresh(): void {
     const { role, file, parse, logger } = this.options;
     try {
@@ -80,7 +80,7 @@ export class SecretFile<T> implements Secret<T> {
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       if (this.fault !== error.message)
-        logger?.warn({ detail: error.message }, 'a secret file cannot be used; what was read before stays in force');
+        logger?.warn({ detail: error.message }, 'a secret file cannot be used; its content of before stays in force');
       this.fault = error.message;
       return;
     }
@@ -97,7 +97,7 @@ const lines = (text: string): string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '');
 
-/** Tokens, one a line: all are accepted. Printable, without spaces, 32 characters or more. */
+/** Tokens, one per line, all accepted. Each has 32 characters or more, printable and without spaces. */
 function parseTokens(text: string, role: string): readonly string[] {
   const tokens = lines(text);
   if (tokens.length === 0) throw new ConfigurationError(`${role}: names a file that holds no token`);
@@ -109,7 +109,7 @@ function parseTokens(text: string, role: string): readonly string[] {
   return tokens;
 }
 
-/** Symmetric keys, one a line, base64url of 32 bytes or more: the first makes, all are accepted. */
+/** Symmetric keys, one per line, base64url of 32 bytes or more. The first key signs, and all verify. */
 function parseKeys(text: string, role: string): readonly Buffer[] {
   const keys = lines(text);
   if (keys.length === 0) throw new ConfigurationError(`${role}: names a file that holds no key`);
@@ -123,10 +123,10 @@ function parseKeys(text: string, role: string): readonly Buffer[] {
 
 /** Where a secret file is. */
 export interface SecretFileAt extends Omit<SecretFileOptions<unknown>, 'parse' | 'create'> {
-  /** Makes the file with one new value when it is not there: the standalone's way. */
+  /** Creates an absent file with one new value, as the standalone does. */
   readonly create?: boolean;
 }
-/** Opens a file of which `newText` makes the first content, where that is allowed. @throws ConfigurationError */
+/** Opens a file. `newText` makes its first content if `create` permits it. @throws ConfigurationError */
 export function openSecretFile<T>(
   { create, ...where }: SecretFileAt,
   parse: SecretFileOptions<T>['parse'],
@@ -135,9 +135,9 @@ export function openSecretFile<T>(
   return SecretFile.open({ ...where, parse, ...(create === true && { create: newText }) });
 }
 const newValue = (): Promise<string> => Promise.resolve(`${randomBytes(32).toString('base64url')}\n`);
-/** Tokens of a role, one a line. @throws ConfigurationError */
+/** Tokens of a role, one per line. @throws ConfigurationError */
 export const openTokens = (at: SecretFileAt): Promise<SecretFile<readonly string[]>> =>
   openSecretFile(at, parseTokens, newValue);
-/** Symmetric keys (page links, member hashes), one a line. @throws ConfigurationError */
+/** Symmetric keys (page links, member hashes), one per line. @throws ConfigurationError */
 export const openKeys = (at: SecretFileAt): Promise<SecretFile<readonly Buffer[]>> =>
   openSecretFile(at, parseKeys, newValue);

@@ -3,7 +3,7 @@ import { ConfigurationError } from '@provider-access/service/config';
 import { exportJWK, generateKeyPair } from 'jose';
 import { openSecretFile, type SecretFile, type SecretFileAt } from './secret-file.ts';
 
-/** Public half of a signing key as `GET /auth/jwks` and `pa.registry` show it. */
+/** The public part of a signing key in `GET /auth/jwks` and `pa.registry`. */
 interface PublicSigningKey {
   readonly kid: string;
   readonly kty: 'EC';
@@ -19,7 +19,7 @@ export interface SigningKey {
   readonly publicJwk: PublicSigningKey;
 }
 
-/** As a file holds it; `privateJwk` and `createdAt` are the format of version 1 (newest signs). */
+/** A key in a file. `privateJwk` and `createdAt` are the format of version 1, in which the newest key signs. */
 interface StoredKey {
   readonly kid?: unknown;
   readonly kty?: unknown;
@@ -41,10 +41,10 @@ const thumbprint = (x: string, y: string): string =>
 
 /**
  * ES256 keys that sign our access tokens, in the order of preference. Only auth has them. Every service verifies with
- * the public halves from `pa.registry` (`publishedKeys`).
+ * the public keys from `pa.registry` (`publishedKeys`).
  */
 export class SigningKeys {
-  /** Not empty; the first is to sign. */
+  /** Not empty. The first key is preferred for signing. */
   readonly all: readonly SigningKey[];
   constructor(all: readonly SigningKey[]) {
     this.all = all;
@@ -53,7 +53,7 @@ export class SigningKeys {
     return this.all[0]!;
   }
 
-  /** Reads the file or creates it with one key, mode 0600; never looks at it again. @throws ConfigurationError */
+  /** Reads the file once, or creates it with one key and mode 0600. @throws ConfigurationError */
   static async open(file: string): Promise<SigningKeys> {
     return (await openSigningKeys({ role: 'token signing keys', file, create: true, everyMs: 0 })).current;
   }
@@ -74,11 +74,11 @@ function parseSigningKeys(text: string, role: string): SigningKeys {
   const entries = stored.keys as StoredKey[];
   const all = ordered(entries).map((entry, i) => readKey(entry, `${role}: key ${i + 1}`));
   if (new Set(all.map((key) => key.kid)).size < all.length)
-    throw new ConfigurationError(`${role}: two keys have one kid`);
+    throw new ConfigurationError(`${role}: two keys have the same kid`);
   return new SigningKeys(all);
 }
 
-/** Version 1 said by time which is the newest. */
+/** Sorts keys of version 1 by time, newest first. */
 function ordered(entries: readonly StoredKey[]): readonly StoredKey[] {
   if (!entries.every((e) => typeof e?.privateJwk === 'object' && typeof e.createdAt === 'string')) return entries;
   return [...entries]
@@ -100,7 +100,7 @@ function readKey(entry: StoredKey | null, place: string): SigningKey {
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey({ key: { kty, crv, x, y, d }, format: 'jwk' });
-    // What is published must verify what `d` signs.
+    // The published key must verify the signatures of the private key.
     const probe = Buffer.from(name);
     if (
       !verify(
@@ -112,7 +112,7 @@ function readKey(entry: StoredKey | null, place: string): SigningKey {
     )
       throw new TypeError('another key');
   } catch {
-    throw new ConfigurationError(`${place} is not a key: its d does not belong to its x and y`);
+    throw new ConfigurationError(`${place} is not a key pair: its d does not belong to its x and y`);
   }
   return { kid: name, privateKey, publicJwk: { kid: name, kty, crv, x, y, alg: 'ES256', use: 'sig' } };
 }

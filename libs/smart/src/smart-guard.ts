@@ -9,7 +9,7 @@ export interface SmartRequest extends FastifyRequest {
   smart: SmartContext;
 }
 
-/** Lets approved clients with a good access token in and sets `request.smart`. */
+/** Permits approved clients with a valid access token and sets `request.smart`. */
 @Injectable()
 export class SmartGuard implements CanActivate {
   constructor(@Inject(SMART) private readonly authenticator: Authenticator) {}

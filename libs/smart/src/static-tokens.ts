@@ -9,24 +9,24 @@ export type StaticRole = 'administrator' | 'payer';
 
 /** 256 random bits, base64url. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
-/** What is kept of a secret, and compared: sha256, hex. */
+/** The sha256 of a secret in hex, which is stored and compared instead of the secret. */
 export const secretHash = (secret: string): string => hash('sha256', secret, 'hex');
 /**
- * Tells tokens apart without showing them: the first eight digits of the hash (`printf %s TOKEN | sha256sum | cut
+ * Identifies a token without showing it: the first eight digits of its hash (`printf %s TOKEN | sha256sum | cut
  * -c1-8`).
  */
 export const tokenMark = (secret: string): string => secretHash(secret).slice(0, 8);
-/** Whether a secret has this hash; takes the same time whatever differs. */
+/** Whether a secret has this hash, in constant time. */
 export function secretMatches(secret: string, expectedHash: string): boolean {
   const expected = Buffer.from(expectedHash, 'hex');
   const actual = Buffer.from(secretHash(secret), 'hex');
   return expected.length === actual.length && timingSafeEqual(actual, expected);
 }
 
-/** One token, or several that are all accepted, or a file of them that is followed. */
+/** One token, several that are all accepted, or a file of tokens that may be replaced. */
 export type TokensOfRole = string | readonly string[] | Secret<readonly string[]>;
 
-/** The hashes of a role's tokens now; made anew only when the file was replaced. */
+/** The hashes of a role's current tokens, computed again only after the file was replaced. */
 function hashesOf(tokens: TokensOfRole): () => readonly string[] {
   const secret =
     typeof tokens === 'string' ? fixedSecret([tokens]) : 'current' in tokens ? tokens : fixedSecret(tokens);
@@ -38,7 +38,7 @@ function hashesOf(tokens: TokensOfRole): () => readonly string[] {
   };
 }
 
-/** Tokens of the payer's systems and of the administrator: several of a role at once, compared by their hashes. */
+/** Tokens of the payer's systems and of the administrator. A role may have several; their hashes are compared. */
 export class StaticTokens {
   private readonly hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
   constructor(tokens: Readonly<Partial<Record<StaticRole, TokensOfRole>>>) {
@@ -49,7 +49,7 @@ export class StaticTokens {
   /** The role whose token it is. */
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
-    // Compares all of them, so that the time does not show which one fits.
+    // Compares with all tokens, so that the time does not show which of them matches.
     for (const [role, hashes] of this.hashes)
       for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
@@ -58,7 +58,7 @@ export class StaticTokens {
   require(request: RequestWithHeaders, roles: readonly StaticRole[]): StaticRole {
     const token = bearerToken(request);
     if (token === undefined)
-      throw new Refusal('invalid-token', `This needs the ${roles.join(' or ')} token: Authorization: Bearer.`, {
+      throw new Refusal('invalid-token', `Send the ${roles.join(' or ')} token in the header Authorization: Bearer.`, {
         headers: { 'www-authenticate': 'Bearer' },
       });
     const role = this.roleOf(token);

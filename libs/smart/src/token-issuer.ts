@@ -10,14 +10,14 @@ export interface IssuedToken {
   readonly jti: string;
 }
 export interface TokenIssuerOptions {
-  /** The key to sign with now: one that every reader knows. undefined while there is none. */
+  /** The key to sign with, which every reader knows. Undefined while there is none. */
   readonly key: () => SigningKey | undefined;
-  /** Public base URL without a last slash: `iss`; `aud` is it with `/fhir`. Never taken from a request. */
+  /** Configured public base URL without a last slash, never from a request. It is `iss`; `aud` adds `/fhir`. */
   readonly publicUrl: string;
   readonly clock: Clock;
 }
 
-/** Makes access tokens: auth alone. */
+/** Makes access tokens. Only auth does. */
 export class TokenIssuer {
   private readonly options: TokenIssuerOptions;
   constructor(options: TokenIssuerOptions) {
@@ -25,15 +25,15 @@ export class TokenIssuer {
   }
 
   /**
-   * `approvedAt` (ms since the epoch): `iat` is never before it, so that a token of an approval outlives clocks that
-   * differ between instances. `approval`: which of the client's approvals it is, from 1. A token of an earlier one is
-   * dead. @throws Refusal 503 while no key may sign
+   * `iat` is never before `approvedAt` (ms since the epoch), so that a token stays valid where the clocks of instances
+   * differ. `approval` is the number of the client's approval, from 1. A token of an earlier approval is invalid.
+   * @throws Refusal 503 while no key may sign
    */
   async issue(client: string, scope: string, approvedAt = 0, approval?: number): Promise<IssuedToken> {
     const { key, publicUrl, clock } = this.options;
     const signing = key();
     if (signing === undefined)
-      throw new Refusal('unavailable', 'The keys of access tokens are not known everywhere yet. Repeat the request.', {
+      throw new Refusal('unavailable', 'Not every service knows the signing key yet. Repeat the request.', {
         retryAfter: 2,
       });
     const now = Math.floor(clock.now() / 1000);

@@ -28,7 +28,7 @@ export async function keyPair(alg: 'RS384' | 'ES384' | 'RS256' | 'ES256', kid: s
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid } };
 }
 
-/** Compact JWS with exactly these parts. */
+/** A compact JWS with exactly these parts. */
 export const encode = (header: object, payload: object, signature = 'c2ln'): string =>
   [...[header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')), signature].join('.');
 export const sign = (
@@ -40,7 +40,7 @@ export const sign = (
 export const claims = (client: string, over: Record<string, unknown> = {}): JWTPayload =>
   ({ iss: client, sub: client, aud: TOKEN_URL, exp: NOW_S + 240, jti: 'j-1', ...over }) as JWTPayload;
 
-/** The claims part of the state port, which `reopened` carries on as a restart does. */
+/** The claims of the state port. `reopened` keeps them, as a restart does. */
 export class OnceStore {
   readonly kept: Map<string, number>;
   constructor(kept = new Map<string, number>()) {

@@ -89,12 +89,12 @@ describe('POST /auth/register', () => {
     [
       'a private key',
       () => ({ jwks: { keys: [{ ...leaked, kid: 'a' }] } }),
-      /^jwks.keys.0: holds the secret member "d"/,
+      /^jwks.keys.0: holds the secret parameter "d"/,
     ],
     [
       'a symmetric key',
       () => ({ jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0', kid: 'a' }] } }),
-      /^jwks.keys.0: holds the secret member "k"/,
+      /^jwks.keys.0: holds the secret parameter "k"/,
     ],
     ['a key without kid', () => ({ jwks: { keys: [{ ...publicJwk, kid: undefined }] } }), /^jwks.keys.0: needs a kid/],
     ['two keys of one kid', () => ({ jwks: { keys: [publicJwk, publicJwk] } }), /^jwks.keys: holds two keys/],
