@@ -13,12 +13,14 @@ import { z } from 'zod';
 /** The variables of resources alone. */
 export const resourcesSettings = z.object({
   PUBLIC_URL: baseUrl,
-  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
+  FACTS_BOUND_MS: whole(100, 60_000)
+    .default(5000)
+    .describe('The service answers 503 while its facts are older than this (ms).'),
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
     .default(SERVICE_DATE_FLOOR)
-    .describe('Care that was over before this day is not kept. A FHIR date.'),
+    .describe('The service does not keep care that ended before this day. A FHIR date.'),
 });
 /** Environment of a process of resources. */
 export const resourcesEnv = z.object({
@@ -36,13 +38,13 @@ export const resourcesEnv = z.object({
 export interface ResourcesConfig {
   /** The base that providers use, without `/fhir`. */
   readonly publicUrl: string;
-  /** Care that was over before this day is not kept. A FHIR date. */
+  /** The service does not keep care that ended before this day. A FHIR date. */
   readonly floor: string;
-  /** Facts older than this decide nothing, ms. */
+  /** ms: the service answers 503 while its facts are older than this. */
   readonly boundMs: number;
-  /** How often the heads of the payer's topics are looked at, ms. Default 500. */
+  /** ms between two queries for the heads of the payer's topics. Default 500. */
   readonly pollMs?: number;
-  /** Claims whose business time lies before are measured by no service level, ms since the epoch. */
+  /** ms since the epoch: no service level measures claims with an earlier business time. */
   readonly levelsSince?: number | undefined;
 }
 export const RESOURCES_DEFAULTS: Omit<ResourcesConfig, 'publicUrl'> = { floor: SERVICE_DATE_FLOOR, boundMs: 5000 };

@@ -36,13 +36,12 @@ import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
   readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
-  /** Sign page links: the first makes, all are accepted. */
+  /** Keys of page links. The first key signs; all keys verify. */
   readonly pageKeys: Secret<readonly Buffer[]>;
 }
-/** Records a transaction of a view: requests wait for one, not for a thousand lines. */
+/** Records in a transaction of a view. A request may wait for one transaction, so it must be short. */
 const VIEW_BATCH = 250;
 
-/** Intake of payer data, FHIR reads and searches, CapabilityStatement. */
 @Module({})
 export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
@@ -96,7 +95,7 @@ export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
       },
     });
   }
-  /** No batch is in flight any more. */
+  /** In this hook, because consumers have stopped before and no batch needs the thread. */
   async onApplicationShutdown(): Promise<void> {
     await this.reading.close();
   }

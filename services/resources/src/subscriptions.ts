@@ -1,15 +1,12 @@
 import { PA_SERVICE_LEVELS, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS } from '@provider-access/events';
 import type { BatchPattern } from '@provider-access/engines/log/transport';
 
-/** A batch of this size blocks the event loop for a few milliseconds. */
+/** Small enough that a batch blocks the event loop for a few milliseconds only. */
 const BATCH_EVENTS = 250;
 
-/** What resources consumes beside its views, by consumer group. */
+/** The consumer groups of resources, without those of its views. */
 export const SUBSCRIPTIONS = {
   intake: { group: 'resources-intake', topics: [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS], maxRecords: BATCH_EVENTS },
-  /**
-   * Its own: what intake said it takes, until it is visible. Few at a time, so that none waits for another that came
-   * much later.
-   */
+  /** Claims that intake has started to record. The batches are small, so that no claim waits for much later ones. */
   levels: { group: 'resources-service-levels', topics: [PA_SERVICE_LEVELS], maxRecords: 20 },
 } as const satisfies Readonly<Record<string, BatchPattern>>;

@@ -36,7 +36,7 @@ import { ResourcesModule } from '../src/resources.module.ts';
 
 const PUBLIC_URL = 'https://pa.example.org';
 const NPI = 'npi|1234567893';
-/** What JSON.parse gives: tests look at answers without declaring them. */
+/** The result of JSON.parse: tests read answers without declaring their types. */
 export type Loose = ReturnType<typeof JSON.parse>;
 export interface Answer {
   readonly status: number;
@@ -56,8 +56,8 @@ export interface HouseOptions {
 }
 
 /**
- * The resources service as a runner starts it, with stand-ins for the intakes of attribution and consent: they say that
- * they have handled what is theirs, and derive nothing. Facts are written straight into the topics that they come from.
+ * The resources service as a runner starts it. Stand-ins for the intakes of attribution and consent report progress and
+ * derive nothing. Tests write facts directly into the topics of those services.
  */
 export class House {
   readonly app: NestFastifyApplication;
@@ -159,7 +159,7 @@ export class House {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Stops one of the stand-ins: from then on the facts grow old. */
+  /** Stops a stand-in, so that the facts grow old. */
   async stopIntake(name: 'attribution' | 'consent'): Promise<void> {
     await Promise.all(
       this.others
@@ -336,7 +336,7 @@ async function standIns(log: EventLog): Promise<Subscription[]> {
   ];
 }
 
-/** What consent would say of global opt-outs. */
+/** The events that the consent service would derive from global opt-outs. */
 const optOutsOf = ({ records }: Batch) =>
   records
     .filter((r) => r.headers['ce_type'] === 'payer.member-opted-out.v1')

@@ -27,8 +27,8 @@ export interface Given {
 }
 
 /**
- * What becomes of a batch: committed; killed after its outputs; or a zombie whose appends arrive late, or after an
- * answer was lost.
+ * The fate of a batch: committed; killed after its outputs; handled by a zombie whose appends arrive late; or repeated
+ * after the answer of an append was lost.
  */
 export type Fate = 'commit' | 'killed' | 'zombie' | 'lost-answer';
 
@@ -40,7 +40,7 @@ export interface Step {
   readonly fate: Fate;
 }
 
-/** One process: its own memory over the common engines. */
+/** A process with its own memory over the shared engines. */
 export class Instance {
   readonly intake: RecordIntake;
   private gate: Promise<void> | undefined;
@@ -117,7 +117,7 @@ export class World {
     if (!read.ok) throw new Error(read.detail);
     await this.log.append(topic, [encodeEvent({ ...read.event, extensions: { pareceipt: RECEIPT } })]);
   }
-  /** The next batch of a partition, handled by an instance; committed or not. False when there is nothing. */
+  /** Lets an instance handle the next batch of a partition. False when there is no batch. */
   async step({ topic: t, partition, instance: which, size, fate }: Step): Promise<boolean> {
     const topic = PAYER_TOPICS[t]!;
     const key = `${topic}/${partition}`;
@@ -148,7 +148,7 @@ export class World {
     else this.committed[key] = list.at(-1)!.offset + 1;
     return true;
   }
-  /** It is taken for dead: another one joins in its place, and all its partitions go to others. */
+  /** Replaces an instance that the group takes for dead. Its partitions go to others. */
   private replace(which: number): void {
     for (const [key, owner] of this.owners) if (owner === this.instances[which]) this.owners.delete(key);
     this.instances[which] = this.instance();

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
 
-/** A resource as accepted, encoded once: `head` + meta of the version + `tail` is the line. */
+/** An accepted resource, encoded once. The line is `head`, then the version's meta, then `tail`. */
 export interface AcceptedContent {
   /** sha256 of the content without versionId and lastUpdated. */
   readonly hash: string;
@@ -11,17 +11,16 @@ export interface AcceptedContent {
   readonly serviceDate?: string;
   /** `{"resourceType":…,"id":…,"meta":{` */
   readonly head: string;
-  /** What follows `lastUpdated`, up to the end of the line. */
+  /** The text after `lastUpdated`, to the end of the line. */
   readonly tail: string;
 }
 
-/** Keeps of the payer's meta only what a reader needs; version and time are ours. */
+/** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
 const META = ['profile', 'security', 'tag'] as const;
 
 /**
- * Encodes a redacted resource so that versionId and lastUpdated can be put in later without another stringify:
- * resourceType, id and meta
- * come first, the other elements keep the payer's order.
+ * Encodes a redacted resource so that versionId and lastUpdated can be inserted later without encoding it again.
+ * resourceType, id and meta come first; the other elements keep the payer's order.
  */
 export function encodeContent(
   resource: FhirResource,
@@ -42,9 +41,9 @@ export function encodeContent(
   return { hash: hash('sha256', head + tail, 'base64url'), sourceHash, references, head, tail, ...dated };
 }
 
-/** Hash of a resource as the payer sent it. It is the same whatever rules of redaction a release has. */
+/** Hash of a resource as the payer sent it, which does not depend on the rules of redaction. */
 export const sourceHashOf = (resource: object): string => hash('sha256', JSON.stringify(resource), 'base64url');
 
-/** The line of a version. `lastUpdated` is an RFC 3339 instant. */
+/** `lastUpdated` is an RFC 3339 instant. */
 export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>
   `${content.head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${content.tail}`;

@@ -5,14 +5,14 @@ import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
 
-/** What is known of a record before an event: the newest version, live or removed. */
+/** The newest version of a record before an event. It may be a tombstone. */
 export interface Head extends StandingOrder {
   readonly versionId: number;
   /** ms since the epoch. */
   readonly lastUpdated: number;
   /** Absent on a removed record. */
   readonly contentHash?: string;
-  /** Hash of the resource as the payer sent it; absent on a removed record, and on one of an earlier release. */
+  /** Hash of the resource as the payer sent it. Absent on a removed record, and in records of earlier releases. */
   readonly sourceHash?: string | undefined;
   readonly deleted?: true;
 }
@@ -21,14 +21,14 @@ export type RecordEvent =
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };
 
 /**
- * `unchanged`: the event says the same as the version that stands. `superseded`: it says something else, and a newer
- * event stands.
+ * `unchanged`: the current version has the same content. `superseded`: the content differs, and the current version is
+ * newer.
  */
 type Outcome = 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'parked';
 export interface Decided {
   readonly outcome: Outcome;
   /**
-   * For `unchanged` and `parked`; `same-time` where an event was recorded in place of one of the same business time.
+   * Given for `unchanged` and `parked`, and as `same-time` if the event replaces a version of the same business time.
    */
   readonly reason?: 'duplicate' | 'same-content' | 'same-time' | 'already-removed' | 'never-recorded' | FaultReason;
   readonly event?: RecordEvent;
@@ -39,11 +39,11 @@ type Removal = Extract<Judgement, { kind: 'remove' }>;
 type Acceptance = Extract<Judgement, { kind: 'accept' }>;
 
 /**
- * Decides which version stands after an event. Order is business time, then sequence, then the order of the appends
- * (ADR 0022). So events that differ in time or sequence end in the same state, whatever the order of arrival. For that,
- * a removal leaves a tombstone even of a resource that never existed, and newer evidence of the same content moves the
- * order on without making a version. An event that comes again changes nothing. Pure.
- * @param lastUpdated time of acceptance for a new version, ms since the epoch, later than the head's
+ * Decides which version is current after an event: the highest by business time, then sequence, then order of appends
+ * (ADR 0022). Events that differ in time or sequence lead to the same state in any order of arrival. Two rules ensure
+ * this: a removal leaves a tombstone even if the resource never existed, and a newer event with the same content moves
+ * the order forward without a new version. A redelivery changes nothing. Pure.
+ * @param lastUpdated recorded time of a new version, ms since the epoch, later than that of the head
  */
 export function decideVersion(judgement: Acceptance | Removal, head: Head | undefined, lastUpdated: number): Decided {
   const { order } = judgement.about;
@@ -66,7 +66,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
       ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated),
     };
   }
-  // A tombstone over a tombstone, or over nothing, changes nothing that a reader could see.
+  // If the resource was removed before or never existed, a client sees no change.
   const seen = head !== undefined && head.deleted !== true;
   const removed =
     head?.deleted === true
@@ -79,7 +79,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
 
 const isOf = (order: Required<VersionOrder>, head: Head): boolean =>
   order.event === head.event && order.source === head.source;
-/** Whether the head says the same: equal content, or removed as well. */
+/** Whether the head has the same content, or is removed too. */
 const isCurrent = (judgement: Acceptance | Removal, head: Head | undefined): boolean =>
   head !== undefined &&
   (judgement.kind === 'remove'
@@ -93,8 +93,8 @@ function olderEvent(judgement: Acceptance | Removal, head: Head): Decided {
 }
 
 /**
- * The event that made the head comes again. Nothing changes unless its content differs. A release with other rules of
- * redaction makes another content of the same event; that is no fault of the payer, and the new content stands.
+ * Decides about a redelivery of the event that made the head. If only our rules of redaction have changed since, the
+ * new content becomes a version. If the payer sent other content under the same id, the event is a dead letter.
  */
 function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: number): Decided {
   if (!isCurrent(judgement, head)) {
@@ -108,8 +108,8 @@ function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: num
 }
 
 /**
- * Whether the payer sent another resource under the event id. A record of an earlier release has no hash; then it
- * counts as the same.
+ * Whether the payer sent another resource under the same event id. False for records of earlier releases without a
+ * hash.
  */
 function wasOther({ content }: Acceptance, { sourceHash }: Head): boolean {
   return sourceHash !== undefined && sourceHash !== content.sourceHash;
@@ -123,7 +123,7 @@ const orderOf = ({ businessTime, sequence, source = '', event = '', tie }: Head)
   ...(tie !== undefined && { tie }),
 });
 
-/** The order of a version as its event carries it. */
+/** The order of a version in the form of our event. */
 function orderData({
   businessTime,
   sequence,
@@ -173,7 +173,7 @@ function write(
   };
 }
 
-/** Removes the copy of the retired member when the member it was merged into takes the id over. */
+/** Removes the copy under the retired id when the member into which it was merged takes the resource over. */
 export function takeOver(
   about: { member: string; type: string; id: string },
   retiredHead: Head,

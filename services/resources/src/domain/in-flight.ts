@@ -7,8 +7,8 @@ interface Flight {
 }
 
 /**
- * Heads that were written and that the records view may not have passed yet. They are laid over the view, so that a
- * decision always includes what this process itself has written.
+ * Heads of records that this process has written and that the records view may not have yet. A decision reads them
+ * before the view, so that it includes our own newest writes.
  */
 export class InFlight {
   private readonly heads = new Map<string, { readonly head: Head; readonly flight: Flight }>();
@@ -17,21 +17,21 @@ export class InFlight {
   get size(): number {
     return this.heads.size;
   }
-  /** Position that the view must pass so that the oldest writes are out of flight. */
+  /** Position that the view must pass before the oldest writes can be forgotten. */
   get oldest(): Position | undefined {
     return this.flights[0]?.target;
   }
   get(recordId: string): Head | undefined {
     return this.heads.get(recordId)?.head;
   }
-  /** Heads by record id that are in the log before `target`. */
+  /** Adds heads by record id. Their records are in the log before `target`. */
   add(heads: ReadonlyMap<string, Head>, target: Position): void {
     if (heads.size === 0) return;
     const flight: Flight = { target, ids: [...heads.keys()] };
     for (const [id, head] of heads) this.heads.set(id, { head, flight });
     this.flights.push(flight);
   }
-  /** Forgets what every one of the views has passed. */
+  /** Forgets heads that all views have passed. */
   landed(positions: readonly Position[]): void {
     let done = 0;
     while (done < this.flights.length && positions.every((at) => reached(at, this.flights[done]!.target))) {

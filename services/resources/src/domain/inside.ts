@@ -10,25 +10,25 @@ import {
 /** A resource inside another one, at any depth. */
 interface Inner {
   readonly resource: FhirResource;
-  /** The resource is directly in `contained`: its id is local to the document and names nobody. */
+  /** The resource is directly in `contained`, so its id is local to the document and identifies no patient. */
   readonly contained: boolean;
 }
 /** A Reference at any depth. */
 interface ReferenceInside {
-  /** Type that the reference leads to, by its URL, its condition (`Patient?identifier=`) or `Reference.type`. */
+  /** Type of the target, from the URL, the condition (`Patient?identifier=`) or `Reference.type`. */
   readonly type: string;
-  /** Absent where the reference names no id. */
+  /** Absent if the reference names no id. */
   readonly id?: string;
   /** The reference has a condition instead of an id. */
   readonly conditional: boolean;
-  /** Type of the resource that holds the reference, and the path of elements from there on, without indexes. */
+  /** Type of the resource that contains the reference. */
   readonly holder: string;
+  /** Path of elements inside that resource, without indexes. */
   readonly path: string;
-  /** The holder is inside another resource. */
+  /** The containing resource is itself inside another resource. */
   readonly inner: boolean;
 }
 
-/** What a resource holds inside: `insideOf`. */
 export interface Inside {
   readonly resources: readonly Inner[];
   readonly references: readonly ReferenceInside[];
@@ -36,7 +36,7 @@ export interface Inside {
 
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
 
-/** Type and id that a Reference leads to; undefined for `#id`, URNs and what names no type. */
+/** Type and id of the target of a Reference. Undefined for `#id`, for URNs and if no type is named. */
 function targetOf(
   reference: Record<string, unknown>,
 ): Pick<ReferenceInside, 'type' | 'id' | 'conditional'> | undefined {
@@ -49,15 +49,14 @@ function targetOf(
     const conditional = CONDITIONAL.exec(text)?.[1];
     if (conditional !== undefined) return { type: conditional, conditional: true };
   }
-  // `type` is an element of many datatypes: only with a reference or an identifier is it that of a Reference.
+  // `type` is an element of many datatypes. It belongs to a Reference only beside a reference or an identifier.
   const isReference = typeof text === 'string' || isObject(reference['identifier']);
   return isReference && typeof type === 'string' ? { type, conditional: false } : undefined;
 }
 
 /**
- * Everything that a resource holds inside: resources in `contained`, in entries of a Bundle and parts of Parameters,
- * and their own, and the References of all of them. An object with a `resourceType` counts as a resource wherever it
- * is. Pure; for resources whose shape was checked, which bounds the depth.
+ * Collects all inner resources at any depth (in `contained`, a Bundle or Parameters), and all References. Any object
+ * with a `resourceType` counts as a resource. The resource must be validated before, which bounds its depth.
  */
 export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
@@ -93,7 +92,7 @@ export function insideOf(resource: FhirResource): Inside {
   return { resources, references };
 }
 
-/** Types of the directory and of products: what a resource that every client may read can contain. */
+/** Types of the directory and of products, which a resource that every client may read may contain. */
 const SHAREABLE: ReadonlySet<string> = new Set([
   'Device',
   'DeviceDefinition',
@@ -107,17 +106,14 @@ const SHAREABLE: ReadonlySet<string> = new Set([
   'PractitionerRole',
   'Substance',
 ]);
-/** Types that belong to a patient. A Device may belong to nobody. */
+/** Types that belong to a patient. */
 const OF_PATIENTS: ReadonlySet<string> = new Set([
   'Patient',
   'Person',
   ...Object.keys(PATIENT_ELEMENT).filter((type) => type !== 'Device'),
 ]);
 
-/**
- * Why a resource that clients of several members may read carries data of a patient; undefined when it does not. Names
- * types, never values.
- */
+/** Why a shared resource contains data of a patient; undefined if it does not. The text names types, never values. */
 export function patientIn({ resources, references }: Inside): string | undefined {
   const inner = resources.find((i) => !SHAREABLE.has(i.resource.resourceType));
   if (inner !== undefined)
@@ -126,7 +122,7 @@ export function patientIn({ resources, references }: Inside): string | undefined
   return named === undefined ? undefined : 'it names a patient, or a resource of one';
 }
 
-/** Elements of inner resources that may name another person than the patient whom the resource is about. */
+/** Elements of inner resources that may refer to another person than the patient. */
 const OTHER_PERSONS: ReadonlySet<string> = new Set([
   'Coverage.payor',
   'Coverage.policyHolder',
@@ -136,7 +132,7 @@ const OTHER_PERSONS: ReadonlySet<string> = new Set([
   'Patient.link.other',
 ]);
 
-/** Whether something inside a member's resource is about another person, or cannot be shown to be about the member. */
+/** Whether an inner resource is about another person, or does not show that it is about the member. */
 export function isAboutAnother({ resources, references }: Inside, member: string): boolean {
   const patients = resources.filter(
     ({ resource: { resourceType }, contained }) => resourceType === 'Patient' && !contained,
@@ -152,7 +148,7 @@ export function isAboutAnother({ resources, references }: Inside, member: string
 }
 
 /**
- * Conditional references, which no reader can follow: how many, by path and type (`Encounter.participant.individual ->
+ * Counts conditional references, which no client can follow, by path and type (`Encounter.participant.individual ->
  * Practitioner`).
  */
 export function conditionalsIn({ references }: Inside): Counts {

@@ -18,13 +18,13 @@ import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
-  /** ms since the epoch: what is ahead of it is ahead of the platform. */
+  /** ms since the epoch. An event with a later time is ahead of the platform's clock. */
   readonly now: number;
-  /** FHIR date: care that was over before it is not kept. */
+  /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
 }
 
-/** What a record is about, and the order of its version. */
+/** The resource of an event, its member, and the order of its version. */
 interface About {
   readonly member: string;
   readonly type: string;
@@ -34,13 +34,13 @@ interface About {
 export type Judgement =
   | { readonly kind: 'dead-letter'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
-  /** The newest version is not kept, and removes what an older one left. */
+  /** The version is not kept. It removes the record of an older version. */
   | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
   /**
-   * `removed`: what redaction removed, by path; absent where it removed nothing.
-   * `unresolved`: conditional references that it has, by path; absent where it has none.
-   * `targets`: `Type/id` of what a Provenance is about; they must not be another member's.
-   * `objective`: the service level that its visibility is measured by.
+   * `removed`: number of elements that redaction removed, by path; absent if there are none.
+   * `unresolved`: number of conditional references, by path; absent if there are none.
+   * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
+   * `objective`: the service level that measures when the resource becomes visible.
    */
   | {
       readonly kind: 'accept';
@@ -51,9 +51,9 @@ export type Judgement =
       readonly targets?: readonly string[];
       readonly objective?: Objective;
     }
-  /** `retired` is now the same person as `member`: its records may be taken over. */
+  /** The payer merged the id `retired` into `member`, which may take over its records. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
-  /** Another service decides about it. */
+  /** Another service decides about the event. */
   | { readonly kind: 'other' };
 
 const OTHER: Judgement = { kind: 'other' };
@@ -67,14 +67,14 @@ const deadLetter = (reason: FaultReason, detail: string, about?: string): Judgem
 });
 
 /**
- * Judges one valid event by itself, without state, clock or I/O. Each fault has a reason of a closed set; details name
+ * Judges a valid event alone, without state, clock or I/O. A fault has a reason of a closed set. Its detail names
  * elements and rules, never values.
  */
 export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): Judgement {
   switch (event.type) {
     case 'payer.members-merged.v1': {
       const { from } = event.data;
-      // Attribution makes a dead letter of a merge of a member with itself.
+      // The attribution service writes the dead letter if a member is merged with itself.
       return from === event.subject ? OTHER : { kind: 'merge', member: event.subject!, retired: from };
     }
     case 'payer.resource-deleted.v1':
@@ -94,7 +94,7 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   if (!KNOWN_R4_TYPES.has(type))
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
   if (!isServedType(type)) return { kind: 'not-served', about: name };
-  // There is no provider-deleted event: a directory resource is deleted under whatever subject it is named by.
+  // There is no provider-deleted event, so a directory resource may be deleted under any subject.
   const member = isSharedType(type) ? SHARED : event.subject!;
   return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
 }
@@ -129,7 +129,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   };
   if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
-  // A resource that would not be kept by itself is not kept inside another one.
+  // Remove inner resources that would not be kept as resources of their own.
   const { resource: kept, dropped } = redact(
     fhir,
     (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
@@ -152,12 +152,12 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   };
 }
 
-/** Decides whose the resource is: the topic, the subject of the event and the patient of the resource must agree. */
+/** Checks the owner: the topic, the subject of the event and the patient of the resource must agree. */
 function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, name: string): Judgement | undefined {
   const type = resource.resourceType;
   if (event.type === PROVIDER_RECORDED) {
-    // A Medication or Device without a patient belongs to nobody. It can be read only through a resource that refers to
-    // it.
+    // A Medication or Device without a patient belongs to no member. Only exports release it, with a resource that
+    // refers to it.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none')
       return deadLetter(
@@ -165,7 +165,7 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
         'this type belongs to a member: publish it as payer.resource-recorded.v1',
         name,
       );
-    // Every approved client may read it, so it must hold nothing about a patient.
+    // Every approved client may read a directory resource, so it must not contain data of a patient.
     const carries = patientIn(inside);
     return carries === undefined
       ? undefined
@@ -191,19 +191,19 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
       name,
     );
   }
-  // Contained resources are released together with it.
+  // A release of the resource includes its inner resources.
   if (isAboutAnother(inside, event.subject!))
     return deadLetter(
       'names-another-member',
       `a resource inside it is about a patient who is not the event's subject`,
       name,
     );
-  // If several members have the same Medication, a member may be given the copy of another one.
+  // Several members may have the same Medication, so a client may receive the copy of another member.
   const carries = type === 'Medication' ? patientIn(inside) : undefined;
   if (carries !== undefined)
     return deadLetter(
       'names-another-member',
-      `a Medication may be that of several members and must not carry a patient: ${carries}`,
+      `several members may share a Medication, so it must not name a patient: ${carries}`,
       name,
     );
   const owner = ownerOf(resource);
@@ -229,7 +229,7 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
   }
 }
 
-/** What a Provenance is about, as `Type/id`; its Patients are compared with the subject already. */
+/** The targets of a Provenance as `Type/id`, without Patients, which were compared with the subject before. */
 function targetsOf(resource: FhirResource): string[] {
   const owner = ownerOf(resource);
   if (owner.kind !== 'targets') return [];
@@ -243,7 +243,8 @@ function targetsOf(resource: FhirResource): string[] {
 }
 
 /**
- * An entry that should never have been made is removed, not shown with a mark (docs/regulation.md#files-of-an-export).
+ * A resource that was entered in error is removed, and not shown with its status
+ * (docs/regulation.md#files-of-an-export).
  */
 function isEnteredInError(resource: FhirResource): boolean {
   if (resource['status'] === 'entered-in-error') return true;
@@ -259,7 +260,7 @@ const orderOf = ({ time, source, id }: DomainEvent, sequence: number): Required<
   event: id,
 });
 
-/** Names that a sender chose are repeated only when they look like names. */
+/** Answers repeat a name that a sender chose only if it has a harmless form. */
 export function printable(name: string): string {
   return /^[A-Za-z0-9._-]{1,80}$/.test(name) ? name : '(unprintable)';
 }

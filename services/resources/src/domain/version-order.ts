@@ -1,25 +1,25 @@
 import { hash } from 'node:crypto';
 import { compareVersions, type Tie, type VersionOrder } from '@provider-access/facts/records';
 
-/** The order of the version that stands: the written one, and the stated one of its event if it differs. */
+/** The order of the current version. `tie` keeps the order that its event states, if the written one differs. */
 export interface StandingOrder extends VersionOrder {
   readonly tie?: Tie | undefined;
 }
-/** The order of a version as it is written. */
+/** The order of a version as our event carries it. */
 export interface WrittenOrder extends Required<VersionOrder> {
   readonly tie?: Tie;
 }
 
-/** Events of one business time that a record remembers. A repetition of an older one counts as a new event. */
+/** Limit of events with the same business time that a record remembers. Older ones are no longer recognised. */
 const MAX_TIED = 64;
 
-/** Names an event in 11 characters: ids have up to 256. */
+/** A short hash of an event, because ids have up to 256 characters. */
 const markOf = ({ source = '', event = '' }: VersionOrder): string =>
   hash('sha256', `${source}\n${event}`, 'base64url').slice(0, 11);
 
 /**
- * How the statement of an event stands to the version that stands: `newer` by business time and sequence, `older`, or
- * `tied` with it: then the later append wins. An event that was tied before and comes again is `older`.
+ * Compares an event with the current version by business time and sequence. If both are equal, the event is `tied`, and
+ * the later append wins. A redelivery of an event that was tied before is `older`.
  */
 export function standingOf(order: Required<VersionOrder>, standing: StandingOrder): 'newer' | 'older' | 'tied' {
   const stated = standing.tie?.said ?? standing.businessTime;
@@ -29,9 +29,9 @@ export function standingOf(order: Required<VersionOrder>, standing: StandingOrde
 }
 
 /**
- * The order to write for an event that replaces the version that stands. It is after the standing one by
- * `compareVersions`, which the views use: where business time and sequence do not say so, the written time is one
- * millisecond later and `tie` keeps the stated one (ADR 0022).
+ * The order to write for an event that replaces the current version. Views compare by `compareVersions`, so the order
+ * must be higher: for tied events the written time is one millisecond later, and `tie` keeps the stated time (ADR
+ * 0022).
  */
 export function orderAfter(order: Required<VersionOrder>, standing: StandingOrder | undefined): WrittenOrder {
   if (standing === undefined) return order;

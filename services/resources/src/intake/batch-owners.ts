@@ -1,9 +1,9 @@
 import { locatorId, SHARED } from '@provider-access/facts/records';
 
-/** Namespaces of claims: the holder of a Type/id, and the member into which a retired member was merged. */
+/** Namespaces of claims: the owner of a Type/id, and the member into which a retired id was merged. */
 export const OWNER = 'record-owner';
 export const MERGED = 'member-merged-into';
-/** How many merges of merges are followed. */
+/** Limit for following merges of merged ids. */
 export const MAX_CHAIN = 5;
 
 export interface Thing {
@@ -11,20 +11,20 @@ export interface Thing {
   readonly type: string;
   readonly id: string;
 }
-/** Directory resources belong to nobody, and several members may have a Medication. */
+/** Whether one member alone may have the resource. Directory resources and Medications may belong to several. */
 export const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
 
 export const pairOf = (a: string, b: string): string => JSON.stringify([a, b].toSorted());
 
 /** The owners of each Type/id while one batch is decided. */
 export class BatchOwners {
-  /** Type/id -> the only member who may have it. */
+  /** Type/id -> the only member that may have the resource. */
   readonly owners = new Map<string, string>();
-  /** Retired member -> the member it was merged into. */
+  /** Retired id -> the id of the member into which it was merged. */
   readonly merged = new Map<string, string>();
-  /** Holders of the targets of the batch's Provenances, if nothing in the batch claims them. */
+  /** Owners of the targets of Provenances, for targets that no event of the batch claims. */
   readonly targets = new Map<string, string>();
-  /** Pairs of members (`pairOf`) who are one person. */
+  /** Pairs of ids (`pairOf`) of the same person. */
   readonly persons = new Set<string>();
   readonly releases = new Map<string, string>();
   readonly claims = new Map<string, string>();
@@ -42,11 +42,11 @@ export class BatchOwners {
     }
     return false;
   }
-  /** The holder of the target of a Provenance (`Type/id`); undefined when nobody holds it. */
+  /** The owner of the target of a Provenance (`Type/id`), if it has one. */
   holderOf(target: string): string | undefined {
     return this.owners.get(target) ?? this.targets.get(target);
   }
-  /** Whether a member holds one of these (`Type/id`) who is not known to be the same person. */
+  /** Whether a target (`Type/id`) belongs to another person than the member. */
   anotherHolds(targets: readonly string[], member: string): boolean {
     return targets.some((target) => {
       const holder = this.holderOf(target);

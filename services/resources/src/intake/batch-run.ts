@@ -20,27 +20,27 @@ export const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Version
 
 export const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
 
-/** Decides one batch in order, against heads that move with it. */
+/** Decides the events of a batch in order. Each decision updates the heads for the next event. */
 export class BatchRun {
   readonly records: NewRecord[] = [];
   readonly deadLetters: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
   readonly changed = new Map<string, Head>();
-  /** Claims and prior authorizations that became a record, by their time in the event. */
+  /** Claims and prior authorizations that became a record, with their business time. */
   readonly starts: ServiceLevelStarted['starts'] = [];
   private readonly sources = new Map<NewRecord, ReadEvent>();
   private readonly batch: Batch;
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
 
-  /** `stamp`: time of acceptance, ms since the epoch. */
+  /** `stamp`: recorded time, ms since the epoch. */
   constructor(batch: Batch, heads: Map<string, Head>, stamp: number) {
     this.batch = batch;
     this.heads = heads;
     this.stamp = stamp;
   }
 
-  /** The event that a record of ours comes from. */
+  /** The event from which one of our records was made. */
   sourceOf(record: NewRecord | undefined): ReadEvent | undefined {
     return record === undefined ? undefined : this.sources.get(record);
   }
@@ -82,8 +82,8 @@ export class BatchRun {
           name,
         );
       if (other !== undefined) {
-        // One person has one order of versions: an event that is older than the copy under the retired id takes nothing
-        // over.
+        // Both ids share one order of versions, so an event that is older than the copy under the retired id is
+        // superseded.
         const theirs = this.heads.get(recordId(other, about.type, about.id));
         if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older')
           return this.outcome(event, 'superseded', name);
@@ -96,7 +96,7 @@ export class BatchRun {
       return this.deadLetter(
         event,
         decided.reason as FaultReason,
-        'this event id came before with other content',
+        'an earlier event with this id has other content: give the event a new id',
         name,
       );
     this.apply(event, id, decided);
@@ -109,8 +109,8 @@ export class BatchRun {
       judgement.kind === 'accept' ||
       (head !== undefined && (head.deleted !== true || decided.event === undefined))
     ) {
-      // No member has the resource any more (or the event that removed it came again, and the release may have been
-      // lost).
+      // Release the id, because no member has the resource any more. Do so for a redelivery too, because the first
+      // release may have been lost.
       owners.removed(about);
     }
     const details = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
@@ -160,7 +160,7 @@ export class BatchRun {
   }
 }
 
-/** The id of our event names the inbound one: a redelivery that writes again writes the same id. */
+/** Derives the id of our event from the inbound event, so that a redelivery writes the same id. */
 function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
   const { data } = event;
   const { traceparent } = record.headers;

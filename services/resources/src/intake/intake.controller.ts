@@ -5,7 +5,7 @@ import { OnAssigned, OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { RecordIntake } from './record-intake.ts';
 
-/** Payer events in batches; a rejected promise pauses the partition and the batch comes again. */
+/** Consumes payer events in batches. If a batch rejects, the consumer pauses the partition and delivers it again. */
 @Controller()
 export class IntakeController {
   constructor(@Inject(RecordIntake) private readonly intake: RecordIntake) {}

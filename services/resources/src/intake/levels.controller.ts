@@ -5,7 +5,7 @@ import { OnBatch } from '@provider-access/engines/log/transport';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { VisibleLevels } from './visible-levels.ts';
 
-/** What intake started to take, until it is visible. */
+/** Consumes the starts of claims that intake has recorded, to measure when the claims become visible. */
 @Controller()
 export class LevelsController {
   constructor(@Inject(VisibleLevels) private readonly levels: VisibleLevels) {}

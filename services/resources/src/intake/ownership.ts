@@ -9,15 +9,14 @@ import { BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from '
 import { Targets } from './targets.ts';
 
 /**
- * How long a claim lasts. It bridges the time until the locators view knows the owner, for which days are plenty, and
- * the store does not grow for ever.
+ * A claim only bridges the time until the locators view knows the owner. It expires, so that the store stays bounded.
  */
 const CLAIM_MS = 7 * 24 * 3600_000;
 const VIEW_PATIENCE_MS = 10_000;
 
 /**
- * A Type/id belongs to the member that first claims it. The locators view knows the owners. For ids that the view has
- * not seen yet, the claims store decides, also between processes.
+ * A Type/id belongs to the member that claims it first. The locators view knows the owners. For ids that are not in the
+ * view yet, the claims store decides between processes.
  */
 export interface OwnershipOptions {
   readonly log: Pick<EventLog, 'head'>;
@@ -47,8 +46,8 @@ export class Ownership {
   }
 
   /**
-   * Reads the owners of the ids in the batch, and claims ids that nobody has. Adds heads of members whose records may
-   * be taken over.
+   * Reads the owners of the ids in the batch, and claims ids without an owner. Adds to `heads` the records of retired
+   * ids that a member may take over.
    */
   async prepare(judgements: readonly Judgement[], heads: Map<string, Head>): Promise<BatchOwners> {
     const batch = new BatchOwners();
@@ -80,8 +79,8 @@ export class Ownership {
   ): Promise<void> {
     const holders = await this.holdersOf(open, wanted);
     const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
-    // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
-    // letter because of an old view.
+    // Another instance may have removed the resource since. Read again from a newer view, so that no event becomes a
+    // dead letter because of an old one.
     const again = foreign.length === 0 ? [] : await this.newest().then(() => this.holdersOf(foreign, wanted));
     const free: string[] = [];
     open.forEach((key, i) => {
@@ -113,7 +112,7 @@ export class Ownership {
       throw new EngineUnavailable('the locators view does not keep up');
   }
 
-  /** The member in the view, unless this process has already removed it there. */
+  /** The owner in the view, except a member whose record this process has already removed. */
   private holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
@@ -151,9 +150,8 @@ export class Ownership {
   }
 
   /**
-   * A merge that the claims store does not know in either direction, but the facts (built from the log) do, because the
-   * store was lost. The facts do not say which of the two ids was retired; the member that speaks about the id now has
-   * it.
+   * Restores merges from the facts, which are built from the log, after the claims store was lost. The facts do not say
+   * which of the two ids was retired, so the member of the event counts as the current id.
    */
   private async recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
     const { mergedWith } = this.options;
@@ -176,7 +174,7 @@ export class Ownership {
     }
   }
 
-  /** After the append: frees removed ids and claims ids that were taken over. */
+  /** Called after the append. Releases removed ids and claims ids that were taken over. */
   async settle(batch: BatchOwners): Promise<void> {
     await Promise.all([...batch.releases].map(([key, owner]) => this.claims.release(OWNER, key, owner)));
     if (batch.claims.size > 0)

@@ -17,13 +17,13 @@ import {
 } from '@provider-access/intake/read';
 import { judge, type JudgeOptions, type Judgement, printable } from '../domain/judge.ts';
 
-/** What one record says, without the record itself, because it travels between threads. */
+/** The result of reading a record. It does not contain the record, because it is copied between threads. */
 export interface Reading {
   readonly judgement: Judgement;
-  /** For receipts; empty when the envelope could not be read. */
+  /** Event id for receipts; empty when the envelope could not be read. */
   readonly id: string;
   readonly receipt: string | undefined;
-  /** Where the platform failed at the event, for the log. */
+  /** Place in our code that failed at the event, for the log. */
   readonly failed?: ErrorPlace;
 }
 export interface ReadEvent extends Reading {
@@ -31,7 +31,9 @@ export interface ReadEvent extends Reading {
 }
 
 const MERGED = 'payer.members-merged.v1';
-/** Attribution owns merges. Here they only say which member may take over the records of another. */
+/**
+ * The attribution service decides merges. Here a merge only allows a member to take over the records of a retired id.
+ */
 const INTEREST: Interest = {
   types: new Set([
     ...Object.entries(PAYER_EVENTS).flatMap(([type, { owner }]) => (owner === 'resources' ? [type] : [])),
@@ -41,8 +43,7 @@ const INTEREST: Interest = {
 };
 
 /**
- * The headers alone show that another service decides about the record, or that there is nothing to decide, so its data
- * need not be read.
+ * Whether the headers alone show that this service has nothing to decide about the record. Its data is not parsed then.
  */
 export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   const type = typeOf({ headers });
@@ -54,10 +55,7 @@ export function isElsewhere({ headers }: Pick<LogRecord, 'headers'>): boolean {
   );
 }
 
-/**
- * Reads and judges one record of a payer topic. Data of events that another service owns is not parsed, except merges.
- * Pure.
- */
+/** Reads and judges one record of a payer topic. Pure. */
 export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
   let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
@@ -67,7 +65,7 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
     if (inbound.ok) return { ...common, judgement: judge(inbound.event, options) };
-    // Attribution makes a dead letter of a faulty merge.
+    // The attribution service writes the dead letter of a faulty merge.
     if (inbound.type === MERGED && !inbound.stray) return { ...common, judgement: { kind: 'other' } };
     return { ...common, judgement: deadLetter(inbound.fault, event?.type ?? typeOf(record)) };
   } catch (error) {

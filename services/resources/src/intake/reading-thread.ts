@@ -5,19 +5,17 @@ import { isElsewhere, readEvent, type ReadEvent, type Reading } from './read-eve
 import type { ReadingTask } from './reading-worker.ts';
 
 /**
- * A batch up to this size is read in this thread, bytes: sending it to the other thread and back would take longer than
- * it saves.
+ * Bytes. A batch up to this size is read in the main thread, because handing it over would take longer than it saves.
  */
 const INLINE_BYTES = 32 * 1024;
 /**
- * Memory of the thread. The largest accepted event needs a fraction of it. If the thread outgrows it, it ends and
- * starts again.
+ * Memory of the thread. The largest event needs a fraction of it. A thread that exceeds the limit ends and is replaced.
  */
 const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
 
 /**
- * Reads the events of batches in a thread beside the one that appends and serves. Parsing, checking and redacting is
- * pure, and is a third of the cost of an event. The thread starts with the first batch that is large enough.
+ * Reads the events of batches in a worker thread. Parsing, validation and redaction are pure functions, and a third of
+ * the cost of an event. The thread starts with the first batch that is large enough.
  */
 export class ReadingThread {
   private readonly pool = new ThreadPool<ReadingTask, readonly Reading[]>(
@@ -26,7 +24,7 @@ export class ReadingThread {
   );
 
   /**
-   * What the records say, in their order. @throws EngineUnavailable when the thread ended: the batch can be read again
+   * Reads the records and keeps their order. @throws EngineUnavailable when the thread ended; the batch can be retried
    */
   async read(records: readonly LogRecord[], options: JudgeOptions): Promise<readonly ReadEvent[]> {
     const ours = records.filter((record) => !isElsewhere(record));
@@ -40,7 +38,7 @@ export class ReadingThread {
     }));
   }
 
-  /** Ends the thread; what it was reading is refused. */
+  /** Ends the thread. Reads that are running reject. */
   close(): Promise<void> {
     return this.pool.close();
   }

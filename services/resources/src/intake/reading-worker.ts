@@ -3,8 +3,8 @@ import type { JudgeOptions } from '../domain/judge.ts';
 import { readEvent, type Reading } from './read-event.ts';
 
 /**
- * The thread that reads events. Nothing here may import the framework: it starts in milliseconds, and from source in
- * tests (where no decorator runs).
+ * The thread that reads events. It must not import Nest, so that it starts in milliseconds, and from source in tests,
+ * where Node cannot run decorators.
  */
 export interface ReadingTask {
   readonly options: JudgeOptions;
@@ -14,7 +14,7 @@ export interface ReadingTask {
     readonly headers: Readonly<Record<string, string>>;
     readonly length: number;
   }[];
-  /** The values, one behind the other. */
+  /** The values of all events, concatenated. */
   readonly values: Uint8Array<ArrayBuffer>;
 }
 

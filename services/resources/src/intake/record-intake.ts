@@ -30,31 +30,31 @@ export interface RecordIntakeOptions {
   readonly reader: RecordsReader;
   readonly claims: Claims;
   readonly leases: Leases;
-  /** Nothing is stamped before the newest transactionTime of an export. */
+  /** Records get no `lastUpdated` before the newest transactionTime of an export. */
   readonly transactionTimes: Pick<TransactionTimes, 'newest'>;
-  /** The members who are known to be the same person, from the facts: for merges that the claims store has lost. */
+  /** Ids of the same person, from the facts. Used for merges that the claims store has lost. */
   mergedWith?(member: string): Promise<readonly string[]>;
   readonly reading: Pick<ReadingThread, 'read'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** FHIR date: care that was over before it is not kept. */
+  /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
-  /** True once the facts have passed everything that the payer has published by now, false after the timeout (ms). */
+  /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
   readonly factsPassed?: ((timeoutMs: number) => Promise<boolean>) | undefined;
-  /** Records which claims are taken, to measure the service level. */
+  /** Records when intake starts with a claim, to measure the service level. */
   readonly levels?: Pick<LevelLedger, 'started'>;
-  /** Claims of before are history and not measured, ms since the epoch. */
+  /** ms since the epoch. Earlier claims are history and not measured. */
   readonly levelsSince?: number | undefined;
 }
 
-/** With more heads in flight than this, intake waits for the view, so that memory stays bounded. */
+/** With more unconfirmed heads than this, intake waits for the view, so that memory stays bounded. */
 const MAX_IN_FLIGHT = 5_000;
 const VIEW_PATIENCE_MS = 10_000;
-/** A batch with more bytes waits for the facts. Batches of ordinary events have fewer. */
+/** Bytes. A larger batch waits for the facts. Batches of ordinary events are smaller. */
 const LARGE_BYTES = 2 * 1024 * 1024;
-/** The longest wait for the facts: if the facts stand still, records must go on. */
+/** ms. If the facts stand still, intake continues after this wait. */
 const FACTS_PATIENCE_MS = 2000;
-/** An event at which the platform failed. The event itself was read without a fault. */
+/** A valid event at which the platform failed. */
 interface Failed {
   readonly event: ReadEvent;
   readonly fault: EventFault;
@@ -62,25 +62,27 @@ interface Failed {
 
 const TOO_LARGE: EventFault = {
   reason: 'too-large',
-  detail: 'what the event becomes is larger than the log takes',
+  detail: 'the record made from the event is larger than the log accepts',
 };
 
 /**
- * Turns payer events into records: judges each event alone, then decides its version against the version that stands.
- * One append for each batch. Several instances share the partitions, and what this one remembers of a partition counts
- * only until partitions change hands.
+ * Turns payer events into records: judges each event alone, then decides its version against the current version. Each
+ * batch needs one append. Because several instances share the partitions, a rebalance invalidates all that this
+ * instance remembers.
  */
 export class RecordIntake {
   private readonly options: RecordIntakeOptions;
   private inFlight = new InFlight();
   private readonly ownership: Ownership;
-  /** Raised when the view may lack records that are in the log. `caughtUp` follows once the view has passed them. */
+  /**
+   * Grows when the view may lack records that are in the log. `caughtUp` is set to it once the view has passed them.
+   */
   private doubts = 1;
   private caughtUp = 0;
   private lastStamp = 0;
   private readonly latest: LatestTime;
   private readonly shared: SharedTurn;
-  /** Why the last batch of a partition failed, by topic and partition. */
+  /** The error of the last batch, by topic and partition. */
   private readonly failing = new Map<string, string>();
 
   constructor(options: RecordIntakeOptions) {
@@ -91,8 +93,8 @@ export class RecordIntake {
   }
 
   /**
-   * Called when partitions are assigned to this process, because another one may have written since. Heads in flight
-   * are in the log by then, and the next batch waits until the view has passed them.
+   * Called when partitions are assigned to this process. Another process may have written records since, so the next
+   * batch waits until the view has passed everything in the log.
    */
   reassigned(): void {
     this.options.derivation.assigned();
@@ -100,7 +102,7 @@ export class RecordIntake {
     this.failing.clear();
     this.doubts += 1;
   }
-  /** The partitions whose last batch failed, and why; undefined while intake goes on in all of them. PHI-free. */
+  /** Partitions whose last batch failed, with the error, which contains no PHI. Undefined if none failed. */
   failure(): string | undefined {
     if (this.failing.size === 0) return undefined;
     return [...this.failing]
@@ -109,15 +111,15 @@ export class RecordIntake {
       .join('; ');
   }
 
-  /** @throws EngineUnavailable if log, view or state is unreachable: then the batch is delivered again */
+  /** @throws EngineUnavailable if log, view or state is unavailable; the log then delivers the batch again */
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
       const { clock, floor, reading, transactionTimes } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
-      // Ask only now that the log has delivered the batch. An export whose positions do not include it has raised the
-      // time before (ADR 0023).
+      // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
+      // batch has then already raised the time (ADR 0023).
       let [events, stamp] = await Promise.all([
         reading.read(batch.records, { now: this.latest.with(batch.records), floor }),
         transactionTimes.newest(),
@@ -125,7 +127,7 @@ export class RecordIntake {
       ]);
       stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
-      // An event at which the platform fails becomes a dead letter, and the batch is done again: no event stops a
+      // An event at which the platform fails becomes a dead letter, and the batch runs again. So no event stops a
       // partition.
       for (;;) {
         const failed = await this.attempt(batch, events, stamp);
@@ -142,9 +144,9 @@ export class RecordIntake {
   }
 
   /**
-   * A document of megabytes takes some tenths of a second in intake, log and views, which all share one thread in the
-   * standalone. Thirty such documents of one member once made the facts older than their bound, and every read answered
-   * 503. So a large batch waits until the facts are current.
+   * Delays a large batch until the facts are current. In the standalone, intake, log and views share one thread, and a
+   * document of megabytes takes tenths of a second. Without the wait, thirty of them would make the facts too old, and
+   * every read would answer 503.
    */
   private async letFactsPass({ records }: Batch): Promise<void> {
     const { factsPassed } = this.options;
@@ -196,15 +198,15 @@ export class RecordIntake {
     }
     mine?.();
     try {
-      // This comes first. Once the claims are recorded, a batch that comes again finds them unchanged and starts
-      // nothing.
+      // Start the measurement before the claims are recorded. A redelivered batch finds them unchanged and would not
+      // start it.
       await this.startLevels(batch, run.starts);
       await derivation.complete(batch, {
         outputs: [deadLetterOutput(batch, run.deadLetters), { topic: PA_RECORDS, records: run.records }],
         outcomes: run.outcomes,
       });
     } catch (error) {
-      // A part of the batch may be in the log, so the view is asked again for the versions that stand.
+      // Part of the batch may be in the log, so the next attempt reads the current versions from the view.
       this.doubts += 1;
       const event = error instanceof RecordTooLarge ? run.sourceOf(error.record) : undefined;
       if (event !== undefined) return { event, fault: TOO_LARGE };
@@ -212,7 +214,7 @@ export class RecordIntake {
     }
     if (run.changed.size > 0) {
       const target = await log.head([PA_RECORDS]);
-      // Partitions changed hands meanwhile, perhaps this one, so the view is asked again.
+      // A rebalance happened during the batch, so the next batch reads the current versions from the view.
       if (inFlight === this.inFlight) inFlight.add(run.changed, target);
       else this.doubts += 1;
     }
@@ -228,13 +230,13 @@ export class RecordIntake {
     await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts: measured });
   }
 
-  /** Another instance wrote, so the view is asked again once it has passed that. */
+  /** Waits until the view has passed the records that another instance wrote. */
   private async catchUp(): Promise<void> {
     this.doubts += 1;
     await this.ready();
   }
 
-  /** The view has passed all that was written before this process had the partition, and not too much is in flight. */
+  /** Waits until the view has passed all records of other processes, and not too many of our own are unconfirmed. */
   private async ready(): Promise<void> {
     const { log, reader } = this.options;
     const { records, locators } = reader.views;

@@ -3,16 +3,16 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import type { Leases } from '@provider-access/engines/state';
 
 const NAME = 'records/shared';
-/** How long an instance that died in its turn delays the others, ms. A turn takes milliseconds. */
+/** ms that an instance which dies in its turn delays the others. A turn takes milliseconds. */
 const TURN_MS = 10_000;
-/** How long a batch waits for its turn, ms: twice that of one that died. */
+/** ms that a batch waits for its turn: long enough for two turns of instances that died. */
 const PATIENCE_MS = 2 * TURN_MS;
 const ASK_MS = 20;
 
 /**
- * Shared records (Organization, Practitioner, …) come under any subject, so in any partition and to any instance. Their
- * versions must still be decided one after the other. So batches that contain some take turns: in this process by a
- * queue, and between processes by a lease.
+ * Shared records (Organization, Practitioner, …) have any subject, so they arrive in any partition and at any instance,
+ * but their versions must be decided in sequence. So batches with shared records take turns: by a queue in this
+ * process, and by a lease between processes.
  */
 export class SharedTurn {
   private readonly leases: Leases;
@@ -26,9 +26,9 @@ export class SharedTurn {
   }
 
   /**
-   * `work` learns whether another instance may have had a turn since the last one here, and calls `mine` before it
+   * Tells `work` whether another instance may have had a turn since our last one. `work` calls `mine` before it
    * appends.
-   * @throws EngineUnavailable when the turn does not come, or the state is away
+   * @throws EngineUnavailable when the turn does not come in time, or the state store is unavailable
    */
   run<T>(work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>): Promise<T> {
     const run = this.queue.then(() => this.turn(work));
@@ -59,7 +59,7 @@ export class SharedTurn {
         },
       });
     } finally {
-      // It runs out by itself when it cannot be given back.
+      // A lease that cannot be released expires by itself.
       await this.leases.release(lease).catch(() => undefined);
     }
   }

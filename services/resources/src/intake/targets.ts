@@ -7,22 +7,22 @@ import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type T
 
 export interface TargetsOptions {
   readonly claims: Pick<Claims, 'get'>;
-  /** The members who are known to be the same person, from the facts. */
+  /** Ids of the same person, from the facts. */
   mergedWith?(member: string): Promise<readonly string[]>;
-  /** Head of a record that this process wrote and the view may not have yet. */
+  /** Head of a record that this process wrote and that the view may not have yet. */
   inFlight(recordId: string): Head | undefined;
-  /** The holders of each `Type/id`, by the view. */
+  /** The owner of each `Type/id` in the view. */
   holdersOf(keys: readonly string[], things: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]>;
-  /** Resolves when the view has passed what is in the log now. */
+  /** Resolves when the view has passed the present heads of the log. */
   newest(): Promise<void>;
 }
 
-/** Locators read at once. A Provenance may be about thousands of resources. */
+/** Locators in one query. A Provenance may have thousands of targets. */
 const KEYS_TOGETHER = 1000;
 
 /**
- * Finds the holders of the targets of a batch's Provenances. A Provenance goes to one member. If it is also about a
- * record of another member, it would tell this member's providers the id of that record.
+ * Finds the owners of the targets of a batch's Provenances. A Provenance belongs to one member. If one of its targets
+ * were a record of another member, it would reveal the id of that record.
  */
 export class Targets {
   private readonly options: TargetsOptions;
@@ -30,7 +30,7 @@ export class Targets {
     this.options = options;
   }
 
-  /** Adds holders and persons to the batch, after the claims of the batch itself. */
+  /** Adds owners and merged ids to the batch. Call this after the batch has made its own claims. */
   async read(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
     const things = new Map<string, Thing>();
     for (const { targets, about } of withTargets(judgements)) {
@@ -46,8 +46,8 @@ export class Targets {
       batch,
     );
     const foreign = [...things].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
-    // Another instance may have removed the resource, and this view may not show it yet. So nothing becomes a dead
-    // letter because of an old view.
+    // Another instance may have removed the resource since. Read again from a newer view, so that no event becomes a
+    // dead letter because of an old one.
     const seen = foreign.filter((key) => batch.targets.has(key));
     if (seen.length > 0) {
       await this.options.newest();
@@ -71,7 +71,7 @@ export class Targets {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
       const found = await this.options.holdersOf(some, things);
-      // Ids that the view has not seen yet are claimed.
+      // For an id that is not in the view yet, ask the claims store.
       const holders = await Promise.all(some.map((key, i) => found[i] ?? this.claimed(key, things.get(key)!)));
       some.forEach((key, i) => {
         const holder = holders[i];
@@ -87,7 +87,7 @@ export class Targets {
     return own !== undefined && own.deleted !== true ? member : this.options.claims.get(OWNER, key);
   }
 
-  /** Whether a merge made two members one, by the claims store or, where that was lost, by the facts. */
+  /** Whether two ids were merged, by the claims store or, if the store was lost, by the facts. */
   private async areOne(a: string, b: string): Promise<boolean> {
     if ((await this.leads(a, b)) || (await this.leads(b, a))) return true;
     return (await this.options.mergedWith?.(a))?.includes(b) === true;

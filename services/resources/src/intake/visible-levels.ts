@@ -28,14 +28,14 @@ export interface VisibleLevelsOptions {
   readonly calendar: BusinessCalendar;
 }
 
-/** How long one batch waits for the view before it comes again, ms. */
+/** ms that a batch waits for the view. After that the log delivers it again. */
 const VIEW_PATIENCE_MS = 10_000;
 const INBOUND = /^(payer\..+)\/(\d+)$/;
 
 /**
- * Measures when claims and prior authorizations became visible. Intake records in `pa.service-levels` which claims it
- * takes, before it takes them. This waits until the views that reads and searches use have passed them, and records the
- * time. A crash in between measures again and later: never a shorter time, and never twice.
+ * Measures when claims and prior authorizations became visible. Intake writes a start to `pa.service-levels` before it
+ * records a claim. This class waits until the views of reads and searches have passed the claim, and records the time.
+ * After a crash in between it measures again, so the time may be too long, but never too short and never counted twice.
  */
 export class VisibleLevels {
   private readonly options: VisibleLevelsOptions;
@@ -43,7 +43,7 @@ export class VisibleLevels {
     this.options = options;
   }
 
-  /** @throws EngineUnavailable while the views have not passed: the batch comes again */
+  /** @throws EngineUnavailable while the views lag; the log then delivers the batch again */
   async handle(batch: Batch): Promise<void> {
     const { ledger, clock, calendar } = this.options;
     const measured: ServiceLevelMeasured[] = [];
@@ -56,7 +56,7 @@ export class VisibleLevels {
         measured.push(measure({ ...started, starts: await this.recorded(started, place) }, now, calendar));
       }
     } finally {
-      // Recorded at once, although a later batch may have to wait, so that it keeps its own time.
+      // Record each time at once, so that a later wait does not lengthen it.
       await ledger.measured(...measured);
     }
   }
@@ -74,15 +74,15 @@ export class VisibleLevels {
   }
 
   /**
-   * Leaves out claims that became dead letters after they were started, because their record is larger than the log
-   * takes. Their time continues with the dead letter, and they are started again when it is replayed.
+   * Leaves out started claims that became dead letters, because their record is larger than the log accepts. A replay
+   * of the dead letter starts them again.
    */
   private async recorded(
     { starts }: ServiceLevelStarted,
     { topic, partition }: Place,
   ): Promise<ServiceLevelStarted['starts']> {
     const { log, deadLetters } = this.options;
-    // A dead letter is appended before the progress that the views have passed.
+    // Intake appends a dead letter before the progress that the views have passed, so it is in the log by now.
     if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS)))
       throw new EngineUnavailable('the view of dead letters has not caught up');
     const letters = await deadLetters.getMany(starts.map(({ offset }) => deadLetterId(topic, partition, offset)));
@@ -95,13 +95,13 @@ interface Place {
   readonly partition: number;
 }
 
-/** The starts of intake; export measures exports. */
+/** The start if intake wrote it. Starts of exports are measured by the export service. */
 function startedOf(record: LogRecord): ServiceLevelStarted | undefined {
   if (typeOf(record) !== 'pa.service-level-started.v1' || !INBOUND.test(record.key)) return undefined;
   try {
     return dataOf<ServiceLevelStarted>(record);
   } catch {
-    // A start that cannot be read is not measured. The starts behind it are.
+    // Skip a start that cannot be read, so that the starts behind it are measured.
     return undefined;
   }
 }

@@ -16,7 +16,7 @@ export function servedType(type: string): void {
   if (!isServedType(type)) throw new Refusal('not-found', 'There is no such resource type here; see /fhir/metadata.');
 }
 
-/** JSON is all there is. @throws Refusal 406 */
+/** @throws Refusal 406 when the client does not accept JSON */
 export function acceptsJson(accept: string | undefined): void {
   if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/fhir+json') return;
   for (const range of accept.split(',')) {
@@ -26,6 +26,6 @@ export function acceptsJson(accept: string | undefined): void {
   throw new Refusal('not-acceptable', 'Only application/fhir+json is served.');
 }
 
-/** One answer for a resource that is not there and for one that the client may not see. */
+/** The same answer for a resource that does not exist and for a resource that the client may not see. */
 export const unknownResource = (): Refusal =>
   new Refusal('not-found', 'There is no such resource, or it is not available to you.');

@@ -14,7 +14,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
 export type DeadLetterStatus = 'open' | 'replayed' | 'discarded';
-/** One dead letter; its original bytes stay in the dead-letter topic at `place`. */
+/** A dead letter. Its original bytes stay in the dead-letter topic at `place`. */
 export interface DeadLetterPart {
   readonly status: DeadLetterStatus;
   readonly reason: string;
@@ -29,9 +29,9 @@ export interface DeadLetterPart {
     readonly time?: string;
     readonly receipt?: string;
   };
-  /** Where it came in. */
+  /** The inbound record. */
   readonly origin: { readonly topic: string; readonly partition: number; readonly offset: number };
-  /** Its place in the dead-letter topic. */
+  /** The record in the dead-letter topic. */
   readonly place: { readonly topic: string; readonly partition: number; readonly offset: number };
   readonly attempt: number;
   readonly resolution?: {
@@ -75,11 +75,11 @@ function opened(record: LogRecord): DeadLetterPart {
 const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   part,
   keys: (record) => (TYPES.has(typeOf(record)) ? [record.key] : []),
-  // A dead letter keeps its state: it must not disappear from the list of those that wait for a person.
+  // If a record cannot be folded, the dead letter keeps its state, so that it stays on the list of open ones.
   failed: () => undefined,
   evolve(part, record) {
     switch (typeOf(record)) {
-      // A redelivery makes no second dead letter: the first one stays, whatever became of it.
+      // A redelivery must not open a dead letter again that was replayed or discarded.
       case 'pa.event-parked.v1':
         return part === undefined ? opened(record) : undefined;
       case 'pa.dead-letter-replayed.v1': {
@@ -96,7 +96,7 @@ const fromDeadLetters = (part: string): TopicEvolve<DeadLetterPart> => ({
   },
 });
 
-/** A topic writes its own part only. */
+/** Each topic writes a part of its own. */
 const PARTS: Readonly<Record<string, string>> = {
   [deadLetterTopic(PAYER_MEMBER_EVENTS)]: 'member',
   [deadLetterTopic(PAYER_PROVIDER_EVENTS)]: 'provider',
@@ -104,7 +104,6 @@ const PARTS: Readonly<Record<string, string>> = {
 
 const PARKERS: readonly Service[] = ['resources', 'attribution', 'consent'];
 
-/** Dead letters and their resolutions. */
 export const deadLetters: Projection = {
   owner: 'resources',
   name: 'dead-letters',
@@ -116,11 +115,11 @@ export const deadLetters: Projection = {
   ]),
 };
 
-/** The highest number that is counted for a topic. */
+/** Counting stops at this number for each topic. */
 const COUNTED = 2000;
 const EVERY_MS = 15_000;
 
-/** Dead letters that wait for a person, by inbound topic and by the service that wrote them. */
+/** Measures open dead letters, by inbound topic and by the service that wrote them. */
 export function measureDeadLetters(metrics: Metrics, reader: ViewReader): void {
   const open = shared(async () => {
     const counts = new Map<string, number>();
@@ -156,7 +155,7 @@ export async function getDeadLetter(reader: ViewReader, id: string): Promise<Dea
         .find((p) => p !== undefined) as DeadLetterPart | undefined);
 }
 
-/** Oldest first, of all topics, after a place in that order. */
+/** Dead letters of all topics, the oldest first, from a position in this order on. */
 export async function findDeadLetters(
   reader: ViewReader,
   status: DeadLetterStatus | undefined,

@@ -3,7 +3,7 @@ import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { receipts } from './receipts.ts';
 
-/** Injected: a RecordsReader. */
+/** Injection token of the RecordsReader. */
 export const RECORDS = Symbol('RecordsReader');
 /** Views that this service keeps. */
 export const PROJECTIONS: readonly Projection[] = [records, locators, directory, receipts, deadLetters];

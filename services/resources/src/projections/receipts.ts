@@ -13,24 +13,18 @@ import {
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
-/** The outcomes of one batch of one deriver for the events of one receipt. */
+/** The outcomes that one service reported for one batch, for the events of one receipt. */
 export interface HandledPart {
   readonly receipt: string;
   readonly deriver: string;
-  /**
-   * Inbound partition as `topic/partition`, and its offsets [from, next) that the batch had. Absent in documents of
-   * before.
-   */
+  /** Inbound partition as `topic/partition`, and the batch's offsets [from, next). Absent in older documents. */
   readonly inbound?: string;
   readonly from?: number;
   readonly next?: number;
   readonly counts: Readonly<Record<string, number>>;
-  /** What redaction removed, by path. Absent where it removed nothing. */
+  /** Number of elements that redaction removed, by path. Absent if redaction removed nothing. */
   readonly removed?: Counts;
-  /**
-   * Conditional references that were recorded, by path and type. Absent where there were none, and in documents of the
-   * release before.
-   */
+  /** Number of conditional references in recorded resources, by path and type. Absent if there are none. */
   readonly unresolved?: Counts;
   readonly items: ProgressOutcome['items'];
 }
@@ -41,10 +35,7 @@ function progressOf(record: LogRecord): Progress {
   if (data === undefined) parsed.set(record, (data = dataOf<Progress>(record)));
   return data;
 }
-/**
- * The batch is part of the id: one document for each batch, written without reading. A batch that is handled again
- * overwrites its own document.
- */
+/** The id contains the batch, so that a batch writes its document without reading, and a redelivery overwrites it. */
 const idOf = (receipt: string, { deriver, topic, partition, from, next }: Progress): string =>
   `${receipt}/${deriver}/${topic}/${partition}/${from === undefined ? '' : `${from}-`}${next}`;
 
@@ -76,7 +67,7 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
   },
 });
 
-/** A topic writes its own part only. A document has the part of the one topic on which its batch was reported. */
+/** Each topic writes a part of its own. A document has one part, of the topic that reported its batch. */
 const PARTS: Readonly<Record<string, string>> = {
   [PA_RECORDS]: 'records',
   [PA_ATTRIBUTION]: 'attribution',
@@ -85,7 +76,7 @@ const PARTS: Readonly<Record<string, string>> = {
 };
 const indexOf = (part: string): string => `by_receipt_${part}`;
 
-/** The outcomes of the events of each POST /events, from the progress of every service that decides about events. */
+/** The outcomes of the events of each POST /events, from the progress records of every service with an intake. */
 export const receipts: Projection = {
   owner: 'resources',
   name: 'receipts',
@@ -94,7 +85,7 @@ export const receipts: Projection = {
   indexes: Object.values(PARTS).map((part) => ({ name: indexOf(part), fields: [`${part}.receipt`] })),
 };
 
-/** The handled part of a receipt, by batch, with no event counted twice. */
+/** The outcomes of a receipt by batch. No event counts twice. */
 export async function handledOf(reader: ViewReader, receipt: string): Promise<readonly HandledPart[]> {
   const parts: HandledPart[] = [];
   for (const part of Object.values(PARTS)) {
@@ -107,10 +98,9 @@ export async function handledOf(reader: ViewReader, receipt: string): Promise<re
 const totalOf = (part: HandledPart): number => Object.values(part.counts).reduce((a, b) => a + b, 0);
 
 /**
- * An instance that takes over from another gets the same events in batches with other boundaries, and both may have
- * reported outcomes. Of overlapping batches, those count that account for the most events (then for the most recorded
- * ones). So no event is counted twice; and because committed batches follow one another without a gap, none is missing.
- * Pure.
+ * After a rebalance, another instance may get the same events in batches with other boundaries, and report their
+ * outcomes again. From overlapping batches this chooses disjoint ones that cover the most events, then the most
+ * recorded events. No event is missing, because committed batches follow one another without a gap.
  */
 export function withoutOverlaps(parts: readonly HandledPart[]): readonly HandledPart[] {
   const groups = new Map<string, HandledPart[]>();
@@ -136,7 +126,7 @@ interface Best {
   readonly before?: Best;
 }
 
-/** Weighted interval scheduling: by end, each with the best of what ends before it begins. */
+/** Weighted interval scheduling. */
 function heaviest(group: readonly HandledPart[]): HandledPart[] {
   const sorted = group.toSorted((a, b) => a.next! - b.next!);
   const best: Best[] = [{ total: 0, recorded: 0 }];

@@ -3,12 +3,12 @@ import { decodeEvent, type DomainEvent, type EventParked, PAYER_CONTRACT } from 
 import { Refusal } from '@provider-access/kernel';
 import { concerned, differenceOf, matterOf } from '@provider-access/intake';
 
-const INSTEAD = 'Publish the other event with POST /events, and discard this dead letter if it means nothing.';
+const INSTEAD = 'Publish the other event with POST /events, and discard this dead letter if it has no meaning.';
 
 /**
- * Whether a corrected event may stand for a dead letter. The hold of a dead letter ends only when an event of its own
- * type and subject takes effect, so a replay of anything else would leave its member denied for ever.
- * @throws Refusal: what differs, without a value of the events
+ * Checks that a corrected event can replace a dead letter. The hold of a dead letter ends only when an event of the
+ * same type and subject takes effect, so a replay of another event would leave the member denied for ever.
+ * @throws Refusal that names the difference, without a value of the events
  */
 export function checkCorrection(deadLetter: EventParked, corrected: DomainEvent): void {
   const value = Buffer.from(deadLetter.value, 'base64');
@@ -24,13 +24,13 @@ export function checkCorrection(deadLetter: EventParked, corrected: DomainEvent)
       'invalid-value',
       'The type of the corrected event is not known; see the AsyncAPI document for names and versions.',
     );
-  // Consent holds the member of an event with an unknown type, because it may be a misspelt opt-out. Only an event of
-  // consent ends that hold.
+  // The consent service holds the member of an event with an unknown type, because the type may be a misspelt opt-out.
+  // Only an opt-out or opt-in ends that hold.
   if (original.type === undefined && member !== undefined && PAYER_CONTRACT.definition(now.type)?.owner !== 'consent') {
     throw new Refusal(
       'invalid-value',
-      'The type of the original is not known, so its member is denied as if it were an opt-out. It can be ' +
-        `corrected to an opt-out or an opt-in only. ${INSTEAD}`,
+      'The type of the original is not known, so the platform treats the event as an opt-out of its member. Correct ' +
+        `it to an opt-out or an opt-in. ${INSTEAD}`,
     );
   }
   const difference = differenceOf(original, now);
@@ -49,6 +49,6 @@ export function checkCorrection(deadLetter: EventParked, corrected: DomainEvent)
     );
 }
 
-/** The type that a structured event names whose JSON is broken. */
+/** Finds the type of a structured event although its JSON is broken. */
 const structuredType = (value: Buffer): string | undefined =>
   /"type"\s*:\s*"([a-z0-9.-]{1,128})"/.exec(value.toString('utf8'))?.[1];

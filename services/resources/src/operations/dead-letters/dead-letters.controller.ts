@@ -17,8 +17,8 @@ import {
 import { encodedData } from '../events/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
-const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status is open, replayed or discarded.').optional();
-const NO_REASON = 'reason says in at most 500 characters why the event is given up.';
+const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status must be open, replayed or discarded.').optional();
+const NO_REASON = 'reason is required: say in at most 500 characters why you discard the event.';
 const REASON = z.string(NO_REASON).regex(/\S/, NO_REASON).max(500, NO_REASON);
 const PAGE = 100;
 type RoleRequest = FastifyRequest & { role?: 'payer' | 'administrator' };
@@ -51,7 +51,7 @@ export class DeadLettersController {
     });
   }
 
-  /** With the original event: the payer's own data, which may be PHI. */
+  /** Contains the original event, the payer's own data, which may be PHI. */
   @Get(':id')
   @Header('content-type', JSON_TYPE)
   @Header('cache-control', 'no-store')
@@ -67,7 +67,7 @@ export class DeadLettersController {
     });
   }
 
-  /** Hands the event, or a corrected one, to intake again. The original stays. */
+  /** Publishes the event, or a corrected one, again. The original stays. */
   @Post(':id/replay')
   @HttpCode(202)
   @Header('content-type', JSON_TYPE)
@@ -96,7 +96,7 @@ export class DeadLettersController {
     @Req() request: RoleRequest,
   ): Promise<string> {
     const letter = await this.letter(id);
-    // A replayed dead letter can be discarded too, because its replay may have left the member denied.
+    // A replayed dead letter can be discarded too, because the member may still be denied after the replay.
     if (letter.status === 'discarded') throw discardedBefore();
     return JSON.stringify(await discard(this.ports, this.reader, { id, letter, reason, by: request.role ?? 'payer' }));
   }
@@ -110,7 +110,10 @@ export class DeadLettersController {
   private async original({ place }: DeadLetterPart): Promise<EventParked> {
     const [record] = await this.ports.log.read(place.topic, place.partition, place.offset, 1);
     if (record === undefined || record.offset !== place.offset)
-      throw new Refusal('not-found', 'The original event is not in the log any more.');
+      throw new Refusal(
+        'not-found',
+        'The log no longer has the original event. Publish the event again, and discard this dead letter.',
+      );
     return dataOf<EventParked>(record);
   }
 }
@@ -134,7 +137,7 @@ function summary(id: string, letter: DeadLetterPart): Record<string, unknown> & 
   };
 }
 
-/** The value as JSON where it is JSON that can be encoded again, otherwise as it came: it may be nested too deeply. */
+/** The value as JSON, or as base64 if it is not JSON or nested so deeply that it cannot be encoded again. */
 function content(base64: string): { data: unknown } | { base64: string } {
   try {
     const data: unknown = JSON.parse(Buffer.from(base64, 'base64').toString('utf8'));
@@ -149,7 +152,7 @@ function readCursor(cursor: string): { at: string; id: string } {
     const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
     if (typeof at === 'string' && typeof id === 'string') return { at, id };
   } catch {
-    // told below
+    // Refused below.
   }
-  throw new Refusal('invalid-value', 'cursor is not one that this server gave out.');
+  throw new Refusal('invalid-value', 'cursor must be the cursor of the previous page. Start again without cursor.');
 }

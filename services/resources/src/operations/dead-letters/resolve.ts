@@ -27,9 +27,9 @@ interface Letter {
 
 /**
  * Appends the event (or the corrected one, or the original envelope with corrected data) to its topic with
- * `pareplayof`, then notes on the dead letter where it lies. A crash in between leaves the letter open: replaying twice
- * changes nothing, the event id is kept.
- * @throws Refusal: the corrected event has another type or subject than the original, as far as that can be read
+ * `pareplayof`, then records on the dead letter where the event is now. After a crash in between the dead letter is
+ * still open; a second replay changes nothing, because it has the same event id.
+ * @throws Refusal when the corrected event has another type or subject than the original
  */
 export async function replay(
   ports: ServicePorts,
@@ -42,7 +42,7 @@ export async function replay(
   const { record, topic, event } =
     body === undefined || body === null ? again(original, extensions) : corrected(original, body, extensions);
   if (Buffer.byteLength(record.value as string) > MAX_EVENT_BYTES)
-    throw new Refusal('too-large', `An event may have ${MAX_EVENT_BYTES} bytes.`);
+    throw new Refusal('too-large', `An event may have at most ${MAX_EVENT_BYTES} bytes.`);
   const [appended] = await ports.log.append(topic, [record]);
   await expectEvents(ports, receipt, 1);
   const place = { topic, partition: appended!.partition, offset: appended!.offset };
@@ -68,7 +68,7 @@ export async function discard(
   return { id, status: 'discarded' };
 }
 
-/** The answer is sent when the next request sees the change. */
+/** Records the resolution, and waits until the next request sees it. */
 async function note(
   ports: ServicePorts,
   view: ViewReader,
@@ -85,7 +85,9 @@ async function note(
   offsets[appended!.partition] = appended!.offset + 1;
   const target: Position = { [topic]: offsets };
   if (!(await view.waitFor(target, VIEW_PATIENCE_MS)))
-    throw new Refusal('unavailable', 'It is noted, but not visible yet.', { retryAfter: 2 });
+    throw new Refusal('unavailable', 'The change is stored, but not visible yet. Read the dead letter again.', {
+      retryAfter: 2,
+    });
 }
 
 interface Again {
@@ -99,7 +101,7 @@ function again(original: EventParked, extensions: Record<string, string>): Again
   if (!decoded.ok)
     throw new Refusal(
       'invalid-request',
-      'The original is no readable CloudEvent: send the corrected event with the replay.',
+      'The original is not a readable CloudEvent: send the corrected event with the replay.',
     );
   return encoded(decoded.event, extensions, original.topic);
 }
@@ -108,11 +110,11 @@ function corrected(original: EventParked, body: unknown, extensions: Record<stri
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal(
       'invalid-request',
-      'The body is the corrected CloudEvent, or the corrected data of the event, as a JSON object.',
+      'The body must be the corrected CloudEvent, or the corrected data of the event, as a JSON object.',
     );
   if ('specversion' in body) {
     const read = fromStructured(body);
-    if (!read.ok) throw new Refusal('invalid-request', `The corrected event is no CloudEvent: ${read.detail}.`);
+    if (!read.ok) throw new Refusal('invalid-request', `The corrected event is not a CloudEvent: ${read.detail}.`);
     checkCorrection(original, read.event);
     return encoded(read.event, extensions, original.topic);
   }

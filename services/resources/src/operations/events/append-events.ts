@@ -13,20 +13,19 @@ import type { Metrics } from '@provider-access/service/observability';
 import type { Incoming } from './incoming.ts';
 import { statedBy } from './stated.ts';
 
-/** The part of `Access` that says when an opt-out has effect. */
+/** The part of `Access` that knows when an opt-out has effect. */
 export interface PayerFacts {
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
-  /** The effects of statements now, in their order; undefined if the facts do not know a statement. */
+  /** The present effect of each statement; undefined for a statement that the facts do not know. */
   effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]>;
 }
 
 /**
- * The answer for one event. `accepted`: durable in the log. `refused`: stored nowhere. `unavailable`: perhaps stored,
- * because the log did not answer; send the event again under its id, which changes nothing if it was stored. For
- * opt-outs and opt-ins, once every process knows them: `effective` decides now; `scheduled` decides from `from` on;
- * `superseded` has no effect, because the statement `by` stands against it; `parked` is a dead letter and denies its
- * member until somebody resolves it (docs/opt-outs.md).
+ * The answer for one event. `accepted`: durable in the log. `refused`: not stored. `unavailable`: perhaps stored,
+ * because the log did not answer; the sender repeats the event under the same id. Opt-outs and opt-ins get another
+ * status once every process knows them (docs/opt-outs.md): `effective` applies now, `scheduled` applies from `from` on,
+ * `superseded` has no effect because the statement `by` is newer, and `parked` is a dead letter that denies its member.
  */
 export interface EventRow {
   readonly index: number;
@@ -36,7 +35,7 @@ export interface EventRow {
   readonly detail?: string;
   /** RFC 3339 instant. */
   readonly from?: string;
-  /** Id of the payer's event that stands against it. */
+  /** Id of the payer's event that applies instead. */
   readonly by?: string;
   readonly deadLetter?: string;
   readonly denies?: 'member';
@@ -57,10 +56,10 @@ export class EventAppender {
   }
 
   /**
-   * Resolves when all events are durable. Rows of opt-outs and opt-ins are still open then. They resolve to their
-   * effect once the facts of every process have passed them, or to `accepted` after 5 s. If the log took only one of
-   * two topics, each row says which.
-   * @throws EngineUnavailable when the log took nothing, or did not answer
+   * Resolves when all events are durable. Rows of opt-outs and opt-ins are still pending then: they resolve to their
+   * effect once the facts of every process have passed them, or to `accepted` after 5 s. If only one of two topics
+   * could be written, the rows of the other one are `unavailable`.
+   * @throws EngineUnavailable when the log stored nothing, or did not answer
    */
   async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
@@ -87,7 +86,7 @@ export class EventAppender {
       effects.set(
         topic,
         this.effectsOf(topic, placed).catch((error: unknown) => {
-          // The event is durable, and only its effect is unknown.
+          // The event is durable. Only its effect is unknown.
           if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
           throw error;
         }),
@@ -106,7 +105,7 @@ export class EventAppender {
           id: event.id,
           status: 'refused',
           reason: 'too-large',
-          detail: 'the event is larger than the log takes',
+          detail: 'the event is larger than the log accepts',
           receipt,
         };
       if (event.ok && failed.has(event.topic))
@@ -115,7 +114,7 @@ export class EventAppender {
           id: event.id,
           status: 'unavailable',
           reason: 'log-unavailable',
-          detail: 'send it again: what comes twice changes nothing',
+          detail: 'send the event again: a repeat changes nothing',
           receipt,
         };
       if (!event.ok)
@@ -133,7 +132,7 @@ export class EventAppender {
     });
   }
 
-  /** The effects of the opt-outs and opt-ins of one append, once every process knows them. */
+  /** Waits until every process knows the opt-outs and opt-ins of one append, then reads their effects. */
   private async effectsOf(
     topic: string,
     placed: readonly (Appended & { readonly record: NewRecord })[],
@@ -161,7 +160,7 @@ export class EventAppender {
     );
   }
 
-  /** One entry a record; undefined for those that are too large for the log, which are added to `tooLarge`. */
+  /** Returns undefined for a record that is too large for the log, and adds it to `tooLarge`. */
   private async appendTo(
     topic: string,
     records: readonly NewRecord[],
@@ -173,7 +172,7 @@ export class EventAppender {
         const appended = (await this.log.append(topic, rest)).values();
         return records.map((r) => (tooLarge.has(r) ? undefined : appended.next().value));
       } catch (error) {
-        // Nothing of the call was written. It is repeated without the event at fault.
+        // The call wrote nothing. Repeat it without the event that is too large.
         if (!(error instanceof RecordTooLarge) || error.index === undefined || rest[error.index] === undefined)
           throw error;
         tooLarge.add(rest[error.index]!);

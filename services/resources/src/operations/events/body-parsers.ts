@@ -8,8 +8,8 @@ const STREAMED = [
 ];
 
 /**
- * POST /events reads its body itself, after the guard has let the payer in. JSON elsewhere is parsed as usual, empty
- * bodies allowed: a replay needs none.
+ * Leaves the body of POST /events unread, so that the handler streams it after the guard has checked the token. Other
+ * routes get parsed JSON. Their body may be empty, because a replay needs none.
  */
 export function registerBodyParsers(fastify: FastifyInstance): void {
   for (const type of STREAMED)

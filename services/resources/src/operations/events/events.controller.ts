@@ -11,7 +11,9 @@ import { EventStream } from './stream-events.ts';
 
 /** Largest JSON batch that is buffered, bytes. NDJSON has no limit. */
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
-/** A body above the limit is read and dropped up to this many times the limit, so that the sender gets its answer. */
+/**
+ * Up to this many times the limit, a body that is too large is read and dropped, so that the sender gets the answer.
+ */
 const LINGER = 16;
 const NDJSON = new Set(['application/x-ndjson', 'application/ndjson']);
 const FORMS =
@@ -19,8 +21,8 @@ const FORMS =
   'with ce- headers';
 
 /**
- * POST /events: a payer's CloudEvents. HTTP binding in binary, structured and batch mode, and NDJSON of structured
- * events, read as it comes.
+ * POST /events: a payer's CloudEvents in binary, structured and batch mode of the HTTP binding, or as a stream of
+ * NDJSON.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
  */
 @Controller('events')
@@ -55,7 +57,10 @@ export class EventsController {
       (kept) => expectEvents(this.ports, receipt, kept),
     );
     if (!summary.complete)
-      this.ports.logger.warn({ accepted: summary.accepted }, 'a stream of events was not taken to its end');
+      this.ports.logger.warn(
+        { accepted: summary.accepted },
+        'a stream of events ended before all its events were stored',
+      );
   }
 
   private async buffered(
@@ -66,7 +71,7 @@ export class EventsController {
     const binary = request.headers['ce-specversion'] !== undefined;
     const batch = media === 'application/cloudevents-batch+json';
     if (!batch && media !== 'application/cloudevents+json' && !(binary && /^application\/(.+\+)?json$/.test(media)))
-      throw new Refusal('unsupported-media-type', `Events are taken as ${FORMS}.`);
+      throw new Refusal('unsupported-media-type', `Send events as ${FORMS}.`);
     const text = await read(request, batch ? MAX_BATCH_BYTES : MAX_EVENT_BYTES + 64 * 1024, batch);
     const events: Incoming[] = batch
       ? fromBatch(text, receipt)
@@ -86,7 +91,7 @@ function fromBatch(text: string, receipt: string): Incoming[] {
   } catch {
     throw new Refusal('invalid-request', 'The body is not valid JSON.');
   }
-  if (!Array.isArray(body)) throw new Refusal('invalid-request', 'A batch is a JSON array of CloudEvents.');
+  if (!Array.isArray(body)) throw new Refusal('invalid-request', 'A batch must be a JSON array of CloudEvents.');
   return body.map((event, index) => fromObject(index, event, receipt));
 }
 
@@ -95,14 +100,14 @@ async function read(request: FastifyRequest, limit: number, batch: boolean): Pro
     new Refusal(
       'too-large',
       batch
-        ? `A JSON batch may have ${limit} bytes. Send more as application/x-ndjson, one event a line: it has no limit.`
-        : `An event may have ${MAX_EVENT_BYTES} bytes.`,
+        ? `A JSON batch may have at most ${limit} bytes. Send more events as application/x-ndjson, one on each line.`
+        : `An event may have at most ${MAX_EVENT_BYTES} bytes.`,
     );
   if (Number(request.headers['content-length'] ?? 0) > limit * LINGER) throw refusal();
   let chunks: Uint8Array[] = [];
   let length = 0;
-  // The body is read to its end and dropped. Many clients see a broken connection instead of an answer if they are cut
-  // off while they send.
+  // Read a body that is too large to its end and drop it. If the server answered and closed earlier, many clients would
+  // report a broken connection instead of the answer.
   for await (const chunk of request.raw as AsyncIterable<Uint8Array>) {
     length += chunk.length;
     if (length > limit * LINGER) throw refusal();

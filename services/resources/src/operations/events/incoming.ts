@@ -12,11 +12,11 @@ import type { NewRecord } from '@provider-access/engines/log';
 import { isObject, isId } from '@provider-access/kernel/fhir';
 import { readConsent } from '@provider-access/domain/pdex';
 
-/** Largest event that is taken, bytes of its structured form. */
+/** Size limit of an event, in bytes of its structured form. */
 export const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 
 type RefusedReason = FaultReason | 'not-utf8';
-/** One event of a request: a record for the log, or why it is stored nowhere. */
+/** An event of a request: a record for the log, or the reason why the event is refused. */
 export type Incoming =
   | {
       readonly index: number;
@@ -35,14 +35,14 @@ export type Incoming =
       readonly detail: string;
     };
 
-/** Extensions with a meaning inside the platform. They are never taken from outside. */
+/** Extensions that the platform sets itself. It removes them from received events. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
 export const tooLarge = (index: number, bytes: number): Incoming => ({
   index,
   ok: false,
   reason: 'too-large',
-  detail: `an event may have ${MAX_EVENT_BYTES} bytes; this one has ${bytes}`,
+  detail: `an event may have at most ${MAX_EVENT_BYTES} bytes; this event has ${bytes}`,
 });
 export const notUtf8 = (index: number): Incoming => ({
   index,
@@ -62,7 +62,7 @@ export function fromText(index: number, text: string, receipt: string): Incoming
   return fromObject(index, body, receipt, text);
 }
 
-/** A structured event that is already parsed; `text` saves encoding its data again. */
+/** Reads a structured event that is already parsed. Its `text`, if given, saves encoding the data again. */
 export function fromObject(index: number, body: unknown, receipt: string, text?: string): Incoming {
   const read = fromStructured(body);
   if (!read.ok) {
@@ -113,9 +113,8 @@ function unescape(value: string): string {
 }
 
 /**
- * Events that are refused here, although the same event over Kafka becomes a dead letter: the sender waits for the
- * answer and can correct the event. An unknown type may be a misspelt opt-out, and an opt-out without a member would
- * deny nobody.
+ * Refuses events that over Kafka would become dead letters, because here the sender reads the answer and can correct
+ * the event. An unknown type may be a misspelt opt-out, and an opt-out without a member would deny nobody.
  */
 function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly detail: string } | undefined {
   const definition = PAYER_CONTRACT.definition(event.type);
@@ -143,7 +142,7 @@ function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly d
     : undefined;
 }
 
-/** Whether an event states an opt-out or opt-in: one of consent's own, or a FHIR Consent that denies. */
+/** Whether an event states an opt-out or opt-in: an event type of consent, or a FHIR Consent that denies. */
 function statesConsent({ type, data }: DomainEvent): boolean {
   if (PAYER_CONTRACT.definition(type)?.owner === 'consent') return true;
   const resource = isObject(data) ? data['resource'] : undefined;
@@ -172,7 +171,7 @@ function incoming(
   return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
 }
 
-/** JSON, or undefined when it is nested so deeply that encoding it exhausts the stack. */
+/** Undefined for data that is nested so deeply that its encoding exhausts the stack. */
 export function encodedData(data: unknown): string | undefined {
   try {
     return JSON.stringify(data);
@@ -182,8 +181,9 @@ export function encodedData(data: unknown): string | undefined {
 }
 
 /**
- * The text of `data` when it is the last member, as `pa` and most producers write it: cut out, not encoded again. The
- * envelope before it has strings only, so the first `"data":` outside a string is its key. Undefined when in doubt.
+ * Cuts the text of `data` out of the event instead of encoding it again. This works if `data` comes last, as most
+ * producers write it: the attributes before it are strings, so the first `"data":` outside a string is the key.
+ * Otherwise undefined.
  */
 function dataText(text: string, body: Record<string, unknown>): string | undefined {
   let last: string | undefined;
@@ -191,7 +191,7 @@ function dataText(text: string, body: Record<string, unknown>): string | undefin
   if (last !== 'data') return undefined;
   const end = text.lastIndexOf('}');
   let at = text.indexOf('{') + 1;
-  // Key, colon, value, comma: over the members before data.
+  // Skip the attributes before data: key, colon, value, comma.
   for (;;) {
     at = skipSpace(text, at);
     const keyEnd = endOfString(text, at);

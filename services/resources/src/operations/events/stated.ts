@@ -3,7 +3,7 @@ import type { NewRecord } from '@provider-access/engines/log';
 import { readConsent } from '@provider-access/domain/pdex';
 
 /**
- * The opt-out or opt-in that a stored event states: a FHIR Consent that denies is an opt-out. undefined for an event
+ * The opt-out or opt-in that a stored event states. A FHIR Consent that denies is an opt-out. Undefined for an event
  * that cannot be read.
  */
 export function statedBy(record: NewRecord): PayerEvent | undefined {
@@ -12,7 +12,8 @@ export function statedBy(record: NewRecord): PayerEvent | undefined {
   if (read?.ok !== true) return undefined;
   const { event } = read;
   if (event.type !== 'payer.resource-recorded.v1') return event;
-  // The consent service knows the time zones in which a day ends. Here a denial has no end, so that none is missed.
+  // Only the consent service knows in which time zone a day ends. Treat a denial as endless here, so that none is
+  // missed.
   const reading = readConsent(event.data.resource, 0);
   if (reading.kind === 'none') return undefined;
   const { scope, targets = [], setBy } = reading;

@@ -4,26 +4,26 @@ import { createLineSplitter } from '@provider-access/kernel/fhir';
 import type { EventAppender, EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
-/** Events an append at most: those of an append are acknowledged together. */
+/** Limit of events in an append. The log acknowledges them together. */
 export const APPEND_EVENTS = 250;
 const APPEND_BYTES = 1024 * 1024;
 /**
- * Answer bytes that may wait for the client. Many clients read only after they have sent everything, so an early pause
- * would stop both sides for ever. A hundred thousand rows fit.
+ * Bytes of the answer that may wait for the client. Many clients read the answer only after they have sent everything,
+ * so a small buffer would block both sides for ever. A hundred thousand rows fit.
  */
 const ANSWER_BYTES = 16 * 1024 * 1024;
 
 type Counted = Exclude<EventRow['status'], 'unavailable'>;
-/** How many rows had each status, beside whether the stream was taken to its end. */
+/** Counts rows by status. `complete`: all events of the stream were handled. */
 export interface EventSummary extends Readonly<Record<Counted, number>> {
   readonly receipt: string;
   readonly complete: boolean;
 }
 
 /**
- * Reads one structured event a line and answers one row a line, in order, then `{"summary":{…}}`. Memory is bounded by
- * a few appends and the answer buffer, whatever the size of the request. The log being away ends the answer with a row
- * that says so.
+ * Reads one structured event from each line and answers one row for each, in order, then `{"summary":{…}}`. Memory is
+ * bounded by a few appends and the answer buffer. If the log becomes unavailable, the answer ends with a row that says
+ * so.
  */
 export class EventStream {
   readonly answer = new PassThrough({ highWaterMark: ANSWER_BYTES });
@@ -37,7 +37,7 @@ export class EventStream {
     parked: 0,
     refused: 0,
   };
-  /** Rows are written in order although some wait for their effect. */
+  /** Keeps the rows in order, although some wait for their effect. */
   private written: Promise<void> = Promise.resolve();
   private waiting = 0;
 
@@ -47,9 +47,9 @@ export class EventStream {
   }
 
   /**
-   * Reads the request to its end. `started` is called when the first append is durable (or nothing came). A failure
-   * before that is thrown, and the caller can still answer with a status; a later failure becomes the last row. `kept`
-   * gets the number of events in the log, before the summary is written.
+   * Reads the request to its end. Calls `started` when the first append is durable or the request was empty. An earlier
+   * failure is thrown, so that the caller can answer with a status; a later failure becomes the last row. Calls `kept`
+   * with the number of events in the log before it writes the summary.
    */
   async run(
     request: AsyncIterable<Uint8Array>,
@@ -64,12 +64,12 @@ export class EventStream {
       begun = true;
       this.write(rows);
       if (rows.some((row) => !(row instanceof Promise) && row.status === 'unavailable'))
-        throw new EngineUnavailable('the log took a part of the events');
+        throw new EngineUnavailable('the log stored only some of the events');
     };
     try {
       for await (const events of batches(request, this.receipt)) {
         await append;
-        // The next lines are read and parsed while these are made durable.
+        // Read and parse the next lines while the log stores these.
         append = flush(events);
         append.catch(() => undefined);
         if (this.waiting > ANSWER_BYTES) await this.written;
@@ -97,14 +97,13 @@ export class EventStream {
     });
   }
 
-  /** Events that are in the log. */
   private kept(): number {
     return Object.entries(this.counts).reduce((n, [status, count]) => (status === 'refused' ? n : n + count), 0);
   }
 
   private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
     await this.written;
-    // If this fails, the receipt cannot say when it is complete. The events are durable anyway.
+    // If this fails, the receipt cannot show when it is complete. The events are durable anyway.
     const isNoted = await kept(this.kept()).then(
       () => true,
       () => false,
@@ -112,8 +111,7 @@ export class EventStream {
     const summary: EventSummary = { receipt: this.receipt, complete: complete && isNoted, ...this.counts };
     if (!complete) {
       const detail =
-        'events without a row above, or with this status, may not be stored: ' +
-        'send them again, what comes twice changes nothing';
+        'events without a row above, or with this status, may not be stored: send them again, a repeat changes nothing';
       const rest = { reason: 'log-unavailable', detail, retryAfter: 2, receipt: this.receipt };
       this.answer.write(`${JSON.stringify({ status: 'unavailable', ...rest })}\n`);
     }

@@ -2,11 +2,11 @@ import { PATIENT_ELEMENT, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-acce
 import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
 
 const VERSION = '0.1.0';
-/** When this statement last changed: a constant, so that every instance says the same. */
+/** Date of the last change of this statement. A constant, so that every instance has the same date. */
 const DATE = '2026-11-24';
 const us = US_CORE_PROFILES;
 
-/** Profiles by type that instances may claim in meta.profile (docs/regulation.md#profiles). */
+/** Profiles that resources may claim in meta.profile, by type (docs/regulation.md#profiles). */
 const PROFILES: Readonly<Record<string, readonly string[]>> = {
   AllergyIntolerance: [us.allergyIntolerance],
   CarePlan: [us.carePlan],
@@ -96,8 +96,8 @@ const group = {
 };
 
 /**
- * GET [base]/metadata (docs/regulation.md#capabilitystatement): what is really served, from the same tables that serve
- * it. https://hl7.org/fhir/R4/capabilitystatement.html
+ * GET [base]/metadata (docs/regulation.md#capabilitystatement), generated from the tables that the handlers use.
+ * https://hl7.org/fhir/R4/capabilitystatement.html
  */
 export function capabilityStatement(publicUrl: string): string {
   const base = `${publicUrl}/fhir`;

@@ -13,7 +13,7 @@ type Found =
   | { readonly record: StoredRecord; readonly member?: string }
   | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
 const UNKNOWN: Found = { reason: 'unknown-resource' };
-/** No member id can look like this. */
+/** No member has this id. */
 const NOBODY = '?';
 
 /** GET [base]/{type}/{id}. https://hl7.org/fhir/R4/http.html#read */
@@ -70,14 +70,15 @@ export class ReadController {
   }
 
   /**
-   * First the locator, then the decision, then the record. The line of a record may have megabytes, and the time to
-   * load it would tell a denied record from an unknown one. A resource under `shared` that is no directory type can be
-   * read only through a resource that refers to it.
+   * Reads the locator, decides, and loads the record last. A record may have megabytes, so loading it before the
+   * decision would let a client tell a denied record from an unknown one by the response time. A resource under
+   * `shared` whose type is no directory type is not readable here; exports include it with the resources that refer to
+   * it.
    */
   private async ofMember(client: string, type: string, id: string): Promise<Found> {
     const holders = (await this.records.holders(type, id)).filter((member) => member !== SHARED);
     const asked = holders.length === 0 ? [NOBODY] : holders;
-    // An unknown id costs the same decision.
+    // Decide for an unknown id too, so that it takes the same time.
     const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
     const at = decisions.findIndex((d) => d.permit);
     if (holders.length === 0) return UNKNOWN;

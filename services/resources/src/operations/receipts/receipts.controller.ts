@@ -10,7 +10,7 @@ import { type HandledPart, handledOf, receipts } from '../../projections/receipt
 import { expectedEvents } from './expected.ts';
 
 const MAX_WAIT_S = 60;
-const NO_SECONDS = 'wait is a whole number of seconds.';
+const NO_SECONDS = 'wait must be a whole number of seconds.';
 const WAIT = z
   .string(NO_SECONDS)
   .regex(/^\d{1,4}$/, NO_SECONDS)
@@ -23,15 +23,15 @@ export interface ReceiptAnswer {
   readonly expected: number | null;
   readonly handled: number;
   readonly counts: Counts;
-  /** Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths. */
+  /** Elements that redaction removed or masked in recorded resources, by path without indexes; at most 101 paths. */
   readonly removed: Counts;
-  /** Conditional references in what was recorded, by path and type: no reader can follow them. At most 101 paths. */
+  /** Conditional references in recorded resources, which no client can follow, by path and type; at most 101 paths. */
   readonly unresolved: Counts;
-  /** One row for each event that was not simply recorded. */
+  /** A row for each event with another outcome than `recorded`, or with a reason. */
   readonly items: HandledPart['items'];
 }
 
-/** GET /events/receipts/{id}?wait=seconds: what intake decided about each event of a request. */
+/** GET /events/receipts/{id}?wait=seconds: the outcomes of the events of a request. */
 @Controller('events/receipts')
 @UseGuards(StaticTokenGuard('payer', 'administrator'))
 export class ReceiptsController {

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '@provider-access/smart';
 
-/** Where a page ended: member, and the index values of its last entry. */
+/** The end of a page: the member and the index values of its last entry. */
 export interface PageCursor {
   readonly member: string;
   readonly id: string;
@@ -16,8 +16,8 @@ export interface PageToken {
 }
 
 /**
- * Opaque, signed page links: good only for the client and the search that they were given to. The first key signs, all
- * verify.
+ * Opaque, signed page links. A link is valid only for the client and the search for which it was made. The first key
+ * signs; all keys verify.
  */
 export class PageLinks {
   private readonly secret: Secret<readonly Buffer[]>;
@@ -26,7 +26,7 @@ export class PageLinks {
   constructor(secret: Secret<readonly Buffer[]>) {
     this.secret = secret;
   }
-  /** Made once: from bytes each time it costs more than the seal. */
+  /** Cached, because importing the keys costs more than a signature. */
   private keys(): readonly KeyObject[] {
     const { current } = this.secret;
     if (this.from !== current) this.made = (this.from = current).map((key) => createSecretKey(key));
@@ -41,10 +41,7 @@ export class PageLinks {
     return Buffer.concat([seal(this.keys()[0]!, client, type, payload), payload]).toString('base64url');
   }
 
-  /**
-   * undefined when the link was changed, or given to another client or for another type. These look the same from
-   * outside.
-   */
+  /** Undefined, without a reason, when the link was changed or made for another client or type. */
   read(text: string, client: string, type: string): PageToken | undefined {
     const bytes = /^[A-Za-z0-9_-]{44,4000}$/.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
     if (bytes.length <= 32) return undefined;

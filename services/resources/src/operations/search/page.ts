@@ -3,17 +3,15 @@ import { type RecordPart, recordId } from '@provider-access/facts/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { PageCursor } from './page-links.ts';
 
-/** A page ends at the entry that passes this size: pages are weighed, not only counted. */
+/** A page ends with the entry that exceeds this size, although _count allows more entries. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
-/** Rows with their lines that are read at once: what lies in memory beyond a page is bounded by so many. */
+/** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
 const CHUNK = 32;
 const LINE = ['record.line'];
-/** The filters that a page applies. `patient` chooses the members, the others are read below. */
+/** The search parameters that this file applies. `patient` selects members; the others filter records. */
 export const APPLIED: ReadonlySet<string> = new Set(['_id', 'patient', '_lastUpdated']);
 
-/**
- * The line as the store gives it: text or UTF-8 bytes. Of the rest what the indexes hold: a page parses no document.
- */
+/** The line as the store returns it, and the values that the indexes hold. A page parses no document. */
 interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
   readonly line: Uint8Array | string;
 }
@@ -23,7 +21,7 @@ export interface Page {
 }
 
 /**
- * Entries of one search for the members that may be seen, in (member, id) order, or (member, lastUpdated, id) with
+ * One page for the permitted members, in the order of (member, id), or of (member, lastUpdated, id) with
  * `_lastUpdated`.
  */
 export async function findPage(
@@ -60,7 +58,7 @@ export async function findPage(
 
 type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
 const headOf = (document: ViewDocument): Head => document['record'] as Head;
-/** undefined for the tombstone of a deleted record: it alone has no line. */
+/** Undefined for a tombstone, which has no line. */
 function entryOf(document: ViewDocument): Entry | undefined {
   const record = document['record'] as Head & Partial<Entry>;
   return record.line === undefined || record.deleted === true ? undefined : (record as Entry);
@@ -90,7 +88,7 @@ async function* candidates(
   }
 }
 
-/** Heads first: ids may be many, and only those of the page need their lines. */
+/** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
 async function* byIds(
   reader: ViewReader,
   query: SearchQuery,
@@ -107,7 +105,7 @@ async function* byIds(
       heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)),
       { bodies: LINE },
     );
-    // Records that were deleted in between are left out.
+    // Skip records that were deleted between the two queries.
     for (const document of documents) {
       const entry = document === undefined ? undefined : entryOf(document);
       if (entry !== undefined) yield entry;
@@ -126,7 +124,7 @@ const keeps = (query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boole
   return updated === undefined || matchesInstant(updated, part.lastUpdated);
 };
 
-/** With `_lastUpdated` the index that has it: a filter that leaves little does not read everything. */
+/** With `_lastUpdated`, uses the index that contains this value, so that a selective filter reads few rows. */
 function indexOf(query: SearchQuery, member: string, after: PageCursor | undefined): Omit<FindQuery, 'limit'> {
   const equals = [member, query.type];
   const id = after === undefined ? '' : recordId(member, query.type, after.id);

@@ -16,7 +16,7 @@ import { type PageCursor, PageLinks } from './page-links.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
-/** Members and ids in one search: more is an export. */
+/** Limit of members and ids in one search. Larger reads should use an export. */
 const MAX_LISTED = 200;
 const PAGE = '_page';
 const NOBODY = '?';
@@ -65,7 +65,7 @@ export class SearchController {
       .send(searchsetBundle({ selfUrl: self, nextUrl: next, total, entries }));
   }
 
-  /** The query of the request or of its page link; normalised, so that equal searches have equal links. */
+  /** Parses the request or its page link. The query is normalised, so that equal searches have equal links. */
   private understand(
     request: SmartRequest,
     client: string,
@@ -94,7 +94,7 @@ export class SearchController {
     };
   }
 
-  /** Decides the members again on each page. Returns permitted members, in order, apart from the refused ones. */
+  /** Decides about each member again on every page, because access may have changed since the first page. */
   private async decide(
     client: string,
     query: SearchQuery,
@@ -181,7 +181,7 @@ function parsed(type: string, parameters: URLSearchParams): SearchQuery {
   return query;
 }
 
-/** Parameters in order of name, then as given. */
+/** Sorts parameters by name. Values of the same name keep their order. */
 function normalised(parameters: URLSearchParams): string {
   const copy = new URLSearchParams(parameters);
   copy.sort();
