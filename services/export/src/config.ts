@@ -8,7 +8,9 @@ const count = (fallback: number) =>
 /** The variables of export alone; every limit has a default (docs/regulation.md#limits). */
 export const exportSettings = z.object({
   PUBLIC_URL: baseUrl,
-  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
+  FACTS_BOUND_MS: whole(100, 60_000)
+    .default(5000)
+    .describe('The service answers 503 while its facts are older than this (ms).'),
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
@@ -20,7 +22,7 @@ export const exportSettings = z.object({
       'deleted or expires; exports that run are completed.',
   ),
   EXPORT_LEASE_SECONDS: count(30).describe(
-    'How long work of a process that died waits before another takes it over. A living one renews its lease.',
+    'How long the work of a dead process waits before another process takes it over. A live process renews its lease.',
   ),
 });
 
@@ -38,10 +40,10 @@ export const exportEnv = z.object({
 export interface ExportConfig {
   /** Public base URL without a last slash. Links come from here, never from a request. */
   readonly publicUrl: string;
-  /** Facts older than this decide nothing, and how often heads are polled. */
+  /** `boundMs`: requests get 503 while the facts are older. `pollMs`: time between queries for the payer's heads. */
   readonly facts: { readonly boundMs: number; readonly pollMs?: number };
   readonly chunkMembers: number;
-  /** Worker threads. 0 writes in this thread, for tests on doubles that no thread can open. */
+  /** Worker threads. 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
   readonly writers: number;
   readonly runningPerClient: number;
   readonly kickOffsPerHour: number;
@@ -49,22 +51,22 @@ export interface ExportConfig {
   readonly keepMs: number;
   /** A client whose exports have this many compressed bytes cannot start another one. */
   readonly keptBytesPerClient: number;
-  /** How long files outlive their expiry for downloads that had begun. */
+  /** How long files outlive their expiry, for downloads that have begun. */
   readonly graceMs: number;
   /**
-   * How far transactionTime lies before the moment at which the positions were read. It protects against intakes of the
-   * release before, which do not know the shared time.
+   * How far transactionTime lies before the reading of the positions. Protects against clock skew of intakes of the
+   * previous release, which do not read the shared time.
    */
   readonly skewMarginMs: number;
   /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
   readonly waitMs: number;
-  /** Attempts at one piece of work before the job fails. */
+  /** Attempts at one work item before the job fails. */
   readonly attempts: number;
   readonly leaseMs: number;
   readonly backoffMs?: (attempts: number) => number;
   /** Default PART_LIMITS. */
   readonly partLimits?: PartLimits;
-  /** How often idle workers look for work of other processes. */
+  /** Time between two searches of an idle worker for work of other processes. */
   readonly pollMs: number;
 }
 

@@ -12,10 +12,10 @@ import { DownloadNotes } from './operations/download-notes.ts';
 import { Releases } from './operations/releases.ts';
 import { exportJobs } from './projections/export-jobs.ts';
 
-/** The store of the part files. */
+/** Injection token of the store of part files. */
 export const BLOBS = Symbol('Blobs');
 
-/** What the operations and the jobs of this service work with. */
+/** The objects that the controllers of this service share. */
 @Injectable()
 export class ExportContext {
   readonly records: RecordsReader;

@@ -10,13 +10,13 @@ const STATES: readonly (readonly [State, JobStatus])[] = [
   ['running', 'writing'],
   ['sealed', 'sealed'],
 ];
-/** The highest number of jobs of a state that the metric counts. */
+/** Counting stops at this number of jobs for each state. */
 const COUNTED = 5000;
 const JOBS_EVERY_MS = 10_000;
-/** Autoscaling looks at it. */
+/** Short, because autoscaling uses this metric. */
 const CHUNKS_EVERY_MS = 3000;
 
-/** What waits and runs over all processes: jobs from an index of the view, chunks from the queue of the workers. */
+/** Measures waiting and running jobs (from the view) and chunks (from the work queue) of all processes. */
 export function measureExports(
   metrics: Metrics,
   { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock },
@@ -60,7 +60,7 @@ export function measureExports(
   });
 }
 
-/** Counts a decision on the stream of a job. It is made once, so it is counted once, in the process that made it. */
+/** Counts a decision on the stream of a job, in the process that made it. */
 export function measureDecision(metrics: Metrics, command: JobCommand, before: Job | undefined, now: number): void {
   const ended = (outcome: LabelsOf<'pa_export_jobs_total'>['outcome']): void => {
     metrics.count('pa_export_jobs_total', { outcome });
@@ -79,7 +79,7 @@ export function measureDecision(metrics: Metrics, command: JobCommand, before: J
       return ended('failed');
     case 'expire':
       return ended('expired');
-    // Deleting what is complete is not an export that was cancelled.
+    // The deletion of a complete export does not count as a cancelled export.
     case 'cancel':
       return before !== undefined && isRunning(before) ? ended('cancelled') : undefined;
   }

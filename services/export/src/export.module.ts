@@ -26,10 +26,9 @@ export interface ExportOptions extends ServiceRuntime {
   readonly blobs: Blobs;
 }
 
-/** A worker that has not asked for work for this time counts as gone. */
+/** ms. If no worker has asked for work for this time, the process is not ready. */
 const STALE_MS = 15_000;
 
-/** Bulk exports: kick-off, jobs, part files, status, downloads. */
 @Module({})
 export class ExportModule implements OnModuleInit, OnModuleDestroy {
   constructor(
@@ -104,8 +103,8 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
             ? { ready: true }
             : { ready: false, detail: 'no worker has asked for work for 15 s' },
       },
-      // All processes share the storage. Downloads and status requests go on, and would not if each process left its
-      // Service.
+      // Stay ready when the storage is full. All processes share it, and if all left their Service, downloads and
+      // status requests would fail too.
       {
         name: 'storage',
         check: async () =>
@@ -115,14 +114,14 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
     work.start(views.jobs);
     downloads.start();
   }
-  /** Called before the consumers of the log end: hands back the work that is being done. */
+  /** In this hook, because it runs before the consumers of the log end. Returns running work to the queue. */
   async onModuleDestroy(): Promise<void> {
     await this.work.stop();
     await this.context.downloads.stop();
   }
 }
 
-/** Threads that write chunks, or this one where the doubles of a test cannot be opened by a thread. */
+/** Writes chunks in worker threads, or in the main thread for tests whose in-memory engines a thread cannot open. */
 function chunksOf({ ports, config, blobs, records, facts }: ExportContext): ChunkWriting {
   if (config.writers > 0) return new ChunkPool(ports.views, blobs, config.writers);
   return {

@@ -1,7 +1,7 @@
 import { PA_EXPORTS } from '@provider-access/events';
 import type { BatchPattern } from '@provider-access/engines/log/transport';
 
-/** What export consumes beside its views, by consumer group. */
+/** The consumer groups of export, without those of its views. */
 export const SUBSCRIPTIONS = {
   work: { group: 'export-work', topics: [PA_EXPORTS] },
   levels: { group: 'export-service-levels', topics: [PA_EXPORTS] },

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
 
 type BlobAction = 'put' | 'writer' | 'get' | 'range';
-/** Called before each use of a file: may wait, or throw what a disk throws. */
+/** Called before each use of a file. It may wait, or throw an error of a disk. */
 export type Interference = (action: BlobAction, name: string) => Promise<void> | void;
 
-/** The same files with somebody in between. */
+/** Wraps a blob store, and calls `interfere` before each use of a file. */
 export function interfered(blobs: Blobs, interfere: Interference): Blobs {
   return {
     put: async (name, content) => {
@@ -42,7 +42,7 @@ async function* after(waits: Promise<void>, open: () => Readable): AsyncGenerato
   yield* open() as AsyncIterable<Uint8Array>;
 }
 
-/** A point at which work waits until it is let through. */
+/** A point at which work waits until the test opens it. */
 export class Gate {
   private open!: () => void;
   private arrive!: () => void;

@@ -34,9 +34,7 @@ import { NPI, GROUP, ALL, LONG_AGO, Publisher } from './publisher.ts';
 export { GROUP, NPI } from './publisher.ts';
 export const ADMIN = 'administrator-token-of-32-characters!';
 
-/**
- * `embedded`: files of the folder, which a restart and threads need. `memory`: the doubles, for what is about neither.
- */
+/** `embedded` uses files in the folder, for tests with a restart or threads. `memory` is for all other tests. */
 export type Engine = 'embedded' | 'memory';
 
 export interface ExportProcess {
@@ -44,7 +42,7 @@ export interface ExportProcess {
   readonly url: string;
   close(): Promise<void>;
 }
-/** Everything in one folder; opened again over the same folder it is a restart (on the embedded engine). */
+/** The platform in one folder. To restart it on the embedded engine, open it again over the same folder. */
 export class Platform extends Publisher {
   readonly folder: string;
   url = '';
@@ -56,7 +54,7 @@ export class Platform extends Publisher {
   private tokens!: TokenIssuer;
   private readonly engine: Engine;
   state!: State;
-  /** Names of what steps of exports failed with and were tried again. */
+  /** Names of the errors with which steps of exports failed before they were tried again. */
   readonly failures: string[] = [];
   private constructor(folder: string, engine: Engine) {
     super();
@@ -114,7 +112,7 @@ export class Platform extends Publisher {
       () => this.views.close(),
     ];
   }
-  /** One more process of the export service over the same engines. */
+  /** Starts another process of the export service over the same engines. */
   async another(
     config: Partial<ExportConfig> = {},
     wrap: (blobs: Blobs) => Blobs = (b) => b,
@@ -191,11 +189,11 @@ export class Platform extends Publisher {
   async token(client = 'c1', scope = ALL): Promise<string> {
     return (await this.tokens.issue(client, scope)).token;
   }
-  /** Jobs as another process decides on them. */
+  /** The streams as another process uses them. */
   streams(): JobStreams {
     return new JobStreams(this.state, this.clock);
   }
-  /** What c1 asks for, with party facts that permit it. */
+  /** A task of client c1, with party facts that permit it. */
   taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {
     const party = {
       client: {
@@ -216,7 +214,7 @@ export class Platform extends Publisher {
   reader(projection: Projection): ViewReader {
     return this.views.reader(projection);
   }
-  /** Does a chunk as another process would: its own hands, the fence of the item that it took. */
+  /** Writes a chunk as another process would, under the fence of the item that it took. */
   async writeAsAnother(item: WorkItem, members: readonly string[]): Promise<void> {
     const { job: id, chunk } = item.payload as { job: string; chunk: number };
     const job = (await this.streams().load(id))!;
@@ -242,7 +240,8 @@ export class Platform extends Publisher {
         bytes: 0,
       },
     });
-    if (!executed.ok || !(await this.state.work.done(item))) throw new Error('the other was refused');
+    if (!executed.ok || !(await this.state.work.done(item)))
+      throw new Error('the job refused the chunk of the other process');
   }
   async events(topic: string): Promise<{ type: string; data: Record<string, unknown> }[]> {
     const found: { type: string; data: Record<string, unknown> }[] = [];
@@ -279,7 +278,7 @@ export class Platform extends Publisher {
       ...(options.body !== undefined && { body: options.body }),
     });
   }
-  /** Path of the job. */
+  /** Returns the path of the job. */
   async kickOff(query = '', options: { token?: string; group?: string } = {}): Promise<string> {
     const response = await this.fetch(`/fhir/Group/${options.group ?? GROUP}/$export${query}`, {
       ...(options.token !== undefined && { token: options.token }),
@@ -288,7 +287,7 @@ export class Platform extends Publisher {
     if (response.status !== 202) throw new Error(`kick-off ${response.status}: ${await response.text()}`);
     return response.headers.get('content-location')!.replace('http://test', '');
   }
-  /** Asks until the answer is not 202. */
+  /** Polls the status until the answer is not 202. */
   async finish(job: string): Promise<Response> {
     return eventually(async () => {
       const response = await this.fetch(job);

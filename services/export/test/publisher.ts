@@ -23,10 +23,10 @@ export const NPI = 'npi|1234567893';
 export const GROUP = 'g-one';
 export const ALL = 'system/*.rs';
 export const LONG_AGO = '2020-01-01T00:00:00.000Z';
-/** What `derivedEventId` adds for the payer's source and the member: the same clock said everything here. */
+/** The suffix that `derivedEventId` adds for the payer's source, which is the same for all events of the tests. */
 const ONE_SOURCE = 'urn-payer0';
 
-/** Puts into the log what the other services would derive from the payer's events. */
+/** Appends the events that the other services would derive from the payer's events. */
 export abstract class Publisher {
   log!: EventLog;
   clock: Clock & { offset: number } = {
@@ -39,7 +39,7 @@ export abstract class Publisher {
   protected views!: Views;
   private sequence = 0;
 
-  /** Appends facts of ours and waits until every view that reads them has passed them. */
+  /** Appends our events and waits until every view that reads them has passed them. */
   async append(
     topic: string,
     events: readonly { type: string; subject: string; data: unknown; key?: string; at?: string }[],
@@ -65,11 +65,11 @@ export abstract class Publisher {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
         throw new Error(`${projection.name} did not pass ${topic}`);
     }
-    // Clients are in the memory of the process: the next request is to know them.
+    // Clients are in the memory of the process. Wait, so that the next request knows them.
     if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
       throw new Error('the parties did not pass the registry');
   }
-  /** Something that the payer published and nobody has derived from yet: until `derived`, the facts are behind. */
+  /** Appends a payer event without its derived events, so that the facts are behind until `derived` is called. */
   async published(): Promise<void> {
     const record = encodeEvent(
       { id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
@@ -77,7 +77,7 @@ export abstract class Publisher {
     );
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);
   }
-  /** Every intake says that it is through with all that the payer published. */
+  /** Appends the progress of every intake up to the present heads of the payer's topics. */
   async derived(): Promise<void> {
     for (const [topic, derivers] of [
       [PAYER_MEMBER_EVENTS, { attribution: PA_ATTRIBUTION, consent: PA_CONSENT, resources: PA_RECORDS }],
@@ -146,7 +146,7 @@ export abstract class Publisher {
       { type: 'pa.group-opened.v1', subject: group, data: { group, providers: [provider], openedAt: LONG_AGO } },
     ]);
   }
-  /** Covered since and attributed since `from`. */
+  /** Covers members and attributes them since `from`. */
   async members(
     members: readonly string[],
     { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},

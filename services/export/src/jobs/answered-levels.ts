@@ -14,7 +14,9 @@ import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/dom
 import type { Job } from '../domain/job/job.ts';
 
 type Type = keyof typeof EXPORT_EVENTS;
-/** Why a kick-off that was not acknowledged ends: nobody was promised an answer. */
+/**
+ * Reason of a job whose kick-off was not acknowledged. No service level measures it, because the client got an error.
+ */
 export const NOT_ACKNOWLEDGED = 'not acknowledged';
 
 const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({
@@ -25,8 +27,8 @@ const startOf = (job: string, requestedAt: string): ServiceLevelStarted => ({
 });
 
 /**
- * What the end of an export means for its service level. Complete in time is met. Failed is missed at any time, because
- * the client got no answer. A cancelled export is missed only if its time was over by then. Pure.
+ * Measures the service level at the end of an export. A complete export is met if it was in time. A failed export is
+ * missed, because the client got no files. A cancelled export is missed only if its time was over. Pure.
  */
 export function measureEnd(
   job: Pick<Job, 'job' | 'requestedAt'>,
@@ -51,7 +53,7 @@ export interface AnsweredLevelsOptions {
   readonly load: (job: string) => Promise<Job | undefined>;
 }
 
-/** Measures from kick-off to complete by the times in `pa.exports`, so the result is the same whenever it is read. */
+/** Measures by the times in the events of `pa.exports`, so a redelivery gives the same result. */
 export class AnsweredLevels {
   private readonly options: AnsweredLevelsOptions;
   constructor(options: AnsweredLevelsOptions) {
@@ -65,7 +67,7 @@ export class AnsweredLevels {
     for (const record of batch.records) {
       const type = typeOf(record) as Type | undefined;
       const data = readable(record);
-      // An export whose event cannot be read is not measured. The exports behind it are.
+      // Skip an event that cannot be read, so that the exports behind it are measured.
       if (data === undefined) continue;
       if (type === 'pa.export-requested.v1') {
         const { job, requestedAt } = data as ExportRequested;

@@ -11,9 +11,7 @@ export interface ChunkWriting {
   close(): Promise<void>;
 }
 
-/**
- * Worker threads that write chunks, started when the first chunk comes, so that the event loop stays free for requests.
- */
+/** Writes chunks in worker threads, so that the event loop stays free for requests. The first chunk starts them. */
 export class ChunkPool implements ChunkWriting {
   private readonly pool: ThreadPool<ChunkTask, ChunkSummary>;
   constructor(views: Views, blobs: Blobs, size: number) {
@@ -24,7 +22,7 @@ export class ChunkPool implements ChunkWriting {
     });
   }
 
-  /** Throws BlobStoreFull, or EngineUnavailable for any other failure of the thread: the chunk can be tried again. */
+  /** @throws BlobStoreFull, or EngineUnavailable for any other failure; the chunk can be tried again */
   write(task: ChunkTask): Promise<ChunkSummary> {
     return this.pool.call(task).catch(({ thrown, message, stack }: ThreadError): never => {
       if (thrown === undefined) throw new EngineUnavailable(message);

@@ -7,9 +7,8 @@ import type { Views } from '@provider-access/engines/views';
 import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
 
 /**
- * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. Nothing
- * here may import the framework, so that the thread starts in milliseconds, and runs from source in tests (where no
- * decorator runs).
+ * A thread that writes chunks, with its own read-only connection to the views and its own access to the files. It must
+ * not import Nest, so that it starts in milliseconds, and from source in tests, where Node cannot run decorators.
  */
 export interface ChunkWorkerData {
   readonly views: Views['remote'];
@@ -32,7 +31,7 @@ answerCalls(async (task: ChunkTask) => {
   try {
     return await writeChunk(task, await (sources ??= open(workerData as ChunkWorkerData)));
   } catch (error) {
-    // Views may have been swapped or the file moved: the next task opens them anew.
+    // A rebuild may have swapped the views, so the next task opens them again.
     sources = undefined;
     throw error;
   }

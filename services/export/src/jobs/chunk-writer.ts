@@ -19,19 +19,18 @@ import { PartSet, type PartLimits } from './part-set.ts';
 import type { ChunkSummary, CarriedBy } from './chunk-summary.ts';
 
 /**
- * Party facts that a chunk needs, from the moment at which it was handed out. Seal and download decide again on the
- * newest facts.
+ * Party facts at the start of a chunk, for the thread that writes it. Seal and download decide again on newer facts.
  */
 export interface PartySnapshot {
   readonly client: ClientFacts | undefined;
   readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
   readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
-  /** Providers of the client and of attributions that have more than one identifier. */
+  /** Identifiers of each provider that has several. */
   readonly identities: readonly (readonly [ProviderKey, readonly ProviderKey[]])[];
-  /** RFC 3339 instant of the newest event behind these facts. */
+  /** RFC 3339 instant of the newest event in these facts. */
   readonly asOf: string | undefined;
 }
-/** Structured-clonable: goes to a worker thread as it is. */
+/** A task for a worker thread. It must be structured-clonable. */
 export interface ChunkTask {
   readonly job: string;
   readonly chunk: number;
@@ -52,15 +51,12 @@ export interface ChunkSources {
   readonly clock: Clock;
 }
 
-/** Kept under a member although it has no patient: two members may have the same one. */
+/** Types without a patient that are kept under a member. Two members may have the same resource. */
 const MAY_BE_COMMON = new Set(['Medication']);
-/** Above this many types one scan of everything is cheaper than a scan a type. */
+/** For more types than this, one scan of all records is cheaper than a scan of each type. */
 const SCAN_ALL_ABOVE = 8;
 const DELETES_A_BUNDLE = 1000;
-/**
- * Lines read at once. A line is at most 4 MB (what intake takes), so that these are a known share of the thread's
- * memory.
- */
+/** Lines in one read. Intake accepts at most 4 MB for a line, so this bounds the thread's memory. */
 const ROWS_TOGETHER = 32;
 
 class Carried {
@@ -100,10 +96,10 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
   );
 
 /**
- * Writes one chunk. For each member it decides, then appends the member's lines, each type to its own part and one
- * segment for each patient. Everything goes under the fence of the task, so that a repeated chunk replaces this one as
- * a whole. Memory does not grow with the size of a member or chunk: it is ROWS_TOGETHER lines, one segment (8 MB) and a
- * stretch for each type. Throws BlobStoreFull when the disk is full, and any error of the store.
+ * Writes a chunk. Decides about each member, then appends the lines of permitted members: each type to its own part,
+ * and a segment for each patient. All files are under the fence of the task, so that a repeated chunk replaces them as
+ * a whole. Memory is bounded by ROWS_TOGETHER lines, one segment (8 MB) and a stretch for each type.
+ * @throws BlobStoreFull when the disk is full, and any error of the store
  */
 export async function writeChunk(
   task: ChunkTask,
@@ -134,7 +130,7 @@ export async function writeChunk(
         continue;
       }
       const at = released.push(member) - 1;
-      // The member became visible after `_since`, so this client gets everything.
+      // A member that became visible after `_since` is exported as a whole.
       const since =
         task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since
           ? task.since
@@ -189,7 +185,7 @@ export async function writeChunk(
     if (task.since !== undefined) await writeChanges(member, at, task.since, since !== undefined);
   }
 
-  /** What a delta needs beside changed resources: true deletes, and references of unchanged resources. */
+  /** Writes the deletes of a delta, and collects the references of unchanged resources. */
   async function writeChanges(member: string, at: number, since: number, partial: boolean): Promise<void> {
     let gone: string[] = [];
     const flush = async (): Promise<void> => {
@@ -212,8 +208,8 @@ export async function writeChunk(
         if (partial) carry(record, unchanged, at);
         continue;
       }
-      // A resource that moved to another member (a merge) is not deleted. A client that just got it under the other id
-      // must not delete it.
+      // A merge moved the resource to another member. Do not list a delete, because the client has just received the
+      // resource under the other member.
       if (record.lastUpdated < since || (await records.holders(record.type, record.id)).length > 0) continue;
       gone.push(`${record.type}/${record.id}`);
       if (gone.length >= DELETES_A_BUNDLE) await flush();

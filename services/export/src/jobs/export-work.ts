@@ -10,12 +10,12 @@ import { allWritten, expiresAt, isRunning, type Job } from '../domain/job/job.ts
 import { QUEUES, type Queue, type JobItem } from './queues.ts';
 import { type ExportWorkOptions, JobSteps } from './job-steps.ts';
 
-/** Failures of one step within this time, ms, are counted together. */
+/** ms. Attempts of a step within this time count together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
 
 const RECOVER_AGAIN_MS = 2000;
 
-/** Statuses of jobs that still have steps to do. */
+/** Statuses of jobs with steps that are not done yet. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
 
 /**
@@ -25,7 +25,7 @@ export class ExportWork {
   private readonly o: ExportWorkOptions;
   private readonly steps: JobSteps;
   private readonly workers: ReadonlyMap<Queue, Workers>;
-  /** One query for all queues: items of other processes, expired leases, items whose time has come. */
+  /** One query for all queues. It finds new items of other processes, expired leases and items that are due. */
   private readonly looking: Poll;
   private lookedAt = 0;
   private readonly stopping = new AbortController();
@@ -71,7 +71,7 @@ export class ExportWork {
     this.looking = new Poll(() => this.look(), config.pollMs);
   }
 
-  /** `jobs`: the view in which unfinished jobs are found. There may be thousands, so no start waits for that. */
+  /** Searches unfinished jobs in the view `jobs`, in the background because there may be thousands. */
   start(jobs: ViewReader): void {
     this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [
       { labels: {}, value: this.storageFull() ? 1 : 0 },
@@ -84,12 +84,12 @@ export class ExportWork {
     this.stopping.abort();
     this.measured?.();
     this.looking.stop();
-    // A chunk that is being written is given back, and the stop does not wait for it.
+    // Return an unfinished chunk to the queue instead of waiting for it.
     const stopped = [...this.workers.values()].map((w) => w.stop());
     await this.o.chunks.close();
     await Promise.all([...stopped, this.recovering]);
   }
-  /** ms since the epoch of the last answer of the work store to the question for all queues. */
+  /** ms since the epoch: the last time that the work store answered. */
   lastBeat(): number {
     return this.lookedAt;
   }
@@ -98,10 +98,10 @@ export class ExportWork {
       for (const queue of await this.o.ports.state.work.ready(QUEUES)) this.workers.get(queue as Queue)!.notify();
       this.lookedAt = this.o.ports.clock.now();
     } catch {
-      // The store is away: `lastBeat` shows it, and the next poll tries again.
+      // The store is unavailable. `lastBeat` shows this, and the next poll tries again.
     }
   }
-  /** The last write found the disk full. */
+  /** Whether the last write found the disk full. */
   storageFull(): boolean {
     return this.fullSince !== undefined;
   }
@@ -109,7 +109,7 @@ export class ExportWork {
     await this.o.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
   }
-  /** The span of a step is a child of the kick-off, in any process. */
+  /** Makes the span of a step a child of the kick-off's span, also in another process. */
   private traced(item: WorkItem, step: () => Promise<void>): Promise<void> {
     const { tracing } = this.o.ports;
     if (tracing === undefined) return step();
@@ -145,7 +145,7 @@ export class ExportWork {
     if (tracing === undefined) say();
     else tracing.about((item.payload as JobItem).traceparent, say);
   }
-  /** Counts attempts. A step that goes on failing ends the job with a reason, so that no job runs for ever. */
+  /** Counts attempts. A step that fails too often ends the job with a reason, so that no job runs for ever. */
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
     try {
       await step();
@@ -153,9 +153,9 @@ export class ExportWork {
     } catch (error) {
       const full = error instanceof BlobStoreFull;
       if (full) this.fullSince ??= this.o.ports.clock.now();
-      // Facts that are too old are no fault of this job, so the job waits as long as it takes.
+      // Old facts are not a failure of this job, so they do not count as an attempt.
       if (error instanceof Refusal && error.kind === 'unavailable') throw error;
-      // Counted in the state store, because another process may make the next attempt.
+      // Count in the state store, because another process may make the next attempt.
       const { count } = await this.o.ports.state.counters.hit(
         `export-failures/${item.queue}/${item.id}`,
         FAILURES_WINDOW_MS,
@@ -194,14 +194,14 @@ export class ExportWork {
             error: (error as Error).name,
             ...(error instanceof EngineUnavailable && { detail: error.message }),
           },
-          'what is to be done for unfinished exports could not be looked through and will be again',
+          'could not search unfinished exports for lost work items; trying again',
         );
         await delay(RECOVER_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     }
   }
 
-  /** Puts the next work item of every job of a status, where it is missing: the state store may have lost it. */
+  /** Puts the next work item of every job of a status if it is missing, because the state store may have lost it. */
   private async putAll(jobs: ViewReader, status: Job['status']): Promise<void> {
     for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) {
       this.stopping.signal.throwIfAborted();
@@ -210,7 +210,7 @@ export class ExportWork {
     }
   }
 
-  /** Does what follows from an event of a job. It may be called more than once, and in any state. */
+  /** Puts the work item that follows an event of a job. Idempotent in every state of the job. */
   async follow(id: string, type: string): Promise<void> {
     const job = await this.o.streams.load(id);
     if (job === undefined) return;

@@ -10,7 +10,7 @@ const STEPS = new Set<string | undefined>(
   Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
 );
 
-/** Turns an event of a job into its next work item. Items are idempotent, so redelivery is harmless. */
+/** Turns an event of a job into its next work item. Items are idempotent, so a redelivery changes nothing. */
 @Controller()
 export class FollowExportsController {
   constructor(@Inject(ExportWork) private readonly work: ExportWork) {}

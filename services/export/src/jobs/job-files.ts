@@ -3,7 +3,7 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { ChunkSummary } from './chunk-summary.ts';
 import type { PartInfo } from './part-set.ts';
 
-/** The files of a sealed job. `dropped` members are served to nobody, whatever is decided later. */
+/** The files of a sealed job. Downloads never serve `dropped` members, even if a later decision permits them. */
 export interface Manifest {
   readonly v: 1;
   readonly files: readonly PartInfo[];
@@ -13,7 +13,6 @@ export interface PlanChunk {
   readonly members: readonly string[];
 }
 
-/** Every file of a job lives under here. */
 export const jobPrefix = (job: string): string => `jobs/${job}/`;
 export const chunkPrefix = (job: string, chunk: number, fence: number): string => `jobs/${job}/${chunk}/${fence}/`;
 export const planPrefix = (job: string, fence: number): string => `jobs/${job}/plan/${fence}/`;
@@ -24,7 +23,7 @@ async function json<T>(blobs: Blobs, name: string): Promise<T> {
   if (bytes === undefined) throw new Error('a file of the export job is missing');
   return JSON.parse(bufferOf(bytes).toString()) as T;
 }
-/** These throw when the file is gone, because a file that an event names must exist. */
+/** Throws when the file is missing, because an event names it. */
 export const readPlanChunk = (blobs: Blobs, prefix: string, chunk: number): Promise<PlanChunk> =>
   json(blobs, `${prefix}${chunk}.json`);
 export const readSummary = (blobs: Blobs, name: string): Promise<ChunkSummary> => json(blobs, name);

@@ -38,8 +38,8 @@ export interface ExportWorkOptions {
 }
 
 /**
- * The steps of a job. Each step may run twice or die in the middle. What counts is the event that it appends, decided
- * on the stream of the job.
+ * The steps of a job. A step may run twice or die in the middle. Only the event that it appends to the stream of the
+ * job has an effect.
  */
 export class JobSteps {
   private readonly o: ExportWorkOptions;
@@ -48,11 +48,11 @@ export class JobSteps {
     this.o = options;
   }
 
-  /** @throws Refusal while a view has not passed the positions of the kick-off: the step waits as long as it takes */
+  /** @throws Refusal while a view has not passed the positions of the kick-off. The step then waits without a limit. */
   private async viewsOf(job: Job): Promise<void> {
     const { records, access, memberships, config } = this.o;
     if (!(await viewsPassed({ records, access, memberships }, job.positions, config.waitMs)))
-      throw new Refusal('unavailable', 'A view that exports are written from is being built.');
+      throw new Refusal('unavailable', 'A view that exports read has not passed the kick-off yet.');
   }
 
   async plan(item: WorkItem): Promise<void> {
@@ -71,7 +71,7 @@ export class JobSteps {
     await this.o.streams.execute({ kind: 'plan', data: planned });
   }
 
-  /** Chunks that were written are counted with the decision about them. */
+  /** Counts abandoned and failed chunks. `measureDecision` counts written chunks. */
   async chunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
     const { metrics } = this.o.ports;
     try {
@@ -83,7 +83,7 @@ export class JobSteps {
     }
   }
 
-  /** Returns false when another process was given the chunk meanwhile; its own files are removed then. */
+  /** Returns false, and removes the files that it wrote, if another process has taken the chunk over. */
   private async writeChunk(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
     const { job: id, chunk } = item.payload as Required<JobItem>;
     const { streams, blobs, access, parties, chunks, audit } = this.o;
@@ -104,7 +104,7 @@ export class JobSteps {
       party: await partySnapshot(job.client, job.group, members, access, parties),
     };
     const summary = await this.written(chunks, task);
-    // Another process may have taken the chunk over during the write. Only the holder of the lease may report it.
+    // Another process may have taken the chunk over. Only the holder of the lease may report the chunk as written.
     if (signal.aborted && !(await heartbeat().catch(() => true))) return this.givenUp(id, chunk, item.fence);
     if (signal.aborted) throw new EngineUnavailable('this process stops');
     if (!(await heartbeat())) return this.givenUp(id, chunk, item.fence);
@@ -178,8 +178,8 @@ export class JobSteps {
   }
 
   /**
-   * Removes files of this process that no event will name: another process was given the step meanwhile, or the job has
-   * ended and may have been swept long ago. No file of a fence that the stream names is under such a prefix.
+   * Removes files that no event will name, because another process has taken the step over or the job has ended. The
+   * prefix contains the fence of this attempt, so no file of another attempt is under it.
    */
   private async discard(prefix: string): Promise<void> {
     await this.o.blobs.deletePrefix(prefix);
@@ -192,13 +192,13 @@ export class JobSteps {
     });
   }
 
-  /** Removes the files of an ended job; harmless when there are none. */
+  /** Removes the files of an ended job. Idempotent. */
   async sweep(item: WorkItem): Promise<void> {
     const { job: id } = item.payload as JobItem;
     const job = await this.o.streams.load(id);
     if (job !== undefined && job.ended === undefined) return;
     await this.o.blobs.deletePrefix(jobPrefix(id));
-    // Ids begin with the job. A failed job is still to expire.
+    // The ids of work items begin with the job id. A failed job keeps its expiry.
     for (const queue of QUEUES)
       if (queue !== 'export-sweep' && !(queue === 'export-expire' && job?.status === 'failed'))
         await this.o.ports.state.work.remove(queue, `${id}/`);

@@ -12,7 +12,7 @@ export type Executed =
   | { readonly ok: false; readonly refusal: JobRefusal; readonly job: Job | undefined };
 
 /**
- * The stream of a job. Each decision is made once, whatever other processes decide at the same time
+ * The stream of a job. A compare-and-set makes each decision once, even if processes decide at the same time
  * (docs/architecture.md#the-parts).
  */
 export class JobStreams {
@@ -20,7 +20,7 @@ export class JobStreams {
   private readonly clock: Clock;
   private readonly metrics: Metrics | undefined;
   private readonly projected: (job: string) => Promise<JobPart | undefined>;
-  /** `projected` reads a job from the log, because the streams may have been lost or restored from an older copy. */
+  /** `projected` reads a job from the log, in case the streams were lost or restored from an older copy. */
   constructor(
     state: State,
     clock: Clock,
@@ -47,7 +47,7 @@ export class JobStreams {
     await streams.restore<Job>(stream, version, snapshot);
     return streams.load<Job>(stream);
   }
-  /** Decides on the current head, appends, and decides again when another process was faster. */
+  /** Decides on the current head and appends. Repeats this if another process was faster. */
   async execute(command: JobCommand): Promise<Executed> {
     const stream = `export/${command.data.job}`;
     for (;;) {
@@ -67,7 +67,7 @@ export class JobStreams {
       return { ok: true, job: job!, version: appended.version };
     }
   }
-  /** The position on pa.exports behind this version; undefined when the relay did not publish it in time. */
+  /** The position after this version on pa.exports. Undefined if the relay did not publish it in time. */
   published(
     job: string,
     version: number,

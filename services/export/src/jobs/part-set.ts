@@ -2,7 +2,7 @@ import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
 import { PartIndexBuilder, SEGMENT_LIMIT, type Segment } from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
-/** One part file: `part` and `index` are blobs, `file` is the last segment of its URL. */
+/** A part file. `part` and `index` are names of blobs; `file` is the last segment of the URL. */
 export interface PartInfo {
   readonly file: string;
   readonly kind: FileKind;
@@ -14,12 +14,12 @@ export interface PartInfo {
   readonly compressed: number;
 }
 export interface PartLimits {
-  /** Of a file (docs/regulation.md#files-of-an-export): at most 100,000 resources or 256 MB uncompressed. */
+  /** Limits of a file (docs/regulation.md#files-of-an-export): `resources`, and `plain` bytes uncompressed. */
   readonly resources: number;
   readonly plain: number;
   /** Plain bytes of one patient and type after which a segment ends. */
   readonly segment: number;
-  /** Segments are small and many: they go to disk in stretches of so many bytes. */
+  /** Segments are small, so this many bytes of them are written together. */
   readonly stretch: number;
 }
 const PART_LIMITS: PartLimits = {
@@ -40,7 +40,7 @@ interface OpenPart {
   compressed: number;
 }
 
-/** The part files of one chunk, one open per type; memory is bounded by a stretch a type. */
+/** The part files of a chunk. One file of each type is open, and needs memory for one stretch. */
 export class PartSet {
   private readonly blobs: Blobs;
   private readonly prefix: string;
@@ -56,7 +56,7 @@ export class PartSet {
     this.limits = limits;
   }
 
-  /** Appends a segment of these members; begins another part when the limits are reached. */
+  /** Appends a segment of these members. Starts another part when a limit is reached. */
   async add(kind: FileKind, type: string, members: readonly string[], segment: Segment): Promise<void> {
     const key = kind === 'output' ? type : kind;
     let part = this.open.get(key);
@@ -91,7 +91,7 @@ export class PartSet {
     if (part.pendingBytes >= this.limits.stretch) await this.flush(part);
   }
 
-  /** Makes everything durable. The parts in the order of their names. */
+  /** Makes all parts durable, and returns them in the order of their names. */
   async commit(): Promise<readonly PartInfo[]> {
     for (const [key, part] of [...this.open])
       await this.finish(
@@ -116,7 +116,7 @@ export class PartSet {
   private async finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
     await this.flush(part);
     const name = `${this.prefix}${key}-${part.n}`;
-    // The index is written last. A part without an index is never named.
+    // Write the index last, so that a part with an index is complete.
     await part.writer.commit();
     await this.blobs.put(`${name}.index`, part.index.encode());
     this.open.delete(key);

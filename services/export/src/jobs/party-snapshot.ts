@@ -4,8 +4,8 @@ import type { Access } from '@provider-access/facts';
 import type { PartySnapshot } from './chunk-writer.ts';
 
 /**
- * The party facts that decisions about these members need, read while the facts are fresh, for a thread that cannot
- * follow topics itself. Throws FactsStale.
+ * The party facts that decisions about these members need, for a thread that does not follow topics itself.
+ * @throws FactsStale
  */
 export async function partySnapshot(
   client: string,

@@ -5,8 +5,8 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { planPrefix } from './job-files.ts';
 
 /**
- * Freezes the members of the Group, one file for each chunk. Ended memberships are included, because each member is
- * decided when written. A Group without members has no chunks: an explicit empty result, never "no filter".
+ * Freezes the members of the Group in one file for each chunk. Ended memberships are included, because the chunk
+ * decides about each member again. A Group without members has no chunks and gives an empty export.
  */
 export async function planExport(
   job: string,

@@ -4,12 +4,12 @@ import { isRunning } from '../domain/job/job.ts';
 import type { JobStreams } from './job-stream.ts';
 
 const NAMESPACE = 'export-slot';
-/** A job that was not requested within this time after it took its slot never will be. */
+/** ms. A slot whose job was not requested within this time is free again, because the kick-off has failed. */
 const TAKEN_FOR_MS = 60_000;
 
 /**
- * How many jobs a client may have running: numbered slots, each held by one job, so that two kick-offs cannot both be
- * the third.
+ * Limits the running jobs of a client. Each job holds a numbered slot, so that two kick-offs at the same time cannot
+ * both take the last one.
  */
 export class RunningSlots {
   private readonly state: State;
@@ -23,7 +23,7 @@ export class RunningSlots {
     this.slots = slots;
   }
 
-  /** Returns false when every slot is held by a running job. A slot whose job ended or never began is taken over. */
+  /** Returns false when running jobs hold all slots. Takes over a slot whose job has ended or never began. */
   async take(client: string, job: string): Promise<boolean> {
     const owner = `${job}@${this.clock.now()}`;
     for (let slot = 0; slot < this.slots; slot++) {
@@ -37,7 +37,6 @@ export class RunningSlots {
     return false;
   }
 
-  /** A job has one slot, or none any more. */
   async release(client: string, job: string): Promise<void> {
     for (let slot = 0; slot < this.slots; slot++) {
       const key = `${client}/${slot}`;

@@ -30,17 +30,15 @@ export interface SealSources {
   readonly clock: Clock;
 }
 
-/** Members that are decided at once. It takes some ms, and then other requests run. */
+/** Members in a batch of decisions. A batch takes some ms; other requests run between batches. */
 export const DECIDE_BATCH = 100;
 
-/**
- * Resolves when the facts have passed everything that is in the log now; throws FactsStale when they do not in time.
- */
+/** Waits until the facts have passed the present heads of the log. @throws FactsStale if they do not in time */
 async function passEverything({ log, access, parties, facts }: SealSources, waitMs: number): Promise<void> {
   const payer = await access.payerHead();
   const ours = await log.head([PA_CONSENT, PA_ATTRIBUTION, PA_MEMBERS]);
-  // Clients, networks and holds of sources are in the memory of this process, and another process may have acknowledged
-  // a change of them.
+  // Clients, networks and holds of sources are in the memory of this process. Another process may have acknowledged a
+  // newer change, so wait for these topics too.
   const party = await log.head([PA_REGISTRY, PA_PROVIDERS, PA_CONSENT, PA_ATTRIBUTION]);
   const passed = await Promise.all([
     access.waitForPayer(payer, waitMs),
@@ -51,8 +49,8 @@ async function passEverything({ log, access, parties, facts }: SealSources, wait
 }
 
 /**
- * The last gate of the job. With facts that have passed every head, it decides every member again and drops members who
- * changed. It writes the supporting resources of the others and lists the files. Nothing can be downloaded before.
+ * The last check of a job before downloads. On facts that have passed every head, decides about every member again, and
+ * drops members that are denied now. Then writes the supporting resources of the others and lists the files.
  */
 export async function sealExport(
   job: Job,

@@ -3,7 +3,7 @@ import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.
 import type { CarriedBy } from './chunk-summary.ts';
 import type { PartSet } from './part-set.ts';
 
-/** What a chunk carries, with the member ids in place of positions. */
+/** The references of a chunk, and the member ids to which its positions refer. */
 export interface Carriers {
   readonly references: readonly CarriedBy[];
   readonly unchanged: readonly CarriedBy[];
@@ -13,14 +13,14 @@ export interface Carriers {
 
 interface Node {
   readonly members: Set<string>;
-  /** Goes along in any case; otherwise only if it changed since. */ always: boolean;
+  /** Exported even if the resource did not change since `_since`. */ always: boolean;
 }
 const BATCH = 500;
 
 /**
- * Resources without a patient that released resources refer to, directly or through one another (a role leads to its
- * practitioner, an organization to the one it is part of). Each is a segment of its own, and names members it came
- * with.
+ * Resources without a patient to which released resources refer, directly or through other such resources: a
+ * PractitionerRole leads to its Practitioner, an Organization to its parent. Each resource is a segment, and names the
+ * members because of whom it is exported.
  */
 export class Supporting {
   private readonly nodes = new Map<string, Node>();
@@ -32,7 +32,7 @@ export class Supporting {
     this.since = since;
   }
 
-  /** Takes a chunk's references, for the members that are still permitted. */
+  /** Adds a chunk's references for the members that are still permitted. */
   collect(chunk: Carriers, permitted: (member: string) => boolean): void {
     const members = (positions: readonly number[]): string[] =>
       positions.map((p) => chunk.released[p]!).filter(permitted);
@@ -48,7 +48,7 @@ export class Supporting {
     }
   }
 
-  /** Follows references to their end, then writes the resources that exist, in order of type and id. */
+  /** Follows all references, then writes the resources that exist, in the order of type and id. */
   async write(records: RecordsReader, parts: PartSet): Promise<void> {
     const heads = await this.follow(records);
     for (const reference of [...heads.keys()].toSorted()) {
@@ -60,7 +60,7 @@ export class Supporting {
     for (const reference of [...this.common.keys()].toSorted()) {
       const [type, id] = reference.split('/') as [string, string];
       const members = this.common.get(reference)!;
-      // Several copies of one resource: the one accepted last is the latest version.
+      // Several members may have a copy of the resource. Write the copy that was recorded last.
       const copies = (await records.heads([...members].map((m) => recordId(m, type, id)))).filter(
         (h) => h !== undefined && h.deleted !== true,
       ) as RecordPart[];
@@ -112,7 +112,7 @@ export class Supporting {
     });
   }
 
-  /** Adds the members of a resource to the resources it refers to; `next` gets those that got a new member. */
+  /** Adds the members of a resource to its targets. `next` collects the targets that got a new member. */
   private pass(reference: string, head: RecordPart | undefined, next: Set<string>): void {
     if (head === undefined) return;
     const node = this.nodes.get(reference)!;

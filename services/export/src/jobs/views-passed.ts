@@ -4,7 +4,7 @@ import { type Access, MEMBER_DERIVERS } from '@provider-access/facts';
 import type { RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 
-/** The views that an export is written from, each kept up by another service. */
+/** The views that an export reads. Other services keep them up. */
 export interface ExportedViews {
   readonly records: RecordsReader;
   readonly access: Access;
@@ -12,9 +12,9 @@ export interface ExportedViews {
 }
 
 /**
- * Resolves true once records, facts and memberships have passed these positions of the payer's topics, false after the
- * timeout (ms). It is asked before a job is accepted, and again before each step: a view may have been lost since, or
- * be of another version, and its missing data would be missing from the files without a notice.
+ * True once records, facts and memberships have passed these positions of the payer's topics, false after the timeout
+ * (ms). A kick-off and each step of a job check this, because a view may be lost or rebuilt in between, and its missing
+ * data would be missing from the files without a warning.
  */
 export async function viewsPassed(
   { records, access, memberships }: ExportedViews,

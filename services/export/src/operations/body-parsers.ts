@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 
-/** A kick-off takes JSON. One without parameters has no body, whatever its Content-Type says. Nest takes forms too. */
+/** Accepts JSON only: removes Nest's parser of forms. A kick-off without parameters may have no body. */
 export function bodyParsers(fastify: FastifyInstance): void {
   if (fastify.hasContentTypeParser('application/x-www-form-urlencoded'))
     fastify.removeContentTypeParser('application/x-www-form-urlencoded');

@@ -14,9 +14,9 @@ interface Noted {
 }
 
 /**
- * Facts for the operator, beside the audit: how much of a file was really sent. A client may ask for a file byte by
- * byte, so a file has at most one event a minute: the first request at once, later ones together (`count`). A killed
- * process loses what it had not written.
+ * Publishes for operators how many bytes of a file were sent; the audit only records what was released. Because a
+ * client may ask for a file byte by byte, a file has at most one event a minute. The first request is published at
+ * once, later requests together (`count`). A killed process loses the counts that it has not published.
  */
 export class DownloadNotes {
   private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger'>;
@@ -30,14 +30,14 @@ export class DownloadNotes {
   start(): void {
     this.timer ??= setInterval(() => void this.flush(false), MINUTE).unref();
   }
-  /** Writes what is counted. */
+  /** Publishes the remaining counts. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.flush(true);
   }
 
-  /** A request for a file has ended: so many bytes were sent, all that were asked for or not. */
+  /** Counts a request that has ended. `complete`: all requested bytes were sent. */
   async ended(of: Of, bytes: number, complete: boolean): Promise<void> {
     const key = `${of.job}/${of.file}`;
     const noted = this.files.get(key) ?? {
@@ -81,6 +81,6 @@ export class DownloadNotes {
     });
     await log
       .append(PA_EXPORTS, [record])
-      .catch(() => logger.warn({}, 'a download could not be noted; it is in the audit'));
+      .catch(() => logger.warn({}, 'could not publish the bytes of a download; the audit has the download'));
   }
 }

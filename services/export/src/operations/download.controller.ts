@@ -13,23 +13,23 @@ import { findJob, unknownExport } from './find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
 
 /**
- * The kernel may hold megabytes for a slow client, and an ordinary end of the connection would still send them. A reset
- * drops them. Behind a proxy the reset reaches only the proxy, which sends on what it has.
+ * Resets the connection when access ends. The kernel may buffer megabytes for a slow client, and an ordinary close
+ * would still send them. Behind a proxy, the reset reaches only the proxy, which may still send its own buffer.
  */
 function dropWhenAccessEnds(stream: Readable, socket: Socket): void {
-  // In the process itself (`inject`) there is no socket to reset.
+  // Requests of tests by `inject` have no socket.
   if (socket instanceof Socket)
     stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
 }
 
-/** How often a download is decided again because a member's access ended before its first byte. */
+/** Limit of repeated decisions for a download, if a member's access ends before the first byte. */
 const ANEW = 10;
 const first = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header.join(', ') : header;
 
 /**
- * GET and HEAD /fhir/bulk/{job}/{file}: one ordinary gzip stream (or plain NDJSON) of the segments that may be seen
- * now, in ranges that can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
+ * GET and HEAD /fhir/bulk/{job}/{file}: a gzip stream (or plain NDJSON) of the segments that are permitted now. Ranges
+ * can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
  */
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
@@ -67,7 +67,7 @@ export class DownloadController {
       throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
     const decided = new Map<string, boolean>();
     const { index, segments } = await releases.visible(job, file, decided);
-    // As in the manifest: a file without anything to see does not exist.
+    // A file without a permitted segment does not exist, as in the manifest.
     if (segments.length === 0) throw unknownExport();
 
     const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
@@ -90,7 +90,7 @@ export class DownloadController {
       whole.length,
     );
     if (range.kind === 'unsatisfiable') {
-      throw new Refusal('range-not-satisfiable', 'The range begins behind the end of the file.', {
+      throw new Refusal('range-not-satisfiable', 'The range starts after the end of the file.', {
         headers: { ...unchanged, 'content-range': `bytes */${whole.length}` },
       });
     }
@@ -128,8 +128,7 @@ export class DownloadController {
         mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who),
       });
     } catch (error) {
-      // If a member's access ends between the decision and the first byte, no file was cut, so the request is decided
-      // again.
+      // A member's access ended between the decision and the first byte. Nothing was sent, so decide again.
       await findJob(this.context, client, id);
       if (!(error instanceof AccessEnded) || again === ANEW) throw error;
       return this.serve(id, name, request, reply, again + 1);
@@ -140,8 +139,8 @@ export class DownloadController {
   }
 
   /**
-   * Whether any of these members may still be seen, on the newest facts, and the job was not deleted. A download that
-   * began before the job expired goes on (its files stay for `graceMs`).
+   * Whether the newest facts still permit the segments of each group of members, and the job was not deleted. A
+   * download that began before the job expired continues, because its files stay for `graceMs`.
    */
   private async mayGoOn(id: string, groups: readonly (readonly string[])[]): Promise<boolean> {
     const job = await getJob(this.context.views.jobs, id);

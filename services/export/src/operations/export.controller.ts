@@ -46,7 +46,7 @@ export class ExportController {
     reply: FastifyReply,
   ): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'POST')
-      throw new Refusal('method-not-allowed', `${operation} is called by GET or POST.`, {
+      throw new Refusal('method-not-allowed', `Use GET or POST for ${operation}.`, {
         headers: { allow: 'GET, POST' },
       });
     if (!acceptsJson(request.headers.accept))
@@ -74,7 +74,7 @@ export class ExportController {
           operationOutcome(
             'information',
             'informational',
-            'The export was accepted. Its status is at the Content-Location.',
+            'The export was accepted. Content-Location has the URL of its status.',
           ),
         ),
       );

@@ -2,12 +2,12 @@ import type { ViewReader } from '@provider-access/engines/views';
 import type { JobStatus } from '../domain/job/job.ts';
 import type { JobPart } from '../projections/export-jobs.ts';
 
-/** Exports that have files. Those that were cancelled, failed or expired lose theirs within minutes. */
+/** Statuses of exports with files. The sweep removes the files of other exports within minutes. */
 const WITH_FILES: readonly JobStatus[] = ['requested', 'writing', 'sealed'];
 
 /**
- * The compressed bytes that all exports of a client have now, and when enough of them expire that they are below
- * `limit` (ms since the epoch; undefined when running exports alone are above it).
+ * The compressed bytes of all exports of a client, and the time (ms since the epoch) when they will be below `limit`
+ * because exports expire. The time is undefined if running exports alone exceed the limit.
  */
 export async function keptExports(
   jobs: ViewReader,

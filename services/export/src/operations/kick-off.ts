@@ -31,7 +31,7 @@ const MINUTE = 60_000;
 const unavailable = (): Refusal =>
   new Refusal('unavailable', 'The views have not passed the newest events yet. Repeat the request.', { retryAfter: 2 });
 
-/** 429, counted by the limit that was reached. `again`: when the request may be repeated, ms since the epoch. */
+/** A 429, counted by the limit. `again`: ms since the epoch, when the client may repeat the request. */
 function tooMany(
   { ports: { clock, metrics } }: ExportContext,
   limit: LabelsOf<'pa_export_refusals_total'>['limit'],
@@ -43,7 +43,7 @@ function tooMany(
 }
 const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(bytes < 1024 * 1024 ? 3 : 0);
 
-/** 128 random bits. A download needs this id, which nobody can guess, and a token of the client. */
+/** 128 random bits. A download needs a token of the client and this id, which nobody can guess. */
 const newJobId = (): string => base32(randomBytes(16));
 
 /**
@@ -62,7 +62,10 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   const transactionTimes = new TransactionTimes(state.streams);
   const { smart } = request;
   if (!allows(smart.scopes, 'Group', 'r'))
-    throw new Refusal('insufficient-scope', 'An export needs system/Group.rs beside the types it exports.');
+    throw new Refusal(
+      'insufficient-scope',
+      'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
+    );
   await ownGroup(context, smart.client, request.group);
 
   const parsed = parseKickOff(request.operation, request.query, request.body, {
@@ -77,7 +80,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     throw tooMany(
       context,
       'kick-offs',
-      `No more than ${config.kickOffsPerHour} exports can be started in an hour.`,
+      `A client can start at most ${config.kickOffsPerHour} exports in an hour.`,
       rate.resetsAt,
     );
   const kept = await keptExports(context.views.jobs, smart.client, config.keptBytesPerClient);
@@ -86,14 +89,14 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
       context,
       'kept-bytes',
       `The files of this client's exports have ${mebibytes(kept.bytes)} MiB, and ` +
-        `${mebibytes(config.keptBytesPerClient)} MiB may be kept. Delete an export that is not needed any more, or ` +
-        'wait until one expires.',
+        `${mebibytes(config.keptBytesPerClient)} MiB are allowed. Delete an export that you no longer need, or wait ` +
+        'until an export expires.',
       kept.roomAt ?? clock.now() + MINUTE,
     );
   }
 
-  // Raised before the positions are read: events behind the positions are stamped at this time or later, by any clock
-  // (ADR 0023).
+  // Raise the time before reading the positions, so that intakes stamp later events with this time or a later time,
+  // whatever their clocks show (ADR 0023).
   const transactionTime = clock.now() - config.skewMarginMs;
   await transactionTimes.raise(transactionTime);
   const positions = await context.facts.access.payerHead();
@@ -111,7 +114,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
     throw tooMany(
       context,
       'running',
-      `${config.runningPerClient} exports of this client are running. Wait until one is done, or delete one.`,
+      `${config.runningPerClient} exports of this client are running. Wait until an export is complete, or delete one.`,
       clock.now() + 5000,
     );
   try {
@@ -146,9 +149,9 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
         ...(traceparent !== undefined && { traceparent }),
       },
     });
-    if (!executed.ok) throw new Error('a new job id was taken');
+    if (!executed.ok) throw new Error('a new random job id exists already');
     if (!(await seen(context, job, executed.version))) {
-      // The client got no acknowledgement and will ask again, so this job must not run.
+      // The client gets 503 and will repeat the kick-off, so this job must not run.
       await streams.execute({ kind: 'cancel', data: { job, reason: NOT_ACKNOWLEDGED, at: instant(clock.now()) } });
       throw unavailable();
     }
@@ -163,16 +166,13 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
   };
 }
 
-/**
- * True once the view that status and downloads read has passed this version of the job, wherever the next request
- * lands.
- */
+/** True once the view of jobs has passed this version, so that the next request to any process sees it. */
 export async function seen({ config, streams, views }: ExportContext, job: string, version: number): Promise<boolean> {
   const position = await streams.published(job, version, config.waitMs);
   return position !== undefined && (await views.jobs.waitFor(position, config.waitMs));
 }
 
-/** A Group of another provider and one that does not exist get the same answer. */
+/** Gives the same answer for a Group of another provider and for a Group that does not exist. */
 async function ownGroup({ views, facts, audit }: ExportContext, client: string, id: string): Promise<void> {
   const group = isId(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
   const providers = facts.parties.client(client)?.providers ?? [];

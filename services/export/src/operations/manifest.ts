@@ -17,8 +17,8 @@ export interface ManifestBody {
 }
 
 /**
- * The Bulk Data manifest of a sealed job. Counts are of what the client may see when it asks. A file without anything
- * to see, or of a type that the token does not cover, is not listed. Throws FactsStale.
+ * The Bulk Data manifest of a sealed job. Counts include only what the client may see at this moment. A file without a
+ * permitted segment, or of a type that the token does not cover, is not listed. Throws FactsStale.
  * https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---complete-status
  */
 export async function manifestBody(

@@ -8,13 +8,13 @@ import type { PartInfo } from '../jobs/part-set.ts';
 import { DECIDE_BATCH } from '../jobs/seal-export.ts';
 import { Turns } from '../turns.ts';
 
-/** Segments whose indexes are kept decoded: some 20 MB. */
+/** Segments whose decoded indexes are cached, about 20 MB. */
 const CACHED_SEGMENTS = 100_000;
 const CACHED_MANIFESTS = 16;
 
 /**
- * What the client of a sealed job may see at this moment. Manifests and indexes never change, so they are cached;
- * decisions are not.
+ * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.
+ * Decisions are not cached.
  */
 export class Releases {
   private readonly blobs: Blobs;
@@ -40,8 +40,8 @@ export class Releases {
   }
 
   /**
-   * Segments that may be seen now. `decided` avoids a second decision about a member within one request. Throws
-   * FactsStale.
+   * Segments that are permitted now. `decided` keeps the decisions of one request, so that a member is decided once.
+   * Throws FactsStale.
    */
   async visible(
     job: Job,
@@ -49,13 +49,13 @@ export class Releases {
     decided = new Map<string, boolean>(),
   ): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
     const index = await this.index(file);
-    // Warnings about the request's own parameters concern no member.
+    // A file of errors contains only warnings about parameters, and no data of members.
     if (file.kind === 'error') return { index, segments: index.segments };
     await this.decide(job, index.members, decided);
     return { index, segments: permittedSegments(index, (member) => decided.get(member) === true) };
   }
 
-  /** Decides the members that are not decided yet. A member who was dropped at the seal stays dropped. */
+  /** Decides about members that are not in `decided`. A member that the seal dropped stays denied. */
   async decide(job: Job, members: readonly string[], decided: Map<string, boolean>): Promise<void> {
     const { dropped } = await this.manifest(job);
     const open: string[] = [];

@@ -11,42 +11,44 @@ export interface SegmentStreamOptions {
   readonly end: number;
   readonly index: PartIndex;
   /**
-   * Asked before bytes of segments are sent, with the members of each, and again whenever the client was slow. False
-   * ends the response.
+   * Called with the members of each segment before its bytes are sent, and again if the client was slow. False ends the
+   * response.
    */
   mayGoOn(members: readonly (readonly string[])[]): boolean | Promise<boolean>;
 }
 
-/** Access ended during the response. The connection is cut, so that no client takes the file for complete. */
+/**
+ * Access ended during the response. The server resets the connection, so that no client takes the file for complete.
+ */
 export class AccessEnded extends Error {
   override readonly name = 'AccessEnded';
 }
 
-/** Segments decided upon and read together: at most this many, and about this many compressed bytes. */
+/** Limits of segments that are decided and read together: their number, and about how many compressed bytes. */
 const TOGETHER = 32;
 const TOGETHER_BYTES = 1024 * 1024;
-/** How long a decision holds for the bytes that follow it, ms. */
+/** ms for which a decision is valid while its bytes are sent. */
 const DECIDED_FOR_MS = 50;
 const CHUNK_BYTES = 64 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
 /**
- * The bytes of a download, one stretch after the other as the client takes them. Each stretch is decided before it is
- * read. Resolves when bytes of a segment can be sent. Rejects with AccessEnded, or with an error of the files, before
- * that: then nothing has been sent, and the request can still get another answer. Later these errors destroy the
- * stream.
+ * Streams the bytes of a download. Each stretch of segments is decided before it is read, at the pace of the client.
+ * Resolves when bytes of the first segment are ready. An AccessEnded or an error of the files before that rejects, so
+ * that the caller can still send another answer. A later error destroys the stream.
  */
 export async function segmentStream(options: SegmentStreamOptions): Promise<Readable> {
   const rest = stretches(options);
   const ahead: Uint8Array[] = [];
-  // The head of a gzip stream belongs to nobody, so it may be the first that comes.
+  // The first piece may be the gzip header, which needs no decision, so read a second piece.
   while (ahead.length < 2) {
     const next = await rest.next();
     if (next.done === true) break;
     ahead.push(next.value);
   }
   const stream = Readable.from(joined(ahead, rest), { objectMode: false, highWaterMark: 64 * 1024 });
-  // If the client is gone before the first byte, the outer stream never starts, and the inner one has an open file.
+  // If the client leaves before the first byte, the outer stream never starts. Close the inner one, which has an open
+  // file.
   return stream.once('close', () => void rest.return(undefined).catch(() => undefined));
 }
 
@@ -81,7 +83,7 @@ async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece
   const members = batch.map((p) => p.segment.of.map((m) => options.index.members[m]!));
   let decidedAt = Number.NEGATIVE_INFINITY;
   for await (const chunk of chunks(options, batch)) {
-    // A slow client may take minutes for a stretch, so the decision must be repeated.
+    // A slow client may take minutes for a stretch, so repeat the decision.
     if (performance.now() - decidedAt > DECIDED_FOR_MS) {
       if (!(await options.mayGoOn(members))) throw new AccessEnded('access ended during the download');
       decidedAt = performance.now();
@@ -98,7 +100,7 @@ async function* chunks(
     const from = run[0]!.segment.offset;
     const last = run.at(-1)!;
     if (layout.coding === 'gzip') {
-      // Neighbours in the file are sent as they lie there.
+      // Adjacent segments of the file need one read.
       yield* blobs.range(
         part,
         from + run[0]!.skip,
@@ -120,7 +122,7 @@ async function* chunks(
   }
 }
 
-/** Segments that lie behind one another in the part file. */
+/** Groups segments that are adjacent in the part file. */
 function runs(batch: readonly SegmentPiece[]): SegmentPiece[][] {
   const found: SegmentPiece[][] = [];
   let expected = -1;

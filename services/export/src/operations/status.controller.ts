@@ -11,8 +11,7 @@ import { seen } from './kick-off.ts';
 import { manifestBody } from './manifest.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {
-  'storage-full':
-    'The export failed: the file storage had no room for too long. Start it again later; nothing partial was kept.',
+  'storage-full': 'The export failed, because the file storage was full for too long. Start it again later.',
 };
 
 /** GET and DELETE /fhir/bulk/{job}: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
@@ -31,13 +30,13 @@ export class StatusController {
     const job = await findJob(this.context, request.smart.client, id);
     const polls = await state.counters.hit(`export-status/${id}`, 60_000);
     if (polls.count > config.pollsPerMinute)
-      throw new Refusal('too-many-requests', `The status may be asked for ${config.pollsPerMinute} times a minute.`, {
+      throw new Refusal('too-many-requests', `Request the status at most ${config.pollsPerMinute} times a minute.`, {
         retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)),
       });
     if (job.status === 'failed')
       throw new Refusal(
         'internal',
-        FAILURES[job.ended!.reason] ?? 'The export failed. It has been logged; start it again.',
+        FAILURES[job.ended!.reason] ?? 'The export failed. The error has been logged. Start the export again.',
       );
     if (job.status !== 'sealed') {
       await reply
@@ -75,7 +74,7 @@ export class StatusController {
     });
     if (!cancelled.ok) throw unknownExport();
     if (!(await seen(this.context, id, cancelled.version)))
-      throw new Refusal('unavailable', 'The export is deleted, but not everywhere seen yet. Repeat the request.', {
+      throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
         retryAfter: 2,
       });
     await reply
@@ -85,7 +84,7 @@ export class StatusController {
   }
 }
 
-/** Written chunks over planned chunks; at most 99 % until the job is sealed. */
+/** The share of written chunks, at most 99 % until the job is sealed. */
 function progress(job: JobPart): string {
   if (job.plan === undefined) return 'planning, 0 %';
   const done = chunksWritten(job);
@@ -95,7 +94,7 @@ function progress(job: JobPart): string {
   );
 }
 
-/** Seconds, 1 to 5: half of what the rest will take at the pace so far. */
+/** Seconds from 1 to 5: half of the remaining time at the present speed. */
 function retryAfter(job: JobPart, now: number): number {
   const done = chunksWritten(job);
   if (job.plan === undefined || done === 0) return 1;

@@ -3,10 +3,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
 
-/**
- * A job as status and downloads read it, the stream version that made it, and the compressed bytes that were written
- * for it.
- */
+/** A job as status and downloads read it, with its stream version and the compressed bytes of its files. */
 export type JobPart = Job & { readonly version: number; readonly bytes: number };
 
 const OF_THE_STREAM = new Set<string | undefined>(
@@ -17,7 +14,7 @@ const exportsTopic: TopicEvolve<JobPart> = {
   part: 'job',
   keys: (record: LogRecord) => (OF_THE_STREAM.has(typeOf(record)) ? [record.key] : []),
   evolve(part, record) {
-    // The relay publishes at least once, so a known version is skipped.
+    // The relay publishes at least once, so skip a known version.
     const version = Number(record.headers['pa_version']);
     if (part !== undefined && version <= part.version) return undefined;
     const { version: _before, bytes, ...job } = part ?? { version: 0, bytes: 0 };
@@ -27,13 +24,13 @@ const exportsTopic: TopicEvolve<JobPart> = {
   },
 };
 
-/** A chunk that is written again leaves the files of its first result where they are, so both count. */
+/** If a chunk is written twice, the files of both attempts stay until the sweep, so both count. */
 function bytesOf(event: JobEvent): number {
   if (event.type === 'pa.export-chunk-written.v1') return event.data.bytes;
   return event.type === 'pa.export-sealed.v1' ? (event.data.bytes ?? 0) : 0;
 }
 
-/** One document a job: what status, manifest and downloads read. */
+/** One document for each job, which status, manifest and downloads read. */
 export const exportJobs: Projection = {
   owner: 'export',
   name: 'jobs',

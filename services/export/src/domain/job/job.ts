@@ -6,9 +6,7 @@ import type {
   ExportSealed,
 } from '@provider-access/events';
 
-/**
- * The life of an export: requested -> planned -> chunks written -> sealed -> expired; cancelled or failed on the way.
- */
+/** The life of an export: requested -> planned -> chunks written -> sealed -> expired, unless cancelled or failed. */
 export type JobEvent =
   | { readonly type: 'pa.export-requested.v1'; readonly data: ExportRequested }
   | { readonly type: 'pa.export-planned.v1'; readonly data: ExportPlanned }
@@ -24,7 +22,7 @@ export interface Job extends Omit<ExportRequested, 'warnings'> {
   readonly status: JobStatus;
   readonly warnings: ExportRequested['warnings'];
   readonly plan?: { readonly prefix: string; readonly members: number; readonly chunks: number };
-  /** Fence of the result that counts, by chunk; 0 while there is none. */
+  /** Fence of the accepted result of each chunk; 0 while there is none. */
   readonly written: readonly number[];
   readonly sealed?: { readonly manifest: string; readonly sealedAt: string; readonly expiresAt: string };
   readonly ended?: { readonly reason: string; readonly at: string };
@@ -37,7 +35,7 @@ export type JobCommand =
   | { readonly kind: 'seal'; readonly data: ExportSealed }
   | { readonly kind: 'cancel' | 'fail' | 'expire'; readonly data: ExportEnded };
 
-/** Why a command changes nothing. Closed. */
+/** Reasons why a command changes nothing. */
 export type JobRefusal =
   | 'exists'
   | 'unknown'
@@ -57,7 +55,7 @@ const yes = (event: JobEvent): JobDecision => ({ ok: true, events: [event] });
 
 export const summaryOf = (job: string, chunk: number, fence: number): string =>
   `jobs/${job}/${chunk}/${fence}/chunk.json`;
-/** When a job that succeeded or failed expires, ms since the epoch; undefined while it runs. */
+/** ms since the epoch. Undefined while the job runs. */
 export function expiresAt(job: Job, keepMs: number): number | undefined {
   if (job.status === 'failed') return Date.parse(job.ended!.at) + keepMs;
   return job.sealed === undefined ? undefined : Date.parse(job.sealed.expiresAt);
@@ -66,13 +64,13 @@ export const isRunning = (job: Job): boolean => job.status === 'requested' || jo
 export const chunksWritten = (job: Job): number => job.written.filter((fence) => fence > 0).length;
 export const allWritten = (job: Job): boolean => job.plan !== undefined && chunksWritten(job) === job.plan.chunks;
 
-/** Decides what a command changes. Pure: times, fences and names come with the command. */
+/** Decides what a command changes. Pure: the command contains times, fences and names. */
 export function decide(command: JobCommand, job: Job | undefined): JobDecision {
   if (command.kind === 'request')
     return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
   if (job === undefined) return refuse('unknown');
   if (job.status === 'cancelled' || job.status === 'expired') return refuse('ended');
-  // A failed job tells its client why, until the client deletes it or its time is over.
+  // A failed job stays, so that its status shows the reason, until the client deletes it or it expires.
   if (job.status === 'failed' && command.kind !== 'cancel' && command.kind !== 'expire') return refuse('ended');
   switch (command.kind) {
     case 'plan':
@@ -104,7 +102,7 @@ export function decide(command: JobCommand, job: Job | undefined): JobDecision {
   }
 }
 
-/** The job after an event. An event for a job that was never requested leaves nothing. */
+/** The job after an event. Ignores an event of a job that was never requested. */
 export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
   if (event.type === 'pa.export-requested.v1') return { ...event.data, status: 'requested', written: [] };
   if (job === undefined) return undefined;

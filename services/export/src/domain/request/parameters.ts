@@ -2,10 +2,7 @@ import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/kernel
 import { parseExportType } from '@provider-access/domain/pdex';
 
 export type Operation = '$export' | '$davinci-data-export';
-/**
- * The parameters of docs/regulation.md#export-parameters. Names are those of the Bulk Data and PDex operations; values
- * as they came, repeats kept.
- */
+/** A parameter of a kick-off (docs/regulation.md#export-parameters) as the client sent it, with repeats. */
 export interface GivenParameter {
   readonly name: string;
   readonly value: string;
@@ -34,10 +31,7 @@ export type KickOffParse =
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
-/**
- * Parameters that the guides define and that are not offered yet. They are named, so that a client knows that the
- * server understood them.
- */
+/** Parameters that the guides define and this server does not support. An answer names them as such. */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
 const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({
@@ -45,7 +39,7 @@ const fail = (kind: ParameterFault['kind'], parameter: string, text: string): Ki
   fault: { kind, parameter, text },
 });
 
-/** Reads a Parameters resource (POST body). Undefined when it is none. */
+/** Reads the Parameters resource of a POST body. Undefined if the body is something else. */
 export function readParametersResource(body: unknown): readonly GivenParameter[] | undefined {
   if (typeof body !== 'object' || body === null || (body as { resourceType?: unknown }).resourceType !== 'Parameters')
     return undefined;
@@ -56,8 +50,7 @@ export function readParametersResource(body: unknown): readonly GivenParameter[]
     if (typeof item !== 'object' || item === null) return undefined;
     const { name, ...rest } = item as Record<string, unknown>;
     if (typeof name !== 'string') return undefined;
-    // valueString, valueInstant, valueCanonical, valueCode, valueUri …: guides and clients differ
-    // (docs/regulation.md#export-parameters).
+    // Accept any value[x], because guides and clients differ in its type (docs/regulation.md#export-parameters).
     const values = Object.entries(rest).filter(([key]) => key.startsWith('value'));
     const value = values[0]?.[1];
     if (values.length > 1) return undefined;
@@ -72,9 +65,9 @@ export function isLenient(prefer: string | undefined): boolean {
 }
 
 /**
- * Reads the parameters of a kick-off. A client that sends `handling=lenient` gets everything that is possible, and a
- * warning for the rest. For any other client a parameter that is not possible is refused by name. `inScope` says which
- * types the access token covers; `now` is in ms.
+ * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores a parameter that it cannot apply and
+ * adds a warning. Otherwise it refuses the request and names the parameter. `inScope` tells whether the access token
+ * covers a type; `now` is in ms.
  */
 export function parseKickOff(
   operation: Operation,
@@ -88,10 +81,10 @@ export function parseKickOff(
   const given = [...url, ...body];
   const warnings: Warning[] = [];
   const all = (name: string): string[] => given.filter((p) => p.name === name).map((p) => p.value);
-  /** A fault, or with lenient a warning and undefined. */
+  /** Returns the fault, or with lenient adds a warning and returns undefined. */
   const soften = (code: string, fault: KickOffParse & { ok: false }): KickOffParse | undefined => {
     if (!context.lenient) return fault;
-    warnings.push({ code, text: `${fault.fault.text} It was left out.`, parameter: fault.fault.parameter });
+    warnings.push({ code, text: `${fault.fault.text} The server ignored it.`, parameter: fault.fault.parameter });
     return undefined;
   };
   const known = new Set([
@@ -114,7 +107,8 @@ export function parseKickOff(
     if (refused !== undefined) return refused;
   }
   for (const name of ['_outputFormat', '_since', 'exportType'])
-    if (known.has(name) && all(name).length > 1) return fail('invalid-request', name, `${name} may be given once.`);
+    if (known.has(name) && all(name).length > 1)
+      return fail('invalid-request', name, `${name} may be given only once.`);
 
   const [format] = all('_outputFormat');
   if (format !== undefined && !FORMATS.has(format)) {
@@ -129,7 +123,7 @@ export function parseKickOff(
 
   const [since] = all('_since');
   if (since !== undefined) {
-    // A `+` of an offset that was not encoded arrives as a blank.
+    // A `+` in a URL that the client did not encode arrives as a space.
     if (!INSTANT.test(since) || dateRange(since) === undefined)
       return fail(
         'invalid-value',
@@ -148,7 +142,7 @@ export function parseKickOff(
       type === '' || !KNOWN_R4_TYPES.has(type)
         ? fail('invalid-value', '_type', '_type names something that is not an R4 resource type.')
         : !SERVED.has(type)
-          ? fail('invalid-value', '_type', `_type: ${type} is not exported here.`)
+          ? fail('invalid-value', '_type', `_type: this server does not export ${type}.`)
           : !context.inScope(type)
             ? fail('insufficient-scope', '_type', `_type: the access token does not cover ${type}.`)
             : undefined;
@@ -162,10 +156,10 @@ export function parseKickOff(
     }
   }
   if (asked.length === 0) types.push(...SERVED_TYPES.filter((t) => context.inScope(t)));
-  // An empty list must never mean "no filter": if nothing may be exported, the request is refused, with lenient too.
+  // An empty list must never mean "no filter", so refuse the request, with lenient too.
   if (types.length === 0)
     return asked.length === 0
-      ? fail('insufficient-scope', '_type', 'The access token covers no type that is exported here.')
+      ? fail('insufficient-scope', '_type', 'The access token covers no type that this server exports.')
       : fail('invalid-value', '_type', 'None of the types of _type can be exported.');
 
   const [exportType] = all('exportType');
@@ -174,12 +168,16 @@ export function parseKickOff(
     const parsed = parseExportType(exportType, { since: since !== undefined, types: asked });
     if (!parsed.ok) {
       if (parsed.reason === 'needs-since')
-        return fail('required', '_since', 'exportType provider-delta needs _since: the server does not infer it.');
+        return fail(
+          'required',
+          '_since',
+          'exportType provider-delta needs _since. Send the transactionTime of the previous export.',
+        );
       if (parsed.reason === 'unknown')
         return fail(
           'invalid-value',
           'exportType',
-          'exportType is not a code that PDex or ATR define for this operation.',
+          'exportType is not a code that PDex or ATR defines for this operation.',
         );
       return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
     }

@@ -23,7 +23,7 @@ const POWERS: readonly number[] = (() => {
   return table;
 })();
 
-/** x^(8 * length) mod p(x): what `length` more bytes do to a CRC. */
+/** x^(8 * length) mod p(x): the effect of `length` more bytes on a CRC. */
 function shift(length: number): number {
   let power = 1 << 31;
   for (let n = length, k = 3; n > 0; n = Math.floor(n / 2), k++)

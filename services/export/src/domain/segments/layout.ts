@@ -4,15 +4,12 @@ import type { IndexedSegment, PartIndex } from './part-index.ts';
 
 export type Coding = 'gzip' | 'identity';
 
-/**
- * A stretch of a response: literal bytes, or (part of) a segment. `skip` and `take` count bytes of the coding that is
- * served.
- */
+/** A piece of a response: literal bytes, or (part of) a segment. `skip` and `take` count bytes in the served coding. */
 export type Piece =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array }
   | { readonly kind: 'segment'; readonly segment: IndexedSegment; readonly skip: number; readonly take: number };
 
-/** What a download consists of, before any byte is read. */
+/** The content of a download, computed from the index before any byte is read. */
 export interface Layout {
   readonly coding: Coding;
   /** Content-Length of the whole. */
@@ -23,7 +20,7 @@ export interface Layout {
   readonly plain: number;
 }
 
-/** RFC 1952: deflate, no name, no time, unknown system: the same bytes on every machine. */
+/** RFC 1952: deflate, no name, no time, unknown system. Constant, so that equal content has equal bytes. */
 const GZIP_HEADER = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 /** The empty last block that ends the deflate stream, then CRC-32 and length modulo 2^32, little-endian. */
 function gzipTrailer(crc: number, plain: number): Uint8Array {
@@ -34,12 +31,11 @@ function gzipTrailer(crc: number, plain: number): Uint8Array {
   return bytes;
 }
 
-/** Which segments the permitted members may see: one permitted member is enough. */
+/** The segments of permitted members. A segment with several members needs one of them. */
 export function permittedSegments(index: PartIndex, permitted: (member: string) => boolean): IndexedSegment[] {
   return index.segments.filter((s) => s.of.some((m) => permitted(index.members[m]!)));
 }
 
-/** The download of these segments of a part in one coding. */
 export function layout(segments: readonly IndexedSegment[], coding: Coding): Layout {
   let resources = 0;
   let plain = 0;
@@ -61,7 +57,7 @@ export function layout(segments: readonly IndexedSegment[], coding: Coding): Lay
   };
 }
 
-/** The pieces of [start, end) of the download, in order; [0, length) is the whole. */
+/** The pieces of bytes [start, end) of the download, in order. */
 export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece> {
   let at = 0;
   const cut = (length: number): { skip: number; take: number } | undefined => {
@@ -85,8 +81,8 @@ export function* pieces(of: Layout, start = 0, end = of.length): Generator<Piece
 }
 
 /**
- * The permitted members of whom bytes [start, end) hold something, and how many resources of each the whole download
- * has. A resource that came with several members counts for each of them.
+ * The permitted members with data in bytes [start, end), and the number of their resources in the whole download. A
+ * resource of several members counts for each of them.
  */
 export function releasedBy(
   of: Layout,
@@ -111,7 +107,7 @@ export function releasedBy(
 /** Strong validator over part, coding and permitted set: equal tags mean equal bytes. */
 export function etag(part: string, of: Layout): string {
   const hash = createHash('sha256').update(`${part}\n${of.coding}\n`);
-  // Segments are named by where they begin: a set of offsets is the permitted set, and says nothing of members.
+  // The offsets of the segments identify the permitted set, and reveal nothing about members.
   hash.update(Float64Array.from(of.segments, (s) => s.offset));
   return `"${hash.digest('base64url').slice(0, 32)}"`;
 }

@@ -3,9 +3,9 @@ import { crc32Combine } from './crc32.ts';
 import type { SegmentSize } from './segment.ts';
 
 /**
- * The index of a part file: which bytes belong to whom. A segment of a patient's resources names that patient. A
- * segment of a supporting resource names members it came with, at most MEMBERS_OF_SUPPORTING. That is more members than
- * can plausibly leave; if all of them do, the resource is hidden.
+ * The index of a part file: the members of each segment. A segment of a patient's resources names that patient. A
+ * segment of a supporting resource names at most MEMBERS_OF_SUPPORTING of its members. If access to all of them ends,
+ * the resource is hidden, although other members may still be permitted.
  */
 export interface PartIndex {
   /** Resource type, or `Bundle` for deleted entries. */
@@ -15,14 +15,14 @@ export interface PartIndex {
   readonly total: SegmentSize;
 }
 export interface IndexedSegment extends SegmentSize {
-  /** Positions in `members`: one of them permitted is enough. */
+  /** Positions in `members`. The segment is permitted if one of these members is. */
   readonly of: readonly number[];
-  /** Where its bytes begin in the part file. */
+  /** Offset of the segment in the part file. */
   readonly offset: number;
 }
 export const MEMBERS_OF_SUPPORTING = 1000;
 
-/** Columns instead of objects: a third of the size and several times faster to parse. */
+/** The stored form has columns instead of objects, because they are smaller and several times faster to parse. */
 interface Stored {
   v: 1;
   type: string;
@@ -67,7 +67,7 @@ export class PartIndexBuilder {
   }
 }
 
-/** Reads an index. Throws when it is not one, or not consistent in itself. */
+/** Throws if the bytes are not a consistent index. */
 export function decodeIndex(bytes: Uint8Array): PartIndex {
   const stored = JSON.parse(bufferOf(bytes).toString()) as Stored;
   const n = stored.of.length;

@@ -5,9 +5,8 @@ export type RangeChoice =
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * Reads a Range header. It takes one range only, and only with an If-Range that names exactly this representation,
- * because bytes of two permitted sets must never be joined. Any other request gets the whole file, as RFC 9110 §14.2
- * allows.
+ * Reads a Range header. Accepts a single range, and only with an If-Range that names exactly this representation,
+ * because a client must never join bytes of two permitted sets. Any other request gets the whole file (RFC 9110 §14.2).
  */
 export function chooseRange(
   range: string | undefined,
@@ -29,7 +28,7 @@ export function chooseRange(
   return { kind: 'part', start, end: last === undefined ? length : Math.min(Number(last) + 1, length) };
 }
 
-/** Whether the client takes gzip (RFC 9110 §12.5.3): named, or `*`, with a weight above zero. Nothing said: plain. */
+/** Whether the client accepts gzip (RFC 9110 §12.5.3): `gzip` or `*` with a weight above zero. Default: plain. */
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
   let star = false;
   for (const item of (acceptEncoding ?? '').toLowerCase().split(',')) {

@@ -1,6 +1,6 @@
 import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
-/** What the index keeps of a segment; lengths in bytes. */
+/** The data of a segment in the index. Lengths in bytes. */
 export interface SegmentSize {
   readonly resources: number;
   readonly plain: number;
@@ -12,22 +12,21 @@ export interface Segment extends SegmentSize {
 }
 
 /**
- * Plain bytes after which the lines of a patient continue in another segment. It bounds memory at writing and at
- * reading.
+ * Plain bytes after which the lines of a patient continue in another segment. Bounds memory for writing and reading.
  */
 export const SEGMENT_LIMIT = 8 * 1024 * 1024;
 
 /**
- * Compresses whole NDJSON lines (each with its newline), so that the result can be decoded alone and concatenated with
- * others: a full flush at the end, and no last block. Level 1, because higher levels save little disk and network and
- * cost much processor time.
+ * Compresses whole NDJSON lines (each with its newline). Because it ends with a full flush and without a last block, a
+ * segment can be decoded alone and concatenated with others. Level 1, because higher levels save few bytes and cost
+ * much CPU time.
  */
 export function deflateSegment(lines: Uint8Array, resources: number): Segment {
   const bytes = deflateRawSync(lines, { level: 1, finishFlush: constants.Z_FULL_FLUSH });
   return { resources, plain: lines.byteLength, compressed: bytes.byteLength, crc: crc32(lines), bytes };
 }
 
-/** The lines of one segment. Throws when the bytes are not what the index says: a torn file is never served. */
+/** The lines of a segment. Throws if the bytes do not match the index, so that a torn file is never served. */
 export function inflateSegment(bytes: Uint8Array, size: SegmentSize): Buffer {
   const lines = inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: size.plain + 1 });
   if (lines.byteLength !== size.plain || crc32(lines) !== size.crc)
@@ -35,7 +34,7 @@ export function inflateSegment(bytes: Uint8Array, size: SegmentSize): Buffer {
   return lines;
 }
 
-/** Gathers a patient's lines of one type and cuts segments at whole lines. */
+/** Collects a patient's lines of one type and makes segments of whole lines. */
 export class SegmentBuilder {
   private pieces: Uint8Array[] = [];
   private bytes = 0;
@@ -44,14 +43,14 @@ export class SegmentBuilder {
   constructor(limit = SEGMENT_LIMIT) {
     this.limit = limit;
   }
-  /** Takes one line without its newline; gives a segment back when the limit is passed. */
+  /** Adds a line without its newline. Returns a segment when the limit is passed. */
   add(line: Uint8Array): Segment | undefined {
     this.pieces.push(line, NEWLINE);
     this.bytes += line.byteLength + 1;
     this.lines++;
     return this.bytes >= this.limit ? this.end() : undefined;
   }
-  /** The rest, or undefined when there is none. */
+  /** The last segment, if lines are left. */
   end(): Segment | undefined {
     if (this.lines === 0) return undefined;
     const segment = deflateSegment(Buffer.concat(this.pieces, this.bytes), this.lines);
