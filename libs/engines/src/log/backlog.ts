@@ -1,14 +1,14 @@
 import type { EventLog, Position } from './port.ts';
 
-/** What lies between a position and the head of a topic. */
+/** The records between a position and the head of a topic. */
 export interface Behind {
-  /** Records, over all partitions. */
+  /** Number of records over all partitions. */
   readonly records: number;
-  /** Append time of the oldest of them, ms since the epoch; undefined when there is none. */
+  /** Append time of the oldest record, ms since the epoch. */
   readonly since: number | undefined;
 }
 
-/** Partitions of a topic that are read in one call at most. */
+/** Most partitions of a topic that one call reads. */
 const READS = 4;
 interface Oldest {
   readonly offset: number;
@@ -18,9 +18,9 @@ interface Oldest {
 }
 
 /**
- * How many records, and for how long, a reader is behind on a topic. The next record of a partition is read once for
- * each position, a few partitions in a call. Until their turn, the other partitions keep their last result, which may
- * be older than the truth and never younger.
+ * The lag of a reader on a topic, in records and in time. Each call reads the next record of a few partitions, once for
+ * each position. The other partitions keep their last result, whose record may already be handled, so the lag is never
+ * too small.
  */
 export class Backlog {
   readonly #log: Pick<EventLog, 'read'>;
@@ -55,8 +55,8 @@ export class Backlog {
     for (const { key, at, end } of open) {
       const oldest = this.#oldest.get(key);
       const exact = oldest?.offset === at;
-      // A payer's transactions leave markers and aborted records that no reader is given; compaction and retention
-      // leave gaps.
+      // No reader gets the markers and aborted records of a payer's transactions, and compaction and retention leave
+      // gaps.
       if (exact && (oldest.first === undefined || oldest.first >= end)) {
         this.#oldest.delete(key);
         continue;

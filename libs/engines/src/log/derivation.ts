@@ -6,10 +6,10 @@ import { partitionFor } from './murmur2.ts';
 import { EngineUnavailable, RecordTooLarge } from './port.ts';
 import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
 
-/** What became of one inbound event. `reason`, `about` are PHI-free: codes, `Type/id`, event types. */
+/** The outcome of one inbound event. `reason` and `about` are codes, event types or `Type/id`, without other data. */
 export interface OutcomeRow {
   /**
-   * Receipt of the request that brought the event (`pareceipt`). Events that came over the log have none and are not
+   * Receipt of the request that brought the event (`pareceipt`). An event from the log has none, and its outcome is not
    * reported.
    */
   readonly receipt?: string | undefined;
@@ -19,9 +19,9 @@ export interface OutcomeRow {
   readonly reason?: string | undefined;
   readonly deadLetter?: string | undefined;
   readonly about?: string | undefined;
-  /** Elements that redaction removed or masked in what was recorded, by path without indexes. No values. */
+  /** Counts of elements that redaction removed or masked, by path without indexes. No values. */
   readonly removed?: Counts | undefined;
-  /** Conditional references in what was recorded, by path without indexes and type. No values. */
+  /** Counts of conditional references in the recorded resource, by path without indexes and type. No values. */
   readonly unresolved?: Counts | undefined;
 }
 
@@ -35,26 +35,25 @@ export interface DerivationOptions {
   /** Name of the service. */
   readonly deriver: string;
   readonly progressTopic: string;
-  /** Every topic that the service derives. Default: those that TOPICS lets it write. */
+  /** Every topic that the service derives. Default: the topics that TOPICS permits it to write. */
   readonly topics?: readonly string[];
   /** Default Date.now. */
   readonly now?: () => number;
-  /** Receives what became of the events of a batch, once that is durable. */
+  /** Gets the outcomes of a batch, once they are durable. */
   readonly done?: (outcomes: readonly OutcomeRow[]) => void;
 }
 
-/** Output topic -> partition -> next offset. */
+/** Next offset by output topic and partition. */
 type Offsets = Record<string, Record<string, number>>;
 
 /**
- * A service that derives topics from others: appends what it derived from a batch, then how far it has come
- * (docs/architecture.md#progress). A crash in between appends the outputs again, and readers of derived topics are
- * idempotent.
+ * Appends the records that a service derived from a batch, then its progress (docs/architecture.md#progress). After a
+ * crash in between, the service appends the outputs again, and readers of derived topics are idempotent.
  *
  * `after` is cumulative for each inbound partition, for two reasons. The outputs of a batch may be in a partition that
  * a reader has not read while it has read the progress record of a later batch. And compaction may have removed earlier
- * progress records. So each record covers all batches before it. What this instance did not append itself (before a
- * start or a rebalance) is covered by the heads.
+ * progress records. So each record covers all batches before it. For outputs that another instance appended, or this
+ * one before its start, `after` has the heads of the output topics.
  */
 export class Derivation {
   readonly #log: EventLog;
@@ -78,7 +77,7 @@ export class Derivation {
   /**
    * Appends the outputs in order, then one progress record; resolves when all are durable. Throws EngineUnavailable or
    * RecordTooLarge. If the last output goes to the partition of the progress record, both are appended together. An
-   * instance that may have lost the partition of the batch appends nothing more and throws EngineUnavailable.
+   * instance that may have lost the partition stops appending and throws EngineUnavailable.
    */
   async complete(
     batch: Batch,
@@ -102,7 +101,7 @@ export class Derivation {
       for (const appended of await this.#append(batch, topic, records))
         (after[topic] ??= {})[appended.partition] = appended.offset + 1;
     }
-    // A reader passes earlier records of this partition before the progress record anyway.
+    // Earlier records of this partition need no entry, because a reader passes them before the progress record.
     delete after[this.#topic]?.[partition];
     if (Object.keys(after[this.#topic] ?? {}).length === 0) delete after[this.#topic];
     const outcomes = byReceipt(result.outcomes);
@@ -121,8 +120,8 @@ export class Derivation {
   }
 
   /**
-   * Call when partitions are assigned to this instance. Another instance may have handled a partition meanwhile that
-   * comes back, and this instance does not know its outputs. The heads cover them.
+   * Call this when partitions are assigned. Another instance may have handled a returning partition meanwhile. Its
+   * outputs are unknown here, so the next `after` has the heads.
    */
   assigned(): void {
     this.#assignments++;
@@ -130,7 +129,7 @@ export class Derivation {
   }
 
   /**
-   * Throws if another instance may have the partition: that one derives the batch again, and the outputs of two
+   * Throws if another instance may own the partition. That instance derives the batch again, and the outputs of two
    * instances would mix.
    */
   async #append(batch: Batch, topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
@@ -144,7 +143,7 @@ export class Derivation {
     }
   }
 
-  /** The heads of the output topics: everything that this or another instance has derived so far lies before them. */
+  /** The heads of the output topics, which are behind all outputs of all instances so far. */
   async #heads(outputs: readonly DerivationOutput[]): Promise<Offsets> {
     const heads = await this.#log.head([
       ...new Set([this.#topic, ...this.#topics, ...outputs.map((output) => output.topic)]),
@@ -172,10 +171,7 @@ export class Derivation {
   }
 }
 
-/**
- * Longest receipt. Ours are shorter, and a longer one that a producer wrote must not make a progress record of any
- * size.
- */
+/** Longest receipt. Our receipts are shorter, and a producer's must not make a progress record too large. */
 const MAX_RECEIPT = 64;
 /** Longest event id in a receipt, because producers choose ids. */
 const MAX_EVENT_ID = 256;
@@ -190,7 +186,7 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
     if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
-    // An event that replaced one of the same time is listed as well: its reason says so.
+    // A recorded event that replaced another one of the same time has a reason, and is listed too.
     if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({
         event,
@@ -205,8 +201,8 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
 }
 
 /**
- * The one name of a dead letter: `dl-` and 26 base32 characters of SHA-256 over its place in the log. Every service
- * gives it the same name, and a redelivery makes no new dead letter.
+ * The id of a dead letter: `dl-` and 26 base32 characters of the SHA-256 of its topic, partition and offset. So all
+ * services give it the same id, and a redelivery makes no new dead letter.
  */
 export function deadLetterId(topic: string, partition: number, offset: number): string {
   const hash = createHash('sha256').update(`${topic}/${partition}/${offset}`).digest();
@@ -214,8 +210,8 @@ export function deadLetterId(topic: string, partition: number, offset: number): 
 }
 
 /**
- * The `pa.event-parked.v1` record for `deadLetterTopic(batch.topic)`: original bytes and headers, and why. `detail` is
- * PHI-free. `at` is an RFC 3339 instant or ms since the epoch.
+ * The `pa.event-parked.v1` record for `deadLetterTopic(batch.topic)`: original bytes, headers and the reason. `detail`
+ * must have no protected data. `at` is an RFC 3339 instant or ms since the epoch.
  */
 export function deadLetterRecord(
   batch: Pick<Batch, 'topic' | 'partition'>,
@@ -250,15 +246,12 @@ export function deadLetterRecord(
   });
 }
 
-/** Bytes of all headers. An event needs far less, and a dead letter must fit into its topic. */
+/** Most bytes of all headers, far more than an event needs, because a dead letter must fit into its topic. */
 const MAX_HEADERS = 64 * 1024;
 const MAX_HEADER = 1024;
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text);
 
-/**
- * The headers as they came. If they are larger than any event needs: the CloudEvents attributes, each cut to 1,024
- * characters.
- */
+/** The original headers. If they are too large, only the CloudEvents attributes, each cut to 1,024 characters. */
 function headersOf({ headers }: LogRecord): Record<string, string> {
   let length = 0;
   for (const name in headers) length += name.length + headers[name]!.length;

@@ -1,10 +1,10 @@
 import type { Loss } from './port.ts';
 
-/** The name under which an operator accepts a loss. More that retention takes later is another loss. */
+/** The id by which an operator accepts a loss. Records that retention removes later are another loss. */
 export const lossId = ({ group, topic, partition, from, to }: Loss): string =>
   `loss/${group}/${topic}/${partition}/${from}-${to}`;
 
-/** What a reader that stands still in front of a loss says. PHI-free. */
+/** The failure text of a reader that stopped at a loss. */
 export const lossSentence = ({
   topic,
   partition,
@@ -14,5 +14,5 @@ export const lossSentence = ({
   `${topic}/${partition}: retention removed records ${from} to ${to - 1} before this group had read them; \`pa ` +
   `topics accept-loss\` goes on without them`;
 
-/** For groups that nobody asks an operator about. */
+/** For groups without an operator's decision: only a group that has committed nothing continues. */
 export const acceptedByDefault = async ({ begun }: Loss): Promise<boolean> => !begun;

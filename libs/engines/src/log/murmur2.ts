@@ -2,8 +2,8 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
 /**
- * murmur2 over bytes as a signed 32 bit integer, identical to `org.apache.kafka.common.utils.Utils.murmur2`: a payer's
- * Java producer and we must choose the same partition for a member.
+ * murmur2 as a signed 32 bit integer, identical to `org.apache.kafka.common.utils.Utils.murmur2`, because a payer's
+ * Java producer and this platform must choose the same partition for a member.
  */
 export function murmur2(data: Uint8Array): number {
   const length = data.length;
@@ -26,9 +26,7 @@ export function murmur2(data: Uint8Array): number {
   return h ^ (h >>> 15);
 }
 
-/**
- * The partition of a key as Kafka's DefaultPartitioner chooses it: murmur2 of its UTF-8, sign bit masked, modulo count.
- */
+/** The partition of a key as in Kafka's DefaultPartitioner: murmur2 of its UTF-8, sign bit masked, modulo count. */
 export function partitionFor(partitionKey: string, partitions: number): number {
   return (murmur2(Buffer.from(partitionKey, 'utf8')) & 0x7fffffff) % partitions;
 }

@@ -1,14 +1,13 @@
-/**
- * The log port (docs/architecture.md#the-parts). At least once, in order per partition key, positions across
- * partitions.
- */
+/** The log port (docs/architecture.md#the-parts). It delivers at least once, in order per partition key. */
 
 export interface NewRecord {
   /** Compaction key. */
   readonly key: string;
-  /** Chooses the partition (murmur2 as the Java client); order holds per partition key. */
+  /** Determines the partition (murmur2, as in the Java client). Records of one partition key stay in order. */
   readonly partitionKey: string;
-  /** Overrides the choice by `partitionKey`; must exist. For progress records, which follow their inbound partition. */
+  /**
+   * Overrides `partitionKey` with an existing partition. Progress records go to the number of their inbound partition.
+   */
   readonly partition?: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly value: string | Uint8Array;
@@ -23,14 +22,11 @@ export interface LogRecord {
   readonly value: Uint8Array;
   /** Append time, ms since the epoch. */
   readonly timestamp: number;
-  /**
-   * Present where a producer set the timestamp (Kafka's CreateTime). Absent: the log set it when it appended the
-   * record.
-   */
+  /** Present if a producer set the timestamp (Kafka's CreateTime). Otherwise the log set it at the append. */
   readonly timestampBy?: 'producer';
 }
 
-/** Topic -> next offset to handle, by partition index. A head is exclusive: the offset the next record will get. */
+/** The next offset to handle, by topic and partition. A head is the offset that the next record will get. */
 export type Position = Readonly<Record<string, readonly number[]>>;
 
 export interface Appended {
@@ -44,28 +40,27 @@ export interface Batch {
   readonly partition: number;
   readonly records: readonly LogRecord[];
   /**
-   * False once this consumer cannot be sure any more that the partition is its own: its last heartbeat is nearly a
-   * session old (a blocked or stopped process), or another consumer has the partition. Ask right before you append what
-   * you derived from the batch, and throw EngineUnavailable if the answer is false. Absent where no other process can
-   * take a partition (embedded).
+   * False once another consumer may own the partition: the last heartbeat is nearly a session old (a blocked or stopped
+   * process), or the group has rebalanced. Call it right before you append outputs of the batch, and throw
+   * EngineUnavailable if it returns false. Absent where no other process can take a partition (embedded).
    */
   owned?(): boolean;
 }
 
 /**
- * Thrown by a handler (or the port) when the engine, and not the event, is at fault: the partition pauses with backoff
- * and the same batch comes again. Any other error is treated the same way, because the port never skips a record. The
- * handler decides what becomes a dead letter.
+ * A handler or the port throws it when the engine, and not the event, is at fault. The partition pauses with backoff,
+ * and the same batch is delivered again. The port treats any other error in the same way, because it never skips a
+ * record. Only the handler makes dead letters.
  */
 export class EngineUnavailable extends Error {
   override readonly name = 'EngineUnavailable';
 }
-/** A record larger than the log takes: the caller refuses it by name. Nothing of its append call was written. */
+/** A record that is larger than the log accepts. Nothing of its append call was written. */
 export class RecordTooLarge extends Error {
   override readonly name = 'RecordTooLarge';
   /** Index in the append call. */
   readonly index: number | undefined;
-  /** The record, where the caller of the append knows it. */
+  /** The record, if the caller of the append added it. */
   readonly record: NewRecord | undefined;
 
   constructor(message: string, index?: number, record?: NewRecord) {
@@ -80,41 +75,38 @@ export interface Loss {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** Offset that the group would have read next. */
+  /** The next offset of the group. */
   readonly from: number;
-  /** Offset of the oldest record that is left; exclusive end of the loss. */
+  /** Offset of the oldest remaining record, which is the exclusive end of the loss. */
   readonly to: number;
-  /**
-   * False when the group has committed nothing: it is new, or the engine has forgotten it (Kafka:
-   * offsets.retention.minutes).
-   */
+  /** False if the group has no commit, because it is new or its offsets expired (Kafka: offsets.retention.minutes). */
   readonly begun: boolean;
 }
 
 export interface SubscribeOptions {
-  /** Consumer group: its committed offsets are durable. One consumer of a group handles a partition at a time. */
+  /** Consumer group with durable commits. Only one of its consumers handles a partition at a time. */
   readonly group: string;
   readonly topics: readonly string[];
   /** Where a group without committed offsets starts. Default `earliest`. */
   readonly from?: 'earliest' | 'latest' | Position;
-  /** Records a batch at most. Default 500. */
+  /** Most records in a batch. Default 500. */
   readonly maxRecords?: number;
-  /** Value bytes a batch at most (at least one record comes). Default 4 MiB. */
+  /** Most bytes of values in a batch, which has at least one record. Default 4 MiB. */
   readonly maxBytes?: number;
   /**
-   * How long a batch may wait for more records, ms. Default 0: at once. For consumers that no answer waits for: fewer,
-   * larger batches. (Kafka: fetch.max.wait.ms with fetch.min.bytes.)
+   * How long a batch may wait for more records, ms. Default 0. It gives fewer, larger batches to consumers for which no
+   * request waits (Kafka: fetch.max.wait.ms with fetch.min.bytes).
    */
   readonly lingerMs?: number;
   /**
-   * Offsets are committed after it resolves. Must be idempotent: the same batch may come again. One batch a partition
-   * at a time; batches of different partitions may overlap.
+   * The port commits offsets after it resolves. It must be idempotent, because the same batch may be delivered again.
+   * Batches of one partition never overlap; batches of different partitions may.
    */
   handle(batch: Batch): Promise<void>;
   /**
-   * Whether an operator has accepted a loss. Asked when retention has removed records before this group read them,
-   * again and again until the answer is true. Until then the partition stands still and `failure` names it. Default: a
-   * group that has committed nothing begins at what is left, any other stands still.
+   * Whether an operator has accepted a loss. If retention removed unread records, the port calls it repeatedly until it
+   * returns true. Until then the partition stops and `failure` reports the loss. Default: a group without commits
+   * starts at the oldest remaining record; any other group stops.
    */
   accepted?(loss: Loss): Promise<boolean>;
   /** Called when this consumer gets partitions, before their first batch. */
@@ -123,58 +115,56 @@ export interface SubscribeOptions {
 
 export interface FollowOptions {
   readonly topics: readonly string[];
-  /** Default: from the beginning. */
+  /** Default: the beginning. */
   readonly from?: Position;
   readonly maxRecords?: number;
   handle(batch: Batch): Promise<void> | void;
 }
 
 export interface Subscription {
-  /** Resolves when nothing is in flight any more. Committed work stays committed. */
+  /** Resolves when no handler runs any more. */
   stop(): Promise<void>;
   /** Next offsets to handle, as far as this consumer knows. */
   position(): Position;
-  /** Set while the last attempt failed: readiness shows it. PHI-free. */
+  /** Set while the last attempt failed, for readiness. It has no protected data. */
   failure(): string | undefined;
-  /** Time (ms since the epoch) of the last successful poll, also an empty one: liveness is progress. */
+  /** Time of the last successful poll, also an empty one, for liveness; ms since the epoch. */
   lastPoll(): number;
 }
 
 export interface EventLog {
-  /** Resolves when durable, with one entry a record in order. Throws EngineUnavailable or RecordTooLarge. */
+  /** Resolves when durable, with an entry for each record in order. Throws EngineUnavailable or RecordTooLarge. */
   append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /**
-   * Every partition from a position on, no group, no commits; resolves after the records that were there at the call
-   * are handled.
+   * Reads all partitions from a position on, without a group or commits. Resolves after the records before the heads at
+   * the call are handled.
    */
   follow(options: FollowOptions): Promise<Subscription>;
   /** Heads of topics (exclusive). */
   head(topics: readonly string[]): Promise<Position>;
   /** Committed position of a group. */
   committed(group: string, topics: readonly string[]): Promise<Position>;
-  /**
-   * What retention has removed before a group read it; nothing for partitions in which the group has committed nothing.
-   */
+  /** Records that retention removed before a group read them, in partitions where the group has a commit. */
   losses(group: string, topics: readonly string[]): Promise<readonly Loss[]>;
   /** Reads a range of one partition, for rebuild, dead letters and explain. */
   read(topic: string, partition: number, fromOffset: number, limit: number): Promise<readonly LogRecord[]>;
   partitions(topic: string): Promise<number>;
   /**
    * Removes the oldest records that were appended before a time (ms since the epoch), as far as every subscriber and
-   * follower of the topic has handled them. Offsets stay. Absent where the engine does it (Kafka: retention.ms).
-   * @returns how many
+   * follower of the topic has handled them. Offsets do not change. Absent if the engine does it (Kafka: retention.ms).
+   * @returns how many records it removed
    */
   trim?(topic: string, beforeTimestamp: number): Promise<number>;
   /**
-   * Keeps the last record of each key among those that every subscriber and follower of the topic has handled; offsets
-   * stay. Absent where the engine does it (cleanup.policy=compact). @returns how many records it removed
+   * Keeps the last record of each key among those that every subscriber and follower of the topic has handled. Offsets
+   * do not change. Absent if the engine does it (cleanup.policy=compact). @returns how many records it removed
    */
   compact?(topic: string): Promise<number>;
   close(): Promise<void>;
 }
 
-/** True when `at` has passed `target` in every partition that `target` names. */
+/** Whether `at` has passed `target` in every partition of `target`. */
 export function reached(at: Position, target: Position): boolean {
   for (const [topic, offsets] of Object.entries(target)) {
     const mine = at[topic] ?? [];

@@ -2,8 +2,8 @@ import { dataOf, PROGRESS_TYPE } from '@provider-access/events';
 import type { LogRecord, Position } from './port.ts';
 
 /**
- * What a progress record says (docs/architecture.md#progress): the deriver has handled its inbound partition up to
- * `next`. It holds for a reader that has passed `after`, and an entry without `after` holds for every reader.
+ * A progress record (docs/architecture.md#progress). The deriver has handled its inbound partition up to `next`, and a
+ * reader that has passed `after` has all its outputs. Without `after` this holds for every reader.
  */
 export interface ProgressEntry {
   readonly deriver: string;
@@ -23,7 +23,7 @@ export function progressOf(record: LogRecord): ProgressEntry | undefined {
   return { deriver, topic, partition, next, ...(after !== undefined && { after }) };
 }
 
-/** Topics that the reader does not read do not concern it. */
+/** Whether the reader has passed `after` in each of its topics. */
 const holds = (at: Position, { after = {} }: ProgressEntry): boolean =>
   Object.entries(after).every(([topic, offsets]) => {
     const mine = at[topic];
@@ -33,9 +33,9 @@ const holds = (at: Position, { after = {} }: ProgressEntry): boolean =>
 const keyOf = ({ deriver, topic, partition }: ProgressEntry): string => `${deriver}\n${topic}\n${partition}`;
 
 /**
- * The entries for a reader at a position, without those that say nothing more: for each deriver and inbound partition
- * one entry without `after` for the highest `next` that holds, and the entries beyond it. `after` is cumulative, so an
- * entry that holds speaks for all entries before it.
+ * Reduces the entries of a reader at a position. For each deriver and inbound partition it keeps an entry without
+ * `after` for the highest `next` that holds, and all entries beyond. `after` is cumulative, so an entry that holds
+ * implies all entries before it.
  */
 export function settledProgress(at: Position, entries: readonly ProgressEntry[]): readonly ProgressEntry[] {
   const highest = new Map<string, ProgressEntry>();
@@ -49,7 +49,7 @@ export function settledProgress(at: Position, entries: readonly ProgressEntry[])
   ];
 }
 
-/** What settled entries say. A deriver of which nothing holds yet is at 0. */
+/** The positions of settled entries. A deriver without an entry that holds is at 0. */
 export function derivedOf(entries: readonly ProgressEntry[]): Derived {
   const derived: Record<string, Record<string, number[]>> = {};
   for (const { deriver, topic, partition, next, after } of entries) {
@@ -60,7 +60,7 @@ export function derivedOf(entries: readonly ProgressEntry[]): Derived {
   return derived;
 }
 
-/** Progress as one process counts it that reads all partitions of its topics. */
+/** The progress of derivers, for a process that reads all partitions of its topics. */
 export class InboundProgress {
   readonly #at: Record<string, number[]>;
   #entries: readonly ProgressEntry[] = [];
@@ -72,16 +72,16 @@ export class InboundProgress {
   }
 
   /**
-   * Call this before the first record if the topics are followed from the position of a view. Entries that the view
-   * still waits for count later. Call `counted` for what the view has counted, once its outputs in other topics are
-   * known here.
+   * Call this before the first record if the process follows the topics from the position of a view. `waiting` has the
+   * entries for which the view still waits. Call `counted` for the progress of the view, once this process knows its
+   * outputs in other topics.
    */
   resume(topics: Position, waiting: readonly ProgressEntry[] = []): void {
     for (const [topic, offsets] of Object.entries(topics)) this.#at[topic] = [...offsets];
     this.#add(...waiting);
   }
 
-  /** Counts positions that hold already. */
+  /** Adds positions that already hold. */
   counted(derived: Derived): void {
     for (const [deriver, position] of Object.entries(derived))
       for (const [topic, offsets] of Object.entries(position))
@@ -95,11 +95,11 @@ export class InboundProgress {
       const entry = progressOf(record);
       if (entry !== undefined) this.#add(entry);
     } catch {
-      // A report that cannot be read is not counted. The next report of its deriver counts its events as well.
+      // An unreadable progress record is ignored, because the next one of its deriver covers the same events.
     }
   }
 
-  /** Call this after a batch: it counts what now holds. */
+  /** Call this after a batch. It counts the entries that now hold. */
   settle(): void {
     if (!this.#changed && this.#entries.every(({ after }) => after === undefined)) return;
     this.#entries = settledProgress(this.#at, this.#entries);
@@ -107,7 +107,7 @@ export class InboundProgress {
     this.#changed = false;
   }
 
-  /** Inbound positions that a deriver has handled and whose outputs are known here. */
+  /** Inbound positions of a deriver whose outputs this process has read. */
   positions(deriver: string): Position {
     return this.#derived[deriver] ?? {};
   }

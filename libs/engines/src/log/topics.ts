@@ -1,16 +1,16 @@
-/** A topic as a log server is to keep it. */
+/** The settings of a topic on the brokers. */
 export interface TopicDefinition {
   /** Logical name, without a deployment's prefix. */
   readonly name: string;
   readonly partitions: number;
   /** Replicas of each partition. */
   readonly replication: number;
-  /** Replicas that must have a record before it is acknowledged. */
+  /** Replicas that must have a record before the broker acknowledges it. */
   readonly minInsyncReplicas: number;
-  /** Records older than this may go, ms. */
+  /** The broker may remove older records, ms. */
   readonly retentionMs: number | 'unlimited';
-  /** Only the last record of each key stays. */
+  /** The broker keeps only the last record of each key. */
   readonly compacted: boolean;
-  /** Bytes of a record at most: value, key and headers. */
+  /** Most bytes of a record: value, key and headers. */
   readonly maxMessageBytes: number;
 }

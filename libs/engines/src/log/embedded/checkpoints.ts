@@ -1,8 +1,8 @@
 import { startThread } from '@provider-access/engines/threads';
 
 /**
- * Checkpoints a file's write-ahead log in a thread of its own, so that the event loop does not stand still for it. The
- * writer keeps an automatic checkpoint at a larger size: should this thread end, nothing but speed is lost.
+ * Checkpoints the write-ahead log of a file in a thread of its own, so that the event loop does not wait. If this
+ * thread ends, the writer's automatic checkpoint at a larger size does the work, only slower.
  * @returns a function that ends the thread; the file may be closed after it resolves
  */
 export function checkpointInBackground(file: string, everyMs = 250): () => Promise<void> {

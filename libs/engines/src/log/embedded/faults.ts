@@ -1,6 +1,6 @@
 import { EngineUnavailable } from '../port.ts';
 
-/** SQLITE_BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN: the engine is away, the event is not at fault. */
+/** SQLITE_BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN: faults of the engine, and not of the event. */
 const AWAY = new Set([5, 6, 7, 10, 13, 14]);
 export function sqliteFault(error: unknown, store: string): unknown {
   const code = (error as { errcode?: number } | undefined)?.errcode;

@@ -1,24 +1,24 @@
 import { DatabaseSync } from 'node:sqlite';
 
-/** Another process holds the lock, in whatever namespace of process ids it runs. */
+/** Another process holds the lock, in this container or in another one. */
 export class FileLocked extends Error {
   override readonly name = 'FileLocked';
 }
 
 const SQLITE_BUSY = 5;
-/** Kept from the garbage collector, which would close the connection and with it the lock. */
+/** References to the connections, because garbage collection would close them and release the locks. */
 const held = new Set<DatabaseSync>();
 
 /**
- * Holds a lock of the operating system on a file until it is given back or the process ends, however it ends. The
- * kernel keeps it with the file, so that processes in different containers that share a folder see each other, where
- * process ids would not tell. Works on file systems with POSIX locks, which SQLite needs anyway.
- * @returns a function that gives it back @throws FileLocked
+ * Locks a file with a lock of the operating system, until the lock is released or the process ends, even by a kill. The
+ * kernel keeps the lock with the file. So it also works between containers that share a folder, where process ids do
+ * not. It needs a file system with POSIX locks, as SQLite does.
+ * @returns a function that releases the lock @throws FileLocked
  */
 export function lockFile(file: string): () => void {
   const db = new DatabaseSync(file, { timeout: 0 });
   try {
-    // A rollback journal in memory: nothing else appears beside the file.
+    // With the journal in memory, no other file appears beside the lock file.
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();

@@ -6,25 +6,20 @@ import { checkpointInBackground } from './checkpoints.ts';
 import { SqliteStore } from './sqlite-store.ts';
 
 export interface EmbeddedLogOptions {
-  /** Path of the SQLite file; its folder must exist. One process writes it. */
+  /** Path of the SQLite file in an existing folder. Only one process writes it. */
   readonly file: string;
-  /** Of a new topic; a topic that exists keeps its count. Default 4. */
+  /** Partitions of a new topic; an existing topic keeps its count. Default 4. */
   readonly partitions?: number;
-  /** Of an inbound (payer) topic; our own topics take twice that and 1 MiB. Default 6 MiB. */
+  /** Largest record of an inbound (payer) topic; our own topics accept twice that and 1 MiB. Default 6 MiB. */
   readonly maxRecordBytes?: number;
-  /**
-   * Another process or thread writes: `head`, `read`, `follow` and `committed` work, `append` and `subscribe` are
-   * refused.
-   */
+  /** Another process or thread writes the file. `append` and `subscribe` are refused. */
   readonly readonly?: boolean;
-  /**
-   * How long a write waits for a lock that another process holds, blocking, before EngineUnavailable. Default 1,000 ms.
-   */
+  /** How long a write blocks for a lock of another process before it throws EngineUnavailable. Default 1,000 ms. */
   readonly busyMs?: number;
-  /** Of a failing handler. Default 50 ms, doubling to 2 s. */
+  /** Pauses between tries of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: Backoff;
   readonly now?: () => number;
-  /** Checkpoints the file in a thread of its own: for long-running processes. Default false. */
+  /** Checkpoints the file in a thread of its own, for long-running processes. Default false. */
   readonly backgroundCheckpoints?: boolean;
 }
 
@@ -33,8 +28,8 @@ export { sqliteFault } from './faults.ts';
 export { FileLocked, lockFile } from './file-lock.ts';
 
 /**
- * The log in one SQLite file: durable when acknowledged (WAL, synchronous=FULL), group-committed. Throws
- * EngineUnavailable.
+ * The log in one SQLite file. An acknowledged append is durable (WAL, synchronous=FULL); concurrent appends share a
+ * transaction. Throws EngineUnavailable.
  */
 export function openEmbeddedLog(options: EmbeddedLogOptions): EventLog {
   const store: SqliteStore = new SqliteStore({

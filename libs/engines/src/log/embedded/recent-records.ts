@@ -5,13 +5,12 @@ interface Tail {
   dropped: number;
 }
 
-/** Bytes that a record weighs beside its value: key, headers, object. */
+/** Estimated bytes of a record beside its value: key, headers, object. */
 const OVERHEAD = 600;
 
 /**
- * The newest records of all partitions, kept after they are durable: several groups read the same record a moment after
- * it was appended, and reading it from the file again would be most of what they cost. Bounded in bytes over all
- * partitions.
+ * A cache of the newest durable records of all partitions, bounded in bytes. Several groups read a record soon after
+ * its append, and reading it from the file would be most of their cost.
  */
 export class RecentRecords {
   readonly #limit: number;
@@ -24,7 +23,7 @@ export class RecentRecords {
     this.#limit = limitBytes;
   }
 
-  /** `record.offset` follows the last one added of its partition, or its tail starts anew. */
+  /** Adds a record to the tail of its partition. After a gap in the offsets the tail starts again. */
   add(table: string, record: LogRecord): void {
     let tail = this.#tails.get(table);
     const last = tail?.records.at(-1);
@@ -54,7 +53,7 @@ export class RecentRecords {
     return found;
   }
 
-  /** Nothing is known any more: after a failed write, or when records were removed. */
+  /** Empties the cache after a failed write or the removal of records. */
   clear(): void {
     this.#tails.clear();
     this.#order.length = this.#first = this.#bytes = 0;

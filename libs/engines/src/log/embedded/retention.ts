@@ -1,11 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/**
- * Rows that one step reads, and that one transaction removes, at most. Appends wait for one transaction, never for a
- * run.
- */
+/** Most rows that a step reads and its transaction removes. Appends wait for one transaction, not for a whole run. */
 const STEP_ROWS = 500;
-/** Keys that a run of compaction remembers at most. A run with more new keys leaves the rest to the next run. */
+/** Most keys that a run of compaction remembers. The next run continues with further keys. */
 const MAX_KEYS = 100_000;
 
 export interface RetainedPlace {
@@ -17,18 +14,17 @@ export interface RetainedPlace {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Removes what a topic need not keep, in steps of `STEP_ROWS` rows. Each step is one transaction that also notes where
- * the partition begins or how far it is compacted, so a process may be killed between any two steps: the next run goes
- * on. Offsets stay. SQLite keeps the pages that become free and fills them with the next appends: the file stops
- * growing, and does not shrink.
+ * Removes old records of a topic in steps of `STEP_ROWS` rows. Each step is one transaction that also stores the start
+ * of the partition or the compacted offset. So after a kill between two steps the next run continues. Offsets do not
+ * change. SQLite reuses free pages for the next appends, so the file stops growing but does not shrink.
  */
 export class Retention {
   readonly #db: DatabaseSync;
   readonly #transaction: <T>(work: () => T) => T;
-  /** Known starts, by table: each batch of each group asks. */
+  /** Cached starts by table, because each batch of each group reads them. */
   readonly #starts = new Map<string, number>();
 
-  /** `transaction`: all or nothing, durable when it returns. */
+  /** `transaction` is atomic, and durable when it returns. */
   constructor(db: DatabaseSync, transaction: <T>(work: () => T) => T) {
     this.#db = db;
     this.#transaction = transaction;
@@ -52,8 +48,7 @@ export class Retention {
   }
 
   /**
-   * Removes the oldest records, up to the first that was appended at or after `before` (ms since the epoch) or has the
-   * offset `upTo`.
+   * Removes the oldest records, as far as they were appended before `before` (ms since the epoch) and are below `upTo`.
    * @returns how many records it removed
    */
   async trim(place: RetainedPlace, before: number, upTo: number, closed: () => boolean): Promise<number> {
@@ -75,8 +70,8 @@ export class Retention {
   }
 
   /**
-   * Removes records whose key has a later record before `upTo`. Reads what was appended since the last run and
-   * remembers its keys, then looks through everything before for records with one of those keys.
+   * Removes records whose key has a later record below `upTo`. Collects the keys of the records since the last run,
+   * then searches all earlier records for these keys.
    * @returns how many records it removed
    */
   async compact(place: RetainedPlace, upTo: number, closed: () => boolean): Promise<number> {

@@ -14,7 +14,7 @@ export interface SqliteStoreOptions {
   readonly busyMs: number;
   now(): number;
   readonly changed: AppendListener;
-  /** What a database in memory begins with: see `copy`. */
+  /** Initial content of a database in memory, from `copy`. */
   readonly content?: Uint8Array;
 }
 
@@ -22,7 +22,7 @@ interface Slot {
   readonly topic: string;
   readonly partition: number;
   readonly table: string;
-  /** Next offset, durable. */
+  /** Durable next offset. */
   head: number;
   readonly insert: StatementSync;
   readonly sizes: StatementSync;
@@ -44,16 +44,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Bytes of the newest records that stay in memory. */
+/** Size of the cache of newest records. */
 const RECENT_BYTES = 16 * 1024 * 1024;
-/** Lazy commits are written with the next append, or after this time. */
+/** A commit is written with the next append, or after this time. */
 const COMMIT_MS = 25;
-/** How often a reader of another process's file looks for changes. */
+/** How often a read-only log checks the file for changes of the writer. */
 const POLL_MS = 50;
 
 /**
- * One table for each topic-partition; `rowid` is the offset. Appends of one turn of the event loop, with the commits so
- * far, go into one transaction: one fsync for all of them, and no transaction spans an await.
+ * One table for each partition of a topic; `rowid` is the offset. The appends of one turn of the event loop and the
+ * commits before share one transaction and one fsync. No transaction spans an await.
  */
 export class SqliteStore implements LocalStore {
   readonly #db: DatabaseSync;
@@ -67,7 +67,7 @@ export class SqliteStore implements LocalStore {
   #commitTimer: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
   #upsert: StatementSync | undefined;
-  /** Absent where another process writes. */
+  /** Absent if another process writes. */
   #retention: Retention | undefined;
 
   constructor(options: SqliteStoreOptions) {
@@ -104,7 +104,7 @@ export class SqliteStore implements LocalStore {
 
   head(topic: string): readonly number[] {
     const slots = this.#slots(topic);
-    // A reader may come before the writer has created the topic. It will be empty, with as many partitions.
+    // A read-only log may open a topic before the writer has created it. Then the topic is empty.
     return slots.length > 0
       ? slots.map((slot) => slot.head)
       : Array.from({ length: this.#options.partitions }, () => 0);
@@ -180,7 +180,7 @@ export class SqliteStore implements LocalStore {
     return removed;
   }
 
-  /** Everything that is written, for a store in memory to begin with. */
+  /** The whole database, as the initial content of a store in memory. */
   copy(): Uint8Array {
     return this.#db.serialize();
   }
@@ -193,9 +193,7 @@ export class SqliteStore implements LocalStore {
     this.#db.close();
   }
 
-  /**
-   * Writes everything that waits in one transaction. All of it fails together: nothing of a failed call is in the log.
-   */
+  /** Writes all waiting appends and commits in one transaction, so nothing of a failed call is in the log. */
   #flush(): EngineUnavailable | undefined {
     clearTimeout(this.#commitTimer);
     if (this.#flushing) clearImmediate(this.#flushing);
@@ -247,7 +245,7 @@ export class SqliteStore implements LocalStore {
         this.#db.exec('COMMIT');
         return result;
       } catch (error) {
-        // SQLite may have rolled back itself (disk full): then there is nothing to roll back.
+        // On a full disk SQLite may already have rolled back.
         if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
         throw error;
       }
@@ -298,7 +296,7 @@ export class SqliteStore implements LocalStore {
     return this.#db.isTransaction ? work() : this.#transaction(work);
   }
 
-  /** `sqlite_sequence` remembers the highest offset even when retention has removed every record. */
+  /** `sqlite_sequence` has the highest offset, even after retention has removed every record. */
   #headOf(table: string): number {
     const seq = this.#db.prepare('SELECT seq FROM sqlite_sequence WHERE name = ?').get(table)?.['seq'];
     return seq === undefined ? 0 : Number(seq) + 1;
@@ -311,16 +309,16 @@ export class SqliteStore implements LocalStore {
       this.#commits.set(`${grp}\n${topic}\n${partition}`, Number(next));
   }
 
-  /** After a failed commit it is unknown whether it was written. The file shows it. */
+  /** Reads the heads from the file, because after a failed COMMIT it is unknown whether the records were written. */
   #refreshHeads(): void {
     try {
       for (const slots of this.#topics.values()) for (const slot of slots) slot.head = this.#headOf(slot.table);
     } catch {
-      // The file is away: heads stay, and an append on a stale one fails by the primary key and comes here again.
+      // The file is unavailable. An append with a stale head violates the primary key and calls this method again.
     }
   }
 
-  /** A reader of another process's file sees its changes by the file's data version. */
+  /** Polls `data_version` of the file, which changes when the writing process commits. */
   #watch(): void {
     let seen: unknown;
     this.#poll = setInterval(() => {
@@ -333,7 +331,7 @@ export class SqliteStore implements LocalStore {
         this.#options.changed();
       } catch {
         seen = undefined;
-        // The next look may find the writer's file again; reads report the fault themselves.
+        // The next poll may succeed, and reads report the fault.
       }
     }, POLL_MS);
     this.#poll.unref();
@@ -341,9 +339,8 @@ export class SqliteStore implements LocalStore {
 }
 
 /**
- * How many records from an offset on have `maxBytes` together, one at least. SQLite knows the length of a value without
- * loading it: a record is loaded only when it is handed out, so a batch of one large record costs no more than that
- * record.
+ * The number of records from an offset on that fit into `maxBytes`, at least 1. SQLite gives the length of a value
+ * without loading it, so that only the records of the batch are loaded.
  */
 function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: number): number {
   let records = 0;
@@ -357,7 +354,7 @@ function fitting({ sizes }: Slot, from: number, maxRecords: number, maxBytes: nu
 }
 
 /**
- * SQLite's faults are the engine's: disk full, I/O, busy, a file that is gone. Anything else is a bug and stays one.
+ * Turns faults of SQLite (disk full, I/O, busy, missing file) into EngineUnavailable. Other errors are bugs and pass.
  */
 function engine<T>(work: () => T): T {
   try {

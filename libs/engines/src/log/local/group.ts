@@ -7,7 +7,7 @@ import type { LocalStore } from './store.ts';
 export const DEFAULT_MAX_RECORDS = 500;
 export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
-/** The lanes of one consumer, as `Subscription` reports them. */
+/** The lanes and the state of one consumer. */
 export class LocalConsumer implements LaneOwner {
   readonly maxRecords: number;
   readonly maxBytes: number;
@@ -65,7 +65,7 @@ export class LocalConsumer implements LaneOwner {
   }
 }
 
-/** A consumer group inside this process: its consumers share the partitions of the topics that they name. */
+/** A consumer group inside this process. Its consumers share the partitions of their topics. */
 export class Group {
   readonly name: string;
   readonly #store: LocalStore;
@@ -110,7 +110,7 @@ export class Group {
       const at = this.#consumers.findIndex((m) => m.consumer === consumer);
       if (at >= 0) this.#consumers.splice(at, 1);
       await this.#rebalance();
-      // A commit that cannot be written now means redelivery, which handlers tolerate. Stopping must still end.
+      // A failed commit means redelivery, which handlers tolerate, so it must not fail the stop.
       await this.#store.flush().catch(() => undefined);
     });
   }
@@ -127,7 +127,7 @@ export class Group {
     return this.#rebalancing;
   }
 
-  /** Lanes that change hands stop first, so that `assigned` sees everything their last owner did. Others go on. */
+  /** Lanes that change their owner stop first, so that `assigned` sees all work of the last owner. */
   async #assign(): Promise<void> {
     const gained = new Map<LocalConsumer, Lane[]>();
     const moved: Lane[] = [];
@@ -148,7 +148,7 @@ export class Group {
       }
     }
     await Promise.all(moved.map((lane) => lane.release()));
-    // Not awaited: a consumer that is slow to take over must not delay a stop or another join.
+    // Not awaited, because a slow `assigned` of a consumer must not delay a stop or another join.
     for (const [consumer, lanes] of gained) void this.#hand(consumer, lanes);
   }
 
@@ -185,8 +185,8 @@ export class Group {
   }
 
   /**
-   * A start at `latest` or at a position is committed at once, so that a restart does not skip records that were
-   * appended before the first batch.
+   * Commits a start at `latest` or at a position at once. Otherwise a restart would skip records that arrive before the
+   * first batch.
    */
   #start(lane: Lane, options: SubscribeOptions): number {
     const committed = this.#store.committed(this.name, lane.topic, lane.partition);

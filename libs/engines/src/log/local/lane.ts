@@ -6,11 +6,11 @@ import type { LocalStore } from './store.ts';
 
 /** The consumer that handles the batches of a lane. */
 export interface LaneOwner {
-  /** Whether the lane may go on at `to`, although retention has removed records from its position on. */
+  /** Whether the lane may continue at `to`, after retention removed unread records. */
   accepted(lane: Lane, to: number): Promise<boolean>;
   readonly maxRecords: number;
   readonly maxBytes: number;
-  /** How long a batch waits for more, ms. */
+  /** How long a batch waits for more records, ms. */
   readonly lingerMs: number;
   handle(batch: Batch): Promise<void> | void;
   polled(): void;
@@ -26,10 +26,7 @@ export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 
 const waiting: (() => void)[] = [];
 
-/**
- * One lane runs in each turn of the event loop, so that requests are served between two batches, however many lanes
- * catch up.
- */
+/** One lane runs in each turn of the event loop, so that requests are served while many lanes catch up. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) setImmediate(next);
@@ -43,8 +40,8 @@ function next(): void {
 }
 
 /**
- * One topic-partition of a group: one batch at a time, in order, the same batch again until it is handled. Because a
- * lane is the only one to call a handler for its partition, a new owner can never overlap with the old one.
+ * Delivers one partition of a topic to a group, batch by batch in order, and repeats a batch until it is handled. Only
+ * the lane calls handlers for its partition, so an old and a new owner never overlap.
  */
 export class Lane {
   readonly topic: string;
@@ -65,7 +62,7 @@ export class Lane {
     this.#handled = handled;
   }
 
-  /** Hands the lane to an owner, which gets its first batch in this turn; call after `release`. */
+  /** Gives the lane to an owner and starts the first batch in this turn. Call it after `release`. */
   give(owner: LaneOwner): void {
     this.#owner = owner;
     this.kick();
@@ -79,13 +76,13 @@ export class Lane {
     await this.#running;
   }
 
-  /** There may be something to read. */
+  /** Starts reading, if the lane is idle and has an owner. */
   kick(): void {
     if (this.#running !== undefined || this.#owner === undefined) return;
     if (!this.#behind()) return this.#owner.polled();
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
-      // An append may have come between the last empty read and here.
+      // A record may have been appended since the last empty read.
       if (this.#owner !== undefined && this.#behind()) this.kick();
     });
   }
@@ -133,7 +130,7 @@ export class Lane {
     }
   }
 
-  /** Goes on behind what retention has removed, once that is accepted. @throws EngineUnavailable until then */
+  /** Continues behind removed records, once the loss is accepted. @throws EngineUnavailable until then */
   async #skip(owner: LaneOwner): Promise<void> {
     const to = this.#store.start(this.topic)[this.partition] ?? 0;
     if (to <= this.next) return;
@@ -155,9 +152,9 @@ export class Lane {
   }
 }
 
-/** Messages of handlers may quote data. Only the words of the engine are passed on. */
+/** The text to report for a handler's error, without a message that may quote data. */
 function describe(lane: Pick<Lane, 'topic' | 'partition'>, error: unknown): string {
-  // A loss names its place itself.
+  // The text of a loss already begins with topic and partition.
   if (error instanceof EngineUnavailable && error.message.startsWith(`${lane.topic}/${lane.partition}: `))
     return error.message;
   return `${lane.topic}/${lane.partition}: ${handlerFault(error)}`;

@@ -16,10 +16,10 @@ import { DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { Backoff } from './lane.ts';
 import type { LocalStore, PlacedRecord } from './store.ts';
 
-/** How often idle lanes are polled, so that `lastPoll` shows that the loop is alive. */
+/** How often idle lanes are polled, so that `lastPoll` shows a living event loop. */
 const TICK_MS = 1000;
 
-/** The log inside one process: delivery, groups and waking over a `LocalStore`. */
+/** The log inside one process: groups, delivery and notification over a `LocalStore`. */
 export class LocalLog implements EventLog {
   readonly #store: LocalStore;
   readonly #maxRecordBytes: (topic: string) => number;
@@ -37,7 +37,7 @@ export class LocalLog implements EventLog {
     this.#tick.unref();
   }
 
-  /** Tells the lanes of a topic (all without one) that there may be something to read. */
+  /** Starts the lanes of a topic, or all lanes, because there may be new records. */
   wake(topic?: string): void {
     for (const group of this.#groups.values())
       for (const lane of group.lanes) if (topic === undefined || lane.topic === topic) lane.kick();
@@ -66,7 +66,7 @@ export class LocalLog implements EventLog {
 
   async follow(options: FollowOptions): Promise<Subscription> {
     this.#open();
-    // A follower starts at the first record that is left, and stops when retention overtakes it.
+    // A follower may start behind removed records. Later, if retention removes unread records, it stops.
     const consumer = new LocalConsumer(options, async ({ next }) => next === 0);
     const heads = await this.head(consumer.topics);
     let resolve!: () => void;
@@ -156,18 +156,18 @@ export class LocalLog implements EventLog {
       ...[...this.#follows].map((follow) => follow.stop()),
     ]);
     await this.#store.flush().catch((error: unknown) => {
-      // Commits that could not be written mean redelivery, which handlers tolerate. Closing must still end.
+      // A failed commit means redelivery, which handlers tolerate, so it must not fail the close.
       if (!(error instanceof EngineUnavailable)) throw error;
     });
     this.#store.close();
   }
 
   /**
-   * The position that every reader of the topic in this process has passed, or the heads where nobody reads the topic.
-   * A group counts by its committed offset.
+   * The position that every reader of the topic in this process has passed, or the heads if there is no reader. For a
+   * group its committed offset counts.
    */
   async #handled(topic: string): Promise<readonly number[]> {
-    // A removed record must not come again, as it would after a kill that loses the commit.
+    // Write the commits first. A kill that loses a commit would otherwise repeat a removed record.
     await this.#store.flush();
     const handled = [...this.#store.head(topic)];
     const lower = (partition: number, next: number): void => {
@@ -201,7 +201,7 @@ function place(record: NewRecord, index: number, topic: string, count: number, l
   return { partition, key: record.key, headers: record.headers, value: record.value };
 }
 
-/** Bytes that count against the limit: value, key and headers. */
+/** The bytes that the limit bounds: value, key and headers. */
 function recordBytes(record: NewRecord): number {
   let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
   for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);

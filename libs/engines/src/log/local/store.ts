@@ -1,6 +1,6 @@
 import type { Appended, LogRecord } from '../port.ts';
 
-/** A record whose partition is chosen and whose size is checked. */
+/** A record with its partition and a checked size. */
 export interface PlacedRecord {
   readonly partition: number;
   readonly key: string;
@@ -9,32 +9,32 @@ export interface PlacedRecord {
 }
 
 /**
- * What a log inside one process needs from its storage: everything about groups, delivery and waking is `LocalLog`.
- * All methods throw EngineUnavailable when the storage is away.
+ * The storage of a log inside one process; `LocalLog` does groups and delivery. All methods throw EngineUnavailable
+ * when the storage is unavailable.
  */
 export interface LocalStore {
-  /** Another process writes: nothing that changes the storage is allowed. */
+  /** Another process writes, so methods that change the storage must not be called. */
   readonly readonly?: boolean;
   /** Fixed when the topic is first used. */
   partitions(topic: string): number;
-  /** Offsets the next records will get; they never run ahead of what is durable. */
+  /** Offsets of the next records, by partition. Only durable records count. */
   head(topic: string): readonly number[];
   /** Resolves when durable. */
   append(topic: string, records: readonly PlacedRecord[]): Promise<readonly Appended[]>;
-  /** At least one record when there is one at or after `from`. */
+  /** Returns at least one record if there is one at or after `from`. */
   read(topic: string, partition: number, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[];
   committed(group: string, topic: string, partition: number): number | undefined;
-  /** Takes note of an offset; durable soon, at the latest after `flush`. */
+  /** Commits an offset, which is durable soon, and at the latest after `flush`. */
   commit(group: string, topic: string, partition: number, next: number): void;
   flush(): Promise<void>;
-  /** Offsets before which retention has removed everything, by partition. */
+  /** Offsets before which retention has removed all records, by partition. */
   start(topic: string): readonly number[];
-  /** As `EventLog.trim`, of records below `upTo` alone. Between its steps appends and reads go on. */
+  /** As `EventLog.trim`, for records below `upTo` only. Appends and reads run between its steps. */
   trim(topic: string, before: number, upTo: readonly number[]): Promise<number>;
-  /** As `EventLog.compact`, of records below `upTo` alone. */
+  /** As `EventLog.compact`, for records below `upTo` only. */
   compact?(topic: string, upTo: readonly number[]): Promise<number>;
   close(): void;
 }
 
-/** Called by a store after an append is durable; without a topic when anything may have changed. */
+/** A store calls it after a durable append, without a topic if any topic may have changed. */
 export type AppendListener = (topic?: string) => void;

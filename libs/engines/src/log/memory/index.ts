@@ -6,27 +6,27 @@ import type { Backoff } from '../local/lane.ts';
 import { LocalLog } from '../local/local-log.ts';
 import type { LocalStore, PlacedRecord } from '../local/store.ts';
 
-/** Faults a test switches on; counters count down. */
+/** Faults that a test switches on. Numbers count down. */
 interface MemoryFaults {
-  /** The engine does not answer: every call throws EngineUnavailable. */
+  /** Every call throws EngineUnavailable. */
   away: boolean;
-  /** The next appends are written and then fail: the answer was lost. */
+  /** The next appends write their records and then fail, as if the answer were lost. */
   loseAnswers: number;
-  /** The next commits fail after the handler: the same batch comes again. */
+  /** The next commits fail after the handler, so the same batch is delivered again. */
   loseCommits: number;
 }
 
 export interface MemoryDataOptions {
-  /** Of a new topic. Default 4. */
+  /** Partitions of a new topic. Default 4. */
   readonly partitions?: number;
   readonly now?: () => number;
-  /** What it begins with: a `copy`. */
+  /** Initial content, from `copy`. */
   readonly copy?: Uint8Array;
 }
 
 /**
- * What survives a close: the next `openMemoryLog` may have it. Logs that are open on the same data are as clients of
- * one broker: each sees at once what another appends.
+ * The data of a log, which survive a close for the next `openMemoryLog`. Logs that are open on the same data act as
+ * clients of one broker, and each sees the appends of the others at once.
  */
 export class MemoryData {
   readonly store: SqliteStore;
@@ -47,7 +47,7 @@ export class MemoryData {
     });
   }
 
-  /** All records of a topic, by partition, also those that retention has removed since they were asked for. */
+  /** All records of a topic, by partition. Later calls still return records that retention has removed meanwhile. */
   records(topic: string): readonly (readonly LogRecord[])[] {
     const heads = this.store.head(topic);
     const known = this.#read.get(topic) ?? heads.map((): LogRecord[] => []);
@@ -61,16 +61,16 @@ export class MemoryData {
 
 export interface MemoryLogOptions extends MemoryDataOptions {
   readonly faults?: Partial<MemoryFaults>;
-  /** With it, `partitions` and `now` are those of the data. */
+  /** If present, `partitions` and `now` are those of the data. */
   readonly data?: MemoryData;
   readonly maxRecordBytes?: number;
-  /** Default 1 ms to 20 ms: tests do not wait. */
+  /** Default 1 ms to 20 ms, so that tests are fast. */
   readonly backoff?: Backoff;
 }
 
 export type MemoryLog = EventLog & { readonly faults: MemoryFaults; readonly data: MemoryData };
 
-/** For unit tests: the embedded engine without a file, with faults. */
+/** The embedded engine without a file and with faults, for unit tests. */
 export function openMemoryLog(options: MemoryLogOptions = {}): MemoryLog {
   const faults: MemoryFaults = { away: false, loseAnswers: 0, loseCommits: 0, ...options.faults };
   const data = options.data ?? new MemoryData(options);

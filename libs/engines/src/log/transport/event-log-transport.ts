@@ -9,23 +9,23 @@ import type { BatchPattern } from './patterns.ts';
 export interface SubscriptionStatus {
   readonly group: string;
   readonly topics: readonly string[];
-  /** Set while the last attempt failed; PHI-free. */
+  /** Set while the last attempt failed. It has no protected data. */
   readonly failure: string | undefined;
   /** ms since the epoch. */
   readonly lastPoll: number;
 }
 
-/** The batch was not handled: it comes again. */
+/** The batch was not handled, so it is delivered again. */
 class BatchNotHandled extends Error {
   override readonly name = 'BatchNotHandled';
 }
 
 /**
- * Nest microservice over the log port: `@EventPattern({ group, topics })` methods get batches in order, and their
- * offsets are committed when they resolve. A rejection, a failing stream or the answer of a filter is no commit.
+ * Nest microservice over the log port. Methods with `@EventPattern({ group, topics })` get batches in order. Their
+ * offsets are committed when they resolve, and not after a rejection, a failing stream or the result of a filter.
  */
 export class EventLogTransport extends Server implements CustomTransportStrategy {
-  /** Failures go to the log port, which redelivers: Nest must not treat them as lost. */
+  /** Nest must pass failures to the log port, which redelivers the batch. */
   override readonly propagatesEventHandlerErrors = true;
   readonly #log: EventLog;
   readonly #batches = new Map<string, { readonly pattern: BatchPattern; readonly handler: MessageHandler }>();
@@ -37,7 +37,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     this.#log = options.log;
   }
 
-  /** Nest's normalised route loses arrays, so the pattern is kept as it was written. */
+  /** Keeps the original pattern, because Nest's normalised route loses arrays. */
   override addHandler(
     pattern: unknown,
     handler: MessageHandler,
@@ -58,7 +58,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     super.addHandler(pattern, handler, isEventHandler, extras);
   }
 
-  /** Called by Nest: subscribes every handler. */
+  /** Subscribes every handler. */
   listen(callback: (error?: unknown) => void): void {
     this.#subscribe().then(() => callback(), callback);
   }
@@ -79,7 +79,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     }
   }
 
-  /** Called by Nest: resolves when nothing is in flight. */
+  /** Resolves when no handler runs any more. */
   async close(): Promise<void> {
     await Promise.all(this.#running.splice(0).map(({ subscription }) => subscription.stop()));
   }
@@ -93,7 +93,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     }));
   }
 
-  /** There are no transport events: subscriptions tell their state by `subscriptions()`. */
+  /** The transport has no events. `subscriptions()` has the state. */
   on(): never {
     throw new TypeError('the log transport has no events');
   }
@@ -104,8 +104,8 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
 }
 
 /**
- * Nest wraps a failure into a stream that errors, and an exception filter may turn it into any value or an empty
- * stream. A handler that succeeded resolves with nothing, and only that counts as an acknowledgement.
+ * Nest turns a failure into a stream that errors, and an exception filter may turn it into any value or an empty
+ * stream. So only a handler that resolves with undefined acknowledges the batch.
  */
 async function acknowledged(handler: MessageHandler, payload: unknown): Promise<void> {
   let result: unknown;

@@ -1,10 +1,10 @@
 import { EventPattern } from '@nestjs/microservices';
 
-/** Pattern of a method that handles batches: `@Payload()` is a `Batch`, its promise is the acknowledgement. */
+/** Pattern of a method that handles batches (`@Payload()`). Its promise acknowledges the batch. */
 export interface BatchPattern {
   readonly group: string;
   readonly topics: readonly string[];
-  /** Records a batch at most. Default 500. */
+  /** Most records in a batch. Default 500. */
   readonly maxRecords?: number;
 }
 
@@ -17,7 +17,7 @@ export interface AssignedPattern {
 /** `@EventPattern(pattern)` with the pattern checked by the compiler. */
 export const OnBatch = (pattern: BatchPattern): MethodDecorator => EventPattern(pattern);
 
-/** `@EventPattern({ group, on: 'assigned' })`: the method's promise holds back the first batch of the partitions. */
+/** `@EventPattern({ group, on: 'assigned' })`. The partitions' first batch waits for the method's promise. */
 export const OnAssigned = (pattern: { readonly group: string }): MethodDecorator =>
   EventPattern({ group: pattern.group, on: 'assigned' } satisfies AssignedPattern);
 
