@@ -14,7 +14,7 @@ import { DEFAULT_PAYER_RETENTION_DAYS, type TopicChoices } from '@provider-acces
 import { z } from 'zod';
 import type { AclOptions } from './acls.ts';
 
-/** Replication of every topic, and what the settings of topics depend on. */
+/** The choices of an operator for all topics. */
 export interface TopicPlanSettings extends TopicChoices {
   readonly replication: number;
   readonly minInsyncReplicas: number;
@@ -25,7 +25,7 @@ const topicsConfig = z.object({
   ...topicsEnv,
   PAYER_RETENTION_DAYS: whole(1, 36_500)
     .default(DEFAULT_PAYER_RETENTION_DAYS)
-    .describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
+    .describe('How many days, at least, Kafka keeps records of payer topics. A longer retention stays.'),
 });
 const viewsConfig = z.object(mongoEnv);
 const aclsConfig = z.object({
@@ -54,7 +54,7 @@ export function topicsFromEnv(env: Environment): {
 export const viewsFromEnv = (env: Environment): ReturnType<typeof mongoOptions> =>
   mongoOptions(readConfig(viewsConfig, env), 'admin');
 
-/** The prefixes that the services have; a group prefix that is not set is the topic prefix, as for them. */
+/** The prefixes of topics and groups. As in the services, the default of the group prefix is the topic prefix. */
 export function aclOptionsFromEnv(env: Environment): AclOptions {
   const { KAFKA_TOPIC_PREFIX: topicPrefix = '', KAFKA_GROUP_PREFIX: groupPrefix = topicPrefix } = readConfig(
     aclsConfig,

@@ -38,7 +38,9 @@ export const attributionSettings = z.object({
     ),
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
-  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this decide nothing.'),
+  FACTS_BOUND_MS: whole(100, 60_000)
+    .default(5000)
+    .describe('The service answers 503 while its facts are older than this (ms).'),
   MAX_GROUP_MEMBERS: whole(1, 50_000_000)
     .default(50_000)
     .describe('A Group with more permitted members is only read with `_summary=true`.'),

@@ -17,29 +17,29 @@ export const standaloneConfig = z.object({
   HOST: listenEnv.HOST,
   PUBLIC_URL: baseUrl
     .optional()
-    .describe('The base that providers use, as in links and audiences. Default: http://HOST:PORT'),
+    .describe('The base URL that providers use, in links and audiences. Default: http://HOST:PORT'),
   DATA_DIR: z
     .string()
     .min(1)
     .default('.data')
-    .describe('Folder of everything that is kept: log, views, state, files, keys and tokens.'),
+    .describe('Folder of all stored data: log, views, state, files, keys and tokens.'),
   MIN_FREE_BYTES: whole(0, Number.MAX_SAFE_INTEGER)
     .default(134_217_728)
     .describe(
-      'Free bytes that the disk of DATA_DIR must have: with less, readiness is false before a write fails. Exports ' +
-        'stop 64 MiB earlier. `0` asks for none.',
+      'Free bytes that the disk of DATA_DIR must have. With less, the process is not ready, before a write fails. ' +
+        'Exports stop 64 MiB earlier. `0` disables the check.',
     ),
   PAYER_RETENTION_DAYS: whole(1, 36_500)
     .default(DEFAULT_PAYER_RETENTION_DAYS)
     .describe(
-      'How long payer topics are kept, days, at least. In `npm start` a record that a service has not handled ' +
-        'stays longer.',
+      'How many days, at least, the log keeps records of payer topics. `npm start` keeps a record longer if a ' +
+        'service has not handled it.',
     ),
   INTERNAL_PORT: port
     .optional()
     .describe(
-      'A second port on HOST, for the payer and operators. With it `/events`, `/ops`, `/metrics` and ' +
-        '`/auth/clients` are answered there and are 404 on PORT.',
+      'A second port on HOST, for the payer and operators. If it is set, only this port answers `/events`, `/ops`, ' +
+        '`/metrics` and `/auth/clients`; PORT answers them with 404.',
     ),
   LOG_LEVEL: listenEnv.LOG_LEVEL,
   ALLOW_INSECURE_JWKS: flag

@@ -69,7 +69,7 @@ export const topicsEnv = {
     .describe('Replicas that must have a record before it counts as written; not above the replication.'),
   PAYER_RETENTION_DAYS: whole(1, 36_500)
     .default(30)
-    .describe('How long payer topics are kept, days, at least. One that is kept longer is left alone.'),
+    .describe('How many days, at least, Kafka keeps records of payer topics. A longer retention stays.'),
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 

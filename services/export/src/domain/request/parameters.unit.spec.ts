@@ -121,7 +121,7 @@ describe('the others', () => {
     const name = query.split('=')[0];
     expect(parse(query)).toMatchObject({ ok: false, fault: { kind: 'not-supported', parameter: name } });
     expect(request(query, { lenient: true }).warnings).toEqual([
-      { code: 'not-supported', parameter: name, text: expect.stringContaining('left out') as string },
+      { code: 'not-supported', parameter: name, text: expect.stringContaining('ignored') as string },
     ]);
   });
   it('never repeats a value of the client in a text', () => {
