@@ -7,23 +7,23 @@ import type { Settings } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
 import { toMessage, wireBytes } from './records.ts';
 
-/** What a record batch has beside its records. */
+/** Bytes of a record batch beside its records. */
 const BATCH_OVERHEAD = 100;
 const SWEEP_MS = 250;
 const CLOSE_MS = 5_000;
-/** Records of one send: kafkajs's time for a send grows with their square. */
+/** Most records of one send, because kafkajs's time for a send grows with the square of their number. */
 const MAX_RECORDS = 1_000;
 
 interface Call {
   readonly answers: Appended[];
-  /** Partitions that have not ended. */
+  /** Number of partitions without a result. */
   pending: number;
   failure: Error | undefined;
   readonly resolve: (answers: readonly Appended[]) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** The records of a call to one partition. */
+/** The records of a call for one partition. */
 interface Part {
   readonly call: Call;
   readonly since: number;
@@ -44,15 +44,15 @@ interface Queue {
   readonly partition: number;
   items: Item[];
   sending: boolean;
-  /** Why the last send failed, until one succeeds. */
+  /** Why the last send failed; undefined after a success. */
   refusal: string | undefined;
   /** Lower after the broker refused a batch as too large. */
   maxRecords: number;
 }
 
 /**
- * Appends by lanes. What waits for a partition goes in one send while the one before it is under way, as the embedded
- * log commits in groups; a partition is in one lane at a time, so its order is that of the calls.
+ * Appends records by several producers, the lanes. Records that arrive during a send for their partition wait, and the
+ * next send takes all of them. A partition uses one lane at a time, so its records keep the order of the calls.
  */
 export class Appender {
   readonly #settings: Settings;
@@ -71,8 +71,8 @@ export class Appender {
   }
 
   /**
-   * `placed` are records with their partitions, checked. Ends when each partition has: a caller's repetition never
-   * meets its own first try.
+   * `placed` are checked records with their partitions. A call ends only when each of its partitions has a result, so
+   * that a repeated call never overlaps with its first try.
    */
   append(
     topic: string,
@@ -81,9 +81,9 @@ export class Appender {
     const sizes = placed.map(({ record }) => wireBytes(record));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (this.#closed) return Promise.reject(new EngineUnavailable('the log is closed'));
-    // One call larger than everything that may wait is let in alone.
+    // A call that alone exceeds the limit is accepted if nothing else waits.
     if (this.#waiting > 0 && this.#waiting + bytes > this.#settings.maxQueuedBytes)
-      return Promise.reject(new EngineUnavailable('Kafka: busy: too much waits to be appended'));
+      return Promise.reject(new EngineUnavailable('Kafka: busy: too many bytes wait to be appended'));
     this.#waiting += bytes;
     return new Promise((resolve, reject) => {
       const parts = new Map<number, Part>();
@@ -114,7 +114,7 @@ export class Appender {
     });
   }
 
-  /** Waits for what is under way, not for a broker that is away. */
+  /** Waits for the sends that are under way, but only for a limited time. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const queue of this.#queues.values())
@@ -183,7 +183,7 @@ export class Appender {
       this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'failed');
       queue.refusal = errorType(error);
       const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
-      // The one refusal that says for sure that nothing was written.
+      // Only this refusal proves that nothing was written.
       if (tooLarge && items.length > 1) {
         queue.maxRecords = Math.ceil(items.length / 2);
         for (const { part } of items) part.sending = false;
@@ -193,8 +193,7 @@ export class Appender {
           queue,
           items,
           new RecordTooLarge(
-            `a record that the broker finds too large for ${queue.topic}: its max.message.bytes is below what it ` +
-              'was to take',
+            `the broker refuses a record as too large for ${queue.topic}: raise max.message.bytes of the topic`,
             items[0]!.index,
           ),
         );
@@ -204,7 +203,7 @@ export class Appender {
     }
   }
 
-  /** The next send: whole parts as far as they fit; one that alone is too much for a send is cut. */
+  /** The next send: as many whole parts as fit. A part that alone exceeds a send is split. */
   #take(queue: Queue): Item[] {
     const { items, maxRecords } = queue;
     let bytes = BATCH_OVERHEAD;
@@ -221,7 +220,7 @@ export class Appender {
     return items.splice(0, whole > 0 ? whole : count);
   }
 
-  /** Ends the parts of these items; what waits of them is not sent any more. */
+  /** Ends the parts of these items, and removes their waiting records. */
   #fail(queue: Queue, items: readonly Item[], error: Error): void {
     const parts = new Set(items.map(({ part }) => part));
     const dropped = queue.items.filter(({ part }) => parts.has(part));
@@ -233,7 +232,7 @@ export class Appender {
     }
   }
 
-  /** What has waited for too long was not sent: its caller is told while the lanes try what is under way. */
+  /** Fails the calls whose records waited too long and were never sent, while lanes still try other sends. */
   #giveUp(): void {
     const before = performance.now() - this.#settings.deliveryTimeoutMs;
     for (const queue of this.#queues.values()) {
@@ -242,7 +241,7 @@ export class Appender {
       if (gone.length === 0) continue;
       queue.items = queue.items.filter((item) => !late(item));
       const why = queue.refusal === undefined ? '' : ` (${queue.refusal})`;
-      const what = `appending to ${queue.topic}/${queue.partition}: no broker took it in time${why}`;
+      const what = `appending to ${queue.topic}/${queue.partition}: no broker accepted it in time${why}`;
       this.#fail(queue, gone, new EngineUnavailable(`Kafka: ${what}`));
     }
   }

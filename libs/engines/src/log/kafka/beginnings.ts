@@ -5,7 +5,7 @@ import type { GroupConsumer } from './group-consumer.ts';
 import type { Settings } from './options.ts';
 import type { Place } from './place.ts';
 
-/** Where a group goes on in partitions that a consumer of it gained. */
+/** Finds where a group continues in the partitions that one of its consumers gained. */
 export class Beginnings {
   readonly #settings: Settings;
   readonly #options: SubscribeOptions;
@@ -47,8 +47,8 @@ export class Beginnings {
           begun: from > 0 || at !== undefined,
         }))
       ) {
-        // The commit shows the loss to other processes. kafkajs commits an offset of its own if it finds one out of
-        // range, and a group that Kafka forgot has none.
+        // The commit shows the loss to other processes. kafkajs itself would commit another offset for one that is out
+        // of range, and a group whose offsets expired has none.
         if (at !== from) await consumer.commit(place.name, place.partition, from);
         continue;
       }
@@ -62,14 +62,14 @@ export class Beginnings {
   async #accepted(consumer: GroupConsumer, place: Place, loss: Loss): Promise<boolean> {
     const fields = { group: loss.group, topic: loss.topic, partition: loss.partition, from: loss.from, to: loss.to };
     if (await (this.#options.accepted ?? acceptedByDefault)(loss)) {
-      // The commit shows that this loss is over, to a process that asks for losses and to the next start. A group that
-      // begins has nothing to end.
+      // The commit ends this loss for `losses` of other processes and for the next start. A group without commits has
+      // no loss to end.
       if (loss.begun) {
         await consumer.commit(place.name, place.partition, loss.to);
         consumer.seek(place.name, place.partition, loss.to);
         this.#settings.logger?.warn(
           fields,
-          'the loss of records that retention removed was accepted: the group goes on without them',
+          'the loss of records that retention removed was accepted: the group continues without them',
         );
       }
       return true;
@@ -78,8 +78,7 @@ export class Beginnings {
       this.#settings.metrics.consumer?.(loss.group, 'retention-loss');
       this.#settings.logger?.error(
         fields,
-        'retention removed records before this group had read them: the partition stands still until the loss is ' +
-          'accepted',
+        'retention removed records before this group had read them: the partition stops until the loss is accepted',
       );
     }
     place.loss = loss;

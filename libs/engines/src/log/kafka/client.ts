@@ -13,9 +13,9 @@ import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts';
 export interface Client {
   readonly kafka: Kafka;
   /**
-   * Ends every connection and prevents new ones. kafkajs goes on with a send that the adapter has given up, if
-   * necessary on new connections, and then writes a batch that its caller has repeated. So a client that failed is
-   * retired and not only disconnected.
+   * Ends every connection and prevents new ones. After a timeout of the adapter kafkajs would still repeat the send on
+   * new connections, and write a batch that the caller has repeated. So a failed client is retired and not only
+   * disconnected.
    */
   retire(): void;
 }
@@ -27,13 +27,13 @@ export type Connecting = { readonly [K in keyof KafkaConnection]: KafkaConnectio
 >;
 
 export interface ClientOptions {
-  /** How long kafkajs itself tries, ms. */
+  /** How long kafkajs itself retries, ms. */
   readonly retryMs: number;
   onLog?(entry: LogEntry): void;
 }
 
 /**
- * One client, its own connections and caches. `retry` is given here because producers and consumers do not pass it on
+ * A client with its own connections and caches. It gets `retry`, because producers and consumers do not pass theirs on
  * to their clusters.
  */
 export function createClient(connection: Connecting, options: ClientOptions): Client {
@@ -68,13 +68,13 @@ export function createClient(connection: Connecting, options: ClientOptions): Cl
     kafka,
     retire: () => {
       retired = true;
-      // With an error: only then kafkajs fails the requests that wait on the socket.
+      // kafkajs fails the waiting requests of a socket only after an error.
       for (const socket of sockets) socket.destroy(new Error('this client was retired'));
     },
   };
 }
 
-/** Not every client of every process begins with the same broker. */
+/** A random first broker spreads the first connections of all processes. */
 function shuffled(brokers: readonly string[]): string[] {
   const first = Math.floor(Math.random() * brokers.length);
   return [...brokers.slice(first), ...brokers.slice(0, first)];
@@ -83,7 +83,7 @@ function shuffled(brokers: readonly string[]): string[] {
 const FIRST_MS = 100;
 const MAX_MS = 1_000;
 
-/** Tries for about `ms`: 100 ms, doubling to 1 s. */
+/** Retries for about `ms`, with pauses of 100 ms, doubling to 1 s. */
 export function retryFor(ms: number): RetryOptions {
   let retries = 0;
   for (let at = 0, step = FIRST_MS; at < ms; at += step, step = Math.min(step * 2, MAX_MS)) retries++;

@@ -6,11 +6,11 @@ import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from '
 import { createCluster } from './low-level.ts';
 import type { RawCluster } from './low-level.ts';
 
-/** kafkajs's own tries; ours are around them. */
+/** How long kafkajs itself retries. The adapter repeats each such try. */
 const INNER_RETRY_MS = 250;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 500;
-/** Metadata of a topic made a moment ago may not be on every broker yet. */
+/** Some brokers may not yet have the metadata of a new topic. */
 const NEW_TOPIC_MS = 150;
 
 interface Open {
@@ -21,13 +21,13 @@ interface Open {
 
 export interface ClusterOptions {
   readonly connection: Connecting;
-  /** How long a request is tried, ms. */
+  /** How long a request is repeated, ms. */
   readonly patienceMs: number;
 }
 
 /**
- * Connections for requests that change nothing (and for commits, which may be repeated). On an error it looks up the
- * leaders again or connects anew, and tries until the time is over. Names are those of Kafka, with prefixes.
+ * Sends requests that change nothing, and commits, because these may be repeated. On an error it refreshes the leaders
+ * or reconnects, and repeats the request until the time is over. Names have their prefixes.
  */
 export class Cluster {
   readonly #options: ClusterOptions;
@@ -38,7 +38,7 @@ export class Cluster {
     this.#options = options;
   }
 
-  /** Throws EngineUnavailable; at once when a topic does not exist or the broker refuses us. */
+  /** Throws EngineUnavailable, at once if a topic does not exist or the broker refuses the client. */
   async use<T>(
     what: string,
     topics: readonly string[],
@@ -58,7 +58,7 @@ export class Cluster {
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         const cure = remedy(error);
-        // Also before giving up, so that the next caller finds the current leaders.
+        // Refresh even if this request ends, so that the next caller has the current leaders.
         if (cure !== 'refresh' || !(await refreshed(open))) this.#drop(opening);
         if (cure === 'give-up' || performance.now() + pause > deadline) throw unavailable(what, error);
         await sleep(pause);
@@ -67,10 +67,10 @@ export class Cluster {
   }
 
   async partitions(topic: string): Promise<number> {
-    return this.use('a look at a topic', [topic], async (raw) => partitionsOf(raw, topic).length);
+    return this.use('the partitions of a topic', [topic], async (raw) => partitionsOf(raw, topic).length);
   }
 
-  /** One offset a partition: the heads, or with `earliest` the first offsets that are kept. */
+  /** One offset for each partition: the head, or with `earliest` the first remaining offset. */
   async offsets(topics: readonly string[], earliest = false): Promise<ReadonlyMap<string, readonly number[]>> {
     return this.use('the heads', topics, async (raw) => {
       const asked = topics.map((topic) => ({ topic, partitions: partitionsOf(raw, topic), fromBeginning: earliest }));
@@ -82,7 +82,7 @@ export class Cluster {
               .find((each) => each.topic === topic)
               ?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
           );
-          // A missing head is not 0: readers would conclude that the log ends before their position.
+          // A missing head must not count as 0, because readers would conclude that the log ends before their position.
           if (partitions.some((_, partition) => !((offsets.get(partition) ?? -1) >= 0))) throw incompleteAnswer();
           return [topic, partitions.map((_, partition) => offsets.get(partition)!)];
         }),
@@ -90,7 +90,7 @@ export class Cluster {
     });
   }
 
-  /** Committed offsets; undefined where the group has none. */
+  /** Committed offsets; undefined for a partition without a commit. */
   async committed(
     group: string,
     topics: readonly string[],
@@ -102,7 +102,7 @@ export class Cluster {
       return new Map(
         asked.map(({ topic, partitions }) => {
           const offsets: (number | undefined)[] = partitions.map(() => undefined);
-          // A negative offset means none, or a default that kafkajs has not resolved yet.
+          // A negative offset means no commit, or a default that kafkajs has not resolved yet.
           for (const { partition, offset } of responses.find((each) => each.topic === topic)?.partitions ?? [])
             if (Number(offset) >= 0) offsets[partition] = Number(offset);
           return [topic, offsets];
@@ -111,7 +111,7 @@ export class Cluster {
     });
   }
 
-  /** Commits for a group without consumers. False when it has some: it has started already. */
+  /** Commits for a group without consumers. False if the group has consumers and so has already started. */
   async commitStart(
     group: string,
     starts: readonly { topic: string; partition: number; next: number }[],
@@ -142,21 +142,21 @@ export class Cluster {
 
   /** Whether a group has no consumers. */
   async isEmpty(group: string): Promise<boolean> {
-    return this.use('the members of a group', [], async (raw) => {
+    return this.use('the consumers of a group', [], async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });
       const { groups } = await coordinator.describeGroups({ groupIds: [group] });
       return groups.every(({ members }) => members.length === 0);
     });
   }
 
-  /** Ends the membership of a consumer that crashed. Otherwise the group would wait for the end of its session. */
-  async leave(group: string, memberId: string): Promise<void> {
+  /** Removes a crashed consumer from its group, which would otherwise wait for the end of the consumer's session. */
+  async leave(group: string, consumer: string): Promise<void> {
     await this.use(
       'leaving a group',
       [],
       async (raw) => {
         const coordinator = await raw.findGroupCoordinator({ groupId: group });
-        await coordinator.leaveGroup({ groupId: group, memberId }).catch((error: unknown) => {
+        await coordinator.leaveGroup({ groupId: group, memberId: consumer }).catch((error: unknown) => {
           if (errorType(error) !== 'UNKNOWN_MEMBER_ID') throw error;
         });
       },
@@ -192,9 +192,7 @@ export class Cluster {
   }
 }
 
-/**
- * Every topic has partitions. If none are found, the broker or the shared metadata request does not know the topic yet.
- */
+/** The partitions of a topic. Without any, the broker or kafkajs's shared metadata request does not know it yet. */
 function partitionsOf(raw: RawCluster, topic: string): { readonly partition: number }[] {
   const found = raw.findTopicPartitionMetadata(topic);
   if (found.length === 0) throw incompleteAnswer();
@@ -210,15 +208,15 @@ async function refreshed(open: Open | undefined): Promise<boolean> {
       );
 }
 
-/** Makes the cluster look after topics; one that is missing is named. */
+/** Adds topics to the metadata of the cluster; the error for a missing topic has its name. */
 async function know({ raw, known }: Open, topics: readonly string[]): Promise<void> {
   for (const topic of topics) {
     if (known.has(topic)) continue;
     for (let again = true; ; again = false) {
       try {
         await raw.addMultipleTargetTopics([topic]);
-        // kafkajs shares a metadata request that is already under way. That request does not ask for this topic, so the
-        // topic seems to have no partitions.
+        // kafkajs may share a metadata request that began earlier and does not ask for this topic. Then the topic seems
+        // to have no partitions.
         if (raw.findTopicPartitionMetadata(topic).length === 0) await raw.refreshMetadata();
         break;
       } catch (error) {

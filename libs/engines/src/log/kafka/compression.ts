@@ -3,7 +3,7 @@ import kafkajs from 'kafkajs';
 import { decodeLz4 } from './lz4.ts';
 import { decodeSnappy } from './snappy.ts';
 
-/** One record batch, decompressed: far above what a topic takes, far below what hurts. */
+/** Largest decompressed record batch: far more than a topic accepts, far less than the memory of a process. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
 interface Codec {
@@ -11,7 +11,7 @@ interface Codec {
   decompress(buffer: Buffer): Promise<Buffer>;
 }
 
-/** Only for reading: we write without. */
+/** A codec that only decompresses, because the platform writes without compression. */
 const reading = (decompress: (buffer: Buffer) => Buffer | Promise<Buffer>) => (): Codec => ({
   compress: async () => {
     throw new Error('this codec only reads');
@@ -30,8 +30,8 @@ async function decodeZstd(buffer: Buffer): Promise<Buffer> {
 }
 
 /**
- * kafkajs brings gzip alone, and a partition whose producer compresses otherwise stands still. What a payer's producers
- * may use is theirs to choose. Codecs are of the process: repeating this changes nothing.
+ * Installs codecs for the whole process; repeated calls change nothing. kafkajs can only read gzip, and would stop at a
+ * batch with another compression. Payers choose the compression of their producers.
  */
 export function readEveryCompression(): void {
   const codecs = kafkajs.CompressionCodecs as unknown as Record<number, () => Codec>;

@@ -1,13 +1,13 @@
 import { EngineUnavailable } from '../port.ts';
 
-/** What kafkajs's errors carry: a protocol error has a `type`, a wrapper a `cause`. */
+/** An error of kafkajs: a protocol error has a `type`, a wrapper has a `cause`. */
 interface KafkaError extends Error {
   readonly type?: string;
   readonly code?: string | number;
   readonly cause?: unknown;
 }
 
-/** The error inside kafkajs's wrappers of retries. */
+/** The error inside the wrappers of kafkajs's retries. */
 export function rootCause(error: unknown): KafkaError {
   let at = error instanceof Error ? (error as KafkaError) : (new Error('unknown') as KafkaError);
   for (let depth = 0; depth < 5 && at.cause instanceof Error; depth++) at = at.cause as KafkaError;
@@ -15,34 +15,34 @@ export function rootCause(error: unknown): KafkaError {
 }
 
 /**
- * A word for an error: the protocol's (`NOT_LEADER_FOR_PARTITION`), the system's (`ECONNREFUSED`) or the class. Never a
- * message.
+ * The code of an error: the protocol's (`NOT_LEADER_FOR_PARTITION`), the system's (`ECONNREFUSED`) or the class. Never
+ * a message.
  */
 export function errorType(error: unknown): string {
   const { type, code, name } = rootCause(error);
   return type ?? (typeof code === 'string' ? code : name);
 }
 
-/** Messages of kafkajs may quote data. Only our own words and the type of the error are passed on. */
+/** An error without kafkajs's message, which may quote data. */
 export function unavailable(what: string, error: unknown): EngineUnavailable {
   if (error instanceof EngineUnavailable) return error;
   return new EngineUnavailable(`Kafka: ${what}: ${errorType(error)}`, { cause: error });
 }
 
 /**
- * A topic that does not exist is a matter of deployment: said at once, by name; `missingTopic` tells it from an engine
- * that is away.
+ * A topic is missing, so the deployment must create it. `missingTopic` distinguishes this error from an unavailable
+ * engine.
  */
 export function missingTopic(name: string): EngineUnavailable & { readonly missingTopic: string } {
   return Object.assign(new EngineUnavailable(`Kafka: the topic ${name} does not exist`), { missingTopic: name });
 }
 
 /**
- * An incomplete answer, for example of a broker that has just come back. The adapter looks up the leaders and asks
- * again.
+ * An incomplete answer, for example of a broker that has just restarted. The adapter refreshes the leaders and repeats
+ * the request.
  */
 export const incompleteAnswer = (): KafkaError =>
-  Object.assign(new Error('an answer in part'), { type: 'OFFSET_NOT_AVAILABLE' });
+  Object.assign(new Error('an incomplete answer'), { type: 'OFFSET_NOT_AVAILABLE' });
 
 const STALE = new Set([
   'NOT_LEADER_FOR_PARTITION',
@@ -61,7 +61,7 @@ const STALE = new Set([
 ]);
 const REFUSED = /AUTHORIZATION|AUTHENTICATION|SASL|UNSUPPORTED|INVALID_GROUP_ID|INVALID_TOPIC/;
 
-/** What to do about an error of a request that changes nothing: look up leaders again, connect anew, or give up. */
+/** How to continue after an error of a request that may be repeated: refresh the leaders, reconnect, or give up. */
 export function remedy(error: unknown): 'refresh' | 'reconnect' | 'give-up' {
   const { type, name } = rootCause(error);
   if (type !== undefined && STALE.has(type)) return 'refresh';

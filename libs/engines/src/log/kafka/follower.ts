@@ -12,11 +12,11 @@ import type { Range } from './reader.ts';
 import { cut } from './records.ts';
 import type { Settings } from './options.ts';
 
-/** Bytes of one fetch, and of one partition in it. */
+/** Most bytes of one fetch, and of one partition in it. */
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
 /**
- * How long a fetch waits while some partition is being handled, so that this partition is left out no longer than that.
+ * How long a fetch waits while a handler runs, ms. A fetch excludes the partition of the handler, so it must be short.
  */
 const BUSY_POLL_MS = 10;
 
@@ -25,14 +25,14 @@ interface Place {
   readonly name: string;
   readonly partition: number;
   next: number;
-  /** `asked`: in a fetch that is under way. */
+  /** `asked`: part of a fetch that is under way. `busy`: a handler runs. */
   state: 'idle' | 'asked' | 'busy';
   failure: string | undefined;
 }
 
 /**
- * Reads every partition of topics from a position on, directly from the leaders. There is no group, so no rebalance
- * delays a start, nothing is committed, and no group is left behind, however many processes follow.
+ * Reads all partitions of topics from a position on, directly from the leaders. Without a group there is no rebalance
+ * that delays a start, no commit, and no group that stays on the broker for each process.
  */
 export class Follower implements Subscription {
   readonly #settings: Settings;
@@ -53,7 +53,7 @@ export class Follower implements Subscription {
     this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
   }
 
-  /** Resolves when everything before the heads of now was handled. */
+  /** Resolves when all records before the heads at the call are handled. */
   async start(): Promise<void> {
     try {
       const topics = [...new Set(this.#options.topics)];
@@ -113,9 +113,7 @@ export class Follower implements Subscription {
     return this.#lastPoll;
   }
 
-  /**
-   * One fetch at a time for each node. Fetches of other nodes wait neither for it nor for the handling of its records.
-   */
+  /** Runs one fetch at a time for each node. Other nodes wait neither for this fetch nor for its handlers. */
   async #run(): Promise<void> {
     const asked = new Map<string, Promise<void>>();
     for (let failures = 0; !this.#stopping;) {
@@ -202,9 +200,9 @@ export class Follower implements Subscription {
   }
 
   /**
-   * A follower that has read nothing starts at the first record that is left. A follower that retention overtakes
-   * stops, because it may have missed a denial. If its position lies past the end, the log is not the one that it
-   * followed.
+   * A follower that has read nothing starts at the first remaining record. If retention removes unread records, a
+   * follower stops, because it may have missed a denial. If its position is past the end, the log is another one than
+   * before.
    */
   async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
     const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
@@ -284,6 +282,6 @@ export class Follower implements Subscription {
   }
 }
 
-/** A position past the end: somebody made the topic anew or restored an older log. */
+/** The position is past the end, because the topic was created again or an older log was restored. */
 const shorter = (topic: string, partition: number): EngineUnavailable =>
   new EngineUnavailable(`Kafka: ${topic}/${partition} ends before the position of this follower`);

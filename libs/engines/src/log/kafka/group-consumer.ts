@@ -9,44 +9,40 @@ import { PatientFetch } from './patient-fetch.ts';
 
 export interface GroupConsumerOptions {
   readonly settings: Settings;
-  /** Kafka's names. */
+  /** Names with their prefixes. */
   readonly group: string;
   readonly topics: readonly string[];
-  /** Partitions handled side by side. */
+  /** Partitions that are handled concurrently. */
   readonly concurrency: number;
   each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void>;
-  /**
-   * `kept`: the assignment follows the one before without a gap in which another consumer could have had a partition.
-   */
+  /** `kept`: since the assignment before, no other consumer can have had one of the partitions. */
   joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void;
   polled(): void;
   /**
-   * A partition is paused. It is fetched again after the fetch that is under way, which must not wait for long then.
+   * Whether a partition is paused. The fetch after the current one takes it up again, so fetches must then be short.
    */
   holding(): boolean;
-  /** kafkajs found the offset of a partition outside the log and would go on at the earliest. */
+  /** kafkajs found an offset out of range and would continue at the earliest one. */
   outOfRange(consumer: GroupConsumer, topic: string, partition: number): void;
 }
 
 /**
- * How long kafkajs itself retries before the consumer is built anew, ms. It is short, because kafkajs goes on asking a
- * coordinator that is gone.
+ * How long kafkajs itself retries before the adapter makes a new consumer, ms. It is short, because kafkajs keeps
+ * asking a coordinator that is gone.
  */
 const INNER_RETRY_MS = 2_000;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 2 * 1024 * 1024;
-/**
- * How long a fetch waits while a partition is left alone, and how long kafkajs pauses when it has none to fetch, ms.
- */
+/** How long a fetch waits while a partition is paused, and how long kafkajs sleeps without partitions to fetch, ms. */
 const HOLDING_MS = 200;
-/** How long a stop waits for Kafka. After that, the end of the session ends the membership. */
+/** How long a stop waits to leave the group. After that, the group removes the consumer at the end of its session. */
 const LEAVE_MS = 3_000;
 
 interface RequestEvent {
   readonly payload: { readonly apiName: string; readonly sentAt: number };
 }
 
-/** One kafkajs consumer, from its start to its crash or stop; never used again after either. */
+/** One kafkajs consumer, from its start to its crash or stop. Afterwards the adapter makes a new one. */
 export class GroupConsumer {
   ownership: Ownership;
   readonly #options: GroupConsumerOptions;
@@ -54,8 +50,8 @@ export class GroupConsumer {
   readonly #consumer: Consumer;
   readonly #fetches: PatientFetch;
   readonly #crashed: Promise<Error>;
-  #memberId: string | undefined;
-  /** The consumer joins again because the group asked for it, and not because it found itself behind. */
+  #id: string | undefined;
+  /** Whether the next join follows a rebalance of the group, and not a loss of this consumer's session. */
   #orderly = false;
   #joins = 0;
   #heartbeatSentAt = performance.now();
@@ -87,18 +83,18 @@ export class GroupConsumer {
       maxBytesPerPartition: PARTITION_BYTES,
       metadataMaxAge: 60_000,
       allowAutoTopicCreation: false,
-      // There is one way back from every crash: the adapter makes a new consumer.
+      // After every crash the adapter makes a new consumer, so kafkajs must not restart this one.
       retry: { ...retryFor(INNER_RETRY_MS), restartOnFailure: async () => false },
     });
     this.#crashed = this.#listen();
   }
 
-  /** As the group knows it; undefined before the first join. */
-  get memberId(): string | undefined {
-    return this.#memberId;
+  /** The id of the consumer in its group; undefined before the first join. */
+  get id(): string | undefined {
+    return this.#id;
   }
 
-  /** Joins and hands out batches until it crashes; resolves with the reason. */
+  /** Joins and delivers batches until a crash; resolves with its reason. */
   async run(): Promise<Error> {
     try {
       await this.#consumer.connect();
@@ -115,12 +111,12 @@ export class GroupConsumer {
     return this.#crashed;
   }
 
-  /** Throws what kafkajs throws. */
+  /** @throws the error of kafkajs */
   async commit(topic: string, partition: number, next: number): Promise<void> {
     await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
   }
 
-  /** The next fetch begins there. */
+  /** The next fetch starts at `next`. */
   seek(topic: string, partition: number, next: number): void {
     this.#quietly(() => this.#consumer.seek({ topic, partition, offset: String(next) }));
   }
@@ -133,9 +129,7 @@ export class GroupConsumer {
     this.#quietly(() => this.#consumer.resume([{ topic, partitions: [partition] }]));
   }
 
-  /**
-   * Sends a heartbeat when one is due. Throws what kafkajs throws, and the caller must end and let the error through.
-   */
+  /** Sends a heartbeat when one is due. The caller must not catch errors of kafkajs. */
   async heartbeat(payload: EachBatchPayload): Promise<void> {
     const ownership = this.ownership;
     try {
@@ -148,7 +142,7 @@ export class GroupConsumer {
     }
   }
 
-  /** Leaves the group when what is in flight has ended. */
+  /** Leaves the group after the running handlers. */
   async stop(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LEAVE_MS)));
@@ -159,7 +153,7 @@ export class GroupConsumer {
     this.discard();
   }
 
-  /** Ends its connections without leaving the group. */
+  /** Ends the connections without leaving the group. */
   discard(): void {
     this.ownership.revoke();
     this.#client.retire();
@@ -170,8 +164,8 @@ export class GroupConsumer {
     const { events } = this.#consumer;
     this.#consumer.on(events.REQUEST, (event) => {
       const { apiName, sentAt } = (event as RequestEvent).payload;
-      // kafkajs reports times of the system's clock. If that clock jumped ahead, the answer errs on the safe side; if
-      // it jumped back, it must not err on the other.
+      // kafkajs reports times of the system clock. If that clock jumped ahead, the heartbeat seems older, which is
+      // safe. If it jumped back, the heartbeat must not seem newer.
       if (apiName === 'JoinGroup') this.#joins++;
       if (apiName === 'Heartbeat' || apiName === 'SyncGroup')
         this.#heartbeatSentAt = performance.now() - Math.max(0, Date.now() - sentAt);
@@ -181,18 +175,18 @@ export class GroupConsumer {
     this.#consumer.on(events.GROUP_JOIN, ({ payload }) => {
       this.ownership.revoke();
       this.ownership = new Ownership(this.#options.settings, this.#heartbeatSentAt);
-      // This is certain only after a join that the group asked for. Otherwise a generation may have passed in which
-      // another consumer had the partitions.
-      const kept = this.#memberId === payload.memberId && this.#orderly && this.#joins === 1;
+      // Certain only after a rebalance of the group. Otherwise another consumer may have had the partitions in a
+      // generation in between.
+      const kept = this.#id === payload.memberId && this.#orderly && this.#joins === 1;
       this.#orderly = false;
       this.#joins = 0;
-      this.#memberId = payload.memberId;
+      this.#id = payload.memberId;
       this.#options.joined(this, payload.memberAssignment, kept);
     });
     return new Promise((resolve) => this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error)));
   }
 
-  /** kafkajs must get an error of its own kind. It takes any other for one that it cannot recover from. */
+  /** kafkajs must get an error of its own class, because it treats any other error as fatal. */
   async #each(payload: EachBatchPayload): Promise<void> {
     try {
       await this.#options.each(this, payload);
@@ -207,7 +201,7 @@ export class GroupConsumer {
     try {
       work();
     } catch {
-      // Between a crash and the next start kafkajs has no consumer, so nothing is paused then.
+      // kafkajs throws between a crash and the next start, when there is nothing to pause.
     }
   }
 }

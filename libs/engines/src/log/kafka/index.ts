@@ -5,7 +5,7 @@ import type { EventLog } from '../port.ts';
 
 export type { KafkaConnection, KafkaLogOptions } from './options.ts';
 
-/** The log on Kafka's brokers. Resolves when one of them has answered; throws EngineUnavailable. */
+/** The log on Kafka. Resolves when a broker has answered; throws EngineUnavailable. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const log = new KafkaLog(settingsOf(options));
   try {

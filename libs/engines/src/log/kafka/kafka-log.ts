@@ -20,7 +20,7 @@ import { Reader } from './reader.ts';
 import { recordBytes } from './records.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Port topics are logical names; Kafka's have the prefix. */
+/** The port has logical names of topics, and Kafka has names with the prefix. */
 export class KafkaLog implements EventLog {
   readonly #settings: Settings;
   readonly #limit: (topic: string) => number;

@@ -9,7 +9,7 @@ import type { KafkaConnection } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
 import { setForTopic } from './topics.ts';
 
-/** A record as it was, with the time that it had. */
+/** A record of another log, with its original time. */
 export interface PastRecord {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -18,13 +18,12 @@ export interface PastRecord {
   readonly timestamp: number;
 }
 
-/**
- * Writes records of the past into topics: to their own partition, with their own time. Topics by their logical names.
- */
+/** Copies records into topics with their original partition and time. Topics have their logical names. */
 export interface TopicLoader {
   heads(topics: readonly string[]): Promise<Position>;
   /**
-   * The offset of the first. One call at a time. After a throw they may have been written. @throws EngineUnavailable
+   * Returns the first offset. Calls must not overlap. Records may be written despite an error.
+   * @throws EngineUnavailable
    */
   append(topic: string, partition: number, records: readonly PastRecord[]): Promise<number>;
   close(): Promise<void>;
@@ -33,9 +32,8 @@ export interface TopicLoader {
 const TIME = 'message.timestamp.type';
 
 /**
- * Whether topics take the times of their records from who writes them (for loading) or from their append (always else;
- * `applyTopics`
- * sees to it). @throws EngineUnavailable
+ * Sets whether records have the time of their producer, as loading needs, or that of their append, as `applyTopics`
+ * sets it. @throws EngineUnavailable
  */
 export async function takeTimes(
   connection: KafkaConnection,

@@ -2,13 +2,13 @@ import kafkajs from 'kafkajs';
 import type { logCreator as LogCreator } from 'kafkajs';
 import type { KafkaLogger } from './options.ts';
 
-/** One line of kafkajs's log, as far as it may be seen. */
+/** The safe part of a line of kafkajs's log. */
 export interface LogEntry {
   readonly message: string;
   readonly topic?: string | undefined;
   readonly partition?: number | undefined;
   readonly groupId?: string | undefined;
-  /** kafkajs's words for an error of the protocol. Not logged. */
+  /** kafkajs's sentence for a protocol error. It is not logged. */
   readonly error?: string | undefined;
 }
 
@@ -21,14 +21,14 @@ const EXPECTED = new RegExp(
   '^Limiting retries for the idempotent producer|^KafkaJS v2\\.0\\.0 switched default partitioner|' +
     'this client was retired|this fetch was given up',
 );
-/** A broker that answers "not now" is asked again. Faults that stay are reported by `failure` and by exceptions. */
+/** kafkajs repeats these requests itself. `failure` and exceptions report a lasting fault. */
 const PASSING =
   /^Response Metadata|^Response (Fetch|Heartbeat|JoinGroup|SyncGroup|OffsetCommit|FindCoordinator|GroupCoordinator)/;
 
 /**
- * kafkajs's log as lines of ours. Its texts and fields can quote messages, keys and stacks: what looks like a quotation
- * is cut off, and of the fields only names of brokers, groups, topics and error types pass. `onLog` sees every line:
- * some events of kafkajs are told in no other way.
+ * Writes kafkajs's log to our logger. Its texts and fields can quote messages, keys and stacks. So a text is cut at the
+ * first quotation, and only fields with names of brokers, groups, topics and error types pass. `onLog` gets every line,
+ * because kafkajs reports some events only in its log.
  */
 export function logCreator(logger: KafkaLogger | undefined, onLog?: (entry: LogEntry) => void): LogCreator {
   return () =>
@@ -48,7 +48,7 @@ export function logCreator(logger: KafkaLogger | undefined, onLog?: (entry: LogE
         ...(error instanceof Error && { errorType: (error as { type?: string }).type ?? error.name }),
       };
       const message = `kafkajs ${namespace}: ${log.message.replace(/["'`{[].*/su, '…').slice(0, MAX_TEXT)}`;
-      // A fault that kafkajs handles itself is not an error of ours: those are reported by `failure` and by exceptions.
+      // kafkajs's errors are only warnings here. `failure` and exceptions report the faults that kafkajs cannot handle.
       if (level <= kafkajs.logLevel.WARN && !PASSING.test(log.message)) logger.warn(fields, message);
       else logger.debug(fields, message);
     };

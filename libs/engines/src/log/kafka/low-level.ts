@@ -6,7 +6,7 @@ import type { KafkaSasl } from './options.ts';
  * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public
  * API has no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an
  * assignment by hand), to ask for the heads of several topics in one request, to commit a start for a group without
- * joining it, or to get a password when a connection needs it. A bad access fails when the log is opened, not later.
+ * joining it, or to get a password when a connection needs it. If such an access is wrong, opening the log fails.
  */
 
 export interface FetchedMessage {
@@ -57,7 +57,7 @@ export interface FetchResponse {
 
 export interface RawBroker {
   fetch: (request: FetchRequest) => Promise<FetchResponse>;
-  /** Of two: fetches have a connection of their own. */
+  /** Two connections. The second is for fetches. */
   readonly connectionPool: {
     readonly pool: readonly { isConnected(): boolean; readonly socket?: { destroy(error: Error): unknown } }[];
   };
@@ -84,11 +84,11 @@ export interface RawCluster {
   refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
-  /** Node id -> partitions. */
+  /** Partitions by node id. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   findBroker: (node: { nodeId: string }) => Promise<RawBroker>;
   findGroupCoordinator(group: { groupId: string }): Promise<RawBroker>;
-  /** The offsets at an end of the log; with `fromBeginning` the first that is kept. */
+  /** The heads of the log, or with `fromBeginning` the first remaining offsets. */
   fetchTopicsOffset(
     topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
   ): Promise<readonly OffsetTopic[]>;
@@ -105,9 +105,8 @@ interface RequestQueue {
 const PENDING_MS = 10;
 
 /**
- * After its first answer each connection of kafkajs wakes up every millisecond, for ever, to see whether requests wait
- * for it: it asks for a timeout of a negative time. Here it only does so while some wait (for the end of a throttling,
- * or for others under way).
+ * After its first answer each connection of kafkajs checks every millisecond for waiting requests, because it sets a
+ * timer with a negative time. This replacement checks only while requests wait, for a throttling or for other requests.
  */
 function restIdleQueues(prototype: RequestQueue): void {
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
@@ -123,8 +122,8 @@ function restIdleQueues(prototype: RequestQueue): void {
 }
 
 /**
- * For producers that use transactions: uncommitted records are not visible, and a head is the end for a reader of
- * committed records.
+ * The isolation level. Records of uncommitted transactions are not visible, and a head is the end of the committed
+ * records.
  */
 export const READ_COMMITTED = 1;
 
@@ -141,7 +140,7 @@ function clusterFactory(kafka: Kafka): { readonly of: Record<symbol, CreateClust
   return { of, symbol };
 }
 
-/** A cluster object as a consumer of this client would have it. */
+/** A cluster object as in a consumer of this client. */
 export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
   const { of, symbol } = clusterFactory(kafka);
   return of[symbol]!({
@@ -151,7 +150,7 @@ export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawClust
   });
 }
 
-/** Shows each broker object of the consumers that this client makes from now on, before kafkajs uses it. */
+/** Calls `found` with each broker object of later consumers of this client, before kafkajs uses it. */
 export function onFindBroker(kafka: Kafka, found: (broker: RawBroker) => void): void {
   const { of, symbol } = clusterFactory(kafka);
   const create = of[symbol]!;
@@ -172,7 +171,7 @@ type FilterAborted = (
 ) => readonly FetchedMessage[];
 let filterAborted: FilterAborted | undefined;
 
-/** Without records of aborted transactions and without control records. */
+/** The messages without control records and without those of aborted transactions. */
 export function committedMessages(partition: FetchedPartition): readonly FetchedMessage[] {
   const { messages, abortedTransactions } = partition;
   if (abortedTransactions.length === 0 && !messages.some((message) => message.isControlRecord)) return messages;
@@ -182,7 +181,7 @@ export function committedMessages(partition: FetchedPartition): readonly Fetched
 
 let errorTypes: ReadonlyMap<string, string> | undefined;
 
-/** The protocol's word for an error of which kafkajs's log tells the sentence; undefined for any other sentence. */
+/** The protocol's code for a sentence in kafkajs's log; undefined for any other sentence. */
 export function protocolError(sentence: string | undefined): string | undefined {
   if (errorTypes === undefined) {
     const { errorCodes } = require('kafkajs/src/protocol/error') as { errorCodes: { type: string; message: string }[] };
@@ -197,7 +196,7 @@ type Provider = (credentials: {
 }) => (args: AuthenticationProviderArgs) => Authenticator;
 const PROVIDERS = { plain: 'plain', 'scram-sha-256': 'scram256', 'scram-sha-512': 'scram512' } as const;
 
-/** kafkajs's own mechanisms with the password of the moment: a rotated secret is used by the next connection. */
+/** kafkajs's own mechanisms with the current password, so that the next connection uses a rotated secret. */
 export function passwordMechanism(sasl: Extract<KafkaSasl, { username: string }>): Mechanism {
   const provider = require(`kafkajs/src/broker/saslAuthenticator/${PROVIDERS[sasl.mechanism]}`) as Provider;
   return {

@@ -6,9 +6,9 @@ const DICTIONARY = 0x01;
 const RAW_BLOCK = 0x80000000;
 
 /**
- * Decodes LZ4 frames (https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md), as Kafka's producers write them.
- * Checksums are not looked at: Kafka's own covers the record batch. Throws RangeError for what is no frame or gets
- * larger than `max`.
+ * Decodes LZ4 frames (https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md), as Kafka's producers write them. It
+ * ignores checksums, because Kafka's own covers the record batch. Throws RangeError if the input is not a frame or the
+ * output exceeds `max`.
  */
 export function decodeLz4(input: Buffer, max: number): Buffer {
   const output = new Output(max);
@@ -56,7 +56,7 @@ function decodeBlock(input: Buffer, from: number, end: number, output: Output): 
   }
 }
 
-/** Bytes that grow, and can be repeated from a distance before their end. */
+/** A growing output that can repeat bytes from a distance before its end. */
 export class Output {
   readonly #max: number;
   #buffer: Buffer;
@@ -77,7 +77,7 @@ export class Output {
     if (distance === 0 || distance > this.#length) throw new RangeError('a match points before the beginning');
     this.#room(length);
     const start = this.#length - distance;
-    // A match may overlap what it writes: whatever is there is copied, then twice as much.
+    // A match may overlap its own output, so each step copies the bytes that exist, twice as many each time.
     for (let done = 0; done < length;) {
       const step = Math.min(length - done, distance + done);
       this.#buffer.copyWithin(this.#length, start, start + step);

@@ -1,4 +1,4 @@
-/** Without types of `kafkajs`, so that configuration code does not need it. */
+/** Without types of `kafkajs`, so that configuration code need not import it. */
 export type KafkaSasl =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -7,7 +7,7 @@ export type KafkaSasl =
     }
   | { readonly mechanism: 'oauthbearer'; token(): Promise<string> | string };
 
-/** PEM texts; `true`: the system's trusted authorities. */
+/** PEM texts. `true` means the trusted authorities of the operating system. */
 export type KafkaTls =
   true | { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly rejectUnauthorized?: boolean };
 
@@ -19,23 +19,20 @@ export interface KafkaLogger {
   error(fields: object, message: string): void;
 }
 
-/** What the adapter counts; names carry no key and no member. */
+/** Metrics of the adapter. Labels have no keys or members. */
 interface KafkaMetrics {
-  /** A send ended; `ms` with the answer. */
+  /** A send ended after `ms`. */
   sent?(topic: string, records: number, ms: number, outcome: 'acknowledged' | 'failed'): void;
-  /**
-   * A consumer joined, was removed from its group, was built again, or found that retention had removed records that
-   * its group had not read.
-   */
+  /** A consumer joined, lost its group, was replaced after a crash, or found that retention removed unread records. */
   consumer?(group: string, what: 'joined' | 'rebalanced' | 'rebuilt' | 'retention-loss'): void;
 }
 
-/** Where the brokers are and who we are. */
+/** The addresses of the brokers and the identity of the client. */
 export interface KafkaConnection {
-  /** `host:port`, to begin with; the cluster names the others. */
+  /** `host:port` of some brokers. The cluster returns the addresses of the others. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** Before every topic name. Default ''. */
+  /** Prefix of every topic name. Default ''. */
   readonly topicPrefix?: string;
   readonly tls?: KafkaTls;
   readonly sasl?: KafkaSasl;
@@ -47,22 +44,19 @@ export interface KafkaConnection {
 }
 
 export interface KafkaLogOptions extends KafkaConnection {
-  /** Before every group name. Default ''. */
+  /** Prefix of every group name. Default ''. */
   readonly groupPrefix?: string;
-  /** Of an inbound (payer) topic; our own topics take twice that and 1 MiB. Default 6 MiB. */
+  /** Largest record of an inbound (payer) topic; our own topics accept twice that and 1 MiB. Default 6 MiB. */
   readonly maxRecordBytes?: number;
-  /** Producers; each has one send under way at a time. Default 4. */
+  /** Number of producers, each with one send at a time. Default 4. */
   readonly lanes?: number;
-  /**
-   * Records of one send, bytes; a larger record goes alone. Default 900 KiB: below the limit of a topic without
-   * settings.
-   */
+  /** Most bytes of one send; a larger record is sent alone. Default 900 KiB, which is below Kafka's default limit. */
   readonly batchBytes?: number;
-  /** Bytes that may wait for a send; an append beyond that is refused as busy. Default 64 MiB. */
+  /** Most bytes that may wait for a send; further appends are refused as busy. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
-  /** How long an append may take, the tries of a leader change included, ms. Default 30,000. */
+  /** How long an append may take with all its retries, ms. Default 30,000. */
   readonly deliveryTimeoutMs?: number;
-  /** How long `head`, `read`, `committed` and the start of a subscription try, ms. Default 10,000. */
+  /** How long `head`, `read`, `committed` and the start of a subscription retry, ms. Default 10,000. */
   readonly readTimeoutMs?: number;
   /** A consumer without a heartbeat for this time loses its partitions, ms. Default 10,000. */
   readonly sessionTimeoutMs?: number;
@@ -73,14 +67,11 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly rebalanceTimeoutMs?: number;
   /** Default a sixth of the session timeout; at most a third of it. */
   readonly heartbeatIntervalMs?: number;
-  /**
-   * How long a fetch waits at the broker for records, ms. Records end the wait at once, and so does a stop. Default
-   * 5,000.
-   */
+  /** How long a fetch waits at the broker for records or a stop, ms. Default 5,000. */
   readonly pollMs?: number;
-  /** How often a group commits that it has passed markers of transactions, ms. Default an hour. */
+  /** How often a group commits offsets behind markers of transactions, ms. Default an hour. */
   readonly passEveryMs?: number;
-  /** Of a failing handler. Default 50 ms, doubling to 2 s. */
+  /** Pauses between tries of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
   readonly metrics?: KafkaMetrics;
 }

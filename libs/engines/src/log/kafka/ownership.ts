@@ -1,20 +1,19 @@
-/** Decides when the partitions of a consumer may no longer be its own. All times are monotonic, ms. */
+/** Decides when another consumer may own the partitions of this one. All times are monotonic, ms. */
 export interface OwnershipLimits {
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
 }
 
 /**
- * The part of the session that is held back, because clocks differ in speed and the work after the question takes time
- * too.
+ * The share of the session that does not count, because clocks differ in speed and the append after the check takes
+ * time.
  */
 const MARGIN = 0.2;
 
 /**
- * What one consumer knows about its partitions of one generation. The coordinator counts the session from the arrival
- * of a heartbeat, so the time that counts here is the one at which it was sent. A process that was stopped or blocked
- * therefore notices before it has received anything. During a rebalance heartbeats are answered too, but only for the
- * rebalance timeout.
+ * Whether one consumer still owns its partitions of one generation. The coordinator counts the session from the arrival
+ * of a heartbeat. This class counts from the earlier sending, so a stopped or blocked process notices the loss without
+ * an answer. During a rebalance the coordinator also answers heartbeats, but only for the rebalance timeout.
  */
 export class Ownership {
   readonly #limits: OwnershipLimits;
@@ -27,18 +26,18 @@ export class Ownership {
     this.#heard = sentAt;
   }
 
-  /** The coordinator answered a heartbeat that was sent then, and knows this consumer. */
+  /** The coordinator knows this consumer: it answered the heartbeat that was sent at `sentAt`. */
   heard(sentAt: number): void {
     this.#heard = Math.max(this.#heard, sentAt);
   }
 
-  /** The coordinator answered that the group is about to rebalance. That began after the last answer without it. */
+  /** The coordinator answered that the group rebalances, which began after the last other answer. */
   rebalancing(sentAt: number): void {
     this.#rebalancingSince ??= this.#heard;
     this.heard(sentAt);
   }
 
-  /** The coordinator does not know this consumer or its generation any more, or the consumer has joined anew. */
+  /** The coordinator no longer knows this consumer or its generation, or the consumer has joined again. */
   revoke(): void {
     this.#revoked = true;
   }

@@ -4,15 +4,15 @@ import { onFindBroker } from './low-level.ts';
 import type { FetchRequest, FetchResponse, RawBroker } from './low-level.ts';
 
 export interface PatientFetchOptions {
-  /** How long kafkajs waits in one call of its fetch loop, ms: it sends its heartbeats between two calls. */
+  /** How long kafkajs waits in one call of its fetch loop, ms. It sends heartbeats between two calls. */
   readonly sliceMs: number;
-  /** How long the broker may wait for records, ms, from now on. */
+  /** How long the broker may wait for records from now on, ms. */
   readonly waitMs: () => number;
 }
 
-/** The words with which an unwanted connection is ended; `logging.ts` knows them. */
+/** The error of a connection that is ended on purpose. `logging.ts` recognises it. */
 const GIVEN_UP = 'this fetch was given up';
-/** How long each turn of a stopped consumer's loop waits until kafkajs has noticed the stop. */
+/** How long each turn of kafkajs's loop waits after a stop, until kafkajs notices the stop, ms. */
 const STOPPED_MS = 20;
 /** The most turns of the event loop that kafkajs needs to notice a destroyed connection. */
 const TURNS = 100;
@@ -25,11 +25,11 @@ interface Open {
 }
 
 /**
- * Lets the fetches of one consumer wait for seconds at the broker (ADR 0014). Only between two fetches does kafkajs
- * send a heartbeat or stop. So each of its calls returns nothing after a slice of that time, while the request stays
- * open, and the next call takes the same request up again. Brokers answer the requests of a connection one after the
- * other. So a request for other partitions or offsets than the open one must not queue behind it: the connection of
- * fetches is ended, and the new request opens another.
+ * Lets the fetches of one consumer wait for seconds at the broker (ADR 0014). kafkajs sends heartbeats and stops only
+ * between two fetches. So each of its calls ends empty after a slice of that time, the request stays open, and the next
+ * call waits for the same request. A broker answers the requests of a connection in order, so a request for other
+ * partitions or offsets would wait behind the open one. Then the connection for fetches is ended, and the new request
+ * opens another.
  */
 export class PatientFetch {
   readonly #options: PatientFetchOptions;
@@ -42,7 +42,7 @@ export class PatientFetch {
     onFindBroker(kafka, (broker) => this.#take(broker));
   }
 
-  /** Ends all waiting. From now on nothing is fetched. */
+  /** Ends all waits and all further fetches. */
   stop(): void {
     this.#stopped = true;
     for (const wake of [...this.#waiting]) wake();
@@ -83,7 +83,7 @@ export class PatientFetch {
     }
   }
 
-  /** Undefined when the slice is over, or the consumer is stopped. */
+  /** Undefined if the slice is over or the consumer stops. */
   async #within(answer: Promise<FetchResponse>): Promise<FetchResponse | undefined> {
     let wake = (): void => undefined;
     const over = new Promise<undefined>((resolve) => (wake = () => resolve(undefined)));
@@ -98,7 +98,7 @@ export class PatientFetch {
   }
 }
 
-/** What is asked for, in whichever order. */
+/** Identifies the requested partitions and offsets, in any order. */
 const keyOf = ({ topics }: FetchRequest): string =>
   topics
     .flatMap(({ topic, partitions }) =>
@@ -115,6 +115,6 @@ async function giveUp(broker: RawBroker, open: Open): Promise<void> {
 
 /** kafkajs has two connections to each broker: one for fetches, one for everything else. */
 const FETCHES = 1;
-/** With an error: only then kafkajs fails the request that waits on it. */
+/** kafkajs fails the waiting request of a socket only after an error. */
 const endFetches = (broker: RawBroker): void =>
   void broker.connectionPool.pool[FETCHES]?.socket?.destroy(new Error(GIVEN_UP));

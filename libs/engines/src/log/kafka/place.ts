@@ -1,7 +1,7 @@
 import { handlerFault } from '../handler-fault.ts';
 import type { Loss, Position } from '../port.ts';
 
-/** One partition of a group, as one consumer sees it: its own now, or of the past. */
+/** The state of one partition that a consumer of a group owns or has owned. */
 export class Place {
   readonly topic: string;
   /** Kafka's name of the topic. */
@@ -9,20 +9,20 @@ export class Place {
   readonly partition: number;
   next = 0;
   mine = false;
-  /** A new object each time that the consumer gains the partition. */
+  /** A new object for each time that the consumer gains the partition; undefined while it does not own it. */
   claim: object | undefined;
-  /** `assigned` has worked for it. */
+  /** Whether `assigned` has succeeded. */
   ready = false;
-  /** A batch that lingers is handed out when it is fetched the second time. */
+  /** Whether a lingering batch was fetched before. At the second fetch it is delivered. */
   ripe = false;
-  /** Of the handler, one after the other. */
+  /** Consecutive failures of the handler. */
   failures = 0;
   failure: string | undefined;
-  /** Resolves when nothing is in flight. */
+  /** Resolves when no handler runs. */
   handling: Promise<void> = Promise.resolve();
-  /** Until it is fetched again. */
+  /** Ends a pause of the partition. */
   timer: NodeJS.Timeout | undefined;
-  /** The loss: records that retention removed before this group read them, until an operator has accepted it. */
+  /** A loss that no operator has accepted yet. */
   loss: Loss | undefined;
 
   constructor(topic: string, name: string, partition: number) {
@@ -48,7 +48,7 @@ export class Place {
     this.failure = undefined;
   }
 
-  /** Messages of handlers may quote data. Only the words of the engine are passed on. */
+  /** Notes a failure, without a message that may quote data. */
   failed(error: unknown): void {
     this.failures = Math.min(this.failures + 1, 16);
     this.failure = `${this.topic}/${this.partition}: ${handlerFault(error)}`;

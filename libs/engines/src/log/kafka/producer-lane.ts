@@ -10,9 +10,8 @@ import type { Settings } from './options.ts';
 const PARTING_MS = 1_000;
 
 /**
- * There was no answer, none that ended the send, or none for exactly the partition of the send, so it is unknown what
- * was written. `type` is the last refusal of the broker, if it gave one, because that says what an operator has to
- * change.
+ * The result of a send is unknown: no answer, no final answer, or no answer for exactly its partition. `type` is the
+ * last refusal of the broker, because it shows an operator what to change.
  */
 class Unanswered extends Error {
   override readonly name = 'Unanswered';
@@ -28,15 +27,15 @@ interface Current {
   readonly client: Client;
   readonly producer: Promise<Producer>;
   /**
-   * What the broker answered last to a send that goes on, in the protocol's word. kafkajs repeats a send for as long as
-   * it may, and tells the refusals in between to its log alone.
+   * The protocol's code of the last refusal of the current send. kafkajs repeats a refused send, and reports the
+   * refusals only in its log.
    */
   refusal?: string | undefined;
 }
 
 /**
- * One producer with one send at a time, each to one partition. After any error the lane makes a new producer, because
- * the sequence numbers of the old one may be ahead of the broker, which then acknowledges and drops the next messages.
+ * One producer with one send at a time, each to one partition. After any error the lane makes a new producer. The
+ * sequence numbers of the old one may differ from the broker's, which would then acknowledge and drop later messages.
  */
 export class ProducerLane {
   readonly #settings: Settings;
@@ -48,8 +47,8 @@ export class ProducerLane {
   }
 
   /**
-   * Resolves with the offset of the first message when all are on every replica in sync. After a throw they may have
-   * been written.
+   * Resolves with the offset of the first message when every in-sync replica has all messages. After an error they may
+   * have been written.
    */
   async send(topic: string, partition: number, messages: Message[], timeoutMs: number): Promise<number> {
     const deadline = new AbortController();
@@ -96,7 +95,7 @@ export class ProducerLane {
     const producer = await current.producer;
     const answers = await producer.send({ topic, acks: -1, timeout: this.#settings.requestTimeoutMs, messages });
     const [answer] = answers;
-    // -1: a duplicate of a batch whose place the broker no longer knows.
+    // -1 means a duplicate of a batch whose offset the broker no longer knows.
     const base = Number(answer?.baseOffset ?? -1);
     if (
       answers.length !== 1 ||

@@ -5,14 +5,14 @@ import { READ_COMMITTED, committedMessages } from './low-level.ts';
 import type { FetchedPartition, RawCluster } from './low-level.ts';
 import { toRecord } from './records.ts';
 
-/** Of one fetch of one partition. A record batch that is larger comes whole, so that one byte is one batch. */
+/** Most bytes of a fetch. A larger record batch is returned whole, so a limit of one byte fetches one batch. */
 const FETCH_BYTES = 2 * 1024 * 1024;
 const BATCH_BYTES = 1;
-/** What a fetch brought beyond the limit of a call waits for the next one that goes on there. */
+/** How long fetched records beyond the limit of a call are kept for the next call at that offset. */
 const LEFT_OVER_MS = 5_000;
 const MAX_LEFT_OVERS = 8;
 
-/** Records of one partition from an offset on, and where to go on. */
+/** Records of one partition from an offset on, and the next offset. */
 export interface Range {
   readonly records: readonly LogRecord[];
   readonly next: number;
@@ -27,7 +27,7 @@ export class Reader {
     this.#cluster = cluster;
   }
 
-  /** `topic` is the name in records, `name` Kafka's. Throws EngineUnavailable. */
+  /** `topic` is the logical name, `name` the name in Kafka. Throws EngineUnavailable. */
   async read(
     topic: string,
     name: string,
@@ -61,7 +61,7 @@ export class Reader {
     return this.#cluster.use('reading', [name], async (raw) => {
       const range = await fetchRange(raw, topic, name, partition, from, bytes);
       if (range !== undefined) return range;
-      // Not in the log: before what retention has kept, or past the end.
+      // The offset is out of range: before the first remaining record, or past the end.
       const [first] =
         (await raw.fetchTopicsOffset([{ topic: name, partitions: [{ partition }], fromBeginning: true }]))[0]
           ?.partitions ?? [];
@@ -88,7 +88,7 @@ export class Reader {
   }
 }
 
-/** One fetch of one partition that waits for nothing; undefined when the offset is not in the log. */
+/** One fetch of one partition that does not wait for records; undefined if the offset is out of range. */
 async function fetchRange(
   raw: RawCluster,
   topic: string,
@@ -118,8 +118,8 @@ async function fetchRange(
 }
 
 /**
- * The records at or after `from` and the offset behind the last record batch: compaction leaves gaps, also at the end
- * of a batch, and a fetch brings what is before `from` in its batch.
+ * The records at or after `from`, and the offset behind the last record batch. Compaction leaves gaps, also at the end
+ * of a batch, and a fetch returns the whole batch around `from`.
  */
 export function rangeOf(topic: string, fetched: FetchedPartition, from: number): Range {
   let next = from;

@@ -16,15 +16,13 @@ const EMPTY = new Uint8Array(0);
 /** The broker set the timestamp (`message.timestamp.type=LogAppendTime`). */
 const LOG_APPEND_TIME = 1;
 
-/** What kafkajs gives a consumer: its types leave the context of the batch out. */
+/** A message of a kafkajs consumer, whose types omit `batchContext`. */
 type Fetched = Pick<FetchedMessage, 'offset' | 'timestamp' | 'key' | 'value'> & {
   readonly headers?: object | undefined;
   readonly batchContext?: Partial<FetchedMessage['batchContext']>;
 };
 
-/**
- * A record as a handler sees it. What a foreign producer left out is empty; of a header given twice the last counts.
- */
+/** A record for a handler. Parts that a producer omitted are empty. The last of several equal headers counts. */
 export function toRecord(topic: string, partition: number, message: Fetched): LogRecord {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
@@ -44,23 +42,23 @@ export function toRecord(topic: string, partition: number, message: Fetched): Lo
   };
 }
 
-/** Bytes that count against the limit: value, key and headers, as the embedded log counts them. */
+/** The bytes that the limit bounds: value, key and headers, as in the embedded log. */
 export function recordBytes(record: NewRecord): number {
   let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
   for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);
   return bytes;
 }
 
-/** Lengths, offset and timestamp deltas of one record and of its headers in a record batch: at most so much. */
+/** Most bytes of lengths and deltas for one record, and for each header. */
 const RECORD_OVERHEAD = 30;
 const HEADER_OVERHEAD = 10;
 
-/** Bytes in a record batch, not less than they are. */
+/** An upper bound of the bytes in a record batch. */
 export function wireBytes(record: NewRecord): number {
   return recordBytes(record) + RECORD_OVERHEAD + HEADER_OVERHEAD * Object.keys(record.headers).length;
 }
 
-/** The first records of a list that make one batch: at least one. */
+/** The first records of a list that fit into one batch, at least one. */
 export function cut(
   records: readonly LogRecord[],
   from: number,

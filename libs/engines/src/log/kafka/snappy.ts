@@ -1,12 +1,12 @@
 import { Output } from './lz4.ts';
 
-/** The stream of snappy-java: this, two int32 of versions, then blocks with an int32 of their length before each. */
+/** Magic bytes of snappy-java's stream. Two int32 of versions follow, then blocks, each after an int32 length. */
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
 const XERIAL_HEADER = 16;
 
 /**
  * Decodes Snappy (https://github.com/google/snappy/blob/main/format_description.txt) as Kafka's producers write it: one
- * block, or snappy-java's stream of blocks. Throws RangeError for what is neither or gets larger than `max`.
+ * block, or snappy-java's stream of blocks. Throws RangeError if the input is neither or the output exceeds `max`.
  */
 export function decodeSnappy(input: Buffer, max: number): Buffer {
   const output = new Output(max);

@@ -2,9 +2,9 @@ import type { SubscribeOptions } from '../port.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
- * Commits the start of a group without offsets before it joins, so that a restart does not skip records that were
- * appended before its first batch. A group that has consumers has started already. Throws EngineUnavailable, also for a
- * topic that does not exist.
+ * Commits the start of a group without commits before it joins. Otherwise a restart would skip records that were
+ * appended before the first batch. A group with consumers has already started. Throws EngineUnavailable, also for a
+ * missing topic.
  */
 export async function commitStarts(
   cluster: Cluster,

@@ -17,7 +17,7 @@ import { Beginnings } from './beginnings.ts';
 /** After this time without a crash, the next crash counts as a new one, ms. */
 const STEADY_MS = 60_000;
 
-/** A consumer of a group: kafkajs's consumer, built anew after every crash. */
+/** A consumer of a group. After every crash it makes a new kafkajs consumer. */
 export class Subscriber implements Subscription {
   readonly #settings: Settings;
   readonly #options: SubscribeOptions;
@@ -43,9 +43,8 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * Resolves when the consumer has joined its group, or after the read timeout; then `failure` says what is wrong. It
-   * does not wait for a group that has other consumers: those handle the records, and make room at their next
-   * heartbeats.
+   * Resolves when the consumer has joined its group, or after the read timeout, with a `failure`. It does not wait for
+   * the rebalance of a group with other consumers, because these handle the records until their next heartbeats.
    */
   async start(): Promise<void> {
     const { topicPrefix, groupPrefix, readTimeoutMs } = this.#settings;
@@ -79,8 +78,8 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * Commits the head of partitions that end with markers of transactions. No reader gets markers, so no batch commits
-   * behind them. When retention removes them, they would look like records that the group has not read.
+   * Commits the head of partitions that end with markers of transactions. No handler gets markers, so no batch commits
+   * offsets behind them. Removed markers would otherwise look like lost records.
    */
   async #passInvisible(): Promise<void> {
     const consumer = this.#consumer;
@@ -150,12 +149,12 @@ export class Subscriber implements Subscription {
       );
       const error = await Promise.race([consumer.run(), stopped]);
       if (error === undefined) return;
-      former = consumer.memberId;
+      former = consumer.id;
       consumer.discard();
       for (const place of this.#places.values()) place.release();
-      this.#failure = `the consumer ended and is built anew: ${errorType(error)}`;
+      this.#failure = `the consumer ended and is replaced: ${errorType(error)}`;
       this.#settings.metrics.consumer?.(this.#options.group, 'rebuilt');
-      this.#settings.logger?.warn({ group, errorType: errorType(error) }, 'a consumer is built anew');
+      this.#settings.logger?.warn({ group, errorType: errorType(error) }, 'a consumer is replaced after a crash');
       if (performance.now() - began > STEADY_MS) failures = 0;
       await this.#pause(failures);
     }
@@ -182,8 +181,8 @@ export class Subscriber implements Subscription {
     const gained = [...now].filter(({ mine }) => !mine);
     const claim = {};
     for (const place of gained) place.gain(claim);
-    // Pauses belong to the consumer and not to a generation. Nothing is fetched before the committed offsets are known,
-    // because kafkajs would overwrite them.
+    // A pause lasts beyond a generation. A partition stays paused until its committed offset is known, because kafkajs
+    // would otherwise overwrite it.
     for (const place of now) {
       if (!place.mine || !place.ready) consumer.pause(place.name, place.partition);
       else if (place.timer === undefined) consumer.resume(place.name, place.partition);
@@ -215,7 +214,7 @@ export class Subscriber implements Subscription {
     }
   }
 
-  /** Losses are looked up before anything more is handled. */
+  /** Checks for a loss before the next batch. */
   #outOfRange(consumer: GroupConsumer, place: Place): void {
     if (consumer !== this.#consumer || !place.mine || !place.ready || place.claim === undefined) return;
     place.ready = false;
@@ -225,7 +224,7 @@ export class Subscriber implements Subscription {
 
   async #each(consumer: GroupConsumer, payload: EachBatchPayload): Promise<void> {
     const place = this.#place(payload.batch.topic, payload.batch.partition);
-    // A consumer that crashed has waited for its handlers; a stop that came too late for it has not.
+    // A handler of the partition may still run if a stop did not wait for it. After a crash none runs.
     await place.handling;
     if (this.#stopping || consumer !== this.#consumer || !place.mine) return;
     if (!place.ready) return consumer.pause(place.name, place.partition);
@@ -248,7 +247,7 @@ export class Subscriber implements Subscription {
     const records = payload.batch.messages.map((message) => toRecord(place.topic, place.partition, message));
     for (let at = 0; at < records.length;) {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
-      // Before the first record and between handlers that are each too short for one: on an error nothing is in flight.
+      // A heartbeat before each batch, because handlers may be too short to send one. On an error no handler runs.
       await consumer.heartbeat(payload);
       const part = cut(
         records,
@@ -272,13 +271,13 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * If a commit fails, the same records come again, so that no offset stays uncommitted behind the last record of a
-   * quiet partition.
+   * After a failed commit the same records are delivered again, so that no handled offset of a quiet partition stays
+   * uncommitted.
    */
   async #commit(place: Place, payload: EachBatchPayload, handled: readonly LogRecord[], all: boolean): Promise<void> {
     const { offset } = handled[handled.length - 1]!;
     const before = place.next;
-    // Offsets behind the last record that compaction and transactions left belong to the batch.
+    // The batch includes offsets behind its last record, which compaction or transactions left empty.
     place.next = (all ? Number(payload.batch.lastOffset()) : offset) + 1;
     try {
       await payload.commitOffsetsIfNecessary({
@@ -292,8 +291,8 @@ export class Subscriber implements Subscription {
   }
 
   /**
-   * Gives one batch to the handler, with heartbeats. Returns the first heartbeat that failed; `place.failures` says how
-   * the handler fared.
+   * Delivers one batch to the handler and sends heartbeats meanwhile. Returns the error of the first failed heartbeat;
+   * `place.failures` counts failures of the handler.
    */
   async #deliver(
     consumer: GroupConsumer,
@@ -323,7 +322,7 @@ export class Subscriber implements Subscription {
     return lost;
   }
 
-  /** Pauses a partition for a while. kafkajs fetches the same records again, and other partitions meanwhile. */
+  /** Pauses a partition. kafkajs meanwhile fetches other partitions, and later the same records again. */
   #hold(consumer: GroupConsumer, place: Place, ms: number): void {
     consumer.pause(place.name, place.partition);
     clearTimeout(place.timer);

@@ -1,6 +1,6 @@
 import type { TopicDefinition } from '../topics.ts';
 
-/** What a record batch of one record has beside its value, key and header texts: more than that is never needed. */
+/** More than the bytes of a record batch with one record beside its value, key and headers. */
 const FRAME_BYTES = 64 * 1024;
 
 /** Kafka's settings of a topic. */
@@ -8,11 +8,11 @@ export function settingsFor(topic: TopicDefinition): Readonly<Record<string, str
   return {
     'cleanup.policy': topic.compacted ? 'compact' : 'delete',
     'retention.ms': topic.retentionMs === 'unlimited' ? '-1' : String(topic.retentionMs),
-    // By size nothing goes: retention is a promise about time.
+    // No removal by size, because retention guarantees a time.
     'retention.bytes': '-1',
     'min.insync.replicas': String(topic.minInsyncReplicas),
     'max.message.bytes': String(topic.maxMessageBytes + FRAME_BYTES),
-    // A record's time is that of its append, whatever its producer's clock says: retention counts from it.
+    // A record has the time of its append, because retention counts from it and producers' clocks may be wrong.
     'message.timestamp.type': 'LogAppendTime',
     'unclean.leader.election.enable': 'false',
   };
@@ -21,8 +21,8 @@ export function settingsFor(topic: TopicDefinition): Readonly<Record<string, str
 const endless = (value: string): number => (Number(value) < 0 ? Infinity : Number(value));
 
 /**
- * Whether changing a setting can lose nothing: retention and sizes only grow, acknowledgements only get safer, a log
- * does not become compacted.
+ * Whether a change of a setting is safe: retention and sizes only grow, acknowledgements need more replicas, and a
+ * topic does not become compacted.
  */
 export function safe(setting: string, from: string, to: string): boolean {
   switch (setting) {

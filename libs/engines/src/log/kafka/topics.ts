@@ -8,7 +8,7 @@ import { errorType, rootCause, unavailable } from './errors.ts';
 import type { KafkaConnection } from './options.ts';
 import { safe, settingsFor } from './topic-settings.ts';
 
-/** `differs` is what nobody changes in place: a person decides. All names are Kafka's, with the prefix. */
+/** A person must decide about `differs`, because the change is not safe in place. Names have the prefix. */
 export type TopicChange =
   | {
       readonly kind: 'create';
@@ -34,10 +34,10 @@ export type TopicChange =
 
 const RETRY_MS = 10_000;
 const VISIBLE_MS = 10_000;
-/** DYNAMIC_TOPIC_CONFIG: set for the topic itself. */
+/** DYNAMIC_TOPIC_CONFIG: the setting of the topic itself. */
 const OF_TOPIC = 1;
 
-/** What `applyTopics` would do, and what it would leave to a person. Changes nothing. Throws EngineUnavailable. */
+/** The changes that `applyTopics` would make or leave to a person. Changes nothing. Throws EngineUnavailable. */
 export async function planTopics(
   connection: KafkaConnection,
   desired: readonly TopicDefinition[],
@@ -46,9 +46,9 @@ export async function planTopics(
 }
 
 /**
- * Creates topics that are missing and makes settings that lose nothing; never deletes, never changes a partition count
- * or a replication, never shortens a retention. Resolves with what it did and what still differs. May run twice, also
- * at once. Throws EngineUnavailable.
+ * Creates missing topics and makes safe changes of settings. It never deletes a topic, changes a partition count or
+ * replication, or shortens a retention. Resolves with its changes and the remaining differences. It may run repeatedly
+ * and concurrently. Throws EngineUnavailable.
  */
 export async function applyTopics(
   connection: KafkaConnection,
@@ -98,7 +98,7 @@ async function withAdmin<T>(connection: KafkaConnection, work: (admin: Admin) =>
     await admin.connect();
     return await work(admin);
   } catch (error) {
-    // Refusals of topics come in one error of many.
+    // kafkajs joins the refusals of several topics in one error.
     const [first] = (rootCause(error) as { errors?: readonly Error[] }).errors ?? [];
     throw unavailable('topics', first ?? error);
   } finally {
@@ -166,7 +166,7 @@ async function plan(
   return changes;
 }
 
-/** `alterConfigs` replaces everything that is set for the topic: what is set already is set again with it. */
+/** `alterConfigs` replaces all settings of the topic, so the call repeats the existing ones. */
 export async function setForTopic(
   admin: Admin,
   topic: string,
@@ -187,7 +187,7 @@ export async function setForTopic(
   });
 }
 
-/** A new topic is there when it has leaders; another broker may hear of it a moment later. */
+/** Waits until new topics have leaders. Other brokers may learn of them a moment later. */
 async function visible(admin: Admin, names: readonly string[]): Promise<void> {
   const deadline = performance.now() + VISIBLE_MS;
   for (;;) {
