@@ -2,14 +2,13 @@ import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import {
-  approveOwn,
-  newKey,
-  publicJwk,
+  itemOf,
   publish,
+  registerOwn,
   Server,
-  TokenSource,
   type Item,
   type Manifest,
+  type OwnApp,
   type PlatformProcess,
   type PublishReport,
 } from '@provider-access/cli';
@@ -100,24 +99,25 @@ export interface EventRow {
   readonly denies?: string;
 }
 
-export const itemOf = (event: DomainEvent): Item => {
-  const resource = (event.data as { resource?: { resourceType?: string; id?: string } }).resource;
-  return {
-    ok: true,
-    line: JSON.stringify(toStructured(event)),
-    event: event.id,
-    about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}`,
-  };
-};
-
 /** Publishes and waits until every event is handled. */
 export function publishAll(platform: Served, events: Iterable<DomainEvent>): Promise<PublishReport> {
   const items = function* (): Iterable<Item> {
     for (const event of events) yield itemOf(event);
   };
-  // Only a stuck intake takes so long.
-  return publish(items(), { server: new Server(platform.base), token: platform.payerToken, patienceMs: 600_000 });
+  return publishItems(platform, items());
 }
+export const publishItems = (
+  { base, payerToken }: Served,
+  items: Iterable<Item>,
+  onProgress?: (report: PublishReport) => void,
+): Promise<PublishReport> =>
+  // Only a stuck intake takes so long.
+  publish(items, {
+    server: new Server(base),
+    token: payerToken,
+    patienceMs: 600_000,
+    ...(onProgress && { onProgress }),
+  });
 
 /** One event, in structured mode. */
 export async function tell(platform: Served, event: DomainEvent): Promise<EventRow> {
@@ -141,43 +141,18 @@ export async function takesEffect(platform: Served, event: DomainEvent): Promise
   });
 }
 
-export interface TestApp {
-  readonly clientId: string;
-  readonly key: JsonWebKey;
-  readonly scope: string;
-  readonly tokens: TokenSource;
-  readonly registration: {
-    readonly client_id: string;
-    readonly registration_client_uri: string;
-    readonly registration_access_token: string;
-  };
-}
+export type TestApp = OwnApp;
 
 /** Registers an app with a new key, and approves it unless the caller declines. */
-export async function registerApp(
+export const registerApp = (
   platform: Served,
-  app: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean },
-): Promise<TestApp> {
-  const server = new Server(platform.base);
-  const key = await newKey('ES384');
-  const scope = app.scope ?? 'system/*.rs';
-  const registration = await server.post<TestApp['registration']>('/auth/register', {
-    client_name: app.name,
-    npi: [app.npi],
-    ...(app.tin !== undefined && { tin: [app.tin] }),
-    scope,
-    contacts: ['mailto:developer@clinic.example'],
-    jwks: { keys: [publicJwk(key)] },
+  { approve, ...app }: { name: string; npi: string; tin?: string; scope?: string; approve?: boolean },
+): Promise<OwnApp> =>
+  registerOwn(new Server(platform.base), platform.administratorToken, {
+    ...app,
+    contact: 'mailto:developer@clinic.example',
+    ...(approve !== false && { approval: 'test' }),
   });
-  if (app.approve !== false) await approveOwn(server, registration.client_id, platform.administratorToken, 'test');
-  return {
-    clientId: registration.client_id,
-    key,
-    scope,
-    tokens: new TokenSource(server, { clientId: registration.client_id, key, scope }),
-    registration,
-  };
-}
 
 export interface GroupResource {
   readonly id: string;
@@ -257,7 +232,7 @@ export function clientAssertion(
   const times = { iat: now, exp: now + 240 };
   const payload = { iss: app.clientId, sub: app.clientId, aud: audience, ...times, jti: randomUUID(), ...claims };
   const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url(payload)}`;
-  const key = createPrivateKey({ key: app.key, format: 'jwk' });
+  const key = createPrivateKey({ key: app.key as JsonWebKey, format: 'jwk' });
   return `${body}.${sign('sha384', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 

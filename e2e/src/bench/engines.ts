@@ -1,16 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bulkExport, publish, Server, startPlatform, type PlatformProcess } from '@provider-access/cli';
+import { bulkExport, itemOf, Server, startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
 import { startDeployment } from '../deployment.ts';
 import type { ServiceName } from '../gateway.ts';
-import { itemOf, registerApp } from '../road.ts';
+import { largest } from '../payers.ts';
+import { publishItems } from '../road.ts';
 import { openProbes } from './lag.ts';
 import { load } from './load.ts';
-import { AS_OF, optOutTimes, sample, targetsOf, viewsCaughtUp } from './measures.ts';
-import { watchCpu, watchMemory, type Memory, type Watched } from './processes.ts';
+import { AS_OF, appOf, optOutTimes, sample, targetsOf, viewsCaughtUp } from './measures.ts';
+import { engineProcesses, watchCpu, watchMemory, type Memory, type Watched } from './processes.ts';
 import { measureRaw, type Raw } from './raw.ts';
 import { note, quantile } from './rows.ts';
 import { PARTITIONS, TWO_OF_ALL, type Result } from './table.ts';
@@ -45,7 +46,7 @@ const ENV = { EXPORT_POLLS_PER_MINUTE: '100000' };
  */
 export async function benchEngines(options: EnginesBench): Promise<Result[]> {
   const engines = await startEngines({ progress: note });
-  const servers = engines.pids.map((pid) => ({ name: nameOf(pid), pid })).filter(({ name }) => name !== 's3');
+  const servers = engineProcesses(engines.pids);
   const scratch = mkdtempSync(join(tmpdir(), 'provider-access-bench-'));
   const payer = syntheticPayer({ seed: SEED, members: options.members, asOf: AS_OF });
   const variations: Variation[] = [
@@ -88,11 +89,6 @@ export async function benchEngines(options: EnginesBench): Promise<Result[]> {
     rmSync(scratch, { recursive: true, force: true });
     await engines.stop();
   }
-}
-
-function nameOf(pid: number): string {
-  const command = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  return { java: 'Kafka', node: 's3' }[command] ?? 'MongoDB-compatible';
 }
 
 async function start(
@@ -162,14 +158,9 @@ async function measure(
   let acknowledged = started;
   const working = (async () => {
     let accepted = 0;
-    const report = await publish(items, {
-      server: new Server(platform.base),
-      token: platform.payerToken,
-      patienceMs: 600_000,
-      onProgress: (now) => {
-        if (now.accepted > accepted) acknowledged = performance.now();
-        ({ accepted } = now);
-      },
+    const report = await publishItems(platform, items, (now) => {
+      if (now.accepted > accepted) acknowledged = performance.now();
+      ({ accepted } = now);
     });
     await viewsCaughtUp(platform);
     return { events: report.accepted, visible: performance.now() };
@@ -189,17 +180,8 @@ async function measure(
   if (variation.intakeOnly === true) return done({ ...intake, ...gentle });
 
   note(`${variation.name}: export, reads, opt-outs`);
-  const provider = payer.providerOrganizations.toSorted(
-    (a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members,
-  )[0]!;
-  const app = await registerApp(platform, { name: 'bench', npi: provider.npi, tin: provider.tin });
+  const { app, group } = await appOf(platform, largest(payer));
   const server = new Server(platform.base);
-  const group = (
-    await server.json<{ entry: { resource: { id: string } }[] }>(
-      `/fhir/Group?_summary=true&identifier=${provider.npi}`,
-      { token: await app.tokens.get() },
-    )
-  ).entry[0]!.resource.id;
   const exporting = performance.now();
   const result = await bulkExport({
     server,
@@ -217,7 +199,6 @@ async function measure(
     connections: 16,
     seconds,
   });
-  if (reads.failures > 0) throw new Error(`${reads.failures} of ${reads.requests} reads failed`);
   const optOuts = percentiles(await optOutTimes(platform, small ? 20 : 100));
   return done({
     ...intake,

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEngines } from '@provider-access/testing';
 import { startDeployment } from '../deployment.ts';
-import { watchCpu, type Watched } from './processes.ts';
+import { engineProcesses, watchCpu, type Watched } from './processes.ts';
 import { note, type Row } from './rows.ts';
 
 export interface IdleBench {
@@ -29,16 +29,10 @@ export async function benchIdle({ seconds, build }: IdleBench): Promise<Row[]> {
   });
   try {
     const services = deployment.processes().map(({ service, child }): Watched => ({ name: service, pid: child.pid! }));
-    const servers = engines.pids
-      .map((pid): Watched => ({
-        name: NAMES[readFileSync(`/proc/${pid}/comm`, 'utf8').trim()] ?? 'MongoDB-compatible server',
-        pid,
-      }))
-      .filter(({ name }) => name !== 'S3');
     note('the services come to rest');
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     note(`${seconds} s without traffic`);
-    const spent = watchCpu([...services, ...servers]);
+    const spent = watchCpu([...services, ...engineProcesses(engines.pids)]);
     const began = performance.now();
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     const cores = Object.entries(spent()).map(
@@ -59,5 +53,3 @@ export async function benchIdle({ seconds, build }: IdleBench): Promise<Row[]> {
     rmSync(folder, { recursive: true, force: true });
   }
 }
-
-const NAMES: Readonly<Record<string, string>> = { java: 'Kafka', node: 'S3', weed: 'S3' };

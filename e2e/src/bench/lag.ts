@@ -5,19 +5,6 @@ import { syntheticPayer, type MemberLedger } from '@provider-access/synthetic';
 import { payerEvent, publishAll, registerApp, tell, type TestApp } from '../road.ts';
 import { AS_OF } from './measures.ts';
 
-/**
- * Lag is the time from the acknowledgement of an event until an app of a provider reads the resource. So it covers the
- * log, intake, the log again, the views and the read. Its resolution is the pause between reads.
- */
-export interface Probes {
-  /** Ms of each sampled event: one every `everyMs` until `done` resolves, then until the last one is visible. */
-  underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]>;
-  /** Single events at a steady rate. Every tenth is sampled. */
-  gentle(eventsPerSecond: number, seconds: number): Promise<number[]>;
-  /** Reads that were answered 503 since the last call, because the facts were too old. */
-  unavailable(): number;
-}
-
 interface Waiting {
   readonly path: string;
   readonly acknowledged: number;
@@ -41,7 +28,7 @@ export async function openProbes(platform: PlatformProcess, seed: string, member
   const app = await registerApp(platform, { name: 'lag', npi: provider.npi, tin: provider.tin });
   const templates = visible(provider.npi).flatMap(templateOf);
   if (templates.length === 0) throw new Error('nobody sees an Observation of the members of the probes');
-  return new Recorder(platform, app, templates);
+  return new Probes(platform, app, templates);
 }
 
 /** Records an existing, visible Observation again. */
@@ -51,7 +38,11 @@ const templateOf = ({ member, resources }: MemberLedger): DomainEvent[] =>
     .slice(0, 1)
     .map(({ resource }) => payerEvent('payer.resource-recorded.v1', member, { resource }));
 
-class Recorder implements Probes {
+/**
+ * Lag is the time from the acknowledgement of an event until an app of a provider reads the resource. So it covers the
+ * log, intake, the log again, the views and the read. Its resolution is the pause between reads.
+ */
+class Probes {
   private readonly platform: PlatformProcess;
   private readonly server: Server;
   private readonly app: TestApp;
@@ -66,6 +57,7 @@ class Recorder implements Probes {
     this.templates = templates;
   }
 
+  /** Ms of each sampled event: one every `everyMs` until `done` resolves, then until the last one is visible. */
   async underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]> {
     const queues = this.templates.map((): Waiting[] => []);
     const seen: number[] = [];
@@ -84,6 +76,7 @@ class Recorder implements Probes {
     return seen;
   }
 
+  /** Single events at a steady rate. Every tenth is sampled. */
   async gentle(eventsPerSecond: number, seconds: number): Promise<number[]> {
     const queues = this.templates.map((): Waiting[] => []);
     const seen: number[] = [];
@@ -106,6 +99,7 @@ class Recorder implements Probes {
     return seen;
   }
 
+  /** Reads that were answered 503 since the last call, because the facts were too old. */
   unavailable(): number {
     const { refused } = this;
     this.refused = 0;

@@ -1,33 +1,35 @@
-import { gunzipLines, Server, type PlatformProcess } from '@provider-access/cli';
+import { gunzipLines, postEvent, Server, type PlatformProcess } from '@provider-access/cli';
+import type { ProviderOrganization } from '@provider-access/synthetic';
+import { findGroup, registerApp, type TestApp } from '../road.ts';
 
 /** Measurements that are the same on every deployment. */
 
 export const AS_OF = '2026-11-01T00:00:00.000Z';
+
+/** An approved app of the organization, and the id of its Group. */
+export async function appOf(
+  platform: PlatformProcess,
+  { npi, tin }: ProviderOrganization,
+): Promise<{ readonly app: TestApp; readonly group: string }> {
+  const app = await registerApp(platform, { name: 'bench', npi, tin });
+  return { app, group: (await findGroup(platform, await app.tokens.get(), npi)).id };
+}
 
 /** Opt-outs and opt-ins of one member in turn: ms from the request to the answer that it is effective everywhere. */
 export async function optOutTimes(platform: PlatformProcess, count: number): Promise<number[]> {
   const server = new Server(platform.base);
   const times: number[] = [];
   for (let i = 0; i < count; i += 1) {
-    const event = {
-      specversion: '1.0',
+    const { status, ms } = await postEvent(server, platform.payerToken, {
       id: `bench-${i}`,
       source: 'urn:bench',
       type: i % 2 === 0 ? 'payer.member-opted-out.v1' : 'payer.member-opted-in.v1',
       time: new Date().toISOString(),
       subject: 'bench-member',
       data: {},
-    };
-    const started = performance.now();
-    const { text } = await server.call('/events', {
-      method: 'POST',
-      token: platform.payerToken,
-      headers: { 'content-type': 'application/cloudevents+json' },
-      body: JSON.stringify(event),
     });
-    if ((JSON.parse(text) as { status: string }).status !== 'effective')
-      throw new Error('an opt-out was not answered effective');
-    times.push(performance.now() - started);
+    if (status !== 'effective') throw new Error('an opt-out was not answered effective');
+    times.push(ms);
   }
   return times;
 }

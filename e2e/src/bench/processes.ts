@@ -13,11 +13,17 @@ const read = (file: string): string => {
     return '';
   }
 };
+/** The processes of Kafka and of the MongoDB-compatible server among those that `startEngines` started. */
+export const engineProcesses = (pids: readonly number[]): Watched[] =>
+  pids
+    .map((pid) => ({ pid, name: ENGINES[read(`/proc/${pid}/comm`).trim()] ?? 'MongoDB-compatible' }))
+    .filter(({ name }) => name !== 'S3');
+const ENGINES: Readonly<Record<string, string>> = { java: 'Kafka', node: 'S3', weed: 'S3' };
 /** Resident memory, MB. */
 const memoryOf = (pid: number): number =>
   (Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024) / 1e6;
 /** CPU seconds since its start, of all its threads; clock ticks are 10 ms. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100;
 }

@@ -2,15 +2,16 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bulkExport, publish, Server, type PlatformProcess } from '@provider-access/cli';
+import { bulkExport, itemOf, Server, type PlatformProcess } from '@provider-access/cli';
 import { layOut } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
 import { SERVICES, type ServiceName } from '../gateway.ts';
-import { itemOf, registerApp } from '../road.ts';
+import { largest } from '../payers.ts';
+import { publishItems } from '../road.ts';
 import { openFrame, startRole, stopRole, type Frame, type Role } from './image-services.ts';
 import { load } from './load.ts';
-import { AS_OF, sample, targetsOf, viewsCaughtUp } from './measures.ts';
+import { AS_OF, appOf, sample, targetsOf, viewsCaughtUp } from './measures.ts';
 import { watchMemory } from './processes.ts';
 import { median, note, type Row } from './rows.ts';
 
@@ -150,23 +151,10 @@ async function work(
     administratorToken: token('administrator'),
   } as PlatformProcess;
   const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
-  await publish([...payer.events()].map(itemOf), {
-    server: new Server(platform.base),
-    token: platform.payerToken,
-    patienceMs: 600_000,
-  });
+  await publishItems(platform, [...payer.events()].map(itemOf));
   await viewsCaughtUp(platform);
-  const provider = payer.providerOrganizations.toSorted(
-    (a, b) => payer.ledger.expectedForProvider(b.npi).members - payer.ledger.expectedForProvider(a.npi).members,
-  )[0]!;
-  const app = await registerApp(platform, { name: 'bench', npi: provider.npi, tin: provider.tin });
+  const { app, group } = await appOf(platform, largest(payer));
   const server = new Server(platform.base);
-  const group = (
-    await server.json<{ entry: { resource: { id: string } }[] }>(
-      `/fhir/Group?_summary=true&identifier=${provider.npi}`,
-      { token: await app.tokens.get() },
-    )
-  ).entry[0]!.resource.id;
   const { files } = await bulkExport({ server, token: () => app.tokens.get(), group, out: folder, pollMs: 50 });
   const { lines } = await sample(files.filter((file) => file.kind === 'output'));
   await load({

@@ -1,11 +1,11 @@
 export * from './output.ts';
-export { approveOwn } from './client/approval.ts';
 export * from './client/bulk.ts';
 export * from './client/credentials.ts';
 export * from './client/download.ts';
 export * from './client/publish.ts';
 export * from './client/server.ts';
 export * from './client/sources.ts';
+export * from './client/steps.ts';
 export * from './client/token.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';

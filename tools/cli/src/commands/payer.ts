@@ -1,9 +1,10 @@
 import { createWriteStream, readFileSync, type WriteStream } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { toStructured, type DomainEvent, type PayerEventType } from '@provider-access/events';
+import type { DomainEvent, PayerEventType } from '@provider-access/events';
 import { awaitReceipt, publish, type PublishReport } from '../client/publish.ts';
 import { readItems, type Item } from '../client/sources.ts';
+import { deadLettersOf, itemOf } from '../client/steps.ts';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, countLines, EXIT, table } from '../output.ts';
 
@@ -71,7 +72,7 @@ const single = (type: PayerEventType, subject: string, data: Record<string, unkn
     subject,
     data: JSON.parse(JSON.stringify(data)) as unknown,
   };
-  return [{ ok: true, line: JSON.stringify(toStructured(event)), event: event.id, about: type }];
+  return [itemOf(event)];
 };
 /** An option that may not be empty or blank: an empty subject would become a dead letter. */
 const text =
@@ -220,15 +221,6 @@ export function payerCommands(program: Command): void {
     });
 
   const letters = program.command('dead-letters').description('parked events: why, and what to do with them');
-  interface Letter {
-    readonly id: string;
-    readonly status: string;
-    readonly reason: string;
-    readonly topic: string;
-    readonly eventType?: string;
-    readonly parkedAt: string;
-    readonly detail: string;
-  }
   letters
     .command('list')
     .description('oldest first')
@@ -240,16 +232,7 @@ export function payerCommands(program: Command): void {
     )
     .action(async (o: { status: string }, command: Command) => {
       const { server, out, payerToken } = contextOf(command);
-      const all: Letter[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await server.json<{ deadLetters: Letter[]; next?: string }>(
-          `/events/dead-letters?${new URLSearchParams({ status: o.status, ...(cursor !== undefined && { cursor }) })}`,
-          { token: payerToken() },
-        );
-        all.push(...page.deadLetters);
-        cursor = page.next;
-      } while (cursor !== undefined);
+      const all = await deadLettersOf(server, payerToken(), o.status);
       out.result(
         all,
         all.length === 0

@@ -101,9 +101,8 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
   const prepare = async (): Promise<string> => {
     const events = await createMember(operator, world);
     if (o.temporary !== true) return `${world.member}: ${events} events`;
-    const { clientId, key } = await registerProbe(operator, world, 'Synthetic probe, temporary');
-    client = { clientId, tokens: new TokenSource(server, { clientId, key, scope: PROBE_SCOPE }) };
-    return `${world.member}: ${events} events; ${clientId} registered and approved`;
+    client = await registerProbe(operator, world, 'Synthetic probe, temporary');
+    return `${world.member}: ${events} events; ${client.clientId} registered and approved`;
   };
   const remove = async (): Promise<string> => {
     const events = await removeMember(operator, world);

@@ -14,6 +14,7 @@ import {
   type KeyAlgorithm,
 } from '../client/credentials.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
+import { groupsTarget, type GroupRow } from '../client/steps.ts';
 import { requestToken } from '../client/token.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
@@ -95,20 +96,10 @@ function named(kind: 'npi' | 'tin', values: readonly string[] = [], common?: str
   });
 }
 
-export interface GroupRow {
-  readonly id: string;
-  readonly name?: string;
-  readonly quantity?: number;
-  readonly identifier?: readonly { readonly system?: string; readonly value?: string }[];
-}
 interface GroupBundle {
   readonly entry?: readonly { readonly resource: GroupRow }[];
   readonly link?: readonly { readonly relation: string; readonly url: string }[];
 }
-export const groupsTarget = (npi?: string): string =>
-  '/fhir/Group?_summary=true' +
-  (npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`);
-
 const secondsOf = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);
   return Number(text);

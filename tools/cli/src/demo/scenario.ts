@@ -1,17 +1,16 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { toStructured, type DomainEvent } from '@provider-access/events';
+import type { DomainEvent } from '@provider-access/events';
 import { syntheticPayer, type SyntheticPayer } from '@provider-access/synthetic';
-import { approveOwn } from '../client/approval.ts';
 import { bulkExport, type BulkResult } from '../client/bulk.ts';
-import { newKey, publicJwk, writeSecret } from '../client/credentials.ts';
+import { writeSecret } from '../client/credentials.ts';
 import { publish, type PublishReport } from '../client/publish.ts';
 import { Server } from '../client/server.ts';
 import type { Item } from '../client/sources.ts';
-import { TokenSource } from '../client/token.ts';
+import { deadLettersOf, groupsTarget, itemOf, postEvent, registerOwn, type GroupRow } from '../client/steps.ts';
+import type { TokenSource } from '../client/token.ts';
 import { DEFAULT_AS_OF } from '../commands/generate.ts';
-import { groupsTarget, type GroupRow } from '../commands/provider.ts';
 import { CliError, EXIT, type Output } from '../output.ts';
 import { startPlatform, type PlatformProcess } from './platform-process.ts';
 import type { Steps } from './steps.ts';
@@ -41,8 +40,6 @@ export interface DemoReport {
   readonly mismatches: readonly string[];
 }
 
-const SCOPE = 'system/*.rs';
-
 /** The present of the synthetic payer. It is fixed, unless this machine's clock is behind it. */
 function asOf(): string {
   return Date.now() >= Date.parse(DEFAULT_AS_OF)
@@ -50,15 +47,6 @@ function asOf(): string {
     : `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
 }
 
-function itemOf(event: DomainEvent): Item {
-  const { resource } = event.data as { resource?: { resourceType?: string; id?: string } };
-  return {
-    ok: true,
-    line: JSON.stringify(toStructured(event)),
-    event: event.id,
-    about: resource?.resourceType === undefined ? event.type : `${resource.resourceType}/${resource.id}`,
-  };
-}
 function* itemsOf(payer: SyntheticPayer): IterableIterator<Item> {
   for (const event of payer.events()) yield itemOf(event);
 }
@@ -72,19 +60,16 @@ async function registerApps(
 ): Promise<TokenSource[]> {
   const sources: TokenSource[] = [];
   for (const organization of payer.providerOrganizations.slice(0, 2)) {
-    const key = await newKey('ES384');
-    const registered = await server.post<{ client_id: string; status: string }>('/auth/register', {
-      client_name: `${organization.name} EHR`,
-      npi: [organization.npi],
-      tin: [organization.tin],
-      scope: SCOPE,
-      contacts: ['mailto:developer@provider.example'],
-      jwks: { keys: [publicJwk(key)] },
+    const app = await registerOwn(server, platform.administratorToken, {
+      name: `${organization.name} EHR`,
+      npi: organization.npi,
+      tin: organization.tin,
+      contact: 'mailto:developer@provider.example',
+      approval: 'NPI and TIN checked',
     });
-    writeSecret(join(folder, `${organization.id}.key.json`), key);
-    await approveOwn(server, registered.client_id, platform.administratorToken, 'NPI and TIN checked');
-    steps.good(`${organization.name}: ${registered.client_id} ${registered.status}, then approved`);
-    sources.push(new TokenSource(server, { clientId: registered.client_id, key, scope: SCOPE }));
+    writeSecret(join(folder, `${organization.id}.key.json`), app.key);
+    steps.good(`${organization.name}: ${app.clientId} ${app.registration.status}, then approved`);
+    sources.push(app.tokens);
   }
   return sources;
 }
@@ -105,31 +90,9 @@ async function optOut(server: Server, platform: PlatformProcess, member: string)
     subject: member,
     data: { scope: 'global', setBy: 'member', channel: 'phone' },
   };
-  const started = performance.now();
-  const { text } = await server.call('/events', {
-    method: 'POST',
-    token: platform.payerToken,
-    headers: { 'content-type': 'application/cloudevents+json' },
-    body: JSON.stringify(toStructured(event)),
-  });
-  const answer = JSON.parse(text) as { status: string };
-  if (answer.status !== 'effective')
-    throw new CliError(EXIT.refused, `the opt-out was answered ${answer.status}, not effective`);
-  return performance.now() - started;
-}
-
-async function deadLetters(server: Server, platform: PlatformProcess): Promise<number> {
-  let count = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await server.json<{ deadLetters: unknown[]; next?: string }>(
-      `/events/dead-letters?status=open${cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
-      { token: platform.payerToken },
-    );
-    count += page.deadLetters.length;
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return count;
+  const { status, ms } = await postEvent(server, platform.payerToken, event);
+  if (status !== 'effective') throw new CliError(EXIT.refused, `the opt-out was answered ${status}, not effective`);
+  return ms;
 }
 
 /**
@@ -175,7 +138,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       if (found !== expected) mismatches.push(`events ${outcome}: expected ${expected}, found ${found}`);
     }
     if (published.refused.length > 0) mismatches.push(`events refused: ${published.refused.length}`);
-    const parked = await deadLetters(server, platform);
+    const parked = (await deadLettersOf(server, platform.payerToken, 'open')).length;
     if (parked !== ledger.outcomes.parked)
       mismatches.push(`dead letters: expected ${ledger.outcomes.parked}, found ${parked}`);
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { JWK } from 'jose';
-import { newKey, publicJwk, readKey, writeSecret } from '../client/credentials.ts';
-import { approveOwn } from '../client/approval.ts';
+import { readKey, writeSecret } from '../client/credentials.ts';
 import type { Server } from '../client/server.ts';
+import { registerOwn, type OwnApp } from '../client/steps.ts';
 import { CliError, EXIT } from '../output.ts';
 import { creation, removal, type ProbeWorld } from './content.ts';
 import { publishAll } from './walk.ts';
@@ -57,22 +57,18 @@ export const removeMember = (
 ): Promise<number> => publishAll(internal, payerToken(), removal(world, new Date().toISOString()));
 
 /** Registers an app for the synthetic provider and approves it. */
-export async function registerProbe(
-  { server, internal: _internal, administratorToken }: Operator,
+export const registerProbe = (
+  { server, administratorToken }: Operator,
   { npi }: ProbeWorld,
   name: string,
-): Promise<{ readonly clientId: string; readonly key: JWK }> {
-  const key = await newKey('ES384');
-  const { client_id: clientId } = await server.post<{ client_id: string }>('/auth/register', {
-    client_name: name,
-    npi: [npi],
+): Promise<OwnApp> =>
+  registerOwn(server, administratorToken(), {
+    name,
+    npi,
     scope: PROBE_SCOPE,
-    contacts: ['mailto:operations@payer.example'],
-    jwks: { keys: [publicJwk(key)] },
+    contact: 'mailto:operations@payer.example',
+    approval: 'synthetic probe of the payer itself',
   });
-  await approveOwn(server, clientId, administratorToken(), 'synthetic probe of the payer itself');
-  return { clientId, key };
-}
 /** Suspends it. A client cannot be deleted, because its history is kept. */
 export async function suspendProbe({ server, administratorToken }: Operator, clientId: string): Promise<void> {
   await server.post(

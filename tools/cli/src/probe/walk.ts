@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { toStructured, type DomainEvent } from '@provider-access/events';
+import type { DomainEvent } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { findMoney } from '@provider-access/domain/pdex';
 import type { Manifest } from '../client/bulk.ts';
 import { publish } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
+import { groupsTarget, itemOf, postEvent, type GroupRow } from '../client/steps.ts';
 import type { TokenSource } from '../client/token.ts';
-import { groupsTarget, type GroupRow } from '../commands/provider.ts';
 import { CliError, EXIT } from '../output.ts';
 import { event, freshClaim, marksOf, probeResources, strangerOf, type ProbeWorld } from './content.ts';
 import { ProbeFault, Walk, type ProbeReport, type StepResult } from './report.ts';
@@ -52,12 +52,7 @@ const fault = (message: string): never => {
  * became a dead letter
  */
 export async function publishAll(internal: Server, token: string, events: readonly DomainEvent[]): Promise<number> {
-  const items = events.map((e) => ({
-    ok: true as const,
-    line: JSON.stringify(toStructured(e)),
-    event: e.id,
-    about: e.type,
-  }));
+  const items = events.map((e) => ({ ...itemOf(e), about: e.type }));
   const report = await publish(items, { server: internal, token });
   const [refused] = report.refused;
   if (refused !== undefined) fault(`an event was refused: ${refused.reason}`);
@@ -270,17 +265,10 @@ class Road {
     type: 'payer.member-opted-out.v1' | 'payer.member-opted-in.v1',
     data: Record<string, unknown>,
   ): Promise<number> {
-    const started = performance.now();
     const published = event(type, this.o.world.member, data, new Date().toISOString());
-    const { text } = await this.o.internal.call('/events', {
-      method: 'POST',
-      token: this.payerToken(),
-      headers: { 'content-type': 'application/cloudevents+json' },
-      body: JSON.stringify(toStructured(published)),
-    });
-    const { status } = JSON.parse(text) as { status: string };
+    const { status, ms } = await postEvent(this.o.internal, this.payerToken(), published);
     if (status !== 'effective') fault(`${type} was answered ${status}, not effective`);
-    return performance.now() - started;
+    return ms;
   }
   /** Deletes the files of the probe's export at once. */
   async cleanUp(): Promise<string> {
