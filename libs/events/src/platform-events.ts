@@ -16,8 +16,8 @@ const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
  */
 const tie = z.object({ said: instant, events: z.array(z.string()) });
 
-/** pa.records. The resource as accepted: normalised, redacted, encoded once; reading is copying. */
-const recordAccepted = z.object({
+/** pa.records: what a version of a resource and its end have in common. */
+const recordChange = z.object({
   /** Member id, or `shared` for resources without a patient. */
   member: z.string(),
   type: z.string(),
@@ -38,6 +38,9 @@ const recordAccepted = z.object({
   source: z.string().optional(),
   event: z.string().optional(),
   tie: tie.optional(),
+});
+/** The resource as accepted: normalised, redacted, encoded once; reading is copying. */
+const recordAccepted = recordChange.extend({
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
   contentHash: z.string(),
   /**
@@ -53,17 +56,7 @@ const recordAccepted = z.object({
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
 });
-const recordDeleted = z.object({
-  member: z.string(),
-  type: z.string(),
-  id: z.string(),
-  versionId: z.int().positive(),
-  lastUpdated: instant,
-  businessTime: instant,
-  sequence: z.int(),
-  source: z.string().optional(),
-  event: z.string().optional(),
-  tie: tie.optional(),
+const recordDeleted = recordChange.extend({
   reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
 });
 
@@ -137,19 +130,13 @@ const optedIn = z.object({
  * depending on the service that made the dead letter. A dead letter about a network status denies its providers in the
  * same way (`providers`, in pa.providers).
  */
-const accessHeld = z.object({
-  member: z.string().optional(),
-  providers: z.array(providerKey).min(1).optional(),
-  source: z.string(),
-  deadLetter: z.string(),
-  eventType: z.string(),
-});
 const accessReleased = z.object({
   member: z.string().optional(),
   providers: z.array(providerKey).min(1).optional(),
   source: z.string(),
   deadLetter: z.string(),
 });
+const accessHeld = accessReleased.extend({ eventType: z.string() });
 
 /** pa.providers: key is the provider key. */
 const networkStatusRecorded = z.object({

@@ -51,128 +51,57 @@ export const PA_SERVICE_LEVELS = 'pa.service-levels';
 /** Every service keeps the party facts in memory by following the topics that they come from. */
 const EVERY_SERVICE = SERVICES;
 
+/** What topics of one role have in common. A row says where it differs. */
+const INBOUND = { role: 'inbound', heads: ['export'], spread: 'wide', cleanup: 'delete' } as const;
+const DEAD_LETTERS = { role: 'dead-letter', heads: [], spread: 'narrow', cleanup: 'keep' } as const;
+const DERIVED = { role: 'derived', heads: [], spread: 'wide', cleanup: 'keep' } as const;
+const DECIDED = { role: 'decided', heads: [], spread: 'narrow', cleanup: 'keep' } as const;
+
+/** `resources` writes to the payer's topics what comes by POST /events. */
+const PUBLISHERS = ['payer', 'resources'] as const;
+const INTAKES = ['attribution', 'consent', 'resources'] as const;
+/** In this order, because it is the one of the docs. */
+const PARKERS = ['resources', 'attribution', 'consent'] as const;
+
 export const TOPICS: readonly Topic[] = [
-  // `resources` writes what comes by POST /events.
-  {
-    name: PAYER_MEMBER_EVENTS,
-    key: 'member id',
-    role: 'inbound',
-    writers: ['payer', 'resources'],
-    readers: ['attribution', 'consent', 'resources'],
-    heads: ['export'],
-    spread: 'wide',
-    cleanup: 'delete',
-  },
-  {
-    name: PAYER_PROVIDER_EVENTS,
-    key: 'NPI or organization id',
-    role: 'inbound',
-    writers: ['payer', 'resources'],
-    readers: ['attribution', 'consent', 'resources'],
-    heads: ['export'],
-    spread: 'wide',
-    cleanup: 'delete',
-  },
-  {
-    name: deadLetterTopic(PAYER_MEMBER_EVENTS),
+  { name: PAYER_MEMBER_EVENTS, key: 'member id', ...INBOUND, writers: PUBLISHERS, readers: INTAKES },
+  { name: PAYER_PROVIDER_EVENTS, key: 'NPI or organization id', ...INBOUND, writers: PUBLISHERS, readers: INTAKES },
+  ...DEAD_LETTER_TOPICS.map((name) => ({
+    name,
     key: 'dead letter id',
-    role: 'dead-letter',
-    writers: ['resources', 'attribution', 'consent'],
-    readers: ['resources', 'attribution', 'consent'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
-  {
-    name: deadLetterTopic(PAYER_PROVIDER_EVENTS),
-    key: 'dead letter id',
-    role: 'dead-letter',
-    writers: ['resources', 'attribution', 'consent'],
-    readers: ['resources', 'attribution', 'consent'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
+    ...DEAD_LETTERS,
+    writers: PARKERS,
+    readers: PARKERS,
+  })),
   {
     name: PA_RECORDS,
     key: 'member and Type/id',
-    role: 'derived',
+    ...DERIVED,
     writers: ['resources'],
     readers: ['resources'],
-    heads: [],
-    spread: 'wide',
     cleanup: 'compact',
   },
   {
     name: PA_MEMBERS,
     key: 'member id',
-    role: 'derived',
+    ...DERIVED,
     writers: ['attribution'],
     readers: ['attribution'],
     heads: ['export'],
-    spread: 'wide',
-    cleanup: 'keep',
   },
   {
     name: PA_PROVIDERS,
     key: 'NPI, TIN or organization id',
-    role: 'derived',
+    ...DERIVED,
     writers: ['attribution'],
     readers: EVERY_SERVICE,
-    heads: [],
-    spread: 'wide',
     cleanup: 'compact',
   },
-  {
-    name: PA_ATTRIBUTION,
-    key: 'member id',
-    role: 'derived',
-    writers: ['attribution'],
-    readers: EVERY_SERVICE,
-    heads: [],
-    spread: 'wide',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_GROUPS,
-    key: 'Group id',
-    role: 'derived',
-    writers: ['attribution'],
-    readers: ['attribution'],
-    heads: [],
-    spread: 'wide',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_CONSENT,
-    key: 'member id',
-    role: 'derived',
-    writers: ['consent'],
-    readers: EVERY_SERVICE,
-    heads: [],
-    spread: 'wide',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_REGISTRY,
-    key: 'client id',
-    role: 'decided',
-    writers: ['auth'],
-    readers: EVERY_SERVICE,
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
-  {
-    name: PA_EXPORTS,
-    key: 'job id',
-    role: 'decided',
-    writers: ['export'],
-    readers: ['export'],
-    heads: [],
-    spread: 'narrow',
-    cleanup: 'keep',
-  },
+  { name: PA_ATTRIBUTION, key: 'member id', ...DERIVED, writers: ['attribution'], readers: EVERY_SERVICE },
+  { name: PA_GROUPS, key: 'Group id', ...DERIVED, writers: ['attribution'], readers: ['attribution'] },
+  { name: PA_CONSENT, key: 'member id', ...DERIVED, writers: ['consent'], readers: EVERY_SERVICE },
+  { name: PA_REGISTRY, key: 'client id', ...DECIDED, writers: ['auth'], readers: EVERY_SERVICE },
+  { name: PA_EXPORTS, key: 'job id', ...DECIDED, writers: ['export'], readers: ['export'] },
   {
     name: PA_AUDIT,
     key: 'member or client id',
