@@ -23,11 +23,7 @@ export const PROVIDER_GROUP_CODE = 'pdexprovidergroup';
 
 export const GROUP_EXTENSIONS = {
   listStatus: `${ATR}ext-attributionListStatus`,
-  contractPeriod: `${ATR}ext-contractValidityPeriod`,
-  changeType: `${ATR}ext-changeType`,
   coverage: `${ATR}ext-coverageReference`,
-  attributedProvider: `${ATR}ext-attributedProvider`,
-  optedOut: `${PDEX}base-ext-members-opted-out`,
 } as const;
 
 export const REVIEW_ACTION = `${PDEX}extension-reviewAction`;

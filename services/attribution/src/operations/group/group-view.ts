@@ -115,7 +115,7 @@ export class GroupView {
       summary,
       ...(npi !== undefined && { providerNpi: npi }),
       ...(tin !== undefined && { tin }),
-      ...(group.contract !== undefined && { contract: { value: group.contract } }),
+      ...(group.contract !== undefined && { contract: group.contract }),
       payer: {
         reference: this.config.payerOrganization,
         ...(this.config.payerName !== undefined && { display: this.config.payerName }),
