@@ -35,40 +35,28 @@ export interface Drug {
   readonly unit: string;
   readonly cents: number;
 }
+const drug = (rxnorm: string, ndc: string, unit: string, cents: number, text: string): Drug => ({
+  rxnorm,
+  ndc,
+  text,
+  unit,
+  cents,
+});
 export const DRUGS: readonly Drug[] = [
-  { rxnorm: '314076', ndc: '68180-0980-01', text: 'lisinopril 10 MG Oral Tablet', unit: 'tablet', cents: 1_250 },
-  {
-    rxnorm: '860975',
-    ndc: '65862-0010-01',
-    text: '24 HR metformin hydrochloride 500 MG Extended Release Oral Tablet',
-    unit: 'tablet',
-    cents: 1_899,
-  },
-  { rxnorm: '617311', ndc: '00378-3952-77', text: 'atorvastatin 40 MG Oral Tablet', unit: 'tablet', cents: 2_210 },
-  { rxnorm: '197361', ndc: '00093-0083-01', text: 'amlodipine 5 MG Oral Tablet', unit: 'tablet', cents: 990 },
-  { rxnorm: '312940', ndc: '16714-0613-02', text: 'sertraline 50 MG Oral Tablet', unit: 'tablet', cents: 1_540 },
-  {
-    rxnorm: '198051',
-    ndc: '62175-0118-37',
-    text: 'omeprazole 20 MG Delayed Release Oral Capsule',
-    unit: 'capsule',
-    cents: 1_320,
-  },
-  { rxnorm: '308182', ndc: '00093-3107-01', text: 'amoxicillin 250 MG Oral Capsule', unit: 'capsule', cents: 870 },
-  { rxnorm: '310965', ndc: '00904-5309-60', text: 'ibuprofen 200 MG Oral Tablet', unit: 'tablet', cents: 640 },
-  {
-    rxnorm: '966247',
-    ndc: '00074-6624-90',
-    text: 'levothyroxine sodium 0.05 MG Oral Tablet',
-    unit: 'tablet',
-    cents: 2_980,
-  },
+  drug('314076', '68180-0980-01', 'tablet', 1_250, 'lisinopril 10 MG Oral Tablet'),
+  drug('860975', '65862-0010-01', 'tablet', 1_899, '24 HR metformin hydrochloride 500 MG Extended Release Oral Tablet'),
+  drug('617311', '00378-3952-77', 'tablet', 2_210, 'atorvastatin 40 MG Oral Tablet'),
+  drug('197361', '00093-0083-01', 'tablet', 990, 'amlodipine 5 MG Oral Tablet'),
+  drug('312940', '16714-0613-02', 'tablet', 1_540, 'sertraline 50 MG Oral Tablet'),
+  drug('198051', '62175-0118-37', 'capsule', 1_320, 'omeprazole 20 MG Delayed Release Oral Capsule'),
+  drug('308182', '00093-3107-01', 'capsule', 870, 'amoxicillin 250 MG Oral Capsule'),
+  drug('310965', '00904-5309-60', 'tablet', 640, 'ibuprofen 200 MG Oral Tablet'),
+  drug('966247', '00074-6624-90', 'tablet', 2_980, 'levothyroxine sodium 0.05 MG Oral Tablet'),
 ];
 
 export interface LabTest {
   readonly loinc: string;
   readonly text: string;
-  readonly unit: string;
   readonly ucum: string;
   readonly low: number;
   readonly high: number;
@@ -77,7 +65,6 @@ export interface LabTest {
 const lab = (loinc: string, text: string, ucum: string, low: number, high: number, digits: number): LabTest => ({
   loinc,
   text,
-  unit: ucum,
   ucum,
   low,
   high,

@@ -88,9 +88,9 @@ export function labResult(
     effectiveDateTime: secondOf(at),
     issued: instantOf(at + 20 * HOUR),
     performer: [reference('Organization', laboratory)],
-    valueQuantity: quantity(value, test.unit, test.ucum),
+    valueQuantity: quantity(value, test.ucum, test.ucum),
     referenceRange: [
-      { low: quantity(test.low, test.unit, test.ucum), high: quantity(test.high, test.unit, test.ucum) },
+      { low: quantity(test.low, test.ucum, test.ucum), high: quantity(test.high, test.ucum, test.ucum) },
     ],
     ...(specimenId !== undefined && { specimen: reference('Specimen', specimenId) }),
   };
