@@ -9,7 +9,7 @@ import { topicPosition } from './progress.ts';
 import { CheckpointMoved, DocumentTooLarge } from './store.ts';
 import type { Checkpoint, ViewOp, ViewStore } from './store.ts';
 
-/** pino's shape; messages and details are PHI-free. */
+/** A logger as pino. Messages and details must have no protected data. */
 export interface ViewLogger {
   info(details: object, message: string): void;
   error(details: object, message: string): void;
@@ -23,7 +23,7 @@ export class ProjectionStopped extends Error {
   override readonly name = 'ProjectionStopped';
 }
 
-/** What the runner of a view and its rebuild work with. */
+/** The dependencies of the runner of a view and of its rebuild. */
 export interface ViewContext {
   readonly log: EventLog;
   readonly store: ViewStore;
@@ -32,7 +32,7 @@ export interface ViewContext {
   readonly maxRecords: number;
 }
 
-/** A partition whose checkpoint the store has lost: this process had read further. */
+/** A partition whose checkpoint in the store is behind the position of this process, so the store lost data. */
 export interface Lost {
   readonly topic: string;
   readonly partition: number;
@@ -58,7 +58,7 @@ export class BuildWriter {
     this.build = build;
   }
 
-  /** Reads the checkpoints from the store. Returns the partitions in which this process was further. */
+  /** Reads the checkpoints from the store. Returns the partitions in which this process was ahead of the store. */
   async reload(): Promise<readonly Lost[]> {
     const before = this.#checkpoints;
     this.#checkpoints = await this.#stored();
@@ -208,9 +208,9 @@ export class BuildWriter {
   }
 
   /**
-   * The progress entries for the partition's checkpoint. Which of them hold, and are folded into one, depends on the
-   * positions of the other partitions. If other processes write the store too, these positions are read from the store,
-   * because this process may not know them yet.
+   * The progress entries for the partition's checkpoint. Entries that hold are merged, which depends on the positions
+   * of the other partitions. In a shared store these positions are read from the store, because other processes write
+   * them.
    */
   async #progress(
     topic: string,

@@ -12,10 +12,10 @@ export const buildsOf = ({ live, building, previous, keepUntil }: Known<Builds> 
   ...(keepUntil !== undefined && { keepUntil }),
 });
 
-/** How every adapter keeps a part: JSON without its bodies, bodies as bytes beside it. */
+/** A part as every adapter stores it: JSON without bodies, and bodies as bytes beside it. */
 export interface EncodedPart {
   readonly json: string;
-  /** By body field; undefined where the part has none. */
+  /** By body field; undefined if the part lacks the body. */
   readonly bodies: readonly (Uint8Array | undefined)[];
 }
 
@@ -36,7 +36,7 @@ export function encodePart(value: unknown, bodyFields: readonly string[]): Encod
   return { json: JSON.stringify(rest), bodies };
 }
 
-/** Has the part already seen this record? */
+/** Whether the record is newer than the part. */
 export const isNewer = (position: PartPosition, partition: number, offset: number): boolean =>
   offset > (position[partition] ?? -1);
 
@@ -45,12 +45,12 @@ export const samePosition = (a: PartPosition, b: PartPosition): boolean => {
   return keys.length === Object.keys(b).length && keys.every((k) => a[k] === b[k]);
 };
 
-/** Order-independent hash over documents: lanes of the documents' SHA-256 added up. */
+/** An order-independent hash over documents: the sums of the eight words of their SHA-256. */
 export class DocumentDigest {
   readonly #lanes = new Uint32Array(8);
   #count = 0;
 
-  /** Parts by name in ascending order, each with its JSON and its bodies. */
+  /** Adds a document. Its parts must be in ascending order of their names. */
   add(
     id: string,
     parts: readonly { part: string; json: string; bodies: readonly (Uint8Array | undefined | null)[] }[],

@@ -7,15 +7,15 @@ import type { TopicEvolve } from './projection.ts';
 import type { StoredPart, ViewOp } from './store.ts';
 
 /**
- * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. No
- * protected data: the key is a hash.
+ * Where a projection stopped: at a record that this version does not know, or that it cannot even pass over. It has the
+ * key only as a hash.
  */
 interface Stop {
   readonly offset: number;
   readonly sentence: string;
 }
 
-/** A record at which the projection failed, and which the view passed over. PHI-free: the key only as a hash. */
+/** A record at which the projection failed, and which the view passed over. It has the key only as a hash. */
 interface PassedOver {
   readonly offset: number;
   /** Append time, ms since the epoch. */
@@ -27,7 +27,7 @@ export interface Evolved {
   readonly ops: readonly ViewOp[];
   readonly progress: readonly ProgressEntry[];
   readonly passedOver: readonly PassedOver[];
-  /** Records before it are in `ops`; the record itself and those behind it are not. */
+  /** `ops` has only the records before the stop. */
   readonly stop?: Stop;
 }
 
@@ -38,8 +38,8 @@ const failure = (record: LogRecord, key: string, what: string, error: unknown): 
   `(${error instanceof Error ? error.name : 'no error object'})`;
 
 /**
- * A newer version wrote the record, and this version does not know what it means. This version waits in front of it;
- * the newer one reads it.
+ * A newer version wrote a record of a type that this version does not know. This version waits at the record, and the
+ * newer version handles it.
  */
 const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop => ({
   offset,
@@ -48,11 +48,11 @@ const notKnown = ({ topic, partition, offset }: LogRecord, type: string): Stop =
     'which this version does not know: a newer one wrote it',
 });
 
-/** The document in which a view notes what it passed over, a part for each topic. No key of ours has this form. */
+/** The document with a view's passed-over records, a part for each topic. No projection has a key of this form. */
 export const PASSED_OVER_ID = '~passed-over';
 /**
- * The part of one topic: how many records, and when the oldest was appended (ms since the epoch). The order in which
- * they came does not matter.
+ * The part of one topic: the number of passed-over records, and the append time of the oldest (ms since the epoch). It
+ * does not depend on their order.
  */
 export interface PassedOverNote {
   readonly passedOver: { readonly records: number; readonly since: number };
@@ -69,8 +69,8 @@ function noted(known: unknown, news: readonly PassedOver[]): PassedOverNote {
 }
 
 /**
- * How the records of a batch failed at the write of their documents: the view passes over the record with the parts
- * that the documents have, or, if these cannot be written either, with parts that begin anew.
+ * How to pass over a record whose documents cannot be written. `with-part`: `failed` gets the existing parts. `afresh`:
+ * it gets no part, because the existing parts cannot be written either.
  */
 export type Failing = 'with-part' | 'afresh';
 
@@ -122,7 +122,7 @@ export async function evolveBatch(
   for (const { record, keys } of work) {
     const { partition, offset } = record;
     const before = new Map(keys.map((id) => [id, ops.get(id)]));
-    /** Whether the record changes one of its documents. If it fails, all of them stay as they were before it. */
+    /** Returns whether the record changes one of its documents. If it fails, none of its documents changes. */
     const apply = (next: (part: unknown, id: string) => unknown): boolean => {
       let news = false;
       try {
@@ -162,7 +162,7 @@ export async function evolveBatch(
       break;
     }
   }
-  // Records behind the stop must not count.
+  // Progress behind the stop must not count.
   const until = stop?.offset ?? Infinity;
   const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);
   const passed = passedOver.filter(({ offset }) => offset < until);
@@ -175,7 +175,7 @@ export async function evolveBatch(
   };
 }
 
-/** What the part of a document becomes by a record at which its projection failed. */
+/** The part of a document after a record at which the projection failed. */
 function partOfFailed(
   topic: TopicEvolve,
   part: unknown,
@@ -192,7 +192,7 @@ function partOfFailed(
   }
 }
 
-/** undefined when the view has noted all of it before. */
+/** Undefined if the view has already noted these records. */
 async function noteOf(
   topic: TopicEvolve,
   partition: number,

@@ -1,4 +1,4 @@
-/** Leases on builds for stores that only one process writes. They end with the process. */
+/** Leases on builds, in the memory of the only process that writes the store. */
 export class Leases {
   readonly #held = new Map<string, { readonly holder: string; readonly until: number }>();
 

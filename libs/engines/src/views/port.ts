@@ -2,7 +2,7 @@ import type { Position, ProgressEntry } from '@provider-access/engines/log';
 import type { ViewStore } from './store.ts';
 import type { ViewDocument, Projection, FindQuery } from './projection.ts';
 
-/** What a view has passed. `derived` holds positions of inbound topics, known through progress events. */
+/** The position of a view. `derived` has positions of inbound topics, from progress events. */
 export interface ViewPosition {
   readonly topics: Position;
   readonly derived: Readonly<Record<string, Position>>;
@@ -16,20 +16,19 @@ export interface ViewPosition {
 
 export interface ViewReader {
   get(id: string, options?: { bodies?: readonly string[] }): Promise<ViewDocument | undefined>;
-  /** In the order of ids; missing ones are undefined. */
+  /** Documents in the order of `ids`; undefined for a missing one. */
   getMany(
     ids: readonly string[],
     options?: { bodies?: readonly string[] },
   ): Promise<readonly (ViewDocument | undefined)[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
-  /** Keyset pages of `find` until the end; safe while written to. */
+  /** Keyset pages of `find` until the end, which concurrent writes do not disturb. */
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
   count(): Promise<number>;
   position(): Promise<ViewPosition>;
   /**
    * Resolves true once the view has passed `position`, false after the timeout. Positions of inbound (payer) topics are
-   * awaited through progress; `derivers` names who must have passed them (default: every deriver this view has heard
-   * of, and at least the named ones).
+   * awaited through progress; The view waits for every deriver that it knows, and for the named `derivers`.
    */
   waitFor(position: Position, timeoutMs: number, derivers?: readonly string[]): Promise<boolean>;
 }
@@ -39,7 +38,7 @@ export interface ViewStatus {
   readonly version: number;
   readonly documents: number;
   readonly position: ViewPosition;
-  /** Heads of the view's topics at about the same time: what is between them and `position` is its lag. */
+  /** Heads of the view's topics at about the same time. The records between `position` and them are the lag. */
   readonly head: Position;
   /** The replaced build that `rollback` swaps in again. */
   readonly previous?: number;
@@ -50,8 +49,8 @@ export interface ViewStatus {
 }
 
 /**
- * How far a view is behind one of its topics: the number of records over all partitions, and when the oldest record
- * that the view does not show was appended (ms since the epoch). Records that the view passed over count for the age.
+ * The lag of a view on one of its topics: the number of records over all partitions, and the append time of the oldest
+ * record that the view does not show (ms since the epoch). Passed-over records count for the age.
  */
 export interface ViewLag {
   readonly view: string;
@@ -61,14 +60,14 @@ export interface ViewLag {
 }
 
 export interface Views {
-  /** The current (swapped-in) version of the view; throws when a query names an index that is not declared. */
+  /** A reader of the live build. A query with an index that is not declared throws. */
   reader(projection: Projection): ViewReader;
   close(): Promise<void>;
-  /** The engine below, for the projection runner (`ProjectionSet`); services read through `reader`. */
+  /** The engine, for `ProjectionSet`. Services use `reader`. */
   readonly store: ViewStore;
   /**
-   * What a worker thread needs to open the same store read-only: a module that exports
-   * `openReader(options): Views`, and structured-clonable options.
+   * For worker threads, which open the same store read-only: a module that exports `openReader(options): Views`, and
+   * structured-clonable options.
    */
   readonly remote: { readonly module: string; readonly options: unknown };
 }

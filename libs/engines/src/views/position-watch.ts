@@ -5,20 +5,17 @@ import type { Projection } from './projection.ts';
 import { hasPassed, viewPosition } from './progress.ts';
 import type { ViewStore } from './store.ts';
 
-/**
- * How often a caller that waits asks a store that other processes write: often at first, then less often until the
- * position moves.
- */
+/** How often a waiting caller polls a store that other processes write. The pause grows until the position moves. */
 const SHARED = { firstMs: 2, maxMs: 50 };
-/** A store that this process writes reports when it moves. Readers in other threads ask. */
+/** A store of this process reports its moves, so only readers in other threads poll. */
 const OWN = { firstMs: 100, maxMs: 100 };
 
 interface Waiter {
   readonly target: Position;
   readonly derivers: readonly string[];
-  /** Questions that began before the caller came: their answer may be older than what the caller waits for. */
+  /** Queries up to this number began before the call, so their answers may be too old. */
   readonly since: number;
-  /** The time has run out. The answer to a question that is under way still counts. */
+  /** The timeout is over. The answer to a running query still counts. */
   late: boolean;
   settle(passed: boolean): void;
   fail(error: unknown): void;
@@ -26,10 +23,7 @@ interface Waiter {
 
 const watches = new WeakMap<ViewStore, Map<string, PositionWatch>>();
 
-/**
- * The position of one view, for every caller in this process that waits for it. One question runs at a time, however
- * many callers wait.
- */
+/** Polls the position of one view for all callers in this process, with one query at a time. */
 export class PositionWatch {
   readonly #store: ViewStore;
   readonly #projection: Projection;
@@ -62,7 +56,7 @@ export class PositionWatch {
     return viewPosition(Object.keys(this.#projection.topics), await this.#store.checkpoints(this.#projection, 'live'));
   }
 
-  /** At least one question is asked, whatever the timeout. Rejects when the store cannot be asked. */
+  /** Queries at least once, whatever the timeout. Rejects if the store cannot be read. */
   async waitFor(target: Position, timeoutMs: number, derivers: readonly string[]): Promise<boolean> {
     // A store that only this process writes answers at once, and most callers have nothing to wait for.
     if (!this.#store.shared && hasPassed(await this.position(), target, derivers)) return true;
@@ -94,9 +88,7 @@ export class PositionWatch {
     this.#stopListening = undefined;
   }
 
-  /**
-   * `fresh`: ask which build is live instead of using the remembered answer, so that a swap by another process counts.
-   */
+  /** `fresh`: ask which build is live instead of using the cached answer, so that a swap by another process counts. */
   #ask(fresh: boolean): void {
     clearTimeout(this.#timer);
     this.#again = true;

@@ -3,12 +3,12 @@ import type { Position } from '@provider-access/engines/log';
 import type { ViewPosition } from './port.ts';
 import type { Checkpoint } from './store.ts';
 
-/*
- * Progress as a view counts it (docs/architecture.md#progress). Each entry is kept with the checkpoint of the partition
- * that carried it. Which entries hold is decided over all partitions, because several processes may share a view.
+/**
+ * The progress of a view (docs/architecture.md#progress). Each entry is stored with the checkpoint of its partition.
+ * Whether an entry holds depends on all partitions, because several processes may share a view.
  */
 
-/** Topics of the projection from its checkpoints (partitions not begun are 0). */
+/** The position of a view from its checkpoints; a partition without a checkpoint is at 0. */
 export function topicPosition(topics: readonly string[], checkpoints: readonly Checkpoint[]): Position {
   const position: Record<string, number[]> = Object.fromEntries(topics.map((topic) => [topic, []]));
   for (const { topic, partition, next } of checkpoints) {
@@ -19,9 +19,7 @@ export function topicPosition(topics: readonly string[], checkpoints: readonly C
   return position;
 }
 
-/**
- * Where a position names more than the log has, of topics whose head is given: asked for after the position was known.
- */
+/** The first partition whose position is past the head of the log. Read the heads after the position. */
 export function beyond(
   at: Position,
   head: Position,
@@ -45,8 +43,8 @@ export function viewPosition(topics: readonly string[], checkpoints: readonly Ch
 }
 
 /**
- * Has the view passed a position? Its own topics by checkpoint; any other topic by progress: of every deriver heard of
- * for it and of the named ones. An inbound topic that nobody was heard of for is passed only at its very beginning.
+ * Whether the view has passed a position. For its own topics the checkpoints decide, for others the progress of all
+ * known derivers of the topic and of the named ones. Without a known deriver only the position 0 of a topic is passed.
  */
 export function hasPassed(at: ViewPosition, target: Position, derivers: readonly string[] = []): boolean {
   for (const [topic, offsets] of Object.entries(target)) {

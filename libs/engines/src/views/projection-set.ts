@@ -16,26 +16,26 @@ export interface ProjectionSetOptions {
   readonly views: Views;
   readonly projections: readonly Projection[];
   readonly logger?: ViewLogger;
-  /** Records a batch at most: one transaction of the store each. Default 1000. */
+  /** Most records in a batch, which is one transaction of the store. Default 1000. */
   readonly maxRecords?: number;
   /**
-   * How often the runner checks that a store which several processes write still has its data, ms; 0: never. Default:
-   * each minute, and at once after a new connection.
+   * How often the runner checks that a shared store still has its data, ms; 0 means never. Default: each minute, and at
+   * once after a new connection.
    */
   readonly verifyMs?: number;
 }
 
 export interface RebuildOptions {
-  /** How long the replaced build is kept, for `rollback` and for readers that just looked it up. Default 15 minutes. */
+  /** How long the replaced build is kept, for `rollback` and for readers that still use it. Default 15 minutes. */
   readonly graceMs?: number;
 }
 
 const VERIFY_MS = 60_000;
-/** How often readiness checks make the store count the records that views passed over. */
+/** How often readiness checks count the passed-over records in the store. */
 const NOTICE_MS = 5_000;
 const GRACE_MS = 15 * 60_000;
 
-/** The projections of one service: each keeps its view up to date under the group `view/<collection>`. */
+/** The projections of one service. Each keeps its view up to date with the consumer group `view/<collection>`. */
 export class ProjectionSet {
   readonly #views: Views;
   readonly #runners: ReadonlyMap<string, ProjectionRunner>;
@@ -65,19 +65,16 @@ export class ProjectionSet {
   }
 
   /**
-   * Creates or checks the views, follows the topics from their checkpoints, and resolves when the views contain
-   * everything that was in the log at the call, or when a view cannot advance (`failure` says why). A half-finished
-   * rebuild stays for `rebuild` or `abandon`.
+   * Creates or checks the views and follows the topics from their checkpoints. Resolves when the views have all records
+   * that were in the log at the call, or when a view cannot advance (`failure` has the reason). An unfinished rebuild
+   * stays for `rebuild` or `abandon`.
    */
   async start(): Promise<void> {
     for (const runner of this.#runners.values()) await runner.start();
     await Promise.all([...this.#runners.values()].map((runner) => runner.caughtUp()));
   }
 
-  /**
-   * Resolves when no batch is in flight any more. A running rebuild is left as it is, and the next `rebuild` continues
-   * it.
-   */
+  /** Resolves when no batch is in flight any more. The next `rebuild` continues a running rebuild. */
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((r) => r.stop()));
   }
@@ -86,7 +83,7 @@ export class ProjectionSet {
     return Promise.all([...this.#runners.values()].map((r) => r.status()));
   }
 
-  /** The first thing that keeps a view from advancing, for readiness. PHI-free. */
+  /** The first reason why a view cannot advance, for readiness. It has no protected data. */
   failure(): string | undefined {
     for (const runner of this.#runners.values()) {
       const failure = runner.failure();
@@ -96,8 +93,7 @@ export class ProjectionSet {
   }
 
   /**
-   * For readiness: a view that cannot advance, or a notice of what views do not show although they are up to date.
-   * PHI-free.
+   * For readiness: the reason why a view cannot advance, or a notice of passed-over records. It has no protected data.
    */
   async check(): Promise<{ readonly ready: boolean; readonly detail?: string }> {
     const failure = this.failure();
@@ -120,41 +116,41 @@ export class ProjectionSet {
         this.#notice = lacking.length === 0 ? undefined : `${lacking.join('; ')} (runbook ProviderAccessViewStuck)`;
       },
       () => undefined,
-    ); // the store is away: what was known stays
+    ); // the store is unavailable, so the last notice stays
   }
 
-  /** Oldest of the last successful polls (ms since the epoch); Infinity without projections. */
+  /** The oldest `lastPoll` of the projections (ms since the epoch); Infinity without projections. */
   lastPoll(): number {
     return Math.min(...[...this.#runners.values()].map((r) => r.lastPoll()));
   }
 
-  /** Records behind the head, by view and topic, over all partitions: read them for a gauge. */
+  /** The lag by view and topic, for gauges. */
   async lag(): Promise<readonly ViewLag[]> {
     return (await Promise.all([...this.#runners.values()].map((r) => r.lag()))).flat();
   }
 
-  /** Builds that are kept up to date, by view. */
+  /** Number of builds that are kept up to date, by view. */
   async builds(): Promise<readonly { readonly view: string; readonly builds: number }[]> {
     return Promise.all([...this.#runners.values()].map(async (r) => ({ view: r.view, builds: await r.builds() })));
   }
 
   /**
-   * Builds the view again from the log beside the live one (or continues an unfinished build), compares the two at one
-   * position, swaps, and drops the old build after the grace period. The log is the truth: a difference is reported,
-   * and the rebuilt view wins. `name` is the name of the view or of its collection (`<owner>_<name>_v<version>`).
-   * Throws RangeError for an unknown view, RebuildRefused while a rebuild runs, and ProjectionStopped when evolve
-   * refuses a record; the live view stays as it is then.
+   * Builds the view again from the log beside the live build, or continues an unfinished build. Compares both builds at
+   * one position, swaps them, and drops the old build after the grace period. It reports a difference, and the new
+   * build wins, because it comes from the log. `name` is the name of the view or of its collection
+   * (`<owner>_<name>_v<version>`). Throws RangeError for an unknown view, RebuildRefused while a rebuild runs, and
+   * ProjectionStopped if the projection stops at a record. The live view does not change then.
    */
   async rebuild(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
     return this.#runner(name).rebuild(options.graceMs ?? GRACE_MS);
   }
 
-  /** Swaps the kept previous build in again, once it has caught up from the log. RebuildRefused when there is none. */
+  /** Swaps the previous build in again, once it has caught up from the log. Throws RebuildRefused if there is none. */
   async rollback(name: string, options: RebuildOptions = {}): Promise<RebuildResult> {
     return this.#runner(name).rollback(options.graceMs ?? GRACE_MS);
   }
 
-  /** Abandons the unfinished build, whichever process works on it. Returns false when there is none. */
+  /** Abandons the unfinished build of this or another process. Returns false if there is none. */
   async abandon(name: string): Promise<boolean> {
     return this.#runner(name).abandon();
   }

@@ -6,38 +6,37 @@ import type { LogRecord } from '@provider-access/engines/log';
  */
 
 /**
- * `_id` and parts by name; a topic writes only its own part. Fields are addressed `part.field`. A reader never changes
- * a document, because two readers may get the same object.
+ * `_id` and parts by name. A topic writes only its own part, and `part.field` is the path of a field. A reader must not
+ * change a document, because readers may share the object.
  */
 export type ViewDocument = { readonly _id: string } & { readonly [part: string]: unknown };
 
 export interface IndexDefinition {
   readonly name: string;
-  /** Paths `part.field`; the last may be an array (membership) when `array` is set. */
+  /** Paths `part.field`. With `array` the last one is an array, and the index finds documents by an element. */
   readonly fields: readonly string[];
   readonly array?: boolean;
   readonly unique?: boolean;
 }
 
 export interface TopicEvolve<Part = unknown> {
-  /** The sub-object this topic owns in the document. */
+  /** The name of the topic's part in the document. */
   readonly part: string;
-  /** Ids of the documents a record concerns; [] passes it over. Record headers hold the type: look before parsing. */
+  /** Ids of the documents that a record changes; [] ignores it. Check the type in the headers before you parse. */
   keys(record: LogRecord): readonly string[];
   /**
-   * The part after the record: `null` removes it (a document without parts is removed), `undefined` leaves it.
-   * Pure: no clock, no ids, no other part. With `blind`, `part` is always undefined and nothing is loaded first.
+   * The part after the record. `null` removes it (and a document without parts), `undefined` leaves it unchanged. It
+   * must be pure: no clock, no ids, no other part. With `blind` the part is not loaded, so `part` is always undefined.
    */
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
   /**
-   * The part after a record at which `evolve` threw, or whose document could not be written: as with `evolve`, `null`
-   * removes it and `undefined` leaves it. The view goes on behind the record, so the part must not show or permit what
-   * the record may have taken back. Called with an undefined part when the part that is there cannot be used. Pure, as
-   * `evolve`. Default: the part is removed.
+   * The part after a record at which `evolve` threw, or whose document could not be written, with results as of
+   * `evolve`. The view continues after the record, so the part must not show or permit data that the record may have
+   * withdrawn. `part` is undefined if the stored part is unusable. It must be pure. Default: removes the part.
    */
   failed?(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
-  /** Offer `pa.progress.v1` records to `keys` and `evolve` as well (the runner always reads positions from them). */
+  /** Passes `pa.progress.v1` records to `keys` and `evolve` too. The runner always reads positions from them. */
   readonly progress?: boolean;
 }
 
@@ -45,22 +44,20 @@ export interface Projection {
   readonly owner: string;
   readonly name: string;
   readonly version: number;
-  /** By topic. `pa.progress.v1` records are handled by the runner, not by evolve, unless `progress` is set. */
+  /** By topic. Only the runner handles `pa.progress.v1` records, unless `progress` is set. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each topic has a part type of its own
   readonly topics: Readonly<Record<string, TopicEvolve<any>>>;
   readonly indexes: readonly IndexDefinition[];
   /**
-   * Paths stored raw beside the document and loaded only when asked for (`fields`): large encoded text. At most one
-   * part.field each.
+   * Paths `part.field` of large texts, which are stored beside the document and loaded only if a query names them in
+   * `bodies`.
    */
   readonly bodies?: readonly string[];
-  /**
-   * How long records may wait for more before they are projected, ms. Default 0. For views that no answer waits for.
-   */
+  /** How long a batch waits for more records, ms, for views for which no request waits. Default 0. */
   readonly lingerMs?: number;
   /**
-   * Documents that `get` may keep decoded, for views that every request reads. The store is asked each time: one is
-   * used again only while the positions of its parts are the same. Default 0.
+   * Most decoded documents in the cache of `get`, for views that every request reads. Each `get` compares positions
+   * with the store, so a cached document is never stale. Default 0.
    */
   readonly keepDecoded?: number;
 }
@@ -71,19 +68,19 @@ export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>
 export type Scalar = string | number | boolean;
 
 export interface FindQuery {
-  /** Name of a declared index: equality on a prefix of its fields, at most one range on the next. */
+  /** A declared index. A query has equality on a prefix of its fields, and at most one range on the next one. */
   readonly index: string;
   readonly equals?: readonly Scalar[];
   readonly range?: { readonly gt?: Scalar; readonly gte?: Scalar; readonly lt?: Scalar; readonly lte?: Scalar };
-  /** Keyset: values of the index fields after the equality prefix, then `_id`: strictly after this. */
+  /** Returns documents after this one: values of the fields behind the equality prefix, then `_id`. */
   readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
   readonly limit: number;
   readonly order?: 'asc' | 'desc';
   /** Body paths to load. Default none. */
   readonly bodies?: readonly string[];
   /**
-   * `indexed`: fields of declared indexes are enough (and the bodies asked for): others may be missing, a boolean may
-   * come as 0 or 1. Spares a parse a document.
+   * With `indexed`, only fields of declared indexes and the named bodies are certain, and a boolean may be 0 or 1. This
+   * saves parsing each document.
    */
   readonly fields?: 'all' | 'indexed';
 }

@@ -1,7 +1,7 @@
 import { collectionName } from './projection.ts';
 import type { FindQuery, IndexDefinition, Projection, Scalar } from './projection.ts';
 
-/** A query that no declared index answers, or a projection that contradicts itself. Either is a bug of the caller. */
+/** A bug of the caller: a query without a declared index, or an invalid projection. */
 export class UndeclaredQuery extends Error {
   override readonly name = 'UndeclaredQuery';
 }
@@ -11,18 +11,18 @@ interface Bound {
   readonly value: Scalar;
 }
 
-/** A query, checked: equality on a prefix, at most one range on the next field, keyset after it, in index order. */
+/** A checked query in the order of an index: equality on a prefix, at most one range, then the keyset. */
 export interface QueryPlan {
   readonly index: IndexDefinition;
   readonly equals: readonly Scalar[];
-  /** Fields after the equality prefix: the order of the answer, then `_id`. */
+  /** Fields after the equality prefix. They and `_id` give the order of the result. */
   readonly rest: readonly string[];
   readonly bounds: readonly Bound[];
   readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
   readonly descending: boolean;
   readonly limit: number;
   readonly bodies: readonly string[];
-  /** Only what indexes hold is asked for. */
+  /** Whether indexed fields suffice. */
   readonly indexedOnly: boolean;
 }
 
@@ -31,7 +31,7 @@ const OPS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 const scalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
 
-/** Throws UndeclaredQuery; never names a value. */
+/** Throws UndeclaredQuery, without values. */
 export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   const view = collectionName(projection);
   const refuse = (why: string): never => {
@@ -86,16 +86,13 @@ export function checkBodies(projection: Projection, bodies: readonly string[] = 
   return bodies;
 }
 
-/** Splits `part.field` (a field may hold further dots: nested objects). */
+/** Splits `part.field`. Further dots separate fields of nested objects. */
 export function splitPath(path: string): readonly [part: string, fields: readonly string[]] {
   const [part, ...fields] = path.split('.');
   return [part!, fields];
 }
 
-/**
- * Refuses definitions that no adapter can keep: unknown parts, bodies deeper than a field, array indexes over several
- * parts.
- */
+/** Refuses definitions that adapters do not support, for example unknown parts, or array indexes over several parts. */
 export function checkProjection(projection: Projection): void {
   const view = collectionName(projection);
   const refuse = (why: string): never => {
@@ -128,11 +125,11 @@ export function checkProjection(projection: Projection): void {
   }
 }
 
-/** What would need other tables or collections; compared with what the view was made for. */
+/** The properties that determine tables and collections. A stored view must have the same ones. */
 export const definitionOf = ({ topics, indexes, bodies = [] }: Projection): string =>
   JSON.stringify({ parts: Object.entries(topics).map(([topic, { part }]) => [topic, part]), indexes, bodies });
 
-/** The value at `fields` below a part, undefined where there is none. */
+/** The value at `fields` below a part. */
 export function fieldOf(part: unknown, fields: readonly string[]): unknown {
   let value: unknown = part;
   for (const field of fields) {

@@ -7,7 +7,7 @@ import type { ViewStore } from './store.ts';
 
 const PAGE = 500;
 
-/** The read side of a view over any store: paging, and waiting until the view has passed a position. */
+/** A reader over any store, with pages and with waiting until the view has passed a position. */
 class StoreReader implements ViewReader {
   readonly #store: ViewStore;
   readonly #projection: Projection;

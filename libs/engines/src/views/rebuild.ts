@@ -12,44 +12,41 @@ import type { Checkpoint, Digest } from './store.ts';
 export interface RebuildResult {
   readonly view: string;
   readonly build: number;
-  /** Undefined when the live view was stopped, so that the two never stood at one position, and after a rollback. */
+  /** Undefined after a rollback, and if the live view could not advance to the position of the other build. */
   readonly live?: Digest;
   readonly rebuilt?: Digest;
   readonly equal?: boolean;
-  /** Resolves when the replaced build is gone, or this process stops. */
+  /** Resolves when the replaced build is dropped, or this process stops. */
   readonly dropped: Promise<void>;
 }
 
-/** What a rebuild needs of the runner that keeps the live view in this process. */
+/** The part of the runner of the live view that a rebuild uses. */
 export interface LiveView {
-  /** One at a time with batches. */
+  /** Runs work while no batch is handled. */
   exclusive<T>(work: () => Promise<T>): Promise<T>;
-  /** The live view cannot advance somewhere: a rebuild goes to the head then. */
+  /** Whether the live view cannot advance in a partition. Then a rebuild goes to the head. */
   stopped(): boolean;
-  /** From now on batches go into this build. */
+  /** Writes further batches to this build. */
   adopt(writer: BuildWriter): void;
 }
 
-/** A rebuild, rollback or abandonment that cannot be done now; said in a sentence. */
+/** A rebuild, rollback or abandonment is not possible now. The message has the reason. */
 export class RebuildRefused extends Error {
   override readonly name = 'RebuildRefused';
 }
 
 const LEASE_MS = 15_000;
 const BACKOFF_MS = [100, 200, 500, 1000, 2000];
-/**
- * How many rounds may bring the build no nearer to a live view that is written as fast as the log is read. Then the
- * live view is sealed anyway.
- */
+/** The live view may advance as fast as the build. After this many rounds without a smaller gap it is sealed anyway. */
 const PATIENCE = 2;
 
 /**
- * Builds a view from the log beside the live one, and swaps it in. The checkpoints of the build say how far it is, so
- * the next `rebuild` continues it.
+ * Builds a view from the log beside the live one, and swaps it in. The next `rebuild` continues an unfinished build
+ * from its checkpoints.
  *
- * The swap has three steps. The live build is sealed, so that no instance moves its position. The new build is brought
- * to exactly that position. One change of the registry makes it live. So no reader sees the position go back, and no
- * batch of a writer is lost.
+ * The swap has three steps. First the live build is sealed, so that no instance moves its position. Then the new build
+ * reads the log up to exactly that position. Then one change of the registry makes it live. So no reader sees the
+ * position go back, and no batch of a writer is lost.
  */
 export class Rebuild {
   readonly #context: ViewContext;
@@ -117,7 +114,7 @@ export class Rebuild {
           if (!held) abort.abort(new RebuildRefused(`the rebuild of ${this.#view} was taken over or abandoned`));
         },
         () => undefined,
-      ); // the store is away: the work itself finds out
+      ); // the store is unavailable, which the work itself notices
     }, LEASE_MS / 3);
     try {
       return await this.#build(build, graceMs, compare, AbortSignal.any([abort.signal, this.#stopping]));
@@ -165,7 +162,7 @@ export class Rebuild {
     if ((await store.builds(projection, true))?.previous === build) await store.dropBuild(projection, build);
   }
 
-  /** With the live build sealed and the new one at its position. Lifts the seal unless `work` has swapped. */
+  /** Runs `work` with the live build sealed and the new build at its position. Unseals unless `work` has swapped. */
   async #sealed<T>(writer: BuildWriter, signal: AbortSignal, work: () => Promise<T>, lift = false): Promise<T> {
     const { store, projection, log } = this.#context;
     const head = await log.head(Object.keys(projection.topics));
@@ -233,7 +230,7 @@ export class Rebuild {
   }
 }
 
-/** Continues after CheckpointMoved: a new connection alone can cause that. */
+/** Continues after CheckpointMoved, because a new connection alone can cause it. */
 async function fillTo(writer: BuildWriter, goal: Position, signal: AbortSignal): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -20,8 +20,8 @@ const BACKOFF_MS = [100, 200, 500, 1000, 2000];
 const ATTEMPTS = 60;
 const WAIT_MS = 50;
 /**
- * How often, and how many ms apart, the runner checks a log that seems too short before it concludes that the log is
- * another one. A broker may have just come back.
+ * How often, and how many ms apart, the runner checks a log that seems too short before it concludes that it is another
+ * log. A broker that has just restarted may answer with an old head.
  */
 const LOOKS_AT_THE_LOG = 6;
 const LOOK_AT_THE_LOG_MS = 500;
@@ -35,10 +35,10 @@ const LOOK_MS = 1000;
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 /**
- * Keeps one view up to date. The checkpoints in the store are the truth: records before them are skipped, and records
- * that the group has committed but the store has lost are read again from the log. Several instances may do this for
- * one view, each for the partitions that its group gives it. Two that hold one partition for a moment do no harm. A
- * process handles the batches of a view one at a time.
+ * Keeps one view up to date. The checkpoints in the store decide: records before them are skipped, and records that the
+ * group has committed but the store has lost are read again from the log. Several instances may run for one view, each
+ * for its partitions of the group. Two instances with the same partition for a moment do no harm. A process handles the
+ * batches of a view one at a time.
  */
 export class ProjectionRunner {
   readonly projection: Projection;
@@ -55,9 +55,9 @@ export class ProjectionRunner {
   #ensuredIn: number | undefined;
   /** The live build at the last successful check of its indexes. */
   #ensuredBuild: number | undefined;
-  /** What the live build lacks. Nothing is written to it or read from it until somebody has created that. */
+  /** What the live build lacks, for example an index. Until it exists, the build is neither written nor read. */
   #unfit: string | undefined;
-  /** Set when the log ends before the position of the view: this process then takes nothing more from it. */
+  /** Set when the log ends before the position of the view. This process then reads no more from the log. */
   #foreign: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #subscription: Subscription | undefined;
@@ -106,9 +106,9 @@ export class ProjectionRunner {
   }
 
   /**
-   * Resolves when the view has passed everything that is in the log at the call, whichever instance brings it there, or
-   * when it cannot advance. So a view that is new, or of a version that nobody kept up to date, gives no answers from
-   * before. Throws EngineUnavailable.
+   * Resolves when this or another instance has brought the view to the heads of the log at the call, or when the view
+   * cannot advance. So a new view, or one that was not kept up to date, gives no stale answers. Throws
+   * EngineUnavailable.
    */
   async caughtUp(): Promise<void> {
     const { store, log, logger } = this.#context;
@@ -174,7 +174,7 @@ export class ProjectionRunner {
     return [...(await this.#notes()).values()].reduce((sum, { records }) => sum + records, 0);
   }
 
-  /** What the live build noted of them, by topic. */
+  /** The notes of the live build about passed-over records, by topic. */
   async #notes(): Promise<ReadonlyMap<string, PassedOverNote['passedOver']>> {
     const [document] = await this.#context.store.getMany(this.projection, [PASSED_OVER_ID], []);
     return new Map(
@@ -185,10 +185,7 @@ export class ProjectionRunner {
     );
   }
 
-  /**
-   * Records between the view and the head, by topic over all partitions, whichever instance handles them. The age
-   * counts records that the view passed over.
-   */
+  /** The lag by topic over all partitions, of all instances. The age counts passed-over records. */
   async lag(): Promise<readonly ViewLag[]> {
     const { store, log } = this.#context;
     const position = topicPosition(this.#topics, await store.checkpoints(this.projection, 'live'));
@@ -203,7 +200,7 @@ export class ProjectionRunner {
     );
   }
 
-  /** Builds that this runner keeps up to date: the live one, and one that is built beside it. */
+  /** Number of builds that are kept up to date: the live one, and an unfinished one. */
   async builds(): Promise<number> {
     return (await this.#context.store.builds(this.projection))?.building === undefined ? 1 : 2;
   }
@@ -221,7 +218,7 @@ export class ProjectionRunner {
   }
 
   #tracked(run: Promise<RebuildResult>): Promise<RebuildResult> {
-    this.#inBackground(run.then(({ dropped }) => this.#inBackground(dropped))); // `stop` waits for it to end
+    this.#inBackground(run.then(({ dropped }) => this.#inBackground(dropped))); // `stop` waits for it
     return run;
   }
 
@@ -231,8 +228,7 @@ export class ProjectionRunner {
     for (let attempt = 1; ; attempt++) {
       try {
         const writer = await this.#current();
-        // A record before the checkpoint: a redelivery, or an older copy of the log whose offsets begin again below
-        // those that were read.
+        // A record before the checkpoint is a redelivery, or a sign that an older copy of the log was restored.
         if (batch.records.length > 0 && batch.records.at(-1)!.offset < writer.next(topic, partition))
           await this.#sameLog();
         await writer.handle(batch, this.#stopping.signal);
@@ -278,8 +274,7 @@ export class ProjectionRunner {
   }
 
   /**
-   * The live build as far as this process knows. It may notice a swap late, which does no harm, because the replaced
-   * build is sealed.
+   * The live build that this process knows. Noticing a swap late does no harm, because the replaced build is sealed.
    */
   async #current(): Promise<BuildWriter> {
     const builds = await this.#context.store.builds(this.projection);
@@ -295,8 +290,7 @@ export class ProjectionRunner {
     const { store } = this.#context;
     const incarnation = store.incarnation();
     let builds = await store.builds(this.projection, true);
-    // An engine may have lost the view itself, or one of its indexes. A build that another process swapped in may lack
-    // an index as well.
+    // The engine may have lost the view or one of its indexes, and a build of another process may lack an index.
     while (builds === undefined || incarnation !== this.#ensuredIn || builds.live !== this.#ensuredBuild) {
       this.#ensuredBuild = await this.#ensure();
       this.#ensuredIn = incarnation;
@@ -351,8 +345,8 @@ export class ProjectionRunner {
   }
 
   /**
-   * A store that several processes write may lose data while no batch comes. So the runner checks it when its
-   * incarnation changed (which it sees without a question), while a view lacks something, and from time to time.
+   * A shared store may lose data while no batch arrives. So the runner checks the view after a change of the store's
+   * incarnation, while the view lacks something, and at intervals.
    */
   async #verify(): Promise<void> {
     for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted;) {
@@ -366,7 +360,7 @@ export class ProjectionRunner {
       incarnation = await this.#exclusive(() => this.#reload()).then(
         () => now,
         () => undefined,
-      ); // away: the next one
+      ); // unavailable; the next check tries again
       await this.#dropExpired().catch(() => undefined);
     }
   }
@@ -378,7 +372,7 @@ export class ProjectionRunner {
       await store.dropBuild(this.projection, previous);
   }
 
-  /** One at a time, in the order of the calls: a batch, a swap, a reload. */
+  /** Runs batches, swaps and reloads one at a time, in the order of the calls. */
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#turn.then(work);
     this.#turn = run.catch(() => {});

@@ -2,8 +2,8 @@ import type { Position, ProgressEntry } from '@provider-access/engines/log';
 import type { FindQuery, Projection, ViewDocument } from './projection.ts';
 
 /**
- * What an engine must do for views: the internal port behind readers and the projection runner. An adapter passes
- * `viewsContract`. Nothing here needs multi-document transactions: an operation is conditional for one part of one
+ * The internal port of an engine for views, which readers and the projection runner use. An adapter passes
+ * `viewsContract`. It needs no multi-document transactions, because an operation is conditional for one part of one
  * document, and the checkpoint is written after the documents.
  */
 
@@ -11,32 +11,32 @@ import type { FindQuery, Projection, ViewDocument } from './projection.ts';
 export type PartPosition = Readonly<Record<string, number>>;
 
 export interface StoredPart {
-  /** null: the part was removed; its position stays, so that an older record cannot bring it back. */
+  /** null for a removed part. Its position stays, so that an older record cannot restore the part. */
   readonly value: unknown;
   readonly position: PartPosition;
 }
 
-/** One part of one document. Applied only when `offset` is newer than what the part has of `partition`. */
+/** A write of one part of one document. It applies only if `offset` is newer than the part's offset of `partition`. */
 export interface ViewOp {
   readonly id: string;
   readonly part: string;
   readonly partition: number;
   readonly offset: number;
-  /** null removes the part. Bodies are fields of it, as bytes or text. */
+  /** null removes the part. Bodies are fields of the part, as bytes or text. */
   readonly value: unknown;
   /**
-   * The position of the part that the value was computed from ({} for a part that was not there). When the part has
-   * moved since, the operation is refused. Absent for blind writes.
+   * The position of the part from which the value was computed; {} for a missing part. If the part has changed since,
+   * the operation is refused. Absent for blind writes.
    */
   readonly base?: PartPosition;
   /**
-   * W3C trace context of the write, if it is recorded. A store that other processes read keeps it beside the part,
-   * outside of what is compared or found by, until the part is written again; `traceOf` gives it back.
+   * W3C trace context of the write, if tracing records it. A shared store keeps it beside the part until the next
+   * write, without effect on comparisons and indexes. `traceOf` returns it.
    */
   readonly trace?: string;
 }
 
-/** Where the view stands in one partition of one of its topics; `progress` is what it heard of derivers there. */
+/** The position of the view in one partition of one of its topics, with the progress entries of that partition. */
 export interface Checkpoint {
   readonly topic: string;
   readonly partition: number;
@@ -46,8 +46,8 @@ export interface Checkpoint {
 }
 
 /**
- * Another writer moved the checkpoint, the build is sealed, or the store lost what it had: read it again and go on from
- * there.
+ * Another writer moved the checkpoint, the build is sealed, or the store lost data. Read the checkpoint again and
+ * continue from there.
  */
 export class CheckpointMoved extends Error {
   override readonly name = 'CheckpointMoved';
@@ -58,28 +58,28 @@ export class CheckpointMoved extends Error {
 }
 
 /**
- * A document larger than the engine holds. Nothing of its batch was checkpointed; names the view and a hash of the id.
+ * A document is too large for the engine. Its batch has no checkpoint. The message has the view and a hash of the id.
  */
 export class DocumentTooLarge extends Error {
   override readonly name = 'DocumentTooLarge';
 }
 
-/** A view is not as its projection needs it (no collection, an index missing): the service does not start. */
+/** A view lacks a collection or an index that its projection needs. The service does not start. */
 export class EnsureError extends Error {
   override readonly name = 'EnsureError';
 }
 
-/** What the registry knows of a view. A build that is none of these is left over and dropped by `ensure`. */
+/** The builds of a view in the registry. `ensure` drops any other build, because a crash left it. */
 export interface Builds {
   readonly live: number;
-  /** A rebuild, or a rollback that catches up. Whoever holds its lease works on it. */
+  /** An unfinished rebuild or rollback. The holder of its lease works on it. */
   readonly building?: number;
   /** The build that the live one replaced, kept until `keepUntil` (ms since the epoch) for `rollback`. */
   readonly previous?: number;
   readonly keepUntil?: number;
 }
 
-/** A physical collection of a view: `live` is looked up at each call, a number names one build. */
+/** A build by its number, or the live build, which each call looks up. */
 export type Build = 'live' | number;
 
 export interface Digest {
@@ -87,37 +87,32 @@ export interface Digest {
   readonly hash: string;
 }
 
-/** Both builds as they were at one moment, while writing goes on. */
+/** Both builds at one instant, while writes continue. */
 export interface ViewSnapshot {
   readonly positions: (build: number) => Position;
-  /** Count and order-independent hash of documents, positions left out. */
+  /** Count and order-independent hash of documents without their positions. */
   digest(build: number): Promise<Digest>;
   close(): void;
 }
 
 export interface ViewStore {
   /**
-   * Whether other processes write it too: then positions are asked for again and again, and what was written may be
-   * lost elsewhere.
+   * Whether other processes write the store too. Then positions must be polled, and a write may be lost at the server.
    */
   readonly shared: boolean;
-  /**
-   * Told of each look-up of a document that may be kept decoded (`Projection.keepDecoded`), whether it was. Absent
-   * where none are kept.
-   */
+  /** Called for each use of the cache of decoded documents (`Projection.keepDecoded`), with whether it was a hit. */
   looked?: ((kept: boolean) => void) | undefined;
   /**
-   * Another number whenever the engine may have forgotten what it acknowledged: a connection was lost, another server
-   * is primary. Always the same in a store of one process.
+   * Changes when the engine may have lost acknowledged writes, because a connection was lost or the primary changed.
+   * Constant in a store of one process.
    */
   incarnation(): number;
   /**
-   * Creates collection and indexes where they are missing, or throws EnsureError. Throws when a definition changed
-   * without its version. Answers the number of the live build that it looked at: another process may have swapped in
-   * the next one meanwhile.
+   * Creates missing collections and indexes, or throws EnsureError. Throws if a definition changed without its version.
+   * Returns the number of the live build that it checked, because another process may swap builds meanwhile.
    */
   ensure(projection: Projection): Promise<number>;
-  /** Undefined before the first `ensure`. `fresh` asks the engine, else an answer may be as old as a second. */
+  /** Undefined before the first `ensure`. Without `fresh` the answer may be a second old. */
   builds(projection: Projection, fresh?: boolean): Promise<Builds | undefined>;
   parts(
     projection: Projection,
@@ -126,12 +121,12 @@ export interface ViewStore {
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, StoredPart>>;
   /**
-   * Applies operations, then the checkpoint (only when no operation was refused for its `base`). Ids refused for their
-   * base are returned; an operation that is not newer is dropped without a word. A checkpoint never survives documents
-   * that did not. With `from` the checkpoint is saved only where the stored one stands there (0: none yet) and the
-   * build is not sealed, else CheckpointMoved: a writer that was overtaken neither sets it back nor carries it over
-   * what was not written. With `incarnation` it is not saved either when the engine is another by then: what was read
-   * before, or just written, may be gone.
+   * Applies operations, then saves the checkpoint if no operation was refused for its `base`. Returns the ids of
+   * refused operations; an operation that is not newer is dropped. A checkpoint is never more durable than its
+   * documents. With `from`, throws CheckpointMoved unless the stored checkpoint has this value (0: none yet) and the
+   * build is not sealed. So a writer that was overtaken neither sets the checkpoint back nor moves it over missing
+   * documents. With `incarnation`, it also throws after a change of the engine, which may have lost the parts that were
+   * read or written.
    */
   apply(
     projection: Projection,
@@ -143,9 +138,8 @@ export interface ViewStore {
   ): Promise<readonly string[]>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
   /**
-   * CheckpointMoved unless the stored checkpoint stands at `from`. In a shared store asked after `parts` and before
-   * `apply`: parts that the store has forgotten something of must not be carried on from, or the records in between
-   * would count as seen.
+   * Throws CheckpointMoved unless the stored checkpoint is at `from`. In a shared store call it between `parts` and
+   * `apply`. Otherwise a new version of a part that the store has partly lost would hide the lost records.
    */
   verify(projection: Projection, build: Build, topic: string, partition: number, from: number): Promise<void>;
 
@@ -157,19 +151,19 @@ export interface ViewStore {
   find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]>;
   count(projection: Projection, build: Build): Promise<number>;
 
-  /** An empty build beside the live one; one that was left half-built is dropped first. */
+  /** Starts an empty build beside the live one, and first drops an unfinished build. */
   startBuild(projection: Projection): Promise<number>;
-  /** Makes the kept previous build the building one; undefined when none is kept or another is being built. */
+  /** Makes the previous build the building one; undefined if there is none or another build is unfinished. */
   reopen(projection: Projection): Promise<number | undefined>;
   /**
-   * Takes or renews the lease on the building build; false when another holder has it, or the build is not being built
-   * any more. It spares double work only: two builders of one build do no harm.
+   * Takes or renews the lease on the building build; false if another holder has it, or the build is not the building
+   * one. It only avoids double work; two builders of one build do no harm.
    */
   lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean>;
   release(projection: Projection, build: number, holder: string): Promise<void>;
   /**
-   * No conditional checkpoint of the live build is saved from here on, until `unseal` or a lease of the builder that
-   * ran out. Gives the last ones.
+   * Refuses conditional checkpoints of the live build until `unseal` or the end of the builder's lease. Returns the
+   * last checkpoints.
    */
   seal(
     projection: Projection,
@@ -177,19 +171,19 @@ export interface ViewStore {
   ): Promise<readonly Checkpoint[]>;
   unseal(projection: Projection): Promise<void>;
   /**
-   * Tells every reader that the live build will be replaced, and resolves when none goes by what it remembers any more,
-   * until the swap or `unseal`. Writing goes on. A swap without it waits as long while nothing can be written.
+   * Announces to all readers that the live build will be replaced. Resolves when no reader uses a cached answer until
+   * the swap or `unseal`. Writes continue. A swap without an announcement waits as long, but with writes blocked.
    */
   announceSwap(projection: Projection): Promise<void>;
   /**
-   * Makes the building build the live one, atomically and for every read that begins after. Returns the build it
-   * replaces, which is kept as `previous` until dropped.
+   * Atomically makes the building build the live one for all later reads. Returns the replaced build, which stays as
+   * `previous` until it is dropped.
    */
   swap(projection: Projection, build: number, keepUntil?: number): Promise<number>;
-  /** Drops a build that is not live (the building one: it is given up). */
+  /** Drops a build that is not live. Dropping the building one abandons it. */
   dropBuild(projection: Projection, build: number): Promise<void>;
   snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot>;
 
-  /** Called after a checkpoint of the collection was saved by this process. Returns how to stop listening. */
+  /** Calls the listener after this process saved a checkpoint. Returns a function that removes the listener. */
   onAdvance(collection: string, listener: () => void): () => void;
 }

@@ -2,10 +2,10 @@ import type { ViewDocument } from './projection.ts';
 
 const traces = new WeakMap<ViewDocument, readonly string[]>();
 
-/** Contexts of the recorded writes that made a document's parts, as far as its store kept them. */
+/** Trace contexts of the last writes of a document's parts, if the store has them. */
 export const traceOf = (document: ViewDocument): readonly string[] => traces.get(document) ?? [];
 
-/** Remembers them with a document that was just decoded, while it lives. */
+/** Associates trace contexts with a decoded document. */
 export function keepTraces(document: ViewDocument, contexts: readonly string[]): void {
   if (contexts.length > 0) traces.set(document, contexts);
 }

@@ -46,7 +46,7 @@ export abstract class ViewBuilds {
   }
 
   /**
-   * Within the caller's transaction. @throws CheckpointMoved when it is not at `from` any more, or the build is sealed
+   * Within the caller's transaction. @throws CheckpointMoved if the checkpoint is not at `from`, or the build is sealed
    */
   protected save(
     collection: string,
@@ -167,7 +167,7 @@ export abstract class ViewBuilds {
       while (this.connection.db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0)
         await nextTurn();
     }
-    if (!this.connection.db.isOpen) return; // the next `ensure` goes on
+    if (!this.connection.db.isOpen) return; // the next `ensure` continues
     this.connection.transaction(() => {
       for (const { table } of tablesOf(layout, build)) this.connection.db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
       this.connection.db

@@ -15,10 +15,10 @@ const REGISTRY = `
     part INTEGER NOT NULL, next INTEGER NOT NULL, progress TEXT NOT NULL,
     PRIMARY KEY (collection, build, topic, part)) WITHOUT ROWID`;
 
-/** Added to files of an earlier release. */
+/** Columns that files of an earlier version lack. */
 const ADDED = ['previous', 'keep_until'] as const;
 
-/** What the file says of a collection. */
+/** The entry of a collection in the file. */
 export interface Registered {
   readonly live: number;
   readonly building: number | undefined;
@@ -29,8 +29,8 @@ export interface Registered {
 }
 
 /**
- * One connection to the file: its transactions, what it knows of collections, and their statements. A transaction never
- * spans an await.
+ * One connection to the file with its transactions, cached entries of collections and their statements. A transaction
+ * never spans an await.
  */
 export class Connection {
   readonly db: DatabaseSync;
@@ -42,7 +42,7 @@ export class Connection {
   #dataVersion = -1;
   #reading: NodeJS.Immediate | undefined;
 
-  /** @param content what a database in memory begins with, as `DatabaseSync.serialize` gives it */
+  /** @param content initial content of a database in memory, from `DatabaseSync.serialize` */
   constructor(file: string, readonly: boolean, content?: Uint8Array) {
     this.file = file;
     this.#readonly = readonly;
@@ -59,7 +59,7 @@ export class Connection {
       for (const column of ADDED)
         if (!columns.has(column)) this.db.exec(`ALTER TABLE collections ADD COLUMN ${column} INTEGER`);
     }
-    // A reader in another thread scans, and does not need pages that it has passed.
+    // A reader in another thread scans, so it needs only a small cache of pages.
     this.db.exec(`PRAGMA cache_size = ${readonly ? -4096 : -16384}; PRAGMA temp_store = MEMORY`);
     const db = this.db;
     this.control = {
@@ -125,7 +125,7 @@ export class Connection {
     return statements;
   }
 
-  /** How far a build has come. */
+  /** The checkpoints of a build. */
   checkpoints(projection: Projection, build: Build): readonly Checkpoint[] {
     const collection = collectionName(projection);
     const number = build === 'live' ? this.lookup(collection)?.live : build;
@@ -144,15 +144,15 @@ export class Connection {
     }));
   }
 
-  /** Statements of a build that is gone. */
+  /** Drops the statements of a removed build. */
   forget(collection: string, build: number): void {
     this.#statements.delete(`${collection}/${build}`);
   }
 
   /**
-   * Reads of one turn of the event loop share a transaction: locks on the file are half of what a get costs. Only on
-   * the connection that writes: everything that changes the file ends the transaction first, so a read sees every write
-   * before it.
+   * The reads of one turn of the event loop share a transaction, because locks on the file are half of the cost of a
+   * `get`. Only the writing connection does so. Each write ends the transaction first, so a read sees all earlier
+   * writes.
    */
   beginReading(): void {
     if (this.#readonly || this.#reading !== undefined || this.db.isTransaction) return;

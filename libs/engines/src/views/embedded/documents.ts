@@ -8,7 +8,7 @@ import type { Statements } from './statements.ts';
 import type { PartColumns } from './tables.ts';
 import { bound } from './values.ts';
 
-/** Parts of documents as they are written: each with the position that wrote it. */
+/** Writes parts of documents, each with its position. */
 export class Documents {
   readonly #connection: Connection;
 
@@ -36,14 +36,14 @@ export class Documents {
     return found;
   }
 
-  /** Writes within the caller's transaction. @returns ids of the parts that have moved since their `base` */
+  /** Writes within the caller's transaction. @returns ids of documents whose part has changed since `base` */
   write(statements: Statements, ops: readonly ViewOp[]): string[] {
     return ops
       .filter((op) => !this.#write(statements, statements.layout.partByName.get(op.part)!, op))
       .map((op) => op.id);
   }
 
-  /** False when the part has moved since `base`. */
+  /** False if the part has changed since `base`. */
   #write(statements: Statements, part: PartColumns, op: ViewOp): boolean {
     const encoded =
       op.value === null
@@ -82,7 +82,7 @@ export class Documents {
     return true;
   }
 
-  /** False when the condition did not hold. */
+  /** False if a stored position is not older. */
   #upsert(
     statements: Statements,
     part: PartColumns,

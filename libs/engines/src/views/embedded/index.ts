@@ -6,7 +6,7 @@ import type { EmbeddedViewsOptions } from './store.ts';
 
 export type { EmbeddedViewsOptions } from './store.ts';
 
-/** Views in one SQLite file. One process writes it; others open it `readonly`. */
+/** Views in one SQLite file. One process writes the file; others open it `readonly`. */
 export function openEmbeddedViews(options: EmbeddedViewsOptions): Views {
   const remote = { module: import.meta.url, options: { file: options.file } };
   const views = viewsOver(new EmbeddedStore(options), remote);

@@ -1,14 +1,14 @@
 import type { PartPosition } from '../store.ts';
 
 /**
- * A part's position in one column: `partition * 2^43 + offset` while one partition has written it, which is the rule
- * and lets one statement decide what is newer; JSON text `{"partition":offset}` for several.
+ * A part's position in one column: `partition * 2^43 + offset` for one partition, which is usual, so that one statement
+ * can compare and write. For several partitions it is JSON text `{"partition":offset}`.
  */
 const SHIFT = 43;
 const STEP = 2 ** SHIFT;
 const MAX_PARTITION = 1023;
 
-/** SQL: the stored position is of the given one's partition and older, or there is none. */
+/** SQL: there is no stored position, or it has the same partition as the given one and is older. */
 export const isOlder = (stored: string, given: string): string =>
   `(${stored} IS NULL OR (${stored} < ${given} AND ${stored} >> ${SHIFT} = ${given} >> ${SHIFT}))`;
 

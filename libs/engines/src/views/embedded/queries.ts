@@ -7,12 +7,12 @@ import { documentOf, indexedDocumentOf } from './statements.ts';
 import type { Statements } from './statements.ts';
 import { bound, inside } from './values.ts';
 
-/** Documents as they are read. */
+/** Reads documents. */
 export class Queries {
   readonly #connection: Connection;
   readonly #looked: (kept: boolean) => void;
 
-  /** @param looked told of each look-up of a document that may be kept decoded, whether it was */
+  /** @param looked called for each use of the cache of decoded documents, with whether it was a hit */
   constructor(connection: Connection, looked: (kept: boolean) => void) {
     this.#connection = connection;
     this.#looked = looked;
@@ -35,7 +35,7 @@ export class Queries {
     });
   }
 
-  /** A document that was decoded before, while the positions of all its parts are still the same. */
+  /** A decoded document, from the cache if the positions of all its parts are unchanged, else from the file. */
   #decoded(statements: Statements, id: string, keep: number): ViewDocument | undefined {
     const row = statements.getWithPositions().get(id) as unknown as readonly unknown[] | undefined;
     if (row === undefined) return undefined;
@@ -60,8 +60,7 @@ export class Queries {
     const plan =
       asked.indexedOnly && (!statements.layout.flat || asked.index.array) ? { ...asked, indexedOnly: false } : asked;
     this.#connection.beginReading();
-    // Behind `after` the bound on the side that the scan starts from is passed already: one start in the index, not
-    // two.
+    // `after` already implies the bound at the start of the scan, and the index needs only one start.
     const start = plan.descending ? '<' : '>';
     const needed =
       plan.after === undefined ||

@@ -8,14 +8,14 @@ import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
 
 /**
- * A view of builds that stands still while they go on: on a connection of its own. A database in memory has only one
- * connection, so it is copied.
+ * A snapshot of builds on a connection of its own, while writes continue. A database in memory has only one connection,
+ * so it is copied.
  */
 export function snapshot(connection: Connection, projection: Projection, builds: readonly number[]): ViewSnapshot {
   const layout = layoutOf(projection);
   const { file, db } = connection;
   const own = new Connection(file, true, file === ':memory:' ? db.serialize() : undefined);
-  own.db.exec('BEGIN'); // holds one state of the file from its first read on
+  own.db.exec('BEGIN'); // keeps one state of the file from the first read on
   const positions = new Map(
     builds.map((b) => [b, topicPosition(Object.keys(projection.topics), own.checkpoints(projection, b))] as const),
   );

@@ -7,7 +7,7 @@ import { physicalName } from '../encoding.ts';
 import { arrayTable, bodyTable, quoted } from './tables.ts';
 import type { Layout, PartColumns } from './tables.ts';
 
-/** The prepared statements of one build, made when first needed. Rows come as arrays. */
+/** The prepared statements of one build, made at their first use. Rows are arrays. */
 export class Statements {
   readonly layout: Layout;
   /** Documents by id with the positions of their parts (`Projection.keepDecoded`). */
@@ -38,8 +38,8 @@ export class Statements {
   }
 
   /**
-   * Values: number for the document's bodies if it is new, _id, position, indexed columns, JSON. `conditional` writes
-   * only over an older position. Where the part has bodies it returns the number that the document has.
+   * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. `conditional` only replaces
+   * an older position. For a part with bodies it returns the number of the document's bodies.
    */
   upsert(part: PartColumns, conditional: boolean): StatementSync {
     return this.#prepare(`upsert/${part.n}/${conditional}`, () => {
@@ -66,7 +66,7 @@ export class Statements {
     });
   }
 
-  /** A number that no bodies of a document have; null where the view has no bodies. Only the writer asks. */
+  /** An unused number for the bodies of a document; null for a view without bodies. Only for the writer. */
   nextBody(): number | null {
     if (this.#body === undefined) {
       const has = this.layout.parts.some((p) => p.bodies.length > 0);
@@ -227,7 +227,7 @@ export function documentOf(
   return document;
 }
 
-/** A row of `find` for indexed fields only. A part is there when one of its columns is. */
+/** A row of `find` for indexed fields only. A part exists if one of its columns has a value. */
 export function indexedDocumentOf(
   layout: Layout,
   row: readonly unknown[],

@@ -10,10 +10,10 @@ import { Queries } from './queries.ts';
 import { snapshot } from './snapshot.ts';
 
 export interface EmbeddedViewsOptions {
-  /** The SQLite file; its folder exists. */
+  /** The SQLite file, in an existing folder. */
   readonly file: string;
   readonly readonly?: boolean;
-  /** Checkpoints the file in a thread of its own: for long-running processes. Default false. */
+  /** Checkpoints the file in a thread of its own, for long-running processes. Default false. */
   readonly backgroundCheckpoints?: boolean;
 }
 
@@ -93,7 +93,7 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     return this.connection.checkpoints(projection, build);
   }
-  /** Nothing to do: which build is live is looked up at each read. */
+  /** Nothing to do, because each read looks up the live build. */
   async announceSwap(): Promise<void> {}
   override async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
     const before = await super.swap(projection, build, keepUntil);

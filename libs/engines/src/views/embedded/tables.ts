@@ -5,16 +5,15 @@ import type { IndexDefinition, Projection } from '../projection.ts';
 import { checkProjection, splitPath } from '../query.ts';
 
 /**
- * How a projection lies in SQLite. A row a document, kept in the order of `_id`: per part its JSON (`d<n>`) and its
- * position (`p<n>`), and a real column for each indexed path (`f<n>`). Bodies (`b<n>`) lie in a table of their own, in
- * the order in which they came, by the number in the row's `body`: rows stay small and dense, and a body is read only
- * when asked for. (Measured against bodies in the row, and against rows in order of arrival: pages of 20 two times
- * faster, writing equal, scans with bodies equal.)
+ * The tables of a projection in SQLite. Each document is a row, in the order of `_id`. It has JSON (`d<n>`) and a
+ * position (`p<n>`) for each part, and a column for each indexed path (`f<n>`). Bodies (`b<n>`) are in another table in
+ * the order of their arrival, under the number in the row's `body`. So rows are small, and a body is read only when
+ * needed. (Pages of 20 are twice as fast as with bodies in the row; writes and scans with bodies are equal.)
  */
 export interface PartColumns {
   readonly name: string;
   readonly n: number;
-  /** Indexed paths of the part: column and fields below the part. */
+  /** Column and fields of each indexed path of the part. */
   readonly indexed: readonly { readonly column: string; readonly fields: readonly string[] }[];
   readonly bodies: readonly { readonly column: string; readonly field: string; readonly path: string }[];
   readonly arrays: readonly { readonly index: IndexDefinition; readonly paths: readonly (readonly string[])[] }[];
@@ -24,9 +23,9 @@ export interface Layout {
   readonly collection: string;
   readonly parts: readonly PartColumns[];
   readonly partByName: ReadonlyMap<string, PartColumns>;
-  /** Path -> column, for paths of indexes that are not array indexes. */
+  /** Column by path, without paths of array indexes. */
   readonly columns: ReadonlyMap<string, string>;
-  /** Whether a document of indexed fields can be made from the columns alone: no path goes deeper than a field. */
+  /** Whether the columns suffice for a document of indexed fields, because no path is deeper than a field. */
   readonly flat: boolean;
   readonly projection: Projection;
 }
@@ -117,7 +116,7 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
 }
 
-/** The tables of a build, each with the column by which its rows are found. */
+/** The tables of a build, each with its key column. */
 export const tablesOf = (
   layout: Layout,
   build: number,

@@ -1,10 +1,10 @@
 import type { Scalar } from '../projection.ts';
 
-/** The value as SQLite stores and compares it. */
+/** The value in the form that SQLite stores and compares. */
 export const bound = (value: unknown): string | number | null =>
   typeof value === 'boolean' ? Number(value) : typeof value === 'string' || typeof value === 'number' ? value : null;
 
-/** Does `value` lie within a bound? Only of one type, as the index compares. */
+/** Whether `value` is within a bound of the same type, as the index compares. */
 export function inside(value: Scalar, op: string, limit: Scalar): boolean {
   if (typeof value !== typeof limit) return false;
   const c =

@@ -3,8 +3,8 @@ import { viewsOver } from '../reader.ts';
 import { MemoryStore } from './store.ts';
 
 /**
- * For unit tests: the embedded engine without a file, so nothing survives `close` and there is nothing that a worker
- * could open. `shared`: several sets of projections write it, as several processes would.
+ * The embedded engine without a file, for unit tests. Nothing survives `close`, and no worker can open it. `shared`:
+ * several ProjectionSets write it, as several processes would.
  */
 export const openMemoryViews = ({ shared = false }: { readonly shared?: boolean } = {}): Views & {
   readonly store: MemoryStore;

@@ -5,7 +5,7 @@ import type { Build, Checkpoint, ViewOp } from '../store.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { Projection } from '../projection.ts';
 
-/** The embedded store without a file, which can forget what it acknowledged as a shared store can. */
+/** The embedded store without a file. With `restore` it can lose acknowledged writes, as a shared store can. */
 export class MemoryStore extends EmbeddedStore {
   override readonly shared: boolean;
   #incarnation = 0;
@@ -32,12 +32,12 @@ export class MemoryStore extends EmbeddedStore {
     return super.apply(projection, build, ops, checkpoint, from);
   }
 
-  /** Everything as it is now, for `restore`. */
+  /** The current content, for `restore`. */
   copy(): Uint8Array {
     return this.connection.db.serialize();
   }
 
-  /** Forgets what was written after the copy. */
+  /** Loses all writes after the copy. */
   restore(copy: Uint8Array): void {
     this.#incarnation++;
     this.close();

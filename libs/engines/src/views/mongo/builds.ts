@@ -27,9 +27,9 @@ export abstract class MongoBuilds {
   protected readonly stored: Checkpoints;
   protected readonly advances = new Advances();
   readonly #applyIndexes: boolean;
-  /** Views whose live build this process has sealed. Its swap counts only while nobody has lifted the seal. */
+  /** Views whose live build this process has sealed. Its swap fails if another process has lifted the seal. */
   readonly #sealed = new Set<string>();
-  /** Views whose swap this process has announced and for which it has waited until every reader knows. */
+  /** Views whose swap this process has announced, after every reader knows of it. */
   readonly #ending = new Map<string, number>();
 
   constructor(client: MongoClient, options: MongoViewsOptions) {
@@ -41,7 +41,7 @@ export abstract class MongoBuilds {
     this.#applyIndexes = options.applyIndexes ?? false;
   }
 
-  /** A build is dropped: nothing that this process remembers of its collection holds any more. */
+  /** A build was dropped, so the caches of its collection are invalid. */
   protected abstract forget(physical: string): void;
 
   async ensure(projection: Projection): Promise<number> {
@@ -181,7 +181,7 @@ export abstract class MongoBuilds {
     await this.stored.unseal(view, physicalName(view, live));
   }
 
-  /** A read uses an answer that is at most twice as old as an answer may be remembered: see `MongoStore`. */
+  /** Waits until no read uses an older answer of the registry. `MongoStore` uses an answer for 2 * `ttlMs`. */
   async announceSwap(projection: Projection): Promise<void> {
     const view = collectionName(projection);
     const { live } = await this.#entry(view);

@@ -12,7 +12,7 @@ interface StoredCheckpoint {
   readonly partition: number;
   readonly next: number;
   readonly progress: Checkpoint['progress'];
-  /** Set while the build is being replaced and afterwards: no writer moves the checkpoint then. */
+  /** Set from the replacement of the build on. No writer may move the checkpoint then. */
   readonly sealed?: true;
 }
 

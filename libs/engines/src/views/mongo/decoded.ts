@@ -3,7 +3,7 @@ import type { ViewDocument } from '../projection.ts';
 import { decode } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 
-/** Documents decoded before (`Projection.keepDecoded`), given again while the positions of their parts are the same. */
+/** A cache of decoded documents (`Projection.keepDecoded`), valid while the positions of their parts are unchanged. */
 export class Decoded {
   readonly #looked: (kept: boolean) => void;
   readonly #known: BoundedMap<string, { readonly positions: string; readonly document: ViewDocument }>;

@@ -9,11 +9,11 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 
 export const DUPLICATE = 11000;
 const CURSOR_GONE = new Set([43, 237]);
-/** BSONObjectTooLarge, and what updates say that make one. */
+/** BSONObjectTooLarge, and the codes of updates that would make a document too large. */
 const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
 /**
  * Not primary, shutting down, recovering, interrupted, timeouts, write concern not met, no snapshot, too many tickets.
- * Everything else that has a code is a bug or a refusal of the operation.
+ * Any other code is a bug or a refusal of the operation.
  */
 const AWAY = new Set([
   6, 7, 24, 46, 50, 63, 64, 79, 89, 91, 100, 112, 133, 134, 150, 175, 189, 202, 225, 234, 246, 262, 276, 290, 314, 317,
@@ -48,7 +48,7 @@ export function asFault(error: unknown, view: string): unknown {
   );
 }
 
-/** Sometimes the driver passes an error of the socket on as it is. */
+/** The driver sometimes throws an error of the socket unchanged. */
 const isSystemError = (error: unknown): boolean =>
   error instanceof Error &&
   typeof (error as NodeJS.ErrnoException).code === 'string' &&
@@ -67,7 +67,7 @@ const retriable = (error: MongoError): boolean =>
 export class Calls {
   readonly #deadlineMs: number;
 
-  /** 0: as long as it takes. */
+  /** 0 means no deadline. */
   constructor(deadlineMs: number) {
     this.#deadlineMs = deadlineMs;
   }
@@ -108,7 +108,7 @@ export class Calls {
           return await work();
         } catch (error) {
           if (attempt === 3 || !(isCursorGone(error) || isSystemError(error))) throw error;
-          await delay(5); // the other idle connections are gone as well: the pool is told so in a turn of its own
+          await delay(5); // the other idle connections are closed too, and the pool learns it in a later turn
         }
       }
     });

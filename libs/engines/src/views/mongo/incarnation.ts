@@ -1,9 +1,8 @@
 import type { MongoClient, TopologyDescription } from 'mongodb';
 
 /**
- * Counts events between two writes that may have removed the first one, however it was acknowledged. A killed server is
- * reached by new connections only, and after an election the primary is another server. A connection that a growing
- * pool opens counts too, and costs one check more.
+ * Counts events after which an acknowledged write may be lost: a new connection, because the server may have been
+ * killed, and a new primary. A connection of a growing pool counts too, and only causes an additional check.
  */
 export class Incarnation {
   number = 0;

@@ -9,7 +9,7 @@ export type { MongoOptions, MongoViewsOptions } from './options.ts';
 export { applyViews, planViews } from './plan.ts';
 export type { PlannedView } from './plan.ts';
 
-/** Views in a MongoDB database. Rejects with EngineUnavailable when it cannot be reached. */
+/** Views in a MongoDB database. Rejects with EngineUnavailable if the server cannot be reached. */
 export async function openMongoViews(options: MongoViewsOptions): Promise<Views> {
   const client = clientOf(options);
   try {

@@ -7,16 +7,15 @@ import type { PartPosition } from '../store.ts';
 import { keepTraces } from '../traces.ts';
 
 /**
- * How a projection lies in MongoDB. One document an id:
+ * The documents of a projection in MongoDB, one for each id:
  *
  *     { _id, <part>: { <indexed fields> }, _d: { <part>: <JSON> }, _b: { <part>: { <body>: bytes } },
  *       _p: { <part>: { p<partition>: offset } }, _gone: { <part>: true }, _t: { <part>: <trace context> } }
  *
- * Indexed fields are real fields under the paths that the projection declares, so `find` and an operator's shell ask
- * for them by name. The part itself is its JSON text: names of its fields may be the payer's ids (with dots, dollars,
- * of any number), which BSON paths cannot all hold; text comes back exactly as every other adapter gives it; and it is
- * decoded only when its position has changed. A removed part keeps its position; `_gone` says so, for `count`. `_t` is
- * there while the last write of a part was recorded by tracing.
+ * Indexed fields have the declared paths, so `find` and an operator's shell can use them by name. A part is stored as
+ * JSON text, for three reasons. Its field names may be ids of the payer, with dots and dollars that BSON paths do not
+ * permit. The text is the same in every adapter. And it is decoded only after its position has changed. A removed part
+ * keeps its position and is in `_gone`, for `count`. `_t` is present if tracing recorded the last write of a part.
  */
 export interface PartLayout {
   readonly name: string;
@@ -85,9 +84,7 @@ const keyOf = (fields: readonly string[]): Record<string, 1> => Object.fromEntri
 const present = (fields: readonly string[]): Record<string, { $exists: true }> =>
   Object.fromEntries(fields.map((f) => [f, { $exists: true }]));
 
-/**
- * Partial on the presence of every field: a document that lacks one is not found through the index, as the port says.
- */
+/** The indexes are partial, because by the port an index does not find a document that lacks one of its fields. */
 export function indexesOf({ projection }: Layout): readonly WantedIndex[] {
   const wanted = (index: IndexDefinition): WantedIndex[] => {
     const options = { partialFilterExpression: present(index.fields) };
@@ -104,7 +101,7 @@ export function indexesOf({ projection }: Layout): readonly WantedIndex[] {
   ];
 }
 
-/** Documents of which every part was removed; index `removed` finds them. */
+/** Documents without a part. The index `removed` finds them. */
 export const removedOf = (layout: Layout): object => ({
   _gone: { $exists: true },
   ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])),
@@ -113,7 +110,7 @@ export const removedOf = (layout: Layout): object => ({
 const scalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
 
-/** The fields that a document gets for a part, and how many bytes they are, about. */
+/** The fields of a document for a part, and about how many bytes they have. */
 export function encode(
   part: PartLayout,
   value: unknown,
@@ -152,14 +149,14 @@ export function encode(
   return { set, unset, bytes };
 }
 
-/** Of a part that several partitions write, in the order in which they first did. */
+/** The path of a partition's offset in the position of a part. */
 export const positionField = (part: string, partition: number): string => `_p.${part}.p${partition}`;
 export const storedPosition = (position: PartPosition): Record<string, number> =>
   Object.fromEntries(Object.entries(position).map(([p, offset]) => [`p${p}`, offset]));
 export const positionOf = (document: StoredDocument | undefined, part: string): PartPosition =>
   Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
 
-/** What a read of whole parts loads. */
+/** The fields that a read of whole parts loads. */
 export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
   _id: 1,
   _d: 1,
@@ -173,7 +170,7 @@ export const indexedProjection = (layout: Layout, bodies: readonly string[]): Re
   ...Object.fromEntries(bodies.map((b) => [`_b.${b}`, 1])),
 });
 
-/** Undefined when no part is left. */
+/** Undefined if the document has no part. */
 export function decode(layout: Layout, stored: StoredDocument): ViewDocument | undefined {
   const document: Record<string, unknown> = { _id: stored._id };
   let any = false;

@@ -11,13 +11,13 @@ export interface MongoViewsOptions extends MongoOptions {
    */
   readonly applyIndexes?: boolean;
   /**
-   * How long an answer of the registry may be remembered. Default 1000 ms. A replaced build is kept at least two and a
-   * half times that.
+   * How long an answer of the registry is cached, ms. Default 1000. A replaced build is kept at least 2.5 times as
+   * long.
    */
   readonly registryTtlMs?: number;
 }
 
-/** Twice the longest time that the driver allows a call, because the driver retries once. */
+/** Twice the longest time of a call, because the driver retries once. */
 export const deadlineOf = (options: MongoOptions): number =>
   2 * ((options.socketTimeoutMs ?? SOCKET_MS) + (options.serverSelectionTimeoutMs ?? SELECTION_MS));
 

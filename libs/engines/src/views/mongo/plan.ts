@@ -12,16 +12,16 @@ import type { MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import type { Registered } from './registry.ts';
 
-/** An index of a large collection takes as long as it takes. */
+/** Calls without a deadline, because an index of a large collection takes long. */
 const PATIENT = new Calls(0);
 
 export interface PlannedView {
   /** The collection of a build, or the one that would be created for a view that does not exist yet. */
   readonly collection: string;
-  /** Name of an index; `(view)` is the view itself: whether it is registered, and with this definition. */
+  /** Name of an index; `(view)` means the registered definition of the view. */
   readonly index: string;
   /**
-   * `differs`: of this name and another definition: give the projection a new version. `extra`: not ours, left alone.
+   * `differs`: the definition changed, so the projection needs a new version. `extra`: not declared, and never changed.
    */
   readonly state: IndexState;
 }

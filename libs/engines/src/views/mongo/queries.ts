@@ -10,9 +10,9 @@ export interface Query {
 const OPERATOR = { '>': '$gt', '>=': '$gte', '<': '$lt', '<=': '$lte' } as const;
 
 /**
- * A plan as the finds that answer it, one after the other until the page is full: behind `after` (v1, …, vk, id) those
- * are `r1 = v1 … rk = vk, _id > id`, then `r1 = v1 …, rk > vk`, and so on to `r1 > v1`. Each is a prefix of equalities
- * and one range, in the order of the index.
+ * The finds of a plan, which run in order until the page is full. Behind `after` (v1, …, vk, id) they are `r1 = v1 … rk
+ * = vk, _id > id`, then `r1 = v1 …, rk > vk`, and so on to `r1 > v1`. So each has a prefix of equalities and one range,
+ * in the order of the index.
  */
 export function queriesOf(plan: QueryPlan): readonly Query[] {
   const { rest, after } = plan;
@@ -22,7 +22,7 @@ export function queriesOf(plan: QueryPlan): readonly Query[] {
   );
 }
 
-/** `fixed` values for the first fields of the rest, then the next one (or `_id`) strictly behind `behind`. */
+/** The find with `fixed` values of the first fields, and the next field (or `_id`) strictly after `behind`. */
 function queryOf(plan: QueryPlan, fixed: readonly unknown[], behind: unknown): Query {
   const direction = plan.descending ? -1 : 1;
   const fields = [...plan.rest, '_id'];
@@ -32,8 +32,7 @@ function queryOf(plan: QueryPlan, fixed: readonly unknown[], behind: unknown): Q
     ...plan.bounds.map((b) => [plan.rest[0]!, { [OPERATOR[b.op]]: b.value }] as const),
     ...(behind === undefined ? [] : [[fields[fixed.length]!, { [plan.descending ? '$lt' : '$gt']: behind }] as const]),
   ];
-  // The index is partial on each field's presence: a query must imply it, equality and ranges of scalars do for a
-  // reader of the plan, not for every server.
+  // The index is partial. Not every server infers from a range that a field exists, so the query says so.
   const asked = new Set(conditions.filter(([, c]) => '$eq' in c).map(([field]) => field));
   for (const field of plan.rest) if (!asked.has(field)) conditions.push([field, { $exists: true }]);
   return {
@@ -43,8 +42,8 @@ function queryOf(plan: QueryPlan, fixed: readonly unknown[], behind: unknown): Q
 }
 
 /**
- * Conditions by field. Of two bounds of one kind the tighter one stays: the tests' server scans the collection for an
- * `$and`, and no server needs both.
+ * Merges conditions by field and keeps the tighter of two bounds, because the tests' server scans the collection for an
+ * `$and`.
  */
 function merged(conditions: readonly (readonly [string, object])[]): Filter<StoredDocument> {
   const byField: Record<string, Record<string, unknown>> = {};

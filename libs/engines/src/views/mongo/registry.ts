@@ -2,12 +2,12 @@ import type { Collection, Db, UpdateFilter } from 'mongodb';
 import { isDuplicate } from './faults.ts';
 import type { Calls } from './faults.ts';
 
-/** The state of a view, one document each in collection `views`. Each change is one conditional update. */
+/** The state of a view, as a document of the collection `views`. Each change is one conditional update. */
 export interface Registered {
   readonly _id: string;
   readonly definition: string;
   readonly live: number;
-  /** The highest build number ever given. */
+  /** The highest build number so far. */
   readonly last: number;
   readonly building?: number;
   readonly previous?: number;
@@ -15,9 +15,9 @@ export interface Registered {
   /** When `live` was swapped in, ms since the epoch. */
   readonly swappedAt?: number;
   readonly lease?: { readonly holder: string; readonly until: number };
-  /** The sealed live build: its checkpoints do not move while its successor is swapped in. */
+  /** The sealed live build, whose checkpoints do not move while its successor is swapped in. */
   readonly sealed?: number;
-  /** The live build that is about to be replaced. Until then no process uses a remembered answer. */
+  /** The live build that will be replaced. Until the swap no process uses a cached answer. */
   readonly ending?: number;
 }
 
@@ -25,14 +25,14 @@ const ends = (entry: Registered | undefined): boolean => entry?.ending !== undef
 
 interface LookedUp {
   readonly entry: Registered | undefined;
-  /** `performance.now()` before the question. */
+  /** `performance.now()` before the query. */
   readonly at: number;
 }
 
 /**
- * Remembers answers of the registry for a short time. A process that works with the replaced build would not notice a
- * swap. So the builder first announces that the live build ends. Once every remembered answer is older than the
- * announcement, each read asks which build is live.
+ * Caches answers of the registry for a short time. A process with a cached answer would not notice a swap. So the
+ * builder first announces that the live build ends. Once all answers from before the announcement have expired, each
+ * read asks which build is live.
  */
 export class Registry {
   readonly #collection: Collection<Registered>;
@@ -47,7 +47,7 @@ export class Registry {
     this.#calls = calls;
   }
 
-  /** The last answer, however old. */
+  /** The cached answer, of any age. */
   remembered(view: string): LookedUp | undefined {
     return this.#known.get(view);
   }
@@ -72,7 +72,7 @@ export class Registry {
     return answer;
   }
 
-  /** Changes nothing where the entry exists already. */
+  /** Does nothing if the entry exists. */
   async insert(entry: Registered): Promise<void> {
     try {
       await this.#calls.calling(entry._id, () =>
@@ -85,7 +85,7 @@ export class Registry {
     }
   }
 
-  /** Returns true when the entry matched the filter and was changed. */
+  /** Returns whether the entry matched the filter and was changed. */
   async change(
     view: string,
     when: Readonly<Record<string, unknown>>,

@@ -15,9 +15,9 @@ export interface SnapshotBuild {
 
 /**
  * Reads builds at the positions of their checkpoints without a snapshot of the server, because the read concern
- * `snapshot` ends after minutes and not every server that accepts it honours it. It reads the builds side by side in
- * the order of `_id`, and leaves a document out of all builds if it has moved beyond the position of one. A build
- * without checkpoints has no position, so it is read at once.
+ * `snapshot` ends after minutes and not every server that accepts it honours it. It reads the builds in parallel in the
+ * order of `_id`. If a document has moved beyond the position of a build, it is left out of all builds. A build without
+ * checkpoints has no position, so it is read at once.
  */
 export async function snapshotOf(
   layout: Layout,

@@ -28,7 +28,7 @@ import { writeOps } from './writes.ts';
 const UNMOVED_MS = 30_000;
 
 /**
- * Views in MongoDB: single-document writes, each conditional; nothing needs a transaction. Several processes share it.
+ * Views in MongoDB, for several processes. Each write is conditional and changes one document, without a transaction.
  */
 export class MongoStore extends MongoBuilds implements ViewStore {
   readonly shared = true;
@@ -36,11 +36,9 @@ export class MongoStore extends MongoBuilds implements ViewStore {
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
   readonly #decoded = new Map<string, Decoded>();
-  /** Builds that had a checkpoint at the last look of this process. */
+  /** Builds that had a checkpoint when this process last read it. */
   readonly #moved = new Set<string>();
-  /**
-   * Builds whose declared indexes this process has checked. For a view of another service, that is at the first query.
-   */
+  /** Builds whose declared indexes this process has checked. It checks a view of another service at the first query. */
   readonly #indexed = new Set<string>();
 
   constructor(client: MongoClient, options: MongoViewsOptions) {
@@ -103,8 +101,7 @@ export class MongoStore extends MongoBuilds implements ViewStore {
     const view = collectionName(projection);
     if (build !== 'live') return this.stored.of(view, physicalName(view, build));
     // A build is sealed before another one replaces it. So a build whose checkpoints move is still live, however old
-    // the answer of the registry is. A build without checkpoints is asked for less often, because its position is the
-    // beginning, whichever build is live.
+    // the cached answer is. A build without checkpoints needs rarer checks, because any empty build has the position 0.
     const { entry, at } = this.registry.remembered(view) ?? { entry: undefined, at: 0 };
     if (entry !== undefined) {
       const { checkpoints, moving } = await this.stored.read(view, physicalName(view, entry.live));
@@ -180,8 +177,8 @@ export class MongoStore extends MongoBuilds implements ViewStore {
   }
 
   /**
-   * The count of the collection's metadata minus the removed documents, which an index finds. After a crash of mongod
-   * the count is inexact for a while.
+   * The count in the collection's metadata minus the removed documents. After a crash of mongod it is inexact for a
+   * while.
    */
   async count(projection: Projection, build: Build): Promise<number> {
     const layout = layoutOf(projection);

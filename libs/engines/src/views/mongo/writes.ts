@@ -16,7 +16,7 @@ import type { Layout, StoredDocument } from './layout.ts';
  */
 const BULK_OPERATIONS = 200;
 const BULK_BYTES = 8 * 1024 * 1024;
-/** The largest part: what MongoDB accepts, minus room for the rest of the document. */
+/** The largest part: MongoDB's limit minus space for the rest of the document. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024 - 16 * 1024;
 /** After this many attempts, a duplicate key is no race of two writers that insert one document. */
 const ATTEMPTS = 8;
@@ -28,10 +28,10 @@ interface Pending {
 }
 
 /**
- * Writes each operation if it is newer than the part that the document has of its partition and, with a base, if the
- * part has not changed since. The filter of an upsert says so. If the filter does not match, the upsert collides with
- * `_id`. Then the part is read: it is not older, it has changed (its id is returned), or another writer inserted it
- * meanwhile (the write is repeated).
+ * Writes each operation if it is newer than the stored part and, with a base, if the part has not changed since. This
+ * is the filter of an upsert. If the filter does not match, the upsert violates the uniqueness of `_id`, and the part
+ * is read. If the part is not older, the operation is dropped. If the part has changed since the base, its id is
+ * returned. If another writer has just inserted the document, the write is repeated.
  */
 export async function writeOps(
   collection: Collection<StoredDocument>,
@@ -69,7 +69,7 @@ export async function writeOps(
   return refused;
 }
 
-/** Bulks are unordered: two operations on one document go into two rounds. */
+/** Bulks are unordered, so two operations on one document need two rounds. */
 function rounds(ops: readonly ViewOp[]): ViewOp[][] {
   const seen = new Map<string, number>();
   const result: ViewOp[][] = [];
@@ -108,8 +108,7 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
   const field = positionField(op.part, op.partition);
   const filter: Record<string, unknown> = { _id: op.id };
   if (op.base === undefined) {
-    // The part is older, or has nothing of this partition. This is no `$or`, because the tests' server then scans every
-    // document instead of using `_id`.
+    // The part is older or has no offset of this partition. An `$or` would make the tests' server scan every document.
     filter[field] = { $not: { $gte: op.offset } };
     set[field] = op.offset;
   } else {

@@ -11,20 +11,19 @@ import { Registry } from '../registry.ts';
 
 export interface ExplainedShape {
   readonly view: string;
-  /** The query as the port takes it; values are made up. */
+  /** The query in the form of the port, with invented values. */
   readonly shape: string;
   /** The index that the projection declares for it. */
   readonly index: string;
   /** Stages of the plan that the server chose, outermost first, with the index that a stage reads. */
   readonly stages: readonly string[];
-  /** The server reads declared indexes only: it neither scans the collection nor sorts. */
+  /** Whether the server reads declared indexes only, and neither scans the collection nor sorts. */
   readonly ok: boolean;
 }
 
 /**
- * Asks the server how it would answer each shape of query that the projection declares: every equality prefix of every
- * index, with and without a range on the next field, from the start and behind a position, both ways; and the read by
- * ids. The view exists.
+ * Asks the server for its plan of each shape of query of an existing view: reads by ids, and every equality prefix of
+ * every index, with and without a range on the next field, from the start and after a position, in both orders.
  */
 export async function explainShapes(options: MongoOptions, projection: Projection): Promise<readonly ExplainedShape[]> {
   const client = clientOf(options);
@@ -80,7 +79,7 @@ function shapesOf(projection: Projection): readonly FindQuery[] {
   });
 }
 
-/** With equality on the first `n` fields. */
+/** The shapes with equality on the first `n` fields. */
 function shapesBehind(projection: Projection, { name, fields }: IndexDefinition, n: number): readonly FindQuery[] {
   const value = (i: number): Scalar => `v${i}`;
   const rest = fields.slice(n);
@@ -98,7 +97,7 @@ function shapesBehind(projection: Projection, { name, fields }: IndexDefinition,
 
 type Stage = readonly [stage: string, index: string | undefined];
 
-/** Stages of a winning plan wherever a server puts them: classic, slot-based (`queryPlan`), or by shard. */
+/** Stages of a winning plan, in the classic, slot-based (`queryPlan`) or sharded format. */
 function stagesOf(explained: unknown): Stage[] {
   const winning = found(explained, 'winningPlan');
   return winning.flatMap((plan) => flatten(plan));
