@@ -1,4 +1,4 @@
-/** Thrown for a name that is no blob name: a programming error, never a caller's input. */
+/** An invalid blob name, which is a bug, because names never come from a client. */
 class InvalidBlobName extends Error {
   override readonly name = 'InvalidBlobName';
 }
@@ -6,8 +6,8 @@ class InvalidBlobName extends Error {
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /**
- * Checks `a/b/c`: segments of letters, digits, `.`, `_` and `-` that do not begin with `.` or `-`, so that no name
- * leaves the store (`..`), hides in it or means something to a shell. Returns the name.
+ * Checks and returns a name `a/b/c`. A segment has letters, digits, `.`, `_` and `-`, and does not begin with `.` or
+ * `-`. So no name can leave the store (`..`), be hidden, or be an option of a shell command.
  */
 export function blobName(name: string): string {
   if (name.length > 512 || !name.split('/').every((s) => SEGMENT.test(s)))
@@ -15,7 +15,7 @@ export function blobName(name: string): string {
   return name;
 }
 
-/** Checks a prefix: empty (everything) or whole segments with a `/` at the end, as folders and S3 keys both have it. */
+/** Checks and returns a prefix: empty for all files, or whole segments with a `/` at the end. */
 export function blobPrefix(prefix: string): string {
   if (prefix === '') return prefix;
   if (!prefix.endsWith('/')) throw new InvalidBlobName('a prefix is empty or ends with "/"');

@@ -1,17 +1,17 @@
-/** Does something again and again, one after the other, until it is stopped; no process waits for it. */
+/** Repeats a call until it is stopped, without overlaps. Its timer does not keep the process alive. */
 export class Poll {
   private readonly once: () => Promise<void>;
   private readonly everyMs: () => number;
   private timer: NodeJS.Timeout | undefined;
   private running = false;
 
-  /** `once` does not reject. `everyMs` lies between the end of one and the beginning of the next. */
+  /** `once` must not reject. `everyMs` is the time from the end of one call to the start of the next. */
   constructor(once: () => Promise<void>, everyMs: number | (() => number)) {
     this.once = once;
     this.everyMs = typeof everyMs === 'number' ? () => everyMs : everyMs;
   }
 
-  /** Resolves after the first. */
+  /** Resolves after the first call. */
   async start(): Promise<void> {
     this.running = true;
     await this.cycle();

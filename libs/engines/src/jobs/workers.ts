@@ -6,9 +6,9 @@ type AbortReason = 'lost' | 'stopping';
 export interface WorkersOptions {
   readonly work: Work;
   readonly queue: string;
-  /** The holder of the leases: a name that no other process has. */
+  /** The holder of the leases: a name that is unique to this process. */
   readonly holder: string;
-  /** Items at a time. Default 1. */
+  /** Most items at a time. Default 1. */
   readonly concurrency?: number;
   /** How long a lease lasts without a heartbeat. A heartbeat is sent every third of it. Default 30 s. */
   readonly ttlMs?: number;
@@ -17,25 +17,25 @@ export interface WorkersOptions {
    * notified.
    */
   readonly pollMs?: number;
-  /** Wait before an item that failed comes again. Default 1 s, doubled for each attempt, at most 60 s. */
+  /** Pause before a failed item is available again. Default 1 s, doubled for each attempt, at most 60 s. */
   readonly backoffMs?: (attempts: number) => number;
-  /** ms since the epoch, as the work store reads it. Default the system's clock. */
+  /** The clock of the work store, ms since the epoch. Default the system clock. */
   readonly clock?: { now(): number };
   /**
-   * Does one item; when it resolves, the item is done. An item may run again at any time (another holder, the same
-   * item), so everything it writes carries `item.fence`. `signal` is aborted when the lease is lost or the workers
-   * stop. `heartbeat` asks at once whether the lease still holds (false: stop, the result must not be used).
+   * Processes one item, which is done when the promise resolves. Another holder may run the same item at any time, so
+   * all writes must carry `item.fence`. `signal` is aborted when the lease is lost or the workers stop. `heartbeat`
+   * checks the lease at once. If it returns false, stop, and do not use the result.
    */
   handle(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void>;
-  /** Called at each failure, before the item is given back. */
+  /** Called at each failure, before the item is released. */
   failed?(item: WorkItem, error: unknown): void;
 }
 
 const defaultBackoff = (attempts: number): number => Math.min(1000 * 2 ** Math.min(attempts - 1, 10), 60_000);
 
 /**
- * Takes items of one queue, each under a lease that it keeps alive, and hands them to `handle`. It knows nothing about
- * the meaning of an item. Every process may run workers: the store gives an item to one holder at a time.
+ * Takes items of one queue, passes them to `handle`, and renews the lease of each item meanwhile. Every process may run
+ * workers, because the store gives an item to one holder at a time.
  */
 export class Workers {
   readonly #options: WorkersOptions;
@@ -59,7 +59,7 @@ export class Workers {
     this.#loops = Array.from({ length: this.#options.concurrency ?? 1 }, () => this.#loop());
   }
 
-  /** There is something to do: idle workers poll at once. */
+  /** Makes idle workers poll at once, because there may be an item. */
   notify(): void {
     this.#notified++;
     for (const wake of [...this.#idle]) wake();
@@ -70,12 +70,12 @@ export class Workers {
     return this.#lastBeat;
   }
 
-  /** Items being done here. */
+  /** Number of items in progress in this process. */
   active(): number {
     return this.#inFlight.size;
   }
 
-  /** Aborts what runs, hands back what did not finish, and resolves when nothing is in flight. */
+  /** Aborts running items, releases unfinished ones, and resolves when none is in progress. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const controller of this.#inFlight.values()) controller.abort('stopping' satisfies AbortReason);
@@ -96,14 +96,14 @@ export class Workers {
         item = await this.#options.work.take(this.#options.queue, this.#options.holder, this.#ttlMs);
         this.#lastBeat = this.#now();
       } catch {
-        // The store is away: `lastBeat` shows it, and the next poll tries again.
+        // The store is unavailable. `lastBeat` shows it, and the next poll tries again.
       }
       if (item !== undefined) await this.#do(item, asked);
       else if (seen === this.#notified) await this.#wait(this.#options.pollMs ?? 1000);
     }
   }
 
-  /** `asked`: when the lease was asked for, by the monotonic clock: it is not longer than `ttlMs` from then. */
+  /** `asked` is the monotonic time of the request for the lease, which lasts at most `ttlMs` from then. */
   async #do(item: WorkItem, asked: number): Promise<void> {
     const controller = new AbortController();
     this.#inFlight.set(item, controller);
@@ -123,8 +123,8 @@ export class Workers {
       }
       return holds;
     };
-    // One heartbeat at a time, so that a slow store gets no pile of them. A heartbeat that cannot be sent does not yet
-    // mean a lost lease: the fence decides.
+    // One heartbeat at a time, so that a slow store does not get many at once. A failed heartbeat does not yet mean a
+    // lost lease, because the fencing token decides.
     let beating = false;
     const beat = async (): Promise<void> => {
       if (beating) return;
@@ -134,8 +134,8 @@ export class Workers {
     };
     const timer = setInterval(() => void beat(), Math.max(1, Math.floor(this.#ttlMs / 3)));
     /**
-     * Tells the store that the item is done, and repeats it while the store is away and the lease can still be held. So
-     * a pause of the store does not make a finished item run again.
+     * Repeats a call to the store while the store is unavailable and the lease may still be held. So a short failure of
+     * the store does not make a finished item run again.
      */
     const tell = async (call: () => Promise<boolean>): Promise<void> => {
       for (;;) {
@@ -153,7 +153,7 @@ export class Workers {
       if (performance.now() - asked > this.#ttlMs / 3) await heartbeat();
       let failure: { readonly error: unknown } | undefined;
       try {
-        // A handler that waits for the event `abort` would wait for ever on a signal that was aborted before.
+        // A handler that waits for the event `abort` would never end if the signal was aborted before.
         controller.signal.throwIfAborted();
         await this.#options.handle(item, controller.signal, heartbeat);
       } catch (error) {
@@ -173,14 +173,14 @@ export class Workers {
         ),
       );
     } catch {
-      // Neither done nor given back: the lease runs out and the item comes again.
+      // The item is neither done nor released. After the end of its lease another worker takes it.
     } finally {
       clearInterval(timer);
       this.#inFlight.delete(item);
     }
   }
 
-  /** 0: until it is woken. */
+  /** 0 means until `notify` or `stop`. */
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {

@@ -1,23 +1,21 @@
 import { MongoClient } from 'mongodb';
 import type { MongoClientOptions, W } from 'mongodb';
 
-/** How to reach a MongoDB. Plain data: it is cloned to worker threads. Nothing is read from the environment here. */
+/** The connection to a MongoDB, as plain data that can be cloned to worker threads. */
 export interface MongoOptions {
   readonly uri: string;
   readonly database: string;
   /** Default 20. */
   readonly maxPoolSize?: number;
   readonly minPoolSize?: number;
-  /** Of reads. Default `majority`: what is read is never rolled back. */
+  /** Default `majority`, so that data that was read is never rolled back. */
   readonly readConcern?: 'local' | 'majority' | 'linearizable' | 'available';
-  /**
-   * Default majority and journalled; the state store gives up after 5 s. Anything less can lose acknowledged writes.
-   */
+  /** Default majority and journalled (in the state store for 5 s). A weaker one can lose acknowledged writes. */
   readonly writeConcern?: { readonly w?: number | string; readonly journal?: boolean; readonly wtimeoutMS?: number };
   readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string; readonly allowInvalid?: boolean };
   /** How long a call waits for a primary before it throws EngineUnavailable. Default 2500 ms. */
   readonly serverSelectionTimeoutMs?: number;
-  /** How long an answer may take. Default 10 s (the driver's `timeoutMS` does nothing in 7.9). */
+  /** How long an answer may take. Default 10 s. The driver's `timeoutMS` has no effect in 7.9. */
   readonly socketTimeoutMs?: number;
   readonly appName?: string;
 }
@@ -39,8 +37,8 @@ export function mongoClient(options: MongoOptions, overrides: MongoClientOptions
     serverSelectionTimeoutMS: serverSelectionTimeoutMs,
     connectTimeoutMS: serverSelectionTimeoutMs,
     socketTimeoutMS: options.socketTimeoutMs ?? SOCKET_MS,
-    // Monitors ask the server and do not keep a `hello` open. The driver asks at once after "not primary" and for every
-    // call that waits for a server. So this interval only limits how old the knowledge of an idle process is.
+    // Monitors poll the server instead of keeping a `hello` open. The driver also checks at once after "not primary"
+    // and for every call that waits for a server. So this interval only limits how stale an idle process is.
     serverMonitoringMode: 'poll',
     heartbeatFrequencyMS: 30_000,
     promoteBuffers: true,

@@ -1,9 +1,6 @@
 import type { NewRecord } from '@provider-access/engines/log';
 
-/**
- * What instances must agree on (docs/architecture.md#the-parts): streams with expected version, claims, leases,
- * counters.
- */
+/** The state port, for everything that instances must agree on (docs/architecture.md#the-parts). */
 
 export interface StreamHead<Snapshot = unknown> {
   readonly version: number;
@@ -17,11 +14,11 @@ export type AppendResult =
   { readonly ok: true; readonly version: number } | { readonly ok: false; readonly actual: number };
 
 export interface Streams {
-  /** undefined for a stream that does not exist (version 0). */
+  /** Undefined for a missing stream, which has version 0. */
   load<S>(stream: string): Promise<StreamHead<S> | undefined>;
   /**
-   * Compare-and-set of the head (version and snapshot after the events) together with the events still to publish.
-   * Resolves once decided; `published` awaits the relay. Every record gets headers `pa_stream` and `pa_version`.
+   * Compare-and-set of the head (version and snapshot after the events) together with the outbox. Resolves once
+   * durable; `published` waits for the relay. Every record gets headers `pa_stream` and `pa_version`.
    */
   append<S>(
     stream: string,
@@ -30,13 +27,11 @@ export interface Streams {
     snapshot: S,
   ): Promise<AppendResult>;
   /**
-   * Sets the head of a stream to what the log says, after the store was lost or restored from an older copy. It does so
-   * only if the stored version is lower; events up to that version are in the log. Returns false otherwise.
+   * Sets the head of a stream from the log, after the store was lost or restored from an older copy. Returns false
+   * unless the stored version is lower. The log must have the events up to `version`.
    */
   restore<S>(stream: string, version: number, snapshot: S): Promise<boolean>;
-  /**
-   * Resolves when everything up to the version is in the log, with the log position after it (topic -> next offsets).
-   */
+  /** Resolves when all events up to the version are in the log, with the position behind them. */
   published(
     stream: string,
     version: number,
@@ -45,18 +40,16 @@ export interface Streams {
 }
 
 export interface Claims {
-  /** Insert once: the owner that holds the key now (the given one when it won or already had it). */
+  /** Inserts the claim if the key is free. Returns the owner of the key, which may be another one. */
   claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string>;
   claimMany(
     namespace: string,
     entries: readonly { key: string; owner: string; expiresAt?: number }[],
   ): Promise<readonly string[]>;
-  /**
-   * Inserts once, and returns whether this call inserted it: for `jti`. False when the key exists and has not expired.
-   */
+  /** Inserts a key that must be unique, such as a `jti`. False if the key exists and has not expired. */
   insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean>;
   get(namespace: string, key: string): Promise<string | undefined>;
-  /** Only the owner's claim is released. */
+  /** Releases a claim of this owner. False if it has another owner. */
   release(namespace: string, key: string, owner: string): Promise<boolean>;
 }
 
@@ -67,21 +60,21 @@ export interface Lease {
   readonly expiresAt: number;
 }
 export interface Leases {
-  /** undefined when another holds it. Tokens of one name only grow (fencing). */
+  /** Undefined while another holder has the lease. Fencing tokens of one name only grow. */
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>;
-  /** False when the lease was lost: stop at once. */
+  /** False if the lease was lost. Stop at once then. */
   renew(lease: Lease, ttlMs: number): Promise<boolean>;
   release(lease: Lease): Promise<void>;
-  /** Token that is valid now, for checking a fence. */
+  /** The current lease, to check a fencing token. */
   current(name: string): Promise<Lease | undefined>;
 }
 
 export interface Counters {
-  /** Adds and returns the value in the window; the window starts with the first hit. */
+  /** Adds to the count of the window and returns it. A window starts with its first hit. */
   hit(name: string, windowMs: number, by?: number): Promise<{ readonly count: number; readonly resetsAt: number }>;
 }
 
-/** Durable work items, for libs/engines/src/jobs: claimed one at a time under a lease. */
+/** A durable work item for libs/engines/src/jobs, which one holder at a time takes under a lease. */
 export interface WorkItem {
   readonly queue: string;
   readonly id: string;
@@ -92,18 +85,16 @@ export interface WorkItem {
 export interface Work {
   /** Idempotent by (queue, id). */
   put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void>;
-  /**
-   * The oldest item that is free (or whose lease ran out), leased under a fence that is bigger than any this id had.
-   */
+  /** Leases the oldest item that is free or whose lease has expired, with a new, higher fencing token. */
   take(queue: string, holder: string, ttlMs: number): Promise<WorkItem | undefined>;
   heartbeat(item: WorkItem, ttlMs: number): Promise<boolean>;
-  /** Returns false when the fence is no longer valid; the result must not be used then. */
+  /** Returns false if the fencing token is no longer valid. The result must not be used then. */
   done(item: WorkItem): Promise<boolean>;
-  /** Gives the item back. No other holder gets it before `notBefore`. */
+  /** Releases the item. No other holder gets it before `notBefore`. */
   release(item: WorkItem, notBefore: number): Promise<boolean>;
   remove(queue: string, idPrefix: string): Promise<void>;
   count(queue: string): Promise<{ readonly ready: number; readonly leased: number }>;
-  /** The queues that have an item to take now. */
+  /** The queues with an item that can be taken now. */
   ready(queues: readonly string[]): Promise<readonly string[]>;
 }
 
@@ -113,13 +104,10 @@ export interface Present {
   /** ms since the epoch. */
   readonly expiresAt: number;
 }
-/**
- * The running processes and what each reports about itself, so that a caller can wait until all have passed something.
- */
+/** The running processes and their reports, so that a caller can wait until all of them have passed a position. */
 export interface Presence {
   /**
-   * A holder repeats this before its ttl ends; otherwise it is taken off the list. The newest data replaces the data
-   * before.
+   * A holder must repeat this before its ttl ends, or it is removed from the list. The newest data replaces older data.
    */
   announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void>;
   /** The holders whose ttl has not ended, ordered by name. */

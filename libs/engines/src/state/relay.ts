@@ -9,13 +9,12 @@ export interface OutboxEntry {
   readonly record: NewRecord;
 }
 
-/** What the relay needs of a state store. */
+/** The part of a state store that the relay uses. */
 export interface Outbox {
-  /** Oldest first. Empty while another relay is at work. */
+  /** Unpublished entries, oldest first. Empty while another relay is active. */
   pending(limit: number): readonly OutboxEntry[] | Promise<readonly OutboxEntry[]>;
   /**
-   * The entries are in the log: this moves the published versions and positions of their streams, and removes the
-   * entries.
+   * The log has the entries. Updates the published versions and positions of their streams, and removes the entries.
    */
   markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void>;
 }
@@ -25,8 +24,8 @@ const BACKOFF_MS = [50, 100, 200, 500, 1000];
 
 /**
  * Appends decided events to their topics in the order of the decisions, one append at a time. After a crash between an
- * append and its note, the relay appends again. So events come at least once, and readers drop a version that they
- * have.
+ * append and `markPublished` the relay appends again. So delivery is at least once, and readers drop a version that
+ * they have.
  */
 export class Relay {
   readonly #outbox: Outbox;
@@ -41,7 +40,7 @@ export class Relay {
     this.#log = log;
   }
 
-  /** There may be something to publish. */
+  /** Starts the relay, because there may be an event to publish. */
   wake(): void {
     this.#again = true;
     if (this.#running !== undefined || this.#stopping.signal.aborted) return;
@@ -51,7 +50,7 @@ export class Relay {
     });
   }
 
-  /** Set while the log does not take decided events. No protected data. */
+  /** Set while events cannot be published. It has no protected data. */
   failure(): string | undefined {
     return this.#failure;
   }

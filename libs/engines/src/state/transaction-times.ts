@@ -6,10 +6,10 @@ interface Newest {
 }
 
 /**
- * The newest transactionTime that an export was given: a time that only grows, shared by all processes (ADR 0023). An
- * export raises it before it reads positions of the log. Intakes read it after they were given a batch, and stamp what
- * they derive no earlier. So what an export cannot contain is never stamped before its transactionTime, whatever the
- * clocks say.
+ * The newest transactionTime of an export, which only grows and which all processes share (ADR 0023). An export raises
+ * it before it reads positions of the log. Intake reads it after the arrival of a batch, and gives derived records no
+ * earlier time. So a record that an export cannot contain never has a time before its transactionTime, even if clocks
+ * differ.
  */
 export class TransactionTimes {
   private readonly streams: Pick<Streams, 'load' | 'append'>;
@@ -22,7 +22,7 @@ export class TransactionTimes {
     return (await this.streams.load<Newest>(STREAM))?.snapshot.ms ?? 0;
   }
 
-  /** Resolves when every process that asks from now on gets `ms` or a later time. @throws EngineUnavailable */
+  /** Resolves when all later calls of `newest` in all processes return at least `ms`. @throws EngineUnavailable */
   async raise(ms: number): Promise<void> {
     for (;;) {
       const head = await this.streams.load<Newest>(STREAM);

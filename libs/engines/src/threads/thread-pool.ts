@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Worker, parentPort, type Transferable, type WorkerOptions } from 'node:worker_threads';
 
-/** Tests run sources. Everything else runs what the build made. */
+/** Whether sources run, as in tests, and not the compiled files. */
 const SOURCE = import.meta.url.endsWith('.ts');
 
 /** Starts a thread. `file` is `new URL('./x-worker.ts', import.meta.url)`. */
@@ -13,7 +13,7 @@ export const startThread = (file: URL, options: WorkerOptions): Worker =>
 /** A call failed in its thread, or its thread ended. */
 export class ThreadError extends Error {
   override readonly name = 'ThreadError';
-  /** The name of the exception in the thread; its message may quote data. Absent when the thread ended. */
+  /** The name of the exception in the thread, without its message, which may quote data. Absent if the thread ended. */
   readonly thrown: string | undefined;
   constructor(message: string, reply?: Thrown) {
     super(message);
@@ -29,7 +29,7 @@ interface Thrown {
 }
 type Reply<Value> = { readonly ok: true; readonly value: Value } | Thrown;
 
-/** In a thread: answers the calls of a `ThreadPool`. */
+/** Answers the calls of a `ThreadPool`. Call it in the thread. */
 export function answerCalls<Task, Value>(handle: (task: Task) => Value | Promise<Value>): void {
   const reply = (message: Reply<Value>): void => parentPort!.postMessage(message);
   parentPort!.on('message', async (task: Task) => {
@@ -51,13 +51,13 @@ interface Call<Task, Value> {
 }
 interface Thread<Task, Value> {
   readonly worker: Worker;
-  /** Calls that the thread has and did not answer yet, in their order. */
+  /** Calls that the thread has not answered yet, in their order. */
   readonly calls: Call<Task, Value>[];
 }
 
 /**
- * Threads that answer calls (`answerCalls`). A thread starts with the first call that no other thread is free for, and
- * a thread that ends is replaced with the next call. Idle threads do not keep the process alive.
+ * Threads that answer calls (`answerCalls`). A thread starts when no other thread is free for a call. The next call
+ * replaces a thread that has ended. Idle threads do not keep the process alive.
  */
 export class ThreadPool<Task, Value> {
   private readonly name: string;
@@ -69,8 +69,8 @@ export class ThreadPool<Task, Value> {
   private closed = false;
 
   /**
-   * @param size threads at most
-   * @param ahead calls that one thread is given at a time. Above 1, its handler must answer in the order of the calls.
+   * @param size most threads
+   * @param ahead most calls that a thread has at a time. Above 1, its handler must answer in the order of the calls.
    */
   constructor(file: URL, { size = 1, ahead = 1, ...options }: WorkerOptions & { size?: number; ahead?: number }) {
     this.name = basename(file.pathname, '.ts');

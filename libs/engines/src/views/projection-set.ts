@@ -48,7 +48,7 @@ export class ProjectionSet {
     for (const projection of options.projections) {
       checkProjection(projection);
       const name = collectionName(projection);
-      if (runners.has(name)) throw new Error(`${name} is there twice`);
+      if (runners.has(name)) throw new Error(`two projections have the name ${name}`);
       runners.set(
         name,
         new ProjectionRunner({

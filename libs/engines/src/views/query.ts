@@ -101,7 +101,7 @@ export function checkProjection(projection: Projection): void {
   if (!/^[a-z][a-z0-9_-]*$/.test(view)) refuse('owner and name are lower-case letters, digits, _ and -');
   const parts = Object.values(projection.topics).map((t) => t.part);
   if (new Set(parts).size !== parts.length) refuse('two topics write the same part');
-  for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(part)) refuse(`"${part}" is no name for a part`);
+  for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(part)) refuse(`"${part}" is not a valid name of a part`);
   const known = (path: string): void => {
     const [part, fields] = splitPath(path);
     if (!parts.includes(part) || fields.length === 0 || fields.includes(''))
@@ -110,7 +110,7 @@ export function checkProjection(projection: Projection): void {
   const names = new Set<string>();
   for (const index of projection.indexes) {
     if (!/^[a-z][a-z0-9_]*$/.test(index.name) || names.has(index.name))
-      refuse(`"${index.name}" is no name for an index, or there twice`);
+      refuse(`"${index.name}" is not a valid name of an index, or a duplicate`);
     names.add(index.name);
     if (index.fields.length === 0) refuse(`index "${index.name}" has no fields`);
     index.fields.forEach(known);

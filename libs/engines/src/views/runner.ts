@@ -121,7 +121,7 @@ export class ProjectionRunner {
       if (left === 0) return;
       if (performance.now() - loggedAt > TELL_EVERY_MS) {
         loggedAt = performance.now();
-        logger?.info({ view: this.view, behind: left }, 'a view is brought up to the log');
+        logger?.info({ view: this.view, behind: left }, 'a view reads the log up to its head');
       }
       await delay(CATCH_UP_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
@@ -302,7 +302,7 @@ export class ProjectionRunner {
     for (const { topic, partition, until } of lost) {
       this.#context.logger?.error(
         { view: this.view, topic, partition, until, next: writer.next(topic, partition) },
-        'the view store forgot what it had: reading it from the log again',
+        'the view store lost data: reading it again from the log',
       );
       this.#inBackground(this.#catchUp(topic, partition, until));
     }

@@ -13,8 +13,8 @@ export const RESERVE_BYTES = 64 * 1024 * 1024;
 export interface FsBlobOptions {
   readonly root: string;
   /**
-   * Bytes of the disk that files never take: below it every write is refused with BlobStoreFull, so that exports cannot
-   * starve the log that lives on the same disk. Default 64 MiB.
+   * Bytes of the disk that stay free for the log on the same disk. With less free space every write is refused with
+   * BlobStoreFull. Default 64 MiB.
    */
   readonly reserveBytes?: number;
 }
@@ -22,7 +22,7 @@ export interface FsBlobOptions {
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const asFull = (error: unknown): never => {
   if (FULL.has((error as NodeJS.ErrnoException).code ?? ''))
-    throw new BlobStoreFull('the disk under the file store is full');
+    throw new BlobStoreFull('the disk of the file store is full');
   throw error;
 };
 const missing = (error: unknown): undefined => {
@@ -30,7 +30,7 @@ const missing = (error: unknown): undefined => {
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
   throw error;
 };
-/** A rename survives a power cut only when its folder is synced too. */
+/** A rename survives a power failure only if its folder is synced too. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -40,7 +40,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** How many bytes are written between two looks at the free space. */
+/** How many bytes are written between two checks of the free space. */
 const CHECK_EVERY = 32 * 1024 * 1024;
 
 class FsWriter implements BlobWriter {
@@ -115,7 +115,7 @@ class FsBlobs implements Blobs {
   async ensureRoom(): Promise<void> {
     const { bavail, bsize } = await statfs(this.root);
     if (bavail * bsize < this.reserve)
-      throw new BlobStoreFull('the disk under the file store has no more room than what is kept free');
+      throw new BlobStoreFull('the disk of the file store has no free space beyond its reserve');
   }
 
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
@@ -131,7 +131,7 @@ class FsBlobs implements Blobs {
 
   async writer(name: string): Promise<BlobWriter> {
     blobName(name);
-    // Names never begin with a dot, so what is unfinished can neither be read nor listed.
+    // Names never begin with a dot, so unfinished files can neither be read nor listed.
     const folder = join(this.root, '.unfinished');
     await mkdir(folder, { recursive: true }).catch(asFull);
     await this.ensureRoom();
@@ -151,7 +151,7 @@ class FsBlobs implements Blobs {
   range(name: string, start: number, end: number): Readable {
     const path = this.path(name);
     if (end <= start) return Readable.from([]);
-    // An open descriptor outlives a delete: a download that has begun is not torn by retention.
+    // An open descriptor stays valid after a delete, so retention does not break a running download.
     return createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
   }
 
@@ -183,9 +183,7 @@ class FsBlobs implements Blobs {
   }
 }
 
-/**
- * Files on local disk: written beside, synced, renamed; a put that is interrupted leaves only a file that nobody sees.
- */
+/** Files on local disk. A writer syncs a hidden file and renames it, so an interrupted put is never visible. */
 export function openFsBlobs(options: FsBlobOptions): Blobs {
   return new FsBlobs(options);
 }
@@ -200,8 +198,8 @@ export function openBlobs(options: unknown): Blobs {
 }
 
 /**
- * Removes what writers that died have left. With `olderThanMs` only what nobody wrote to for so long: where writers of
- * other processes may be at work. Without it, call it when there are none.
+ * Removes unfinished files of crashed writers. If other processes may be writing, give `olderThanMs`, and only files
+ * without a write for this time are removed.
  */
 export async function removeUnfinished(options: FsBlobOptions, olderThanMs?: number): Promise<void> {
   const folder = join(options.root, '.unfinished');

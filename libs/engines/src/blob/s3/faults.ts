@@ -7,10 +7,10 @@ interface SdkError {
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Codes by which S3-compatible stores say that there is no room (MinIO, Ceph, others); 507 says it too. */
+/** Codes of S3-compatible stores (MinIO, Ceph, others) for a full store, beside the status 507. */
 const FULL =
   /^((XMinio)?StorageFull|InsufficientStorage|(XMinioAdminBucket|Storage|Service)?QuotaExceeded(Exception)?)$/;
-/** Bugs, not the network's doing. */
+/** Names of errors that are bugs, and not faults of the network. */
 const BUGS = new Set(['TypeError', 'RangeError', 'ReferenceError', 'SyntaxError']);
 
 export function isMissing(error: unknown): boolean {
@@ -18,16 +18,16 @@ export function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || name === 'NotFound';
 }
 
-/** What the SDK throws, as the port says it: with the store's code and none of its words (they name keys). */
+/** Turns an error of the SDK into one of the port, with the store's code and without its message, which has keys. */
 export function asFault(error: unknown): Error {
   const { name = 'Error', code, $metadata } = error as SdkError;
   if (error instanceof BlobStoreFull || error instanceof EngineUnavailable) return error;
   if (error instanceof Error && BUGS.has(name) && $metadata === undefined && code === undefined) return error;
-  if ($metadata?.httpStatusCode === 507 || FULL.test(name)) return new BlobStoreFull('the file store takes no more');
+  if ($metadata?.httpStatusCode === 507 || FULL.test(name)) return new BlobStoreFull('the file store is full');
   return new EngineUnavailable(`the file store is away (${typeof code === 'string' ? code : name})`);
 }
 
-/** A promise of the SDK's whose failure is the port's; `missing` is the answer for what is not there. */
+/** A call of the SDK with errors of the port. `missing` gives the result for a missing object. */
 export async function guarded<T, M = never>(call: Promise<T>, missing?: () => M): Promise<T | M> {
   try {
     return await call;

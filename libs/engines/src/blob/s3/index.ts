@@ -34,9 +34,9 @@ function clientOf(options: S3BlobOptions): S3Client {
     ...(options.credentials && { credentials: { ...options.credentials } }),
     forcePathStyle: options.forcePathStyle ?? false,
     maxAttempts: options.maxAttempts ?? 4,
-    logger: SILENT, // its lines hold keys
-    // TLS and the store's ETags check what travels; many compatible stores do not know the checksums that the SDK adds
-    // unasked.
+    logger: SILENT, // its lines contain keys
+    // TLS and ETags protect the data, and many compatible stores do not support the checksums that the SDK adds by
+    // default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -60,7 +60,7 @@ class S3Blobs implements Blobs {
     this.#partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
     if (this.#partBytes < MIN_PART_BYTES) throw new RangeError(`partBytes is at least ${MIN_PART_BYTES}`);
     if (options.kmsKeyId !== undefined && options.serverSideEncryption !== 'aws:kms')
-      throw new Error('kmsKeyId goes with serverSideEncryption aws:kms');
+      throw new Error('kmsKeyId needs serverSideEncryption aws:kms');
     this.#prefix = blobPrefix(options.prefix ?? '');
     this.#options = options;
     this.#client = clientOf(options);
@@ -100,7 +100,7 @@ class S3Blobs implements Blobs {
       try {
         return await found.Body!.transformToByteArray();
       } catch (error) {
-        // the SDK repeats a request, not its body
+        // the SDK repeats a request, but not the read of its body
         if (attempt === GET_ATTEMPTS) throw asFault(error);
       }
     }
@@ -145,8 +145,8 @@ class S3Blobs implements Blobs {
   }
 
   /**
-   * Pages of at most 1,000, in order of names (S3 lists in byte order). What is no blob name is not ours: a console's
-   * folder marker.
+   * Pages of at most 1,000 files in the order of names, because S3 lists in byte order. Keys that are not blob names,
+   * such as a console's folder marker, are skipped.
    */
   async *#pages(prefix: string): AsyncGenerator<BlobInfo[]> {
     let token: string | undefined;
@@ -192,8 +192,8 @@ function isName(name: string): boolean {
 }
 
 /**
- * Files in a bucket of S3 or a compatible store, which must show a write to every reader at once (AWS does since 2020)
- * and list in byte order. Opens no connection yet; what is away later is EngineUnavailable, what is full BlobStoreFull.
+ * Files in a bucket of S3 or a compatible store, which must be strongly consistent and list in byte order. It connects
+ * at the first call. Calls throw EngineUnavailable, or BlobStoreFull if the store is full.
  */
 export function openS3Blobs(options: S3BlobOptions): Blobs {
   return new S3Blobs(options);
@@ -209,9 +209,8 @@ export function openBlobs(options: unknown): Blobs {
 }
 
 /**
- * Aborts multipart uploads under the prefix that began longer than `olderThanMs` ago: what writers that died have left.
- * Their parts cost room and are seen by nobody. Resolves with how many; undefined: this store does not list uploads at
- * all, and never will.
+ * Aborts multipart uploads under the prefix that began longer than `olderThanMs` ago, because invisible parts of
+ * crashed writers use space. Resolves with their number, or undefined if the store cannot list uploads.
  */
 export async function removeUnfinishedUploads(
   options: S3BlobOptions,

@@ -1,8 +1,8 @@
 export interface S3BlobOptions {
   readonly bucket: string;
-  /** Of every key in the bucket: empty or whole segments with a `/` at the end. Default empty. */
+  /** Prefix of every key in the bucket: empty, or whole segments with a `/` at the end. Default empty. */
   readonly prefix?: string;
-  /** Of an S3-compatible store. Default: AWS, by region. */
+  /** URL of an S3-compatible store. Default: AWS, by region. */
   readonly endpoint?: string;
   readonly region: string;
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default false. */
@@ -13,18 +13,18 @@ export interface S3BlobOptions {
     readonly secretAccessKey: string;
     readonly sessionToken?: string;
   };
-  /** Default: what the bucket does. */
+  /** Default: the setting of the bucket. */
   readonly serverSideEncryption?: 'AES256' | 'aws:kms';
   readonly kmsKeyId?: string;
-  /** Of a multipart upload: 5 MiB to 5 GiB, at most 10,000 a file. A writer holds up to two. Default 8 MiB. */
+  /** Part of a multipart upload: 5 MiB to 5 GiB, at most 10,000. A writer has two in memory. Default 8 MiB. */
   readonly partBytes?: number;
   /** Default 5 s. */
   readonly connectionTimeoutMs?: number;
-  /** Silence on a connection that ends it. Default 15 s. */
+  /** How long a connection may be silent before it is closed. Default 15 s. */
   readonly socketTimeoutMs?: number;
-  /** Of one request, with backoff. Default 4. */
+  /** Tries of one request, with backoff. Default 4. */
   readonly maxAttempts?: number;
-  /** Connections at most. Default 128. */
+  /** Most connections. Default 128. */
   readonly maxSockets?: number;
 }
 

@@ -4,7 +4,7 @@ import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { asFault, isMissing } from './faults.ts';
 
-/** Thrown for a file that is gone or was replaced while it was read. `code` as a file system says it. */
+/** The file was deleted or replaced during the read. `code` is that of a file system. */
 class BlobGone extends Error {
   readonly code = 'ENOENT';
 }
@@ -13,9 +13,9 @@ const ATTEMPTS = 4;
 const PAUSE_MS = 100;
 
 /**
- * Bytes [start, end) of one object. A connection that ends early (also one that a slow reader let fall silent: it
- * costs no connection meanwhile) is followed by another GET from the byte that is next, of the same ETag: bytes of two
- * versions are never mixed. Destroying it ends the request at once.
+ * Bytes [start, end) of one object. A connection may end early, for example because a slow reader does not read. Then
+ * another GET continues at the next byte with the same ETag, so that bytes of two versions never mix. Destroying the
+ * stream ends the request at once.
  */
 export class RangeStream extends Readable {
   readonly #client: S3Client;
@@ -71,7 +71,7 @@ export class RangeStream extends Readable {
   #flow({ Body, ETag, ContentRange }: GetObjectCommandOutput): void {
     const body = Body as Readable;
     if (this.destroyed) return void body.destroy();
-    // A store that ignores `Range`, or If-Match, must not shift bytes.
+    // Detects a store that ignores `Range` or `If-Match`, because it would return other bytes.
     const [, from, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(ContentRange ?? '') ?? [];
     if (Number(from) !== this.#at) {
       body.destroy();
@@ -82,7 +82,7 @@ export class RangeStream extends Readable {
       return void this.destroy(new BlobGone('the file was replaced while it was read'));
     }
     this.#etag = ETag;
-    this.#end = Math.min(this.#end, Number(total)); // as a file ends
+    this.#end = Math.min(this.#end, Number(total)); // a range past the end stops at the end
     this.#body = body;
     const over = (error?: unknown): void => {
       if (this.#body !== body) return;
@@ -93,7 +93,7 @@ export class RangeStream extends Readable {
       else this.#failed(error ?? new EngineUnavailable('the file store ended a file early'));
     };
     body.on('data', (data: Buffer) => {
-      const chunk = data.subarray(0, this.#end - this.#at); // some stores send more than was asked for
+      const chunk = data.subarray(0, this.#end - this.#at); // some stores send more than the range
       this.#at += chunk.byteLength;
       this.#failures = 0;
       if (!this.push(chunk)) {
@@ -111,7 +111,7 @@ export class RangeStream extends Readable {
   #failed(error: unknown): void {
     if (this.destroyed) return;
     const name = (error as Error).name;
-    if (name === 'InvalidRange' && this.#etag === undefined) return void this.push(null); // begins behind the end
+    if (name === 'InvalidRange' && this.#etag === undefined) return void this.push(null); // past the end
     if (isMissing(error)) return void this.destroy(new BlobGone('the file is gone'));
     if (
       name === 'PreconditionFailed' ||
@@ -120,7 +120,7 @@ export class RangeStream extends Readable {
       return void this.destroy(new BlobGone('the file was replaced while it was read'));
     const fault = asFault(error);
     if (!(fault instanceof EngineUnavailable) || ++this.#failures >= ATTEMPTS) return void this.destroy(fault);
-    if (!this.#wanted) return; // the reader is slow: the next read opens anew
+    if (!this.#wanted) return; // the reader is slow, and its next read opens a new request
     this.#opening = true;
     setTimeout(() => {
       this.#opening = false;

@@ -18,8 +18,8 @@ export interface S3Target {
 }
 
 /**
- * Up to one part: a PutObject at commit. Longer: a multipart upload, which nobody sees before it is completed. All
- * parts but the last have the same length; one is sent while the next fills, so a writer holds at most two.
+ * Writes a file of up to one part by a PutObject at the commit, and a longer one by a multipart upload, which is
+ * invisible until its end. All parts but the last have the same length. At most two are in memory.
  */
 export class S3Writer implements BlobWriter {
   readonly #to: S3Target;
@@ -93,7 +93,7 @@ export class S3Writer implements BlobWriter {
     return body;
   }
 
-  /** Resolves when the part before has been taken; a failure comes with the next call. */
+  /** Sends a part and resolves when the part before has arrived. The next call throws its failure. */
   async #send(): Promise<void> {
     const { client, where } = this.#to;
     const body = this.#take();
@@ -111,17 +111,15 @@ export class S3Writer implements BlobWriter {
         abortSignal: this.#ended.signal,
       }),
     ).then(({ ETag }) => void this.#parts.push({ PartNumber: part.PartNumber, ETag: ETag! }));
-    this.#sending.catch(() => {}); // thrown where it is awaited
+    this.#sending.catch(() => {}); // the next await throws it
   }
 
-  /**
-   * What the store does not take back now (it is away), `removeUnfinishedUploads` and the bucket's lifecycle rule do.
-   */
+  /** If the store is unavailable, `removeUnfinishedUploads` or the bucket's lifecycle rule remove the parts later. */
   async #discard(): Promise<void> {
     const { client, where } = this.#to;
     this.#ended.abort();
     this.#pieces = [];
-    await this.#sending.catch(() => {}); // a part that arrives after the end would stay
+    await this.#sending.catch(() => {}); // a part that arrives after the abort would stay
     if (this.#upload !== undefined)
       await client.send(new AbortMultipartUploadCommand({ ...where, UploadId: this.#upload })).catch(() => {});
   }

@@ -53,7 +53,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
         'the log takes @EventPattern({ group, topics }) and @EventPattern({ group, on: "assigned" })',
       );
     const id = `${pattern.group} ${[...pattern.topics].sort().join(' ')}`;
-    if (this.#batches.has(id)) throw new TypeError(`two handlers of group ${pattern.group} take the same topics`);
+    if (this.#batches.has(id)) throw new TypeError(`two handlers of group ${pattern.group} have the same topics`);
     this.#batches.set(id, { pattern, handler });
     super.addHandler(pattern, handler, isEventHandler, extras);
   }
@@ -115,5 +115,5 @@ async function acknowledged(handler: MessageHandler, payload: unknown): Promise<
   } catch (error) {
     throw error instanceof Error ? error : new BatchNotHandled('the handler failed');
   }
-  if (result !== undefined) throw new BatchNotHandled('a batch handler resolves with nothing');
+  if (result !== undefined) throw new BatchNotHandled('a batch handler must resolve with undefined');
 }

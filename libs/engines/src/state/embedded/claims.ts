@@ -3,7 +3,7 @@ import { EmbeddedPart } from './database.ts';
 
 const PURGE_EVERY = 1000;
 
-/** An expired claim is as if it were not there, by the given clock; purging only saves room. */
+/** Claims. An expired claim counts as absent, and purging only saves space. */
 export class EmbeddedClaims extends EmbeddedPart implements Claims {
   #changes = 0;
 

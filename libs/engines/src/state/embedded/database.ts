@@ -31,8 +31,8 @@ interface Waiting {
 }
 
 /**
- * One SQLite file, WAL and synchronous=FULL: an answered change is on the disk. Changes of one turn of the event loop
- * share a transaction (one flush for many callers); each change is applied completely or not at all.
+ * One SQLite file with WAL and synchronous=FULL, so that an acknowledged change is durable. Changes of one turn of the
+ * event loop share a transaction and its flush, but each change is atomic by itself.
  */
 export class Database {
   readonly #db: DatabaseSync;
@@ -47,9 +47,7 @@ export class Database {
     );
   }
 
-  /**
-   * Frees every lease and every leased work item. Tokens and fences stay, so that those of an old holder are refused.
-   */
+  /** Releases every lease and work item. Fencing tokens stay, so that those of an old holder are refused. */
   releaseAll(): void {
     this.#db.exec(
       'BEGIN IMMEDIATE; UPDATE work SET holder = NULL, leased_until = 0 WHERE holder IS NOT NULL AND done = 0; ' +
@@ -57,7 +55,7 @@ export class Database {
     );
   }
 
-  /** Runs `work` in a transaction; resolves with its result when that is durable. `work` is synchronous. */
+  /** Runs the synchronous `work` in a transaction; resolves with its result when the change is durable. */
   change<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
@@ -66,8 +64,8 @@ export class Database {
   }
 
   /**
-   * The reason why the file accepts no changes, such as a full disk; undefined when it accepts them. After a failed
-   * change, it tries one: it skips a fence, which nobody gets. (SQLite writes nothing for a value that stays the same.)
+   * The reason why the file accepts no changes, such as a full disk. After a failed change it tries another one, which
+   * skips a fencing token, because SQLite writes nothing for an unchanged value.
    */
   async refusal(): Promise<string | undefined> {
     if (this.#refusal !== undefined)
@@ -83,7 +81,7 @@ export class Database {
     return this.#prepared(sql).all(...values) as Row[];
   }
 
-  /** Rows changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepared(sql).run(...values).changes);
   }
@@ -107,7 +105,7 @@ export class Database {
           const result = work();
           settle.push(() => resolve(result));
         } catch (error) {
-          // A full disk may have ended the whole transaction: then nothing of it is there.
+          // A full disk may already have rolled back the whole transaction.
           if (!this.#db.isTransaction) throw error;
           this.#db.exec('ROLLBACK TO one');
           const fault = sqliteFault(error, 'state store');
@@ -135,7 +133,7 @@ export class Database {
   }
 }
 
-/** What the parts of the store have: the database, and the time. */
+/** Base of the parts of the store. */
 export abstract class EmbeddedPart {
   protected readonly db: Database;
   protected readonly now: () => number;

@@ -8,13 +8,13 @@ import { EmbeddedStreams } from './streams.ts';
 import { EmbeddedWork } from './work.ts';
 
 export interface EmbeddedStateOptions {
-  /** The SQLite file; its folder exists. One process opens it. */
+  /** The SQLite file in an existing folder. Only one process opens it. */
   readonly file: string;
-  /** Where decided events go. Without it they wait in the file for an opening with a log. */
+  /** The log for decided events. Without a log they wait in the file until it is opened with one. */
   readonly log?: EventLog;
   /**
-   * The caller knows that every earlier process is dead: what they leased is free at once. Fences still only grow.
-   * Default false.
+   * Every earlier process has ended, so their leases are released at once. Fencing tokens still only grow. Default
+   * false.
    */
   readonly soleOwner?: boolean;
   /** ms since the epoch. Default the system's clock. */
@@ -22,16 +22,13 @@ export interface EmbeddedStateOptions {
 }
 
 export interface EmbeddedState extends State {
-  /** Why decisions are not published, as long as they are not. */
+  /** Why decisions cannot be published; undefined if they can. */
   relayFailure(): string | undefined;
-  /**
-   * Why nothing can be changed, such as a full disk; undefined when it can. For readiness: after a failure it tries the
-   * file.
-   */
+  /** Why the store accepts no changes, such as a full disk, for readiness. After a failure it tries the file again. */
   refusal(): Promise<string | undefined>;
 }
 
-/** What instances must agree on, in one SQLite file. What a crash left unpublished is published at once. */
+/** The state store in one SQLite file. Events that a crash left unpublished are published at once. */
 export function openEmbeddedState({
   file,
   log,

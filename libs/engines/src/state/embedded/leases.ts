@@ -7,7 +7,7 @@ interface Row {
   expires: number;
 }
 
-/** A row a name is kept for ever: its token only grows, also over restarts. */
+/** Leases. The row of a name is never deleted, so its fencing token only grows. */
 export class EmbeddedLeases extends EmbeddedPart implements Leases {
   #row(name: string): Row | undefined {
     return this.db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
@@ -24,7 +24,7 @@ export class EmbeddedLeases extends EmbeddedPart implements Leases {
     });
   }
 
-  /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
+  /** Checks the token and not the clock, because an expired lease that nobody took still belongs to its holder. */
   renew(lease: Lease, ttlMs: number): Promise<boolean> {
     return this.db.change(
       () =>
@@ -56,7 +56,7 @@ export class EmbeddedLeases extends EmbeddedPart implements Leases {
   }
 }
 
-/** Windows that are over are removed once in so many hits: callers' addresses are among their names. */
+/** Expired windows are removed once in so many hits, because their names contain addresses of callers. */
 const PURGE_EVERY = 1000;
 
 export class EmbeddedCounters extends EmbeddedPart implements Counters {

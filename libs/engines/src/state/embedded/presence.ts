@@ -1,7 +1,7 @@
 import type { Presence, Present } from '../port.ts';
 import { EmbeddedPart } from './database.ts';
 
-/** One row for each holder. Expired rows are removed with the next announcement of their group. */
+/** One row for each holder. The next announcement of a group removes its expired rows. */
 export class EmbeddedPresence extends EmbeddedPart implements Presence {
   async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
     await this.db.change(() => {

@@ -12,7 +12,7 @@ interface Head {
 }
 type Positions = Record<string, number[]>;
 
-/** Heads with their outbox: one transaction changes both, the relay publishes behind it. */
+/** Heads with their outbox. One transaction changes both, and the relay publishes afterwards. */
 export class EmbeddedStreams implements Streams, Outbox {
   readonly #db: Database;
   readonly relay: Relay | undefined;
@@ -21,7 +21,7 @@ export class EmbeddedStreams implements Streams, Outbox {
   constructor(db: Database, log: EventLog | undefined) {
     this.#db = db;
     this.relay = log && new Relay(this, log);
-    this.relay?.wake(); // what a crash left between head and append
+    this.relay?.wake(); // publishes what a crash left in the outbox
   }
 
   #head(stream: string): Head | undefined {
@@ -122,7 +122,7 @@ export class EmbeddedStreams implements Streams, Outbox {
     }));
   }
 
-  /** The relay has appended them. */
+  /** The relay has appended the entries. */
   async markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void> {
     await this.#db.change(() => {
       entries.forEach(({ seq, stream, topic }, i) => {

@@ -1,7 +1,7 @@
 import type { Work, WorkItem } from '../port.ts';
 import { EmbeddedPart } from './database.ts';
 
-/** A done item is remembered until `remove`, so that putting it again does not do it again. */
+/** Work items. A done item stays until `remove`, so that a second `put` does not repeat it. */
 export class EmbeddedWork extends EmbeddedPart implements Work {
   async put(queue: string, items: readonly { id: string; payload: unknown; notBefore?: number }[]): Promise<void> {
     await this.db.change(() => {
@@ -29,7 +29,7 @@ export class EmbeddedWork extends EmbeddedPart implements Work {
         now,
       );
       if (row === undefined) return undefined;
-      // One sequence for all items: also an item that was removed and put again gets a fence that no one had.
+      // One sequence for all items, so that an item that was removed and put again also gets a new fencing token.
       const fence = this.db.get<{ value: number }>('UPDATE fences SET value = value + 1 RETURNING value')!.value;
       const item: WorkItem = { queue, id: row.id, payload: JSON.parse(row.payload), attempts: row.attempts + 1, fence };
       this.db.run(
@@ -85,7 +85,7 @@ export class EmbeddedWork extends EmbeddedPart implements Work {
     );
   }
 
-  /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
+  /** A released item has no holder. Its fencing token is invalid, even before another holder takes the item. */
   #owned(item: WorkItem, set: string, value: number | null): Promise<boolean> {
     return this.db.change(
       () =>

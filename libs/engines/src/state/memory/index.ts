@@ -2,7 +2,7 @@ import type { EventLog } from '@provider-access/engines/log';
 import { openEmbeddedState } from '../embedded/index.ts';
 import type { State } from '../port.ts';
 
-/** For unit tests: the embedded engine without a file. Nothing survives `close`. */
+/** The embedded engine without a file, for unit tests. Nothing survives `close`. */
 export function openMemoryState(options: { readonly log?: EventLog; readonly now?: () => number } = {}): State {
   return openEmbeddedState({ file: ':memory:', ...options });
 }

@@ -6,7 +6,7 @@ import { tidyAt } from './clock.ts';
 
 const KEYS_A_WRITE = 200;
 
-/** `expires` null: never. `op` is the call that inserted the claim, so that its repetition recognises it. */
+/** `expires` null means never. By `op`, the call that inserted the claim recognises it in a repetition. */
 interface Claim {
   _id: string;
   owner: string;
@@ -20,7 +20,7 @@ interface Entry {
   readonly expiresAt?: number;
 }
 
-/** One document for each claim; the unique `_id` decides. Each key of a call is decided by itself. */
+/** One document for each claim, whose unique `_id` decides. Each key of a call is decided separately. */
 export class MongoClaims implements Claims {
   readonly #claims: Collection<Claim>;
   readonly #now: () => number;
@@ -38,7 +38,7 @@ export class MongoClaims implements Claims {
     const owners: string[] = [];
     let rest = entries.map((entry, at) => ({ entry, at }));
     while (rest.length > 0) {
-      // a key that comes twice is decided twice, one after the other
+      // a duplicate key is decided in a later round
       const seen = new Set<string>();
       const round = rest.filter(({ entry }) => !seen.has(entry.key) && seen.add(entry.key));
       const decided = await this.#decide(
@@ -90,7 +90,7 @@ export class MongoClaims implements Claims {
     return claim.expires === null || claim.expires > now;
   }
 
-  /** Keys differ. The same call twice has the same outcome, so it may be repeated. */
+  /** The keys must differ. The call is idempotent, so it may be repeated. */
   async #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
     const owners: string[] = [];
     for (let from = 0; from < entries.length; from += KEYS_A_WRITE) {
@@ -130,7 +130,7 @@ export class MongoClaims implements Claims {
       absent.forEach((i, at) => {
         if (!lost.has(at)) owners[i] = entries[i]!.owner;
       });
-      // The next look shows which of them was lost, if any.
+      // The next round shows which of them another owner has, if any.
       for (const together of grouped(moving, (i) => entries[i]!.expiresAt)) {
         if (
           await this.#move(
@@ -152,8 +152,8 @@ export class MongoClaims implements Claims {
   }
 
   /**
-   * Sets a new end, the same for all, on claims that already belong to their owners, in one write. Returns false when
-   * one does not.
+   * Sets the same new end of claims that already belong to their owners, in one write. Returns false if a claim does
+   * not.
    */
   async #move(claims: readonly (Entry & { readonly _id: string })[], now: number): Promise<boolean> {
     const { tidyAt, ...end } = endOf(claims[0]!, now);
@@ -171,7 +171,7 @@ export class MongoClaims implements Claims {
     return matchedCount === claims.length;
   }
 
-  /** Positions of the claims that another process inserted meanwhile. */
+  /** Inserts claims. Returns the indexes of those that another process inserted meanwhile. */
   async #insert(claims: readonly Claim[]): Promise<ReadonlySet<number>> {
     if (claims.length === 0) return new Set();
     return guarded(async () => {
@@ -194,7 +194,7 @@ function grouped<T>(all: readonly T[], by: (one: T) => unknown): T[][] {
 const endOf = ({ expiresAt }: Entry, now: number): Pick<Claim, 'expires' | 'tidyAt'> =>
   expiresAt === undefined ? { expires: null } : { expires: expiresAt, tidyAt: tidyAt(expiresAt, now) };
 
-/** Of a claim that has ended, or is ours by now. */
+/** Takes a claim that has expired or already belongs to the owner. */
 function change(_id: string, entry: Entry, now: number): AnyBulkWriteOperation<Claim> {
   const update = {
     $set: { owner: entry.owner, ...endOf(entry, now) },

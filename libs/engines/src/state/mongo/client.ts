@@ -5,7 +5,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { mongoClient, SELECTION_MS } from '../../mongo/client.ts';
 import type { MongoOptions } from '../../mongo/client.ts';
 
-/** A pool of connections; throws EngineUnavailable when no primary answers. */
+/** A pool of connections. Throws EngineUnavailable if no primary answers. */
 export async function connect(options: MongoOptions): Promise<{ client: MongoClient; db: Db }> {
   const writeConcern = { wtimeoutMS: 5000, ...options.writeConcern };
   const client = mongoClient(
@@ -25,17 +25,14 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
 }
 
 const DUPLICATE = 11000;
-/** The command or the document is wrong, whenever it is sent: BadValue, FailedToParse, TypeMismatch, too large, … */
+/** Codes that a repetition would get again: BadValue, FailedToParse, TypeMismatch, too large, … */
 const OURS = new Set([2, 9, 14, 28, 40, 52, 57, 66, 10334, 17419, 17420]);
 
 export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
-/** A document that would pass 16 MiB. */
+/** Whether a document would exceed 16 MiB. */
 export const isTooLarge = (error: unknown): boolean =>
   error instanceof MongoServerError && (error.code === 10334 || error.code === 17419 || error.code === 17420);
-/**
- * Indexes of the operations of an unordered bulk that met a document of another; throws for any other failure among
- * them.
- */
+/** Indexes of the operations of an unordered bulk with a duplicate key; throws if there is any other failure. */
 export function duplicatesOf(error: unknown): readonly number[] {
   if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined) throw error;
   const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
@@ -44,12 +41,12 @@ export function duplicatesOf(error: unknown): readonly number[] {
 }
 
 /**
- * Turns errors of the driver into errors of the port. A driver's message can name keys and values, so only its kind and
- * code are passed on. A refusal that every repetition would get again is a bug; everything else is the engine's fault.
+ * Turns errors of the driver into errors of the port, without the message, which may have keys and values. A refusal
+ * that a repetition would get again is a bug. Any other error is a fault of the engine.
  */
 function asFault(error: unknown): unknown {
   if (!(error instanceof MongoError)) {
-    // A socket that dies while a command is written: driver 7.9 lets the system's error through as it is.
+    // Driver 7.9 throws the system error unchanged if a socket fails during a write.
     const { syscall, code } = error as NodeJS.ErrnoException;
     return syscall !== undefined && code !== undefined
       ? new EngineUnavailable(`the state store is away (${code})`)
@@ -60,9 +57,7 @@ function asFault(error: unknown): unknown {
   return new EngineUnavailable(`the state store is away (${code === undefined ? error.name : `code ${code}`})`);
 }
 
-/**
- * Runs a call of the driver; EngineUnavailable for an engine that is away. `expected` errors come through as they are.
- */
+/** Runs a call of the driver with errors of the port. `expected` errors pass unchanged. */
 export async function guarded<T>(
   call: () => Promise<T>,
   expected: (error: unknown) => boolean = () => false,
@@ -74,14 +69,14 @@ export async function guarded<T>(
   }
 }
 
-/** A call that took longer is not repeated, because its caller has waited long enough. */
+/** A longer call is not repeated, because its caller has waited long enough. */
 const REPEAT_WITHIN_MS = 2000;
 const PAUSES_MS = [20, 100, 400];
 
 /**
- * Repeats a call that can recognise its own earlier attempt (an operation id in the document, or the same outcome
- * twice). The driver repeats a write once, and only a server that remembers the session recognises it. Gives up with
- * EngineUnavailable.
+ * Repeats a call that is idempotent or recognises its own earlier attempt by an operation id in the document. The
+ * driver repeats a write only once, and only a server that knows the session recognises it. Throws EngineUnavailable in
+ * the end.
  */
 export async function repeated<T>(call: () => Promise<T>): Promise<T> {
   const start = performance.now();
@@ -98,8 +93,8 @@ export async function repeated<T>(call: () => Promise<T>): Promise<T> {
 }
 
 const SEPARATOR = '\n';
-/** The `_id` of a thing with a name of two parts. The first part is a name in the code and has no line break. */
+/** The `_id` for a group and a name. Groups are names in the code, without line breaks. */
 export function idOf(group: string, name: string): string {
-  if (group.includes(SEPARATOR)) throw new Error('a namespace, queue or group holds no line break');
+  if (group.includes(SEPARATOR)) throw new Error('the name of a namespace, queue or group must not have a line break');
   return `${group}${SEPARATOR}${name}`;
 }

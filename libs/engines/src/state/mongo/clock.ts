@@ -5,10 +5,9 @@ const SAMPLES = 3;
 const WARN_MS = 1000;
 
 /**
- * A lease ends at a time that one process writes and another reads. A wrong clock of one process must not end the lease
- * of another. So times are written in the server's clock: the system's clock plus the difference that `hello` shows
- * (with an error of half a round trip), measured at opening and with each heartbeat of the driver. An injected clock is
- * used as it is.
+ * One process writes the end of a lease and another reads it. A wrong clock of one process must not end the lease of
+ * another. So times in the store are those of the server's clock: the system clock plus a difference, which `hello`
+ * shows at opening and with each heartbeat of the driver (to half a round trip). An injected clock is not corrected.
  */
 export class ServerClock {
   readonly #now: () => number;
@@ -19,12 +18,12 @@ export class ServerClock {
     this.#now = now;
   }
 
-  /** Of the server, ms since the epoch. */
+  /** The time of the server, ms since the epoch. */
   now(): number {
     return this.#now() + this.#offset;
   }
 
-  /** A caller's time in the server's clock, and back. */
+  /** Converts a time of a caller to the server's clock, and back. */
   toServer(time: number): number {
     return time + this.#offset;
   }
@@ -40,7 +39,7 @@ export class ServerClock {
     const { client } = db;
     const heard = ({ reply, duration }: ServerHeartbeatSucceededEvent): void =>
       this.#take(reply['localTime'], this.#now() - duration, duration);
-    client.on('serverHeartbeatSucceeded', heard); // while the server is away, the last difference holds
+    client.on('serverHeartbeatSucceeded', heard); // otherwise the last difference stays
     this.#stop = () => void client.off('serverHeartbeatSucceeded', heard);
   }
 
@@ -66,7 +65,7 @@ export class ServerClock {
   }
 }
 
-/** When a TTL index may tidy up what ends at `expires`: an hour later, by the system's clock. Nothing rests on it. */
+/** When a TTL index may delete a document that expires at `expires`: an hour later. The deletion only saves space. */
 export function tidyAt(expires: number, now: number): Date {
   return new Date(Date.now() + Math.min(Math.max(expires - now, 0), 100 * 365 * 86_400_000) + 3_600_000);
 }

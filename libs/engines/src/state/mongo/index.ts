@@ -15,8 +15,8 @@ export type { IndexPlan } from './indexes.ts';
 export type { MongoOptions, MongoStateOptions } from './options.ts';
 
 /**
- * What instances must agree on, in MongoDB. Throws EngineUnavailable when no primary answers, MissingIndexes when
- * `applyState` has not run. With a log, this process takes part in publishing what any process has decided.
+ * The state store in MongoDB. Throws EngineUnavailable if no primary answers, and MissingIndexes before `applyState`.
+ * With a log, this process may become the relay that publishes the decided events of all processes.
  */
 export async function openMongoState(
   options: MongoStateOptions,

@@ -39,7 +39,7 @@ export interface IndexPlan {
   readonly state: 'present' | 'missing' | 'different';
 }
 
-/** Thrown at opening: the store lacks indexes, which `applyState` (or `applyIndexes`) creates. */
+/** The store lacks indexes, which `applyState` or the option `applyIndexes` creates. */
 export class MissingIndexes extends Error {
   override readonly name = 'MissingIndexes';
 }
@@ -79,7 +79,7 @@ async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
   });
 }
 
-/** Creates missing indexes. An index with another definition stays for a person to drop, because somebody made it. */
+/** Creates missing indexes. Only a person may drop an index with another definition, because a person created it. */
 async function applyIndexes(db: Db): Promise<readonly IndexPlan[]> {
   const plan = await planIndexes(db);
   const missing = DECLARED.filter((_, i) => plan[i]!.state === 'missing');
@@ -109,14 +109,12 @@ async function once<T>(options: MongoOptions, work: (db: Db) => Promise<T>): Pro
   }
 }
 
-/** What indexes the state store has and lacks. Changes nothing. Throws EngineUnavailable. */
+/** The existing and missing indexes of the state store. Changes nothing. Throws EngineUnavailable. */
 export function planState(options: MongoOptions): Promise<readonly IndexPlan[]> {
   return once(options, planIndexes);
 }
 
-/**
- * Creates the missing indexes and returns what exists then. It may be repeated, and run in several processes at once.
- */
+/** Creates the missing indexes and returns the state of all. It may run repeatedly and concurrently. */
 export function applyState(options: MongoOptions): Promise<readonly IndexPlan[]> {
   return once(options, applyIndexes);
 }

@@ -4,7 +4,7 @@ import { guarded, isDuplicate, repeated } from './client.ts';
 import { tidyAt } from './clock.ts';
 import type { ServerClock } from './clock.ts';
 
-/** Kept for ever: its token only grows. */
+/** A lease. The document is never deleted, so its fencing token only grows. */
 interface Held {
   _id: string;
   holder: string | null;
@@ -21,7 +21,7 @@ export class MongoLeases implements Leases {
     this.#clock = clock;
   }
 
-  /** A repetition gives another token to the same holder, because nobody has seen the former one. */
+  /** A repetition returns a new token to the same holder, because nobody has seen the former one. */
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
     return repeated(async () => {
       const now = this.#clock.now();
@@ -41,13 +41,13 @@ export class MongoLeases implements Leases {
         await guarded(() => this.#leases.insertOne(first), isDuplicate);
         return this.#lease(first);
       } catch (error) {
-        if (isDuplicate(error)) return undefined; // another was the first
+        if (isDuplicate(error)) return undefined; // another process was first
         throw error;
       }
     });
   }
 
-  /** Checks the token and not the clock: a lease that ran out and that nobody took still belongs to its holder. */
+  /** Checks the token and not the clock, because an expired lease that nobody took still belongs to its holder. */
   renew({ name, token, holder }: Lease, ttlMs: number): Promise<boolean> {
     return repeated(
       async () =>
@@ -115,7 +115,7 @@ export class MongoCounters implements Counters {
         );
         return { count: by, resetsAt: this.#clock.toCaller(resets) };
       } catch (error) {
-        if (!isDuplicate(error)) throw error; // another opened the window meanwhile
+        if (!isDuplicate(error)) throw error; // another process opened the window meanwhile
       }
     }
   }

@@ -11,11 +11,9 @@ import type { StreamDocument } from './streams.ts';
 const LEASE = 'relay';
 const STREAMS_A_PAGE = 50;
 const BYTES_A_PAGE = 8 * 1024 * 1024;
-/** How many polls of a working relay a standby relay waits before it asks for the lease again. */
+/** A standby relay requests the lease once in so many polls of the active relay. */
 const STANDBY_POLLS = 10;
-/**
- * How long after the last decision a relay polls and keeps its lease, because other processes may be deciding as well.
- */
+/** How long a relay polls and keeps its lease after the last decision, because other processes may decide too. */
 const BUSY_MS = 3000;
 
 export interface OutboxOptions {
@@ -27,14 +25,14 @@ export interface OutboxOptions {
 }
 
 /**
- * The outboxes of all streams, or of those whose topics this process may append to. One relay works on them, under a
- * lease. It publishes in the order in which the decisions were numbered, so a decision that was made after another one
- * was answered comes after it. A relay that was silent for longer than its lease may append events that the next relay
- * has appended; readers drop them.
+ * The outboxes of all streams whose topics this process may append to. One relay with a lease publishes them in the
+ * order of the decisions' numbers. So a decision is published after every decision that was acknowledged before. A
+ * relay that paused for longer than its lease may append events again that the next relay has appended; readers drop
+ * these.
  *
- * A decision of this process wakes the relay. For some seconds after the last event it polls, because other processes
- * decide too. Then it gives the lease back and rests. A slow sweep finds events of a process that died before its own
- * relay published them.
+ * A decision of this process starts the relay. The relay polls for some seconds after the last event, because other
+ * processes decide too. Then it releases the lease and is idle. A rare poll finds events of a process that died before
+ * it published them.
  */
 export class MongoOutbox implements Outbox {
   readonly relay: Relay;
@@ -51,7 +49,7 @@ export class MongoOutbox implements Outbox {
   #busyUntil = -Infinity;
   #stopped = false;
   #lease: Lease | undefined;
-  /** By this process's monotonic clock, from before the lease was asked for. */
+  /** Monotonic time before the request for the lease. */
   #leasedAt = -Infinity;
   #ticks = 0;
 
@@ -66,10 +64,10 @@ export class MongoOutbox implements Outbox {
     this.#pollMs = options.pollMs;
     this.#sweepMs = options.sweepMs;
     this.#next();
-    this.relay.wake(); // what a crash left between head and append
+    this.relay.wake(); // publishes what a crash left in the outbox
   }
 
-  /** There is an event to publish: of this process, or one that this process waits for. */
+  /** Starts the relay for an event of this process, or for one that this process waits for. */
   decided(): void {
     this.#stayBusy();
     this.relay.wake();
@@ -106,12 +104,12 @@ export class MongoOutbox implements Outbox {
     entries.sort(
       (a, b) => a.seq - b.seq || (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : a.version - b.version),
     );
-    // The oldest streams in any case, because a stream may wait for a topic of another process too.
+    // Streams beyond the page have no event before the last marker, which may be of a topic of another process.
     const known = more ? Math.max(page.at(-1)!.waiting!, entries[0]?.seq ?? 0) : Infinity;
     return entries.filter((e) => e.seq <= known).slice(0, limit);
   }
 
-  /** An empty outbox has no topic, so any relay that sees its mark removes it. */
+  /** Streams with entries for this process. An empty outbox has no topic, so any relay may remove its marker. */
   #waiting(): Filter<StreamDocument> {
     return {
       waiting: { $gt: 0 },
@@ -130,8 +128,8 @@ export class MongoOutbox implements Outbox {
   }
 
   /**
-   * While the relay is busy, it polls often: for events when it works, for the lease when it stands by. The poll after
-   * that gives the lease back.
+   * While busy, the active relay often polls for events and a standby relay for the lease. The poll after that releases
+   * the lease.
    */
   #next(): void {
     clearTimeout(this.#timer);
@@ -146,16 +144,14 @@ export class MongoOutbox implements Outbox {
     ).unref();
   }
 
-  /** If the lease cannot be given back, it runs out. */
+  /** Releases the lease. If that fails, the lease expires. */
   async #rest(): Promise<void> {
     const lease = this.#lease;
     this.#lease = undefined;
     if (lease !== undefined) await this.#leases.release(lease).catch(() => {});
   }
 
-  /**
-   * Streams that wait longest, first. When there are more, the marks are exact, so that none behind has an older event.
-   */
+  /** The streams with the oldest events. If there are more, markers are made exact, so that none has an older event. */
   async #page(): Promise<{ readonly page: readonly StreamDocument[]; readonly more: boolean }> {
     for (;;) {
       const page: StreamDocument[] = [];
@@ -205,8 +201,8 @@ export class MongoOutbox implements Outbox {
   }
 
   /**
-   * Removes the mark of streams whose outbox is empty. An append in between keeps its mark, because the filter sees its
-   * event.
+   * Removes the marker of streams with an empty outbox. A stream with a new event keeps its marker, because the filter
+   * does not match.
    */
   async #settle(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
@@ -215,12 +211,12 @@ export class MongoOutbox implements Outbox {
     );
   }
 
-  /** Takes or renews the lease when a third of it is over. */
+  /** Acquires the lease, or renews it after a third of its time. */
   async #atWork(): Promise<boolean> {
     const now = performance.now();
     if (this.#lease !== undefined && now - this.#leasedAt < this.#ttlMs / 3) return true;
     const held = this.#lease;
-    this.#lease = undefined; // until the store says otherwise
+    this.#lease = undefined; // until the store has renewed or granted it
     const kept = held !== undefined && (await this.#leases.renew(held, this.#ttlMs));
     this.#lease = kept ? held : await this.#leases.acquire(this.#leaseName, this.#holder, this.#ttlMs);
     this.#leasedAt = now;

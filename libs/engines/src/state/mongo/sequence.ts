@@ -3,18 +3,18 @@ import { guarded, isDuplicate, repeated } from './client.ts';
 
 const SEQUENCES = 'state_sequences';
 
-/** Numbers that only grow, for every process: one document each. A number may be lost, none comes twice. */
+/** The next numbers of a sequence for all processes. A number may be lost, but is never used twice. */
 export async function nextNumbers(db: Db, name: string, count = 1): Promise<number> {
   const sequences = db.collection<{ _id: string; value: number }>(SEQUENCES);
   return repeated(async () => {
     for (;;) {
-      // Without upsert: a server that answers a raced upsert with null would look like one that lost a number.
+      // Without upsert, because null after a concurrent upsert would look like a missing sequence.
       const found = await guarded(() =>
         sequences.findOneAndUpdate({ _id: name }, { $inc: { value: count } }, { returnDocument: 'after' }),
       );
       if (found !== null) return found.value - count + 1;
       await guarded(() => sequences.insertOne({ _id: name, value: 0 }), isDuplicate).catch((error: unknown) => {
-        if (!isDuplicate(error)) throw error; // else another made it
+        if (!isDuplicate(error)) throw error; // else another process created it
       });
     }
   });

@@ -9,7 +9,7 @@ import type { AppendResult, StreamEvent, StreamHead, Streams } from '../port.ts'
 import { guarded, isDuplicate, isTooLarge, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';
 
-/** A decided event that may not be in the log yet. `seq` is the order of decisions over all streams. */
+/** A decided event that may not be in the log yet. `seq` orders the decisions of all streams. */
 export interface Waiting {
   readonly v: number;
   readonly seq: number;
@@ -19,26 +19,26 @@ export interface Waiting {
 }
 
 /**
- * Head and outbox in one document, so that one write changes both. `waiting` exists while the outbox is not empty; it
- * is the seq of its oldest event or an older one. `ops` are the last decisions, so that a repeated decision recognises
- * its own.
+ * Head and outbox in one document, so that one write changes both. The marker `waiting` exists while the outbox is not
+ * empty. It is at most the seq of the oldest event. `ops` has the ids of the last decisions, so that a repeated
+ * decision recognises itself.
  */
 export interface StreamDocument {
   readonly _id: string;
   readonly version: number;
-  /** JSON; gzipped when that is long. */
+  /** JSON; gzipped if it is long. */
   readonly snapshot: string | Uint8Array;
   readonly outbox: readonly Waiting[];
   readonly ops: readonly { readonly id: string; readonly v: number }[];
   readonly waiting?: number;
-  /** Topic (`:` for `.`) -> partition -> next offset. */
+  /** Next offset by topic (with `:` for `.`) and partition. */
   readonly positions?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 export const STREAMS = 'state_streams';
 const OPS_KEPT = 16;
 const GZIP_FROM = 64 * 1024;
-/** The largest decision. It must leave room for waiting events, because a document has at most 16 MiB. */
+/** The largest decision. A document has at most 16 MiB and also contains the waiting events. */
 const MAX_DECISION_BYTES = 12 * 1024 * 1024;
 
 async function pack(snapshot: unknown): Promise<string | Uint8Array> {
@@ -55,7 +55,7 @@ export class MongoStreams implements Streams {
   readonly #decided: () => void;
   readonly #waiters = new Set<() => void>();
 
-  /** `decided` is called when there may be something to publish. */
+  /** Calls `decided` when there may be an event to publish. */
   constructor(db: Db, decided: () => void) {
     this.#db = db;
     this.#streams = db.collection<StreamDocument>(STREAMS);
@@ -69,7 +69,7 @@ export class MongoStreams implements Streams {
     return head === null ? undefined : { version: head.version, snapshot: await unpack<S>(head.snapshot) };
   }
 
-  /** EngineUnavailable means that the decision may have been made: load the stream again before you decide again. */
+  /** After EngineUnavailable the decision may have been made. Load the stream before you decide again. */
   async append<S>(
     stream: string,
     expectedVersion: number,
@@ -145,19 +145,19 @@ export class MongoStreams implements Streams {
     } catch (error) {
       if (isDuplicate(error)) return false;
       if (isTooLarge(error))
-        throw new EngineUnavailable('the outbox of a stream is full: the log has not taken its events for long');
+        throw new EngineUnavailable('the outbox of a stream is full: the log has not accepted its events');
       throw error;
     }
   }
 
-  /** The head has another version: because of our own attempt whose answer was lost, or because of another decision. */
+  /** The head has another version, because of another decision or an attempt of this one whose answer was lost. */
   async #outcome(stream: string, op: { id: string; v: number }): Promise<AppendResult> {
     const head = await guarded(() => this.#streams.findOne({ _id: stream }, { projection: { version: 1, ops: 1 } }));
     if (head === null) return { ok: false, actual: 0 };
     if (head.ops.some((o) => o.id === op.id)) return { ok: true, version: op.v };
-    // More decisions were made since than the document remembers, so it is unknown whether ours was among them.
+    // There were more later decisions than the document remembers, so it is unknown whether this one was made.
     if (head.ops.length >= OPS_KEPT && head.ops[0]!.v > op.v)
-      throw new EngineUnavailable('the outcome of a decision is not known');
+      throw new EngineUnavailable('the outcome of a decision is unknown');
     return { ok: false, actual: head.version };
   }
 
@@ -194,7 +194,7 @@ export class MongoStreams implements Streams {
         );
         if (head !== null && head.version >= version && !head.outbox.some((e) => e.v <= version))
           return positionsOf(head);
-        // The process that decided may have died since. If it is this process, its relay knows already.
+        // The process that decided may have died, so this relay must publish its event.
         if (first && head !== null) this.#decided();
       } catch (error) {
         away = error;
@@ -206,7 +206,7 @@ export class MongoStreams implements Streams {
     }
   }
 
-  /** The relay here has published something. */
+  /** Notifies callers of `published`, because this process's relay has published events. */
   wake(): void {
     for (const wake of [...this.#waiters]) wake();
   }

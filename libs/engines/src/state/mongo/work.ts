@@ -6,8 +6,8 @@ import type { ServerClock } from './clock.ts';
 import { nextNumbers } from './sequence.ts';
 
 /**
- * `freeAt`: when the item may be taken. It lies ahead while the item is delayed or leased. `fence` starts at seq * 2^20
- * and grows by one each time the item is taken, so an id that was removed and put again gets fences that nobody had.
+ * `freeAt` is when the item may be taken, which is in the future while the item is delayed or leased. `fence` starts at
+ * seq * 2^20 and grows by one with each holder. So an id that was removed and put again gets new fencing tokens.
  */
 interface Item {
   _id: string;
@@ -19,9 +19,9 @@ interface Item {
   fence: number;
   holder: string | null;
   freeAt: number;
-  /** Not done. */
+  /** False when the item is done. */
   open: boolean;
-  /** The last call that took, finished or released the item. */
+  /** The id of the last call that took, finished or released the item. */
   op: string;
 }
 
@@ -32,7 +32,7 @@ export class MongoWork implements Work {
   readonly #db: Db;
   readonly #items: Collection<Item>;
   readonly #clock: ServerClock;
-  /** One take a queue at a time: takers of one process would only race for the same item. */
+  /** One `take` at a time for each queue, because concurrent ones of a process would only compete for the same item. */
   readonly #taking = new Map<string, Promise<unknown>>();
 
   constructor(db: Db, clock: ServerClock) {
@@ -63,7 +63,7 @@ export class MongoWork implements Work {
           try {
             await this.#items.insertMany(documents, { ordered: false });
           } catch (error) {
-            duplicatesOf(error); // put before, perhaps by this call
+            duplicatesOf(error); // the item exists, perhaps by an earlier try of this call
           }
         }),
       );
@@ -121,7 +121,7 @@ export class MongoWork implements Work {
     return this.#end(item, { open: false, holder: null, payload: 'null' });
   }
 
-  /** A released item has no holder. Its fence is used up, although nobody else took the item yet. */
+  /** A released item has no holder. Its fencing token is invalid, even before another holder takes the item. */
   release(item: WorkItem, notBefore: number): Promise<boolean> {
     return this.#end(item, { holder: null, freeAt: this.#clock.toServer(notBefore) });
   }
@@ -131,7 +131,7 @@ export class MongoWork implements Work {
     const update: UpdateFilter<Item> = { $set: { ...set, op } };
     return repeated(async () => {
       if ((await guarded(() => this.#items.updateOne(held(item), update))).matchedCount > 0) return true;
-      // An attempt before this one may have succeeded although its answer was lost.
+      // The answer to an earlier successful attempt may have been lost.
       return (await guarded(() => this.#items.findOne({ _id: idOf(item.queue, item.id), op }))) !== null;
     });
   }

@@ -28,7 +28,7 @@ export class MemoryStore extends EmbeddedStore {
     incarnation = this.#incarnation,
   ): Promise<readonly string[]> {
     if (incarnation !== this.#incarnation)
-      throw new CheckpointMoved(`${collectionName(projection)}: the store may have forgotten something`);
+      throw new CheckpointMoved(`${collectionName(projection)}: the store may have lost data`);
     return super.apply(projection, build, ops, checkpoint, from);
   }
 

@@ -90,7 +90,7 @@ export class MongoStore extends MongoBuilds implements ViewStore {
     const refused = ops.length === 0 ? [] : await writeOps(collection, layout, ops, this.calls);
     if (checkpoint !== undefined && refused.length === 0) {
       if (incarnation !== undefined && incarnation !== this.incarnation())
-        throw new CheckpointMoved(`${layout.collection}: the store may have forgotten what was written`);
+        throw new CheckpointMoved(`${layout.collection}: the store may have lost data`);
       await this.stored.save(layout.collection, collection.collectionName, checkpoint, from);
       this.advances.announce(layout.collection);
     }
