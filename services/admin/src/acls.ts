@@ -3,14 +3,14 @@ import { INTAKES } from '@provider-access/facts';
 import { DECLARATIONS, groupsOf } from './services.ts';
 
 /**
- * Operations as `kafka-acls.sh` and the protocol name them. Read and Write imply Describe; it is written out for those
- * who read the list.
+ * Operations as `kafka-acls.sh` and the protocol name them. Read and Write imply Describe, which the list still names
+ * for its readers.
  */
 type AclOperation = 'Read' | 'Write' | 'Describe' | 'Create' | 'DescribeConfigs' | 'AlterConfigs';
 
 /**
- * One principal may do this. Nothing is ever denied by a rule: what no rule allows is refused
- * (`allow.everyone.if.no.acl.found=false`).
+ * Allows a principal some operations. There are no rules that deny, because Kafka refuses everything that no rule
+ * allows (`allow.everyone.if.no.acl.found=false`).
  */
 export interface AclRule {
   /** `User:consent` */
@@ -22,23 +22,23 @@ export interface AclRule {
 }
 
 export interface AclOptions {
-  /** Before each principal's name. Default `User:`. */
+  /** Prefix of each principal. Default `User:`. */
   readonly principalPrefix?: string;
-  /** As the services have it (KAFKA_TOPIC_PREFIX, KAFKA_GROUP_PREFIX). */
+  /** KAFKA_TOPIC_PREFIX and KAFKA_GROUP_PREFIX of the services. */
   readonly topicPrefix?: string;
   readonly groupPrefix?: string;
 }
 
-/** Services that decide by members' facts. */
+/** Services that decide about access with members' facts. */
 const DECIDING: ReadonlySet<Service> = new Set(['attribution', 'consent', 'resources', 'export']);
 
-/** Who the rules are for: the payer's systems, the five services, and whoever runs this program. */
+/** Principals beside the five services: this program, and the payer's systems. */
 export const ADMIN_PRINCIPAL = 'admin';
 export const PAYER_PRINCIPAL = 'payer';
 
 /**
- * The least that each needs. The payer's topics are named one by one: a prefix `payer.` would let a payer write dead
- * letters. IdempotentWrite on the cluster is not among them: brokers since 2.8 take Write on any topic for it.
+ * The least rights of each principal. The rules name each topic of the payer, because a prefix `payer.` would allow a
+ * payer to write dead letters. IdempotentWrite is not needed: since Kafka 2.8, Write on any topic includes it.
  */
 export function aclRules({
   principalPrefix = 'User:',
@@ -70,7 +70,7 @@ export function aclRules({
     allow(service, 'topic', literal(reads.filter((t) => !both.includes(t))), ['Read', 'Describe']);
     allow(service, 'topic', literal(heads.filter((t) => !writes.includes(t) && !reads.includes(t))), ['Describe']);
     allow(service, 'group', groupsOf(declaration), ['Read', 'Describe']);
-    // Whoever decides sees whether an intake has lost events.
+    // A service that decides checks whether an intake has lost events.
     const own = new Set(declaration.subscriptions.map(({ group }) => group));
     if (DECIDING.has(service))
       allow(service, 'group', literal(INTAKES.map(({ group }) => group).filter((group) => !own.has(group))), [
@@ -86,7 +86,7 @@ export function aclRules({
   return rules;
 }
 
-/** What kafka-acls.sh takes at once: one principal, one kind of resource, the same operations. */
+/** Rules for one call of kafka-acls.sh: the same principal, kind of resource and operations. */
 interface AclGrant {
   readonly principal: string;
   readonly resource: AclRule['resource'];
@@ -119,8 +119,7 @@ function grants(rules: readonly AclRule[]): readonly AclGrant[] {
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
- * A shell script of `kafka-acls.sh` lines; `$KAFKA_ACLS` holds the command with its --bootstrap-server and
- * --command-config.
+ * A shell script of `kafka-acls.sh` lines. `$KAFKA_ACLS` is the command with --bootstrap-server and --command-config.
  */
 export function aclScript(rules: readonly AclRule[]): readonly string[] {
   return [
@@ -139,7 +138,7 @@ export function aclScript(rules: readonly AclRule[]): readonly string[] {
   ];
 }
 
-/** The same for people and for other tools (a managed Kafka's console, Terraform). */
+/** The rules as a table for people and other tools, such as Terraform. */
 export const aclRows = (rules: readonly AclRule[]): readonly (readonly string[])[] =>
   grants(rules).flatMap(({ principal, resource, pattern, operations, names }) =>
     names.map((name) => [principal, resource, pattern === 'prefixed' ? `${name}*` : name, operations.join(', ')]),

@@ -2,7 +2,7 @@ import { topicSettings } from '@provider-access/events';
 import type { TopicDefinition } from '@provider-access/engines/log';
 import type { TopicPlanSettings } from './config.ts';
 
-/** Every topic of the platform as Kafka is to have it, by its logical name. */
+/** The topics of the platform with the settings that Kafka must have, by logical name. */
 export const desiredTopics = (settings: TopicPlanSettings): readonly TopicDefinition[] =>
   topicSettings(settings).map(({ name, partitions, compacted, retentionMs, maxRecordBytes }) => ({
     name,

@@ -1,22 +1,20 @@
 import { ConfigurationError } from '@provider-access/service/config';
 import { CopyRefused } from './backup/copy.ts';
 
-/** What a program that calls this one can tell apart. */
+/** Exit codes. */
 export const EXIT = {
   ok: 0,
-  /** Called or configured wrongly. */
+  /** Wrong arguments or configuration. */
   usage: 1,
-  /** Not as declared. */
+  /** An engine differs from the declaration. */
   differs: 2,
-  /** An engine cannot be reached, or did not answer: repeat later. */
+  /** An engine cannot be reached or did not answer. A repeat may help. */
   unavailable: 3,
   /** An engine refused these credentials. */
   unauthorized: 4,
 } as const;
 
-/**
- * Why an engine did not do it, for people: without the words of the engine, which may hold addresses with credentials.
- */
+/** An error of an engine for people, without the engine's own text, which may contain credentials. */
 export interface EngineFault {
   readonly exit: number;
   readonly message: string;
@@ -25,7 +23,7 @@ export interface EngineFault {
 const MONGO_UNAUTHORIZED = new Set([13, 18]);
 const KAFKA_UNAUTHORIZED = /AUTHORIZATION_FAILED|not authorized|Authentication failed|SASL/i;
 
-/** Names, types and codes along the chain of causes: adapters wrap what their client throws. */
+/** Names, types and codes along the chain of causes, because adapters wrap the errors of their clients. */
 function* chain(error: unknown): Generator<{ name: string; type: string; code: unknown; message: string }> {
   const queue: unknown[] = [error];
   const seen = new Set<unknown>();
@@ -38,10 +36,7 @@ function* chain(error: unknown): Generator<{ name: string; type: string; code: u
   }
 }
 
-/**
- * undefined: no fault of an engine or of the configuration but a bug, which is thrown on. `target` names the engine and
- * where it was sought.
- */
+/** Undefined for a bug, which the caller throws on. `target` names the engine and its address. */
 export function engineFault(error: unknown, target: string): EngineFault | undefined {
   if (error instanceof ConfigurationError || error instanceof CopyRefused)
     return { exit: EXIT.usage, message: error.message };

@@ -5,10 +5,10 @@ import { stateArea, viewsArea } from './mongo-areas.ts';
 import type { Declared } from './program.ts';
 import { topicsArea } from './topics-area.ts';
 
-/** `user:password@` must not be shown; neither must options of the connection string. */
+/** The hosts of a connection string, without credentials and options. */
 const hostsOf = (uri: string): string => /^[a-z+]+:\/\/(?:[^/?]*@)?([^/?]*)/.exec(uri)?.[1] ?? '';
 
-/** The engines that the environment names. Each part reads its variables when a command needs it. */
+/** The engines of the environment. Each part reads its variables when a command needs it. */
 export const declaredFromEnv = (env: Environment): Declared => ({
   topics() {
     const { connection, settings } = topicsFromEnv(env);

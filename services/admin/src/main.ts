@@ -2,7 +2,7 @@ import { declaredFromEnv } from './engines.ts';
 import { run } from './program.ts';
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // `… | head` closes the pipe: that is no fault.
+  // A closed pipe, as after `… | head`, is not an error.
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });

@@ -14,11 +14,11 @@ import type { Area, Row } from './report.ts';
 import { PROJECTIONS } from './services.ts';
 
 const DROP_BY_HAND =
-  'state: an index of that name is another than declared. Drop it by hand (dropIndex) when nobody else needs it, ' +
+  'state: an index with this name has another definition. Drop it by hand (dropIndex) if nobody else needs it, ' +
   'then apply.';
 const NEW_VERSION =
-  'views: what is there was made for another definition. A projection that changes gets a new version, which is ' +
-  'built beside the old one.';
+  'views: the collection was made for another definition. Give a changed projection a new version, which is built ' +
+  'beside the old one.';
 
 function viewRow({ collection, index, state }: PlannedView): Row {
   const base = { area: 'views' as const, what: `${collection} ${index}`, shouldBe: 'as declared' };
@@ -43,7 +43,7 @@ const stateRow = ({ collection, index, state }: IndexPlan): Row => ({
   ...(state === 'different' && { note: DROP_BY_HAND }),
 });
 
-/** Says what it found; what still differs afterwards is among it as `by hand`. */
+/** `apply` returns the rows of its plan. Differences that remain are marked `by hand`. */
 const area = (name: Row['area'], plan: () => Promise<readonly Row[]>, apply: () => Promise<unknown>): Area => ({
   name,
   plan,
@@ -54,7 +54,7 @@ const area = (name: Row['area'], plan: () => Promise<readonly Row[]>, apply: () 
   },
 });
 
-/** Every view of every service, with the indexes of its builds. */
+/** The views of all services, with the indexes of their builds. */
 export const viewsArea = (options: ViewsOptions): Area =>
   area(
     'views',
@@ -62,7 +62,7 @@ export const viewsArea = (options: ViewsOptions): Area =>
     () => applyViews(options, PROJECTIONS),
   );
 
-/** What instances must agree on: the indexes of its collections. */
+/** The indexes of the state collections. */
 export const stateArea = (options: StateOptions): Area =>
   area(
     'state',

@@ -4,7 +4,7 @@ import { aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
 import { EXIT, engineFault } from './engine-fault.ts';
 import { differing, planLines, table, type Area, type Row } from './report.ts';
 
-/** What the commands work on; each part is opened only by a command that needs it. May throw ConfigurationError. */
+/** The engines of the commands. A command opens only the parts that it needs. May throw ConfigurationError. */
 export interface Declared {
   topics(): OpenArea;
   /** Views and state: one database. */
@@ -12,16 +12,16 @@ export interface Declared {
   aclOptions(): AclOptions;
   copies(): Copies;
 }
-/** Copies of the topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
+/** Copies topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
 export interface Copies {
   readonly target: string;
-  /** @returns when the copy was begun: what was acknowledged before is in it */
+  /** @returns the start of the copy, which contains everything acknowledged before */
   dump(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns the same of the copy */
+  /** @returns the start of the loaded copy */
   load(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns how many restores were open */
+  /** @returns the number of restores that were open */
   accept(acceptance: { readonly by: string; readonly reason: string }): Promise<number>;
-  /** @returns the losses that are accepted by this */
+  /** @returns the accepted losses */
   acceptLoss(acceptance: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
@@ -35,7 +35,7 @@ export interface Streams {
   error(line: string): void;
 }
 
-/** An engine did not do it; carries what the message needs. */
+/** An error with the engine that it comes from. */
 class AreaFailed extends Error {
   readonly target: string;
   constructor(target: string, cause: unknown) {
@@ -56,7 +56,7 @@ async function rowsOf({ target, areas }: OpenArea, work: 'plan' | 'apply'): Prom
   return rows;
 }
 
-/** Plans and applies what the platform needs in its engines. Never shrinks or deletes. */
+/** Plans and applies topics, collections, indexes and access rules. Never shrinks or deletes. */
 function createProgram(declared: Declared, streams: Streams, done: (exit: number) => void): Command {
   const say = (lines: readonly string[]): void => lines.forEach((line) => streams.out(line));
   const tell = (json: boolean, rows: readonly Row[], lines: readonly string[]): void => {
@@ -80,7 +80,7 @@ function createProgram(declared: Declared, streams: Streams, done: (exit: number
     const left = rows.filter(({ action }) => action === 'by hand');
     tell(json, rows, [
       ...did.map((r) => `${r.action === 'create' ? 'created' : 'changed'} ${r.what}: ${r.shouldBe}`),
-      ...(left.length > 0 ? ['', 'Left alone, to be done by hand:', '', ...planLines(left)] : []),
+      ...(left.length > 0 ? ['', 'Left alone. Do these by hand:', '', ...planLines(left)] : []),
       ...(did.length === 0 && left.length === 0 ? ['Nothing to do: all is as declared.'] : []),
     ]);
     if (left.length > 0) done(EXIT.differs);
@@ -88,8 +88,8 @@ function createProgram(declared: Declared, streams: Streams, done: (exit: number
 
   const program = new Command('provider-access-admin')
     .description(
-      'Topics, indexes and access rules of the Provider Access platform. Never shrinks or deletes; may run any ' +
-        'number of times, also at once.',
+      'Manages topics, indexes and access rules of the Provider Access platform. Never shrinks or deletes. May run ' +
+        'any number of times, and twice at once.',
     )
     .exitOverride()
     .configureOutput({
@@ -111,10 +111,10 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
 
   const topics = program.command('topics').description('topics of Kafka with their settings');
   withJson(topics.command('plan'))
-    .description('what is, what should be, what `apply` would do')
+    .description('shows the topics in Kafka, the declared topics, and the changes of `apply`')
     .action((o: Json) => plan([declared.topics()], o.json));
   withJson(topics.command('apply'))
-    .description('creates missing topics and sets their settings; never fewer or more partitions')
+    .description('creates missing topics and changes their settings; never changes a partition count')
     .action((o: Json) => apply([declared.topics()], o.json));
 
   const copying = async <T>(work: (copies: Copies, progress: (line: string) => void) => Promise<T>): Promise<T> => {
@@ -127,45 +127,45 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
   };
   topics
     .command('dump')
-    .argument('<folder>', 'empty or not there yet; it will hold health data')
-    .description('copies every topic into a folder while all goes on (docs/backup.md)')
+    .argument('<folder>', 'new or empty; it will contain health data')
+    .description('copies every topic into a folder while the platform runs (docs/backup.md)')
     .action(async (folder: string) =>
       say([`Copied as of ${await copying((copies, progress) => copies.dump(folder, progress))}.`]),
     );
   topics
     .command('load')
-    .argument('<folder>', 'what `dump` wrote')
-    .description('writes a copy into new topics, each record to its place; nothing is decided until `accept`')
+    .argument('<folder>', 'the folder that `dump` wrote')
+    .description('writes a copy into new topics, each record to its offset; all reads answer 503 until `accept`')
     .action(async (folder: string) =>
       say([
         `Restored as of ${await copying((copies, progress) => copies.load(folder, progress))}. ` +
-          `Nothing is decided until \`topics accept\` says that payers have published what came after it.`,
+          `All reads answer 503 until \`topics accept\` confirms that payers have re-sent everything since then.`,
       ]),
     );
   topics
     .command('accept')
-    .requiredOption('--reason <text>', 'why all that came after the copy is there again')
+    .requiredOption('--reason <text>', 'how you know that payers have re-sent everything since the backup')
     .option('--by <name>', 'who says so', 'administrator')
     .description('confirms that payers have re-sent everything since the backup; until then, all reads answer 503')
     .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
       const accepted = await copying((copies) => copies.accept(acceptance));
       say([
         accepted === 0
-          ? 'There is no restore that waits to be accepted.'
+          ? 'There is no restore that waits for `accept`.'
           : `Accepted ${accepted === 1 ? 'the restore' : `${accepted} restores`}.`,
       ]);
     });
 
   topics
     .command('accept-loss')
-    .requiredOption('--reason <text>', 'why the platform may go on without these records')
+    .requiredOption('--reason <text>', 'why the platform may continue without these records')
     .option('--by <name>', 'who says so', 'administrator')
-    .description('accepts that retention removed records before the platform read them: it goes on with what is left')
+    .description('accepts that retention removed records before the platform read them, and continues without them')
     .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
       const losses = await copying((copies) => copies.acceptLoss(acceptance));
       say(
         losses.length === 0
-          ? ['Nothing was lost: every consumer group has read what retention removed.']
+          ? ['Nothing was lost: every consumer group had read the records that retention removed.']
           : [
               ...table(
                 ['group', 'partition', 'records lost'],
@@ -176,27 +176,27 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
                 ]),
               ),
               '',
-              'Accepted. The groups go on with what is left, within seconds.',
+              'Accepted. The groups continue with the remaining records within seconds.',
             ],
       );
     });
 
   const views = program.command('views').description('collections and indexes of MongoDB, of views and of state');
   withJson(views.command('plan'))
-    .description('what is, what should be, what `apply` would do')
+    .description('shows the indexes in MongoDB, the declared indexes, and the changes of `apply`')
     .action((o: Json) => plan([declared.views()], o.json));
   withJson(views.command('apply'))
     .description('creates missing collections and indexes')
     .action((o: Json) => apply([declared.views()], o.json));
 
   withJson(program.command('plan'))
-    .description('what `apply` would do')
+    .description('shows the changes of `apply`')
     .action((o: Json) => plan([declared.topics(), declared.views()], o.json));
   withJson(program.command('apply'))
-    .description('all in order: topics, then collections and indexes')
+    .description('applies topics, then collections and indexes')
     .action((o: Json) => apply([declared.topics(), declared.views()], o.json));
   withJson(program.command('verify'))
-    .description('exits 0 when all is as declared, else 2 and says what differs')
+    .description('exits 0 if everything is as declared, else 2 with the differences')
     .action(async (o: Json) => {
       const rows = [...(await rowsOf(declared.topics(), 'plan')), ...(await rowsOf(declared.views(), 'plan'))];
       const differ = differing(rows);
@@ -205,8 +205,8 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
     });
 
   withJson(program.command('acls'))
-    .description('who may do what in Kafka: a script of kafka-acls.sh lines; asks no broker')
-    .option('--principal-prefix <text>', "before the names payer, admin and the services'", 'User:')
+    .description('prints the access rights in Kafka as a script of kafka-acls.sh lines, without a broker')
+    .option('--principal-prefix <text>', 'prefix of the principals payer, admin and the services', 'User:')
     .option('--table', 'a table instead of the script', false)
     .action((o: Json & { readonly principalPrefix: string; readonly table: boolean }) => {
       const rules = aclRules({ ...declared.aclOptions(), principalPrefix: o.principalPrefix });

@@ -245,7 +245,7 @@ test.each([
   [
     ['topics', 'load', 'copy'],
     0,
-    /Restored as of 2026-03-01T00:00:00\.000Z\. Nothing is decided until `topics accept`/,
+    /Restored as of 2026-03-01T00:00:00\.000Z\. All reads answer 503 until `topics accept`/,
   ],
   [['topics', 'accept', '--reason', 'published again'], 0, /^Accepted the restore\.$/m],
   [['topics', 'accept', '--reason', 'nothing'], 0, /no restore that waits/],

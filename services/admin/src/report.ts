@@ -1,20 +1,20 @@
-/** What is, what should be, and what `apply` does about it. */
+/** A line of a plan: the actual and the declared state, and what `apply` does about the difference. */
 export interface Row {
   readonly area: 'topics' | 'views' | 'state';
-  /** Topic, collection or index, with the setting where one differs. */
+  /** Topic, collection or index, and the setting that differs. */
   readonly what: string;
   readonly is: string;
   readonly shouldBe: string;
-  /** `by hand`: apply never shrinks, deletes or moves data; the note says the way. */
+  /** `by hand`: apply does not do this, because it would shrink, delete or move data. The note explains how. */
   readonly action: 'none' | 'create' | 'change' | 'by hand';
   readonly note?: string;
 }
 
-/** Something that can be planned and applied; both may run any number of times, also at once. */
+/** A part of the engines. `plan` and `apply` may run any number of times, and in several processes at once. */
 export interface Area {
   readonly name: Row['area'];
   plan(): Promise<readonly Row[]>;
-  /** What it found and did: the rows of the plan that it worked from. */
+  /** @returns the rows of the plan that it applied */
   apply(): Promise<readonly Row[]>;
 }
 

@@ -6,11 +6,10 @@ import { EXPORT_PROJECTIONS, EXPORT_SUBSCRIPTIONS } from '@provider-access/expor
 import { RESOURCES_PROJECTIONS, RESOURCES_SUBSCRIPTIONS } from '@provider-access/resources';
 import { collectionName, type Projection } from '@provider-access/engines/views';
 
-/** What a service consumes, as its own index says. */
+/** The consumer groups and views of a service, from its index. */
 export interface ServiceDeclaration {
   readonly service: Service;
   readonly subscriptions: readonly BatchPattern[];
-  /** Views that this service keeps. */
   readonly projections: readonly Projection[];
 }
 
@@ -26,19 +25,19 @@ export const DECLARATIONS: readonly ServiceDeclaration[] = SERVICES.map((service
   service,
   ...consumed[service],
 }));
-/** Every view of the platform, each kept by one service. */
+/** Every view of the platform. */
 export const PROJECTIONS: readonly Projection[] = DECLARATIONS.flatMap(({ projections }) => projections);
 
 /** The consumer group under which a view is kept (`ProjectionSet`). */
 export const viewGroup = (projection: Projection): string => `view/${collectionName(projection)}`;
 
-/** A consumer group, or every group whose name begins so. */
+/** A consumer group, or every group whose name has this prefix. */
 export interface GroupPattern {
   readonly name: string;
   readonly pattern: 'literal' | 'prefixed';
 }
 
-/** Groups of a service. A view's group is allowed in every version: the next one starts beside the one that runs. */
+/** Groups of a service. Every version of a view's group is allowed, because two versions run at once in an upgrade. */
 export const groupsOf = ({ subscriptions, projections }: ServiceDeclaration): readonly GroupPattern[] => [
   ...subscriptions.map(({ group }): GroupPattern => ({ name: group, pattern: 'literal' })),
   ...projections.map((p): GroupPattern => ({

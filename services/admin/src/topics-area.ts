@@ -6,20 +6,21 @@ import type { Area, Row } from './report.ts';
 
 const NOTES: Readonly<Record<string, string>> = {
   partitions:
-    'partitions: a count never changes in place, order would be lost. docs/topics.md says the way by a new topic.',
+    'partitions: never change a count in place, because records would lose their order. docs/topics.md has the steps.',
   replication:
-    'replication: move the replicas with kafka-reassign-partitions.sh, or set KAFKA_REPLICATION to what is meant.',
+    'replication: move the replicas with kafka-reassign-partitions.sh, or set KAFKA_REPLICATION to the actual value.',
   'cleanup.policy':
-    'cleanup.policy: switching compaction on removes records. Find out who made the topic otherwise; ' +
-    'docs/topics.md says what is declared.',
-  'retention.ms': 'retention.ms: shortening it removes records. Do it by hand (kafka-configs.sh) when that is meant.',
+    'cleanup.policy: compaction would remove records. Find out who changed the policy; docs/topics.md has the ' +
+    'declared one.',
+  'retention.ms': 'retention.ms: a shorter retention removes records. If you want this, use kafka-configs.sh.',
   'max.message.bytes':
-    'max.message.bytes: records may be larger than the platform takes. Lower it by hand, or set ' +
-    'KAFKA_MAX_RECORD_BYTES, for the services too.',
-  'min.insync.replicas': 'min.insync.replicas: stricter than declared. Set KAFKA_MIN_INSYNC_REPLICAS to what is meant.',
+    'max.message.bytes: the topic allows larger records than the platform. Lower it with kafka-configs.sh, or raise ' +
+    'KAFKA_MAX_RECORD_BYTES here and in the services.',
+  'min.insync.replicas':
+    'min.insync.replicas: stricter than declared. Set KAFKA_MIN_INSYNC_REPLICAS to the actual value.',
 };
 
-/** A payer may keep its topics longer than the least that it promised. */
+/** A payer may keep its topics longer than PAYER_RETENTION_DAYS. */
 const payersOwnChoice = (name: string, change: TopicChange): boolean =>
   change.kind === 'differs' &&
   change.setting === 'retention.ms' &&
@@ -58,11 +59,11 @@ function rowOf(change: TopicChange): Row {
     is: kept(setting, change.is),
     shouldBe: kept(setting, change.wanted),
     action: 'by hand',
-    note: NOTES[setting] ?? `${setting}: changing it could lose records. Do it by hand when that is meant.`,
+    note: NOTES[setting] ?? `${setting}: a change could lose records. If you want this, use kafka-configs.sh.`,
   };
 }
 
-/** Differences in the order of the declared topics, and a row for each topic without any. */
+/** The differences of each declared topic, in order. A topic without differences has one row. */
 export function topicRows(changes: readonly TopicChange[], names: readonly string[], prefix: string): readonly Row[] {
   return names.flatMap((name): readonly Row[] => {
     const rows = changes.filter((c) => c.topic === prefix + name && !payersOwnChoice(name, c)).map(rowOf);
@@ -72,7 +73,7 @@ export function topicRows(changes: readonly TopicChange[], names: readonly strin
   });
 }
 
-/** The topics of the platform in one Kafka. */
+/** The topics of the platform in Kafka. */
 export function topicsArea(connection: KafkaConnection, settings: TopicPlanSettings): Area {
   const desired = desiredTopics(settings);
   const rows = (changes: readonly TopicChange[]): readonly Row[] =>

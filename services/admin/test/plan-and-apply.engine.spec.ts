@@ -126,7 +126,7 @@ test('restores what others changed; a change that would lose data is left to peo
   const applied = await admin(['topics', 'apply'], env);
   expect(applied.code).toBe(2);
   expect(applied.text).toContain(`changed ${other}pa.consent retention.ms: unlimited`);
-  expect(applied.text).toMatch(/Left alone[\s\S]*docs\/topics\.md says the way/);
+  expect(applied.text).toMatch(/Left alone[\s\S]*docs\/topics\.md has the steps/);
   expect(await differing()).toEqual([byHand]);
   expect((await admin(['topics', 'apply'], env)).code).toBe(2);
   expect(await differing()).toEqual([byHand]);

@@ -21,13 +21,13 @@ import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 
-/** What a service did with the log. */
+/** The uses of the log by a service. */
 export class Use {
   readonly writes = new Set<string>();
   readonly reads = new Set<string>();
   readonly heads = new Set<string>();
   readonly groups = new Map<string, readonly string[]>();
-  /** Groups about whose losses it asked. */
+  /** Groups whose losses the service read. */
   readonly asked = new Set<string>();
 }
 
@@ -58,15 +58,15 @@ interface Answer {
 }
 
 /**
- * What a test may set: a clock for each service and for the log, ms that it is ahead; one state store for all, as in a
- * cluster.
+ * `ahead`: ms by which the clock of a service or of the log is ahead. `oneState`: all services share a state store, as
+ * in a cluster.
  */
 export interface RecordedOptions {
   readonly ahead?: Partial<Record<Service | 'log', number>>;
   readonly oneState?: boolean;
 }
 
-/** The five services as the standalone composes them, on memory engines; what each does with the log is noted. */
+/** The five services as the standalone composes them, on in-memory engines. Records each use of the log. */
 export class RecordedServices {
   readonly folder = mkdtempSync(join(tmpdir(), 'admin-'));
   readonly log: MemoryLog;

@@ -12,8 +12,8 @@ import { z } from 'zod';
 import { envOf, PROCESSES } from '../src/environment.ts';
 
 /**
- * The reference of every environment variable, for people and as data. Run: npm run -w @provider-access/standalone
- * configuration
+ * Writes the reference of all environment variables, as a page and as data. Run:
+ * npm run -w @provider-access/standalone configuration
  */
 export const PAGE = fileURLToPath(new URL('../../../docs/configuration.md', import.meta.url));
 export const DATA = fileURLToPath(new URL('../../../docs/configuration.json', import.meta.url));

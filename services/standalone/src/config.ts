@@ -11,7 +11,7 @@ import {
 import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
 
-/** Environment of `npm start`. Defaults serve loopback only. */
+/** Environment of `npm start`. By default it listens on loopback only. */
 export const standaloneConfig = z.object({
   PORT: listenEnv.PORT,
   HOST: listenEnv.HOST,

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { FileLocked, lockFile } from '@provider-access/engines/log/embedded';
 
-/** Another process works in the folder. */
+/** Another process uses the folder. */
 export class DataFolderInUse extends Error {
   override readonly name = 'DataFolderInUse';
 }
@@ -14,7 +14,7 @@ const running = (pid: number): boolean => {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
   try {
-    // A pid that was reused by something else is no owner.
+    // Another program may have the pid now. Such a process does not own the folder.
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('node');
   } catch {
     return true;
@@ -23,11 +23,11 @@ const running = (pid: number): boolean => {
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
 
 /**
- * Makes the folder and takes it for this process. Everything in it may name members, so from here on this process makes
- * no file that others can read, also where the operator made the folder for all to enter. The lock of `lock.db` ends
- * with its process, also by kill -9. `lock` holds the process id for people, and for the release before, which knows no
- * other lock.
- * @returns a function that gives it back
+ * Creates the folder and locks it for this process. Sets the umask, so that other users cannot read new files even if
+ * the folder is open to them, because every file may name members. The lock of `lock.db` ends with the process, also
+ * after kill -9. The file `lock` has the process id for people, and for the previous release, which knows only this
+ * lock.
+ * @returns a function that releases the lock
  * @throws DataFolderInUse when a living process holds it
  */
 export function takeDataFolder(folder: string): () => void {
@@ -35,7 +35,7 @@ export function takeDataFolder(folder: string): () => void {
   mkdirSync(folder, { recursive: true });
   const [file, database] = [join(folder, 'lock'), join(folder, 'lock.db')];
   const pid = pidIn(file);
-  // A folder without `lock.db` was last used by the release before, which may still run.
+  // A folder without `lock.db` was last used by the previous release, which may still run.
   if (!existsSync(database) && pid !== process.pid && pid > 0 && running(pid)) throw inUse(folder, pid);
   let release: () => void;
   try {

@@ -18,7 +18,7 @@ export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplicati
   };
 }
 
-/** The same without what only the payer and operators use. */
+/** Answers 404 to paths that only the payer and operators use, and passes on all others. */
 export const publicOnly =
   (handler: Handler): Handler =>
   (request, response) =>

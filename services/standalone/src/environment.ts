@@ -14,16 +14,16 @@ const SCHEMAS = {
   resources: resourcesEnv,
   export: exportEnv,
 } as const;
-/** What each service reads for itself, in its own process as in one with the others. */
+/** The settings of each service, which are the same in the standalone. */
 const SETTINGS = [attributionSettings, consentSettings, resourcesSettings, exportSettings, authSettings] as const;
 /** The processes of a deployment, in the order of their documentation. */
 export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 
-/** Every variable that a process knows, whether it is a service or everything in one. */
+/** Every variable of a process: a service, or the standalone. */
 export function envOf(name: ServiceName | 'standalone'): readonly Variable[] {
   if (name !== 'standalone') return variablesOf(SCHEMAS[name]);
   const own = variablesOf(standaloneConfig);
-  // The first description of a variable is that of `npm start`.
+  // If a variable is declared twice, keep the description of the standalone, which is the first.
   const all = [...own, ...SETTINGS.flatMap((schema) => variablesOf(schema))];
   return all.filter(({ name }, i) => all.findIndex((other) => other.name === name) === i);
 }

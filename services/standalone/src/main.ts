@@ -1,4 +1,4 @@
-// The version is checked before anything that needs it is loaded.
+// Check the version before loading any module that needs it.
 const NODE_NEEDED = 24;
 if (Number(process.versions.node.split('.')[0]) < NODE_NEEDED) {
   console.error(

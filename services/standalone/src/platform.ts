@@ -61,7 +61,7 @@ import type { ServiceName } from './route-table.ts';
 export interface Platform {
   readonly version: string;
   readonly address: string;
-  /** Where the payer and operators ask: the same without `INTERNAL_PORT`. */
+  /** Address for the payer and operators. Without `INTERNAL_PORT` it is the public one. */
   readonly internalAddress: string;
   readonly publicUrl: string;
   readonly dataDir: string;
@@ -72,14 +72,14 @@ export interface Platform {
 
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
-/** How long what is left of telemetry may take to be sent at the end, ms. */
+/** ms that the process waits at its end for the last telemetry to be sent. */
 const FLUSH_MS = 3000;
 
 const changeable = (refusal: string | undefined): { readonly ready: boolean; readonly detail?: string } =>
   refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be changed (${refusal})` };
 
 /**
- * Opens one log, one view store and one state on the embedded engine, runs the five services on them behind one
+ * Opens a log, a view store and a state store on the embedded engine, and runs the five services on them behind one
  * listener.
  */
 export async function startPlatform(
@@ -98,7 +98,7 @@ export async function startPlatform(
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    // One for the process, as one database is: what a service measures carries its name where two measure the same.
+    // One registry for the process. If two services have the same metric, a label names the service.
     const metrics = new Metrics({ enabled: config.METRICS, process: true });
     const telemetry = await openTelemetry(
       { ...telemetryOptions(config), version: VERSION, logger, measured: { metrics, service: 'standalone' } },
@@ -129,12 +129,12 @@ export async function startPlatform(
       minBytes: config.MIN_FREE_BYTES,
     });
     room.measure(metrics);
-    // Exports stop before the process is unready, so that their files never take the room that opt-outs need.
+    // Exports stop earlier than readiness ends, so that their files never use the space that opt-outs need.
     const blobs = openFsBlobs({ root: file('files'), reserveBytes: config.MIN_FREE_BYTES + RESERVE_BYTES });
 
     const administratorTokenFile = file('administrator.token');
     const payerTokenFile = file('payer.token');
-    // Made at the first start; replaced or extended while this runs, they count within 10 s.
+    // The first start creates the tokens. The process reads a changed file within 10 s.
     const made = { create: true, logger };
     const administrator = await openTokens({ ...made, role: 'administrator.token', file: administratorTokenFile });
     const payer = await openTokens({ ...made, role: 'payer.token', file: payerTokenFile });
@@ -238,13 +238,13 @@ export async function startPlatform(
         parties,
         details,
         keys,
-        // Each service that may answer the next request knows a registration or decision before it is acknowledged.
+        // auth acknowledges a decision after the parties of all services in this process have read it.
         readers: [parties, ...facts.map((each) => each.parties)],
         config: authConfig({ ...readConfig(authSettings, env), ALLOW_INSECURE_JWKS: config.ALLOW_INSECURE_JWKS }),
       }),
     );
 
-    // After every consumer group has joined: what a group has not handled stays.
+    // Start retention after every consumer group has joined, because it must keep records that a group has not handled.
     closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
 
     const all = apps as Record<ServiceName, NestFastifyApplication>;
@@ -265,7 +265,7 @@ export async function startPlatform(
       }
       return merged;
     };
-    // Closed first: nothing new comes while the services stop.
+    // Close the listener first, so that no request arrives while the services stop.
     closing.push(() => listening.close(0));
     const internal =
       config.INTERNAL_PORT === undefined ? undefined : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT });
@@ -284,7 +284,7 @@ export async function startPlatform(
             'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and ' +
               '/fhir/.well-known/smart-configuration).\n',
           ),
-        // `GET /ops/views/<service>` of each service that has views, asked in the process with the caller's token.
+        // Merges the answers of `GET /ops/views/<service>`, called in the process with the caller's token.
         '/ops/views': async (request, response) => {
           staticTokens.require(request, ['administrator']);
           answer(response, 200, 'application/json', JSON.stringify(await viewsOf(request.headers.authorization ?? '')));

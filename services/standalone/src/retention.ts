@@ -3,7 +3,7 @@ import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { Poll } from '@provider-access/engines/jobs';
 import type { Logger } from '@provider-access/service/observability';
 
-/** Between two runs, ms. */
+/** ms between two runs. */
 const EVERY_MS = 60 * 60 * 1000;
 
 export interface RetentionRun {
@@ -12,14 +12,13 @@ export interface RetentionRun {
   /** ms since the epoch */
   readonly now: number;
 }
-/** Records that a run removed, by topic; only topics of which it removed some. */
+/** The number of records that a run removed, for each topic with removed records. */
 export type Removed = Readonly<Record<string, number>>;
 
 /**
- * Has the log keep each topic as docs/topics.md says: records of payer topics for their retention, the newest record of
- * each key of compacted topics, everything of all others. What a consumer group has not handled stays, however old it
- * is (`EventLog.trim`).
- * @throws EngineUnavailable: the next run goes on
+ * Trims the log by the settings in docs/topics.md: payer topics by retention, compacted topics to the newest record of
+ * each key. Records that a consumer group has not handled stay (`EventLog.trim`).
+ * @throws EngineUnavailable; the next run continues
  */
 export async function applyRetention({ log, topics, now }: RetentionRun): Promise<Removed> {
   const removed: Record<string, number> = {};
@@ -31,7 +30,7 @@ export async function applyRetention({ log, topics, now }: RetentionRun): Promis
   return removed;
 }
 
-/** Applies retention now and every hour. @returns what ends it */
+/** Applies retention now and every hour. @returns a function that stops it */
 export function keepToRetention(log: EventLog, topics: readonly TopicSettings[], logger: Logger): () => void {
   const once = async (): Promise<void> => {
     try {
@@ -40,7 +39,7 @@ export function keepToRetention(log: EventLog, topics: readonly TopicSettings[],
     } catch (error) {
       const reason =
         error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
-      logger.warn({ reason }, 'retention could not be applied to the log: the next run tries again');
+      logger.warn({ reason }, 'could not apply retention to the log; the next run tries again');
     }
   };
   const polling = new Poll(once, EVERY_MS);

@@ -1,6 +1,6 @@
 /**
- * Which service answers a path (docs/architecture.md#routes): the operations of export on a Group, then the longest of
- * the prefixes.
+ * Finds the service of a path (docs/architecture.md#routes): first the operations of export on a Group, then the
+ * service with the longest fitting prefix.
  */
 export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
 
@@ -27,8 +27,8 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
 ).toSorted((a, b) => b[0].length - a[0].length);
 
 /**
- * `$export` and `$davinci-data-export` of a Group, which otherwise belongs to attribution. A client may encode the `$`,
- * and every service takes a path with a last slash for the one without.
+ * `$export` and `$davinci-data-export` of a Group. All other paths of a Group belong to attribution. A client may
+ * encode the `$` and add a slash at the end.
  */
 const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-data-export)\/?$/;
 
@@ -39,11 +39,11 @@ const pathOf = (target: string): string => {
   const end = target.search(/[?#]/);
   return end < 0 ? target : target.slice(0, end);
 };
-/** Whether a prefix fits at a segment's end. */
+/** Whether the path starts with the prefix, and the prefix ends at the end of a path segment. */
 const under = (path: string, prefix: string): boolean =>
   path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
 
-/** The service of a request target, undefined when no prefix fits. */
+/** The service of a request target. Undefined if no prefix fits. */
 export function serviceOf(target: string): ServiceName | undefined {
   const path = pathOf(target);
   if (EXPORT_OPERATION.test(path)) return 'export';
@@ -51,16 +51,15 @@ export function serviceOf(target: string): ServiceName | undefined {
 }
 
 /**
- * Whether a request target is for the payer and operators alone. Compared as the routers of the services would take it:
- * without letter case, with
- * escapes read and slashes that repeat as one, so that no spelling of a path by-passes it.
+ * Whether a request target is only for the payer and operators. Ignores case, escapes and repeated slashes as the
+ * routers of the services do, so that no spelling of a path bypasses the check.
  */
 export function isInternal(target: string): boolean {
   let path = pathOf(target);
   try {
     path = decodeURIComponent(path);
   } catch {
-    // Not a path of ours: the services refuse it.
+    // The escapes are not valid, so the services refuse the path.
   }
   const plain = path.toLowerCase().replaceAll(/\/+/g, '/');
   return INTERNAL.some((prefix) => under(plain, prefix));

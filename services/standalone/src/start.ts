@@ -10,7 +10,7 @@ const fail = (message: string): never => {
   process.exit(1);
 };
 
-/** `npm start`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
+/** `npm start`: runs until SIGTERM or SIGINT. A second signal ends the process at once. */
 export async function start(): Promise<void> {
   const started = performance.now();
   let platform: Platform;
@@ -23,7 +23,7 @@ export async function start(): Promise<void> {
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      return fail('PORT, INTERNAL_PORT: a port is taken; set it to another, or stop what listens there');
+      return fail('PORT, INTERNAL_PORT: a port is in use; choose another one, or stop the process that listens there');
     throw error;
   }
   console.log(`Provider Access ${platform.version}, five services in one process`);

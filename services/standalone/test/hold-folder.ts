@@ -1,6 +1,6 @@
 import { takeDataFolder } from '../src/data-folder.ts';
 
-/** Takes a data folder, or says why not. Holds it until it is ended. */
+/** Locks a data folder until the process ends, or prints the error. */
 try {
   takeDataFolder(process.argv[2]!);
   process.stdout.write('held\n');

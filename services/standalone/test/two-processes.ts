@@ -15,14 +15,14 @@ import { mapBlobs } from './kill-points/blobs.ts';
 import { ManualClock } from './kill-points/world.ts';
 
 export const NOON = Date.parse('2026-06-01T12:00:00Z');
-/** The apps were approved long before: what a clock that steps back un-does is then the ending, and nothing else. */
+/** The apps are approved a day earlier, so that a clock that steps back does not undo the approval. */
 const DAY_BEFORE = NOON - 86_400_000;
 
 export type Json = ReturnType<typeof JSON.parse>;
 export const json = (answer: Answer): Json => JSON.parse(answer.body);
 export const iso = (ms: number): string => new Date(ms).toISOString();
 
-/** A clock of a process that can be set back, and beside it the one that nobody sets (`Clock.steady`). */
+/** A clock that can step back. `Clock.steady` does not step back with it. */
 class SteppingClock extends ManualClock {
   private steppedBack = 0;
   stepBack(ms: number): void {
@@ -34,7 +34,7 @@ class SteppingClock extends ManualClock {
   }
 }
 
-/** Two processes of all five services over one log, one state store, one set of views and files. Each has a clock. */
+/** Two processes of all five services over shared engines. Each process has a clock of its own. */
 export class TwoProcesses {
   readonly clocks = { one: new SteppingClock(DAY_BEFORE), two: new SteppingClock(DAY_BEFORE) };
   private readonly log = openMemoryLog({ partitions: 2, now: () => this.clocks.one.now() });
@@ -42,7 +42,7 @@ export class TwoProcesses {
   private readonly processes = new Map<'one' | 'two', PlatformProcess>();
   private readonly closing: (() => Promise<unknown>)[] = [];
 
-  /** The engines stamp what they store by the clock of the first process: that is where everything is answered. */
+  /** The engines use the clock of the first process. */
   static async start(keys: Secret<SigningKeys>): Promise<TwoProcesses> {
     const both = new TwoProcesses();
     const now = (): number => both.clocks.one.now();
@@ -63,11 +63,11 @@ export class TwoProcesses {
   async stop(): Promise<void> {
     for (const close of this.closing.splice(0).reverse()) await close();
   }
-  /** One request, answered by one of them, whatever the answer is. */
+  /** Sends a request to one of the processes, and returns any answer. */
   once(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
     return this.processes.get(which)!.request(url, call);
   }
-  /** The same until the answer is another one than "repeat the request". */
+  /** Sends a request until the answer is not "repeat the request". */
   ask(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
     return eventually(
       async () => {
@@ -79,11 +79,11 @@ export class TwoProcesses {
       { what: `${url} is answered by ${which}` },
     );
   }
-  /** Both look at the log again, as they do twice a second. */
+  /** Lets both processes poll the log, as they do twice a second. */
   async look(): Promise<void> {
     await Promise.all([...this.processes.values()].map((process) => process.look()));
   }
-  /** Resolves when the intakes have handled everything that was published. */
+  /** Waits until the intakes have handled all published events. */
   async handled(): Promise<void> {
     for (const receipt of this.receipts) {
       const url = `/events/receipts/${receipt}`;
@@ -99,7 +99,7 @@ export class TwoProcesses {
     }
     this.receipts.clear();
   }
-  /** What intakes could not take, in its topic of dead letters. */
+  /** The dead letters of all topics. */
   async deadLetters(): Promise<readonly string[]> {
     const topics = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS].map(deadLetterTopic);
     const found: string[] = [];
@@ -109,11 +109,11 @@ export class TwoProcesses {
           if (headers['ce_type'] === 'pa.event-parked.v1') found.push(JSON.parse(Buffer.from(value).toString()).reason);
     return found;
   }
-  /** Time passes for both. */
+  /** Advances both clocks. */
   pass(ms: number): void {
     for (const clock of Object.values(this.clocks)) clock.ms += ms;
   }
-  /** Publishes by way of the first process. @returns what it answers, for the last event */
+  /** Publishes through the first process. @returns the answer for the last event */
   async publish(...events: readonly DomainEvent[]): Promise<Json> {
     let last: Json;
     for (const event of events) {

@@ -9,7 +9,7 @@ const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] =
   ],
 );
 
-/** What retention has removed before a group of the platform read it. @throws EngineUnavailable */
+/** Records that retention removed before a group of the platform read them. @throws EngineUnavailable */
 async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
   const found: Loss[] = [];
   for (const [group, topics] of GROUPS) found.push(...(await log.losses(group, topics)));
@@ -17,8 +17,9 @@ async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
 }
 
 /**
- * Records in `pa.registry` that an operator accepts each loss that there is now: its group goes on with what is left.
- * What is lost later is another loss. @param now ms since the epoch @returns the losses @throws EngineUnavailable
+ * Appends to `pa.registry` that an operator accepts each present loss, so that its group continues with the remaining
+ * records. A later loss must be accepted again.
+ * @param now ms since the epoch @returns the losses @throws EngineUnavailable
  */
 export async function acceptLosses(
   log: EventLog,

@@ -12,7 +12,7 @@ import {
 import { type EventLog, reached } from '@provider-access/engines/log';
 import { CopyRefused } from './copy.ts';
 
-/** The intakes that decide who may see a member. They must have handled everything that payers have published. */
+/** The intakes on which decisions depend. They must have handled everything that payers have published. */
 const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [
   ['consent-intake', PAYER_TOPICS],
   ['attribution-intake', [PAYER_MEMBER_EVENTS]],
@@ -22,7 +22,7 @@ const PAGE = 1000;
 
 /**
  * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
- * @returns how many @throws CopyRefused while an intake is behind; EngineUnavailable
+ * @returns the number of restores @throws CopyRefused while an intake lags; EngineUnavailable
  */
 export async function acceptRestore(
   log: EventLog,
@@ -35,7 +35,7 @@ export async function acceptRestore(
     const head = await log.head(topics);
     if (!reached(await log.committed(group, topics), head))
       throw new CopyRefused(
-        `${group} has not handled everything that is on the payer topics yet: wait until it has, then accept`,
+        `${group} has not handled all records of the payer topics yet: wait until its lag is 0, then accept`,
       );
   }
   const at = new Date(now).toISOString();

@@ -125,21 +125,21 @@ describe('a copy of the topics', () => {
     await log.append(PA_CONSENT, [said('pa.opted-out.v1', 'm', { member: 'm' })]);
     await copy();
     const folder = join(root, 'copy');
-    await expect(copy()).rejects.toThrow(/is not empty: a copy gets a folder of its own/);
+    await expect(copy()).rejects.toThrow(/is not empty: give the copy a new folder/);
     const kafka = new Kafka();
     await kafka.append('pa.groups', 1, [{ key: 'g', headers: {}, value: Buffer.alloc(0), timestamp: AT }]);
     await expect(loadTopics(kafka, { folder, now: () => AT })).rejects.toThrow(
-      /^pa\.groups is not empty: a copy goes into new topics only/,
+      /^pa\.groups is not empty: load a copy into new topics/,
     );
     const file = join(folder, PA_CONSENT, '0.ndjson.gz');
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.subarray(1));
     await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(
-      /^pa\.consent\/0\.ndjson\.gz is not the file that the manifest means/,
+      /^pa\.consent\/0\.ndjson\.gz does not match its hash in the manifest/,
     );
     rmSync(join(folder, 'manifest.json'));
     await expect(loadTopics(new Kafka(), { folder, now: () => AT })).rejects.toThrow(
-      /holds no manifest\.json: a copy that was not finished has none/,
+      /has no manifest\.json: the copy was not finished/,
     );
     const wide = openMemoryLog({ partitions: 3 });
     await dumpTopics(wide, join(root, 'wide'), { now: () => AT });
@@ -167,7 +167,7 @@ describe('a copy of the topics', () => {
       PA_REGISTRY,
       word.map((r) => ({ key: r.key, partitionKey: r.key, headers: r.headers, value: r.value })),
     );
-    await expect(acceptRestore(log, by, AT)).rejects.toThrow(/^consent-intake has not handled everything/);
+    await expect(acceptRestore(log, by, AT)).rejects.toThrow(/^consent-intake has not handled all records/);
     const intakes = await Promise.all(
       ['consent-intake', 'attribution-intake'].map((group) =>
         log.subscribe({ group, topics: [PAYER_MEMBER_EVENTS], handle: () => Promise.resolve() }),

@@ -18,7 +18,6 @@ import { loadTopics } from './load.ts';
 const NAMES = TOPICS.map(({ name }) => name);
 const now = (): number => Date.now();
 
-/** Copies of the topics of one Kafka. */
 export function copiesOf(connection: KafkaConnection, settings: TopicPlanSettings): Copies {
   const withLog = async <T>(work: (log: EventLog) => Promise<T>): Promise<T> => {
     const log = await openKafkaLog(connection);

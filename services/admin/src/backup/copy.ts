@@ -10,22 +10,23 @@ import type { PastRecord } from '@provider-access/engines/log/kafka';
 import { z } from 'zod';
 
 /**
- * A copy of topics in a folder: `manifest.json`, and one gzipped file a partition with a line of JSON a record:
- * `[offset, time, key, headers, value in base64]`. It holds health data: readable by its owner alone.
+ * A copy of topics in a folder: `manifest.json`, and a gzipped file for each partition. A line of the file is a record
+ * as JSON: `[offset, time, key, headers, value in base64]`. Only the owner can read the files, because they contain
+ * health data.
  */
 
 const partition = z.object({ file: z.string(), records: z.int(), head: z.int(), sha256: z.string() });
 const manifest = z.object({
   format: z.literal('provider-access-topics/1'),
-  /** Everything acknowledged before it is in the copy. */
+  /** The copy contains everything that was acknowledged before this instant. */
   copied: z.string(),
-  /** Logical names, in the order in which they are loaded. */
+  /** Topics by logical name, in the order of loading. */
   topics: z.array(z.object({ name: z.string(), partitions: z.array(partition) })),
 });
 export type Manifest = z.infer<typeof manifest>;
 export type PartitionCopy = z.infer<typeof partition>;
 
-/** What is wrong with a copy or with where it should go, in a sentence for people. */
+/** A fault of a copy or of its target, in a sentence for people. */
 export class CopyRefused extends Error {
   override readonly name = 'CopyRefused';
 }
@@ -41,16 +42,16 @@ export async function writeManifest(folder: string, content: Manifest): Promise<
 /** @throws CopyRefused */
 export async function readManifest(folder: string): Promise<Manifest> {
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => {
-    throw new CopyRefused(`${folder} holds no manifest.json: a copy that was not finished has none`);
+    throw new CopyRefused(`${folder} has no manifest.json: the copy was not finished`);
   });
   try {
     return manifest.parse(JSON.parse(text));
   } catch {
-    throw new CopyRefused(`${folder}/manifest.json is none of a copy that this version reads`);
+    throw new CopyRefused(`${folder}/manifest.json is not a manifest that this version can read`);
   }
 }
 
-/** Writes the file of one partition. Resolves with what the manifest says of it when it is on disk. */
+/** Writes the file of a partition. Resolves with its entry of the manifest when the file is on disk. */
 export async function writePartition(
   folder: string,
   file: string,
@@ -74,7 +75,7 @@ export async function writePartition(
   return { file, records: count, head, sha256: hash.digest('hex') };
 }
 
-/** Whether the file is the one that the manifest means. */
+/** Whether the file has the hash that the manifest lists. */
 export async function isWhole(folder: string, { file, sha256 }: PartitionCopy): Promise<boolean> {
   const hash = createHash('sha256');
   try {

@@ -15,9 +15,9 @@ import { CopyRefused, writeManifest, writePartition, type CopiedRecord, type Man
 const PAGE = 1000;
 
 /**
- * Heads are taken in this order while the platform runs. Topics with progress first: what a progress record stands for
- * in other topics was appended before it. Payer topics last: intakes begin at the start of a restored one and derive
- * again what the copies of our own topics lack.
+ * The order in which heads are read while the platform runs. Topics with progress come first, because the records that
+ * a progress record confirms in other topics were appended before it. Payer topics come last: after a restore, intakes
+ * read them from the start and derive again what the copies of our own topics lack.
  */
 const FIRST = [PA_ATTRIBUTION, PA_PROVIDERS, PA_CONSENT, PA_RECORDS];
 const COPIED: readonly string[] = [
@@ -27,7 +27,7 @@ const COPIED: readonly string[] = [
 ];
 
 /**
- * Copies every topic of the platform into an empty folder, up to its head at the call, while all goes on.
+ * Copies every topic up to its present head into an empty folder, while the platform runs.
  * @throws CopyRefused when the folder is not empty; EngineUnavailable
  */
 export async function dumpTopics(
@@ -36,8 +36,7 @@ export async function dumpTopics(
   options: { readonly now: () => number; readonly progress?: (line: string) => void },
 ): Promise<Manifest> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if ((await readdir(folder)).length > 0)
-    throw new CopyRefused(`${folder} is not empty: a copy gets a folder of its own`);
+  if ((await readdir(folder)).length > 0) throw new CopyRefused(`${folder} is not empty: give the copy a new folder`);
   const copied = new Date(options.now()).toISOString();
   const heads: Record<string, readonly number[]> = {};
   for (const topic of COPIED) heads[topic] = (await log.head([topic]))[topic]!;
@@ -81,7 +80,8 @@ async function* recordsOf(
 }
 
 /**
- * Progress that stands for something that is not in the copy would be waited for in vain. The intakes say theirs again.
+ * Whether a progress record refers to records that are not in the copy. Views would wait for them for ever, so the copy
+ * leaves such progress out. The intakes append progress again.
  */
 function isAhead(record: LogRecord, heads: Position): boolean {
   if (record.headers['ce_type'] !== PROGRESS_TYPE) return false;

@@ -6,7 +6,7 @@ import { CopyRefused, isWhole, readManifest, readPartition, type Manifest, type 
 
 const BATCH_RECORDS = 500;
 const BATCH_BYTES = 512 * 1024;
-/** Without data: many fit into a batch. */
+/** Gap records in a batch. They have no data, so many fit. */
 const BATCH_GAPS = 5000;
 
 export interface LoadOptions {
@@ -16,11 +16,10 @@ export interface LoadOptions {
 }
 
 /**
- * Writes a copy into topics that are empty: every record to its partition, its offset and its time. Where the copy has
- * none (compaction, retention) a gap keeps the place, so that whatever speaks of positions (progress, dead letters,
- * views) still means the same. Ends with the word that nothing is decided until the restore is accepted. A load that
- * failed leaves topics to be deleted and made anew.
- * @throws CopyRefused before anything is written, or when somebody else writes; EngineUnavailable
+ * Writes a copy into empty topics: every record to its partition, offset and time. A gap record fills an offset that
+ * compaction or retention had removed, so that stored positions (progress, dead letters, views) stay valid. Appends
+ * that the restore must be accepted before any decision. After a failed load, delete and create the topics again.
+ * @throws CopyRefused before any write, or if another program writes; EngineUnavailable
  */
 export async function loadTopics(
   loader: TopicLoader,
@@ -32,18 +31,18 @@ export async function loadTopics(
     const there = heads[name]!;
     if (there.length !== partitions.length)
       throw new CopyRefused(
-        `${name} has ${there.length} partitions, the copy ${partitions.length}: set KAFKA_PARTITIONS to what it was`,
+        `${name} has ${there.length} partitions, the copy ${partitions.length}: set KAFKA_PARTITIONS to that number`,
       );
-    if (there.some((head) => head > 0)) throw new CopyRefused(`${name} is not empty: a copy goes into new topics only`);
+    if (there.some((head) => head > 0)) throw new CopyRefused(`${name} is not empty: load a copy into new topics`);
     for (const copy of partitions)
       if (!(await isWhole(folder, copy)))
-        throw new CopyRefused(`${copy.file} is not the file that the manifest means: it is damaged or another's`);
+        throw new CopyRefused(`${copy.file} does not match its hash in the manifest: it is damaged or of another copy`);
   }
   const restore = randomUUID();
   for (const { name, partitions } of manifest.topics) {
     for (const [partition, copy] of partitions.entries())
       await loadPartition(loader, name, partition, folder, copy, now);
-    // Before anything else can be written behind it: no service sees the registry without it.
+    // Directly after the registry, so that no service reads the registry without it.
     if (name === PA_REGISTRY) await sayRestored(loader, restore, manifest, partitions.length, now());
     progress?.(`${name}: ${partitions.reduce((n, p) => n + p.records, 0)} records`);
   }
@@ -66,7 +65,7 @@ async function loadPartition(
     const offset = await loader.append(topic, partition, records);
     if (offset !== next)
       throw new CopyRefused(
-        `${topic}/${partition} is written by somebody else: record ${next} came to ${offset}. Stop what writes it, ` +
+        `another program writes to ${topic}/${partition}: record ${next} got offset ${offset}. Stop that program, ` +
           'delete the topics and load again',
       );
     next += records.length;
@@ -93,7 +92,7 @@ async function loadPartition(
 }
 
 const EMPTY = Buffer.from('{}');
-/** One key: where a topic is compacted the last one of a partition stays. */
+/** All gaps have the same key, so that compaction keeps only the last gap of a partition. */
 const gap = (timestamp: number): PastRecord => ({
   key: 'gap',
   headers: { ce_type: GAP_TYPE },

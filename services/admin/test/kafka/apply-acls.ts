@@ -16,7 +16,7 @@ const OPERATIONS = {
   AlterConfigs: OPERATION.ALTER_CONFIGS,
 };
 
-/** Does what an operator does with the output of `pa acls`. */
+/** Applies the rules as an operator applies the output of `pa acls`. */
 export async function applyAcls(brokers: string[], rules: readonly AclRule[]): Promise<void> {
   const admin = new kafkajs.Kafka({ brokers, clientId: 'setup' }).admin();
   await admin.connect();

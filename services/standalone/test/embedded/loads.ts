@@ -1,7 +1,7 @@
 import { StatementSync } from 'node:sqlite';
 import { vi } from 'vitest';
 
-/** Calls `loaded` with the bytes of each value that SQLite gives out in a list, as the log reads its records. */
+/** Calls `loaded` with the size of each value that SQLite returns in a list, because the log reads records as lists. */
 export function countLoads(loaded: (bytes: number) => void): void {
   type Row = ReturnType<StatementSync['all']>[number];
   const all = StatementSync.prototype.all as (this: StatementSync, ...values: unknown[]) => Row[];

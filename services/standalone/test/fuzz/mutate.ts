@@ -5,7 +5,7 @@ import type { Draw } from '@provider-access/testing/promises';
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Structured = { [key: string]: Json };
 const folder = new URL('../../../../libs/events/fixtures/', import.meta.url);
-/** One valid event of every type that payers send, as it was published. */
+/** A published fixture of every event type that payers send. */
 const VALID: readonly Structured[] = readdirSync(folder)
   .filter((file) => file.startsWith('payer.'))
   .map((file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Structured);
@@ -15,7 +15,7 @@ const deep = (levels: number): Json => {
   for (let i = 0; i < levels; i++) value = [value];
   return value;
 };
-/** What a value is replaced by: wrong types, impossible values, values that code tends to trust. */
+/** Replacements for a value: wrong types, impossible values, and values that code tends to trust. */
 const VALUES: readonly (() => Json)[] = [
   ...[
     null,
@@ -72,7 +72,7 @@ const TYPES = [
   'payer.members-merged.v1',
 ];
 
-/** Every place of a value, as the container and its key. */
+/** The place of every value, as container and key. */
 function places(value: Json, out: { readonly in: Json[] | Structured; readonly key: string }[] = []): typeof out {
   if (typeof value !== 'object' || value === null) return out;
   for (const key of Object.keys(value)) {
@@ -108,17 +108,17 @@ function mutateData(data: Json, draw: Draw): Json {
   return holder['data'] ?? null;
 }
 
-/** One event as a producer may put it into a topic of a payer. */
+/** A record that a faulty producer may append to a topic of a payer. */
 export interface Mutated {
   readonly topic: 'payer.member-events' | 'payer.provider-events';
   readonly record: NewRecord;
-  /** What was done, to name a fault by. */
+  /** Description of the mutation, for failure messages. */
   readonly what: string;
 }
 
 /**
- * The n-th mutated event. Its id, source and receipt are its own where they are not what was mutated, so that every
- * event can be told from the others and concerns `members` alone.
+ * The n-th mutated event. Unless they are mutated, its id, source and receipt are unique, and it concerns only
+ * `members`.
  */
 export function mutated(n: number, draw: Draw, members: readonly string[]): Mutated {
   const event = structuredClone(VALID[draw(VALID.length)]!);
@@ -167,7 +167,7 @@ export function mutated(n: number, draw: Draw, members: readonly string[]): Muta
   };
 }
 
-/** Bytes that were cut, doubled or changed. */
+/** Cuts, repeats or changes bytes. */
 function damaged(text: string, damage: boolean, draw: Draw): Buffer {
   const bytes = Buffer.from(text);
   if (!damage || bytes.length === 0) return bytes;

@@ -7,9 +7,8 @@ import { ADMINISTRATOR_TOKEN, type Answer, PAYER_TOKEN } from './platform-proces
 import { exchange, type Scene } from './story.ts';
 
 /**
- * Looks at the world when nothing is left to do, and returns what is wrong. What is right comes from the ledger of the
- * synthetic payer and from what the clients were answered. The oracle uses no function of the platform, only its
- * answers and the records of its topics.
+ * Checks the platform when all work is done, and returns the faults. It compares the platform's answers and the records
+ * of its topics with the ledger of the synthetic payer and with earlier answers. It uses no function of the platform.
  */
 export async function faultsOf(scene: Scene): Promise<string[]> {
   const faults: string[] = [];
@@ -23,7 +22,7 @@ export async function faultsOf(scene: Scene): Promise<string[]> {
   await serviceLevelsOnce(scene, say);
   return faults;
 }
-/** The part that does not count what else was published: files, records and reads of the members of the story. */
+/** Checks that do not depend on other published events: files, records and reads of the members of the story. */
 export async function bystandersAsTheLedgerSays(scene: Scene): Promise<string[]> {
   const faults: string[] = [];
   const say = (fault: string): void => void faults.push(fault);
@@ -35,11 +34,11 @@ export async function bystandersAsTheLedgerSays(scene: Scene): Promise<string[]>
 type Say = (fault: string) => void;
 type Json = ReturnType<typeof JSON.parse>;
 
-/** Members whom the app may see when it downloads. */
+/** Members that the app may see when it downloads. */
 const SEEN = [MEMBERS.stays, MEMBERS.grows];
 const EXPORTED = new Set(['Patient', 'Observation']);
 const recordsOf = (scene: Scene, topic: string): readonly LogRecord[] => scene.stores.records(topic).flat();
-/** Each record is parsed once, however often it is looked at. */
+/** Caches parsed records. */
 const parsed = new WeakMap<LogRecord, Json>();
 function dataOf(record: LogRecord): Json {
   if (!parsed.has(record)) parsed.set(record, JSON.parse(textOf(record)));
@@ -49,7 +48,7 @@ const typeOf = (record: LogRecord): string | undefined => record.headers['ce_typ
 const json = (answer: Answer): Json => JSON.parse(answer.body);
 const get = async (scene: Scene, url: string, token: string): Promise<Answer> => scene.process.request(url, { token });
 
-/** `found` is `sent` with nothing added: redaction only takes away. */
+/** Whether `found` adds nothing to `sent`: redaction only removes. */
 function isPartOf(found: Json, sent: Json): boolean {
   if (Array.isArray(found)) return Array.isArray(sent) && found.every((item) => sent.some((s) => isPartOf(item, s)));
   if (typeof found === 'object' && found !== null)
@@ -61,7 +60,7 @@ function isPartOf(found: Json, sent: Json): boolean {
   return found === sent;
 }
 
-/** Each file holds each resource of each permitted member once, in its last version, and nothing of anybody else. */
+/** The files contain each resource of each permitted member once, in its last version, and no data of other members. */
 function filesAsTheLedgerSays({ known }: Scene, say: Say): void {
   const found = new Map<string, Json>();
   for (const { type, url, count } of known.files!) {
@@ -97,7 +96,7 @@ function filesAsTheLedgerSays({ known }: Scene, say: Say): void {
   for (const about of found.keys()) say(`${about} should not be in the export`);
 }
 
-/** `pa.records` has one version of a resource for each publish, and no version with two contents. */
+/** `pa.records` has one version of a resource for each published one, and no version with two contents. */
 function recordsAsTheLedgerSays(scene: Scene, say: Say): void {
   const last = new Map<string, Json>();
   const versions = new Map<string, string>();
@@ -124,7 +123,7 @@ function recordsAsTheLedgerSays(scene: Scene, say: Say): void {
 const copiesOf = (scene: Scene, id: string): number =>
   recordsOf(scene, 'payer.member-events').filter(({ headers }) => headers['ce_id'] === id).length;
 
-/** Each acknowledged event is accounted for once, and each copy of an event that cannot be taken is one dead letter. */
+/** Receipts account for each acknowledged event once. Each delivery of a faulty event is one dead letter. */
 async function receiptsAndDeadLetters(scene: Scene, say: Say): Promise<void> {
   for (const { receipt, events } of scene.known.receipts) {
     const { expected, handled, items } = json(await get(scene, `/events/receipts/${receipt}`, PAYER_TOKEN));
@@ -150,7 +149,7 @@ async function receiptsAndDeadLetters(scene: Scene, say: Say): Promise<void> {
     say(`the dead letters are ${found} instead of ${expected.toSorted().join(', ')}`);
 }
 
-/** Who was registered and approved is so, a token goes on, and an assertion that was used is not taken again. */
+/** The registration and approval persist, a token stays valid, and a used assertion is refused. */
 async function registrationAndTokens(scene: Scene, say: Say): Promise<void> {
   const { client, registrationToken, used } = scene.known;
   const registration = await get(scene, `/auth/register/${client}`, registrationToken!);
@@ -180,7 +179,7 @@ async function readsAsTheLedgerSays(scene: Scene, say: Say): Promise<void> {
   }
 }
 
-/** Reads follow the facts; each release is in the audit, once for each request, and once in the list of a member. */
+/** Reads follow the facts. Each release is in the audit once for each request, and once in the list of a member. */
 async function readsAndDisclosures(scene: Scene, say: Say): Promise<void> {
   const { known } = scene;
   await readsAsTheLedgerSays(scene, say);
@@ -207,7 +206,7 @@ async function readsAndDisclosures(scene: Scene, say: Say): Promise<void> {
       say(`${rows} entries of the audit for ${kind}, of which ${answered} were answered and ${sent} sent`);
   }
 }
-/** After the reads above were projected. */
+/** Call this after the view has the reads above. */
 export async function disclosuresAreListed(scene: Scene): Promise<string[]> {
   const faults: string[] = [];
   for (const { member } of SEEN) {
@@ -219,7 +218,7 @@ export async function disclosuresAreListed(scene: Scene): Promise<string[]> {
   return faults;
 }
 
-/** Each job is decided once: one plan, one result a chunk, one seal. */
+/** Each job has one plan, one result for each chunk, and one seal. */
 function exportsOnce(scene: Scene, say: Say): void {
   const jobs = new Map<string, Map<string, LogRecord>>();
   for (const record of recordsOf(scene, 'pa.exports')) {
@@ -243,7 +242,7 @@ function exportsOnce(scene: Scene, say: Say): void {
 }
 
 const DAY = 86_400_000;
-/** Claims of the last days that became a record, as the payer's ledger has them. */
+/** The number of recent claims in the payer's ledger that became a record. */
 const claimsSince = memoized((since: number): number => {
   const recorded = new Set(Object.values(MEMBERS).flatMap((m) => [...m.resources.keys()]));
   const seen = new Set<string>();
@@ -268,7 +267,7 @@ function memoized(count: (since: number) => number): (since: number) => number {
   };
 }
 
-/** Whatever is measured is counted once. */
+/** Each service level counts each measurement once. */
 async function serviceLevelsOnce(scene: Scene, say: Say): Promise<void> {
   const from = new Date(scene.clock.now() - 390 * DAY).toISOString().slice(0, 10);
   const { objectives } = json(await get(scene, `/ops/slo?from=${from}`, ADMINISTRATOR_TOKEN)) as {

@@ -3,7 +3,7 @@ import { type MemberLedger, syntheticPayer } from '@provider-access/synthetic';
 
 export const AS_OF = Date.parse('2026-01-31T00:00:00.000Z');
 
-/** Numbers of members with short histories who are attributed to one organization. */
+/** Numbers of members with short histories, all attributed to the same organization. */
 const STAYS = 490;
 const GROWS = 495;
 const LEAVES = 715;
@@ -16,21 +16,21 @@ const payer = syntheticPayer({
   unreadableOptOuts: [HELD],
 });
 
-/** The ledger's word on each member. The generator makes each of them alone, so the others need not be published. */
+/** The ledger of each member. The generator makes members independently, so the others need not be published. */
 export const MEMBERS = {
-  /** Nothing happens to this member. */
+  /** A member without events in the story. */
   stays: payer.ledger.member(STAYS),
   /** Gets new resources. */
   grows: payer.ledger.member(GROWS),
   /** Opts out while an export runs. */
   leaves: payer.ledger.member(LEAVES),
-  /** Gets a new version of a resource, and an opt-out that nobody can read. */
+  /** Gets a new version of a resource, and an opt-out that cannot be read. */
   held: payer.ledger.member(HELD),
 } as const satisfies Record<string, MemberLedger>;
 export const PROVIDER = payer.providerOrganizations.find((o) => o.npi === '1785000005')!;
 
 const history = (n: number): readonly DomainEvent[] => payer.memberEvents(n).events;
-/** What was published before the story begins. */
+/** The events before the story. */
 export const PAST: readonly DomainEvent[] = [
   ...payer.providerEvents(),
   ...history(STAYS),
@@ -38,7 +38,7 @@ export const PAST: readonly DomainEvent[] = [
   ...history(LEAVES).slice(0, -1),
   ...history(HELD).slice(0, -3),
 ];
-/** Ids of events of the past that could not be taken. */
+/** Ids of events before the story that became dead letters. */
 export const PARKED_BEFORE: readonly string[] = MEMBERS.stays.parked.map(({ event }) => event);
 
 const soon = new Date(AS_OF).toISOString();
@@ -58,19 +58,19 @@ export const MISPLACED: DomainEvent = {
     },
   },
 };
-/** An event of the past once more. */
+/** A repeated event. */
 const REPEATED = history(STAYS)[0]!;
 /**
- * What is published in the story, in two requests: new resources and a repetition, then a new version and two events
- * that cannot be taken. The first request is acknowledged before it is handled, because it holds no opt-out.
+ * The events of the story, in two requests: new resources and a repeated event, then a new version and two events that
+ * become dead letters. The first request is acknowledged before it is handled, because it contains no opt-out.
  */
 export const NEWS: readonly (readonly DomainEvent[])[] = [
   [...history(GROWS).slice(-4), ...history(LEAVES).slice(-1), REPEATED],
   [...history(HELD).slice(-3), MISPLACED],
 ];
 /**
- * What the payer's own systems append while no process of the platform runs. It is nothing new, but a batch that is
- * delivered again then has another end.
+ * Events that the payer's own systems append while no process of the platform runs. They are repeats, but because of
+ * them a redelivered batch has another end.
  */
 export const WHILE_DOWN: readonly DomainEvent[] = [REPEATED, history(LEAVES)[0]!];
 export const UNREADABLE = history(HELD).at(-1)!;

@@ -30,10 +30,12 @@ export interface EnginePorts {
   readonly state: State;
   readonly blobs: Blobs;
   readonly clock: Clock;
-  /** The name of this process, where several share the engines: what one of them acknowledges, all of them know. */
+  /**
+   * Name in the presence list, for processes that share engines. A change is acknowledged after all of them know it.
+   */
   readonly name?: string;
 }
-/** The five services as the standalone runs them, on ports of a test and without a listener. */
+/** The five services as the standalone runs them, over the ports of a test and without a listener. */
 export class PlatformProcess {
   readonly #apps = new Map<ServiceName, NestFastifyApplication>();
   readonly #closing: (() => Promise<unknown>)[] = [];
@@ -141,7 +143,7 @@ export class PlatformProcess {
     });
     return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
   }
-  /** Every service looks at the log again, as it does twice a second: its facts are then as of this moment. */
+  /** Lets every service poll the log, as it does twice a second, so that its facts are current. */
   async look(): Promise<void> {
     const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) => this.#facts(name));
     await Promise.all(facts.map(({ freshness }) => freshness.poll()));

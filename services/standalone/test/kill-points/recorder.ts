@@ -13,13 +13,13 @@ import {
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { sameCopy, Stores, type StoresCopy } from './stores.ts';
 
-/** Calls that change something durable: the log, a consumer group, a view, the state store, a file. */
+/** Kinds of calls that change durable data: the log, a consumer group, a view, the state store or a file. */
 export const CALL_KINDS = ['append', 'commit', 'apply', 'state', 'put'] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
-/** The moment at which a process dies: what it leaves behind, and what its clients were answered by then. */
+/** The death of a process: the stores that it leaves behind, and the answers that its clients have by then. */
 export interface KillPoint<Known> {
-  /** Such as "after append 12 (pa.records)", for each call and side that leaves exactly this behind. */
+  /** Such as "after append 12 (pa.records)". Several moments can leave the same stores behind. */
   readonly names: string[];
   readonly stores: StoresCopy;
   readonly known: Known;
@@ -28,10 +28,9 @@ export interface KillPoint<Known> {
 /**
  * Ports of a process that dies before, within or after its n-th call that changes a store, for every n.
  *
- * A dead process does nothing more, so its death leaves the stores as they are at that moment. The recorder copies the
- * stores at each such moment and lets the process go on. Afterwards a test starts a new process on each copy. So one
- * undisturbed run gives all points. Each point is what a process leaves behind whose n-th call throws, and all later
- * calls too.
+ * The death of a process leaves the stores as they are at that moment. The recorder copies the stores at each such
+ * moment and lets the process continue, so that one undisturbed run gives all points. Afterwards a test starts a new
+ * process on each copy.
  */
 export class Recorder<Known> {
   readonly points: KillPoint<Known>[] = [];
@@ -43,7 +42,7 @@ export class Recorder<Known> {
   readonly #inFlight = new Set<Promise<unknown>>();
   #recording = false;
 
-  /** `known`: what the clients were answered by now, as plain data. */
+  /** `known`: the answers that the clients have, as plain data. */
   constructor(copy: StoresCopy, clock: { now(): number }, known: () => Known) {
     this.#known = known;
     this.stores = new Stores(clock, copy);
@@ -57,7 +56,7 @@ export class Recorder<Known> {
     this.#recording = true;
     this.#moment('at the beginning');
   }
-  /** Resolves when the calls that have begun are recorded to their end. */
+  /** Waits for running calls, so that they are recorded too. */
   async stop(): Promise<void> {
     this.#recording = false;
     await Promise.allSettled(this.#inFlight);
@@ -143,7 +142,7 @@ export class Recorder<Known> {
     );
   }
 
-  /** `within` says what is there when the call is half done. */
+  /** `within` makes the stores of a call that is half done. */
   #around<T>(kind: CallKind, about: string, call: () => Promise<T>, within?: Within<T>, note?: () => void): Promise<T> {
     if (!this.#recording) return call();
     const recorded = this.#recordAround(
@@ -180,12 +179,12 @@ export class Recorder<Known> {
       this.#moment(`after ${name}`, after);
     }
   }
-  /** The log is flushed, so that a committed offset is durable at once. */
+  /** Flushes the log, so that a committed offset is durable at once. */
   #commit([group, topic, partition]: Parameters<MemoryData['store']['commit']>, commit: () => void): void {
     if (!this.#recording) return commit();
     const name = `commit ${(this.calls.commit += 1)} (${group} ${topic} ${partition})`;
     const { store } = this.stores.log;
-    // What waits to be appended is not part of the commit.
+    // Flush pending appends first, because they are not part of the commit.
     void store.flush();
     this.#moment(`before ${name}`);
     commit();
@@ -199,7 +198,7 @@ export class Recorder<Known> {
       ? this.stores.copy()
       : this.stores.copyAfter(this.#last.point.stores, this.#written);
   }
-  /** What a death at this moment leaves behind. Two moments between which nothing changed are one point. */
+  /** Records a point, unless nothing has changed since the last point. */
   #moment(name: string, stores?: StoresCopy): void {
     const left = stores ?? this.#copy();
     const known = JSON.stringify(this.#known());
@@ -217,7 +216,7 @@ export class Recorder<Known> {
 type Within<T> = (before: StoresCopy, result: T) => StoresCopy | undefined;
 
 type Around = (method: string, input: readonly unknown[], call: () => Promise<unknown>) => Promise<unknown>;
-/** The same object, with some of its methods called through `around`. */
+/** Wraps a port, so that some of its methods are called through `around`. */
 function watched<Port extends object>(port: Port, which: (method: string) => boolean, around: Around): Port {
   return new Proxy(port, {
     get(target, key) {
@@ -239,7 +238,7 @@ function nameOf(input: unknown): string {
   return [queue, id ?? name].filter((text) => text !== undefined).join(' ');
 }
 
-/** Kafka takes one partition after another. This is what is there after the first of several. */
+/** The stores after an append has reached the first of several partitions, because Kafka appends to one at a time. */
 function firstPartition(
   before: StoresCopy,
   { log }: Stores,
@@ -256,14 +255,14 @@ function firstPartition(
     topic,
     first.map((record) => ({ ...record, partition })),
   );
-  // It has written the records when it returns.
+  // The call is synchronous here.
   void store.flush();
   const copy = store.copy();
   store.close();
   return { ...before, log: copy };
 }
 
-/** Documents are durable before their checkpoint. This is what is there in between. */
+/** The stores after the documents of a batch are durable, but not their checkpoint. */
 function withoutCheckpoint(
   before: StoresCopy,
   projection: Projection,
@@ -272,7 +271,7 @@ function withoutCheckpoint(
 ): StoresCopy {
   const { store } = openMemoryViews();
   store.restore(before.views);
-  // It has written the documents when it returns.
+  // The call is synchronous here.
   void store.apply(projection, build, ops);
   const views = store.copy();
   store.close();

@@ -4,24 +4,24 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { mapBlobs } from './blobs.ts';
 import { StateFile } from './embedded/state-file.ts';
 
-/** Of each topic: one append may go to two partitions, and half of it may be in the log. */
+/** Partitions of each topic. With two, a kill can leave half of an append in the log. */
 const PARTITIONS = 2;
 
-/** Everything that outlives a process, as it was at one moment. Copies share what did not change between them. */
+/** A copy of everything that outlives a process. Copies share unchanged data. */
 export interface StoresCopy {
-  /** Records, and what the consumer groups have committed. */
+  /** Records and the committed offsets of consumer groups. */
   readonly log: Uint8Array;
   readonly views: Uint8Array;
   readonly state: Uint8Array;
   readonly files: ReadonlyMap<string, Buffer>;
 }
-/** What was written since the last copy, as far as a store does not tell by itself. */
+/** The stores that were written since the last copy, for stores that do not track this themselves. */
 export type Written = Readonly<Record<'log' | 'views' | 'files', boolean>>;
 
 export const sameCopy = (a: StoresCopy, b: StoresCopy): boolean =>
   a.log === b.log && a.views === b.views && a.state === b.state && a.files === b.files;
 
-/** Everything that outlives a process: what the log, its groups, the views, the state store and the file store hold. */
+/** Everything that outlives a process: log, consumer groups, views, state store and file store. */
 export class Stores {
   readonly log: MemoryData;
   readonly views = openMemoryViews();
@@ -41,7 +41,7 @@ export class Stores {
   records(topic: string): readonly (readonly LogRecord[])[] {
     return this.log.records(topic);
   }
-  /** Somebody else appends to the log. */
+  /** Appends to the log as another program. */
   async append(topic: string, records: readonly NewRecord[]): Promise<void> {
     const log = openMemoryLog({ data: this.log });
     await log.append(topic, records);
@@ -55,7 +55,7 @@ export class Stores {
       files: new Map(this.files),
     };
   }
-  /** The same, sharing with the last copy what is as it was. */
+  /** Copies only changed stores, and shares the others with the last copy. */
   copyAfter(last: StoresCopy, written: Written): StoresCopy {
     const state = this.state.copy();
     return {

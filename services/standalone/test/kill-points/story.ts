@@ -6,14 +6,14 @@ import { NEWS, OPT_OUT, PROVIDER, UNREADABLE } from './payer.ts';
 import type { Stores } from './stores.ts';
 import type { ManualClock, Running } from './world.ts';
 
-/** What the clients of the platform remember: plain data, so that it can be copied at the moment of a death. */
+/** The memory of the platform's clients, as plain data, so that it can be copied at the moment of a death. */
 export interface Known {
-  /** Steps of the story that were answered. */
+  /** Number of steps that are done. */
   done: number;
-  /** Requests by kind: those that were sent, and those that were answered with what they asked for. */
+  /** Number of requests by kind: all sent ones, and those with a successful answer. */
   sent: Record<string, number>;
   answered: Record<string, number>;
-  /** Of requests whose events were all acknowledged. */
+  /** Receipts of requests whose events were all acknowledged. */
   receipts: { readonly receipt: string; readonly events: readonly string[] }[];
   client?: string;
   registrationToken?: string;
@@ -39,13 +39,13 @@ interface Step {
 }
 const json = <T>(answer: Answer): T => JSON.parse(answer.body) as T;
 
-/** An answer that the contract does not allow: to wait longer would not help. */
+/** An answer that the contract does not allow. Waiting longer would not help. */
 class Unexpected extends Error {
   override readonly name = 'Unexpected';
 }
 /** Eight processes on a machine with a load of 120 need more than the minute that `eventually` waits. */
 const PATIENCE_MS = 300_000;
-/** `eventually`, but an answer that the contract does not allow ends it at once. */
+/** Like `eventually`, but ends at once at an Unexpected answer. */
 async function until<T>(what: string, attempt: () => Promise<T | false>): Promise<T> {
   const outcome = await eventually(
     async () => {
@@ -62,7 +62,7 @@ async function until<T>(what: string, attempt: () => Promise<T | false>): Promis
   if ('error' in outcome) throw outcome.error;
   return outcome.value;
 }
-/** Sends a request again for as long as it is answered with "repeat the request". It is counted under `kind`. */
+/** Repeats a request while the answer is "repeat the request". Counts the requests under `kind`. */
 function ask(
   { process, known }: Scene,
   kind: string,
@@ -137,11 +137,11 @@ export async function publish(
     const { summary } = rows.pop()!;
     if (!summary!.complete) return false;
     scene.known.receipts.push({ receipt: summary!.receipt, events: events.map((event) => event.id) });
-    // Also what became a dead letter is acknowledged.
+    // An event that became a dead letter is acknowledged too.
     return rows.every((row) => [status, 'effective', 'parked'].includes(row.status ?? ''));
   });
 }
-/** Waits until the platform has told what became of every event that it acknowledged. */
+/** Waits until receipts have the outcome of every acknowledged event. */
 export async function handled(scene: Scene): Promise<void> {
   await atRest(scene);
   for (const { receipt, events } of scene.known.receipts) {
@@ -155,7 +155,7 @@ export async function handled(scene: Scene): Promise<void> {
 }
 export const atRest = ({ idle }: Pick<Running, 'idle'>): Promise<boolean> =>
   until('every consumer group has committed what is in its topics', async () => idle());
-/** Waits until the log holds an event of a type. A client that polled the status would add points of its own. */
+/** Waits until the log has an event of a type. Polling the status instead would add kill points. */
 const inLog = (scene: Scene, topic: string, type: string): Promise<boolean> =>
   until(`${type} is in the log`, async () =>
     scene.stores
@@ -261,7 +261,7 @@ const STEPS: readonly Step[] = [
     },
   },
   {
-    name: 'the administrator discards the opt-out that nobody can read',
+    name: 'the administrator discards the unreadable opt-out',
     async run(scene) {
       const { deadLetters } = json<{ deadLetters: { id: string; event: string }[] }>(
         await ask(scene, 'dead-letters', '/events/dead-letters?status=open', { token: ADMINISTRATOR_TOKEN }),
@@ -276,7 +276,7 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-/** Goes on with the story from where the clients are. */
+/** Continues the story with the next step of the clients. */
 export async function goOn(scene: Scene): Promise<void> {
   while (scene.known.done < STEPS.length) {
     const step = STEPS[scene.known.done]!;

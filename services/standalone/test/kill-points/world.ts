@@ -6,7 +6,7 @@ import { type EnginePorts, PlatformProcess } from './platform-process.ts';
 import type { Recorder } from './recorder.ts';
 import type { Stores } from './stores.ts';
 
-/** Time is what a test says. */
+/** A clock that the test sets. */
 export class ManualClock {
   ms: number;
   constructor(ms: number) {
@@ -17,13 +17,13 @@ export class ManualClock {
   }
 }
 
-/** A running process of the platform, and what a test has to know of its work. */
+/** A running process of the platform, and the state of its consumer groups. */
 export interface Running {
   readonly process: PlatformProcess;
   readonly log: EventLog;
-  /** True when every consumer group has committed all that is in its topics: the rest is up to the clients. */
+  /** True when every consumer group has committed everything in its topics. */
   idle(): boolean;
-  /** The consumer groups that have not, and where they are. */
+  /** The consumer groups that lag, with their offsets. */
   behind(): readonly string[];
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface StartOptions {
   readonly keys: Secret<SigningKeys>;
   /** Copies the stores around each change. */
   readonly recorder?: Recorder<unknown>;
-  /** The standalone frees the leases of the process before it. Separate processes wait until they have run out. */
+  /** The standalone releases the leases of the process before it. Separate processes wait for their expiry. */
   readonly soleOwner?: boolean;
 }
 

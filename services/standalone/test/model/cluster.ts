@@ -25,20 +25,20 @@ import {
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
 const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly ServiceName[];
-/** Of each module. */
+/** Instances of each module. */
 const INSTANCES = 2;
 const PARTITIONS = 3;
-/** A batch that failed more often will never be handled. */
+/** A batch that failed more often counts as stuck. */
 const ATTEMPTS = 5;
-/** Leases have run out by then. */
+/** Longer than any lease. */
 const DEAD_FOR_SURE_MS = 40_000;
 
-/** One module, as a process of its own would run it. Its clock differs from that of the engines. */
+/** A module, as a process of its own would run it. Its clock differs from the clock of the engines. */
 export class Instance {
   readonly life = new Life();
   readonly name: ServiceName;
   readonly index: number;
-  /** ms by which its clock is ahead of that of the engines; negative when it is behind. */
+  /** ms by which its clock is ahead of the clock of the engines; negative if it is behind. */
   skewMs = 0;
   app: NestFastifyApplication | undefined;
   readonly closing: (() => Promise<unknown>)[] = [];
@@ -73,7 +73,7 @@ export class Instance {
   }
 }
 
-/** The processes that are there. The name of a dead one goes at once, so that no test waits until its time runs out. */
+/** The presence of running instances. Removes a dead instance at once, so that no test waits for its expiry. */
 class PresenceBoard {
   readonly groups = new Map<string, Map<string, { readonly life: Life; readonly data: unknown }>>();
 
@@ -98,9 +98,8 @@ class PresenceBoard {
 }
 
 /**
- * Two instances of each of the five modules over engines in memory. The engines have one clock, as a broker and a
- * database have, and each instance has another. A kill drops an instance and its memory; what it left in the engines
- * stays.
+ * Two instances of each of the five modules over in-memory engines. The engines have one clock, and each instance has a
+ * clock of its own. A kill drops an instance and its memory. Its writes in the engines stay.
  */
 export class Cluster {
   /** The clock of the engines, ms since the epoch. */
@@ -131,7 +130,7 @@ export class Cluster {
   #connect() {
     return openMemoryLog({ data: this.data });
   }
-  /** What the payer's own systems append, beside the platform. */
+  /** The log for appends of the payer's own systems. */
   get log(): ReturnType<typeof openMemoryLog> {
     return this.#broker;
   }
@@ -139,7 +138,7 @@ export class Cluster {
   of(name: ServiceName): readonly Instance[] {
     return this.instances.filter((i) => i.name === name && i.life.alive);
   }
-  /** Asks the instance of this number, or the other one where that is dead. undefined: it died before it answered. */
+  /** Sends a request to this instance, or to the other one if it is dead. Undefined if it died before the answer. */
   async request(target: string, call: Call = {}, index = 0): Promise<Answer | undefined> {
     const url = target.startsWith(PUBLIC_URL) ? target.slice(PUBLIC_URL.length) : target;
     return this.#one(serviceOf(url)!, index)?.request(url, call);
@@ -149,7 +148,7 @@ export class Cluster {
     return living.find((i) => i.index === index) ?? living[0];
   }
 
-  /** Time passes for everybody. Each instance looks at the log again, as it does within a second. */
+  /** Advances all clocks. Each instance then polls the log, as it does within a second. */
   async pass(ms: number): Promise<void> {
     this.now += ms;
     await this.look();
@@ -158,7 +157,7 @@ export class Cluster {
     await Promise.all(this.instances.map((i) => (i.life.alive ? i.facts?.freshness.poll() : undefined)));
   }
 
-  /** Buries who died and starts a new instance in each place. */
+  /** Starts a new instance for each dead one. */
   async replaceTheDead(): Promise<boolean> {
     const dead = this.instances.filter((i) => !i.life.alive);
     for (const instance of dead) {
@@ -172,11 +171,13 @@ export class Cluster {
     return true;
   }
 
-  /** The batch that no process can handle: it stops its partition. An append that fails makes it fail once. */
+  /**
+   * A batch that no process can handle, so that it stops its partition. A failed append makes a batch fail only once.
+   */
   standing(): string | undefined {
     return [...this.#joined.failures].find(([, times]) => times > ATTEMPTS)?.[0];
   }
-  /** What has not been read to its end yet. */
+  /** The groups and followers that have not read everything yet. */
   behind(): readonly string[] {
     const { store } = this.data;
     const groups = [...this.#joined.groups.values()].flatMap(({ group, topic }) =>

@@ -15,12 +15,12 @@ import { Cluster } from './cluster.ts';
 
 const MINUTE = 60_000;
 const STARTS = Date.parse('2026-01-31T00:00:00Z');
-/** A token is asked for again after it, ms; it lives for five minutes, and clocks differ by one. */
+/** ms until a new token is requested. A token lives for five minutes, and clocks differ by one minute. */
 const TOKEN_MS = 120_000;
-/** So many steps after the order an instance dies at the latest. */
+/** Steps after which a doomed instance dies at the latest. */
 const DOOMED_STEPS = 2;
 
-/** Two instances of each module in this process, whose clock the test moves. */
+/** Two instances of each module in this process. The test sets the clock. */
 export class MemoryWorld extends World {
   readonly completeAtOnce = true;
   protected readonly payerToken = PAYER_TOKEN;
@@ -133,7 +133,7 @@ export class MemoryWorld extends World {
         throw new Error('there is one build in this process');
     }
   }
-  /** Who was to die dies now at the latest; a new instance comes in the place of one that is dead. */
+  /** Ends a doomed instance whose time is over, and replaces dead instances. */
   async afterwards(): Promise<void> {
     if (this.#doomed !== undefined && (this.#doomed.left -= 1) < 0) {
       for (const { life, name } of this.#cluster.instances) if (name === this.#doomed.module && life.doomed) life.die();
@@ -148,7 +148,7 @@ export class MemoryWorld extends World {
     await this.#cluster.replaceTheDead();
     await this.#cluster.pass(lead + MINUTE);
   }
-  /** Work that failed is tried again a moment later. */
+  /** Advances the clock a little, so that failed work is tried again. */
   async work(): Promise<void> {
     this.#cluster.now += 10;
   }

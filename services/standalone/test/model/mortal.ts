@@ -10,7 +10,7 @@ import {
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
 
-/** Methods of the ports after which something is different in a store. */
+/** Methods of the ports that change a store. */
 const CHANGES = new Set([
   'append',
   'restore',
@@ -39,11 +39,11 @@ const CHANGES = new Set([
 export type Side = 'before' | 'half' | 'after';
 
 /**
- * The life of one instance. It ends at once, or before, within or after a later change of a store. From then on every
- * call throws, so that nothing of the instance reaches a store any more.
+ * The life of an instance. It ends at once, or before, within or after a later change of a store. Afterwards every call
+ * throws, so that no call of the instance reaches a store.
  */
 export class Life {
-  /** So many of the next appends that go to several partitions reach the first one only. */
+  /** The number of next appends to several partitions that reach only the first partition. */
   partialAppends = 0;
   alive = true;
   readonly #ends = new Set<() => void>();
@@ -54,23 +54,23 @@ export class Life {
     for (const end of this.#ends) end();
     this.#ends.clear();
   }
-  /** @returns takes it back */
+  /** @returns a function that removes the listener */
   onEnd(end: () => void): () => void {
     this.#ends.add(end);
     return () => void this.#ends.delete(end);
   }
-  /** What somebody outside waits for, such as an answer. @throws EngineUnavailable when the instance dies before */
+  /** Calls and waits as a client of the instance would. @throws EngineUnavailable when the instance dies first */
   whileAlive<T>(call: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const forget = this.onEnd(() => reject(new EngineUnavailable('this instance is dead')));
       void call().then(resolve, reject).finally(forget);
     });
   }
-  /** Whether it is to die at a later change. */
+  /** Whether the instance will die at a later change. */
   get doomed(): boolean {
     return this.#last !== undefined;
   }
-  /** Dies at the change of a store that comes after so many others. */
+  /** Lets the instance die after this number of changes, at the next one. */
   dieAt(changes: number, side: Side): void {
     this.#last = { changes, side };
   }
@@ -79,7 +79,7 @@ export class Life {
   check(): void {
     if (!this.alive) throw new EngineUnavailable('this instance is dead');
   }
-  /** One change of a store. `half` is what is left of it when the instance dies in the middle. */
+  /** Makes a change of a store. `half` makes the part of it that remains if the instance dies in the middle. */
   async change<T>(call: () => Promise<T>, half: () => Promise<unknown> = call): Promise<T> {
     this.check();
     const side = this.#last !== undefined && this.#last.changes-- <= 0 ? this.#last.side : undefined;
@@ -91,7 +91,7 @@ export class Life {
   }
 }
 
-/** A port, and the ports inside it, that throw when their instance is dead. */
+/** Wraps a port and the ports inside it, so that their methods throw after the death of the instance. */
 function mortal<Port extends object>(port: Port, life: Life): Port {
   return new Proxy(port, {
     get(target, name) {
@@ -122,7 +122,7 @@ export function mortalBlobs(blobs: Blobs, life: Life): Blobs {
   return mortal({ ...blobs, writer: async (name) => mortal(await writer(name), life) } satisfies Blobs, life);
 }
 
-/** The groups of all instances meet in `broker`; `own` is the connection of this instance. */
+/** Wraps `own`, the connection of this instance. Groups subscribe at `broker`, which all instances share. */
 export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: Joined): EventLog {
   const log = mortal(own, life);
   const append = async (topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> => {
@@ -133,7 +133,7 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
     if (first.length < records.length && life.partialAppends > 0) {
       life.partialAppends -= 1;
       await life.change(half);
-      throw new EngineUnavailable('one partition did not take its records');
+      throw new EngineUnavailable('one partition did not store its records');
     }
     return life.change(() => own.append(topic, records), half);
   };
@@ -173,10 +173,10 @@ export function mortalLog(own: EventLog, broker: EventLog, life: Life, joined: J
   });
 }
 
-/** What reads the log, so that a test can wait until all of it has. */
+/** The readers of the log, so that a test can wait until all of them have read everything. */
 export interface Joined {
   readonly groups: Map<string, { readonly group: string; readonly topic: string }>;
-  /** How often a group has failed at a batch, which comes again. */
+  /** The number of failures of a group at its present batch. */
   readonly failures: Map<string, number>;
   readonly follows: { readonly life: Life; readonly following: Subscription; readonly topics: readonly string[] }[];
 }

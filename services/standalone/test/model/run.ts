@@ -2,23 +2,23 @@ import type { Secret, SigningKeys } from '@provider-access/smart';
 import { Driver, type Operation, printed, sequenceOf, type World } from '@provider-access/testing/promises';
 import { MemoryWorld } from './memory-world.ts';
 
-/** A world is used for so many sequences, each with members of its own: its start costs as much as a sequence. */
+/** Sequences for each world, each with members of its own. Starting a world costs as much as running a sequence. */
 const A_WORLD = 20;
-/** So many worlds at a time, because a sequence mostly waits. */
+/** Worlds that run at the same time, because a sequence mostly waits. */
 const SIDE_BY_SIDE = 3;
-/** A sequence is done again this often at most while it is made shorter. */
+/** Limit of runs while shortening a sequence. */
 const ATTEMPTS = 60;
 
 export interface RunOptions {
   readonly keys: Secret<SigningKeys>;
   readonly seed: number;
-  /** Asked before each sequence, with how many are done. */
+  /** Called before each sequence with the number of sequences that are done. */
   readonly goOn: (done: number) => boolean;
 }
 
 /**
- * Does random sequences, one after the other, until `goOn` ends it. Sequence n has the seed `seed + n`.
- * @returns how many were done
+ * Runs random sequences until `goOn` returns false. Sequence n has the seed `seed + n`.
+ * @returns the number of sequences
  * @throws Error with the promise that was broken, the seed, and the shortest sequence that breaks a promise
  */
 export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<number> {
@@ -50,7 +50,7 @@ export async function runSequences({ keys, seed, goOn }: RunOptions): Promise<nu
   throw new Error(`sequenceOf(${seed + number}), number ${number + 1}: ${found}\n${printed(shortest)}\n${whole}`);
 }
 
-/** What is wrong after a sequence, or undefined. */
+/** Runs a sequence. Undefined if it breaks no promise. */
 async function faultOf(world: World, name: string, sequence: readonly Operation[]): Promise<string | undefined> {
   try {
     await new Driver(world, name).run(sequence);
@@ -60,7 +60,7 @@ async function faultOf(world: World, name: string, sequence: readonly Operation[
   }
 }
 
-/** Leaves operations out, halves first, as long as what is left still breaks a promise in a world of its own. */
+/** Removes operations, halves first, while the rest still breaks a promise in a world of its own. */
 async function shortened(
   keys: Secret<SigningKeys>,
   name: string,

@@ -7,7 +7,7 @@ let opened = 0;
  * the database alive while the state store of one process closes and that of the next one opens.
  */
 export class StateFile {
-  /** What the embedded state store opens. */
+  /** The name for the embedded state store. */
   readonly file = `file:/kill-points-${(opened += 1)}?vfs=memdb`;
   readonly #keeper = new DatabaseSync(this.file);
 
