@@ -28,44 +28,25 @@ export const authEnv = z.object({
 });
 
 /** The options of the module (docs/regulation.md#limits). */
-export interface AuthConfig {
+export const authConfig = (env: z.infer<typeof authSettings>) => ({
   /** Base of all our URLs, of `iss` and of the audience that assertions must name. Never taken from a request. */
-  readonly publicUrl: string;
-  /** Allows a `jwks_uri` with http on loopback and private addresses, for tests and trials on one machine only. */
-  readonly allowInsecureJwks: boolean;
-  /** Per client. */
-  readonly tokensPerMinute: number;
-  /** Per address. */
-  readonly registrationsPerMinute: number;
-  /** Refused token requests a minute and address block, before any signature is checked. */
-  readonly refusalsPerMinute: number;
-  /** Token requests a minute that name no approved client, from all addresses together. */
-  readonly strangersPerMinute: number;
-  /** Registrations a minute from all addresses together, in each instance. One address block cannot use them all up. */
-  readonly registrationsOfAllPerMinute: number;
-  /** Registrations without an approval that are kept at once, from all senders. */
-  readonly registrationsWaiting: number;
-  /** How long a change waits for every reader before its answer is 503, ms. */
-  readonly acknowledgeWithinMs: number;
-}
-export const AUTH_DEFAULTS: Omit<AuthConfig, 'publicUrl'> = {
-  allowInsecureJwks: false,
-  tokensPerMinute: 60,
-  registrationsPerMinute: 20,
-  refusalsPerMinute: 60,
-  strangersPerMinute: 3000,
-  registrationsOfAllPerMinute: 300,
-  registrationsWaiting: 500,
-  acknowledgeWithinMs: 5000,
-};
-export const authConfig = (env: z.infer<typeof authSettings>): AuthConfig => ({
-  ...AUTH_DEFAULTS,
   publicUrl: env.PUBLIC_URL,
   allowInsecureJwks: env.ALLOW_INSECURE_JWKS,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
   refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,
+  /** Token requests a minute that name no approved client, from all addresses together. */
+  strangersPerMinute: 3000,
+  /** Registrations a minute from all addresses together, in each instance. One address block cannot use them all up. */
+  registrationsOfAllPerMinute: 300,
+  /** Registrations without an approval that are kept at once, from all senders. */
+  registrationsWaiting: 500,
+  /** How long a change waits for every reader before its answer is 503, ms. */
+  acknowledgeWithinMs: 5000,
 });
+export type AuthConfig = Readonly<ReturnType<typeof authConfig>>;
+/** The options without any variable. The address has no default. */
+export const AUTH_DEFAULTS: AuthConfig = authConfig(authSettings.parse({ PUBLIC_URL: 'http://localhost' }));
 
 /** Absolute URLs of our endpoints. */
 export const urls = (publicUrl: string) => ({

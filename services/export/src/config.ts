@@ -36,70 +36,48 @@ export const exportEnv = z.object({
   ...businessEnv,
 });
 
-/** The options of the module. Durations in ms. */
-export interface ExportConfig {
-  /** Public base URL without a last slash. Links come from here, never from a request. */
-  readonly publicUrl: string;
-  /** `boundMs`: requests get 503 while the facts are older. `pollMs`: time between queries for the payer's heads. */
-  readonly facts: { readonly boundMs: number; readonly pollMs?: number };
-  readonly chunkMembers: number;
-  /** Worker threads. 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
-  readonly writers: number;
-  readonly runningPerClient: number;
-  readonly kickOffsPerHour: number;
-  readonly pollsPerMinute: number;
-  readonly keepMs: number;
-  /** A client whose exports have this many compressed bytes cannot start another one. */
-  readonly keptBytesPerClient: number;
+const HOUR = 3_600_000;
+const MIB = 1024 * 1024;
+/** Options that no variable sets. Durations in ms. */
+const FIXED = {
   /** How long files outlive their expiry, for downloads that have begun. */
-  readonly graceMs: number;
+  graceMs: HOUR,
   /**
    * How far transactionTime lies before the reading of the positions. Protects against clock skew of intakes of the
    * previous release, which do not read the shared time.
    */
-  readonly skewMarginMs: number;
-  /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
-  readonly waitMs: number;
-  /** Attempts at one work item before the job fails. */
-  readonly attempts: number;
-  readonly leaseMs: number;
-  readonly backoffMs?: (attempts: number) => number;
-  /** Default PART_LIMITS. */
-  readonly partLimits?: PartLimits;
-  /** Time between two searches of an idle worker for work of other processes. */
-  readonly pollMs: number;
-}
-
-const HOUR = 3_600_000;
-const MIB = 1024 * 1024;
-export const EXPORT_DEFAULTS: Omit<ExportConfig, 'publicUrl'> = {
-  facts: { boundMs: 5000 },
-  chunkMembers: 250,
-  writers: 1,
-  runningPerClient: 3,
-  kickOffsPerHour: 60,
-  pollsPerMinute: 120,
-  keepMs: 72 * HOUR,
-  keptBytesPerClient: 20_480 * MIB,
-  graceMs: HOUR,
   skewMarginMs: 1000,
+  /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */
   waitMs: 10_000,
+  /** Attempts at one work item before the job fails. */
   attempts: 12,
-  leaseMs: 30_000,
+  /** Time between two searches of an idle worker for work of other processes. */
   pollMs: 2000,
 };
 
 export const CONFIG = Symbol('ExportConfig');
-export const exportConfig = (env: z.infer<typeof exportSettings>): ExportConfig => ({
-  ...EXPORT_DEFAULTS,
+/** The options of the module. Durations in ms. */
+export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
+  ...FIXED,
   publicUrl: env.PUBLIC_URL,
   facts: { boundMs: env.FACTS_BOUND_MS },
   chunkMembers: env.EXPORT_CHUNK_MEMBERS,
+  /** 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
   writers: env.EXPORT_WRITERS,
   runningPerClient: env.EXPORT_RUNNING_PER_CLIENT,
   kickOffsPerHour: env.EXPORT_KICK_OFFS_PER_HOUR,
   pollsPerMinute: env.EXPORT_POLLS_PER_MINUTE,
   keepMs: env.EXPORT_KEEP_HOURS * HOUR,
+  /** Of compressed bytes. */
   keptBytesPerClient: env.EXPORT_KEPT_MIB_PER_CLIENT * MIB,
   leaseMs: env.EXPORT_LEASE_SECONDS * 1000,
 });
+export interface ExportConfig extends Readonly<ReturnType<typeof exportConfig>> {
+  /** `pollMs`: time between queries for the payer's heads. */
+  readonly facts: { readonly boundMs: number; readonly pollMs?: number };
+  readonly backoffMs?: (attempts: number) => number;
+  /** Default PART_LIMITS. */
+  readonly partLimits?: PartLimits;
+}
+/** The options without any variable. The address has no default. */
+export const EXPORT_DEFAULTS: ExportConfig = exportConfig(exportSettings.parse({ PUBLIC_URL: 'http://localhost' }));

@@ -35,26 +35,21 @@ export const resourcesEnv = z.object({
 });
 
 /** The options of the module. */
-export interface ResourcesConfig {
-  /** The base that providers use, without `/fhir`. */
-  readonly publicUrl: string;
-  /** The service does not keep care that ended before this day. A FHIR date. */
-  readonly floor: string;
-  /** ms: the service answers 503 while its facts are older than this. */
-  readonly boundMs: number;
-  /** ms between two queries for the heads of the payer's topics. Default 500. */
-  readonly pollMs?: number;
-  /** ms since the epoch: no service level measures claims with an earlier business time. */
-  readonly levelsSince?: number | undefined;
-}
-export const RESOURCES_DEFAULTS: Omit<ResourcesConfig, 'publicUrl'> = { floor: SERVICE_DATE_FLOOR, boundMs: 5000 };
-export const CONFIG = Symbol('ResourcesConfig');
-
 export const resourcesConfig = (
   env: z.infer<typeof resourcesSettings> & { readonly SERVICE_LEVELS_SINCE?: string | undefined },
-): ResourcesConfig => ({
+) => ({
   publicUrl: env.PUBLIC_URL,
   floor: env.SERVICE_DATE_FLOOR,
   boundMs: env.FACTS_BOUND_MS,
+  /** ms since the epoch: no service level measures claims with an earlier business time. */
   levelsSince: env.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(env.SERVICE_LEVELS_SINCE),
 });
+export interface ResourcesConfig extends Readonly<ReturnType<typeof resourcesConfig>> {
+  /** ms between two queries for the heads of the payer's topics. Default 500. */
+  readonly pollMs?: number;
+}
+/** The options without any variable. The address has no default. */
+export const RESOURCES_DEFAULTS: ResourcesConfig = resourcesConfig(
+  resourcesSettings.parse({ PUBLIC_URL: 'http://localhost' }),
+);
+export const CONFIG = Symbol('ResourcesConfig');

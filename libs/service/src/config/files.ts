@@ -44,20 +44,8 @@ export const filesEnv = {
 };
 export type FilesEnv = z.infer<z.ZodObject<typeof filesEnv>>;
 
-/** The options of the file store's adapters: their shape, without their types. */
-export type FilesConnection =
-  | { readonly kind: 'fs'; readonly root: string }
-  | {
-      readonly kind: 's3';
-      readonly bucket: string;
-      readonly prefix?: string;
-      readonly endpoint?: string;
-      readonly region: string;
-      readonly forcePathStyle: boolean;
-      readonly serverSideEncryption?: 'AES256' | 'aws:kms';
-      readonly kmsKeyId?: string;
-      readonly partBytes: number;
-    };
+/** The options of the file store's adapters. */
+export type FilesConnection = ReturnType<typeof filesOptions>;
 
 /** Contradictions between variables, one sentence each. */
 export function filesFaults(env: FilesEnv): string[] {
@@ -82,11 +70,11 @@ export function filesFaults(env: FilesEnv): string[] {
 }
 
 /** @throws ConfigurationError naming each variable that contradicts another */
-export function filesOptions(env: FilesEnv): FilesConnection {
+export function filesOptions(env: FilesEnv) {
   refuse(filesFaults(env));
-  if (env.FILES === 'fs') return { kind: 'fs', root: env.FILES_DIR! };
+  if (env.FILES === 'fs') return { kind: 'fs' as const, root: env.FILES_DIR! };
   return {
-    kind: 's3',
+    kind: 's3' as const,
     bucket: env.S3_BUCKET!,
     region: env.S3_REGION,
     forcePathStyle: env.S3_PATH_STYLE,

@@ -73,27 +73,6 @@ export const topicsEnv = {
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 
-/** The options of the Kafka adapter: their shape, without their types. */
-export interface KafkaConnection {
-  readonly brokers: string[];
-  readonly clientId: string;
-  readonly topicPrefix: string;
-  readonly groupPrefix: string;
-  readonly tls?: true | { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly sasl?:
-    | {
-        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-        readonly username: string;
-        readonly password: () => string;
-      }
-    | { readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string> };
-  readonly sessionTimeoutMs: number;
-  readonly heartbeatIntervalMs: number;
-  readonly rebalanceTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly maxRecordBytes?: number;
-}
-
 const heartbeatOf = (env: KafkaEnv): number =>
   env.KAFKA_HEARTBEAT_INTERVAL_MS ?? Math.max(100, Math.round(env.KAFKA_SESSION_TIMEOUT_MS / 6));
 
@@ -145,10 +124,10 @@ export function topicsFaults(env: {
     : [];
 }
 
-function tlsOf(env: KafkaEnv): KafkaConnection['tls'] {
+function tlsOf(env: KafkaEnv) {
   if (!env.KAFKA_TLS) return undefined;
   const { KAFKA_TLS_CA_FILE: ca, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key } = env;
-  if (ca === undefined && cert === undefined) return true;
+  if (ca === undefined && cert === undefined) return true as const;
   return {
     ...(ca !== undefined && { ca: readPublicFile('KAFKA_TLS_CA_FILE', ca) }),
     ...(cert !== undefined &&
@@ -159,7 +138,7 @@ function tlsOf(env: KafkaEnv): KafkaConnection['tls'] {
   };
 }
 
-function saslOf(env: KafkaEnv): KafkaConnection['sasl'] {
+function saslOf(env: KafkaEnv) {
   const mechanism = env.KAFKA_SASL_MECHANISM;
   if (mechanism === undefined) return undefined;
   if (mechanism === 'oauthbearer')
@@ -178,7 +157,7 @@ function saslOf(env: KafkaEnv): KafkaConnection['sasl'] {
  * The adapter's options. `service` ends the client id.
  * @throws ConfigurationError naming each variable that contradicts another or names an unusable file
  */
-export function kafkaOptions(env: KafkaEnv, service: string): KafkaConnection {
+export function kafkaOptions(env: KafkaEnv, service: string) {
   refuse(kafkaFaults(env));
   const tls = tlsOf(env);
   const sasl = saslOf(env);

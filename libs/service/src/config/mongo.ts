@@ -47,20 +47,6 @@ export const mongoEnv = {
 };
 export type MongoEnv = z.infer<z.ZodObject<typeof mongoEnv>>;
 
-/** The options of the MongoDB adapters: their shape, without their types. */
-export interface MongoConnection {
-  readonly uri: string;
-  readonly database: string;
-  readonly appName: string;
-  readonly maxPoolSize: number;
-  readonly minPoolSize: number;
-  readonly readConcern: 'local' | 'majority' | 'linearizable';
-  readonly writeConcern: { readonly w: 'majority' | number; readonly journal: true; readonly wtimeoutMS: number };
-  readonly tls?: { readonly caFile?: string; readonly certificateKeyFile?: string };
-  readonly serverSelectionTimeoutMs: number;
-  readonly socketTimeoutMs: number;
-}
-
 /** Options of a connection string that have a variable of their own: two places would contradict each other one day. */
 const OWN: Readonly<Record<string, string>> = {
   w: 'MONGODB_WRITE_CONCERN',
@@ -131,7 +117,7 @@ export function mongoFaults(env: MongoEnv): string[] {
  * The adapters' options. `service` ends the application name that the server logs.
  * @throws ConfigurationError naming each variable that contradicts another or names an unusable file
  */
-export function mongoOptions(env: MongoEnv, service: string): MongoConnection {
+export function mongoOptions(env: MongoEnv, service: string) {
   refuse(mongoFaults(env));
   const { MONGODB_TLS_CA_FILE: caFile, MONGODB_TLS_CERT_KEY_FILE: certificateKeyFile } = env;
   const secure = env.MONGODB_TLS === true || caFile !== undefined || certificateKeyFile !== undefined;
@@ -142,7 +128,7 @@ export function mongoOptions(env: MongoEnv, service: string): MongoConnection {
     maxPoolSize: env.MONGODB_MAX_POOL_SIZE,
     minPoolSize: env.MONGODB_MIN_POOL_SIZE,
     readConcern: env.MONGODB_READ_CONCERN,
-    writeConcern: { w: env.MONGODB_WRITE_CONCERN, journal: true, wtimeoutMS: env.MONGODB_WRITE_TIMEOUT_MS },
+    writeConcern: { w: env.MONGODB_WRITE_CONCERN, journal: true as const, wtimeoutMS: env.MONGODB_WRITE_TIMEOUT_MS },
     ...(secure && {
       tls: { ...(caFile !== undefined && { caFile }), ...(certificateKeyFile !== undefined && { certificateKeyFile }) },
     }),

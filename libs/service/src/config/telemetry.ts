@@ -101,20 +101,13 @@ function readOtlpHeaders(variable: string, file: string): Record<string, string>
 }
 
 /** Where telemetry goes; `endpoint` undefined: nowhere. */
-export interface TelemetryConnection {
-  readonly endpoint: string | undefined;
-  /** Asked before each export, so that a file that was replaced counts. @throws ConfigurationError */
-  readonly headers: () => Record<string, string>;
-  readonly ratio: number;
-  readonly resource: Readonly<Record<string, string>>;
-  readonly metricIntervalMs: number;
-}
-
-export function telemetryOptions(env: TelemetryEnv): TelemetryConnection {
+export function telemetryOptions(env: TelemetryEnv) {
   const file = env.OTEL_EXPORTER_OTLP_HEADERS_FILE;
   return {
     endpoint: env.OTEL_SDK_DISABLED ? undefined : env.OTEL_EXPORTER_OTLP_ENDPOINT,
-    headers: () => (file === undefined ? {} : readOtlpHeaders('OTEL_EXPORTER_OTLP_HEADERS_FILE', file)),
+    /** Asked before each export, so that a file that was replaced counts. @throws ConfigurationError */
+    headers: (): Record<string, string> =>
+      file === undefined ? {} : readOtlpHeaders('OTEL_EXPORTER_OTLP_HEADERS_FILE', file),
     ratio: env.OTEL_TRACES_SAMPLER_ARG,
     resource: env.OTEL_RESOURCE_ATTRIBUTES ?? {},
     metricIntervalMs: env.OTEL_METRIC_EXPORT_INTERVAL,
