@@ -12,6 +12,8 @@ export interface AuditOptions {
   readonly metrics?: Metrics;
   readonly tracing?: Pick<Tracing, 'traceparent'> | undefined;
 }
+type Refused = Pick<AuditEntry, 'client' | 'action'> &
+  Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job'>> & { readonly reason: string };
 interface Pending {
   readonly record: NewRecord;
   resolve(): void;
@@ -58,6 +60,11 @@ export class Audit {
   async record(entry: AuditEntry): Promise<void> {
     await this.append(entry);
     this.count(entry);
+  }
+
+  /** Records a refusal like `record`. `members` are those whom the request was about. */
+  refuse({ client, action, reason, members = [], ...about }: Refused): Promise<void> {
+    return this.record({ client, action, outcome: 'refused', reason, members, resources: 0, ...about });
   }
 
   /**

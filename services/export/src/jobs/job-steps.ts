@@ -112,13 +112,11 @@ export class JobSteps {
     await blobs.put(name, JSON.stringify(summary));
     const refused = Object.values(summary.refused).reduce((n, list) => n + list.length, 0);
     for (const [reason, list] of Object.entries(summary.refused))
-      await audit.record({
+      await audit.refuse({
         client: job.client,
         action: 'export-requested',
-        outcome: 'refused',
         reason,
         members: [...list],
-        resources: 0,
         group: job.group,
         job: id,
       });

@@ -178,14 +178,6 @@ async function ownGroup({ views, facts, audit }: ExportContext, client: string, 
   const providers = facts.parties.client(client)?.providers ?? [];
   if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
   if (group !== undefined)
-    await audit.record({
-      client,
-      action: 'export-requested',
-      outcome: 'refused',
-      reason: 'group-of-another',
-      members: [],
-      resources: 0,
-      group: id,
-    });
+    await audit.refuse({ client, action: 'export-requested', reason: 'group-of-another', group: id });
   throw new Refusal('not-found', 'There is no such resource, or it is not available to you.');
 }

@@ -27,16 +27,8 @@ export class GroupReadController {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 'r');
     const summary = readSummary(request.url);
-    const refuse = async (reason: string): Promise<void> =>
-      this.audit.record({
-        client,
-        action: 'group-read',
-        outcome: 'refused',
-        reason,
-        members: [],
-        resources: 0,
-        types: ['Group'],
-      });
+    const refuse = (reason: string): Promise<void> =>
+      this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
     const group = await this.view.one(client, id);
     if (group === undefined) {
       await refuse('group-unknown');

@@ -63,15 +63,7 @@ export class GroupSearchController {
         .send(body);
     } catch (error) {
       if (error instanceof Refusal)
-        await this.audit.record({
-          client,
-          action: 'group-search',
-          outcome: 'refused',
-          reason: error.kind,
-          members: [],
-          resources: 0,
-          types: ['Group'],
-        });
+        await this.audit.refuse({ client, action: 'group-search', reason: error.kind, types: ['Group'] });
       throw error;
     }
   }

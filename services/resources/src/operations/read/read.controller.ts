@@ -42,15 +42,7 @@ export class ReadController {
       : UNKNOWN;
     const members = found.member === undefined ? [] : [found.member];
     if (!('record' in found)) {
-      await this.audit.record({
-        client,
-        action: 'read',
-        outcome: 'refused',
-        reason: found.reason,
-        members,
-        resources: 0,
-        types: [type],
-      });
+      await this.audit.refuse({ client, action: 'read', reason: found.reason, members, types: [type] });
       throw unknownResource();
     }
     await this.audit.record({ client, action: 'read', outcome: 'released', members, resources: 1, types: [type] });

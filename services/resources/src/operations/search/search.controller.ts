@@ -141,13 +141,11 @@ export class SearchController {
     }
     for (const reason of new Set(refused.map((r) => r.reason))) {
       entries.push(
-        this.audit.record({
+        this.audit.refuse({
           client,
           action: 'search',
-          outcome: 'refused',
           reason,
           members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])),
-          resources: 0,
           types: [type],
         }),
       );
