@@ -1,5 +1,5 @@
 import { type DomainEvent, toStructured } from '@provider-access/events';
-import { Model, type Span, type Statement as Said } from './model.ts';
+import { Model, type Span, type Statement as ModelStatement } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
 import { conditionOf, consentOf, iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
 import { Faults } from './faults.ts';
@@ -97,17 +97,17 @@ export class Driver {
       case 'opt-in':
       case 'consent':
       case 'merge':
-        await this.#say(operation);
+        await this.#publish(operation);
         break;
       case 'at once':
-        await Promise.all(operation.statements.map((statement) => this.#say(statement)));
+        await Promise.all(operation.statements.map((statement) => this.#publish(statement)));
         break;
       case 'lines':
-        await this.#sayInLines(operation);
+        await this.#publishLines(operation);
         break;
       case 'record': {
         const id = `${member(operation.member)}-c1`;
-        // A statement that equals the one before changes nothing.
+        // Use new content each time, because the same content would change nothing.
         const resource = conditionOf(member(operation.member), id, `asthma, report ${this.#payer.sent.length}`);
         await this.#post(
           this.#payer.event('payer.resource-recorded.v1', member(operation.member), { resource }),
@@ -156,7 +156,7 @@ export class Driver {
           await this.#post(
             good[operation.which % good.length]!.event,
             operation.via,
-            good[operation.which % good.length]!.said,
+            good[operation.which % good.length]!.stated,
           );
         break;
       }
@@ -192,24 +192,24 @@ export class Driver {
     await this.#world.afterwards();
     this.#observer.tick();
   }
-  async #say(statement: Statement): Promise<void> {
-    const { event, said } = this.#stated(statement);
-    await this.#send(event, statement, said);
+  async #publish(statement: Statement): Promise<void> {
+    const { event, stated } = this.#eventOf(statement);
+    await this.#send(event, statement, stated);
   }
-  async #sayInLines({ statements, junk, via }: Extract<Operation, { op: 'lines' }>): Promise<void> {
-    const all = statements.map((statement) => this.#stated(statement));
+  async #publishLines({ statements, junk, via }: Extract<Operation, { op: 'lines' }>): Promise<void> {
+    const all = statements.map((statement) => this.#eventOf(statement));
     this.#payer.sent.push(...all);
     const lines = all.map(({ event }) => JSON.stringify(toStructured(event)));
     const rows = await this.#world.publishLines(junk ? ['{"id":', ...lines] : lines, via);
     if (junk && rows[0].status !== 'refused') throw new Broken(`half a line was answered ${JSON.stringify(rows[0])}`);
     this.#observer.tick();
-    for (const [i, { event, said }] of all.entries()) {
-      if (said !== undefined) said.sent = [said.sent[0], this.#world.now];
-      this.#heard(event, rows[junk ? i + 1 : i], said);
+    for (const [i, { event, stated }] of all.entries()) {
+      if (stated !== undefined) stated.sent = [stated.sent[0], this.#world.now];
+      this.#compareEffect(event, rows[junk ? i + 1 : i], stated);
     }
   }
   /** The event of a statement, and what the model knows about it. */
-  #stated(statement: Statement): { readonly event: DomainEvent; readonly said?: Said } {
+  #eventOf(statement: Statement): { readonly event: DomainEvent; readonly stated?: ModelStatement } {
     const member = this.#members[statement.member]!;
     const { now } = this.#world;
     if (statement.op === 'merge') {
@@ -235,8 +235,8 @@ export class Driver {
         ? { resource: consentOf(member, statement, from?.text) }
         : { ...scope?.data, ...(from !== undefined && { effectiveFrom: from.text }) };
     const event = this.#payer.event(type, member, data, { source, ago: statement.ago });
-    if (statement.op === 'consent' && statement.says !== 'deny') return { event };
-    const said: Said = {
+    if (statement.op === 'consent' && statement.content !== 'deny') return { event };
+    const stated: ModelStatement = {
       id: event.id,
       out: scope !== undefined,
       member,
@@ -246,43 +246,43 @@ export class Driver {
       from: from?.ms,
       practices: scope?.practices,
     };
-    this.#model.statements.push(said);
-    return { event, said };
+    this.#model.statements.push(stated);
+    return { event, stated };
   }
   async #send(
     event: DomainEvent,
     { post, via }: { readonly post: boolean; readonly via: number },
-    said?: Said,
+    stated?: ModelStatement,
   ): Promise<void> {
-    if (post) return this.#post(event, via, said);
-    this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
+    if (post) return this.#post(event, via, stated);
+    this.#payer.sent.push({ event, ...(stated !== undefined && { stated }) });
     await this.#world.append(event);
-    if (said !== undefined) said.sent = [said.sent[0], this.#world.now];
+    if (stated !== undefined) stated.sent = [stated.sent[0], this.#world.now];
   }
 
   /** Sends an event until it is acknowledged, and compares the effect that the platform reports. */
-  async #post(event: DomainEvent, via: number, said?: Said): Promise<void> {
+  async #post(event: DomainEvent, via: number, stated?: ModelStatement): Promise<void> {
     const known = this.#payer.sent.some((sent) => sent.event === event);
-    if (!known) this.#payer.sent.push({ event, ...(said !== undefined && { said }) });
+    if (!known) this.#payer.sent.push({ event, ...(stated !== undefined && { stated }) });
     const answer = await this.#world.publish(event, via);
     this.#observer.tick();
     if (answer.status !== 202) throw new Broken(`${event.type} was answered ${answer.status} ${answer.body}`);
-    if (said !== undefined && !known) said.sent = [said.sent[0], this.#world.now];
-    this.#heard(event, json(answer), said);
+    if (stated !== undefined && !known) stated.sent = [stated.sent[0], this.#world.now];
+    this.#compareEffect(event, json(answer), stated);
   }
   /** Compares the effect of a statement that the platform reports. */
-  #heard(event: DomainEvent, answer: ReturnType<typeof json>, said: Said | undefined): void {
+  #compareEffect(event: DomainEvent, answer: ReturnType<typeof json>, stated: ModelStatement | undefined): void {
     const { status, deadLetter } = answer;
-    if (said === undefined) return;
-    const allowed = this.#model.answers(said);
+    if (stated === undefined) return;
+    const allowed = this.#model.answers(stated);
     if (!allowed.includes(status))
       throw new Broken(
-        `${event.id}, an opt-${said.out ? 'out' : 'in'} of ${said.member}, was answered ${JSON.stringify(answer)}; ` +
+        `${event.id}, an opt-${stated.out ? 'out' : 'in'} of ${stated.member}, was answered ${JSON.stringify(answer)}; ` +
           `only ${allowed.join(', ')} is right`,
       );
     if (status === 'parked')
-      this.#model.holds.push({ id: event.id, members: [said.member], person: true, settled: true });
-    else if (status !== 'accepted') said.settled = true;
+      this.#model.holds.push({ id: event.id, members: [stated.member], person: true, settled: true });
+    else if (status !== 'accepted') stated.settled = true;
     if (status === 'parked' && deadLetter === undefined) throw new Broken('parked, and no dead letter is named');
   }
 
@@ -340,7 +340,7 @@ export class Driver {
     approved[client] = !suspend;
   }
 
-  /** Now all clocks are right, everything is read, and no readable event is a dead letter any more. */
+  /** Corrects all clocks, waits until everything is read, and replays dead letters that are readable now. */
   async #settle(): Promise<void> {
     const clocksWereWrong = this.#model.farBehind;
     await this.#world.calm(this.#model.lead);
@@ -358,7 +358,7 @@ export class Driver {
     await this.#world.afterwards();
     await this.#world.caughtUp();
     this.#model.settle();
-    // Everything recorded until now is older than an export that begins from now on.
+    // Advance the clock, so that an export from now on is later than all records.
     await this.#world.work();
     this.#observer.tick();
     this.#observer.quietSince = this.#world.now;

@@ -1,5 +1,5 @@
 import type { DomainEvent } from '@provider-access/events';
-import type { Statement as Said } from './model.ts';
+import type { Statement as ModelStatement } from './model.ts';
 import { PROVIDERS, type Statement } from './operations.ts';
 
 export const MINUTE = 60_000;
@@ -25,7 +25,7 @@ export function when(ms: number, day: boolean, means: 'gives' | 'takes' | 'last 
   };
 }
 
-/** Which providers an opt-out bars, by the rules of docs/opt-outs.md. */
+/** The data of an opt-out, and the practices that it denies by the rules of docs/opt-outs.md. */
 export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target']): {
   readonly data: object;
   readonly practices?: readonly string[];
@@ -54,7 +54,7 @@ const SYSTEMS = { npi: 'http://hl7.org/fhir/sid/us-npi', tin: 'urn:oid:2.16.840.
 /** The FHIR Consent that states an opt-out. Each target is a recipient; any other limit is an extension. */
 export function consentOf(
   member: string,
-  { says, target }: Pick<Extract<Statement, { op: 'consent' }>, 'says' | 'target'>,
+  { content, target }: Pick<Extract<Statement, { op: 'consent' }>, 'content' | 'target'>,
   from: string | undefined,
 ): object {
   const { targets = [] } = scopeOf(target).data as { readonly targets?: readonly Record<string, string>[] };
@@ -66,12 +66,12 @@ export function consentOf(
   return {
     resourceType: 'Consent',
     id: `${member}-consent`,
-    status: says === 'deny, and is inactive' ? 'inactive' : 'active',
+    status: content === 'deny, and is inactive' ? 'inactive' : 'active',
     scope: concept('consentscope', 'patient-privacy'),
     category: [concept('v3-ActCode', 'IDSCL')],
     patient: { reference: `Patient/${member}` },
     provision: {
-      type: says === 'permit' ? 'permit' : 'deny',
+      type: content === 'permit' ? 'permit' : 'deny',
       ...(from !== undefined && { period: { start: from } }),
       ...(actor.length > 0 && { actor }),
     },
@@ -88,12 +88,12 @@ export const conditionOf = (member: string, id: string, text: string): object =>
 /** An event that was sent, and its data for the model. */
 export interface Sent {
   readonly event: DomainEvent;
-  readonly said?: Said;
+  readonly stated?: ModelStatement;
   /** The event cannot be read. */
   readonly spoilt?: true;
 }
 
-/** The payer's systems. They give each event an id, and remember what they sent. */
+/** The payer's systems. They give each event an id, and remember the events that they sent. */
 export class Payer {
   readonly sent: Sent[] = [];
   readonly #name: string;
@@ -104,7 +104,7 @@ export class Payer {
     this.#name = name;
     this.#now = now;
   }
-  /** `ago`: its business time, in minutes before now. */
+  /** `ago`: business time, in minutes before now. */
   event(
     type: string,
     member: string | undefined,

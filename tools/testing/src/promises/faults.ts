@@ -8,7 +8,7 @@ export interface FaultsOptions {
   readonly world: World;
   readonly model: Model;
   readonly members: readonly string[];
-  /** The names of a sequence's events begin with this. */
+  /** Prefix of the event ids of a sequence. */
   readonly name: string;
   readonly payer: Payer;
 }
@@ -29,7 +29,7 @@ export class Faults {
   readonly #members: readonly string[];
   readonly #name: string;
   readonly #payer: Payer;
-  /** Events that must become dead letters, with the event that states what they should have stated. */
+  /** Events that must become dead letters, with the corrected event. */
   readonly #spoilt = new Map<string, Spoilt>();
 
   constructor({ world, model, members, name, payer }: FaultsOptions) {
@@ -45,11 +45,11 @@ export class Faults {
     return this.#spoilt.has(event);
   }
 
-  /** An event that cannot be read denies everybody whom it may concern. */
+  /** Sends an unreadable event, which denies all members that it may concern. */
   async spoil({ how, member: m, other: o, via }: Extract<Operation, { op: 'fault' }>): Promise<void> {
     const member = this.#members[m]!;
     const other = this.#members[o]!;
-    // So far in the future that it stays there until somebody reads it.
+    // So far in the future that it is still there when a process reads the event.
     const ahead = -1_000_000;
     const out = 'payer.member-opted-out.v1';
     const hold = (id: string, members: readonly string[] | undefined, person: boolean): void =>
@@ -101,7 +101,7 @@ export class Faults {
         return this.#world.publish(event, via).then((answer) => this.#parked(answer, event));
       }
       case 'an opt-out without a member': {
-        // From a portal that has not published about anybody yet.
+        // From a portal that has not published any other event yet.
         const event = meant(this.#payer.event(out, undefined, {}, { source: 'urn:new-portal' }));
         hold(event.id, undefined, false);
         return this.#world.append(event);
@@ -127,14 +127,14 @@ export class Faults {
       }
       case 'an opt-out under an id that was used': {
         const before = this.#payer.sent.find(
-          ({ said, spoilt: bad }) =>
-            bad === undefined && said?.out === true && said.member === member && said.settled === true,
+          ({ stated, spoilt: bad }) =>
+            bad === undefined && stated?.out === true && stated.member === member && stated.settled === true,
         );
         if (before === undefined) return;
         const event = {
           ...before.event,
           time: iso(Date.parse(before.event.time) + 7),
-          // A corrected Consent stays a Consent: only its time makes it another statement.
+          // A corrected Consent stays a Consent. Only its time makes it another statement.
           data: before.event.type === out ? { scope: 'global', channel: 'again' } : before.event.data,
         };
         this.#payer.sent.push({ event, spoilt: true });
@@ -190,7 +190,7 @@ export class Faults {
         return;
       }
       case 'claim to be its replay': {
-        // So old that it decides nothing. Only an operator's replay ends a hold.
+        // So old that it has no effect. Only an operator's replay ends a hold.
         const event = this.#payer.event('payer.member-opted-in.v1', corrected?.subject ?? other, {}, { ago: 100_000 });
         return this.#world.append({ ...event, extensions: { pareplayof: id } });
       }
@@ -204,7 +204,7 @@ export class Faults {
   }
   async #answered(id: string, what: 'discard' | 'replay', body: unknown, via: number): Promise<void> {
     const { status, body: text } = await this.#world.administer(`/events/dead-letters/${id}/${what}`, body, via);
-    // 409: an instance died after it had done it.
+    // 409: an earlier attempt succeeded, but its instance died before the answer.
     if (![200, 202, 409].includes(status)) throw new Broken(`${what} was answered ${status} ${text}`);
   }
 }

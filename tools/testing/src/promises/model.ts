@@ -1,6 +1,6 @@
 /**
- * The promises of the platform about which clients see which members, as a program. It is written from docs/opt-outs.md
- * and issue 12, and imports nothing of the platform. All instants are ms since the epoch by the clock of the engines.
+ * The promises of the platform about which clients see which members, as a program. It follows docs/opt-outs.md and
+ * imports no code of the platform. All instants are ms since the epoch by the clock of the engines.
  *
  * The exact time at which an accepted event takes effect, and the clock that decides, are unknown. So each question has
  * two answers: whether an answer of the platform may contain a member, and whether it must.
@@ -15,9 +15,9 @@ export type Lean = 'may' | 'must';
 interface Event {
   readonly id: string;
   readonly member: string;
-  /** Its business time, by its source. */
+  /** Business time, by the clock of the source. */
   readonly time: number;
-  /** Every process has it. Before that, its effect is uncertain. */
+  /** Every process has read the event. Before that, its effect is uncertain. */
   settled?: boolean;
 }
 export interface Statement extends Event {
@@ -26,12 +26,12 @@ export interface Statement extends Event {
   /** The earliest and the latest moment at which it may have reached the platform. */
   sent: readonly [number, number];
   readonly from?: number | undefined;
-  /** Practices that an opt-out names; without them, all. */
+  /** Practices that an opt-out names. Undefined for all practices. */
   readonly practices?: readonly string[] | undefined;
   /** How far the platform's clock may have been behind when it recorded an opt-in. */
   lag?: number;
 }
-/** What is known of a coverage or an attribution from `start` on: it is in force until `end`, or it is not. */
+/** A coverage or an attribution from `start` on: in force until `end`, or not in force. */
 export interface Span extends Event {
   readonly key: string;
   readonly start: number;
@@ -41,7 +41,7 @@ export interface Span extends Event {
 export interface Merge extends Event {
   readonly other: string;
 }
-/** The hold of a dead letter. `members` is undefined if everybody is denied; `person`: every id of the person is. */
+/** The hold of a dead letter. Without `members` it denies all members; `person`: it denies every id of the person. */
 export interface Hold {
   readonly id: string;
   readonly members?: readonly string[] | undefined;
@@ -59,14 +59,14 @@ export class Model {
   readonly spans: Span[] = [];
   readonly merges: Merge[] = [];
   holds: Hold[] = [];
-  /** The newest statement, and those that may count already. */
+  /** The last network status of a practice, and earlier ones that may still be in effect. */
   readonly network = new Map<string, boolean[]>();
   readonly approved: boolean[] = [];
 
   /** Whether an answer for a practice's client may, or must, contain the member. `key`: only for this attribution. */
   visible(member: string, client: number, practice: string, lean: Lean, key?: string): boolean {
     const wanted = lean === 'may';
-    // An event from the future becomes a dead letter.
+    // Present events may become dead letters, because an instance takes them for events from the future.
     if (!wanted && this.farBehind && this.#open()) return false;
     if (this.approved[client] !== true || this.#held(member, lean)) return false;
     const network = this.network.get(practice) ?? [];
@@ -81,39 +81,41 @@ export class Model {
     return this.lag > TOLERANCE_MS - MINUTE;
   }
   /** The effects of a statement that the platform may report. */
-  answers(said: Statement): readonly string[] {
-    const words = ['accepted'];
-    const ahead = said.from !== undefined && said.from > this.now - this.lag;
-    const present = said.from === undefined || said.from <= Math.max(this.now + this.lead, said.sent[1]);
+  answers(stated: Statement): readonly string[] {
+    const effects = ['accepted'];
+    const ahead = stated.from !== undefined && stated.from > this.now - this.lag;
+    const present = stated.from === undefined || stated.from <= Math.max(this.now + this.lead, stated.sent[1]);
     const does = [...(ahead ? ['scheduled'] : []), ...(present ? ['effective'] : [])];
-    if (this.farBehind) words.push('parked');
-    if (said.out) {
-      const ins = this.#ins(said.member, 'may');
-      if (ins.some((i) => this.#ends(i, said, 'may'))) words.push('superseded');
+    if (this.farBehind) effects.push('parked');
+    if (stated.out) {
+      const ins = this.#ins(stated.member, 'may');
+      if (ins.some((i) => this.#ends(i, stated, 'may'))) effects.push('superseded');
       // If another opt-out denies as much and is later, the answer describes that one (ADR 0017).
-      const denied = this.#outs(said.member, 'must').some(
+      const denied = this.#outs(stated.member, 'must').some(
         (o) =>
-          o !== said &&
-          o.time > said.time &&
-          (o.practices === undefined || said.practices?.every((p) => o.practices!.includes(p)) === true),
+          o !== stated &&
+          o.time > stated.time &&
+          (o.practices === undefined || stated.practices?.every((p) => o.practices!.includes(p)) === true),
       );
-      if (denied) words.push('effective', 'scheduled');
-      return this.#ins(said.member, 'must').some((i) => this.#ends(i, said, 'must')) ? words : [...words, ...does];
+      if (denied) effects.push('effective', 'scheduled');
+      return this.#ins(stated.member, 'must').some((i) => this.#ends(i, stated, 'must'))
+        ? effects
+        : [...effects, ...does];
     }
-    if (this.#outs(said.member, 'must').some((o) => !this.#after(said, o, 'must'))) words.push('superseded');
-    if (this.#outs(said.member, 'may').some((o) => !this.#after(said, o, 'may'))) return words;
-    const another = this.#ins(said.member, 'may').some((i) => i !== said && (i.from ?? 0) <= this.now + this.lead);
-    return [...words, ...does, ...(another ? ['effective', 'scheduled'] : [])];
+    if (this.#outs(stated.member, 'must').some((o) => !this.#after(stated, o, 'must'))) effects.push('superseded');
+    if (this.#outs(stated.member, 'may').some((o) => !this.#after(stated, o, 'may'))) return effects;
+    const another = this.#ins(stated.member, 'may').some((i) => i !== stated && (i.from ?? 0) <= this.now + this.lead);
+    return [...effects, ...does, ...(another ? ['effective', 'scheduled'] : [])];
   }
 
-  /** Everything that was sent is everywhere, and all clocks are right again. */
+  /** Called when every process has read all events, and all clocks are right again. */
   settle(): void {
-    for (const said of this.statements) {
-      if (said.settled !== true) said.lag = this.lag;
+    for (const stated of this.statements) {
+      if (stated.settled !== true) stated.lag = this.lag;
     }
     for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds]) event.settled = true;
     this.holds = this.holds.filter(({ ending }) => ending !== true);
-    for (const words of this.network.values()) words.splice(0, words.length - 1);
+    for (const statuses of this.network.values()) statuses.splice(0, statuses.length - 1);
     this.lag = 0;
     this.lead = 0;
   }
@@ -121,7 +123,7 @@ export class Model {
   #open(): boolean {
     return (
       [...this.statements, ...this.spans, ...this.merges].some(({ settled }) => settled !== true) ||
-      [...this.network.values()].some((words) => words.length > 1)
+      [...this.network.values()].some((statuses) => statuses.length > 1)
     );
   }
 

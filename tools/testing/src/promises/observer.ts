@@ -6,14 +6,15 @@ import { type Answer, Broken, json, Missing, type World } from './world.ts';
 interface Job {
   readonly client: number;
   readonly url: string;
-  /** Members that had to be in it since its kick-off. */
+  /** Members that the export must contain, from its kick-off on. */
   must: Set<string>;
-  /** Members that nobody could see at its kick-off, and about whom something was recorded since. */
+  /** Members that the client could not see at the kick-off. */
   readonly hidden: ReadonlySet<string>;
+  /** Members with new records since the kick-off. */
   readonly recorded: Set<string>;
-  /** Nothing was pending at its kick-off, nor since. */
+  /** `Observer.quietSince` at the kick-off. */
   readonly quietSince: number | undefined;
-  /** Nothing happened since the export that it continues. */
+  /** Nothing happened since the export that this delta continues. */
   readonly empty: boolean;
   transactionTime?: string;
 }
@@ -63,7 +64,7 @@ export class Observer {
     return this.#model.visible(member, client, practice, lean, ...(ofGroup ? [`${practice}/npi`] : []));
   }
 
-  /** The decision behind each answer, in every process that answers. */
+  /** Compares the decisions of every process with the model. */
   async askTheGates(): Promise<void> {
     for (const [client, practice] of PRACTICES.entries()) {
       const allowed = new Set(this.#members.filter((member) => this.#visible(member, client, 'may')));
@@ -77,7 +78,7 @@ export class Observer {
   async findGroups(): Promise<void> {
     for (const client of PRACTICES.keys()) this.#groups.push(await this.#world.group(client, this.#contract));
   }
-  /** One search for all members shows which of them a client sees at an instance. */
+  /** Compares the members that one search for all of them shows. */
   async look(client: number, via: number): Promise<void> {
     this.#looks += 1;
     const answer = await this.#world.readOnce(
@@ -90,7 +91,7 @@ export class Observer {
     if (next !== undefined) this.#pages.push({ client, url: next });
     else if (answer.status === 200 && this.#world.completeAtOnce) this.#mustSee(seen, client, via);
   }
-  /** When everything is settled. */
+  /** Compares all reads when everything is settled. */
   lookAround(when: string): Promise<void> {
     return this.#world.settled(() => this.#lookAround(when));
   }
@@ -119,7 +120,7 @@ export class Observer {
         `practice ${PRACTICES[client]} cannot read Patient/${member} at resources ${via}: ${answer.status}`,
       );
   }
-  /** Nothing of a member whom the client may not see. */
+  /** Checks that the answer contains no data of a member that the client may not see. */
   #compare(
     answer: Answer,
     client: number,
@@ -155,7 +156,7 @@ export class Observer {
   async export(client: number, via: number): Promise<void> {
     await this.#kickOff(client, via);
   }
-  /** Has what changed since the export and whole members who became visible since; is empty if nothing happened. */
+  /** Starts an export of the changes since an earlier one. It must be empty if nothing happened in between. */
   async delta(which: number, via: number): Promise<void> {
     const base = this.#jobs.at(-1 - (which % this.#jobs.length));
     if (base === undefined || this.#model.approved[base.client] !== true) return;
@@ -185,7 +186,7 @@ export class Observer {
     };
     this.#jobs.push(job);
   }
-  /** A resource of the member was accepted. */
+  /** Notes that the platform accepted a resource of the member. */
   recorded(member: string): void {
     for (const job of this.#jobs) job.recorded.add(member);
   }

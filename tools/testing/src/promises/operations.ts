@@ -3,13 +3,13 @@ import { drawing } from './drawing.ts';
 export const MEMBERS = 3;
 export const PRACTICES = ['A', 'B'] as const;
 export type Practice = (typeof PRACTICES)[number];
-/** Check digits as CMS computes them: Luhn, with 80840 in front. */
+/** The check digit of an NPI is computed by Luhn's algorithm with the prefix 80840, as CMS defines. */
 export const PROVIDERS: Readonly<Record<Practice, { readonly npi: string; readonly tin: string }>> = {
   A: { npi: '1234567893', tin: '111111111' },
   B: { npi: '1679576722', tin: '222222222' },
 };
 const MODULES = ['consent', 'attribution', 'resources', 'export', 'auth'] as const;
-/** The providers of an opt-out, and how it spells them. A practice has an NPI and a TIN. */
+/** The providers of an opt-out. It can name a practice by its NPI or its TIN. */
 const TARGETS = [
   'all',
   'A by NPI',
@@ -40,25 +40,25 @@ const RESOLUTIONS = [
   'claim to be its replay',
 ] as const;
 
-interface Said {
+interface OptStatement {
   readonly member: number;
   readonly source: number;
-  /** Its business time, in minutes before now; negative if the payer's clock is ahead. */
+  /** Business time, in minutes before now; negative if the payer's clock is ahead. */
   readonly ago: number;
-  /** Its effective time, in minutes from now. */
+  /** Effective time, in minutes from now. */
   readonly from?: number | undefined;
-  /** The payer names the day of that time, without the time. */
+  /** The payer names only the day of the effective time. */
   readonly day: boolean;
   readonly via: number;
   /** By POST or directly into the log. */
   readonly post: boolean;
 }
 export type Statement =
-  | (Said & { readonly op: 'opt-out'; readonly target: (typeof TARGETS)[number] })
-  | (Said & { readonly op: 'opt-in' })
-  | (Said & {
+  | (OptStatement & { readonly op: 'opt-out'; readonly target: (typeof TARGETS)[number] })
+  | (OptStatement & { readonly op: 'opt-in' })
+  | (OptStatement & {
       readonly op: 'consent';
-      readonly says: (typeof CONSENTS)[number];
+      readonly content: (typeof CONSENTS)[number];
       readonly target: (typeof TARGETS)[number];
     })
   | {
@@ -142,7 +142,7 @@ export type Disturbance =
       readonly via: number;
     }
   | { readonly op: 'roll-out' };
-/** No random sequence has a roll-out; a test inserts it. */
+/** Random sequences have no roll-out. A test inserts it. */
 export type Kind = Exclude<Operation['op'], 'roll-out'>;
 
 /** How often each kind of operation comes. */
@@ -175,8 +175,8 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
 const KINDS = Object.keys(WEIGHTS) as Kind[];
 
 /**
- * The random sequence of a seed. Each one leaves out half of the kinds, so that the others meet more often. `without`:
- * kinds that cannot happen on this platform.
+ * The random sequence of a seed. Each sequence leaves out half of the kinds, so that the others occur together more
+ * often. `without`: kinds that cannot happen on this platform.
  */
 export function sequenceOf(seed: number, without: readonly Kind[] = []): readonly Operation[] {
   const draw = drawing(seed);
@@ -186,7 +186,7 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
   const kinds = possible.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
   const member = (): number => one([0, 0, 0, 1, 1, 2]);
   const via = (): number => draw(2);
-  const said = (): Said => ({
+  const common = (): OptStatement => ({
     member: member(),
     source: draw(2),
     ago: one([0, 0, 0, 0, 1, 3, 10, 120, -1, -3]),
@@ -197,9 +197,10 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
   });
   const statement = (kind: Statement['op']): Statement => {
     const target = (): (typeof TARGETS)[number] => one([...TARGETS, 'all', 'all', 'all']);
-    if (kind === 'opt-out') return { op: kind, ...said(), target: target() };
-    if (kind === 'opt-in') return { op: kind, ...said() };
-    if (kind === 'consent') return { op: kind, ...said(), target: target(), says: one(['deny', 'deny', ...CONSENTS]) };
+    if (kind === 'opt-out') return { op: kind, ...common(), target: target() };
+    if (kind === 'opt-in') return { op: kind, ...common() };
+    if (kind === 'consent')
+      return { op: kind, ...common(), target: target(), content: one(['deny', 'deny', ...CONSENTS]) };
     const a = member();
     return { op: kind, member: a, other: (a + 1 + draw(MEMBERS - 1)) % MEMBERS, via: via(), post: draw(4) > 0 };
   };

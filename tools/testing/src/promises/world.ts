@@ -7,7 +7,7 @@ import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operati
 export class Broken extends Error {
   override readonly name: string = 'Broken';
 }
-/** An answer lacks something that it must contain. If processes need a moment, the query is repeated. */
+/** An answer lacks data that it must contain. A query is repeated if processes need time to catch up. */
 export class Missing extends Broken {
   override readonly name = 'Missing';
 }
@@ -31,10 +31,10 @@ export interface Client {
   readonly id: string;
   /** Its private key. */
   readonly key: JsonWebKey;
-  /** How often it was approved. A suspension ends earlier tokens. */
+  /** Number of approvals. A new one is needed after a suspension, which ends earlier tokens. */
   approvals: number;
 }
-/** The members that one process would show a client. */
+/** The members that a process permits for a client. */
 export interface Gate {
   readonly where: string;
   readonly permits: readonly string[];
@@ -50,14 +50,14 @@ export abstract class World {
   readonly clients: Client[] = [];
   /** The clock that decides what has passed: ms since the epoch. */
   abstract readonly now: number;
-  /** Whether an answer must be complete at once. Otherwise it must be so soon after everything is settled. */
+  /** Whether an answer must be complete at once, or only soon after everything is settled. */
   abstract readonly completeAtOnce: boolean;
   protected abstract readonly payerToken: string;
   protected abstract readonly administratorToken: string;
 
   /** How many ms each deciding clock is ahead of `now`; negative if it is behind. */
   abstract skews(): readonly number[];
-  /** Queries the instance of this number, or the other one if that is dead. undefined: it died before it answered. */
+  /** Sends a request to this instance, or to the other one if it is dead. Undefined if it died before the answer. */
   abstract request(url: string, call?: Call, via?: number): Promise<Answer | undefined>;
   /** Pause between two attempts. */
   protected abstract again(): Promise<unknown>;
@@ -66,19 +66,18 @@ export abstract class World {
   abstract token(client: number): Promise<string>;
   /** The current decision of every answering process about these members. */
   abstract gates(client: number, members: readonly string[]): Promise<readonly Gate[]>;
-  /** The Group of a practice under a contract, by its id, once an attribution opened it. */
+  /** The id of a practice's Group under a contract, once an attribution has created the Group. */
   abstract group(client: number, contract: string): Promise<string | undefined>;
   /** Resolves when every process has read everything. */
   abstract caughtUp(): Promise<void>;
-  /** Does an operation on the platform. */
   abstract disturb(what: Disturbance): Promise<void>;
-  /** After each step: processes that are to die have died, and dead ones are replaced. */
+  /** Called after each step. Ends doomed processes, and replaces dead ones. */
   abstract afterwards(): Promise<void>;
   /** Settles everything: all clocks are right and every process runs. `lead`: ms by which a clock was ahead. */
   abstract calm(lead: number): Promise<void>;
   /** Lets the work of an export continue. */
   abstract work(): Promise<void>;
-  /** After a sequence. */
+  /** Called after a sequence. */
   abstract rest(): Promise<void>;
 
   /** Repeats a request while the answer asks for it, and if an instance died before it answered. */
@@ -96,14 +95,14 @@ export abstract class World {
     this.goesOn();
     return last as Answer;
   }
-  /** The batch that no process can handle, if that is known. */
+  /** The batch that no process can handle, if the world knows it. */
   protected standing(): string | undefined {
     return undefined;
   }
   /** Checks that no event has stopped its partition. */
   protected goesOn(): void {
     const standing = this.standing();
-    if (standing !== undefined) throw new Broken(`nobody can handle the batch of ${standing}`);
+    if (standing !== undefined) throw new Broken(`no process can handle the batch of ${standing}`);
   }
   protected get patienceMs(): number {
     return PATIENCE_MS;
@@ -134,7 +133,7 @@ export abstract class World {
     const headers = { 'content-type': type };
     return this.ask('/events', { method: 'POST', token: this.payerToken, headers, body: JSON.stringify(body) }, via);
   }
-  /** Lines of one request, until all are accepted. @returns the answer to each */
+  /** Sends lines in one request, until all are accepted. @returns the answer to each line */
   async publishLines(lines: readonly string[], via: number): Promise<readonly Json[]> {
     const headers = { 'content-type': 'application/x-ndjson' };
     const call: Call = { method: 'POST', token: this.payerToken, headers, body: lines.join('\n') };
@@ -143,7 +142,7 @@ export abstract class World {
         const some = await this.ask('/events', call, via);
         return (some.status !== 200 || some.body.includes('"complete":true')) && some;
       },
-      { what: 'all lines are taken', timeout: this.patienceMs },
+      { what: 'all lines are accepted', timeout: this.patienceMs },
     );
     if (answer.status !== 200) throw new Broken(`lines were answered ${answer.status} ${answer.body}`);
     const rows = answer.body.trim().split('\n');
@@ -152,13 +151,13 @@ export abstract class World {
   protected async rebuild({ view, back, via }: Extract<Disturbance, { op: 'rebuild' }>): Promise<void> {
     const how = back ? 'rollback' : 'rebuild';
     const { status, body } = await this.administer(`/ops/views/attribution/${view}/${how}`, undefined, via);
-    // 409: there is no build to go back to, or a process died while it built.
+    // 409: there is no earlier build, or a process died during a build.
     if (status !== 200 && status !== 409) throw new Broken(`a ${how} was answered ${status} ${body}`);
   }
   async read(url: string, client: number, via: number, headers: Record<string, string> = {}): Promise<Answer> {
     return this.ask(url, { token: await this.token(client), headers }, via);
   }
-  /** undefined without the patience of `read`: the facts were too old, or the instance died. */
+  /** Like `read`, but without a repeat. Undefined if the facts were too old or the instance died. */
   async readOnce(url: string, client: number, via: number): Promise<Answer | undefined> {
     const answer = await this.request(url, { token: await this.token(client) }, via);
     return answer?.status === 503 ? undefined : answer;
@@ -174,7 +173,7 @@ export abstract class World {
           await look();
         } catch (error) {
           broken = error;
-          // Members that nobody may see at any time.
+          // Repeat only if data is missing. Data that no client may see is a fault at any time.
           return !(error instanceof Missing);
         }
         return true;
