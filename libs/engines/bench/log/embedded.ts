@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openEmbeddedLog } from '../../src/log/embedded/index.ts';
 
 /**
- * Appends and consumes records of 1.7 KB, 500 a call. Usage: node --conditions=@provider-access/source
- * bench/embedded.ts [records] [folder]
+ * Appends and consumes records of 1.7 KB, 500 in a call. Usage: node --conditions=@provider-access/source
+ * bench/log/embedded.ts [records] [folder]
  */
 const count = Number(process.argv[2] ?? 200_000);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'eventlog-bench-'));
@@ -36,7 +36,7 @@ for (let i = 0; i < count; i += 1000) {
     );
   await Promise.all([call(i), call(i + 500)]);
 }
-// On a machine that does other things too, the CPU time says what the code takes.
+// CPU time shows the cost of the code, even on a busy machine.
 const rate = (): string => {
   const { user, system } = process.cpuUsage(cpu);
   return (

@@ -6,15 +6,15 @@ import { applyTopics, openKafkaLog } from '../../src/log/kafka/index.ts';
 import type { NewRecord } from '../../src/log/index.ts';
 
 /**
- * The adapter beside bare kafkajs, the same minute, the same broker (KAFKA_BROKERS, or one started here): records of 1
- * KB, 500 a call, one partition a send in both. Usage: node --conditions=@provider-access/source
- * --disable-warning=TimeoutNegativeWarning bench/kafka.ts [records] [--bare] [--json]: `--bare` leaves the adapter out,
- * `--json` ends with one line of all figures.
+ * Compares the adapter with bare kafkajs on the same broker (KAFKA_BROKERS, or one that the benchmark starts) at the
+ * same time. Records of 1 KB, 500 in a call, one partition in a send. Usage: node --conditions=@provider-access/source
+ * --disable-warning=TimeoutNegativeWarning bench/log/kafka.ts [records] [--bare] [--json]: `--bare` omits the adapter,
+ * and `--json` prints a last line with all figures.
  */
 const flags = process.argv.slice(2).filter((a) => a.startsWith('--'));
 const count = Number(process.argv.slice(2).find((a) => !a.startsWith('--')) ?? 100_000);
 const bareOnly = flags.includes('--bare');
-/** Records a second by what was measured; percentiles in ms. */
+/** Records per second of each measurement; percentiles in ms. */
 const figures: Record<string, number> = {};
 const { brokers } = await sharedKafka();
 const topicPrefix = `bench-${randomBytes(3).toString('hex')}.`;
@@ -43,7 +43,7 @@ async function rated(what: string, work: () => Promise<unknown>): Promise<void> 
   figures[what] = Math.round(count / ((performance.now() - start) / 1000));
   console.log(`${what}: ${figures[what]}/s, ${Math.round(count / ((user + system) / 1e6))} a CPU second`);
 }
-/** Four writers, each to its own partition, each awaiting. */
+/** Four writers with a partition each, which await each call. */
 const write = (call: (partition: number) => Promise<unknown>) =>
   Promise.all(
     [0, 1, 2, 3].map(async (partition) => {
@@ -69,17 +69,15 @@ const produce = (topic: string) =>
     }),
   );
 
-/**
- * A member of a group of its own that has joined; `all` resolves when it has been given every record and committed it.
- */
+/** A consumer that has joined a group of its own. `all` resolves when it has received and committed every record. */
 async function consumer(topic: string): Promise<{ all: Promise<void>; disconnect(): Promise<void> }> {
-  const member = kafka.consumer({ groupId: `${topicPrefix}${topic}`, maxWaitTimeInMs: 200 });
-  await member.connect();
-  await member.subscribe({ topics: [`${topicPrefix}${topic}`], fromBeginning: true });
-  const joined = new Promise((resolve) => member.on(member.events.GROUP_JOIN, resolve));
+  const bare = kafka.consumer({ groupId: `${topicPrefix}${topic}`, maxWaitTimeInMs: 200 });
+  await bare.connect();
+  await bare.subscribe({ topics: [`${topicPrefix}${topic}`], fromBeginning: true });
+  const joined = new Promise((resolve) => bare.on(bare.events.GROUP_JOIN, resolve));
   const all = new Promise<void>((resolve, reject) => {
     let seen = 0;
-    member
+    bare
       .run({
         autoCommit: false,
         partitionsConsumedConcurrently: 4,
@@ -100,7 +98,7 @@ async function consumer(topic: string): Promise<{ all: Promise<void>; disconnect
       .catch(reject);
   });
   await joined;
-  return { all, disconnect: () => member.disconnect() };
+  return { all, disconnect: () => bare.disconnect() };
 }
 
 await rated('append, bare', () => produce('bare'));
@@ -155,7 +153,7 @@ const percentiles = (name: string, times: number[]): void => {
       `${times[Math.floor(times.length * 0.99)]!.toFixed(1)} ms, at most ${times.at(-1)!.toFixed(1)} ms`,
   );
 };
-/** Append to handler, and through a service that derives a topic to a follower of it: the way of an opt-out. */
+/** Latency from an append to a handler, and to a follower of a topic that the handler derives, as for an opt-out. */
 const times = { handled: [] as number[], followed: [] as number[], appended: [] as number[], heads: [] as number[] };
 await log.subscribe({
   group: 'latency',

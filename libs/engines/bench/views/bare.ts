@@ -5,8 +5,8 @@ import { clientOf } from '../../src/views/mongo/options.ts';
 
 /**
  * Measures the driver's bulkWrite and findOne without the adapter, with the adapter's write concern: documents of 1 KB
- * with two indexes, 250 a bulk. The server is that of MONGODB_URI, or one that the benchmark starts. Figures of another
- * server than MongoDB say nothing about MongoDB. Run from the root of the repository:
+ * with two indexes, 250 in a bulk. The server is that of MONGODB_URI, or one that the benchmark starts, which is not a
+ * MongoDB. Run from the root of the repository:
  *
  *     node --conditions=@provider-access/source libs/engines/bench/views/bare.ts [documents] [writers] [--json]
  *
@@ -20,7 +20,7 @@ const READS = 1_000;
 const { uri } = await sharedMongo();
 const client = clientOf({ uri, database: '' });
 const db = client.db(`bench_${randomBytes(4).toString('hex')}`);
-/** A second. */
+/** Operations per second. */
 const figures: Record<string, number> = {};
 
 async function rated(what: string, operations: number, work: () => Promise<unknown>): Promise<void> {
@@ -29,7 +29,7 @@ async function rated(what: string, operations: number, work: () => Promise<unkno
   figures[what] = Math.round(operations / ((performance.now() - start) / 1000));
   console.log(`${what.padEnd(56)} ${String(figures[what]).padStart(8)} /s`);
 }
-/** Writers beside one another, each awaiting its bulk. No document is written twice. */
+/** Concurrent writers, which await each bulk. No document is written twice. */
 const write = (call: (bulk: number) => Promise<unknown>): Promise<unknown> =>
   Promise.all(
     Array.from({ length: writers }, async (_, writer) => {

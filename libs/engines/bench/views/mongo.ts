@@ -8,9 +8,9 @@ import { clientOf } from '../../src/views/mongo/options.ts';
 import type { Projection } from '../../src/views/projection.ts';
 
 /**
- * Compares projecting and reading with the bare driver on the same server in the same minute. The server is that of the
- * tests (tools/testing) and no mongod, so the figures show what the adapter costs and not how fast MongoDB is. Run from
- * the root of the repository:
+ * Compares projections and reads with the bare driver on the same server at the same time. The server is that of the
+ * tests (tools/testing) and not a mongod, so the figures show the cost of the adapter and not the speed of MongoDB. Run
+ * from the root of the repository:
  *
  *     node --conditions=@provider-access/source libs/engines/bench/views/mongo.ts [records]
  */

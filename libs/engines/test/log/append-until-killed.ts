@@ -1,8 +1,6 @@
 import { openEmbeddedLog } from '../../src/log/embedded/index.ts';
 
-/**
- * Child process of durability.int.spec.ts: appends for ever and prints the number of each call that was acknowledged.
- */
+/** Child process of durability.int.spec.ts. It appends until it is killed, and prints the acknowledged calls. */
 const log = openEmbeddedLog({ file: process.argv[2]! });
 const padding = 'x'.repeat(Number(process.argv[3] ?? 100));
 for (let call = 0; ; call++) {
@@ -22,7 +20,7 @@ for (let call = 0; ; call++) {
   }
   process.stdout.write(`${call}\n`);
 }
-// The file is full: closing must end, and reading still works.
+// The file is full. A close must end, and reads must still work.
 const heads = await log.head(['t']);
 process.stdout.write(`heads ${JSON.stringify(heads['t'])}\n`);
 await log.close();

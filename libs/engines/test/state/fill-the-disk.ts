@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { openEmbeddedState } from '../../src/state/embedded/index.ts';
 
-/** A state store on a disk that is full for a while. Prints what each step said. */
+/** A state store on a disk that is full for a while. Prints the result of each step. */
 const limitFiles = (bytes: number | 'unlimited'): void =>
   void execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
 const nameOf = (work: Promise<unknown>): Promise<string> =>

@@ -8,7 +8,7 @@ import type { MongoStateOptions } from '../../src/state/mongo/index.ts';
 import { StreamReader } from '../../src/state/contract/stream-reader.ts';
 import type { State, StreamEvent } from '../../src/state/port.ts';
 
-/** Clients of one new database; all are closed by `close`. */
+/** Clients of one new database. `close` closes all of them. */
 export function clientsOf(uri: string): {
   database: string;
   open(options?: Partial<MongoStateOptions>): Promise<State & { relayFailure(): string | undefined }>;
@@ -43,7 +43,7 @@ export const event = (n: number | string, topic = 't.decided'): StreamEvent => (
   record: { key: `k${n}`, partitionKey: 'one', headers: { ce_type: 'decided' }, value: JSON.stringify({ n }) },
 });
 
-/** Versions of each stream as a reader sees them who drops what it has. */
+/** The versions of each stream for a reader that drops duplicates. */
 export async function seen(
   log: EventLog,
   topic = 't.decided',
@@ -67,7 +67,7 @@ export async function seen(
   return streams;
 }
 
-/** As a caller does: again while the engine is away. Any other failure is the test's. */
+/** Repeats a call while the engine is unavailable, as callers do. Any other error fails the test. */
 export async function persist<T>(call: () => Promise<T>): Promise<T> {
   const outcome = await eventually(
     () =>
@@ -82,8 +82,8 @@ export async function persist<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Decides n times on a stream against whoever else does; resolves with what this decider knows to have decided. `made`
- * is called after each.
+ * Decides n times on a stream, concurrently with other deciders. Resolves with the decisions that were acknowledged,
+ * and calls `made` after each.
  */
 export async function decide(
   state: State,

@@ -5,7 +5,7 @@ import type { BlobInfo, Blobs } from '../port.ts';
 
 export interface BlobsUnderTest {
   readonly blobs: Blobs;
-  /** The same files seen by another process. */
+  /** Opens the same files as another process would. */
   reopen(): Promise<Blobs>;
   dispose(): Promise<void>;
 }
@@ -17,7 +17,7 @@ const names = async (list: AsyncIterable<BlobInfo>): Promise<string[]> => {
   return found;
 };
 
-/** What every adapter of the port must do. A fault found once becomes a row here. */
+/** The behaviour that every adapter of the port must show. A regression gets a test here. */
 export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTest>): void {
   describe(`blobs contract: ${adapter}`, () => {
     let under: BlobsUnderTest;
@@ -28,14 +28,14 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
     });
     afterEach(() => under.dispose());
 
-    it('gives back what was put, and says its length', async () => {
+    it('returns the content of a put, and its length', async () => {
       expect(await blobs.put('a/b/c.part', 'héllo')).toEqual({ name: 'a/b/c.part', bytes: 6 });
       expect(Buffer.from((await blobs.get('a/b/c.part'))!).toString()).toBe('héllo');
       expect(await blobs.stat('a/b/c.part')).toEqual({ name: 'a/b/c.part', bytes: 6 });
       expect(Buffer.from((await (await under.reopen()).get('a/b/c.part'))!).toString()).toBe('héllo');
     });
 
-    it('knows nothing of what was never put, nor of a folder', async () => {
+    it('has no blob for an unknown name, nor for a folder', async () => {
       await blobs.put('a/b', 'x');
       for (const name of ['a', 'none', 'a/b/c']) {
         expect(await blobs.get(name)).toBeUndefined();
@@ -49,7 +49,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect((await blobs.get('empty'))!.byteLength).toBe(0);
     });
 
-    it('takes a streamed put in pieces and shows it only when committed', async () => {
+    it('accepts a put in pieces and shows it only after the commit', async () => {
       const writer = await blobs.writer('s/1');
       const piece = Buffer.alloc(300_000, 'x');
       for (let i = 0; i < 10; i++) await writer.write(piece);
@@ -59,7 +59,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect((await blobs.get('s/1'))!.byteLength).toBe(3_000_000);
     });
 
-    it('never shows what was interrupted, and what was there before stays', async () => {
+    it('never shows an interrupted put, and keeps the content before it', async () => {
       await blobs.put('s/1', 'before');
       const aborted = await blobs.writer('s/1');
       await aborted.write(Buffer.from('half'));
@@ -73,7 +73,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       await abandoned.abort();
     });
 
-    it('refuses to write on after commit or abort', async () => {
+    it('refuses writes after commit or abort', async () => {
       const writer = await blobs.writer('s/1');
       await writer.commit();
       await expect(writer.write(Buffer.from('more'))).rejects.toThrow();
@@ -107,7 +107,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect((await read(blobs.range('range', 1000, 2000))).byteLength).toBe(0);
     });
 
-    it('ends a range that its reader gives up, and the next one is whole', async () => {
+    it('ends a range that its reader destroys, and the next one is whole', async () => {
       await blobs.put('big', Buffer.alloc(3_000_000, 'x'));
       const stream = blobs.range('big', 0, 3_000_000);
       for await (const chunk of stream) {
@@ -120,7 +120,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect((await read(blobs.range('big', 1, 2_999_999))).byteLength).toBe(2_999_998);
     });
 
-    it('keeps a streamed put of several parts byte for byte, and copies what it is given', async () => {
+    it('keeps a put of several parts byte for byte, and copies the chunks of its caller', async () => {
       const writer = await blobs.writer('parts');
       const expected: Buffer[] = [];
       const reused = Buffer.alloc(1_300_001);
@@ -134,7 +134,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect(Buffer.concat(expected).equals((await blobs.get('parts'))!)).toBe(true);
     });
 
-    it('fails a range of a blob that is gone', async () => {
+    it('fails a range of a missing blob', async () => {
       await expect(read(blobs.range('gone', 0, 10))).rejects.toThrow();
     });
 
@@ -146,7 +146,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       expect(await names(blobs.list('none/'))).toEqual([]);
     });
 
-    it('deletes one, and a folder, and what is not there', async () => {
+    it('deletes one blob, a folder, and a missing blob', async () => {
       for (const name of ['j/1/a', 'j/1/b', 'j/12', 'k']) await blobs.put(name, name);
       await blobs.delete('k');
       await blobs.delete('k');
@@ -178,7 +178,7 @@ export function blobsContract(adapter: string, open: () => Promise<BlobsUnderTes
       await expect((async () => blobs.delete(name))()).rejects.toThrow();
     });
 
-    it('empties nothing by accident: a prefix is named and ends with "/"', async () => {
+    it('deletes nothing by a prefix that is empty or does not end with "/"', async () => {
       await blobs.put('j/1', 'x');
       for (const prefix of ['', 'j', '/', '../', 'j/../'])
         await expect((async () => blobs.deletePrefix(prefix))()).rejects.toThrow();

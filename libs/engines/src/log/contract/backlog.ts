@@ -4,10 +4,10 @@ import { Backlog, type Behind } from '../backlog.ts';
 import type { EventLog } from '../port.ts';
 import { record } from './support.ts';
 
-/** How far, and for how long, a group is behind. */
+/** The lag of a group in records and in time. */
 export function backlogContract(log: () => EventLog): void {
   describe('backlog', () => {
-    it('is what a group has not committed, over all partitions, since the oldest of it was appended', async () => {
+    it('has the uncommitted records of all partitions, and the append time of the oldest', async () => {
       const backlog = new Backlog(log());
       const behind = async (): Promise<Behind> =>
         backlog.behind('t', await log().committed('g', ['t']), await log().head(['t']));

@@ -12,7 +12,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
     sum((await log().committed(group, [topic]))[topic]);
 
   describe('subscribe', () => {
-    it('hands out every record in the order of its partition key, and waits for the handler', async () => {
+    it('delivers every record in the order of its partition key, and waits for the handler', async () => {
       await log().append('t', records(300));
       const byMember = new Map<string, number[]>();
       const inFlight = new Set<number>();
@@ -56,7 +56,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await subscription.stop();
     });
 
-    it('starts a new group where it was told, and an old one where it was', async () => {
+    it('starts a new group at the given position, and an old one at its commit', async () => {
       await log().append('t', records(4, 1));
       const at = await log().head(['t']);
       await log().append('t', records(4, 1, 4));
@@ -73,7 +73,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await eventually(async () => (await committed('late', 't')) === 8);
       await late.stop();
       await log().append('t', records(2, 1, 8));
-      // The group has its offsets now: `latest` does not pass over what came while it was away.
+      // The group has committed, so `latest` does not skip records that were appended while it had no consumer.
       subscriptions.push(await join('late', 'latest'));
       await eventually(() => seen['early']!.length >= 10 && seen['at']!.length >= 6 && seen['late']!.length >= 2);
       expect(seen['early']!.map(Number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -82,7 +82,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       for (const each of subscriptions) await each.stop();
     });
 
-    it('goes on after the last commit when it is opened again, groups apart', async () => {
+    it('continues each group after its last commit when it is opened again', async () => {
       await log().append('t', records(50));
       let seen = 0;
       const handle = async (batch: Batch): Promise<void> => void (seen += batch.records.length);
@@ -97,7 +97,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       expect(seen).toBe(57);
     });
 
-    it('hands the same batch out again after a failure, shows it, and commits nothing of it', async () => {
+    it('delivers a batch again after a failure, reports the failure, and commits nothing', async () => {
       await log().append('t', records(6, 1));
       const attempts: string[] = [];
       let healthy = false;
@@ -121,7 +121,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await subscription.stop();
     });
 
-    it('lets other partitions and groups go on beside a record that nobody can handle, and skips nothing', async () => {
+    it('lets other partitions and groups continue beside a record that always fails, and skips nothing', async () => {
       await log().append(
         't',
         [0, 1, 2, 3].flatMap((partition) => ['a', 'b', 'c'].map((v) => record('m', `${partition}${v}`, { partition }))),
@@ -180,7 +180,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       expect(await committed('g', 't')).toBe(1);
     });
 
-    it('lets a batch wait for more where it may linger, skips nothing, and never holds up a stop', async () => {
+    it('lets a batch linger for more records, skips nothing, and never delays a stop', async () => {
       let seen = 0;
       const subscribe = (lingerMs: number): Promise<Subscription> =>
         log().subscribe({
@@ -213,8 +213,8 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
             away = 'now';
             await harness().away(true);
           }
-          // A handler fails for as long as the engine is away. One that fails once is retried before a busy machine
-          // sees the failure.
+          // The handler fails for as long as the engine is unavailable, because a busy machine may miss a single
+          // failure.
           if (away === 'now') throw new EngineUnavailable('the store is away');
           for (const t of texts(batch)) seen.add(t);
         },
@@ -253,7 +253,7 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       const one = await join('one');
       await eventually(() => seen.length >= 20);
       const two = await join('two');
-      // A consumer that joins others is there before it has partitions.
+      // A consumer joins before it owns partitions.
       await eventually(() => owns.two.size > 0);
       // The first consumer can handle everything before the second one owns a partition. So records keep coming until
       // the second one does.
@@ -271,12 +271,12 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await eventually(async () => (await committed('g', 't')) === sent);
       expect(owns.one.size).toBe(4);
       expect(owns.two.size).toBe(4);
-      // In one process a rebalance waits for what is in flight; at least once is what the port promises.
+      // In one process a rebalance waits for running handlers, but the port only guarantees delivery at least once.
       expect(seen.length).toBeGreaterThanOrEqual(sent);
       await two.stop();
     });
 
-    it('are given nothing while `assigned` fails, and everything once it works', async () => {
+    it('get no record while `assigned` fails, and all records once it works', async () => {
       await log().append('t', records(8));
       let failures = 0;
       let seen = 0;

@@ -52,7 +52,7 @@ export function eventLogContract(name: string, create: CreateHarness): void {
 
 function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
   describe('append, read and head', () => {
-    it('answers one place a record, in order, by the partition of its key', async () => {
+    it('returns partition and offset of each record, in order, by the partition of its key', async () => {
       const given = records(100);
       const appended = await log().append('t', given);
       const next = [0, 0, 0, 0];
@@ -79,7 +79,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect((await log().read('t', 0, 0, 1))[0]?.headers['traceparent']).toBe(traceparent);
     });
 
-    it('gives back bytes, headers and keys as they came', async () => {
+    it('returns bytes, headers and keys unchanged', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
       const headers = {
         ce_type: 'x',
@@ -99,7 +99,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(text(second!.value)).toBe('größer \u{1f600}\u0000');
       expect(third!.value.byteLength).toBe(0);
       expect(first!.timestamp).toBeGreaterThanOrEqual(before - 1);
-      // Whoever asks whether an event is ahead of the platform relies on it.
+      // The check whether an event is ahead of the platform's clock relies on it.
       expect(first!.timestampBy, 'the log sets the time').toBeUndefined();
     });
 
@@ -145,7 +145,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
         );
     });
 
-    it('takes a call of more than an engine sends at once, in its order, and reads it back page by page', async () => {
+    it('accepts a call that is larger than a send of the engine, in order, and reads it page by page', async () => {
       const given = Array.from({ length: 2500 }, (_, i) => record('m', `${i}`.padEnd(1000, '.'), { partition: 2 }));
       const answers = await log().append('t', given);
       expect(answers).toEqual(given.map((_, offset) => ({ partition: 2, offset })));
@@ -175,7 +175,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
     });
 
     it('refuses a call for a record that is too large, names its index, and keeps other calls', async () => {
-      // Our own topics take twice the inbound limit and 1 MiB, so that every accepted event fits into a dead letter.
+      // Our own topics accept twice the inbound limit and 1 MiB, so that every accepted event fits into a dead letter.
       const large = record('large', Buffer.alloc(MAX + 1));
       const inbound = 'payer.member-events';
       const before = log().append(inbound, [record('a')]);
@@ -194,7 +194,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       expect(sum((await log().head(['t']))['t'])).toBe(0);
     });
 
-    it('says that the engine is away, and goes on when it is back', async () => {
+    it('reports that the engine is away, and continues when it is back', async () => {
       await log().append('t', records(3));
       await harness().away(true);
       await expect(log().append('t', records(3, 16, 3))).rejects.toThrow(EngineUnavailable);
@@ -203,11 +203,11 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
       const found = (await Promise.all([0, 1, 2, 3].map((p) => log().read('t', p, 0, 100))))
         .flat()
         .map((r) => Number(text(r.value)));
-      // Whether the unanswered three were written is open, by the port; the others are there once.
+      // By the port the three failed appends may have been written. The others are there once.
       expect(found.filter((n) => n < 3 || n >= 6).sort()).toEqual([0, 1, 2, 6, 7, 8]);
     });
 
-    it('says so after it was closed', async () => {
+    it('refuses calls after it was closed', async () => {
       await log().close();
       await log().close();
       await expect(log().append('t', records(1))).rejects.toThrow(EngineUnavailable);
@@ -218,7 +218,7 @@ function appending(log: () => EventLog, reopen: () => Promise<EventLog>, harness
 
 function following(log: () => EventLog): void {
   describe('follow', () => {
-    it('has handled what was there when it resolves, then goes on with what comes', async () => {
+    it('has handled all existing records when it resolves, and then handles new ones', async () => {
       await log().append('a', records(100));
       await log().append('b', records(20));
       const seen: string[] = [];
@@ -249,7 +249,7 @@ function following(log: () => EventLog): void {
       await (await log().follow({ topics: ['none'], handle: () => undefined })).stop();
     });
 
-    it('hands a batch out again until it is handled', async () => {
+    it('delivers a batch again until it is handled', async () => {
       await log().append('a', records(10, 1));
       let attempts = 0;
       const seen: string[] = [];

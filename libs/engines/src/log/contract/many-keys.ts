@@ -10,9 +10,7 @@ import { record, text } from './support.ts';
 
 const PARTITIONS = 4;
 const TOPICS = ['other', 'out'];
-/**
- * Which partitions take their records before an append fails. Kafka takes an append by partition, so any of them may.
- */
+/** The partitions that accept their records before an append fails. Kafka appends by partition, so any may. */
 const TAKEN: readonly (readonly number[])[] = [
   [],
   [0],
@@ -26,13 +24,13 @@ const TAKEN: readonly (readonly number[])[] = [
   [0, 1, 2, 3],
 ];
 
-/** One fault: the append of this number within one handling, and what the log took of it. */
+/** A fault: the number of the append within one call of the handler, and the partitions that accepted its records. */
 interface Fault {
   readonly append: number;
   readonly taken: readonly number[];
 }
 
-/** The log as a handler sees it whose n-th append fails. */
+/** A log whose n-th append fails. */
 function failing(
   log: EventLog,
   { append: at, taken }: Fault,
@@ -56,18 +54,15 @@ function failing(
   return { log: decorated, failed: () => failed };
 }
 
-/**
- * A write of several keys: all of them get it, whichever append fails and whatever the log took of it, because the
- * batch comes again.
- */
+/** A write of several keys reaches all of them, whichever append fails, because the batch is delivered again. */
 export function manyKeysContract(log: () => EventLog): void {
   describe('a write of several keys', () => {
-    it('is acknowledged after it reached all, whichever append fails and whichever partitions took it', async () => {
+    it('is acknowledged after it reached all, whichever append fails and whichever partitions have it', async () => {
       const keys = keysOfEachPartition();
       const faults = [0, 1, 2].flatMap((append) => TAKEN.map((taken): Fault => ({ append, taken })));
       const handlings = faults.map(() => 0);
       let struck = 0;
-      // Each event becomes one record a key, in two topics; an event after it must not overtake it.
+      // Each event becomes a record for each key in two topics, and a later event must not overtake it.
       const outputs = (n: string) =>
         TOPICS.map((topic) => ({
           topic,
@@ -83,7 +78,7 @@ export function manyKeysContract(log: () => EventLog): void {
           const n = text(batch.records[0]!.value);
           const first = handlings[Number(n)]!++ === 0;
           const faulty = failing(log(), first ? faults[Number(n)]! : { append: -1, taken: [] });
-          // A new instance each time: the process may have died meanwhile.
+          // A new instance each time, as after a crash.
           const derivation = new Derivation({
             log: faulty.log,
             deriver: 'deriver',
@@ -109,11 +104,11 @@ export function manyKeysContract(log: () => EventLog): void {
       const expected = faults.map((_, n) => String(n));
       const stored = await Promise.all(TOPICS.map((topic) => everything(log(), topic)));
       for (const records of stored) {
-        // Once for who knows an event by its id, and in order.
+        // Without duplicates the events are there once and in order.
         for (const key of keys)
           expect([...new Set(records.filter((r) => r.key === key).map((r) => text(r.value)))], key).toEqual(expected);
       }
-      // A report of progress says where each of them is: before all of these places it counts for nothing.
+      // The progress record has the offset of each output, and does not hold before all of them are read.
       const inbound = new InboundProgress(TOPICS);
       for (const r of stored.flat().filter(({ headers }) => headers['ce_type'] !== PROGRESS_TYPE)) inbound.handled(r);
       inbound.settle();

@@ -6,10 +6,10 @@ import { reached } from '../port.ts';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
 import { record, records, text, texts } from './support.ts';
 
-/** Positions of an inbound topic, awaited in topics that were derived from it. */
+/** Waiting in derived topics for a position of the inbound topic. */
 export function progressContract(log: () => EventLog): void {
   const deriving = { deriver: 'deriver', progressTopic: 'out', topics: ['out', 'other'] };
-  /** One output in the inbound record's own partition, one in the next partition, one in another topic. */
+  /** An output in the partition of the inbound record, one in the next partition, and one in another topic. */
   const derive = (batch: Batch): { topic: string; records: NewRecord[] }[] => [
     {
       topic: 'other',
@@ -25,7 +25,7 @@ export function progressContract(log: () => EventLog): void {
   ];
 
   describe('progress across derived topics', () => {
-    it('is known only when every output is, after a crash between the two and with a reader that lags', async () => {
+    it('holds only when every output is read, after a crash in between and with a lagging reader', async () => {
       let crash = true;
       const subscription = await log().subscribe({
         group: 'deriver-intake',
@@ -37,7 +37,7 @@ export function progressContract(log: () => EventLog): void {
             for (const { topic, records: outputs } of derive(batch)) await log().append(topic, outputs);
             throw new Error('ended here');
           }
-          // A new instance each time: nothing that it remembers is needed.
+          // A new instance each time, because the derivation needs no memory.
           await new Derivation({ log: log(), ...deriving }).complete(batch, { outputs: derive(batch), outcomes: [] });
         },
       });
@@ -67,7 +67,7 @@ export function progressContract(log: () => EventLog): void {
         }
       };
       const own = await log().follow({ topics: ['out'], maxRecords: 7, handle: take });
-      // The reader has all of `out` before the first record of `other`.
+      // The reader reads all of `out` before the first record of `other`.
       await eventually(async () =>
         (await log().committed('deriver-intake', ['in']))['in']!.every((next, p) => next === target['in']![p]),
       );
@@ -78,7 +78,7 @@ export function progressContract(log: () => EventLog): void {
       await Promise.all([own.stop(), other.stop(), subscription.stop()]);
     });
 
-    it('is known at once to a reader of the progress topic alone', async () => {
+    it('holds at once for a reader of the progress topic alone', async () => {
       await log().append('in', records(40));
       const derivation = new Derivation({ log: log(), ...deriving });
       const subscription = await log().subscribe({

@@ -1,13 +1,13 @@
 import { bufferOf } from '@provider-access/events';
 import type { Batch, EventLog, NewRecord } from '../port.ts';
 
-/** What a contract suite needs of an adapter. One harness is one storage. */
+/** The hooks of an adapter for the contract suite. Each harness has a storage of its own. */
 export interface LogHarness {
   /** Opens the storage, again after a close. New topics get `partitions` of `create`. */
   open(): Promise<EventLog>;
-  /** Makes the engine refuse writes (and reads, where it can), and come back. */
+  /** Makes the engine refuse writes (and reads, if possible), or accept them again. */
   away(yes: boolean): Promise<void> | void;
-  /** Closes what is open and removes the storage. */
+  /** Closes open logs and removes the storage. */
   destroy(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import type { Fixture } from './fixture.ts';
 /** Leases, counters, presence and work. */
 export function agreements(at: Fixture): void {
   describe('leases', () => {
-    it('belong to one holder; a takeover has a bigger token and the former holder is refused', async () => {
+    it('belong to one holder; a takeover has a higher token and the former holder is refused', async () => {
       const first = (await at.state.leases.acquire('job', 'a', 100))!;
       expect(await at.state.leases.acquire('job', 'b', 100)).toBeUndefined();
       expect(await at.state.leases.renew(first, 100)).toBe(true);
@@ -22,7 +22,7 @@ export function agreements(at: Fixture): void {
       expect((await at.state.leases.acquire('job', 'a', 100))!.token).toBeGreaterThan(second.token);
     });
 
-    it('are raced for by one winner, and tokens grow over a restart', async () => {
+    it('have one winner of concurrent calls, and tokens grow over a restart', async () => {
       const raced = await Promise.all(['a', 'b', 'c'].map((holder) => at.state.leases.acquire('job', holder, 100)));
       const [winner] = raced.filter((l) => l !== undefined);
       expect(raced.filter((l) => l !== undefined)).toHaveLength(1);
@@ -33,7 +33,7 @@ export function agreements(at: Fixture): void {
     });
   });
 
-  it('the newest transactionTime only grows, whoever raises it, and outlives a restart', async () => {
+  it('the newest transactionTime only grows, for all processes, and survives a restart', async () => {
     const [a, b] = [new TransactionTimes(at.state.streams), new TransactionTimes(at.state.streams)];
     expect(await a.newest()).toBe(0);
     await Promise.all([3, 9, 4, 7, 1].map((ms, i) => (i % 2 === 0 ? a : b).raise(ms)));
@@ -55,7 +55,7 @@ export function agreements(at: Fixture): void {
   });
 
   describe('presence', () => {
-    it('lists who announced itself, with its newest data, until its time is over', async () => {
+    it('lists holders with their newest data until their ttl ends', async () => {
       expect(await at.state.presence.list('readers')).toEqual([]);
       await at.state.presence.announce('readers', 'b', { at: { 'pa.registry': [1, 2] } }, 100);
       await at.state.presence.announce('readers', 'a', { at: {} }, 200);
@@ -82,7 +82,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.presence.list('others')).toEqual([{ holder: 'a', data: null, expiresAt: at.clock + 800 }]);
     });
 
-    it('forgets who leaves, and nobody else; leaving twice is no fault', async () => {
+    it('removes only the holder that leaves; leaving twice is no fault', async () => {
       await Promise.all(['a', 'b', 'c'].map((holder) => at.state.presence.announce('readers', holder, holder, 100)));
       await at.state.presence.leave('readers', 'b');
       await at.state.presence.leave('readers', 'b');
@@ -114,7 +114,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.count('q')).toEqual({ ready: 0, leased: 2 });
     });
 
-    it('is taken again when the heartbeat stops, under a new fence; the former holder is refused', async () => {
+    it('is taken again with a new fencing token when the heartbeat stops; the former holder is refused', async () => {
       await put('a');
       const first = (await at.state.work.take('q', 'h1', 100))!;
       at.clock += 99;
@@ -134,7 +134,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.done(second)).toBe(false);
     });
 
-    it('names the queues that have something to take now: not what is leased, done, or for later', async () => {
+    it('names the queues with an item that is free now, and not leased, done or delayed', async () => {
       const { work } = at.state;
       const queues = ['q', 'r', 's', 'none'];
       expect(await work.ready(queues)).toEqual([]);
@@ -155,7 +155,7 @@ export function agreements(at: Fixture): void {
       expect([first.id, second.id, ...(await work.ready(queues))]).toEqual(['a', 'b', 's']);
     });
 
-    it('waits when given back, and the fence that gave it back is used up', async () => {
+    it('waits after a release, and its fencing token is then invalid', async () => {
       await put('a');
       const first = (await at.state.work.take('q', 'h1', 100))!;
       expect(await at.state.work.release(first, at.clock + 50)).toBe(true);
@@ -167,7 +167,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.take('q', 'h1', 100)).toBeUndefined();
     });
 
-    it('is removed by prefix while it runs, and what is put anew never meets an old fence', async () => {
+    it('is removed by prefix while it runs, and a new item never has an old fencing token', async () => {
       await put('job1/a', 'job1/b', 'job2/a', 'job1%');
       const old = (await at.state.work.take('q', 'h1', 100))!;
       await at.state.work.remove('q', 'job1/');
@@ -180,7 +180,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.done(renewed)).toBe(true);
     });
 
-    it('survives a restart with its leases and fences', async () => {
+    it('survives a restart with its leases and fencing tokens', async () => {
       if (!at.harness.durable) return;
       await put('a', 'b');
       const first = (await at.state.work.take('q', 'h1', 100))!;

@@ -6,14 +6,14 @@ export interface StateOptions {
   readonly now: () => number;
 }
 
-/** What an adapter brings: opening the same data again (after closing) is part of it unless nothing survives. */
+/** The hooks of an adapter. `open` after a close opens the same data, unless nothing survives. */
 export interface StateHarness {
   open(options: StateOptions): Promise<State>;
   readonly durable: boolean;
   close(): Promise<void>;
 }
 
-/** What a row works on; each row gets new ones. `clock` is moved by the row. */
+/** The objects of one test, which are new for each test. The test moves `clock`. */
 export interface Fixture {
   harness: StateHarness;
   log: EventLog & { faults: { away: boolean; loseAnswers: number } };

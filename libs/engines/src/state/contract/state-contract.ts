@@ -19,7 +19,7 @@ async function all(log: EventLog, topic: string): Promise<readonly LogRecord[]> 
 const versions = (records: readonly LogRecord[]): string[] =>
   records.map((r) => `${r.headers['pa_stream']}@${r.headers['pa_version']}`);
 
-/** What every adapter of the state port must do. */
+/** The behaviour that every adapter of the state port must show. */
 export function stateContract(name: string, start: () => Promise<StateHarness>): void {
   describe(`${name}: state`, () => {
     const at = { reopen } as Fixture;
@@ -41,7 +41,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
     });
 
     describe('streams', () => {
-      it('loads nothing of a stream that is not there, and its head afterwards', async () => {
+      it('loads nothing of a missing stream, and its head afterwards', async () => {
         expect(await at.state.streams.load('app/1')).toBeUndefined();
         expect(await at.state.streams.append('app/1', 0, [event(1), event(2)], { status: 'new' })).toEqual({
           ok: true,
@@ -51,7 +51,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.append('app/1', 2, [], { status: 'seen' })).toEqual({ ok: true, version: 3 });
       });
 
-      it('takes a head from the log where it has none or an older one, and goes on from there', async () => {
+      it('restores a head from the log if it has none or an older one, and continues from there', async () => {
         const { streams } = at.state;
         expect(await streams.restore('app/1', 3, { status: 'known' })).toBe(true);
         expect(await streams.load('app/1')).toEqual({ version: 3, snapshot: { status: 'known' } });
@@ -66,7 +66,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await streams.append('app/1', 4, [event(2)], {})).toEqual({ ok: false, actual: 6 });
       });
 
-      it('lets exactly one of two deciders win, and publishes nothing of the other', async () => {
+      it('lets exactly one of two deciders win, and publishes no event of the other', async () => {
         const results = await Promise.all(
           [1, 2, 3, 4, 5].map((n) => at.state.streams.append('app/1', 0, [event(n)], { n })),
         );
@@ -80,7 +80,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.append('app/1', 7, [event(9)], {})).toEqual({ ok: false, actual: 1 });
       });
 
-      it('publishes in the order decided, with stream and version, over several topics, and says where', async () => {
+      it('publishes in the order of decisions, with stream, version and position, over several topics', async () => {
         await at.state.streams.append('app/1', 0, [event(1), event(2, 't.other'), event(3)], {});
         await at.state.streams.append('app/2', 0, [event(4)], {});
         const position = await at.state.streams.published('app/1', 3, 10_000);
@@ -96,7 +96,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         });
       });
 
-      it('waits for the relay no longer than it may', async () => {
+      it('waits for the relay until the timeout', async () => {
         at.log.faults.away = true;
         expect(await at.state.streams.append('app/1', 0, [event(1)], {})).toMatchObject({ ok: true });
         expect(await at.state.streams.published('app/1', 1, 20)).toBeUndefined();
@@ -106,7 +106,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.published('app/1', 2, 1)).toBeUndefined();
       });
 
-      it('publishes at the next opening what a crash left between head and append', async () => {
+      it('publishes at the next opening the events that a crash left in the outbox', async () => {
         if (!at.harness.durable) return;
         await at.reopen({}); // no log: the process ends before its relay gets to it
         await at.state.streams.append('app/1', 0, [event(1), event(2)], { n: 2 });
@@ -116,7 +116,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.streams.append('app/1', 1, [event(3)], {})).toEqual({ ok: false, actual: 2 });
       });
 
-      it('publishes in the order decided over more streams than one look at the outbox shows', async () => {
+      it('publishes in the order of the decisions over more streams than a page of the outbox has', async () => {
         at.log.faults.away = true;
         for (let n = 0; n < 120; n++)
           await at.state.streams.append(`s/${n % 60}`, Math.floor(n / 60), [event(n)], { n });
@@ -126,7 +126,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(records.map((r) => r.key)).toEqual(Array.from({ length: 120 }, (_, n) => `k${n}`));
       });
 
-      it('keeps names, snapshots and values as they are', async () => {
+      it('keeps names, snapshots and values unchanged', async () => {
         const snapshot = { 'a.b': 1, $set: [null, [], {}], text: 'é\u0000\u{1F9EC}\n', nested: { '': false } };
         for (const name of ['a.b/$c', 'é\n%', '']) {
           const value = Buffer.from([0, 255, 128, 10]);
@@ -152,7 +152,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect((await at.state.presence.list('names')).map((p) => p.data)).toEqual([snapshot, snapshot, snapshot]);
       });
 
-      it('publishes again what it cannot know to be published, and a reader drops what it has', async () => {
+      it('publishes again after a lost answer, and a reader drops the duplicates', async () => {
         at.log.faults.loseAnswers = 1;
         await at.state.streams.append('app/1', 0, [event(1), event(2)], {});
         await at.state.streams.published('app/1', 2, 10_000);
@@ -168,7 +168,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
     });
 
     describe('claims', () => {
-      it('belong to the first, until released by it or expired', async () => {
+      it('belong to the first owner until it releases them or they expire', async () => {
         expect(await at.state.claims.claim('id', 'a', 'm1')).toBe('m1');
         expect(await at.state.claims.claim('id', 'a', 'm2')).toBe('m1');
         expect(await at.state.claims.claim('id', 'a', 'm1')).toBe('m1');
@@ -183,7 +183,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await at.state.claims.claim('id', 'a', 'm3')).toBe('m3');
       });
 
-      it('are decided together, the same key twice included', async () => {
+      it('are decided together, with a duplicate key', async () => {
         await at.state.claims.claim('id', 'b', 'm0');
         expect(
           await at.state.claims.claimMany('id', [
@@ -196,7 +196,7 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(new Set(raced).size).toBe(1);
       });
 
-      it('that end are taken over as a whole, and an owner may move its own end', async () => {
+      it('are taken over together when they expire, and an owner may move its own end', async () => {
         const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
         const wanted = (owner: string, expiresAt?: number) =>
           keys.map((key) => ({ key, owner, ...(expiresAt !== undefined && { expiresAt }) }));

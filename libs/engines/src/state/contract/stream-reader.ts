@@ -5,9 +5,7 @@
 export class StreamReader {
   readonly #versions = new Map<string, number>();
 
-  /**
-   * Returns true once for each version of a stream, in ascending order, and for every record that belongs to no stream.
-   */
+  /** Returns true once for each version of a stream, in ascending order, and for every record without a stream. */
   isNew(record: { readonly headers: Readonly<Record<string, string>> }): boolean {
     const stream = record.headers['pa_stream'];
     const version = Number(record.headers['pa_version']);
@@ -17,7 +15,7 @@ export class StreamReader {
     return true;
   }
 
-  /** Newest version seen, 0 for none. */
+  /** The newest version so far, or 0. */
   version(stream: string): number {
     return this.#versions.get(stream) ?? 0;
   }

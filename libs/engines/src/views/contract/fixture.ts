@@ -3,14 +3,14 @@ import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/lo
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
 
-/** What an adapter brings to the contract suite. */
+/** The hooks of an adapter for the contract suite. */
 export interface ViewsHarness {
   readonly views: Views;
-  /** Closes and opens the same data again; undefined where nothing survives. */
+  /** Closes and opens the same data again; undefined if nothing survives. */
   readonly reopen?: () => Promise<Views>;
-  /** The same data as another process opens it; undefined where only one process writes. */
+  /** Opens the same data as another process would; undefined if only one process writes. */
   readonly another?: () => Promise<Views>;
-  /** Keeps what the store has now; the function that it gives puts the store back there, under whoever is using it. */
+  /** Copies the store. The returned function restores the copy while the store is in use. */
   readonly remember?: () => Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export interface Item {
 
 const data = (record: LogRecord): Record<string, unknown> => dataOf<Record<string, unknown>>(record);
 
-/** A blind view with two indexes, membership and a body: the shape of `records`. */
+/** A blind view with two indexes, an array index and a body, as the view `records` is. */
 export const items: Projection = {
   owner: 'test',
   name: 'items',
@@ -49,7 +49,7 @@ interface Total {
   seen: number;
   failed?: boolean;
 }
-/** Two topics into one document, each counting in its own part: twice the same record would show. */
+/** Two topics with a sum each in one document. A record that counts twice shows in the sum. */
 export const totals: Projection = {
   owner: 'test',
   name: 'totals',
@@ -66,17 +66,17 @@ function add(part: Total | undefined, record: LogRecord): Total | null | undefin
   if (record.headers['ce_type'] === 'removed') return null;
   if (record.headers['ce_type'] === 'poison' && poison.on) throw new TypeError(`cannot add ${record.key}`);
   if (record.headers['ce_type'] === 'note') return undefined;
-  // JSON knows no such number: the document cannot be written.
+  // JSON has no bigint, so the document cannot be written.
   if (record.headers['ce_type'] === 'unwritable' && poison.on) return { sum: 1n, seen: 1 };
   if (typeof part?.sum === 'bigint') return part;
   return { ...part, sum: (part?.sum ?? 0) + Number(data(record)['n'] ?? 0), seen: (part?.seen ?? 0) + 1 };
 }
-/** What is left of `left` when `add` throws. */
+/** The part `left` after `add` threw. */
 function failed(part: Total | undefined): Total {
   if (poison.unpassable) throw new TypeError('cannot be passed over');
   return { ...(part ?? { sum: 0, seen: 0 }), failed: true };
 }
-/** Switches the faults of `add` and `failed` on: evolve is pure otherwise. */
+/** Switches for the faults of `add` and `failed`, which are pure otherwise. */
 export const poison = { on: true, unpassable: false };
 
 export const record = (key: string, value: object, type = 'added', partitionKey = key): NewRecord => ({
@@ -100,7 +100,7 @@ export const progress = (
   value: JSON.stringify({ deriver, topic, partition, next, ...(after && { after }) }),
 });
 
-/** Appends and gives the head after it. */
+/** Appends and returns the head afterwards. */
 export async function appendAll(
   log: EventLog,
   topic: string,

@@ -8,8 +8,8 @@ import { storeContract } from './store-contract.ts';
 export type { ViewsHarness } from './fixture.ts';
 
 /**
- * What every adapter of the view port must do: call it in a spec file with a way to open a fresh store. `several`: more
- * than one process writes it, so `another` and `remember` are there.
+ * The behaviour that every adapter of the view port must show. Call it in a spec file; `open` opens a new store.
+ * `several`: several processes write the store, so the harness has `another` and `remember`.
  */
 export function viewsContract(name: string, open: () => Promise<ViewsHarness>, several = false): void {
   storeContract(name, open);

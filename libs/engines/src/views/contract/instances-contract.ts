@@ -7,7 +7,7 @@ import { ProjectionSet } from '../projection-set.ts';
 import { poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
-/** Several instances over one store and one group. */
+/** Several instances with one store and one group. */
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {
     let harness: ViewsHarness;
@@ -53,7 +53,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       return all;
     };
 
-    it('share a view: each tells the position of all partitions, and one takes over from the other', async () => {
+    it('share a view: each knows the position of all partitions, and one takes over from the other', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 200));
@@ -77,7 +77,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(again.failure()).toBeUndefined();
     });
 
-    it('fold what they hear of derivers by where all partitions stand, also those of the other instance', async () => {
+    it('merge progress entries by the positions of all partitions, also those of the other instance', async () => {
       const other = await another();
       await start(harness.views);
       await start(other);
@@ -99,7 +99,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
         expect(entries.length).toBeLessThanOrEqual(2);
     });
 
-    it('keep writing while one rebuilds; no reader sees a position go back; the other follows the swap', async () => {
+    it('keep writing during a rebuild; no reader sees a position go back; the other follows the swap', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 100));
@@ -137,43 +137,39 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect((await b.status())[0]).toMatchObject({ version: 2, previous: 3 });
     });
 
-    it(
-      'whoever was told that a view has passed something finds it wherever it is read next, also while a build is ' +
-        'replaced',
-      async () => {
-        const other = await another();
-        const a = await start(harness.views);
-        await log.append('t.left', adds(0, 100));
-        expect(await passed(harness.views)).toBe(true);
-        let busy = true;
-        const stale: string[] = [];
-        let acknowledged = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
-        const telling = (async () => {
-          while (busy) {
-            await log.append('t.left', [record('k0', { n: 1 })]);
-            if (!(await passed(harness.views))) stale.push('never passed');
-            acknowledged = { ...acknowledged, sum: acknowledged.sum + 1 };
-            const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
-            if (seen.sum < acknowledged.sum) stale.push(`${seen.sum} after ${acknowledged.sum}`);
-          }
-        })();
-        try {
-          for (const build of [2, 3])
-            expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
-          expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
-          const { sum } = acknowledged;
-          await eventually(() => acknowledged.sum > sum + 20 || stale.length > 0, {
-            what: '20 more records are read after the last swap',
-          });
-        } finally {
-          busy = false;
-          await telling;
+    it('once a view has passed a position, all readers see the records before it, even during a swap', async () => {
+      const other = await another();
+      const a = await start(harness.views);
+      await log.append('t.left', adds(0, 100));
+      expect(await passed(harness.views)).toBe(true);
+      let busy = true;
+      const stale: string[] = [];
+      let acknowledged = (await harness.views.reader(totals).get('k0'))!['left'] as { sum: number };
+      const reading = (async () => {
+        while (busy) {
+          await log.append('t.left', [record('k0', { n: 1 })]);
+          if (!(await passed(harness.views))) stale.push('never passed');
+          acknowledged = { ...acknowledged, sum: acknowledged.sum + 1 };
+          const seen = (await other.reader(totals).get('k0'))!['left'] as { sum: number };
+          if (seen.sum < acknowledged.sum) stale.push(`${seen.sum} after ${acknowledged.sum}`);
         }
-        expect(stale).toEqual([]);
-      },
-    );
+      })();
+      try {
+        for (const build of [2, 3])
+          expect(await a.rebuild('totals', { graceMs: 60_000 })).toMatchObject({ build, equal: true });
+        expect((await a.rollback('totals', { graceMs: 60_000 })).build).toBe(2);
+        const { sum } = acknowledged;
+        await eventually(() => acknowledged.sum > sum + 20 || stale.length > 0, {
+          what: '20 more records are read after the last swap',
+        });
+      } finally {
+        busy = false;
+        await reading;
+      }
+      expect(stale).toEqual([]);
+    });
 
-    it('go on with a rebuild that another left, and start no second one beside it', async () => {
+    it('continue an unfinished rebuild of another instance, and start no second one', async () => {
       const other = await another();
       const [a, b] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 60));
@@ -210,7 +206,7 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       expect(await sum(other)).toBe(60);
     });
 
-    it('notice while they run that the store forgot its last seconds, and read them from the log again', async () => {
+    it('notice while they run that the store lost its last seconds, and read them from the log again', async () => {
       const other = await another();
       const [a] = [await start(harness.views), await start(other)];
       await log.append('t.left', adds(0, 100));
@@ -220,21 +216,21 @@ export function instancesContract(name: string, open: () => Promise<ViewsHarness
       await log.append('t.right', adds(0, 30));
       expect(await passed(other)).toBe(true);
       await forget();
-      // No batch comes: it is found out by looking.
+      // Without a batch, only the periodic check finds the loss.
       expect(await passed(harness.views)).toBe(true);
       expect(await sum(harness.views)).toBe(250);
       await forget();
-      // Now with batches: what lies between the checkpoint and the batch is read first.
+      // With a batch, the records between the checkpoint and the batch are read first.
       await log.append('t.left', adds(250, 300));
       expect(await passed(other)).toBe(true);
       expect(await sum(other)).toBe(300);
       expect(await a.rebuild('totals', { graceMs: 0 })).toMatchObject({ equal: true });
     });
 
-    it('end equal to one after the other when the same partitions are handled by both', async () => {
+    it('have the result of one instance when both handle the same partitions', async () => {
       const other = await another();
-      // A group of its own each: both get every batch of every partition, as a member does that does not know yet that
-      // it lost them.
+      // Each has its own group, so both get every batch, as a consumer that does not know yet that it lost its
+      // partitions.
       const double = (suffix: string): EventLog =>
         new Proxy(log, {
           get: (target, key) =>

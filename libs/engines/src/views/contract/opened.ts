@@ -7,7 +7,7 @@ import { ProjectionSet } from '../projection-set.ts';
 import type { ViewOp } from '../store.ts';
 import { type ViewsHarness, items, totals, poison } from './fixture.ts';
 
-/** A store that each test opens anew, with the view `items`. */
+/** A new store for each test, with the view `items`. */
 export function openedStore(open: () => Promise<ViewsHarness>) {
   const fresh = {} as { harness: ViewsHarness; views: Views };
   beforeEach(async () => {
@@ -32,7 +32,7 @@ export const item = (id: string, offset: number, value: unknown, partition = 0):
   value,
 });
 
-/** Projections over a store and a log in memory, which each test opens anew. */
+/** Projections with a new store and a new log in memory for each test. */
 export function openedProjections(open: () => Promise<ViewsHarness>) {
   const fresh = {} as { harness: ViewsHarness; views: Views; log: EventLog };
   const running = new Set<ProjectionSet>();

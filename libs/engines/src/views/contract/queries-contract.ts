@@ -8,7 +8,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
   describe(`${name}: queries`, () => {
     const { fresh, put } = openedStore(open);
 
-    it('answers getMany in the order asked, with undefined for what is not there', async () => {
+    it('answers getMany in the order of the ids, with undefined for missing documents', async () => {
       await put(item('a', 1, { n: 1, group: 'g' }), item('b', 2, { n: 2, group: 'g' }));
       expect((await fresh.views.reader(items).getMany(['b', 'nobody', 'a', 'b'])).map((d) => d?._id)).toEqual([
         'b',
@@ -18,7 +18,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       ]);
     });
 
-    it('orders and cuts by index: equality, range, keyset, both ways', async () => {
+    it('orders and limits by an index: equality, range, keyset, both orders', async () => {
       await put(
         ...[5, 3, 1, 4, 2, 3].map((n, i) => item(`d${i}`, i, { n, group: 'g' })),
         item('other', 9, { n: 3, group: 'h' }),
@@ -75,7 +75,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect([await ids('x'), await ids('y'), await ids('z')]).toEqual([[], ['b'], ['a']]);
     });
 
-    it('scans without losing or doubling what is not touched, while others write', async () => {
+    it('scans without losing or repeating unchanged documents, while others write', async () => {
       const all = Array.from({ length: 40 }, (_, i) => `d${String(i).padStart(2, '0')}`);
       await put(...all.map((id, i) => item(id, i, { n: i, group: 'g' })));
       const seen: string[] = [];
@@ -117,7 +117,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(seen).toEqual(expected.sort(([a, x], [b, y]) => a - b || (x < y ? -1 : 1)));
     });
 
-    it('refuses what no declared index answers, in a sentence', async () => {
+    it('refuses a query without a declared index, with a reason', async () => {
       const reader = fresh.views.reader(items);
       const refused: [object, RegExp][] = [
         [{ index: 'by_nothing' }, /no index "by_nothing"/],
@@ -144,7 +144,7 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(() => reader.scan({ index: 'by_nothing' })).toThrow(UndeclaredQuery);
     });
 
-    it('refuses a projection that contradicts itself', () => {
+    it('refuses an invalid projection', () => {
       expect(() => fresh.views.reader({ ...items, indexes: [{ name: 'x', fields: ['nobody.n'] }] })).toThrow(
         /not part.field/,
       );

@@ -70,7 +70,7 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
       await expect(set.rebuild('nobody')).rejects.toThrow(RangeError);
     });
 
-    it('goes on with what a crash left half-built, or gives it up', async () => {
+    it('continues an unfinished build after a crash, or abandons it', async () => {
       await fresh.log.append('t.left', [record('a', { n: 1 }, 'added', 'p'), record('a', { n: 2 }, 'added', 'p')]);
       const set = await start([totals]);
       expect(await passed(totals, await fresh.log.head(['t.left']))).toBe(true);
@@ -97,7 +97,7 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await fresh.views.store.startBuild(totals)).toBeGreaterThan(next);
     });
 
-    it('rolls back to the kept build, which has caught up by then, and forward again', async () => {
+    it('rolls back to the previous build, which has caught up by then, and forward again', async () => {
       const set = await start([totals]);
       expect(await passed(totals, await appendAll(fresh.log, 't.left', [record('a', { n: 1 })]))).toBe(true);
       await expect(set.rollback('totals')).rejects.toThrow(/no previous build/);
@@ -117,7 +117,7 @@ export function rebuildContract(name: string, open: () => Promise<ViewsHarness>)
       await expect(set.rollback('nobody')).rejects.toThrow(RangeError);
     });
 
-    it('leaves the live view alone when the rebuild meets a record that it cannot pass over', async () => {
+    it('does not change the live view when the rebuild stops at a record that it cannot pass over', async () => {
       poison.on = false;
       const set = await start([totals]);
       expect(await passed(totals, await appendAll(fresh.log, 't.left', [record('a', { n: 1 }, 'poison')]))).toBe(true);

@@ -17,12 +17,12 @@ const versioned: Projection = {
   topics: { 'pa.consent': { part: 'consent', keys: ({ key }) => [key], evolve: () => ({}) } },
 };
 
-/** The runner's half of the contract, over the adapter's store and a log in memory. */
+/** The contract of the runner, with the adapter's store and a log in memory. */
 export function runnerContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: projections`, () => {
     const { fresh, running, start, stop, total, passed } = openedProjections(open);
 
-    it('builds documents from what was there before it started and from what comes after', async () => {
+    it('builds documents from records before and after its start', async () => {
       await fresh.log.append('t.items', [record('a', { n: 1, group: 'g' }), record('b', { n: 2, group: 'g' })]);
       await start();
       expect(
@@ -35,7 +35,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await fresh.views.reader(items).get('b')).toBeUndefined();
     });
 
-    it('keeps several topics in one document apart, whatever their order', async () => {
+    it('keeps the parts of several topics in one document apart, in any order', async () => {
       await start();
       await fresh.log.append('t.right', [record('a', { n: 10 })]);
       await fresh.log.append('t.left', [record('a', { n: 1 }), record('a', { n: 2 }), record('a', {}, 'note')]);
@@ -71,7 +71,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       for (const id of ['k0', 'k1', 'k2']) expect(await total(id)).toEqual({ left: 4, right: undefined });
     });
 
-    it('reads again what the group has committed and the store has lost', async () => {
+    it('reads records again that the group has committed and the store has lost', async () => {
       const first = await start([totals]);
       expect(
         await passed(totals, await appendAll(fresh.log, 't.left', [record('a', { n: 1 }), record('b', { n: 2 })])),
@@ -88,7 +88,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       ]);
     });
 
-    it('goes on from its checkpoint after a restart', async () => {
+    it('continues from its checkpoint after a restart', async () => {
       if (fresh.harness.reopen === undefined) return;
       const first = await start([totals]);
       expect(await passed(totals, await appendAll(fresh.log, 't.left', [record('a', { n: 1 })]))).toBe(true);
@@ -101,7 +101,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     });
 
     it.each(['poison', 'unwritable'])(
-      'passes over a record at which its projection fails (%s), says so without naming the key, and goes on behind it',
+      'passes over a record at which its projection fails (%s), logs it without the key, and continues',
       async (type) => {
         const lines: string[] = [];
         const set = new ProjectionSet({
@@ -119,7 +119,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
           record('b', { n: 8 }, 'added', 'p'),
         ];
         expect(await passed(totals, await appendAll(fresh.log, 't.left', records))).toBe(true);
-        // `left` says what becomes of it; of `right` nothing is left that may be wrong.
+        // `left` defines `failed`; `right` does not, so its part is removed.
         expect(await fresh.views.reader(totals).get('member-4711')).toMatchObject({ left: { sum: 5, failed: true } });
         expect(
           await passed(
@@ -134,7 +134,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
         expect(lines.filter((line) => line.includes('the view passed over it'))).toHaveLength(2);
         expect(lines.join()).toMatch(/failed on t\.left\/\d at offset 1, key sha256:[0-9a-f]{12}/);
         expect(lines.join()).not.toContain('4711');
-        // What a view does not show gets older, though the view is not behind.
+        // The age of a passed-over record grows, although the view has no lag in records.
         expect(await set.lag()).toEqual(
           ['t.left', 't.right'].map((topic) => ({
             view: 'test_totals_v1',
@@ -143,7 +143,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
             since: expect.any(Number) as number,
           })),
         );
-        // No index finds the note.
+        // No index finds the document of passed-over records.
         expect(
           (await collect(fresh.views.reader(totals).scan({ index: 'by_sum' }))).map(({ _id }) => _id).toSorted(),
         ).toEqual(['b', 'member-4711']);
@@ -151,8 +151,8 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     );
 
     it(
-      'passes over the same records when it starts again and when it is built anew, and over none once the ' +
-        'projection can take them',
+      'passes over the same records after a restart and in a rebuild, and over none once the projection ' +
+        'can handle them',
       async () => {
         const records = [
           record('a', { n: 1 }),
@@ -178,7 +178,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       },
     );
 
-    it('stands still in front of a record that it cannot even pass over, and goes on when it can', async () => {
+    it('stops at a record that it cannot even pass over, and continues when it can', async () => {
       poison.unpassable = true;
       const set = await start([totals]);
       await fresh.log.append('t.left', [
@@ -194,7 +194,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       );
       expect(status!.failure).not.toContain('4711');
       expect(await fresh.views.reader(totals).waitFor(await fresh.log.head(['t.left']), 20)).toBe(false);
-      // Another partition of the same view goes on.
+      // Another partition of the same view continues.
       const other = await partitionedApart(fresh.log, 't.left', 'p');
       await fresh.log.append('t.left', [record('b', { n: 5 }, 'added', other)]);
       await eventually(async () => (await total('b')) !== undefined);
@@ -204,7 +204,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       await expect.poll(() => set.failure()).toBeUndefined();
     });
 
-    it('has what was in the log when its start resolves', async () => {
+    it('has all records of the log when its start resolves', async () => {
       await fresh.log.append(
         't.items',
         Array.from({ length: 500 }, (_, n) => record(`k${n}`, { n, group: 'g' })),
@@ -214,8 +214,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
     });
 
     it(
-      'stands still in front of a type of one of our topics that a newer version wrote, and goes on when it knows ' +
-        'it',
+      'stops at a type of one of our topics that a newer version wrote, and continues when it knows ' + 'it',
       async () => {
         const set = await start([versioned]);
         await fresh.log.append('pa.consent', [
@@ -231,13 +230,13 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
           undefined,
           undefined,
         ]);
-        // A start says it too, instead of waiting for what cannot come.
+        // A start also reports it, instead of waiting for ever.
         await stop(set);
         expect((await start([versioned])).failure()).toMatch(/pa\.opted-out\.v2/);
       },
     );
 
-    it('takes nothing from a log that ends before what it has read, until its view is built anew', async () => {
+    it('reads nothing from a log that ends before its position, until its view is rebuilt', async () => {
       const first = await start([totals]);
       expect(
         await passed(totals, await appendAll(fresh.log, 't.left', [record('a', { n: 1 }), record('a', { n: 2 })])),
@@ -252,12 +251,12 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await total('a')).toEqual({ left: 3, right: undefined });
     });
 
-    it('knows positions of inbound topics through progress, once what was derived is passed', async () => {
+    it('knows positions of inbound topics from progress, once it has read the derived records', async () => {
       await start([totals]);
       const reader = fresh.views.reader(totals);
       expect(await reader.waitFor({ 'in.events': [1] }, 5)).toBe(false);
       expect(await reader.waitFor({ 'in.events': [0, 0] }, 5)).toBe(true);
-      // Progress arrives on one partition while its output on another topic is not there yet.
+      // The progress record arrives before its output in another topic.
       await fresh.log.append('t.left', [
         progress('d1', 'in.events', 0, 4, { 't.right': { 0: 1 }, 't.elsewhere': { 0: 99 } }),
       ]);
@@ -269,14 +268,14 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await reader.waitFor({ 'in.events': [4] }, 60_000)).toBe(true);
       expect(await reader.waitFor({ 'in.events': [4] }, 5, ['d2'])).toBe(false);
       expect(await reader.waitFor({ 'in.events': [5] }, 5)).toBe(false);
-      // A second deriver of the same topic counts from when it is heard of.
+      // A second deriver of the same topic counts from its first progress record on.
       await fresh.log.append('t.left', [progress('d2', 'in.events', 0, 2), progress('d1', 'in.events', 0, 6)]);
       expect(await passed(totals, await fresh.log.head(['t.left']))).toBe(true);
       expect(await reader.waitFor({ 'in.events': [6] }, 5)).toBe(false);
       expect(await reader.waitFor({ 'in.events': [2] }, 5, ['d2'])).toBe(true);
     });
 
-    it('wakes who waits as soon as the view has passed, and gives up after the timeout', async () => {
+    it('resolves a wait as soon as the view has passed, and ends it after the timeout', async () => {
       await start([items]);
       const reader = fresh.views.reader(items);
       const [partition] = await fresh.log.append('t.items', [record('warm', { n: 0, group: 'g' })]);
@@ -292,7 +291,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect((await reader.get('warm'))!['item']).toMatchObject({ n: 1 });
     });
 
-    it('says how far it is behind, over all partitions', async () => {
+    it('reports its lag over all partitions', async () => {
       poison.unpassable = true;
       const set = await start([totals]);
       await fresh.log.append('t.left', [
@@ -312,7 +311,7 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
   });
 }
 
-/** A partition key that lands in the partition. */
+/** A partition key of the partition. */
 async function keyOfPartition(log: EventLog, topic: string, partition: number): Promise<string> {
   for (let i = 0; ; i++) {
     const [placed] = await log.append(`probe.${topic}`, [record(`key${i}`, {})]);
@@ -320,7 +319,7 @@ async function keyOfPartition(log: EventLog, topic: string, partition: number): 
   }
 }
 
-/** A partition key that lands in another partition than the given one. */
+/** A partition key of another partition than that of `key`. */
 async function partitionedApart(log: EventLog, topic: string, key: string): Promise<string> {
   const [mine] = await log.append(`probe.${topic}`, [record(key, {})]);
   for (let i = 0; ; i++) {

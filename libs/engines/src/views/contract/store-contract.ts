@@ -4,7 +4,7 @@ import { traceOf } from '../traces.ts';
 import { openedStore, item } from './opened.ts';
 import { type ViewsHarness, items, totals, collect } from './fixture.ts';
 
-/** The engine's half of the contract: conditional writes, checkpoints, builds. */
+/** The contract of the store: conditional writes, checkpoints, builds. */
 export function storeContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: store`, () => {
     const { fresh, put, get } = openedStore(open);
@@ -17,7 +17,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await get('a')).toEqual({ n: 6, group: 'g' });
     });
 
-    it('knows positions of several partitions for one part, also of high numbers', async () => {
+    it('stores positions of several partitions for one part, also of high numbers', async () => {
       await put(
         item('a', 5, { n: 1, group: 'g' }, 0),
         item('a', 2, { n: 2, group: 'g' }, 3),
@@ -38,7 +38,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await get('a')).toEqual({ n: 4, group: 'g' });
     });
 
-    it('refuses a write whose part has moved since it was read, and its checkpoint with it', async () => {
+    it('refuses a write whose part has changed since it was read, and its checkpoint with it', async () => {
       await put(item('a', 5, { n: 5, group: 'g' }));
       const checkpoint = { topic: 't.items', partition: 1, next: 4, progress: [] };
       expect(
@@ -135,7 +135,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       ).toMatchObject([{ _id: 'a', item: { n: 1 } }]);
     });
 
-    it('removes a part, then the document, and no older record brings it back', async () => {
+    it('removes a part, then the document, and no older record restores it', async () => {
       await put(item('a', 1, { n: 1, group: 'g', tags: ['x'], line: 'body' }));
       await put(item('a', 3, null));
       await put(item('a', 2, { n: 2, group: 'g' }));
@@ -168,7 +168,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect((await reader.get('a', { bodies: ['item.line'] }))!['item']).not.toHaveProperty('line');
     });
 
-    it('gives back exactly what a part held: names with dots and dollars, nothing, nulls, dates as text', async () => {
+    it('returns a part exactly: names with dots and dollars, nothing, nulls, dates as text', async () => {
       const held = {
         n: 1,
         group: 'g',
@@ -213,7 +213,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
         expect(document).toMatchObject({ left: { sum: 1 }, right: { sum: 1 } });
     });
 
-    it('moves a checkpoint only from its current place, never in a sealed build; two never hold a lease', async () => {
+    it('moves a checkpoint only from its current value, never in a sealed build; two never hold a lease', async () => {
       const at = (next: number, partition = 0) => ({ topic: 't.items', partition, next, progress: [] });
       await fresh.views.store.apply(items, 1, [], at(2), 0);
       await fresh.views.store.apply(items, 1, [], at(5), 2);
@@ -243,7 +243,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await fresh.views.store.reopen(items)).toBeUndefined();
     });
 
-    it('reads nothing from a view that nobody has made yet', async () => {
+    it('reads nothing from a view that does not exist yet', async () => {
       const reader = fresh.views.reader(totals);
       expect(await reader.get('a')).toBeUndefined();
       expect(await reader.find({ index: 'by_sum', limit: 1 })).toEqual([]);
@@ -251,7 +251,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await reader.position()).toEqual({ topics: { 't.left': [], 't.right': [] }, derived: {} });
     });
 
-    it('upholds a unique index', async () => {
+    it('enforces a unique index', async () => {
       const unique = { ...items, name: 'unique', indexes: [{ name: 'by_n', fields: ['item.n'], unique: true }] };
       await fresh.views.store.ensure(unique);
       await fresh.views.store.apply(unique, 'live', [
@@ -330,7 +330,7 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await fresh.views.store.startBuild(items)).toBeGreaterThan(build);
     });
 
-    it('is there again after reopening: documents, checkpoints, builds', async () => {
+    it('has documents, checkpoints and builds after it was opened again', async () => {
       if (fresh.harness.reopen === undefined) return;
       await fresh.views.store.apply(items, 'live', [item('a', 1, { n: 1, group: 'g', tags: ['x'], line: 'l' })], {
         topic: 't.items',

@@ -1,7 +1,7 @@
 import { openLog } from './support.ts';
 
 /**
- * Child process of groups.engine.spec.ts: takes a batch, never ends it, and says every 20 ms whether it owns its
+ * Child process of groups.engine.spec.ts. It handles a batch without end, and prints every 20 ms whether it owns the
  * partition.
  */
 const [broker, prefix] = process.argv.slice(2) as [string, string];

@@ -16,7 +16,7 @@ export const topic = (name: string, more: Partial<TopicDefinition> = {}): TopicD
   ...more,
 });
 
-/** Topics under a prefix of their own, for one test. */
+/** Creates topics with a prefix for one test. */
 export async function prefixed(
   brokers: readonly string[],
   topics: readonly TopicDefinition[],
@@ -27,7 +27,7 @@ export async function prefixed(
   return connection;
 }
 
-/** Short times, so that a fault shows soon. */
+/** A log with short timeouts, so that a fault shows soon. */
 export const openLog = (connection: KafkaConnection, more: Partial<KafkaLogOptions> = {}): Promise<EventLog> =>
   openKafkaLog({
     requestTimeoutMs: 5_000,
@@ -40,14 +40,14 @@ export const openLog = (connection: KafkaConnection, more: Partial<KafkaLogOptio
     ...more,
   });
 
-/** The first append of a new broker takes seconds on a busy machine. Tests that give up early begin after it. */
+/** For tests with short timeouts, because the first append of a new broker takes seconds on a busy machine. */
 export async function warmUp(brokers: readonly string[]): Promise<void> {
   const log = await openLog(await prefixed(brokers, [topic('t')]), { deliveryTimeoutMs: 60_000 });
   await log.append('t', [record('first')]);
   await log.close();
 }
 
-/** kafkajs as its documentation uses it, idempotent: what the adapter is compared with. */
+/** An idempotent producer of kafkajs as in its documentation, to compare the adapter with. */
 export async function naiveProducer(
   connection: KafkaConnection,
   retries = 5,

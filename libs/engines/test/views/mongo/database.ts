@@ -9,14 +9,14 @@ export interface TestDatabase {
   readonly client: MongoClient;
   readonly db: Db;
   /**
-   * Keeps documents and checkpoints; the function it gives puts them back, documents first, as a primary that lost its
-   * last seconds would have them.
+   * Copies documents and checkpoints. The returned function restores them, documents first, like a primary that lost
+   * its last seconds.
    */
   remember(): Promise<() => Promise<void>>;
   drop(): Promise<void>;
 }
 
-/** A database of a spec's own on the shared server, and a client beside the adapter's. */
+/** A database for one spec on the shared server, and a client of its own. */
 export async function testDatabase(uri?: string): Promise<TestDatabase> {
   const options: MongoViewsOptions = {
     uri: uri ?? (await sharedMongo()).uri,
