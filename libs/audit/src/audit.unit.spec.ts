@@ -77,7 +77,7 @@ describe('audit', () => {
       const [log, views] = [openMemoryLog(), openMemoryViews()];
       const set = new ProjectionSet({ log, views, projections: [disclosures] });
       await set.start();
-      // Entries as the release before wrote them: no `perMember`, and members perhaps twice.
+      // Entries of an earlier version, without `perMember` and perhaps with duplicate members.
       const before = async (n: number, data: Omit<Disclosure, 'at' | 'client' | 'action'>): Promise<void> => {
         const at = `2025-12-31T00:00:0${n}.000Z`;
         await log.append(PA_AUDIT, [
@@ -119,7 +119,7 @@ describe('audit', () => {
         [['2026-01-01T00:00:00', 'released', 0]],
         [['2026-01-01T00:00:00', 'released', 599]],
       ]);
-      // Not one document a member: three for the 601.
+      // Three documents for 601 members.
       expect(await reader.count()).toBe(6);
       await set.stop();
       await log.close();

@@ -127,8 +127,7 @@ describe('what is released of a Group', () => {
     let bytes = 0;
     for (let p = 0; p < (await log.partitions(PA_AUDIT)); p++)
       for (const { value } of await log.read(PA_AUDIT, p, 0, 1000)) bytes += value.byteLength;
-    // Of each member the id with two quotes, a comma, and a count with its comma: 13 bytes. The rest of the entry is
-    // less than 500.
+    // Each member needs 13 bytes: the quoted id, a count and two commas. The rest of the entry has fewer than 500.
     expect(bytes).toBeLessThan(2000 * 13 + 500);
   });
 

@@ -230,7 +230,7 @@ describe('a bad assertion', () => {
     });
     expect(result).toMatchObject({ ok: false, step });
     expect((result as { message: string }).message).toMatch(message);
-    // What is refused uses up no jti and shows nothing of the assertion.
+    // A refused assertion uses up no jti, and the message shows nothing of it.
     expect(store.kept.size).toBe(0);
     expect(JSON.stringify(result)).not.toContain(assertion.split('.')[2] || 'nothing to show');
   });

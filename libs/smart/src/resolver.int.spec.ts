@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dnsResolve, type Resolve } from './resolver.ts';
 
 /**
- * A DNS server (RFC 1035 §4) that never answers for names that begin with `hang`, and knows one address for all others.
+ * A DNS server (RFC 1035 §4) that never answers for names with the prefix `hang`, and has one address for all others.
  */
 let server: Socket;
 let asked: string[];
@@ -28,7 +28,7 @@ beforeEach(async () => {
     server.send(Buffer.concat([header, question, ...(answers === 1 ? [record] : [])]), from.port, from.address);
   });
   await new Promise<void>((done) => server.bind(0, '127.0.0.1', done));
-  // Names that hang go on hanging for as long as the test runs.
+  // Slow names get no answer until the end of the test.
   resolve = dnsResolve({ servers: [`127.0.0.1:${server.address().port}`], timeout: 60_000, tries: 1 });
 });
 afterEach(() => new Promise<void>((done) => server.close(done)));

@@ -129,8 +129,8 @@ describe('grantScopes', () => {
     fc.assert(
       fc.property(list, list, (asked, registered) => {
         const granted = grantScopes(asked, registered);
-        // What is granted may be said once more in other words, e.g. `system/Patient.r` beside `system/*.r`: it must
-        // not mean more or less.
+        // A grant may have redundant scopes, such as `system/Patient.r` beside `system/*.r`, but must not permit more
+        // or less.
         const [g, a, r, again] = [granted, asked, registered, grantScopes(granted, registered)].map(readGranted) as [
           GrantedScopes,
           GrantedScopes,

@@ -22,7 +22,7 @@ import { openTokens } from './secret-file.ts';
 
 const PUBLIC_URL = 'https://payer.example';
 let keys: SigningKeys;
-/** What pa.registry tells of keys. */
+/** The keys of `pa.registry`. */
 let registry: Map<string, { jwk: Record<string, unknown> }>;
 const source = (): KeySource => publishedKeys({ signingKey: (kid) => registry.get(kid) });
 const issuer = (clock: SettableClock): TokenIssuer =>
@@ -164,11 +164,10 @@ describe('access tokens', () => {
         answers.filter((s) => s === 429).length,
         verify.mock.calls.length,
       ]).toEqual([60, 440, 60]);
-      // What no signature could make good is not counted: an honest client repeats a token that has expired.
+      // An expired token does not count, because an honest client may repeat it.
       for (let i = 0; i < 100; i++) expect(await status(await forge('c-2', { exp: NOW_S - 1 }), '192.0.2.1')).toBe(401);
       expect(verify).toHaveBeenCalledTimes(60);
-      // The client itself goes on with the token that is known, from elsewhere with a new one, and others from the same
-      // address.
+      // The client may still use a cached token, or a new one from elsewhere, and other clients may use this address.
       expect(await status(remembered, '192.0.2.1')).toBe(200);
       expect(await status((await tokens.issue('c-1', 'system/*.rs')).token, '192.0.2.2')).toBe(200);
       expect(await status((await tokens.issue('c-2', 'system/*.rs')).token, '192.0.2.1')).toBe(200);

@@ -110,7 +110,7 @@ describe('what is counted', () => {
     expect(report.measuredWith).toEqual([
       { timeZone: 'America/New_York', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: ['2026-11-26'] },
     ]);
-    // Only the days of the period.
+    // Only days of the period count.
     expect((await l.report('2026-11-11', '2026-11-30')).objectives[1]).toMatchObject({ met: 0, missed: 2 });
     expect((await l.report('2026-11-10', '2026-11-10')).objectives[1]).toMatchObject({ met: 3, missed: 0, share: 1 });
     expect((await l.report('2026-12-01', '2026-12-31')).objectives[1]).toEqual({
@@ -135,7 +135,7 @@ describe('what is counted', () => {
           const l = await open();
           let end = 0;
           for (const [length, back] of batches) {
-            // A batch begins where one was committed: it may repeat what came before, and never leaves a gap.
+            // A batch starts at a commit, so it may repeat offsets but never leaves a gap.
             const from = Math.max(0, end - back);
             const next = from + length;
             await l.ledger.started(claims(from, next));
@@ -208,7 +208,7 @@ describe('what is open', () => {
       ['prior-authorization-visible', 0],
       ['opt-out-effective', 0],
     ]);
-    // A period that ends before it began does not have it; a later one shows it as open and does not count it again.
+    // A period that ends before the start of a request omits it. A later period shows it as open.
     expect((await l.report('2026-11-01', '2026-11-09')).objectives[0]).toMatchObject({
       overdue: 0,
       open: { count: 0 },
@@ -290,7 +290,7 @@ describe('what is open', () => {
         subject: 'dl-3',
         data: { deadLetter: 'dl-3', by: 'a', reason: 'x', at: 'x' },
       }),
-      // A redelivery that parks once more.
+      // A redelivery that makes a dead letter again.
       parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
     ]);
     await l.settled();
@@ -341,7 +341,7 @@ it('remembers the last walk of the probe, and when it was last good', async () =
     failed: 'group',
     steps: [{ step: 'group', ok: false, ms: 30 }],
   });
-  // One that was under way longer tells of an older walk.
+  // A late report of an older run of the probe.
   await l.ledger.probed({ at: '2026-11-10T10:05:00.000Z', ok: true, steps: [] });
   await l.settled();
   expect(await probeOf(l.reader)).toEqual({

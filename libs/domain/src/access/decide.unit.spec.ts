@@ -133,7 +133,7 @@ describe('decide', () => {
   ])('permits in spite of %s', (_name, m) => expect(ask(m)).toBe('permit'));
 });
 
-/** Finding H2 (SECURITY.md): an hour ago by the clock that decides, now by the clock that stamped the event. */
+/** Finding H2 (SECURITY.md): the deciding clock is an hour behind the clock that stamped the event. */
 describe('decide, with a clock that is behind the one that stamped an event', () => {
   const LATER = '2026-06-01T01:00:00.000Z';
   const later = { from: LATER, recordedAt: LATER };
@@ -164,7 +164,7 @@ describe('decide, with a clock that is behind the one that stamped an event', ()
     ],
   ])('%s denies', (_what, reason, args) => {
     expect(ask(...args)).toBe(reason);
-    // Asked what was at that time, it is told what was.
+    // A question about the past gets the answer of that time.
     expect(ask(args[0], args[1], { past: true })).toBe('permit');
   });
   it('an opt-out that is dated ahead does not deny before its day', () => {

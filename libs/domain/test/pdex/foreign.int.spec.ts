@@ -61,7 +61,7 @@ describe('data that this project did not write (where ../shared/data is there)',
   );
 });
 
-/** Which faults were found, and in how many resources. */
+/** Counts the resources of each fault. */
 function countFaults(found: Iterable<string>, into: Map<string, number>): void {
   for (const fault of found) into.set(fault, (into.get(fault) ?? 0) + 1);
 }
@@ -113,10 +113,7 @@ describe('an oracle that shares no code with redact (where ../shared/data is the
   );
 });
 
-/**
- * Codes of UCUM with their words: those of quantities and codings (`unit`, `display`), and those that a value set
- * lists.
- */
+/** UCUM codes and their words, from quantities (`unit`), codings (`display`) and value sets. */
 function unitsIn(value: unknown, take: (code: string, display: string) => void): void {
   if (typeof value !== 'object' || value === null) return;
   const { system, code, unit, display = unit, concept } = value as Readonly<Record<string, unknown>>;

@@ -19,7 +19,7 @@ test('asks once before it has started, then again and again, one after the other
     expect(begun).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
     expect(begun).toBe(2);
-    // Stopped in the middle of one: there is no next.
+    // After a stop during a call there is no further call.
     poll.stop();
     answer();
     await vi.advanceTimersByTimeAsync(1000);

@@ -106,7 +106,7 @@ it('a process that is cut off loses its item to a higher fence, learns that, and
   proxy.cut();
   let finish!: () => void;
   const finished = new Promise<void>((resolve) => (finish = resolve));
-  // Its own lease outlasts any pause of this machine.
+  // The lease is longer than any pause of this machine.
   work(other, 'other', {
     ttlMs: 10 * MINUTE,
     handle: async (item) => {

@@ -138,7 +138,7 @@ describe('Workers', () => {
     await put(state, 'a');
     workers.notify();
     await handled.promise;
-    // The holder was silent for longer than its lease; the other one takes the item before the next heartbeat.
+    // The holder was silent for longer than its lease, and another takes the item before the next heartbeat.
     clock.at += 30_001;
     const taken = await state.work.take('q', 'other', 1_000_000);
     await vi.advanceTimersByTimeAsync(10_000);
@@ -262,7 +262,7 @@ describe('Workers whose store is slow or away for a while', () => {
     const clock = { at: 1_000_000 };
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());
-    // The clock by which an answer is slow, and the timer of heartbeats. Polls go on in real time.
+    // Fakes the clock of slow answers and the timer of heartbeats. Polls stay in real time.
     vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
     const seen: number[] = [];
     let stolen: WorkItem | undefined;
@@ -349,7 +349,7 @@ describe('Workers whose store is slow or away for a while', () => {
   });
 });
 
-/** The methods of a work store, bound: a class does not spread. */
+/** The bound methods of a work store, because an instance of a class cannot be spread. */
 function pass({ work }: State): State['work'] {
   return {
     put: (...a) => work.put(...a),

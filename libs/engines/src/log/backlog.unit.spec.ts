@@ -69,7 +69,7 @@ test('what no reader is ever given is not waited for', async () => {
     ],
   ];
   const backlog = new Backlog(log);
-  // A marker at the end of partition 0; retention took the first seven records of partition 1.
+  // Partition 0 ends with a marker. Retention removed the first seven records of partition 1.
   expect(await behind(backlog, [1, 0], [2, 9])).toEqual({ records: 2, since: 200 });
 });
 
@@ -89,7 +89,7 @@ test('reads few partitions a call, each in its turn', async () => {
   await behind(backlog, all(0), all(2));
   expect((await behind(backlog, all(0), all(2))).since).toBe(989);
   expect(new Set(reads).size).toBe(12);
-  // All moved: the time known before is older than the truth until their turn.
+  // All partitions moved. Until it is read again, a partition keeps an older time.
   reads = [];
   expect((await behind(backlog, all(1), all(2))).since).toBeLessThan(1989);
   expect(reads).toHaveLength(4);

@@ -21,7 +21,7 @@ const batch = (partition: number, from: number, count = 1): Batch => ({
   partition,
   records: Array.from({ length: count }, (_, i) => record('in', partition, from + i)),
 });
-/** A key whose partition (of 4) is the wanted one. */
+/** A key of the given partition (of 4). */
 const keyIn = (partition: number): string =>
   Array.from({ length: 100 }, (_, i) => `k${i}`).find((key) => partitionFor(key, 4) === partition)!;
 const out = (partition: number): NewRecord => ({
@@ -91,7 +91,7 @@ describe('Derivation', () => {
     const options = { log, deriver: 'd', progressTopic: 'out', topics: ['other', 'out'] };
     const [first, second] = [new Derivation(options), new Derivation(options)];
     await first.complete(batch(1, 0), { outputs: [{ topic: 'other', records: [out(3)] }], outcomes: [] });
-    // Appended, and killed before the commit: the first gets the same batch, and has nothing more to say about it.
+    // The second instance was killed between append and commit. So the first gets the batch, and has nothing to add.
     await second.complete(batch(1, 1), { outputs: [{ topic: 'other', records: [out(2)] }], outcomes: [] });
     first.assigned();
     await first.complete(batch(1, 1, 2), { outputs: [], outcomes: [] });
@@ -213,7 +213,7 @@ describe('Derivation', () => {
 describe('a parked record', () => {
   it('has one name for one place', () => {
     expect(deadLetterId('payer.member-events', 1, 2)).toMatch(/^dl-[a-z2-7]{26}$/);
-    // Recorded: dead letters of earlier releases keep their names.
+    // A recorded value, because dead letters of earlier versions keep their ids.
     expect(deadLetterId('pa.in.members', 0, 0)).toBe('dl-zjtub4hipcqgzcksd6xn3icl2k');
     expect(deadLetterId('pa.in.clinical', 11, 4242)).toBe('dl-3mhqu7u7ugpllkddxqtr3bpf33');
     expect(

@@ -16,7 +16,7 @@ const record = (topic: string, partition: number, offset: number, progress?: Par
   value: Buffer.from(JSON.stringify({ deriver: 'd', topic: 'in', partition: 0, next: 1, ...progress })),
 });
 
-/** What a reader of these topics has counted after these records. */
+/** The progress of a reader of these topics after these records. */
 function counted(topics: readonly string[], ...records: readonly LogRecord[]) {
   const inbound = new InboundProgress(topics);
   for (const each of records) inbound.handled(each);
@@ -85,7 +85,7 @@ describe('a reader of what a deriver appended', () => {
   it('counts no event before it has the outputs, and in the end all', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), fc.array(fc.nat({ max: PARTITIONS - 1 })), (steps, order) => {
-        // The model of the deriver: `outputs` says where the outputs of each event lie, `log` is one topic.
+        // The model of the deriver. `outputs` has the positions of the outputs of each event, and `log` is one topic.
         const log: LogRecord[][] = Array.from({ length: PARTITIONS }, () => []);
         const outputs: { readonly partition: number; readonly offset: number }[][] = [];
         let after: Record<string, number> = {};
@@ -102,7 +102,7 @@ describe('a reader of what a deriver appended', () => {
           for (let i = 0; i < each.handled; i++) outputs.push(places);
           log[0]!.push(record('out', 0, log[0]!.length, { next: outputs.length, after: { out: { ...after } } }));
         }
-        // The reader takes the partitions in any order.
+        // The reader reads partitions in any order.
         const inbound = new InboundProgress(['out']);
         const read = log.map(() => 0);
         const take = (partition: number): void => {

@@ -160,7 +160,7 @@ describe('evolveBatch', () => {
             }
             return [...stored].sort();
           };
-          // Whole once; or from the start in pieces that overlap what came before, without gaps.
+          // Either all records at once, or from the start in pieces that overlap and leave no gap.
           const pieces: LogRecord[][] = [];
           let done = 0;
           for (const [from, to] of cuts) {

@@ -10,9 +10,7 @@ import { CheckpointMoved } from './store.ts';
 
 const signal = new AbortController().signal;
 
-/**
- * What two writers that each believe that a partition is theirs do, in any order, with a store that forgets in between.
- */
+/** Steps of two writers that both believe to own a partition, in any order, while the store loses data in between. */
 const step = fc.oneof(
   {
     weight: 8,
@@ -31,8 +29,7 @@ const step = fc.oneof(
 );
 
 /**
- * Two partitions may count into one document; of blind documents the last writer is the newest of one partition only,
- * and a removal is one.
+ * Two partitions may count into one document. In a blind view the newest record of a partition wins, also a removal.
  */
 const views = [
   { name: 'counting', projection: totals, topic: 't.left', partitions: 2, type: () => 'added' },
@@ -75,7 +72,7 @@ it.each(views)(
         const store = await fresh();
         const writers = [new BuildWriter(context(store), 1), new BuildWriter(context(store), 1)];
         let kept = store.copy();
-        // A writer does one thing at a time; what the other does may fall into the middle of it.
+        // A writer does one step at a time, and steps of the other writer may interleave with it.
         const turns = [Promise.resolve(), Promise.resolve()];
         const turn = async (
           who: number,

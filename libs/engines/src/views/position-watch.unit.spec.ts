@@ -14,7 +14,7 @@ it('asks the store for all who wait together, and wakes each when its own positi
   const checkpoints = views.store.checkpoints.bind(views.store);
   let questions = 0;
   views.store.checkpoints = (...args) => (questions++, checkpoints(...args));
-  // No time passes, so nobody asks because of it.
+  // No time passes, so no poll is due.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const waiting = Array.from({ length: 100 }, (_, i) =>
     views.reader(items).waitFor({ 't.items': [1 + (i % 2)] }, 60_000),

@@ -7,7 +7,7 @@ import type { Projection, TopicEvolve } from './projection.ts';
 import { ProjectionSet } from './projection-set.ts';
 import { DocumentTooLarge } from './store.ts';
 
-/** Characters of a part that the store takes, as MongoDB takes 16 MB. */
+/** Most characters of a part, like MongoDB's 16 MB. */
 const LIMIT = 100;
 interface Texts {
   readonly texts: readonly string[];
@@ -32,7 +32,7 @@ afterEach(async () => {
   for (const set of running.splice(0)) await set.stop();
 });
 
-/** The documents of `a` and `b` after these texts, in a store that holds no part above the limit. */
+/** The documents `a` and `b` after these texts, in a store with this limit. */
 async function after(
   of: Projection,
   ...texts: readonly (readonly [string, string])[]

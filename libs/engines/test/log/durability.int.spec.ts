@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Runs the child (under a shell prefix) until it ends or `stop` says so by its output; gives its lines. */
+/** Runs the child (with a shell prefix) until it ends or `stop` returns true for its output. Returns its lines. */
 async function run(
   prefix: string,
   args: readonly string[],
@@ -65,7 +65,7 @@ describe('the embedded log', () => {
   });
 
   it('is unavailable while the disk is full, keeps what it acknowledged, and continues with room', async () => {
-    // `ulimit -f` (blocks of 512 or 1,024 bytes) refuses to let the file grow: what a full disk does.
+    // `ulimit -f` (blocks of 512 or 1,024 bytes) limits the file, as a full disk does.
     const lines = await run('ulimit -f 3000;', [file, '20000'], () => false);
     const failed = lines.indexOf('failed EngineUnavailable');
     expect(failed).toBeGreaterThan(0);

@@ -59,7 +59,7 @@ describe('isInstant and isDayOrInstant', () => {
     ).toEqual([]);
     expect(['2024-02-29', '9999-12-31', '2026-01-01T00:00:00Z'].filter((v) => !isDayOrInstant(v))).toEqual([]);
   });
-  // `Date.parse` reads all but the last four, as another moment.
+  // `Date.parse` accepts all but the last four, as another instant.
   it.each([
     '2026-02-30T10:00:00Z',
     '2026-06-31T10:00:00Z',

@@ -13,7 +13,7 @@ const meant = (days: PayerDays, value: string) => [
   iso(days.permitsUntil(value)),
 ];
 
-/** By hand, from the offsets that the zones have (or had) on these days. */
+/** Computed by hand from the offsets of the zones on these days. */
 describe('a day of one time zone begins and ends there', () => {
   it.each([
     ['UTC', '2026-07-01', '2026-07-01T00:00:00Z', '2026-07-02T00:00:00Z'],
@@ -141,9 +141,7 @@ it('tells names of time zones from others', () => {
 });
 
 const STEP = 5 * 60_000;
-/**
- * Asks the calendars of the runtime at each step what day it is there. Since 1973 every offset is made of five minutes.
- */
+/** Steps through the calendars of the runtime. Since 1973 every offset is a multiple of five minutes. */
 function firstWhen(day: string, zones: readonly string[], isOver: (reached: readonly boolean[]) => boolean): number {
   const calendars = zones.map(
     (timeZone) => new Intl.DateTimeFormat('en-CA', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' }),

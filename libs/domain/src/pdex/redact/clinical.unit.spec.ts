@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { redact } from './redact.ts';
 
 const CLINICAL = SERVED_TYPES.filter((type) => type !== 'ExplanationOfBenefit' && type !== 'Coverage');
-/** Datatypes that are money: no clinical value is one. */
+/** Datatypes of money, which no clinical value has. */
 const MONEY = new Set(['Money', 'MoneyQuantity']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'Age', 'Count', 'Distance', 'Duration']);
 const DEPTH = 5;
 
-/** Every element that R4 has at a place, choices side by side, each quantity in the next of the common units. */
+/** Resources with every element and choice of R4. Quantities use the common units in turn. */
 class Filled {
   quantities = 0;
 
@@ -23,7 +23,7 @@ class Filled {
     for (const { name: key, type, primitive, list } of structureOf(name)?.elements.values() ?? []) {
       if (MONEY.has(type) || type === 'Resource' || key === 'resourceType') continue;
       if (!primitive && depth >= DEPTH) continue;
-      // One level of extensions holds each datatype already.
+      // One level of extensions already has each datatype.
       if (type === 'Extension' && depth > 1) continue;
       const value = primitive
         ? primitiveOf(type, key)
@@ -48,7 +48,7 @@ function primitiveOf(type: string, key: string): string | number | boolean {
   if (['integer', 'decimal', 'positiveInt', 'unsignedInt'].includes(type)) return 12.5;
   if (type === 'date') return '2024-02-29';
   if (type === 'dateTime' || type === 'instant') return '2024-02-29T12:00:00Z';
-  // What people write about money in clinical texts is no remittance.
+  // Clinical texts may mention money, which is not a remittance.
   return type === 'string' || type === 'markdown' ? `${key}: 5 mg for $12, INR 2.5` : key;
 }
 

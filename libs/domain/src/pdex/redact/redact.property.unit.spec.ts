@@ -7,7 +7,7 @@ import { cases } from '@provider-access/testing/variant';
 import { findMoney } from '../find-money.ts';
 import { redact } from './redact.ts';
 
-/** Names that matter to money, to R4 and to nobody. */
+/** Names of money, of R4, and without meaning. */
 const key = fc.constantFrom(
   'currency',
   'value',
@@ -100,7 +100,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
-/** Resources that have every structure in which money could hide, to graft arbitrary JSON into. */
+/** Resources with every structure that may contain money, into which arbitrary JSON is grafted. */
 const money = { value: 5, currency: 'USD' };
 const seeds: readonly FhirResource[] = [
   {
@@ -174,7 +174,7 @@ const seeds: readonly FhirResource[] = [
   },
 ];
 
-/** Puts `graft` at the place that the steps lead to: replacing a value or adding a name. */
+/** Puts `graft` at the path of the steps, by replacing a value or adding a name. */
 function graftInto(target: unknown, steps: readonly number[], graft: unknown, name: string): unknown {
   const [step, ...rest] = steps;
   if (step === undefined) return graft;

@@ -159,7 +159,7 @@ describe('whatever the calendar', () => {
             used += Math.min(d + 24 * HOUR, deadline) - Math.max(d, start);
         }
         expect(used).toBe(24 * HOUR);
-        // Who asks later never has to be answered sooner.
+        // A later request never has an earlier deadline.
         expect(calendar.deadline(start + hours * HOUR)).toBeGreaterThanOrEqual(deadline);
       }),
     );

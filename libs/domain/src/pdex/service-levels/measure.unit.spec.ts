@@ -40,7 +40,7 @@ it('measures what was started together by the day of its start, to the ms of the
         ],
       },
       { objective: 'prior-authorization-visible', day: '2026-11-27', items: [[13, 5, 1]] },
-      // A payer's clock that runs ahead: it took no time.
+      // The payer's clock is ahead, so the duration is 0.
       { objective: 'claims-visible', day: '2026-11-27', items: [[14, 0, 1]] },
     ],
   });

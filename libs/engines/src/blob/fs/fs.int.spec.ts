@@ -37,7 +37,7 @@ describe('files on local disk', () => {
     await (await blobs.writer('a')).abort();
     expect(await readdir(join(root, '.unfinished'))).toEqual([]);
     await (await blobs.writer('b')).write(Buffer.from('dead'));
-    await removeUnfinished({ root }, 60_000); // of a writer that may be at work
+    await removeUnfinished({ root }, 60_000); // of a writer that may still be writing
     expect(await readdir(join(root, '.unfinished'))).toHaveLength(1);
     await removeUnfinished({ root }, -1000);
     expect(await readdir(join(root, '.unfinished'))).toEqual([]);

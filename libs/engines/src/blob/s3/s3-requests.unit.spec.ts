@@ -19,7 +19,9 @@ const MiB = 1024 * 1024;
 const error = (code: string): string =>
   `<?xml version="1.0"?><Error><Code>${code}</Code><Message>about members/m1</Message></Error>`;
 
-/** What the store of our other tests does not do: a server that answers as told and keeps what it was asked. */
+/**
+ * A server that records requests and gives prepared answers, for faults that the store of our other tests cannot show.
+ */
 describe('S3 requests', () => {
   let server: Server;
   let options: S3BlobOptions;
@@ -122,7 +124,7 @@ describe('S3 requests', () => {
     await expect(openS3Blobs(options).put('b', Buffer.alloc(12 * MiB))).rejects.toThrow('AccessDenied');
     expect(calls().at(-1)).toBe('DELETE /b/p/b?uploadId');
 
-    // S3 may say 200 and then that it failed.
+    // S3 may answer with status 200 and an error in the body.
     answer = (a) =>
       a.method === 'POST' && a.url.searchParams.has('uploadId') ? { body: error('InternalError') } : upload(a);
     await expect(openS3Blobs(options).put('c', Buffer.alloc(6 * MiB))).rejects.toBeInstanceOf(EngineUnavailable);

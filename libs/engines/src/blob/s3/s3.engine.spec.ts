@@ -59,7 +59,7 @@ describe('S3 behind a network with faults', () => {
   let proxy: TcpProxy;
   let direct: Blobs;
   let blobs: Blobs;
-  /** Gives up on a silent connection soon. */
+  /** Has a short socket timeout. */
   let impatient: Blobs;
   const content = Buffer.from(Uint32Array.from({ length: (12 * MiB) / 4 }, (_, i) => i).buffer);
   beforeEach(async () => {
@@ -152,7 +152,7 @@ describe('S3 behind a network with faults', () => {
     const stream = impatient.range('a', 0, content.length);
     const reader = stream[Symbol.asyncIterator]();
     const got = [(await reader.next()).value as Buffer];
-    await eventually(() => proxy.connections() === 0); // silent for too long: it falls
+    await eventually(() => proxy.connections() === 0); // the socket timeout closes it
     for (let next = await reader.next(); !next.done; next = await reader.next()) got.push(next.value as Buffer);
     expect(Buffer.concat(got).equals(content)).toBe(true);
   });

@@ -17,7 +17,7 @@ eventLogContract('embedded', async (options) => {
       opened.push(log);
       return log;
     },
-    // Another process that holds the write lock: the fault that can be made at will. Disk full has its own test.
+    // A second connection holds the write lock. A full disk has its own test.
     away: (yes) => {
       if (!yes) blocker?.close();
       blocker = yes ? new DatabaseSync(file) : undefined;

@@ -17,14 +17,14 @@ it('loads each record once for a group, however large its neighbours are', async
   const file = join(folder, 'log.db');
   const writing = openEmbeddedLog({ file, partitions: 1 });
   const record = (value: Uint8Array) => ({ key: 'm1', partitionKey: 'm1', headers: {}, value });
-  // One small record first: its size says nothing about the next ones.
+  // A small record first, whose size must not predict the next sizes.
   await writing.append('t', [
     record(new Uint8Array(10)),
     ...Array.from({ length: 12 }, () => record(new Uint8Array(3 * MIB))),
   ]);
   await writing.close();
 
-  // Nothing is kept in memory of what was written before the start.
+  // After the start no earlier record is in memory.
   const log = openEmbeddedLog({ file, partitions: 1 });
   let loaded = 0;
   const { all } = StatementSync.prototype;
@@ -40,7 +40,7 @@ it('loads each record once for a group, however large its neighbours are', async
     handle: async ({ records }) => void batches.push(records.length),
   });
   await eventually(() => batches.reduce((a, b) => a + b, 0) === 13);
-  // 4 MiB a batch: the small one with the first large one, then one each.
+  // With 4 MiB in a batch, the first one has the small and a large record, and each other one a large record.
   expect(batches).toEqual([2, ...Array.from({ length: 11 }, () => 1)]);
   expect(loaded).toBe(10 + 12 * 3 * MIB);
   await subscription.stop();

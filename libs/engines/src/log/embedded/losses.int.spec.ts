@@ -14,7 +14,7 @@ const given = (from: number, to: number) =>
     value: String(from + i),
   }));
 
-/** A log that can be opened again: a trim by a process that does not know the group is how a loss comes about here. */
+/** A log that can be opened again. A process that does not know the group causes a loss by a trim. */
 const make = (): { open(): EventLog; end(): void } => {
   const folder = mkdtempSync(join(tmpdir(), 'losses-'));
   return {

@@ -81,7 +81,7 @@ describe('trim', () => {
     await log.append('t', given(2));
     now = 2000;
     await log.append('t', given(1));
-    // A clock that stepped back: the record is behind a younger one, and stays with it.
+    // The clock stepped back. An older record behind a younger one stays with it.
     now = 500;
     await log.append('t', given(1));
     expect(await log.trim!('t', 1500)).toBe(2);
@@ -99,14 +99,14 @@ describe('trim', () => {
       turns++;
     }
     expect(await trimming).toBe(2_600);
-    // Six steps of 500 rows: an append was written between two of them, several times.
+    // Appends were written between the six steps of 500 rows.
     expect(turns).toBeGreaterThan(3);
     expect(await offsets()).toEqual(range(2_600, await head()));
   });
 
   it('begins where it was killed, and knows where the partition begins after it was opened again', async () => {
     await log.append('t', given(1_200));
-    // A kill after the first step leaves what that transaction wrote: the rows are gone and the start says so.
+    // After a kill the first step is complete: its rows are removed, and the stored start is behind them.
     const trimming = log.trim!('t', Infinity);
     await new Promise((resolve) => setImmediate(resolve));
     const copy = join(folder, 'copy.db');

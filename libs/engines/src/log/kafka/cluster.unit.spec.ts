@@ -2,14 +2,14 @@ import { expect, it, vi } from 'vitest';
 import { Cluster } from './cluster.ts';
 import type { RawCluster } from './low-level.ts';
 
-/** As kafkajs does it: topics to look after, and one look at the cluster that is shared while it is on its way. */
+/** A cluster as kafkajs has it, with target topics and one metadata request that concurrent callers share. */
 class Raw {
   readonly targets = new Set<string>();
   metadata = new Map<string, readonly { partitionId: number; leader: number }[]>();
-  /** Held back until released. */
+  /** Requests without an answer yet. */
   looks: (() => void)[] = [];
   held = false;
-  /** What the broker that is asked knows not yet. */
+  /** Topics that the broker does not know yet. */
   unknown = new Set<string>();
   #look: Promise<void> | undefined;
   connect = async (): Promise<void> => {};
@@ -64,7 +64,7 @@ it('tells the heads of a topic that came while the cluster was being looked at',
   const looking = world.raw.refreshMetadata();
   const heads = world.cluster.offsets(['b']);
   const partitions = world.cluster.partitions('b');
-  // Both share the look that does not know the new topic.
+  // Both calls share a request that does not ask for the new topic.
   await expect.poll(() => world.raw.targets).toContain('b');
   world.raw.held = false;
   for (const go of world.raw.looks) go();

@@ -37,8 +37,8 @@ it(
     });
     await admin.disconnect();
     const log = await openLog(connection);
-    // One batch of which a key in the middle and the last stay, one of which nothing stays, one of which the first
-    // stays.
+    // Compaction keeps a middle record and the last one of a batch, no record of another batch, and the first one of a
+    // third.
     const batch = (...keys: string[]) =>
       log.append(
         't',
@@ -49,7 +49,7 @@ it(
     await batch('kept-3', 'a', 'b', 'c', 'c', 'c');
     const keep = 3;
     let all: readonly LogRecord[] = [];
-    // The cleaner takes segments that are no longer written: an append now and then closes one.
+    // The cleaner only handles closed segments, so an append at intervals closes them.
     await eventually(
       async () => {
         await batch('a', 'b', 'c');

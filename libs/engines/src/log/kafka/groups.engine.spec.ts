@@ -21,7 +21,7 @@ beforeAll(async () => {
   kafka = await startKafka({
     advertise: async (_, port) => (proxy = await tcpProxy({ target: { port }, protocol: 'kafka' })).port,
   });
-  // Counts and drops nothing.
+  // Counts heartbeats and drops no answer.
   proxy.dropAnswers((request) => {
     if (kafkaRequest(request) === KAFKA_API.heartbeat) heartbeats++;
     return false;
@@ -44,7 +44,7 @@ it('consumers that join and leave all the time miss nothing, and nobody gets a p
   const inFlight = new Set<number>();
   let overlaps = 0;
   const handle = async (batch: Batch): Promise<void> => {
-    // Members of one process: a partition that is with two of them at a time is seen here.
+    // All consumers are in this process, so the test sees a partition that two of them handle at once.
     if (inFlight.has(batch.partition) && batch.owned!()) overlaps++;
     inFlight.add(batch.partition);
     const offsets = batch.records.map(({ offset }) => offset);
@@ -77,7 +77,7 @@ it('consumers that join and leave all the time miss nothing, and nobody gets a p
   await log.close();
 });
 
-/** With fetches that wait for ten minutes, nothing below can happen because a fetch has ended by itself. */
+/** Fetches wait for ten minutes, so none of them ends by itself in this test. */
 it('a fetch that waits holds up nothing: records, consumers that come and go, failing handlers, a stop', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 4 })]);
   const log = await openLog(connection, { pollMs: 600_000, heartbeatIntervalMs: 100 });
@@ -111,7 +111,7 @@ it('a fetch that waits holds up nothing: records, consumers that come and go, fa
   await say('1/', () => /^a/);
   await say('2/', () => /^a/);
   const b = await join('b');
-  // Each has some: both know of all partitions only together.
+  // Each consumer has some of the partitions.
   await eventually(() => (a.position()['t']?.length ?? 0) > 0 && (b.position()['t']?.length ?? 0) > 0);
   await say('3/', () => /^[ab]/);
   failing = true;
@@ -180,7 +180,7 @@ it('a handler that takes longer than a session keeps its partition, for as long 
     topics: ['t'],
     handle: async (batch) => {
       began++;
-      // More heartbeats than a session has room for: the handler has taken longer than the session.
+      // The handler takes longer than a session, as the number of heartbeats shows.
       const before = heartbeats;
       await eventually(() => heartbeats > before + sessionTimeoutMs / heartbeatIntervalMs);
       owned = batch.owned!();

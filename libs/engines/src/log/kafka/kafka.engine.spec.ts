@@ -7,7 +7,7 @@ import type { EventLog } from '../port.ts';
 import { warmUp } from '../../../test/log/kafka/support.ts';
 import { applyTopics, openKafkaLog } from './index.ts';
 
-/** What the contract uses. */
+/** The topics of the contract suite. */
 const TOPICS = [
   't',
   'empty',

@@ -5,8 +5,8 @@ import { naiveProducer, openLog, prefixed, topic, valuesOf } from '../../../test
 
 /**
  * How kafkajs loses records when it is used as its documentation says. These specs test kafkajs and not the platform,
- * and some need a race: losses.engine.spec.ts and leaders.engine.spec.ts prove that the adapter loses nothing in the
- * same situations. When one of these fails, kafkajs has changed, and the adapter may be able to do less.
+ * and some need a race. losses.engine.spec.ts and leaders.engine.spec.ts prove that the adapter loses nothing in the
+ * same situations. If a spec here fails, kafkajs has changed, and the adapter may need fewer precautions.
  */
 let kafka: Kafka;
 let proxy: TcpProxy;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await kafka.stop();
 });
 
-/** The answers of the next `n` produce requests are lost; the broker has written. */
+/** Drops the answers to the next `n` produce requests, which the broker has written. */
 const loseAnswers = (n: number): void => {
   let left = n;
   proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);

@@ -5,7 +5,7 @@ import { EngineUnavailable } from '../port.ts';
 import type { Batch, EventLog } from '../port.ts';
 import { openLog, prefixed, record, topic, valuesOf } from '../../../test/log/kafka/support.ts';
 
-/** Three brokers, killed in turn: leaders and the coordinators of groups move. */
+/** Three brokers are killed in turn, so that leaders and group coordinators move. */
 let kafka: Kafka;
 const proxies: TcpProxy[] = [];
 beforeAll(async () => {
@@ -23,7 +23,7 @@ afterAll(async () => {
   await Promise.all(proxies.map((proxy) => proxy.close()));
 });
 
-/** Of every broker one produce request in so many is written and not answered. */
+/** Each broker drops the answer to one produce request in so many. */
 function loseAnswers(oneIn: number): void {
   let requests = 0;
   for (const proxy of proxies)
@@ -156,7 +156,7 @@ describe('a leader moves', () => {
   );
 });
 
-/** Repeats what failed until it is acknowledged, as every caller of the port does. */
+/** Repeats a failed append until it is acknowledged, as callers of the port do. */
 function write(log: EventLog, writer: number, acknowledged: string[]): { stop(): void; ended: Promise<void> } {
   let going = true;
   const ended = (async () => {
@@ -179,7 +179,7 @@ function write(log: EventLog, writer: number, acknowledged: string[]): { stop():
   return { stop: () => (going = false), ended };
 }
 
-/** Repetitions may come; the first of each is in order. */
+/** There may be duplicates, but the first ones are in order. */
 function expectOrderOfFirsts(values: readonly string[]): void {
   const next = new Map<string, number>();
   for (const value of values) {

@@ -4,7 +4,7 @@ import type { Kafka, TcpProxy } from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
 import { openLog, prefixed, record, topic, valuesOf, warmUp } from '../../../test/log/kafka/support.ts';
 
-/** Each loss of kafkajs that the adapter prevents. How kafkajs alone loses records: kafkajs.long.spec.ts. */
+/** Losses of kafkajs that the adapter prevents. kafkajs.long.spec.ts shows how kafkajs alone loses records. */
 let kafka: Kafka;
 let proxy: TcpProxy;
 let brokers: string[];
@@ -20,7 +20,7 @@ afterAll(async () => {
   await kafka.stop();
 });
 
-/** The answers of the next `n` produce requests are lost; the broker has written. */
+/** Drops the answers to the next `n` produce requests, which the broker has written. */
 const loseAnswers = (n: number): void => {
   let left = n;
   proxy.dropAnswers((request) => kafkaRequest(request) === KAFKA_API.produce && left-- > 0);
@@ -106,8 +106,7 @@ describe('a partition that does not exist', () => {
 
 describe('a producer that the broker does not know any more', () => {
   it('adapter: nothing is missing after a pause longer than producer ids live', async () => {
-    // A broker of its own: in the other tests, a broker that forgets would write a repeated batch twice after a
-    // second's pause.
+    // A separate broker. In other tests, a broker that soon forgets producers would write a repeated batch twice.
     const forgetful = await startKafka({
       properties: { 'producer.id.expiration.ms': '1000', 'producer.id.expiration.check.interval.ms': '200' },
     });
@@ -117,7 +116,7 @@ describe('a producer that the broker does not know any more', () => {
     for (const round of ['a', 'b', 'c']) {
       for (const i of numbers(5)) {
         const value = `${round}${i}`;
-        // Maybe written when it fails, as every caller of the port knows.
+        // A failed append may have been written.
         while (
           !(await log.append('t', [record(value)]).then(
             () => true,

@@ -15,7 +15,7 @@ const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buff
 const admin = (): kafkajs.Admin =>
   new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
 
-/** As retention does. */
+/** Removes records as retention does. */
 async function deleteBefore({ topicPrefix }: { readonly topicPrefix: string }, offset: number): Promise<void> {
   const deleting = admin();
   await deleting.connect();
@@ -67,7 +67,7 @@ describe('retention that was faster than a reader', () => {
     second = await join('g');
     await log.append('t', [record('10')]);
     await eventually(() => second.failure()?.startsWith('t/0: retention removed') === true);
-    // Nothing behind the loss was handled, in either life.
+    // No record behind the loss was handled, before or after the restart.
     expect(seen).toEqual(['0', '1', '2']);
     accepts = true;
     await eventually(() => seen.includes('10'));

@@ -82,7 +82,7 @@ describe('applyTopics', () => {
         },
       ],
     });
-    // A broker tells what a controller has taken a moment later.
+    // A broker shows a setting a moment after the controller accepted it.
     await expect.poll(() => settings('t')).toMatchObject({ 'segment.bytes': '2000000' });
     const changes = await applyTopics(connection, [
       topic('t', { retentionMs: 'unlimited', maxMessageBytes: 2_000_000 }),

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
 import { openMemoryLog } from './index.ts';
 
-// It is the embedded engine, which passes the contract of the port.
+// The embedded engine, which this log uses, passes the contract of the port.
 
 const given = [{ key: 'k', partitionKey: 'k', headers: {}, value: 'x' }];
 

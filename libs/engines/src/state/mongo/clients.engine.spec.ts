@@ -56,7 +56,7 @@ describe('several processes decide', () => {
       await b.streams.append('app/1', 1, [event(2)], {});
       expect(await b.streams.published('app/1', 2, 20_000)).toBeDefined();
       await expect.poll(holder).toBeNull();
-      // A process that decided and died: nobody is told of its event.
+      // A process decided and died before it could start the relay.
       await decider.streams.append('app/1', 2, [event(3)], {});
       expect(await a.streams.published('app/1', 3, 20_000)).toBeDefined();
       expect((await seen(log)).get('app/1')!.map((e) => e.version)).toEqual([1, 2, 3]);
@@ -78,7 +78,7 @@ describe('several processes decide', () => {
     const states = await many(4, () => clients.open({ log, relayTtlMs: 300 }));
     const deciding = Promise.all(states.map((state, i) => decide(state, `app/${i % 2}`, 20, `d${i}-`)));
     await states[0]!.claims.get('n', 'k');
-    // A relay that vanished with its lease: it never renews and never releases.
+    // A relay that died with its lease neither renews nor releases it.
     await db
       .collection('state_leases')
       .updateOne(
@@ -91,15 +91,14 @@ describe('several processes decide', () => {
       expect(await states[0]!.streams.published(stream, 40, 60_000)).toBeDefined();
       expect((await seen(log)).get(stream)!.map((e) => e.version)).toEqual(ascending(40));
     }
-    // Published is told before the mark of who waits is taken off.
+    // `published` resolves before the relay removes its marker.
     await expect.poll(() => db.collection('state_streams').countDocuments({ waiting: { $exists: true } })).toBe(0);
   });
 
   it('a decision made after another one was answered comes after it in the log, in whichever process', async () => {
     const log = openMemoryLog({ partitions: 1 });
     log.faults.away = true;
-    // No relay takes over from another here, however slow the machine is: it would append again what the other has
-    // appended.
+    // A long lease, so that no relay takes over on a slow machine and appends the same events again.
     const states = await many(3, () => clients.open({ log, relayTtlMs: 60_000 }));
     for (let i = 0; i < 120; i++)
       await states[i % 3]!.streams.append(`s/${i % 60}`, Math.floor(i / 60), [event(i)], {});
@@ -119,7 +118,7 @@ describe('several processes decide', () => {
     );
     const large = { topic: 't', record: { key: 'k', partitionKey: 'k', headers: {}, value: Buffer.alloc(7_000_000) } };
     await expect(state.streams.append('s', 1, [large, large], {})).rejects.toThrow('larger than');
-    // What waits fills the document: the log's absence, not the decision's fault.
+    // Waiting events fill the document, because the log is unavailable.
     expect(await state.streams.append('s', 1, [large], {})).toMatchObject({ ok: true });
     expect(await state.streams.append('s', 2, [large], {})).toMatchObject({ ok: true });
     await expect(state.streams.append('s', 3, [large], {})).rejects.toThrow('the outbox of a stream is full');
@@ -227,7 +226,7 @@ describe('several processes race', () => {
 });
 
 describe('clocks that differ', () => {
-  // Leases of half an hour and clocks that differ by hours: a slow machine changes nothing.
+  // Leases of half an hour and clocks that differ by hours, so that a slow machine has no effect.
   const MINUTE = 60_000;
   const HOUR = 60 * MINUTE;
   const HALF = HOUR / 2;
@@ -241,7 +240,7 @@ describe('clocks that differ', () => {
     ];
     expect(warned).toHaveLength(2);
     const lease = (await behind.leases.acquire('l', 'behind', HALF))!;
-    expect(lease.expiresAt).toBeLessThan(Date.now()); // told in the caller's own clock
+    expect(lease.expiresAt).toBeLessThan(Date.now()); // in the clock of the caller
     expect(await ahead.leases.acquire('l', 'ahead', HALF)).toBeUndefined();
     expect((await ahead.leases.current('l'))!.token).toBe(lease.token);
     expect(await behind.leases.renew(lease, 100)).toBe(true);
@@ -279,7 +278,7 @@ describe('clocks that differ', () => {
       await right.work.done(first),
       await skewed.work.done(second),
     ]).toEqual([false, false, true]);
-    // Less wrong than the lease is long after its renewal: nothing is taken.
+    // The clock differs by less than the renewed lease, so no other process gets it.
     const slightly = await clients.open({ now: () => Date.now() + HALF / 2 });
     const kept = (await right.leases.acquire('other', 'right', HALF))!;
     expect(await slightly.leases.acquire('other', 'slightly', HALF)).toBeUndefined();

@@ -165,7 +165,7 @@ describe('a network with faults', () => {
     expect(await persist(() => b.streams.published('app/1', head.version, 60_000))).toBeDefined();
     const published = (await seen(log)).get('app/1')!;
     expect(published.map((e) => e.version)).toEqual(ascending(head.version));
-    // What a decider was told is what is there; an outcome that nobody learnt is there whole or not at all.
+    // Every acknowledged decision is there. A decision with a lost answer is there completely or not at all.
     const decided = [...byA, ...byB];
     expect(new Set(decided.map((d) => d.version)).size).toBe(50);
     for (const { version, n } of decided) expect(published[version - 1]).toEqual({ version, n });

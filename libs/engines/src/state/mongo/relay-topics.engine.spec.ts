@@ -15,7 +15,7 @@ const event = (topic: string, key: string): { topic: string; record: NewRecord }
   record: { key, partitionKey: key, headers: {}, value: key },
 });
 
-/** A log as Kafka's ACLs make it: a service appends to its own topics. */
+/** A log as with Kafka's ACLs, where a service appends only to its own topics. */
 function only(log: EventLog, topic: string): EventLog & { refused: string[] } {
   const refused: string[] = [];
   return Object.assign(Object.create(log) as EventLog, {
@@ -51,7 +51,7 @@ test(
     };
     const exporting = await service(logs.exports, ['pa.exports']);
     const consent = await service(logs.nothing, []);
-    // A decision of auth whose process died before it was published; many, so that they would fill a page.
+    // Decisions of an auth process that died before it published them, more than fit into a page.
     await Promise.all(
       Array.from({ length: 60 }, (_, i) => consent.streams.append(`app/${i}`, 0, [event('pa.registry', `c${i}`)], {})),
     );

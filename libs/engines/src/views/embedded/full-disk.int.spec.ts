@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 
-/** A view that is kept up to date while its disk is full for a while. Prints what each step said. */
+/** Keeps a view up to date while its disk is full for a while. Prints the result of each step. */
 const script = (file: string): string => `
   import { execFileSync } from 'node:child_process';
   import { openMemoryLog } from '@provider-access/engines/log/memory';

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { items } from '../contract/fixture.ts';
 import { openEmbeddedViews } from './index.ts';
 
-/** Writes batches of ten documents with their checkpoint until it is killed, and says which are answered. */
+/** Writes batches of ten documents with their checkpoint until it is killed, and prints the acknowledged ones. */
 const writer = (file: string): string => `
   import { openEmbeddedViews } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
   import { items } from ${JSON.stringify(new URL('../contract/fixture.ts', import.meta.url).href)};

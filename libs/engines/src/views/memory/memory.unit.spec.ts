@@ -6,7 +6,7 @@ import { rebuildContract } from '../contract/rebuild-contract.ts';
 import { runnerContract } from '../contract/runner-contract.ts';
 import { openMemoryViews } from './index.ts';
 
-// Its documents are those of the embedded engine, which passes the whole contract. A shared store is what it adds.
+// The embedded engine, which this store uses, passes the whole contract. The memory engine adds a shared store.
 
 async function open(): Promise<ViewsHarness> {
   const views = openMemoryViews({ shared: true });

@@ -187,7 +187,7 @@ describe('mongo: an engine with faults', () => {
     const seen: string[] = [];
     // A page of 18 MB needs more than one answer, so the driver sends getMore.
     await fail({ failCommands: ['getMore'], errorCode: 43 }, { times: 1 });
-    // A busy machine needs more than this spec's second for so many bytes.
+    // A busy machine needs more than this spec's timeout of a second for so many bytes.
     const patient = await openMongoViews({
       ...database.options,
       uri: `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`,

@@ -12,8 +12,8 @@ import { testDatabase } from './database.ts';
 import type { TestDatabase } from './database.ts';
 
 /**
- * The shapes of the views of the services: several parts, deep paths, several indexes over the same fields, an array
- * alone, unique.
+ * All shapes of the services' views: several parts, deep paths, several indexes of the same fields, an array alone,
+ * unique.
  */
 const wide: Projection = {
   owner: 'test',
@@ -143,7 +143,7 @@ describe('mongo: indexes', () => {
       expect(await reader.find(query)).toEqual([]);
       await a.store.startBuild(items);
       await database.db.collection('test_items_v1_r2').dropIndex('by_group');
-      // As a process of another release may do it, which does not look at the indexes first.
+      // A process of another version may do so without checking the indexes.
       await database.db
         .collection<{ _id: string }>('views')
         .updateOne({ _id: 'test_items_v1' }, { $set: { live: 2, previous: 1 }, $unset: { building: '' } });
@@ -200,7 +200,7 @@ describe('mongo: indexes', () => {
         ).toBe(true);
       expect(shapes.length).toBeGreaterThan(projection.indexes.length * 4);
     }
-    // An index that is there and does not fit the shape is told apart from one that does.
+    // An existing index that does not fit the shape is not `ok`.
     await database.db.collection('test_totals_v1_r1').dropIndex('by_sum');
     expect(
       (await explainShapes(database.options, totals))

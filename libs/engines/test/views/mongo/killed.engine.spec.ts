@@ -13,10 +13,7 @@ import { testDatabase } from './database.ts';
 const adds = (from: number, to: number): NewRecord[] =>
   Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 101}`, { n: 1 }));
 
-/**
- * Two instances project while the server is killed (-9) and started again; what they end with is what a rebuild ends
- * with.
- */
+/** Two instances project while the server is killed (-9) and started again. Their view equals a rebuilt one. */
 async function killing(
   mongo: Mongo,
   work: (log: EventLog, views: readonly Views[], sets: readonly ProjectionSet[]) => Promise<number>,
@@ -27,7 +24,7 @@ async function killing(
   const log = openMemoryLog({ partitions: 4 });
   const sets = views.map(
     (v) => new ProjectionSet({ log, views: v, projections: [totals], maxRecords: 40, verifyMs: 600_000 }),
-  ); // new connections tell that it was away
+  ); // new connections show that the server was away
   try {
     for (const set of sets) await set.start();
     const written = await work(log, views, sets);
@@ -45,9 +42,7 @@ async function killing(
   }
 }
 
-/**
- * A write on a connection that went with the server is answered EngineUnavailable; asked again, the rebuild goes on.
- */
+/** A write on a closed connection throws EngineUnavailable, and a repeated call continues the rebuild. */
 async function rebuilt(set: ProjectionSet): Promise<unknown> {
   for (;;) {
     try {
@@ -74,7 +69,7 @@ describe('mongo: killed', () => {
         await log.append('t.left', adds(i * 200 + 100, i * 200 + 200));
         await mongo.kill();
         await mongo.start();
-        // Not read again from the log: it is there.
+        // The store still has it, without reading the log again.
         await eventually(() =>
           views[0]!
             .reader(totals)

@@ -21,7 +21,7 @@ const item = (id: string, offset: number, n: number, partition = 0): ViewOp => (
   value: { n, group: 'g', line: `line ${n}` },
 });
 
-/** Two of everything stand for two processes: nothing is shared but the server. */
+/** Two instances of everything act as two processes, which share only the server. */
 describe('mongo: several processes', () => {
   let database: TestDatabase;
   let a: Views;
@@ -173,7 +173,7 @@ describe('mongo: several processes', () => {
     ).toMatchObject([{ next: 2 }, { next: 0 }]);
     await expect(b.store.apply(items, 1, [], at(3), 2)).rejects.toThrow(CheckpointMoved);
     await expect(b.store.apply(items, 1, [], { ...at(1), partition: 1 }, 0)).rejects.toThrow(CheckpointMoved);
-    // The builder is gone: whoever looks after its lease ran out lifts the seal, and its late swap fails.
+    // The builder died. After the end of its lease any process lifts the seal, and a late swap fails.
     await database.db.collection('views').updateOne({}, { $set: { 'lease.until': 1 } });
     await b.store.builds(items, true);
     await b.store.apply(items, 1, [], at(3), 2);
@@ -204,7 +204,7 @@ describe('mongo: several processes', () => {
       /^test_items_v1: part "item" of document sha256:[0-9a-f]{12} is too large for MongoDB \(17\.0 of 16 MiB\)$/,
     );
     expect(await a.store.checkpoints(items, 'live')).toEqual([]);
-    // Two parts that are too large together: the server says so.
+    // Two parts are too large together, which only the server notices.
     await a.store.ensure(totals);
     const half = (part: string) =>
       a.store.apply(totals, 'live', [
