@@ -7,7 +7,6 @@ import { CONFIG, type ConsentConfig } from './config.ts';
 import { ConsentEventsIntake } from './intake/consent-events.ts';
 import { EffectiveLevels } from './intake/effective-levels.ts';
 import { IntakeController } from './intake/intake.controller.ts';
-import { LevelsController } from './intake/levels.controller.ts';
 
 export interface ConsentOptions extends ServiceRuntime {
   readonly config: ConsentConfig;
@@ -26,7 +25,7 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ConsentModule,
       imports: [ServiceModule.forRoot(runtime, { name: 'consent', facts: { boundMs: config.boundMs } })],
-      controllers: [IntakeController, LevelsController],
+      controllers: [IntakeController],
       providers: [
         { provide: CONFIG, useValue: config },
         ConsentEventsIntake,

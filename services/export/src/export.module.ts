@@ -12,9 +12,8 @@ import { AnsweredLevels } from './jobs/answered-levels.ts';
 import { ChunkPool, type ChunkWriting } from './jobs/chunk-pool.ts';
 import { writeChunk } from './jobs/chunk-writer.ts';
 import { ExportWork } from './jobs/export-work.ts';
-import { FollowExportsController } from './jobs/follow-exports.controller.ts';
 import { JobStreams } from './jobs/job-stream.ts';
-import { LevelsController } from './jobs/levels.controller.ts';
+import { JobsController } from './jobs/jobs.controller.ts';
 import { bodyParsers } from './operations/body-parsers.ts';
 import { DownloadController } from './operations/download.controller.ts';
 import { ExportController } from './operations/export.controller.ts';
@@ -51,7 +50,7 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
           http: bodyParsers,
         }),
       ],
-      controllers: [ExportController, StatusController, DownloadController, FollowExportsController, LevelsController],
+      controllers: [ExportController, StatusController, DownloadController, JobsController],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: BLOBS, useValue: blobs },

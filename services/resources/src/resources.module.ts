@@ -18,7 +18,6 @@ import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts
 import type { Secret } from '@provider-access/smart';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
-import { LevelsController } from './intake/levels.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
 import { RecordIntake } from './intake/record-intake.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
@@ -68,7 +67,6 @@ export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
       ],
       controllers: [
         IntakeController,
-        LevelsController,
         EventsController,
         ReceiptsController,
         DeadLettersController,
