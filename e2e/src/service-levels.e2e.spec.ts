@@ -1,7 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
-import { creation, probeResources, type ProbeWorld, type SloReport } from '@provider-access/cli';
+import { creation, probeResources, type ProbeWorld } from '@provider-access/cli';
+import type { ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
 import { npiOf } from '@provider-access/synthetic';
 import { eventually } from '@provider-access/testing';
 import { freshPlatform, publishAll, registerApp, SEPARATE, SHARED, type Fresh, type TestApp } from './harness.ts';
@@ -40,7 +41,7 @@ function claim(id: string, hoursAgo: number, use = 'claim'): DomainEvent {
 }
 /** Only the counts, by objective: [met, missed, overdue, open]. */
 type Counts = Readonly<Record<string, readonly number[]>>;
-const counts = (report: SloReport): Counts =>
+const counts = (report: ServiceLevelReport): Counts =>
   Object.fromEntries(report.objectives.map((o) => [o.objective, [o.met, o.missed, o.overdue, o.open.count]]));
 /** Two claims whose deadline has passed, by one hour and by a day and an hour. */
 const [missed, missedByMore] = [claim('c-3', 25), claim('c-4', 49)];
@@ -54,13 +55,13 @@ describe('service levels of a platform', () => {
   /** The counts before this spec: zero, unless other scenarios use the platform. */
   let before: Counts;
   let beforeThatDay: Counts;
-  const slo = async (...args: string[]): Promise<{ report: SloReport; code: number | null }> => {
+  const slo = async (...args: string[]): Promise<{ report: ServiceLevelReport; code: number | null }> => {
     const from = new Date(Date.now() - 30 * 24 * HOUR).toISOString().slice(0, 10);
     const { stdout, stderr, code } = await pa('slo', '--json', ...(args.length > 0 ? args : ['--from', from]));
     if (stdout === '') throw new Error(stderr);
-    return { report: JSON.parse(stdout) as SloReport, code };
+    return { report: JSON.parse(stdout) as ServiceLevelReport, code };
   };
-  const since = (report: SloReport, earlier = before): Counts =>
+  const since = (report: ServiceLevelReport, earlier = before): Counts =>
     Object.fromEntries(
       Object.entries(counts(report)).map(([objective, all]) => [
         objective,

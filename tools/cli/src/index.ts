@@ -10,4 +10,3 @@ export * from './client/token.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';
 export { creation, probeResources, type ProbeWorld } from './probe/content.ts';
-export type { SloReport } from './commands/slo.ts';

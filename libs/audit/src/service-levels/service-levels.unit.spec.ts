@@ -9,21 +9,18 @@ import {
 } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { Metrics } from '@provider-access/service/observability';
-import { BusinessCalendar, DEFAULT_RULES, measure } from '@provider-access/domain/pdex/service-levels';
+import {
+  BusinessCalendar,
+  DEFAULT_RULES,
+  measure,
+  type ServiceLevelReport,
+} from '@provider-access/domain/pdex/service-levels';
 import { cases } from '@provider-access/testing/variant';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { LevelLedger } from './ledger.ts';
 import { serviceLevels } from './projection.ts';
-import {
-  type Open,
-  openOf,
-  pendingOf,
-  probeOf,
-  serviceLevelReport,
-  type ServiceLevelReport,
-  exportScope,
-} from './report.ts';
+import { type Open, openOf, pendingOf, probeOf, serviceLevelReport, exportScope } from './report.ts';
 import { unread } from './unread.ts';
 
 const at = (text: string): number => Date.parse(text);

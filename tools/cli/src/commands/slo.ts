@@ -1,33 +1,8 @@
 import type { Command } from 'commander';
-import type { BusinessDays, Objective } from '@provider-access/events';
+import type { ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
+import type { BusinessDays } from '@provider-access/events';
 import { contextOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
-
-interface ObjectiveReport {
-  readonly objective: Objective;
-  readonly met: number;
-  readonly missed: number;
-  readonly overdue: number;
-  readonly share?: number;
-  readonly p50Ms?: number;
-  readonly p99Ms?: number;
-  readonly worstMs?: number;
-  readonly open: {
-    readonly count: number;
-    readonly oldest?: string;
-    readonly deadline?: string;
-    readonly usedShare?: number;
-  };
-  readonly exports?: readonly string[];
-}
-export interface SloReport {
-  readonly from: string;
-  readonly to: string;
-  readonly at: string;
-  readonly calendar: BusinessDays;
-  readonly measuredWith: readonly BusinessDays[];
-  readonly objectives: readonly ObjectiveReport[];
-}
 
 /** Short enough for a column: `850 ms`, `2.4 s`, `13 min`, `26.0 h`, `3.1 days`. */
 export function duration(ms: number | undefined): string {
@@ -44,7 +19,7 @@ const calendarLine = ({ timeZone, days, holidays }: BusinessDays): string =>
   `${days.join(' ')} in ${timeZone}${holidays.length === 0 ? ', no holidays' : `, without ${holidays.join(' ')}`}`;
 
 /** The report in a form for people. */
-export function sloLines(report: SloReport): string[] {
+export function sloLines(report: ServiceLevelReport): string[] {
   const listed = report.objectives.flatMap((o) => o.exports ?? []);
   const open = report.objectives.filter((o) => o.open.count > 0);
   return [
@@ -109,7 +84,7 @@ What is measured, and how a month is proven: docs/service-levels.md`,
       const { server, out, administratorToken } = contextOf(command);
       const { from, to } = o;
       const query = new URLSearchParams({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
-      const report = await server.json<SloReport>(`/ops/slo?${query}`, { token: administratorToken() });
+      const report = await server.json<ServiceLevelReport>(`/ops/slo?${query}`, { token: administratorToken() });
       out.result(report, sloLines(report));
       if (report.objectives.some((r) => r.missed + r.overdue > 0)) process.exitCode = EXIT.refused;
     });

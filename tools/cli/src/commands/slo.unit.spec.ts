@@ -1,8 +1,9 @@
 import { expect, it, test } from 'vitest';
-import { duration, sloLines, type SloReport } from './slo.ts';
+import type { ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
+import { duration, sloLines } from './slo.ts';
 
 const calendar = { timeZone: 'America/Chicago', days: ['mon', 'tue', 'wed', 'thu', 'fri'], holidays: ['2026-11-26'] };
-const report: SloReport = {
+const report: ServiceLevelReport = {
   from: '2026-11-01',
   to: '2026-11-30',
   at: '2026-12-02T12:00:00.000Z',

@@ -1,2 +1,3 @@
 export * from './business-calendar.ts';
 export * from './measure.ts';
+export type * from './report.ts';

@@ -6,7 +6,6 @@ import {
   type ProbePart,
   probeOf,
   serviceLevelReport,
-  type ServiceLevelReport,
   serviceLevels,
   unread,
 } from '@provider-access/audit';
@@ -15,7 +14,7 @@ import type { EventLog, Position } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
-import type { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import type { BusinessCalendar, ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
 import { recordsReader } from '@provider-access/facts/records';
 import type { ViewReader, Views } from '@provider-access/engines/views';
 
