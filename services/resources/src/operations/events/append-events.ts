@@ -99,33 +99,18 @@ export class EventAppender {
       events.filter((event) => !event.ok).length + tooLarge.size,
     );
     return events.map((event) => {
-      if (event.ok && tooLarge.has(event.record))
-        return {
-          index: event.index,
-          id: event.id,
-          status: 'refused',
-          reason: 'too-large',
-          detail: 'the event is larger than the log accepts',
-          receipt,
-        };
-      if (event.ok && failed.has(event.topic))
-        return {
-          index: event.index,
-          id: event.id,
-          status: 'unavailable',
-          reason: 'log-unavailable',
-          detail: 'send the event again: a repeat changes nothing',
-          receipt,
-        };
-      if (!event.ok)
-        return {
-          index: event.index,
-          ...(event.id !== undefined && { id: event.id }),
-          status: 'refused',
-          reason: event.reason,
-          detail: event.detail,
-          receipt,
-        };
+      const not = (status: 'refused' | 'unavailable', reason: string, detail: string): EventRow => ({
+        index: event.index,
+        ...(event.id !== undefined && { id: event.id }),
+        status,
+        reason,
+        detail,
+        receipt,
+      });
+      if (!event.ok) return not('refused', event.reason, event.detail);
+      if (tooLarge.has(event.record)) return not('refused', 'too-large', 'the event is larger than the log accepts');
+      if (failed.has(event.topic))
+        return not('unavailable', 'log-unavailable', 'send the event again: a repeat changes nothing');
       const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
       const effect = event.consent ? effects.get(event.topic) : undefined;
       return effect === undefined ? row : effect.then((found): EventRow => ({ ...row, ...found.get(event.record) }));
