@@ -52,23 +52,18 @@ interface Defined<T extends MetricDefinition['type'], V extends Values> extends 
   readonly values: V;
 }
 
-const counter = <const V extends Values>(help: string, values: V): Defined<'counter', V> => ({
-  type: 'counter',
-  help,
-  labels: Object.keys(values),
-  values,
-});
-const gauge = <const V extends Values>(help: string, values: V): Defined<'gauge', V> => ({
-  type: 'gauge',
-  help,
-  labels: Object.keys(values),
-  values,
-});
-const histogram = <const V extends Values>(
-  help: string,
-  buckets: readonly number[],
-  values: V,
-): Defined<'histogram', V> => ({ type: 'histogram', help, labels: Object.keys(values), values, buckets });
+const defined =
+  <T extends MetricDefinition['type']>(type: T) =>
+  <const V extends Values>(help: string, values: V, buckets?: readonly number[]): Defined<T, V> => ({
+    type,
+    help,
+    labels: Object.keys(values),
+    values,
+    ...(buckets !== undefined && { buckets }),
+  });
+const counter = defined('counter');
+const gauge = defined('gauge');
+const histogram = defined('histogram');
 
 const REQUEST_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
 const EFFECT_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 30];
@@ -76,12 +71,11 @@ const HOURS_SECONDS = [1, 10, 60, 600, 3600, 4 * 3600, 24 * 3600, 72 * 3600];
 
 export const METRICS = {
   // Rate, errors, duration
-  http_server_request_duration_seconds: histogram('Duration of requests', REQUEST_SECONDS, {
-    service: SERVICE,
-    method: METHOD,
-    route: ROUTE,
-    status: STATUS,
-  }),
+  http_server_request_duration_seconds: histogram(
+    'Duration of requests',
+    { service: SERVICE, method: METHOD, route: ROUTE, status: STATUS },
+    REQUEST_SECONDS,
+  ),
   http_server_active_requests: gauge('Requests that are being answered', { service: SERVICE }),
   // The log
   pa_log_appended_total: counter('Records appended', { topic: TOPIC }),
@@ -91,10 +85,11 @@ export const METRICS = {
     topic: TOPIC,
     group: GROUP,
   }),
-  pa_log_handle_duration_seconds: histogram('Duration of one batch of a consumer group', REQUEST_SECONDS, {
-    topic: TOPIC,
-    group: GROUP,
-  }),
+  pa_log_handle_duration_seconds: histogram(
+    'Duration of one batch of a consumer group',
+    { topic: TOPIC, group: GROUP },
+    REQUEST_SECONDS,
+  ),
   pa_log_lag_records: gauge('Records between the committed offsets of a group and the head, over all partitions', {
     topic: TOPIC,
     group: GROUP,
@@ -141,7 +136,7 @@ export const METRICS = {
     limit: EXPORT_LIMIT,
   }),
   pa_export_chunks_total: counter('Chunks that were worked on, by outcome', { outcome: CHUNK_OUTCOME }),
-  pa_export_duration_seconds: histogram('From kick-off to complete', HOURS_SECONDS, { outcome: EXPORT_OUTCOME }),
+  pa_export_duration_seconds: histogram('From kick-off to complete', { outcome: EXPORT_OUTCOME }, HOURS_SECONDS),
   pa_export_written_resources_total: counter('Resources written to part files', {}),
   pa_export_written_bytes_total: counter('Compressed bytes written to part files', {}),
   pa_export_downloaded_bytes_total: counter('Bytes of export files that were sent', {}),
@@ -159,8 +154,8 @@ export const METRICS = {
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
   pa_opt_out_effect_seconds: histogram(
     'From the acceptance of an opt-out to its effect in every process',
-    EFFECT_SECONDS,
     {},
+    EFFECT_SECONDS,
   ),
   pa_access_decisions_total: counter('Decisions whether a client may see a member, by outcome', {
     purpose: PURPOSE,
@@ -176,11 +171,12 @@ export const METRICS = {
     objective: OBJECTIVE,
     result: OBJECTIVE_RESULT,
   }),
-  pa_slo_duration_seconds: histogram(
-    'From the start of a service level to its end',
-    [...EFFECT_SECONDS, 60, 600, ...HOURS_SECONDS.slice(4)],
-    { objective: OBJECTIVE },
-  ),
+  pa_slo_duration_seconds: histogram('From the start of a service level to its end', { objective: OBJECTIVE }, [
+    ...EFFECT_SECONDS,
+    60,
+    600,
+    ...HOURS_SECONDS.slice(4),
+  ]),
   pa_slo_pending: gauge('Requests and events whose service level is still open', { objective: OBJECTIVE }),
   pa_slo_oldest_elapsed_ratio: gauge('Share of its time that the oldest open one has used: 1 is the deadline', {
     objective: OBJECTIVE,
