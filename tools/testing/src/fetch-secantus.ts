@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { cached, cacheFolder, cacheKey, has, run } from './cache.ts';
+import { cached, cacheFolder, cacheKey, has, pipInstall, run } from './cache.ts';
 
 const SECANTUS_VERSION = '0.5.3-beta.193';
 /** The same server in Python, for a machine whose Rust cannot build the other one. */
@@ -98,16 +98,7 @@ async function python(progress?: (line: string) => void): Promise<MongoCommand> 
             'apt-get install python3-pip).',
         );
       progress?.(`fetching SecantusDB ${SECANTUS_PYTHON_VERSION} with pip (once)`);
-      await run('python3', [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--disable-pip-version-check',
-        '--target',
-        made,
-        `SecantusDB==${SECANTUS_PYTHON_VERSION}`,
-      ]);
+      await pipInstall(`SecantusDB==${SECANTUS_PYTHON_VERSION}`, made, true);
     },
   );
   return {

@@ -1,4 +1,4 @@
-export { cached, cacheFolder, cacheKey, has, isAlive, run } from './cache.ts';
+export { cached, cacheFolder, cacheKey, has, isAlive, pipInstall, run } from './cache.ts';
 export { makeCertificates } from './certificates.ts';
 export { startEngines } from './engines.ts';
 export type { Engines } from './engines.ts';

@@ -40,8 +40,6 @@ export interface Kafka {
   stopBroker(i?: number): Promise<void>;
   /** Starts broker `i` again on its data and ports. */
   startBroker(i?: number): Promise<void>;
-  /** The end of the log of broker `i`. */
-  log(i?: number): string;
   /** Ends all brokers and removes a temporary folder. */
   stop(): Promise<void>;
 }
@@ -138,7 +136,6 @@ async function launch(lib: string, options: KafkaOptions, flags: readonly string
     kill: async (i = 0) => running[i]?.kill(),
     stopBroker: async (i = 0) => running[i]?.stop(),
     startBroker,
-    log: (i = 0) => running[i]?.logTail() ?? '',
     stop,
   };
 }

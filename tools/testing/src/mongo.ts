@@ -8,12 +8,8 @@ import { ServerProcess } from './server-process.ts';
 export interface MongoOptions {
   /** Data folder; a temporary one, removed by `stop`, when it is not given. */
   readonly storage?: string;
-  /** A free one when it is not given. */
-  readonly port?: number;
   /** False: acknowledges writes before they are on disk, so that kill -9 loses some. Default true. */
   readonly sync?: boolean;
-  /** More flags of the server. */
-  readonly args?: readonly string[];
   /** The server outlives this process. */
   readonly detached?: boolean;
   readonly progress?: (line: string) => void;
@@ -31,7 +27,6 @@ export interface Mongo {
   start(): Promise<void>;
   /** Ends it and removes a temporary data folder. */
   stop(): Promise<void>;
-  log(): string;
 }
 
 /**
@@ -42,7 +37,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
   const { command, args, env } = await buildSecantus(options.progress);
   const storage = options.storage ?? mkdtempSync(join(tmpdir(), 'provider-access-mongo-'));
   mkdirSync(storage, { recursive: true });
-  const port = options.port ?? (await freePort());
+  const port = await freePort();
   const flags = [
     '--host',
     LOOPBACK,
@@ -56,7 +51,6 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
     '--log-level',
     'WARNING',
     ...(options.sync === false ? [] : ['--sync-on-commit']),
-    ...(options.args ?? []),
   ];
   let server: ServerProcess | undefined;
   const start = async () => {
@@ -86,7 +80,6 @@ export async function startMongo(options: MongoOptions = {}): Promise<Mongo> {
       await server?.stop();
       if (options.storage === undefined) rmSync(storage, { recursive: true, force: true, maxRetries: 5 });
     },
-    log: () => server?.logTail() ?? '',
   };
 }
 

@@ -3,7 +3,6 @@ import type { Output } from '../output.ts';
 /** The demo's lines: numbered steps, indented details, colours on a terminal only. */
 export interface Steps {
   step(title: string): void;
-  say(text: string): void;
   good(text: string): void;
   bad(text: string): void;
 }
@@ -16,7 +15,6 @@ export function createSteps(out: Output, colours: boolean): Steps {
       number += 1;
       out.styled(`\n${paint(1, `${number}. ${title}`)}`);
     },
-    say: (text) => out.styled(`   ${text}`),
     good: (text) => out.styled(`   ${paint(32, '✓')} ${text}`),
     bad: (text) => out.styled(`   ${paint(31, `✗ ${text}`)}`),
   };
