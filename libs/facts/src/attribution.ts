@@ -5,12 +5,11 @@ import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';
 import { eventIdOf, heardFrom, recordedAt, typeOfRecord, withSource } from './record.ts';
-import { pieces, stands, type Step, withStep } from './steps.ts';
+import { type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
 
 export interface GroupAttribution {
-  readonly p: readonly ProviderKey[];
-  /** Contract. */
-  readonly k?: string;
+  readonly providers: readonly ProviderKey[];
+  readonly contract?: string;
   readonly steps: readonly Step[];
 }
 /** Part `attribution` of the member facts, from pa.attribution. */
@@ -30,9 +29,11 @@ export interface AttributionPart {
 }
 export const ATTRIBUTED = 'pa.member-attributed.v1';
 
-type About = Pick<GroupAttribution, 'p' | 'k'>;
+/** The providers and the contract that a Group, or an end, is about. */
+type About = Pick<GroupAttribution, 'providers' | 'contract'>;
 const isEndOf = (end: About, group: About): boolean =>
-  end.p.every((p) => group.p.includes(p)) && (end.k === undefined || end.k === group.k);
+  end.providers.every((provider) => group.providers.includes(provider)) &&
+  (end.contract === undefined || end.contract === group.contract);
 const stepsOf = (found: readonly GroupAttribution[]): readonly Step[] => found.flatMap(({ steps }) => steps);
 /** The ends that hold for a Group with these providers and this contract. */
 export const endSteps = (part: AttributionPart | undefined, group: About): readonly Step[] =>
@@ -43,28 +44,26 @@ export const stepsThatEnd = (part: AttributionPart | undefined, end: About): rea
   ...stepsOf(Object.values(part?.ends ?? {}).filter((other) => isEndOf(other, end) || isEndOf(end, other))),
 ];
 
-const tied = ({ tie }: Pick<MemberAttributed, 'tie'>): Pick<Step, 't'> => (tie === undefined ? {} : { t: tie });
-
-const assertionStep = (record: LogRecord, a: MemberAttributed): Omit<Step, 'v'> => ({
-  e: eventIdOf(record),
-  q: 0,
-  b: a.businessTime,
-  s: a.from,
-  f: a.from,
-  ...(a.to !== undefined && { u: a.to }),
-  ...(a.coverageId !== undefined && { c: a.coverageId }),
-  ...tied(a),
+const assertionStep = (record: LogRecord, { businessTime, from, to, coverageId, tie }: MemberAttributed): NewStep => ({
+  event: eventIdOf(record),
+  sequence: 0,
+  businessTime,
+  appliesFrom: from,
+  from,
+  ...(to !== undefined && { until: to }),
+  ...(coverageId !== undefined && { coverageId }),
+  ...(tie !== undefined && { tie }),
 });
-const endStep = (record: LogRecord, end: AttributionEndedRecord): Omit<Step, 'v'> => ({
-  e: eventIdOf(record),
-  q: 0,
-  b: end.businessTime,
-  s: end.to,
-  ...tied(end),
+const endStep = (record: LogRecord, { businessTime, to, tie }: AttributionEndedRecord): NewStep => ({
+  event: eventIdOf(record),
+  sequence: 0,
+  businessTime,
+  appliesFrom: to,
+  ...(tie !== undefined && { tie }),
 });
-const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About => ({
-  p: providers as ProviderKey[],
-  ...(contract !== undefined && { k: contract }),
+export const aboutOf = ({ providers, contract }: Pick<MemberAttributed, 'providers' | 'contract'>): About => ({
+  providers: providers as ProviderKey[],
+  ...(contract !== undefined && { contract }),
 });
 
 /** Whether a statement about a member in pa.attribution (an assertion or an end) still counts. */
@@ -85,9 +84,9 @@ export function asserted(
   record: LogRecord,
   ends: readonly Step[] = [],
 ): GroupAttribution | undefined {
-  const a = dataOf<MemberAttributed>(record);
-  const steps = withStep(known?.steps ?? [], assertionStep(record, a), recordedAt(record), ends);
-  return steps && { p: a.providers as ProviderKey[], ...(a.contract !== undefined && { k: a.contract }), steps };
+  const assertion = dataOf<MemberAttributed>(record);
+  const steps = withStep(known?.steps ?? [], assertionStep(record, assertion), recordedAt(record), ends);
+  return steps && { ...aboutOf(assertion), steps };
 }
 
 function ended(part: AttributionPart | undefined, record: LogRecord): Pick<AttributionPart, 'ends'> | undefined {
@@ -96,10 +95,7 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
   const at = recordedAt(record);
   const steps = withStep(part?.ends?.[key]?.steps ?? [], endStep(record, end), at);
   if (steps === undefined) return undefined;
-  const ends = {
-    ...part?.ends,
-    [key]: { p: end.providers as ProviderKey[], ...(end.contract !== undefined && { k: end.contract }), steps },
-  };
+  const ends = { ...part?.ends, [key]: { ...aboutOf(end), steps } };
   return {
     ends: Object.keys(ends).length <= MOST_NAMES ? ends : { [EVERY_PROVIDER]: endOfAll(Object.values(ends), at) },
   };
@@ -112,13 +108,9 @@ function ended(part: AttributionPart | undefined, record: LogRecord): Pick<Attri
 const EVERY_PROVIDER = '*';
 function endOfAll(ends: readonly GroupAttribution[], at: string): GroupAttribution {
   const steps = ends.flatMap((end) => end.steps);
-  const last = steps.reduce((a, b) => (b.b > a.b ? b : a));
-  return {
-    p: [],
-    steps: [
-      { e: last.e, q: last.q, b: last.b, s: steps.reduce((s, step) => (step.s < s ? step.s : s), last.s), v: at },
-    ],
-  };
+  const { event, sequence, businessTime } = steps.reduce((a, b) => (b.businessTime > a.businessTime ? b : a));
+  const appliesFrom = steps.map((step) => step.appliesFrom).reduce((a, b) => (b < a ? b : a));
+  return { providers: [], steps: [{ event, sequence, businessTime, appliesFrom, recordedAt: at }] };
 }
 
 /** undefined if the event changes nothing. */
@@ -156,9 +148,8 @@ function fold(part: AttributionPart | undefined, record: LogRecord): Attribution
 
 export function attributionFacts(part: AttributionPart | undefined): AttributionFact[] {
   const out: AttributionFact[] = [];
-  for (const [group, a] of Object.entries(part?.groups ?? {})) {
-    for (const piece of pieces([...a.steps, ...endSteps(part, a)]))
-      out.push({ ...piece, group, providers: a.p, ...(a.k !== undefined && { contract: a.k }) });
+  for (const [group, { steps, ...about }] of Object.entries(part?.groups ?? {})) {
+    for (const piece of pieces([...steps, ...endSteps(part, about)])) out.push({ ...piece, group, ...about });
   }
   return out;
 }

@@ -18,6 +18,7 @@ import {
   folded,
   HISTORY,
   isLater,
+  isOptOut,
   isSame,
   latestBefore,
   type OptIn,
@@ -43,16 +44,16 @@ export const evolveConsent = (part: ConsentPart | undefined, record: LogRecord):
   heardFrom(part, fold(part, record), record, { sources: [] });
 
 function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | undefined {
-  const common = { e: eventIdOf(record), r: recordedAt(record) };
+  const common = { event: eventIdOf(record), recordedAt: recordedAt(record) };
   switch (typeOfRecord(record)) {
     case 'pa.opted-out.v1': {
       const { businessTime, effective, scope, targets } = dataOf<OptedOut>(record);
       const out: OptOut = {
         ...common,
-        b: businessTime,
-        f: effective,
-        sc: scope,
-        ...(targets !== undefined && { tg: targets as ProviderKey[] }),
+        businessTime,
+        from: effective,
+        scope,
+        ...(targets !== undefined && { targets: targets as ProviderKey[] }),
       };
       return part?.outs?.some((o) => isSame(o, out))
         ? undefined
@@ -60,7 +61,7 @@ function fold(part: ConsentPart | undefined, record: LogRecord): ConsentPart | u
     }
     case 'pa.opted-in.v1': {
       const { businessTime, effective } = dataOf<OptedIn>(record);
-      const back: OptIn = { ...common, b: businessTime, f: effective };
+      const back: OptIn = { ...common, businessTime, from: effective };
       return part?.ins?.some((i) => isSame(i, back))
         ? undefined
         : withStatement(part, record, back, { outs: [], ins: [back] });
@@ -82,7 +83,9 @@ function withStatement(
   { outs, ins }: Statements,
 ): ConsentPart {
   const all = { outs: [...(part?.outs ?? []), ...outs], ins: [...(part?.ins ?? []), ...ins] };
-  const at = newest([...all.outs, ...all.ins].map((s) => s.r).concat(part?.at ?? [], record.headers['ce_time'] ?? []));
+  const at = newest(
+    [...all.outs, ...all.ins].map((s) => s.recordedAt).concat(part?.at ?? [], record.headers['ce_time'] ?? []),
+  );
   const kept = folded(all, at, HISTORY, added);
   const less = kept.outs.length + kept.ins.length < all.outs.length + all.ins.length;
   return {
@@ -105,15 +108,9 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
   const out: OptOutFact[] = [];
   for (const o of part?.outs ?? []) {
     const end = endOf(o, part!.ins ?? []);
-    if (end !== undefined && end.to === o.f) continue;
-    out.push({
-      scope: o.sc,
-      ...(o.tg !== undefined && { targets: o.tg }),
-      from: o.f,
-      recordedAt: o.r,
-      event: o.e,
-      ...(end !== undefined && { to: end.to, endRecordedAt: end.by.r }),
-    });
+    if (end !== undefined && end.to === o.from) continue;
+    const { businessTime: _businessTime, ...fact } = o;
+    out.push({ ...fact, ...(end !== undefined && { to: end.to, endRecordedAt: end.by.recordedAt }) });
   }
   return out;
 }
@@ -124,9 +121,9 @@ export function optOutFacts(part: ConsentPart | undefined): OptOutFact[] {
  */
 export function isNews(part: ConsentPart | undefined, statement: OptIn | OptOut): boolean {
   const { outs = [], ins = [], at = '' } = part ?? {};
-  const known: readonly OptIn[] = 'sc' in statement ? outs : ins;
+  const known: readonly OptIn[] = isOptOut(statement) ? outs : ins;
   if (known.some((s) => isSame(s, statement))) return false;
-  const all = 'sc' in statement ? { outs: [...outs, statement], ins } : { outs, ins: [...ins, statement] };
+  const all = isOptOut(statement) ? { outs: [...outs, statement], ins } : { outs, ins: [...ins, statement] };
   return deciding(all, at).has(statement);
 }
 
@@ -151,29 +148,29 @@ export function consentEffect(
   payerEvent?: PayerEvent,
 ): ConsentEffect | undefined {
   const { outs = [], ins = [] } = part ?? {};
-  const out = outs.find((o) => o.e === event);
+  const out = outs.find((o) => o.event === event);
   if (out !== undefined) return effectOfOptOut(out, ins, now);
-  const back = ins.find((i) => i.e === event);
-  if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.f, now);
+  const back = ins.find((i) => i.event === event);
+  if (back !== undefined) return effectOfOptIn(back, outs, ins, now) ?? whenIn(back.from, now);
+  const unrecorded = { event, from: '', recordedAt: '' };
   if (payerEvent?.type === 'payer.member-opted-out.v1') {
     const targets = optOutTargets(payerEvent.data.targets);
     const dropped: OptOut = {
-      e: event,
-      b: asBusinessTime(payerEvent.time),
-      f: '',
-      r: '',
-      sc: payerEvent.data.scope,
-      ...(targets.length > 0 && { tg: targets }),
+      ...unrecorded,
+      businessTime: asBusinessTime(payerEvent.time),
+      scope: payerEvent.data.scope,
+      ...(targets.length > 0 && { targets }),
     };
     const end = endOf(dropped, ins);
-    if (end !== undefined && Date.parse(end.by.f) <= now) return { status: 'superseded', by: payersId(end.by.e) };
+    if (end !== undefined && Date.parse(end.by.from) <= now)
+      return { status: 'superseded', by: payersId(end.by.event) };
     const inPlace = firstToApply(
       outs.filter(
         (o) => isLater(o, dropped) && barsAllOf(o, dropped) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
       ),
     );
     if (inPlace !== undefined) return effectOfOptOut(inPlace, ins, now);
-    return end && { status: 'superseded', by: payersId(end.by.e) };
+    return end && { status: 'superseded', by: payersId(end.by.event) };
   }
   if (payerEvent?.type === 'payer.member-opted-in.v1') {
     // The payer's clock may run ahead. So the business time of a dropped opt-in counts as no later than that of the
@@ -181,16 +178,15 @@ export function consentEffect(
     const { effectiveFrom } = payerEvent.data;
     // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
     const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
-    const others = ins.filter((i) => dated || Date.parse(i.f) <= now);
+    const others = ins.filter((i) => dated || Date.parse(i.from) <= now);
     if (others.length === 0) return undefined;
     const dropped: OptIn = {
-      e: event,
-      b: asBusinessTime(payerEvent.time, Math.max(...others.map((i) => latestBefore(i, event)))),
-      f: '',
-      r: '',
+      ...unrecorded,
+      businessTime: asBusinessTime(payerEvent.time, Math.max(...others.map((i) => latestBefore(i, event)))),
     };
     return (
-      effectOfOptIn(dropped, outs, ins, now) ?? whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.f, now)
+      effectOfOptIn(dropped, outs, ins, now) ??
+      whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.from, now)
     );
   }
   return undefined;
@@ -200,15 +196,15 @@ export function consentEffect(
 const asBusinessTime = (time: string, latest = Infinity): string =>
   new Date(Math.min(Date.parse(time), latest)).toISOString();
 const firstToApply = <S extends OptIn>(statements: readonly S[]): S | undefined =>
-  statements.length === 0 ? undefined : statements.reduce((a, b) => (b.f < a.f ? b : a));
+  statements.length === 0 ? undefined : statements.reduce((a, b) => (b.from < a.from ? b : a));
 const whenIn = (from: string, now: number): ConsentEffect =>
   Date.parse(from) <= now ? { status: 'effective' } : { status: 'scheduled', from };
 
 function effectOfOptOut(out: OptOut, ins: readonly OptIn[], now: number): ConsentEffect {
   const end = endOf(out, ins);
-  if (end !== undefined && (end.to === out.f || Date.parse(end.to) <= now))
-    return { status: 'superseded', by: payersId(end.by.e) };
-  return whenIn(out.f, now);
+  if (end !== undefined && (end.to === out.from || Date.parse(end.to) <= now))
+    return { status: 'superseded', by: payersId(end.by.event) };
+  return whenIn(out.from, now);
 }
 
 /** undefined if no opt-out stands against it. */
@@ -219,7 +215,7 @@ function effectOfOptIn(
   now: number,
 ): ConsentEffect | undefined {
   const standing = outs.find(
-    (o) => Date.parse(o.f) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
+    (o) => Date.parse(o.from) <= now && !ends(back, o) && Date.parse(endOf(o, ins)?.to ?? FOREVER) > now,
   );
-  return standing && { status: 'superseded', by: payersId(standing.e) };
+  return standing && { status: 'superseded', by: payersId(standing.event) };
 }

@@ -5,13 +5,13 @@ const at = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute))
 const NOW = Date.parse(at(100));
 /** A statement of one source: its business time, and from when on it holds. */
 const said = (id: string, minute: number, from = minute) => ({
-  e: `${id}~sourceaaaa`,
-  b: at(minute),
-  f: at(from),
-  r: at(minute),
+  event: `${id}~sourceaaaa`,
+  businessTime: at(minute),
+  from: at(from),
+  recordedAt: at(minute),
 });
 const part = (outs: ReturnType<typeof said>[], ins: ReturnType<typeof said>[]): ConsentPart => ({
-  outs: outs.map((o) => ({ ...o, sc: 'global' })),
+  outs: outs.map((o) => ({ ...o, scope: 'global' })),
   ins,
   sources: [],
 });

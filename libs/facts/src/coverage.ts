@@ -5,7 +5,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil } from './names.ts';
 import { eventIdOf, heardFrom, recordedAt, subjectOf, typeOfRecord, withSource } from './record.ts';
-import { EVER, pieces, stands, type Step, withStep } from './steps.ts';
+import { EVER, type NewStep, pieces, stands, type Step, withStep } from './steps.ts';
 
 /** Part `members` of the member facts, from pa.members. */
 export interface MembersPart {
@@ -48,13 +48,13 @@ function fold(part: MembersPart | undefined, record: LogRecord): MembersPart | u
   };
 }
 
-const stepOf = (record: LogRecord, change: CoverageChanged): Omit<Step, 'v'> => ({
-  e: eventIdOf(record),
-  b: change.businessTime,
-  q: change.sequence,
-  s: change.replaces ? EVER : change.from,
-  ...(!change.cancelled && { f: change.from, ...(change.to !== undefined && { u: change.to }) }),
-  ...(change.tie !== undefined && { t: change.tie }),
+const stepOf = (record: LogRecord, change: CoverageChanged): NewStep => ({
+  event: eventIdOf(record),
+  businessTime: change.businessTime,
+  sequence: change.sequence,
+  appliesFrom: change.replaces ? EVER : change.from,
+  ...(!change.cancelled && { from: change.from, ...(change.to !== undefined && { until: change.to }) }),
+  ...(change.tie !== undefined && { tie: change.tie }),
 });
 
 /** Whether what a record of pa.members states about a member still counts. */

@@ -9,7 +9,13 @@ import { EVER } from './steps.ts';
  * By dead letter id. A release is kept for a while, so that a hold that is delivered again after its release does not
  * count.
  */
-export type Holds = Readonly<Record<string, { readonly t?: string; readonly f?: string; readonly u?: string }>>;
+export type Holds = Readonly<Record<string, Hold>>;
+/** Without `from` and `eventType` while only the release has come. */
+interface Hold {
+  readonly eventType?: string;
+  readonly from?: string;
+  readonly until?: string;
+}
 
 /**
  * So many releases are kept. No open hold is dropped, because `AccessHolds` of intake publishes only a few for each
@@ -21,22 +27,24 @@ const earlier = (a: string | undefined, b: string): string => (a === undefined |
 /** Returns the same object if the hold is known. */
 export function held(holds: Holds | undefined, deadLetter: string, eventType: string, at: string): Holds {
   const known = holds?.[deadLetter];
-  if (known?.t === eventType && known.f !== undefined && known.f <= at) return holds!;
-  return { ...holds, [deadLetter]: { ...known, t: eventType, f: earlier(known?.f, at) } };
+  if (known?.eventType === eventType && known.from !== undefined && known.from <= at) return holds!;
+  return { ...holds, [deadLetter]: { ...known, eventType, from: earlier(known?.from, at) } };
 }
 /** Returns the same object if the release is known. Drops the oldest releases. */
 export function released(holds: Holds | undefined, deadLetter: string, at: string): Holds {
   const known = holds?.[deadLetter];
-  if (known?.u !== undefined && known.u <= at) return holds!;
-  return fewReleased({ ...holds, [deadLetter]: { ...known, u: earlier(known?.u, at) } });
+  if (known?.until !== undefined && known.until <= at) return holds!;
+  return fewReleased({ ...holds, [deadLetter]: { ...known, until: earlier(known?.until, at) } });
 }
 /** Without the oldest releases beyond `RELEASED`. The newest one stays, because `visibleSince` depends on it. */
 export function fewReleased(holds: Holds): Holds {
-  const ends = Object.entries(holds).flatMap(([deadLetter, { u }]) => (u === undefined ? [] : [{ deadLetter, u }]));
+  const ends = Object.entries(holds).flatMap(([deadLetter, { until }]) =>
+    until === undefined ? [] : [{ deadLetter, until }],
+  );
   if (ends.length <= RELEASED) return holds;
   const dropped = new Set(
     ends
-      .sort((a, b) => (a.u < b.u ? -1 : a.u > b.u ? 1 : 0))
+      .sort((a, b) => (a.until < b.until ? -1 : a.until > b.until ? 1 : 0))
       .slice(0, -RELEASED)
       .map(({ deadLetter }) => deadLetter),
   );
@@ -47,8 +55,8 @@ export function withHolds(
   part: { readonly holds?: Holds; readonly since?: string } | undefined,
   holds: Holds,
 ): { readonly holds: Holds; readonly since?: string } {
-  const dropped = Object.entries(part?.holds ?? {}).flatMap(([deadLetter, { u }]) =>
-    deadLetter in holds || u === undefined ? [] : [u],
+  const dropped = Object.entries(part?.holds ?? {}).flatMap(([deadLetter, { until }]) =>
+    deadLetter in holds || until === undefined ? [] : [until],
   );
   const since = [...dropped, ...(part?.since === undefined ? [] : [part.since])].reduce<string | undefined>(
     (a, b) => (a === undefined || b > a ? b : a),
@@ -80,9 +88,9 @@ export function holdsAfter(holds: Holds | undefined, record: LogRecord): Holds |
 }
 export function holdFacts(holds: Holds | undefined): HoldFact[] {
   const out: HoldFact[] = [];
-  for (const [deadLetter, h] of Object.entries(holds ?? {})) {
-    if (h.f !== undefined && h.t !== undefined)
-      out.push({ deadLetter, eventType: h.t, from: h.f, ...(h.u !== undefined && { to: h.u }) });
+  for (const [deadLetter, { eventType, from, until }] of Object.entries(holds ?? {})) {
+    if (from !== undefined && eventType !== undefined)
+      out.push({ deadLetter, eventType, from, ...(until !== undefined && { to: until }) });
   }
   return out;
 }

@@ -1,13 +1,14 @@
+export { FORMER_PROJECTIONS } from './former-views.ts';
 export { memberships, groups, FACTS_PROJECTIONS, type MembershipPart, type GroupPart } from './projections.ts';
 export type { MemberFactsDocument } from './member-facts.ts';
 export { evolveMembers, EVERY_COVERAGE, membersSay, type MembersPart } from './coverage.ts';
 export {
+  aboutOf,
   attributionSays,
   endSteps,
   evolveAttribution,
   stepsThatEnd,
   type AttributionPart,
-  type GroupAttribution,
 } from './attribution.ts';
 export { type ConsentPart, isNews } from './consent.ts';
 export {
@@ -16,6 +17,7 @@ export {
   endOf,
   folded,
   isCovered,
+  isOptOut,
   type OptIn,
   type OptOut,
   type Statements,

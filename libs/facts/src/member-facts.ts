@@ -63,10 +63,9 @@ function newestOf(
   const holds = [...Object.values(attribution?.holds ?? {}), ...Object.values(consent?.holds ?? {})];
   let newest: string | undefined;
   for (const at of [
-    ...steps.map((s) => s.v),
-    ...[...(consent?.outs ?? []), ...(consent?.ins ?? [])].map((s) => s.r),
+    ...[...steps, ...(consent?.outs ?? []), ...(consent?.ins ?? [])].map(({ recordedAt }) => recordedAt),
     consent?.at,
-    ...holds.flatMap((h) => [h.f, h.u]),
+    ...holds.flatMap(({ from, until }) => [from, until]),
   ]) {
     if (at !== undefined && (newest === undefined || at > newest)) newest = at;
   }

@@ -7,7 +7,8 @@ import { pieces, type Step } from './steps.ts';
 export const MOST_NAMES = 200;
 
 type Named<T> = Readonly<Record<string, T>>;
-const newestOf = (steps: readonly Step[]): string => steps.reduce((b, s) => (s.b > b ? s.b : b), '');
+const newestOf = (steps: readonly Step[]): string =>
+  steps.map((step) => step.businessTime).reduce((a, b) => (b > a ? b : a), '');
 
 /**
  * Drops one name when there are more than `MOST_NAMES`: the oldest of those that hold nothing at `asOf` or later, or

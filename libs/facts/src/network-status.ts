@@ -1,6 +1,6 @@
 import type { HoldFact, NetworkFact } from '@provider-access/domain/access';
 import { type NetworkStatusRecorded } from '@provider-access/events';
-import { stands, type Step, withStep } from './steps.ts';
+import { type NewStep, stands, type Step, withStep } from './steps.ts';
 
 /**
  * The steps of a provider with one more change of its network status, or undefined if the change has no effect.
@@ -20,9 +20,9 @@ export function withNetworkStatus(
 export const networkStatusStands = (steps: readonly Step[], event: string, change: NetworkStatusRecorded): boolean =>
   stands(steps, networkStep(event, change));
 
-function networkStep(event: string, { businessTime, from, status, tie }: NetworkStatusRecorded): Omit<Step, 'v'> {
-  const content = { ...(status === 'in-network' && { f: from }), ...(tie !== undefined && { t: tie }) };
-  return { e: event, b: businessTime, q: 0, s: from, ...content };
+function networkStep(event: string, { businessTime, from, status, tie }: NetworkStatusRecorded): NewStep {
+  const content = { ...(status === 'in-network' && { from }), ...(tie !== undefined && { tie }) };
+  return { event, businessTime, sequence: 0, appliesFrom: from, ...content };
 }
 
 /**

@@ -250,11 +250,11 @@ describe('a start from the view', () => {
         .map((h) => h.deadLetter);
     await views.store.startBuild(VIEW);
     expect(await open()).toEqual(['dl-1']);
-    expect((await projections.rebuild('facts_source-holds_v1', { graceMs: 60_000 })).equal).toBe(true);
+    expect((await projections.rebuild('source-holds', { graceMs: 60_000 })).equal).toBe(true);
     await log.append(PA_ATTRIBUTION, [hold('dl-2')]);
     await passed(log, views);
     expect(await open()).toEqual(['dl-1', 'dl-2']);
-    await projections.rollback('facts_source-holds_v1', { graceMs: 60_000 });
+    await projections.rollback('source-holds', { graceMs: 60_000 });
     expect(await open()).toEqual(['dl-1', 'dl-2']);
   });
 
@@ -287,7 +287,7 @@ describe('a start from the view', () => {
     const projections = await running(log, views);
     const parties = await started(
       log,
-      interrupted(views, () => projections.rebuild('facts_source-holds_v1', { graceMs: 0 })),
+      interrupted(views, () => projections.rebuild('source-holds', { graceMs: 0 })),
     );
     expect(parties.sourceHolds('urn:a').map((h) => h.deadLetter)).toEqual(['dl-1']);
   });

@@ -353,9 +353,9 @@ export class Parties implements PartyFacts {
     this.networks.set(provider, {
       steps,
       facts: staircase(steps).map((s) => ({
-        status: s.f === undefined ? 'out-of-network' : 'in-network',
-        from: s.s,
-        recordedAt: s.v,
+        status: s.from === undefined ? 'out-of-network' : 'in-network',
+        from: s.appliesFrom,
+        recordedAt: s.recordedAt,
       })),
     });
   }

@@ -45,7 +45,7 @@ const consentTopic: TopicEvolve<ConsentPart> = {
 export const memberFacts: Projection = {
   owner: 'facts',
   name: 'members',
-  version: 1,
+  version: 2,
   indexes: [],
   keepDecoded: 5000,
   topics: { [PA_MEMBERS]: membersTopic, [PA_ATTRIBUTION]: attributionTopic, [PA_CONSENT]: consentTopic },
@@ -74,7 +74,7 @@ const membershipTopic: TopicEvolve<MembershipPart> = {
 export const memberships: Projection = {
   owner: 'facts',
   name: 'memberships',
-  version: 1,
+  version: 2,
   topics: { [PA_ATTRIBUTION]: membershipTopic },
   indexes: [{ name: 'by_group', fields: ['membership.group', 'membership.member'] }],
 };

@@ -60,7 +60,7 @@ function unprojected(record: LogRecord): SourceHoldPart {
 export const sourceHolds: Projection = {
   owner: 'facts',
   name: 'source-holds',
-  version: 1,
+  version: 2,
   topics: { [PA_CONSENT]: topicOf('consent'), [PA_ATTRIBUTION]: topicOf('attribution') },
   indexes: [
     { name: 'by_consent', fields: ['consent.deadLetter'] },

@@ -1,19 +1,18 @@
 import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
 
-/**
- * One opt-in as the facts store it. `e` is the id of our event, `b` the business time, `f` the effective time, `r` the
- * time of recording here. Instants are RFC 3339 in UTC with milliseconds, so they compare as text.
- */
+/** One opt-in as the facts store it. Instants are RFC 3339 in UTC with milliseconds, so they compare as text. */
 export interface OptIn {
-  readonly e: string;
-  readonly b: string;
-  readonly f: string;
-  readonly r: string;
+  /** Id of our event. */
+  readonly event: string;
+  readonly businessTime: string;
+  /** When it takes effect. */
+  readonly from: string;
+  readonly recordedAt: string;
 }
-/** `sc` is the scope, `tg` are the providers that it names. */
 export interface OptOut extends OptIn {
-  readonly sc: string;
-  readonly tg?: readonly ProviderKey[];
+  readonly scope: string;
+  /** The providers that a provider-specific opt-out names. */
+  readonly targets?: readonly ProviderKey[];
 }
 export interface Statements {
   readonly outs: readonly OptOut[];
@@ -30,25 +29,27 @@ const markOf = (event: string): string | undefined => SOURCE_MARK.exec(event)?.[
 /** The id of the payer's event. */
 export const payersId = (event: string): string => event.replace(SOURCE_MARK, '');
 const sameSource = (a: OptIn, b: OptIn): boolean => {
-  const mark = markOf(a.e);
-  return mark !== undefined && mark === markOf(b.e);
+  const mark = markOf(a.event);
+  return mark !== undefined && mark === markOf(b.event);
 };
 const ms = (instant: string): number => Date.parse(instant);
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * Whether an opt-in is later than an opt-out. One source has one clock. The clocks of two sources may differ by the
  * tolerance. Within it the order is unknown, and denial wins.
  */
 export const ends = (i: OptIn, o: OptIn): boolean =>
-  sameSource(i, o) ? i.b > o.b : ms(i.b) > ms(o.b) + CLOCK_TOLERANCE_MS;
+  sameSource(i, o) ? i.businessTime > o.businessTime : ms(i.businessTime) > ms(o.businessTime) + CLOCK_TOLERANCE_MS;
 
 /** The opt-in that ends an opt-out first, and the instant from which it does. */
 export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; readonly to: string } | undefined {
   let first: { by: OptIn; to: string } | undefined;
   for (const by of ins) {
     if (!ends(by, o)) continue;
-    const to = by.f > o.f ? by.f : o.f;
-    if (first === undefined || to < first.to || (to === first.to && by.r < first.by.r)) first = { by, to };
+    const to = by.from > o.from ? by.from : o.from;
+    if (first === undefined || to < first.to || (to === first.to && by.recordedAt < first.by.recordedAt))
+      first = { by, to };
   }
   return first;
 }
@@ -58,17 +59,19 @@ export function endOf(o: OptIn, ins: readonly OptIn[]): { readonly by: OptIn; re
  * `b`, and every one before `b` is before `a`.
  */
 export const isLater = (a: OptIn, b: OptIn): boolean =>
-  sameSource(a, b) || markOf(a.e) === MANY_SOURCES ? a.b >= b.b : ms(a.b) >= ms(b.b) + CLOCK_TOLERANCE_MS;
+  sameSource(a, b) || markOf(a.event) === MANY_SOURCES
+    ? a.businessTime >= b.businessTime
+    : ms(a.businessTime) >= ms(b.businessTime) + CLOCK_TOLERANCE_MS;
 /**
  * The latest business time, ms since the epoch, for which `a` is later in this sense than a statement from the source
  * of `event`.
  */
 export const latestBefore = (a: OptIn, event: string): number =>
-  ms(a.b) - (sameSource(a, { ...a, e: event }) ? 0 : CLOCK_TOLERANCE_MS);
-const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
+  ms(a.businessTime) - (sameSource(a, { ...a, event }) ? 0 : CLOCK_TOLERANCE_MS);
+export const isOptOut = (statement: OptIn): statement is OptOut => 'scope' in statement;
 /** The providers that an opt-out bars; undefined for all. */
-const barred = ({ sc, tg }: OptOut): readonly ProviderKey[] | undefined =>
-  sc === 'provider-specific' && tg !== undefined && tg.length > 0 ? tg : undefined;
+const barred = ({ scope, targets = [] }: OptOut): readonly ProviderKey[] | undefined =>
+  scope === 'provider-specific' && targets.length > 0 ? targets : undefined;
 /** Whether `a` bars every provider that `b` bars. */
 export function barsAllOf(a: OptOut, b: OptOut): boolean {
   const providers = barred(a);
@@ -76,9 +79,9 @@ export function barsAllOf(a: OptOut, b: OptOut): boolean {
 }
 /** Whether two statements of one kind have the same content. Their ids may differ. */
 export const isSame = (a: OptIn, b: OptIn): boolean =>
-  a.b === b.b &&
-  a.f === b.f &&
-  (a.e === b.e || sameSource(a, b)) &&
+  a.businessTime === b.businessTime &&
+  a.from === b.from &&
+  (a.event === b.event || sameSource(a, b)) &&
   (!isOptOut(a) || !isOptOut(b) || (barsAllOf(a, b) && barsAllOf(b, a)));
 
 /**
@@ -87,7 +90,7 @@ export const isSame = (a: OptIn, b: OptIn): boolean =>
  * earlier.
  */
 function standsFor(a: OptIn, b: OptIn, asOf: string): boolean {
-  return (a.f <= b.f || a.f < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
+  return (a.from <= b.from || a.from < asOf) && isLater(a, b) && (!isOptOut(a) || !isOptOut(b) || barsAllOf(a, b));
 }
 /** Whether one of the statements equals `s` in content, or decides everything that `s` decides from `asOf` on. */
 export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf: string): boolean =>
@@ -96,7 +99,8 @@ export const isCovered = <S extends OptIn>(s: S, statements: readonly S[], asOf:
  * The statements that no other one replaces. Of several that replace each other, the one that was recorded first stays.
  */
 function strongest<S extends OptIn>(statements: readonly S[], asOf: string): readonly S[] {
-  const isFirst = (a: S, b: S): boolean => a.r < b.r || (a.r === b.r && a.e < b.e);
+  const isFirst = (a: S, b: S): boolean =>
+    a.recordedAt < b.recordedAt || (a.recordedAt === b.recordedAt && a.event < b.event);
   return statements.filter(
     (b) => !statements.some((a) => a !== b && standsFor(a, b, asOf) && (!standsFor(b, a, asOf) || isFirst(a, b))),
   );
@@ -121,10 +125,10 @@ export function deciding({ outs, ins }: Statements, asOf: string): ReadonlySet<O
   for (const out of outs) {
     const end = endOf(out, ins);
     if (end === undefined) open.push(out);
-    else if (end.to !== out.f) {
+    else if (end.to !== out.from) {
       if (end.to > asOf) open.push(out);
       else {
-        const at = end.to > end.by.r ? end.to : end.by.r;
+        const at = end.to > end.by.recordedAt ? end.to : end.by.recordedAt;
         if (ended === undefined || at > ended.at) ended = { out, by: end.by, at };
       }
     }
@@ -165,27 +169,28 @@ export function folded({ outs, ins }: Statements, asOf: string, history: number,
   const needed = deciding({ outs, ins }, asOf);
   const spare = [...outs, ...ins]
     .filter((s) => !needed.has(s) && s !== added)
-    .sort((a, b) => (a.r < b.r ? -1 : a.r > b.r ? 1 : 0));
+    .sort((a, b) => compareText(a.recordedAt, b.recordedAt));
   const dropped = new Set(spare.slice(0, Math.max(0, outs.length + ins.length - history)));
   return bounded({ outs: outs.filter((o) => !dropped.has(o)), ins: ins.filter((i) => !dropped.has(i)) });
 }
 
 /** For a flood of opt-outs that can each decide: one global opt-out denies whenever one of them does. */
 function bounded({ outs, ins }: Statements): Statements {
-  const few = ins.length <= MOST ? ins : [...ins].sort((a, b) => (a.b < b.b ? -1 : 1)).slice(-MOST);
+  const few =
+    ins.length <= MOST ? ins : ins.toSorted((a, b) => (a.businessTime < b.businessTime ? -1 : 1)).slice(-MOST);
   if (outs.length <= MOST) return { outs, ins: few };
   const least = (values: readonly string[]): string => values.reduce((a, b) => (a < b ? a : b));
   const most = (values: readonly string[]): string => values.reduce((a, b) => (a > b ? a : b));
-  const b = most(outs.map((o) => o.b));
-  const newest = outs.find((o) => o.b === b)!;
+  const businessTime = most(outs.map((o) => o.businessTime));
+  const newest = outs.find((o) => o.businessTime === businessTime)!;
   return {
     outs: [
       {
-        e: `${payersId(newest.e)}~${MANY_SOURCES}`,
-        b,
-        f: least(outs.map((o) => o.f)),
-        r: most(outs.map((o) => o.r)),
-        sc: 'global',
+        event: `${payersId(newest.event)}~${MANY_SOURCES}`,
+        businessTime,
+        from: least(outs.map((o) => o.from)),
+        recordedAt: most(outs.map((o) => o.recordedAt)),
+        scope: 'global',
       },
     ],
     ins: few,

@@ -302,11 +302,11 @@ describe('statements that were dropped', () => {
     const old = {
       sources: [],
       outs: Array.from({ length: 5_000 }, (_, n) => ({
-        e: `e${n}~${mark(0)}`,
-        b: instant(n),
-        f: instant(n),
-        r: instant(n),
-        sc: 'global',
+        event: `e${n}~${mark(0)}`,
+        businessTime: instant(n),
+        from: instant(n),
+        recordedAt: instant(n),
+        scope: 'global',
       })),
     };
     const part = fold(

@@ -4,30 +4,31 @@ import type { Interval } from '@provider-access/domain/access';
 export const EVER = '0001-01-01T00:00:00.000Z';
 
 /**
- * What one event states about one coverage or attribution. From `s` on, earlier statements no longer count. Then [f, u)
- * holds; without `f`, nothing holds. At any moment, of the steps with s <= moment, the one with the greatest (b, q, e)
- * decides. So the order of delivery does not matter, and a step that a later one covers completely can be dropped.
- * Instants are RFC 3339 in UTC with milliseconds, so they compare as text.
+ * What one event states about one coverage or attribution. From `appliesFrom` on, earlier statements no longer count,
+ * and [from, until) holds; without `from`, nothing holds. At any moment, of the steps that apply, the one with the
+ * greatest (businessTime, sequence, event) decides. So the order of delivery does not matter, and a step that a later
+ * one covers completely can be dropped. Instants are RFC 3339 in UTC with milliseconds, so they compare as text.
  */
 export interface Step {
-  /** Event id. */
-  readonly e: string;
-  /** Business time, then sequence. */
-  readonly b: string;
-  readonly q: number;
-  readonly s: string;
-  readonly f?: string;
-  readonly u?: string;
-  /** Since when the state was visible without a break, by the times of recording. */
-  readonly v: string;
+  /** Id of our event. */
+  readonly event: string;
+  readonly businessTime: string;
+  readonly sequence: number;
+  readonly appliesFrom: string;
+  readonly from?: string;
+  readonly until?: string;
+  /** When the state was recorded, or the earlier state that it continues without a break. */
+  readonly recordedAt: string;
   /** The coverage on which an attribution depends. */
-  readonly c?: string;
+  readonly coverageId?: string;
   /**
-   * Of a step with the same business time as older ones. Then `b` is later than `said`, the time in the event, and
-   * `events` are marks of the older events.
+   * Of a step with the same business time as older ones. Then `businessTime` is later than `said`, the time in the
+   * event, and `events` are marks of the older events.
    */
-  readonly t?: StepTie;
+  readonly tie?: StepTie;
 }
+/** A step before it is compared with the known ones. */
+export type NewStep = Omit<Step, 'recordedAt'>;
 export interface StepTie {
   readonly said: string;
   readonly events: readonly string[];
@@ -38,15 +39,18 @@ export interface Piece extends Interval {
   readonly coverageId?: string;
 }
 
-const later = (a: Step, b: Step): number =>
-  a.b < b.b ? -1 : a.b > b.b ? 1 : a.q - b.q || (a.e < b.e ? -1 : a.e > b.e ? 1 : 0);
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compare = (a: Step, b: Step): number =>
+  compareText(a.businessTime, b.businessTime) || a.sequence - b.sequence || compareText(a.event, b.event);
 const max = (a: string, b: string): string => (a > b ? a : b);
-const covers = (over: Step, under: Step): boolean => over.s <= under.s && later(over, under) > 0;
+const covers = (over: Step, under: Step): boolean => over.appliesFrom <= under.appliesFrom && compare(over, under) > 0;
 
 /** Steps that still matter, in the order of their start. */
 export function staircase(steps: readonly Step[]): readonly Step[] {
   if (steps.length < 2) return steps;
-  return steps.filter((p) => !steps.some((q) => covers(q, p))).sort((a, b) => (a.s < b.s ? -1 : a.s > b.s ? 1 : 0));
+  return steps
+    .filter((step) => !steps.some((other) => covers(other, step)))
+    .sort((a, b) => compareText(a.appliesFrom, b.appliesFrom));
 }
 
 /** The intervals in force, oldest first. Intervals that touch are merged. */
@@ -55,10 +59,10 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
   const out: Piece[] = [];
   for (let i = 0; i < stairs.length; i++) {
     const step = stairs[i]!;
-    if (step.f === undefined) continue;
-    const from = max(step.f, step.s);
-    const next = stairs[i + 1]?.s;
-    const to = step.u === undefined ? next : next === undefined || step.u < next ? step.u : next;
+    if (step.from === undefined) continue;
+    const from = max(step.from, step.appliesFrom);
+    const next = stairs[i + 1]?.appliesFrom;
+    const to = step.until === undefined ? next : next === undefined || step.until < next ? step.until : next;
     if (to !== undefined && to <= from) continue;
     const last = out.at(-1);
     const joins = last !== undefined && last.to === from;
@@ -66,9 +70,9 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
     out.push({
       from: joins ? last.from : from,
       ...(to !== undefined && { to }),
-      recordedAt: joins && step.v <= from ? last.recordedAt : step.v,
-      event: step.e,
-      ...(step.c !== undefined && { coverageId: step.c }),
+      recordedAt: joins && step.recordedAt <= from ? last.recordedAt : step.recordedAt,
+      event: step.event,
+      ...(step.coverageId !== undefined && { coverageId: step.coverageId }),
     });
   }
   return out;
@@ -81,29 +85,30 @@ export function pieces(steps: readonly Step[]): readonly Piece[] {
  */
 export function withStep(
   steps: readonly Step[],
-  step: Omit<Step, 'v'>,
+  step: NewStep,
   recordedAt: string,
   also: readonly Step[] = [],
 ): readonly Step[] | undefined {
-  const candidate: Step = { ...step, v: recordedAt };
-  if (steps.some((s) => s.e === step.e || covers(s, candidate))) return undefined;
-  let { v } = candidate;
-  if (step.f !== undefined) {
-    const seen = max(step.f, recordedAt);
+  const candidate: Step = { ...step, recordedAt };
+  if (steps.some((known) => known.event === step.event || covers(known, candidate))) return undefined;
+  let since = recordedAt;
+  if (step.from !== undefined) {
+    const seen = max(step.from, recordedAt);
     const before = pieces([...steps, ...also]).find((i) => i.from < seen && (i.to === undefined || seen <= i.to));
-    if (before !== undefined) v = max(before.from, before.recordedAt);
+    if (before !== undefined) since = max(before.from, before.recordedAt);
   }
-  return folded([...steps.filter((s) => !covers(candidate, s)), { ...candidate, v }], recordedAt, also);
+  const kept = steps.filter((known) => !covers(candidate, known));
+  return folded([...kept, { ...candidate, recordedAt: since }], recordedAt, also);
 }
 
 /**
  * Whether the statement of a step still counts, by the step itself or an equal one. For an event that changed nothing,
  * this distinguishes a repetition from an event that newer ones overtook.
  */
-export function stands(steps: readonly Step[], { e, s, f, u, c }: Omit<Step, 'v'>): boolean {
-  return staircase(steps).some(
-    (step) => step.e === e || (step.s === s && step.f === f && step.u === u && step.c === c),
-  );
+export function stands(steps: readonly Step[], stated: NewStep): boolean {
+  const isSame = (step: Step): boolean =>
+    (['appliesFrom', 'from', 'until', 'coverageId'] as const).every((field) => step[field] === stated[field]);
+  return staircase(steps).some((step) => step.event === stated.event || isSame(step));
 }
 
 /** So many steps are always kept, so that `explain` can show recent states. */
@@ -122,13 +127,14 @@ const MOST = 50;
 function folded(steps: readonly Step[], asOf: string, also: readonly Step[]): readonly Step[] {
   if (steps.length <= HISTORY) return steps;
   let stairs = staircase(steps);
-  while (stairs.length > HISTORY && stairs[1]!.s <= asOf) {
+  while (stairs.length > HISTORY && stairs[1]!.appliesFrom <= asOf) {
     const [oldest, next, ...rest] = stairs as [Step, Step, ...Step[]];
-    const piece = pieces([oldest, next, ...also]).find((p) => p.event === next.e);
-    const continues = piece !== undefined && piece.from < max(next.f!, next.s);
-    stairs = [continues ? { ...next, s: oldest.s, f: piece.from, v: piece.recordedAt } : next, ...rest];
+    const piece = pieces([oldest, next, ...also]).find((p) => p.event === next.event);
+    const continues = piece !== undefined && piece.from < max(next.from!, next.appliesFrom);
+    const { appliesFrom } = oldest;
+    stairs = [continues ? { ...next, appliesFrom, from: piece.from, recordedAt: piece.recordedAt } : next, ...rest];
   }
   if (stairs.length <= MOST) return stairs;
-  const { f: _f, u: _u, c: _c, ...last } = stairs.at(-1)!;
-  return [...stairs.slice(0, MOST - 1), { ...last, s: stairs[MOST - 1]!.s, v: asOf }];
+  const { from: _from, until: _until, coverageId: _coverageId, ...last } = stairs.at(-1)!;
+  return [...stairs.slice(0, MOST - 1), { ...last, appliesFrom: stairs[MOST - 1]!.appliesFrom, recordedAt: asOf }];
 }

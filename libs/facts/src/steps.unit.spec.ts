@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { cases } from '@provider-access/testing/variant';
-import { pieces, type Step, withStep } from './steps.ts';
+import { type NewStep, pieces, type Step, withStep } from './steps.ts';
 
 const instant = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
 
@@ -25,13 +25,13 @@ function covered(all: readonly Said[], now: number): boolean {
     .at(-1);
   return speaking?.from !== undefined && speaking.from <= now && (speaking.to === undefined || now < speaking.to);
 }
-const step = (s: Said): Omit<Step, 'v'> => ({
-  e: s.id,
-  b: instant(s.said),
-  q: 0,
-  s: instant(s.start),
-  ...(s.from !== undefined && { f: instant(s.from) }),
-  ...(s.to !== undefined && { u: instant(s.to) }),
+const step = (s: Said): NewStep => ({
+  event: s.id,
+  businessTime: instant(s.said),
+  sequence: 0,
+  appliesFrom: instant(s.start),
+  ...(s.from !== undefined && { from: instant(s.from) }),
+  ...(s.to !== undefined && { until: instant(s.to) }),
 });
 const story = fc
   .array(

@@ -134,7 +134,13 @@ export class RecordedServices {
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
     const env = { PUBLIC_URL };
     await this.run('attribution', (ports) =>
-      AttributionModule.register({ ports, config: attributionConfig(attributionSettings.parse(env)), staticTokens }),
+      AttributionModule.register({
+        ports,
+        staticTokens,
+        config: attributionConfig(attributionSettings.parse(env)),
+        // Only beside other processes does attribution write the former versions of its views.
+        presence: { port: ports.state.presence, holder: 'attribution' },
+      }),
     );
     await this.run('consent', (ports) =>
       ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }),

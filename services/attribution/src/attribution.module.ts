@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { disclosures, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
-import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
@@ -22,7 +22,9 @@ export interface AttributionOptions extends ServiceRuntime {
 /**
  * The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels.
  */
-export const PROJECTIONS_RUN = [...FACTS_PROJECTIONS, disclosures, serviceLevels];
+const PROJECTIONS = [...FACTS_PROJECTIONS, disclosures, serviceLevels];
+/** The same beside processes of the release before, which read the former versions of some views (ADR 0037). */
+export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS];
 
 /** Coverage, attribution, Groups and the network; what operators ask about decisions. */
 @Module({})
@@ -36,7 +38,7 @@ export class AttributionModule {
           name: 'attribution',
           facts: { boundMs: config.boundMs },
           publicUrl: config.publicUrl,
-          projections: PROJECTIONS_RUN,
+          projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
         }),
       ],
       controllers: [

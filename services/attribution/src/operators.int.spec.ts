@@ -95,7 +95,7 @@ describe('operators', () => {
     await h.publish(enrolled('m1'));
     expect(
       (await h.get('/ops/views/attribution', admin)).json<{ views: { view: string }[] }>().views.map((v) => v.view),
-    ).toEqual(expect.arrayContaining(['facts_members_v1']));
+    ).toEqual(expect.arrayContaining(['facts_members_v2']));
     expect(
       (await h.app.inject({ method: 'POST', url: '/ops/views/attribution/nothing/rebuild', headers: admin }))
         .statusCode,

@@ -50,9 +50,14 @@ export interface LocatorPart {
   readonly member: string;
   /** True if nobody has it now. */
   readonly deleted?: true;
-  readonly members: Readonly<
-    Record<string, { readonly at: number; /** versionId */ readonly v?: number; readonly deleted?: true }>
-  >;
+  readonly members: Readonly<Record<string, LocatorEntry>>;
+}
+interface LocatorEntry {
+  /** When the record was accepted, ms since the epoch. */
+  readonly at: number;
+  /** The versionId. The name stays until the view has another reason for a new version (ADR 0037). */
+  readonly v?: number;
+  readonly deleted?: true;
 }
 /** The versionId is stored beside the data, so that the locator does not have to parse a resource. */
 export const VERSION_HEADER = 'ce_paversion';

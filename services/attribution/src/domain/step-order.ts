@@ -7,7 +7,7 @@ import type { Step, StepTie } from '@provider-access/facts';
  */
 const MAX_TIED = 16;
 const markOf = (event: string): string => hash('sha256', event, 'base64url').slice(0, 11);
-const statedTime = (step: Step): string => step.t?.said ?? step.b;
+const statedTime = (step: Step): string => step.tie?.said ?? step.businessTime;
 
 /** A change of a coverage or an attribution, from which one of our events is made. */
 interface Change {
@@ -25,18 +25,20 @@ interface Change {
  */
 export function orderedAfter<C extends Change>(change: C, event: string, steps: readonly Step[]): C | undefined {
   // It counts: the facts contain it.
-  if (steps.some((step) => step.e === event)) return change;
+  if (steps.some((step) => step.event === event)) return change;
   const stated = change.businessTime;
   const sequence = change.sequence ?? 0;
-  const tied = steps.filter((step) => statedTime(step) === stated && step.q === sequence);
-  if (tied.some((step) => step.t?.events.includes(markOf(event)))) return undefined;
+  const tied = steps.filter((step) => statedTime(step) === stated && step.sequence === sequence);
+  if (tied.some((step) => step.tie?.events.includes(markOf(event)))) return undefined;
   // Also after a step that states an earlier time or a lower sequence, and is written with the same time.
   const isOlder = (step: Step): boolean =>
-    statedTime(step) < stated || (statedTime(step) === stated && step.q < sequence);
-  const isWrittenLater = (step: Step): boolean => step.b > stated || (step.b === stated && step.q >= sequence);
+    statedTime(step) < stated || (statedTime(step) === stated && step.sequence < sequence);
+  const isWrittenLater = ({ businessTime, sequence: known }: Step): boolean =>
+    businessTime > stated || (businessTime === stated && known >= sequence);
   const before = steps.filter((step) => tied.includes(step) || (isOlder(step) && isWrittenLater(step)));
   if (before.length === 0) return change;
-  const latest = Math.max(...before.map((step) => Date.parse(step.b)));
-  const events = [...new Set(tied.flatMap((step) => [...(step.t?.events ?? []), markOf(step.e)]))].slice(-MAX_TIED);
+  const latest = Math.max(...before.map((step) => Date.parse(step.businessTime)));
+  const marks = tied.flatMap((step) => [...(step.tie?.events ?? []), markOf(step.event)]);
+  const events = [...new Set(marks)].slice(-MAX_TIED);
   return { ...change, businessTime: new Date(latest + 1).toISOString(), tie: { said: stated, events } };
 }

@@ -48,7 +48,7 @@ function run(arrived: readonly Said[]): { event: string | undefined; part: Membe
         timestamp: 0,
       }) ?? part;
   }
-  return { event: part?.coverage['c']?.at(-1)?.e, part };
+  return { event: part?.coverage['c']?.at(-1)?.event, part };
 }
 
 describe('changes of one coverage', () => {
@@ -61,7 +61,7 @@ describe('changes of one coverage', () => {
   it('a cancellation of the same time ends coverage, and one that is stated a millisecond later as well', () => {
     const covered: Said = { id: 'z', day: 2, sequence: 0, covers: true };
     const { part } = run([covered, { ...covered, id: 'y' }, { ...covered, id: 'a', covers: false }]);
-    expect(part!.coverage['c']).toMatchObject([{ e: 'a' }]);
+    expect(part!.coverage['c']).toMatchObject([{ event: 'a' }]);
     expect(part!.coverage['c']![0]).not.toHaveProperty('f');
     const next = orderedAfter(
       { ...changeOf({ ...covered, covers: false }), businessTime: '2026-01-02T00:00:00.001Z' },

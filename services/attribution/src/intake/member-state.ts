@@ -5,18 +5,17 @@ import {
   type MemberMerged,
   PA_ATTRIBUTION,
   PA_MEMBERS,
-  type ProviderKey,
   bufferOf,
 } from '@provider-access/events';
 import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
 import {
+  aboutOf,
   type AttributionPart,
   attributionSays,
   endSteps,
   EVERY_COVERAGE,
   evolveAttribution,
   evolveMembers,
-  type GroupAttribution,
   type MemberFactsDocument,
   membersSay,
   type MembersPart,
@@ -28,14 +27,6 @@ import { orderedAfter } from '../domain/step-order.ts';
 
 /** How long an intake waits for the view to contain its last append, ms. Afterwards it continues without that. */
 const WAIT_MS = 1000;
-
-const aboutOf = ({
-  providers,
-  contract,
-}: Pick<MemberAttributed, 'providers' | 'contract'>): Pick<GroupAttribution, 'p' | 'k'> => ({
-  p: providers as ProviderKey[],
-  ...(contract !== undefined && { k: contract }),
-});
 
 interface Parts {
   members?: MembersPart;

@@ -120,7 +120,7 @@ class ProviderTurn implements Turn {
       stands &&= networkStatusStands(after ?? steps, id, recorded);
       // An overtaken statement may still be the first that joins the identifiers of one provider.
       const joins = others.some((other) => !this.facts.parties.identity(provider).includes(other));
-      if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.e === id)))) continue;
+      if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.event === id)))) continue;
       isNews ||= after !== undefined;
       sameTime ||= (data.tie?.events.length ?? 0) > 0;
       if (after !== undefined) this.steps.set(provider, after);

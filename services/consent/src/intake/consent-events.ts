@@ -218,14 +218,14 @@ class ConsentTurn implements Turn {
  */
 function lacks(part: ConsentPart | undefined, { headers, value }: NewRecord): boolean {
   const data = JSON.parse(String(value)) as OptedIn & Partial<OptedOut> & Partial<AccessHeld>;
-  if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.f === undefined;
-  const { effective: f, businessTime: b, scope, targets } = data;
+  if (data.deadLetter !== undefined) return part?.holds?.[data.deadLetter]?.from === undefined;
+  const { effective: from, businessTime, scope, targets } = data;
   return isNews(part, {
-    e: headers['ce_id']!,
-    b,
-    f,
-    r: FOREVER,
-    ...(scope !== undefined && { sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) }),
+    event: headers['ce_id']!,
+    businessTime,
+    from,
+    recordedAt: FOREVER,
+    ...(scope !== undefined && { scope, ...(targets !== undefined && { targets: targets as ProviderKey[] }) }),
   });
 }
 

@@ -6,6 +6,7 @@ import {
   endOf,
   folded,
   isCovered,
+  isOptOut,
   type OptIn,
   type OptOut,
   type Statements,
@@ -55,13 +56,12 @@ const newestOf = ({ at = '', said }: Register): string =>
 
 /** A statement in the form of the facts, which compare sources by the mark of an event id. */
 function statementOf({ cause, at, data }: RegisterEntry): OptIn | OptOut {
-  const { effective, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
-  const common: OptIn = { e: derivedEventId(cause, ''), b: businessTime, f: effective, r: at };
+  const { effective: from, businessTime, scope, targets } = data as unknown as OptedIn & Partial<OptedOut>;
+  const common: OptIn = { event: derivedEventId(cause, ''), businessTime, from, recordedAt: at };
   return scope === undefined
     ? common
-    : { ...common, sc: scope, ...(targets !== undefined && { tg: targets as ProviderKey[] }) };
+    : { ...common, scope, ...(targets !== undefined && { targets: targets as ProviderKey[] }) };
 }
-const isOptOut = (s: OptIn): s is OptOut => 'sc' in s;
 
 interface Known {
   readonly statements: Statements;
@@ -76,12 +76,12 @@ function known(entries: readonly RegisterEntry[]): Known {
  * The register's form of the one opt-out that replaces many (`MOST`). No payer's event states it, so its source is
  * ours.
  */
-function standIn({ e, b, f, r, sc }: OptOut): RegisterEntry {
+function standIn({ event, businessTime, from, recordedAt, scope }: OptOut): RegisterEntry {
   return {
     type: 'pa.opted-out.v1',
-    cause: { id: e, source: OURS },
-    at: r,
-    data: { scope: sc, effective: f, businessTime: b, setBy: 'member' },
+    cause: { id: event, source: OURS },
+    at: recordedAt,
+    data: { scope, effective: from, businessTime, setBy: 'member' },
   };
 }
 const backTo = ({ outs, ins }: Statements, entryOf: ReadonlyMap<OptIn, RegisterEntry>): readonly RegisterEntry[] => [
@@ -133,7 +133,7 @@ export function hasSameEffect({ said }: Register, other: RegisterEntry): boolean
     .map(statementOf)
     .some(
       (s) =>
-        (s.f === it.f || (s.f <= other.at && it.f <= other.at)) &&
+        (s.from === it.from || (s.from <= other.at && it.from <= other.at)) &&
         (!isOptOut(s) || !isOptOut(it) || (barsAllOf(s, it) && barsAllOf(it, s))),
     );
 }
