@@ -19,13 +19,13 @@ export const access: RuleGroup = {
       severity: 'page',
       for: '2m',
       expr: (of) => `min by (namespace, service) (${of('pa_facts_age_seconds')}) > 15`,
-      summary: 'Every {{ $labels.service }} has facts that are {{ $value | humanizeDuration }} old and answers 503',
+      summary: 'All processes of {{ $labels.service }} answer 503: their facts are {{ $value | humanizeDuration }} old',
       description:
-        'Nothing is decided with facts older than FACTS_BOUND_MS (5 s): no provider can read anything until they ' +
-        'are fresh again. Nothing is shown to anybody who should not see it.',
+        'A process refuses to decide with facts older than FACTS_BOUND_MS (5 s). No provider can read data until the ' +
+        'facts are current again. No provider sees data that it must not see.',
       why:
-        'Three times the bound for two minutes is no restart and no rebalance; all instances, since one alone is ' +
-        'taken out of the Service.',
+        'A restart or a rebalance ends earlier than three times the bound for two minutes. The alert needs all ' +
+        'instances, because Kubernetes takes a single one out of the Service.',
       follows: ['EngineAway', 'IntakeStuck'],
     },
     {
@@ -34,12 +34,12 @@ export const access: RuleGroup = {
       for: '1m',
       expr: (of) => `max by (namespace, service) (${of('pa_facts_unreadable_records')}) > 0`,
       summary:
-        '{{ $labels.service }} cannot read {{ $value | humanize }} records of the platform and denies whom they ' +
-        'concern',
+        '{{ $labels.service }} cannot read {{ $value | humanize }} records of the platform and denies all access ' +
+        'that they concern',
       description:
-        'A client, a key, a provider or a whole source is denied: in the worst case nobody reads anything. ' +
-        'A release that can read the records ends it (ADR 0018).',
-      why: 'It is safe, it may close everything, and it never ends by itself.',
+        'The records concern a client, a key, a provider or a whole source. In the worst case, no provider can read ' +
+        'any data. Install a release that can read the records (ADR 0018).',
+      why: 'The denial is safe, but it may concern all access, and it never ends by itself.',
     },
     {
       name: 'Errors',
@@ -50,11 +50,11 @@ export const access: RuleGroup = {
         `(namespace, service) (rate(${of(REQUESTS, 'status=~"5.."')}[5m])) > 0.02`,
       summary: '{{ $labels.service }} answers {{ $value | humanizePercentage }} of requests with 5xx',
       description:
-        'Clients repeat what was answered 503, so nothing is lost yet; exports and payer systems run into their ' +
-        'own time limits next.',
+        'Clients repeat requests that got 503, so nothing is lost yet. If this continues, exports and payer systems ' +
+        'reach their own time limits.',
       why:
-        'One request in twenty for ten minutes is seen by every client; below six errors in five minutes it is a ' +
-        'client at a bad moment.',
+        'Every client notices if one request in twenty fails for ten minutes. Fewer than six errors in five minutes ' +
+        'concern a single client.',
       follows: ['EngineAway', 'FactsStale'],
     },
     {
@@ -62,11 +62,11 @@ export const access: RuleGroup = {
       severity: 'page',
       for: '1m',
       expr: (of) => `max by (namespace) (${of('pa_access_held_sources')}) > 0`,
-      summary: 'A parked event denies every member of a source',
+      summary: 'A dead letter denies all members of a source',
       description:
-        'An opt-out, coverage or attribution event came in that does not say whose it is. Until it is corrected, ' +
-        'replayed or discarded, nobody sees any member of the payer system that sent it.',
-      why: 'It closes the whole road, is safe, and never ends by itself.',
+        'An opt-out, coverage or attribution event does not name its member. Until an operator replays or discards ' +
+        'the dead letter, no provider sees any member of the payer system that sent the event.',
+      why: 'The denial is safe, but it concerns all members of a source and never ends by itself.',
     },
     {
       name: 'EventsParked',
@@ -74,11 +74,11 @@ export const access: RuleGroup = {
       for: '15m',
       expr: (of) =>
         `sum by (namespace, service) (max by (namespace, topic, service) (${of('pa_dead_letters_open')})) > 0`,
-      summary: '{{ $value | humanize }} events that {{ $labels.service }} could not take wait for a person',
+      summary: '{{ $value | humanize }} dead letters of {{ $labels.service }} wait for an operator',
       description:
-        'Parked by consent or attribution: the members concerned are denied until somebody acts. Parked by ' +
-        'resources: a claim or record is missing from what providers read.',
-      why: 'Nothing else resolves a parked event; a quarter of an hour leaves the payer time to replay it.',
+        'Dead letters of consent or attribution deny their members until an operator resolves them. For a dead ' +
+        'letter of resources, providers do not see a claim or another record.',
+      why: 'Only an operator can resolve a dead letter. A quarter of an hour leaves the payer time to replay it.',
     },
     {
       name: 'TokenRefusals',
@@ -90,13 +90,13 @@ export const access: RuleGroup = {
           `and on (namespace) sum by (namespace) (rate(${of('pa_token_refusals_total')}[10m])) > sum by ` +
             `(namespace) (rate(${of('pa_tokens_issued_total')}[10m]))`,
         ].join(' '),
-      summary: 'More token requests are refused ({{ $value | humanize }} a second) than granted',
+      summary: 'auth refuses more token requests ({{ $value | humanize }} a second) than it grants',
       description:
-        'Somebody guesses, a client has a wrong key or clock, or keys of ours do not fit together. The reasons are ' +
-        'in pa_token_refusals_total and in pa.audit.',
+        'Either a caller guesses, or a client has a wrong key or clock, or our own keys do not match. The reasons ' +
+        'are in pa_token_refusals_total and in pa.audit.',
       why:
-        'One client with an expired key is below it; a hundred a quarter of an hour and more than all good ones ' +
-        'together is not normal.',
+        'One client with an expired key causes fewer refusals. More than a hundred in a quarter of an hour, and ' +
+        'more than all granted tokens, is not normal.',
     },
   ],
 };

@@ -1,6 +1,6 @@
 import type { RuleGroup } from '../rules.ts';
 
-/** An export of a large Group writes this much within minutes. */
+/** An export of a large Group writes this many bytes within minutes. */
 const TIMES_KEPT_FREE = 8;
 
 export const engines: RuleGroup = {
@@ -13,9 +13,9 @@ export const engines: RuleGroup = {
       expr: (of) => `count by (namespace, engine) (${of('pa_engine_reachable')} == 0) > 0`,
       summary: '{{ $labels.engine }} does not answer {{ $value | humanize }} processes',
       description:
-        'Without Kafka reads end with 503 after FACTS_BOUND_MS and nothing is taken in; without MongoDB nothing is ' +
-        'decided at all. Nothing is lost, nothing is parked, and all goes on by itself when it is back.',
-      why: 'A restart or an election of either takes seconds; two minutes is an outage.',
+        'Without Kafka, reads answer 503 after FACTS_BOUND_MS, and the platform accepts no events. Without MongoDB, ' +
+        'reads answer 503 at once. No data is lost. All services continue by themselves when the engine answers.',
+      why: 'A restart or an election takes seconds; two minutes is an outage.',
     },
     {
       name: 'AppendsFail',
@@ -26,10 +26,10 @@ export const engines: RuleGroup = {
         `count by (namespace) (${of('pa_engine_reachable', 'engine="kafka"')} == 0) > 0`,
       summary: 'Appends to {{ $labels.topic }} fail although Kafka answers',
       description:
-        'The topic is missing, a right is missing, the record is too large, or the partition has too few replicas ' +
-        'in sync. For pa.audit: nothing is released without its entry, every read is 503. For other topics: the ' +
-        'service that writes it waits there.',
-      why: 'Kafka is there and says no: it goes on saying no until somebody changes something.',
+        'The topic or a right is missing, the record is too large, or the partition has too few replicas in sync. ' +
+        'For pa.audit, every read answers 503, because no data is released without an audit entry. For other ' +
+        'topics, the service that writes the topic stops and waits.',
+      why: 'Kafka answers and refuses the records. It will refuse them until an operator changes something.',
     },
     {
       // Several processes may share one disk, and all of them see the same free bytes.
@@ -43,11 +43,11 @@ export const engines: RuleGroup = {
         ].join(' '),
       summary: 'The disk of the {{ $labels.folder }} folder has {{ $value | humanize1024 }}B free',
       description:
-        'Below pa_disk_kept_free_bytes exports wait (files), or the process is not ready (data). ' +
-        'A full disk refuses every event, opt-outs too.',
+        'Below pa_disk_kept_free_bytes, exports wait (folder files), or the process is not ready (folder data). ' +
+        'With a full disk, the platform refuses every event, including opt-outs.',
       why:
-        `${TIMES_KEPT_FREE} times what is kept free (1 GiB of data, 512 MiB of files, unless set otherwise) ` +
-        'is the last moment before opt-outs are refused, and only a person can give it room.',
+        `${TIMES_KEPT_FREE} times the reserve (by default 1 GiB for data, 512 MiB for files) leaves minutes before ` +
+        'the platform refuses opt-outs, and only an operator can enlarge the disk.',
     },
   ],
 };

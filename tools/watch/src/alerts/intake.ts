@@ -16,14 +16,14 @@ export const intake: RuleGroup = {
             `(increase(${of('pa_log_handle_failures_total')}[5m])) > 2)`,
         ].join(' '),
       summary:
-        '{{ $labels.group }} does not get on with {{ $labels.topic }}: an event waits for {{ $value | ' +
+        '{{ $labels.group }} handles no events of {{ $labels.topic }}: the oldest has waited for {{ $value | ' +
         'humanizeDuration }}',
       description:
-        'What the payer publishes is not taken in: claims, prior authorizations and opt-outs wait. Facts get old ' +
-        'and reads end with 503.',
+        'The platform does not process events of the payer. Claims, prior authorizations and opt-outs wait. Facts ' +
+        'get old, and reads answer 503.',
       why:
-        'A group that is behind but working needs time, not a person (its service level tells when not); one that ' +
-        'handles nothing, or fails again and again, needs one.',
+        'A group that lags but handles events needs time, and its service level has an alert of its own. A group ' +
+        'that handles nothing, or fails again and again, needs an operator.',
       follows: ['EngineAway'],
     },
     {
@@ -33,11 +33,11 @@ export const intake: RuleGroup = {
       expr: (of) =>
         `max by (namespace, view) (${of('pa_view_freshness_seconds')} > 300 and ` +
         `deriv(${of('pa_view_freshness_seconds')}[10m]) > 0.9)`,
-      summary: '{{ $labels.view }} does not show what is {{ $value | humanizeDuration }} old',
+      summary: '{{ $labels.view }} is {{ $value | humanizeDuration }} behind and does not catch up',
       description:
-        'Its age grows as fast as the clock. Either nothing is written to it, or it passed over a record at which ' +
-        'its projection failed: then whom the record concerns is denied.',
-      why: 'A view that catches up gets younger; only one that does not is told.',
+        'The age of the view grows as fast as the clock. Either no process writes to it, or it passed over a record ' +
+        'at which its projection failed. In the second case, the members of the record are denied.',
+      why: 'The age of a view that catches up falls. The alert fires only if it does not.',
       follows: ['EngineAway'],
     },
     {
@@ -45,13 +45,13 @@ export const intake: RuleGroup = {
       severity: 'ticket',
       for: '6h',
       expr: (of) => `max by (namespace, view) (${of('pa_view_builds')}) > 1`,
-      summary: '{{ $labels.view }} is built beside the live one since more than six hours',
+      summary: 'A second build of {{ $labels.view }} has existed for more than six hours',
       description:
-        'Readers notice nothing, but every event is written twice and the old build keeps its room. Mostly it is a ' +
-        'rebuild whose process died and that nobody asked for again.',
+        'Readers notice nothing, but the view writes every event twice, and two builds need disk space. Usually the ' +
+        'process of a rebuild died, and no operator started it again.',
       why:
-        'The largest view of a payer of millions is rebuilt within hours; nothing asks for a forgotten rebuild ' +
-        'again.',
+        'The largest view of a payer with millions of members is rebuilt within hours. A forgotten rebuild does not ' +
+        'start again by itself.',
     },
   ],
 };

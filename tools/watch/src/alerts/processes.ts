@@ -10,12 +10,12 @@ export const processes: RuleGroup = {
       severity: 'page',
       for: '5m',
       expr: (of) => SERVICES.map((service) => `absent(${of('pa_build_info', `service="${service}"`)})`).join(' or '),
-      summary: 'No process of {{ $labels.service }} is scraped',
+      summary: 'Prometheus scrapes no process of {{ $labels.service }}',
       description:
-        'It does not run, does not start, or Prometheus cannot reach its /metrics. If it does not run: without ' +
-        'auth no tokens, without attribution or consent stale facts and 503, without resources no reads and no ' +
-        'intake, without export no files.',
-      why: 'Every other alert of a service is silent when nobody measures it.',
+        'The service does not run, or Prometheus cannot reach /metrics. Without auth there are no tokens; without ' +
+        'attribution or consent, facts get old and reads answer 503; without resources there are no reads and no ' +
+        'intake; without export there are no files.',
+      why: 'Without metrics, every other alert of the service is silent.',
     },
     {
       name: 'Restarts',
@@ -23,12 +23,12 @@ export const processes: RuleGroup = {
       for: '0m',
       keepFiringFor: '30m',
       expr: (of) => `sum by (namespace, pod, instance) (changes(${of('process_start_time_seconds')}[30m])) >= 3`,
-      summary: '{{ $labels.instance }} was started {{ $value | humanize }} times within half an hour',
+      summary: '{{ $labels.instance }} started {{ $value | humanize }} times within half an hour',
       description:
-        'The others take over what it held, so nothing is lost; but it does not get better by itself. A fault of ' +
-        'configuration ends the start with a sentence; the kernel or the kubelet may have killed it for its memory ' +
-        'or its liveness.',
-      why: 'One restart is what restarts are for; three in half an hour is a loop.',
+        'Other instances take over its work, so nothing is lost, but the loop does not end by itself. A fault of ' +
+        'the configuration ends the start with an error text. The kernel may have killed the process because of its ' +
+        'memory, or the kubelet because of its liveness.',
+      why: 'One restart is normal; three in half an hour are a loop.',
     },
     {
       name: 'EventLoopDelay',
@@ -36,12 +36,11 @@ export const processes: RuleGroup = {
       for: '5m',
       expr: (of) =>
         `max by (namespace, pod, instance) (avg_over_time(${of('nodejs_eventloop_lag_p99_seconds')}[10m])) > 0.5`,
-      summary:
-        'Requests at {{ $labels.instance }} wait up to {{ $value | humanizeDuration }} before anybody looks at them',
+      summary: 'The event loop of {{ $labels.instance }} is up to {{ $value | humanizeDuration }} late',
       description:
-        'The process is short of processor time (its limit, its neighbours) or does something long at once. ' +
-        'Heartbeats are late next: leases and partitions move to others, which then have more to do.',
-      why: 'Half a second is a tenth of what a lease or a session takes to be lost.',
+        'The process has too little CPU time (its limit, its neighbours) or runs a long synchronous task. If ' +
+        'heartbeats become late too, leases and partitions move to other processes, which then have more work.',
+      why: 'Half a second is a tenth of the time after which a process loses a lease or a session.',
     },
     {
       name: 'MemoryNearLimit',
@@ -50,36 +49,34 @@ export const processes: RuleGroup = {
       expr: (of) =>
         `max by (namespace, pod, instance) (${of('process_resident_memory_bytes')} / on (namespace, pod, instance) ` +
         `${of('pa_memory_limit_bytes')}) > 0.9`,
-      summary: '{{ $labels.instance }} uses {{ $value | humanizePercentage }} of the memory it may have',
+      summary: '{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory limit',
       description:
-        'At the limit the kernel kills it (137). What it held is taken over, but whatever filled it is likely to ' +
-        'fill the next one.',
+        'At the limit the kernel kills the process (137). Other processes take over its work, but the same cause may ' +
+        'fill their memory too.',
       why:
-        'Under load every service stays well below the limits of the chart (docs/performance): 90 % for a quarter ' +
-        'of an hour is a leak or too small a limit.',
+        'Under load, every service stays well below the limits of the chart (docs/performance). 90 % for a quarter ' +
+        'of an hour means a leak or too small a limit.',
     },
     {
       name: 'ProbeFailing',
       severity: 'page',
       for: '5m',
-      // A probe that never succeeded has no time of a last success. Then its failures are counted.
+      // A probe that never succeeded has no time of a last success, so the rule counts its failures.
       expr: (of) =>
         [
           `time() - max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')}) > 1800`,
           `or (sum by (namespace) (increase(${of('pa_probe_runs_total', 'result="failed"')}[30m])) > 2) * 0 + 1800`,
           `unless on (namespace) max by (namespace) (${of('pa_probe_last_success_timestamp_seconds')})`,
         ].join(' '),
-      summary: 'The probe has not walked the road for {{ $value | humanizeDuration }}',
+      summary: 'The synthetic probe has not succeeded for {{ $value | humanizeDuration }}',
       description:
-        'A client of our own cannot get a token, find its Group, read and export its member: what providers do ' +
-        'does not work, or the probe itself is broken. Its last run says at which step.',
-      why:
-        'It sees what no metric of a part sees: the road as a whole. Six runs in a row have failed or did not ' +
-        'happen.',
+        'The probe acts as a client: it gets a token, finds its Group, and reads and exports its member. Either ' +
+        'providers cannot do this now, or the probe itself is broken. The output of its last run names the step.',
+      why: 'Only the probe tests the whole path of a provider. Six runs in a row have failed or did not happen.',
       follows: ['EngineAway', 'FactsStale', 'ServiceAbsent'],
     },
     {
-      // Not kube_job_status_failed: that counts pods, and stays above 0 where a later attempt of the same job worked.
+      // Not kube_job_status_failed, which counts pods and stays above 0 after a later attempt of the job succeeds.
       name: 'MigrationFailed',
       severity: 'ticket',
       for: '1m',
@@ -88,9 +85,9 @@ export const processes: RuleGroup = {
         `max by (namespace, job_name) (${of('kube_job_failed', 'condition="true",job_name=~".*-admin"')}) > 0`,
       summary: 'The job {{ $labels.job_name }} that applies topics and indexes has failed',
       description:
-        'The release in question was not installed; the one before goes on. Its pod says which topic or index ' +
-        'could not be applied.',
-      why: 'helm tells whoever installs; this is for a release that nobody watches.',
+        'helm did not install the new release; the previous release continues. The log of the job names the topic ' +
+        'or index that it could not apply.',
+      why: 'helm shows the error to the person who installs. This alert is for installations that nobody watches.',
     },
   ],
 };

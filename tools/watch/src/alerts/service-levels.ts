@@ -1,6 +1,6 @@
 import type { RuleGroup } from '../rules.ts';
 
-/** Objectives in business days. The opt-out's second is too short for a warning. */
+/** Objectives in business days. The objective of opt-outs, one second, is too short for a warning. */
 const DAYS = 'objective!="opt-out-effective"';
 const OPT_OUT = 'objective="opt-out-effective"';
 /** The share of opt-outs that must be effective within a second. */
@@ -25,9 +25,9 @@ export const serviceLevels: RuleGroup = {
       expr: (of) => `max by (namespace, objective) (${of('pa_slo_oldest_elapsed_ratio', DAYS)}) > 0.5`,
       summary: 'The oldest open {{ $labels.objective }} has used {{ $value | humanizePercentage }} of its business day',
       description:
-        'Something that is answered within minutes on other days waits since hours. Nobody has missed anything ' +
-        'yet. At 80 % it pages.',
-      why: 'Half a business day is left: enough to look during working hours, long past what is normal (minutes).',
+        'A request or an event that normally takes minutes has waited for hours. The deadline is not missed yet. At ' +
+        '80 % another alert pages.',
+      why: 'Minutes are normal. With half a business day left, an operator can act during working hours.',
     },
     {
       name: 'ServiceLevelNearlyMissed',
@@ -38,9 +38,9 @@ export const serviceLevels: RuleGroup = {
         `objective) (${of('pa_slo_oldest_elapsed_ratio', OPT_OUT)}) > 30`,
       summary: 'The oldest open {{ $labels.objective }} is at {{ $value | printf "%.2f" }} times its deadline',
       description:
-        'At 1 the service level is missed: one business day (42 CFR 422.121(a)(2)), for an opt-out one second ' +
-        '(told at 30, when it is not slow but stuck).',
-      why: 'The last moment at which a person can still prevent a miss; an opt-out of half a minute is stuck.',
+        'At 1 the service level is missed: after one business day (42 CFR 422.121(a)(2)), or for an opt-out after ' +
+        'one second. For opt-outs the alert fires at 30, because they are then stuck and not only slow.',
+      why: 'An operator can still prevent the miss. An opt-out that takes half a minute is stuck.',
       follows: ['EngineAway', 'IntakeStuck'],
     },
     {
@@ -50,8 +50,7 @@ export const serviceLevels: RuleGroup = {
       expr: (of) =>
         `sum by (namespace, objective) (increase(${of('pa_slo_total', `result="missed",${DAYS}`)}[1h])) > 0`,
       summary: '{{ $value | humanize }} of {{ $labels.objective }} ended after the deadline within the last hour',
-      description:
-        'It cannot be mended any more; it has to be explained. `pa slo --from --to` prints it for the report.',
+      description: 'The miss cannot be repaired, but the report must explain it. `pa slo --from --to` prints it.',
       why: 'A missed legal deadline needs an entry in the report, not a person at night.',
     },
     {
@@ -69,9 +68,9 @@ export const serviceLevels: RuleGroup = {
         ].join(' '),
       summary: '{{ $value | humanizePercentage }} of opt-outs take longer than a second',
       description:
-        'Members who said no may be seen for longer than promised. Burn rates of 14.4 over an hour or 6 over six ' +
-        'hours, with at least three misses, against 99 % within a second.',
-      why: 'Multi-window burn rate: fast enough to matter, ended when it ends; a single slow opt-out wakes nobody.',
+        'Providers may see members for longer than promised after their opt-out. The alert fires at burn rates of ' +
+        '14.4 over an hour or 6 over six hours, with at least three misses, against 99 % within a second.',
+      why: 'The burn rate over two windows fires fast, ends soon after the fault, and ignores a single slow opt-out.',
       follows: ['EngineAway'],
     },
   ],

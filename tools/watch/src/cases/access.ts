@@ -18,7 +18,7 @@ export const accessCases: CaseTable = {
         [age('resources', 'b')]: '1x5 61+60x20',
         [age('export', 'c')]: '0.3x30',
       },
-      { labels: { service: 'resources' }, summary: 'Every resources has facts that are 5m 0s old and answers 503' },
+      { labels: { service: 'resources' }, summary: 'All processes of resources answer 503: their facts are 5m 0s old' },
     ),
     silentAt(15, 'one of two has: it is taken out', {
       [age('resources', 'a')]: '60+60x20',
@@ -29,7 +29,7 @@ export const accessCases: CaseTable = {
       5,
       'facts were never confirmed',
       { [age('consent', 'a')]: 'Inf Inf Inf Inf Inf Inf' },
-      { labels: { service: 'consent' }, summary: 'Every consent has facts that are +Inf old and answers 503' },
+      { labels: { service: 'consent' }, summary: 'All processes of consent answer 503: their facts are +Inf old' },
     ),
   ],
   RecordsUnreadable: [
@@ -43,7 +43,7 @@ export const accessCases: CaseTable = {
       },
       {
         labels: { service: 'resources' },
-        summary: 'resources cannot read 1 records of the platform and denies whom they concern',
+        summary: 'resources cannot read 1 records of the platform and denies all access that they concern',
       },
     ),
     silentAt(9, 'the release that can read it is there', { [unreadable('resources')]: '1x5 0x20' }),
@@ -75,7 +75,7 @@ export const accessCases: CaseTable = {
       8,
       'a parked opt-out names no member',
       { [series('pa_access_held_sources')]: '0x5 1x20', [series('pa_access_held_sources', {}, 'b')]: '0x25' },
-      { summary: 'A parked event denies every member of a source' },
+      { summary: 'A dead letter denies all members of a source' },
     ),
     silentAt(8, 'it was replayed', { [series('pa_access_held_sources')]: '1x5 0x20' }),
   ],
@@ -84,7 +84,7 @@ export const accessCases: CaseTable = {
       25,
       'an opt-out is parked, told by two processes',
       { [parked('consent')]: '0x5 1x40', [parked('consent', 'b')]: '0x5 1x40', [parked('resources')]: '0x45' },
-      { labels: { service: 'consent' }, summary: '1 events that consent could not take wait for a person' },
+      { labels: { service: 'consent' }, summary: '1 dead letters of consent wait for an operator' },
     ),
     silentAt(25, 'the payer replays it within ten minutes', { [parked('resources')]: '3x10 0x40' }),
   ],
@@ -96,7 +96,7 @@ export const accessCases: CaseTable = {
         [series('pa_token_refusals_total', { reason: 'client' })]: '0+60x60',
         [series('pa_tokens_issued_total')]: '0+10x60',
       },
-      { summary: 'More token requests are refused (1 a second) than granted' },
+      { summary: 'auth refuses more token requests (1 a second) than it grants' },
     ),
     silentAt(30, 'one client has an expired key', {
       [series('pa_token_refusals_total', { reason: 'key' })]: '0+4x60',

@@ -11,13 +11,19 @@ export const intakeCases: CaseTable = {
       18,
       'nothing is handled while events wait',
       { [oldest]: '0x5 60+60x30', [handled()]: '100x40' },
-      { labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' },
+      {
+        labels: of,
+        summary: 'resources-intake handles no events of payer.member-events: the oldest has waited for 13m 0s',
+      },
     ),
     firesAt(
       18,
       'the process that handled is gone',
       { [oldest]: '0x5 60+60x30', [handled('b')]: '100+50x5 _x40' },
-      { labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' },
+      {
+        labels: of,
+        summary: 'resources-intake handles no events of payer.member-events: the oldest has waited for 13m 0s',
+      },
     ),
     firesAt(
       18,
@@ -27,7 +33,10 @@ export const intakeCases: CaseTable = {
         [handled()]: '100+50x40',
         [series('pa_log_handle_failures_total', of)]: '0+2x40',
       },
-      { labels: of, summary: 'resources-intake does not get on with payer.member-events: an event waits for 13m 0s' },
+      {
+        labels: of,
+        summary: 'resources-intake handles no events of payer.member-events: the oldest has waited for 13m 0s',
+      },
     ),
     silentAt(50, 'a bulk load is behind and handled by one of two', {
       [oldest]: '0x5 60+60x60',
@@ -41,7 +50,7 @@ export const intakeCases: CaseTable = {
       30,
       'its age grows as the clock',
       { [series('pa_view_freshness_seconds', view)]: '0x5 60+60x40' },
-      { labels: { view: view.view }, summary: 'records_records_v1 does not show what is 25m 0s old' },
+      { labels: { view: view.view }, summary: 'records_records_v1 is 25m 0s behind and does not catch up' },
     ),
     silentAt(40, 'it catches up slowly', { [series('pa_view_freshness_seconds', view)]: '3600-10x60' }),
     silentAt(40, 'it is two minutes behind', { [series('pa_view_freshness_seconds', view)]: '120x60' }),
@@ -53,7 +62,7 @@ export const intakeCases: CaseTable = {
       { [series('pa_view_builds', { view: view.view })]: '2x500' },
       {
         labels: { view: view.view },
-        summary: 'records_records_v1 is built beside the live one since more than six hours',
+        summary: 'A second build of records_records_v1 has existed for more than six hours',
       },
     ),
     silentAt(420, 'a rebuild of five hours', { [series('pa_view_builds', { view: view.view })]: '2x300 1x200' }),

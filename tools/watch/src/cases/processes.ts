@@ -18,7 +18,7 @@ export const processCases: CaseTable = {
   ServiceAbsent: [
     firesAt(15, 'export is gone', built('1x40', 'export'), {
       labels: { service: 'export', namespace: '' },
-      summary: 'No process of export is scraped',
+      summary: 'Prometheus scrapes no process of export',
     }),
     silentAt(30, 'all are there', built('1x40')),
     silentAt(30, 'two versions of one run side by side', {
@@ -31,7 +31,7 @@ export const processCases: CaseTable = {
       20,
       'three starts in half an hour',
       { [started]: '100x5 400x5 700x5 1000x60' },
-      { labels: { pod: 'a', instance: 'a:8080' }, summary: 'a:8080 was started 3 times within half an hour' },
+      { labels: { pod: 'a', instance: 'a:8080' }, summary: 'a:8080 started 3 times within half an hour' },
     ),
     silentAt(20, 'a roll-out starts each once', {
       [started]: '100x5 400x60',
@@ -45,7 +45,7 @@ export const processCases: CaseTable = {
       { [series('nodejs_eventloop_lag_p99_seconds')]: '0.02x5 0.8x40' },
       {
         labels: { pod: 'a', instance: 'a:8080' },
-        summary: 'Requests at a:8080 wait up to 800ms before anybody looks at them',
+        summary: 'The event loop of a:8080 is up to 800ms late',
       },
     ),
     silentAt(25, 'one long task', { [series('nodejs_eventloop_lag_p99_seconds')]: '0.02x5 2x1 0.02x40' }),
@@ -55,7 +55,7 @@ export const processCases: CaseTable = {
       20,
       'it stays above 90 %',
       { [memory]: `${480 * MIB}x40`, [limit]: `${512 * MIB}x40` },
-      { labels: { pod: 'a', instance: 'a:8080' }, summary: 'a:8080 uses 93.75% of the memory it may have' },
+      { labels: { pod: 'a', instance: 'a:8080' }, summary: 'a:8080 uses 93.75% of its memory limit' },
     ),
     silentAt(30, 'it has no limit', { [memory]: `${4096 * MIB}x40` }),
     silentAt(20, 'a saw that touches 90 %', {
@@ -68,7 +68,7 @@ export const processCases: CaseTable = {
       40,
       'the last success is longer ago than half an hour, as far as anybody knows',
       { [success()]: '0x60', [success('b')]: '60x60' },
-      { summary: 'The probe has not walked the road for 39m 0s' },
+      { summary: 'The synthetic probe has not succeeded for 39m 0s' },
     ),
     silentAt(42, 'it succeeds every five minutes', {
       [success()]: '0x5 300x5 600x5 900x5 1200x5 1500x5 1800x5 2100x5 2400x20',
@@ -80,7 +80,7 @@ export const processCases: CaseTable = {
         [series('pa_probe_runs_total', { result: 'failed', step: 'group' })]: '0x4 1x4 2x4 3x4 4x4 5x4 6x4 7x4 8x20',
         [series('pa_probe_runs_total', { result: 'passed', step: 'none' })]: '0x60',
       },
-      { summary: 'The probe has not walked the road for 30m 0s' },
+      { summary: 'The synthetic probe has not succeeded for 30m 0s' },
     ),
     silentAt(50, 'there is no probe', { [started]: '0x60' }),
   ],

@@ -20,7 +20,7 @@ function alertRow(alert: AlertRule): string {
 /** The table of alerts in docs/watching.md. */
 export const alertTable = (): string =>
   [
-    row(['alert', 'severity', 'after', 'why it is worth telling', 'silenced by']),
+    row(['alert', 'severity', 'after', 'why it notifies', 'silenced by']),
     row(['---', '---', '---', '---', '---']),
     ...ALERTS.map(alertRow),
   ].join('\n');
