@@ -2,3 +2,4 @@ export * from './base32.ts';
 export * from './bounded-map.ts';
 export * from './clock.ts';
 export * from './refusal.ts';
+export * from './within.ts';

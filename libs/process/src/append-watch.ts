@@ -1,5 +1,6 @@
 import { GAP_TYPE } from '@provider-access/events';
 import { type Appended, EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
+import { within } from '@provider-access/kernel';
 import type { ReadinessCheck } from '@provider-access/service/http';
 import { overlay } from './tracing/overlay.ts';
 
@@ -62,14 +63,12 @@ export function watchAppends(
     // One partition may still fail after a probe succeeded, while the others accept appends.
     if (refusal === undefined || now() - provenAt < restMs) return { ready: true };
     probing ??= probe();
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([
-      probing,
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, withinMs);
-      }),
-    ]);
-    clearTimeout(timer);
+    const last = probing;
+    await within(
+      withinMs,
+      () => last,
+      () => undefined,
+    );
     return refusal === undefined ? { ready: true } : { ready: false, detail: `nothing can be appended (${refusal})` };
   };
   return { log: overlay(log, { append }), check: { name: 'log', check } };

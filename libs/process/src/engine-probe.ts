@@ -1,4 +1,5 @@
 import { Poll } from '@provider-access/engines/jobs';
+import { within } from '@provider-access/kernel';
 import type { ReadinessCheck } from '@provider-access/service/http';
 import type { Metrics } from '@provider-access/service/observability';
 
@@ -88,20 +89,11 @@ export class EngineProbe {
   /** One probe. */
   async ask(): Promise<void> {
     const { probe, now, withinMs } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), withinMs ?? 3000);
-    });
-    const there = await Promise.race([
-      Promise.resolve()
-        .then(probe)
-        .then(
-          () => true,
-          () => false,
-        ),
-      late,
-    ]);
-    clearTimeout(timer);
+    const answered = async (): Promise<boolean> => {
+      await probe();
+      return true;
+    };
+    const there = await within(withinMs ?? 3000, answered, () => false).catch(() => false);
     this.heard(there);
     if (there) {
       this.awaySince = undefined;

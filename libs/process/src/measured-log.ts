@@ -7,6 +7,7 @@ import {
   type Subscription,
 } from '@provider-access/engines/log';
 import { type Metrics, shared } from '@provider-access/service/observability';
+import { overlay } from './tracing/overlay.ts';
 
 interface Group {
   readonly group: string;
@@ -71,15 +72,12 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
       metrics.count('pa_log_handled_total', labels, batch.records.length);
     };
     const subscription = await log.subscribe({ ...options, handle });
-    const own: Subscription = {
-      position: () => subscription.position(),
-      failure: () => subscription.failure(),
-      lastPoll: () => subscription.lastPoll(),
+    const own = overlay(subscription, {
       stop: async () => {
         groups.delete(own);
         await subscription.stop();
       },
-    };
+    });
     groups.set(own, { group, topics, backlog: new Backlog(log) });
     return own;
   };
@@ -87,14 +85,7 @@ export function measureLog(log: EventLog, metrics: Metrics): EventLog {
     for (const end of ends) end();
     return log.close();
   };
-  const own: Partial<EventLog> = { append, subscribe, close };
-  return new Proxy(log, {
-    get(target, key) {
-      if (Object.hasOwn(own, key)) return own[key as keyof EventLog];
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return overlay(log, { append, subscribe, close });
 }
 
 async function lagOf(log: EventLog, groups: readonly Group[]): Promise<readonly Lag[]> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { within } from '@provider-access/kernel';
 import { toRefusal, type ReadinessCheck } from '@provider-access/service/http';
 import { type Logger, type Metrics, shared } from '@provider-access/service/observability';
 import { refuseRequest } from './listener.ts';
@@ -33,15 +34,14 @@ export async function readinessOf(
   const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
   const results = await Promise.all(
     all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<{ ready: boolean; detail?: string }>((resolve) => {
-        timer = setTimeout(() => resolve({ ready: false, detail: 'the check takes too long' }), withinMs);
-      });
-      const result = await Promise.race([Promise.resolve().then(() => check.check()), late]).catch(() => ({
-        ready: false,
-        detail: 'the check failed',
-      }));
-      clearTimeout(timer);
+      const result: { ready: boolean; detail?: string } = await within(
+        withinMs,
+        () => check.check(),
+        () => ({
+          ready: false,
+          detail: 'the check takes too long',
+        }),
+      ).catch(() => ({ ready: false, detail: 'the check failed' }));
       return {
         ready: result.ready,
         finding: { service, check: check.name, ...(result.detail !== undefined && { detail: result.detail }) },

@@ -10,15 +10,12 @@ export interface WatchedLog extends EventLog {
 export function watchLog(log: EventLog): WatchedLog {
   const running = new Map<Subscription, string>();
   const watched = (name: string, subscription: Subscription): Subscription => {
-    const own: Subscription = {
-      position: () => subscription.position(),
-      failure: () => subscription.failure(),
-      lastPoll: () => subscription.lastPoll(),
+    const own = overlay(subscription, {
       stop: async () => {
         running.delete(own);
         await subscription.stop();
       },
-    };
+    });
     running.set(own, name);
     return own;
   };

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@provider-access/kernel';
 import type { SpanContext } from '@provider-access/service/observability';
 
 /** The write of so many documents is remembered. */
@@ -7,18 +8,10 @@ const KEPT = 10_000;
  * Which recorded write made a document, as far as this process knows. A later read of the document links to that write.
  */
 export class RecentWrites {
-  readonly #contexts = new Map<string, SpanContext>();
+  readonly #contexts = new BoundedMap<string, SpanContext>(KEPT);
 
   wrote(collection: string, ids: Iterable<string>, context: SpanContext): void {
-    for (const id of ids) {
-      const key = `${collection}/${id}`;
-      this.#contexts.delete(key);
-      this.#contexts.set(key, context);
-    }
-    for (const key of this.#contexts.keys()) {
-      if (this.#contexts.size <= KEPT) return;
-      this.#contexts.delete(key);
-    }
+    for (const id of ids) this.#contexts.set(`${collection}/${id}`, context);
   }
   of(collection: string, id: string): SpanContext | undefined {
     return this.#contexts.size === 0 ? undefined : this.#contexts.get(`${collection}/${id}`);

@@ -21,6 +21,8 @@ import {
 import { overlay } from './overlay.ts';
 import { RecentWrites } from './recent-writes.ts';
 
+type Found = ViewDocument | undefined;
+
 const database = (system: string, operation: string, collection: string, more: Attributes = {}) => ({
   kind: SpanKind.CLIENT,
   attributes: { 'db.system.name': system, 'db.operation.name': operation, 'db.collection.name': collection, ...more },
@@ -72,9 +74,8 @@ function tracedReader(
   const options = database(system, 'find', collection);
   const name = `find ${collection}`;
   /** The recorded writes of documents, each once. */
-  function linked(span: Span, documents: Iterable<ViewDocument | undefined>, seen: Set<string>): void {
+  function linked(span: Span, documents: Iterable<ViewDocument>, seen: Set<string>): void {
     for (const document of documents) {
-      if (document === undefined) continue;
       for (const context of writesOf(document)) {
         if (seen.size >= MAX_LINKS || seen.has(context.spanId)) continue;
         seen.add(context.spanId);
@@ -86,14 +87,16 @@ function tracedReader(
     const own = writes.of(collection, document._id);
     return own === undefined ? traceOf(document).flatMap((header) => parseTraceparent(header) ?? []) : [own];
   }
-  function found(span: Span | undefined, documents: readonly (ViewDocument | undefined)[]): void {
-    if (span === undefined) return;
-    linked(span, documents, new Set());
-    span.setAttribute(
-      'db.response.returned_rows',
-      documents.reduce((n, document) => (document === undefined ? n : n + 1), 0),
-    );
-  }
+  /** One read in a span that links to the writes of what it found. */
+  const read = <T extends Found | readonly Found[]>(work: () => Promise<T>): Promise<T> =>
+    tracing.span(name, options, async (span) => {
+      const answer = await work();
+      if (span === undefined) return answer;
+      const documents = [answer as Found | readonly Found[]].flat().filter((each) => each !== undefined);
+      linked(span, documents, new Set());
+      span.setAttribute('db.response.returned_rows', documents.length);
+      return answer;
+    });
   async function* scanned(documents: AsyncIterable<ViewDocument>): AsyncGenerator<ViewDocument> {
     const scope = tracing.begin(name, { ...options, parent: tracing.scopes.active()?.context });
     const seen = new Set<string>();
@@ -110,24 +113,9 @@ function tracedReader(
     }
   }
   return overlay(reader, {
-    get: (id: string, how?: { bodies?: readonly string[] }) =>
-      tracing.span(name, options, async (span) => {
-        const document = await reader.get(id, how);
-        found(span, [document]);
-        return document;
-      }),
-    getMany: (ids: readonly string[], how?: { bodies?: readonly string[] }) =>
-      tracing.span(name, options, async (span) => {
-        const documents = await reader.getMany(ids, how);
-        found(span, documents);
-        return documents;
-      }),
-    find: (query: FindQuery) =>
-      tracing.span(name, options, async (span) => {
-        const documents = await reader.find(query);
-        found(span, documents);
-        return documents;
-      }),
+    get: (id: string, how?: { bodies?: readonly string[] }) => read(() => reader.get(id, how)),
+    getMany: (ids: readonly string[], how?: { bodies?: readonly string[] }) => read(() => reader.getMany(ids, how)),
+    find: (query: FindQuery) => read(() => reader.find(query)),
     scan: (query: Parameters<ViewReader['scan']>[0]) =>
       tracing.recording() ? scanned(reader.scan(query)) : reader.scan(query),
   });

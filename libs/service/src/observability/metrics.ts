@@ -1,3 +1,4 @@
+import { within } from '@provider-access/kernel';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
   METRICS,
@@ -204,22 +205,8 @@ function memoryLimit(): readonly Sample<'pa_memory_limit_bytes'>[] {
 }
 
 /** Samples, or none: the store that a gauge reads may be away, or hang. */
-async function inTime(read: Read<GaugeName>): Promise<readonly Sample<GaugeName>[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly []>((resolve) => {
-    timer = setTimeout(() => resolve([]), READ_MS);
-  });
-  try {
-    return await Promise.race([
-      Promise.resolve()
-        .then(read)
-        .catch(() => []),
-      late,
-    ]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const inTime = (read: Read<GaugeName>): Promise<readonly Sample<GaugeName>[]> =>
+  within(READ_MS, read, () => []).catch(() => []);
 
 /** Exactly the labels of the table, each with a value that it may have. */
 function guardOf(

@@ -39,24 +39,28 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
         process.exitCode = await run(['topics', name, folder]);
       });
   }
-  topics
-    .command('accept')
-    .description('confirm that payers have re-sent everything since the backup; until then, all reads answer 503')
-    .requiredOption('--reason <text>', 'why all of it is there again')
-    .option('--by <name>', 'who says so', 'administrator')
-    .addHelpText('after', NEEDS)
-    .action(async ({ reason, by }: { reason: string; by: string }) => {
-      process.exitCode = await run(['topics', 'accept', '--reason', reason, '--by', by]);
-    });
-  topics
-    .command('accept-loss')
-    .description('accept that retention removed records before the platform read them: it goes on with what is left')
-    .requiredOption('--reason <text>', 'why the platform may go on without them')
-    .option('--by <name>', 'who says so', 'administrator')
-    .addHelpText('after', NEEDS)
-    .action(async ({ reason, by }: { reason: string; by: string }) => {
-      process.exitCode = await run(['topics', 'accept-loss', '--reason', reason, '--by', by]);
-    });
+  for (const [name, description, why] of [
+    [
+      'accept',
+      'confirm that payers have re-sent everything since the backup; until then, all reads answer 503',
+      'why all of it is there again',
+    ],
+    [
+      'accept-loss',
+      'accept that retention removed records before the platform read them: it goes on with what is left',
+      'why the platform may go on without them',
+    ],
+  ] as const) {
+    topics
+      .command(name)
+      .description(description)
+      .requiredOption('--reason <text>', why)
+      .option('--by <name>', 'who says so', 'administrator')
+      .addHelpText('after', NEEDS)
+      .action(async ({ reason, by }: { reason: string; by: string }) => {
+        process.exitCode = await run(['topics', name, '--reason', reason, '--by', by]);
+      });
+  }
   passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => [
     'views',
     'plan',

@@ -1,4 +1,5 @@
 import type { ProbeStep } from '@provider-access/events';
+import { within } from '@provider-access/kernel';
 import { CliError, EXIT } from '../output.ts';
 
 export interface StepResult {
@@ -48,23 +49,23 @@ export class Walk {
   ): Promise<void> {
     if (this.failed !== undefined && !always) return;
     const started = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ProbeFault(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
-    });
     const took = take(Date.now() + timeoutMs);
     // The timeout was reported already, so a later failure of the step is not reported.
     took.catch(() => undefined);
     let ok = true;
     let detail: string;
     try {
-      detail = await Promise.race([took, late]);
+      detail = await within(
+        timeoutMs,
+        () => took,
+        () => {
+          throw new ProbeFault(`not done after ${timeoutMs / 1000} s`);
+        },
+      );
     } catch (error) {
       ok = false;
       // An error of other code may quote data, so only its name is reported.
       detail = error instanceof CliError ? error.message : `unexpected ${(error as Error).name}`;
-    } finally {
-      clearTimeout(timer);
     }
     const result = { step, ok, ms: Math.round(performance.now() - started), detail };
     this.results.push(result);

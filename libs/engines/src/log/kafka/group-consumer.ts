@@ -1,3 +1,4 @@
+import { within } from '@provider-access/kernel';
 import kafkajs from 'kafkajs';
 import type { Consumer, EachBatchPayload } from 'kafkajs';
 import { createClient, retryFor } from './client.ts';
@@ -144,12 +145,13 @@ export class GroupConsumer {
 
   /** Leaves the group after the running handlers. */
   async stop(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, LEAVE_MS)));
     const left = this.#consumer.disconnect().catch(() => undefined);
     this.#fetches.stop();
-    await Promise.race([left, late]);
-    clearTimeout(timer);
+    await within(
+      LEAVE_MS,
+      () => left,
+      () => undefined,
+    );
     this.discard();
   }
 

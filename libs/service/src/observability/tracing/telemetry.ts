@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '@provider-access/kernel';
 
 import { TraceScopes } from './scopes.ts';
 import { Tracing } from './tracing.ts';
@@ -27,9 +27,11 @@ export class Telemetry {
   async close(withinMs: number): Promise<void> {
     if (this.#spans === undefined) return;
     const closed = Promise.allSettled([this.#spans.close(), this.#metrics?.close()]);
-    const late = new AbortController();
-    await Promise.race([closed, delay(withinMs, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
+    await within(
+      withinMs,
+      () => closed,
+      () => undefined,
+    );
   }
 }
 
