@@ -58,7 +58,7 @@ describe('what is released of a Group', () => {
     expect(await membersRecorded()).toEqual([['m1', 'm2'], ['m3'], ['m1']]);
   });
 
-  it('is recorded anew when the clock steps back into another hour', async () => {
+  it('is recorded again when the clock steps back into another hour', async () => {
     const audit = new Audit({ log, clock });
     await audit.release(release(['m1']));
     clock.time -= 1;
@@ -81,7 +81,7 @@ describe('what is released of a Group', () => {
     expect(await membersRecorded()).toEqual([['m1'], ['m1']]);
   });
 
-  it('of nobody is recorded once too', async () => {
+  it('without members is recorded once too', async () => {
     const audit = new Audit({ log, clock });
     for (let i = 0; i < 3; i++) await audit.release(release([]));
     expect(await membersRecorded()).toEqual([[]]);

@@ -8,7 +8,7 @@ test('drops the entry that was set longest ago', () => {
     ['c', 3],
   ]);
 });
-test('takes an entry that is set again for the newest, and drops none for it', () => {
+test('treats an entry that is set again as the newest, and drops none for it', () => {
   const map = new BoundedMap<string, number>(2).set('a', 1).set('b', 2).set('a', 3);
   expect([...map]).toEqual([
     ['b', 2],

@@ -71,7 +71,7 @@ describe('caching', () => {
     expect(freshness('max-age=100', '400')).toBe(0);
     expect(freshness(undefined, undefined)).toBe(60_000);
   });
-  it('does not keep what must not be kept', async () => {
+  it('does not cache a set that must not be cached', async () => {
     const { source } = cache();
     answer = keySet('a', { 'cache-control': 'no-store' });
     await source.get(url);
@@ -165,7 +165,7 @@ describe('a bad answer', () => {
     ],
     ['200 KB', /larger than 100 KB/, (r) => void r.end(' '.repeat(200_000))],
     ['a cut connection', /cannot be reached/, (r) => void r.destroy()],
-  ])('is told as it is: %s', async (_name, reason, give) => {
+  ])('reports the reason: %s', async (_name, reason, give) => {
     answer = (_request, response) => {
       give(response);
     };
@@ -260,7 +260,7 @@ describe('where a jwks_uri may lead', () => {
     expect(await source.get(url)).toEqual(withKid('a'));
     expect(asked).toBe(1);
   });
-  it('says when a name has no address', async () => {
+  it('reports a name without an address', async () => {
     expect(await cache({ resolve: () => Promise.resolve([]) }).source.get(url)).toEqual({
       ok: false,
       reason: 'its host has no address',

@@ -41,7 +41,7 @@ it('resolves a name while many others hang', async () => {
   expect(await resolve('app.example')).toEqual([{ address: '192.0.2.7', family: 4 }]);
   expect(settled).toBe(0);
 });
-it('takes an address for itself and asks nobody', async () => {
+it('returns an address unchanged without a query', async () => {
   expect(await resolve('192.0.2.1')).toEqual([{ address: '192.0.2.1', family: 4 }]);
   expect(await resolve('2001:db8::1')).toEqual([{ address: '2001:db8::1', family: 6 }]);
   expect(asked).toEqual([]);

@@ -69,7 +69,7 @@ describe('a secret file', () => {
     expect(one!.current[0]).toHaveLength(32);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
-  it('takes over what is added, drops what is removed, and keeps what was good when it is broken', async () => {
+  it('accepts added tokens, drops removed ones, and keeps the last good content when the file is broken', async () => {
     const file = await put(A);
     const warnings: string[] = [];
     const secret = await openTokens({
@@ -124,7 +124,7 @@ describe('the file of signing keys', () => {
       everyMs: 0,
     });
 
-  it('is a JWK Set: its first key signs, and none of what is published is private', async () => {
+  it('is a JWK Set: its first key signs, and no published key is private', async () => {
     const { current } = await openIn({ keys: [await jwkOf('new'), await jwkOf('old')] });
     expect([current.first.kid, current.all.map((k) => k.kid)]).toEqual(['new', ['new', 'old']]);
     for (const { publicJwk } of current.all)

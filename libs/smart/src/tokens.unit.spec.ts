@@ -248,7 +248,7 @@ describe('access tokens', () => {
       headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
     });
   });
-  it('are asked for without an error when there is none', async () => {
+  it('are requested without an error when there is none', async () => {
     expect(await bench().refused(undefined)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
   });
 });
@@ -275,7 +275,7 @@ describe('static tokens', () => {
     await writeFile(file, '');
     await expect(first()).rejects.toThrow(/empty/);
   });
-  it('open what their role may do, and nothing else', () => {
+  it('permit only the actions of their role', () => {
     const tokens = new StaticTokens({ administrator: 'a'.repeat(43), payer: 'b'.repeat(43) });
     const as = (authorization: string) => ({ headers: { authorization } });
     expect(tokens.require(as(`Bearer ${'a'.repeat(43)}`), ['administrator'])).toBe('administrator');

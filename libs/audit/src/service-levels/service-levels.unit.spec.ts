@@ -146,7 +146,7 @@ describe('what is counted', () => {
     );
   });
 
-  it('by scope: what is at the same place of another partition is another', async () => {
+  it('by scope: the same offset of another partition counts separately', async () => {
     const l = await open();
     for (const scope of ['payer.member-events/0', 'payer.member-events/1'])
       await l.ledger.measured(measure(claims(0, 2, TUESDAY, scope), TUESDAY, calendar));
@@ -224,7 +224,7 @@ describe('what is open', () => {
     expect(await l.counted('answered')).toEqual([0, 0, 0, 0]);
   });
 
-  it("has parked claims until they are replayed or discarded, by the payer's time", async () => {
+  it("has claims in dead letters until they are replayed or discarded, by the payer's time", async () => {
     const l = await open();
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
     const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1') =>
@@ -294,7 +294,7 @@ describe('what is open', () => {
     expect(await openOf(l.reader)).toEqual([]);
   });
 
-  it('has what intake has not read yet', async () => {
+  it('has records that intake has not read yet', async () => {
     const log = openMemoryLog({ partitions: 1 });
     const event = (type: string, resource: object): Parameters<typeof log.append>[1][number] =>
       encodeEvent({

@@ -118,7 +118,7 @@ describe('decide', () => {
     ],
     ['a provider without network status', 'not-in-network', [{}, { network: [] }]],
   ])('denies %s', (_name, reason, args) => expect(ask(...args)).toBe(reason));
-  it('denies a member nobody told us of', () =>
+  it('denies an unknown member', () =>
     expect(decide(request, { member: undefined, party: party() })).toEqual({
       permit: false,
       reason: 'member-unknown',
@@ -204,7 +204,7 @@ const facts = fc.record({
 });
 
 describe('decide, whatever the facts', () => {
-  it('answers permit or one of the reasons, and never permits what the rule forbids', () => {
+  it('returns permit or one of the reasons, and never permits against the rule', () => {
     fc.assert(
       fc.property(facts, (m) => {
         const d = decide(request, { member: m, party: party() });
@@ -268,14 +268,14 @@ describe('visibleSince', () => {
       ]),
     ).toBe(PAST);
   });
-  it('is not before a hold ended, of the member or of a source: what was held back then is due now', () => {
+  it('is not before the end of a hold of the member or of a source, which held resources back', () => {
     const ended = { ...hold, to: '2026-04-03T00:00:00.000Z' };
     expect(since({ holds: [ended] })).toBe('2026-04-03T00:00:00.000Z');
     expect(new Date(visibleSince(request, { member, party: party({ sourceHolds: [ended] }) })).toISOString()).toBe(
       '2026-04-03T00:00:00.000Z',
     );
   });
-  it('is never for who is denied', () =>
+  it('is never for a denied member', () =>
     expect(visibleSince(request, { member: { ...member, coverage: [] }, party: party() })).toBe(
       Number.POSITIVE_INFINITY,
     ));

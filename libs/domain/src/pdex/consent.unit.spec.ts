@@ -234,7 +234,7 @@ describe('the end of a denial', () => {
     expect(endsAt(end, over, zones)).toBe('none');
   });
 
-  it('cannot be read from a time of day without a zone: it goes on', () => {
+  it('cannot be read from a time of day without a zone, so the opt-out continues', () => {
     expect(endsAt('2020-05-31T10:00:00', '2026-06-01T00:00:00Z', ['UTC'])).toBe('opt-out');
   });
 });

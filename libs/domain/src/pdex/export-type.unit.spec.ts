@@ -18,7 +18,7 @@ it.each([
   expect(parseExportType(value, { since })).toEqual(expected);
 });
 
-it('gives the attribution list to who asks for its types, and reads every code that it publishes', () => {
+it('returns the attribution list for its types, and reads every code that it publishes', () => {
   expect(
     parseExportType('hl7.fhir.us.davinci-atr', { since: false, types: ['Group', 'Patient', 'Coverage', 'Location'] }),
   ).toEqual({ ok: true, exportType: 'attribution-list' });

@@ -85,7 +85,7 @@ it('builds the Group that the guides ask for', () => {
   });
 });
 
-it('leaves the members out of a summary, says so, and keeps their number', () => {
+it('omits the members of a summary, marks it, and keeps their number', () => {
   const group = groupResource({ ...input, summary: true, quantity: 5000 });
   expect(checkShape(group)).toEqual([]);
   expect([group['member'], group['quantity'], (group['meta'] as { tag: { code: string }[] }).tag[0]?.code]).toEqual([

@@ -50,7 +50,7 @@ function work(
   return workers;
 }
 
-it('workers of three processes with clocks minutes apart do each item once, and again only what failed', async () => {
+it('workers of three processes with clocks minutes apart do each item once, and repeat only failed ones', async () => {
   const { uri } = await sharedMongo();
   const database = `jobs_${randomUUID().slice(0, 8)}`;
   const processes = await Promise.all([

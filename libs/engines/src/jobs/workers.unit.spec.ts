@@ -101,7 +101,7 @@ describe('Workers', () => {
     expect(most).toBe(2);
   });
 
-  it('gives a failed item back, not before its backoff, and tells of it', async () => {
+  it('releases a failed item until its backoff, and reports the failure', async () => {
     const failures: string[] = [];
     const attempts: number[] = [];
     const { state, workers, clock } = open({
@@ -146,7 +146,7 @@ describe('Workers', () => {
     expect(await state.work.done(taken!)).toBe(true);
   });
 
-  it('tells a handler that asks whether its lease still holds', async () => {
+  it('tells a handler whether its lease still holds', async () => {
     const answers: boolean[] = [];
     const taken = deferred<void>();
     const asked = deferred<void>();
@@ -169,7 +169,7 @@ describe('Workers', () => {
     expect(answers).toEqual([true, false, false]);
   });
 
-  it('hands back at once what it is doing when it stops', async () => {
+  it('releases its items at once when it stops', async () => {
     const reasons: unknown[] = [];
     const { state, workers } = open({
       handle: async (_item, signal) => {
@@ -186,7 +186,7 @@ describe('Workers', () => {
     expect((await state.work.take('q', 'other', 1000))?.id).toBe('a');
   });
 
-  it('goes on when the store comes back, and its beat stands still meanwhile', async () => {
+  it('continues when the store is back, and has no beat meanwhile', async () => {
     let away = true;
     let done = 0;
     let asked = 0;
@@ -216,7 +216,7 @@ describe('Workers', () => {
 });
 
 describe('Workers whose store is slow or away for a while', () => {
-  it('tells it that an item is done when it is back, and does not do it anew', async () => {
+  it('marks an item as done when the store is back, and does not repeat it', async () => {
     const clock = { at: 1_000_000 };
     const state = openMemoryState({ now: () => clock.at });
     opened.push(() => state.close());

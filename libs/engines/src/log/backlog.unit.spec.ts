@@ -29,7 +29,7 @@ beforeEach(() => {
   partitions = [];
 });
 
-test('counts records over all partitions, and tells when the oldest of them was appended', async () => {
+test('counts records over all partitions, and has the append time of the oldest', async () => {
   partitions = [
     [
       [0, 100],
@@ -60,7 +60,7 @@ test('reads a record once for as long as nothing moves', async () => {
   expect(await behind(backlog, [1], [2])).toEqual({ records: 1, since: 110 });
 });
 
-test('what no reader is ever given is not waited for', async () => {
+test('records that no reader gets do not count', async () => {
   partitions = [
     [[0, 100]],
     [

@@ -86,7 +86,7 @@ describe('Derivation', () => {
     ]);
   });
 
-  it('covers what another instance did with a partition that went away and came back at the same place', async () => {
+  it('covers outputs of another instance for a partition that returns at the same offset', async () => {
     const log = openMemoryLog();
     const options = { log, deriver: 'd', progressTopic: 'out', topics: ['other', 'out'] };
     const [first, second] = [new Derivation(options), new Derivation(options)];
@@ -102,7 +102,7 @@ describe('Derivation', () => {
     });
   });
 
-  it('parks what has headers of any size, and reports no receipt that is none', async () => {
+  it('makes dead letters of records with large headers, and reports no invalid receipt', async () => {
     const huge = {
       ...record('in', 0, 0),
       key: 'k'.repeat(5000),
@@ -122,7 +122,7 @@ describe('Derivation', () => {
     expect(progress!.outcomes!.map((o) => [o.receipt, o.items[0]!.event.length])).toEqual([['r-1', 257]]);
   });
 
-  it('covers what another instance derived before by the heads', async () => {
+  it('covers earlier outputs of another instance by the heads', async () => {
     const log = openMemoryLog();
     const options = { log, deriver: 'd', progressTopic: 'out', topics: ['other', 'out'] };
     const first = new Derivation(options);
@@ -210,7 +210,7 @@ describe('Derivation', () => {
   });
 });
 
-describe('a parked record', () => {
+describe('a record in a dead letter', () => {
   it('has one name for one place', () => {
     expect(deadLetterId('payer.member-events', 1, 2)).toMatch(/^dl-[a-z2-7]{26}$/);
     // A recorded value, because dead letters of earlier versions keep their ids.

@@ -53,7 +53,7 @@ describe('progress', () => {
     expect(counted(['out'], broken, record('out', 0, 1, { next: 2 }))).toEqual({ in: [2] });
   });
 
-  it('goes on from what a view has counted and still waits for', () => {
+  it('continues from the entries that a view has counted and still waits for', () => {
     const inbound = new InboundProgress(['out', 'other']);
     inbound.resume({ out: [4] }, [{ deriver: 'd', topic: 'in', partition: 0, next: 5, after: { other: { 3: 2 } } }]);
     inbound.counted({ d: { in: [2, 1] } });
@@ -64,7 +64,7 @@ describe('progress', () => {
     expect(inbound.positions('d')).toEqual({ in: [5, 1] });
   });
 
-  it('keeps one entry for what holds and the entries beyond it', () => {
+  it('keeps one entry that holds and the entries beyond it', () => {
     const entry = { deriver: 'd', topic: 'in', partition: 0 };
     const beyond = { ...entry, next: 9, after: { out: { 0: 7 } } };
     const others = [1, 5, 3].map((next) => ({ ...entry, next, after: { out: { 0: next } } }));
@@ -81,7 +81,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant('another instance' as const) },
 );
 
-describe('a reader of what a deriver appended', () => {
+describe('a reader of derived records', () => {
   it('counts no event before it has the outputs, and in the end all', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), fc.array(fc.nat({ max: PARTITIONS - 1 })), (steps, order) => {

@@ -28,7 +28,7 @@ test('moves the buffers that are to be transferred', async () => {
   expect(await pool.call(bytes, [bytes.buffer])).toBe(7);
   expect(bytes.byteLength).toBe(0);
 });
-test('names the exception of a call without its message, and goes on', async () => {
+test('names the exception of a call without its message, and continues', async () => {
   open();
   const error = await sum(0).catch((e: unknown) => e as ThreadError);
   expect(error).toMatchObject({ name: 'ThreadError', thrown: 'RangeError', message: 'RangeError' });
@@ -43,7 +43,7 @@ test('rejects the calls of a thread that ends, and gives later ones to another t
     await expect(call).rejects.toMatchObject({ thrown: undefined, message: 'the thread of sums-worker ended' });
   expect(await queued).toBe(2);
 });
-test('rejects what is open when it is closed, and every call after that', async () => {
+test('rejects open calls when it is closed, and every later call', async () => {
   open();
   const calls = [sum(1), sum(2)];
   const rejected = Promise.all(calls.map((call) => expect(call).rejects.toThrow(ThreadError)));

@@ -77,7 +77,7 @@ describe('evolveBatch', () => {
     ]);
   });
 
-  it('counts what it passed over, in whatever order partitions come, and each record once', async () => {
+  it('counts each passed-over record once, in any order of partitions', async () => {
     const known = new Map<string, StoredPart>([
       ['~passed-over', { value: { passedOver: { records: 3, since: 5 } }, position: { 0: 2, 1: 7 } }],
     ]);
@@ -92,7 +92,7 @@ describe('evolveBatch', () => {
     expect(again.ops.filter(({ id }) => id === '~passed-over')).toEqual([]);
   });
 
-  it('asks what becomes of the part, and begins anew where the part itself cannot be used', async () => {
+  it('calls failed with the part, and without it if the part itself cannot be used', async () => {
     const parts = new Map<string, StoredPart>([
       ['a', { value: { sum: 5 }, position: { 0: 1 } }],
       ['b', { value: 'nonsense', position: { 0: 1 } }],
@@ -122,7 +122,7 @@ describe('evolveBatch', () => {
     expect(stop?.sentence).not.toContain('secret');
   });
 
-  it('passes over what has no readable key, and a report of progress that cannot be read', async () => {
+  it('passes over a record without a readable key, and an unreadable progress record', async () => {
     const keys = (record: LogRecord): readonly string[] => {
       if (record.headers['bad']) throw new SyntaxError(record.key);
       return [record.key];

@@ -8,7 +8,7 @@ afterEach(() => {
 });
 const checkpoint = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
 
-it('asks the store for all who wait together, and wakes each when its own position is passed', async () => {
+it('polls the store once for all waiting callers, and resolves each when its own position is passed', async () => {
   const views = openMemoryViews({ shared: true });
   await views.store.ensure(items);
   const checkpoints = views.store.checkpoints.bind(views.store);
@@ -29,7 +29,7 @@ it('asks the store for all who wait together, and wakes each when its own positi
   expect(await Promise.all(waiting)).toEqual(Array(100).fill(true));
 });
 
-it('sees what another process saved without a word here, and gives the last answer when the time is over', async () => {
+it('sees a checkpoint of another process, and returns the last answer when the time is over', async () => {
   const views = openMemoryViews({ shared: true });
   await views.store.ensure(items);
   views.store.onAdvance = () => () => undefined;
@@ -42,7 +42,7 @@ it('sees what another process saved without a word here, and gives the last answ
   expect(await reader.waitFor({ 't.items': [1] }, 0)).toBe(true);
 });
 
-it('rejects everybody when the store cannot be asked', async () => {
+it('rejects all callers when the store cannot be read', async () => {
   const views = openMemoryViews({ shared: true });
   await views.store.ensure(items);
   const reader = views.reader(items);

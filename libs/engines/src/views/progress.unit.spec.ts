@@ -25,7 +25,7 @@ const step = fc.record({
 });
 
 describe('progress of a view', () => {
-  it('kept a partition at a time, says the same as one reader of all partitions', () => {
+  it('stored by partition, equals that of one reader of all partitions', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const reader = new InboundProgress(TOPICS);
@@ -68,7 +68,7 @@ describe('progress of a view', () => {
     );
   });
 
-  it('is what holds over all partitions, and names what it waits for', () => {
+  it('has entries that hold over all partitions, and those that wait', () => {
     const entry = { deriver: 'd', topic: 'in', partition: 0 };
     const waiting = { ...entry, next: 2, after: { 'out.a': { 0: 4 } } };
     const view = (next: number) =>

@@ -73,7 +73,7 @@ it('a document that would be too large is passed over; the records before and be
   expect((await set.check()).ready).toBe(true);
 });
 
-it('where nothing can be kept beside what is there, the part begins anew', async () => {
+it('if failed with the stored part is too large, the part starts again', async () => {
   const { b } = await after(
     projection((part) => ({ texts: part === undefined ? [] : [...part.texts, long], held: true })),
     ['b', long],
@@ -83,12 +83,12 @@ it('where nothing can be kept beside what is there, the part begins anew', async
   expect(b).toEqual({ texts: ['more'], held: true });
 });
 
-it('where nothing says what becomes of it, the part is gone', async () => {
+it('without failed the part is removed', async () => {
   const { a, b } = await after(projection(), ['a', 'one'], ['b', long], ['b', long]);
   expect([a, b]).toEqual([{ texts: ['one'] }, undefined]);
 });
 
-it('where even that is too large, the view stands still and says so', async () => {
+it('if even that is too large, the view stops and reports it', async () => {
   const { a, set } = await after(
     projection(() => ({ texts: [long, long] })),
     ['a', 'one'],

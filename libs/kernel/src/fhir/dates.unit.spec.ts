@@ -51,7 +51,7 @@ describe('dateRange', () => {
 });
 
 describe('isInstant and isDayOrInstant', () => {
-  it('take what exists', () => {
+  it('accept existing days and instants', () => {
     expect(
       ['2024-02-29T23:59:59Z', '2026-01-01T00:00:00.123456789+14:00', '0001-01-01T00:00:00-14:00'].filter(
         (v) => !isInstant(v),
@@ -75,7 +75,7 @@ describe('isInstant and isDayOrInstant', () => {
     '%s is neither a day nor an instant',
     (value) => expect(isDayOrInstant(value)).toBe(false),
   );
-  it('what they take, Date.parse reads as the same moment', () => {
+  it('Date.parse reads accepted values as the same instant', () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^20[0-3]\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3})?(Z|[+-][01]\d:[0-5]\d)$/),

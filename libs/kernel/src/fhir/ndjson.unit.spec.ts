@@ -11,14 +11,14 @@ async function lines(chunks: Uint8Array[], maxLineBytes = 20): Promise<NdjsonLin
 }
 
 describe('splitLines', () => {
-  it('takes off CR and byte order mark, skips blank lines, and reads a last line without a line feed', async () => {
+  it('removes CR and byte order mark, skips blank lines, and reads a last line without a line feed', async () => {
     expect(await lines([encode('\ufeff{"a":1}\r\n\n  \n{"b":2}')])).toEqual([
       { kind: 'line', number: 1, text: '{"a":1}' },
       { kind: 'line', number: 4, text: '{"b":2}' },
     ]);
   });
 
-  it('names a line that is too long and goes on behind it', async () => {
+  it('reports a line that is too long and continues behind it', async () => {
     expect(await lines([encode(`short\n${'x'.repeat(15)}`), encode(`${'x'.repeat(30)}\nnext\n`)])).toEqual([
       { kind: 'line', number: 1, text: 'short' },
       { kind: 'too-long', number: 2, bytes: 45 },

@@ -20,7 +20,7 @@ describe('parseReference', () => {
     ['Patient?identifier=1', { kind: 'other', text: 'Patient?identifier=1' }],
     ['Nonsense/1', { kind: 'other', text: 'Nonsense/1' }],
     ['Patient/a b', { kind: 'other', text: 'Patient/a b' }],
-  ])('takes %s apart', (text, expected) => {
+  ])('parses %s', (text, expected) => {
     expect(parseReference(text)).toEqual(expected);
   });
 });
@@ -85,7 +85,7 @@ it('finds relative references at any depth, once, without versions, in order', (
   ).toEqual(['Patient/m1', 'Practitioner/p', 'Location/l']);
 });
 
-it('leaves out what a Provenance is about, and keeps who and where', () => {
+it('omits the targets of a Provenance, and keeps agents and locations', () => {
   const provenance = {
     resourceType: 'Provenance',
     target: [{ reference: 'Medication/m' }, { reference: 'Practitioner/both' }],
@@ -97,7 +97,7 @@ it('leaves out what a Provenance is about, and keeps who and where', () => {
   expect(carriedReferencesOf(request)).toEqual(['Medication/m']);
 });
 
-it('tells served, known and unknown types apart', () => {
+it('distinguishes served, known and unknown types', () => {
   expect(SERVED_TYPES.every((type) => KNOWN_R4_TYPES.has(type))).toBe(true);
   expect(SHARED_TYPES.every(isServedType)).toBe(true);
   expect([

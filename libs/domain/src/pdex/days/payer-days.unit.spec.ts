@@ -127,10 +127,10 @@ describe('several time zones', () => {
   it.each(['2026-02-30', '2026-13', 'soon', ''])('"%s" is no date', (value) =>
     expect(() => new PayerDays().restrictsFrom(value)).toThrow(RangeError),
   );
-  it('refuses a zone that nobody knows', () => expect(() => new PayerDays(['Mars/Base'])).toThrow(RangeError));
+  it('refuses an unknown zone', () => expect(() => new PayerDays(['Mars/Base'])).toThrow(RangeError));
 });
 
-it('tells names of time zones from others', () => {
+it('recognises names of time zones', () => {
   expect(['UTC', 'Europe/Berlin', 'Mars/Base', '', '+02:00'].map(isTimeZone)).toEqual([
     true,
     true,
@@ -198,7 +198,7 @@ describe('whatever the zones and the day', () => {
   });
 });
 
-describe('something that takes access away until a date ends', () => {
+describe('a restriction until a date', () => {
   it.each([
     ['where the next day begins last', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-07-01', '2026-07-02T10:00:00Z'],
     ['in the one time zone', ['America/New_York'], '2026-07-01', '2026-07-02T04:00:00Z'],

@@ -146,12 +146,12 @@ describe('a quantity of money', () => {
     { value: 20, unit: 'per cent' },
     { value: 2, unit: 'SVC' },
     { value: 1 },
-  ])('leaves what a claim counts and measures: %j', (quantity) => {
+  ])('keeps counts and measures of a claim: %j', (quantity) => {
     survives(claim(quantity));
   });
 });
 
-it('does what an oracle of the rules says, for each combination of system, code and unit', () => {
+it('agrees with an oracle of the rules for each combination of system, code and unit', () => {
   const texts = [
     undefined,
     'USD',

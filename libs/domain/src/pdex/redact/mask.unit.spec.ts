@@ -18,7 +18,7 @@ describe('maskAmounts', () => {
       'CAD 12.50, 1,200.00 INR, INR 350 000 and AUD 1.200,00',
       '[amount removed], [amount removed], [amount removed] and [amount removed]',
     ],
-  ])('takes the amount out of %j', (text, expected) => {
+  ])('removes the amount from %j', (text, expected) => {
     expect(maskAmounts(text)).toBe(expected);
   });
 
@@ -81,7 +81,7 @@ describe('maskNote', () => {
     ['120.00 went to your plan year', '[amount removed] went to your plan year'],
     ['You owe USD 12 or 15', 'You owe [amount removed] or [amount removed]'],
     ['Allowed 120, 3 visits allowed', 'Allowed [amount removed], 3 visits allowed'],
-  ])('takes the amounts out of %j', (text, expected) => {
+  ])('removes the amounts from %j', (text, expected) => {
     expect(maskNote(text)).toBe(expected);
   });
 

@@ -41,7 +41,7 @@ describe('redact: prior authorizations', () => {
     expect(redact(resource).resource).toBe(resource);
   });
 
-  it('keeps a decision that hangs on an amount, and says that the amount is masked', () => {
+  it('keeps a decision that is an extension of an amount, and masks the amount', () => {
     const after = redacted(
       claim({
         use: 'preauthorization',
@@ -74,7 +74,7 @@ describe('redact: prior authorizations', () => {
     ]);
   });
 
-  it('takes the unit price out of an authorized detail', () => {
+  it('removes the unit price from an authorized detail', () => {
     const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
     const after = redacted(
       claim({
@@ -101,7 +101,7 @@ describe('redact: prior authorizations', () => {
     ]);
   });
 
-  it('takes a price out of an authorized detail in whatever datatype it comes', () => {
+  it('removes a price from an authorized detail in any datatype', () => {
     const url = 'http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail';
     for (const price of [
       { url: 'unitPrice', valueDecimal: 120 },

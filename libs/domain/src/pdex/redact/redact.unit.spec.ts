@@ -5,7 +5,7 @@ import { redact } from './redact.ts';
 import { money, category, BASIS, claim, observation, redacted } from '../../../test/pdex/redact-fixture.ts';
 
 describe('redact: claims', () => {
-  it('hands back the same object when there is nothing to drop', () => {
+  it('returns the same object when there is nothing to drop', () => {
     const resource = claim({ item: [{ sequence: 1, productOrService: { text: 'x' } }] });
     expect(redact(resource)).toEqual({ resource, dropped: {} });
     expect(redact(resource).resource).toBe(resource);
@@ -231,7 +231,7 @@ describe('redact: claims', () => {
     ]);
   });
 
-  it('refuses what must never reach it', () => {
+  it('refuses unknown and withheld types', () => {
     expect(() => redact({ resourceType: 'Invoice' })).toThrow(TypeError);
     expect(() => redact({ resourceType: 'Nonsense' })).toThrow(TypeError);
   });
@@ -312,7 +312,7 @@ describe('redact: everything else', () => {
     expect(paths.every((path) => path.split('.').length <= 8)).toBe(true);
   });
 
-  it('drops what R4 does not know and does not repeat its name', () => {
+  it('drops elements that R4 does not have, without their names', () => {
     expect(redact(observation({ 'Jane Doe owes': 5 }))).toEqual({
       resource: observation(),
       dropped: { 'Observation.(unknown)': 1 },

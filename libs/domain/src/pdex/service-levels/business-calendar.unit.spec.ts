@@ -165,7 +165,7 @@ describe('whatever the calendar', () => {
     );
   });
 
-  it('who asks later is never due sooner, but for the hour that a clock repeats', () => {
+  it('a later request is never due earlier, except in the hour that a clock repeats', () => {
     fc.assert(
       fc.property(rulesIn(zones), moment, fc.integer({ min: 1, max: 100 * HOUR }), (rules, start, later) => {
         const calendar = new BusinessCalendar(rules);
@@ -197,7 +197,7 @@ describe('whatever the calendar', () => {
   });
 });
 
-it('refuses what is no calendar', () => {
+it('refuses an invalid calendar', () => {
   expect(() => new BusinessCalendar({ ...DEFAULT_RULES, days: [] })).toThrow(RangeError);
   expect(() => new BusinessCalendar({ ...DEFAULT_RULES, timeZone: 'Mars/Base' })).toThrow(RangeError);
   const year = Array.from({ length: 401 }, (_, i) => iso(at('2026-01-01') + i * 86_400_000).slice(0, 10));

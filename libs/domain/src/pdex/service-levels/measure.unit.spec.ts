@@ -6,7 +6,7 @@ import { added, deadlineOf, EMPTY_TALLY, measure, objectiveOf, quantile, tallied
 const at = (text: string): number => Date.parse(text);
 const calendar = new BusinessCalendar({ ...DEFAULT_RULES, holidays: ['2026-11-26', '2026-12-25'] });
 
-it('measures what was started together by the day of its start, to the ms of the deadline', () => {
+it('measures requests that started together by the day of their start, to the ms of the deadline', () => {
   const wednesday = at('2026-11-25T09:00:00-05:00');
   const end = at('2026-11-27T09:00:00-05:00');
   const measured = measure(

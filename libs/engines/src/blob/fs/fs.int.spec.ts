@@ -22,7 +22,7 @@ describe('files on local disk', () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  it('refuses to take the room that is kept free, and what was there stays readable', async () => {
+  it('does not use the reserved space, and existing files stay readable', async () => {
     await openFsBlobs({ root }).put('a', 'kept');
     const full = openFsBlobs({ root, reserveBytes: Number.MAX_SAFE_INTEGER });
     await expect(full.put('a', 'x')).rejects.toBeInstanceOf(BlobStoreFull);
@@ -32,7 +32,7 @@ describe('files on local disk', () => {
     expect(await full.get('a')).toBeUndefined();
   });
 
-  it('leaves nothing behind: not of an aborted writer, and what a dead process left is removed at start', async () => {
+  it('leaves no file of an aborted writer, and removes those of a crashed process at start', async () => {
     const blobs = openFsBlobs({ root });
     await (await blobs.writer('a')).abort();
     expect(await readdir(join(root, '.unfinished'))).toEqual([]);
@@ -46,7 +46,7 @@ describe('files on local disk', () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  it('goes on reading a file that retention deletes meanwhile', async () => {
+  it('continues to read a file that retention deletes meanwhile', async () => {
     const blobs = openFsBlobs({ root });
     await blobs.put('big', Buffer.alloc(2_000_000, 'x'));
     const stream = blobs.range('big', 0, 2_000_000);

@@ -74,7 +74,7 @@ describe('S3 requests', () => {
         ? { body: '<CompleteMultipartUploadResult><ETag>"x"</ETag></CompleteMultipartUploadResult>' }
         : {};
 
-  it('puts what fits into a part at once, and sends parts of one length otherwise', async () => {
+  it('puts a file of up to one part at once, and sends a longer one in parts of one length', async () => {
     answer = upload;
     const blobs = openS3Blobs(options);
     await blobs.put('small', 'x');
@@ -112,7 +112,7 @@ describe('S3 requests', () => {
     expect(() => openS3Blobs({ ...options, partBytes: MiB })).toThrow(RangeError);
   });
 
-  it('takes parts back when aborted, and when a part or the end fails', async () => {
+  it('aborts the upload when the writer aborts, and when a part or the completion fails', async () => {
     answer = upload;
     const writer = await openS3Blobs(options).writer('a');
     await writer.write(Buffer.alloc(6 * MiB));
@@ -131,7 +131,7 @@ describe('S3 requests', () => {
     expect(calls().at(-1)).toBe('DELETE /b/p/c?uploadId');
   });
 
-  it('lists page by page and skips what is no file of ours', async () => {
+  it('lists page by page and skips keys that are not blob names', async () => {
     const page = (keys: string[], next?: string): string => {
       const contents = keys.map((key) => `<Contents><Key>${key}</Key><Size>3</Size></Contents>`).join('');
       const token = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
@@ -196,7 +196,7 @@ describe('S3 requests', () => {
     [500, 'InternalError'],
     [403, 'AccessDenied'],
     [404, 'NoSuchBucket'],
-  ])('says %i %s as an engine away, without the words of the store', async (status, code) => {
+  ])('reports %i %s as an unavailable engine, without the message of the store', async (status, code) => {
     answer = () => ({ status, body: error(code) });
     const blobs = openS3Blobs(options);
     for (const failure of [
@@ -213,7 +213,7 @@ describe('S3 requests', () => {
     }
   });
 
-  it('tries again what may go away', async () => {
+  it('repeats a request after a passing fault', async () => {
     let refused = 2;
     answer = () => (refused-- > 0 ? { status: 503, body: error('SlowDown') } : { body: 'content' });
     expect(Buffer.from((await openS3Blobs({ ...options, maxAttempts: 3 }).get('a'))!).toString()).toBe('content');
@@ -245,7 +245,7 @@ describe('S3 requests', () => {
     ]);
   });
 
-  it('tells a store that does not list uploads from one that is away', async () => {
+  it('distinguishes a store that cannot list uploads from one that is away', async () => {
     answer = () => ({ status: 501, body: error('NotImplemented') });
     expect(await removeUnfinishedUploads(options, 3600_000)).toBeUndefined();
     answer = () => ({ status: 503, body: error('SlowDown') });

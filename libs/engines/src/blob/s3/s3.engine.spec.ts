@@ -72,7 +72,7 @@ describe('S3 behind a network with faults', () => {
   });
   afterEach(() => proxy.close());
 
-  it('sends again what a cut connection took with it', async () => {
+  it('repeats a part after a cut connection', async () => {
     const writer = await blobs.writer('a');
     for (let at = 0; at < content.length; at += 3 * MiB) {
       await writer.write(content.subarray(at, at + 3 * MiB));
@@ -85,7 +85,7 @@ describe('S3 behind a network with faults', () => {
     expect(Buffer.from((await direct.get('a'))!).toString()).toBe('again');
   });
 
-  it('fails what cannot reach the store, shows nothing of it, and works when the store is back', async () => {
+  it('fails writes while the store is unreachable, shows none of them, and works when the store is back', async () => {
     await direct.put('a', 'before');
     const writer = await blobs.writer('a');
     await writer.write(content.subarray(0, 6 * MiB));
@@ -117,7 +117,7 @@ describe('S3 behind a network with faults', () => {
     expect(await blobs.get('a')).toBeDefined();
   });
 
-  it('goes on with a download after a cut, from the byte that is next', async () => {
+  it('continues a download after a cut at the next byte', async () => {
     await direct.put('a', content);
     const got: Buffer[] = [];
     let length = 0;
@@ -157,7 +157,7 @@ describe('S3 behind a network with faults', () => {
     expect(Buffer.concat(got).equals(content)).toBe(true);
   });
 
-  it('a download that is given up ends its connection, also while the store is silent', async () => {
+  it('a destroyed download ends its connection, also while the store is silent', async () => {
     await direct.put('a', content);
     const stream = blobs.range('a', 0, content.length);
     await stream[Symbol.asyncIterator]().next();

@@ -24,7 +24,7 @@ const make = (): { open(): EventLog; end(): void } => {
 };
 
 describe('embedded: records that retention removed before a group read them', () => {
-  test('stop the group until the loss is accepted, also after a restart; then it reads what is left', async () => {
+  test('stop the group until the loss is accepted, also after a restart; then it reads on', async () => {
     const engine = make();
     let log = engine.open();
     await log.append('t', given(0, 3));

@@ -13,7 +13,7 @@ const record = (offset: number, bytes = 400): LogRecord => ({
 });
 const offsets = (records: readonly LogRecord[] | undefined): number[] | undefined => records?.map((r) => r.offset);
 
-test('reads what is kept, from any offset, within both limits', () => {
+test('reads cached records from any offset, within both limits', () => {
   const recent = new RecentRecords(1_000_000);
   for (let o = 5; o < 15; o++) recent.add('a', record(o));
   expect(offsets(recent.read('a', 5, 100, 1e9))).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
@@ -32,7 +32,7 @@ test('the oldest go first, over all partitions, and an older offset is then unkn
   expect(offsets(recent.read('b', 2_999, 10, 1e9))).toEqual([2_999]);
 });
 
-test('a gap starts the tail anew', () => {
+test('a gap starts the tail again', () => {
   const recent = new RecentRecords(1_000_000);
   recent.add('a', record(1));
   recent.add('a', record(7));

@@ -28,7 +28,7 @@ const offsets = async (): Promise<number[]> => (await log.read('t', 0, 0, 100_00
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 describe('trim', () => {
-  it('keeps what a group has not committed, however old, and removes it once the group has passed it', async () => {
+  it('keeps records that a group has not committed, however old, and removes them after the commit', async () => {
     await log.append('t', given(10));
     let stop = 4;
     const subscription = await log.subscribe({
@@ -48,7 +48,7 @@ describe('trim', () => {
     await subscription.stop();
   });
 
-  it('keeps what a group that has committed nothing yet may begin with', async () => {
+  it('keeps records for a group without a commit', async () => {
     await log.append('t', given(3));
     const subscription = await log.subscribe({
       group: 'g',
@@ -59,7 +59,7 @@ describe('trim', () => {
     await subscription.stop();
   });
 
-  it('keeps what a follower has not handled', async () => {
+  it('keeps records that a follower has not handled', async () => {
     let block = false;
     const following = await log.follow({
       topics: ['t'],
@@ -88,7 +88,7 @@ describe('trim', () => {
     expect(await offsets()).toEqual([2, 3]);
   });
 
-  it('takes several steps, between which appends are written', async () => {
+  it('runs in several steps, between which appends are written', async () => {
     await log.append('t', given(2_600));
     const head = async (): Promise<number> => (await log.head(['t']))['t']![0]!;
     let turns = 0;
@@ -126,7 +126,7 @@ describe('trim', () => {
     await again.close();
   });
 
-  it('fills the room of what it removed before the file grows', async () => {
+  it('reuses the space of removed records before the file grows', async () => {
     const large = (): NewRecord[] => given(400, 'x'.repeat(5_000));
     await log.append('t', large());
     await log.trim!('t', Infinity);
@@ -162,7 +162,7 @@ describe('compact', () => {
     expect(await log.compact!('t')).toBe(0);
   });
 
-  it('keeps what a group has not committed, and the record before it of the same key', async () => {
+  it('keeps records that a group has not committed, and the record before with the same key', async () => {
     await log.append(
       't',
       given(5, 'v', (i) => keys[i]!),
@@ -181,7 +181,7 @@ describe('compact', () => {
     await subscription.stop();
   });
 
-  it('goes over more rows than a step takes', async () => {
+  it('handles more rows than a step has', async () => {
     await log.append(
       't',
       given(3_000, 'v', (i) => `k${i % 700}`),

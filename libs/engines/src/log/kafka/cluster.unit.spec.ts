@@ -57,7 +57,7 @@ function cluster(): { raw: Raw; cluster: Cluster } {
   };
 }
 
-it('tells the heads of a topic that came while the cluster was being looked at', async () => {
+it('returns the heads of a topic that was created during a metadata request', async () => {
   const world = cluster();
   expect(await world.cluster.offsets(['a'])).toEqual(new Map([['a', [5, 7]]]));
   world.raw.held = true;
@@ -73,7 +73,7 @@ it('tells the heads of a topic that came while the cluster was being looked at',
   expect(await partitions).toBe(2);
 });
 
-it('tells heads whole or not at all: what is not told is not 0', async () => {
+it('returns the heads of all partitions or none: a missing head is not 0', async () => {
   const world = cluster();
   await world.cluster.offsets(['a']);
   for (const answered of [

@@ -19,7 +19,7 @@ afterAll(async () => {
 
 // The broker compresses with the libraries that Java producers use.
 it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
-  'reads what was compressed with %s, by range and in a group',
+  'reads records compressed with %s, by range and in a group',
   async (codec) => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1, maxMessageBytes: 2_000_000 })]);
     await admin.alterConfigs({

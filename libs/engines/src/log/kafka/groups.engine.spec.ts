@@ -37,7 +37,7 @@ const values = (batch: Batch): string[] => batch.records.map(({ value }) => Buff
 const admin = (): kafkajs.Admin =>
   new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
 
-it('consumers that join and leave all the time miss nothing, and nobody gets a partition out of order', async () => {
+it('consumers that join and leave all the time miss no record, and none gets a partition out of order', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 8 })]);
   const log = await openLog(connection, { heartbeatIntervalMs: 100 });
   const seen = new Set<string>();
@@ -131,7 +131,7 @@ it('a fetch that waits holds up nothing: records, consumers that come and go, fa
 }, 120_000);
 
 it(
-  'a consumer that was stopped for longer than its session owns nothing when it goes on, and another has handled its ' +
+  'a consumer that was stopped for longer than its session then owns no partition, and another has handled its ' +
     'batch',
   async () => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 2 })]);
@@ -168,7 +168,7 @@ it(
   },
 );
 
-it('a handler that takes longer than a session keeps its partition, for as long as its process lives', async () => {
+it('a handler that takes longer than a session keeps its partition while its process lives', async () => {
   const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
   const [sessionTimeoutMs, heartbeatIntervalMs] = [6_000, 200];
   const log = await openLog(connection, { sessionTimeoutMs, heartbeatIntervalMs });

@@ -47,7 +47,7 @@ async function killed<T>(i: number, meanwhile: () => Promise<T>): Promise<T> {
 
 describe('a leader moves', () => {
   it(
-    'heads never go back, and are told of all partitions or not at all, while two of three brokers are away and ' +
+    'heads never go back, and are returned for all partitions or none, while two of three brokers are away and ' +
       'come back',
     async () => {
       const log = await openLog(await prefixed(kafka.brokers, [safe]), { readTimeoutMs: 2_000 });

@@ -41,7 +41,7 @@ it('passes on names and types, and nothing that could be a key, a value or a sta
   ]);
 });
 
-it('takes what is not a fault as detail, and drops what is wanted', () => {
+it('logs lines that are not faults at debug level, and drops expected ones', () => {
   expect(logged(kafkajs.logLevel.INFO, 'Consumer has joined the group').lines).toEqual([
     ['debug', {}, 'kafkajs Runner: Consumer has joined the group'],
   ]);
@@ -50,7 +50,7 @@ it('takes what is not a fault as detail, and drops what is wanted', () => {
   ).toEqual([]);
 });
 
-it('shows every line to whoever needs to know of it', () => {
+it('passes every line to onLog', () => {
   expect(
     logged(kafkajs.logLevel.ERROR, 'Offset out of range, resetting to default offset', {
       topic: 't',

@@ -137,7 +137,7 @@ describe('a producer that the broker does not know any more', () => {
 });
 
 describe('more than may wait', () => {
-  it('is refused as busy, and what was let in is written', async () => {
+  it('is refused as busy, and accepted records are written', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection, { maxQueuedBytes: 10_000 });
     await log.append('t', [record('first')]);
@@ -150,7 +150,7 @@ describe('more than may wait', () => {
     await log.close();
   });
 
-  it('says that a broker is away in the time that an append may take, and what waited behind it too', async () => {
+  it('reports an unavailable broker within the time of an append, also for waiting appends', async () => {
     const connection = await prefixed(brokers, [topic('t')]);
     const log = await openLog(connection, { deliveryTimeoutMs: 5_000, lanes: 1 });
     await log.append('t', [record('first')]);

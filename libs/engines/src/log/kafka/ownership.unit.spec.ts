@@ -15,7 +15,7 @@ it('holds for four fifths of a session after the last heartbeat was sent, whenev
   expect(ownership.held(13_001)).toBe(false);
 });
 
-it('holds while a rebalance waits for this consumer, but not beyond what the group waits', () => {
+it('holds while a rebalance waits for this consumer, but not beyond the rebalance timeout', () => {
   const ownership = new Ownership(limits, 0);
   for (let at = 1_000; at <= 60_000; at += 1_000) ownership.rebalancing(at);
   expect(ownership.held(47_999)).toBe(true);

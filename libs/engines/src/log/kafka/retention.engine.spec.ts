@@ -85,7 +85,7 @@ describe('retention that was faster than a reader', () => {
 });
 
 describe('a group that Kafka has forgotten, or that is new, on a topic of which retention has taken a part', () => {
-  it('asks, and stands where others can see it; without anybody to ask it begins at what is left', async () => {
+  it('asks for acceptance and shows the loss; without an operator it starts at the first record', async () => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
     const log = await openLog(connection);
     await log.append(
@@ -115,7 +115,7 @@ describe('a group that Kafka has forgotten, or that is new, on a topic of which 
     await log.close();
   });
 
-  it('a follower that retention overtakes stands still', async () => {
+  it('a follower stops when retention removes unread records', async () => {
     const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
     const log = await openLog(connection);
     await log.append(

@@ -38,7 +38,7 @@ describe('connections', () => {
     });
   });
 
-  it('by TLS are refused when nobody vouches for the broker', async () => {
+  it('by TLS are refused without a trusted authority of the broker', async () => {
     await expect(openLog({ brokers: secure().tls, clientId: 'test', tls: true }, { readTimeoutMs: 1 })).rejects.toThrow(
       EngineUnavailable,
     );

@@ -35,7 +35,7 @@ async function settings(of: string): Promise<Record<string, string>> {
 }
 
 describe('applyTopics', () => {
-  it('creates what is missing with its settings, and then has nothing to do', async () => {
+  it('creates missing topics with their settings, and then has nothing to do', async () => {
     const wanted = [
       topic('records', { partitions: 3, compacted: true, maxMessageBytes: 13 * 1024 * 1024 }),
       topic('events', { retentionMs: 86_400_000 }),
@@ -57,7 +57,7 @@ describe('applyTopics', () => {
     expect(await applyTopics(connection, wanted)).toEqual([]);
   });
 
-  it('takes a record of exactly the size that it was made for', async () => {
+  it('accepts a record of exactly its configured size', async () => {
     await applyTopics(connection, [topic('t', { maxMessageBytes: 100_000 })]);
     const log = await openLog(connection, { maxRecordBytes: 100_000 });
     const headers = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`h${i}`, 'x']));
@@ -66,7 +66,7 @@ describe('applyTopics', () => {
     await log.close();
   });
 
-  it('makes settings that lose nothing and keeps what others have set', async () => {
+  it('makes safe changes of settings and keeps the settings of others', async () => {
     await applyTopics(connection, [topic('t', { retentionMs: 1_000_000, maxMessageBytes: 100_000 })]);
     await admin.alterConfigs({
       validateOnly: false,
@@ -104,7 +104,7 @@ describe('applyTopics', () => {
   });
 
   it(
-    'says what differs and leaves it: partitions, replication, a shorter retention, a smaller record, a log that ' +
+    'reports differences and leaves them: partitions, replication, a shorter retention, a smaller record, a log that ' +
       'would become compacted',
     async () => {
       await applyTopics(connection, [topic('t', { partitions: 3 })]);
@@ -139,7 +139,7 @@ describe('applyTopics', () => {
     expect(await planTopics(connection, wanted)).toEqual([]);
   });
 
-  it('says why a topic cannot be made', async () => {
+  it('reports why a topic cannot be created', async () => {
     await expect(applyTopics(connection, [topic('t', { replication: 3 })])).rejects.toThrow(EngineUnavailable);
     await expect(applyTopics(connection, [topic('t', { replication: 3 })])).rejects.toThrow(/REPLICATION_FACTOR/);
   });

@@ -33,7 +33,7 @@ it('loses the answer of an append that was written', async () => {
   expect(await log.append('t', given)).toEqual([{ partition: 0, offset: 1 }]);
 });
 
-it('hands a handled batch out again when its commit was lost', async () => {
+it('delivers a handled batch again when its commit was lost', async () => {
   const log = openMemoryLog({ partitions: 1, faults: { loseCommits: 1 } });
   await log.append('t', given);
   const seen: number[] = [];
@@ -51,7 +51,7 @@ it('hands a handled batch out again when its commit was lost', async () => {
   await log.close();
 });
 
-it('shows at once what another log on the same data appends', async () => {
+it('shows appends of another log on the same data at once', async () => {
   const one = openMemoryLog({ partitions: 1 });
   const other = openMemoryLog({ data: one.data });
   const seen = new Promise<number>((resolve) => {

@@ -36,7 +36,7 @@ const log1 = (): EventLog => {
 };
 
 describe('EventLogTransport', () => {
-  it('hands batches to @EventPattern methods and commits when they resolve', async () => {
+  it('delivers batches to @EventPattern methods and commits when they resolve', async () => {
     const seen: string[][] = [];
     @Controller()
     class Intake {
@@ -107,34 +107,31 @@ describe('EventLogTransport', () => {
     ['rejects with no error', () => Promise.reject('secret member 123'), undefined],
     ['fails behind a filter that swallows', () => Promise.reject(new Error('secret member 123')), Swallows],
     ['fails behind a filter that answers', () => Promise.reject(new Error('secret member 123')), Answers],
-  ] as const)(
-    'does not commit when the handler %s, and hands the same batch out again',
-    async (_name, fail, filter) => {
-      const seen: string[][] = [];
-      let healthy = false;
-      @Controller()
-      class Intake {
-        @OnBatch({ group: 'g', topics: ['a'] })
-        take(@Payload() batch: Batch): unknown {
-          seen.push(text(batch));
-          return healthy ? Promise.resolve() : fail();
-        }
+  ] as const)('does not commit when the handler %s, and delivers the same batch again', async (_name, fail, filter) => {
+    const seen: string[][] = [];
+    let healthy = false;
+    @Controller()
+    class Intake {
+      @OnBatch({ group: 'g', topics: ['a'] })
+      take(@Payload() batch: Batch): unknown {
+        seen.push(text(batch));
+        return healthy ? Promise.resolve() : fail();
       }
-      if (filter !== undefined) UseFilters(filter)(Intake);
-      const log = log1();
-      await log.append('a', [record('1'), record('2')]);
-      const transport = await start(log, Intake);
-      await eventually(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
-      expect(await log.committed('g', ['a'])).toEqual({ a: [0] });
-      expect(transport.subscriptions()[0]!.failure).not.toContain('123');
-      healthy = true;
-      await eventually(async () => (await log.committed('g', ['a']))['a']![0] === 2);
-      await eventually(() => transport.subscriptions()[0]!.failure === undefined);
-      expect(new Set(seen.map((each) => each.join()))).toEqual(new Set(['1,2']));
-    },
-  );
+    }
+    if (filter !== undefined) UseFilters(filter)(Intake);
+    const log = log1();
+    await log.append('a', [record('1'), record('2')]);
+    const transport = await start(log, Intake);
+    await eventually(() => seen.length >= 3 && transport.subscriptions()[0]!.failure !== undefined);
+    expect(await log.committed('g', ['a'])).toEqual({ a: [0] });
+    expect(transport.subscriptions()[0]!.failure).not.toContain('123');
+    healthy = true;
+    await eventually(async () => (await log.committed('g', ['a']))['a']![0] === 2);
+    await eventually(() => transport.subscriptions()[0]!.failure === undefined);
+    expect(new Set(seen.map((each) => each.join()))).toEqual(new Set(['1,2']));
+  });
 
-  it('waits on close for what is in flight, and takes nothing afterwards', async () => {
+  it('waits on close for running handlers, and delivers nothing afterwards', async () => {
     let finish!: () => void;
     let began = 0;
     @Controller()

@@ -34,7 +34,7 @@ test('windows of counters that are over leave no rows', async () => {
   }
 });
 
-test('a sole owner finds what dead processes leased free, under new fences', async () => {
+test('a sole owner finds items of dead processes free, with new fencing tokens', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'state-'));
   const file = join(folder, 'state.db');
   try {

@@ -27,7 +27,7 @@ const many = <T>(n: number, open: (i: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: n }, (_, i) => open(i)));
 
 describe('several processes decide', () => {
-  it('what one appends, another relays and a third awaits', async () => {
+  it('one appends, another relays, and a third waits for it', async () => {
     const log = openMemoryLog({ partitions: 3 });
     const [appending, , awaiting] = [await clients.open(), await clients.open({ log }), await clients.open()];
     const waiting = awaiting.streams.published('app/1', 2, 60_000);
@@ -63,7 +63,7 @@ describe('several processes decide', () => {
     },
   );
 
-  it('a resting relay finds what a process left that decided and died', async () => {
+  it('an idle relay finds events of a process that decided and died', async () => {
     const log = openMemoryLog({ partitions: 3 });
     const [, decider] = [await clients.open({ log, relaySweepMs: 50 }), await clients.open()];
     await expect
@@ -127,7 +127,7 @@ describe('several processes decide', () => {
 });
 
 describe('several processes race', () => {
-  it('for the same keys: each has exactly one owner, and all are told the same', async () => {
+  it('for the same keys: each has exactly one owner, and all callers get the same answer', async () => {
     const states = await many(8, () => clients.open());
     const keys = Array.from({ length: 25 }, (_, i) => `k${i}`);
     const owned = await Promise.all(
@@ -157,7 +157,7 @@ describe('several processes race', () => {
     );
     await Promise.all(keys.map((key) => states[0]!.claims.insertOnce('jti', key, at + 10)));
     at += 10;
-    const told = await Promise.all(
+    const answers = await Promise.all(
       states.map((state, i) =>
         state.claims.claimMany(
           'n',
@@ -165,8 +165,8 @@ describe('several processes race', () => {
         ),
       ),
     );
-    for (const owners of told) expect(owners).toEqual(told[0]);
-    expect(told[0]).not.toContain('old');
+    for (const owners of answers) expect(owners).toEqual(answers[0]);
+    expect(answers[0]).not.toContain('old');
     const fresh = await Promise.all(
       states.map((state) => Promise.all(keys.map((key) => state.claims.insertOnce('jti', key, at + 10)))),
     );
@@ -287,7 +287,7 @@ describe('clocks that differ', () => {
 });
 
 describe('indexes', () => {
-  it('are named when they are missing, made when asked for, and left alone when they differ', async () => {
+  it('are named when they are missing, created on request, and not changed when they differ', async () => {
     await expect(clients.open({ applyIndexes: false })).rejects.toThrow(MissingIndexes);
     await expect(clients.open({ applyIndexes: false })).rejects.toThrow(
       'state_streams.waiting is missing, state_work.open is missing',
@@ -303,7 +303,7 @@ describe('indexes', () => {
     await expect(clients.open()).rejects.toThrow('indexes of the state store: state_claims.tidy is different');
   });
 
-  it('serve every question that is asked often', async () => {
+  it('serve every frequent query', async () => {
     const state = await clients.open();
     await state.work.put(
       'q',
@@ -338,7 +338,7 @@ describe('indexes', () => {
     for (const plan of plans) expect(JSON.stringify(plan['queryPlanner'].winningPlan)).not.toMatch(/COLLSCAN|"SORT"/);
   });
 
-  it('what a TTL index may take ended an hour ago, whatever clock was given', async () => {
+  it('a TTL index may only delete documents that expired an hour ago, with any clock', async () => {
     const before = Date.now();
     const state = await clients.open({ now: () => 1_000_000 });
     await state.claims.claim('n', 'k', 'o', 1_000_500);

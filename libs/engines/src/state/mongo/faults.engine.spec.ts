@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe('an answer that was lost', () => {
-  it.each([1, 2, 3])('%i times: a decision is told as made, and made once', async (times) => {
+  it.each([1, 2, 3])('%i times: a decision is acknowledged, and made once', async (times) => {
     const state = await clients.open({ uri: proxied(proxy.port), log });
     for (const [command, expected] of [
       ['insert', 0],
@@ -101,7 +101,7 @@ describe('fail points of the server', () => {
   const fail = (times: number, data: object): Promise<unknown> =>
     admin.db('admin').command({ configureFailPoint: 'failCommand', mode: { times }, data });
 
-  it('closed connections and a write concern that was not met do not change what is decided', async () => {
+  it('closed connections and a write concern that was not met do not change decisions', async () => {
     const state = await clients.open({ log });
     await fail(2, { failCommands: ['insert', 'findAndModify'], closeConnection: true });
     expect(await state.streams.append('s', 0, [event(1)], {})).toEqual({ ok: true, version: 1 });
@@ -127,7 +127,7 @@ describe('fail points of the server', () => {
     expect((await seen(log)).get('s')!.map((e) => e.version)).toEqual([1, 2]);
   });
 
-  it('an answer that takes too long is an engine away, by name and without what was asked', async () => {
+  it('an answer that takes too long is an unavailable engine, without data of the request', async () => {
     const state = await clients.open({ socketTimeoutMs: 1_000 });
     await fail(20, { failCommands: ['find', 'delete'], blockConnection: true, blockTimeMS: 3_000 });
     for (const failure of [
@@ -172,7 +172,7 @@ describe('a network with faults', () => {
     expect(published.at(-1)!.n).toBe(head.snapshot.n);
   });
 
-  it('refused, slow and silent: EngineUnavailable, and all goes on by itself', async () => {
+  it('refused, slow and silent: EngineUnavailable, and all calls recover by themselves', async () => {
     const state = await clients.open({
       uri: proxied(proxy.port),
       log,
@@ -214,7 +214,7 @@ describe('a network with faults', () => {
     await expect.poll(() => state.relayFailure()).toBeUndefined();
   });
 
-  it('kill -9 of the server under load: what was acknowledged is there, and callers go on by themselves', async () => {
+  it('kill -9 of the server under load: acknowledged writes are there, and callers recover by themselves', async () => {
     const [a, b] = await Promise.all([clients.open({ log }), clients.open({ log })]);
     const claimed = new Map<string, string>();
     let over = false;

@@ -38,7 +38,7 @@ const script = (file: string): string => `
   await views.close();
   await log.close();`;
 
-it('says why it does not advance while the disk is full, and goes on by itself with room', () => {
+it('reports why it does not advance while the disk is full, and continues by itself with free space', () => {
   const folder = mkdtempSync(join(tmpdir(), 'views-full-'));
   const { stdout, stderr, status } = spawnSync(
     process.execPath,

@@ -113,7 +113,7 @@ describe('mongo: an engine with faults', () => {
   });
 
   it(
-    'answers EngineUnavailable in seconds, without a word of data, while the server hangs or is gone; and goes on ' +
+    'throws EngineUnavailable in seconds, without data, while the server hangs or is unavailable, and continues ' +
       'afterwards',
     async () => {
       await log.append('t.left', adds(0, 30));
@@ -153,7 +153,7 @@ describe('mongo: an engine with faults', () => {
     },
   );
 
-  it('never quotes what a duplicate key quotes', async () => {
+  it('never quotes the message of a duplicate key', async () => {
     const unique = { ...items, name: 'unique', indexes: [{ name: 'by_group', fields: ['item.group'], unique: true }] };
     await views.store.ensure(unique);
     const put = (id: string) =>
@@ -169,7 +169,7 @@ describe('mongo: an engine with faults', () => {
     expect(JSON.stringify(error) + error!.stack).not.toContain('4711');
   });
 
-  it('goes on with a scan whose cursors are killed', async () => {
+  it('continues a scan whose cursors are killed', async () => {
     const beside = await openMongoViews(database.options);
     await beside.store.ensure(items);
     await beside.store.apply(

@@ -50,7 +50,7 @@ describe('mongo: indexes', () => {
     await database.drop();
   });
 
-  it('plans what is missing, applies it twice at once, and finds everything present then', async () => {
+  it('plans missing indexes, creates them twice at once, and then finds all of them', async () => {
     const states = (planned: Awaited<ReturnType<typeof planViews>>) => new Set(planned.map((p) => p.state));
     expect(states(await planViews(database.options, all))).toEqual(new Set(['missing']));
     expect(await database.db.listCollections().toArray()).toEqual([]);
@@ -97,7 +97,7 @@ describe('mongo: indexes', () => {
     );
   });
 
-  it('does not start without the view or one of its indexes, and names it; applies it when told to', async () => {
+  it('does not start without the view or one of its indexes, and names it; creates it with applyIndexes', async () => {
     const { store } = await open(false);
     await expect(store.ensure(items)).rejects.toThrow(EnsureError);
     await applyViews(database.options, [items]);
@@ -113,7 +113,7 @@ describe('mongo: indexes', () => {
     expect(await reader.find({ index: 'by_tag', equals: ['g', 'x'], limit: 1 })).toEqual([]);
   });
 
-  it('does not swap in a build, new or kept, that lacks a declared index, and goes on with the live one', async () => {
+  it('does not swap in a new or previous build that lacks a declared index, and keeps the live one', async () => {
     const { store } = await open(true);
     await store.ensure(items);
     const build = await store.startBuild(items);
@@ -187,7 +187,7 @@ describe('mongo: indexes', () => {
     ).toBe('d1004');
   });
 
-  it('is asked by the server itself: every declared shape is answered from its index, in its order', async () => {
+  it('asks the server: every declared shape reads its index, in its order', async () => {
     const { store } = await open(true);
     for (const projection of all) {
       await store.ensure(projection);

@@ -54,7 +54,7 @@ async function rebuilt(set: ProjectionSet): Promise<unknown> {
 }
 
 describe('mongo: killed', () => {
-  it('loses nothing of what a journalling server acknowledged, and goes on when it is back', async () => {
+  it('loses no write that a journalling server acknowledged, and continues when it is back', async () => {
     const mongo = await startMongo();
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 2; i++) {
@@ -81,7 +81,7 @@ describe('mongo: killed', () => {
     });
   });
 
-  it('reads from the log again what a server without a journal forgot', async () => {
+  it('reads records again from the log that a server without a journal lost', async () => {
     const mongo = await startMongo({ sync: false });
     await killing(mongo, async (log, views) => {
       for (let i = 0; i < 3; i++) {

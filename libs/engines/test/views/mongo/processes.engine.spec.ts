@@ -36,7 +36,7 @@ describe('mongo: several processes', () => {
     await database.drop();
   });
 
-  it('waits in one for what the other projects, and follows a swap that the other made', async () => {
+  it('waits for the projection of the other process, and follows its swap', async () => {
     const log = openMemoryLog({ partitions: 2 });
     const set = new ProjectionSet({ log, views: a, projections: [items] });
     await set.start();
@@ -181,7 +181,7 @@ describe('mongo: several processes', () => {
     expect(await b.store.lease(items, build, 'b', 60_000)).toBe(true);
   });
 
-  it('has no document larger than MongoDB holds, and says so before it writes', async () => {
+  it('refuses a document larger than MongoDB permits before it writes', async () => {
     const large = (mebibytes: number) => 'x'.repeat(mebibytes * 1024 * 1024);
     await a.store.apply(
       items,
@@ -214,7 +214,7 @@ describe('mongo: several processes', () => {
     await expect(half('right')).rejects.toThrow(/part "right" of document .* too large/);
   });
 
-  it('passes over a record whose document would be larger than that, and goes on behind it', async () => {
+  it('passes over a record whose document would be too large, and continues', async () => {
     const log = openMemoryLog({ partitions: 1 });
     interface Grown {
       readonly text: string;

@@ -14,7 +14,7 @@ const filtersOf = (type: string): Set<string> =>
 const search = (type: string, query: string) => parseSearch(type, new URLSearchParams(query), filtersOf(type));
 
 describe('parseSearch', () => {
-  it('reads what the table has', () => {
+  it('reads the parameters of the table', () => {
     const { dates, ...query } = (
       search(
         'Observation',
@@ -30,7 +30,7 @@ describe('parseSearch', () => {
     ]);
   });
 
-  it('fails for a filter that the caller does not apply, also when nobody asks for it', () => {
+  it('fails for a filter that the caller does not apply, even if the search does not use it', () => {
     const applied = new Set(['_id', 'patient']);
     const parse = () => parseSearch('Observation', new URLSearchParams('patient=m1'), applied);
     expect(parse).toThrow('Observation has the search parameter _lastUpdated, which is not applied');
