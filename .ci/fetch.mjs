@@ -3,8 +3,7 @@
  * waits for it.
  */
 import { buildSecantus, fetchKafka, fetchSeaweed } from '@provider-access/testing';
-import { schemaFolder } from '../e2e/src/chart/kubeconform.ts';
-import { tool } from '../e2e/src/cluster/tools.ts';
+import { kubeconformProgram, schemaFolder } from '../e2e/src/chart/kubeconform.ts';
 import { promtoolProgram } from '../e2e/src/watch/promtool.ts';
 
 const progress = (line) => console.log(line);
@@ -13,7 +12,7 @@ async function others() {
   await fetchKafka(progress);
   await fetchSeaweed(progress);
   await promtoolProgram(progress);
-  await tool('kubeconform', progress);
+  await kubeconformProgram(progress);
   await schemaFolder();
 }
 // The MongoDB-compatible server takes longest, and much of that on one core.

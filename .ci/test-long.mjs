@@ -9,8 +9,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { whyNot } from '@provider-access/cluster';
 import { startEngines } from '@provider-access/testing';
-import { whyNot } from '../e2e/src/cluster/namespace.ts';
 import { count, fail, nothing, print, projects, removeReports, requireNode24, root, specs, sum } from './report.mjs';
 
 requireNode24();
@@ -24,7 +24,7 @@ const holding = (kinds, text) =>
 
 /**
  * Each suite is one or more vitest projects in some packages. `engines`: Kafka, MongoDB and S3 are up. `cluster`: it
- * runs inside e2e/cluster/run.
+ * runs inside tools/cluster/run.
  */
 const SUITES = {
   properties: { dirs: holding(['unit', 'int'], /fast-check|testing\/variant/) },
@@ -76,13 +76,17 @@ async function runSuite(name, env) {
     return counted;
   }
   removeReports(dirs, name);
+  if (cluster) {
+    const code = await runIn(root, 'node', [...process.execArgv, 'e2e/src/cluster/prepare.ts'], {});
+    if (code !== 0) throw new Error('e2e/src/cluster/prepare.ts could not fetch what the specs need');
+  }
   const engines = onEngines ? await startEngines({ progress: (line) => console.log(line) }) : undefined;
   try {
     for (const dir of dirs) {
       if (interrupted) break;
       console.log(`\n== ${name}: ${relative(root, dir)}`);
       const suite = [join(root, '.ci/suite.mjs'), name, ...vitestArgs];
-      if (cluster) await runIn(dir, join(root, 'e2e/cluster/run'), ['node', ...suite], env);
+      if (cluster) await runIn(dir, join(root, 'tools/cluster/run'), ['node', ...suite], env);
       else await runIn(dir, 'node', suite, { ...engines?.env, ...env });
     }
   } finally {

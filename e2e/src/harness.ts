@@ -19,7 +19,7 @@ export { publishAll, registerApp, type TestApp } from './road.ts';
 export const SHARED: SharedWorld | undefined = inject('world');
 /** True on separate processes over Kafka and MongoDB instead of the standalone. */
 export const SEPARATE = variant.deployment === 'processes';
-/** True on the installed chart, through its ingress; runs inside `e2e/cluster/run`. */
+/** True on the installed chart, through its ingress; runs inside `tools/cluster/run`. */
 export const IN_CLUSTER = variant.deployment === 'cluster';
 
 export interface StartOptions {

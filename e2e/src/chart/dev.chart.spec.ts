@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
-import { noHelm } from './helm-program.ts';
+import { noHelm } from '@provider-access/cluster/programs';
 import { objectsOf, render } from './helm.ts';
 import { ROOT } from './paths.ts';
 

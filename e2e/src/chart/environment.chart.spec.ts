@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { describeUnless } from '../describe-unless.ts';
 import { argumentsOfPa, environments, type ContainerEnvironment } from './environment.ts';
 import { EXAMPLE_NAMES, exampleValues, rendered } from './examples.ts';
-import { noHelm } from './helm-program.ts';
+import { noHelm } from '@provider-access/cluster/programs';
 import { objectsOf, render, template } from './helm.ts';
 import { CHART, configuration, ROOT, SERVICES } from './paths.ts';
 

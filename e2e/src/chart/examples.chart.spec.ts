@@ -1,7 +1,7 @@
 import { expect, describe, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
 import { EXAMPLE_NAMES, exampleValues, rendered, renderExample } from './examples.ts';
-import { noHelm } from './helm-program.ts';
+import { noHelm } from '@provider-access/cluster/programs';
 import { objectsOf, render, template } from './helm.ts';
 
 test('the examples are those that the docs name', () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
-import { helmProgram } from './helm-program.ts';
+import { helmProgram } from '@provider-access/cluster/programs';
 import { CHART } from './paths.ts';
 
 export interface KubernetesObject {

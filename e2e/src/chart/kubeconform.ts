@@ -3,16 +3,20 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cached, cacheFolder, cacheKey, pipInstall } from '@provider-access/testing';
+import { KUBERNETES_VERSION } from '@provider-access/cluster/programs';
+import { cached, cacheFolder, cacheKey, goProgram, pipInstall } from '@provider-access/testing';
 import { parse } from 'yaml';
-import { CRDS, crdFolder } from '../cluster/crds.ts';
-import { KUBERNETES_VERSION, tool } from '../cluster/tools.ts';
+import { CRDS, crdFolder } from './crds.ts';
 import { jsonSchemas, type Definition } from './crd-schema.ts';
 
 /**
  * A Python package that carries the schemas of each version of Kubernetes; the patch release does not matter to them.
  */
 const SCHEMAS = `kubernetes-validate==${KUBERNETES_VERSION.split('.').slice(0, 2).join('.')}.0`;
+
+/** Path of kubeconform. The first call builds it. */
+export const kubeconformProgram = (progress?: (line: string) => void): Promise<string> =>
+  goProgram({ name: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0' }, progress);
 
 /**
  * Folder of JSON schemas in kubeconform's layout: `kind-group-version.json` for Kubernetes, `kind_version.json` for
@@ -78,7 +82,7 @@ export async function kubeconform(manifests: readonly string[]): Promise<readonl
       '{{.ResourceKind}}_{{.ResourceAPIVersion}}.json',
     ].flatMap((name) => ['-schema-location', join(schemas, name)]);
     const { stdout, stderr } = spawnSync(
-      await tool('kubeconform'),
+      await kubeconformProgram(),
       ['-strict', '-verbose', '-n', '2', '-output', 'json', ...locations, ...files],
       { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
     );

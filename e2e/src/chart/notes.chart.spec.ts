@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
 import { exampleValues } from './examples.ts';
-import { noHelm } from './helm-program.ts';
+import { noHelm } from '@provider-access/cluster/programs';
 import { template } from './helm.ts';
 
 const notes = async (example: string, values = {}): Promise<string> => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
-import { helmProgram, noHelm } from './helm-program.ts';
+import { helmProgram, noHelm } from '@provider-access/cluster/programs';
 import { CHART } from './paths.ts';
 
 describeUnless(noHelm, 'the chart as a package', () => {

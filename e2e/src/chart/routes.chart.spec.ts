@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { describeUnless } from '../describe-unless.ts';
 import { PREFIXES, serviceOf } from '../gateway.ts';
 import { exampleValues } from './examples.ts';
-import { noHelm } from './helm-program.ts';
+import { noHelm } from '@provider-access/cluster/programs';
 import { render, type KubernetesObject } from './helm.ts';
 
 const byText = (a: string, b: string): number => a.localeCompare(b);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { noGo } from '../cluster/tools.ts';
+import { noGo } from '@provider-access/testing';
 import { describeUnless } from '../describe-unless.ts';
 import { exampleValues } from './examples.ts';
 import { objectsOf, template } from './helm.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import type { KubernetesObject } from '@kubernetes/client-node';
-import type { Api } from './api.ts';
+import type { Api } from '@provider-access/cluster';
 
 interface Answer {
   readonly status: number;

@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
+import { ALSO_ROUTES_OF, IMAGE, orMissing, type Cluster, type Values } from '@provider-access/cluster';
 import { newSecret, newSigningKeys } from '../secrets.ts';
-import { orMissing } from './api.ts';
-import type { Cluster } from './cluster.ts';
-import type { Values } from './helm.ts';
-import { ALSO } from './proxy/ingress.ts';
-
 /** Our chart, installed like a payer's: namespace, Secrets and values of its own, the engines outside. */
 
 const CHART = join(import.meta.dirname, '../../../charts/provider-access');
-/** The name of this checkout's image for `registerImage`. */
-export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
 const RELEASE = 'pa';
 /** Parts of the Secrets that a payer makes. */
 const SECRETS = {
@@ -83,7 +77,7 @@ export interface Release {
 
 const engine = (env: Readonly<Record<string, string | undefined>>, name: string): string => {
   const value = env[name];
-  if (value === undefined) throw new Error(`${name} names no engine: this runs through \`e2e/cluster/run\``);
+  if (value === undefined) throw new Error(`${name} names no engine: this runs through \`tools/cluster/run\``);
   return value;
 };
 
@@ -135,7 +129,7 @@ function usualValues(options: ReleaseOptions, hosts: { readonly public: string; 
       s3Credentials: { secretName: 'bucket' },
     },
     services: { auth: one, attribution: one, consent: one, resources: two, export: two },
-    ingress: ingress('public', options.oneHost === true ? { [ALSO]: hosts.internal } : {}),
+    ingress: ingress('public', options.oneHost === true ? { [ALSO_ROUTES_OF]: hosts.internal } : {}),
     internalIngress: { ...ingress('internal'), host: hosts.internal },
     networkPolicy: {
       fromIngressController: [

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '@provider-access/testing';
-import { tool } from '../cluster/tools.ts';
+import { freePort, goProgram } from '@provider-access/testing';
 import type { ReceivedSpan } from './otlp.ts';
 
 export interface Collector {
@@ -13,12 +12,14 @@ export interface Collector {
   stop(): Promise<void>;
 }
 
+const PROGRAM = { name: 'collector', module: join(import.meta.dirname, '../../go/collector'), package: '.' };
+
 /**
  * The OpenTelemetry Collector. It accepts OTLP over HTTP and prints what it read. `headers`: it refuses requests
  * without them.
  */
 export async function startCollector(): Promise<Collector> {
-  const program = await tool('collector');
+  const program = await goProgram(PROGRAM);
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-collector-'));
   const port = await freePort();
   const config = {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Job } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openCluster, type Cluster } from '../cluster/cluster.ts';
+import { openCluster, type Cluster } from '@provider-access/cluster';
 import { prepareRelease, type Release } from '../cluster/release.ts';
 import { administer } from '../deployment.ts';
 import { TRIAL_MS, tryIt } from './tried.ts';

@@ -7,6 +7,7 @@ export { debianProgram, noDebianPackages } from './fetch-debian.ts';
 export { fetchKafka } from './fetch-kafka.ts';
 export { fetchSeaweed } from './fetch-seaweed.ts';
 export { buildSecantus } from './fetch-secantus.ts';
+export { goProgram, noGo } from './go-program.ts';
 export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';
 export { sharedKafka, startKafka } from './kafka.ts';
 export type { Kafka } from './kafka.ts';

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import * as k8s from '@kubernetes/client-node';
+import { codeOf, openCluster, type Cluster } from '@provider-access/cluster';
 import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CRD_KINDS, crdFile } from '../../chart/crds.ts';
 import { EXAMPLE_NAMES, exampleValues } from '../../chart/examples.ts';
 import { objectsOf, template } from '../../chart/helm.ts';
-import { codeOf } from '../api.ts';
 import { faultsOf } from '../apply.ts';
-import { openCluster, type Cluster } from '../cluster.ts';
-import { CRD_KINDS, crdFile } from '../crds.ts';
 
 const NAMESPACE = 'examples';
 let cluster: Cluster;

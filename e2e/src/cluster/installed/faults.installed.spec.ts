@@ -1,10 +1,10 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { IMAGE, openCluster, type Cluster } from '@provider-access/cluster';
 import { eventually } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openCluster, type Cluster } from '../cluster.ts';
 import { startLoad } from '../load.ts';
-import { IMAGE, prepareRelease, type Release } from '../release.ts';
+import { prepareRelease, type Release } from '../release.ts';
 
 /** A control plane and a dozen processes share two cores. */
 const WAIT = { timeout: 240_000, interval: 250 };

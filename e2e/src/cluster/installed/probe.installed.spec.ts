@@ -3,12 +3,11 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Job } from '@kubernetes/client-node';
+import { mergePatch, openCluster, type Cluster } from '@provider-access/cluster';
 import { eventually, makeCertificates } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paOf, type Pa } from '../../pa.ts';
 import { http, type HttpAnswer } from '../../road.ts';
-import { mergePatch } from '../api.ts';
-import { openCluster, type Cluster } from '../cluster.ts';
 import { prepareRelease, type Release } from '../release.ts';
 
 const NAME = 'pa-probe';

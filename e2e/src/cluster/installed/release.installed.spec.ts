@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { openCluster, orMissing, type Cluster } from '@provider-access/cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { http, json, optIn, tell } from '../../road.ts';
-import { orMissing } from '../api.ts';
-import { openCluster, type Cluster } from '../cluster.ts';
 import { startLoad } from '../load.ts';
 import { prepareRelease, type Release } from '../release.ts';
 

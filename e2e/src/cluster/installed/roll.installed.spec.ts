@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { IMAGE, openCluster, providerAccess, type Cluster } from '@provider-access/cluster';
 import { layOut } from '@provider-access/image';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { baseBuild, baseCommit } from '../../base-build.ts';
 import { publishAll, registerApp } from '../../harness.ts';
 import { RoadLoad } from '../../road-load.ts';
 import { seenPayer } from '../../interrupted.ts';
 import { testNothingLost, testRebuilt } from '../../rolled.ts';
-import { openCluster, type Cluster } from '../cluster.ts';
-import { providerAccess } from '../images.ts';
-import { IMAGE, prepareRelease, type Release } from '../release.ts';
+import { prepareRelease, type Release } from '../release.ts';
 
 const NAME = 'pa-roll';
 /** Starting processes and the control plane share a machine. The test is about the roll-out. */

@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { layOut } from '@provider-access/image';
 import { startEngines } from '@provider-access/testing';
 import { startCluster } from './cluster.ts';
-import { providerAccess } from './images.ts';
+import { IMAGE, providerAccess } from './images.ts';
 import { OUTSIDE_ADDRESS, setUpNamespace } from './namespace.ts';
-import { IMAGE } from './release.ts';
 
 /**
- * `e2e/cluster/run command…`: a cluster with the image of this checkout, and engines outside of it, while the command
+ * `tools/cluster/run command…`: a cluster with the image of this checkout, and engines outside of it, while the command
  * runs. It is the first process of the script's namespaces, so nothing outlives it.
  */
 const CHECKOUT = join(import.meta.dirname, '../../..');
@@ -20,17 +19,17 @@ if (!existsSync(join(CHECKOUT, 'services/auth/dist/main.js')))
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
 setUpNamespace(join(folder, 'hosts'));
 if (process.env.TEST_SERVERS_HOST !== OUTSIDE_ADDRESS)
-  throw new Error(`start it through e2e/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
+  throw new Error(`start it through tools/cluster/run, which sets TEST_SERVERS_HOST to ${OUTSIDE_ADDRESS}`);
 
 const progress = (line: string): void => console.error(line);
 const started = performance.now();
-const [engines, cluster] = await Promise.all([startEngines({ progress }), startCluster({ folder })]);
+const [engines, cluster] = await Promise.all([startEngines({ progress }), startCluster(folder)]);
 layOut({ checkout: CHECKOUT, out: join(folder, 'image') });
 cluster.images.register(`${IMAGE.repository}:${IMAGE.tag}`, providerAccess(join(folder, 'image')));
 progress(`cluster: ready after ${((performance.now() - started) / 1000).toFixed(1)} s in ${folder}`);
 const child = spawn(command, args, {
   stdio: 'inherit',
-  env: { ...process.env, ...engines.env, E2E_CLUSTER: folder, KUBECONFIG: cluster.kubeconfig },
+  env: { ...process.env, ...engines.env, CLUSTER_FOLDER: folder, KUBECONFIG: cluster.kubeconfig },
 });
 // Process 1 has no default handlers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));

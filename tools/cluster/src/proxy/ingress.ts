@@ -27,7 +27,7 @@ const settings = (ingress: V1Ingress): string[] =>
 /**
  * For clients of the tests that know only one base: the routes of this other host also belong to the Ingress' own host.
  */
-export const ALSO = 'tests.provider-access.example/also-routes-of';
+export const ALSO_ROUTES_OF = 'tests.provider-access.example/also-routes-of';
 /** With it, ingress-nginx reads paths of type ImplementationSpecific as regular expressions. */
 const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
 
@@ -82,7 +82,7 @@ export function nginxConfig(
     }
   }
   for (const ingress of view.ingresses) {
-    const other = [...hosts.values()].find(({ name }) => name === ingress.metadata?.annotations?.[ALSO]);
+    const other = [...hosts.values()].find(({ name }) => name === ingress.metadata?.annotations?.[ALSO_ROUTES_OF]);
     for (const { host } of other === undefined ? [] : (ingress.spec?.rules ?? [])) {
       const into = [...hosts.values()].find(({ name }) => name === host)!;
       for (const [place, location] of other!.locations) into.locations.set(place, location);

@@ -15,6 +15,9 @@ export interface Image {
   readonly user?: string;
 }
 
+/** The name of this checkout's image, as the chart's values have it. */
+export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
+
 /** The settings of the Dockerfile, beside the files of `npm run image:rootfs`. The working folder is / here. */
 export const providerAccess = (rootfs: string): Image => ({
   rootfs,

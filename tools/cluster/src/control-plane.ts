@@ -1,9 +1,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { ServerProcess } from '@provider-access/testing';
 import { NODE_ADDRESS, SERVICE_RANGE } from './namespace.ts';
-import { tool } from './tools.ts';
+import { controlPlaneProgram, type ControlPlaneProgram } from './programs.ts';
 
 const API_PORT = 6443;
 const ETCD = 'http://127.0.0.1:2379';
@@ -55,11 +56,9 @@ export async function startControlPlane(folder: string): Promise<ControlPlane> {
   const verifying = file('service-accounts.pub', keys.publicKey);
 
   const running: ServerProcess[] = [];
-  const start = async (
-    name: 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler',
-    args: string[],
-  ): Promise<ServerProcess> => {
-    const server = ServerProcess.start({ name, command: await tool(name), args, logFile: join(folder, `${name}.log`) });
+  const start = async (name: ControlPlaneProgram, args: string[]): Promise<ServerProcess> => {
+    const command = await controlPlaneProgram(name);
+    const server = ServerProcess.start({ name, command, args, logFile: join(folder, `${name}.log`) });
     running.push(server);
     return server;
   };
@@ -149,23 +148,13 @@ export async function startControlPlane(folder: string): Promise<ControlPlane> {
 }
 
 async function get(certificate: string, path: string, token: string): Promise<number> {
-  const { request } = await import('node:https');
+  const headers = { authorization: `Bearer ${token}` };
+  const ca = readFileSync(certificate);
   return new Promise((resolve, reject) => {
-    request(
-      {
-        host: '127.0.0.1',
-        port: API_PORT,
-        path,
-        ca: readFileSync(certificate),
-        agent: false,
-        headers: { authorization: `Bearer ${token}` },
-        timeout: 5000,
-      },
-      (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      },
-    )
+    request({ host: '127.0.0.1', port: API_PORT, path, ca, agent: false, headers, timeout: 5000 }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    })
       .on('error', reject)
       .end();
   });

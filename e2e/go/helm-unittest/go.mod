@@ -1,4 +1,4 @@
-module provider-access/e2e/cluster/tools/unittest
+module provider-access/e2e/go/helm-unittest
 
 go 1.26.0
 

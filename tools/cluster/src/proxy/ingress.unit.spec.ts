@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { V1Ingress } from '@kubernetes/client-node';
-import { ALSO, nginxConfig, type IngressView } from './ingress.ts';
+import { ALSO_ROUTES_OF, nginxConfig, type IngressView } from './ingress.ts';
 
 const ingress = (
   name: string,
@@ -95,7 +95,7 @@ describe('nginx of Ingress objects', () => {
   });
   it('routes of another host, too, where an annotation says so', () => {
     const open = ingress('a', 'public', 'pa.example', [['/fhir', 'Prefix', 'resources']], {
-      metadata: { name: 'a', namespace: 'pa', annotations: { [ALSO]: 'in.example' } },
+      metadata: { name: 'a', namespace: 'pa', annotations: { [ALSO_ROUTES_OF]: 'in.example' } },
     });
     const { text } = nginxConfig(
       view(open, ingress('b', 'internal', 'in.example', [['/events', 'Exact', 'resources']])),

@@ -1,4 +1,4 @@
-module provider-access/e2e/cluster/tools/kube
+module provider-access/tools/cluster
 
 go 1.26.0
 

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { apiOf, orMissing, type Api } from './api.ts';
 import { startControlPlane } from './control-plane.ts';
@@ -34,36 +33,30 @@ export interface StartedCluster extends Cluster {
   stop(): Promise<void>;
 }
 
-const FOLDER = 'E2E_CLUSTER';
-
-/** Runs control plane, kubelet and proxies in this process, which must be inside the namespace of `e2e/cluster/run`. */
-export async function startCluster(
-  options: { readonly folder?: string; readonly problem?: (error: unknown) => void } = {},
-): Promise<StartedCluster> {
+/**
+ * Runs control plane, kubelet and proxies in this process, which must be inside the namespace of `tools/cluster/run`,
+ * with their data in `folder`.
+ */
+export async function startCluster(folder: string): Promise<StartedCluster> {
   assertNamespace();
-  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'provider-access-cluster-'));
-  const problem = options.problem ?? ((error: unknown) => console.error(error));
-  const places = Object.fromEntries(
-    ['control-plane', 'kubelet', 'proxy'].map((name) => {
-      const place = join(folder, name);
-      mkdirSync(place, { recursive: true });
-      return [name, place];
-    }),
-  ) as Record<'control-plane' | 'kubelet' | 'proxy', string>;
+  const problem = (error: unknown): void => console.error(error);
+  const place = (name: string): string => {
+    mkdirSync(join(folder, name), { recursive: true });
+    return join(folder, name);
+  };
   const stops: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const one of stops.toReversed()) await one().catch(problem);
-    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const plane = await startControlPlane(places['control-plane']);
+    const plane = await startControlPlane(place('control-plane'));
     stops.push(plane.stop);
-    writeFileSync(join(folder, 'kubeconfig'), readFileSync(plane.kubeconfig), { mode: 0o600 });
+    copyFileSync(plane.kubeconfig, join(folder, 'kubeconfig'));
     const cluster = await openCluster(folder);
     const common = { api: cluster.api, problem };
-    const proxy = await startProxy({ ...common, folder: places.proxy });
+    const proxy = await startProxy({ ...common, folder: place('proxy') });
     stops.push(proxy.stop);
-    const kubelet = await startKubelet({ ...common, images: cluster.images, folder: places.kubelet });
+    const kubelet = await startKubelet({ ...common, images: cluster.images, folder: place('kubelet') });
     stops.push(kubelet.stop);
     return { ...cluster, stop };
   } catch (error) {
@@ -72,10 +65,10 @@ export async function startCluster(
   }
 }
 
-/** The cluster of another process: that of E2E_CLUSTER, which `e2e/cluster/run` sets for its command. */
-export async function openCluster(folder = process.env[FOLDER]): Promise<Cluster> {
+/** The cluster of another process. `tools/cluster/run` names its folder in CLUSTER_FOLDER for its command. */
+export async function openCluster(folder = process.env.CLUSTER_FOLDER): Promise<Cluster> {
   if (folder === undefined)
-    throw new Error('No cluster runs: `npm run test:long -- cluster`, or `e2e/cluster/run <command>`.');
+    throw new Error('No cluster runs: `npm run test:long -- cluster`, or `tools/cluster/run <command>`.');
   const kubeconfig = join(folder, 'kubeconfig');
   const api = apiOf(kubeconfig);
   const own = mkdtempSync(join(folder, 'helm-'));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import helmTs from 'helm-ts/dist/commands/helm-cmd.js';
-import { helmProgram } from '../chart/helm-program.ts';
+import { helmProgram } from './programs.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
 export interface Release {

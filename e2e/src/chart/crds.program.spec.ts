@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { noGo } from '@provider-access/testing';
 import { describeUnless } from '../describe-unless.ts';
 import { CRD_KINDS, crdFile } from './crds.ts';
-import { noGo } from './tools.ts';
 
 describeUnless(noGo, 'definitions of foreign kinds', () => {
   test.each(CRD_KINDS)('the definition of %s is there', async (kind) => {

@@ -1,4 +1,4 @@
-module provider-access/e2e/cluster/tools/collector
+module provider-access/e2e/go/collector
 
 go 1.26
 

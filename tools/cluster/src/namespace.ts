@@ -6,7 +6,7 @@ import { has } from '@provider-access/testing';
 /**
  * The network of the cluster tests: one bridge for the pods, addresses of services and ingress controllers on loopback,
  * and one address "outside the cluster" for Kafka, the MongoDB-compatible server and S3. All of it exists only inside
- * the network and mount namespace of `e2e/cluster/run`, so nothing of the machine changes.
+ * the network and mount namespace of `tools/cluster/run`, so nothing of the machine changes.
  */
 export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
@@ -52,12 +52,12 @@ export function whyNot(): string | undefined {
 const inNamespace = (): boolean =>
   Object.values(networkInterfaces()).some((of) => of?.some(({ address }) => address === OUTSIDE_ADDRESS));
 
-/** @throws if this process is not inside the namespace of `e2e/cluster/run` */
+/** @throws if this process is not inside the namespace of `tools/cluster/run` */
 export function assertNamespace(): void {
   if (!inNamespace())
     throw new Error(
       'This runs inside the namespace of the cluster tests only: `npm run test:long -- cluster`, or ' +
-        '`e2e/cluster/run <command>`.',
+        '`tools/cluster/run <command>`.',
     );
 }
 
@@ -68,7 +68,7 @@ export function assertNamespace(): void {
 export function setUpNamespace(hostsFile: string): void {
   const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).trim().split('\n');
   if (links.length !== 1 || process.pid > 2)
-    throw new Error('This is not a fresh network and process namespace: start it through `e2e/cluster/run`.');
+    throw new Error('This is not a fresh network and process namespace: start it through `tools/cluster/run`.');
   const batch = [
     'link set lo up',
     `link add ${BRIDGE} type bridge`,
