@@ -128,13 +128,7 @@ export default tseslint.config(
     rules: waiting,
   },
   {
-    files: [
-      'tools/{cli,cluster}/**/*.ts',
-      '**/bench/**',
-      '**/scripts/**',
-      'services/standalone/**/*.ts',
-      'e2e/**/*.ts',
-    ],
+    files: ['tools/{cli,cluster}/**', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

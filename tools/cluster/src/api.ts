@@ -35,7 +35,7 @@ export const mergePatch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy
 
 export const codeOf = (error: unknown): number | undefined =>
   error instanceof k8s.ApiException ? error.code : undefined;
-/** Undefined if it does not exist. */
+/** The answer, or undefined if the object does not exist. */
 export const orMissing = <T>(asked: Promise<T>): Promise<T | undefined> =>
   asked.catch((error: unknown) => {
     if (codeOf(error) === 404) return undefined;

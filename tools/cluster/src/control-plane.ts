@@ -27,8 +27,8 @@ export interface ControlPlane {
 
 /**
  * etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback. They differ from a real cluster only in
- * storage (no fsync) and in tokens instead of client certificates. Ready, with the default ServiceAccount, when this
- * resolves.
+ * storage (no fsync) and in tokens instead of client certificates. Resolves when the API server answers and the
+ * default ServiceAccount exists.
  */
 export async function startControlPlane(folder: string): Promise<ControlPlane> {
   const pki = join(folder, 'pki');
@@ -94,7 +94,7 @@ export async function startControlPlane(folder: string): Promise<ControlPlane> {
       '--profiling=false',
       '--v=1',
     ]);
-    // Without a configured certificate it makes its own.
+    // kube-apiserver has no configured certificate, so it writes one of its own.
     const certificate = join(pki, 'apiserver.crt');
     const kubeconfig = (user: User): string =>
       file(

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import helmTs from 'helm-ts/dist/commands/helm-cmd.js';
+import { quote } from './kubelet/rootfs.ts';
 import { helmProgram } from './programs.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -23,10 +24,8 @@ export interface HelmCall {
 class HelmError extends Error {}
 
 type HelmTs = typeof helmTs.default;
-/** CommonJS: its default is the module's, unless the loader has unwrapped it. */
+/** helm-ts is CommonJS. Some loaders give its default export, others the module around it. */
 const simple = (helmTs as { default?: HelmTs }).default ?? (helmTs as unknown as HelmTs);
-/** Quotes for helm-ts, which uses a shell. */
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * Helm's command line. `list` and `install` use helm-ts. It fails on any warning of Helm and knows no other command, so
@@ -83,6 +82,7 @@ export class Helm {
   /** Waits until everything is ready. @throws HelmError */
   async install(name: string, chart: string, call: HelmCall, timeout = '3m'): Promise<void> {
     const { namespace, ...rest } = call;
+    // helm-ts passes its arguments to a shell.
     const flags = [...this.#flags(rest), '--output', 'json', '--wait', '--timeout', timeout].map(quote).join(' ');
     try {
       await simple.install(name, `${quote(chart)} ${flags}`, { namespace });

@@ -18,7 +18,7 @@ export interface Image {
 /** The name of this checkout's image, as the chart's values have it. */
 export const IMAGE = { repository: 'registry.example/provider-access', tag: 'tested' } as const;
 
-/** The settings of the Dockerfile, beside the files of `npm run image:rootfs`. The working folder is / here. */
+/** The files of `npm run image:rootfs` with the settings of the Dockerfile, except that the working folder is /. */
 export const providerAccess = (rootfs: string): Image => ({
   rootfs,
   entrypoint: ['/app/bin/provider-access'],

@@ -12,8 +12,8 @@ export const BRIDGE = 'cluster0';
 export const NODE_ADDRESS = '10.244.0.1';
 export const POD_PREFIX = 16;
 /**
- * A bridge without an address of its own takes the lowest address of its ports. With every pod that comes or goes it
- * may take another one, and hosts that remember the former reach nobody for up to a minute.
+ * A bridge without a MAC address of its own takes the lowest one of its ports, which can change with every pod that
+ * comes or goes. Pods that still have the former one in their ARP cache would reach nobody for up to a minute.
  */
 const BRIDGE_MAC = '02:00:0a:f4:00:01';
 export const SERVICE_RANGE = '10.96.0.0/16';

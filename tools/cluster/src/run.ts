@@ -31,7 +31,7 @@ const child = spawn(command, args, {
   stdio: 'inherit',
   env: { ...process.env, ...engines.env, CLUSTER_FOLDER: folder, KUBECONFIG: cluster.kubeconfig },
 });
-// Process 1 has no default handlers.
+// The kernel has no default action for signals to process 1.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 const code = await new Promise<number>((resolve) => {
   child.once('error', (error) => {

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Container, V1ContainerState, V1Pod } from '@kubernetes/client-node';
 import { codeOf, mergePatch, now, type Api } from '../api.ts';
 import type { Images } from '../images.ts';
-import { NODE_ADDRESS } from '../namespace.ts';
 import { startContainer, type Running } from './container.ts';
 import { probe } from './probes.ts';
 import { openSandbox, type Sandbox } from './sandbox.ts';
@@ -20,7 +19,7 @@ export interface KubeletContext {
   readonly event: (pod: V1Pod, type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
-/** Pause before something that a pod lacks is looked for again. */
+/** Pause before the kubelet looks again for something that a pod lacks. */
 const RETRY_MS = 1000;
 /** The first restart is immediate, the next ones wait a tenth of a kubelet's time. */
 const backoffMs = (restarts: number): number => (restarts === 0 ? 0 : Math.min(1000 * 2 ** (restarts - 1), 30_000));
@@ -69,7 +68,7 @@ export class PodRun {
     return this.#stopping;
   }
 
-  /** The object is deleted, so nobody waits for anything. */
+  /** Ends its containers at once, because the pod's object is deleted already. */
   kill(): Promise<void> {
     for (const running of this.#running.values()) void running.stop(0);
     this.#stopping ??= this.#end(0, false);
@@ -123,7 +122,7 @@ export class PodRun {
     this.#sandbox = sandbox;
     let reported = '';
     await this.#untilThere(
-      () => mountVolumes(this.#context.api, this.#pod, volumes, sandbox.address, NODE_ADDRESS),
+      () => mountVolumes(this.#context.api, this.#pod, volumes, sandbox.address),
       (why) => {
         if (why !== reported) this.#context.event(this.#pod, 'Warning', 'FailedMount', why);
         reported = why;
@@ -147,7 +146,7 @@ export class PodRun {
       ),
     );
     await this.#report();
-    // A pod that has ended keeps its object, and not its network.
+    // A pod that has ended by itself keeps its object and loses its network.
     if (!this.#ended) sandbox.close();
   }
 
@@ -204,7 +203,7 @@ export class PodRun {
       async () => {
         const image = this.#context.images.find(container.image ?? '');
         if (image === undefined) throw new PullError(`Failed to pull image "${container.image}": not found`);
-        const env = await environmentOf(this.#context.api, this.#pod, container, sandbox.address, NODE_ADDRESS);
+        const env = await environmentOf(this.#context.api, this.#pod, container, sandbox.address);
         const mounts = mountsOf(this.#pod, container, volumes, env);
         const { name, namespace } = this.#pod.metadata!;
         const running = await startContainer({
@@ -294,7 +293,6 @@ export class PodRun {
     const status = podStatus(this.#pod, {
       startTime: this.#startTime,
       address: this.#sandbox?.address,
-      nodeAddress: NODE_ADDRESS,
       initialized: this.#initialized,
       inits: this.#inits,
       containers: this.#containers,

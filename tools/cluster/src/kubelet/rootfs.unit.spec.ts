@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { inContainer, quote } from './rootfs.ts';
 
-describe('who a container is', () => {
+describe('the user of a container', () => {
   const user = { uid: 10001, gid: 10001, groups: [10001, 7] };
   it('loses every capability and the way back where the pod says so', () => {
     const command = inContainer('/r', user, { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }, [
@@ -19,7 +19,7 @@ describe('who a container is', () => {
     );
     expect(inContainer('/r', user, {}, ['x']).join(' ')).not.toContain('setpriv');
   });
-  it('is quoted for a shell', () => {
+  it('quotes a command for a shell', () => {
     expect(quote("it's $x")).toBe("'it'\\''s $x'");
   });
 });

@@ -1,5 +1,6 @@
 import type { V1ContainerState, V1ContainerStatus, V1Pod, V1PodCondition, V1PodStatus } from '@kubernetes/client-node';
 import { now } from '../api.ts';
+import { NODE_ADDRESS } from '../namespace.ts';
 
 /** A kubelet's knowledge about one container. */
 export interface ContainerRecord {
@@ -39,7 +40,6 @@ const OURS = new Set(['PodReadyToStartContainers', 'Initialized', 'ContainersRea
 export interface Known {
   readonly startTime: Date;
   readonly address: string | undefined;
-  readonly nodeAddress: string;
   readonly initialized: boolean;
   readonly inits: readonly ContainerRecord[];
   readonly containers: readonly ContainerRecord[];
@@ -56,7 +56,7 @@ function phaseOf(pod: V1Pod, { inits, initialized, containers }: Known): string 
     : 'Running';
 }
 
-/** The next status of `pod`. Its current status has the parts of others and the times of conditions. */
+/** The next status of `pod`. It keeps the conditions of others, and the times of conditions that stay as they were. */
 export function podStatus(pod: V1Pod, known: Known): V1PodStatus {
   const phase = phaseOf(pod, known);
   const done = phase === 'Succeeded' || phase === 'Failed';
@@ -77,8 +77,8 @@ export function podStatus(pod: V1Pod, known: Known): V1PodStatus {
   return {
     phase,
     startTime: known.startTime,
-    hostIP: known.nodeAddress,
-    hostIPs: [{ ip: known.nodeAddress }],
+    hostIP: NODE_ADDRESS,
+    hostIPs: [{ ip: NODE_ADDRESS }],
     ...(known.address !== undefined && { podIP: known.address, podIPs: [{ ip: known.address }] }),
     conditions: [
       ...before.filter(({ type }) => !OURS.has(type)),

@@ -12,7 +12,6 @@ const status = (of: V1Pod, ...containers: ContainerRecord[]) =>
   podStatus(of, {
     startTime: new Date(0),
     address: '10.244.1.2',
-    nodeAddress: '10.244.0.1',
     initialized: true,
     inits: [],
     containers,

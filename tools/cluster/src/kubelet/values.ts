@@ -1,7 +1,8 @@
 import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node';
 import { orMissing, type Api } from '../api.ts';
+import { NODE_ADDRESS } from '../namespace.ts';
 
-/** Something without which a container cannot be made: the kubelet's CreateContainerConfigError. */
+/** A pod names something that is missing or unknown. A kubelet reports CreateContainerConfigError. */
 export class ConfigError extends Error {}
 
 const BYTES: Readonly<Record<string, number>> = {
@@ -31,7 +32,7 @@ export const expand = (text: string, env: Readonly<Record<string, string>>): str
   );
 
 /** @param path as the downward API has it, e.g. `metadata.labels['app']` */
-export function field(pod: V1Pod, path: string, address: string, node: string): string {
+export function field(pod: V1Pod, path: string, address: string): string {
   const [, map, key] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
   if (map !== undefined) return pod.metadata?.[map as 'labels' | 'annotations']?.[key!] ?? '';
   const known: Readonly<Record<string, string | undefined>> = {
@@ -42,8 +43,8 @@ export function field(pod: V1Pod, path: string, address: string, node: string): 
     'spec.serviceAccountName': pod.spec?.serviceAccountName,
     'status.podIP': address,
     'status.podIPs': address,
-    'status.hostIP': node,
-    'status.hostIPs': node,
+    'status.hostIP': NODE_ADDRESS,
+    'status.hostIPs': NODE_ADDRESS,
   };
   const value = known[path];
   if (value === undefined) throw new ConfigError(`field ${path} is not known to this kubelet`);
@@ -90,10 +91,9 @@ async function one(
   container: V1Container,
   env: V1EnvVar,
   address: string,
-  node: string,
 ): Promise<string | undefined> {
   const from = env.valueFrom!;
-  if (from.fieldRef) return field(pod, from.fieldRef.fieldPath, address, node);
+  if (from.fieldRef) return field(pod, from.fieldRef.fieldPath, address);
   if (from.resourceFieldRef) return resource(container, from.resourceFieldRef.resource, from.resourceFieldRef.divisor);
   const reference = from.secretKeyRef ?? from.configMapKeyRef;
   if (reference === undefined)
@@ -119,7 +119,6 @@ export async function environmentOf(
   pod: V1Pod,
   container: V1Container,
   address: string,
-  node: string,
 ): Promise<Record<string, string>> {
   const namespace = pod.metadata!.namespace!;
   const env: Record<string, string> = {
@@ -142,7 +141,7 @@ export async function environmentOf(
     const value =
       variable.valueFrom === undefined
         ? expand(variable.value ?? '', env)
-        : await one(api, pod, container, variable, address, node);
+        : await one(api, pod, container, variable, address);
     if (value !== undefined) env[variable.name] = value;
   }
   return env;

@@ -23,7 +23,7 @@ const entries = (
     return { path: item.path, data: value, mode: item.mode ?? mode };
   });
 
-async function filesOf(api: Api, pod: V1Pod, volume: V1Volume, address: string, node: string): Promise<Entry[]> {
+async function filesOf(api: Api, pod: V1Pod, volume: V1Volume, address: string): Promise<Entry[]> {
   const namespace = pod.metadata!.namespace!;
   const referenced = async (
     kind: 'secret' | 'configmap',
@@ -43,7 +43,7 @@ async function filesOf(api: Api, pod: V1Pod, volume: V1Volume, address: string, 
   const described = (items: NonNullable<typeof downwardAPI>['items'], mode: number): Entry[] =>
     (items ?? []).map((item) => ({
       path: item.path,
-      data: Buffer.from(item.fieldRef === undefined ? '' : field(pod, item.fieldRef.fieldPath, address, node)),
+      data: Buffer.from(item.fieldRef === undefined ? '' : field(pod, item.fieldRef.fieldPath, address)),
       mode: item.mode ?? mode,
     }));
   if (downwardAPI) return described(downwardAPI.items, downwardAPI.defaultMode ?? 0o644);
@@ -85,13 +85,13 @@ function give(path: string, group: number, readOnly: boolean): void {
  * Builds the volumes of a pod in `folder` from the current ConfigMaps and Secrets. A change reaches the next pod.
  * @throws ConfigError where a kubelet reports FailedMount and tries again
  */
-export async function mountVolumes(api: Api, pod: V1Pod, folder: string, address: string, node: string): Promise<void> {
+export async function mountVolumes(api: Api, pod: V1Pod, folder: string, address: string): Promise<void> {
   for (const volume of pod.spec!.volumes ?? []) {
     const path = join(folder, volume.name);
     const group = pod.spec!.securityContext?.fsGroup;
     const files = volume.emptyDir
       ? undefined
-      : await filesOf(api, pod, volume, address, node).catch((error: unknown) => {
+      : await filesOf(api, pod, volume, address).catch((error: unknown) => {
           throw error instanceof ConfigError
             ? new ConfigError(`MountVolume.SetUp failed for volume "${volume.name}" : ${error.message}`)
             : error;

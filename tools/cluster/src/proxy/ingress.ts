@@ -1,6 +1,6 @@
 import type { V1HTTPIngressPath, V1Ingress, V1IngressBackend } from '@kubernetes/client-node';
 
-/** What nginx needs to know about the cluster. */
+/** The parts of the cluster that decide nginx's configuration. */
 export interface IngressView {
   readonly ingresses: readonly V1Ingress[];
   /** Endpoints of an existing backend; undefined if its Service or port does not exist. */

@@ -124,7 +124,7 @@ export async function startProxy(options: {
       process.kill(nginx.pid, 'SIGHUP');
     }
     writeHosts(hosts);
-    // In the order of a payer's DNS.
+    // Pods reach the hosts of Ingress objects too, as through a payer's DNS.
     for (const [name, at] of hosts) names.set(name, at);
   };
   const headless = (name: string): readonly string[] | undefined => {
