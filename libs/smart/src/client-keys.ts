@@ -8,7 +8,6 @@ const SECRET_PARAMETERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const
 const MIN_RSA_BITS = 2048;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
-/** The algorithm for a key of this type. */
 export const algorithmOf = (jwk: { readonly kty?: unknown }): AssertionAlgorithm | undefined =>
   jwk.kty === 'RSA' ? 'RS384' : jwk.kty === 'EC' ? 'ES384' : undefined;
 

@@ -67,7 +67,6 @@ export class SecretFile<T> implements Secret<T> {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
-  /** Reads the file again now. */
   refresh(): void {
     const { role, file, parse, logger } = this.options;
     try {
@@ -121,7 +120,6 @@ function parseKeys(text: string, role: string): readonly Buffer[] {
   });
 }
 
-/** Where a secret file is. */
 export interface SecretFileAt extends Omit<SecretFileOptions<unknown>, 'parse' | 'create'> {
   /** Creates an absent file with one new value, as the standalone does. */
   readonly create?: boolean;

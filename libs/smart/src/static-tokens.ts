@@ -46,7 +46,6 @@ export class StaticTokens {
       ([role, of]) => [role, hashesOf(of)] as const,
     );
   }
-  /** The role whose token it is. */
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
     // Compares with all tokens, so that the time does not show which of them matches.

@@ -20,7 +20,6 @@ export interface LevelLedgerOptions {
    * increase.
    */
   readonly objectives?: readonly Objective[];
-  /** Name of the service. */
   readonly service: string;
 }
 

@@ -22,7 +22,6 @@ export interface Open {
   readonly start: number;
   /** `accepted`: not visible yet. `parked`: in a dead letter. `unread`: in the log, and intake has not read it. */
   readonly where: 'running' | 'accepted' | 'parked' | 'unread';
-  /** The id of an export. */
   readonly job?: string;
 }
 
@@ -30,7 +29,6 @@ const MAX_LISTED = 1000;
 const EXPORT = 'export/';
 const jobOf = (scope: string): string | undefined =>
   scope.startsWith(EXPORT) ? scope.slice(EXPORT.length) : undefined;
-/** The scope of one export. */
 export const exportScope = (job: string): string => `${EXPORT}${job}`;
 
 /** Requests in the view that have no measurement yet, and dead letters. */

@@ -37,7 +37,6 @@ export interface HoldFact extends Interval {
   readonly eventType: string;
 }
 
-/** The document of one member. */
 export interface MemberFacts {
   readonly member: string;
   /** Sources that ever published coverage, attribution or consent of this member. */

@@ -74,7 +74,6 @@ export function groupResource(input: GroupInput): FhirResource {
   };
 }
 
-/** One entry of Group.member. */
 const groupMember = ({ member, coverageId, from, to }: GroupMember): Readonly<Record<string, unknown>> => ({
   ...(coverageId === undefined
     ? {}

@@ -13,7 +13,6 @@ export interface OutcomeRow {
    * reported.
    */
   readonly receipt?: string | undefined;
-  /** Id of the event. */
   readonly event: string;
   readonly outcome: 'recorded' | 'unchanged' | 'superseded' | 'before-floor' | 'not-served' | 'parked';
   readonly reason?: string | undefined;
@@ -32,7 +31,6 @@ export interface DerivationOutput {
 
 export interface DerivationOptions {
   readonly log: EventLog;
-  /** Name of the service. */
   readonly deriver: string;
   readonly progressTopic: string;
   /** Every topic that the service derives. Default: the topics that TOPICS permits it to write. */
@@ -275,7 +273,6 @@ function headersOf({ headers }: LogRecord): Record<string, string> {
   return kept;
 }
 
-/** The dead letters of a batch as its output. */
 export const deadLetterOutput = (batch: Pick<Batch, 'topic'>, records: readonly NewRecord[]): DerivationOutput => ({
   topic: deadLetterTopic(batch.topic),
   records,

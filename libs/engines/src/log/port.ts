@@ -141,9 +141,7 @@ export interface EventLog {
    * the call are handled.
    */
   follow(options: FollowOptions): Promise<Subscription>;
-  /** Heads of topics (exclusive). */
   head(topics: readonly string[]): Promise<Position>;
-  /** Committed position of a group. */
   committed(group: string, topics: readonly string[]): Promise<Position>;
   /** Records that retention removed before a group read them, in partitions where the group has a commit. */
   losses(group: string, topics: readonly string[]): Promise<readonly Loss[]>;

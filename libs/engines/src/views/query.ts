@@ -129,7 +129,6 @@ export function checkProjection(projection: Projection): void {
 export const definitionOf = ({ topics, indexes, bodies = [] }: Projection): string =>
   JSON.stringify({ parts: Object.entries(topics).map(([topic, { part }]) => [topic, part]), indexes, bodies });
 
-/** The value at `fields` below a part. */
 export function fieldOf(part: unknown, fields: readonly string[]): unknown {
   let value: unknown = part;
   for (const field of fields) {

@@ -2,7 +2,6 @@ import { R4_ELEMENT_LINES } from './definitions/r4-elements.ts';
 
 /** One JSON property of a structure. A choice has one for each type: `valueQuantity`, not `value[x]`. */
 export interface ElementDefinition {
-  /** JSON property name. */
   readonly name: string;
   /** Datatype (`Quantity`, `date`), structure path (`Claim.item`) or `Resource`. */
   readonly type: string;

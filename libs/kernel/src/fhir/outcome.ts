@@ -55,7 +55,6 @@ export function outcomeIssue(
   return { severity, code, details: { text }, ...(where.length > 0 ? { expression: where } : {}) };
 }
 
-/** An OperationOutcome with one issue. */
 export function operationOutcome(
   severity: IssueSeverity,
   code: IssueType,

@@ -1,7 +1,6 @@
 import { ID_PATTERN } from './primitives.ts';
 import { type FhirResource, isObject, KNOWN_R4_TYPES } from './types.ts';
 
-/** A literal reference, taken apart. */
 export type ParsedReference =
   | { readonly kind: 'relative'; readonly type: string; readonly id: string; readonly version?: string }
   | {

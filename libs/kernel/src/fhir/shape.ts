@@ -6,7 +6,6 @@ import { isObject } from './types.ts';
 export interface ShapeIssue {
   /** FHIRPath-like, e.g. `Observation.category[0].coding`. */
   readonly path: string;
-  /** An OperationOutcome issue type. */
   readonly code: 'structure' | 'required' | 'value' | 'too-long';
   readonly message: string;
 }

@@ -39,7 +39,6 @@ export class TimeZone {
       (((at % 1000) + 1000) % 1000)
     );
   }
-  /** The local day of an instant. */
   dayOf(at: number): number {
     return Math.floor(this.local(at) / DAY_MS);
   }

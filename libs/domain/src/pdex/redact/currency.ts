@@ -32,7 +32,6 @@ const WHOLE_CODE = new RegExp(`^(?:${ANY_CODE})$`, 'i');
 /** Whether a text can only mean money: `$`, `USD`, `USD/d`, `{dollars}`. */
 const meansMoney = (text = ''): boolean => SIGN.test(text) || PLAIN_CODE.test(text) || WORD.test(text);
 
-/** Where a Quantity is. */
 export interface Place {
   /** In a claim, a coverage or a prior authorization. */
   readonly financial: boolean;

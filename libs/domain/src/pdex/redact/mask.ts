@@ -1,4 +1,3 @@
-/** The text that replaces an amount. */
 const AMOUNT_REMOVED = '[amount removed]';
 
 // Every repetition is bounded, so that no text from outside can make the match slow.

@@ -58,7 +58,6 @@ export class BusinessCalendar {
     this.holidays = new Set(rules.holidays.map(numberOf));
   }
 
-  /** The local day of an instant. */
   dayOf(at: number): string {
     return dateOf(this.dayNumber(at));
   }

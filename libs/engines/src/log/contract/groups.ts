@@ -6,7 +6,6 @@ import type { Batch, EventLog, Subscription } from '../port.ts';
 import { record, records, sum, texts } from './support.ts';
 import type { LogHarness } from './support.ts';
 
-/** Consumer groups: order, redelivery, commits, sharing, faults. */
 export function groupContract(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
   const committed = async (group: string, topic: string): Promise<number> =>
     sum((await log().committed(group, [topic]))[topic]);

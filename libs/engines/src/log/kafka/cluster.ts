@@ -140,7 +140,6 @@ export class Cluster {
     });
   }
 
-  /** Whether a group has no consumers. */
   async isEmpty(group: string): Promise<boolean> {
     return this.use('the consumers of a group', [], async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });

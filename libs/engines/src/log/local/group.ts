@@ -115,7 +115,6 @@ export class Group {
     });
   }
 
-  /** Stops every consumer, to close the log. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#consumers.length = 0;

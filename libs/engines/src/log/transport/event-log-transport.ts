@@ -58,7 +58,6 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
     super.addHandler(pattern, handler, isEventHandler, extras);
   }
 
-  /** Subscribes every handler. */
   listen(callback: (error?: unknown) => void): void {
     this.#subscribe().then(() => callback(), callback);
   }

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { TransactionTimes } from '../transaction-times.ts';
 import type { Fixture } from './fixture.ts';
 
-/** Leases, counters, presence and work. */
 export function agreements(at: Fixture): void {
   describe('leases', () => {
     it('belong to one holder; a takeover has a higher token and the former holder is refused', async () => {

@@ -133,7 +133,6 @@ export class Database {
   }
 }
 
-/** Base of the parts of the store. */
 export abstract class EmbeddedPart {
   protected readonly db: Database;
   protected readonly now: () => number;

@@ -122,7 +122,6 @@ export class EmbeddedStreams implements Streams, Outbox {
     }));
   }
 
-  /** The relay has appended the entries. */
   async markPublished(entries: readonly OutboxEntry[], appended: readonly Appended[]): Promise<void> {
     await this.#db.change(() => {
       entries.forEach(({ seq, stream, topic }, i) => {

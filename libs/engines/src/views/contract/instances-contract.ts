@@ -7,7 +7,6 @@ import { ProjectionSet } from '../projection-set.ts';
 import { poison, progress, record, totals } from './fixture.ts';
 import type { ViewsHarness } from './fixture.ts';
 
-/** Several instances with one store and one group. */
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {
     let harness: ViewsHarness;

@@ -23,7 +23,6 @@ export function openedStore(open: () => Promise<ViewsHarness>) {
   };
 }
 
-/** A write of an item. */
 export const item = (id: string, offset: number, value: unknown, partition = 0): ViewOp => ({
   id,
   part: 'item',

@@ -3,7 +3,6 @@ import { UndeclaredQuery } from '../query.ts';
 import { openedStore, item } from './opened.ts';
 import { type ViewsHarness, items, totals, collect } from './fixture.ts';
 
-/** How the engine answers queries. */
 export function queriesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: queries`, () => {
     const { fresh, put } = openedStore(open);

@@ -3,7 +3,6 @@ import type { NewRecord } from '@provider-access/engines/log';
 import { openedProjections } from './opened.ts';
 import { type ViewsHarness, items, totals, poison, record, appendAll } from './fixture.ts';
 
-/** Rebuilds of a view beside the live one. */
 export function rebuildContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: rebuilds`, () => {
     const { fresh, start, stop, total, passed } = openedProjections(open);

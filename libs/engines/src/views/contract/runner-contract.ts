@@ -8,7 +8,6 @@ import type { ViewOp } from '../store.ts';
 import { openedProjections } from './opened.ts';
 import { type ViewsHarness, items, totals, poison, record, progress, appendAll, collect } from './fixture.ts';
 
-/** A view of one of our own topics. */
 const versioned: Projection = {
   owner: 'test',
   name: 'versioned',

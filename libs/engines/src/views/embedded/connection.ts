@@ -125,7 +125,6 @@ export class Connection {
     return statements;
   }
 
-  /** The checkpoints of a build. */
   checkpoints(projection: Projection, build: Build): readonly Checkpoint[] {
     const collection = collectionName(projection);
     const number = build === 'live' ? this.lookup(collection)?.live : build;

@@ -7,7 +7,6 @@ import { documentOf, indexedDocumentOf } from './statements.ts';
 import type { Statements } from './statements.ts';
 import { bound, inside } from './values.ts';
 
-/** Reads documents. */
 export class Queries {
   readonly #connection: Connection;
   readonly #looked: (kept: boolean) => void;

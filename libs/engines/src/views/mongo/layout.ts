@@ -156,7 +156,6 @@ export const storedPosition = (position: PartPosition): Record<string, number> =
 export const positionOf = (document: StoredDocument | undefined, part: string): PartPosition =>
   Object.fromEntries(Object.entries(document?._p?.[part] ?? {}).map(([p, offset]) => [p.slice(1), offset]));
 
-/** The fields that a read of whole parts loads. */
 export const wholeProjection = (bodies: readonly string[]): Record<string, 1> => ({
   _id: 1,
   _d: 1,

@@ -1,7 +1,6 @@
 import { PATIENT_ELEMENT } from '../references.ts';
 import { SERVED_TYPES } from '../types.ts';
 
-/** The syntax of a parameter's values. */
 type ParameterKind = 'id' | 'patient' | 'date' | 'token' | 'count' | 'summary' | 'format';
 
 export interface SearchParameter {
