@@ -29,9 +29,7 @@ export function interfered(blobs: Blobs, interfere: Interference): Blobs {
             { objectMode: false },
           );
     },
-    stat: (name) => blobs.stat(name),
     list: (prefix) => blobs.list(prefix),
-    delete: (name) => blobs.delete(name),
     deletePrefix: (prefix) => blobs.deletePrefix(prefix),
     remote: blobs.remote,
   };

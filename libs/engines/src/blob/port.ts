@@ -19,11 +19,9 @@ export interface Blobs {
   writer(name: string): Promise<BlobWriter>;
   /** Undefined if there is no such file. */
   get(name: string): Promise<Uint8Array | undefined>;
-  stat(name: string): Promise<BlobInfo | undefined>;
   /** Bytes [start, end). Throws if the file does not exist. */
   range(name: string, start: number, end: number): Readable;
   list(prefix: string): AsyncIterable<BlobInfo>;
-  delete(name: string): Promise<void>;
   deletePrefix(prefix: string): Promise<void>;
   /** For worker threads: a module that exports `openBlobs(options)`, and structured-clonable options. */
   readonly remote: { readonly module: string; readonly options: unknown };

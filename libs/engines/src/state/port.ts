@@ -65,8 +65,6 @@ export interface Leases {
   /** False if the lease was lost. Stop at once then. */
   renew(lease: Lease, ttlMs: number): Promise<boolean>;
   release(lease: Lease): Promise<void>;
-  /** The current lease, to check a fencing token. */
-  current(name: string): Promise<Lease | undefined>;
 }
 
 export interface Counters {

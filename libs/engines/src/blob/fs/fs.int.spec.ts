@@ -23,13 +23,13 @@ describe('files on local disk', () => {
   afterEach(() => rm(root, { recursive: true, force: true }));
 
   it('does not use the reserved space, and existing files stay readable', async () => {
-    await openFsBlobs({ root }).put('a', 'kept');
+    await openFsBlobs({ root }).put('f/a', 'kept');
     const full = openFsBlobs({ root, reserveBytes: Number.MAX_SAFE_INTEGER });
-    await expect(full.put('a', 'x')).rejects.toBeInstanceOf(BlobStoreFull);
+    await expect(full.put('f/a', 'x')).rejects.toBeInstanceOf(BlobStoreFull);
     await expect(full.writer('b')).rejects.toBeInstanceOf(BlobStoreFull);
-    expect(Buffer.from((await full.get('a'))!).toString()).toBe('kept');
-    await full.delete('a');
-    expect(await full.get('a')).toBeUndefined();
+    expect(Buffer.from((await full.get('f/a'))!).toString()).toBe('kept');
+    await full.deletePrefix('f/');
+    expect(await full.get('f/a')).toBeUndefined();
   });
 
   it('leaves no file of an aborted writer, and removes those of a crashed process at start', async () => {
@@ -48,11 +48,11 @@ describe('files on local disk', () => {
 
   it('continues to read a file that retention deletes meanwhile', async () => {
     const blobs = openFsBlobs({ root });
-    await blobs.put('big', Buffer.alloc(2_000_000, 'x'));
-    const stream = blobs.range('big', 0, 2_000_000);
+    await blobs.put('f/big', Buffer.alloc(2_000_000, 'x'));
+    const stream = blobs.range('f/big', 0, 2_000_000);
     const reader = stream[Symbol.asyncIterator]();
     let bytes = (await reader.next()).value.length;
-    await blobs.delete('big');
+    await blobs.deletePrefix('f/');
     for (let next = await reader.next(); !next.done; next = await reader.next()) bytes += next.value.length;
     expect(bytes).toBe(2_000_000);
   });

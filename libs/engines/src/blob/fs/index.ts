@@ -143,11 +143,6 @@ class FsBlobs implements Blobs {
     return readFile(this.path(name)).catch(missing);
   }
 
-  async stat(name: string): Promise<BlobInfo | undefined> {
-    const found = await stat(this.path(name)).catch(missing);
-    return found?.isFile() ? { name, bytes: found.size } : undefined;
-  }
-
   range(name: string, start: number, end: number): Readable {
     const path = this.path(name);
     if (end <= start) return Readable.from([]);
@@ -167,14 +162,10 @@ class FsBlobs implements Blobs {
     for (const entry of sortable.sort((a, b) => (a < b ? -1 : 1))) {
       if (entry.endsWith('/')) yield* this.walk(prefix + entry);
       else {
-        const info = await this.stat(prefix + entry);
-        if (info !== undefined) yield info;
+        const found = await stat(join(this.root, prefix, entry)).catch(missing);
+        if (found?.isFile()) yield { name: prefix + entry, bytes: found.size };
       }
     }
-  }
-
-  async delete(name: string): Promise<void> {
-    await rm(this.path(name), { force: true });
   }
 
   async deletePrefix(prefix: string): Promise<void> {

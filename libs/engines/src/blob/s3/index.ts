@@ -2,10 +2,8 @@ import { bufferOf } from '@provider-access/events';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
-  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
-  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -106,11 +104,6 @@ class S3Blobs implements Blobs {
     }
   }
 
-  async stat(name: string): Promise<BlobInfo | undefined> {
-    const found = await guarded(this.#client.send(new HeadObjectCommand(this.#where(name))), () => undefined);
-    return found && { name, bytes: found.ContentLength ?? 0 };
-  }
-
   range(name: string, start: number, end: number): Readable {
     const where = this.#where(name);
     return end <= start ? Readable.from([]) : new RangeStream(this.#client, where, start, end);
@@ -118,10 +111,6 @@ class S3Blobs implements Blobs {
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
     for await (const page of this.#pages(blobPrefix(prefix))) yield* page;
-  }
-
-  async delete(name: string): Promise<void> {
-    await guarded(this.#client.send(new DeleteObjectCommand(this.#where(name))), () => undefined);
   }
 
   async deletePrefix(prefix: string): Promise<void> {

@@ -22,8 +22,6 @@ export interface EmbeddedStateOptions {
 }
 
 export interface EmbeddedState extends State {
-  /** Why decisions cannot be published; undefined if they can. */
-  relayFailure(): string | undefined;
   /** Why the store accepts no changes, such as a full disk, for readiness. After a failure it tries the file again. */
   refusal(): Promise<string | undefined>;
 }
@@ -45,7 +43,6 @@ export function openEmbeddedState({
     counters: new EmbeddedCounters(db, now),
     work: new EmbeddedWork(db, now),
     presence: new EmbeddedPresence(db, now),
-    relayFailure: () => streams.relay?.failure(),
     refusal: () => db.refusal(),
     close: async () => {
       await streams.relay?.stop();

@@ -9,13 +9,9 @@ interface Row {
 
 /** Leases. The row of a name is never deleted, so its fencing token only grows. */
 export class EmbeddedLeases extends EmbeddedPart implements Leases {
-  #row(name: string): Row | undefined {
-    return this.db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
-  }
-
   acquire(name: string, holder: string, ttlMs: number): Promise<Lease | undefined> {
     return this.db.change(() => {
-      const row = this.#row(name);
+      const row = this.db.get<Row>('SELECT holder, token, expires FROM leases WHERE name = ?', name);
       const now = this.now();
       if (row !== undefined && row.holder !== null && row.holder !== holder && row.expires > now) return undefined;
       const lease: Lease = { name, holder, token: (row?.token ?? 0) + 1, expiresAt: now + ttlMs };
@@ -47,12 +43,6 @@ export class EmbeddedLeases extends EmbeddedPart implements Leases {
         lease.holder,
       ),
     );
-  }
-
-  async current(name: string): Promise<Lease | undefined> {
-    const row = this.#row(name);
-    if (row === undefined || row.holder === null || row.expires <= this.now()) return undefined;
-    return { name, holder: row.holder, token: row.token, expiresAt: row.expires };
   }
 }
 

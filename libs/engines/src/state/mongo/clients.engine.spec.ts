@@ -242,7 +242,6 @@ describe('clocks that differ', () => {
     const lease = (await behind.leases.acquire('l', 'behind', HALF))!;
     expect(lease.expiresAt).toBeLessThan(Date.now()); // in the clock of the caller
     expect(await ahead.leases.acquire('l', 'ahead', HALF)).toBeUndefined();
-    expect((await ahead.leases.current('l'))!.token).toBe(lease.token);
     expect(await behind.leases.renew(lease, 100)).toBe(true);
     await eventually(async () => (await ahead.leases.acquire('l', 'ahead', HALF)) ?? false);
     expect(await behind.leases.renew(lease, 100)).toBe(false);

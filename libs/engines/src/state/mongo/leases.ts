@@ -65,11 +65,6 @@ export class MongoLeases implements Leases {
     );
   }
 
-  async current(name: string): Promise<Lease | undefined> {
-    const held = await guarded(() => this.#leases.findOne({ _id: name }));
-    return held !== null && held.holder !== null && held.expires > this.#clock.now() ? this.#lease(held) : undefined;
-  }
-
   #lease({ _id, holder, token, expires }: Held): Lease {
     return { name: _id, holder: holder!, token, expiresAt: this.#clock.toCaller(expires) };
   }
