@@ -100,8 +100,8 @@ function inNetworkSince(party: PartyFacts, provider: AttributionFact['providers'
 
 /**
  * Whether the opt-out denies access by this attribution. A scope other than `provider-specific` counts as global,
- * because denial wins. A target may be any identifier of the attributed providers or of the client's providers, because
- * a member may know a practice by another number than the payer.
+ * because denial wins. A target may be any identifier of the attributed or of the client's providers. A member may know
+ * a practice by another number than the payer.
  */
 function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFacts, party: PartyFacts): boolean {
   const { scope, targets = [] } = optOut;
@@ -113,8 +113,8 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
 
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
- * docs/regulation.md#who-may-see-what). It permits when the client is approved, and the member is covered, is
- * attributed to a provider that the client is bound to and that is in network, has not opted out, and is not on hold.
+ * docs/regulation.md#who-may-see-what). It permits if the client is approved, and the member is covered, has not opted
+ * out and is not on hold. The member must also be attributed to a provider in network to which the client is bound.
  * Intervals are [from, to).
  */
 export function decide(request: AccessRequest, facts: DecisionFacts): Decision {

@@ -79,9 +79,9 @@ export type Failing = 'with-part' | 'afresh';
  * memory, and written with the position of the last record that changed them. A record that a part has already seen is
  * skipped.
  *
- * A record at which `keys` or `evolve` throws is passed over: its documents become what `failed` of the topic returns,
- * and the view notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could
- * not be written.
+ * A record at which `keys` or `evolve` throws is passed over. The topic's `failed` returns its parts, and the view
+ * notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could not be
+ * written.
  */
 export async function evolveBatch(
   topic: TopicEvolve,

@@ -49,8 +49,8 @@ export interface ViewStatus {
 }
 
 /**
- * The lag of a view on one of its topics: the number of records over all partitions, and the append time of the oldest
- * record that the view does not show (ms since the epoch). Passed-over records count for the age.
+ * The lag of a view on one of its topics, over all partitions: the number of records, and the append time of the oldest
+ * one that the view does not show (ms since the epoch). Passed-over records count for the age.
  */
 export interface ViewLag {
   readonly view: string;

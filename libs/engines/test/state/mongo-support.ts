@@ -102,7 +102,7 @@ export async function decide(
       mine.push({ version: result.version, n });
       made?.();
     } catch (error) {
-      if (!(error instanceof EngineUnavailable)) throw error; // unknown whether: loaded again
+      if (!(error instanceof EngineUnavailable)) throw error; // the outcome is unknown, so load the stream again
     }
   }
   return mine;

@@ -4,9 +4,9 @@ import type { KafkaSasl } from './options.ts';
 
 /**
  * Everything that is not public in kafkajs, for version 2.2.4 exactly (its last; package-lock.json pins it). Its public
- * API has no way to fetch a range of a partition, to stop a fetch that waits, to follow partitions without a group (an
- * assignment by hand), to ask for the heads of several topics in one request, to commit a start for a group without
- * joining it, or to get a password when a connection needs it. If such an access is wrong, opening the log fails.
+ * API cannot fetch a range of a partition, stop a waiting fetch, or follow partitions without a group. It cannot
+ * request the heads of several topics at once, or commit for a group without joining it. And it cannot ask for a
+ * password when a connection needs it. If such an access is wrong, opening the log fails.
  */
 
 export interface FetchedMessage {

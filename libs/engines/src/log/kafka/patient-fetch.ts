@@ -69,7 +69,7 @@ export class PatientFetch {
     }
     if (open === undefined) {
       const answer = fetch({ ...request, maxWaitTime: this.#options.waitMs() });
-      answer.catch(() => undefined); // if it fails between two calls, the next call finds out
+      answer.catch(() => undefined); // the next call reports a failure between two calls
       this.#brokers.set(broker, (open = { key, answer }));
     }
     try {

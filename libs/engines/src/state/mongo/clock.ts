@@ -6,8 +6,8 @@ const WARN_MS = 1000;
 
 /**
  * One process writes the end of a lease and another reads it. A wrong clock of one process must not end the lease of
- * another. So times in the store are those of the server's clock: the system clock plus a difference, which `hello`
- * shows at opening and with each heartbeat of the driver (to half a round trip). An injected clock is not corrected.
+ * another. So times in the store are those of the server's clock: the system clock plus a difference. `hello` shows it
+ * at opening and with each heartbeat of the driver, to half a round trip. An injected clock is used as is.
  */
 export class ServerClock {
   readonly #now: () => number;

@@ -19,8 +19,8 @@ export interface EmbeddedViewsOptions {
 
 /**
  * Views in one SQLite file. WAL with synchronous=NORMAL: after a power failure the last seconds may be lost. The rest
- * is a prefix of the write-ahead log, so a checkpoint never survives without the documents before it, and the runner
- * reads the lost records again from the log.
+ * is a prefix of the write-ahead log, so a checkpoint never survives without its documents. The runner reads the lost
+ * records again from the log.
  */
 export class EmbeddedStore extends ViewBuilds implements ViewStore {
   readonly shared: boolean = false;

@@ -14,9 +14,9 @@ export interface SnapshotBuild {
 }
 
 /**
- * Reads builds at the positions of their checkpoints without a snapshot of the server, because the read concern
- * `snapshot` ends after minutes and not every server that accepts it honours it. It reads the builds in parallel in the
- * order of `_id`. If a document has moved beyond the position of a build, it is left out of all builds. A build without
+ * Reads builds at the positions of their checkpoints without a snapshot of the server. The read concern `snapshot` ends
+ * after minutes, and not every server that accepts it honours it. It reads the builds in parallel in the order of
+ * `_id`. If a document has moved beyond the position of a build, it is left out of all builds. A build without
  * checkpoints has no position, so it is read at once.
  */
 export async function snapshotOf(

@@ -23,7 +23,7 @@ export interface ExplainedShape {
 
 /**
  * Asks the server for its plan of each shape of query of an existing view: reads by ids, and every equality prefix of
- * every index, with and without a range on the next field, from the start and after a position, in both orders.
+ * every index. Each prefix has shapes with and without a range, from the start and after a position, in both orders.
  */
 export async function explainShapes(options: MongoOptions, projection: Projection): Promise<readonly ExplainedShape[]> {
   const client = clientOf(options);
