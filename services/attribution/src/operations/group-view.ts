@@ -7,7 +7,7 @@ import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
-import { CONFIG, type AttributionConfig } from '../../config.ts';
+import { CONFIG, type AttributionConfig } from '../config.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;

@@ -4,8 +4,8 @@ import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { GROUP_FILTERS } from './search-type.controller.ts';
-import { GroupView } from './group-view.ts';
+import { GROUP_FILTERS } from '../search/search-type.controller.ts';
+import { GroupView } from '../group-view.ts';
 
 /** The same answer for an unknown Group and for another client's. */
 const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group.');

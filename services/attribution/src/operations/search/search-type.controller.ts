@@ -14,7 +14,7 @@ import { Refusal } from '@provider-access/kernel';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from './group-view.ts';
+import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from '../group-view.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
