@@ -4,7 +4,7 @@ import { TOPICS } from '@provider-access/events';
 import { describe, expect, test } from 'vitest';
 import { DECLARATIONS } from './services.ts';
 
-/** The table of docs/architecture.md that says what each service owns: cells by service. */
+/** The cells of the table "What each service owns" in docs/architecture.md, by service. */
 const page = readFileSync(join(import.meta.dirname, '../../../docs/architecture.md'), 'utf8');
 const section = page.slice(page.indexOf('## What each service owns'), page.indexOf('## Routes'));
 const rowOf = (service: string): readonly string[] =>
@@ -15,7 +15,7 @@ const rowOf = (service: string): readonly string[] =>
     .slice(1, -1) ?? [];
 const names = (cell: string | undefined): string[] => [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
 
-/** Topics that several services write: the text above the table names them. */
+/** Topics that several services write. The text above the table names them. */
 const SHARED = new Set(TOPICS.filter(({ writers }) => writers.length > 1).map(({ name }) => name));
 
 describe.each([...DECLARATIONS])('docs/architecture.md, $service', ({ service, projections }) => {

@@ -32,7 +32,7 @@ const noCopies = (): never => {
   throw new Error('no copies here');
 };
 
-/** A broker that refuses what no rule allows, and a user for each principal of the printed rules. */
+/** A broker that refuses everything without a rule, and a user for each principal of the printed rules. */
 const USERS = [PAYER_PRINCIPAL, ADMIN_PRINCIPAL, 'stranger', ...SERVICES];
 const passwordOf = (user: string): string => `secret-of-${user}`;
 const PREFIXES = { topicPrefix: 'pt.', groupPrefix: 'pt-' };
@@ -122,7 +122,7 @@ test('the payer appends to its topics and to nothing else', async () => {
   await expect(log.read(PAYER_MEMBER_EVENTS, 0, 0, 1)).rejects.toThrow(/AUTHORIZATION_FAILED/);
 });
 
-/** Runs consent as itself, beside what attribution keeps for it. */
+/** Runs consent under its own user, beside a process of attribution that keeps the views up. */
 async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void> {
   const log = await logOf('consent');
   const views = openMemoryViews();
@@ -190,7 +190,7 @@ test('no header that the payer sets on Kafka ends a hold, and a note that only t
       said('in', 'opted-in', {}, claim),
     ]);
     const { partition, offset } = claims.at(-1)!;
-    // Committed only after everything that the events become is in the log.
+    // The group commits only after the log has everything derived from the events.
     await eventually(async () =>
       expect(
         (await log.committed('consent-intake', [PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]![partition],

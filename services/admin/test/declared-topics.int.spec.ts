@@ -6,7 +6,7 @@ import { aclRules } from '../src/acls.ts';
 import { DECLARATIONS, viewGroup } from '../src/services.ts';
 import { RecordedServices } from './recorded-services.ts';
 
-/** A day of the platform, short: everything that makes a service touch the log. */
+/** A short story of the platform with everything that makes a service use the log. */
 const house = new RecordedServices();
 let n = 0;
 const event = (type: string, subject: string, data: unknown) => ({
@@ -74,7 +74,7 @@ beforeAll(async () => {
     }),
     event('payer.member-opted-out.v1', 'm2', {}),
   );
-  // What POST /events would have refused, and an opt-out in the wrong topic: each service makes its own dead letters.
+  // Events that POST /events would refuse, and an opt-out in the wrong topic, so that each service writes dead letters.
   const raw = (type: string, subject: string) =>
     encodeEvent({ id: `raw${++n}`, source: '/payer', type, time: '2026-01-03T00:00:00Z', subject, data: { scope: 7 } });
   await house.log.append(
@@ -143,11 +143,11 @@ beforeAll(async () => {
     ).status,
   ).toBe(202);
   expect((await house.call('attribution', 'GET', '/ops/slo', house.administrator)).status).toBe(200);
-  // A token that cannot be had is a disclosure refused: auth audits it.
+  // A refused token request, because auth audits it.
   await house.call('auth', 'POST', '/auth/token', '', 'grant_type=client_credentials', {
     'content-type': 'application/x-www-form-urlencoded',
   });
-  // What is still under way; what never comes is told by the tests below, by name.
+  // Wait for pending writes. The tests below name a write that never happens.
   const allWritten = (): boolean => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t)));
   // eslint-disable-next-line no-restricted-syntax -- the tests below fail and name what is missing
   await eventually(allWritten, { timeout: 30_000 }).catch(() => undefined);
@@ -175,7 +175,7 @@ test.each(SERVICES)('%s asks about losses of the groups that it may describe', (
     )
     .map(({ name }) => name);
   expect([...house.uses[service].asked].filter((group) => !may.includes(group))).toEqual([]);
-  // Everybody who decides asks about every group that takes in what payers publish on their topics.
+  // Every service that decides reads the losses of every group of an intake.
   const intakes = DECLARATIONS.flatMap(({ subscriptions }) => subscriptions).filter(({ topics }) =>
     topics.some((t) => t === PAYER_MEMBER_EVENTS || t === PAYER_PROVIDER_EVENTS),
   );

@@ -107,7 +107,7 @@ class Cluster {
     const { house } = this;
     const query = since === undefined ? '' : `?_since=${encodeURIComponent(since)}`;
     const path = (url: string): string => url.replace('https://pa.example.org', '');
-    // The facts of a service whose clock was moved are confirmed anew before they count.
+    // After its clock was moved, a service must confirm its facts again before it decides.
     const location = await eventually(
       async () => {
         const accepted = await house.call(
@@ -154,14 +154,14 @@ class Cluster {
     );
     return { transactionTime: manifest.transactionTime, output: output.toSorted(), deleted };
   }
-  /** No resource of a member changes, but for a time nobody sees any of them. */
+  /** Ends and restores access to a member without a change of its resources. */
   async leaveAndReturn(): Promise<void> {
     const at = (secondsAgo: number): string => new Date(Date.now() - secondsAgo * 1000).toISOString();
     const status = (said: string, time: string) =>
       event('network-status-changed', NPI, { npi: NPI, status: said, from: time }, time);
     await this.house.publish(status('out-of-network', at(2)), status('in-network', at(1)));
   }
-  /** A new resource, a delete, and an opt-in: what a delta must bring. */
+  /** Publishes a new resource, a delete and an opt-in, which a delta must contain. */
   async change(id: string): Promise<void> {
     const now = new Date(this.house.time('resources')).toISOString();
     await this.house.publish(
@@ -209,7 +209,7 @@ describe('a delta from the transactionTime of the export before', () => {
       auth: hour,
     } satisfies Ahead);
     await cluster.change('new');
-    // By the clock this instant is in the future.
+    // For this service's clock, the instant is in the future.
     expect(await cluster.exported(first.transactionTime)).toMatchObject({
       output: CHANGED,
       deleted: ['Condition/goes'],

@@ -93,7 +93,7 @@ test('services start on what was applied, and topics have what is declared', asy
 test('restores what others changed; a change that would lose data is left to people, with exit code 2', async () => {
   const other = `b${randomUUID().slice(0, 6)}.`;
   const env = { KAFKA_TOPIC_PREFIX: other };
-  // As somebody else might have made them.
+  // Topics as another person might have created them.
   const changed = desiredTopics({ partitions: 4, replication: 1, minInsyncReplicas: 1 }).map((topic) => {
     switch (topic.name) {
       case 'pa.consent':
@@ -130,7 +130,7 @@ test('restores what others changed; a change that would lose data is left to peo
   expect(await differing()).toEqual([byHand]);
   expect((await admin(['topics', 'apply'], env)).code).toBe(2);
   expect(await differing()).toEqual([byHand]);
-  // Views are as declared all the same.
+  // Views are still as declared.
   expect((await admin(['verify'], { ...env })).text).not.toContain('views');
 });
 

@@ -8,10 +8,7 @@ import { GROUP, NPI, Platform } from './harness.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3', 'm4'];
 
-/**
- * An opt-out against everything that runs (docs/architecture.md#an-export): whoever opted out is in no answer from then
- * on.
- */
+/** After an opt-out, no answer contains the member, at any step of an export (docs/architecture.md#an-export). */
 describe('a member who opts out', () => {
   let platform: Platform;
   let interference: Interference = () => undefined;
@@ -83,7 +80,7 @@ describe('a member who opts out', () => {
     gate.letThrough();
     expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
     expect(await stored()).toContain('"m1"');
-    // Opting in again means a new export, not a file that changes back.
+    // After an opt-in, the client must start a new export. The files of the old one do not change back.
     await platform.optIn('m1');
     expect(await idsIn(job)).toEqual(everything(['m2', 'm3', 'm4']));
     expect(await idsIn(await platform.kickOff())).toEqual(everything(MEMBERS));
@@ -120,10 +117,7 @@ describe('a member who opts out', () => {
   });
 
   describe.each(['identity', 'gzip'])('between the decision and the first byte (%s)', (coding) => {
-    /**
-     * What one download is answered while `happens` comes about after it was decided upon, before a byte of the file
-     * was sent.
-     */
+    /** The answer to a download, if `happens` runs after the decision and before the first byte. */
     const meanwhile = async (
       url: string,
       happens: () => Promise<unknown>,
@@ -171,7 +165,7 @@ describe('a member who opts out', () => {
       const answer = await meanwhile(file!.url, () => platform.optOut('m1'));
       const never = await platform.fetch(`${job}/Goal-9-9.ndjson`);
       expect([answer.status, await answer.text()]).toEqual([404, await never.text()]);
-      // Nor do headers of the file that it would have been.
+      // The answer has no headers of the file either.
       expect(
         ['etag', 'content-encoding', 'accept-ranges', 'expires'].map((header) => answer.headers.get(header)),
       ).toEqual([null, null, null, null]);
@@ -216,7 +210,7 @@ describe('in the middle of a download', () => {
     await platform.client('c1');
     await platform.group();
     await platform.members(MEMBERS);
-    // More than one stretch a member, and what no compression makes small.
+    // Incompressible data of more than a stretch for each member.
     await platform.resources(
       MEMBERS.flatMap((member) =>
         Array.from({ length: 12 }, (_, i) => ({
@@ -238,7 +232,7 @@ describe('in the middle of a download', () => {
         data: { provider: NPI, status, from: at, businessTime: at },
       },
     ]);
-  // Each row undoes what it did: the next begins with a client that may see everybody.
+  // Each row undoes its change, so that the next row begins with a client that sees every member.
   const rows: Record<string, { ends(job: string): Promise<unknown>; undo(): Promise<unknown> }> = {
     'a member who opts out': { ends: () => platform.optOut('m4'), undo: () => platform.optIn('m4') },
     'a provider who leaves the network': {
@@ -276,7 +270,7 @@ describe('in the middle of a download', () => {
     let received = '';
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1');
-      // The rest stays with the server and its kernel.
+      // The server and its kernel keep the rest.
       socket.pause();
     });
     const ended = new Promise<string>((resolve) => {

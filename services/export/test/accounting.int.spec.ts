@@ -11,10 +11,10 @@ afterEach(() => {
   return platform.dispose();
 });
 
-/** m1 has three observations, m2 one; incompressible, so that ranges hit what they are meant to. */
+/** m1 has three observations, m2 has one. They are incompressible, so that a range hits a known member. */
 async function populated(config: Parameters<typeof Platform.start>[0] = {}): Promise<void> {
   platform = await Platform.start(config);
-  // Half past, so that no test passes the end of an hour.
+  // Start at half past, so that no test passes the end of an hour.
   platform.clock.offset = (1.5 * HOUR - (Date.now() % HOUR)) % HOUR;
   await platform.client('c1');
   await platform.client('c2');
@@ -67,7 +67,7 @@ it('names the members whose bytes a range has, each once an hour however many ra
     [['m2'], [1]],
   ]);
   platform.clock.offset += HOUR;
-  // The facts are confirmed by the new clock first.
+  // Wait until the facts are confirmed at the new time.
   await expect.poll(() => byteAt(0)).toEqual([206, 1]);
   expect((await downloads()).map(({ members }) => members)).toEqual([['m1'], ['m2'], ['m1']]);
 });
@@ -86,7 +86,7 @@ it('notes how much of a file left once a minute, with the number of requests', a
   for (let i = 0; i < 50; i++)
     await (await platform.fetch(url, { headers: { range: `bytes=${i}-${i}`, 'if-range': etag } })).arrayBuffer();
   await expect.poll(() => ended.mock.calls.length).toBe(51);
-  // What is counted is written at the end of the minute, or of the process.
+  // The counts are published at the end of the minute, or of the process.
   await platform.main.app.close();
   expect(await notes()).toEqual([
     [whole, true, undefined],
@@ -114,7 +114,7 @@ it(
   'keeps so many bytes for a client: the next export waits until one is deleted or expires, and other clients do ' +
     'not',
   async () => {
-    // Observations are some 12 KB compressed.
+    // An observation has about 12 KB compressed.
     await populated({ keptBytesPerClient: 20_000, keepMs: 10 * HOUR, graceMs: 0 });
     const kickOff = (token?: string): Promise<Response> =>
       platform.fetch(`/fhir/Group/${GROUP}/$export`, token === undefined ? {} : { token });
@@ -126,7 +126,7 @@ it(
 
     const refused = await kickOff();
     expect(refused.status).toBe(429);
-    // The first export expires ten hours after its seal, and one of them has passed: then there is room.
+    // The first export expires ten hours after its seal, of which one has passed.
     const seconds = Number(refused.headers.get('retry-after'));
     expect(seconds).toBeGreaterThan(8.9 * 3600);
     expect(seconds).toBeLessThanOrEqual(9 * 3600);

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Platform } from './harness.ts';
 
-/** An instant after everything that was done until now. */
+/** An instant after everything so far. */
 async function later(platform: Platform): Promise<string> {
   const before = Date.now();
   while (Date.now() <= before) await new Promise((resolve) => setImmediate(resolve));
   return new Date(platform.clock.now()).toISOString();
 }
 
-/** `_since`: what changed, who is new, what is gone. */
+/** Exports with `_since`: changed resources, new members and deletes. */
 describe('a delta', () => {
   let platform: Platform;
   beforeEach(async () => {
@@ -172,7 +172,7 @@ describe('resources without a patient', () => {
       );
     };
     expect(await brought('')).toEqual([['current'], ['author'], ['payer']]);
-    // A delta brings what changed for those that did not change themselves.
+    // A delta contains a changed supporting resource, although the resources that refer to it did not change.
     const since = await later(platform);
     await platform.resources(
       ['before-2016', 'current'].map((id) => ({

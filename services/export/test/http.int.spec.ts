@@ -33,7 +33,7 @@ beforeAll(async () => {
   );
   for (let i = 0; i < 120; i += 7) await platform.optOut(members[i]!);
   const manifest = await platform.manifest(await platform.kickOff());
-  // Left out after it was written: the file is filtered while it is read.
+  // Opt out after the files are written, so that downloads must filter them.
   for (let i = 1; i < 120; i += 11) await platform.optOut(members[i]!);
   url = platform.url + manifest.output[0]!.url.replace('http://test', '');
   token = await platform.token();
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.dispose());
 
-/** Without fetch's own decoding. */
+/** A request without the decoding of `fetch`. */
 const raw = (
   headers: Record<string, string> = {},
   method = 'GET',

@@ -34,7 +34,7 @@ const idsIn = async (job: string): Promise<string[]> =>
     .toSorted();
 
 describe('a process that dies', () => {
-  // Every kind of file that a job writes, before and after it is there.
+  // Every kind of file that a job writes, before and after the write.
   it.each(['/plan/', '/0/', 'chunk.json', '/seal/', 'manifest.json'])(
     'at %s goes on after the restart: nothing missing, nothing twice',
     async (where) => {
@@ -111,7 +111,7 @@ describe('a process that dies', () => {
     for (const [chunk, all] of fences) expect(counted[Number(chunk)]).toBe(Math.max(...all));
   });
 
-  // Before anything is written, and when all is written but not yet said.
+  // Before the first write, and after the last write but before its event.
   it.each(['writer', 'put'])(
     'or seems dead while another does its chunk (it waits at %s): what it brings late is refused',
     async (where) => {
@@ -270,7 +270,7 @@ describe('a job', () => {
   });
 
   it('that expires while a file is on its way to the client lets it arrive whole', async () => {
-    // Less than what the facts may be old: the clock must not end the download by that.
+    // Shorter than the bound of the facts, so that moving the clock does not make them too old.
     await populated({ keepMs: 30_000, graceMs: 10_000 });
     await platform.resources(
       MEMBERS.flatMap((member) =>
@@ -292,7 +292,7 @@ describe('a job', () => {
     expect((await platform.fetch(output[0]!.url)).status).toBe(404);
     for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
     expect(bytes).toBe(Number(response.headers.get('content-length')));
-    // The grace is over: now they go.
+    // The grace period is over.
     platform.clock.offset = 55_000;
     await expect.poll(async () => platform.fileNames()).toEqual([]);
   });

@@ -37,7 +37,7 @@ describe('parts', () => {
     ]);
     const manifest = await platform.manifest(await platform.kickOff());
     const files = Object.groupBy(manifest.output, (f) => f.type);
-    // Two chunks (4 members and 1): 8 and 2 observations by fives, segments of two; 15 organizations at seal.
+    // Two chunks of 4 members and 1 member: 8 and 2 observations in segments of two; 15 organizations at the seal.
     expect(files['Observation']!.map((f) => f.count)).toEqual([4, 4, 2]);
     expect(files['Organization']!.map((f) => f.count)).toEqual([5, 5, 5]);
     expect(files['Goal']!.length).toBeGreaterThanOrEqual(4);
@@ -59,7 +59,7 @@ describe('a chunk', () => {
   const limits = { resources: 1000, plain: 512 * KB, segment: 32 * KB, stretch: 16 * KB };
   const LINE = 4 * KB;
   const TYPES = ['Condition', 'DocumentReference', 'Observation'];
-  // One whose data is many times what may be in memory, and many that are large.
+  // One member with much more data than fits into memory, and many members with much data.
   it.each([
     ['of one enormous member', 1, 1500],
     ['of 30 large members', 30, 50],
@@ -78,7 +78,7 @@ describe('a chunk', () => {
       async *scanMember(member: string, options?: { pageSize?: number }): AsyncIterable<StoredRecord> {
         pages.push(options?.pageSize);
         for (let i = 0; i < each; i++) {
-          // What no compression makes small: bytes read and not yet written are what is held.
+          // Incompressible, so that memory can be measured as bytes read minus bytes written.
           const line = Buffer.from(randomBytes(LINE).toString('latin1').replaceAll('\n', ' '), 'latin1');
           held += line.length;
           read += line.length;
@@ -118,7 +118,7 @@ describe('a chunk', () => {
     expect(summary.parts.reduce((n, part) => n + part.resources, 0)).toBe(count * each);
     expect(Math.max(...summary.parts.map((part) => part.plain))).toBeLessThanOrEqual(limits.plain);
     expect(read).toBeGreaterThan(5_000_000);
-    // One segment being gathered, and for each type a stretch with the segment that filled it.
+    // An unfinished segment, and for each type a stretch with the segment that filled it.
     expect(most).toBeLessThan((limits.segment + LINE) * 2 + TYPES.length * (limits.stretch + limits.segment));
     expect(Math.max(...pages.map((p) => p ?? Infinity))).toBeLessThanOrEqual(32);
   });

@@ -6,7 +6,7 @@ import { eventually } from '@provider-access/testing';
 import { Gate, interfered } from './faults.ts';
 import { type ExportProcess, GROUP, type ManifestBody, Platform } from './harness.ts';
 
-/** Two processes over one log, one view store, one state and one file store. */
+/** Two processes over the same log, views, state and files. */
 let platform: Platform;
 let other: ExportProcess;
 let only: ExportProcess | undefined;
@@ -34,7 +34,7 @@ async function start(
   await platform.derived();
 }
 let turn = 0;
-/** Each request to the other process than the one before. */
+/** Sends requests to the two processes in turn. */
 async function ask(
   path: string,
   options: { method?: string; headers?: Record<string, string> } = {},

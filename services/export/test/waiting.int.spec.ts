@@ -28,12 +28,12 @@ describe('while the intake of the payer’s events stands still', () => {
       await platform.events('pa.audit'),
       await platform.fileNames(),
     ]).toEqual([[], [], []]);
-    // The only slot is free.
+    // The refused kick-off has not kept the only slot.
     await platform.derived();
     expect(await patients(await platform.kickOff())).toEqual(['m1', 'm2']);
   });
 
-  // Stale before a chunk is written, and behind when all are written: the second is what seal waits for.
+  // Old facts before a chunk is written, and a lag after all chunks are written, for which the seal waits.
   it.each([
     ['a chunk', '/plan/', 61_000, 'chunk.json'],
     ['the seal', '/1/', 0, 'manifest.json'],
@@ -62,7 +62,7 @@ describe('while the intake of the payer’s events stands still', () => {
     expect((await platform.fetch(job)).status).toBe(202);
     expect((await platform.fetch(`${job}/Patient-0-0.ndjson`)).status).toBe(404);
     expect((await platform.events('pa.audit')).filter((a) => a.data['action'] === 'download')).toEqual([]);
-    // Having waited is not held against it: the next failure is its first of two.
+    // Waiting does not count as an attempt: the next failure is the first of two.
     fails = true;
     await platform.derived();
     expect(await patients(job)).toEqual(['m1', 'm2']);

@@ -39,8 +39,8 @@ async function publishAll(world: World, events: readonly Given[]): Promise<void>
   }
 }
 /**
- * By record: the events of which one must stand in the end, whatever happened on the way. Of one time it is the one
- * that was appended last; shared records of one time come in several partitions, which have no order.
+ * For each record, the events of which one must be current at the end. Of events with the same time, this is the last
+ * appended one. For shared records there are several, because partitions have no common order.
  */
 function newest(
   events: readonly Given[],
@@ -89,7 +89,7 @@ async function play(
   try {
     await publishAll(world, events);
     for (const one of steps) await world.step(one);
-    // Late, after others took over: what a zombie still has to append comes now.
+    // Let the zombies append now, after other instances have taken over.
     await world.drain();
     for (const { instance, running } of world.zombies) {
       instance.release();
@@ -120,7 +120,7 @@ describe('two instances share the partitions', () => {
                   contentHash?: string;
                 };
                 const name = `${key} ${versionId}`;
-                // Newer evidence of the same content moves the order on, and keeps both.
+                // A newer event with the same content keeps version and content, and raises only the order.
                 expect(versions.get(name) ?? `${lastUpdated} ${contentHash}`, name).toBe(
                   `${lastUpdated} ${contentHash}`,
                 );
@@ -180,7 +180,7 @@ describe('what another instance did', () => {
           partition: record.partition,
           records: [record],
         });
-      // Both know the view; then it stands still, and each writes.
+      // Both instances have read the view. Then the view stops, and each instance writes.
       await handle(0, even!.shift()!);
       await handle(1, odd!.shift()!);
       await world.projections.stop();
@@ -237,7 +237,7 @@ describe('what another instance did', () => {
         data: { resourceType: 'Condition', id: 'c' },
       });
       await world.publish(PAYER_MEMBER_EVENTS, { subject: 'm1', time: time(3), resource: condition('m1', 'c') });
-      // The views stand still behind the delete when the other instance comes to its event.
+      // The views have not passed the delete when the other instance handles its event.
       await world.projections.stop();
       await a.intake.handle(await batchOf(first.records[0]!.offset + 1, 'm0'));
       const other = b.intake.handle(await batchOf(0, 'm1'));

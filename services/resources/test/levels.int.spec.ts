@@ -62,7 +62,7 @@ it('starts claims and prior authorizations that became a record, and measures th
   ]);
   await expect.poll(async () => measuredItems((await said()).measured)).toBe(3);
   const { started, measured } = await said();
-  // c1, its adjustment, p1: the repetition, the overtaken version, the parked and the other types are none.
+  // Only c1, its adjustment and p1 start. Repeats, superseded versions, dead letters and other types do not.
   expect(starts(started)).toEqual(['claims-visible', 'claims-visible', 'prior-authorization-visible']);
   for (const m of measured) {
     expect(m.scope).toMatch(/^payer\.member-events\/\d+$/);
@@ -127,8 +127,8 @@ it('measures no claim that became a dead letter because its record is larger tha
   expect(receipt).toMatchObject({ counts: { recorded: 1, parked: 1 }, items: [{ event: 'e1', reason: 'too-large' }] });
   await expect.poll(async () => (await said()).measured.length).toBeGreaterThan(0);
   const { started, measured } = await said();
-  // The large one was started before the log refused it. Both batches of starts end, and only the claim that is visible
-  // is counted.
+  // The large claim was started before the log refused it. Both batches of starts end, and only the visible claim
+  // counts.
   await expect
     .poll(async () => (await said()).measured.map(({ next }) => next))
     .toEqual(started.map(({ next }) => next));

@@ -12,7 +12,7 @@ import { NOON, type Json, json, iso, TwoProcesses } from './two-processes.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NPI = '1234567893';
-/** Nobody but the member has it in a resource. */
+/** A text that only resources of this member contain. */
 const mark = (member: string): string => `text-of-${member}`;
 
 let keys: Secret<SigningKeys>;
@@ -28,7 +28,7 @@ const event = (both: TwoProcesses, type: string, subject: string, data: unknown)
   id: `e-${(events += 1)}`,
   source: 'urn:example:payer',
   type,
-  // By the clock of the payer, which is right.
+  // The payer's clock is right.
   time: iso(both.clocks.one.steady()),
   subject,
   data,
@@ -38,13 +38,13 @@ interface App {
   readonly token: string;
   readonly group: string;
 }
-/** What the app has in hand about a member when access ends: a link to the next page, and the files of an export. */
+/** The URLs that an app has when access to a member ends: the next page of a search, and the files of an export. */
 interface Seen {
   readonly nextPage: string;
   readonly files: readonly string[];
 }
 
-/** The second process, before and after its clock is moved: by how much it is ahead of the first one, ms. */
+/** ms by which the clock of the second process is ahead of the first one, before and after it is moved. */
 const CLOCKS: readonly (readonly [string, number, number])[] = [
   ['is right', 0, 0],
   ['is a minute behind', -MINUTE, -MINUTE],
@@ -52,7 +52,7 @@ const CLOCKS: readonly (readonly [string, number, number])[] = [
   ['steps back by an hour', 0, -HOUR],
   ['is a minute ahead and steps back by an hour', MINUTE, MINUTE - HOUR],
 ];
-/** What ends access, said to the first process, and how it answers. */
+/** Ways to end access by requests to the first process. */
 const ENDINGS: readonly (readonly [string, (both: TwoProcesses, member: string) => Promise<void>])[] = [
   [
     'an opt-out',
@@ -119,7 +119,7 @@ async function joined(platform: TwoProcesses, member: string): Promise<void> {
   );
 }
 
-/** @returns its id */
+/** @returns the id of the app */
 async function approvedApp(platform: TwoProcesses, name: string, sharedWith: readonly string[] = []): Promise<string> {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
@@ -154,9 +154,7 @@ async function texts(platform: TwoProcesses, files: readonly string[], token: st
     .join('');
 }
 
-/**
- * The app sees the member on the second process: by a read, on the first page of a search, and in a finished export.
- */
+/** Lets the app see the member on the second process: by a read, a search page and a complete export. */
 async function seen(platform: TwoProcesses, member: string, { token, group }: App): Promise<Seen> {
   const search = `/fhir/Observation?patient=${member}&_count=1`;
   const nextPage = await eventually(
@@ -173,7 +171,7 @@ async function seen(platform: TwoProcesses, member: string, { token, group }: Ap
   const status = String(accepted.headers['content-location']);
   const manifest = await eventually(
     async () => {
-      // A step of the export that has to be repeated waits for a few milliseconds by a clock that only the test moves.
+      // A repeated step of the export waits for some milliseconds of a clock that only the test moves.
       platform.pass(100);
       await platform.look();
       const answer = await platform.ask('two', status, { token });
@@ -224,7 +222,7 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
       ...files,
       `/fhir/Group/${app.group}`,
     ];
-    // At once: a process may ask the client to repeat the request, but it shows nothing.
+    // At once: a process may answer 503, but must not show data.
     for (const url of urls) expect((await both.once('two', url, { token })).body, url).not.toContain(mark(member));
     for (const url of urls) {
       const { status, body } = await both.ask('two', url, { token });
@@ -232,7 +230,7 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
       if (url.startsWith('/fhir/Group')) expect(body).not.toContain(`Patient/${member}"`);
     }
     expect((await both.ask('two', `/fhir/Patient/${member}`, { token })).status).toBe(404);
-    // Whoever nothing was said of is still there: the second process answers, and not only by denying everybody.
+    // Access to another member continues, so the second process does not simply deny everything.
     expect((await both.ask('two', '/fhir/Patient/stays', { token })).status).toBe(200);
     expect(await texts(both, files, token)).toContain(mark('stays'));
   });
@@ -271,7 +269,7 @@ describe('an intake whose clock is behind takes the events of the present', () =
     }
     await both.handled();
   };
-  // The processes share the two partitions of each topic: among these are members whom the second process takes.
+  // The processes share two partitions of each topic, so the second process handles some of these members.
   const MEMBERS = ['behind-0', 'behind-1', 'behind-2', 'behind-3'];
 
   test('of one process, which is an hour behind the log and the other process', async () => {

@@ -34,7 +34,7 @@ test('a second process is refused, whatever process id it or the first one seems
   expect(first.said).toBe('held');
   expect(readFileSync(join(folder, 'lock'), 'utf8')).toBe(String(first.child.pid));
   expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${first.child.pid}, `));
-  // In another namespace the process of the first one does not exist, or has the id of the second one.
+  // In another PID namespace, the id of the first process may be unknown, or the id of the second process.
   for (const pid of ['999999999', '1', String(process.pid), 'nonsense']) {
     writeFileSync(join(folder, 'lock'), pid);
     expect((await hold()).said).toMatch(/^DataFolderInUse: /);
@@ -44,7 +44,7 @@ test('a second process is refused, whatever process id it or the first one seems
 test('what a killed process held is free at once, also where another process has its id by now', async () => {
   const first = await hold();
   await end(first.child);
-  // This test runs under node, so the id looks like that of an owner.
+  // This test runs under node, so its id looks like the id of an owner.
   writeFileSync(join(folder, 'lock'), String(process.pid));
   expect((await hold()).said).toBe('held');
 });

@@ -28,7 +28,7 @@ async function running<T>(env: Record<string, string>, look: (base: string) => P
 const ready = async (base: string): Promise<Ready> => (await (await fetch(`${base}/health/ready`)).json()) as Ready;
 
 test('is not ready on a disk with fewer than MIN_FREE_BYTES free, although writes still succeed', async () => {
-  // No disk has so many.
+  // No disk has so many free bytes.
   await running({ MIN_FREE_BYTES: String(Number.MAX_SAFE_INTEGER) }, async (base) => {
     const detail = expect.stringMatching(
       /^the disk of the data folder has \d+ MiB free, and MIN_FREE_BYTES asks for/,

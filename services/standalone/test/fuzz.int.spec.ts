@@ -23,9 +23,9 @@ import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/stor
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
 const EVENTS = cases(5_000);
-/** After so many the holds are resolved, so that each event meets members who are not held already. */
+/** Events of a round. Afterwards the test resolves all holds, so that later events find members without a hold. */
 const ROUND = 500;
-/** Of each round: merges join them, and what is said of one is said of each of a person's ids. */
+/** The members of a round. Merges may join them, so an event about one may affect others of the same round. */
 const victims = (round: number): string[] => Array.from({ length: 40 }, (_, i) => `victim-${round}-${i}`);
 const INBOUND = ['payer.member-events', 'payer.provider-events'];
 
@@ -87,7 +87,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
       clock.ms += 60_000;
     }
 
-    // Each event is a dead letter under its place, or its receipt says what became of it.
+    // Each event is a dead letter with its offset, or its receipt has the outcome.
     const letters = new Set(
       INBOUND.map(deadLetterTopic).flatMap((topic) =>
         recordsOf(topic)
@@ -113,7 +113,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
           if (!what.has(place)) return;
           if (letters.has(place)) ends.letter += 1;
           else if (receipts.has(receiptOf(record))) ends.outcome += 1;
-          // The damaged byte was in the name of the attribute that asks for a receipt.
+          // The damaged byte was in the name of the receipt's attribute.
           else if (what.get(place)!.includes('bytes structured') && receiptOf(record) === 'undefined') ends.untold += 1;
           else lost.push(`${what.get(place)} ${JSON.stringify(record.headers)}`);
         }),
@@ -126,8 +126,8 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
       true,
     ]);
 
-    // The story of the members who were left alone goes as if nothing had happened.
-    // Time goes on meanwhile: a step of the export that met facts that were too old comes again after a pause.
+    // The story of the other members must run undisturbed. Advance the clock meanwhile, because a step of an export
+    // that met old facts is repeated after a pause.
     const time = setInterval(() => (clock.ms += 250), 250);
     await goOn(scene).finally(() => clearInterval(time));
     await atRest(scene);
@@ -138,7 +138,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
         .map((r) => data<EventParked>(r))
         .filter(({ reason }) => reason === 'internal-fault'),
     );
-    // Each is a fault of ours: it becomes a fixed case, and is mended.
+    // Each is a fault of the platform. Correct it, and add a test for it.
     expect(
       internal.map(
         ({ topic, partition, offset, value }) =>
@@ -152,7 +152,7 @@ test(`${EVENTS} mutated events stop nothing, and none of them disappears (seed $
   }
 }, 1_800_000);
 
-/** The place of the first record that a group has not committed. */
+/** The offset of the first record that a group has not committed. */
 function placeOf(line: string): string {
   const [, next, place] = / has committed (\d+) of \d+ in (.+)$/.exec(line)!;
   return `${place}/${next}`;

@@ -11,12 +11,12 @@ import { Stores, type StoresCopy } from './kill-points/stores.ts';
 import { atRest, goOn, handled, type Known, nothingKnown, publish } from './kill-points/story.ts';
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
-/** So many points are tried side by side, because each new process mostly waits. */
+/** Points that are tried at the same time, because each new process mostly waits. */
 const SIDE_BY_SIDE = 8;
-/** After so many failures the other points are not tried. */
+/** After this number of failures, the test stops. */
 const MOST_FAILURES = 5;
 const STORY_BEGINS = AS_OF + 3_600_000;
-/** Longer than any lease: then another process knows that the holder is dead. */
+/** ms, longer than any lease. Afterwards another process can take over the work of a dead one. */
 const LEASES_RUN_OUT_MS = 31_000;
 
 describe('a process that dies before, within or after any of its calls', () => {
@@ -58,7 +58,7 @@ describe('a process that dies before, within or after any of its calls', () => {
     console.info(`${points.length} different points to die at, around ${total} calls: ${byKind}`);
   }, 1_200_000);
 
-  /** The story once, undisturbed, with every moment at which its process may die. */
+  /** Runs the story undisturbed, and records every moment at which its process may die. */
   async function recorded(): Promise<Recorder<Known>> {
     const known = nothingKnown();
     const clock = new ManualClock(STORY_BEGINS);
@@ -72,7 +72,7 @@ describe('a process that dies before, within or after any of its calls', () => {
     expect(await faultsOf(scene)).toEqual([]);
     await running.stop();
     recorder.stores.close();
-    // Every call of every kind, and both of its sides.
+    // Every call of every kind has a point before and a point after it.
     const names = new Set(recorder.points.flatMap((point) => point.names.map((name) => name.replace(/ \(.*/, ''))));
     for (const kind of CALL_KINDS) {
       expect(recorder.calls[kind]).toBeGreaterThan(0);
@@ -82,7 +82,7 @@ describe('a process that dies before, within or after any of its calls', () => {
     return recorder;
   }
 
-  /** A new process on what a dead one left behind: the clients go on with it to the end of the story. */
+  /** Starts a new process on the stores of a dead one, and runs the rest of the story with the same clients. */
   async function faultsAfter(point: KillPoint<Known>, soleOwner: boolean): Promise<string[]> {
     const clock = new ManualClock(STORY_BEGINS + (soleOwner ? 1000 : LEASES_RUN_OUT_MS));
     const stores = new Stores(clock, point.stores);

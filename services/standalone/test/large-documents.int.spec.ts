@@ -23,10 +23,10 @@ import { ManualClock } from './kill-points/world.ts';
 
 const DOCUMENTS = 30;
 const MIB = 1024 * 1024;
-/** `POST /events` takes 4 MiB. */
+/** Just below the limit of `POST /events`, 4 MiB. */
 const DOCUMENT_BYTES = 3.9 * MIB;
 const NPI = '1234567893';
-/** What work costs by the clock of the test, ms: a document in the intake of resources, a MiB that the log loads. */
+/** ms of the test's clock for a document in the intake of resources, and for a MiB that the log loads. */
 const COST = { document: 400, mebibyte: 5 };
 const HONEST = ['m1', 'm2'];
 
@@ -38,7 +38,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Facts pass when they do: on a busy machine a batch waits as long as that takes, and not for two seconds at most. */
+/** Makes a batch wait for the facts without the limit of two seconds, because a busy machine may need longer. */
 function waitForFacts(): void {
   const { waitForPayer } = Access.prototype;
   vi.spyOn(Access.prototype, 'waitForPayer').mockImplementation(function patient(this: Access, position) {
@@ -46,7 +46,7 @@ function waitForFacts(): void {
   });
 }
 const bytesOf = ({ records }: Batch): number => records.reduce((sum, { value }) => sum + value.byteLength, 0);
-/** Calls `before` and `after` around each batch that a group is given. */
+/** Calls `before` and `after` around each batch of a group. */
 function watch(
   log: EventLog,
   { before, after }: { before: () => Promise<void>; after: (group: string, batch: Batch) => Promise<void> },
@@ -63,7 +63,8 @@ function watch(
     });
 }
 
-// Finding M16 (SECURITY.md): all intakes share the partition and the thread, and 49 of 79 reads of others were 503.
+// Finding M16 (SECURITY.md): all intakes share the partition and the thread, so 49 of 79 reads of other members were
+// 503.
 test(`${DOCUMENTS} large documents of one member keep nobody from reading others`, async () => {
   const clock = new ManualClock(Date.parse('2026-06-01T12:00:00Z'));
   const now = (): number => clock.now();
@@ -91,7 +92,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
       if (documents === 0) return;
       taken.set(group, (taken.get(group) ?? 0) + documents);
       if (group === 'resources-intake') clock.ms += COST.document * documents;
-      // As each service does twice a second.
+      // Each service does this twice a second.
       await process.look();
       for (const member of HONEST) seen.answers.push((await read(member)).status);
     },
@@ -142,7 +143,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
     for (const member of HONEST) expect((await read(member)).status).toBe(200);
   });
 
-  // All of them are in the log before anybody reads the first one.
+  // Put all documents into the log before a group reads the first one.
   const gate = Promise.withResolvers<void>();
   open = gate.promise;
   const data = Buffer.alloc((DOCUMENT_BYTES / 4) * 3 - 1024).toString('base64');
@@ -167,7 +168,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
   });
   expect(seen.answers.length).toBeGreaterThanOrEqual(intakes.length * DOCUMENTS * HONEST.length);
   expect(seen.answers.filter((status) => status !== 200)).toEqual([]);
-  // No more is in memory than one document a group, and the log loads nothing that it does not hand out.
+  // Memory holds at most one document for each group, and the log loads no record that it does not deliver.
   expect(seen.largest).toBe(1);
   expect(seen.loaded).toBeLessThanOrEqual(seen.handed);
   await eventually(async () => {

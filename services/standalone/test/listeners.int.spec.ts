@@ -67,7 +67,7 @@ test('many who ask for metrics at once cost what one costs', async () => {
     // Callers share an answer for a second. On a slow machine the 50 calls may last longer than that.
     const periods = Math.floor((performance.now() - began) / 1000) + 1;
     expect(made).toBeLessThanOrEqual(periods);
-    // The first period may still answer with what was made before.
+    // The first period may still return an earlier answer.
     expect(new Set(answers).size).toBeLessThanOrEqual(periods + 1);
     expect(answers[0]).toContain('pa_build_info');
   } finally {

@@ -38,7 +38,7 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   await eventually(async () => expect((await readiness(platform.address)).status).toBe(200));
   await platform.stop();
 
-  // As a broker does it that knows no groups: everything that is left goes, so that heads alone say that all was read.
+  // Trim like a broker, which ignores groups. No record is left, so only the heads show that a group lost records.
   outside = log();
   await outside.append(M, [optOut(2)]);
   expect(await outside.trim!(M, Infinity)).toBe(2);
@@ -70,7 +70,7 @@ test('a removed opt-out that nobody had read closes every service until exactly 
   await outside.append('pa.registry', ['consent-intake', 'attribution-intake'].map(accept));
   await outside.close();
   platform = await startPlatform(config, silentLogger);
-  // One intake has still lost something.
+  // One intake still has a loss that is not accepted.
   await eventually(async () =>
     expect(
       (await readiness(platform.address)).failing.find(

@@ -10,10 +10,7 @@ import { Stores } from './kill-points/stores.ts';
 import { atRest, goOn, handled, nothingKnown, publish } from './kill-points/story.ts';
 import { ManualClock, startProcess } from './kill-points/world.ts';
 
-/**
- * Types of ours whose records are folded: a fault of the platform may write one that nobody can read. Those of a topic
- * that no subject belongs to are left out.
- */
+/** Our event types that views fold, without topics whose events have no subject. A faulty record of each is tried. */
 const FOLDED = Object.entries({ ...PLATFORM_EVENTS, ...EXPORT_EVENTS, ...SERVICE_LEVEL_EVENTS }).filter(
   ([type]) => !['pa.gap.v1', 'pa.log-restored.v1', 'pa.restore-accepted.v1'].includes(type),
 );
@@ -48,7 +45,7 @@ test('an unreadable record of each of our types stops nothing: everybody else is
     await atRest(scene).catch((error: unknown) => {
       throw new Error(running.behind().join('; '), { cause: error });
     });
-    // The ledger reads the log itself, and cannot read these either.
+    // The oracle reads the log itself, and must skip the unreadable records too.
     const readable: Stores['records'] = (topic) =>
       stores.records(topic).map((records) => records.filter((r) => !r.headers['ce_id']?.startsWith('broken-')));
     const seen = Object.assign(Object.create(stores) as Stores, { records: readable });

@@ -65,7 +65,7 @@ describe('applyRetention', () => {
 });
 
 test('a platform that was down for longer than the retention first handles what waits, then removes it', async () => {
-  // Forty days ago by a clock of its own; the retention is thirty days.
+  // Append with a clock that is forty days behind. The retention is thirty days.
   const before = Date.now() - 40 * DAY_MS;
   const time = new Date(before).toISOString();
   const headers = {

@@ -17,13 +17,13 @@ import { type Platform, startPlatform } from '../src/platform.ts';
 
 /** Junk requests of each kind. */
 const EACH = variant.long ? 100_000 : 200;
-/** Of the junk: before the first measurement, so that code is compiled and tables have their size. */
+/** Junk requests before the first measurement, so that code is compiled and tables have their size. */
 const WARM_UP = variant.long ? 2000 : 50;
 const AT_ONCE = 20;
-/** Honest rounds, spread over the junk. */
+/** Rounds of requests of an approved app, spread over the junk. */
 const HONEST = 20;
 const NPI = '1234567893';
-/** Linux routes all of 127.0.0.0/8 to this machine: each sender has an address of its own. */
+/** Address of the junk. Linux routes all of 127.0.0.0/8 to this machine, so each sender can have its own address. */
 const JUNK = '127.0.0.66';
 const HONEST_ADDRESS = '127.0.0.7';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -94,7 +94,7 @@ const form = (client_assertion: string): string =>
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     client_assertion,
   }).toString();
-/** Made anew for each 1,000 uses: signing costs more than being refused, and an assertion lives four minutes. */
+/** Makes a new assertion for every 1,000 uses, because signing costs more than a refusal. */
 function renewed(make: () => string): () => string {
   let [used, made] = [0, ''];
   return () => (used++ % 1000 === 0 ? (made = make()) : made);
@@ -161,11 +161,11 @@ const auditRecords = async (): Promise<number> => {
 };
 /** Reasons for which the junk is refused: media type, decode, client, signature, limit. */
 const REASONS = 5;
-/** Bytes of everything durable, where nothing is open: write-ahead logs have been taken over. */
+/** Bytes of all stores while they are closed, so that write-ahead logs are merged. */
 const diskInUse = (): number =>
   ['log.db', 'views.db', 'state.db'].reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
 
-/** A hanging test reaches it: 1.4 million requests take a quarter of an hour on two free cores. */
+/** Only a hanging test reaches this: 1.4 million requests take a quarter of an hour on two free cores. */
 const TIMEOUT = variant.long ? 7_200_000 : 120_000;
 
 test(
@@ -201,7 +201,7 @@ test(
       (await ask(`/auth/clients/${app.client_id}`, review)).text.includes('"network":"in-network"'),
     );
 
-    /** Everything that an approved app and its developer ask for. */
+    /** All requests of an approved app and its developer. */
     const honest = async (): Promise<void> => {
       const given = await tokenOf();
       expect(given.status, given.text).toBe(200);
@@ -226,7 +226,7 @@ test(
     const ofStranger = renewed(() => form(assertion(honestKey.privateKey, stranger)));
     const ofPending = renewed(() => form(assertion(honestKey.privateKey, pending.client_id)));
     const borrowed = renewed(() => form(assertion(stolenKey, app.client_id)));
-    // With a key of ours, as everybody can read it.
+    // Uses the kid of our published key.
     const { kid } = (JSON.parse((await ask('/auth/jwks', { method: 'GET' })).text) as { keys: { kid: string }[] })
       .keys[0]!;
     const forgedParts = [b64({ alg: 'ES256', kid, typ: 'at+jwt' }), b64({ client_id: stranger, sub: stranger })];
@@ -276,7 +276,7 @@ test(
       let sent = 0;
       const sender = async (): Promise<void> => {
         for (let n = sent++; n < times; n = sent++) {
-          // While the other senders go on.
+          // The other senders continue meanwhile.
           if (n % every === 0) await honest();
           for (const [kind, send] of everything) statuses.get(kind)!.add((await send()).status);
         }
@@ -294,12 +294,12 @@ test(
     const verify = vi.spyOn(crypto.subtle, 'verify');
     const began = Date.now();
     await flood(EACH, HONEST);
-    // Strangers and those who borrow an id: 60 a minute each from one address. Each honest round: an assertion and a
-    // new token.
+    // Unknown callers and callers with a borrowed id may send 60 a minute each from one address. Each honest round
+    // checks an assertion and a new token.
     const minutes = Math.ceil((Date.now() - began) / 60_000) + 1;
     expect(verify.mock.calls.length).toBeLessThanOrEqual(minutes * 120 + HONEST * 3);
     verify.mockRestore();
-    // Each honest round: a token, a search. Of the junk: one a minute and reason.
+    // Each honest round has two records, a token and a search. The junk has one record a minute for each reason.
     expect((await auditRecords()) - audited).toBeLessThanOrEqual(HONEST * 2 + minutes * REASONS);
     expect(keySetsAsked).toBe(0);
     expect(await heapInUse()).toBeLessThanOrEqual(heap * 1.1);

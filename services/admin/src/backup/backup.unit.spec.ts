@@ -52,7 +52,7 @@ const progress = (next: number, after?: object): NewRecord =>
     ...(after && { after }),
   });
 
-/** Kafka as the loader meets it. */
+/** A fake of Kafka for the loader. */
 class Kafka implements TopicLoader {
   readonly records = new Map<string, (PastRecord & { offset: number })[]>();
   of(topic: string, partition = 0): (PastRecord & { offset: number })[] {
@@ -94,7 +94,7 @@ describe('a copy of the topics', () => {
       said('pa.record-accepted.v1', 'b', { n: 2 }),
       said('pa.record-accepted.v1', 'a', { n: 3 }),
     ]);
-    // What compaction leaves.
+    // Return only the records that compaction would leave.
     const { read } = log;
     log.read = async (topic, partition, from, limit) =>
       (await read.call(log, topic, partition, from, limit)).filter((r) => topic !== PA_RECORDS || r.offset > 0);

@@ -48,7 +48,7 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
     await expect(async () => {
       for (let i = 0; i < 100; i++) await take();
     }).rejects.toThrow(AccessEnded);
-    // What was read ahead of the client is all that came.
+    // The client got only the bytes that the server had read ahead.
     expect(bytes).toBeLessThan(600_000);
   });
 

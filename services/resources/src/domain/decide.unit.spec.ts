@@ -127,7 +127,7 @@ describe('decideVersion', () => {
   });
   it('compares with the time that an event stated, not with the one under which a tie was written', () => {
     const tied = ['c', 'b', 'a'].map((id) => judged({ id, day: 1, text: id }));
-    // Stated one millisecond later, as late as the first correction was written.
+    // An event whose stated time equals the written time of the first correction.
     const next = judged({ id: 'a', day: 1, text: 'next' });
     const later = {
       ...next,
@@ -197,7 +197,7 @@ describe('decideVersion', () => {
     const event = judged({ id: 'a', day: 1, text: 'kept' });
     if (event.kind !== 'accept') throw new Error('not accepted');
     const { head } = run([event]);
-    // What an earlier release made of the same event.
+    // The head that an earlier release made of the same event.
     const before = { ...head!, contentHash: 'redacted otherwise' };
     const decided = decideVersion(event, before, 2_000);
     expect(decided).toMatchObject({
@@ -205,7 +205,7 @@ describe('decideVersion', () => {
       event: { data: { contentHash: event.content.hash, versionId: 2 } },
     });
     expect(decideVersion(event, decided.head, 3_000)).toEqual({ outcome: 'unchanged', reason: 'duplicate' });
-    // Still older releases did not say what the payer had sent.
+    // Still older releases did not store the hash of the sent resource.
     expect(decideVersion(event, { ...before, sourceHash: undefined }, 2_000)).toMatchObject({ outcome: 'recorded' });
     expect(decideVersion(event, { ...before, sourceHash: 'of other content' }, 2_000)).toMatchObject({
       outcome: 'parked',
@@ -229,17 +229,14 @@ describe('decideVersion', () => {
       }),
       { minLength: 1, maxLength: 7 },
     )
-    // Ids in no order that could decide.
+    // Ids in another order than the events, so that no rule can depend on them.
     .map((list) => list.map((e, i): Said => ({ ...e, id: `e${(i * 5) % 7}` })));
   const arrivals = saids.chain((list) =>
     fc.shuffledSubarray([...list, ...list, ...list], { minLength: list.length * 3, maxLength: list.length * 3 }),
   );
   const given = (list: readonly Said[]): Versioned[] =>
     list.map(({ kind, ...e }) => judged({ ...e, deleted: kind === 'deleted', old: kind === 'old' }));
-  /**
-   * The rule, written once more: the newest by day and sequence stands, of equals the one whose first arrival is the
-   * latest.
-   */
+  /** A second implementation of the rule: the newest by day and sequence, and of equals the last first arrival. */
   function stands(arrived: readonly Said[]): Said {
     const first = arrived.filter((e, i) => arrived.findIndex((other) => other.id === e.id) === i);
     return first.reduce((best, e) =>

@@ -8,7 +8,7 @@ import { judge, type Judgement } from './judge.ts';
 
 type Resource = Record<string, unknown>;
 const NOW = Date.UTC(2026, 0, 1);
-/** What becomes of a resource of the member m1, or of nobody (`shared`). */
+/** Judges a resource of member m1, or a shared one. */
 function judged(resource: object, of: 'm1' | 'shared' = 'm1'): Judgement {
   const data = JSON.parse(JSON.stringify({ resource })) as unknown;
   const type = of === 'm1' ? 'payer.resource-recorded.v1' : 'payer.provider-recorded.v1';
@@ -42,7 +42,7 @@ const parameters = (resource: object): object => ({
   parameter: [{ name: 'a', part: [{ name: 'b', resource }] }],
 });
 const code = { text: 'x' };
-/** Forms that the review found to pass, and their kin. */
+/** Forms that a review found to pass, and similar forms. */
 const FORMS: [string, Resource][] = [
   ['a Bundle with a Patient', bundle(patient) as Resource],
   ['Parameters with a Patient', parameters(patient) as Resource],
@@ -184,7 +184,7 @@ describe('a resource that every client may read', () => {
         'shared',
       ),
     ).toMatchObject({ kind: 'accept' });
-    // An element that is called type is no Reference.
+    // An element with the name `type` alone is not a Reference.
     expect(
       judged(
         {

@@ -11,7 +11,7 @@ interface Given extends Partial<DomainEvent> {
   topic?: string;
   resource?: unknown;
 }
-/** What is said of an event as it lies in the log. */
+/** Judges an event as it is in the log. */
 const given = ({ resource, topic = MEMBER, ...rest }: Given): Judgement => {
   const event = {
     id: 'e1',

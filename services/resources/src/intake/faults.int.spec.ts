@@ -26,7 +26,7 @@ describe('who has a Type/id', () => {
       counts: { recorded: 1, parked: 1 },
       items: [{ reason: 'owned-by-another-member', about: 'Condition/c1' }],
     });
-    // At once, while the view may not know yet; in one request and in the next.
+    // At once, while the view may lag, in the same request and in the next one.
     const freed = await house.publish([
       {
         subject: first.receipt.items[0].event === first.rows[0].id ? 'm2' : 'm1',
@@ -113,7 +113,7 @@ describe('who has a Type/id', () => {
         );
       };
       const other = { subject: 'm2', resource: named('m2', 'c2', 'theirs') };
-      // At once, where the view may not know either, and later; by an absolute URL as well.
+      // At once, while the view may lag, and later; also with an absolute URL.
       expect(await outcomes(other)).toEqual(['recorded']);
       expect(
         await outcomes(
@@ -137,7 +137,7 @@ describe('who has a Type/id', () => {
           data: { resourceType: 'Condition', id: 'c2' },
         }),
       ).toEqual(['recorded']);
-      // Another partition, which may be handled before the deletion is in the log.
+      // The event is in another partition, which may be handled before the deletion is in the log.
       expect(await outcomes(about('p1', 'Condition/c2'))).toEqual(['recorded']);
       expect(
         await outcomes(
@@ -241,7 +241,7 @@ describe('what comes twice, late or broken', () => {
         headers: { 'content-type': 'application/cloudevents+json' },
         value: JSON.stringify(event({ resource: patient('m1') })),
       },
-      // What a Kafka producer may also do: a tombstone, headers of any size.
+      // A Kafka producer may also append an empty value, or headers of any size.
       { key: 'm1', partitionKey: 'm1', headers: {}, value: '' },
       {
         key: 'm1',
@@ -331,7 +331,7 @@ describe('an engine that fails', () => {
     );
   });
 
-  // Finding H8 (SECURITY.md): the success of another partition hid it.
+  // Finding H8 (SECURITY.md): the success of another partition hid the failure.
   it('shows in readiness by the partition that it stops, whatever others do, until that one goes on', async () => {
     const log = openMemoryLog();
     const append = log.append.bind(log);
@@ -376,7 +376,7 @@ describe('an engine that fails', () => {
     house = await House.open({ log: first });
     await house.publish(input.slice(0, 12));
     await house.settled();
-    // Only the log survives: views and state are built again.
+    // Only the log survives. Views and state start empty.
     const { data } = first;
     await house.close();
     house = await House.open({ log: openMemoryLog({ data }) });

@@ -46,7 +46,7 @@ describe('from POST /events to the records view', () => {
       'again',
     async () => {
       const time = '2025-04-01T00:00:00Z';
-      // Ids as `pa publish` makes them: a hash of the content, in no order.
+      // `pa publish` uses a hash of the content as id, so ids have no order.
       const values = ['q', 'c', 'x', 'a', 'z', 'k', 'y', 'b'].map((id, i) => ({
         id,
         time,
@@ -66,7 +66,7 @@ describe('from POST /events to the records view', () => {
       );
       await house.settled();
       expect(await served()).toMatchObject({ code: { text: 'value 8' }, meta: { versionId: '8' } });
-      // Across requests as well: what is in the view decides.
+      // In several requests too, where the version in the view decides.
       const [one] = values.map((v) => ({
         ...v,
         id: 'm',
@@ -100,7 +100,7 @@ describe('from POST /events to the records view', () => {
       counts: { recorded: 3 },
       unresolved: { 'Condition.asserter -> Practitioner': 2, 'Condition.evidence.detail -> Observation': 2 },
     });
-    // What is not recorded anew is not counted again.
+    // Unchanged resources do not count again.
     expect((await house.publish(given)).receipt).toMatchObject({ counts: { unchanged: 3 }, unresolved: {} });
   });
 
@@ -132,7 +132,7 @@ describe('from POST /events to the records view', () => {
     await eventually(async () => expect(await letters()).toEqual([['unknown-event-type', 'gap-1']]));
   });
 
-  // Kafka takes what POST /events refuses.
+  // Kafka accepts ids and sources that POST /events refuses.
   it.each(['id', 'source'])(
     'makes a dead letter of an event over Kafka whose %s has 257 characters, and takes the one behind it',
     async (name) => {

@@ -19,7 +19,7 @@ const record = (bytes: number, offset: number): LogRecord => ({
 });
 const batch = (...sizes: number[]): Batch => ({ topic: PAYER_MEMBER_EVENTS, partition: 0, records: sizes.map(record) });
 
-/** Intake of batches in which nothing is for resources: what it does, in order. */
+/** Records the calls of an intake, in order. Its batches contain no events for resources. */
 function intake(factsPassed: RecordIntakeOptions['factsPassed']): {
   handle(batch: Batch): Promise<void>;
   readonly done: string[];

@@ -24,7 +24,7 @@ function record(offset: number, input: EventInput): LogRecord {
   const { value, headers } = encodeEvent({ ...read.event, extensions: { pareceipt: 'r-1' } });
   return stored(offset, value, headers);
 }
-/** Large enough for the thread: one of every kind of judgement among many of the usual one. */
+/** A batch that is large enough for the thread, with every kind of judgement. */
 const batch = (): LogRecord[] => [
   ...Array.from({ length: 100 }, (_, i) =>
     record(i, {
@@ -68,7 +68,7 @@ it('reads in the thread what it reads at once, record by record', async () => {
   expect(reading['pool']['threads'].size).toBe(1);
   expect(first).toEqual(expected);
   expect(second).toEqual(expected.slice(3));
-  // The bytes of the log are still there: others read them too.
+  // The thread must not take over the buffers of the log, because other groups read them too.
   expect(records[0]!.value.byteLength).toBeGreaterThan(400);
 });
 

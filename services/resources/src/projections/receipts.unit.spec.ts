@@ -5,7 +5,7 @@ import { type HandledPart, withoutOverlaps } from './receipts.ts';
 const RECEIPT = 'r-1';
 const totalOf = (parts: readonly HandledPart[]): number =>
   parts.flatMap((p) => Object.values(p.counts)).reduce((a, b) => a + b, 0);
-/** Events of the receipt at these offsets of one inbound partition, told as batches with these boundaries. */
+/** Reports of events at these offsets of an inbound partition, in batches with these boundaries. */
 function reports(offsets: readonly number[], cuts: readonly number[], outcome: string): HandledPart[] {
   return cuts.slice(1).flatMap((next, i) => {
     const from = cuts[i]!;
@@ -53,7 +53,7 @@ it('counts every event once, however often and with whatever boundaries its batc
           .map(({ part }) => part);
         const kept = withoutOverlaps(shuffled);
         expect(totalOf(kept)).toBe(offsets.length);
-        // Who recorded it first said so; who got it again could only say that nothing changed.
+        // The first instance reports `recorded`. An instance that got the event again can only report `unchanged`.
         expect(kept.reduce((n, p) => n + (p.counts['recorded'] ?? 0), 0)).toBe(offsets.length);
       },
     ),

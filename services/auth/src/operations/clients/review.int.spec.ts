@@ -56,7 +56,7 @@ describe('reviewing', () => {
       });
     }
     expect(await decisions()).toEqual([]);
-    // What a refused approval asked for binds nobody to it.
+    // A refused approval binds no identifier, so the app can still be rejected.
     expect((await bench.review(app, 'reject')).status).toBe(200);
   });
   it('approves a suspended app again as it was named before', async () => {
@@ -265,7 +265,7 @@ describe('what a reviewer sees of an identifier', () => {
     expect(
       (await bench.registry()).find((e) => e.type === 'pa.app-approved.v1' && e.data.client === second.id)!.data,
     ).toMatchObject({ sharedWith: [first.id] });
-    // One that is suspended may come back: it is shown, and it needs the word itself.
+    // A suspended client may be approved again, so the review shows it. Its own approval must name the other client.
     await bench.review(first, 'suspend');
     expect(await identifierOf(second)).toMatchObject({ bound_to: [{ client_id: first.id, status: 'suspended' }] });
     expect((await bench.decide(first, 'approve', {})).status).toBe(409);
@@ -299,7 +299,7 @@ describe('acknowledging', () => {
   it('is 503 while a reader does not follow; the decision stands and repeating is safe', async () => {
     let follows = false;
     const slow = await Bench.start({ readers: [{ waitFor: () => Promise.resolve(follows) }] });
-    // Nobody else reads a registration before it is approved.
+    // A registration does not wait for readers, because no other service reads it before its approval.
     const app = await slow.register();
     expect(await slow.review(app, 'approve')).toMatchObject({
       status: 503,

@@ -213,12 +213,12 @@ describe('GET /auth/register/{client}', () => {
       expect(questions()).toBe(0);
       const junk: number[] = [];
       for (let i = 0; i < 100; i++) junk.push(await ask(`c-${String(i).padStart(32, '0')}`, 'x'));
-      // Three were used up above.
+      // The requests above have used up three.
       expect([junk.filter((status) => status === 401).length, junk.filter((status) => status === 429).length]).toEqual([
         2, 98,
       ]);
       expect(questions()).toBeLessThanOrEqual(2 * 2);
-      // Whoever registered is answered from elsewhere, as often as asked.
+      // The developer of the app gets answers from another address without a limit.
       for (let i = 0; i < 20; i++) expect(await ask(app.id, app.token, '192.0.2.9')).toBe(200);
     } finally {
       await tight.stop();

@@ -68,7 +68,7 @@ describe('registrations that nobody approves', () => {
     await bench.stop();
     bench = small;
     const honest = await registerFrom('192.0.2.1');
-    // One sender has a whole /64.
+    // One sender has all addresses of a /64.
     const junk: App[] = [];
     for (let i = 0; i < 20; i++) junk.push(await registerFrom(`2001:db8::${i.toString(16)}`));
     expect(await waiting()).toEqual([honest.id, ...junk.slice(-4).map((a) => a.id)]);
@@ -140,7 +140,7 @@ describe('registrations that nobody approves', () => {
     expect(await waiting()).toEqual([one, two]);
     expect((await bench.review(one, 'approve')).body).toMatchObject({ status: 'approved', client_name: 'Old' });
     expect((await bench.review(two, 'reject')).body).toMatchObject({ status: 'rejected', reason: 'because' });
-    // Assertions from before the state store was opened have expired.
+    // Wait until all assertions from before the start of the state store have expired.
     bench.clock.ms += 330_000;
     expect((await bench.token({ id: one, token: '', uri: '' })).status).toBe(200);
   });

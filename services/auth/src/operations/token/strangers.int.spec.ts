@@ -11,7 +11,7 @@ afterEach(() => bench.stop());
 
 describe('POST /auth/token', () => {
   describe('from strangers', () => {
-    /** Checks of a signature, whoever asks for them. */
+    /** Counts the checks of a signature. */
     const countVerifications = () => vi.spyOn(crypto.subtle, 'verify');
     const junk = async (times: number, address = '192.0.2.1', id = 'c-none'): Promise<number[]> => {
       const statuses = [];

@@ -21,7 +21,7 @@ import {
   type Segment,
 } from './index.ts';
 
-/** A part in memory: what the writer leaves on disk. */
+/** A part file and its index in memory. */
 interface Part {
   readonly index: PartIndex;
   readonly bytes: Buffer;
@@ -40,7 +40,7 @@ function partOf(content: readonly { members: readonly string[]; lines: readonly 
   }
   return { index: decodeIndex(Buffer.from(builder.encode())), bytes: Buffer.concat(all), plain };
 }
-/** Reads [start, end) of a download the way the service does it. */
+/** Reads bytes [start, end) of a download as the service does. */
 function read(part: Part, of: Layout, start = 0, end = of.length): Buffer {
   const out: Uint8Array[] = [];
   for (const piece of pieces(of, start, end)) {
@@ -264,7 +264,7 @@ describe('chooseRange', () => {
     ['Bytes=99-99', { kind: 'part', start: 99, end: 100 }],
     ['bytes=100-', { kind: 'unsatisfiable' }],
     ['bytes=-0', { kind: 'unsatisfiable' }],
-    // Not understood: RFC 9110 §14.2 has it ignored.
+    // RFC 9110 §14.2: a server ignores a Range header that it does not understand.
     ['bytes=9-0', { kind: 'whole' }],
     ['bytes=0-1,5-6', { kind: 'whole' }],
     ['lines=0-1', { kind: 'whole' }],

@@ -26,7 +26,7 @@ describe('dead letters', () => {
       )
     ).flat();
   let parkedOptOuts = 0;
-  /** A dead letter as consent makes it. */
+  /** Appends a dead letter as the consent service does. */
   async function optOutParked(): Promise<string> {
     parkedOptOuts += 1;
     const record = encodeEvent({
@@ -134,7 +134,7 @@ describe('dead letters', () => {
     expect(lies!.headers).toMatchObject({ ce_id: 'p7', ce_pareplayof: id });
   });
 
-  // Finding M4 (SECURITY.md): such a replay left its member denied for ever.
+  // Finding M4 (SECURITY.md): such a replay left the member denied for ever.
   it.each<[string, object, RegExp]>([
     ['another member', { id: 'x', subject: 'm2' }, /about the member or provider that the original names/],
     ['no member', { id: 'x', subject: undefined }, /about the member or provider that the original names/],

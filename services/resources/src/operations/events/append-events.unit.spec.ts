@@ -22,7 +22,7 @@ const facts: PayerFacts = {
 };
 const rowsOf = async (rows: readonly (EventRow | Promise<EventRow>)[]): Promise<string[]> =>
   (await Promise.all(rows)).map((r) => `${r.id}: ${r.status}${r.reason === undefined ? '' : ` (${r.reason})`}`);
-/** A log on which appends to one topic fail, after they were written or before. */
+/** A log whose appends to one topic fail, before or after the write. */
 function without(topic: string, maxRecordBytes?: number) {
   const log = openMemoryLog(maxRecordBytes === undefined ? {} : { maxRecordBytes });
   const append = log.append.bind(log);

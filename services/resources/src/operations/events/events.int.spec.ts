@@ -83,7 +83,7 @@ describe('POST /events', () => {
     expect(await inLog()).toBe(before);
   });
 
-  // What an event is called is kept for as long as what it said.
+  // The log keeps ids and sources as long as the event, so their length is limited.
   it.each(['id', 'source'])('takes an event whose %s has 256 characters, and refuses one of 257', async (name) => {
     const before = await inLog();
     const answer = await post({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(257) }, STRUCTURED);
@@ -91,7 +91,7 @@ describe('POST /events', () => {
       400,
       { reason: 'not-a-cloudevent', detail: 'id and source have at most 256 characters' },
     ]);
-    // As a line of a file that `pa publish` sends.
+    // A line as `pa publish` sends it.
     const { rows } = await house.publish([
       JSON.stringify({ ...event({ resource: patient('m1') }), [name]: 'x'.repeat(257) }),
     ]);

@@ -199,7 +199,7 @@ describe('reads and searches', () => {
     const entries: Loose[] = [];
     for (const [p, end] of head!.entries())
       for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
-    // m1 has the condition that each member has, and seven more.
+    // m1 has seven more conditions than the other members.
     expect(entries).toContainEqual(
       expect.objectContaining({
         action: 'search',
@@ -229,10 +229,10 @@ describe('reads and searches', () => {
 });
 
 describe('what a read asks of the views', () => {
-  /** Statements on views as a client causes them: collection, method, number of ids, and bodies that are loaded. */
+  /** The queries that a request causes: collection, method, number of ids, and loaded bodies. */
   const statements: string[] = [];
   const NOTED = ['get', 'getMany', 'find'];
-  /** The object with `before` called ahead of its methods. */
+  /** Wraps an object, and calls `before` ahead of its methods. */
   const watched = <T extends object>(of: T, before: (method: string, args: readonly Loose[]) => T | undefined): T =>
     new Proxy(of, {
       get(target, name) {

@@ -31,7 +31,7 @@ it('survive a rotation without a restart: the new key signs, and the old one is 
   secret.current = [NEW, OLD];
   const after = rotating.write(token);
   expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([token, token]);
-  // An instance that has not seen the new key yet, but will sign with it next.
+  // An instance that accepts the new key, but still signs with the old one.
   expect(links(OLD, NEW).read(after, 'c-1', 'Observation')).toEqual(token);
   secret.current = [NEW];
   expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([undefined, token]);
