@@ -277,8 +277,8 @@ export class Driver {
     const allowed = this.#model.answers(stated);
     if (!allowed.includes(status))
       throw new Broken(
-        `${event.id}, an opt-${stated.out ? 'out' : 'in'} of ${stated.member}, was answered ${JSON.stringify(answer)}; ` +
-          `only ${allowed.join(', ')} is right`,
+        `${event.id}, an opt-${stated.out ? 'out' : 'in'} of ${stated.member}, was answered ` +
+          `${JSON.stringify(answer)}; only ${allowed.join(', ')} is right`,
       );
     if (status === 'parked')
       this.#model.holds.push({ id: event.id, members: [stated.member], person: true, settled: true });
