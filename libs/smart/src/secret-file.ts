@@ -79,7 +79,7 @@ export class SecretFile<T> implements Secret<T> {
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
       if (this.fault !== error.message)
-        logger?.warn({ detail: error.message }, 'a secret file cannot be used; its content of before stays in force');
+        logger?.warn({ detail: error.message }, 'a secret file cannot be used; its last good content stays in force');
       this.fault = error.message;
       return;
     }

@@ -212,28 +212,25 @@ export function runnerContract(name: string, open: () => Promise<ViewsHarness>):
       expect(await fresh.views.reader(items).count()).toBe(500);
     });
 
-    it(
-      'stops at a type of one of our topics that a newer version wrote, and continues when it knows ' + 'it',
-      async () => {
-        const set = await start([versioned]);
-        await fresh.log.append('pa.consent', [
-          record('m1', {}, 'pa.opted-out.v1', 'p'),
-          record('m2', {}, 'pa.opted-out.v2', 'p'),
-          record('m3', {}, 'pa.opted-out.v1', 'p'),
-        ]);
-        await eventually(() => set.failure() !== undefined);
-        expect(set.failure()).toMatch(/^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, /);
-        expect(set.failure()).toMatch(/, which this version does not know: a newer one wrote it$/);
-        expect(await fresh.views.reader(versioned).getMany(['m1', 'm2', 'm3'])).toEqual([
-          { _id: 'm1', consent: {} },
-          undefined,
-          undefined,
-        ]);
-        // A start also reports it, instead of waiting for ever.
-        await stop(set);
-        expect((await start([versioned])).failure()).toMatch(/pa\.opted-out\.v2/);
-      },
-    );
+    it('stops at a type of one of our topics that a newer version wrote, and continues when it knows it', async () => {
+      const set = await start([versioned]);
+      await fresh.log.append('pa.consent', [
+        record('m1', {}, 'pa.opted-out.v1', 'p'),
+        record('m2', {}, 'pa.opted-out.v2', 'p'),
+        record('m3', {}, 'pa.opted-out.v1', 'p'),
+      ]);
+      await eventually(() => set.failure() !== undefined);
+      expect(set.failure()).toMatch(/^test_versioned_v1: pa\.consent\/\d has pa\.opted-out\.v2 at offset 1, /);
+      expect(set.failure()).toMatch(/, which this version does not know: a newer one wrote it$/);
+      expect(await fresh.views.reader(versioned).getMany(['m1', 'm2', 'm3'])).toEqual([
+        { _id: 'm1', consent: {} },
+        undefined,
+        undefined,
+      ]);
+      // A start also reports it, instead of waiting for ever.
+      await stop(set);
+      expect((await start([versioned])).failure()).toMatch(/pa\.opted-out\.v2/);
+    });
 
     it('reads nothing from a log that ends before its position, until its view is rebuilt', async () => {
       const first = await start([totals]);
