@@ -22,7 +22,7 @@ test('a service without its indexes ends with 1 and names what creates them', as
   expect(output.at(-1)).toMatch(/`pa views apply`/);
 });
 
-// docs/adr/0035-exports-without-a-hop.md: for one release the variable is no error.
+// docs/adr/0035-export-is-routed.md: for one release the variable is no error.
 test('attribution warns that it ignores EXPORT_URL', async () => {
   const { ended, output } = startAlone({ ...options, env: { EXPORT_URL: 'http://127.0.0.1:3004' } }, 'attribution');
   expect(await ended, output.join('\n')).toBe(1);

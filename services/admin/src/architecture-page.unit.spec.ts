@@ -31,6 +31,7 @@ describe.each([...DECLARATIONS])('docs/architecture.md, $service', ({ service, p
 
   test('names the views that it keeps up', () => {
     const [, , , views] = rowOf(service);
-    expect(names(views).sort()).toEqual(projections.map(({ owner, name }) => `${owner}_${name}`).sort());
+    // For one release two versions of a view have the same name.
+    expect(names(views).sort()).toEqual([...new Set(projections.map(({ owner, name }) => `${owner}_${name}`))].sort());
   });
 });

@@ -227,7 +227,7 @@ describe('a state store that was lost', () => {
     const said = await typed(PA_CONSENT, 'pa.opted-out.v1');
     expect(said.filter((d) => d['member'] === 'm1')).toEqual(published);
     expect(said.filter((d) => d['member'] === 'm2')).toEqual([{ ...published[0], member: 'm2' }]);
-    expect((await h.facts.reader.get('m1'))!['consent']).toMatchObject({ outs: [{ sc: 'global' }] });
+    expect((await h.facts.reader.get('m1'))!['consent']).toMatchObject({ outs: [{ scope: 'global' }] });
   });
 });
 
