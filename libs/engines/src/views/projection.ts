@@ -16,7 +16,6 @@ export interface IndexDefinition {
   /** Paths `part.field`. With `array` the last one is an array, and the index finds documents by an element. */
   readonly fields: readonly string[];
   readonly array?: boolean;
-  readonly unique?: boolean;
 }
 
 export interface TopicEvolve<Part = unknown> {

@@ -116,7 +116,6 @@ export function checkProjection(projection: Projection): void {
     index.fields.forEach(known);
     if (index.array && new Set(index.fields.map((f) => splitPath(f)[0])).size > 1)
       refuse(`array index "${index.name}" spans several parts`);
-    if (index.array && index.unique) refuse(`array index "${index.name}" cannot be unique`);
   }
   for (const body of projection.bodies ?? []) {
     known(body);

@@ -60,7 +60,7 @@ export async function deadLettersOf(server: Server, token: string, status: strin
   return all;
 }
 
-export interface Registration {
+interface Registration {
   readonly client_id: string;
   readonly status: string;
   readonly registration_client_uri: string;

@@ -171,7 +171,6 @@ export class Appender {
         items.map(({ message }) => message),
         timeout,
       );
-      this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'acknowledged');
       queue.refusal = undefined;
       items.forEach(({ part, index, bytes }, i) => {
         part.call.answers[index] = { partition: queue.partition, offset: base + i };
@@ -180,7 +179,6 @@ export class Appender {
         if (--part.left === 0) end(part);
       });
     } catch (error) {
-      this.#settings.metrics.sent?.(queue.topic, items.length, performance.now() - since, 'failed');
       queue.refusal = errorType(error);
       const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(errorType(error));
       // Only this refusal proves that nothing was written.

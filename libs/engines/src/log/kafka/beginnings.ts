@@ -75,7 +75,6 @@ export class Beginnings {
       return true;
     }
     if (place.loss === undefined) {
-      this.#settings.metrics.consumer?.(loss.group, 'retention-loss');
       this.#settings.logger?.error(
         fields,
         'retention removed records before this group had read them: the partition stops until the loss is accepted',

@@ -19,14 +19,6 @@ export interface KafkaLogger {
   error(fields: object, message: string): void;
 }
 
-/** Metrics of the adapter. Labels have no keys or members. */
-interface KafkaMetrics {
-  /** A send ended after `ms`. */
-  sent?(topic: string, records: number, ms: number, outcome: 'acknowledged' | 'failed'): void;
-  /** A consumer joined, lost its group, was replaced after a crash, or found that retention removed unread records. */
-  consumer?(group: string, what: 'joined' | 'rebalanced' | 'rebuilt' | 'retention-loss'): void;
-}
-
 /** The addresses of the brokers and the identity of the client. */
 export interface KafkaConnection {
   /** `host:port` of some brokers. The cluster returns the addresses of the others. */
@@ -73,17 +65,13 @@ export interface KafkaLogOptions extends KafkaConnection {
   readonly passEveryMs?: number;
   /** Pauses between tries of a failing handler. Default 50 ms, doubling to 2 s. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
-  readonly metrics?: KafkaMetrics;
 }
 
 /** Options with their defaults. */
-export interface Settings extends Required<
-  Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'metrics' | 'maxRecordBytes'>
-> {
+export interface Settings extends Required<Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'maxRecordBytes'>> {
   readonly tls: KafkaTls | undefined;
   readonly sasl: KafkaSasl | undefined;
   readonly logger: KafkaLogger | undefined;
-  readonly metrics: KafkaMetrics;
   readonly maxRecordBytes: number | undefined;
 }
 
@@ -101,7 +89,6 @@ export function settingsOf(options: KafkaLogOptions): Settings {
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     connectionTimeoutMs: options.connectionTimeoutMs ?? 3_000,
     logger: options.logger,
-    metrics: options.metrics ?? {},
     maxRecordBytes: options.maxRecordBytes,
     lanes: options.lanes ?? 4,
     batchBytes: options.batchBytes ?? 900 * KIB,

@@ -153,7 +153,6 @@ export class Subscriber implements Subscription {
       consumer.discard();
       for (const place of this.#places.values()) place.release();
       this.#failure = `the consumer ended and is replaced: ${errorType(error)}`;
-      this.#settings.metrics.consumer?.(this.#options.group, 'rebuilt');
       this.#settings.logger?.warn({ group, errorType: errorType(error) }, 'a consumer is replaced after a crash');
       if (performance.now() - began > STEADY_MS) failures = 0;
       await this.#pause(failures);
@@ -169,7 +168,6 @@ export class Subscriber implements Subscription {
   }
 
   #joined(consumer: GroupConsumer, assignment: Readonly<Record<string, readonly number[]>>, kept: boolean): void {
-    this.#settings.metrics.consumer?.(this.#options.group, kept ? 'rebalanced' : 'joined');
     this.#failure = undefined;
     this.#assignFailure = undefined;
     const now = new Set(

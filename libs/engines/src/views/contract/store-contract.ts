@@ -251,22 +251,6 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await reader.position()).toEqual({ topics: { 't.left': [], 't.right': [] }, derived: {} });
     });
 
-    it('enforces a unique index', async () => {
-      const unique = { ...items, name: 'unique', indexes: [{ name: 'by_n', fields: ['item.n'], unique: true }] };
-      await fresh.views.store.ensure(unique);
-      await fresh.views.store.apply(unique, 'live', [
-        item('a', 1, { n: 1, group: 'g' }),
-        item('b', 2, { group: 'g' }),
-        item('c', 3, { group: 'g' }),
-      ]);
-      await expect(fresh.views.store.apply(unique, 'live', [item('d', 4, { n: 1, group: 'g' })])).rejects.toThrow(
-        /unique/i,
-      );
-      expect(
-        (await fresh.views.reader(unique).find({ index: 'by_n', equals: [1], limit: 5 })).map((d) => d._id),
-      ).toEqual(['a']);
-    });
-
     it(
       'keeps what an operation says of its trace beside the document, until it is written again, if others read ' +
         'the store',

@@ -106,11 +106,6 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
       `CREATE INDEX ${quoted(`${physical}__${index.name}`)} ON ${quoted(physical)} ` +
         `(${[...fields, '_id'].join(', ')}) WHERE ${present}`,
     );
-    if (index.unique)
-      db.exec(
-        `CREATE UNIQUE INDEX ${quoted(`${physical}__${index.name}__unique`)} ON ${quoted(physical)} ` +
-          `(${fields.join(', ')}) WHERE ${present}`,
-      );
   }
   const gone = layout.parts.map((p) => `d${p.n} IS NULL`).join(' AND ');
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);

@@ -62,7 +62,7 @@ export async function requireIndexes(db: Db, layout: Layout, physical: string, c
 const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>
   JSON.stringify(wanted.key) === JSON.stringify(found['key']) &&
   JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) &&
-  (wanted.options.unique === true) === (found['unique'] === true);
+  found['unique'] !== true;
 
 /** Builds the missing indexes, and never drops or changes one. Two processes may do it at once. */
 export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {

@@ -86,17 +86,12 @@ const present = (fields: readonly string[]): Record<string, { $exists: true }> =
 
 /** The indexes are partial, because by the port an index does not find a document that lacks one of its fields. */
 export function indexesOf({ projection }: Layout): readonly WantedIndex[] {
-  const wanted = (index: IndexDefinition): WantedIndex[] => {
-    const options = { partialFilterExpression: present(index.fields) };
-    return [
-      { name: index.name, key: keyOf([...index.fields, '_id']), options },
-      ...(index.unique
-        ? [{ name: `${index.name}_unique`, key: keyOf(index.fields), options: { ...options, unique: true } }]
-        : []),
-    ];
-  };
   return [
-    ...projection.indexes.flatMap(wanted),
+    ...projection.indexes.map(({ name, fields }) => ({
+      name,
+      key: keyOf([...fields, '_id']),
+      options: { partialFilterExpression: present(fields) },
+    })),
     { name: 'removed', key: keyOf(['_gone', '_id']), options: { partialFilterExpression: present(['_gone']) } },
   ];
 }

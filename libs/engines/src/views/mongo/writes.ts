@@ -44,12 +44,7 @@ export async function writeOps(
     let pending = round.map((op) => toWrite(layout, op));
     for (let attempt = 1; pending.length > 0; attempt++) {
       const duplicates: Pending[] = [];
-      let violated: string | undefined;
-      for (const bulk of bulks(pending)) {
-        const failed = await write(collection, layout.collection, bulk, calls);
-        duplicates.push(...failed.duplicates);
-        violated ??= failed.violated;
-      }
+      for (const bulk of bulks(pending)) duplicates.push(...(await write(collection, layout.collection, bulk, calls)));
       if (duplicates.length === 0) break;
       const stored = await positions(collection, layout.collection, duplicates, calls);
       pending = [];
@@ -60,10 +55,8 @@ export async function writeOps(
         if (op.base !== undefined && !samePosition(op.base, position)) refused.push(op.id);
         else pending.push(toWrite(layout, op, document?._p?.[op.part]));
       }
-      if (pending.length > 0 && (violated !== undefined || attempt >= ATTEMPTS))
-        throw new Error(
-          `${layout.collection}: a unique index is violated${violated === undefined ? '' : ` (${violated})`}`,
-        );
+      if (pending.length > 0 && attempt >= ATTEMPTS)
+        throw new Error(`${layout.collection}: a write collided with a stored document at each of ${attempt} attempts`);
     }
   }
   return refused;
@@ -138,7 +131,7 @@ async function write(
   view: string,
   bulk: readonly Pending[],
   calls: Calls,
-): Promise<{ duplicates: readonly Pending[]; violated?: string | undefined }> {
+): Promise<readonly Pending[]> {
   try {
     const result = await calls.within(() =>
       collection.bulkWrite(
@@ -148,7 +141,7 @@ async function write(
     );
     if (result.getWriteConcernError() !== undefined)
       throw new EngineUnavailable('the view store is away (a write was not acknowledged by a majority)');
-    return { duplicates: [] };
+    return [];
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw asFault(error, view);
     const failed = [error.writeErrors].flat();
@@ -159,16 +152,12 @@ async function write(
     }
     if (failed.length === 0 || error.result.getWriteConcernError() !== undefined)
       throw new EngineUnavailable('the view store is away (a write was not acknowledged)');
-    let violated: string | undefined;
-    for (const { code: one, index, errmsg } of failed) {
+    for (const { code: one, index } of failed) {
       if (isTooLarge(one)) throw tooLarge(view, bulk[index]!.op);
       if (isAwayCode(one)) throw new EngineUnavailable(`the view store is away (MongoDB ${one})`);
       if (one !== DUPLICATE) throw new Error(`${view}: the view store refused a write (MongoDB ${one})`);
-      // The text of the error names the index and then the values. Only the name of the index is used.
-      const name = /index: ([a-z0-9_]+) dup key/.exec(errmsg ?? '')?.[1];
-      if (name !== undefined && name !== '_id_') violated = name;
     }
-    return { duplicates: failed.map(({ index }) => bulk[index]!), violated };
+    return failed.map(({ index }) => bulk[index]!);
   }
 }
 /* eslint-enable preserve-caught-error */

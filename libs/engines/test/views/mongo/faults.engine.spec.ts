@@ -154,10 +154,11 @@ describe('mongo: an engine with faults', () => {
   );
 
   it('never quotes the message of a duplicate key', async () => {
-    const unique = { ...items, name: 'unique', indexes: [{ name: 'by_group', fields: ['item.group'], unique: true }] };
-    await views.store.ensure(unique);
+    await views.store.ensure(items);
+    // No projection declares one, but an operator may have made it.
+    await database.db.collection('test_items_v1_r1').createIndex({ '_d.item.group': 1 }, { unique: true });
     const put = (id: string) =>
-      views.store.apply(unique, 'live', [
+      views.store.apply(items, 'live', [
         { id, part: 'item', partition: 0, offset: 1, value: { n: 1, group: 'member-4711' } },
       ]);
     await put('a');
@@ -165,7 +166,7 @@ describe('mongo: an engine with faults', () => {
       () => undefined,
       (e: unknown) => e as Error,
     );
-    expect(error!.message).toBe('test_unique_v1: a unique index is violated (by_group_unique)');
+    expect(error!.message).toMatch(/^test_items_v1: a write collided with a stored document/);
     expect(JSON.stringify(error) + error!.stack).not.toContain('4711');
   });
 

@@ -11,10 +11,7 @@ import { explainShapes } from '../../../src/views/mongo/testing/explain.ts';
 import { testDatabase } from './database.ts';
 import type { TestDatabase } from './database.ts';
 
-/**
- * All shapes of the services' views: several parts, deep paths, several indexes of the same fields, an array alone,
- * unique.
- */
+/** All shapes of the services' views: several parts, deep paths, several indexes of the same fields, an array alone. */
 const wide: Projection = {
   owner: 'test',
   name: 'wide',
@@ -28,7 +25,7 @@ const wide: Projection = {
     { name: 'by_updated', fields: ['a.member', 'a.type', 'a.lastUpdated', 'a.id'] },
     { name: 'across', fields: ['a.member', 'b.deep.value'] },
     { name: 'by_provider', fields: ['b.providers'], array: true },
-    { name: 'once', fields: ['b.key'], unique: true },
+    { name: 'by_key', fields: ['b.key'] },
   ],
   bodies: ['a.line'],
 };
@@ -63,8 +60,7 @@ describe('mongo: indexes', () => {
       'by_updated',
       'across',
       'by_provider',
-      'once',
-      'once_unique',
+      'by_key',
       'removed',
     ]);
     const { store } = await open(false);
