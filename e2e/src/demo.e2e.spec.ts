@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { COMPILED } from './compiled.ts';
 
 const DEMO = join(import.meta.dirname, '../../tools/cli/dist/demo.js');
 const work = mkdtempSync(join(tmpdir(), 'provider-access-demo-'));
@@ -10,7 +11,8 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 function demo(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const { NODE_OPTIONS: _options, ...env } = process.env;
+    const { NODE_OPTIONS: _options, ...inherited } = process.env;
+    const env = { ...inherited, NODE_COMPILE_CACHE: COMPILED.NODE_COMPILE_CACHE };
     const child = spawn(process.execPath, [DEMO, ...args], { cwd: work, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
