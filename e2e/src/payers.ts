@@ -20,7 +20,7 @@ export const largest = (payer: SyntheticPayer): SeeingOrganization => byMembers(
  * `recorded` and `unchanged` as one count. An intake that loses its partition between its append and its commit handles
  * the events again and finds them recorded, so a busy machine moves a few events from one outcome to the other.
  */
-export function taken({
+function taken({
   recorded = 0,
   unchanged = 0,
   ...others
