@@ -1,23 +1,16 @@
 // Resources/s of writing chunks (decide, scan, deflate, index, files) against `gzip -1` of the same bytes and against a
 // copy. node --conditions=@provider-access/source bench/chunk-writing.mjs [members=300] [resources a member=400]
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, statSync, createWriteStream } from 'node:fs';
+import { copyFileSync, statSync, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { encodeEvent } from '@provider-access/events';
-import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { memberFacts } from '@provider-access/facts/views';
 import { locators, recordId, records, recordsReader } from '@provider-access/facts/records';
-import { ProjectionSet } from '@provider-access/engines/views';
-import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { writeChunk } from '../src/jobs/chunk-writer.ts';
+import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 300, each = 400] = process.argv.slice(2).map(Number);
-const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-const at = '2020-01-01T00:00:00.000Z';
-const provider = 'npi|1234567893';
 const TYPES = [
   'Condition',
   'Coverage',
@@ -59,39 +52,7 @@ const resource = (type, id, member) => ({
     locationCodeableConcept: coding(),
   })),
 });
-try {
-  const log = openEmbeddedLog({ file: join(folder, 'log.sqlite') });
-  const views = openEmbeddedViews({ file: join(folder, 'views.sqlite') });
-  const set = new ProjectionSet({ log, views, projections: [memberFacts, records, locators] });
-  await set.start();
-  const names = Array.from({ length: members }, (_, i) => `m${i}`);
-  let event = 0;
-  const append = (topic, list) =>
-    log.append(
-      topic,
-      list.map((e) =>
-        encodeEvent(
-          { id: `e${event++}`, source: 'urn:bench', time: at, ...e },
-          { key: e.key ?? e.subject, partitionKey: e.subject },
-        ),
-      ),
-    );
-  await append(
-    'pa.members',
-    names.map((member) => ({
-      type: 'pa.coverage-changed.v1',
-      subject: member,
-      data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 },
-    })),
-  );
-  await append(
-    'pa.attribution',
-    names.map((member) => ({
-      type: 'pa.member-attributed.v1',
-      subject: member,
-      data: { member, group: 'g', providers: [provider], from: at, businessTime: at },
-    })),
-  );
+await withMembers(members, [records, locators], async ({ folder, views, names, append, passed }) => {
   for (const member of names) {
     await append(
       'pa.records',
@@ -119,14 +80,7 @@ try {
       }),
     );
   }
-  for (const [projection, topics] of [
-    [memberFacts, ['pa.members', 'pa.attribution']],
-    [records, ['pa.records']],
-  ]) {
-    if (!(await views.reader(projection).waitFor(await log.head(topics), 600_000)))
-      throw new Error('a view did not get there');
-  }
-  await set.stop();
+  await passed(records, 'pa.records');
 
   const blobs = openFsBlobs({ root: join(folder, 'files') });
   const client = {
@@ -197,6 +151,4 @@ try {
     `${chunk.resources} resources, ${mb.toFixed(0)} MB, ${Math.round(statSync(`${file}.gz`).size / 1e6)} MB as gzip -1`,
   );
   console.table([row('chunks, one thread', chunk.seconds), row('gzip -1', gzip), row('copy', copy)]);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+});

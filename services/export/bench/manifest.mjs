@@ -1,47 +1,18 @@
 // A status request of a sealed job: how long it takes, and how long it keeps the event loop to itself.
 // node bench/manifest.mjs [members=20000] [types=8], over what `npm run build` made (decorators do not run from source
 // here).
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { encodeEvent } from '@provider-access/events';
-import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { Facts } from '@provider-access/facts';
-import { memberFacts } from '@provider-access/facts/views';
-import { ProjectionSet } from '@provider-access/engines/views';
-import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { PartIndexBuilder } from '../dist/domain/segments/index.js';
 import { manifestBody } from '../dist/operations/manifest.js';
 import { Releases } from '../dist/operations/releases.js';
+import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 20_000, types = 8] = process.argv.slice(2).map(Number);
 const CHUNK = 250;
-const folder = mkdtempSync(join(tmpdir(), 'bench-'));
-const at = '2020-01-01T00:00:00.000Z';
-const provider = 'npi|1234567893';
-const names = Array.from({ length: members }, (_, i) => `m${i}`);
-let event = 0;
-try {
-  const log = openEmbeddedLog({ file: join(folder, 'log.sqlite') });
-  const views = openEmbeddedViews({ file: join(folder, 'views.sqlite') });
-  const set = new ProjectionSet({ log, views, projections: [memberFacts] });
-  await set.start();
-  const append = async (topic, list) => {
-    for (let i = 0; i < list.length; i += 1000)
-      await log.append(
-        topic,
-        list
-          .slice(i, i + 1000)
-          .map((e) =>
-            encodeEvent(
-              { id: `e${event++}`, source: 'urn:bench', time: at, ...e },
-              { key: e.subject, partitionKey: e.subject },
-            ),
-          ),
-      );
-  };
+await withMembers(members, [], async ({ folder, log, views, names, append }) => {
   await append('pa.registry', [
     {
       type: 'pa.app-registered.v1',
@@ -70,24 +41,6 @@ try {
       data: { provider, status: 'in-network', from: at, businessTime: at },
     },
   ]);
-  await append(
-    'pa.members',
-    names.map((member) => ({
-      type: 'pa.coverage-changed.v1',
-      subject: member,
-      data: { member, coverageId: 'c', from: at, businessTime: at, sequence: 0 },
-    })),
-  );
-  await append(
-    'pa.attribution',
-    names.map((member) => ({
-      type: 'pa.member-attributed.v1',
-      subject: member,
-      data: { member, group: 'g', providers: [provider], from: at, businessTime: at },
-    })),
-  );
-  if (!(await views.reader(memberFacts).waitFor(await log.head(['pa.members', 'pa.attribution']), 600_000)))
-    throw new Error('the facts did not get there');
   const facts = new Facts({ log, views, clock: { now: () => Date.now() } });
   await facts.start();
 
@@ -139,9 +92,4 @@ try {
   console.log(`${members} members, ${files.length} files`);
   console.table(rows);
   await facts.stop();
-  await set.stop();
-  await log.close();
-  await views.close();
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+});
