@@ -271,6 +271,21 @@ const institutionalInfo = (c: ClaimContext, from: number, bill: string): Json[] 
   ...account(c, from + 5),
 ];
 
+/** The claim of the hospital. `total`: cents of its lines. */
+const hospitalClaim = (c: ClaimContext, kind: 'Outpatient' | 'Inpatient', total: number, parts: Json): Resource =>
+  eob(
+    c,
+    `${kind}-Institutional`,
+    'institutional',
+    reference('Organization', c.roster.hospital),
+    split(c.random, total),
+    {
+      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, kind.toLowerCase()),
+      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
+      ...parts,
+    },
+  );
+
 export function outpatientClaim(c: ClaimContext): Resource {
   let total = 0;
   const item = Array.from({ length: 1 + c.random.poisson(1.4) }, (_, i) => {
@@ -286,21 +301,12 @@ export function outpatientClaim(c: ClaimContext): Resource {
       adjudication: [IN_NETWORK.benefit, ...itemAmounts(split(c.random, service.cents * 2))],
     };
   });
-  return eob(
-    c,
-    'Outpatient-Institutional',
-    'institutional',
-    reference('Organization', c.roster.hospital),
-    split(c.random, total),
-    {
-      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'outpatient'),
-      careTeam: careTeam(c, 'rendering'),
-      diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')),
-      supportingInfo: institutionalInfo(c, 1, '131'),
-      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
-      item,
-    },
-  );
+  return hospitalClaim(c, 'Outpatient', total, {
+    careTeam: careTeam(c, 'rendering'),
+    diagnosis: diagnoses(c, coded(`${C4BB_CODES}C4BBClaimDiagnosisType`, 'patientreasonforvisit')),
+    supportingInfo: institutionalInfo(c, 1, '131'),
+    item,
+  });
 }
 
 export function inpatientClaim(c: ClaimContext): Resource {
@@ -318,30 +324,21 @@ export function inpatientClaim(c: ClaimContext): Resource {
       adjudication: itemAmounts(split(c.random, cents)),
     };
   });
-  return eob(
-    c,
-    'Inpatient-Institutional',
-    'institutional',
-    reference('Organization', c.roster.hospital),
-    split(c.random, total),
-    {
-      subType: coded(`${C4BB_CODES}C4BBInstitutionalClaimSubType`, 'inpatient'),
-      careTeam: careTeam(c, 'attending'),
-      diagnosis: diagnoses(c, PRINCIPAL),
-      supportingInfo: [
-        info(1, 'admissionperiod', { timingPeriod: { start: dateOf(c.start), end: dateOf(c.end) } }),
-        ...institutionalInfo(c, 2, '111'),
-        info(9, 'drg', {
-          code: coded(
-            'https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software',
-            '291',
-          ),
-        }),
-      ],
-      adjudication: [IN_NETWORK.benefit, IN_NETWORK.billing],
-      item,
-    },
-  );
+  return hospitalClaim(c, 'Inpatient', total, {
+    careTeam: careTeam(c, 'attending'),
+    diagnosis: diagnoses(c, PRINCIPAL),
+    supportingInfo: [
+      info(1, 'admissionperiod', { timingPeriod: { start: dateOf(c.start), end: dateOf(c.end) } }),
+      ...institutionalInfo(c, 2, '111'),
+      info(9, 'drg', {
+        code: coded(
+          'https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software',
+          '291',
+        ),
+      }),
+    ],
+    item,
+  });
 }
 
 export function pharmacyClaim(c: ClaimContext, drug: Drug = c.random.pick(DRUGS), refill = 0): Resource {

@@ -19,16 +19,36 @@ import { meta, subject, doctor } from './elements.ts';
 
 /** Shared by all, because nobody changes a resource in place. */
 const VITAL_SIGNS = [coded(`${THO}observation-category`, 'vital-signs', 'Vital Signs')];
-
 const LABORATORY = [coded(`${THO}observation-category`, 'laboratory', 'Laboratory')];
-
 const SOCIAL_HISTORY = [coded(`${THO}observation-category`, 'social-history', 'Social History')];
-
 const SURVEY = [coded(`${THO}observation-category`, 'survey', 'Survey')];
-
 const SYSTOLIC = coded(LOINC, '8480-6', undefined, 'Systolic blood pressure');
-
 const DIASTOLIC = coded(LOINC, '8462-4', undefined, 'Diastolic blood pressure');
+const TOBACCO = coded(LOINC, '72166-2', undefined, 'Tobacco smoking status');
+const PHQ_9 = coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]');
+
+/** What every Observation here has. `issued` is also its last change. */
+const observation = (
+  m: Member,
+  id: string,
+  profile: string,
+  category: Json[],
+  code: Json,
+  at: number,
+  issued: number,
+  more: Json,
+): Resource => ({
+  resourceType: 'Observation',
+  id,
+  meta: meta(issued, usCore(profile)),
+  status: 'final',
+  category,
+  code,
+  subject: subject(m),
+  effectiveDateTime: secondOf(at),
+  issued: instantOf(issued),
+  ...more,
+});
 
 /** A vital sign in the form of the US Core vital-signs profiles. */
 export function vital(
@@ -42,20 +62,11 @@ export function vital(
   encounterId: string,
   p: RosterPractitioner,
 ): Resource {
-  return {
-    resourceType: 'Observation',
-    id,
-    meta: meta(at + HOUR, usCore(profile)),
-    status: 'final',
-    category: VITAL_SIGNS,
-    code: coded(LOINC, loinc, undefined, text),
-    subject: subject(m),
+  return observation(m, id, profile, VITAL_SIGNS, coded(LOINC, loinc, undefined, text), at, at + HOUR, {
     encounter: reference('Encounter', encounterId),
-    effectiveDateTime: secondOf(at),
-    issued: instantOf(at + HOUR),
     performer: [doctor(p)],
     ...value,
-  };
+  });
 }
 
 export const bloodPressure = (systolic: number, diastolic: number): Json => ({
@@ -76,24 +87,16 @@ export function labResult(
   laboratory: string,
 ): Resource {
   const value = Number((test.low + random.unit() * (test.high - test.low)).toFixed(test.digits));
-  return {
-    resourceType: 'Observation',
-    id,
-    meta: meta(at + 20 * HOUR, usCore('us-core-observation-lab')),
-    status: 'final',
-    category: LABORATORY,
-    code: coded(LOINC, test.loinc, undefined, test.text),
-    subject: subject(m),
+  const code = coded(LOINC, test.loinc, undefined, test.text);
+  return observation(m, id, 'us-core-observation-lab', LABORATORY, code, at, at + 20 * HOUR, {
     encounter: reference('Encounter', encounterId),
-    effectiveDateTime: secondOf(at),
-    issued: instantOf(at + 20 * HOUR),
     performer: [reference('Organization', laboratory)],
     valueQuantity: quantity(value, test.ucum, test.ucum),
     referenceRange: [
       { low: quantity(test.low, test.ucum, test.ucum), high: quantity(test.high, test.ucum, test.ucum) },
     ],
     ...(specimenId !== undefined && { specimen: reference('Specimen', specimenId) }),
-  };
+  });
 }
 
 export const specimen = (m: Member, id: string, at: number): Resource => ({
@@ -129,18 +132,10 @@ export const labReport = (
   result: results.map((r) => reference('Observation', r)),
 });
 
-export const smokingStatus = (m: Member, id: string, at: number, code: string, text: string): Resource => ({
-  resourceType: 'Observation',
-  id,
-  meta: meta(at, usCore('us-core-smokingstatus')),
-  status: 'final',
-  category: SOCIAL_HISTORY,
-  code: coded(LOINC, '72166-2', undefined, 'Tobacco smoking status'),
-  subject: subject(m),
-  effectiveDateTime: secondOf(at),
-  issued: instantOf(at),
-  valueCodeableConcept: coded(SNOMED, code, undefined, text),
-});
+export const smokingStatus = (m: Member, id: string, at: number, code: string, text: string): Resource =>
+  observation(m, id, 'us-core-smokingstatus', SOCIAL_HISTORY, TOBACCO, at, at, {
+    valueCodeableConcept: coded(SNOMED, code, undefined, text),
+  });
 
 export const screening = (
   m: Member,
@@ -149,17 +144,9 @@ export const screening = (
   score: number,
   encounterId: string,
   p: RosterPractitioner,
-): Resource => ({
-  resourceType: 'Observation',
-  id,
-  meta: meta(at, usCore('us-core-observation-screening-assessment')),
-  status: 'final',
-  category: SURVEY,
-  code: coded(LOINC, '44261-6', undefined, 'Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]'),
-  subject: subject(m),
-  encounter: reference('Encounter', encounterId),
-  effectiveDateTime: secondOf(at),
-  issued: instantOf(at),
-  performer: [doctor(p)],
-  valueQuantity: quantity(score, '{score}'),
-});
+): Resource =>
+  observation(m, id, 'us-core-observation-screening-assessment', SURVEY, PHQ_9, at, at, {
+    encounter: reference('Encounter', encounterId),
+    performer: [doctor(p)],
+    valueQuantity: quantity(score, '{score}'),
+  });
