@@ -1,5 +1,11 @@
-import { type AccessHeld, type AccessReleased, PA_ATTRIBUTION, PA_PROVIDERS } from '@provider-access/events';
-import type { LogRecord, NewRecord } from '@provider-access/engines/log';
+import {
+  type AccessHeld,
+  type AccessReleased,
+  PA_ATTRIBUTION,
+  PA_PROVIDERS,
+  PAYER_EVENTS,
+} from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { UnreadableConsent } from '@provider-access/service/config';
 import {
   brokenMerge,
@@ -10,11 +16,19 @@ import {
   identifiersOf,
   idMeant,
   type Inbound,
+  type IntakeRole,
   matterOf,
   MERGED,
   type Output,
 } from '@provider-access/intake';
-import { deniesWhenUnreadable, NETWORK_STATUS } from '../domain/decide-member-event.ts';
+import {
+  COVERAGES,
+  deniesWhenUnreadable,
+  isDecidedHere,
+  isOwn,
+  NETWORK_STATUS,
+  RESOURCE_TYPES,
+} from '../domain/decide-member-event.ts';
 
 export const DERIVER = 'attribution';
 
@@ -23,7 +37,7 @@ export const DERIVER = 'attribution';
  * state that they left); everybody or its whole source, if neither can be read. undefined for an event that can only
  * have given access.
  */
-export const holdsBy =
+const holdsBy =
   (unreadable: UnreadableConsent) =>
   (record: LogRecord, { event, type }: Inbound, deadLetter: string): Hold | undefined => {
     if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
@@ -41,39 +55,40 @@ export const holdsBy =
     return { ...about, ...holdOf(names, concerns.source, unreadable) };
   };
 
-const isOfProviders = (hold: AccessHeld): boolean => hold.providers !== undefined;
-
-const common = (hold: AccessHeld) => {
+/** The event of a hold. pa.providers is compacted, so it has a key of its own there, beside the provider's status. */
+function outputOf(
+  hold: AccessHeld,
+  at: string,
+  what: 'hold' | 'release',
+  event: { readonly type: string; readonly data: AccessHeld | AccessReleased; readonly n?: number },
+): readonly Output[] {
   const subject = hold.member ?? hold.providers?.[0];
-  return {
-    deriver: DERIVER,
-    ...(subject !== undefined && { subject }),
-    cause: { id: hold.deadLetter, source: hold.source },
-  };
-};
-/** pa.providers is compacted, so a hold and its release have a key of their own beside the provider's status. */
-const keyed = (record: NewRecord, hold: AccessHeld, what: 'hold' | 'release'): NewRecord =>
-  isOfProviders(hold) ? { ...record, key: `${what}/${hold.deadLetter}` } : record;
-const outputOf = (hold: AccessHeld, record: NewRecord): readonly Output[] => [
-  { topic: isOfProviders(hold) ? PA_PROVIDERS : PA_ATTRIBUTION, record },
-];
+  const cause = { id: hold.deadLetter, source: hold.source };
+  const record = derivedRecord({ deriver: DERIVER, ...(subject !== undefined && { subject }), cause, at, ...event });
+  return hold.providers === undefined
+    ? [{ topic: PA_ATTRIBUTION, record }]
+    : [{ topic: PA_PROVIDERS, record: { ...record, key: `${what}/${hold.deadLetter}` } }];
+}
 
-/** The event that holds access until a dead letter is resolved. `at` is an RFC 3339 instant. */
-export async function heldOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
-  return outputOf(
-    hold,
-    keyed(derivedRecord({ ...common(hold), type: 'pa.access-held.v1', at, data: hold }), hold, 'hold'),
-  );
-}
-/** The event that ends such a hold. `at` is an RFC 3339 instant. */
-export async function releasedOutputs(hold: AccessHeld, at: string): Promise<readonly Output[]> {
-  const { eventType: _, ...data } = hold;
-  const record = derivedRecord({
-    ...common(hold),
-    type: 'pa.access-released.v1',
-    at,
-    data: data satisfies AccessReleased,
-    n: 1,
-  });
-  return outputOf(hold, keyed(record, hold, 'release'));
-}
+/** What the intakes of member events and of provider events share. */
+export const sharedRole = (unreadable: UnreadableConsent) =>
+  ({
+    deriver: DERIVER,
+    interest: {
+      types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
+      strays: 'passed',
+      resources: COVERAGES,
+    },
+    reports: isOwn,
+    // A Coverage too, under the name that the resources service would give it, because operators must find and resolve
+    // what is held. In the topic of providers, it may have ended access as in its own topic.
+    refuses: (_record, { type }) => isDecidedHere(type),
+    holdOf: holdsBy(unreadable),
+    /** The event that holds access until a dead letter is resolved. `at` is an RFC 3339 instant. */
+    hold: async (hold, at) => outputOf(hold, at, 'hold', { type: 'pa.access-held.v1', data: hold }),
+    /** The event that ends such a hold. */
+    release: async (hold, at) => {
+      const { eventType: _, ...data } = hold;
+      return outputOf(hold, at, 'release', { type: 'pa.access-released.v1', data, n: 1 });
+    },
+  }) satisfies Partial<IntakeRole>;

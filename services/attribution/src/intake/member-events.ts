@@ -6,7 +6,6 @@ import {
   PA_GROUPS,
   PA_MEMBERS,
   PA_PROVIDERS,
-  PAYER_EVENTS,
   type ProviderKey,
 } from '@provider-access/events';
 import type { Batch, NewRecord } from '@provider-access/engines/log';
@@ -24,18 +23,11 @@ import {
   type Turn,
 } from '@provider-access/intake';
 import { PayerDays } from '@provider-access/domain/pdex/days';
-import {
-  COVERAGES,
-  decideMemberEvent,
-  isDecidedHere,
-  isOwn,
-  RESOURCE_TYPES,
-  type Statement,
-} from '../domain/decide-member-event.ts';
+import { decideMemberEvent, type Statement } from '../domain/decide-member-event.ts';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { type PayerIdentity, payerIdentity } from '../domain/payer-identity.ts';
 import { type GroupBatch, GroupDirectory } from './group-directory.ts';
-import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
+import { DERIVER, sharedRole } from './holds.ts';
 import { MemberState } from './member-state.ts';
 
 interface Derived {
@@ -72,21 +64,9 @@ export class MemberEventsIntake {
     const rules: MemberRules = { days, payer: payerIdentity(config.payerIdentifiers, config.payerOrganization) };
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
-      deriver: DERIVER,
+      ...sharedRole(config.unreadableConsent),
       progressTopic: PA_ATTRIBUTION,
-      interest: {
-        types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
-        strays: 'passed',
-        resources: COVERAGES,
-      },
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
-      reports: isOwn,
-      // A Coverage too, under the name that the resources service would give it, because operators must find and
-      // resolve what is held.
-      refuses: (_record, { type }) => isDecidedHere(type),
-      holdOf: holdsBy(config.unreadableConsent),
-      hold: heldOutputs,
-      release: releasedOutputs,
       begin: async (inbound) => {
         const members = [...new Set(inbound.flatMap(({ event }) => event?.subject ?? []))];
         const state = await MemberState.load(ports.log, facts.reader, members, ports.clock.now());

@@ -3,7 +3,6 @@ import {
   type NetworkStatusRecorded,
   PA_ATTRIBUTION,
   PA_PROVIDERS,
-  PAYER_EVENTS,
   type PayerEvent,
   type ProviderKey,
   providerKeys,
@@ -25,9 +24,9 @@ import { toInstant } from '@provider-access/kernel/fhir';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { instantOf } from '../domain/dates.ts';
-import { COVERAGES, isDecidedHere, isOwn, NETWORK_STATUS, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
+import { NETWORK_STATUS } from '../domain/decide-member-event.ts';
 import { orderedAfter } from '../domain/step-order.ts';
-import { DERIVER, heldOutputs, holdsBy, releasedOutputs } from './holds.ts';
+import { DERIVER, sharedRole } from './holds.ts';
 
 type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>;
 
@@ -47,21 +46,9 @@ export class ProviderEventsIntake {
     @Inject(PayerDays) days: PayerDays,
   ) {
     this.intake = new Intake(ports, {
-      deriver: DERIVER,
+      ...sharedRole(config.unreadableConsent),
       progressTopic: PA_PROVIDERS,
-      interest: {
-        types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
-        strays: 'passed',
-        resources: COVERAGES,
-      },
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
-      reports: isOwn,
-      // The resources service makes a dead letter of a resource in this topic. A Coverage among them may have ended
-      // access, as in its own topic.
-      refuses: (_record, { type }) => isDecidedHere(type),
-      holdOf: holdsBy(config.unreadableConsent),
-      hold: heldOutputs,
-      release: releasedOutputs,
       begin: async (inbound) => {
         if (inbound.some(({ type }) => type === NETWORK_STATUS)) await known(ports.log, facts);
         return new ProviderTurn(facts, days);
