@@ -1,8 +1,6 @@
 import { PA_REGISTRY, type RestoreAccepted, type Service, TOPICS, typeOf, dataOf } from '@provider-access/events';
-import { type EventLog, type Loss, lossId, type SubscribeOptions } from '@provider-access/engines/log';
+import { type EventLog, type Loss, lossId, recordsFrom, type SubscribeOptions } from '@provider-access/engines/log';
 import { overlay } from './tracing/overlay.ts';
-
-const PAGE = 1000;
 
 export interface GuardOptions {
   /** Whether the engine drops the offsets of groups that are inactive for long. Default true, as in Kafka. */
@@ -31,14 +29,9 @@ function acceptedLosses(log: EventLog): () => Promise<ReadonlySet<string>> {
   const next: number[] = [];
   const read = async (): Promise<ReadonlySet<string>> => {
     for (let partition = 0; partition < (await log.partitions(PA_REGISTRY)); partition++) {
-      for (;;) {
-        const records = await log.read(PA_REGISTRY, partition, next[partition] ?? 0, PAGE);
-        for (const record of records) {
-          if (typeOf(record) === 'pa.restore-accepted.v1') ids.add(dataOf<RestoreAccepted>(record).restore);
-        }
-        const last = records.at(-1);
-        if (last === undefined) break;
-        next[partition] = last.offset + 1;
+      for await (const record of recordsFrom(log, PA_REGISTRY, partition, next[partition])) {
+        if (typeOf(record) === 'pa.restore-accepted.v1') ids.add(dataOf<RestoreAccepted>(record).restore);
+        next[partition] = record.offset + 1;
       }
     }
     return ids;

@@ -1,9 +1,7 @@
 import { PA_REGISTRY, typeOf, dataOf } from '@provider-access/events';
-import { type EventLog, partitionFor } from '@provider-access/engines/log';
+import { type EventLog, partitionFor, recordsFrom } from '@provider-access/engines/log';
 import type { StreamHead } from '@provider-access/engines/state';
 import { type ClientEvent, type ClientState, evolve } from './domain/client.ts';
-
-const PAGE = 1000;
 
 /**
  * Folds a client's state from the log, because the state store has lost the client's stream or has an older copy. Reads
@@ -17,16 +15,11 @@ export async function recallClient(
 ): Promise<StreamHead<ClientState> | undefined> {
   const partition = partitionFor(client, await log.partitions(PA_REGISTRY));
   let head: StreamHead<ClientState> | undefined;
-  for (let from = 0; ;) {
-    const records = await log.read(PA_REGISTRY, partition, from, PAGE);
-    for (const { headers, value } of records) {
-      const version = Number(headers['pa_version']);
-      if (headers['pa_stream'] !== stream || version <= (head?.version ?? 0)) continue;
-      const event = { type: typeOf({ headers }), data: dataOf({ value }) } as ClientEvent;
-      head = { version, snapshot: evolve(head?.snapshot, event) };
-    }
-    const last = records.at(-1);
-    if (last === undefined) return head;
-    from = last.offset + 1;
+  for await (const { headers, value } of recordsFrom(log, PA_REGISTRY, partition)) {
+    const version = Number(headers['pa_version']);
+    if (headers['pa_stream'] !== stream || version <= (head?.version ?? 0)) continue;
+    const event = { type: typeOf({ headers }), data: dataOf({ value }) } as ClientEvent;
+    head = { version, snapshot: evolve(head?.snapshot, event) };
   }
+  return head;
 }

@@ -5,3 +5,4 @@ export * from './derivation.ts';
 export * from './progress.ts';
 export * from './backlog.ts';
 export * from './topics.ts';
+export * from './records-from.ts';

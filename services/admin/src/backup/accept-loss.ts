@@ -1,6 +1,6 @@
-import { encodeEvent, PA_REGISTRY, type RestoreAccepted } from '@provider-access/events';
 import { type EventLog, type Loss, lossId } from '@provider-access/engines/log';
 import { DECLARATIONS, viewGroup } from '../services.ts';
+import { acceptAll } from './accept.ts';
 
 const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(
   ({ subscriptions, projections }) => [
@@ -27,21 +27,6 @@ export async function acceptLosses(
   now: number,
 ): Promise<readonly Loss[]> {
   const losses = await lossesOf(log);
-  const at = new Date(now).toISOString();
-  await log.append(
-    PA_REGISTRY,
-    losses.map((loss) => {
-      const restore = lossId(loss);
-      const data: RestoreAccepted = { restore, ...by, at };
-      return encodeEvent({
-        id: `${restore}/accepted`,
-        source: 'urn:provider-access:admin',
-        type: 'pa.restore-accepted.v1',
-        time: at,
-        subject: restore,
-        data,
-      });
-    }),
-  );
+  await acceptAll(log, losses.map(lossId), by, now);
   return losses;
 }

@@ -9,7 +9,7 @@ import {
   type RestoreAccepted,
   dataOf,
 } from '@provider-access/events';
-import { type EventLog, reached } from '@provider-access/engines/log';
+import { type EventLog, reached, recordsFrom } from '@provider-access/engines/log';
 import { CopyRefused } from './copy.ts';
 
 /** The intakes on which decisions depend. They must have handled everything that payers have published. */
@@ -18,7 +18,6 @@ const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] 
   ['attribution-intake', [PAYER_MEMBER_EVENTS]],
   ['attribution-providers', [PAYER_PROVIDER_EVENTS]],
 ];
-const PAGE = 1000;
 
 /**
  * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
@@ -38,10 +37,26 @@ export async function acceptRestore(
         `${group} has not handled all records of the payer topics yet: wait until its lag is 0, then accept`,
       );
   }
+  await acceptAll(
+    log,
+    open.map(({ restore }) => restore),
+    by,
+    now,
+  );
+  return open.length;
+}
+
+/** Appends to `pa.registry` that an operator accepts these restores or losses. @param now ms since the epoch */
+export async function acceptAll(
+  log: EventLog,
+  restores: readonly string[],
+  by: { readonly by: string; readonly reason: string },
+  now: number,
+): Promise<void> {
   const at = new Date(now).toISOString();
   await log.append(
     PA_REGISTRY,
-    open.map(({ restore }) =>
+    restores.map((restore) =>
       encodeEvent({
         id: `${restore}/accepted`,
         source: 'urn:provider-access:admin',
@@ -52,25 +67,18 @@ export async function acceptRestore(
       }),
     ),
   );
-  return open.length;
 }
 
 async function openRestores(log: EventLog): Promise<readonly LogRestored[]> {
   const restored = new Map<string, LogRestored>();
   const accepted = new Set<string>();
   for (let partition = 0; partition < (await log.partitions(PA_REGISTRY)); partition++) {
-    for (let from = 0; ;) {
-      const records = await log.read(PA_REGISTRY, partition, from, PAGE);
-      for (const record of records) {
-        const type = typeOf(record);
-        if (type !== 'pa.log-restored.v1' && type !== 'pa.restore-accepted.v1') continue;
-        const data = dataOf<LogRestored>(record);
-        if (type === 'pa.log-restored.v1') restored.set(data.restore, data);
-        else accepted.add(data.restore);
-      }
-      const last = records.at(-1);
-      if (last === undefined) break;
-      from = last.offset + 1;
+    for await (const record of recordsFrom(log, PA_REGISTRY, partition)) {
+      const type = typeOf(record);
+      if (type !== 'pa.log-restored.v1' && type !== 'pa.restore-accepted.v1') continue;
+      const data = dataOf<LogRestored>(record);
+      if (type === 'pa.log-restored.v1') restored.set(data.restore, data);
+      else accepted.add(data.restore);
     }
   }
   return [...restored.values()].filter(({ restore }) => !accepted.has(restore));

@@ -9,10 +9,8 @@ import {
   type Progress,
   dataOf,
 } from '@provider-access/events';
-import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
+import { type EventLog, type LogRecord, type Position, recordsFrom } from '@provider-access/engines/log';
 import { CopyRefused, writeManifest, writePartition, type CopiedRecord, type Manifest } from './copy.ts';
-
-const PAGE = 1000;
 
 /**
  * The order in which heads are read while the platform runs. Topics with progress come first, because the records that
@@ -67,15 +65,9 @@ async function* recordsOf(
   head: number,
   heads: Position,
 ): AsyncGenerator<CopiedRecord> {
-  for (let from = 0; from < head;) {
-    const records = await log.read(topic, partition, from, PAGE);
-    for (const record of records) {
-      if (record.offset >= head) return;
-      if (!isAhead(record, heads)) yield record;
-    }
-    const last = records.at(-1);
-    if (last === undefined) return;
-    from = last.offset + 1;
+  for await (const record of recordsFrom(log, topic, partition)) {
+    if (record.offset >= head) return;
+    if (!isAhead(record, heads)) yield record;
   }
 }
 

@@ -1,9 +1,8 @@
 import { PA_CONSENT, typeOf, dataOf } from '@provider-access/events';
-import { type EventLog, partitionFor } from '@provider-access/engines/log';
+import { type EventLog, partitionFor, recordsFrom } from '@provider-access/engines/log';
 import type { Facts, MemberFactsDocument } from '@provider-access/facts';
 import { EMPTY, type Register, type RegisterEntry, withEntry } from './register.ts';
 
-const PAGE = 1000;
 const TYPES = new Set<string | undefined>([
   'pa.opted-out.v1',
   'pa.opted-in.v1',
@@ -30,27 +29,22 @@ export function recallFrom(
     if (!spoken) return links.length === 0 ? undefined : { links, said: [] };
     const partition = partitionFor(member, await log.partitions(PA_CONSENT));
     let register: Register = { ...EMPTY, links };
-    for (let from = 0; ;) {
-      const records = await log.read(PA_CONSENT, partition, from, PAGE);
-      for (const { headers, value } of records) {
-        if (headers['ce_subject'] !== member || !TYPES.has(typeOf({ headers }))) continue;
-        const { member: _, ...data } = dataOf<Record<string, unknown>>({ value });
-        const { traceparent } = headers;
-        const cause = {
-          id: headers['ce_id']!.replace(DERIVED, ''),
-          source: headers['ce_pasource'] ?? '',
-          ...(traceparent !== undefined && { traceparent }),
-        };
-        register = withEntry(register, {
-          type: headers['ce_type'] as RegisterEntry['type'],
-          cause,
-          at: headers['ce_time']!,
-          data,
-        });
-      }
-      const last = records.at(-1);
-      if (last === undefined) return register;
-      from = last.offset + 1;
+    for await (const { headers, value } of recordsFrom(log, PA_CONSENT, partition)) {
+      if (headers['ce_subject'] !== member || !TYPES.has(typeOf({ headers }))) continue;
+      const { member: _, ...data } = dataOf<Record<string, unknown>>({ value });
+      const { traceparent } = headers;
+      const cause = {
+        id: headers['ce_id']!.replace(DERIVED, ''),
+        source: headers['ce_pasource'] ?? '',
+        ...(traceparent !== undefined && { traceparent }),
+      };
+      register = withEntry(register, {
+        type: headers['ce_type'] as RegisterEntry['type'],
+        cause,
+        at: headers['ce_time']!,
+        data,
+      });
     }
+    return register;
   };
 }
