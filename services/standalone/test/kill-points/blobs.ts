@@ -19,7 +19,6 @@ export function mapBlobs(files: Map<string, Buffer>): Blobs {
       };
     },
     get: async (name) => files.get(name),
-    stat: async (name) => (files.has(name) ? info(name) : undefined),
     range: (name, start, end) => {
       const file = files.get(name);
       if (file === undefined) throw new Error(`there is no file ${name}`);
@@ -28,7 +27,6 @@ export function mapBlobs(files: Map<string, Buffer>): Blobs {
     async *list(prefix) {
       for (const name of [...files.keys()].sort()) if (name.startsWith(prefix)) yield info(name);
     },
-    delete: async (name) => void files.delete(name),
     deletePrefix: async (prefix) => {
       for (const name of [...files.keys()]) if (name.startsWith(prefix)) files.delete(name);
     },

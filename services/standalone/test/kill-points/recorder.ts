@@ -98,7 +98,6 @@ export class Recorder<Known> {
           commit: () => this.#around('put', name, () => writer.commit()),
         };
       },
-      delete: (name) => this.#around('put', `delete ${name}`, () => blobs.delete(name)),
       deletePrefix: (prefix) => this.#around('put', `delete ${prefix}`, () => blobs.deletePrefix(prefix)),
     };
   }
