@@ -8,8 +8,8 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from './config.ts';
 import { JobStreams } from './jobs/job-stream.ts';
 import { RunningSlots } from './jobs/running-slots.ts';
-import { DownloadNotes } from './operations/download-notes.ts';
-import { Releases } from './operations/releases.ts';
+import { DownloadNotes } from './operations/download/download-notes.ts';
+import { Releases } from './operations/download/releases.ts';
 import { exportJobs } from './projections/export-jobs.ts';
 
 /** Injection token of the store of part files. */

@@ -14,10 +14,10 @@ import { writeChunk } from './jobs/chunk-writer.ts';
 import { ExportWork } from './jobs/export-work.ts';
 import { JobStreams } from './jobs/job-stream.ts';
 import { JobsController } from './jobs/jobs.controller.ts';
-import { bodyParsers } from './operations/body-parsers.ts';
-import { DownloadController } from './operations/download.controller.ts';
-import { ExportController } from './operations/export.controller.ts';
-import { StatusController } from './operations/status.controller.ts';
+import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
+import { DownloadController } from './operations/download/download.controller.ts';
+import { ExportController } from './operations/davinci-data-export/export.controller.ts';
+import { StatusController } from './operations/status/status.controller.ts';
 import { exportJobs, getJob } from './projections/export-jobs.ts';
 
 export interface ExportOptions extends ServiceRuntime {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Disclosure } from '@provider-access/events';
-import { DownloadNotes } from '../src/operations/download-notes.ts';
+import { DownloadNotes } from '../src/operations/download/download-notes.ts';
 import { GROUP, Platform } from './harness.ts';
 
 const HOUR = 3_600_000;

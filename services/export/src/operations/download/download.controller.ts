@@ -6,10 +6,10 @@ import { membersOf } from '@provider-access/audit';
 import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../context.ts';
-import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../domain/segments/index.ts';
-import { getJob } from '../projections/export-jobs.ts';
-import { findJob, unknownExport } from './find-job.ts';
+import { ExportContext } from '../../context.ts';
+import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../../domain/segments/index.ts';
+import { getJob } from '../../projections/export-jobs.ts';
+import { findJob, unknownExport } from '../find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
 
 /**

@@ -3,8 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../context.ts';
-import { readParametersResource, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
+import { ExportContext } from '../../context.ts';
+import { readParametersResource, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
 import { kickOff } from './kick-off.ts';
 
 const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json']);

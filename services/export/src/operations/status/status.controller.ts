@@ -3,11 +3,11 @@ import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../context.ts';
-import { chunksWritten } from '../domain/job/job.ts';
-import type { JobPart } from '../projections/export-jobs.ts';
-import { findJob, unknownExport } from './find-job.ts';
-import { seen } from './kick-off.ts';
+import { ExportContext } from '../../context.ts';
+import { chunksWritten } from '../../domain/job/job.ts';
+import type { JobPart } from '../../projections/export-jobs.ts';
+import { findJob, unknownExport } from '../find-job.ts';
+import { seen } from '../davinci-data-export/kick-off.ts';
 import { manifestBody } from './manifest.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import type { ViewReader } from '@provider-access/engines/views';
-import type { JobStatus } from '../domain/job/job.ts';
-import type { JobPart } from '../projections/export-jobs.ts';
+import type { JobStatus } from '../../domain/job/job.ts';
+import type { JobPart } from '../../projections/export-jobs.ts';
 
 /** Statuses of exports with files. The sweep removes the files of other exports within minutes. */
 const WITH_FILES: readonly JobStatus[] = ['requested', 'writing', 'sealed'];

@@ -1,12 +1,12 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Access } from '@provider-access/facts';
-import type { Job } from '../domain/job/job.ts';
-import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../domain/segments/index.ts';
-import { readManifest, type Manifest } from '../jobs/job-files.ts';
-import type { PartInfo } from '../jobs/part-set.ts';
-import { DECIDE_BATCH } from '../jobs/seal-export.ts';
-import { Turns } from '../turns.ts';
+import type { Job } from '../../domain/job/job.ts';
+import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
+import { readManifest, type Manifest } from '../../jobs/job-files.ts';
+import type { PartInfo } from '../../jobs/part-set.ts';
+import { DECIDE_BATCH } from '../../jobs/seal-export.ts';
+import { Turns } from '../../turns.ts';
 
 /** Segments whose decoded indexes are cached, about 20 MB. */
 const CACHED_SEGMENTS = 100_000;

@@ -1,6 +1,6 @@
-import type { JobPart } from '../projections/export-jobs.ts';
-import type { Releases } from './releases.ts';
-import { Turns } from '../turns.ts';
+import type { JobPart } from '../../projections/export-jobs.ts';
+import type { Releases } from '../download/releases.ts';
+import { Turns } from '../../turns.ts';
 
 interface ManifestFile {
   readonly type: string;

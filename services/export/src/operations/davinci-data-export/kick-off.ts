@@ -5,11 +5,11 @@ import { base32, instant, Refusal } from '@provider-access/kernel';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
-import { viewsPassed } from '../jobs/views-passed.ts';
-import { NOT_ACKNOWLEDGED } from '../jobs/answered-levels.ts';
-import type { ExportContext } from '../context.ts';
+import { viewsPassed } from '../../jobs/views-passed.ts';
+import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
+import type { ExportContext } from '../../context.ts';
 import { keptExports } from './kept-exports.ts';
-import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../domain/request/parameters.ts';
+import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
 
 export interface KickOff {
   readonly operation: Operation;

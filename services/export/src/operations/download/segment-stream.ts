@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
-import { inflateSegment, pieces, type Layout, type PartIndex, type Piece } from '../domain/segments/index.ts';
+import { inflateSegment, pieces, type Layout, type PartIndex, type Piece } from '../../domain/segments/index.ts';
 
 export interface SegmentStreamOptions {
   readonly blobs: Blobs;
