@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { administer, startAlone } from './deployment.ts';
 
 /** Services on engines without their topics and indexes. */
@@ -23,8 +24,14 @@ test('a service without its indexes ends with 1 and names what creates them', as
 });
 
 // docs/adr/0035-export-is-routed.md: for one release the variable is no error.
-test('attribution warns that it ignores EXPORT_URL', async () => {
-  const { ended, output } = startAlone({ ...options, env: { EXPORT_URL: 'http://127.0.0.1:3004' } }, 'attribution');
-  expect(await ended, output.join('\n')).toBe(1);
-  expect(output.filter((line) => line.includes('EXPORT_URL is ignored'))).toHaveLength(1);
+test('attribution warns that it ignores EXPORT_URL, and serves', async () => {
+  await administer(options, 'views', 'apply');
+  const { ended, output, signal } = startAlone(
+    { ...options, env: { EXPORT_URL: 'http://127.0.0.1:3004' } },
+    'attribution',
+  );
+  await eventually(() => expect(output.join('\n')).toContain('EXPORT_URL is ignored'));
+  await eventually(() => expect(output.join('\n')).toContain('listening on'));
+  signal('SIGTERM');
+  expect(await ended, output.join('\n')).toBe(0);
 });

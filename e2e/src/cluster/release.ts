@@ -42,7 +42,7 @@ export interface ReleaseOptions {
   readonly oneHost?: boolean;
   /** For engines other than those of the environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** A version of the chart other than this checkout's. */
+  /** The chart that is installed. Default: this checkout's, which each upgrade uses. */
   readonly chart?: string;
 }
 
@@ -51,7 +51,6 @@ export interface Release {
   readonly namespace: string;
   /** Timeout of Helm. */
   readonly name: string;
-  readonly chart: string;
   /** The base URL for providers, through the public ingress. */
   readonly base: string;
   /** The base URL of `/events` and `/ops`, through the internal ingress. */
@@ -143,7 +142,6 @@ function usualValues(options: ReleaseOptions, hosts: { readonly public: string; 
 export async function prepareRelease(options: ReleaseOptions): Promise<Release> {
   const { cluster, name: namespace } = options;
   const { api, helm } = cluster;
-  const chart = options.chart ?? CHART;
   const host = `${namespace}.example`;
   const internal = `${namespace}.internal.example`;
   const env = { ...process.env, ...options.env };
@@ -178,7 +176,6 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
     cluster,
     namespace,
     name: RELEASE,
-    chart,
     payerToken,
     administratorToken,
     base: String(values.publicUrl),
@@ -186,11 +183,11 @@ export async function prepareRelease(options: ReleaseOptions): Promise<Release> 
     values: () => values,
     async install(over, flags, timeout = '4m') {
       values = merged(values, over);
-      await explained(helm.install(RELEASE, chart, { namespace, values, flags }, timeout));
+      await explained(helm.install(RELEASE, options.chart ?? CHART, { namespace, values, flags }, timeout));
     },
     async upgrade(over, flags, cancel) {
       values = merged(values, over);
-      await explained(helm.upgrade(RELEASE, chart, { namespace, values, flags, cancel }, '10m'));
+      await explained(helm.upgrade(RELEASE, CHART, { namespace, values, flags, cancel }, '10m'));
     },
     async rollback(revision) {
       await explained(helm.rollback(RELEASE, revision, { namespace }, '4m'));

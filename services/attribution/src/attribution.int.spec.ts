@@ -58,6 +58,13 @@ describe('Group', () => {
     expect(await find(h, other, `?_id=${id}`)).toMatchObject({ total: 0 });
   });
 
+  it('asks a client to repeat an export that the routes of the release before lead here', async () => {
+    for (const path of ['$export', '$davinci-data-export?_type=Patient']) {
+      const answer = await h.get(`/fhir/Group/${'a'.repeat(26)}/${path}`, {});
+      expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '5']);
+    }
+  });
+
   it('needs a token and its scope', async () => {
     expect((await h.get('/fhir/Group', {})).statusCode).toBe(401);
     expect((await h.get('/fhir/Group', await h.app1('c1', [`npi|${NPI}`], 'system/Patient.rs'))).statusCode).toBe(403);

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { IMAGE, openCluster, providerAccess, type Cluster } from '@provider-access/cluster';
 import { layOut } from '@provider-access/image';
@@ -20,8 +19,11 @@ const PATIENT = {
   EXPORT_POLLS_PER_MINUTE: 1_000_000,
 };
 
-/** `helm upgrade` and `helm rollback` between an earlier image and this one, while a payer and a provider work. */
-describe('rolled out from an earlier image', () => {
+/**
+ * `helm upgrade` and `helm rollback` between an earlier release and this one, each with its own image and chart, while a
+ * payer and a provider work.
+ */
+describe('rolled out from an earlier release', () => {
   const { payer, organization } = seenPayer({ seed: 'rolled', members: 8 });
   const base = { ...IMAGE, tag: `base-${baseCommit().slice(0, 7)}` };
   let cluster: Cluster;
@@ -34,26 +36,9 @@ describe('rolled out from an earlier image', () => {
     const rootfs = join(cluster.folder, base.tag);
     layOut({ checkout: build, out: rootfs });
     cluster.images.register(`${base.repository}:${base.tag}`, providerAccess(rootfs));
-    release = await prepareRelease({ cluster, name: NAME, oneHost: true, values: { config: PATIENT } });
-    // The earlier build has no `admin plan` for the chart's job. It applies what it needs by itself.
-    const { kafka, mongodb } = release.values() as {
-      kafka: { topicPrefix: string };
-      mongodb: { uri: string; database: string };
-    };
-    const applied = spawnSync(process.execPath, [join(build, 'services/admin/dist/main.js'), 'apply'], {
-      encoding: 'utf8',
-      env: {
-        ...process.env,
-        KAFKA_TOPIC_PREFIX: kafka.topicPrefix,
-        KAFKA_PARTITIONS: '4',
-        KAFKA_REPLICATION: '1',
-        KAFKA_MIN_INSYNC_REPLICAS: '1',
-        MONGODB_URI: mongodb.uri,
-        MONGODB_DATABASE: mongodb.database,
-      },
-    });
-    if (applied.status !== 0) throw new Error(`the earlier build could not apply: ${applied.stdout}${applied.stderr}`);
-    await release.install({ image: base }, ['--no-hooks']);
+    const chart = join(build, 'charts/provider-access');
+    release = await prepareRelease({ cluster, name: NAME, oneHost: true, chart, values: { config: PATIENT } });
+    await release.install({ image: base });
     await publishAll(release, payer.events());
     const app = await registerApp(release, { name: 'Rolled', npi: organization.npi, tin: organization.tin });
     load = new RoadLoad({ platform: release, payer, app, npi: organization.npi });
@@ -72,7 +57,7 @@ describe('rolled out from an earlier image', () => {
     }, 900_000);
   const rolled = (): { platform: Release; load: RoadLoad } => ({ platform: release, load });
 
-  rolls('upgraded to this image', () => release.upgrade({ image: IMAGE }));
+  rolls('upgraded to this release', () => release.upgrade({ image: IMAGE }));
   testRebuilt(rolled);
   rolls('rolled back', () => release.rollback(1));
   testNothingLost(rolled);

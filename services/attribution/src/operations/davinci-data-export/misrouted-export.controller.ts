@@ -1,0 +1,16 @@
+import { All, Controller } from '@nestjs/common';
+import { Refusal } from '@provider-access/kernel';
+
+/**
+ * For one release (docs/adr/0035-export-is-routed.md): the chart of the release before leads exports of a Group here. So
+ * `helm rollback` changes the routes before the pods of attribution, and a client must repeat its request meanwhile.
+ */
+@Controller()
+export class MisroutedExportController {
+  @All(['fhir/Group/:id/$export', 'fhir/Group/:id/$davinci-data-export'])
+  refuse(): never {
+    throw new Refusal('unavailable', 'Exports move to another service at the moment. Repeat the request.', {
+      retryAfter: 5,
+    });
+  }
+}
