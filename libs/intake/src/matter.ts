@@ -46,11 +46,14 @@ export function matterOf(type: string | undefined, member: string | undefined, d
   };
 }
 
-/** Whom a hold denies, in the form of its dead letter's matter. */
-export function matterOfHold(held: Hold): Matter {
+/**
+ * Whom a hold denies, in the form of its dead letter's matter. Another release may have stored the hold under an older
+ * version of the type.
+ */
+export function matterOfHold(held: Hold, contract: Pick<typeof PAYER_CONTRACT, 'newest'> = PAYER_CONTRACT): Matter {
   const { eventType, member, others = [], providers = [] } = held;
   return {
-    type: eventType === UNKNOWN_TYPE ? undefined : eventType,
+    type: eventType === UNKNOWN_TYPE ? undefined : contract.newest(eventType),
     names: [...(member === undefined ? [] : [member]), ...others, ...providers],
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { differenceOf, matterOf } from './matter.ts';
+import { differenceOf, matterOf, matterOfHold } from './matter.ts';
 
 const NPI = '1234567893';
 const OUT = 'payer.member-opted-out.v1';
@@ -87,5 +87,12 @@ describe('an event may stand for a dead letter', () => {
     ],
   ])('%s', (_what, original, event, difference) => {
     expect(differenceOf(matterOf(...original), matterOf(...event))).toBe(difference);
+  });
+
+  it('of a hold that another release stored under an older version of the type', () => {
+    const contract = { newest: (type: string) => type.replace(/opted-out\.v0$/, 'opted-out.v1') };
+    const held = { eventType: 'payer.member-opted-out.v0', member: 'm1', source: 's', deadLetter: 'd' };
+    expect(differenceOf(matterOfHold(held, contract), matterOf(OUT, 'm1', {}))).toBeUndefined();
+    expect(differenceOf(matterOfHold(held, contract), matterOf('payer.member-opted-in.v1', 'm1', {}))).toBe('type');
   });
 });

@@ -5,6 +5,7 @@ import {
   type MemberMerged,
   PAYER_CONTRACT,
   type PayerEvent,
+  type PayerEventType,
   type ProviderKey,
   providerKeys,
 } from '@provider-access/events';
@@ -64,7 +65,7 @@ export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
 
 /** A dead letter of one of these may have ended access, so it denies until somebody resolves it. */
-const DENYING = new Set([
+const DENYING: ReadonlySet<string> = new Set<PayerEventType>([
   'payer.member-enrolled.v1',
   'payer.member-changed.v1',
   'payer.member-terminated.v1',
@@ -162,7 +163,12 @@ export function decideMemberEvent(
       const decision = reading.span === undefined ? ok() : coverage(reading.span, sequence);
       return decision.ok && reading.foreign ? { ...decision, foreign: true } : decision;
     }
-    default:
+    // A new type does not compile until somebody decides here what it states about access.
+    case 'payer.prior-authorization-changed.v1':
+    case 'payer.member-opted-out.v1':
+    case 'payer.member-opted-in.v1':
+    case 'payer.provider-recorded.v1':
+    case NETWORK_STATUS:
       return ok();
   }
 }
