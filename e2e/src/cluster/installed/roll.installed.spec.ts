@@ -20,8 +20,8 @@ const PATIENT = {
 };
 
 /**
- * `helm upgrade` and `helm rollback` between an earlier release and this one, each with its own image and chart, while a
- * payer and a provider work.
+ * `helm upgrade` and `helm rollback` between an earlier release and this one, each with its own image and chart, while
+ * a payer and a provider work.
  */
 describe('rolled out from an earlier release', () => {
   const { payer, organization } = seenPayer({ seed: 'rolled', members: 8 });

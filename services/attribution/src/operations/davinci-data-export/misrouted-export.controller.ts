@@ -2,8 +2,8 @@ import { All, Controller } from '@nestjs/common';
 import { Refusal } from '@provider-access/kernel';
 
 /**
- * For one release (docs/adr/0035-export-is-routed.md): the chart of the release before leads exports of a Group here. So
- * `helm rollback` changes the routes before the pods of attribution, and a client must repeat its request meanwhile.
+ * For one release (docs/adr/0035-export-is-routed.md): the chart of the release before leads exports of a Group here.
+ * `helm rollback` changes the routes before the pods of attribution, so a client must repeat its request meanwhile.
  */
 @Controller()
 export class MisroutedExportController {
