@@ -21,15 +21,7 @@ export function measureExports(
   metrics: Metrics,
   { jobs, work, clock }: { readonly jobs: ViewReader; readonly work: Work; readonly clock: Clock },
 ): void {
-  for (const name of [
-    'pa_export_jobs_total',
-    'pa_export_refusals_total',
-    'pa_export_chunks_total',
-    'pa_export_written_resources_total',
-    'pa_export_written_bytes_total',
-    'pa_export_downloaded_bytes_total',
-  ] as const)
-    metrics.zero(name);
+  metrics.zeroAll('pa_export_');
   const byState = shared(
     () =>
       Promise.all(

@@ -10,24 +10,37 @@ const KUBE_STATE: Readonly<Record<string, readonly string[]>> = {
 };
 
 interface Row {
-  readonly type: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
   readonly labels: Readonly<Record<string, unknown>> | readonly string[];
 }
+/** `docs/metrics.json`, generated from the catalogue of libs/service/src/observability. */
+const { metrics: ROWS } = JSON.parse(readFileSync(new URL('../../../docs/metrics.json', import.meta.url), 'utf8')) as {
+  metrics: Readonly<Record<string, Row>>;
+};
+const labelsOf = ({ labels }: Row): readonly string[] =>
+  Array.isArray(labels) ? (labels as string[]) : Object.keys(labels);
 
-/**
- * Every series that can exist and its labels: `docs/metrics.json` (generated from the catalogue of
- * libs/service/src/observability), our recordings, and kube-state-metrics.
- */
+export interface Metric {
+  readonly type: Row['type'];
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+/** The metrics of the platform, without those of Node and of the process. */
+export const METRICS: ReadonlyMap<string, Metric> = new Map(
+  Object.entries(ROWS)
+    .filter(([name]) => !/^(process|nodejs)_/.test(name))
+    .map(([name, row]) => [name, { ...row, labels: labelsOf(row) }]),
+);
+
+/** Every series that can exist and its labels: metrics, our recordings, and kube-state-metrics. */
 export function knownSeries(): ReadonlyMap<string, ReadonlySet<string>> {
-  const { metrics } = JSON.parse(readFileSync(new URL('../../../docs/metrics.json', import.meta.url), 'utf8')) as {
-    metrics: Readonly<Record<string, Row>>;
-  };
   const known = new Map<string, ReadonlySet<string>>();
   const add = (name: string, labels: readonly string[]): void =>
     void known.set(name, new Set([...labels, ...TARGET_LABELS]));
-  for (const [name, { type, labels }] of Object.entries(metrics)) {
-    const names = Array.isArray(labels) ? (labels as string[]) : Object.keys(labels);
-    if (type === 'histogram') {
+  for (const [name, row] of Object.entries(ROWS)) {
+    const names = labelsOf(row);
+    if (row.type === 'histogram') {
       add(`${name}_bucket`, [...names, 'le']);
       add(`${name}_sum`, names);
       add(`${name}_count`, names);

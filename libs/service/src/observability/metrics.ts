@@ -88,6 +88,11 @@ export class Metrics {
     }
     for (const set of sets) this.counter(name).inc(this.guarded(name, set), 0);
   }
+  /** Starts every counter whose name begins with `prefix` at 0. */
+  zeroAll(prefix: string): void {
+    for (const [name, { type }] of Object.entries(METRICS))
+      if (type === 'counter' && name.startsWith(prefix)) this.zero(name as CounterName);
+  }
   /** One observation of a histogram, in the unit of its name. */
   record<N extends HistogramName>(name: N, labels: LabelsOf<N>, value: number): void {
     if (!this.enabled) return;

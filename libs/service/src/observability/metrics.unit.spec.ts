@@ -83,6 +83,16 @@ test('a gauge of several series is read when scraped, and says nothing while it 
   expect(await metrics.text()).not.toContain('pa_view_builds{');
 });
 
+test('all counters of a prefix are there from the start, and no other metric', async () => {
+  const metrics = new Metrics({ enabled: true });
+  metrics.zeroAll('pa_export_');
+  const names = [...(await metrics.text()).matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(
+    ([, name, type]) => `${name} ${type}`,
+  );
+  expect(names).toContain('pa_export_jobs_total counter');
+  expect(names.filter((name) => !/^pa_export_\w+_total counter$/.test(name))).toEqual([]);
+});
+
 test('turned off it measures nothing', async () => {
   const metrics = new Metrics({ enabled: false, process: true });
   metrics.count('pa_tokens_issued_total');
