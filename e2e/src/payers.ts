@@ -20,11 +20,7 @@ export const largest = (payer: SyntheticPayer): SeeingOrganization => byMembers(
  * `recorded` and `unchanged` as one count. An intake that loses its partition between its append and its commit handles
  * the events again and finds them recorded, so a busy machine moves a few events from one outcome to the other.
  */
-function taken({
-  recorded = 0,
-  unchanged = 0,
-  ...others
-}: Readonly<Record<string, number>>): Record<string, number> {
+function taken({ recorded = 0, unchanged = 0, ...others }: Readonly<Record<string, number>>): Record<string, number> {
   return {
     ...Object.fromEntries(Object.entries(others).filter(([, count]) => count > 0)),
     taken: recorded + unchanged,
