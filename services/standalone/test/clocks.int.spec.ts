@@ -254,6 +254,12 @@ describe.each(CLOCKS)('when the clock of the second process %s', (_how, before, 
       expect((await both.ask('two', url, read)).status, url).toBe(401);
     expect((await both.ask('two', '/fhir/Patient/stays', { token: app.token })).status).toBe(200);
   });
+
+  test('a process that others do not wait for any more serves nothing until it is on their list again', async () => {
+    both.pass(9000);
+    expect((await both.once('two', '/fhir/Patient/stays', { token: app.token })).status).toBe(503);
+    expect((await both.ask('two', '/fhir/Patient/stays', { token: app.token })).status).toBe(200);
+  });
 });
 
 describe('an intake whose clock is behind takes the events of the present', () => {

@@ -52,7 +52,14 @@ export class TwoProcesses {
       () => log.close(),
       () => state.close(),
     );
-    const engines = { log, state, views: openMemoryViews({ shared: true }), blobs: mapBlobs(new Map()) };
+    const engines = {
+      log,
+      state,
+      views: openMemoryViews({ shared: true }),
+      blobs: mapBlobs(new Map()),
+      // The ttl of an announcement passes by the store's clock, which `pass` moves by seconds within milliseconds.
+      presenceNow: () => both.clocks.one.steady(),
+    };
     for (const name of ['one', 'two'] as const) {
       const process = await PlatformProcess.start({ ...engines, clock: both.clocks[name], name }, keys);
       both.processes.set(name, process);

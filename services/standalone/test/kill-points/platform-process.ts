@@ -34,6 +34,11 @@ export interface EnginePorts {
    * Name in the presence list, for processes that share engines. A change is acknowledged after all of them know it.
    */
   readonly name?: string;
+  /**
+   * The time by which a process counts how long it is on that list, where a test moves the clock of the store. Both
+   * must run at one rate, as a monotonic clock and the store's do.
+   */
+  readonly presenceNow?: () => number;
 }
 /** The five services as the standalone runs them, over the ports of a test and without a listener. */
 export class PlatformProcess {
@@ -46,9 +51,20 @@ export class PlatformProcess {
     return process;
   }
 
-  async #start({ log, views, state, blobs, clock, name: own }: EnginePorts, keys: Secret<SigningKeys>): Promise<void> {
+  async #start(
+    { log, views, state, blobs, clock, name: own, presenceNow }: EnginePorts,
+    keys: Secret<SigningKeys>,
+  ): Promise<void> {
     const presenceOf = (name: ServiceName): { presence?: PresenceOptions } =>
-      own === undefined ? {} : { presence: { port: state.presence, holder: `${own}/${name}` } };
+      own === undefined
+        ? {}
+        : {
+            presence: {
+              port: state.presence,
+              holder: `${own}/${name}`,
+              ...(presenceNow !== undefined && { now: presenceNow }),
+            },
+          };
     const ports: ServicePorts = {
       log,
       views,
