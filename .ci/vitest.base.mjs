@@ -28,8 +28,8 @@ export const specs = (...kinds) => kinds.flatMap((kind) => [`src/**/*.${kind}.sp
 
 /** The suites of a library or a service. */
 const suites = [
-  // Two packages run side by side, beside e2e (.ci/test.mjs), so each takes one worker. Its files share the modules
-  // that they load: loading them for each file was half of the CPU time.
+  // The standalone runs beside the other packages and e2e (.ci/test.mjs), so each takes one worker. Its files share the
+  // modules that they load: loading them for each file was half of the CPU time.
   suite('npm', specs('unit', 'int'), { maxWorkers: 1, isolate: false }),
   // They need the addresses of a real Kafka, MongoDB and S3 in the environment.
   suite('engines', specs('engine')),

@@ -34,7 +34,8 @@ const HTTP_ONLY = [
 
 export default configure({
   projects: [
-    suite('npm', specs('unit', 'e2e', 'chart')),
+    // Scenarios wait for processes half of the time.
+    suite('npm', specs('unit', 'e2e', 'chart'), { maxWorkers: 3 }),
     // Checks of the repository itself. They read every file, so any change runs them again.
     suite('house', specs('house')),
     suite('engines', specs('engine'), {
