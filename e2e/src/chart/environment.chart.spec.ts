@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { describeUnless } from '../describe-unless.ts';
 import { argumentsOfPa, environments, type ContainerEnvironment } from './environment.ts';
 import { EXAMPLE_NAMES, exampleValues, rendered } from './examples.ts';
 import { noHelm } from '@provider-access/cluster/programs';
-import { objectsOf, render, template } from './helm.ts';
+import { objectsOf, render, template, type KubernetesObject } from './helm.ts';
 import { CHART, configuration, ROOT, SERVICES } from './paths.ts';
 
 const KNOWN = configuration();
@@ -36,7 +36,13 @@ const knownTo = (role: string): readonly string[] => [
   ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)),
   ...(role === 'export' ? AWS : []),
 ];
-const environmentsOf = (name: string): readonly ContainerEnvironment[] => environments(objectsOf(rendered(name)));
+const environmentsOf = (name: string): readonly ContainerEnvironment[] => environments(objectsOfExample(name));
+const parsed = new Map<string, readonly KubernetesObject[]>();
+function objectsOfExample(name: string): readonly KubernetesObject[] {
+  const objects = parsed.get(name) ?? objectsOf(rendered(name));
+  parsed.set(name, objects);
+  return objects;
+}
 
 describeUnless(noHelm, 'environment of the containers', () => {
   describe.each(EXAMPLE_NAMES)('the example %s', (name) => {
@@ -76,38 +82,50 @@ describeUnless(noHelm, 'environment of the containers', () => {
       expect(holders('PAGE_LINK_KEYS_FILE')).toEqual(['resources']);
       expect(holders('MEMBER_HASH_KEYS_FILE').toSorted()).toEqual(['attribution', 'consent']);
       expect(holders('PAYER_TOKENS_FILE')).toEqual(['resources']);
-      expect(objectsOf(rendered(name)).filter(({ kind }) => kind === 'Secret')).toEqual([]);
+      expect(objectsOfExample(name).filter(({ kind }) => kind === 'Secret')).toEqual([]);
     });
   });
 
   describe('the other way round', () => {
-    test.each(SERVICES)('every variable of %s can be set', async (service) => {
-      const everything = environmentsOf('everything').find(({ role }) => role === service)!.variables;
-      // These contradict other settings of that example.
-      const elsewhere = [...environmentsOf('small'), ...environmentsOf('gateway')]
-        .filter(({ role }) => role === service)
-        .flatMap(({ variables }) => [...variables.keys()]);
-      const oauth = environments(
+    const services = (objects: readonly KubernetesObject[]): Map<string, ContainerEnvironment['variables']> =>
+      new Map(environments(objects).map(({ role, variables }) => [role, variables]));
+    /** Variables of each service that no example sets. Three examples, because some settings contradict each other. */
+    let left: ReadonlyMap<string, readonly string[]>;
+    let again: ReturnType<typeof services>;
+    beforeAll(async () => {
+      const oauth = await render([
+        exampleValues('everything'),
+        {
+          kafka: { sasl: { mechanism: 'oauthbearer', username: '' } },
+          secrets: { kafkaPassword: { secretName: '' }, kafkaOauthToken: { secretName: 't' } },
+          telemetry: { disabled: true },
+        },
+      ]);
+      const set = [...['everything', 'small', 'gateway'].map(objectsOfExample), oauth].map(services);
+      left = new Map(
+        SERVICES.map((service) => [
+          service,
+          KNOWN[service]!.map(({ name }) => name).filter((name) => !set.some((each) => each.get(service)?.has(name))),
+        ]),
+      );
+      again = services(
         await render([
           exampleValues('everything'),
           {
-            kafka: { sasl: { mechanism: 'oauthbearer', username: '' } },
-            secrets: { kafkaPassword: { secretName: '' }, kafkaOauthToken: { secretName: 't' } },
-            telemetry: { disabled: true },
+            services: Object.fromEntries(
+              [...left].map(([service, names]) => [
+                service,
+                { config: Object.fromEntries(names.map((name) => [name, '1'])) },
+              ]),
+            ),
           },
         ]),
-      ).find(({ role }) => role === service)!.variables;
-      const set = new Set([...everything.keys(), ...elsewhere, ...oauth.keys()]);
-      const left = KNOWN[service]!.map(({ name }) => name).filter((name) => !set.has(name));
-      // The others have no value of their own: `config` sets them.
-      expect(left.filter((name) => name in owned.always || name in owned.typed)).toEqual([]);
-      const again = environments(
-        await render([
-          exampleValues('everything'),
-          { services: { [service]: { config: Object.fromEntries(left.map((name) => [name, '1'])) } } },
-        ]),
-      ).find(({ role }) => role === service)!.variables;
-      expect(left.filter((name) => again.get(name) !== '1')).toEqual([]);
+      );
+    });
+    test.each(SERVICES)('every variable of %s can be set', (service) => {
+      // `config` sets what has no value of its own.
+      expect(left.get(service)!.filter((name) => name in owned.always || name in owned.typed)).toEqual([]);
+      expect(left.get(service)!.filter((name) => again.get(service)!.get(name) !== '1')).toEqual([]);
     });
 
     test('every variable of the job can be set', async () => {
@@ -154,7 +172,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
       )
       .join('\n');
     expect(OF_PA.filter((name) => !help.includes(name))).toEqual([]);
-    const given = EXAMPLE_NAMES.flatMap((name) => objectsOf(rendered(name)).flatMap(argumentsOfPa));
+    const given = EXAMPLE_NAMES.flatMap((name) => objectsOfExample(name).flatMap(argumentsOfPa));
     expect(new Set(given)).toEqual(new Set(['--temporary', '--report', '--publish', '--opt-out']));
     expect(given.filter((argument) => !help.includes(`${argument} `))).toEqual([]);
   });
