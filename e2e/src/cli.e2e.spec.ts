@@ -288,8 +288,8 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     );
     expect(typed.files.map((f) => f.type).sort()).toEqual(['Coverage', 'Patient']);
     expect(await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'typed')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('holds another export') as string,
+      code: 4,
+      stderr: expect.stringContaining('holds a finished export') as string,
     });
     expect(
       await pa('export', '--app', 'app.json', '--group', group.id, '--out', 'bad', '--type', 'Patent'),
@@ -298,17 +298,12 @@ describe('a payer, two providers, a reviewer and an operator', () => {
 
     await pa.with({ stdin: lines([condition('c3', 'm2')]) }, 'publish', '-');
     const since = await json<{ files: { type: string }[] }>(
-      'export',
-      '--app',
-      'app.json',
-      '--group',
-      group.id,
-      '--out',
-      'since',
-      '--since',
-      whole.transactionTime,
+      ...['export', '--app', 'app.json', '--group', group.id, '--out', 'whole', '--since', 'last'],
     );
     expect(since.files.map((f) => f.type)).toContain('Condition');
+    expect(readFileSync(at('whole/export.json'), 'utf8')).toContain(
+      `_since=${encodeURIComponent(whole.transactionTime)}`,
+    );
   });
 
   test('an export that was killed goes on where it stopped', async () => {
@@ -322,7 +317,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(went.files.length).toBe(4);
     expect(readdirSync(at('killed')).filter((f) => f.endsWith('.part'))).toEqual([]);
     // The export is complete, so the command sends no request.
-    expect(await json(...args)).toEqual(went);
+    expect(await json(...args, '--resume')).toEqual(went);
   });
 
   test('a member opts out: effective at once, explained now and for before, and in no export', async () => {

@@ -2,6 +2,7 @@ export * from './output.ts';
 export * from './client/bulk.ts';
 export * from './client/credentials.ts';
 export * from './client/download.ts';
+export type { Manifest } from './client/export-folder.ts';
 export * from './client/publish.ts';
 export * from './client/server.ts';
 export * from './client/sources.ts';

@@ -11,6 +11,8 @@ export const EXIT = {
   unavailable: 3,
   /** Missing or wrong credentials. */
   unauthorized: 4,
+  /** The folder of `pa export` holds a finished export, so nothing was requested. */
+  finished: 4,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

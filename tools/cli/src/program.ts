@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { engineCommands } from './commands/engines.ts';
+import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { payerCommands } from './commands/payer.ts';
@@ -23,7 +24,8 @@ export function createProgram(): Command {
     .addHelpText(
       'after',
       `
-Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized
+Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized,
+or the folder of \`pa export\` holds a finished export
 (topics, views plan|apply, verify and acls have exit codes of their own: see their help)
 Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE,
 PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
@@ -31,6 +33,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
   generateCommand(program);
   payerCommands(program);
   providerCommands(program);
+  exportCommand(program);
   operatorCommands(program);
   probeCommand(program);
   sloCommand(program);

@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
-import { download } from './download.ts';
+import { download, FileGone } from './download.ts';
+import { ExportFolder, type FileState, type Manifest, type Series } from './export-folder.ts';
+import { inParallel } from './parallel.ts';
 import {
   authorized,
   Patience,
@@ -11,39 +13,7 @@ import {
   type Timing,
   type TokenOf,
 } from './patience.ts';
-import type { Answer, Server } from './server.ts';
-
-interface ManifestFile {
-  readonly type: string;
-  readonly url: string;
-  readonly count?: number;
-}
-export interface Manifest {
-  readonly transactionTime: string;
-  readonly request: string;
-  readonly requiresAccessToken: boolean;
-  readonly output: readonly ManifestFile[];
-  readonly deleted?: readonly ManifestFile[];
-  readonly error: readonly ManifestFile[];
-}
-interface FileState {
-  readonly kind: 'output' | 'deleted' | 'error';
-  readonly type: string;
-  readonly url: string;
-  readonly name: string;
-  readonly count?: number;
-  etag?: string;
-  bytes?: number;
-  done: boolean;
-}
-/** Kept as `export.json` in the folder. The same command continues from it. */
-interface ExportState {
-  readonly group: string;
-  readonly request: string;
-  readonly status: string;
-  manifest?: Manifest;
-  files?: FileState[];
-}
+import { faultOf, type Answer, type Server } from './server.ts';
 
 export interface BulkOptions {
   readonly server: Server;
@@ -53,6 +23,10 @@ export interface BulkOptions {
   readonly operation?: '$export' | '$davinci-data-export';
   readonly since?: string | undefined;
   readonly types?: string | undefined;
+  /** Saved with the state, so that the folder can remember when the last export of the series was. */
+  readonly series?: Series;
+  /** How many files are downloaded at once. Default 4. */
+  readonly parallel?: number;
   /** After the kick-off was accepted. */
   readonly onAccepted?: (statusUrl: string) => void | Promise<void>;
   readonly onProgress?: (text: string) => void;
@@ -70,21 +44,19 @@ export interface BulkResult {
     readonly file: string;
     readonly kind: string;
     readonly bytes: number;
+    readonly count?: number;
   }[];
   readonly bytes: number;
   readonly resumed: boolean;
 }
 
+/** Enough to fill a connection with small files; a server that is busy answers each of them more slowly. */
+const PARALLEL = 4;
+const GONE = 'is gone (deleted, expired, or of another app): add --new, or name another --out folder, to start anew';
 const FHIR = 'application/fhir+json';
 
-function load(file: string): ExportState | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ExportState;
-  } catch {
-    throw new CliError(EXIT.usage, `${file} is not readable as the state of an export: name another --out folder`);
-  }
-}
+/** The server has the export no more, or it failed there. Only another kick-off helps. */
+export class ExportEnded extends CliError {}
 
 /** Bulk Data kick-off, polling and download of a Group, resumable. https://hl7.org/fhir/uv/bulkdata/export.html */
 export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
@@ -97,40 +69,41 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const patience = new Patience(patient);
   const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> =>
     patience.run(() => authorized(options.token, (token) => server.call(target, { token, headers, accept })));
-  mkdirSync(out, { recursive: true });
-  const stateFile = join(out, 'export.json');
+  const folder = new ExportFolder(out);
+  folder.create();
   const query = new URLSearchParams({
     ...(options.types !== undefined && { _type: options.types }),
     ...(options.since !== undefined && { _since: options.since }),
   });
   const operation = `/fhir/Group/${encodeURIComponent(group)}/${options.operation ?? '$export'}`;
   const request = query.size > 0 ? `${operation}?${query}` : operation;
-  const save = (state: ExportState): void => {
-    writeFileSync(`${stateFile}.new`, JSON.stringify(state, null, 1), { mode: 0o600 });
-    renameSync(`${stateFile}.new`, stateFile);
-  };
-
-  let state = load(stateFile);
+  let state = folder.load();
   const resumed = state !== undefined;
   if (state !== undefined && state.request !== request)
-    throw new CliError(EXIT.usage, `${out} holds another export (${state.request}): name another --out folder`);
+    throw new CliError(
+      EXIT.usage,
+      `${out} holds another export (${state.request}): add --new to ` + 'start anew, or name another --out folder',
+    );
   if (state === undefined) {
     const { headers } = await call(request, { accept: FHIR, prefer: 'respond-async' });
     const status = headers.get('content-location');
     if (status === null) throw new CliError(EXIT.refused, 'the kick-off was answered without Content-Location');
-    state = { group, request, status };
-    save(state);
+    state = {
+      group,
+      request,
+      status,
+      ...(options.since !== undefined && { since: options.since }),
+      ...(options.series !== undefined && { series: options.series }),
+    };
+    folder.save(state);
   }
   await options.onAccepted?.(state.status);
 
   while (state.manifest === undefined) {
-    const answer = await call(state.status, { accept: 'application/json' }, [404]);
+    const answer = await call(state.status, { accept: 'application/json' }, [404, 500]);
+    if (answer.status === 500) throw new ExportEnded(EXIT.unavailable, faultOf(answer.status, answer.text));
     if (answer.status === 404)
-      throw new CliError(
-        EXIT.refused,
-        `the export that ${stateFile} names is gone (deleted, expired, or of another app): name another --out ` +
-          'folder to start anew',
-      );
+      throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
     if (answer.status === 200) {
       const manifest = JSON.parse(answer.text) as Manifest;
       const numbers = new Map<string, number>();
@@ -151,7 +124,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
       );
       state.manifest = manifest;
       state.files = files;
-      save(state);
+      folder.save(state);
       break;
     }
     options.onProgress?.(answer.headers.get('x-progress') ?? 'accepted');
@@ -160,32 +133,54 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   }
 
   const files = state.files ?? [];
+  const kept = state;
+  /** Whether the manifest of this moment still has the file. */
+  const listed = async (file: FileState): Promise<boolean> => {
+    const { status, text } = await call(kept.status, { accept: 'application/json' }, [404]);
+    if (status !== 200)
+      throw new ExportEnded(EXIT.refused, `the export that ${join(out, 'export.json')} names ${GONE}`);
+    const manifest = JSON.parse(text) as Manifest;
+    return (manifest[file.kind] ?? []).some(({ url }) => url === file.url);
+  };
   let bytes = files.reduce((sum, file) => sum + (file.done ? (file.bytes ?? 0) : 0), 0);
-  for (const [index, file] of files.entries()) {
-    if (file.done && existsSync(join(out, file.name))) continue;
-    const kept = state;
-    const result = await download(file.url, join(out, file.name), {
+  const missing = files.filter((file) => file.withdrawn !== true && (!file.done || !existsSync(join(out, file.name))));
+  await inParallel(options.parallel ?? PARALLEL, missing, async (file) => {
+    const target = join(out, file.name);
+    const result = await download(file.url, target, {
       ...patient,
       token: options.token,
       etag: file.etag,
       onEtag: (etag) => {
         file.etag = etag;
-        save(kept);
+        folder.save(kept);
       },
       onBytes: (count) => {
         bytes += count;
-        options.onProgress?.(`file ${index + 1} of ${files.length}, ${(bytes / 1e6).toFixed(1)} MB`);
+        const done = files.filter((each) => each.done).length;
+        options.onProgress?.(`${done} of ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
       },
+    }).catch(async (error: unknown) => {
+      if (!(error instanceof FileGone) || (await listed(file))) throw error;
+      rmSync(`${target}.part`, { force: true });
+      return undefined;
     });
-    file.bytes = result.bytes;
+    if (result === undefined) file.withdrawn = true;
+    else file.bytes = result.bytes;
     file.done = true;
-    save(state);
-  }
+    folder.save(kept);
+  });
+  const visible = files.filter((file) => file.withdrawn !== true);
   return {
     manifest: state.manifest,
     status: state.status,
-    files: files.map((f) => ({ type: f.type, kind: f.kind, file: join(out, f.name), bytes: f.bytes ?? 0 })),
-    bytes: files.reduce((sum, f) => sum + (f.bytes ?? 0), 0),
+    files: visible.map((f) => ({
+      type: f.type,
+      kind: f.kind,
+      file: join(out, f.name),
+      bytes: f.bytes ?? 0,
+      ...(f.count !== undefined && { count: f.count }),
+    })),
+    bytes: visible.reduce((sum, f) => sum + (f.bytes ?? 0), 0),
     resumed,
   };
 }

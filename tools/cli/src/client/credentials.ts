@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { CliError, EXIT } from '../output.ts';
@@ -31,8 +31,11 @@ function readJson<T>(file: string, what: string): T {
 }
 export const readKey = (file: string): JWK => readJson<JWK>(file, 'the key');
 export const readApp = (file: string): AppFile => readJson<AppFile>(file, 'the app file');
-export const writeSecret = (file: string, value: unknown): void =>
+export function writeSecret(file: string, value: unknown): void {
+  // The mode of a file that exists stays otherwise.
+  if (existsSync(file)) chmodSync(file, 0o600);
   writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+}
 
 /** A new private JWK with `kid`, `alg` and `use`. */
 export async function newKey(alg: KeyAlgorithm): Promise<JWK> {

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, createReadStream, createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
@@ -29,6 +29,9 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }
+
+/** The server has no such file for this client: it expired, or it holds nothing any more that the client may see. */
+export class FileGone extends CliError {}
 
 export interface Downloaded {
   readonly bytes: number;
@@ -74,6 +77,7 @@ export async function download(url: string, file: string, options: DownloadOptio
       const fault = faultOf(status, await bodyOf(response));
       if (status === 429 || status >= 500)
         throw new TemporaryFault(url, fault, { retryAfter: response.headers['retry-after'] });
+      if (status === 404) throw new FileGone(EXIT.refused, fault);
       throw new CliError(status === 401 ? EXIT.unauthorized : EXIT.refused, fault);
     }
     etag = response.headers.etag;
@@ -86,7 +90,9 @@ export async function download(url: string, file: string, options: DownloadOptio
       furthest = size;
       patience.progress();
     });
-    await pipeline(response, createWriteStream(part, { flags: status === 206 ? 'a' : 'w' }));
+    // A part of an earlier release may be readable by others. The mode of the stream counts for new files only.
+    if (existsSync(part)) chmodSync(part, 0o600);
+    await pipeline(response, createWriteStream(part, { flags: status === 206 ? 'a' : 'w', mode: 0o600 }));
     if (!response.complete) throw new TemporaryFault(url, 'the connection was cut');
     renameSync(part, file);
     return { bytes: statSync(file).size, etag };

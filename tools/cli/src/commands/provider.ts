@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Identifier } from '../client/approval.ts';
-import { bulkExport } from '../client/bulk.ts';
 import {
   KEY_ALGORITHMS,
   newKey,
@@ -13,9 +12,9 @@ import {
   type AppFile,
   type KeyAlgorithm,
 } from '../client/credentials.ts';
-import { PATIENCE_MS } from '../client/patience.ts';
 import { groupsTarget, type GroupRow } from '../client/steps.ts';
 import { requestToken } from '../client/token.ts';
+import { NO_GROUPS } from './empty.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
@@ -100,11 +99,6 @@ interface GroupBundle {
   readonly entry?: readonly { readonly resource: GroupRow }[];
   readonly link?: readonly { readonly relation: string; readonly url: string }[];
 }
-const secondsOf = (text: string): number => {
-  if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);
-  return Number(text);
-};
-
 /** The commands of a provider's developer, and of the reviewer who approves. */
 export function providerCommands(program: Command): void {
   program
@@ -281,7 +275,7 @@ export function providerCommands(program: Command): void {
       context.out.result(
         groups,
         groups.length === 0
-          ? ['no Groups']
+          ? NO_GROUPS
           : table(
               ['id', 'members', 'identifiers'],
               groups.map((g) => [
@@ -292,64 +286,4 @@ export function providerCommands(program: Command): void {
             ),
       );
     });
-  withApp(program.command('export'))
-    .description('export a Group and download it; run again to go on where it stopped')
-    .requiredOption('--group <id>', 'as `pa groups` names it')
-    .requiredOption('--out <dir>', 'one folder an export')
-    .option('--since <instant>', 'what changed since; the transactionTime of last time')
-    .option('--type <types>', 'comma list')
-    .option('--davinci', 'use $davinci-data-export')
-    .option(
-      '--patience <seconds>',
-      'how long the platform may be away, or answer 429, 502, 503 or 504, before the export gives up; each ' +
-        'progress starts the time again',
-      secondsOf,
-      PATIENCE_MS / 1000,
-    )
-    .action(
-      async (
-        o: AppOptions & {
-          group: string;
-          out: string;
-          since?: string;
-          type?: string;
-          davinci?: boolean;
-          patience: number;
-        },
-        command: Command,
-      ) => {
-        const context = contextOf(command);
-        const tokens = tokenSource(context, o);
-        const progress = context.out.progress('export');
-        const result = await bulkExport({
-          server: context.server,
-          token: (refused) => tokens.get(refused),
-          patienceMs: o.patience * 1000,
-          group: o.group,
-          out: o.out,
-          since: o.since,
-          types: o.type,
-          ...(o.davinci === true && { operation: '$davinci-data-export' as const }),
-          onProgress: (text) => progress.update(text),
-        });
-        progress.done(`${result.files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
-        context.out.result(
-          { transactionTime: result.manifest.transactionTime, status: result.status, files: result.files },
-          [
-            ...table(
-              ['type', 'count', 'file'],
-              result.files.map((f, i) => [
-                f.type,
-                String(
-                  [...result.manifest.output, ...(result.manifest.deleted ?? []), ...result.manifest.error][i]?.count ??
-                    '',
-                ),
-                f.file,
-              ]),
-            ),
-            `transactionTime ${result.manifest.transactionTime}: the --since of next time`,
-          ],
-        );
-      },
-    );
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { findMoney } from '@provider-access/domain/pdex';
-import type { Manifest } from '../client/bulk.ts';
+import type { Manifest } from '../client/export-folder.ts';
 import { publish } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
 import { groupsTarget, itemOf, postEvent, type GroupRow } from '../client/steps.ts';

@@ -1,0 +1,144 @@
+import type { Command } from 'commander';
+import { isInstant } from '@provider-access/kernel/fhir';
+import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
+import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
+import { PATIENCE_MS } from '../client/patience.ts';
+import { appOf, contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { CliError, EXIT, table } from '../output.ts';
+import { emptyLines, sizeOf } from './empty.ts';
+
+const secondsOf = (text: string): number => {
+  if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);
+  return Number(text);
+};
+const LAST = 'last';
+const sinceOf = (text: string): string => {
+  if (text !== LAST && !isInstant(text))
+    throw new CliError(
+      EXIT.usage,
+      `--since ${text}: give the transactionTime of an export, such as 2026-01-31T10:00:00Z, or \`last\``,
+    );
+  return text;
+};
+
+interface ExportOptions extends AppOptions {
+  readonly group: string;
+  readonly out: string;
+  readonly since?: string;
+  readonly type?: string;
+  readonly davinci?: boolean;
+  readonly resume?: boolean;
+  readonly new?: boolean;
+  readonly patience: number;
+}
+
+/**
+ * Makes room for the export that the options ask for. @returns the `_since` of it
+ * @throws CliError if the folder holds a finished export and no option says what to do with it
+ */
+function prepare(folder: ExportFolder, o: ExportOptions, series: Series, note: (line: string) => void) {
+  const state = folder.load();
+  const finished = ExportFolder.finished(state);
+  // A process that was killed after the last file has not remembered it.
+  if (finished) folder.remember(state);
+  const since = o.since === LAST ? folder.lastOf(series) : o.since;
+  if (state !== undefined && (o.new === true || (finished && o.since === LAST)))
+    note(`The earlier export is now in ${folder.path}/${folder.archive(state)}.`);
+  else if (finished && o.resume !== true)
+    throw new CliError(
+      EXIT.finished,
+      `${folder.path} holds a finished export of Group ${state.group} (transactionTime ` +
+        `${state.manifest.transactionTime}, ${state.files.length} files). Nothing was requested.\n` +
+        '--since last exports what changed since, --new exports everything again, --resume shows the finished one.',
+    );
+  // What is unfinished covers at least as much, because the remembered time changes only when an export is finished.
+  else if (state !== undefined && o.since === LAST && state.series?.group === series.group) return state.since;
+  if (o.since === LAST && since === undefined)
+    note(`No earlier export of Group ${o.group} is remembered in ${folder.path}: everything is exported.`);
+  return since;
+}
+
+async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
+  if (o.resume === true && (o.new === true || o.since === LAST))
+    throw new CliError(EXIT.usage, '--resume continues the export of the folder: leave out --new and --since last');
+  const context = contextOf(command);
+  const { server, out } = context;
+  const { clientId, scope } = appOf(o);
+  const tokens = tokenSource(context, o);
+  const series: Series = { server: server.base, client: clientId, scope, group: o.group, types: typesOf(o.type) };
+  const folder = new ExportFolder(o.out);
+  if (folder.create().open)
+    out.note(
+      `Others can look into ${o.out}. The files of the export are readable by you only; chmod 700 hides the names.`,
+    );
+  const since = prepare(folder, o, series, out.note);
+  const progress = out.progress('export');
+  const options = (from: string | undefined): BulkOptions => ({
+    server,
+    token: (refused) => tokens.get(refused),
+    patienceMs: o.patience * 1000,
+    group: o.group,
+    out: o.out,
+    since: from,
+    types: o.type,
+    series,
+    ...(o.davinci === true && { operation: '$davinci-data-export' as const }),
+    onProgress: (text) => progress.update(text),
+  });
+  let asked = since;
+  let result: BulkResult;
+  try {
+    result = await bulkExport(options(since));
+  } catch (error) {
+    const state = folder.load();
+    // A job that runs every night must not fail for ever because one of its exports expired or failed.
+    if (o.since !== LAST || !(error instanceof ExportEnded) || state === undefined) throw error;
+    out.note(`${error.message}: it starts again. What there is of it is in ${o.out}/${folder.archive(state)}.`);
+    asked = folder.lastOf(series);
+    result = await bulkExport(options(asked));
+  }
+  const { manifest, files, status } = result;
+  const state = folder.load();
+  if (ExportFolder.finished(state)) folder.remember(state);
+  progress.done(`${files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
+  const empty = files.every(({ kind }) => kind !== 'output')
+    ? emptyLines({ group: o.group, since: asked, types: o.type }, await sizeOf(server, await tokens.get(), o.group))
+    : [];
+  out.result({ transactionTime: manifest.transactionTime, status, files, ...(empty.length > 0 && { empty }) }, [
+    ...empty,
+    ...(files.length === 0
+      ? []
+      : table(
+          ['type', 'count', 'file'],
+          files.map((f) => [f.type, String(f.count ?? ''), f.file]),
+        )),
+    `transactionTime ${manifest.transactionTime}: --since last asks for what changes from then on`,
+  ]);
+}
+
+/** `pa export`: one Group into a folder. */
+export function exportCommand(program: Command): void {
+  withApp(program.command('export'))
+    .description('export a Group and download it; run again to go on where it stopped')
+    .requiredOption('--group <id>', 'as `pa groups` names it')
+    .requiredOption('--out <dir>', 'folder of the files, made for you alone')
+    .option('--since <instant>', 'what changed since an instant, or since the `last` finished export', sinceOf)
+    .option('--resume', 'continue the export of the folder, or show it if it is finished')
+    .option('--new', 'start a new export; the one of the folder moves into a folder below it')
+    .option('--type <types>', 'comma list')
+    .option('--davinci', 'use $davinci-data-export')
+    .option(
+      '--patience <seconds>',
+      'how long the platform may be away, or answer 429, 502, 503 or 504, before the export gives up; each ' +
+        'progress starts the time again',
+      secondsOf,
+      PATIENCE_MS / 1000,
+    )
+    .addHelpText(
+      'after',
+      `
+Exit code 4 also means that the folder holds a finished export and none of --since last, --new, --resume says what to
+do. A job that runs every night uses --since last.`,
+    )
+    .action(exportGroup);
+}
