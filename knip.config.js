@@ -38,6 +38,11 @@ const config = {
       entry: ['src/{main,demo}.ts!', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts!', '!src/**/*.spec.ts!'],
     },
+    'tools/site': {
+      includeEntryExports: false,
+      entry: ['src/build.ts', 'src/diagrams/draw.ts', '.vitepress/{config,theme/index}.mts', 'src/**/*.spec.ts'],
+      project: ['src/**/*.ts', '.vitepress/**/*.mts'],
+    },
     'tools/{cluster,image,testing,watch}': {
       entry: ['src/{main,prepare,run}.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],

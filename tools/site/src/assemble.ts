@@ -1,0 +1,25 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { withPictures } from './diagrams/picture.ts';
+import { asText, relink } from './links.ts';
+import { DIAGRAMS, OWN_PAGES, REPOSITORY, STAGED } from './paths.ts';
+import { sources } from './sources.ts';
+
+/** Copies every page to one folder, with links and diagrams as the site needs them. */
+export function assemble(): void {
+  rmSync(STAGED, { recursive: true, force: true });
+  const places = new Map(sources().map(({ from, to }) => [from, to]));
+  for (const { from, to } of sources()) {
+    const text = readFileSync(join(REPOSITORY, from), 'utf8');
+    const linked = relink(text, from, (path) => places.get(path));
+    put(to, withPictures(from.startsWith('tools/') ? linked : asText(linked), from));
+  }
+  cpSync(DIAGRAMS, join(STAGED, 'public/diagrams'), { recursive: true });
+  cpSync(join(OWN_PAGES, 'icon.svg'), join(STAGED, 'public/icon.svg'));
+}
+
+function put(name: string, text: string): void {
+  const file = join(STAGED, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}

@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { DIAGRAMS, REPOSITORY } from '../paths.ts';
+import { sources } from '../sources.ts';
+import { diagramsOf, pictureName } from './picture.ts';
+
+/**
+ * Draws the diagrams of all pages with Mermaid in Chromium: `npm run diagrams -w @provider-access/site`. Mermaid is
+ * fetched only here, so that `npm ci` does not bring its hundred megabytes.
+ */
+const MERMAID = 'mermaid@11.17.2';
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
+const PALETTE = {
+  light: { ink: '#1f2328', line: '#59636e', box: '#eef2ff', border: '#5672cd', group: '#f6f8fa', note: '#fff8c5' },
+  dark: { ink: '#e6edf3', line: '#9198a1', box: '#212a4a', border: '#7d93e0', group: '#202127', note: '#3b3314' },
+} as const;
+type Mode = keyof typeof PALETTE;
+
+const settings = (mode: Mode): object => {
+  const { ink, line, box, border, group, note } = PALETTE[mode];
+  return {
+    startOnLoad: false,
+    deterministicIds: true,
+    htmlLabels: false,
+    flowchart: { htmlLabels: false, useMaxWidth: true },
+    sequence: {
+      useMaxWidth: true,
+      wrap: true,
+      width: 150,
+      actorMargin: 40,
+      messageFontSize: 14,
+      actorFontSize: 14,
+      noteFontSize: 14,
+    },
+    theme: 'base',
+    themeVariables: {
+      darkMode: mode === 'dark',
+      fontFamily: 'Arial, Helvetica, sans-serif',
+      fontSize: '14px',
+      background: 'transparent',
+      primaryColor: box,
+      primaryTextColor: ink,
+      primaryBorderColor: border,
+      lineColor: line,
+      textColor: ink,
+      clusterBkg: group,
+      clusterBorder: line,
+      titleColor: ink,
+      edgeLabelBackground: group,
+      actorBkg: box,
+      actorBorder: border,
+      actorTextColor: ink,
+      actorLineColor: line,
+      signalColor: line,
+      signalTextColor: ink,
+      labelBoxBkgColor: group,
+      labelBoxBorderColor: line,
+      labelTextColor: ink,
+      loopTextColor: ink,
+      noteBkgColor: note,
+      noteBorderColor: line,
+      noteTextColor: ink,
+      sequenceNumberColor: mode === 'dark' ? '#16181d' : '#ffffff',
+    },
+  };
+};
+
+function fetchMermaid(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mermaid-'));
+  try {
+    const packed = execFileSync('npm', ['pack', '--silent', MERMAID], { cwd: folder, encoding: 'utf8' }).trim();
+    execFileSync('tar', ['xzf', packed, 'package/dist/mermaid.min.js'], { cwd: folder });
+    return readFileSync(join(folder, 'package/dist/mermaid.min.js'), 'utf8');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function main(): Promise<void> {
+  const texts = sources().flatMap(({ from }) => diagramsOf(readFileSync(join(REPOSITORY, from), 'utf8')));
+  const wanted = texts.flatMap((text) =>
+    (['light', 'dark'] as const).map((mode) => ({ text, mode, name: pictureName(text, mode) })),
+  );
+  mkdirSync(DIAGRAMS, { recursive: true });
+  const names = new Set(wanted.map(({ name }) => name));
+  for (const name of readdirSync(DIAGRAMS)) if (!names.has(name)) rmSync(join(DIAGRAMS, name));
+  const missing = wanted.filter(({ name }) => !existsSync(join(DIAGRAMS, name)));
+  if (missing.length > 0) await draw(missing);
+  process.stdout.write(`${missing.length} of ${wanted.length} pictures were drawn.\n`);
+}
+
+async function draw(pictures: readonly { text: string; mode: Mode; name: string }[]): Promise<void> {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  try {
+    const page = await browser.newPage();
+    await page.addScriptTag({ content: fetchMermaid() });
+    for (const { text, mode, name } of pictures) {
+      const svg = await page.evaluate(`(async () => {
+        mermaid.initialize(${JSON.stringify(settings(mode))});
+        const { svg } = await mermaid.render('d', ${JSON.stringify(text)});
+        const at = new DOMParser().parseFromString(svg.replaceAll('<br>', '<br/>'), 'image/svg+xml').documentElement;
+        const [, , width, height] = at.getAttribute('viewBox').split(' ');
+        at.setAttribute('width', Math.ceil(width));
+        at.setAttribute('height', Math.ceil(height));
+        at.style.maxWidth = '';
+        return new XMLSerializer().serializeToString(at);
+      })()`);
+      writeFileSync(join(DIAGRAMS, name), `${rounded(svg as string)}\n`);
+    }
+  } finally {
+    await browser.close();
+  }
+}
+
+/** A tenth of a pixel is enough, while Mermaid writes fifteen digits. The symbols that it defines are not used. */
+const rounded = (svg: string): string =>
+  svg
+    .replaceAll(/<defs><symbol[\s\S]*?<\/symbol><\/defs>/g, '')
+    .replaceAll(/-?\d+\.\d{3,}(?:e-\d+)?/g, (number) => String(Number(Number(number).toFixed(1))));
+
+await main();

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DIAGRAMS } from '../paths.ts';
+
+const FENCE = /^```mermaid\n([\s\S]*?)^```$/gm;
+
+/** The text of each diagram of a page. */
+export const diagramsOf = (markdown: string): string[] => [...markdown.matchAll(FENCE)].map(([, text]) => text!);
+
+/** The name of a diagram's picture. It changes with the text, so a picture is never older than its diagram. */
+export const pictureName = (text: string, mode: 'light' | 'dark'): string =>
+  `${createHash('sha256').update(text).digest('hex').slice(0, 12)}-${mode}.svg`;
+
+/** Replaces each diagram by its pictures. @throws if a picture is missing */
+export function withPictures(markdown: string, page: string): string {
+  return markdown.replaceAll(FENCE, (_fence, text: string) => {
+    const [light, dark] = (['light', 'dark'] as const).map((mode) => pictureName(text, mode)) as [string, string];
+    for (const name of [light, dark])
+      if (!existsSync(join(DIAGRAMS, name)))
+        throw new Error(`${page}: a diagram has no picture. Run \`npm run diagrams -w @provider-access/site\`.`);
+    const alt = description(text);
+    const image = (name: string, mode: string): string =>
+      `<a class="diagram ${mode}-only" href="/docs/diagrams/${name}" target="_blank">` +
+      `<img src="/diagrams/${name}" alt="${alt}" loading="lazy"></a>`;
+    return `<p>${image(light, 'light')}${image(dark, 'dark')}</p>`;
+  });
+}
+
+/** Names the parts for readers who do not see the picture. The text of the page describes what happens. */
+function description(text: string): string {
+  const sequence = text.startsWith('sequenceDiagram');
+  const names = sequence
+    ? [...text.matchAll(/^\s*participant\s+\w+\s+as\s+(.+)$/gm)]
+    : [...text.matchAll(/\w(?:\(\[|\[\(|\{\{|\["|\[|\{)"?([^\]{}()"[]+)/g)];
+  const list = [...new Set(names.map(([, name]) => name!.replaceAll(/<[^>]*>/g, ' ').trim()))].slice(0, 10).join('; ');
+  return escaped(`${sequence ? 'Sequence diagram' : 'Diagram'}${list === '' ? '' : ` with ${list}`}`);
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SITE } from './paths.ts';
+
+const INLINE = /<script((?![^>]*\ssrc=)[^>]*)>([\s\S]+?)<\/script>/g;
+
+export const saveCodeStyles = (css: string): void => writeFileSync(join(SITE, 'code.css'), `${css}\n`);
+
+/** Attributes of the theme's elements. `theme/style.css` has the one that matters. */
+const STYLE = / style="(?:position:relative;|--vp-vh:0px;|)"/g;
+
+/**
+ * Moves the inline scripts of a page into files and removes `style` attributes, so that the services can forbid both
+ * without a list of hashes. Scripts that choose light or dark still block the first paint, as they must.
+ */
+export function withoutInline(file: string): void {
+  const html = readFileSync(file, 'utf8');
+  const changed = html.replaceAll(STYLE, '').replaceAll(INLINE, (_all, attributes: string, code: string) => {
+    const name = `inline.${createHash('sha256').update(code).digest('hex').slice(0, 8)}.js`;
+    mkdirSync(join(SITE, 'assets'), { recursive: true });
+    writeFileSync(join(SITE, 'assets', name), code);
+    return `<script${attributes} src="/docs/assets/${name}"></script>`;
+  });
+  if (changed !== html) writeFileSync(file, changed);
+}
