@@ -12,7 +12,8 @@ interface Item {
 /** The pages by the kind of question that they answer. Pages of a folder are listed by themselves. */
 const SECTIONS = {
   Tutorials: ['tutorials/provider.md', 'tutorials/payer.md', 'tutorials/operator.md', 'tutorials/contributor.md'],
-  'How to: payers': ['publishing.md', 'coverage.md', 'opt-outs.md', 'dead-letters.md', 'reviewing.md'],
+  'How to: payers': ['publishing.md', 'import.md', 'coverage.md', 'opt-outs.md', 'dead-letters.md', 'reviewing.md'],
+  'How to: providers': ['exporting.md'],
   'How to: operators': [
     'deployment.md',
     'helm.md',
