@@ -158,17 +158,26 @@ const groupOpened = z.object({
 });
 
 /** pa.registry */
+const keySet = z.object({
+  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  jwksUri: z.string().optional(),
+});
 const appRegistered = z.object({
   client: z.string(),
   name: z.string(),
-  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
-  jwksUri: z.string().optional(),
+  ...keySet.shape,
   scope: z.string(),
   contacts: z.array(z.string()),
   npis: z.array(z.string()),
   tins: z.array(z.string()),
   registrationTokenHash: z.string(),
   registeredAt: instant,
+  /**
+   * In a record after the approval, by which the app changed its keys: the key sets from before that auth still
+   * accepts, and until when. The record has its own stream (`client-keys/<id>`), so that a release which does not know
+   * the attribute keeps the keys of the first record (docs/client-keys.md).
+   */
+  formerKeys: z.array(keySet.extend({ until: instant })).optional(),
 });
 const appApproved = z.object({
   client: z.string(),

@@ -5,13 +5,21 @@ import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { subjectOf } from './record.ts';
 
+/** A list of public keys, or the URL under which the app publishes them. */
+export interface ClientKeySet {
+  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  readonly jwksUri?: string;
+}
+
 /** An app as it was registered and reviewed: details for auth and the reviewer, beside the facts that decide. */
-export interface ClientRegistration extends ClientFacts {
+export interface ClientRegistration extends ClientFacts, ClientKeySet {
   readonly history: readonly (ClientFacts['history'][number] & { /** Whose token decided. */ readonly by?: string })[];
   /** Of the newest approval. */
   readonly evidence?: readonly { readonly provider: string; readonly text: string }[];
-  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] };
-  readonly jwksUri?: string;
+  /** When the app changed its keys, RFC 3339. */
+  readonly keysChangedAt?: string;
+  /** Key sets from before a change, also those that are not accepted any more. */
+  readonly formerKeys?: readonly (ClientKeySet & { /** RFC 3339. */ readonly until: string })[];
   readonly contacts: readonly string[];
   /** The app claimed these at registration. `providers` are those that an approval bound. */
   readonly npis: readonly string[];
@@ -69,9 +77,20 @@ export function asRegistered(data: AppRegistered, at: string): ClientRegistratio
     tins,
     registrationTokenHash,
     registeredAt,
-    ...(jwks !== undefined && { jwks }),
-    ...(jwksUri !== undefined && { jwksUri }),
+    ...keySetOf({ jwks, jwksUri }),
   };
+}
+
+const keySetOf = ({ jwks, jwksUri }: Pick<AppRegistered, 'jwks' | 'jwksUri'>): ClientKeySet => ({
+  ...(jwks !== undefined && { jwks }),
+  ...(jwksUri !== undefined && { jwksUri }),
+});
+
+/** The client after a record of type pa.app-registered.v1 that changes its keys. */
+function withKeys(known: ClientRegistration, data: AppRegistered, at: string): ClientRegistration {
+  const { jwks: _jwks, jwksUri: _jwksUri, ...rest } = known;
+  const formerKeys = (data.formerKeys ?? []).map(({ until, ...set }) => ({ until, ...keySetOf(set) }));
+  return { ...rest, ...keySetOf(data), keysChangedAt: at, formerKeys };
 }
 
 /**
@@ -85,12 +104,15 @@ export class ClientDetails {
   evolve(type: string, record: LogRecord): void {
     const client = subjectOf(record) ?? '';
     const at = record.headers['ce_time']!;
+    const known = this.get(client);
     if (type === 'pa.app-registered.v1') {
-      if (!this.clients.has(client)) this.clients.set(client, packed(asRegistered(dataOf<AppRegistered>(record), at)));
+      const data = dataOf<AppRegistered>(record);
+      if (data.formerKeys === undefined) {
+        if (!this.clients.has(client)) this.clients.set(client, packed(asRegistered(data, at)));
+      } else if (known !== undefined) this.clients.set(client, withKeys(known, data, at));
       return;
     }
     const status = STATUS[type];
-    const known = this.get(client);
     if (status === undefined || known === undefined) return;
     const decided = withReviewer(withDecision(known, status, at, record), dataOf<AppRejected | AppApproved>(record));
     this.clients.set(client, status === 'rejected' ? packed(decided) : decided);

@@ -25,7 +25,7 @@ export {
 export { EVER, type Step, type StepTie } from './steps.ts';
 export { Parties } from './parties.ts';
 export { networkStatusStands, withNetworkStatus } from './network-status.ts';
-export { asRegistered, ClientDetails, type ClientRegistration } from './client-details.ts';
+export { asRegistered, ClientDetails, type ClientKeySet, type ClientRegistration } from './client-details.ts';
 export { PartiesPresence, PresentReaders, type PresenceOptions } from './presence.ts';
 export { MEMBER_DERIVERS } from './derivers.ts';
 export { INTAKES } from './derivers.ts';

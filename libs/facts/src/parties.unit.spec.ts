@@ -83,6 +83,35 @@ describe('parties', () => {
     expect(parties.client('c1')).toBeUndefined();
   });
 
+  it('change the keys of an app by a later registration that names the former ones, and nothing else', async () => {
+    const details = new ClientDetails();
+    const ofAuth = new Parties(details);
+    await ofAuth.start({ log, views: openMemoryViews() });
+    const changed: string[] = [];
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
+    await say(PA_REGISTRY, 'pa.app-approved.v1', 'c1', { client: 'c1', providers: [], scope: 'system/*.rs', by: 'x' });
+    parties.onChange((client) => changed.push(client));
+    const before = parties.client('c1');
+    const formerKeys = [{ jwks: registered.jwks, until: '2026-01-02T00:00:00.000Z' }];
+    const { jwks: _jwks, ...rest } = registered;
+    const renewed = { ...rest, name: 'Renamed', jwksUri: 'https://app.example/jwks.json', formerKeys };
+    const headers = { pa_stream: 'client-keys/c1', pa_version: '1' };
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', renewed, headers);
+    await say(PA_REGISTRY, 'pa.app-registered.v1', 'c-unknown', { ...renewed, client: 'c-unknown' });
+    expect(await ofAuth.waitFor(await log.head([PA_REGISTRY]), 60_000)).toBe(true);
+    expect(details.get('c1')).toMatchObject({
+      name: 'App',
+      status: 'approved',
+      jwksUri: 'https://app.example/jwks.json',
+      formerKeys,
+      keysChangedAt: expect.any(String),
+    });
+    expect(details.get('c1')!.jwks).toBeUndefined();
+    expect(details.ids()).toEqual(['c1']);
+    expect([parties.client('c1'), changed]).toEqual([before, []]);
+    await ofAuth.stop();
+  });
+
   it('fill the details that auth asks for: keys, contacts, registrations of earlier releases that wait', async () => {
     const details = new ClientDetails();
     const ofAuth = new Parties(details);

@@ -7,28 +7,23 @@ import {
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Claims } from '@provider-access/engines/state';
-import { ASSERTION_ALGORITHMS, algorithmOf, keyFault, publicPart, type AssertionAlgorithm } from './client-keys.ts';
+import { type AssertionClient, selectKey, type UsedKey } from './assertion-keys.ts';
+import { ASSERTION_ALGORITHMS, publicPart, type AssertionAlgorithm } from './client-keys.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
 import { importKey } from './import-key.ts';
 import type { JwksSource } from './jwks-source.ts';
 
 /** Seconds. SMART: exp SHALL be no more than five minutes ahead. */
-const MAX_AHEAD = 300;
+export const MAX_AHEAD = 300;
 /** Seconds by which clocks may differ. */
-const SKEW = 30;
+export const SKEW = 30;
 /** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
-const MAX_LENGTH = 8192;
+export const MAX_LENGTH = 8192;
 
 /** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
 export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
-/** The keys of a client: either `jwks` or `jwksUri`. */
-export interface AssertionClient {
-  readonly jwks?: { readonly keys: readonly unknown[] };
-  readonly jwksUri?: string;
-}
-
 export type AssertionResult =
-  | { readonly ok: true; readonly client: string; readonly jti: string }
+  | { readonly ok: true; readonly client: string; readonly jti: string; readonly key: UsedKey }
   /**
    * `message` may be shown to the caller. `client` is the client that the assertion claims, undefined if unreadable.
    */
@@ -58,9 +53,9 @@ const fail = (step: AssertionStep, message: string, client?: string): Failure =>
   message,
   ...(client !== undefined && { client }),
 });
-const isText = (value: unknown, max: number): value is string =>
+export const isText = (value: unknown, max: number): value is string =>
   typeof value === 'string' && value !== '' && value.length <= max;
-const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+export const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
 /** The client that an assertion names, without a signature check, for limits. Undefined if unreadable. */
 export function claimedClient(assertion: unknown): string | undefined {
@@ -110,15 +105,15 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
   if (fault !== undefined) return { ...fault, client: iss };
 
   const key = await selectKey(header, algorithm, client, input.jwksSource);
-  if ('ok' in key) return { ...key, client: iss };
-  if (!(await verifies(assertion, key, algorithm))) return fail('signature', NOT_ACTIVE, iss);
+  if ('fault' in key) return fail('key', key.fault, iss);
+  if (!(await verifies(assertion, key.jwk, algorithm))) return fail('signature', NOT_ACTIVE, iss);
 
   if (!isText(payload.jti, 512))
     return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
   // A jti is remembered until the assertion expires, because after that `exp` refuses it.
   const fresh = await input.claims.insertOnce('jti', `${iss}|${payload.jti}`, (payload.exp! + SKEW) * 1000 + 1000);
   return fresh
-    ? { ok: true, client: iss, jti: payload.jti }
+    ? { ok: true, client: iss, jti: payload.jti, key }
     : fail('jti', 'jti was used before: sign a new client_assertion for each request.', iss);
 }
 
@@ -143,37 +138,8 @@ function timeFault(payload: JWTPayload, nowMs: number): Failure | undefined {
   return undefined;
 }
 
-async function selectKey(
-  header: ProtectedHeaderParameters,
-  algorithm: AssertionAlgorithm,
-  client: AssertionClient,
-  source: JwksSource,
-): Promise<JWK | Failure> {
-  if (!isText(header.kid, 256)) return fail('key', 'kid must be in the header of client_assertion.');
-  if (header.jku !== undefined && (client.jwksUri === undefined || header.jku !== client.jwksUri))
-    return fail('key', 'jku must be the registered jwks_uri, or absent.');
-  const candidates = (keys: readonly unknown[]): JWK[] =>
-    keys.filter(
-      (k): k is JWK =>
-        typeof k === 'object' && k !== null && (k as JWK).kid === header.kid && algorithmOf(k as JWK) === algorithm,
-    );
-  let found: JWK[];
-  if (client.jwksUri === undefined) {
-    found = candidates(client.jwks?.keys ?? []);
-  } else {
-    let set = await source.get(client.jwksUri);
-    if (set.ok && candidates(set.keys).length === 0) set = await source.get(client.jwksUri, { refresh: true });
-    if (!set.ok) return fail('key', `The registered jwks_uri does not give a key set: ${set.reason}.`);
-    found = candidates(set.keys);
-  }
-  if (found.length === 0)
-    return fail('key', `No registered key has this kid and the type (kty) that ${algorithm} needs.`);
-  if (found.length > 1) return fail('key', 'More than one registered key has this kid.');
-  const fault = keyFault(found[0]);
-  return fault === undefined ? found[0]! : fail('key', `The registered key with this kid ${fault}.`);
-}
-
-async function verifies(assertion: string, jwk: JWK, algorithm: AssertionAlgorithm): Promise<boolean> {
+/** Whether the key verifies the signature of a compact JWS. */
+export async function verifies(assertion: string, jwk: JWK, algorithm: AssertionAlgorithm): Promise<boolean> {
   try {
     await compactVerify(assertion, await importKey(publicPart(jwk), algorithm), { algorithms: [algorithm] });
     return true;

@@ -1,12 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { base64url, exportSPKI, importJWK, type CryptoKey } from 'jose';
 import { claims, encode, keyPair, NOW, NOW_S, OnceStore, sign, TOKEN_URL, type KeyPair } from '../test/fixtures.ts';
-import {
-  verifyClientAssertion,
-  type AssertionClient,
-  type AssertionInput,
-  type AssertionResult,
-} from './client-assertion.ts';
+import type { AssertionClient } from './assertion-keys.ts';
+import { verifyClientAssertion, type AssertionInput, type AssertionResult } from './client-assertion.ts';
+import { keyMark } from './client-keys.ts';
 import type { JwksResult } from './jwks-source.ts';
 
 const JWKS_URI = 'https://app.example/jwks.json';
@@ -89,6 +86,43 @@ describe('a good assertion', () => {
       }),
     ).toMatchObject({ ok: true });
     expect(fetched).toEqual([false, true]);
+  });
+});
+
+describe('an app that changed its keys', () => {
+  const accepted = async (client: AssertionClient, key: KeyPair, head: Record<string, unknown> = {}) =>
+    (
+      await check(await signed({}, { kid: key.jwk.kid, ...head }, key.privateKey), {
+        lookup: () => client,
+        published: [{ ok: true, keys: [es.jwk] }],
+      })
+    ).ok;
+  it('is known by keys of the set before, of a list or of a URL', async () => {
+    const renewed = { ...other, jwk: { ...other.jwk, kid: 'new' } };
+    for (const former of [{ jwks: { keys: [es.jwk] } }, { jwksUri: JWKS_URI }]) {
+      const client = { jwks: { keys: [renewed.jwk] }, former: [former] };
+      expect([await accepted(client, es), await accepted(client, renewed)]).toEqual([true, true]);
+    }
+    expect(await accepted({ jwks: { keys: [renewed.jwk] }, former: [] }, es)).toBe(false);
+  });
+  it('is not known by a former key whose kid names a new one', async () => {
+    const client = { jwks: { keys: [other.jwk] }, former: [{ jwks: { keys: [es.jwk] } }] };
+    expect([await accepted(client, es), await accepted(client, other)]).toEqual([false, true]);
+  });
+  it('may name by jku the URL of the set before, and no other one', async () => {
+    const client = { jwks: { keys: [rs.jwk] }, former: [{ jwksUri: JWKS_URI }] };
+    expect(await accepted(client, es, { jku: JWKS_URI })).toBe(true);
+    expect(await accepted(client, es, { jku: 'https://other.example/jwks.json' })).toBe(false);
+  });
+});
+
+describe('two keys', () => {
+  it('are the same whatever their kids and leading zeros are', () => {
+    const padded = base64url.encode(Buffer.concat([Buffer.alloc(3), Buffer.from(rs.jwk.n!, 'base64url')]));
+    expect(keyMark({ ...rs.jwk, kid: 'x', n: padded, alg: 'RS384' })).toBe(keyMark(rs.jwk));
+    expect(keyMark({ ...es.jwk, kid: 'x' })).toBe(keyMark(es.jwk));
+    expect(new Set([es, rs, other, es256].map(({ jwk }) => keyMark(jwk))).size).toBe(4);
+    expect(keyMark({ ...es.jwk, kty: 'RSA' })).not.toBe(keyMark(rs.jwk));
   });
 });
 

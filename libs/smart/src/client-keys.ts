@@ -47,3 +47,18 @@ export function publicPart(jwk: JWK): JWK {
   const { kty, n, e, crv, x, y } = jwk;
   return kty === 'RSA' ? { kty, n: n!, e: e! } : { kty: 'EC', crv: crv!, x: x!, y: y! };
 }
+
+/** A parameter of a key without leading zeros, so that one key has one form. */
+const plain = (parameter: unknown): string =>
+  typeof parameter === 'string'
+    ? Buffer.from(parameter, 'base64url')
+        .toString('hex')
+        .replace(/^(00)+/, '')
+    : '';
+
+/** A text that two public keys have in common if and only if they are the same key, whatever their kids are. */
+export function keyMark(jwk: unknown): string {
+  const { kty, n, e, crv, x, y } = (typeof jwk === 'object' && jwk !== null ? jwk : {}) as Record<string, unknown>;
+  return kty === 'RSA' ? `RSA ${plain(n)} ${plain(e)}` : `${String(kty)} ${String(crv)} ${plain(x)} ${plain(y)}`;
+}
+export const sameKey = (a: unknown, b: unknown): boolean => keyMark(a) === keyMark(b);

@@ -10,5 +10,6 @@ export * from './authenticate.ts';
 export * from './smart-guard.ts';
 export * from './static-tokens.ts';
 export * from './client-keys.ts';
-export * from './client-assertion.ts';
+export * from './assertion-keys.ts';
+export { claimedClient, verifyClientAssertion, type AssertionResult, type AssertionStep } from './client-assertion.ts';
 export * from './jwks-source.ts';

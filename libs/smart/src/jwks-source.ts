@@ -12,6 +12,8 @@ export type JwksResult =
 export interface JwksSource {
   /** `refresh`: the set had no such key, so fetch it again unless the last fetch was less than a minute ago. */
   get(url: string, options?: { readonly refresh?: boolean }): Promise<JwksResult>;
+  /** The keys that the last fetch gave, however old, without a fetch. */
+  kept?(url: string): readonly unknown[] | undefined;
 }
 
 /** ms. The lifetime of a key set without Cache-Control, and the least time between two fetches for an unknown kid. */
@@ -111,9 +113,9 @@ export class JwksCache implements JwksSource {
       return failure.result;
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
-      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.kept(entry);
+      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.hit(entry);
       // Cache-Control may forbid to cache the set, but this request needs it and it was fetched less than a minute ago.
-      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.kept(entry);
+      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.hit(entry);
       entry.lastAttempt = now;
     }
     this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
@@ -130,7 +132,11 @@ export class JwksCache implements JwksSource {
       : result;
   }
 
-  private kept({ keys }: Entry): JwksResult {
+  kept(url: string): readonly unknown[] | undefined {
+    return this.entries.get(url)?.keys;
+  }
+
+  private hit({ keys }: Entry): JwksResult {
     this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
     return { ok: true, keys };
   }

@@ -4,12 +4,7 @@ import { instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
-import { recallClient } from './recall.ts';
-
-/** The newest version of a client's stream that this process has read from the log. */
-export interface RegistryKnowledge {
-  registryVersion(stream: string): number;
-}
+import { type RegistryKnowledge, streamHead } from './stream-head.ts';
 
 /** A reader of pa.registry. auth acknowledges a change after the reader has read it. */
 export interface RegistryReader {
@@ -99,21 +94,13 @@ export class Registry {
     decideFrom(command, undefined, application);
   }
 
-  /**
-   * The head of a client's stream. After the state store was lost or restored from an older copy, the stream is first
-   * restored from the log. Otherwise the next decision would get a version that readers have already seen, and they
-   * would ignore it.
-   */
-  private async head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
-    const {
-      state: { streams },
-      log,
-    } = this.ports;
-    const head = await streams.load<ClientState>(stream);
-    if (this.known.registryVersion(stream) <= (head?.version ?? 0)) return head;
-    const recalled = await recallClient(log, client, stream);
-    if (recalled !== undefined) await streams.restore(stream, recalled.version, recalled.snapshot);
-    return streams.load<ClientState>(stream);
+  private head(client: string, stream: string): Promise<StreamHead<ClientState> | undefined> {
+    const { state, log } = this.ports;
+    return streamHead<ClientState, ClientEvent>({ streams: state.streams, log }, this.known, {
+      name: stream,
+      client,
+      evolve,
+    });
   }
 
   /** Waits until every reader has read this version. @throws Refusal 503 when readers do not catch up in time */

@@ -132,7 +132,7 @@ export class Bench {
   }
 
   async call(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'PUT',
     url: string,
     options: {
       json?: unknown;

@@ -105,7 +105,7 @@ export class ReviewController {
     @Query('_count', zodPipe('invalid-value', COUNT)) count?: string,
     @Query('after') after?: string,
   ): Promise<Record<string, unknown>> {
-    const { clients, config } = this.auth;
+    const { clients, config, ports } = this.auth;
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
@@ -124,7 +124,7 @@ export class ReviewController {
       after: page.at(-1) ?? '',
     });
     return {
-      clients: found.map(clientDocument),
+      clients: found.map((client) => clientDocument(client, ports.clock.now())),
       ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
     };
   }
@@ -134,7 +134,8 @@ export class ReviewController {
   async show(@Param('client') client: string): Promise<Record<string, unknown>> {
     const found = await this.auth.clients.find(client);
     if (found === undefined) throw unknown();
-    return { ...clientDocument(found), history: found.history, ...(await this.auth.identifiers.of(found)) };
+    const now = this.auth.ports.clock.now();
+    return { ...clientDocument(found, now), history: found.history, ...(await this.auth.identifiers.of(found)) };
   }
 
   @Post(':client/approve')

@@ -1,11 +1,18 @@
-import type { ClientRegistration } from '@provider-access/facts';
+import type { ClientKeySet, ClientRegistration } from '@provider-access/facts';
+import { acceptedFormer } from '../../domain/client-keys.ts';
 
 const identifiers = (providers: readonly string[], system: 'npi' | 'tin'): string[] =>
   providers.filter((p) => p.startsWith(`${system}|`)).map((p) => p.slice(system.length + 1));
 
+const keySet = ({ jwks, jwksUri }: ClientKeySet): Record<string, unknown> => ({
+  ...(jwks !== undefined && { jwks }),
+  ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
+});
+
 /** A client as the app's developer and the reviewer see it: RFC 7591 metadata, status and bound identifiers. */
-export function clientDocument(client: ClientRegistration): Record<string, unknown> {
+export function clientDocument(client: ClientRegistration, now: number): Record<string, unknown> {
   const { providers } = client;
+  const former = acceptedFormer(client.formerKeys, now);
   const reason = client.history.at(-1)?.reason;
   return {
     client_id: client.client,
@@ -14,8 +21,11 @@ export function clientDocument(client: ClientRegistration): Record<string, unkno
     status: client.status,
     ...(reason !== undefined && { reason }),
     scope: client.scope,
-    ...(client.jwks !== undefined && { jwks: client.jwks }),
-    ...(client.jwksUri !== undefined && { jwks_uri: client.jwksUri }),
+    ...keySet(client),
+    ...(client.keysChangedAt !== undefined && { keys_changed_at: client.keysChangedAt }),
+    ...(former.length > 0 && {
+      former_keys: former.map(({ until, ...set }) => ({ ...keySet(set), accepted_until: until })),
+    }),
     contacts: client.contacts,
     npi: client.npis,
     ...(client.tins.length > 0 && { tin: client.tins }),

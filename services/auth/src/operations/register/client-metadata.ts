@@ -48,66 +48,87 @@ const keySet = z
     ),
   }));
 
-/** RFC 7591 §2 client metadata with our `npi` and `tin`. Unknown members are ignored, as §2 asks. */
-const schema = (allowInsecureJwks: boolean) =>
-  z
-    .object({
-      client_name: z
-        .string('must be a text')
-        .trim()
-        .min(1, 'must not be empty')
-        .max(200, 'is longer than 200 characters')
-        .regex(PLAIN, 'holds control characters'),
-      jwks: keySet.optional(),
-      jwks_uri: z
-        .string('must be a URL')
-        .superRefine((text, context) => {
-          const fault = jwksUriFault(text, allowInsecureJwks);
-          if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-        })
-        .optional(),
-      scope: z
-        .string('must be scopes separated by spaces')
-        .max(4000, 'is longer than 4000 characters')
-        .transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES))
-        .refine(
-          (v) => v !== '',
-          'names no system scope that this server grants, such as system/*.read or system/Patient.rs',
-        ),
-      contacts: z
-        .array(
-          z
-            .string()
-            .max(320)
-            .regex(PLAIN, 'holds control characters')
-            .regex(MAIL, 'must be an e-mail address or a mailto: URL'),
-          'must be a list of e-mail addresses',
-        )
-        .min(1, 'needs at least one')
-        .max(10, 'has more than 10 entries'),
-      npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit'),
-      tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
-      grant_types: z
-        .array(z.string())
-        .refine((v) => v.includes('client_credentials'), 'must hold client_credentials')
-        .optional(),
-      token_endpoint_auth_method: z.literal('private_key_jwt', 'must be private_key_jwt').optional(),
-    })
-    .refine((m) => (m.jwks === undefined) !== (m.jwks_uri === undefined), {
-      path: ['jwks'],
-      message: 'give exactly one of jwks and jwks_uri',
-    });
+const fields = (allowInsecureJwks: boolean) =>
+  z.object({
+    client_name: z
+      .string('must be a text')
+      .trim()
+      .min(1, 'must not be empty')
+      .max(200, 'is longer than 200 characters')
+      .regex(PLAIN, 'holds control characters'),
+    jwks: keySet.optional(),
+    jwks_uri: z
+      .string('must be a URL')
+      .superRefine((text, context) => {
+        const fault = jwksUriFault(text, allowInsecureJwks);
+        if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+      })
+      .optional(),
+    scope: z
+      .string('must be scopes separated by spaces')
+      .max(4000, 'is longer than 4000 characters')
+      .transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES))
+      .refine(
+        (v) => v !== '',
+        'names no system scope that this server grants, such as system/*.read or system/Patient.rs',
+      ),
+    contacts: z
+      .array(
+        z
+          .string()
+          .max(320)
+          .regex(PLAIN, 'holds control characters')
+          .regex(MAIL, 'must be an e-mail address or a mailto: URL'),
+        'must be a list of e-mail addresses',
+      )
+      .min(1, 'needs at least one')
+      .max(10, 'has more than 10 entries'),
+    npi: oneOrMany(isNpi, 'an NPI of ten digits with a valid check digit'),
+    tin: oneOrMany(isTin, 'a TIN of nine digits').optional(),
+    grant_types: z
+      .array(z.string())
+      .refine((v) => v.includes('client_credentials'), 'must hold client_credentials')
+      .optional(),
+    token_endpoint_auth_method: z.literal('private_key_jwt', 'must be private_key_jwt').optional(),
+  });
 
-export type ClientMetadata = z.output<ReturnType<typeof schema>>;
+const hasOneKeySet = (m: { readonly jwks?: unknown; readonly jwks_uri?: unknown }): boolean =>
+  (m.jwks === undefined) !== (m.jwks_uri === undefined);
+const NOT_ONE_KEY_SET = { path: ['jwks'], message: 'give exactly one of jwks and jwks_uri' };
+
+/** RFC 7591 §2 client metadata with our `npi` and `tin`. Unknown members are ignored, as §2 asks. */
+export const clientMetadata = (allowInsecureJwks: boolean) =>
+  fields(allowInsecureJwks).refine(hasOneKeySet, NOT_ONE_KEY_SET);
+
+/**
+ * RFC 7592 §2.2: the client metadata again, with new keys. Only the keys can change: a reviewer has decided about the
+ * rest, so a field that is given must be as it was, and a field that is left out stays as it is.
+ */
+export const registrationUpdate = (allowInsecureJwks: boolean) =>
+  fields(allowInsecureJwks)
+    .partial()
+    .extend({
+      client_id: z.string('must be the client_id of the URL'),
+      previous_keys: z.enum(['keep', 'end'], 'must be keep or end').optional(),
+    })
+    .refine(hasOneKeySet, NOT_ONE_KEY_SET);
+export type ClientMetadata = z.output<ReturnType<typeof clientMetadata>>;
+export type RegistrationUpdate = z.output<ReturnType<typeof registrationUpdate>>;
 
 /** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
-export function readClientMetadata(body: unknown, allowInsecureJwks: boolean): ClientMetadata {
+export const readClientMetadata = (body: unknown, allowInsecureJwks: boolean): ClientMetadata =>
+  read(clientMetadata(allowInsecureJwks), body);
+/** @throws Refusal 400 invalid_client_metadata that names each wrong field, never its value */
+export const readRegistrationUpdate = (body: unknown, allowInsecureJwks: boolean): RegistrationUpdate =>
+  read(registrationUpdate(allowInsecureJwks), body);
+
+function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal(
       'invalid-client-metadata',
       'The body must be a JSON object with client metadata (RFC 7591), Content-Type application/json.',
     );
-  const result = schema(allowInsecureJwks).safeParse(body);
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, 10).map(({ path, code, message }) => {
     const missing = code === 'invalid_type' && (body as Record<string, unknown>)[String(path[0])] === undefined;

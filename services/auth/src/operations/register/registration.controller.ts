@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Put, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
-import { asRegistered } from '@provider-access/facts';
+import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
 import { bearerToken, newSecret, noToken, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
 import { clientDocument } from './client-document.ts';
-import { readClientMetadata } from './client-metadata.ts';
+import { readClientMetadata, readRegistrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
+import { notApproved } from './key-changes.ts';
 
 const MINUTE = 60_000;
 const CLIENT_ID = /^c-[0-9a-f]{32}$/;
@@ -30,7 +31,7 @@ const noRegistration = (): Refusal =>
       'many new ones arrive. Register again.',
   );
 
-/** Dynamic client registration (RFC 7591) and its read (RFC 7592 §2.1). */
+/** Dynamic client registration (RFC 7591), its read and the change of its keys (RFC 7592 §2.1, §2.2). */
 @Controller('auth/register')
 export class RegistrationController {
   constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
@@ -71,20 +72,55 @@ export class RegistrationController {
     };
     const expiresAt = await applications.submit(app, secretHash(from).slice(0, 16));
     return {
-      ...clientDocument(asRegistered(app, app.registeredAt)),
+      ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
       registration_access_token: secret,
       registration_client_uri: urls(config.publicUrl).registration(client),
       registration_expires_at: instant(expiresAt),
     };
   }
 
-  /**
-   * Limits refused requests by address, because each of them queries the state store. A read that succeeds gives its
-   * count back.
-   */
   @Get(':client')
   @Header('cache-control', 'no-store')
   async read(@Req() request: FastifyRequest, @Param('client') id: string): Promise<Record<string, unknown>> {
+    return this.document(await this.authenticated(request, id));
+  }
+
+  /**
+   * Changes the keys of an approved app. The keys from before stay valid for a day, unless the app ends them
+   * (docs/client-keys.md). Whoever has the registration access token may do it, so nothing else can change here.
+   */
+  @Put(':client')
+  @Header('cache-control', 'no-store')
+  async update(
+    @Req() request: FastifyRequest,
+    @Param('client') id: string,
+    @Body() body: unknown,
+  ): Promise<Record<string, unknown>> {
+    const client = await this.authenticated(request, id);
+    const { config, parties, clients, keyChanges } = this.auth;
+    const update = readRegistrationUpdate(body, config.allowInsecureJwks);
+    requireUnchanged(client, update);
+    if (!parties.current())
+      throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', {
+        retryAfter: 1,
+      });
+    if (client.status !== 'approved') throw notApproved(client.status);
+    await keyChanges.change(
+      id,
+      {
+        ...(update.jwks !== undefined && { jwks: update.jwks }),
+        ...(update.jwks_uri !== undefined && { jwksUri: update.jwks_uri }),
+      },
+      update.previous_keys ?? 'keep',
+    );
+    return this.document((await clients.find(id)) ?? client);
+  }
+
+  /**
+   * The client of a registration access token. Limits refused requests by address, because each of them queries the
+   * state store. A request with the right token gives its count back.
+   */
+  private async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
     const { registrationReads } = this.auth.limits;
@@ -99,6 +135,34 @@ export class RegistrationController {
     const client = CLIENT_ID.test(id) ? await this.auth.clients.find(id) : undefined;
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
     registrationReads.giveBack(from);
-    return { ...clientDocument(client), registration_client_uri: urls(this.auth.config.publicUrl).registration(id) };
+    return client;
   }
+  private document(client: ClientRegistration): Record<string, unknown> {
+    const { ports, config } = this.auth;
+    return {
+      ...clientDocument(client, ports.clock.now()),
+      registration_client_uri: urls(config.publicUrl).registration(client.client),
+    };
+  }
+}
+
+const same = (a: readonly string[], b: readonly string[]): boolean => [...a].sort().join() === [...b].sort().join();
+
+/** @throws Refusal 400 that names each field which differs from the registration */
+function requireUnchanged(client: ClientRegistration, update: RegistrationUpdate): void {
+  const { client_id, client_name, scope, contacts, npi, tin } = update;
+  if (client_id !== client.client)
+    throw new Refusal('invalid-client-metadata', 'client_id: must be the client_id of the URL.');
+  const changed = [
+    client_name !== undefined && client_name !== client.name && 'client_name',
+    scope !== undefined && scope !== client.scope && scope !== client.requestedScope && 'scope',
+    contacts !== undefined && !same(contacts, client.contacts) && 'contacts',
+    npi !== undefined && !same(npi, client.npis) && 'npi',
+    tin !== undefined && !same([...new Set(tin.map((t) => t.replace('-', '')))], client.tins) && 'tin',
+  ].filter((name) => name !== false);
+  if (changed.length > 0)
+    throw new Refusal(
+      'invalid-client-metadata',
+      `${changed.join(', ')}: only the keys can change. Leave the field out, or register a new app.`,
+    );
 }

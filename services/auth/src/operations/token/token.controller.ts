@@ -12,10 +12,12 @@ import {
   verifyClientAssertion,
   type AssertionClient,
   type AssertionStep,
+  stillHas,
   addressBlock,
 } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
+import { acceptedFormer } from '../../domain/client-keys.ts';
 import { readForm } from '../form.ts';
 import { SCOPE_TYPES } from '../register/client-metadata.ts';
 
@@ -156,13 +158,13 @@ export class TokenController {
       assertion: form['client_assertion'],
       audiences: [urls(config.publicUrl).token],
       now: ports.clock.now(),
-      lookup: async (id) => assertionClient(await clients.find(id)),
+      lookup: async (id) => assertionClient(await clients.find(id), ports.clock.now()),
       jwksSource,
       claims: ports.state.claims,
     });
     if (!result.ok) throw new TokenRefusal(new Refusal('invalid-client', result.message), result.client, result.step);
     const { client } = result;
-    const refuse = (refusal: Refusal, step?: OwnStep): TokenRefusal => new TokenRefusal(refusal, client, step);
+    const refuse = (refusal: Refusal, step?: OwnStep | 'key'): TokenRefusal => new TokenRefusal(refusal, client, step);
     if (form['client_id'] !== undefined && form['client_id'] !== client)
       throw refuse(new Refusal('invalid-client', 'client_id differs from iss in client_assertion.'), 'client_id');
 
@@ -176,6 +178,12 @@ export class TokenController {
       );
 
     const registration = await clients.find(client);
+    const now = assertionClient(registration, ports.clock.now());
+    if (now !== undefined && !stillHas(now, result.key))
+      throw refuse(
+        new Refusal('invalid-client', 'The app ended the key of this client_assertion while the request ran.'),
+        'key',
+      );
     const wait = registration === undefined ? 0 : replays.wait(registration.registeredAt);
     if (wait > 0)
       throw new Refusal(
@@ -215,7 +223,7 @@ export class TokenController {
  * yet. A pending app with a jwks_uri is treated as unknown, because nobody has approved that this server fetches that
  * URL. Rejected and suspended apps are treated as unknown too.
  */
-function assertionClient(client: ClientRegistration | undefined): AssertionClient | undefined {
+export function assertionClient(client: ClientRegistration | undefined, now: number): AssertionClient | undefined {
   if (
     client === undefined ||
     (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
@@ -224,5 +232,6 @@ function assertionClient(client: ClientRegistration | undefined): AssertionClien
   return {
     ...(client.jwks !== undefined && { jwks: client.jwks }),
     ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }),
+    former: acceptedFormer(client.formerKeys, now),
   };
 }

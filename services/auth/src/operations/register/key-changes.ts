@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
+import type { EventLog } from '@provider-access/engines/log';
+import type { ClientDetails, ClientKeySet, ClientRegistration } from '@provider-access/facts';
+import { instant, Refusal } from '@provider-access/kernel';
+import type { ServicePorts } from '@provider-access/service/http';
+import { type JwksSource, keyFault, keyMark } from '@provider-access/smart';
+import { acceptedFormer, changeKeys, type PreviousKeys } from '../../domain/client-keys.ts';
+import { type Registry, SOURCE } from '../../registry.ts';
+import { type RegistryKnowledge, streamHead } from '../../stream-head.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+/** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
+const CHANGES_A_DAY = 20;
+/** ms: longer than a change waits for its readers. If its instance dies, the next change waits this long. */
+const CHANGE_MS = 15_000;
+/** Apps whose keys nobody else may register: a reviewer has approved them once. */
+const APPROVED_ONCE = new Set<ClientRegistration['status']>(['approved', 'suspended', 'revoked']);
+
+export interface KeyChangesParts {
+  readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'> & {
+    readonly log: Pick<EventLog, 'partitions' | 'read'>;
+  };
+  readonly known: RegistryKnowledge;
+  readonly registry: Pick<Registry, 'acknowledge'>;
+  readonly details: Pick<ClientDetails, 'get' | 'ids'>;
+  readonly jwksSource: JwksSource;
+}
+
+/**
+ * Changes the keys of approved apps. A change is a record pa.app-registered.v1 in a stream of its own,
+ * `client-keys/<id>`: releases before this one take it for a repeated registration and ignore it (docs/client-keys.md).
+ */
+export class KeyChanges {
+  private turn: Promise<unknown> = Promise.resolve();
+  constructor(private readonly parts: KeyChangesParts) {}
+
+  /**
+   * Resolves when every process accepts the new keys, and refuses those that ended. A repeated request changes nothing.
+   * @throws Refusal 400, 403, 409, 429, or 503 when readers do not catch up in time
+   */
+  async change(client: string, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
+    const published = wanted.jwksUri === undefined ? undefined : await this.published(wanted.jwksUri);
+    const marks = (published ?? wanted.jwks?.keys ?? []).map(keyMark);
+    const change = (): Promise<void> =>
+      this.alone(async () => {
+        // Read now, because a reviewer may have suspended the app while this request waited.
+        const registration = this.parts.details.get(client);
+        if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
+        await this.refuseForeign(client, wanted.jwksUri, marks);
+        await this.decide(registration, wanted, previous);
+      });
+    // In sequence, so that requests to this instance do not refuse each other because of the lease.
+    const turn = this.turn.then(change);
+    this.turn = turn.catch(() => undefined);
+    await turn;
+  }
+
+  private async decide(client: ClientRegistration, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
+    const { ports, known, registry } = this.parts;
+    const { clock } = ports;
+    const { streams, counters } = ports.state;
+    const name = `client-keys/${client.client}`;
+    const head = await streamHead<AppRegistered, { readonly data: AppRegistered }>({ streams, log: ports.log }, known, {
+      name,
+      client: client.client,
+      evolve: (_before, { data }) => data,
+    });
+    const decided = changeKeys(head?.snapshot ?? registeredOf(client), wanted, previous, clock.now());
+    if (!decided.ok)
+      throw new Refusal(decided.fault === 'invalid' ? 'invalid-client-metadata' : 'conflict', decided.text);
+    // The answer to a request that changes nothing waits as well, because the first attempt may have timed out.
+    if (decided.app === undefined) return head && registry.acknowledge(name, head.version);
+
+    const { count, resetsAt } = await counters.hit(name, DAY);
+    if (count > CHANGES_A_DAY)
+      throw new Refusal('too-many-requests', `More than ${CHANGES_A_DAY} changes of the keys within a day.`, {
+        retryAfter: Math.max(1, Math.ceil((resetsAt - clock.now()) / 1000)),
+      });
+    const version = head?.version ?? 0;
+    const record = encodeEvent({
+      id: `${name}/${version + 1}`,
+      source: SOURCE,
+      type: 'pa.app-registered.v1',
+      time: instant(clock.now()),
+      subject: client.client,
+      data: decided.app,
+    });
+    const result = await streams.append(name, version, [{ topic: PA_REGISTRY, record }], decided.app);
+    if (!result.ok) throw busy();
+    ports.logger.info(
+      { client: client.client, previous, kids: kidsOf(wanted) },
+      'an app changed its keys with its registration access token',
+    );
+    await registry.acknowledge(name, result.version);
+  }
+
+  /** Runs one change at a time over all instances, so that two apps cannot register the same key at the same time. */
+  private async alone(change: () => Promise<void>): Promise<void> {
+    const { leases } = this.parts.ports.state;
+    const lease = await leases.acquire('auth/client-keys', randomUUID(), CHANGE_MS);
+    if (lease === undefined) throw busy();
+    try {
+      await change();
+    } finally {
+      await leases.release(lease);
+    }
+  }
+
+  /** The keys under a jwks_uri. A URL that serves no key would lock the app out, so it is refused now. */
+  private async published(url: string): Promise<readonly unknown[]> {
+    const set = await this.parts.jwksSource.get(url, { refresh: true });
+    if (!set.ok) throw new Refusal('invalid-client-metadata', `jwks_uri: does not give a key set: ${set.reason}.`);
+    if (set.keys.some((key) => keyFault(key) === undefined)) return set.keys;
+    throw new Refusal(
+      'invalid-client-metadata',
+      `jwks_uri: gives no key that this server accepts: keys.0 ${keyFault(set.keys[0])}.`,
+    );
+  }
+
+  private async refuseForeign(client: string, url: string | undefined, marks: readonly string[]): Promise<void> {
+    const { details, jwksSource, ports } = this.parts;
+    const wanted = new Set(marks);
+    for (const id of details.ids()) {
+      const other = id === client ? undefined : details.get(id);
+      if (other === undefined || !APPROVED_ONCE.has(other.status)) continue;
+      for (const set of [other, ...acceptedFormer(other.formerKeys, ports.clock.now())]) {
+        const keys = set.jwksUri === undefined ? set.jwks?.keys : jwksSource.kept?.(set.jwksUri);
+        const shared = (keys ?? []).some((key) => wanted.has(keyMark(key)));
+        if (shared || (url !== undefined && set.jwksUri === url))
+          throw new Refusal(
+            'invalid-client-metadata',
+            `${url === undefined ? 'jwks' : 'jwks_uri'}: has a key of another client. ` +
+              'Make a new key pair for each app.',
+          );
+      }
+    }
+  }
+}
+
+/** Only an approved app can change its keys: a reviewer approves the keys that the reviewer saw. */
+export const notApproved = (status: ClientRegistration['status']): Refusal =>
+  new Refusal(
+    'forbidden',
+    status === 'pending'
+      ? 'The app is not approved yet, and a reviewer decides about the keys that it registered. Register again with ' +
+          'the new keys.'
+      : `The app is ${status}: only an approved app can change its keys. Write to the payer.`,
+  );
+const busy = (): Refusal =>
+  new Refusal('unavailable', 'The keys of another app are changed at this moment. Repeat the request.', {
+    retryAfter: 1,
+  });
+const kidsOf = ({ jwks }: ClientKeySet): readonly unknown[] => (jwks?.keys ?? []).map((key) => key['kid']);
+
+/** The registration as the first record of the app has it. */
+function registeredOf(client: ClientRegistration): AppRegistered {
+  const { name, jwks, jwksUri, requestedScope, contacts, npis, tins, registrationTokenHash, registeredAt } = client;
+  return {
+    client: client.client,
+    name,
+    ...(jwks !== undefined && { jwks: { keys: [...jwks.keys] } }),
+    ...(jwksUri !== undefined && { jwksUri }),
+    scope: requestedScope,
+    contacts: [...contacts],
+    npis: [...npis],
+    tins: [...tins],
+    registrationTokenHash,
+    registeredAt,
+  };
+}
