@@ -14,6 +14,8 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/auth', 'auth'],
     ['/fhir/.well-known', 'auth'],
     ['/.well-known', 'auth'],
+    ['/docs', 'auth'],
+    ['/openapi.json', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],

@@ -4,6 +4,8 @@
 - { prefix: /auth, service: auth }
 - { prefix: /portal, service: auth }
 - { prefix: /.well-known, service: auth }
+- { prefix: /docs, service: auth }
+- { prefix: /openapi.json, service: auth }
 - { prefix: /fhir/.well-known, service: auth }
 - { prefix: /fhir/Group, service: attribution }
 - { prefix: /fhir/bulk, service: export }

@@ -10,6 +10,7 @@ import { AUTH_DEFAULTS, type AuthConfig } from './config.ts';
 import { httpOf } from './http.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
+import { DocsController } from './operations/docs/docs.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -69,6 +70,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
         TokenController,
         IntrospectionController,
         DiscoveryController,
+        DocsController,
         ReviewController,
         SigningKeysController,
       ],

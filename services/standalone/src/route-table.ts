@@ -9,6 +9,8 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
     ['/auth', 'auth'],
     ['/fhir/.well-known', 'auth'],
     ['/.well-known', 'auth'],
+    ['/docs', 'auth'],
+    ['/openapi.json', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isFolder } from './files.ts';
+import { filesBelow, isFolder, place } from './files.ts';
 import { closureOf, readLock, runtimeRoots, type Closure } from './lock.ts';
 import { placeNode } from './node-runtime.ts';
 import { placeEntry, placeIdentity, placeWorkspace } from './own-packages.ts';
@@ -9,6 +9,10 @@ import type { Piece } from './papers/piece.ts';
 import { placeRootFiles, WRITTEN } from './root-files.ts';
 import { seal, releaseTime, type Sealed } from './seal.ts';
 import { placePackage } from './third-party.ts';
+
+/** Places in the repository and in the image. */
+export const SITE = 'docs/dist';
+const OPENAPI = 'docs/openapi.json';
 
 export interface LayoutOptions {
   /** A built checkout of the repository, of any commit with services and a lock file. */
@@ -32,10 +36,20 @@ export function layOut({
   placeEntry(app);
   for (const workspace of closure.workspaces) placeWorkspace(from, app, workspace);
   for (const one of closure.packages) placePackage(from, app, one);
+  placeDocs(from, app);
   placeNode(root);
   placeRootFiles(root);
   const pieces = placePapers({ checkout: from, lock, closure, app, seconds: releaseTime() });
   return { ...seal(root, new Set(WRITTEN)), closure, pieces };
+}
+
+/** The documentation site, if somebody has built it, and the document of the HTTP API: files that auth serves. */
+function placeDocs(checkout: string, app: string): void {
+  const site = join(checkout, SITE);
+  if (existsSync(join(site, 'index.html')))
+    for (const file of filesBelow(site, { enter: () => true, take: () => true }))
+      place(join(site, file), join(app, SITE, file));
+  if (existsSync(join(checkout, OPENAPI))) place(join(checkout, OPENAPI), join(app, OPENAPI));
 }
 
 /** @throws if the folder has something that this program did not make */

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { layOut } from './layout.ts';
+import { layOut, SITE } from './layout.ts';
 
 /** `npm run image:rootfs -- --out DIR [--from CHECKOUT]` */
 function main(): void {
@@ -12,6 +13,8 @@ function main(): void {
     checkout: values.from === undefined ? join(import.meta.dirname, '../../..') : path(values.from),
     out: path(values.out),
   });
+  if (!existsSync(join(path(values.out), 'app', SITE)))
+    process.stderr.write('Without the documentation site: run `npm run docs` before, to have it at /docs.\n');
   process.stdout.write(
     `${values.out}: ${made.closure.workspaces.length} of our packages, ${made.closure.packages.length} others, ` +
       `${made.files} files, ${(made.bytes / 1e6).toFixed(1)} MB, sha256:${made.digest}\n`,

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitepress';
 import { slug } from '../src/links.ts';
 import { sidebar } from '../src/navigation.ts';
 import { SITE, STAGED } from '../src/paths.ts';
+import { licences } from '../src/licences.ts';
 import { saveCodeStyles } from '../src/policy.ts';
 
 /** Colours of code become classes, because the policy of the services forbids `style` attributes. */
@@ -16,6 +17,9 @@ export default defineConfig({
   srcDir: STAGED,
   outDir: SITE,
   metaChunk: true,
+  // The switch would add a style element, which the policy of the services forbids.
+  appearance: { disableTransition: false },
+  vite: { plugins: [licences()] },
   head: [
     ['link', { rel: 'icon', href: '/docs/icon.svg', type: 'image/svg+xml' }],
     ['link', { rel: 'stylesheet', href: '/docs/code.css' }],

@@ -65,32 +65,27 @@ export const listed = (to: string): boolean =>
     (entries as readonly string[]).some((entry) => (entry.endsWith('/') ? to.startsWith(entry) : to === entry)),
   );
 
-/** The list beside the pages. A folder has a list of its own, so that not every page carries every link. */
+/** The list beside the pages. Pages of a folder have a short one: with every link, each would have 10 KB more. */
 export function sidebar(): Record<string, Item[]> {
   const pages = new Map(sources().map(({ from, to }) => [to, from]));
   const page = (to: string): Item => ({
     text: titleOf(pages.get(to)!),
     link: `/${to.replace(/(^|\/)index\.md$/, '$1').replace(/\.md$/, '')}`,
   });
-  const folder = (name: string): Item[] => [
-    { text: 'All pages', link: '/' },
-    {
-      text: FOLDERS[name]!,
-      items: [...pages.keys()]
-        .filter((to) => to.startsWith(name))
-        .sort((a, b) => Number(b.endsWith('index.md')) - Number(a.endsWith('index.md')) || (a < b ? -1 : 1))
-        .map(page),
-    },
-  ];
+  const within = (folder: string): string[] => [...pages.keys()].filter((to) => to.startsWith(folder));
+  const folder = (name: string): Item => {
+    const index = `${name}index.md`;
+    return { ...page(pages.has(index) ? index : within(name).at(-1)!), text: FOLDERS[name]! };
+  };
   const main = Object.entries(SECTIONS).map(([text, entries]) => ({
     text,
     items: (entries as readonly string[])
       .filter((entry) => entry.endsWith('/') || pages.has(entry))
-      .map((entry) =>
-        entry.endsWith('/')
-          ? { text: FOLDERS[entry]!, link: pages.has(`${entry}index.md`) ? `/${entry}` : `/${entry}road` }
-          : page(entry),
-      ),
+      .map((entry) => (entry.endsWith('/') ? folder(entry) : page(entry))),
   }));
-  return { ...Object.fromEntries(Object.keys(FOLDERS).map((name) => [`/${name}`, folder(name)])), '/': main };
+  const short = Object.keys(FOLDERS).map((name): [string, Item[]] => [
+    `/${name}`,
+    [{ text: 'All pages', link: '/' }, ...(pages.has(`${name}index.md`) ? [folder(name)] : within(name).map(page))],
+  ]);
+  return { ...Object.fromEntries(short), '/': main };
 }

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { Controller, Get, Inject, Optional, Param, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Refusal } from '@provider-access/kernel';
+import { readOpenApi, Site } from './site.ts';
+
+/** Where the repository and the image have the files: the parent of `services/`. */
+const ROOT = join(import.meta.dirname, '../../../../..');
+
+/** What the controller serves. Tests replace it. */
+export interface Documentation {
+  readonly site: Site;
+  /** The text of docs/openapi.json. */
+  readonly openApi: Buffer | undefined;
+}
+export const DOCUMENTATION = Symbol('Documentation');
+const installed = (): Documentation => ({
+  site: new Site(join(ROOT, 'docs/dist')),
+  openApi: readOpenApi(join(ROOT, 'docs/openapi.json')),
+});
+
+/**
+ * Pages run their own scripts only, and talk to this server only. Icons of the theme are `data:` images in its style
+ * sheet. A picture has its colours in a style element of its own, and runs nothing.
+ */
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+const NOT_BUILT = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>The documentation is not built</title>
+<h1>The documentation is not built</h1>
+<p>Run <code>npm run docs</code> in the repository, then load this page again. It takes half a minute.</p>
+<p>The same pages are in the folder <code>docs/</code> of the repository.</p>
+</html>
+`;
+
+/** The documentation site and the OpenAPI document (ADR 0040): public files, without any data of members or clients. */
+@Controller()
+export class DocsController {
+  private readonly documentation: Documentation;
+  constructor(@Optional() @Inject(DOCUMENTATION) documentation: Documentation | undefined) {
+    this.documentation = documentation ?? installed();
+  }
+
+  @Get('openapi.json')
+  async openApi(@Res() reply: FastifyReply): Promise<void> {
+    const { openApi } = this.documentation;
+    if (openApi === undefined) throw new Refusal('not-found', 'This installation has no OpenAPI document.');
+    await reply
+      .headers({
+        'content-type': 'application/json; charset=utf-8',
+        'cache-control': 'public, max-age=300',
+        'access-control-allow-origin': '*',
+        'x-content-type-options': 'nosniff',
+      })
+      .send(openApi);
+  }
+
+  /** The router removes a slash at the end, but relative links of a folder's page need it. */
+  @Get(['docs', 'docs/*'])
+  async file(
+    @Param('*') path: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const name = (path ?? '').replace(/\/$/, '');
+    const index = name === '' ? 'index.html' : `${name}/index.html`;
+    const folder = name === '' || (await this.documentation.site.file(index)) !== undefined;
+    if (!folder) await this.send(name, request, reply);
+    else if (/^[^?]*\/(?:\?|$)/.test(request.url)) await this.send(index, request, reply);
+    else await reply.redirect(name === '' ? '/docs/' : `/docs/${name}/`, 301);
+  }
+
+  private async send(name: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { site } = this.documentation;
+    void reply.headers({
+      'content-security-policy': name.endsWith('.svg') ? PICTURE_POLICY : PAGE_POLICY,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      // A name in assets/ changes with its content.
+      'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    });
+    const found = await site.file(name);
+    const file = found ?? (await site.file('404.html'));
+    if (found === undefined) void reply.code(404).header('cache-control', 'no-store');
+    if (file === undefined) {
+      await reply.type('text/html; charset=utf-8').send(NOT_BUILT);
+      return;
+    }
+    const { type, etag, gzipped, plain } = file;
+    void reply.headers({ 'content-type': type, vary: 'accept-encoding', etag });
+    if (found !== undefined && matches(request.headers['if-none-match'], etag)) {
+      await reply.code(304).send();
+      return;
+    }
+    if (!acceptsGzip(request.headers['accept-encoding'])) await reply.send(await plain());
+    else await reply.header('content-encoding', 'gzip').send(gzipped);
+  }
+}
+
+const matches = (header: string | undefined, etag: string): boolean =>
+  (header ?? '').split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*');
+
+/** A coding with `q=0` is refused (RFC 9110 section 12.5.3). */
+const acceptsGzip = (header: string | undefined): boolean =>
+  (header ?? '').split(',').some((one) => /^\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*$)[\d.]+\s*)?$/i.test(one));

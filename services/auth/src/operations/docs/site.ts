@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { extname, join, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+const compress = promisify(gzip);
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/** A file of the site, ready to be sent. */
+export interface SiteFile {
+  readonly type: string;
+  readonly etag: string;
+  readonly gzipped: Buffer;
+  plain(): Promise<Buffer>;
+}
+
+/**
+ * The static files of the documentation (`npm run docs`), found by name in a list of the folder. A request is only a
+ * key of this list and never becomes a path, so it cannot lead out of the folder.
+ */
+export class Site {
+  private listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
+  private readonly ready = new Map<string, Promise<SiteFile>>();
+
+  constructor(private readonly folder: string) {}
+
+  /** Whether somebody has built the site. */
+  built(): boolean {
+    return this.names() !== undefined;
+  }
+
+  /** @param name relative to the root of the site, for example `adr/index.html` */
+  async file(name: string): Promise<SiteFile | undefined> {
+    const path = this.names()?.get(name);
+    const type = TYPES[extname(name)];
+    if (path === undefined || type === undefined) return undefined;
+    const found = this.ready.get(path) ?? prepare(path, type);
+    this.ready.set(path, found);
+    return found.catch((error: unknown) => {
+      this.ready.delete(path);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    });
+  }
+
+  /** Lists the folder once for each build, so that a page that was built again needs no restart. */
+  private names(): ReadonlyMap<string, string> | undefined {
+    const built = statSync(join(this.folder, 'index.html'), { throwIfNoEntry: false })?.mtimeMs;
+    if (built === undefined) return undefined;
+    if (this.listed?.built !== built) {
+      this.ready.clear();
+      const entries = readdirSync(this.folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+      const paths = entries.map((one) => join(one.parentPath, one.name));
+      const name = (path: string): string => path.slice(this.folder.length + 1).replaceAll(sep, '/');
+      this.listed = { built, files: new Map(paths.map((path) => [name(path), path])) };
+    }
+    return this.listed.files;
+  }
+}
+
+/** Only the compressed bytes stay in memory: a megabyte for the whole site. */
+async function prepare(path: string, type: string): Promise<SiteFile> {
+  const bytes = await readFile(path);
+  return {
+    type,
+    etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+    gzipped: await compress(bytes),
+    plain: () => readFile(path),
+  };
+}
+
+/** The document that describes the HTTP API, as it is in the repository. Undefined if it is not there. */
+export function readOpenApi(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}
