@@ -125,6 +125,11 @@ describe('one client and another', () => {
     expect(reply(foreign)).toEqual(reply(unknown));
     expect((await http(uri, { token: other.registration.registration_access_token })).status).toBe(200);
     expect((await http(uri)).status).toBe(401);
+    const change = (to: string) =>
+      http(to, { method: 'PUT', token: own, body: '{}', headers: { 'content-type': 'application/json' } });
+    const [ofOther, ofNobody] = [await change(uri), await change(uri.replace(/c-[0-9a-f]+$/, `c-${'0'.repeat(32)}`))];
+    expect(ofOther.status).toBe(401);
+    expect(reply(ofOther)).toEqual(reply(ofNobody));
 
     const introspect = (of: string): Promise<HttpAnswer> =>
       http(at('/auth/introspect'), {

@@ -188,7 +188,13 @@ export async function wrongRequests(base: string, token: string, group: string):
       `${base}/auth/token`,
       form({ grant_type: MARK.body, client_assertion: MARK.body, client_assertion_type: MARK.body, scope: MARK.body }),
     ),
+    http(`${base}/auth/check-assertion`, form({ client_assertion: MARK.body, [MARK.search]: MARK.body })),
     http(`${base}/auth/introspect`, form({ token: MARK.body })),
+    http(`${base}/auth/register/${MARK.other}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${MARK.header}` },
+      body: JSON.stringify({ client_id: MARK.body, jwks: MARK.body }),
+    }),
     http(`${base}/auth/register`, {
       method: 'POST',
       headers: { ...HEADERS, 'content-type': 'application/json' },

@@ -1,4 +1,5 @@
 import type { JWK, ProtectedHeaderParameters } from 'jose';
+import { JKU_FOREIGN } from './assertion-claims.ts';
 import { algorithmOf, type AssertionAlgorithm, keyFault, sameKey } from './client-keys.ts';
 import type { JwksSource } from './jwks-source.ts';
 
@@ -31,7 +32,7 @@ export async function selectKey(
     return { fault: 'kid must be in the header of client_assertion.' };
   const { jku } = header;
   const sets = [client, ...(client.former ?? [])].filter(({ jwksUri }) => jku === undefined || jku === jwksUri);
-  if (sets.length === 0) return { fault: 'jku must be the registered jwks_uri, or absent.' };
+  if (sets.length === 0) return { fault: JKU_FOREIGN };
   const fits = (key: unknown): key is JWK =>
     typeof key === 'object' && key !== null && (key as JWK).kid === header.kid && algorithmOf(key as JWK) === algorithm;
 

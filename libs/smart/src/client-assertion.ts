@@ -7,16 +7,24 @@ import {
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Claims } from '@provider-access/engines/state';
+import {
+  audFault,
+  expFault,
+  isText,
+  JTI_USED,
+  jtiFault,
+  jtiKey,
+  sinceFault,
+  SKEW,
+  subFault,
+  typFault,
+} from './assertion-claims.ts';
 import { type AssertionClient, selectKey, type UsedKey } from './assertion-keys.ts';
 import { ASSERTION_ALGORITHMS, publicPart, type AssertionAlgorithm } from './client-keys.ts';
 import { DUMMY_KEYS } from './dummy-keys.ts';
 import { importKey } from './import-key.ts';
 import type { JwksSource } from './jwks-source.ts';
 
-/** Seconds. SMART: exp SHALL be no more than five minutes ahead. */
-export const MAX_AHEAD = 300;
-/** Seconds by which clocks may differ. */
-export const SKEW = 30;
 /** Characters. RS384 with a 4096-bit key and long URLs has some 1,500. */
 export const MAX_LENGTH = 8192;
 
@@ -53,10 +61,6 @@ const fail = (step: AssertionStep, message: string, client?: string): Failure =>
   message,
   ...(client !== undefined && { client }),
 });
-export const isText = (value: unknown, max: number): value is string =>
-  typeof value === 'string' && value !== '' && value.length <= max;
-export const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-
 /** The client that an assertion names, without a signature check, for limits. Undefined if unreadable. */
 export function claimedClient(assertion: unknown): string | undefined {
   if (!isText(assertion, MAX_LENGTH)) return undefined;
@@ -89,53 +93,34 @@ export async function verifyClientAssertion(input: AssertionInput): Promise<Asse
     return fail('alg', `alg of client_assertion must be ${ASSERTION_ALGORITHMS.join(' or ')}.`);
   const algorithm = alg as AssertionAlgorithm;
   if (header.crit !== undefined) return fail('decode', 'crit must be absent: this server supports no critical header.');
-  if (header.typ !== undefined && (typeof header.typ !== 'string' || header.typ.toUpperCase() !== 'JWT'))
-    return fail('decode', 'typ of client_assertion must be JWT.');
+  const ofHeader = typFault(header);
+  if (ofHeader !== undefined) return fail('decode', ofHeader);
 
   const { iss } = payload;
   if (!isText(iss, 256)) return fail('client', 'iss must be the client_id.');
-  if (payload.sub !== iss) return fail('client', 'sub must equal iss: both are the client_id.', iss);
+  const ofSubject = subFault(payload);
+  if (ofSubject !== undefined) return fail('client', ofSubject, iss);
   const client = await input.lookup(iss);
   if (client === undefined) {
     // A signature check as for a client that exists, so that the time does not show which client_ids exist.
     await verifies(assertion, DUMMY_KEYS[algorithm], algorithm);
     return fail('client', NOT_ACTIVE, iss);
   }
-  const fault = audienceFault(payload, input.audiences) ?? timeFault(payload, input.now);
-  if (fault !== undefined) return { ...fault, client: iss };
+  const ofAudience = audFault(payload, input.audiences);
+  if (ofAudience !== undefined) return fail('aud', ofAudience, iss);
+  const { now } = input;
+  const ofTime = expFault(payload, now) ?? sinceFault(payload, 'nbf', now) ?? sinceFault(payload, 'iat', now);
+  if (ofTime !== undefined) return fail('time', ofTime, iss);
 
   const key = await selectKey(header, algorithm, client, input.jwksSource);
   if ('fault' in key) return fail('key', key.fault, iss);
   if (!(await verifies(assertion, key.jwk, algorithm))) return fail('signature', NOT_ACTIVE, iss);
 
-  if (!isText(payload.jti, 512))
-    return fail('jti', 'jti must be a text of 1 to 512 characters, new in each client_assertion.', iss);
+  const ofJti = jtiFault(payload);
+  if (ofJti !== undefined) return fail('jti', ofJti, iss);
   // A jti is remembered until the assertion expires, because after that `exp` refuses it.
-  const fresh = await input.claims.insertOnce('jti', `${iss}|${payload.jti}`, (payload.exp! + SKEW) * 1000 + 1000);
-  return fresh
-    ? { ok: true, client: iss, jti: payload.jti, key }
-    : fail('jti', 'jti was used before: sign a new client_assertion for each request.', iss);
-}
-
-function audienceFault(payload: JWTPayload, accepted: readonly string[]): Failure | undefined {
-  const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
-  // Every audience must be this server, because another server that accepts the assertion could replay it here.
-  const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
-  return good ? undefined : fail('aud', `aud must be the token endpoint of this server: ${accepted[0]}`);
-}
-
-function timeFault(payload: JWTPayload, nowMs: number): Failure | undefined {
-  const now = nowMs / 1000;
-  if (!isTime(payload.exp)) return fail('time', 'exp is required, in seconds since 1970.');
-  if (payload.exp + SKEW <= now) return fail('time', 'exp is past: client_assertion has expired.');
-  if (payload.exp > Math.ceil(now) + MAX_AHEAD) return fail('time', `exp must be at most ${MAX_AHEAD} seconds ahead.`);
-  for (const name of ['nbf', 'iat'] as const) {
-    const value = payload[name];
-    if (value === undefined) continue;
-    if (!isTime(value)) return fail('time', `${name} must be a number of seconds since 1970.`);
-    if (value > now + SKEW) return fail('time', `${name} is in the future.`);
-  }
-  return undefined;
+  const fresh = await input.claims.insertOnce('jti', jtiKey(payload), (payload.exp! + SKEW) * 1000 + 1000);
+  return fresh ? { ok: true, client: iss, jti: payload.jti!, key } : fail('jti', JTI_USED, iss);
 }
 
 /** Whether the key verifies the signature of a compact JWS. */

@@ -8,6 +8,7 @@ import type { StaticTokens } from '@provider-access/smart';
 import { AuthContext, type AuthParts } from './auth.ts';
 import { AUTH_DEFAULTS, type AuthConfig } from './config.ts';
 import { httpOf } from './http.ts';
+import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
 import { DocsController } from './operations/docs/docs.controller.ts';
@@ -68,6 +69,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
       controllers: [
         RegistrationController,
         TokenController,
+        CheckAssertionController,
         IntrospectionController,
         DiscoveryController,
         DocsController,

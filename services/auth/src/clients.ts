@@ -4,7 +4,7 @@ import type { Applications } from './operations/register/applications.ts';
 /** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
 export class Clients {
   private readonly details: Pick<ClientDetails, 'get' | 'ids'>;
-  private readonly applications: Pick<Applications, 'get' | 'list'>;
+  private readonly applications: Pick<Applications, 'get' | 'getWithEqualWork' | 'list'>;
   constructor(details: Clients['details'], applications: Clients['applications']) {
     this.details = details;
     this.applications = applications;
@@ -13,6 +13,11 @@ export class Clients {
   /** Undefined for an unknown id or an expired registration. @throws EngineUnavailable */
   async find(client: string): Promise<ClientRegistration | undefined> {
     return this.details.get(client) ?? this.applications.get(client);
+  }
+  /** As `find`, with the same queries whether or not there is such an app, and wherever it is. */
+  async findWithEqualWork(client: string): Promise<ClientRegistration | undefined> {
+    const waiting = await this.applications.getWithEqualWork(client);
+    return this.details.get(client) ?? waiting;
   }
   /** Whether pa.registry has the app. If so, the app's stream decides, and not the waiting registration. */
   registered(client: string): boolean {

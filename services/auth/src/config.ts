@@ -54,5 +54,6 @@ export const urls = (publicUrl: string) => ({
   register: `${publicUrl}/auth/register`,
   registration: (client: string) => `${publicUrl}/auth/register/${encodeURIComponent(client)}`,
   introspect: `${publicUrl}/auth/introspect`,
+  checkAssertion: `${publicUrl}/auth/check-assertion`,
   jwks: `${publicUrl}/auth/jwks`,
 });

@@ -5,6 +5,7 @@ import { isInternal, serviceOf } from './route-table.ts';
 
 test.each([
   ['/auth/token', 'auth'],
+  ['/auth/check-assertion', 'auth'],
   ['/fhir/.well-known/smart-configuration', 'auth'],
   ['/fhir/Group?identifier=x', 'attribution'],
   ['/fhir/Group/g1/$export?_type=Patient', 'export'],
@@ -43,6 +44,7 @@ test.each([
   ['/auth/clients/c-1/approve', true],
   ['/auth/register', false],
   ['/auth/token', false],
+  ['/auth/check-assertion', false],
   ['/eventsource', false],
   ['/fhir/Group', false],
   ['/health/ready', false],

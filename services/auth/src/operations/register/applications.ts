@@ -77,6 +77,15 @@ export class Applications {
       : registrationOf(JSON.parse(text) as AppRegistered, entry);
   }
 
+  /** As `get`, with the same queries whether or not there is such a registration. */
+  async getWithEqualWork(client: string): Promise<ClientRegistration | undefined> {
+    const id = isClientId(client) ? client : NO_CLIENT;
+    const [text, { entries }] = await Promise.all([this.ports.state.claims.get(DOCUMENTS, id), this.index()]);
+    const entry = entries.find((e) => e.client === id);
+    return text === undefined || entry === undefined
+      ? undefined
+      : registrationOf(JSON.parse(text) as AppRegistered, entry);
+  }
   /** Ids and status, the oldest first. */
   async list(): Promise<readonly { readonly client: string; readonly status: 'pending' | 'rejected' }[]> {
     return (await this.index()).entries.map(({ client, rejected }) => ({
@@ -173,6 +182,8 @@ export class Applications {
   }
 }
 
+/** An id that no client gets. */
+const NO_CLIENT = `c-${'0'.repeat(32)}`;
 /** The form of our ids: 16 random bytes. Text of another form needs no query. */
 const isClientId = (client: string): boolean => /^c-[0-9a-f]{32}$/.test(client);
 const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');

@@ -1,28 +1,23 @@
 import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
-import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
-import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
 import {
   approvals,
   approvedSince,
-  claimedClient,
   grantScopes,
   verifyClientAssertion,
-  type AssertionClient,
   type AssertionStep,
   stillHas,
-  addressBlock,
 } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
-import { acceptedFormer } from '../../domain/client-keys.ts';
 import { readForm } from '../form.ts';
 import { SCOPE_TYPES } from '../register/client-metadata.ts';
+import { assertionClient, inNetwork } from './asking-client.ts';
+import { countClientRequest, requireTaken, takeTokenRequest } from './token-limits.ts';
 
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-const MINUTE = 60_000;
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Steps of the check before the caller has proved an identity. Anybody who knows the id of a client can reach them. */
 const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
@@ -78,14 +73,9 @@ export class TokenController {
   @Header('cache-control', 'no-store')
   @Header('pragma', 'no-cache')
   async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
-    const taken = this.limited(request);
+    const taken = takeTokenRequest(this.auth, request);
     try {
-      if (taken.wait > 0)
-        throw new Refusal(
-          'too-many-requests',
-          `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
-          { retryAfter: taken.wait },
-        );
+      requireTaken(taken, request);
       const { client, scope, approvedAt, approval } = await this.grant(request);
       const issued = await this.auth.issuer.issue(client, scope, approvedAt, approval);
       taken.giveBack();
@@ -113,28 +103,6 @@ export class TokenController {
       } else taken.giveBack();
       throw refusal;
     }
-  }
-
-  /**
-   * Counts a request before any check of it; a request that gets a token gives its count back. An approved client has
-   * its own count at its address, so that junk from behind the same proxy does not lock it out. A stranger cannot use
-   * up that count, because client ids are random.
-   */
-  private limited(request: FastifyRequest): { readonly wait: number; giveBack(): void } {
-    const { limits, parties } = this.auth;
-    const block = addressBlock(request.ip);
-    const claimed = claimedClient((request.body as Record<string, unknown> | null | undefined)?.['client_assertion']);
-    const client = claimed !== undefined && parties.client(claimed)?.status === 'approved' ? claimed : undefined;
-    const key = client === undefined ? block : `${block} ${client}`;
-    const wait = limits.tokens.take(key);
-    if (client !== undefined) return { wait, giveBack: () => limits.tokens.giveBack(key) };
-    return {
-      wait: wait > 0 ? wait : limits.strangers.take(''),
-      giveBack: () => {
-        limits.tokens.giveBack(key);
-        limits.strangers.giveBack('');
-      },
-    };
   }
 
   private async grant(
@@ -169,13 +137,8 @@ export class TokenController {
       throw refuse(new Refusal('invalid-client', 'client_id differs from iss in client_assertion.'), 'client_id');
 
     // After the check of the signature, so that nobody can use up the limit of another client.
-    const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
-    if (count > config.tokensPerMinute)
-      throw refuse(
-        new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, {
-          retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)),
-        }),
-      );
+    const tooMany = await countClientRequest(this.auth, client);
+    if (tooMany !== undefined) throw refuse(tooMany);
 
     const registration = await clients.find(client);
     const now = assertionClient(registration, ports.clock.now());
@@ -194,7 +157,7 @@ export class TokenController {
     const approvedAt = approvedSince(registration);
     if (registration === undefined || approvedAt === undefined)
       throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
-    if (!registration.providers.some((p) => this.inNetwork(p)))
+    if (!inNetwork(this.auth, registration))
       throw refuse(
         new Refusal(
           'unauthorized-client',
@@ -205,33 +168,8 @@ export class TokenController {
     const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
     if (scope === '')
       throw refuse(
-        new Refusal('invalid-scope', 'This app has none of the requested scopes. Ask for scopes that it registered.'),
+        new Refusal('invalid-scope', `This app has none of the requested scopes. It has: ${registration.scope}`),
       );
     return { client, scope, approvedAt, approval: approvals(registration) };
   }
-
-  private inNetwork(provider: ClientRegistration['providers'][number]): boolean {
-    const now = this.auth.parties.decisionTime(this.auth.ports.clock.now());
-    return (
-      this.auth.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network'
-    );
-  }
-}
-
-/**
- * A pending app that registered its keys can prove its identity, so the answer says that a reviewer has not approved it
- * yet. A pending app with a jwks_uri is treated as unknown, because nobody has approved that this server fetches that
- * URL. Rejected and suspended apps are treated as unknown too.
- */
-export function assertionClient(client: ClientRegistration | undefined, now: number): AssertionClient | undefined {
-  if (
-    client === undefined ||
-    (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
-  )
-    return undefined;
-  return {
-    ...(client.jwks !== undefined && { jwks: client.jwks }),
-    ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }),
-    former: acceptedFormer(client.formerKeys, now),
-  };
 }

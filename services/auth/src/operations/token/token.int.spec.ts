@@ -286,6 +286,16 @@ describe('POST /auth/token', () => {
     await bench.review(app, 'approve', await bench.approval(app, { scope: 'system/Patient.rs' }));
     expect((await bench.token(app, { scope: 'system/*.rs' })).body).toMatchObject({ scope: 'system/Patient.rs' });
   });
+  it('names the scopes of the app when it asks for none of them', async () => {
+    await open();
+    await bench.network(`npi|${NPI}`, 'in-network');
+    const app = await bench.register();
+    await bench.review(app, 'approve', await bench.approval(app, { scope: 'system/Patient.rs system/Group.rs' }));
+    expect((await bench.token(app, { scope: 'system/Claim.rs' })).body).toEqual({
+      error: 'invalid_scope',
+      error_description: 'This app has none of the requested scopes. It has: system/Patient.rs system/Group.rs',
+    });
+  });
   it('limits a client, and leaves the others alone', async () => {
     await open({ config: { tokensPerMinute: 2 } });
     const [one, two] = [await bench.approved(), await bench.approved()];

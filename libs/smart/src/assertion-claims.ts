@@ -1,0 +1,49 @@
+import type { JWTPayload, ProtectedHeaderParameters } from 'jose';
+
+/** Seconds. SMART: exp SHALL be no more than five minutes ahead. */
+export const MAX_AHEAD = 300;
+/** Seconds by which clocks may differ. */
+export const SKEW = 30;
+
+export const isText = (value: unknown, max: number): value is string =>
+  typeof value === 'string' && value !== '' && value.length <= max;
+const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+/** Each check of one part of an assertion: what is wrong with it, undefined if nothing is. */
+export const typFault = ({ typ }: ProtectedHeaderParameters): string | undefined =>
+  typ === undefined || (typeof typ === 'string' && typ.toUpperCase() === 'JWT')
+    ? undefined
+    : 'typ of client_assertion must be JWT.';
+
+export const subFault = ({ iss, sub }: JWTPayload): string | undefined =>
+  sub === iss ? undefined : 'sub must equal iss: both are the client_id.';
+
+/** Every audience must be this server, because another server that accepts the assertion could replay it here. */
+export function audFault({ aud }: JWTPayload, accepted: readonly string[]): string | undefined {
+  const given = typeof aud === 'string' ? [aud] : (aud ?? []);
+  const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
+  return good ? undefined : `aud must be the token endpoint of this server: ${accepted[0]}`;
+}
+
+/** `now`: ms since the epoch, here and below. */
+export function expFault({ exp }: JWTPayload, now: number): string | undefined {
+  if (!isTime(exp)) return 'exp is required, in seconds since 1970.';
+  if (exp + SKEW <= now / 1000) return 'exp is past: client_assertion has expired.';
+  return exp > Math.ceil(now / 1000) + MAX_AHEAD ? `exp must be at most ${MAX_AHEAD} seconds ahead.` : undefined;
+}
+
+/** `nbf` and `iat` may be absent. */
+export function sinceFault(payload: JWTPayload, name: 'nbf' | 'iat', now: number): string | undefined {
+  const value = payload[name];
+  if (value === undefined) return undefined;
+  if (!isTime(value)) return `${name} must be a number of seconds since 1970.`;
+  return value > now / 1000 + SKEW ? `${name} is in the future.` : undefined;
+}
+
+export const jtiFault = ({ jti }: JWTPayload): string | undefined =>
+  isText(jti, 512) ? undefined : 'jti must be a text of 1 to 512 characters, new in each client_assertion.';
+export const JTI_USED = 'jti was used before: sign a new client_assertion for each request.';
+export const JKU_FOREIGN = 'jku must be the registered jwks_uri, or absent.';
+
+/** The key of a used `jti` among the claims of the state, which is in the namespace `jti`. */
+export const jtiKey = ({ iss, jti }: JWTPayload): string => `${iss}|${jti}`;
