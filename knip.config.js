@@ -32,7 +32,7 @@ const config = {
     },
     'services/*': {
       entry: ['src/main.ts!', 'src/**/*-worker.ts!', 'scripts/*.ts!', '{src,test}/**/*.spec.ts', 'bench/**/*.mjs'],
-      project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
+      project: ['src/**/*.ts!', 'scripts/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
     },
     'tools/{cli,synthetic}': {
       entry: ['src/{main,demo}.ts!', 'src/**/*.spec.ts', 'scripts/*.mjs'],

@@ -74,6 +74,8 @@ export const STATIC_TOKENS = Symbol('smart.StaticTokens');
 export function StaticTokenGuard(...roles: readonly StaticRole[]): Type<CanActivate> {
   @Injectable()
   class RoleGuard implements CanActivate {
+    /** For the OpenAPI document. */
+    static readonly roles = roles;
     private readonly tokens: StaticTokens;
     constructor(@Inject(STATIC_TOKENS) tokens: StaticTokens) {
       this.tokens = tokens;

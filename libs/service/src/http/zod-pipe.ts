@@ -7,7 +7,12 @@ import type { z } from 'zod';
  * handler gets what the schema makes of the value.
  * @throws Refusal of `kind`. Its text are the messages of the schema; those of a part of the body name the part.
  */
-export const zodPipe = <S extends z.ZodType>(kind: RefusalKind, schema: S): PipeTransform<unknown, z.output<S>> => ({
+export const zodPipe = <S extends z.ZodType>(
+  kind: RefusalKind,
+  schema: S,
+): PipeTransform<unknown, z.output<S>> & { readonly schema: S } => ({
+  /** For the OpenAPI document. */
+  schema,
   transform(value) {
     const read = schema.safeParse(value);
     if (read.success) return read.data;

@@ -37,7 +37,8 @@ const identifier = z
     text: evidence,
   }));
 const ENDED = 'is no longer accepted: name each NPI and TIN with its evidence in identifiers';
-const approval = z.strictObject({
+/** The body of an approval. */
+export const approval = z.strictObject({
   identifiers: z
     .array(identifier, 'must be a list of {"npi" or "tin", "evidence"}')
     .min(1, 'must name at least one')
@@ -56,7 +57,8 @@ const approval = z.strictObject({
     .refine(() => false, ENDED)
     .optional(),
 });
-const ending = z.strictObject({ reason });
+/** The body of a rejection or a suspension. */
+export const ending = z.strictObject({ reason });
 const STATUS = z.enum(STATUSES, `status must be one of ${STATUSES.join(', ')}.`).optional();
 const NO_COUNT = '_count must be a number from 1 on.';
 const COUNT = z

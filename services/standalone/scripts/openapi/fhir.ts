@@ -1,0 +1,148 @@
+import { SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { FHIR, JSON_TYPE, ref, type Operation } from './operation.ts';
+
+const GROUP = { id: 'The id of the Group, from `GET /fhir/Group`.' };
+const JOB = { job: 'The id of the export, from `Content-Location`.', file: 'The name of the file, from the manifest.' };
+/** Parameters of a search, as the CapabilityStatement has them. */
+const searchOf = (types: readonly string[]) => {
+  const all = types.flatMap((type) => SEARCH_PARAMETERS[type]!.map((parameter) => ({ type, ...parameter })));
+  return [...new Set(all.map(({ name }) => name))].map((name) => {
+    const [one] = all.filter((parameter) => parameter.name === name);
+    return { name, description: `${one!.documentation}.` };
+  });
+};
+const KICK_OFF_PARAMETERS = [
+  { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
+  { name: '_since', description: 'Only what changed since this instant: `transactionTime` of the export before.' },
+  { name: '_outputFormat', description: 'Only `application/fhir+ndjson`.' },
+  { name: 'allowPartialManifests', description: 'Accepted. The manifest is always complete.' },
+];
+const EXPORT_TYPE = {
+  name: 'exportType',
+  description: 'What kind of export it is, for example `hl7.fhir.us.davinci-pdex#provider-download`.',
+};
+const PARAMETERS = {
+  resourceType: 'Parameters',
+  parameter: [{ name: '_since', valueInstant: '2027-01-04T12:00:00Z' }],
+};
+const kickOff = (operation: string, method: 'get' | 'post', more: readonly (typeof EXPORT_TYPE)[] = []): Operation => ({
+  tag: 'Groups and exports',
+  summary: `Start an export of a Group with ${operation}${method === 'get' ? ', by GET' : ''}`,
+  description:
+    'Bulk Data kick-off. Poll the URL in `Content-Location` until it answers 200. A request that equals a running ' +
+    'one returns the same export.',
+  parameters: GROUP,
+  query: [...KICK_OFF_PARAMETERS, ...more],
+  headers: [
+    { name: 'Prefer', description: '`respond-async`; `handling=lenient` ignores parameters that cannot be applied.' },
+  ],
+  ...(method === 'post' && {
+    body: { content: { [FHIR]: { schema: { type: 'object' }, example: PARAMETERS } } },
+  }),
+  answer: {
+    status: 202,
+    description: 'The export runs.',
+    type: FHIR,
+    schema: ref('OperationOutcome'),
+    headers: { 'Content-Location': 'The URL of its status.' },
+  },
+  refusals: [
+    'invalid-request',
+    'invalid-value',
+    'required',
+    'not-supported',
+    'not-found',
+    'method-not-allowed',
+    'not-acceptable',
+    'too-many-requests',
+  ],
+});
+
+export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
+  'GET /fhir/metadata': {
+    tag: 'Reads and searches',
+    summary: 'Get the CapabilityStatement',
+    answer: { description: 'What this server offers.', type: FHIR, schema: ref('Resource') },
+    refusals: ['not-acceptable'],
+  },
+  'GET /fhir/{type}': {
+    tag: 'Reads and searches',
+    summary: 'Search resources of a type',
+    description:
+      'Needs `patient` or `_id`, except for types of the directory. Members whom the app may not see are left out, ' +
+      'as if they did not exist. The link `next` of the Bundle leads to the next page.',
+    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
+    query: searchOf(SERVED_TYPES),
+    answer: { description: 'A searchset.', type: FHIR, schema: ref('Bundle') },
+    refusals: ['invalid-request', 'invalid-value', 'required', 'not-supported', 'not-found', 'not-acceptable'],
+  },
+  'GET /fhir/{type}/{id}': {
+    tag: 'Reads and searches',
+    summary: 'Read a resource',
+    description: 'A resource of a member whom the app may not see is answered as if nobody had it.',
+    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' },
+    answer: { description: 'The resource.', type: FHIR, schema: ref('Resource') },
+    refusals: ['not-found', 'not-acceptable'],
+  },
+  'GET /fhir/Group': {
+    tag: 'Groups and exports',
+    summary: 'Find the Groups of the app',
+    query: [
+      ...searchOf(['Group']),
+      { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
+    ],
+    answer: {
+      description: 'A searchset of Groups, with the members whom the app may see.',
+      type: FHIR,
+      schema: ref('Bundle'),
+    },
+    refusals: ['invalid-value', 'not-supported', 'too-costly'],
+  },
+  'GET /fhir/Group/{id}': {
+    tag: 'Groups and exports',
+    summary: 'Read a Group',
+    parameters: GROUP,
+    answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly'],
+  },
+  'GET /fhir/Group/{id}/$export': kickOff('$export', 'get'),
+  'POST /fhir/Group/{id}/$export': kickOff('$export', 'post'),
+  'GET /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'get', [EXPORT_TYPE]),
+  'POST /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'post', [EXPORT_TYPE]),
+  'GET /fhir/bulk/{job}': {
+    tag: 'Groups and exports',
+    summary: 'Ask whether an export is done',
+    parameters: JOB,
+    answer: {
+      description: 'The manifest: the files, and what this app may see now.',
+      type: JSON_TYPE,
+      schema: ref('Manifest'),
+    },
+    also: { 202: 'The export runs. `X-Progress` says how far, `Retry-After` when to ask again.' },
+    refusals: ['not-found', 'too-many-requests', 'storage-full'],
+  },
+  'DELETE /fhir/bulk/{job}': {
+    tag: 'Groups and exports',
+    summary: 'Cancel an export, or delete its files',
+    parameters: JOB,
+    answer: {
+      status: 202,
+      description: 'The export and its files are deleted.',
+      type: FHIR,
+      schema: ref('OperationOutcome'),
+    },
+    refusals: ['not-found'],
+  },
+  'GET /fhir/bulk/{job}/{file}': {
+    tag: 'Groups and exports',
+    summary: 'Download a file of an export',
+    description:
+      'NDJSON, with gzip if the request accepts it. The server decides again about every member of the file: who ' +
+      'opted out since is left out. `Range` resumes a download.',
+    parameters: JOB,
+    headers: [{ name: 'Range', description: '`bytes=…` of a download that broke off.' }],
+    answer: { description: 'The file.', type: 'application/fhir+ndjson', schema: { type: 'string' } },
+    also: { 206: 'The bytes that were asked for.' },
+    refusals: ['not-found', 'range-not-satisfiable'],
+  },
+};

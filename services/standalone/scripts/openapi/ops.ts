@@ -1,0 +1,87 @@
+import { probeReported } from '@provider-access/events';
+import { JSON_TYPE, type Operation } from './operation.ts';
+
+const VIEW = { service: 'The service that keeps the view up.', name: 'The name of the view.' };
+const OBJECT = { type: 'object' };
+
+export const OPS: Readonly<Record<string, Operation>> = {
+  'GET /ops/explain': {
+    tag: 'Operations',
+    summary: 'Explain why an app sees a member, or does not',
+    description:
+      'Uses the same decision as reads and exports, over the intervals of coverage, attribution and opt-outs.',
+    parameters: {
+      client: 'The `client_id` of the app.',
+      member: 'The id of the member.',
+      at: 'An instant with a zone. Default: now.',
+    },
+    answer: { description: 'The decision, its reason, and the facts.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['required', 'invalid-value'],
+  },
+  'GET /ops/disclosures': {
+    tag: 'Operations',
+    summary: 'List what was released or refused about a member',
+    parameters: { member: 'The id of the member.' },
+    answer: { description: 'The newest first, at most 1000.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['required'],
+  },
+  'GET /ops/slo': {
+    tag: 'Operations',
+    summary: 'Report the service levels',
+    parameters: {
+      from: 'The first local day of the payer. Default: the first of the month.',
+      to: 'The last day. Default: today. At most 400 days are reported at once.',
+    },
+    answer: { description: 'Each service level with its target.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['invalid-value'],
+  },
+  'POST /ops/probe': {
+    tag: 'Operations',
+    summary: 'Report a run of the synthetic probe',
+    body: {
+      required: true,
+      content: {
+        [JSON_TYPE]: {
+          schema: probeReported,
+          fields: {
+            at: 'When the probe ran.',
+            ok: 'Whether every step succeeded.',
+            failed: 'The step that failed.',
+            steps: 'The steps that were taken, with their durations in ms.',
+          },
+        },
+      },
+    },
+    answer: { description: 'The report is recorded.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['invalid-request', 'invalid-value'],
+  },
+  'GET /ops/views/{service}': {
+    tag: 'Operations',
+    summary: 'List the views of a service',
+    parameters: VIEW,
+    answer: { description: 'Each view with its version and position.', type: JSON_TYPE, schema: OBJECT },
+    refusals: [],
+  },
+  'POST /ops/views/{service}/{name}/rebuild': {
+    tag: 'Operations',
+    summary: 'Build a view again beside the live one',
+    description: 'Answers after the new build has replaced the live one.',
+    parameters: VIEW,
+    answer: { description: 'The view was replaced.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['not-found', 'conflict'],
+  },
+  'POST /ops/views/{service}/{name}/rollback': {
+    tag: 'Operations',
+    summary: 'Return to the build before',
+    parameters: VIEW,
+    answer: { description: 'The build before is live again.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['not-found', 'conflict'],
+  },
+  'POST /ops/views/{service}/{name}/abandon': {
+    tag: 'Operations',
+    summary: 'Give up an unfinished build',
+    parameters: VIEW,
+    answer: { description: 'The build is given up.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['not-found', 'conflict'],
+  },
+};

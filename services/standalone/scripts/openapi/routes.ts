@@ -1,0 +1,103 @@
+import 'reflect-metadata';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { viewsController } from '@provider-access/service/http';
+import { SmartGuard, StaticTokenGuard } from '@provider-access/smart';
+import type { z } from 'zod';
+
+/** Nest's own numbers of request methods and of parameters (`@nestjs/common`). */
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'ALL', 'OPTIONS', 'HEAD'] as const;
+const QUERY = '4';
+const BODY = '3';
+
+export interface Route {
+  /** `GET /auth/register/{client}` */
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  /** Who may call it: nobody has to prove anything, an app with an access token, or one of the roles. */
+  readonly callers: 'anybody' | 'app' | readonly string[];
+  readonly query: readonly { readonly name: string; readonly schema: z.ZodType | undefined }[];
+  /** Fields of the body that a schema reads one by one. */
+  readonly body: readonly { readonly name: string; readonly schema: z.ZodType }[];
+  readonly status: number | undefined;
+}
+
+type Class = (new (...args: never[]) => unknown) & { readonly name: string };
+
+/** Routes of controllers that only answer who uses them wrongly, or serve files. */
+const LEFT_OUT = new Set(['MisroutedExportController', 'DocsController']);
+const LEFT_OUT_ROUTES = new Set(['GET /auth/token']);
+
+/** The controllers of all services, from their sources (in vitest) or from what was built. */
+export async function controllersOf(from: 'src' | 'dist'): Promise<Class[]> {
+  const services = join(import.meta.dirname, '../../..');
+  // From the names of sources, because an older build may have left other files.
+  const sources = globSync('*/src/**/*.controller.ts', { cwd: services }).sort();
+  const built = (file: string): string => file.replace('/src/', '/dist/').replace(/ts$/, 'js');
+  const files = from === 'src' ? sources : sources.map(built);
+  const modules = await Promise.all(
+    files.map((file) => import(pathToFileURL(join(services, file)).href) as Promise<Record<string, unknown>>),
+  );
+  const found = modules.flatMap((module) => Object.values(module)).filter(isController);
+  return [...found, viewsController('{service}', StaticTokenGuard('administrator')) as Class];
+}
+const isController = (value: unknown): value is Class =>
+  typeof value === 'function' && Reflect.hasMetadata('path', value) && !LEFT_OUT.has(value.name);
+
+/** What the decorators of the controllers say about their routes. */
+export function routesOf(controllers: readonly Class[]): Route[] {
+  const routes = controllers.flatMap((controller) =>
+    Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
+      const handler = (controller.prototype as Record<string, unknown>)[name];
+      return typeof handler === 'function' && Reflect.hasMetadata('method', handler)
+        ? ofHandler(controller, name, handler)
+        : [];
+    }),
+  );
+  return routes.filter(({ name }) => !LEFT_OUT_ROUTES.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function ofHandler(controller: Class, property: string, handler: object): Route[] {
+  const prefix = Reflect.getMetadata('path', controller) as string;
+  const paths = [Reflect.getMetadata('path', handler) as string | string[]].flat();
+  const method = METHODS[Reflect.getMetadata('method', handler) as number]!;
+  const guards = [controller, handler].flatMap(
+    (at) => (Reflect.getMetadata('__guards__', at) as (object | undefined)[] | undefined) ?? [],
+  );
+  const given = (Reflect.getMetadata('__routeArguments__', controller, property) ?? {}) as Record<
+    string,
+    { readonly data?: string; readonly pipes: readonly { readonly schema?: z.ZodType }[] }
+  >;
+  const of = (kind: string) =>
+    Object.entries(given).flatMap(([key, { data, pipes }]) =>
+      key.startsWith(`${kind}:`) && data !== undefined ? [{ name: data, schema: pipes[0]?.schema }] : [],
+    );
+  const rest = {
+    callers: callersOf(guards),
+    query: of(QUERY).reverse(),
+    body: of(BODY).flatMap(({ name, schema }) => (schema === undefined ? [] : [{ name, schema }])),
+    status: Reflect.getMetadata('__httpCode__', handler) as number | undefined,
+  };
+  // HEAD answers as GET does, without the body.
+  const methods = method === 'ALL' ? ['GET', 'POST'] : method === 'HEAD' ? [] : [method];
+  return methods.flatMap((verb) =>
+    paths.map((path) => {
+      const full = `/${[prefix, path]
+        .map((part) => part.replaceAll(/^\/+|\/+$/g, ''))
+        .filter((part) => part !== '')
+        .join('/')}`.replaceAll(/:(\w+)/g, '{$1}');
+      return { name: `${verb} ${full}`, method: verb.toLowerCase(), path: full, ...rest };
+    }),
+  );
+}
+
+function callersOf(guards: readonly (object | undefined)[]): Route['callers'] {
+  for (const guard of guards) {
+    if (guard === SmartGuard) return 'app';
+    const { roles } = guard as { readonly roles?: readonly string[] };
+    if (roles !== undefined) return roles;
+  }
+  return 'anybody';
+}

@@ -1,0 +1,215 @@
+import { readFileSync } from 'node:fs';
+import { FAULT_REASONS, PAYER_EVENTS } from '@provider-access/events';
+import { z } from 'zod';
+import type { Json } from './operation.ts';
+
+const text = (description: string): Json => ({ type: 'string', description });
+const list = (items: Json, description: string): Json => ({ type: 'array', items, description });
+const counts = (description: string): Json => ({
+  type: 'object',
+  additionalProperties: { type: 'integer' },
+  description,
+});
+const INSTANT = { type: 'string', format: 'date-time' };
+
+/** A zod schema as callers send it. */
+export const inputSchema = (schema: z.ZodType): Json => {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+};
+
+const fixture = (type: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../../../libs/events/fixtures/${type}.json`, import.meta.url), 'utf8'));
+
+const CLIENT = {
+  client_id: text('The id of the app.'),
+  client_id_issued_at: { type: 'integer', description: 'Seconds since 1970.' },
+  client_name: text('Its name.'),
+  status: { enum: ['pending', 'approved', 'rejected', 'suspended', 'revoked'] },
+  reason: text('What the reviewer said last.'),
+  scope: text('The scopes that the app may ask for.'),
+  jwks: { type: 'object', description: 'Its public keys.' },
+  jwks_uri: { type: 'string', format: 'uri' },
+  contacts: list({ type: 'string' }, 'E-mail addresses.'),
+  npi: list({ type: 'string' }, 'The NPIs that the app claims.'),
+  tin: list({ type: 'string' }, 'The TINs that the app claims.'),
+  bound: { type: 'object', description: 'The NPIs and TINs for which a reviewer approved it.' },
+  grant_types: list({ type: 'string' }, 'Always `client_credentials`.'),
+  token_endpoint_auth_method: { const: 'private_key_jwt' },
+};
+
+export const SCHEMAS: Readonly<Record<string, Json>> = {
+  OperationOutcome: {
+    type: 'object',
+    description: 'A refusal below `/fhir`. `diagnostics` names what is wrong and what to do.',
+    required: ['resourceType', 'issue'],
+    properties: {
+      resourceType: { const: 'OperationOutcome' },
+      issue: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['severity', 'code'],
+          properties: {
+            severity: { enum: ['fatal', 'error', 'warning', 'information'] },
+            code: { type: 'string' },
+            diagnostics: { type: 'string' },
+            expression: { type: 'array', items: { type: 'string' } },
+          },
+        },
+      },
+    },
+  },
+  OAuthError: {
+    type: 'object',
+    description: 'A refusal below `/auth` (RFC 6749 section 5.2).',
+    required: ['error'],
+    properties: { error: { type: 'string' }, error_description: text('What is wrong and what to do.') },
+  },
+  Problem: {
+    type: 'object',
+    description: 'A refusal below `/events` and `/ops`.',
+    required: ['error', 'message'],
+    properties: { error: { type: 'string' }, message: text('What is wrong and what to do.') },
+  },
+  Resource: { type: 'object', required: ['resourceType'], properties: { resourceType: { type: 'string' } } },
+  Bundle: {
+    type: 'object',
+    required: ['resourceType', 'type'],
+    properties: {
+      resourceType: { const: 'Bundle' },
+      type: { const: 'searchset' },
+      total: { type: 'integer' },
+      link: list({ type: 'object' }, '`self`, and `next` if there is another page.'),
+      entry: list({ type: 'object' }, 'The resources.'),
+    },
+  },
+  Client: { type: 'object', required: ['client_id', 'status'], properties: CLIENT },
+  Registration: {
+    type: 'object',
+    required: ['client_id', 'registration_access_token', 'registration_client_uri'],
+    properties: {
+      ...CLIENT,
+      registration_access_token: text('Reads the registration and changes its keys. It is shown once: keep it secret.'),
+      registration_client_uri: { type: 'string', format: 'uri', description: 'Where the app asks for its status.' },
+      registration_expires_at: { ...INSTANT, description: 'When the registration ends, if nobody approves it.' },
+    },
+  },
+  Token: {
+    type: 'object',
+    required: ['access_token', 'token_type', 'expires_in', 'scope'],
+    properties: {
+      access_token: text('Send it in `Authorization: Bearer`.'),
+      token_type: { const: 'bearer' },
+      expires_in: { type: 'integer', description: 'Seconds.' },
+      scope: text('What was granted.'),
+    },
+  },
+  Introspection: {
+    type: 'object',
+    required: ['active'],
+    properties: {
+      active: { type: 'boolean' },
+      scope: { type: 'string' },
+      client_id: { type: 'string' },
+      exp: { type: 'integer' },
+      token_type: { type: 'string' },
+      iss: { type: 'string' },
+    },
+  },
+  Manifest: {
+    type: 'object',
+    required: ['transactionTime', 'request', 'requiresAccessToken', 'output', 'deleted', 'error'],
+    properties: {
+      transactionTime: { ...INSTANT, description: 'The `_since` of the next export.' },
+      request: { type: 'string', format: 'uri' },
+      requiresAccessToken: { const: true },
+      ...Object.fromEntries(
+        ['output', 'deleted', 'error'].map((name) => [
+          name,
+          {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['type', 'url', 'count'],
+              properties: {
+                type: { type: 'string' },
+                url: { type: 'string', format: 'uri' },
+                count: { type: 'integer' },
+              },
+            },
+          },
+        ]),
+      ),
+    },
+  },
+  EventRow: {
+    type: 'object',
+    required: ['index', 'status', 'receipt'],
+    properties: {
+      index: { type: 'integer', description: 'The place of the event in the request.' },
+      id: text('The id of the event.'),
+      status: { enum: ['accepted', 'effective', 'scheduled', 'superseded', 'parked', 'refused', 'unavailable'] },
+      reason: { enum: [...Object.keys(FAULT_REASONS), 'not-utf8', 'log-unavailable'] },
+      detail: text('What is wrong, without a value of the event.'),
+      from: { ...INSTANT, description: 'From when on a scheduled opt-out applies.' },
+      by: text('The event that applies instead.'),
+      deadLetter: text('The dead letter of a parked event.'),
+      denies: { const: 'member', description: 'A parked event denies its member.' },
+      receipt: text('For `GET /events/receipts/{id}`.'),
+    },
+  },
+  Receipt: {
+    type: 'object',
+    required: ['receipt', 'expected', 'handled', 'counts', 'items'],
+    properties: {
+      receipt: { type: 'string' },
+      expected: { type: ['integer', 'null'], description: 'Events that are stored. Null while the request runs.' },
+      handled: { type: 'integer' },
+      counts: counts('Events by outcome.'),
+      removed: counts('Elements that redaction removed, by path.'),
+      unresolved: counts('Conditional references that no reader can follow, by path.'),
+      items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
+    },
+  },
+  DeadLetter: {
+    type: 'object',
+    required: ['id', 'status', 'reason', 'detail', 'topic', 'parkedBy', 'parkedAt', 'attempt'],
+    properties: {
+      id: { type: 'string' },
+      status: { enum: ['open', 'replayed', 'discarded'] },
+      reason: { enum: Object.keys(FAULT_REASONS) },
+      detail: { type: 'string' },
+      topic: { type: 'string' },
+      parkedBy: text('The service that could not take the event.'),
+      parkedAt: INSTANT,
+      attempt: { type: 'integer' },
+      eventType: { type: 'string' },
+      event: text('The id of the event.'),
+      source: { type: 'string' },
+      subject: { type: 'string' },
+    },
+  },
+  PayerEvent: {
+    description: 'A CloudEvent of the payer. The schema of `data` depends on `type`.',
+    type: 'object',
+    required: ['specversion', 'id', 'source', 'type', 'time', 'data'],
+    properties: {
+      specversion: { const: '1.0' },
+      id: text('Unique within `source`. A second event with both changes nothing.'),
+      source: text('The system that says it, a URI reference.'),
+      time: { ...INSTANT, description: 'When it became true. The later statement stands.' },
+      subject: text('The member id. For events about providers: the NPI or the id of the organization.'),
+      type: { enum: Object.keys(PAYER_EVENTS) },
+    },
+    oneOf: Object.keys(PAYER_EVENTS).map((type) => ({
+      properties: { type: { const: type }, data: { $ref: `#/components/schemas/${type}` } },
+    })),
+  },
+  ...Object.fromEntries(
+    Object.entries(PAYER_EVENTS).map(([type, { schema, title }]) => [
+      type,
+      { title, ...inputSchema(schema), examples: [(fixture(type) as { data?: unknown }).data ?? fixture(type)] },
+    ]),
+  ),
+};

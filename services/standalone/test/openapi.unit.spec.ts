@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { PAYER_EVENTS } from '@provider-access/events';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { document, FILE, OPERATIONS, textOf } from '../scripts/openapi.ts';
+import { serviceOf } from '../src/route-table.ts';
+
+let made: Awaited<ReturnType<typeof document>>;
+beforeAll(async () => {
+  made = await document('src');
+});
+interface Described {
+  readonly responses: Readonly<Record<string, unknown>>;
+  readonly security: readonly Readonly<Record<string, unknown>>[];
+}
+const paths = () => made['paths'] as Readonly<Record<string, Readonly<Record<string, Described>>>>;
+
+describe('docs/openapi.json', () => {
+  test('is what controllers and schemas make (after a change: `npm run openapi -w @provider-access/standalone`)', () => {
+    expect(readFileSync(FILE, 'utf8')).toBe(textOf(made));
+  });
+
+  test('is an OpenAPI 3.1 document by a validator of others', async () => {
+    const validator = new Validator();
+    const result = await validator.validate(structuredClone(made) as Record<string, unknown>);
+    expect(result.errors ?? []).toEqual([]);
+    expect({ valid: result.valid, version: validator.version }).toEqual({ valid: true, version: '3.1' });
+  });
+
+  test('describes a route of every service, and each route belongs to a service', () => {
+    const services = Object.keys(paths()).map((path) => serviceOf(path.replace('{service}', 'consent')));
+    expect(new Set(services)).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export']));
+    expect(Object.keys(OPERATIONS).length).toBeGreaterThan(35);
+  });
+
+  test('says who may call each route, as its guard does', () => {
+    const callers = (name: string): string[] => {
+      const [method, path] = name.split(' ') as [string, string];
+      return paths()[path]![method.toLowerCase()]!.security.flatMap((one) => Object.keys(one));
+    };
+    expect(callers('POST /auth/register')).toEqual([]);
+    expect(callers('POST /auth/token')).toEqual([]);
+    expect(callers('GET /fhir/{type}/{id}')).toEqual(['app']);
+    expect(callers('POST /events')).toEqual(['payer']);
+    expect(callers('GET /events/dead-letters')).toEqual(['payer', 'administrator']);
+    for (const name of Object.keys(OPERATIONS)) {
+      const path = name.split(' ')[1]!;
+      if (/^\/(ops|auth\/(clients|signing-keys))/.test(path)) expect(callers(name), name).toEqual(['administrator']);
+      if (/^\/fhir\/(Group|bulk|\{type\})/.test(path)) expect(callers(name), name).toEqual(['app']);
+    }
+  });
+
+  test('takes every example of an event that the contract has', () => {
+    const schemas = (made['components'] as { schemas: Record<string, object & { examples?: unknown[] }> }).schemas;
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    for (const type of Object.keys(PAYER_EVENTS)) {
+      const { examples, ...schema } = schemas[type]!;
+      expect(examples, type).toHaveLength(1);
+      expect(ajv.validate(schema, examples![0]), `${type}: ${ajv.errorsText()}`).toBe(true);
+    }
+  });
+});
