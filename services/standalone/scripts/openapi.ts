@@ -89,7 +89,7 @@ function describe(route: Route, operation: Operation): Json {
         ...(answer.type !== undefined && {
           content: {
             [answer.type]: {
-              schema: answer.schema ?? {},
+              schema: answer.schema === undefined ? {} : schemaOf({ schema: answer.schema }),
               ...(answer.example !== undefined && { example: answer.example }),
             },
           },

@@ -1,4 +1,11 @@
-import { approval, clientMetadata, ending, registrationUpdate } from '@provider-access/auth';
+import {
+  approval,
+  assertionCheckRequest,
+  assertionCheckResponse,
+  clientMetadata,
+  ending,
+  registrationUpdate,
+} from '@provider-access/auth';
 import { JSON_TYPE, ref, type Content, type Operation } from './operation.ts';
 
 const NPI = '1234567893';
@@ -111,7 +118,7 @@ export const AUTH: Readonly<Record<string, Operation>> = {
       },
     },
     answer: { description: 'The app with its new keys.', type: JSON_TYPE, schema: ref('Client') },
-    refusals: ['invalid-client-metadata', 'invalid-token', 'conflict', 'too-many-requests', 'unavailable'],
+    refusals: ['invalid-client-metadata', 'invalid-token', 'forbidden', 'conflict', 'too-many-requests', 'unavailable'],
   },
   'POST /auth/token': {
     tag: 'Apps and tokens',
@@ -152,6 +159,29 @@ export const AUTH: Readonly<Record<string, Operation>> = {
       'too-many-requests',
       'unavailable',
     ],
+  },
+  'POST /auth/check-assertion': {
+    tag: 'Apps and tokens',
+    summary: 'Find out why a client assertion is refused',
+    description:
+      'Names everything that `POST /auth/token` would refuse, if a key of the named app signed the assertion; any other ' +
+      'assertion gets one constant answer. Gives no token, uses up no `jti`, and counts as a token request.',
+    body: {
+      required: true,
+      content: {
+        [FORM]: {
+          schema: assertionCheckRequest,
+          fields: {
+            client_assertion: 'The signed JWT.',
+            client_assertion_type: 'As in the token request. Checked if it is given.',
+            grant_type: 'As in the token request. Checked if it is given.',
+            scope: 'As in the token request. Checked if it is given.',
+          },
+        },
+      },
+    },
+    answer: { description: 'Each check with its result.', type: JSON_TYPE, schema: assertionCheckResponse },
+    refusals: ['invalid-client', 'too-many-requests', 'unavailable'],
   },
   'POST /auth/introspect': {
     tag: 'Apps and tokens',

@@ -25,7 +25,7 @@ export interface Operation {
     readonly description: string;
     /** Absent if there is no body. */
     readonly type?: string;
-    readonly schema?: Json;
+    readonly schema?: z.ZodType | Json;
     readonly example?: unknown;
     readonly headers?: Readonly<Record<string, string>>;
   };
