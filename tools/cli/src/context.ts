@@ -16,6 +16,8 @@ export interface Context {
   readonly out: Output;
   payerToken(): string;
   administratorToken(): string;
+  /** For questions that make an answer better and are not needed for it. */
+  administratorTokenIfAny(): string | undefined;
 }
 
 export function contextOf(command: Command): Context {
@@ -28,6 +30,13 @@ export function contextOf(command: Command): Context {
     out: createOutput(options.json),
     payerToken: () => roleToken('payer', options.dataDir),
     administratorToken: () => roleToken('administrator', options.dataDir),
+    administratorTokenIfAny: () => {
+      try {
+        return roleToken('administrator', options.dataDir);
+      } catch {
+        return undefined;
+      }
+    },
   };
 }
 

@@ -1,12 +1,14 @@
 import { Command, CommanderError } from 'commander';
+import { deadLetterCommands } from './commands/dead-letters.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
 import { operatorCommands } from './commands/operator.ts';
-import { payerCommands } from './commands/payer.ts';
 import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
+import { publishCommand } from './commands/publish.ts';
 import { sloCommand } from './commands/slo.ts';
+import { statementCommands } from './commands/statements.ts';
 import { CliError, EXIT, printable } from './output.ts';
 
 export function createProgram(): Command {
@@ -31,7 +33,9 @@ Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_
 PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
     );
   generateCommand(program);
-  payerCommands(program);
+  publishCommand(program);
+  statementCommands(program);
+  deadLetterCommands(program);
   providerCommands(program);
   exportCommand(program);
   operatorCommands(program);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
+import { id, instant, text } from './options.ts';
 
 interface View {
   readonly view: string;
@@ -91,9 +92,9 @@ export function operatorCommands(program: Command): void {
   program
     .command('explain')
     .description('could this client see this member, and why')
-    .requiredOption('--client <id>')
-    .requiredOption('--member <id>')
-    .option('--at <instant>')
+    .requiredOption('--client <id>', 'as `pa apps list` names it', text('--client'))
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .option('--at <instant>', 'a moment of the past (default: now)', instant('--at'))
     .action(async (o: { client: string; member: string; at?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const { client, member, at } = o;
@@ -109,7 +110,7 @@ export function operatorCommands(program: Command): void {
   program
     .command('disclosures')
     .description('who was given what of a member, and who was refused')
-    .requiredOption('--member <id>')
+    .requiredOption('--member <id>', 'member id', id('--member'))
     .action(async (o: { member: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(

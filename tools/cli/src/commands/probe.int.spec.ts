@@ -109,6 +109,7 @@ class ImitatedPlatform {
     // A client of an earlier release names no identifiers. Then the approval covers what the app claims.
     const shown = /^\/auth\/clients\/([^/]+)$/.exec(path);
     if (shown !== null) return send(200, { client_id: shown[1] });
+    if (path === '/ops/explain') return send(404, {});
     const [, client, what] = /^\/auth\/clients\/([^/]+)\/(approve|suspend)$/.exec(path)!;
     this.clients.set(client!, what === 'approve' ? 'approved' : 'suspended');
     return send(200, {});

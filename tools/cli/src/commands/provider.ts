@@ -15,6 +15,7 @@ import {
 import { groupsTarget, type GroupRow } from '../client/steps.ts';
 import { requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
+import { npi, npis, tins } from './options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
@@ -123,8 +124,8 @@ export function providerCommands(program: Command): void {
     .command('register')
     .description('as the developer; a reviewer approves it then')
     .requiredOption('--name <text>', 'as reviewers and members read it')
-    .requiredOption('--npi <npi...>', 'of the provider organization')
-    .option('--tin <tin...>', 'of the provider organization')
+    .requiredOption('--npi <npi...>', 'of the provider organization', npis)
+    .option('--tin <tin...>', 'of the provider organization', tins)
     .option('--key <file>', 'private JWK; its public half is registered')
     .option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
     .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE)
@@ -261,7 +262,7 @@ export function providerCommands(program: Command): void {
     });
   withApp(program.command('groups'))
     .description('the Groups this app may see')
-    .option('--npi <npi>')
+    .option('--npi <npi>', 'the Group of this provider alone', npi)
     .action(async (o: AppOptions & { npi?: string }, command: Command) => {
       const context = contextOf(command);
       const tokens = tokenSource(context, o);

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { type DomainEvent, isNpi, PAYER_CONTRACT, type PayerEventType, type PayerEvent } from '@provider-access/events';
+import { dateRange, isObject } from '@provider-access/kernel/fhir';
+
+export const SOURCE = 'urn:provider-access:pa';
+
+/** What a payer states of a member or a provider, before it has an id and a time. */
+export interface Statement {
+  readonly type: PayerEventType;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+interface Envelope {
+  readonly id?: string;
+  readonly time?: string;
+  readonly source?: string;
+}
+
+/** The event of a statement. Attributes that are undefined are left out. */
+export function eventOf({ type, subject, data }: Statement, { id, time, source }: Envelope = {}): DomainEvent {
+  return {
+    id: id ?? randomUUID(),
+    source: source ?? SOURCE,
+    type,
+    time: time ?? new Date().toISOString(),
+    subject,
+    data: JSON.parse(JSON.stringify(data)) as unknown,
+  };
+}
+export interface Fault {
+  /** The attribute of the data, such as `provider.npi`; `subject`, or '' for the statement as a whole. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * What is wrong with an event: what the server refuses, by its own schema, and what it accepts and then reads more
+ * strictly than its sender means. Empty if nothing is wrong.
+ */
+export function faultsOf(event: DomainEvent): readonly Fault[] {
+  const read = PAYER_CONTRACT.read(event);
+  if (read.ok) return [...wrongNpis(event.data), ...contradictions(read.event)];
+  const { reason, detail } = read.fault;
+  if (reason !== 'invalid-data') return [{ path: 'subject', text: detail }];
+  const faults = new Map<string, Fault>();
+  for (const fault of detail.split('; ')) {
+    const [, path = '', text = fault] = /^data\.?(\S*): (.*)$/.exec(fault) ?? [];
+    // The first fault of an attribute says enough: the others follow from it.
+    if (!faults.has(path)) faults.set(path, { path, text });
+  }
+  return [...faults.values()];
+}
+
+/** NPIs with a wrong check digit: the server stores them, and no provider has them. */
+function wrongNpis(data: unknown, path = ''): readonly Fault[] {
+  if (Array.isArray(data)) return data.flatMap((item, index) => wrongNpis(item, `${path}${index}.`));
+  if (!isObject(data)) return [];
+  return Object.entries(data).flatMap(([name, value]) =>
+    name === 'npi' && typeof value === 'string' && !isNpi(value)
+      ? [{ path: `${path}npi`, text: 'not an NPI: it begins with 1 or 2 and its last digit is a check digit' }]
+      : wrongNpis(value, `${path}${name}.`),
+  );
+}
+
+function contradictions(event: PayerEvent): readonly Fault[] {
+  const { data, type } = event;
+  if (type === 'payer.member-opted-out.v1') {
+    const { scope, targets = [] } = event.data;
+    if (scope === 'provider-specific' && targets.length === 0)
+      return [{ path: 'targets', text: 'a provider-specific opt-out names a provider: an NPI or a TIN' }];
+    if (scope !== 'provider-specific' && targets.length > 0)
+      return [{ path: 'scope', text: `an opt-out of the scope ${scope} names no provider: provider-specific does` }];
+  }
+  const { from, to } = data as { from?: unknown; to?: unknown };
+  if (typeof from !== 'string' || typeof to !== 'string') return [];
+  return dateRange(from)!.start < dateRange(to)!.end
+    ? []
+    : [{ path: 'to', text: 'the end lies before the beginning (from)' }];
+}

@@ -1,0 +1,197 @@
+import type { Command } from 'commander';
+import { PAYER_EVENTS } from '@provider-access/events';
+import { isKnown } from '../client/known-member.ts';
+import { inParallel } from '../client/parallel.ts';
+import { eventOf, faultsOf, type Statement } from '../client/statement.ts';
+import { itemOf } from '../client/steps.ts';
+import { contextOf } from '../context.ts';
+import { CliError, EXIT } from '../output.ts';
+import { day, id, ids, npi, npis, oneOf, text, tin, tins } from './options.ts';
+import { publishAll } from './report.ts';
+
+const SCOPES = PAYER_EVENTS['payer.member-opted-out.v1'].schema.shape.scope.unwrap().options;
+const SETTERS = PAYER_EVENTS['payer.member-opted-out.v1'].schema.shape.setBy.unwrap().options;
+/** Names of attributes as the command line spells them. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  subject: '--member',
+  targets: '--npi or --tin',
+  coverageId: '--coverage',
+  effectiveFrom: '--from',
+  setBy: '--by',
+};
+const UNKNOWN = 'no coverage, attribution or opt-out of this id is stored';
+const CHECKED_AT_ONCE = 4;
+/** Ids in one sentence. */
+const SHOWN = 5;
+
+interface Checks {
+  readonly force?: boolean | undefined;
+  /** What happens if the platform does not know the member: default nothing. */
+  readonly unknown?: 'refuse' | 'warn';
+}
+
+/** Publishes statements after the checks that need no server, and asks the server whether it knows the members. */
+async function state(command: Command, statements: readonly Statement[], checks: Checks = {}): Promise<void> {
+  const events = statements.map((statement) => eventOf(statement));
+  const faults = events.flatMap((event) => faultsOf(event));
+  if (faults.length > 0)
+    throw new CliError(
+      EXIT.usage,
+      [
+        ...new Set(
+          faults.map(({ path, text: fault }) => `${OPTIONS[path] ?? `--${path.split('.').at(-1)}`}: ${fault}`),
+        ),
+      ].join('\n'),
+    );
+  const context = contextOf(command);
+  if (checks.unknown !== undefined && checks.force !== true) {
+    const token = context.administratorTokenIfAny();
+    const unknown: string[] = [];
+    await inParallel(CHECKED_AT_ONCE, [...new Set(statements.map(({ subject }) => subject))], async (member) => {
+      if ((await isKnown(context.server, token, member)) === false) unknown.push(member);
+    });
+    if (unknown.length > 0) {
+      const more = unknown.length > SHOWN ? ` and ${unknown.length - SHOWN} more` : '';
+      const who = `Member ${unknown.slice(0, SHOWN).join(', ')}${more}`;
+      if (checks.unknown === 'refuse')
+        throw new CliError(EXIT.refused, `${who}: ${UNKNOWN}. Nothing was published. Check the id, or add --force.`);
+      context.out.note(
+        `${who}: ${UNKNOWN}. The opt-out is stored and applies as soon as the member appears. Check the id.`,
+      );
+    }
+  }
+  await publishAll(
+    context,
+    events.map((event) => ({ ...itemOf(event), about: `${event.type} of ${event.subject}` })),
+  );
+}
+
+interface ProviderOptions {
+  readonly npi?: string;
+  readonly tin?: string;
+  readonly contract?: string;
+}
+function providerOf({ npi: ofNpi, tin: ofTin, contract }: ProviderOptions): ProviderOptions {
+  if (ofNpi === undefined && ofTin === undefined) throw new CliError(EXIT.usage, 'name the provider: --npi or --tin');
+  return {
+    ...(ofNpi !== undefined && { npi: ofNpi }),
+    ...(ofTin !== undefined && { tin: ofTin }),
+    ...(contract !== undefined && { contract }),
+  };
+}
+const FORCE = ['--force', 'also for a member of whom the platform knows nothing'] as const;
+const providerOptions = (command: Command): Command =>
+  command.option('--npi <npi>', 'of the provider', npi).option('--tin <tin>', 'of the provider', tin);
+
+function consentCommands(program: Command): void {
+  program
+    .command('opt-out')
+    .description('publish that a member opted out; says when it is effective, or what stands against it')
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .option('--scope <scope>', `PDex opt-out scope: ${SCOPES.join(' | ')}`, oneOf('--scope', ...SCOPES), 'global')
+    .option('--npi <npi...>', 'providers, for --scope provider-specific', npis)
+    .option('--tin <tin...>', 'providers, for --scope provider-specific', tins)
+    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
+    .option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member')
+    .option('--channel <text>', 'such as phone')
+    .action(
+      (
+        o: {
+          member: string;
+          scope: string;
+          npi?: string[];
+          tin?: string[];
+          from?: string;
+          by: string;
+          channel?: string;
+        },
+        command: Command,
+      ) => {
+        const targets = [...(o.npi ?? []).map((one) => ({ npi: one })), ...(o.tin ?? []).map((one) => ({ tin: one }))];
+        const data = {
+          scope: o.scope,
+          targets: targets.length === 0 ? undefined : targets,
+          effectiveFrom: o.from,
+          setBy: o.by,
+          channel: o.channel,
+        };
+        return state(command, [{ type: 'payer.member-opted-out.v1', subject: o.member, data }], { unknown: 'warn' });
+      },
+    );
+  program
+    .command('opt-in')
+    .description('publish that a member opted back in')
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
+    .option('--by <who>', SETTERS.join(' | '), oneOf('--by', ...SETTERS), 'member')
+    .option('--channel <text>', 'such as phone')
+    .option(...FORCE)
+    .action((o: { member: string; from?: string; by: string; channel?: string; force?: boolean }, command: Command) => {
+      const data = { effectiveFrom: o.from, setBy: o.by, channel: o.channel };
+      const statement = { type: 'payer.member-opted-in.v1', subject: o.member, data } as const;
+      return state(command, [statement], { unknown: 'refuse', force: o.force });
+    });
+}
+
+function attributionCommands(program: Command): void {
+  providerOptions(program.command('attribute'))
+    .description('publish that members are attributed to a provider')
+    .requiredOption('--member <id...>', 'member ids', ids('--member'))
+    .option('--contract <id>', 'of the provider', text('--contract'))
+    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
+    .option('--to <day>', 'last day', day('--to'))
+    .option('--basis <text>')
+    .option(...FORCE)
+    .action(
+      (
+        o: ProviderOptions & { member: string[]; from?: string; to?: string; basis?: string; force?: boolean },
+        command: Command,
+      ) => {
+        const data = {
+          provider: providerOf(o),
+          from: o.from ?? new Date().toISOString(),
+          to: o.to,
+          basis: o.basis,
+        };
+        return state(
+          command,
+          o.member.map((subject) => ({ type: 'payer.attribution-asserted.v1', subject, data })),
+          { unknown: 'refuse', force: o.force },
+        );
+      },
+    );
+  providerOptions(program.command('unattribute'))
+    .description('publish that an attribution ended')
+    .requiredOption('--member <id...>', 'member ids', ids('--member'))
+    .option('--contract <id>', 'of the provider', text('--contract'))
+    .option('--to <day>', 'last day or instant (default: now)', day('--to'))
+    .option(...FORCE)
+    .action((o: ProviderOptions & { member: string[]; to?: string; force?: boolean }, command: Command) => {
+      const data = { provider: providerOf(o), to: o.to ?? new Date().toISOString() };
+      return state(
+        command,
+        o.member.map((subject) => ({ type: 'payer.attribution-ended.v1', subject, data })),
+        { unknown: 'refuse', force: o.force },
+      );
+    });
+  providerOptions(program.command('network'))
+    .description('publish that a provider joined or left the network')
+    .requiredOption(
+      '--status <status>',
+      'in-network | out-of-network',
+      oneOf('--status', 'in-network', 'out-of-network'),
+    )
+    .option('--from <day>', 'first day or instant', day('--from'), '2000-01-01')
+    .action((o: ProviderOptions & { status: string; from: string }, command: Command) => {
+      const provider = providerOf(o);
+      const data = { npi: provider.npi, tin: provider.tin, status: o.status, from: o.from };
+      const subject = provider.npi ?? provider.tin!;
+      return state(command, [{ type: 'payer.network-status-changed.v1', subject, data }]);
+    });
+}
+
+/** Commands that state one fact of a payer: consent, attribution, network. */
+export function statementCommands(program: Command): void {
+  consentCommands(program);
+  attributionCommands(program);
+}
