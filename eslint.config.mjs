@@ -13,8 +13,10 @@ export const importTable = [
   { sourceTag: 'layer:service', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform'] },
   {
     sourceTag: 'layer:runner',
-    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform', 'layer:service'],
+    onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform', 'layer:service', 'layer:sandbox'],
   },
+  // The synthetic payer and the reviewer of a sandbox (ADR 0038).
+  { sourceTag: 'layer:sandbox', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
   { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
   { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
 ];

@@ -48,6 +48,7 @@ that it cannot override what the operator set elsewhere.
   "BUSINESS_TIME_ZONE" $v.serviceLevels.timeZone
   "BUSINESS_DAYS" $v.serviceLevels.businessDays
   "BUSINESS_HOLIDAYS" $v.serviceLevels.holidays
+  "SANDBOX" (ternary "true" "" $v.sandbox.enabled)
 }}
 {{- if eq $v.files.store "s3" }}
 {{- $s3 := $v.files.s3 }}

@@ -20,6 +20,11 @@
 auth attribution consent resources export
 {{- end }}
 
+{{- /* Everything with pods of its own beside the admin job. */}}
+{{- define "pa.components" -}}
+{{ include "pa.services" . }} probe{{ if .Values.sandbox.enabled }} sandbox{{ end }}
+{{- end }}
+
 {{- /* (dict "root" $ "component" "auth"), component optional */}}
 {{- define "pa.selector" -}}
 app.kubernetes.io/name: {{ include "pa.name" .root }}

@@ -49,6 +49,11 @@
     {{- include "pa.ownPods" (dict "root" .root "component" "resources") | nindent 4 }}
     {{- include "pa.ownPods" (dict "root" .root "component" "attribution") | nindent 4 }}
 {{- end }}
+{{- else if eq .component "sandbox" }}
+- ports: [{ protocol: TCP, port: http }]
+  to:
+    {{- include "pa.ownPods" (dict "root" .root "component" "resources") | nindent 4 }}
+    {{- include "pa.ownPods" (dict "root" .root "component" "auth") | nindent 4 }}
 {{- else }}
 {{ include "pa.egress" (dict "peers" $n.toKafka "ports" ($n.kafkaPorts | default (include "pa.brokerPorts" .root | splitList " "))) }}
 {{ include "pa.egress" (dict "peers" $n.toMongodb "ports" $n.mongodbPorts) }}
@@ -78,6 +83,7 @@
 {{- $own := list }}
 {{- if eq .component "export" }}{{ $own = append $own "attribution" }}{{ end }}
 {{- if has .component (list "resources" "attribution") }}{{ $own = append $own "probe" }}{{ end }}
+{{- if and .root.Values.sandbox.enabled (has .component (list "resources" "auth")) }}{{ $own = append $own "sandbox" }}{{ end }}
 {{- if or $n.fromIngressController $n.fromPrometheus $own }}
 - ports: [{ protocol: TCP, port: http }]
   from:

@@ -99,6 +99,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
           kafka: { sasl: { mechanism: 'oauthbearer', username: '' } },
           secrets: { kafkaPassword: { secretName: '' }, kafkaOauthToken: { secretName: 't' } },
           telemetry: { disabled: true },
+          sandbox: { enabled: true },
         },
       ]);
       const set = [...['everything', 'small', 'gateway'].map(objectsOfExample), oauth].map(services);

@@ -238,6 +238,13 @@ const root = map({
     cronJob: map({ enabled: flag, schedule: text, secretName: text, args: texts }),
     pods: ownPods,
   }),
+  sandbox: map({
+    enabled: flag,
+    members: number(20, 100_000),
+    eventsPerMinute: number(0, 6000),
+    resources,
+    pods: ownPods,
+  }),
 });
 
 type Tree = { properties?: Record<string, Tree>; description?: string; deprecated?: boolean };

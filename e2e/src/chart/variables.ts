@@ -11,6 +11,6 @@ export function variablesFile(): string {
   );
   return (
     '# Generated from docs/configuration.json (npm run chart): the variables that each component ' +
-    `knows.\n${rows.join('')}probe: []\n`
+    `knows.\n${rows.join('')}probe: []\nsandbox: []\n`
   );
 }

@@ -100,7 +100,7 @@ const graph = new Map(sources.map((file) => [file, importsOf(file)]));
 
 describe('the floors of docs/architecture.md', () => {
   test('have every part of the code', () => {
-    const parts = new Set(sources.filter((file) => !file.startsWith('tools/')).map(partOf));
+    const parts = new Set(sources.filter((file) => !file.startsWith('tools/') || floors.has(partOf(file))).map(partOf));
     expect([...parts].filter((part) => !floors.has(part))).toEqual([]);
     expect([...floors.keys()].filter((part) => !parts.has(part))).toEqual([]);
     // The scan resolves every import that it reads; otherwise it could find no fault.

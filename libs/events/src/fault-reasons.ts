@@ -29,6 +29,8 @@ export const FAULT_REASONS = {
   'event-id-reused': 'The same source has sent another content under this event id before.',
   'too-many-ids':
     'The merge would give one person more than 100 member ids. Both ids are denied until somebody has looked at it.',
+  'not-from-the-sandbox':
+    'This deployment is a sandbox. It takes events only from its synthetic payer, so that no real data gets into it.',
   'too-large': 'What the event becomes is larger than the log takes.',
   'internal-fault':
     'The platform failed at this event. The log of the service names the error; replay the event when that is mended.',

@@ -8,6 +8,7 @@ export * from './export-events.ts';
 export * from './known-types.ts';
 export * from './provider-key.ts';
 export * from './probe-steps.ts';
+export * from './sandbox.ts';
 export * from './service-level-events.ts';
 export * from './upcast.ts';
 export * from './fault-reasons.ts';

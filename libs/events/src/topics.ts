@@ -14,9 +14,9 @@ export interface Topic {
   readonly key: string;
   /**
    * `derived` and `dead-letter` topics are outputs of derivations; `decided` ones of decisions made once
-   * (state.streams); `audit` and `measured` ones are evidence.
+   * (state.streams); `audit` and `measured` ones are evidence; `mark` says what kind of deployment this is.
    */
-  readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured';
+  readonly role: 'inbound' | 'dead-letter' | 'derived' | 'decided' | 'audit' | 'measured' | 'mark';
   readonly writers: readonly Writer[];
   /** Services that read its records. Writers and readers also see its heads. */
   readonly readers: readonly Service[];
@@ -47,6 +47,7 @@ export const PA_REGISTRY = 'pa.registry';
 export const PA_EXPORTS = 'pa.exports';
 export const PA_AUDIT = 'pa.audit';
 export const PA_SERVICE_LEVELS = 'pa.service-levels';
+export const PA_DEPLOYMENT = 'pa.deployment';
 
 /** Every service keeps the party facts in memory by following the topics that they come from. */
 const EVERY_SERVICE = SERVICES;
@@ -118,6 +119,16 @@ export const TOPICS: readonly Topic[] = [
     role: 'measured',
     writers: ['attribution', 'consent', 'resources', 'export'],
     readers: ['attribution', 'resources'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_DEPLOYMENT,
+    key: 'none: its first record is the mark',
+    role: 'mark',
+    writers: EVERY_SERVICE,
+    readers: EVERY_SERVICE,
     heads: [],
     spread: 'narrow',
     cleanup: 'keep',

@@ -4,6 +4,7 @@ import {
   type DomainEvent,
   type EventFault,
   isGap,
+  isSandboxSource,
   MAX_IDENTITY,
   PAYER_CONTRACT,
   PAYER_MEMBER_EVENTS,
@@ -32,6 +33,8 @@ export interface Interest {
   readonly strays: 'parked' | 'watched' | 'passed';
   /** Of events about FHIR resources, only those with these resource types. The frame drops all others. Default: all. */
   readonly resources?: ReadonlySet<string>;
+  /** A sandbox takes only the events of its synthetic payer (ADR 0038). Default: of every source. */
+  readonly sandbox?: boolean;
 }
 
 /** One record that an intake has to handle. */
@@ -93,7 +96,7 @@ export function readInbound<E = PayerEvent>(
   const { event } = decoded;
   const found = named ?? classify(event.type, interest, contract);
   if (found.kind !== 'ours') return stray(found, event);
-  const misplaced = placeFault(record, event, contract);
+  const misplaced = (interest.sandbox === true ? sourceFault(event) : undefined) ?? placeFault(record, event, contract);
   if (misplaced !== undefined) return { ok: false, type: found.type, fault: misplaced, event, stray: false };
   const read = contract.read(event, now);
   return read.ok
@@ -122,6 +125,12 @@ function classify<E>(type: string, { types, strays }: Interest, contract: PayerC
 function stray(found: Class, event: DomainEvent | undefined): InboundFault | undefined {
   if (found.kind !== 'unknown') return undefined;
   return { ok: false, type: found.type, fault: OTHER_VERSION, stray: true, ...(event !== undefined && { event }) };
+}
+
+/** What is wrong with the source of an event in a sandbox. */
+export function sourceFault({ source }: Pick<DomainEvent, 'source'>): EventFault | undefined {
+  if (isSandboxSource(source)) return undefined;
+  return { reason: 'not-from-the-sandbox', detail: 'this is a sandbox: only its synthetic payer publishes here' };
 }
 
 /**

@@ -53,6 +53,16 @@ describe('inbound events', () => {
     expect(read(structured('{{'))).toBeUndefined();
   });
 
+  it('of another source than the synthetic payer are faults in a sandbox, and only there', () => {
+    const inSandbox = (source: string) =>
+      readInbound(record({}, { ...event, source }), { types, strays: 'passed', sandbox: true }, NOW);
+    for (const source of ['urn:payer', 'urn:provider-access:sandboxes', 'x/urn:provider-access:sandbox'])
+      expect(inSandbox(source)).toMatchObject({ ok: false, type: TYPE, fault: { reason: 'not-from-the-sandbox' } });
+    for (const source of ['urn:provider-access:sandbox', 'urn:provider-access:sandbox/claims'])
+      expect(inSandbox(source)).toMatchObject({ ok: true, event: { id: 'e1' } });
+    expect(read(record({}, { ...event, source: 'urn:provider-access:sandbox' }))).toMatchObject({ ok: true });
+  });
+
   it.each(['pa.gap.v1', 'pa.progress.v1', 'pa.opted-in.v1', 'pa.access-released.v1'])(
     'of a type of the platform (%s) are of an unknown type: none vanishes',
     (type) => {

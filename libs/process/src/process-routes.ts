@@ -62,7 +62,7 @@ export interface ProcessRoutesOptions {
   readonly stuck: () => string | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Further paths of this process. */
+  /** Further routes of this process: `/path` answers GET and HEAD, `POST /path` answers POST. */
   readonly routes?: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => Promise<void>>>;
 }
 
@@ -105,9 +105,10 @@ export function processRoutes(options: ProcessRoutesOptions): ProcessRoutes {
     ...options.routes,
   };
   return (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return false;
+    const { method } = request;
     const path = (request.url ?? '/').split('?')[0]!;
-    const route = Object.hasOwn(own, path) ? own[path] : undefined;
+    const key = method === 'GET' || method === 'HEAD' ? path : `${method} ${path}`;
+    const route = Object.hasOwn(own, key) ? own[key] : undefined;
     if (route === undefined) return false;
     route(request, response).catch((error: unknown) => {
       const refusal = toRefusal(error, options.logger);

@@ -134,6 +134,7 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
       trustTraceparent: config.TRUST_TRACEPARENT,
       listen: config,
       trustProxy: config.TRUST_PROXY,
+      sandbox: config.SANDBOX,
       tokens: secrets.staticTokens,
       freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
       engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),

@@ -24,6 +24,7 @@ import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
 import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
+import { settleDeployment } from './deployment-mark.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
@@ -75,6 +76,8 @@ export interface StartOptions {
   readonly engines: Engines;
   readonly listen: { readonly HOST: string; readonly PORT: number };
   readonly trustProxy?: TrustedProxies | undefined;
+  /** Whether the process belongs to a sandbox. Default: to a production deployment. */
+  readonly sandbox?: boolean;
   /** Who may ask for the state of views, in a service without its own views. */
   readonly tokens?: StaticTokens;
   readonly logger: Logger;
@@ -228,6 +231,7 @@ class ServiceProcess {
     );
     closing.push('log', () => log.close());
     await requireTopics(log, name);
+    await settleDeployment(log, this.options.sandbox === true ? 'sandbox' : 'production', this.clock.now());
     this.phase = 'waiting for MongoDB';
     const untraced = await engines.views();
     measureDecoded(metrics, untraced);

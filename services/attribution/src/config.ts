@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   baseUrl,
   businessEnv,
+  deploymentEnv,
   processEnv,
   secretsEnv,
   unreadableConsent,
@@ -38,6 +39,7 @@ export const attributionSettings = z.object({
     ),
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
+  ...deploymentEnv,
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
@@ -53,6 +55,7 @@ export const attributionConfig = (env: z.infer<typeof attributionSettings>) => (
   payerName: env.PAYER_NAME,
   unreadableConsent: env.UNREADABLE_CONSENT,
   boundMs: env.FACTS_BOUND_MS,
+  sandbox: env.SANDBOX,
   maxGroupMembers: env.MAX_GROUP_MEMBERS,
 });
 export type AttributionConfig = ReturnType<typeof attributionConfig>;

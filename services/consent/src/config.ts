@@ -1,15 +1,24 @@
-import { businessEnv, processEnv, secretsEnv, unreadableConsent, whole } from '@provider-access/service/config';
+import {
+  businessEnv,
+  deploymentEnv,
+  processEnv,
+  secretsEnv,
+  unreadableConsent,
+  whole,
+} from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** The variables of consent alone. */
 export const consentSettings = z.object({
   UNREADABLE_CONSENT: unreadableConsent,
+  ...deploymentEnv,
   FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this count as not ready.'),
 });
 /** The options of the module. */
 export const consentConfig = (env: z.infer<typeof consentSettings>) => ({
   unreadableConsent: env.UNREADABLE_CONSENT,
   boundMs: env.FACTS_BOUND_MS,
+  sandbox: env.SANDBOX,
 });
 export type ConsentConfig = ReturnType<typeof consentConfig>;
 export const CONFIG = Symbol('ConsentConfig');

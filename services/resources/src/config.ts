@@ -3,6 +3,7 @@ import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
 import {
   baseUrl,
   businessEnv,
+  deploymentEnv,
   processEnv,
   secretsEnv,
   serviceLevelsSince,
@@ -16,6 +17,7 @@ export const resourcesSettings = z.object({
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...deploymentEnv,
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
@@ -41,6 +43,7 @@ export const resourcesConfig = (
   publicUrl: env.PUBLIC_URL,
   floor: env.SERVICE_DATE_FLOOR,
   boundMs: env.FACTS_BOUND_MS,
+  sandbox: env.SANDBOX,
   /** ms since the epoch: no service level measures claims with an earlier business time. */
   levelsSince: env.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(env.SERVICE_LEVELS_SINCE),
 });

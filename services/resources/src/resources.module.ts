@@ -113,7 +113,7 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
     {
       provide: EventAppender,
       inject: [Facts],
-      useFactory: (facts: Facts) => new EventAppender(log, facts.access, metrics),
+      useFactory: (facts: Facts) => new EventAppender(log, facts.access, { metrics, sandbox: config.sandbox }),
     },
     {
       provide: RecordIntake,
@@ -132,6 +132,7 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
           clock,
           logger,
           floor: config.floor,
+          sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,
           derivation: new Derivation({

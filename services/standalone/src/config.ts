@@ -1,6 +1,7 @@
 import {
   baseUrl,
   businessEnv,
+  deploymentEnv,
   flag,
   listenEnv,
   port,
@@ -21,8 +22,11 @@ export const standaloneConfig = z.object({
   DATA_DIR: z
     .string()
     .min(1)
-    .default('.data')
-    .describe('Folder of all stored data: log, views, state, files, keys and tokens.'),
+    .optional()
+    .describe(
+      'Folder of all stored data: log, views, state, files, keys and tokens. Default: `.data`, or `.sandbox` for a ' +
+        'sandbox.',
+    ),
   MIN_FREE_BYTES: whole(0, Number.MAX_SAFE_INTEGER)
     .default(134_217_728)
     .describe(
@@ -49,6 +53,14 @@ export const standaloneConfig = z.object({
   TRUST_PROXY: listenEnv.TRUST_PROXY,
   ...telemetryEnv,
   ...businessEnv,
+  ...deploymentEnv,
+  SANDBOX_MEMBERS: whole(20, 100_000).default(200).describe('Members of the synthetic payer of a sandbox.'),
+  SANDBOX_EVENTS_PER_MINUTE: whole(0, 6000)
+    .default(6)
+    .describe('How many events the synthetic payer of a sandbox publishes each minute after its history; `0`: none.'),
   SERVICE_LEVELS_SINCE: serviceLevelsSince,
 });
+/** The data folder of `npm start`. */
+export const dataFolderOf = ({ DATA_DIR, SANDBOX }: Pick<StandaloneConfig, 'DATA_DIR' | 'SANDBOX'>): string =>
+  DATA_DIR ?? (SANDBOX ? '.sandbox' : '.data');
 export type StandaloneConfig = z.infer<typeof standaloneConfig>;

@@ -39,8 +39,10 @@ import {
   guardLosses,
   measureLog,
   processRoutes,
+  type ProcessRoutesOptions,
   readinessOf,
   RecentWrites,
+  settleDeployment,
   tracedBlobs,
   tracedLog,
   tracedState,
@@ -52,7 +54,7 @@ import { resourcesConfig, ResourcesModule, resourcesSettings } from '@provider-a
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
-import type { StandaloneConfig } from './config.ts';
+import { dataFolderOf, type StandaloneConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
 import { dispatch, publicOnly } from './dispatch.ts';
 import { keepToRetention } from './retention.ts';
@@ -86,11 +88,12 @@ export async function startPlatform(
   config: StandaloneConfig,
   logger: Logger,
   scopes = new TraceScopes(),
+  more: (tokens: StaticTokens) => NonNullable<ProcessRoutesOptions['routes']> = () => ({}),
 ): Promise<Platform> {
   refuse([...listenFaults(config), ...telemetryFaults(config)]);
   if (lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
   if (lacksTimeZone(config)) logger.warn({}, NO_TIME_ZONE);
-  const dataDir = resolve(config.DATA_DIR);
+  const dataDir = resolve(dataFolderOf(config));
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);
   const closing: (() => Promise<void> | void)[] = [release];
@@ -112,6 +115,7 @@ export async function startPlatform(
     );
     const { log } = appends;
     closing.push(() => log.close());
+    await settleDeployment(log, config.SANDBOX ? 'sandbox' : 'production', systemClock.now());
     const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
     closing.push(() => views.close());
     measureDecoded(metrics, views);
@@ -281,14 +285,15 @@ export async function startPlatform(
             response,
             200,
             'text/plain; charset=utf-8',
-            'Provider Access API. FHIR base: /fhir (start at /fhir/metadata and ' +
-              '/fhir/.well-known/smart-configuration).\n',
+            `Provider Access API${config.SANDBOX ? ', a sandbox: all data is synthetic' : ''}. FHIR base: /fhir ` +
+              '(start at /fhir/metadata and /fhir/.well-known/smart-configuration).\n',
           ),
         // Merges the answers of `GET /ops/views/<service>`, called in the process with the caller's token.
         '/ops/views': async (request, response) => {
           staticTokens.require(request, ['administrator']);
           answer(response, 200, 'application/json', JSON.stringify(await viewsOf(request.headers.authorization ?? '')));
         },
+        ...more(staticTokens),
       },
     });
     const everything = dispatch(all, own);

@@ -1,32 +1,114 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigurationError, readConfig } from '@provider-access/service/config';
-import { createLogger, TraceScopes } from '@provider-access/service/observability';
+import { createLogger, TraceScopes, type Logger } from '@provider-access/service/observability';
 import { surviveRejections } from '@provider-access/process';
-import { standaloneConfig } from './config.ts';
+import { standaloneConfig, type StandaloneConfig } from './config.ts';
 import { DataFolderInUse } from './data-folder.ts';
 import { startPlatform, type Platform } from './platform.ts';
+import { sandboxRoutes, startSandbox, type RunningSandbox } from './sandbox.ts';
 
 const fail = (message: string): never => {
   console.error(message);
   process.exit(1);
 };
 
+/** The settings of `npm start`: the environment, and `--sandbox` for `SANDBOX=true`. @throws ConfigurationError */
+function settings(args: readonly string[]): StandaloneConfig {
+  const unknown = args.filter((arg) => arg !== '--sandbox');
+  if (unknown.length > 0)
+    throw new ConfigurationError(
+      `${unknown.join(' ')}: is not known here; \`npm start\` takes --sandbox, and variables (docs/configuration.md)`,
+    );
+  // The services read their own variables from the environment.
+  if (args.length > 0) process.env['SANDBOX'] = 'true';
+  const config = readConfig(standaloneConfig, process.env);
+  // The reviewer of a sandbox asks twice a second, and people look for the clients in these lines.
+  return config.SANDBOX && process.env['REQUEST_LOG'] === undefined ? { ...config, REQUEST_LOG: false } : config;
+}
+
+/** The platform, and in a sandbox what lives on it. `reset` starts both over with an empty data folder. */
+class Running {
+  private readonly config: StandaloneConfig;
+  private readonly logger: Logger;
+  private readonly scopes = new TraceScopes();
+  private platform: Platform | undefined;
+  private sandbox: RunningSandbox | undefined;
+  /** Starts and stops wait for each other. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(config: StandaloneConfig) {
+    this.config = config;
+    this.logger = createLogger('provider-access', config.LOG_LEVEL, this.scopes);
+    surviveRejections(this.logger);
+  }
+
+  start(port = this.config.PORT): Promise<Platform> {
+    return this.inTurn(async () => {
+      const platform = await startPlatform({ ...this.config, PORT: port }, this.logger, this.scopes, (tokens) =>
+        this.config.SANDBOX
+          ? sandboxRoutes(tokens, { state: () => this.sandbox?.state(), reset: () => void this.reset() })
+          : {},
+      );
+      this.platform = platform;
+      if (this.config.SANDBOX) this.sandbox = await startSandbox(platform, this.config);
+      return platform;
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.inTurn(async () => {
+      await this.sandbox?.stop();
+      await this.platform?.stop();
+      [this.sandbox, this.platform] = [undefined, undefined];
+    });
+  }
+
+  private async reset(): Promise<void> {
+    const { platform } = this;
+    if (platform === undefined) return;
+    console.log('sandbox: starts over');
+    await this.stop();
+    // Only what the platform keeps: the folder itself may be a volume.
+    for (const name of PARTS) rmSync(join(platform.dataDir, name), { recursive: true, force: true });
+    await this.start(Number(new URL(platform.address).port)).catch((error: unknown) =>
+      fail(`the sandbox could not start again: ${(error as Error).message}`),
+    );
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+}
+/** Everything in the data folder except its lock and the tokens, which people have copied. */
+const PARTS = [
+  ...['log', 'views', 'state'].flatMap((name) => ['', '-wal', '-shm'].map((ending) => `${name}.db${ending}`)),
+  'files',
+  'sandbox',
+];
+
 /** `npm start`: runs until SIGTERM or SIGINT. A second signal ends the process at once. */
 export async function start(): Promise<void> {
   const started = performance.now();
+  let running: Running;
   let platform: Platform;
+  let config: StandaloneConfig;
   try {
-    const scopes = new TraceScopes();
-    const config = readConfig(standaloneConfig, process.env);
-    const logger = createLogger('provider-access', config.LOG_LEVEL, scopes);
-    surviveRejections(logger);
-    platform = await startPlatform(config, logger, scopes);
+    config = settings(process.argv.slice(2));
+    running = new Running(config);
+    platform = await running.start();
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
       return fail('PORT, INTERNAL_PORT: a port is in use; choose another one, or stop the process that listens there');
     throw error;
   }
-  console.log(`Provider Access ${platform.version}, five services in one process`);
+  console.log(
+    `Provider Access ${platform.version}, five services in one process` +
+      (config.SANDBOX ? ', a sandbox: all data is synthetic' : ''),
+  );
   console.log(`  FHIR base          ${platform.publicUrl}/fhir`);
   console.log(`  data folder        ${platform.dataDir}`);
   console.log(`  administrator      ${platform.administratorTokenFile}`);
@@ -39,7 +121,7 @@ export async function start(): Promise<void> {
     process.on(signal, () => {
       if (stopping) process.exit(130);
       stopping = true;
-      platform.stop().then(
+      running.stop().then(
         () => process.exit(0),
         () => process.exit(1),
       );

@@ -1,4 +1,5 @@
 export * from './output.ts';
+export { approveOwn } from './client/approval.ts';
 export * from './client/bulk.ts';
 export * from './client/credentials.ts';
 export * from './client/download.ts';

@@ -7,6 +7,7 @@ import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
+import { sandboxCommands } from './commands/sandbox.ts';
 import { sloCommand } from './commands/slo.ts';
 import { statementCommands } from './commands/statements.ts';
 import { CliError, EXIT, printable } from './output.ts';
@@ -42,6 +43,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
   probeCommand(program);
   sloCommand(program);
   engineCommands(program);
+  sandboxCommands(program);
   return program;
 }
 

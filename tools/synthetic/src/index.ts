@@ -1,4 +1,6 @@
 export * from './payer.ts';
+export { LivingPayer } from './live.ts';
 export type { MemberLedger } from './ledger.ts';
 export type { ProviderOrganization } from './roster.ts';
 export { npiOf } from './identifiers.ts';
+export { PAYER } from './profiles.ts';

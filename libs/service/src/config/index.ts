@@ -17,5 +17,6 @@ export {
   serviceLevelsSince,
   type BusinessEnv,
 } from './business.ts';
+export { deploymentEnv } from './deployment.ts';
 export { processEnv, type ProcessEnv } from './process.ts';
 export { unreadableConsent, type UnreadableConsent } from './unreadable.ts';

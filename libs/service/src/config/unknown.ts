@@ -1,4 +1,5 @@
 import { businessEnv } from './business.ts';
+import { deploymentEnv } from './deployment.ts';
 import { filesEnv } from './files.ts';
 import { kafkaEnv, topicsEnv } from './kafka.ts';
 import { listenEnv } from './listen.ts';
@@ -17,6 +18,7 @@ const SHARED_VARIABLES: readonly string[] = [
   telemetryEnv,
   secretsEnv,
   businessEnv,
+  deploymentEnv,
 ].flatMap((shape) => Object.keys(shape));
 
 /** Variables that Kubernetes sets in every pod for services that happen to be called kafka, mongodb or export. */

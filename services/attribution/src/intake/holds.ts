@@ -29,6 +29,7 @@ import {
   NETWORK_STATUS,
   RESOURCE_TYPES,
 } from '../domain/decide-member-event.ts';
+import type { AttributionConfig } from '../config.ts';
 
 export const DERIVER = 'attribution';
 
@@ -71,19 +72,20 @@ function outputOf(
 }
 
 /** What the intakes of member events and of provider events share. */
-export const sharedRole = (unreadable: UnreadableConsent) =>
+export const sharedRole = ({ unreadableConsent, sandbox }: Pick<AttributionConfig, 'unreadableConsent' | 'sandbox'>) =>
   ({
     deriver: DERIVER,
     interest: {
       types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), ...RESOURCE_TYPES]),
       strays: 'passed',
       resources: COVERAGES,
+      sandbox,
     },
     reports: isOwn,
     // A Coverage too, under the name that the resources service would give it, because operators must find and resolve
     // what is held. In the topic of providers, it may have ended access as in its own topic.
     refuses: (_record, { type }) => isDecidedHere(type),
-    holdOf: holdsBy(unreadable),
+    holdOf: holdsBy(unreadableConsent),
     /** The event that holds access until a dead letter is resolved. `at` is an RFC 3339 instant. */
     hold: async (hold, at) => outputOf(hold, at, 'hold', { type: 'pa.access-held.v1', data: hold }),
     /** The event that ends such a hold. */

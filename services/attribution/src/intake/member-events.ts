@@ -64,7 +64,7 @@ export class MemberEventsIntake {
     const rules: MemberRules = { days, payer: payerIdentity(config.payerIdentifiers, config.payerOrganization) };
     const directory = new GroupDirectory(ports);
     this.intake = new Intake(ports, {
-      ...sharedRole(config.unreadableConsent),
+      ...sharedRole(config),
       progressTopic: PA_ATTRIBUTION,
       topics: [PA_GROUPS, PA_PROVIDERS, PA_MEMBERS, PA_ATTRIBUTION],
       begin: async (inbound) => {

@@ -46,7 +46,7 @@ export class ProviderEventsIntake {
     @Inject(PayerDays) days: PayerDays,
   ) {
     this.intake = new Intake(ports, {
-      ...sharedRole(config.unreadableConsent),
+      ...sharedRole(config),
       progressTopic: PA_PROVIDERS,
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
       begin: async (inbound) => {

@@ -68,7 +68,7 @@ export class ConsentEventsIntake {
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(Facts) facts: Facts,
-    @Inject(CONFIG) { unreadableConsent: unreadable }: ConsentConfig,
+    @Inject(CONFIG) { unreadableConsent: unreadable, sandbox }: ConsentConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
     this.now = () => ports.clock.now();
@@ -82,6 +82,7 @@ export class ConsentEventsIntake {
         types: new Set([...CONSENT_TYPES, MERGED, ...RESOURCE_CARRIERS]),
         strays: 'watched',
         resources: CONSENTS,
+        sandbox,
       },
       topics: [PA_CONSENT],
       reports: isOwn,

@@ -22,6 +22,8 @@ export interface JudgeOptions {
   readonly now: number;
   /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
+  /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
+  readonly sandbox?: boolean | undefined;
 }
 
 /** The resource of an event, its member, and the order of its version. */

@@ -41,6 +41,7 @@ const INTEREST: Interest = {
   ]),
   strays: 'parked',
 };
+const IN_SANDBOX: Interest = { ...INTEREST, sandbox: true };
 
 /**
  * Whether the headers alone show that this service has nothing to decide about the record. Its data is not parsed then.
@@ -60,7 +61,7 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
   const { headers } = record;
   let common = { id: headers['ce_id'] ?? '', receipt: headers['ce_pareceipt'] };
   try {
-    const inbound = readInbound(record, INTEREST, options.now);
+    const inbound = readInbound(record, options.sandbox === true ? IN_SANDBOX : INTEREST, options.now);
     if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };

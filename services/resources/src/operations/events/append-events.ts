@@ -9,6 +9,7 @@ import {
 } from '@provider-access/engines/log';
 import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
+import { sourceFault } from '@provider-access/intake/read';
 import type { Metrics } from '@provider-access/service/observability';
 import type { Incoming } from './incoming.ts';
 import { statedBy } from './stated.ts';
@@ -49,10 +50,17 @@ export class EventAppender {
   private readonly log: EventLog;
   private readonly facts: PayerFacts;
   private readonly metrics: Metrics | undefined;
-  constructor(log: EventLog, facts: PayerFacts, metrics?: Metrics) {
+  /** Whether events of another source than the sandbox's synthetic payer are refused. */
+  private readonly sandbox: boolean;
+  constructor(
+    log: EventLog,
+    facts: PayerFacts,
+    options: { readonly metrics?: Metrics | undefined; readonly sandbox?: boolean } = {},
+  ) {
     this.log = log;
     this.facts = facts;
-    this.metrics = metrics;
+    this.metrics = options.metrics;
+    this.sandbox = options.sandbox ?? false;
   }
 
   /**
@@ -61,7 +69,8 @@ export class EventAppender {
    * could be written, the rows of the other one are `unavailable`.
    * @throws EngineUnavailable when the log stored nothing, or did not answer
    */
-  async append(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
+  async append(sent: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
+    const events = this.sandbox ? sent.map(fromSandbox) : sent;
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
     for (const event of events) {
       if (!event.ok) continue;
@@ -164,4 +173,11 @@ export class EventAppender {
       }
     }
   }
+}
+
+/** In a sandbox: the same event, or its refusal if it does not come from the synthetic payer. */
+function fromSandbox(event: Incoming): Incoming {
+  if (!event.ok) return event;
+  const fault = sourceFault({ source: event.record.headers['ce_source'] ?? '' });
+  return fault === undefined ? event : { index: event.index, ok: false, id: event.id, ...fault };
 }

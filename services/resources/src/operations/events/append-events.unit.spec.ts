@@ -45,6 +45,25 @@ it('says of each event which topic took it, and what to send again', async () =>
   await log.close();
 });
 
+it('refuses in a sandbox what does not come from its synthetic payer, and stores the rest', async () => {
+  const log = openMemoryLog();
+  const rows = await new EventAppender(log, facts, { sandbox: true }).append(
+    [
+      fromObject(0, event({ id: 'a', resource: patient('m1') }), 'r-x'),
+      fromObject(
+        1,
+        { ...event({ id: 'b', resource: patient('m2') }), source: 'urn:provider-access:sandbox/claims' },
+        'r-x',
+      ),
+    ],
+    'r-x',
+  );
+  expect(await rowsOf(rows)).toEqual(['a: refused (not-from-the-sandbox)', 'b: accepted']);
+  const stored = (await log.head([PAYER_MEMBER_EVENTS]))[PAYER_MEMBER_EVENTS]!.reduce((a, b) => a + b, 0);
+  expect(stored).toBe(1);
+  await log.close();
+});
+
 it.each(['waitForPayerEverywhere', 'effects'] as const)(
   'says accepted when the facts are too old to say more (%s)',
   async (asked) => {

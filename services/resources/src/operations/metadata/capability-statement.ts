@@ -99,7 +99,7 @@ const group = {
  * GET [base]/metadata (docs/regulation.md#capabilitystatement), generated from the tables that the handlers use.
  * https://hl7.org/fhir/R4/capabilitystatement.html
  */
-export function capabilityStatement(publicUrl: string): string {
+export function capabilityStatement(publicUrl: string, sandbox = false): string {
   const base = `${publicUrl}/fhir`;
   return JSON.stringify({
     resourceType: 'CapabilityStatement',
@@ -120,7 +120,10 @@ export function capabilityStatement(publicUrl: string): string {
       'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
     ],
     software: { name: 'provider-access', version: VERSION },
-    implementation: { description: 'Provider Access API', url: base },
+    implementation: {
+      description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
+      url: base,
+    },
     fhirVersion: '4.0.1',
     format: ['json', 'application/fhir+json'],
     implementationGuide: [

@@ -9,7 +9,7 @@ import { capabilityStatement } from './capability-statement.ts';
 export class MetadataController {
   private readonly statement: string;
   constructor(@Inject(CONFIG) config: ResourcesConfig) {
-    this.statement = capabilityStatement(config.publicUrl);
+    this.statement = capabilityStatement(config.publicUrl, config.sandbox);
   }
 
   @Get()

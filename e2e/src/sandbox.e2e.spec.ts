@@ -1,0 +1,147 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type PlatformProcess,
+  readApp,
+  readKey,
+  registerOwn,
+  Server,
+  startPlatform as startStandalone,
+  TokenSource,
+} from '@provider-access/cli';
+import { eventually } from '@provider-access/testing';
+import { COMPILED } from './compiled.ts';
+import { paOf } from './pa.ts';
+import { findGroup, http, json, optOut, payerEvent, tell } from './road.ts';
+
+/** A provider's developer, a payer's engineer and an operator meet a sandbox: `npm start -- --sandbox`. */
+
+const folder = mkdtempSync(join(tmpdir(), 'provider-access-sandbox-'));
+const dataDir = join(folder, 'data');
+/** The payer publishes each kind of event within a second. */
+const env = { ...COMPILED, SANDBOX: 'true', SANDBOX_MEMBERS: '20', SANDBOX_EVENTS_PER_MINUTE: '1200' };
+interface Sandbox {
+  readonly status: string;
+  readonly clients: readonly { readonly client_id: string; readonly npi: string; readonly app: string }[];
+}
+let platform: PlatformProcess;
+const shown = async (): Promise<Sandbox> =>
+  json<Sandbox>(await http(`${platform.base}/ops/sandbox`, { token: platform.administratorToken }));
+const ready = (): Promise<unknown> => eventually(async () => expect((await shown()).status).toBe('ready'));
+
+beforeAll(async () => {
+  platform = await startStandalone({ dataDir, env });
+  await ready();
+});
+afterAll(async () => {
+  await platform?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The first ready client, as its files name it. */
+async function clinic(): Promise<{ readonly npi: string; readonly token: () => Promise<string> }> {
+  const { npi, app } = (await shown()).clients[0]!;
+  const { client_id: clientId, key, scope } = readApp(app);
+  const tokens = new TokenSource(new Server(platform.base), { clientId, key: readKey(key), scope });
+  return { npi, token: () => tokens.get() };
+}
+
+test('says everywhere that it is a sandbox', async () => {
+  expect((await http(`${platform.base}/`)).body.toString()).toContain('a sandbox: all data is synthetic');
+  const statement = json<{ implementation: { description: string } }>(await http(`${platform.base}/fhir/metadata`));
+  expect(statement.implementation.description).toContain('a sandbox: all data is synthetic');
+});
+
+test('has two ready clients, whose files nobody else can read, and each of them finds its Group', async () => {
+  const { clients } = await shown();
+  expect(clients).toHaveLength(2);
+  expect(readdirSync(join(dataDir, 'sandbox'))).toContain('clinic-a.key.pem');
+  for (const name of readdirSync(join(dataDir, 'sandbox')))
+    expect(statSync(join(dataDir, 'sandbox', name)).mode & 0o777, name).toBe(0o600);
+  const { npi, token } = await clinic();
+  const group = await findGroup(platform, await token(), npi);
+  expect(group.quantity).toBeGreaterThan(0);
+});
+
+test('lives: claims arrive, a prior authorization is decided, a member leaves and returns', async () => {
+  const { npi, token } = await clinic();
+  const { id } = await findGroup(platform, await token(), npi);
+  const group = json<{ member: { entity: { reference: string } }[] }>(
+    await http(`${platform.base}/fhir/Group/${id}`, { token: await token() }),
+  );
+  const patients = group.member.map(({ entity }) => entity.reference);
+  expect(patients.length).toBeGreaterThan(0);
+  const since = new Date().toISOString();
+  const seen = new Set<string>();
+  const gone = new Set<string>();
+  await eventually(async () => {
+    for (const patient of patients) {
+      const answer = await http(
+        `${platform.base}/fhir/ExplanationOfBenefit?patient=${patient}&_lastUpdated=gt${since}`,
+        {
+          token: await token(),
+        },
+      );
+      const { entry = [] } = json<{ entry?: { resource: { id: string; outcome: string } }[] }>(answer);
+      for (const { resource } of entry) {
+        if (resource.id.includes('-eob-live-')) seen.add('claim');
+        if (resource.id.includes('-pa-live-')) seen.add(resource.outcome);
+      }
+      const { status } = await http(`${platform.base}/fhir/${patient}`, { token: await token() });
+      if (status === 404) gone.add(patient);
+      if (status === 200 && gone.has(patient)) seen.add('returned');
+    }
+    expect([...seen].toSorted()).toEqual(['claim', 'complete', 'queued', 'returned']);
+  });
+});
+
+test('approves a new app with a synthetic NPI at once, and rejects any other with a reason', async () => {
+  const server = new Server(platform.base);
+  const { npi } = (await shown()).clients[0]!;
+  const register = (of: string) =>
+    registerOwn(server, platform.administratorToken, { name: 'New EHR', npi: of, contact: 'mailto:a@b.example' });
+  const own = async ({ registration }: Awaited<ReturnType<typeof register>>) =>
+    json<{ status: string; reason?: string }>(
+      await http(registration.registration_client_uri, { token: registration.registration_access_token }),
+    );
+  const known = await register(npi);
+  await eventually(async () => expect((await own(known)).status).toBe('approved'));
+  expect(await known.tokens.get()).toBeTruthy();
+  const stranger = await register('1234567893');
+  await eventually(async () => expect((await own(stranger)).status).toBe('rejected'));
+  expect((await own(stranger)).reason).toContain(`Register with a synthetic NPI, for example ${npi}`);
+});
+
+test('takes no event of another payer, whoever sends it', async () => {
+  for (const event of [
+    optOut('m-000001'),
+    payerEvent('payer.resource-recorded.v1', 'm-real', { resource: { resourceType: 'Patient', id: 'm-real' } }),
+  ])
+    expect(await tell(platform, event)).toMatchObject({ status: 'refused', reason: 'not-from-the-sandbox' });
+});
+
+test('its folder does not start as a production platform, and a used production folder not as a sandbox', async () => {
+  await platform.stop();
+  const { SANDBOX: _, ...production } = env;
+  await expect(startStandalone({ dataDir, env: production })).rejects.toThrow(
+    /SANDBOX: this deployment was created as a sandbox .* Set SANDBOX=true/,
+  );
+  const other = join(folder, 'production');
+  await (await startStandalone({ dataDir: other, env: production })).stop();
+  await expect(startStandalone({ dataDir: other, env })).rejects.toThrow(
+    /SANDBOX: this deployment was created as a production deployment/,
+  );
+  platform = await startStandalone({ dataDir, env });
+});
+
+test('starts over on request, and keeps its tokens', async () => {
+  await ready();
+  const before = (await shown()).clients.map(({ client_id: id }) => id);
+  const { code, stdout } = await paOf(platform, folder)('sandbox', 'reset');
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('The sandbox is ready') });
+  const after = (await shown()).clients.map(({ client_id: id }) => id);
+  expect(after).toHaveLength(2);
+  expect(after.filter((id) => before.includes(id))).toEqual([]);
+});

@@ -1,0 +1,1 @@
+export { Sandbox, type SandboxState } from './sandbox.ts';

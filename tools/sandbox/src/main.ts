@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { Sandbox } from './sandbox.ts';
+
+/**
+ * The payer and the reviewer of a sandbox in a cluster. Environment: SANDBOX_PAYER_URL and SANDBOX_AUTH_URL (the
+ * services resources and auth), PAYER_TOKENS_FILE, ADMINISTRATOR_TOKENS_FILE, SANDBOX_FOLDER, SANDBOX_MEMBERS,
+ * SANDBOX_EVENTS_PER_MINUTE. Runs until SIGTERM.
+ */
+const setting = (name: string): string => {
+  const value = process.env[name];
+  if (value !== undefined && value !== '') return value;
+  console.error(`${name}: must be set`);
+  process.exit(1);
+};
+const whole = (name: string): number => {
+  const value = Number(setting(name));
+  if (Number.isInteger(value) && value >= 0) return value;
+  console.error(`${name}: must be a whole number`);
+  process.exit(1);
+};
+/** The first token of a file, read at each request because an operator may replace it. */
+const tokenOf = (file: string) => (): string => readFileSync(file, 'utf8').trim().split(/\s+/)[0]!;
+
+const sandbox = new Sandbox({
+  payerUrl: setting('SANDBOX_PAYER_URL'),
+  authUrl: setting('SANDBOX_AUTH_URL'),
+  publicUrl: setting('SANDBOX_AUTH_URL'),
+  payerToken: tokenOf(setting('PAYER_TOKENS_FILE')),
+  administratorToken: tokenOf(setting('ADMINISTRATOR_TOKENS_FILE')),
+  folder: setting('SANDBOX_FOLDER'),
+  members: whole('SANDBOX_MEMBERS'),
+  eventsPerMinute: whole('SANDBOX_EVENTS_PER_MINUTE'),
+  // Nobody can read files of this pod, so developers register apps of their own.
+  readyClients: false,
+  say: (sentence) => console.log(`sandbox: ${sentence}`),
+});
+sandbox.start();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void sandbox.stop());

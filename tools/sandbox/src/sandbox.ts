@@ -1,0 +1,287 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { approveOwn, type AppFile, itemOf, publish, registerOwn, Server, writeSecret } from '@provider-access/cli';
+import { exportPKCS8, importJWK, type JWK } from 'jose';
+import { SandboxPayer } from './payer.ts';
+
+export interface SandboxOptions {
+  /** Base URL of the payer's routes, `/events`. */
+  readonly payerUrl: string;
+  /** Base URL of `/auth`, where apps register and a reviewer decides. */
+  readonly authUrl: string;
+  /** Base URL that providers use. */
+  readonly publicUrl: string;
+  readonly payerToken: () => string;
+  readonly administratorToken: () => string;
+  /** Folder of the ready clients. Files get mode 0600. */
+  readonly folder: string;
+  /** Members of the synthetic payer. */
+  readonly members: number;
+  /** How many events the payer publishes each minute after its history. 0: none. */
+  readonly eventsPerMinute: number;
+  /** Whether to register and approve two clients, whose keys are in the folder. Default: true. */
+  readonly readyClients?: boolean;
+  /** A sentence for people about what the sandbox does or cannot do. */
+  readonly say: (sentence: string) => void;
+  /** ms between two looks at new registrations. Default 500. */
+  readonly reviewEveryMs?: number;
+}
+
+/** A client that the sandbox registered and approved. Paths are of files in its folder. */
+interface ReadyClient {
+  readonly name: string;
+  readonly client_id: string;
+  readonly npi: string;
+  /** The private key as a JWK. */
+  readonly key: string;
+  /** The same key in PEM, for openssl. */
+  readonly pem: string;
+  /** For `pa --app`. */
+  readonly app: string;
+}
+export interface SandboxState {
+  /** `publishing`: the history of the payer is not complete yet. */
+  readonly status: 'publishing' | 'ready';
+  readonly members: number;
+  readonly clients: readonly ReadyClient[];
+}
+
+/** What the folder remembers between two starts. */
+interface Kept {
+  readonly published: boolean;
+  readonly clients: readonly ReadyClient[];
+}
+const READY = [
+  { file: 'clinic-a', organization: 0 },
+  { file: 'clinic-b', organization: 1 },
+] as const;
+const REVIEW_EVERY_MS = 500;
+/** ms that the sandbox waits after a fault, because the platform may be starting or stopping. */
+const AGAIN_MS = 2000;
+/** At most this many missed events are published after a pause. */
+const CATCH_UP = 100;
+
+/**
+ * The synthetic payer, the provider apps and the reviewer of a sandbox. It uses the same routes as everybody else, with
+ * the tokens of the payer and of the administrator. Nothing in the services approves an app by itself.
+ */
+export class Sandbox {
+  private readonly options: SandboxOptions;
+  private readonly payer: SandboxPayer;
+  private readonly events: Server;
+  private readonly auth: Server;
+  private readonly ending = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
+  private kept: Kept;
+  private readonly file: string;
+  /** The clients to make. */
+  private readonly ready: readonly (typeof READY)[number][];
+
+  constructor(options: SandboxOptions) {
+    this.options = options;
+    this.ready = options.readyClients === false ? [] : READY;
+    this.payer = new SandboxPayer(options.members);
+    this.events = new Server(options.payerUrl);
+    this.auth = new Server(options.authUrl);
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    this.file = join(options.folder, 'sandbox.json');
+    this.kept = existsSync(this.file)
+      ? (JSON.parse(readFileSync(this.file, 'utf8')) as Kept)
+      : { published: false, clients: [] };
+  }
+
+  state(): SandboxState {
+    const { published, clients } = this.kept;
+    return {
+      status: published && clients.length === READY.length ? 'ready' : 'publishing',
+      members: this.options.members,
+      clients,
+    };
+  }
+
+  /** Publishes the history, makes the ready clients, and then lives until `stop`. @returns without waiting for it */
+  start(): void {
+    this.running = Promise.all([
+      this.untilDone('the history', async () => {
+        await this.readyClients();
+        await this.publishHistory();
+        await this.approved();
+        this.announce();
+      }).then(() => this.live()),
+      this.review(),
+    ]);
+  }
+
+  /** Resolves when the sandbox sends no request any more. */
+  async stop(): Promise<void> {
+    this.ending.abort();
+    await this.running;
+  }
+
+  private keep(kept: Partial<Kept>): void {
+    this.kept = { ...this.kept, ...kept };
+    writeFileSync(this.file, `${JSON.stringify(this.kept, null, 2)}\n`, { mode: 0o600 });
+  }
+
+  private get ended(): boolean {
+    return this.ending.signal.aborted;
+  }
+  private async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.ending.signal }).catch(() => undefined);
+  }
+  /** Does it again after a fault: the platform may be starting, and every request may be repeated. */
+  private async untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    let said: string | undefined;
+    while (!this.ended) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        const { message } = error as Error;
+        if (message !== said && !this.ended) this.options.say(`${what} waits: ${message}`);
+        said = message;
+        await this.pause(AGAIN_MS);
+      }
+    }
+  }
+
+  /** Repeats what was published before if the process ended on the way. The platform drops repeated events. */
+  private async publishHistory(): Promise<void> {
+    if (this.kept.published) return;
+    const { payer, ended } = this;
+    if (ended) return;
+    const ending = this.ending.signal;
+    function* items(): IterableIterator<ReturnType<typeof itemOf>> {
+      for (const event of payer.past()) {
+        if (ending.aborted) return;
+        yield itemOf(event);
+      }
+    }
+    const report = await publish(items(), { server: this.events, token: this.options.payerToken() });
+    if (report.refused.length > 0) throw new Error(`events were refused: ${report.refused[0]!.reason}`);
+    if (!this.ended) this.keep({ published: true });
+  }
+
+  private async readyClients(): Promise<void> {
+    for (const { file, organization } of this.ready) {
+      if (this.ended || this.kept.clients.some(({ app }) => app === this.path(file, 'app.json'))) continue;
+      const { name, npi, tin } = this.payer.organizations[organization]!;
+      const app = await registerOwn(this.auth, this.options.administratorToken(), {
+        name: `${name} EHR`,
+        npi,
+        tin,
+        contact: 'mailto:developer@clinic.example',
+      });
+      const { registration } = app;
+      const key = this.path(file, 'key.json');
+      const pem = this.path(file, 'key.pem');
+      writeSecret(key, app.key);
+      writeFileSync(pem, await pemOf(app.key), { mode: 0o600 });
+      const document: AppFile = {
+        server: this.options.publicUrl,
+        client_id: app.clientId,
+        registration_client_uri: registration.registration_client_uri,
+        registration_access_token: registration.registration_access_token,
+        key,
+        scope: app.scope,
+      };
+      writeSecret(this.path(file, 'app.json'), document);
+      const client = { name: `${name} EHR`, client_id: app.clientId, npi, key, pem, app: this.path(file, 'app.json') };
+      this.keep({ clients: [...this.kept.clients, client] });
+    }
+  }
+  /** Resolves when the reviewer has approved the ready clients. */
+  private async approved(): Promise<void> {
+    for (const { client_id: id } of this.kept.clients) {
+      const { status } = await this.auth.json<{ status: string }>(`/auth/clients/${encodeURIComponent(id)}`, {
+        token: this.options.administratorToken(),
+      });
+      if (status !== 'approved') throw new Error(`client ${id} is ${status}`);
+    }
+  }
+  private path(file: string, ending: string): string {
+    return join(this.options.folder, `${file}.${ending}`);
+  }
+
+  private announce(): void {
+    if (this.ended) return;
+    const { say, members, eventsPerMinute } = this.options;
+    say(`ready: a synthetic payer of ${members} members, ${eventsPerMinute} new events a minute`);
+    for (const { name, client_id: id, npi, pem } of this.kept.clients)
+      say(`client ${id}, ${name}, NPI ${npi}, key ${pem}`);
+  }
+
+  /** Publishes the event of each tick. After a pause it publishes the latest missed ticks at once. */
+  private async live(): Promise<void> {
+    const { eventsPerMinute, payerToken } = this.options;
+    if (eventsPerMinute === 0) return;
+    const everyMs = 60_000 / eventsPerMinute;
+    const now = (): number => Math.floor(Date.now() / everyMs);
+    let next = now();
+    while (!this.ended) {
+      const last = now();
+      next = Math.max(next, last - CATCH_UP);
+      const ticks = Array.from({ length: Math.max(0, last - next + 1) }, (_, i) => next + i);
+      if (ticks.length > 0)
+        await this.untilDone('the payer', async () => {
+          const items = ticks.map((tick) => itemOf(this.payer.at(tick, everyMs)));
+          await publish(items, { server: this.events, token: payerToken() });
+        });
+      next = last + 1;
+      await this.pause(Math.max(1, next * everyMs - Date.now()));
+    }
+  }
+
+  /** Decides about new registrations: synthetic NPIs and TINs are approved, everything else is rejected. */
+  private async review(): Promise<void> {
+    while (!this.ended) {
+      await this.untilDone('the reviewer', () => this.reviewOnce());
+      await this.pause(this.options.reviewEveryMs ?? REVIEW_EVERY_MS);
+    }
+  }
+
+  private async reviewOnce(): Promise<void> {
+    const token = this.options.administratorToken();
+    const { clients } = await this.auth.json<{ clients: readonly { readonly client_id: string }[] }>(
+      '/auth/clients?status=pending',
+      { token },
+    );
+    for (const { client_id: id } of clients) {
+      const { identifiers } = await this.auth.json<{
+        identifiers: readonly { readonly npi?: string; readonly tin?: string; readonly claimed: boolean }[];
+      }>(`/auth/clients/${encodeURIComponent(id)}`, { token });
+      const foreign = identifiers
+        .filter(({ claimed }) => claimed)
+        .map(({ npi, tin }) =>
+          npi === undefined
+            ? { kind: 'TIN', value: tin!, known: this.payer.tins }
+            : { kind: 'NPI', value: npi, known: this.payer.npis },
+        )
+        .find(({ value, known }) => !known.has(value));
+      if (foreign === undefined) {
+        await approveOwn(this.auth, id, token, 'a sandbox approves synthetic NPIs');
+        continue;
+      }
+      const examples = this.payer.organizations
+        .slice(0, 2)
+        .map(({ npi }) => npi)
+        .join(' or ');
+      await this.auth.post(
+        `/auth/clients/${encodeURIComponent(id)}/reject`,
+        {
+          reason:
+            `This is a sandbox. It knows no provider with the ${foreign.kind} ${foreign.value}. ` +
+            `Register with a synthetic NPI, for example ${examples}.`,
+        },
+        { token },
+      );
+    }
+  }
+}
+
+async function pemOf(key: JWK): Promise<string> {
+  return exportPKCS8(
+    (await importJWK(key, key.alg ?? 'ES384', { extractable: true })) as Parameters<typeof exportPKCS8>[0],
+  );
+}
