@@ -1,5 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { encodeEvent, PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, SERVICES, topicsOf } from '@provider-access/events';
+import {
+  encodeEvent,
+  PA_DEPLOYMENT,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  SERVICES,
+  type ServiceTopics,
+  topicsOf,
+} from '@provider-access/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { aclRules } from '../src/acls.ts';
@@ -20,6 +28,12 @@ const event = (type: string, subject: string, data: unknown) => ({
   data,
 });
 const NPI = '1234567893';
+/** Without the mark of the deployment, which a process reads and writes before its module starts. */
+function declared(service: (typeof SERVICES)[number]): Pick<ServiceTopics, 'writes' | 'reads'> {
+  const { writes, reads } = topicsOf(service);
+  const own = (topics: readonly string[]): string[] => topics.filter((topic) => topic !== PA_DEPLOYMENT);
+  return { writes: own(writes), reads: own(reads) };
+}
 type Asked = Parameters<RecordedServices['call']>;
 const answered = (...asked: Asked): ReturnType<RecordedServices['call']> =>
   eventually(
@@ -148,18 +162,18 @@ beforeAll(async () => {
     'content-type': 'application/x-www-form-urlencoded',
   });
   // Wait for pending writes. The tests below name a write that never happens.
-  const allWritten = (): boolean => SERVICES.every((s) => topicsOf(s).writes.every((t) => house.uses[s].writes.has(t)));
+  const allWritten = (): boolean => SERVICES.every((s) => declared(s).writes.every((t) => house.uses[s].writes.has(t)));
   // eslint-disable-next-line no-restricted-syntax -- the tests below fail and name what is missing
   await eventually(allWritten, { timeout: 30_000 }).catch(() => undefined);
 });
 afterAll(() => house.stop());
 
 test.each(SERVICES)('%s appends to the topics that it is declared to write, no more and no less', (service) => {
-  expect([...house.uses[service].writes].toSorted()).toEqual([...topicsOf(service).writes].toSorted());
+  expect([...house.uses[service].writes].toSorted()).toEqual([...declared(service).writes].toSorted());
 });
 
 test.each(SERVICES)('%s reads the topics that it is declared to read, no more and no less', (service) => {
-  expect([...house.uses[service].reads].toSorted()).toEqual([...topicsOf(service).reads].toSorted());
+  expect([...house.uses[service].reads].toSorted()).toEqual([...declared(service).reads].toSorted());
 });
 
 test.each(SERVICES)('%s looks at heads of what it is declared to look at', (service) => {
