@@ -44,14 +44,21 @@ export function approvedSince(client: ClientFacts | undefined): number | undefin
 export const approvals = (client: ClientFacts): number =>
   client.history.filter((change) => change.status === 'approved').length;
 
-export const noToken = (): Refusal =>
-  new Refusal('invalid-token', 'Send an access token in the header Authorization: Bearer.', {
-    headers: { 'www-authenticate': 'Bearer' },
-  });
+/** Names the token that the route needs, because there are four kinds. */
+const noToken = (): Refusal =>
+  new Refusal(
+    'invalid-token',
+    'This route needs an access token in the header Authorization: Bearer. An app gets one from POST /auth/token.',
+    { headers: { 'www-authenticate': 'Bearer' } },
+  );
 const badToken = (): Refusal =>
-  new Refusal('invalid-token', 'The access token is not valid or has expired. Get a new one.', {
-    headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
-  });
+  new Refusal(
+    'invalid-token',
+    'This is no valid access token, or it has expired. An app gets a new one from POST /auth/token.',
+    {
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    },
+  );
 
 /** Limit of tokens with a wrong signature for each minute, client and address block. An honest client sends none. */
 const FORGED_PER_MINUTE = 60;

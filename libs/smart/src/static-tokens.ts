@@ -57,9 +57,13 @@ export class StaticTokens {
   require(request: RequestWithHeaders, roles: readonly StaticRole[]): StaticRole {
     const token = bearerToken(request);
     if (token === undefined)
-      throw new Refusal('invalid-token', `Send the ${roles.join(' or ')} token in the header Authorization: Bearer.`, {
-        headers: { 'www-authenticate': 'Bearer' },
-      });
+      throw new Refusal(
+        'invalid-token',
+        `This route needs the ${roles.join(' or ')} token in the header Authorization: Bearer.`,
+        {
+          headers: { 'www-authenticate': 'Bearer' },
+        },
+      );
     const role = this.roleOf(token);
     if (role === undefined || !roles.includes(role))
       throw new Refusal('invalid-token', `This is not the ${roles.join(' or ')} token.`);

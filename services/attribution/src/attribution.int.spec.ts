@@ -65,6 +65,29 @@ describe('Group', () => {
     }
   });
 
+  it('says that an export needs the id of a Group', async () => {
+    for (const path of ['$export', '$davinci-data-export?_type=Patient'])
+      expect(await h.get(`/fhir/Group/${path}`, {})).toMatchObject({
+        statusCode: 404,
+        body: expect.stringMatching(/Exports are per Group/),
+      });
+  });
+
+  it('names the parameters of the search to a client that uses another one', async () => {
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    for (const query of ['npi=1234567893', 'name=x', 'identifer=x'])
+      expect(await h.get(`/fhir/Group?${query}`, app)).toMatchObject({
+        statusCode: 400,
+        body: expect.stringContaining(
+          'Group has: _id, identifier, code, characteristic, _lastUpdated, _summary, _count, _format',
+        ),
+      });
+    expect((await h.get('/fhir/Group?_summary=count', app)).body).toContain('_summary must be true or false');
+    expect((await h.get(`/fhir/Group/${'a'.repeat(26)}?_summary=count`, app)).body).toContain(
+      '_summary must be true or false',
+    );
+  });
+
   it('needs a token and its scope', async () => {
     expect((await h.get('/fhir/Group', {})).statusCode).toBe(401);
     expect((await h.get('/fhir/Group', await h.app1('c1', [`npi|${NPI}`], 'system/Patient.rs'))).statusCode).toBe(403);

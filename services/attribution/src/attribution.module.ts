@@ -7,6 +7,7 @@ import { CONFIG, type AttributionConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { MemberEventsIntake } from './intake/member-events.ts';
 import { ProviderEventsIntake } from './intake/provider-events.ts';
+import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
 import { MisroutedExportController } from './operations/davinci-data-export/misrouted-export.controller.ts';
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
@@ -46,6 +47,7 @@ export class AttributionModule {
         IntakeController,
         GroupSearchController,
         GroupReadController,
+        ExportWithoutGroupController,
         MisroutedExportController,
         ExplainController,
         DisclosuresController,

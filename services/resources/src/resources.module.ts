@@ -30,6 +30,7 @@ import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
+import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
@@ -71,6 +72,7 @@ export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
         ReceiptsController,
         DeadLettersController,
         MetadataController,
+        SystemExportController,
         SearchController,
         ReadController,
       ],

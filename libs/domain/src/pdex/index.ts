@@ -1,5 +1,6 @@
 export * from './codes.ts';
 export * from './consent.ts';
+export * from './export-level.ts';
 export * from './export-type.ts';
 export * from './find-money.ts';
 export * from './group.ts';

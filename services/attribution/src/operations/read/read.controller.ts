@@ -65,6 +65,6 @@ function readSummary(url: string): boolean {
     if (name !== '_summary' && name !== '_format')
       throw new Refusal('not-supported', 'A read takes _summary and _format only.');
   const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
-  if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.diagnostics ?? 'A parameter is not valid.');
+  if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.details?.text ?? 'A parameter is not valid.');
   return parsed.query.summary ?? false;
 }

@@ -125,10 +125,10 @@ function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonl
     throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
   const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
   if (parsed.ok) return { query: parsed.query, after };
-  const { code, diagnostics, expression } = parsed.issue;
+  const { code, details, expression } = parsed.issue;
   throw new Refusal(
     code === 'not-supported' ? 'not-supported' : 'invalid-value',
-    diagnostics ?? 'A parameter is not valid.',
+    details?.text ?? 'A parameter is not valid.',
     expression?.[0] === undefined ? {} : { expression: expression[0] },
   );
 }

@@ -16,7 +16,13 @@ export class IntrospectionController {
   async introspect(@Req() request: FastifyRequest): Promise<Record<string, unknown>> {
     const { tokens, authenticator, staticTokens } = this.auth;
     const own = bearerToken(request);
-    const administrator = own !== undefined && staticTokens.roleOf(own) === 'administrator';
+    if (own === undefined)
+      throw new Refusal(
+        'invalid-token',
+        'This route needs an access token or the administrator token in the header Authorization: Bearer.',
+        { headers: { 'www-authenticate': 'Bearer' } },
+      );
+    const administrator = staticTokens.roleOf(own) === 'administrator';
     const caller = administrator ? undefined : (await authenticator.authenticate(request)).client;
     const { token } = readForm(request);
     if (!token) throw new Refusal('invalid-request', 'token is missing.');

@@ -5,7 +5,7 @@ import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
-import { bearerToken, newSecret, noToken, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
+import { bearerToken, newSecret, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
 import { clientDocument } from './client-document.ts';
@@ -23,6 +23,14 @@ const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
     `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
     { retryAfter },
   );
+const noRegistrationToken = (): Refusal =>
+  new Refusal(
+    'invalid-token',
+    'This route needs the registration_access_token of the app in the header Authorization: Bearer. The answer to ' +
+      'POST /auth/register had it.',
+    { headers: { 'www-authenticate': 'Bearer' } },
+  );
+
 /** The same answer for a wrong token, an unknown client and an expired registration: nobody can probe for ids. */
 const noRegistration = (): Refusal =>
   new Refusal(
@@ -122,7 +130,7 @@ export class RegistrationController {
    */
   private async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
     const token = bearerToken(request);
-    if (token === undefined) throw noToken();
+    if (token === undefined) throw noRegistrationToken();
     const { registrationReads } = this.auth.limits;
     const from = addressBlock(request.ip);
     const wait = registrationReads.take(from);

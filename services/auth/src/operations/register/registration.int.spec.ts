@@ -197,6 +197,7 @@ describe('GET /auth/register/{client}', () => {
     expect(await bench.call('GET', `/auth/register/${app.id}`)).toMatchObject({
       status: 401,
       headers: { 'www-authenticate': 'Bearer' },
+      body: { error_description: expect.stringMatching(/needs the registration_access_token/) },
     });
   });
   it('reads no state for an id that was never issued, and limits reads for others by minute and address', async () => {

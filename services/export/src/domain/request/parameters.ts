@@ -34,6 +34,10 @@ const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
 /** Parameters that the guides define and this server does not support. An answer names them as such. */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
+/** A list of types that an error names, so that the client need not look for it. */
+const listed = (types: readonly string[]): string => (types.length === 0 ? 'no type' : types.join(', '));
+const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
+
 const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({
   ok: false,
   fault: { kind, parameter, text },
@@ -140,11 +144,16 @@ export function parseKickOff(
   for (const type of new Set(asked)) {
     const fault =
       type === '' || !KNOWN_R4_TYPES.has(type)
-        ? fail('invalid-value', '_type', '_type names something that is not an R4 resource type.')
+        ? fail('invalid-value', '_type', `_type names something that is not an R4 resource type. ${SERVES}`)
         : !SERVED.has(type)
-          ? fail('invalid-value', '_type', `_type: this server does not export ${type}.`)
+          ? fail('invalid-value', '_type', `_type: this server does not export ${type}. ${SERVES}`)
           : !context.inScope(type)
-            ? fail('insufficient-scope', '_type', `_type: the access token does not cover ${type}.`)
+            ? fail(
+                'insufficient-scope',
+                '_type',
+                `_type: the access token does not cover ${type}. It covers: ` +
+                  `${listed(SERVED_TYPES.filter((t) => context.inScope(t)))}.`,
+              )
             : undefined;
     if (fault === undefined) types.push(type);
     else {
@@ -160,7 +169,7 @@ export function parseKickOff(
   if (types.length === 0)
     return asked.length === 0
       ? fail('insufficient-scope', '_type', 'The access token covers no type that this server exports.')
-      : fail('invalid-value', '_type', 'None of the types of _type can be exported.');
+      : fail('invalid-value', '_type', `None of the types of _type can be exported. ${SERVES}`);
 
   const [exportType] = all('exportType');
   let kind: string | undefined;

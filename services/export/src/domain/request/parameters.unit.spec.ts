@@ -46,12 +46,19 @@ describe('_type', () => {
     ['_type=Appointment', 'invalid-value'],
     ['_type=Claim', 'invalid-value'],
   ])('%s is %s', (query, kind) => {
-    expect(parse(query)).toMatchObject({ ok: false, fault: { kind, parameter: '_type' } });
+    const served = `This server exports: ${SERVED_TYPES.join(', ')}.`;
+    expect(parse(query)).toMatchObject({
+      ok: false,
+      fault: { kind, parameter: '_type', text: expect.stringContaining(served) },
+    });
   });
   it('outside the scope is forbidden, and nothing in scope is never everything', () => {
     expect(parse('_type=Patient,Coverage', { inScope: (t) => t === 'Patient' })).toMatchObject({
       ok: false,
-      fault: { kind: 'insufficient-scope' },
+      fault: {
+        kind: 'insufficient-scope',
+        text: '_type: the access token does not cover Coverage. It covers: Patient.',
+      },
     });
     expect(parse('', { inScope: () => false })).toMatchObject({ ok: false, fault: { kind: 'insufficient-scope' } });
     expect(parse('_type=Nonsense', { lenient: true })).toMatchObject({ ok: false, fault: { kind: 'invalid-value' } });

@@ -52,6 +52,34 @@ describe('reads and searches', () => {
     expect((await house.call('HEAD', '/fhir/Condition/m1-c', { token })).status).toBe(200);
   });
 
+  it('says that exports are per Group to a client that asks for another export, with a token and without', async () => {
+    for (const path of ['$export', '%24export', 'Patient/$export?_type=Patient', 'Patient/$davinci-data-export'])
+      for (const method of ['GET', 'POST'] as const)
+        for (const of of [{}, { token }]) {
+          const answer = await house.call(method, `/fhir/${path}`, of);
+          expect(answer.status).toBe(404);
+          expect(answer.json()).toMatchObject({
+            resourceType: 'OperationOutcome',
+            issue: [
+              { code: 'not-found', diagnostics: expect.stringMatching(/^Exports are per Group.*\/fhir\/Group\?/) },
+            ],
+          });
+        }
+  });
+
+  it('names the token that a route needs', async () => {
+    const needed = async (method: 'GET' | 'POST', url: string): Promise<unknown> => {
+      const answer = await house.call(method, url, {});
+      expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, 'Bearer']);
+      const body = answer.json() as { issue?: { diagnostics: string }[]; message?: string };
+      return body.issue?.[0]?.diagnostics ?? body.message;
+    };
+    expect(await needed('GET', '/fhir/Condition/m1-c')).toMatch(/needs an access token .* POST \/auth\/token/);
+    expect(await needed('GET', '/fhir/Condition')).toMatch(/needs an access token/);
+    expect(await needed('POST', '/events')).toMatch(/needs the payer token/);
+    expect(await needed('GET', '/events/dead-letters')).toMatch(/needs the (payer|administrator) or /);
+  });
+
   it('answers for a denied member as for an unknown id, to the byte', async () => {
     const unknown = comparable(await get('/fhir/Condition/nobody'));
     expect(unknown).toMatchObject({ status: 404 });
