@@ -17,7 +17,7 @@ interface Described {
 const paths = () => made['paths'] as Readonly<Record<string, Readonly<Record<string, Described>>>>;
 
 describe('docs/openapi.json', () => {
-  test('is what controllers and schemas make (after a change: `npm run openapi -w @provider-access/standalone`)', () => {
+  test('is what the controllers make (after a change: `npm run openapi -w @provider-access/standalone`)', () => {
     expect(readFileSync(FILE, 'utf8')).toBe(textOf(made));
   });
 

@@ -32,7 +32,11 @@ export default defineConfig({
   },
   buildEnd: () => saveCodeStyles(colours.getCSS()),
   themeConfig: {
-    nav: [],
+    nav: [
+      { text: 'HTTP API', link: '/api/', activeMatch: '^/api/' },
+      { text: 'Events', link: '/events/', activeMatch: '^/events/' },
+      { text: 'Refusals', link: '/refusals' },
+    ],
     sidebar: sidebar(),
     outline: [2, 3],
     search: { provider: 'local' },

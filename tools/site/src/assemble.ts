@@ -2,8 +2,13 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import { withPictures } from './diagrams/picture.ts';
 import { asText, relink } from './links.ts';
+import { apiPages } from './reference/api.ts';
+import { eventPages } from './reference/events.ts';
 import { DIAGRAMS, OWN_PAGES, REPOSITORY, STAGED } from './paths.ts';
 import { sources } from './sources.ts';
+
+/** History is not searched: it would double the index, and hide what holds now. */
+const UNSEARCHED = /^(?:adr|performance)\/|^changelog/;
 
 /** Copies every page to one folder, with links and diagrams as the site needs them. */
 export function assemble(): void {
@@ -12,8 +17,10 @@ export function assemble(): void {
   for (const { from, to } of sources()) {
     const text = readFileSync(join(REPOSITORY, from), 'utf8');
     const linked = relink(text, from, (path) => places.get(path));
-    put(to, withPictures(from.startsWith('tools/') ? linked : asText(linked), from));
+    const shown = withPictures(from.startsWith('tools/') ? linked : asText(linked), from);
+    put(to, UNSEARCHED.test(to) ? `---\nsearch: false\n---\n\n${shown}` : shown);
   }
+  for (const [name, text] of [...apiPages(), ...eventPages()]) put(name, text);
   cpSync(DIAGRAMS, join(STAGED, 'public/diagrams'), { recursive: true });
   cpSync(join(OWN_PAGES, 'icon.svg'), join(STAGED, 'public/icon.svg'));
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from './paths.ts';
+import { apiPage, openApi } from './reference/api.ts';
+import { EVENT_PAGES } from './reference/events.ts';
 import { sources } from './sources.ts';
 
 interface Item {
@@ -36,6 +38,9 @@ const SECTIONS = {
     'testing-kill-points.md',
   ],
   Reference: [
+    'api/',
+    'events/',
+    'refusals.md',
     'configuration.md',
     'chart/index.md',
     'metrics.md',
@@ -54,6 +59,8 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'performance/': 'Performance',
   'adr/': 'Decision records',
 };
+/** Folders of pages that are made from docs/openapi.json and docs/asyncapi.json. */
+const GENERATED: Readonly<Record<string, string>> = { 'api/': 'HTTP API', 'events/': 'Events on the log' };
 
 const titleOf = (file: string): string =>
   /^# (.+)$/m.exec(readFileSync(join(REPOSITORY, file), 'utf8'))?.[1]?.replaceAll('`', '') ?? file;
@@ -75,6 +82,7 @@ export function sidebar(): Record<string, Item[]> {
   const within = (folder: string): string[] => [...pages.keys()].filter((to) => to.startsWith(folder));
   const folder = (name: string): Item => {
     const index = `${name}index.md`;
+    if (GENERATED[name] !== undefined) return { text: GENERATED[name], link: `/${name}` };
     return { ...page(pages.has(index) ? index : within(name).at(-1)!), text: FOLDERS[name]! };
   };
   const main = Object.entries(SECTIONS).map(([text, entries]) => ({
@@ -83,9 +91,26 @@ export function sidebar(): Record<string, Item[]> {
       .filter((entry) => entry.endsWith('/') || pages.has(entry))
       .map((entry) => (entry.endsWith('/') ? folder(entry) : page(entry))),
   }));
+  const ofTag = ({ name }: { readonly name: string }): Item => ({
+    text: name,
+    link: `/${apiPage(name).replace(/\.md$/, '')}`,
+  });
+  const generated = {
+    '/api/': [
+      { text: 'All pages', link: '/' },
+      { ...folder('api/'), items: openApi().tags.map(ofTag) },
+    ],
+    '/events/': [
+      { text: 'All pages', link: '/' },
+      {
+        ...folder('events/'),
+        items: Object.entries(EVENT_PAGES).map(([kind, text]) => ({ text, link: `/events/${kind}` })),
+      },
+    ],
+  };
   const short = Object.keys(FOLDERS).map((name): [string, Item[]] => [
     `/${name}`,
     [{ text: 'All pages', link: '/' }, ...(pages.has(`${name}index.md`) ? [folder(name)] : within(name).map(page))],
   ]);
-  return { ...Object.fromEntries(short), '/': main };
+  return { ...Object.fromEntries(short), ...generated, '/': main };
 }

@@ -164,8 +164,8 @@ export const AUTH: Readonly<Record<string, Operation>> = {
     tag: 'Apps and tokens',
     summary: 'Find out why a client assertion is refused',
     description:
-      'Names everything that `POST /auth/token` would refuse, if a key of the named app signed the assertion; any other ' +
-      'assertion gets one constant answer. Gives no token, uses up no `jti`, and counts as a token request.',
+      'Names everything that `POST /auth/token` would refuse, if a key of the named app signed the assertion; any ' +
+      'other assertion gets one constant answer. Gives no token, uses up no `jti`, and counts as a token request.',
     body: {
       required: true,
       content: {

@@ -109,11 +109,23 @@ async function draw(pictures: readonly { text: string; mode: Mode; name: string 
         at.style.maxWidth = '';
         return new XMLSerializer().serializeToString(at);
       })()`);
-      writeFileSync(join(DIAGRAMS, name), `${rounded(svg as string)}\n`);
+      writeFileSync(join(DIAGRAMS, name), `${withUsedRules(rounded(svg as string))}\n`);
     }
   } finally {
     await browser.close();
   }
+}
+
+/** Keeps the rules of Mermaid's style sheet that select something of the picture. */
+function withUsedRules(svg: string): string {
+  const classes = new Set([...svg.matchAll(/ class="([^"]*)"/g)].flatMap(([, names]) => names!.split(/\s+/)));
+  const used = (selector: string): boolean =>
+    [...selector.matchAll(/\.([\w-]+)/g)].every(([, name]) => classes.has(name!));
+  return svg.replace(/<style>([\s\S]*?)<\/style>/, (_all, css: string) => {
+    const rules = css.replaceAll(/@keyframes [^{]*\{(?:[^{}]*\{[^{}]*\})*\}/g, '').matchAll(/([^{}]+)(\{[^{}]*\})/g);
+    const kept = [...rules].map(([, selectors, body]) => [selectors!.split(',').filter(used).join(','), body]);
+    return `<style>${kept.map(([selectors, body]) => (selectors === '' ? '' : `${selectors}${body}`)).join('')}</style>`;
+  });
 }
 
 /** A tenth of a pixel is enough, while Mermaid writes fifteen digits. The symbols that it defines are not used. */
