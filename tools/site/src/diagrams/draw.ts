@@ -123,8 +123,11 @@ function withUsedRules(svg: string): string {
     [...selector.matchAll(/\.([\w-]+)/g)].every(([, name]) => classes.has(name!));
   return svg.replace(/<style>([\s\S]*?)<\/style>/, (_all, css: string) => {
     const rules = css.replaceAll(/@keyframes [^{]*\{(?:[^{}]*\{[^{}]*\})*\}/g, '').matchAll(/([^{}]+)(\{[^{}]*\})/g);
-    const kept = [...rules].map(([, selectors, body]) => [selectors!.split(',').filter(used).join(','), body]);
-    return `<style>${kept.map(([selectors, body]) => (selectors === '' ? '' : `${selectors}${body}`)).join('')}</style>`;
+    const kept = [...rules].map(([, selectors, body]) => {
+      const found = selectors!.split(',').filter(used).join(',');
+      return found === '' ? '' : `${found}${body}`;
+    });
+    return `<style>${kept.join('')}</style>`;
   });
 }
 
