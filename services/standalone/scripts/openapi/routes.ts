@@ -26,8 +26,10 @@ export interface Route {
 
 type Class = (new (...args: never[]) => unknown) & { readonly name: string };
 
-/** Routes of controllers that only answer who uses them wrongly, or serve files. */
-const LEFT_OUT = new Set(['MisroutedExportController', 'SystemExportController', 'DocsController']);
+/** Serves files. */
+const LEFT_OUT = new Set(['DocsController']);
+/** The name of handlers that only explain what to call instead. */
+const EXPLAINS = 'refuse';
 const LEFT_OUT_ROUTES = new Set(['GET /auth/token', 'GET /auth/check-assertion']);
 
 /** The controllers of all services, from their sources (in vitest) or from what was built. */
@@ -51,7 +53,7 @@ export function routesOf(controllers: readonly Class[]): Route[] {
   const routes = controllers.flatMap((controller) =>
     Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
       const handler = (controller.prototype as Record<string, unknown>)[name];
-      return typeof handler === 'function' && Reflect.hasMetadata('method', handler)
+      return name !== EXPLAINS && typeof handler === 'function' && Reflect.hasMetadata('method', handler)
         ? ofHandler(controller, name, handler)
         : [];
     }),
