@@ -55,6 +55,10 @@ interface Line {
   readonly told?: true;
   /** The newest such hold that has ended. */
   readonly ended?: string;
+  /** Its release is durable in the log. It has the name of the hold, because a release before does not change it. */
+  readonly released?: string;
+  /** Holds that ended before `ended`, and whose release is not known to be durable. */
+  readonly unreleased?: readonly string[];
 }
 const EMPTY: Line = { open: [], first: 0, next: 0 };
 function nameOf({ member, providers, source }: AccessHeld): string {
@@ -115,16 +119,11 @@ export class AccessHolds {
    * that one is in the log already.
    */
   async hold(hold: Hold): Promise<readonly AccessHeld[]> {
-    const remembered = await this.remember(hold);
-    // A batch was delivered again after somebody resolved its dead letter. The facts remember the release, so the line
-    // is not changed. If the facts have dropped the release, the hold denies until somebody discards the dead letter
-    // again.
-    if ((await this.endOf(remembered.deadLetter)) !== undefined) return eachMember(remembered);
     const published: AccessHeld[] = [];
-    for (const held of eachMember(remembered)) published.push(...(await this.enter(held)));
+    for (const held of eachMember(await this.remember(hold))) published.push(...(await this.enter(held)));
     return published;
   }
-  /** Call this when the events of the hold are durable in the log. */
+  /** Call this when the events of `hold` are durable in the log. */
   async appended(published: readonly AccessHeld[]): Promise<void> {
     for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
   }
@@ -137,20 +136,33 @@ export class AccessHolds {
     for (const held of eachMember(hold)) published.push(...(await this.leave(held)));
     return published;
   }
+  /** Call this when the events of `release` are durable in the log. Until then, each release publishes them again. */
+  async releasesAppended(published: readonly AccessHeld[]): Promise<void> {
+    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirmRelease(held);
+  }
 
   private async enter(held: AccessHeld): Promise<readonly AccessHeld[]> {
     const { deadLetter } = held;
     for (;;) {
       const { version, line } = await this.line(held);
+      // A batch was delivered again after somebody resolved its dead letter. The facts remember the release, so the
+      // line is not changed. If the facts have dropped the release, the hold denies until somebody discards the dead
+      // letter again. Ask only after the line was read: a release changes the line after it has stored the end, so
+      // either this finds the end, or the line cannot be saved and is read again. Otherwise the dead letter would give
+      // its name to the next hold of many, and the facts would take that hold for the one that has ended.
+      if ((await this.endOf(deadLetter)) !== undefined) return [held];
       if (line.open.includes(deadLetter)) return [held];
       if (line.open.length < MOST_HOLDS) {
         if (await this.save(held, version, { ...line, open: [...line.open, deadLetter] })) return [held];
         continue;
       }
       // Another process may have used the number for another dead letter, and died before it counted it. Count it here.
+      // That dead letter opens no hold of many here: only one that is open and counted may give such a hold its name.
+      // Otherwise a name could come back after its release, and the facts would pass over the hold.
       const owner = await this.state.claims.claim(this.lines, rowOf(held, line.next), deadLetter);
       const { more = MORE_HOLDS + deadLetter } = line;
-      if ((await this.save(held, version, { ...line, next: line.next + 1, more })) && owner === deadLetter)
+      const after = { ...line, next: line.next + 1, ...(owner === deadLetter && { more }) };
+      if ((await this.save(held, version, after)) && owner === deadLetter)
         return line.told === true ? [] : [{ ...held, deadLetter: more }];
     }
   }
@@ -167,6 +179,25 @@ export class AccessHolds {
     }
   }
 
+  private async confirmRelease(held: AccessHeld): Promise<void> {
+    const more = held.deadLetter;
+    for (;;) {
+      const { version, line } = await this.line(held);
+      const { unreleased = [], ...rest } = line;
+      const left = unreleased.filter((name) => name !== more);
+      const isNews = left.length < unreleased.length || (line.ended === more && line.released !== more);
+      if (
+        !isNews ||
+        (await this.save(held, version, {
+          ...rest,
+          ...(left.length > 0 && { unreleased: left }),
+          ...(line.ended === more && { released: more }),
+        }))
+      )
+        return;
+    }
+  }
+
   private async leave(held: AccessHeld): Promise<readonly AccessHeld[]> {
     const { deadLetter } = held;
     for (;;) {
@@ -175,13 +206,13 @@ export class AccessHolds {
       if (version === 0) return [held];
       let { first } = line;
       while (first < line.next && (await this.isResolved(held, first))) first += 1;
-      const { more, told, ...rest } = line;
-      const others = more === undefined ? {} : first === line.next ? { ended: more } : { more, ...(told && { told }) };
-      const after: Line = { ...rest, open: line.open.filter((open) => open !== deadLetter), first, ...others };
+      const after: Line = {
+        ...(first === line.next ? withoutMore(line) : line),
+        open: line.open.filter((open) => open !== deadLetter),
+        first,
+      };
       if (!(await this.save(held, version, after))) continue;
-      // Published with each release, because a process may have died before it appended the first one.
-      const last = after.more === undefined ? after.ended : undefined;
-      return [held, ...(last === undefined ? [] : [{ ...held, deadLetter: last }])];
+      return [held, ...releasesOf(after).map((more) => ({ ...held, deadLetter: more }))];
     }
   }
 
@@ -208,3 +239,22 @@ export class AccessHolds {
 }
 
 const rowOf = (held: AccessHeld, n: number): string => `${nameOf(held)}/${n}`;
+
+/** The line when the last dead letter behind `more` is resolved. */
+function withoutMore({ more, told: _, ...line }: Line): Line {
+  if (more === undefined) return line;
+  const { ended, released, unreleased = [] } = line;
+  const before = ended === undefined || ended === released ? unreleased : [...unreleased, ended];
+  return { ...line, ended: more, ...(before.length > 0 && { unreleased: before }) };
+}
+
+/**
+ * The holds of many that a release publishes as ended. A process may die after it has stored that one ended and before
+ * it appends that. Meanwhile further dead letters may have opened the next one. So each end is published until it is
+ * known to be durable. The newest is also published later, while no other is open, because its hold may be appended
+ * late, after the facts have dropped its release.
+ */
+function releasesOf({ more, ended, released, unreleased = [] }: Line): readonly string[] {
+  const isLast = ended !== undefined && (more === undefined || ended !== released);
+  return isLast ? [...unreleased, ended] : unreleased;
+}

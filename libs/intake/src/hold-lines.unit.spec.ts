@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { AccessHeld } from '@provider-access/events';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { cases } from '@provider-access/testing/variant';
-import { AccessHolds, MOST_HOLDS } from './access-holds.ts';
+import { AccessHolds, type HoldsState, MOST_HOLDS } from './access-holds.ts';
 
 const LETTERS = 3 * MOST_HOLDS;
 const holdOf = (n: number) => ({
@@ -34,18 +34,43 @@ class Facts {
   }
 }
 
+class Death extends Error {}
+const isDeath = (error: unknown): void => {
+  if (!(error instanceof Death)) throw error;
+};
+/** The state of a process that dies at its next call after `calls` calls. */
+function dying({ claims, streams }: HoldsState, calls: number): HoldsState {
+  const alive = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (calls-- <= 0) throw new Death();
+    return call();
+  };
+  return {
+    claims: {
+      claim: (...args) => alive(() => claims.claim(...args)),
+      get: (...args) => alive(() => claims.get(...args)),
+    },
+    streams: {
+      load: (...args) => alive(() => streams.load(...args)),
+      append: (...args) => alive(() => streams.append(...args)),
+    },
+  };
+}
+
 interface Step {
   readonly what: 'hold' | 'resolve';
   readonly n: number;
-  /** The process dies before it appends, and another process repeats the step. */
-  readonly dies: boolean;
+  /**
+   * The process dies after so many calls of the state store, at the latest before it appends, and another process
+   * repeats the step.
+   */
+  readonly dies: number | undefined;
   /** The process lives until it has noted what it appended. */
   readonly notes: boolean;
 }
 const step: fc.Arbitrary<Step> = fc.record({
   what: fc.constantFrom('hold' as const, 'hold' as const, 'resolve' as const),
   n: fc.integer({ min: 0, max: LETTERS - 1 }),
-  dies: fc.boolean(),
+  dies: fc.option(fc.nat({ max: 12 }), { nil: undefined }),
   notes: fc.boolean(),
 });
 // In portions: the steps of one portion run at the same time, as in several processes.
@@ -63,20 +88,23 @@ it('a member is denied until the last of many dead letters is resolved, and the 
       };
       const one = async ({ what, n, dies, notes }: Step): Promise<void> => {
         const holds = new AccessHolds(state, 'consent');
+        const first = dies === undefined ? undefined : new AccessHolds(dying(state, dies), 'consent');
         if (what === 'hold') {
-          if (dies) await holds.hold(holdOf(n));
+          await first?.hold(holdOf(n)).catch(isDeath);
           const told = await holds.hold(holdOf(n));
           facts.hold(told);
           if (notes) await holds.appended(told);
           held.add(n);
         } else if (held.has(n)) {
-          if (dies) await resolve(holds, n);
+          if (first !== undefined) await resolve(first, n).catch(isDeath);
           resolved.add(n);
-          facts.release(await resolve(holds, n));
+          const told = await resolve(holds, n);
+          facts.release(told);
+          if (notes) await holds.releasesAppended(told);
         }
       };
       const all = [
-        ...Array.from({ length: LETTERS }, (_, n) => [{ what: 'resolve' as const, n, dies: false, notes: true }]),
+        ...Array.from({ length: LETTERS }, (_, n) => [{ what: 'resolve' as const, n, dies: undefined, notes: true }]),
       ];
       for (const portion of [...portions, ...all]) {
         await Promise.all(portion.map(one));
@@ -90,6 +118,92 @@ it('a member is denied until the last of many dead letters is resolved, and the 
     }),
     { numRuns: cases(40) },
   );
+});
+
+/** As many dead letters as the facts know one by one, and the first one behind the hold of many. */
+async function many(state: HoldsState): Promise<AccessHolds> {
+  const holds = new AccessHolds(state, 'consent');
+  for (let n = 1; n <= MOST_HOLDS; n++) await holds.hold(letter(n));
+  await holds.hold(letter(BEHIND));
+  return holds;
+}
+const BEHIND = 101;
+const NEXT = 102;
+const letter = (n: number) => ({ ...holdOf(n), others: [] });
+const more = (n: number): string => `more-dl-${n}`;
+const ends = async (holds: AccessHolds, n: number): Promise<readonly string[]> => {
+  await holds.end(`dl-${n}`, '"discarded"');
+  return (await holds.release(letter(n))).map(({ deadLetter }) => deadLetter);
+};
+
+describe('the hold of many that has ended', () => {
+  it('is released by the next process, although the first one died and another such hold opened meanwhile', async () => {
+    const state = openMemoryState();
+    const holds = await many(state);
+    await ends(holds, BEHIND); // The process dies before it appends.
+    expect(await holds.hold(letter(NEXT))).toMatchObject([{ deadLetter: more(NEXT) }]);
+    expect(await ends(holds, BEHIND)).toEqual([`dl-${BEHIND}`, more(BEHIND)]);
+    // Nobody has noted that this was appended. The second one ends too, and each release names both.
+    expect(await ends(holds, NEXT)).toEqual([`dl-${NEXT}`, more(BEHIND), more(NEXT)]);
+    expect(await ends(holds, 1)).toEqual(['dl-1', more(BEHIND), more(NEXT)]);
+    await holds.releasesAppended([more(BEHIND), more(NEXT)].map((deadLetter) => ({ ...letter(1), deadLetter })));
+    expect(await ends(holds, 2)).toEqual(['dl-2', more(NEXT)]);
+    await state.close();
+  });
+
+  it('is released once more if the release before stored its end', async () => {
+    const state = openMemoryState();
+    const holds = await many(state);
+    await ends(holds, BEHIND);
+    const stream = 'holds/consent/member/m1';
+    const { version, snapshot } = (await state.streams.load<object>(stream))!;
+    // The release before knew no more than `ended`.
+    const { open, first, next, ended } = snapshot as Record<string, unknown>;
+    expect(ended).toBe(more(BEHIND));
+    await state.streams.append(stream, version, [], { open, first, next, ended });
+    await holds.hold(letter(NEXT));
+    expect(await ends(holds, 1)).toEqual(['dl-1', more(BEHIND)]);
+    await state.close();
+  });
+
+  it('gives its name to no other, although its dead letter is delivered again while it is resolved', async () => {
+    const state = openMemoryState();
+    const holds = await many(state);
+    let resolving: Promise<unknown> | undefined;
+    const late = new AccessHolds(
+      {
+        claims: state.claims,
+        streams: {
+          load: async (stream) => {
+            await (resolving ??= ends(holds, BEHIND));
+            return state.streams.load(stream);
+          },
+          append: (...args) => state.streams.append(...args),
+        },
+      },
+      'consent',
+    );
+    // The facts pass over it, because they know its release.
+    expect(await late.hold(letter(BEHIND))).toEqual([letter(BEHIND)].map(({ others: _, ...held }) => held));
+    expect(await holds.hold(letter(NEXT))).toMatchObject([{ deadLetter: more(NEXT) }]);
+    await state.close();
+  });
+
+  it('gives its name to no other, although two processes died before they counted their dead letters', async () => {
+    const state = openMemoryState();
+    const holds = await many(state);
+    await ends(holds, BEHIND);
+    // The first one dies when it has claimed a number. The second one counts that number and dies before it claims one.
+    await expect(new AccessHolds(dying(state, 4), 'consent').hold(letter(NEXT))).rejects.toThrow(Death);
+    await expect(new AccessHolds(dying(state, 5), 'consent').hold(letter(NEXT + 1))).rejects.toThrow(Death);
+    await holds.hold(letter(NEXT));
+    const ended = await ends(holds, NEXT);
+    expect(ended).toContainEqual(expect.stringMatching(/^more-dl-10[23]$/));
+    const [told] = await holds.hold(letter(NEXT + 1));
+    expect(told!.deadLetter).toMatch(/^more-/);
+    expect(ended).not.toContain(told!.deadLetter);
+    await state.close();
+  });
 });
 
 it('a hold that an earlier release told ends with its dead letter', async () => {

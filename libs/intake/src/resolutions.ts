@@ -20,6 +20,12 @@ export interface ResolutionsRole {
 /** How a record that replays a dead letter ended: it took effect, or somebody discarded it. */
 type End = Matter | 'discarded';
 
+/** A hold that ends, and the events that publish it. */
+interface Ended {
+  readonly held: AccessHeld;
+  readonly outputs: readonly Output[];
+}
+
 /**
  * Ends the holds of dead letters. A hold ends when an operator discards the dead letter, or when two things are known.
  * First, the dead-letter topic states at which place an operator replayed it. Second, the record at that place took
@@ -72,7 +78,7 @@ export class Resolutions {
     }
   }
 
-  private async noted(record: LogRecord, at: string): Promise<readonly Output[]> {
+  private async noted(record: LogRecord, at: string): Promise<readonly Ended[]> {
     switch (record.headers['ce_type']) {
       case 'pa.dead-letter-discarded.v1':
         return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
@@ -92,28 +98,30 @@ export class Resolutions {
     }
   }
 
-  /** The events that end the hold of a dead letter, and of the one that it was a replay of. */
-  private async end(deadLetter: string, how: End, at: string): Promise<readonly Output[]> {
+  /** The holds that end with a dead letter, and with the one that it was a replay of. */
+  private async end(deadLetter: string, how: End, at: string): Promise<readonly Ended[]> {
     const { holds, release } = this.role;
     const held = await holds.find(deadLetter);
     if (held !== undefined && how !== 'discarded' && differenceOf(matterOfHold(held), how) !== undefined) return [];
     const rest = await this.ended(deadLetter, how, at);
     if (held === undefined) return rest;
-    const released: Output[] = [];
-    for (const hold of await holds.release(held)) released.push(...(await release(hold, at)));
+    const released: Ended[] = [];
+    for (const hold of await holds.release(held)) released.push({ held: hold, outputs: await release(hold, at) });
     return [...released, ...rest];
   }
 
-  private async ended(name: string, how: End, at: string): Promise<readonly Output[]> {
+  private async ended(name: string, how: End, at: string): Promise<readonly Ended[]> {
     await this.role.holds.end(name, JSON.stringify(how));
     const replayed = await this.ports.state.claims.get(this.replays, name);
     return replayed === undefined ? [] : this.end(replayed, how, at);
   }
 
-  private async append(outputs: readonly Output[]): Promise<void> {
+  private async append(ended: readonly Ended[]): Promise<void> {
+    const outputs = ended.flatMap((one) => one.outputs);
     for (const topic of this.role.topics) {
       const records = outputs.filter((output) => output.topic === topic).map(({ record }) => record);
       if (records.length > 0) await this.ports.log.append(topic, records);
     }
+    await this.role.holds.releasesAppended(ended.map(({ held }) => held));
   }
 }
