@@ -49,6 +49,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(stderr).toContain('what was downloaded is what the ledger says, and nothing else');
     expect(code).toBe(0);
     expect(stdout).toMatch(/members +\d+ +\d+/);
+    expect(stderr).toContain('Open what it made: DATA_DIR=run/data npm start');
     reports.push(JSON.parse(readFileSync(join(work, `${round}.json`), 'utf8')) as Report);
   }
   for (const { published, outcomesExpected, verification, deadLetters, ...report } of reports) {
@@ -60,6 +61,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
     expect(verification).toMatchObject({
       moneyElements: 0,
       optedOutFound: 0,
+      formerOptOuts: { found: 0 },
       faultCount: 0,
       membersFound: verification.membersExpected,
       resourcesFound: verification.resourcesExpected,

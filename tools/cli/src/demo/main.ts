@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { positiveInteger } from '../commands/generate.ts';
 import { CliError, createOutput, EXIT, table } from '../output.ts';
@@ -21,7 +22,7 @@ function closing(report: DemoReport): string[] {
         .sort(([a], [b]) => a.localeCompare(b))
         .map(([type, { expected, found }]) => row(`  ${type}`, expected, found)),
       row('supporting resources', '', v.supportingFound),
-      row('opted out before', report.optedOut.before, report.optedOut.before),
+      row(`of the ${v.formerOptOuts.members} members who opted out before`, 0, v.formerOptOuts.found),
       row('of the member who left meanwhile', 0, v.optedOutFound),
       row('money elements', 0, v.moneyElements),
       row('broken events parked', report.deadLetters.expected, report.deadLetters.found),
@@ -54,6 +55,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
     for (const mismatch of report.mismatches) steps.bad(mismatch);
     if (report.mismatches.length > 0) return EXIT.refused;
     steps.good('what was downloaded is what the ledger says, and nothing else');
+    out.note(`Open what it made: DATA_DIR=${join(options.folder, 'data')} npm start`);
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -29,7 +29,7 @@ export interface DemoReport {
   readonly published: PublishReport;
   readonly outcomesExpected: Readonly<Record<string, number>>;
   readonly deadLetters: { readonly expected: number; readonly found: number };
-  readonly optedOut: { readonly before: number; readonly during: string; readonly effectiveMs: number };
+  readonly optedOut: { readonly during: string; readonly effectiveMs: number };
   readonly verification: Verification;
   readonly eventsPerSecond: number;
   readonly exportSeconds: number;
@@ -192,7 +192,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       published,
       outcomesExpected: ledger.outcomes,
       deadLetters: { expected: ledger.outcomes.parked, found: parked },
-      optedOut: { before: expectation.optedOut, during: leaver.member, effectiveMs },
+      optedOut: { during: leaver.member, effectiveMs },
       verification,
       eventsPerSecond: published.accepted / published.seconds,
       exportSeconds,

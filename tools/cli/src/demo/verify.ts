@@ -12,7 +12,10 @@ export interface Verification {
   resourcesFound: number;
   perType: Record<string, { expected: number; found: number }>;
   supportingFound: number;
+  /** Resources of members who opted out while the export ran. */
   optedOutFound: number;
+  /** Resources of attributed members who had opted out before the export, and how many such members there are. */
+  formerOptOuts: { readonly members: number; found: number };
   moneyElements: number;
   /** The first faults as sentences. Ids of synthetic members are no protected data. */
   faults: string[];
@@ -39,6 +42,7 @@ export async function verifyExport(
   npi: string,
   leftOut: ReadonlySet<string>,
 ): Promise<Verification> {
+  const before = optedOutBefore(payer, npi);
   const v: Verification = {
     membersExpected: 0,
     membersFound: 0,
@@ -47,6 +51,7 @@ export async function verifyExport(
     perType: {},
     supportingFound: 0,
     optedOutFound: 0,
+    formerOptOuts: { members: before.size, found: 0 },
     moneyElements: 0,
     faults: [],
     faultCount: 0,
@@ -72,6 +77,7 @@ export async function verifyExport(
       if (resource.resourceType !== type) fault(`${about} is in a file of ${type}`);
       const owner = ownerOf(resource);
       if (owner.kind === 'patient' && leftOut.has(owner.id)) v.optedOutFound += 1;
+      if (owner.kind === 'patient' && before.has(owner.id)) v.formerOptOuts.found += 1;
       if (resource.resourceType === 'Patient') patients.add(resource.id!);
       if (SHARED.has(resource.resourceType) && owner.kind === 'none') {
         if (supporting.has(about)) fault(`${about} comes twice`);
@@ -110,4 +116,14 @@ export async function verifyExport(
   v.faultCount += Math.max(0, seen.size - LISTED_FAULTS);
   for (const about of expectedSupporting) if (!supporting.has(about)) fault(`${about} is referred to and missing`);
   return v;
+}
+
+/** Ids of the members of the ledger who are attributed to the organization and opted out of it. */
+function optedOutBefore({ ledger }: SyntheticPayer, npi: string): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (let n = 1; n <= ledger.summary().members; n++) {
+    const { member, attributedTo, optedOut, optedOutOf } = ledger.member(n);
+    if (attributedTo.includes(npi) && (optedOut || optedOutOf.includes(npi))) ids.add(member);
+  }
+  return ids;
 }
