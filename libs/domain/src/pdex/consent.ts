@@ -94,8 +94,11 @@ function isAboutSomethingElse({ scope, category }: Readonly<Record<string, unkno
 /** Whether a provision, or one inside it, denies or has another value than `permit`. */
 function denies(provision: unknown): boolean {
   const open: unknown[] = [provision];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (Array.isArray(next)) open.push(...(next as unknown[]));
+  // A provision without one inside adds undefined, which must not end the search.
+  while (open.length > 0) {
+    const next = open.pop();
+    // Not `push(...next)`: an array may have more elements than a call may have arguments.
+    if (Array.isArray(next)) for (const part of next as unknown[]) open.push(part);
     else if (isObject(next)) {
       if (next['type'] !== undefined && next['type'] !== 'permit') return true;
       open.push(next['provision']);

@@ -91,6 +91,20 @@ describe('is an opt-out for all providers, because it may mean them', () => {
       'a permission with a denial inside',
       { provision: { ...provision, type: 'permit', provision: [{ type: 'deny' }] } },
     ],
+    [
+      'a permission with a denial before a permission inside',
+      { provision: { ...provision, type: 'permit', provision: [{ type: 'deny' }, { type: 'permit' }] } },
+    ],
+    [
+      'a permission with a denial after 300,000 values that are no provisions inside',
+      {
+        provision: {
+          ...provision,
+          type: 'permit',
+          provision: [{ type: 'deny' }, ...Array.from({ length: 3e5 }, () => 0)],
+        },
+      },
+    ],
     ['a denial with a permission inside', { provision: { ...provision, provision: [{ type: 'permit' }] } }],
     [
       'a denial three levels deep',
