@@ -137,7 +137,7 @@ const ends = async (holds: AccessHolds, n: number): Promise<readonly string[]> =
 };
 
 describe('the hold of many that has ended', () => {
-  it('is released by the next process, although the first one died and another such hold opened meanwhile', async () => {
+  it('is released by the next process, although the first one died and another such hold opened', async () => {
     const state = openMemoryState();
     const holds = await many(state);
     await ends(holds, BEHIND); // The process dies before it appends.

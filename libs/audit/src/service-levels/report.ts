@@ -59,6 +59,10 @@ export async function openOf(reader: ViewReader): Promise<readonly Open[]> {
 export const probeOf = async (reader: ViewReader): Promise<ProbePart | undefined> =>
   (await reader.get(PROBE_ID))?.['level'] as ProbePart | undefined;
 
+/** There is one for each dead letter, so there may be more than a call may have arguments. */
+const oldestOf = (open: readonly Open[]): number =>
+  open.reduce((oldest, { start }) => Math.min(oldest, start), Infinity);
+
 /** Counts and ages of open requests by objective, for the gauges. @param now ms */
 export function pendingOf(
   open: readonly Open[],
@@ -70,7 +74,7 @@ export function pendingOf(
     return {
       objective,
       count: own.reduce((n, o) => n + o.count, 0),
-      usedShare: own.length === 0 ? 0 : usedShareOf(objective, Math.min(...own.map((o) => o.start)), now, calendar),
+      usedShare: own.length === 0 ? 0 : usedShareOf(objective, oldestOf(own), now, calendar),
     };
   });
 }
@@ -128,7 +132,7 @@ function reportOf(
 ): ObjectiveReport {
   const { met, missed, worst } = tally;
   const all = met + missed + overdue;
-  const oldest = open.length === 0 ? undefined : Math.min(...open.map((o) => o.start));
+  const oldest = open.length === 0 ? undefined : oldestOf(open);
   return {
     objective,
     met,

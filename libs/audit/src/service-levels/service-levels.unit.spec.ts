@@ -294,6 +294,15 @@ describe('what is open', () => {
     expect(await openOf(l.reader)).toEqual([]);
   });
 
+  it('has more requests than a call may have arguments', async () => {
+    const l = await open();
+    const claim: Open = { objective: 'claims-visible', count: 1, start: TUESDAY - 12 * HOUR, where: 'unread' };
+    const many = Array.from({ length: 300_000 }, () => claim);
+    expect(pendingOf(many, TUESDAY, calendar)[1]).toMatchObject({ count: 300_000, usedShare: 0.5 });
+    const { objectives } = await l.report('2026-11-01', '2026-11-30', many);
+    expect(objectives[1]!.open).toMatchObject({ count: 300_000, oldest: new Date(claim.start).toISOString() });
+  });
+
   it('has records that intake has not read yet', async () => {
     const log = openMemoryLog({ partitions: 1 });
     const event = (type: string, resource: object): Parameters<typeof log.append>[1][number] =>

@@ -28,13 +28,14 @@ function namedPatient(resource: FhirResource): string | undefined {
 export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>): void {
   const open: unknown[] = [value];
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
-    if (Array.isArray(item)) open.push(...item.filter((child) => typeof child === 'object' && child !== null));
-    else if (isObject(item)) {
+    if (typeof item !== 'object' || item === null) continue;
+    if (isObject(item)) {
       const reference = item['reference'];
       const target = typeof reference === 'string' ? byUrl.get(reference) : undefined;
       if (target !== undefined) item['reference'] = target;
-      open.push(...Object.values(item).filter((child) => typeof child === 'object' && child !== null));
     }
+    // Not `push(...children)`: a Bundle may have more entries than a call may have arguments.
+    for (const child of Object.values(item)) if (typeof child === 'object' && child !== null) open.push(child);
   }
 }
 

@@ -81,3 +81,9 @@ test('references by fullUrl are found at any depth, others stay', () => {
     reference: 'Patient/p1',
   });
 });
+
+test('references are found in a Bundle of more entries than a call may have arguments', () => {
+  const entry = Array.from({ length: 300_000 }, () => ({ reference: 'urn:uuid:1' }));
+  resolveUrns({ entry }, new Map([['urn:uuid:1', 'Patient/p1']]));
+  expect([entry[0], entry.at(-1)]).toEqual([{ reference: 'Patient/p1' }, { reference: 'Patient/p1' }]);
+});

@@ -213,7 +213,7 @@ class Road {
       const lines = text.split('\n').filter((line) => line !== '');
       if (file.count !== undefined && file.count !== lines.length)
         fault(`a file of ${file.type} has ${lines.length} lines, the manifest says ${file.count}`);
-      found.push(...lines.map((line) => JSON.parse(line) as FhirResource));
+      for (const line of lines) found.push(JSON.parse(line) as FhirResource);
     }
     const { world } = this.o;
     const fresh = this.published ? [freshClaim(world, this.mark, new Date().toISOString())] : [];

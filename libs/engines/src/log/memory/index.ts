@@ -52,9 +52,10 @@ export class MemoryData {
     const heads = this.store.head(topic);
     const known = this.#read.get(topic) ?? heads.map((): LogRecord[] => []);
     this.#read.set(topic, known);
-    known.forEach((records, p) =>
-      records.push(...this.store.read(topic, p, (records.at(-1)?.offset ?? -1) + 1, heads[p]!, Infinity)),
-    );
+    known.forEach((records, p) => {
+      const from = (records.at(-1)?.offset ?? -1) + 1;
+      for (const record of this.store.read(topic, p, from, heads[p]!, Infinity)) records.push(record);
+    });
     return known;
   }
 }

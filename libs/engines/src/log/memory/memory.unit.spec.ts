@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
 import { openMemoryLog } from './index.ts';
 
@@ -60,4 +60,14 @@ it('shows appends of another log on the same data at once', async () => {
   await other.append('t', given);
   expect(await seen).toBe(0);
   await Promise.all([one.close(), other.close()]);
+});
+
+it('lists more records than a call may have arguments', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  await log.append('t', given);
+  const [record] = await log.read('t', 0, 0, 1);
+  // As a topic of so many records, which would take seconds to write.
+  vi.spyOn(log.data.store, 'read').mockReturnValue(Array.from({ length: 300_000 }, () => record!));
+  expect(log.data.records('t')[0]!.length).toBe(300_000);
+  await log.close();
 });
