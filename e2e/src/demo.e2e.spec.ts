@@ -71,7 +71,7 @@ test('twice in a row in the same folder: everything as the ledger says, and the 
   }
   // The same seed gives the same payer.
   expect(reports[1]!.verification.perType).toEqual(reports[0]!.verification.perType);
-}, 180_000);
+}, 600_000);
 
 test.each([
   [['--members', 'many'], /whole number above 0/],
