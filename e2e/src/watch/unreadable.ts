@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 const file = process.env['UNREADABLE'];
 const MARK = 'nobody can project this';
 /** The place where views and facts decode records of the platform. */
-const READERS = /\/libs\/facts\/dist\/(records\/projections|record)\.js/;
+const READERS = /\/libs\/facts\/dist\/(records\/projections|registrations|client-details)\.js/;
 
 if (file !== undefined) {
   const parse = JSON.parse;
