@@ -3,6 +3,7 @@ import { deadLetterCommands } from './commands/dead-letters.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
 import { generateCommand } from './commands/generate.ts';
+import { importCommand } from './commands/import.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { providerCommands } from './commands/provider.ts';
@@ -35,6 +36,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
     );
   generateCommand(program);
   publishCommand(program);
+  importCommand(program);
   statementCommands(program);
   deadLetterCommands(program);
   providerCommands(program);

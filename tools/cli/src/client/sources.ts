@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isObject, type FhirResource, ID_PATTERN } from '@provider-access/kernel/fhir';
 import { CliError, EXIT } from '../output.ts';
+import { isArchive, unpack } from './archive.ts';
 import { bytesOf, readDocuments } from './documents.ts';
 import { PublishedIdentifiers } from './conditional.ts';
 import { mayDangle, type ReferenceAt } from './dangling.ts';
@@ -22,14 +23,16 @@ export type Item =
 /** Members come first, then their resources. A Provenance comes last, because it goes to the member of its targets. */
 const rank = (type: string): number => (type.startsWith('Patient') ? 0 : type.startsWith('Provenance') ? 2 : 1);
 const FILES = /\.(ndjson|json|jsonl)(\.gz)?$/;
+const isRead = (name: string): boolean => FILES.test(name);
 
-function filesOf(path: string): string[] {
+/** `shown` is the path that the caller named, for the message. */
+function filesOf(path: string, shown: string): string[] {
   if (!existsSync(path)) throw new CliError(EXIT.usage, `${path} does not exist`);
   if (!statSync(path).isDirectory()) return [path];
   const files = readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .filter((f) => FILES.test(f))
+    .filter(isRead)
     .map((f) => join(path, f));
-  if (files.length === 0) throw new CliError(EXIT.usage, `${path} holds no .ndjson or .json file`);
+  if (files.length === 0) throw new CliError(EXIT.usage, `${shown} holds no .ndjson or .json file`);
   return files.sort((a, b) => rank(basename(a)) - rank(basename(b)) || (a < b ? -1 : 1));
 }
 
@@ -142,9 +145,27 @@ export async function* readItems(
   const identifiers = new PublishedIdentifiers();
   const publication: Publication = { wrapper: new Wrapper(source, time), identifiers };
   const standard = path === '-';
+  const unpacked = !standard && isArchive(path) && existsSync(path) ? await unpack(path, isRead) : undefined;
   const files = standard
     ? [{ name: 'stdin', bytes: () => input }]
-    : filesOf(path).map((file) => ({ name: basename(file), bytes: () => bytesOf(file) }));
+    : filesOf(unpacked?.folder ?? path, path).map((file) => ({ name: basename(file), bytes: () => bytesOf(file) }));
+  try {
+    yield* itemsOf(files, publication, standard);
+  } finally {
+    unpacked?.remove();
+  }
+}
+
+interface NamedFile {
+  readonly name: string;
+  bytes(): AsyncIterable<Uint8Array>;
+}
+async function* itemsOf(
+  files: readonly NamedFile[],
+  publication: Publication,
+  standard: boolean,
+): AsyncGenerator<Item> {
+  const { identifiers } = publication;
   const index = (value: unknown): void => {
     for (const resource of resourcesIn(value)) identifiers.add(resource);
   };

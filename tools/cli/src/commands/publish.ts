@@ -9,7 +9,10 @@ import { publishAll } from './report.ts';
 export function publishCommand(program: Command): void {
   program
     .command('publish')
-    .argument('<path>', 'file, folder or - : CloudEvents or FHIR resources as NDJSON, Bundles, JSON; .gz too')
+    .argument(
+      '<path>',
+      'file, folder, .tar.gz, .zip or - : CloudEvents or FHIR resources as NDJSON, Bundles, JSON; .gz too',
+    )
     .description('publish events; FHIR resources are wrapped as events; waits and says what became of each')
     .option('--source <uri>', 'source of wrapped resources', SOURCE)
     .option('--time <instant>', 'business time of resources without meta.lastUpdated (default: now)', instant('--time'))

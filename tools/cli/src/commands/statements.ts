@@ -190,8 +190,36 @@ function attributionCommands(program: Command): void {
     });
 }
 
-/** Commands that state one fact of a payer: consent, attribution, network. */
+function coverageCommands(program: Command): void {
+  program
+    .command('enroll')
+    .description('publish that a member has coverage')
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .requiredOption('--coverage <id>', 'id of the coverage in your system', id('--coverage'))
+    .option('--from <day>', 'first day or instant (default: now)', day('--from'))
+    .option('--to <day>', 'last day', day('--to'))
+    .option('--plan <text>', 'name of the plan', text('--plan'))
+    .action((o: { member: string; coverage: string; from?: string; to?: string; plan?: string }, command: Command) => {
+      const data = { coverageId: o.coverage, from: o.from ?? new Date().toISOString(), to: o.to, plan: o.plan };
+      return state(command, [{ type: 'payer.member-enrolled.v1', subject: o.member, data }]);
+    });
+  program
+    .command('terminate')
+    .description('publish that the coverage of a member ended')
+    .requiredOption('--member <id>', 'member id', id('--member'))
+    .option('--coverage <id>', 'which one (default: each coverage of the member)', id('--coverage'))
+    .option('--to <day>', 'last day or instant (default: now)', day('--to'))
+    .option(...FORCE)
+    .action((o: { member: string; coverage?: string; to?: string; force?: boolean }, command: Command) => {
+      const data = { coverageId: o.coverage, to: o.to ?? new Date().toISOString() };
+      const statement = { type: 'payer.member-terminated.v1', subject: o.member, data } as const;
+      return state(command, [statement], { unknown: 'refuse', force: o.force });
+    });
+}
+
+/** Commands that state one fact of a payer: coverage, attribution, network, consent. */
 export function statementCommands(program: Command): void {
+  coverageCommands(program);
   consentCommands(program);
   attributionCommands(program);
 }

@@ -1,0 +1,138 @@
+import { existsSync, statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { checkFile, importFile, type ImportReport } from '../import/import-file.ts';
+import { IMPORT_KINDS, IMPORT_NAMES, type ImportName } from '../import/kinds.ts';
+import { NO_MAP, readMap } from '../import/map.ts';
+import { outcomesOf, refusedOf } from '../import/row-files.ts';
+import type { ImportFile } from '../import/rows.ts';
+import { contextOf } from '../context.ts';
+import { CliError, EXIT, table } from '../output.ts';
+import { instant, oneOf } from './options.ts';
+
+interface ImportOptions {
+  readonly map?: string;
+  readonly time?: string;
+  readonly dryRun?: boolean;
+  readonly outcomes?: string;
+}
+const SHOWN = 20;
+const PREVIEWED = 5;
+
+const rowsOf = (count: number): string => `${count} ${count === 1 ? 'row' : 'rows'}`;
+const refusedLines = ({ refused, refusedRows }: ImportReport): string[] =>
+  refused === 0
+    ? []
+    : [
+        ...table(
+          ['line', 'column', 'reason'],
+          refusedRows.slice(0, SHOWN).map((row) => [String(row.line), row.column ?? '', row.reason]),
+        ),
+        ...(refused > SHOWN ? ['… the file of outcomes has the others'] : []),
+      ];
+const ignoredLines = ({ ignoredColumns }: ImportReport): string[] =>
+  ignoredColumns.length === 0
+    ? []
+    : [`No attribute takes the columns ${ignoredColumns.map((name) => `"${name}"`).join(', ')}.`];
+
+/**
+ * The opt-outs that do not decide now. A parked one does: its member is denied until the dead letter is resolved.
+ * `accepted` without a confirmation counts as not in force, because nobody has confirmed it.
+ */
+const notInForce = ({ rows, effective, outcomes }: ImportReport): number =>
+  Math.max(0, rows - effective - (outcomes['parked'] ?? 0));
+
+function linesOf(name: ImportName, report: ImportReport): string[] {
+  const counts = Object.entries(report.outcomes)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([outcome, count]) => `${count} ${outcome}`);
+  return [
+    `${rowsOf(report.rows)} read, ${report.accepted} accepted${counts.length > 0 ? ` (${counts.join(', ')})` : ''}, ` +
+      `${report.refused} refused.`,
+    ...ignoredLines(report),
+    ...refusedLines(report),
+    ...(report.outcomeFile === undefined ? [] : [`The outcome of each row is in ${report.outcomeFile}.`]),
+    ...(report.refusedFile === undefined
+      ? []
+      : [`Correct the rows in ${report.refusedFile} and import that file with the same options.`]),
+    ...(report.error === undefined
+      ? []
+      : [`The import ended early: ${report.error.message}. Run the same command again: rows that are stored stay.`]),
+    ...(name === 'opt-outs' ? [`${notInForce(report)} opt-outs are NOT in force`] : []),
+  ];
+}
+
+async function dryRun(name: ImportName, source: ImportFile, command: Command): Promise<void> {
+  const { out } = contextOf(command);
+  const preview: { line: number; subject: string; data: unknown }[] = [];
+  const report = await checkFile(source, (line, subject, data) => {
+    if (preview.length < PREVIEWED) preview.push({ line, subject, data });
+  });
+  const valid = report.rows - report.refused;
+  out.result({ dryRun: true, ...report, valid, type: source.kind.type, preview }, [
+    `${rowsOf(report.rows)} read: ${valid} would be published as ${source.kind.type}, ${report.refused} refused. ` +
+      'Nothing was published.',
+    ...ignoredLines(report),
+    ...refusedLines(report),
+    ...(preview.length === 0
+      ? []
+      : table(
+          ['line', name === 'network' ? 'provider' : 'member', 'data'],
+          preview.map(({ line, subject, data }) => [String(line), subject, JSON.stringify(data)]),
+        )),
+  ]);
+  if (report.refused > 0) process.exitCode = EXIT.refused;
+}
+
+function sourceOf(name: ImportName, file: string, o: ImportOptions): ImportFile {
+  if (!existsSync(file) || statSync(file).isDirectory()) throw new CliError(EXIT.usage, `${file} is no file`);
+  const kind = IMPORT_KINDS[name];
+  const changed = statSync(file).mtime;
+  if (o.time === undefined && changed.getTime() > Date.now())
+    throw new CliError(EXIT.usage, `${file} was changed in the future, by its file system: give --time`);
+  const map = o.map === undefined ? NO_MAP : readMap(o.map, kind);
+  return { file, kind, map, time: o.time ?? changed.toISOString() };
+}
+
+/** `pa import`: files as payers have them. */
+export function importCommand(program: Command): void {
+  program
+    .command('import')
+    .argument('<what>', IMPORT_NAMES.join(' | '), oneOf('what to import', ...IMPORT_NAMES))
+    .argument('<file>', 'CSV with a header (UTF-8); .gz too')
+    .description('publish the rows of a CSV file; says line, column and reason of each row that is refused')
+    .option('--map <file>', 'YAML: which column is which attribute (docs/import.md)')
+    .option(
+      '--time <instant>',
+      'business time of rows without one (default: when the file was last changed)',
+      instant('--time'),
+    )
+    .option('--dry-run', 'read the whole file, show its first events, publish nothing')
+    .option('--outcomes <file>', 'where the outcome of each row goes (default: beside the file)')
+    .addHelpText(
+      'after',
+      `
+Attributes:
+${IMPORT_NAMES.map((name) => `  ${name}: ${IMPORT_KINDS[name].attributes.join(', ')}`).join('\n')}
+Exit code 1: rows were refused or parked, and the others were published.`,
+    )
+    .action(async (what: string, file: string, o: ImportOptions, command: Command) => {
+      const name = what as ImportName;
+      const source = sourceOf(name, file, o);
+      if (o.dryRun === true) return dryRun(name, source, command);
+      const { server, out, payerToken } = contextOf(command);
+      const progress = out.progress('importing');
+      const report = await importFile(source, {
+        server,
+        token: payerToken(),
+        outcomes: o.outcomes ?? outcomesOf(file),
+        refused: refusedOf(file),
+        onProgress: ({ rows, accepted, refused }) =>
+          progress.update(`${rowsOf(rows)}, ${accepted} accepted, ${refused} refused`),
+      });
+      progress.done(rowsOf(report.rows));
+      out.result({ ...report, ...(name === 'opt-outs' && { notInForce: notInForce(report) }) }, linesOf(name, report));
+      if (report.error !== undefined) process.exitCode = report.error.code;
+      else if (report.refused > 0 || (report.outcomes['parked'] ?? 0) > 0) process.exitCode = EXIT.refused;
+      else if ((report.outcomes['pending'] ?? 0) > 0) process.exitCode = EXIT.unavailable;
+    });
+}

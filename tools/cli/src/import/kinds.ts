@@ -1,0 +1,91 @@
+import type { PayerEventType } from '@provider-access/events';
+import type { Statement } from '../client/statement.ts';
+
+/** The values of a row by attribute: only those that the file has, and that are not empty. */
+export type Values = Readonly<Record<string, string>>;
+
+export interface ImportKind {
+  readonly type: PayerEventType;
+  readonly title: string;
+  /** Attributes that a column may fill, in the order of the documentation. */
+  readonly attributes: readonly string[];
+  /** Each row of this list names attributes of which the file has at least one. */
+  readonly required: readonly (readonly string[])[];
+  /** Attributes that are days or instants. */
+  readonly days: readonly string[];
+  statement(values: Values): Statement;
+  /** The attribute that a fault in the event's data comes from. */
+  attributeOf(path: string): string;
+}
+
+const provider = ({ npi, tin, contract }: Values): Record<string, string | undefined> => ({ npi, tin, contract });
+/** Several identifiers in one cell. */
+const listOf = (text: string | undefined): string[] => text?.split(/[\s;|]+/).filter((part) => part !== '') ?? [];
+/** `provider.npi` and `targets.0.npi` come from the column of the NPI. */
+const last = (path: string): string => path.split('.').at(-1)!;
+
+export const IMPORT_KINDS = {
+  roster: {
+    type: 'payer.attribution-asserted.v1',
+    title: 'members that are attributed to a provider',
+    attributes: ['member', 'npi', 'tin', 'contract', 'from', 'to', 'coverageId', 'basis', 'time'],
+    required: [['member'], ['npi', 'tin'], ['from']],
+    days: ['from', 'to'],
+    statement: (values) => ({
+      type: 'payer.attribution-asserted.v1',
+      subject: values['member'] ?? '',
+      data: {
+        provider: provider(values),
+        from: values['from'],
+        to: values['to'],
+        coverageId: values['coverageId'],
+        basis: values['basis'],
+      },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'provider' ? 'npi' : last(path)),
+  },
+  network: {
+    type: 'payer.network-status-changed.v1',
+    title: 'providers that joined or left the network',
+    attributes: ['npi', 'tin', 'status', 'from', 'time'],
+    required: [['npi', 'tin'], ['status'], ['from']],
+    days: ['from'],
+    statement: ({ npi, tin, status, from }) => ({
+      type: 'payer.network-status-changed.v1',
+      subject: npi ?? tin ?? '',
+      data: { npi, tin, status, from },
+    }),
+    attributeOf: (path) => (path === '' || path === 'subject' ? 'npi' : last(path)),
+  },
+  coverage: {
+    type: 'payer.member-enrolled.v1',
+    title: 'members that have coverage',
+    attributes: ['member', 'coverageId', 'from', 'to', 'plan', 'time'],
+    required: [['member'], ['coverageId'], ['from']],
+    days: ['from', 'to'],
+    statement: ({ member, coverageId, from, to, plan }) => ({
+      type: 'payer.member-enrolled.v1',
+      subject: member ?? '',
+      data: { coverageId, from, to, plan },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : last(path)),
+  },
+  'opt-outs': {
+    type: 'payer.member-opted-out.v1',
+    title: 'members that opted out',
+    attributes: ['member', 'scope', 'npi', 'tin', 'effectiveFrom', 'setBy', 'channel', 'reason', 'time'],
+    required: [['member']],
+    days: ['effectiveFrom'],
+    statement: ({ member, scope, npi, tin, effectiveFrom, setBy, channel, reason }) => {
+      const targets = [...listOf(npi).map((one) => ({ npi: one })), ...listOf(tin).map((one) => ({ tin: one }))];
+      return {
+        type: 'payer.member-opted-out.v1',
+        subject: member ?? '',
+        data: { scope, targets: targets.length > 0 ? targets : undefined, effectiveFrom, setBy, channel, reason },
+      };
+    },
+    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'targets' ? 'npi' : last(path)),
+  },
+} as const satisfies Record<string, ImportKind>;
+export type ImportName = keyof typeof IMPORT_KINDS;
+export const IMPORT_NAMES = Object.keys(IMPORT_KINDS) as ImportName[];
