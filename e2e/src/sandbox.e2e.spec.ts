@@ -1,6 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type PlatformProcess,
@@ -24,7 +26,12 @@ const dataDir = join(folder, 'data');
 const env = { ...COMPILED, SANDBOX: 'true', SANDBOX_MEMBERS: '20', SANDBOX_EVENTS_PER_MINUTE: '1200' };
 interface Sandbox {
   readonly status: string;
-  readonly clients: readonly { readonly client_id: string; readonly npi: string; readonly app: string }[];
+  readonly clients: readonly {
+    readonly client_id: string;
+    readonly npi: string;
+    readonly key: string;
+    readonly app: string;
+  }[];
 }
 let platform: PlatformProcess;
 const shown = async (): Promise<Sandbox> =>
@@ -112,6 +119,20 @@ test('approves a new app with a synthetic NPI at once, and rejects any other wit
   const stranger = await register('1234567893');
   await eventually(async () => expect((await own(stranger)).status).toBe('rejected'));
   expect((await own(stranger)).reason).toContain(`Register with a synthetic NPI, for example ${npi}`);
+});
+
+test('the Node sample downloads the files of the Group', async () => {
+  const { client_id: id, key } = (await shown()).clients[0]!;
+  const files = join(folder, 'sample');
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(import.meta.dirname, '../../docs/samples/node/export.mjs'),
+    ...[platform.base, id, key, files],
+  ]);
+  const names = readdirSync(files);
+  expect(stdout).toMatch(new RegExp(`^${names.length} files; the next _since is 20\\d\\d-`));
+  const patients = names.find((name) => name.endsWith('.Patient.ndjson'))!;
+  const lines = readFileSync(join(files, patients), 'utf8').trim().split('\n');
+  for (const line of lines) expect(JSON.parse(line)).toMatchObject({ resourceType: 'Patient' });
 });
 
 test('takes no event of another payer, whoever sends it', async () => {

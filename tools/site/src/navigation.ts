@@ -15,7 +15,7 @@ interface Item {
 const SECTIONS = {
   Tutorials: ['tutorials/provider.md', 'tutorials/payer.md', 'tutorials/operator.md', 'tutorials/contributor.md'],
   'How to: payers': ['publishing.md', 'import.md', 'coverage.md', 'opt-outs.md', 'dead-letters.md', 'reviewing.md'],
-  'How to: providers': ['sandbox.md', 'exporting.md', 'client-keys.md'],
+  'How to: providers': ['sandbox.md', 'samples.md', 'exporting.md', 'client-keys.md'],
   'How to: operators': [
     'deployment.md',
     'helm.md',
