@@ -11,7 +11,7 @@ import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
-import { DocsController } from './operations/docs/docs.controller.ts';
+import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -77,6 +77,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
         SigningKeysController,
       ],
       providers: [
+        { provide: DOCUMENTATION, useFactory: () => installed(config?.sandbox ?? false) },
         {
           provide: AuthContext,
           inject: [PORTS, Audit],
