@@ -16,6 +16,7 @@ import {
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { paOf } from './pa.ts';
+import { follow } from './tutorials.ts';
 import { findGroup, http, json, optOut, payerEvent, tell } from './road.ts';
 
 /** A provider's developer, a payer's engineer and an operator meet a sandbox: `npm start -- --sandbox`. */
@@ -141,6 +142,27 @@ test('takes no event of another payer, whoever sends it', async () => {
     payerEvent('payer.resource-recorded.v1', 'm-real', { resource: { resourceType: 'Patient', id: 'm-real' } }),
   ])
     expect(await tell(platform, event)).toMatchObject({ status: 'refused', reason: 'not-from-the-sandbox' });
+});
+
+test("follows the tutorial of a provider's developer word for word, from a key to NDJSON files", async () => {
+  const cwd = join(folder, 'tutorial');
+  const { npi } = (await shown()).clients[0]!;
+  const { code, stdout, stderr } = await follow('docs/tutorials/provider.md', {
+    cwd,
+    replace: { 'http://127.0.0.1:8080': platform.base, 'NPI=1238000008': `NPI=${npi}` },
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain('"resourceType":"Patient"');
+  expect(stdout).toContain('"code":"not-found"');
+  // The last command shows until when the former key is accepted.
+  expect(Date.parse(/[\d-]{10}T[\d:.]+Z$/.exec(stdout.trimEnd())![0])).toBeGreaterThan(Date.now());
+  const files = readdirSync(join(cwd, 'files'));
+  expect(files.length).toBeGreaterThan(3);
+  for (const name of files)
+    for (const line of readFileSync(join(cwd, 'files', name), 'utf8')
+      .trimEnd()
+      .split('\n'))
+      expect(JSON.parse(line)).toHaveProperty('resourceType');
 });
 
 test('its folder does not start as a production platform, and a used production folder not as a sandbox', async () => {
