@@ -11,7 +11,7 @@ const MAX_BYTES = 5_000_000;
 
 /** The text of a page as a script, with which VitePress would change from page to page without loading. */
 const PAGE = /^assets\/.*\.md\.[\w-]+\.js$/;
-/** Loads the page instead. The site is a fifth smaller, and a page that was built again is never mixed with an old one. */
+/** Loads the page instead. So the site is a fifth smaller, and pages of two builds are never mixed. */
 const RELOAD = 'location.reload();await new Promise(()=>{});export const __pageData={};export default {};';
 
 const files = (): string[] =>
