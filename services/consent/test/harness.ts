@@ -138,7 +138,8 @@ export class Harness {
       { member, group: 'g1', providers: [`npi|${NPI}`], from, businessTime: from },
       source,
     );
-    await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 60_000);
+    if (!(await this.facts.reader.waitFor(await this.log.head([PA_MEMBERS, PA_ATTRIBUTION]), 60_000)))
+      throw new Error('the facts did not pass the events about the member');
   }
   private async ours(topic: string, type: string, subject: string, data: unknown, source = 'urn:payer'): Promise<void> {
     await this.log.append(topic, [
@@ -200,8 +201,9 @@ export class Harness {
       !(await this.facts.access.waitForPayer(await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]), 60_000))
     )
       throw new Error('the facts did not pass the events');
-    await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 60_000);
-    await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 60_000);
+    const ours = await this.log.head([PA_CONSENT]);
+    for (const facts of [this.facts.reader, this.facts.parties])
+      if (!(await facts.waitFor(ours, 60_000))) throw new Error('the facts did not pass what the intake derived');
     await this.facts.freshness.poll();
   }
   async verdict(member: string): Promise<string> {
@@ -242,21 +244,29 @@ export class Harness {
   }
 }
 
+/**
+ * How many events the tests of one file may create. Each is a millisecond later than the one before, and none may reach
+ * START: the intake would take it for an event of the future and make a dead letter of it.
+ */
+const MOST_EVENTS = 3_600_000;
 let n = 0;
 export const payerEvent = (
   type: string,
   subject: string | undefined,
   data: unknown,
   more: Partial<DomainEvent> = {},
-): DomainEvent => ({
-  id: `e-${++n}`,
-  source: 'urn:payer',
-  type,
-  time: instant(START - 60_000 + n),
-  data,
-  ...(subject !== undefined && { subject }),
-  ...more,
-});
+): DomainEvent => {
+  if (++n > MOST_EVENTS) throw new Error('the next event would lie in the future: raise MOST_EVENTS');
+  return {
+    id: `e-${n}`,
+    source: 'urn:payer',
+    type,
+    time: instant(START - MOST_EVENTS + n),
+    data,
+    ...(subject !== undefined && { subject }),
+    ...more,
+  };
+};
 export const optedOut = (member: string, more: Partial<DomainEvent> = {}): DomainEvent =>
   payerEvent('payer.member-opted-out.v1', member, {}, more);
 export const optedIn = (member: string, more: Partial<DomainEvent> = {}): DomainEvent =>
