@@ -5,8 +5,8 @@ export const accessDashboard: Dashboard = {
   name: 'access',
   title: 'Provider Access / 4 Access and opt-outs',
   about:
-    'Tokens, decisions, releases, refusals, opt-outs. Reasons are for us: outside, a denied member and an unknown ' +
-    'one look the same.',
+    'Tokens, decisions, releases, refusals, opt-outs. Only the payer sees reasons: a provider gets the same answer ' +
+    'for a denied member and for an unknown one.',
   rows: [
     {
       title: 'Opt-outs',
@@ -14,7 +14,7 @@ export const accessDashboard: Dashboard = {
         lines(
           'From acceptance to effect',
           's',
-          'In every process. Promised within a second.',
+          'Half and 99 % of opt-outs take effect in every process within this time. The promise is one second.',
           [
             ['half', quantile(0.5, 'pa_opt_out_effect_seconds', '')],
             ['95 %', quantile(0.95, 'pa_opt_out_effect_seconds', '')],
@@ -22,13 +22,17 @@ export const accessDashboard: Dashboard = {
           ],
           { steps: ['green', [1, 'red']] },
         ),
-        heatmap('Opt-outs by time to effect', 's', 'Each of them.', [
-          ['{{le}}', (of) => `sum by (le) (increase(${of('pa_opt_out_effect_seconds_bucket')}[${RATE}]))`],
-        ]),
+        heatmap(
+          'Opt-outs by time to effect',
+          's',
+          'Each opt-out, by the time from its acceptance to its effect in every process.',
+          [['{{le}}', (of) => `sum by (le) (increase(${of('pa_opt_out_effect_seconds_bucket')}[${RATE}]))`]],
+        ),
         lines(
           'Share later than a second',
           'percentunit',
-          'Over an hour and six: 14.4 and 6 times the budget of 1 % page.',
+          'Share of opt-outs that took longer than a second, in one hour and in six. An alert pages at 14.4 and at ' +
+            '6 times the budget of 1 %.',
           [
             ['1 h', (of) => of('namespace_objective:pa_slo_missed:ratio_rate1h', 'objective="opt-out-effective"')],
             ['6 h', (of) => of('namespace_objective:pa_slo_missed:ratio_rate6h', 'objective="opt-out-effective"')],
@@ -38,28 +42,28 @@ export const accessDashboard: Dashboard = {
         lines(
           'Age of the facts',
           's',
-          'By process: what is decided with. Above 5 s nothing is decided.',
+          'Age of the facts with which each process decides. Above 5 s it decides nothing and answers 503.',
           [['{{service}} {{instance}}', (of) => of('pa_facts_age_seconds')]],
           { width: 12, steps: ['green', [5, 'red']] },
         ),
         stat(
           'Sources denied as a whole',
           'short',
-          'Because of parked events that name no member.',
+          'Payer systems whose members are all denied, because a parked event of the system names no member.',
           [['', (of) => `max(${of('pa_access_held_sources')})`]],
           { width: 6, steps: ['green', [1, 'red']] },
         ),
         stat(
           'Records that could not be read',
           'short',
-          'Of the platform, by the facts in memory: whom they concern is denied.',
+          'Records of the platform that the facts in memory could not read. The members whom they concern are denied.',
           [['', (of) => `max(${of('pa_facts_unreadable_records')})`]],
           { width: 6, steps: ['green', [1, 'red']] },
         ),
         stat(
           'Parked events that may deny',
           'short',
-          'Of consent and attribution: one member each.',
+          'Parked events of consent and attribution. Each denies one member until somebody resolves it.',
           [
             [
               '{{service}}',
@@ -81,29 +85,29 @@ export const accessDashboard: Dashboard = {
         lines(
           'Refused, by reason',
           'cps',
-          'key, signature: a wrong key. time: a clock. jti: one assertion used twice. client: nobody of ours.',
+          'key, signature: a wrong key. time: a wrong clock. jti: an assertion was used twice. client: not registered.',
           [['{{reason}}', perSecond('pa_token_refusals_total', 'reason')]],
           { stacked: true },
         ),
         lines(
           'Registrations that left',
           'cps',
-          'Without an approval: after 30 days, or displaced by newer ones. Displaced ones mean that somebody ' +
-            'registers junk.',
+          'Registrations that were dropped without an approval: after 30 days, or because newer ones displaced them. ' +
+            'Displaced ones mean that somebody registers junk.',
           [['{{reason}}', perSecond('pa_registrations_dropped_total', 'reason')]],
           { width: 12 },
         ),
         stat(
           'Registrations that wait',
           'short',
-          'For a reviewer: `pa apps list --status pending`. At most 500 are kept.',
+          'Registrations that wait for a reviewer: `pa apps list --status pending`. At most 500 are kept.',
           [['', (of) => `max(${of('pa_registrations_waiting')})`]],
           { width: 6, steps: ['green', [400, 'yellow']] },
         ),
         lines(
           'Hits of caches',
           'percentunit',
-          'Access tokens, key sets of clients, documents of views.',
+          'Share of lookups that a cache answers: access tokens, key sets of clients, documents of views.',
           [
             [
               '{{cache}}',
@@ -122,21 +126,22 @@ export const accessDashboard: Dashboard = {
         lines(
           'Releases',
           'cps',
-          'One a response or file. The audit has those of a Group once an hour.',
+          'Releases by action. Each response and file counts once. The audit has releases of a Group once an hour.',
           [['{{kind}}', perSecond('pa_disclosures_total', 'kind')]],
           { stacked: true },
         ),
         lines(
           'Refusals',
           'cps',
-          'Many for unknown members from few clients: somebody tries ids. `GET /ops/disclosures` says who.',
+          'Many refusals for unknown members from few clients mean that somebody tries ids. `GET /ops/disclosures` ' +
+            'names the client.',
           [['{{reason}}', perSecond('pa_refusals_total', 'reason')]],
           { stacked: true },
         ),
         lines(
           'Decisions',
           'cps',
-          'By outcome: every read, page, match, member of an export, segment of a download.',
+          'Decisions by outcome: one for each read, page, match, member of an export and segment of a download.',
           [['{{outcome}}', perSecond('pa_access_decisions_total', 'outcome')]],
           { stacked: true },
         ),

@@ -7,8 +7,8 @@ export const enginesDashboard: Dashboard = {
   name: 'engines',
   title: 'Provider Access / 5 Engines and processes',
   about:
-    'Whether Kafka and MongoDB answer, and what each process needs. The engines have dashboards of their own: this ' +
-    'is how we see them.',
+    'Whether Kafka and MongoDB answer the services, and the resources of each process. The engines have dashboards ' +
+    'of their own.',
   rows: [
     {
       title: 'Engines',
@@ -16,32 +16,37 @@ export const enginesDashboard: Dashboard = {
         states(
           'Reachable',
           'none',
-          'As seen by the process that sees least.',
+          'Whether every process reaches the engine. One process that does not reach it counts as away.',
           [['{{engine}}', (of) => `min by (engine) (${of('pa_engine_reachable')})`]],
           { width: 12, words: { 0: 'away', 1: 'there' }, steps: ['red', [1, 'green']] },
         ),
         lines(
           'Processes that cannot reach one',
           'short',
-          'One of many: its network or its secret. All: the engine.',
+          'If one of many processes cannot reach an engine, check its network and its secret. If none can, check ' +
+            'the engine.',
           [['{{engine}}', (of) => `count by (engine) (${of('pa_engine_reachable')} == 0)`]],
           { width: 12 },
         ),
-        lines('Appends', 'cps', 'By topic.', [['{{topic}}', perSecond('pa_log_appended_total', 'topic')]], {
-          width: 12,
-          stacked: true,
-        }),
+        lines(
+          'Appends',
+          'cps',
+          'Records that the services append to the log, by topic.',
+          [['{{topic}}', perSecond('pa_log_appended_total', 'topic')]],
+          { width: 12, stacked: true },
+        ),
         lines(
           'Appends that failed',
           'cps',
-          'By topic. Normal is none.',
+          'Appends that failed, by topic. Normal is none.',
           [['{{topic}}', perSecond('pa_log_append_failures_total', 'topic')]],
           { width: 12, stacked: true },
         ),
         lines(
           'Free bytes of disks',
           'bytes',
-          'data: of npm start. files: of exports with FILES=fs. Told at eight times what is kept free.',
+          'data: the data folder of npm start. files: exports with FILES=fs. An alert warns below eight times ' +
+            'MIN_FREE_BYTES.',
           [
             ['{{folder}}', (of) => `min by (folder) (${of('pa_disk_free_bytes')})`],
             ['{{folder}}: kept free', largest('pa_disk_kept_free_bytes', 'folder')],
@@ -56,7 +61,7 @@ export const enginesDashboard: Dashboard = {
         lines(
           'By route',
           'reqps',
-          'As the router has it.',
+          'Requests a second, by the route that answered.',
           [
             [
               '{{service}} {{method}} {{route}}',
@@ -68,21 +73,21 @@ export const enginesDashboard: Dashboard = {
         lines(
           'By status',
           'reqps',
-          'All services.',
+          'Requests a second of all services, by status.',
           [['{{status}}', perSecond('http_server_request_duration_seconds_count', 'status')]],
           { stacked: true, width: 6 },
         ),
         lines(
           'Being answered',
           'short',
-          'At this moment.',
+          'Requests that are being answered at this moment, by service.',
           [['{{service}}', (of) => `sum by (service) (${of('http_server_active_requests')})`]],
           { width: 6 },
         ),
         table(
           '95 % within, by route',
           's',
-          'In the range shown, slowest first.',
+          'Time within which 95 % of requests were answered in the range shown, slowest route first.',
           [
             [
               '95 %',
@@ -96,7 +101,7 @@ export const enginesDashboard: Dashboard = {
         lines(
           'Half and 99 %',
           's',
-          'All routes of a service.',
+          'Time within which half and 99 % of requests were answered, over all routes of a service.',
           [
             ['{{service}} half', quantile(0.5, 'http_server_request_duration_seconds', 'service')],
             ['{{service}} 99 %', quantile(0.99, 'http_server_request_duration_seconds', 'service')],
@@ -108,7 +113,7 @@ export const enginesDashboard: Dashboard = {
     {
       title: 'Processes',
       panels: [
-        lines('Processor', 'percentunit', 'Of one core.', [
+        lines('Processor', 'percentunit', 'CPU time of each process, as a share of one core.', [
           [PROCESS, (of) => `rate(${of('process_cpu_seconds_total')}[${RATE}])`],
         ]),
         lines('Resident memory', 'bytes', 'At the limit the kernel ends the process.', [
@@ -117,7 +122,7 @@ export const enginesDashboard: Dashboard = {
         lines(
           'Share of the memory limit',
           'percentunit',
-          'Of the container. Told at 90 %.',
+          'Memory of the process as a share of the limit of its container. An alert warns at 90 %.',
           [
             [
               PROCESS,
@@ -130,7 +135,7 @@ export const enginesDashboard: Dashboard = {
         lines(
           'Event loop delay, 99 %',
           's',
-          'What each request waits before anybody looks at it.',
+          'Time that a request waits before the process handles it.',
           [[PROCESS, (of) => of('nodejs_eventloop_lag_p99_seconds')]],
           { steps: ['green', [0.5, 'red']] },
         ),
@@ -140,7 +145,7 @@ export const enginesDashboard: Dashboard = {
         lines('Starts in half an hour', 'short', 'Three are told.', [
           [PROCESS, (of) => `sum by (pod, instance) (changes(${of('process_start_time_seconds')}[30m]))`],
         ]),
-        lines('Heap used', 'bytes', 'Of V8; the rest of the resident memory are buffers and threads.', [
+        lines('Heap used', 'bytes', 'Heap of V8. The rest of the resident memory are buffers and threads.', [
           [PROCESS, (of) => of('nodejs_heap_size_used_bytes')],
         ]),
         lines('Garbage collection', 'percentunit', 'Share of time.', [

@@ -8,7 +8,9 @@ const REQUESTS = 'http_server_request_duration_seconds';
 export const road: Dashboard = {
   name: 'road',
   title: 'Provider Access / 1 Road at a glance',
-  about: 'Whether providers get their data in time. Everything green and the first row below half: nothing to do.',
+  about:
+    'Whether providers get their data in time. If everything is green and the first row is below half, there is ' +
+    'nothing to do.',
   rows: [
     {
       title: 'Service levels',
@@ -16,7 +18,8 @@ export const road: Dashboard = {
         bars(
           'Share of its time that the oldest open one has used',
           'percentunit',
-          'At 100 % the service level is missed. Normal is near 0: minutes of a business day. Told at 50 %, paged ' +
+          'At 100 % the service level is missed. Normal is near 0: minutes of a business day. An alert warns at 50 ' +
+            '% and pages ' +
             'at 80 %.',
           [['{{objective}}', largest('pa_slo_oldest_elapsed_ratio', 'objective', 'objective!="opt-out-effective"')]],
           { width: 9, min: 0, max: 1, steps: ['green', [0.5, 'yellow'], [0.8, 'red']] },
@@ -24,8 +27,8 @@ export const road: Dashboard = {
         stat(
           'Met in time, in the range shown',
           'percentunit',
-          'Of all that ended in the time range above. The report for a period is `pa slo --from --to`: it reads ' +
-            'the log and not these counters.',
+          'Share of the requests and events whose service level was met, of all that ended in the range shown. ' +
+            '`pa slo --from --to` reports a period from the log and not from these counters.',
           [
             [
               '{{objective}}',
@@ -40,7 +43,7 @@ export const road: Dashboard = {
         stat(
           'The probe walked the road',
           'dateTimeFromNow',
-          'When our own client last did all that a provider does, from token to file.',
+          'When the probe last took all steps of a provider, from the token to the file.',
           [['last success', (of) => `max(${of('pa_probe_last_success_timestamp_seconds')}) * 1000`]],
           { width: 6 },
         ),
@@ -54,7 +57,7 @@ export const road: Dashboard = {
         lines(
           'How long they took',
           's',
-          'Half and 99 % of those that ended.',
+          'Half and 99 % of the ended requests and events took at most this time.',
           [
             ['{{objective}} half', quantile(0.5, 'pa_slo_duration_seconds', 'objective')],
             ['{{objective}} 99 %', quantile(0.99, 'pa_slo_duration_seconds', 'objective')],
@@ -64,32 +67,34 @@ export const road: Dashboard = {
         lines(
           'Runs of the probe in an hour',
           'short',
-          'By result and the step that failed.',
+          'Runs of the probe, by result and by the step that failed.',
           [['{{result}} {{step}}', (of) => `sum by (result, step) (increase(${of('pa_probe_runs_total')}[1h]))`]],
           { width: 9 },
         ),
       ],
     },
     {
-      title: 'What goes in',
+      title: 'Intake',
       panels: [
         lines(
           'Payer events taken in',
           'cps',
-          'By what became of them. `parked` waits for a person.',
+          'Payer events by their outcome. A `parked` event waits for a person.',
           [['{{outcome}}', perSecond('pa_intake_events_total', 'outcome')]],
           { stacked: true },
         ),
         lines(
           'Oldest event that is not handled',
           's',
-          'By consumer group. Normal is below a second; a bulk load may take minutes, but the curve then has teeth.',
+          'Age of the oldest record that a consumer group has not handled. Normal is below a second. A bulk load ' +
+            'may take ' +
+            'minutes; the curve then falls again and again.',
           [['{{group}}', largest('pa_log_oldest_unhandled_seconds', 'group')]],
         ),
         stat(
           'Parked, waiting for a person',
           'short',
-          'Those of consent and attribution deny their members until somebody acts.',
+          'Parked events of consent and attribution deny their members until somebody resolves them.',
           [['{{service}}', (of) => `sum by (service) (max by (topic, service) (${of('pa_dead_letters_open')}))`]],
           { width: 4, steps: ['green', [1, 'yellow']] },
         ),
@@ -103,15 +108,21 @@ export const road: Dashboard = {
       ],
     },
     {
-      title: 'What providers see',
+      title: 'Requests of providers',
       panels: [
-        lines('Requests', 'reqps', 'By service.', [['{{service}}', perSecond(`${REQUESTS}_count`, 'service')]], {
-          stacked: true,
-        }),
+        lines(
+          'Requests',
+          'reqps',
+          'Requests a second, by service.',
+          [['{{service}}', perSecond(`${REQUESTS}_count`, 'service')]],
+          {
+            stacked: true,
+          },
+        ),
         lines(
           'Share answered with 5xx',
           'percentunit',
-          '503 is a promise to do it later; other 5xx are faults.',
+          '503 asks the client to repeat the request. Other 5xx are faults.',
           [
             [
               '{{service}}',
@@ -122,27 +133,31 @@ export const road: Dashboard = {
           ],
           { min: 0, steps: ['green', [0.05, 'red']] },
         ),
-        lines('99 % are answered within', 's', 'By service; exports are accepted at once, their files take longer.', [
-          ['{{service}}', quantile(0.99, REQUESTS, 'service')],
-        ]),
+        lines(
+          '99 % are answered within',
+          's',
+          'Time within which 99 % of requests are answered, by service. An export is accepted at once; its files ' +
+            'take longer.',
+          [['{{service}}', quantile(0.99, REQUESTS, 'service')]],
+        ),
         lines(
           'Age of the facts',
           's',
-          'Above FACTS_BOUND_MS (5 s) nothing is decided and reads are 503.',
+          'Age of the facts with which services decide. Above FACTS_BOUND_MS (5 s) they answer reads with 503.',
           [['{{service}}', (of) => `max by (service) (${of('pa_facts_age_seconds')})`]],
           { steps: ['green', [5, 'red']] },
         ),
         lines(
           'Exports waiting and running',
           'short',
-          'By state.',
+          'Exports by state.',
           [['{{state}}', largest('pa_export_jobs', 'state', 'state=~"queued|running"')]],
           { stacked: true },
         ),
         lines(
           'Opt-out to effect',
           's',
-          'Half and 99 % of opt-outs were effective in every process within.',
+          'Half and 99 % of opt-outs took effect in every process within this time.',
           [
             ['half', quantile(0.5, 'pa_opt_out_effect_seconds', '')],
             ['99 %', quantile(0.99, 'pa_opt_out_effect_seconds', '')],
@@ -152,19 +167,19 @@ export const road: Dashboard = {
       ],
     },
     {
-      title: 'What runs',
+      title: 'Processes and engines',
       panels: [
         stat(
           'Processes',
           'none',
-          'Scraped now, by service and version: two versions while one is rolled out.',
+          'Processes that answer the scrape, by service and version. There are two versions during a roll-out.',
           [['{{service}} {{version}}', (of) => `count by (service, version) (${of('pa_build_info')})`]],
           { width: 12 },
         ),
         states(
           'Engines',
           'none',
-          'As seen by the process that sees least.',
+          'Whether every process reaches the engine. One process that does not reach it counts as away.',
           [['{{engine}}', (of) => `min by (engine) (${of('pa_engine_reachable')})`]],
           { width: 12, words: { 0: 'away', 1: 'there' }, steps: ['red', [1, 'green']] },
         ),
