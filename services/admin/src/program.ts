@@ -145,7 +145,7 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
   topics
     .command('accept')
     .requiredOption('--reason <text>', 'how you know that payers have re-sent everything since the backup')
-    .option('--by <name>', 'who says so', 'administrator')
+    .option('--by <name>', 'name of the person who confirms it', 'administrator')
     .description('confirms that payers have re-sent everything since the backup; until then, all reads answer 503')
     .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
       const accepted = await copying((copies) => copies.accept(acceptance));
@@ -159,7 +159,7 @@ KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE
   topics
     .command('accept-loss')
     .requiredOption('--reason <text>', 'why the platform may continue without these records')
-    .option('--by <name>', 'who says so', 'administrator')
+    .option('--by <name>', 'name of the person who confirms it', 'administrator')
     .description('accepts that retention removed records before the platform read them, and continues without them')
     .action(async (acceptance: { readonly by: string; readonly reason: string }) => {
       const losses = await copying((copies) => copies.acceptLoss(acceptance));

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { runAdmin } from './admin-process.ts';
 
 const NEEDS = `
-Needs the engines and no running platform. Takes the environment of the services: KAFKA_BROKERS, KAFKA_…, MONGODB_URI,
-MONGODB_…
+The command needs the engines and no running platform. It reads the variables of the services: KAFKA_BROKERS, KAFKA_…,
+MONGODB_URI, MONGODB_…
 Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs ·
 3 an engine cannot be reached · 4 not authorized`;
 
@@ -16,10 +16,12 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
       const { json } = self.optsWithGlobals<{ json: boolean }>();
       process.exitCode = await run([...argv(self.opts()), ...(json ? ['--json'] : [])]);
     });
-  passes(topics.command('plan').description('what Kafka has, what it should have, what `apply` would do'), () => [
-    'topics',
-    'plan',
-  ]);
+  passes(
+    topics
+      .command('plan')
+      .description('compare the topics of Kafka with the declared ones, and list the steps of `apply`'),
+    () => ['topics', 'plan'],
+  );
   passes(
     topics
       .command('apply')
@@ -27,8 +29,8 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
     () => ['topics', 'apply'],
   );
   for (const [name, description] of [
-    ['dump', 'copy every topic into a folder, while all goes on; it will hold health data'],
-    ['load', 'write a copy into new topics, each record to its place; nothing is decided until `accept`'],
+    ['dump', 'copy every topic into a folder while the platform runs; the folder then holds health data'],
+    ['load', 'write a copy into new topics, each record at its old place; reads answer 503 until `accept`'],
   ] as const) {
     topics
       .command(name)
@@ -43,11 +45,11 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
     [
       'accept',
       'confirm that payers have re-sent everything since the backup; until then, all reads answer 503',
-      'why all of it is there again',
+      'why every event since the backup is there again',
     ],
     [
       'accept-loss',
-      'accept that retention removed records before the platform read them: it goes on with what is left',
+      'accept that retention removed records before the platform read them; the platform continues with the others',
       'why the platform may go on without them',
     ],
   ] as const) {
@@ -55,16 +57,18 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
       .command(name)
       .description(description)
       .requiredOption('--reason <text>', why)
-      .option('--by <name>', 'who says so', 'administrator')
+      .option('--by <name>', 'name of the person who confirms it', 'administrator')
       .addHelpText('after', NEEDS)
       .action(async ({ reason, by }: { reason: string; by: string }) => {
         process.exitCode = await run(['topics', name, '--reason', reason, '--by', by]);
       });
   }
-  passes(views.command('plan').description('what MongoDB has, what it should have, what `apply` would do'), () => [
-    'views',
-    'plan',
-  ]);
+  passes(
+    views
+      .command('plan')
+      .description('compare MongoDB with the declared collections and indexes, and list the steps of `apply`'),
+    () => ['views', 'plan'],
+  );
   passes(
     views.command('apply').description('create missing collections and indexes, of views and of state; never deletes'),
     () => ['views', 'apply'],
@@ -72,15 +76,17 @@ export function engineCommands(program: Command, run: (argv: readonly string[]) 
   passes(
     program
       .command('verify')
-      .description('are topics, collections and indexes as declared; exits 2 and says what differs when not'),
+      .description(
+        'check topics, collections and indexes; exit with 2 and list the differences if they are not as declared',
+      ),
     () => ['verify'],
   );
   passes(
     program
       .command('acls')
-      .description('who may do what in Kafka, as a script of kafka-acls.sh lines; asks no broker')
-      .option('--principal-prefix <text>', "before the names payer, admin and the services'", 'User:')
-      .option('--table', 'a table instead of the script'),
+      .description('print the rights of each principal in Kafka as a script of kafka-acls.sh lines; needs no broker')
+      .option('--principal-prefix <text>', 'prefix of the principals: payer, admin and the services', 'User:')
+      .option('--table', 'print a table instead of the script'),
     ({ principalPrefix, table }) => [
       'acls',
       '--principal-prefix',
