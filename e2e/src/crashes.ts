@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bulkExport, type BulkResult } from '@provider-access/cli';
-import { eventually } from '@provider-access/testing';
+import { eventually, tokenRequest } from '@provider-access/testing';
+import { drawing } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
 import { freshPlatform, publishAll, registerApp, type Fresh, type TestApp } from './harness.ts';
 import {
@@ -18,20 +19,7 @@ import {
   WAIT,
   written,
 } from './interrupted.ts';
-import {
-  ASSERTION_TYPE,
-  clientAssertion,
-  findGroup,
-  form,
-  http,
-  json,
-  kickOff,
-  optIn,
-  optOut,
-  sealed,
-  seeded,
-  tell,
-} from './road.ts';
+import { findGroup, http, json, kickOff, optIn, optOut, sealed, tell } from './road.ts';
 
 /** Kills the whole platform with -9 in the middle of its work and starts it again. */
 
@@ -48,8 +36,7 @@ export function testCrashes({
   readonly exports: readonly Moment[];
 }): void {
   describe(`everything is killed with -9 (seed ${variant.seed})`, () => {
-    const random = seeded(variant.seed);
-    const upTo = (n: number): number => Math.floor(random() * n);
+    const upTo = drawing(variant.seed);
     const { payer, organization } = seenPayer({ seed: 'crash', members: 10 });
     const leftOut = new Set<string>();
     let fresh: Fresh;
@@ -130,7 +117,7 @@ export function testCrashes({
       { timeout: 600_000 + exports.length * 60_000 },
       async () => {
         for (const [kill, moment] of exports.entries()) {
-          const share = moment === 'sealing' ? 1 : random() * 0.8;
+          const share = moment === 'sealing' ? 1 : upTo(80) / 100;
           const result = await (moment === 'download'
             ? killedWhileDownloading(kill)
             : killedWhileWriting(kill, moment, share));
@@ -235,13 +222,7 @@ export function testStop(): void {
  */
 async function remember(fresh: Fresh, app: TestApp, npi: string, member: string): Promise<() => Promise<void>> {
   const { base, dataDir } = fresh.platform();
-  const exchange = (): Parameters<typeof http>[1] =>
-    form({
-      grant_type: 'client_credentials',
-      scope: app.scope,
-      client_assertion_type: ASSERTION_TYPE,
-      client_assertion: clientAssertion(app, `${base}/auth/token`),
-    });
+  const exchange = () => tokenRequest(app, base);
   const used = exchange();
   const refused = async (): Promise<void> => {
     const replayed = await http(`${base}/auth/token`, used);

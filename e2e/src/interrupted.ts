@@ -9,6 +9,7 @@ import { largest, type SeeingOrganization } from './payers.ts';
 import { AS_OF, http, json, type EventRow, type Served } from './road.ts';
 
 /** Shared parts of scenarios in which something dies in the middle. */
+export { setTimeout as sleep } from 'node:timers/promises';
 
 /** For `eventually`, where a dozen processes and the engines share two cores. Only a hanging test takes so long. */
 export const WAIT = { timeout: 240_000, interval: 250 };
@@ -40,8 +41,6 @@ export function seenPayer({ seed, members }: { readonly seed: string; readonly m
   const numbers = [...seen, ...others.slice(0, OTHERS).map(({ n }) => n)].toSorted((a, b) => a - b);
   return { payer: syntheticPayer({ seed, members: numbers, asOf: AS_OF }), organization };
 }
-
-export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Posts events as one NDJSON stream. `onRows` gets the number of answered events so far.

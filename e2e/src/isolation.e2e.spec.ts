@@ -1,19 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { clientAssertion, exchange, form } from '@provider-access/testing';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { byMembers } from './payers.ts';
-import {
-  ASSERTION_TYPE,
-  clientAssertion,
-  findGroup,
-  form,
-  http,
-  json,
-  kickOff,
-  sealed,
-  type HttpAnswer,
-  type HttpCall,
-} from './road.ts';
+import { findGroup, http, json, kickOff, sealed, type HttpAnswer, type HttpCall } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const reply = ({ status, headers, body }: HttpAnswer): unknown => ({
@@ -146,12 +136,7 @@ describe('one client and another', () => {
   test('a token reads what its scope says and no more', async () => {
     const answer = await http(
       at('/auth/token'),
-      form({
-        grant_type: 'client_credentials',
-        scope: 'system/Patient.rs',
-        client_assertion_type: ASSERTION_TYPE,
-        client_assertion: clientAssertion(app, at('/auth/token')),
-      }),
+      exchange(clientAssertion(app, at('/auth/token')), 'system/Patient.rs'),
     );
     const { access_token: narrow, scope } = json<{ access_token: string; scope: string }>(answer);
     expect(scope).toBe('system/Patient.rs');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bulkExport, Server, type BulkResult } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
+import { drawing } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
 import { startDeployment, type Deployment } from './deployment.ts';
 import type { ServiceName } from './gateway.ts';
@@ -20,7 +21,7 @@ import {
   WAIT,
   written,
 } from './interrupted.ts';
-import { findGroup, optOut, seeded, tell } from './road.ts';
+import { findGroup, optOut, tell } from './road.ts';
 import { rebuildAll } from './views.ts';
 
 const { kills, seed } = variant;
@@ -43,8 +44,7 @@ const leaves = (kill: number): boolean => kill % 3 === 0;
 const LONG_MS = 600_000 + kills * 60_000;
 
 describe(`one process after another is killed with -9 (seed ${seed}, ${kills} kills)`, () => {
-  const random = seeded(seed);
-  const upTo = (n: number): number => Math.floor(random() * n);
+  const upTo = drawing(seed);
   const { payer, organization } = seenPayer({ seed: 'killed', members: 12 });
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-kill-'));
   const leftOut = new Set<string>();
@@ -119,7 +119,7 @@ describe(`one process after another is killed with -9 (seed ${seed}, ${kills} ki
     for (let kill = 0; kill < count; kill += 1) {
       const service = WHILE_EXPORTING[kill % WHILE_EXPORTING.length]!;
       const leaver = leaves(kill) ? organization.visible.find(({ member }) => !leftOut.has(member))?.member : undefined;
-      const share = random();
+      const share = upTo(100) / 100;
       let killing: Promise<void> | undefined;
       const disturb = async (status: string): Promise<void> => {
         const seen = await written(status, await token(), share);

@@ -2,23 +2,10 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PlatformProcess } from '@provider-access/cli';
 import { syntheticPayer } from '@provider-access/synthetic';
-import { eventually } from '@provider-access/testing';
+import { clientAssertion, eventually, exchange, form } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
 import { freshPlatform, publishAll, registerApp, type TestApp } from './harness.ts';
-import {
-  AS_OF,
-  ASSERTION_TYPE,
-  clientAssertion,
-  findGroup,
-  form,
-  http,
-  kickOff,
-  optOut,
-  payerEvent,
-  sealed,
-  tell,
-  texts,
-} from './road.ts';
+import { AS_OF, findGroup, http, kickOff, optOut, payerEvent, sealed, tell, texts } from './road.ts';
 import { documentedMetrics, parseExposition, undocumented, type Family } from './telemetry/exposition.ts';
 
 /** Metrics that these scenarios on the standalone do not show, and why. */
@@ -91,17 +78,7 @@ describe('metrics of the road', () => {
     expect(await ask(`/fhir/Condition?patient=${members[0]!}`)).toBe(200);
     expect(await ask('/fhir/Patient/nobody')).toBe(404);
     expect(
-      (
-        await http(
-          `${platform.base}/auth/token`,
-          form({
-            grant_type: 'client_credentials',
-            scope: 'system/*.rs',
-            client_assertion_type: ASSERTION_TYPE,
-            client_assertion: clientAssertion(app, 'https://elsewhere.example'),
-          }),
-        )
-      ).status,
+      (await http(`${platform.base}/auth/token`, exchange(clientAssertion(app, 'https://elsewhere.example')))).status,
     ).toBe(401);
     const group = (await findGroup(platform, token, npi)).id;
     const files = await texts(await sealed(await kickOff(platform, token, group), token), token);
@@ -216,15 +193,7 @@ describe('metrics of the road', () => {
         raw(platform.base, 'GET', `/events/receipts/${id}`),
         raw(platform.base, 'POST', `/auth/clients/${id}/approve`),
         http(`${platform.base}/auth/token`, form({ grant_type: id, client_id: id })),
-        http(
-          `${platform.base}/auth/token`,
-          form({
-            grant_type: 'client_credentials',
-            scope: id,
-            client_assertion_type: ASSERTION_TYPE,
-            client_assertion: clientAssertion(app, platform.base, { iss: id, sub: id }),
-          }),
-        ),
+        http(`${platform.base}/auth/token`, exchange(clientAssertion(app, platform.base, { iss: id, sub: id }), id)),
       ]);
     };
     const METHODS = [

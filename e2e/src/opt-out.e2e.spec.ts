@@ -4,14 +4,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { toStructured } from '@provider-access/events';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { npiOf, type MemberLedger } from '@provider-access/synthetic';
-import { eventually } from '@provider-access/testing';
+import { eventually, tokenRequest } from '@provider-access/testing';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { largest, memberOf, publishTaken } from './payers.ts';
 import {
-  ASSERTION_TYPE,
-  clientAssertion,
   findGroup,
-  form,
   http,
   json,
   kickOff,
@@ -369,16 +366,8 @@ describe('an opt-out against everything that runs', () => {
       expect(refused.status, url).toBe(401);
       expect(refused.headers['www-authenticate']).toContain('invalid_token');
     }
-    const exchange = await http(
-      `${platform.base}/auth/token`,
-      form({
-        grant_type: 'client_credentials',
-        scope: scansApp.scope,
-        client_assertion_type: ASSERTION_TYPE,
-        client_assertion: clientAssertion(scansApp, `${platform.base}/auth/token`),
-      }),
-    );
-    expect([400, 401]).toContain(exchange.status);
+    const exchanged = await http(`${platform.base}/auth/token`, tokenRequest(scansApp, platform.base));
+    expect([400, 401]).toContain(exchanged.status);
     expect(await drain(response, chunks)).toBe(false);
     expect(Buffer.concat(chunks).length).toBeLessThan(size);
   });

@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyntheticPayer } from '@provider-access/synthetic';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import type { Manifest } from '@provider-access/cli';
-import { eventually } from '@provider-access/testing';
+import { eventually, tokenRequest } from '@provider-access/testing';
 import type { TestApp } from './harness.ts';
-import { sleep, WAIT } from './interrupted.ts';
+import { WAIT } from './interrupted.ts';
 import {
-  ASSERTION_TYPE,
-  clientAssertion,
   findGroup,
-  form,
   http,
   json,
   optIn,
@@ -221,15 +219,7 @@ export class RoadLoad {
 
   private async exchange(): Promise<void> {
     const { app, platform } = this.options;
-    // An assertion is valid for one request.
-    const exchange = (): HttpCall =>
-      form({
-        grant_type: 'client_credentials',
-        scope: app.scope,
-        client_assertion_type: ASSERTION_TYPE,
-        client_assertion: clientAssertion(app, `${platform.base}/auth/token`),
-      });
-    const answer = await this.ask('token', '/auth/token', exchange);
+    const answer = await this.ask('token', '/auth/token', () => tokenRequest(app, platform.base));
     this.token = json<{ access_token: string }>(answer).access_token;
   }
 

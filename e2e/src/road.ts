@@ -1,5 +1,6 @@
-import { createPrivateKey, randomUUID, sign, type JsonWebKey } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { toStructured, type DomainEvent } from '@provider-access/events';
 import {
   itemOf,
@@ -69,7 +70,6 @@ export async function http(
   }
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
 }
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const json = <T>(answer: HttpAnswer): T => JSON.parse(answer.body.toString('utf8')) as T;
 
@@ -218,39 +218,4 @@ export async function texts(manifest: Manifest, token: string): Promise<Map<stri
     found.set(type, (found.get(type) ?? '') + answer.body.toString('utf8'));
   }
   return found;
-}
-
-const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-/** A client assertion (RFC 7523) signed with the app's ES384 key; `claims` override. */
-export function clientAssertion(
-  app: Pick<TestApp, 'clientId' | 'key'>,
-  audience: string,
-  claims: Record<string, unknown> = {},
-): string {
-  const now = Math.floor(Date.now() / 1000);
-  const times = { iat: now, exp: now + 240 };
-  const payload = { iss: app.clientId, sub: app.clientId, aud: audience, ...times, jti: randomUUID(), ...claims };
-  const body = `${base64url({ alg: 'ES384', kid: app.key['kid'], typ: 'JWT' })}.${base64url(payload)}`;
-  const key = createPrivateKey({ key: app.key as JsonWebKey, format: 'jwk' });
-  return `${body}.${sign('sha384', Buffer.from(body), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-}
-
-export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-/** A form for the token and introspection endpoints. */
-export const form = (fields: Record<string, string>): Pick<HttpCall, 'method' | 'headers' | 'body'> => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  body: new URLSearchParams(fields).toString(),
-});
-
-/** Mulberry32: a stream of numbers in [0, 1) from a seed that a failing run prints. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

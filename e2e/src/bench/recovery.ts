@@ -1,24 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startKafka, startMongo } from '@provider-access/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startKafka, startMongo, tokenRequest } from '@provider-access/testing';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startDeployment, type Deployment } from '../deployment.ts';
 import { largest } from '../payers.ts';
-import {
-  AS_OF,
-  ASSERTION_TYPE,
-  clientAssertion,
-  form,
-  http,
-  json,
-  optIn,
-  optOut,
-  publishAll,
-  registerApp,
-  tell,
-  type TestApp,
-} from '../road.ts';
+import { AS_OF, http, json, optIn, optOut, publishAll, registerApp, tell, type TestApp } from '../road.ts';
 
 /** Measures what clients notice when a broker or MongoDB is lost, with requests all the time. */
 export interface Recovery {
@@ -37,8 +25,6 @@ const EVERY_MS = { read: 100, 'opt-out': 100, token: 1100 };
 const CALM_MS = 8000;
 const KINDS = ['read', 'opt-out', 'token'] as const;
 type Kind = (typeof KINDS)[number];
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Asked {
   answeredAt: number;
@@ -66,16 +52,7 @@ async function asking(
       return (await tell(platform, out ? optOut(leaver) : optIn(leaver))).status === 'effective';
     },
     token: async () => {
-      const assertion = clientAssertion(app, `${platform.base}/auth/token`);
-      const answer = await http(
-        `${platform.base}/auth/token`,
-        form({
-          grant_type: 'client_credentials',
-          scope: app.scope,
-          client_assertion_type: ASSERTION_TYPE,
-          client_assertion: assertion,
-        }),
-      );
+      const answer = await http(`${platform.base}/auth/token`, tokenRequest(app, platform.base));
       if (answer.status === 200) token = json<{ access_token: string }>(answer).access_token;
       return answer.status === 200;
     },

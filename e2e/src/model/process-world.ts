@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DomainEvent } from '@provider-access/events';
-import { eventually } from '@provider-access/testing';
+import { eventually, tokenRequest } from '@provider-access/testing';
 import {
   type Answer,
   type Call,
@@ -21,9 +22,9 @@ import {
   startDeployment,
 } from '../deployment.ts';
 import { type ServiceName, serviceOf } from '../gateway.ts';
-import { PATIENT, sleep, WAIT } from '../interrupted.ts';
+import { PATIENT, WAIT } from '../interrupted.ts';
 import { openPayerLog, type PayerLog } from '../kafka/payer-log.ts';
-import { ASSERTION_TYPE, clientAssertion, form, http, type HttpAnswer } from '../road.ts';
+import { http, type HttpAnswer } from '../road.ts';
 import { LIMITS } from '../world/context.ts';
 
 const HERE = join(import.meta.dirname, '../../..');
@@ -116,7 +117,7 @@ export class ProcessWorld extends World {
   protected override get patienceMs(): number {
     return WAIT.timeout;
   }
-  protected again(): Promise<void> {
+  protected again(): Promise<unknown> {
     return sleep(100);
   }
   #of(service: ServiceName | undefined): readonly ServiceProcess[] {
@@ -144,13 +145,8 @@ export class ProcessWorld extends World {
     const { id, key, approvals } = this.clients[client]!;
     const now = Math.floor(this.now / 1000);
     const claims = { iat: now, exp: now + 180 };
-    const fields = {
-      grant_type: 'client_credentials',
-      scope: 'system/*.rs',
-      client_assertion_type: ASSERTION_TYPE,
-      client_assertion: clientAssertion({ clientId: id, key }, `${this.#platform.base}/auth/token`, claims),
-    };
-    const answer = await this.request('/auth/token', { ...form(fields), method: 'POST' });
+    const exchanged = tokenRequest({ clientId: id, key }, this.#platform.base, claims);
+    const answer = await this.request('/auth/token', exchanged);
     if (answer?.status === 200) {
       const token = json(answer).access_token as string;
       this.#held.set(client, { approvals, until: this.now + TOKEN_MS, token });

@@ -3,7 +3,8 @@ import { request } from 'node:http';
 import type { DomainEvent } from '@provider-access/events';
 import { toStructured } from '@provider-access/events';
 import type { PlatformProcess } from '@provider-access/cli';
-import { form, http, payerEvent, type HttpAnswer, type HttpCall } from '../road.ts';
+import { form } from '@provider-access/testing';
+import { http, payerEvent, type HttpAnswer, type HttpCall } from '../road.ts';
 import { MARK } from './marks.ts';
 
 export const MEMBER = MARK.member;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '@provider-access/testing';
-import { ASSERTION_TYPE, form, http, json, optOut, payerEvent, tell } from '../road.ts';
+import { eventually, exchange } from '@provider-access/testing';
+import { http, json, optOut, payerEvent, tell } from '../road.ts';
 import { trial } from './tried.ts';
 import type { World } from './world.ts';
 
@@ -109,15 +109,9 @@ export function processFaults(world: () => World): void {
     let guessed: Promise<unknown> | undefined;
     const guess = async (): Promise<void> => {
       while (guessing) {
-        await http(
-          `${world().platform.base}/auth/token`,
-          form({
-            grant_type: 'client_credentials',
-            scope: 'system/*.rs',
-            client_assertion_type: ASSERTION_TYPE,
-            client_assertion: 'eyJhbGciOiJFUzM4NCJ9.e30.c2lnbmF0dXJl',
-          }),
-        ).catch(() => undefined);
+        await http(`${world().platform.base}/auth/token`, exchange('eyJhbGciOiJFUzM4NCJ9.e30.c2lnbmF0dXJl')).catch(
+          () => undefined,
+        );
         await sleep(20);
       }
     };

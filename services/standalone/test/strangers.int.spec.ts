@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, randomUUID, sign, type KeyObject } from 'node:crypto';
+import { randomBytes, randomUUID, type JsonWebKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest, type Server } from 'node:http';
@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { readConfig } from '@provider-access/service/config';
 import { silentLogger } from '@provider-access/service/observability';
-import { eventually } from '@provider-access/testing';
+import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { variant } from '@provider-access/testing/variant';
 import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
@@ -73,39 +73,20 @@ const ask = (path: string, { method = 'POST', headers = {}, body, from = HONEST_
     request.end(body);
   });
 
-const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-/** A JWT with ES384 (RFC 7518 §3.4), made by Node alone. */
-function jwt(key: KeyObject, payload: Record<string, unknown>): string {
-  const input = `${b64({ alg: 'ES384', kid: 'k1', typ: 'JWT' })}.${b64(payload)}`;
-  return `${input}.${sign('sha384', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-}
-const assertion = (key: KeyObject, client: string): string =>
-  jwt(key, {
-    iss: client,
-    sub: client,
-    aud: `${platform.publicUrl}/auth/token`,
-    exp: Math.floor(Date.now() / 1000) + 240,
-    jti: randomUUID(),
-  });
-const form = (client_assertion: string): string =>
-  new URLSearchParams({
-    grant_type: 'client_credentials',
-    scope: 'system/*.rs',
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion,
-  }).toString();
+const assertion = (key: JsonWebKey, clientId: string): string =>
+  clientAssertion({ clientId, key }, `${platform.publicUrl}/auth/token`);
+const form = (signed: string): string => exchange(signed).body;
 /** Makes a new assertion for every 1,000 uses, because signing costs more than a refusal. */
 function renewed(make: () => string): () => string {
   let [used, made] = [0, ''];
   return () => (used++ % 1000 === 0 ? (made = make()) : made);
 }
-const newPair = () => generateKeyPairSync('ec', { namedCurve: 'P-384' });
 
-const honestKey = newPair();
-const stolenKey = newPair().privateKey;
+const honestKey = newAppKey();
+const stolenKey = newAppKey().key;
 const metadata = (over: Record<string, unknown> = {}): Record<string, unknown> => ({
   client_name: 'An app',
-  jwks: { keys: [{ ...honestKey.publicKey.export({ format: 'jwk' }), kid: 'k1' }] },
+  jwks: { keys: [honestKey.publicJwk] },
   scope: 'system/*.rs',
   contacts: ['dev@app.example'],
   npi: NPI,
@@ -195,7 +176,7 @@ test(
     expect(approved.status, approved.text).toBe(200);
     const pending = await register({ jwks: undefined, jwks_uri: keySetsUrl });
     const tokenOf = async (): Promise<Answer> =>
-      ask('/auth/token', { headers: FORM_TYPE, body: form(assertion(honestKey.privateKey, app.client_id)) });
+      ask('/auth/token', { headers: FORM_TYPE, body: form(assertion(honestKey.key, app.client_id)) });
     const review = { method: 'GET', headers: { authorization: `Bearer ${administrator()}` } };
     await eventually(async () =>
       (await ask(`/auth/clients/${app.client_id}`, review)).text.includes('"network":"in-network"'),
@@ -223,12 +204,13 @@ test(
     };
 
     const stranger = `c-${'0'.repeat(32)}`;
-    const ofStranger = renewed(() => form(assertion(honestKey.privateKey, stranger)));
-    const ofPending = renewed(() => form(assertion(honestKey.privateKey, pending.client_id)));
+    const ofStranger = renewed(() => form(assertion(honestKey.key, stranger)));
+    const ofPending = renewed(() => form(assertion(honestKey.key, pending.client_id)));
     const borrowed = renewed(() => form(assertion(stolenKey, app.client_id)));
     // Uses the kid of our published key.
     const { kid } = (JSON.parse((await ask('/auth/jwks', { method: 'GET' })).text) as { keys: { kid: string }[] })
       .keys[0]!;
+    const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const forgedParts = [b64({ alg: 'ES256', kid, typ: 'at+jwt' }), b64({ client_id: stranger, sub: stranger })];
     const forged = [...forgedParts, 'A'.repeat(86)].join('.');
     const kinds: Readonly<Record<string, () => Promise<Answer>>> = {

@@ -1,5 +1,6 @@
 export { cached, cacheFolder, cacheKey, has, isAlive, pipInstall, run } from './cache.ts';
 export { makeCertificates } from './certificates.ts';
+export { clientAssertion, exchange, form, newAppKey, tokenRequest } from './client-app.ts';
 export { startEngines } from './engines.ts';
 export type { Engines } from './engines.ts';
 export { eventually } from './eventually.ts';

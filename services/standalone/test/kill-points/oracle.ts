@@ -4,7 +4,8 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { MemberLedger } from '@provider-access/synthetic';
 import { MEMBERS, MISPLACED, NEWS, PAST, PARKED_BEFORE, UNREADABLE } from './payer.ts';
 import { ADMINISTRATOR_TOKEN, type Answer, PAYER_TOKEN } from './platform-process.ts';
-import { exchange, type Scene } from './story.ts';
+import { exchange } from '@provider-access/testing';
+import type { Scene } from './story.ts';
 
 /**
  * Checks the platform when all work is done, and returns the faults. It compares the platform's answers and the records

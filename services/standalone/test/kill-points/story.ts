@@ -1,6 +1,5 @@
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
-import { eventually } from '@provider-access/testing';
+import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, type Answer, type Call, PUBLIC_URL } from './platform-process.ts';
 import { NEWS, OPT_OUT, PROVIDER, UNREADABLE } from './payer.ts';
 import type { Stores } from './stores.ts';
@@ -81,29 +80,7 @@ function ask(
   });
 }
 
-const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-const PUBLIC_JWK = { ...KEYS.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES384', use: 'sig' };
-const PRIVATE = createPrivateKey(KEYS.privateKey.export({ format: 'pem', type: 'pkcs8' }));
-const base64url = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-let assertions = 0;
-function assertion(client: string, now: number): string {
-  const at = Math.floor(now / 1000);
-  const jti = `j-${(assertions += 1)}`;
-  const claims = { iss: client, sub: client, aud: `${PUBLIC_URL}/auth/token`, iat: at, exp: at + 240, jti };
-  const body = `${base64url({ alg: 'ES384', kid: 'k1', typ: 'JWT' })}.${base64url(claims)}`;
-  const signature = sign('sha384', Buffer.from(body), { key: PRIVATE, dsaEncoding: 'ieee-p1363' });
-  return `${body}.${signature.toString('base64url')}`;
-}
-export const exchange = (signed: string): Call => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  body: new URLSearchParams({
-    grant_type: 'client_credentials',
-    scope: 'system/*.rs',
-    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: signed,
-  }).toString(),
-});
+const APP = newAppKey();
 const asJson = (body: unknown): Pick<Call, 'headers' | 'body'> => ({
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify(body),
@@ -172,7 +149,7 @@ const STEPS: readonly Step[] = [
     async run(scene) {
       const metadata = {
         client_name: 'An app',
-        jwks: { keys: [PUBLIC_JWK] },
+        jwks: { keys: [APP.publicJwk] },
         scope: 'system/*.rs',
         contacts: ['mailto:dev@app.example'],
         npi: PROVIDER.npi,
@@ -201,7 +178,9 @@ const STEPS: readonly Step[] = [
   {
     name: 'the app gets a token',
     async run(scene) {
-      const used = assertion(scene.known.client!, scene.clock.now());
+      const iat = Math.floor(scene.clock.now() / 1000);
+      const app = { clientId: scene.known.client!, key: APP.key };
+      const used = clientAssertion(app, `${PUBLIC_URL}/auth/token`, { iat, exp: iat + 240 });
       const { access_token: token } = json<Record<string, string>>(
         await ask(scene, 'token', '/auth/token', exchange(used)),
       );

@@ -1,5 +1,6 @@
-import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import type { JsonWebKey } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
+import { newAppKey } from '../client-app.ts';
 import { eventually } from '../eventually.ts';
 import { type Disturbance, PRACTICES, type Practice, PROVIDERS } from './operations.ts';
 
@@ -203,12 +204,10 @@ export abstract class World {
   }
   async #openPractice(practice: Practice): Promise<void> {
     const { npi, tin } = PROVIDERS[practice];
-    const keys = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    const named = { kid: 'k1', alg: 'ES384' };
-    const jwk = { ...keys.publicKey.export({ format: 'jwk' }), ...named, use: 'sig' };
+    const { key, publicJwk } = newAppKey();
     const metadata = {
       client_name: `Practice ${practice}`,
-      jwks: { keys: [jwk] },
+      jwks: { keys: [publicJwk] },
       scope: 'system/*.rs',
       contacts: ['mailto:dev@app.example'],
       npi,
@@ -219,7 +218,6 @@ export abstract class World {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(metadata),
     });
-    const key = { ...keys.privateKey.export({ format: 'jwk' }), ...named };
     this.clients.push({ id: json(answer).client_id, key, approvals: 1 });
     await this.approve(this.clients.length - 1, 0);
     await this.publish(
