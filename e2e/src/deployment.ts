@@ -1,9 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { PlatformProcess } from '@provider-access/cli';
+import { baseOf, launch, memoryOf, type Launched, type PlatformProcess } from '@provider-access/cli';
 import { eventually, type S3 } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { openGateway, SERVICES, type Gateway, type ServiceName } from './gateway.ts';
@@ -27,21 +25,17 @@ export interface DeploymentOptions {
   readonly untilReady?: boolean;
 }
 /** A process of a deployment, however it was started. */
-export interface Started {
-  readonly child: ChildProcess;
+export interface Started extends Launched {
   /** Process id of the program itself, which may not be `child`. */
   pid(): number;
   signal(name: NodeJS.Signals): void;
-  readonly ended: Promise<number | string>;
-  /** The last lines of both streams. */
-  readonly output: readonly string[];
 }
 interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
   readonly onLine?: ((line: string) => void) | undefined;
 }
-export type Spawn = (role: ServiceName | 'admin', options: SpawnOptions) => Started;
+export type Spawn = (role: ServiceName | 'admin' | 'standalone', options: SpawnOptions) => Started;
 export interface ServiceProcess extends Started {
   readonly service: ServiceName;
   readonly base: string;
@@ -146,24 +140,9 @@ const fromBuild =
     const main = join(root, `services/${role}/dist/main.js`);
     if (!existsSync(main)) throw new Error(`services/${role} is not built: run \`npm run build\``);
     const flags = ['--disable-warning=TimeoutNegativeWarning'];
-    const child = spawn(process.execPath, [...flags, main, ...args], {
-      env: { ...COMPILED, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const output: string[] = [];
-    for (const stream of [child.stdout, child.stderr])
-      createInterface({ input: stream }).on('line', (line) => {
-        output.push(line);
-        if (output.length > 50) output.shift();
-        onLine?.(line);
-      });
-    return {
-      child,
-      output,
-      pid: () => child.pid!,
-      signal: (name) => void child.kill(name),
-      ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
-    };
+    const launched = launch(process.execPath, [...flags, main, ...args], { env: { ...COMPILED, ...env }, onLine });
+    const { child } = launched;
+    return { ...launched, pid: () => child.pid!, signal: (name) => void child.kill(name) };
   };
 const spawnOf = (options: Pick<DeploymentOptions, 'build' | 'spawn'>): Spawn =>
   options.spawn ?? fromBuild(options.build ?? ROOT);
@@ -204,24 +183,10 @@ async function startService(
   onLine: ((line: string) => void) | undefined,
   abort?: AbortSignal,
 ): Promise<ServiceProcess> {
-  const listening = Promise.withResolvers<string>();
-  const started = start(service, {
-    env,
-    onLine(line) {
-      onLine?.(line);
-      const url = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
-      if (url !== undefined) listening.resolve(url);
-    },
-  });
-  const fail = (why: string): void =>
-    listening.reject(new Error(`${service} ${why}: ${started.output.slice(-5).join(' | ')}`));
-  abort?.addEventListener('abort', () => signal(started, 'SIGKILL'));
-  const timer = setTimeout(() => {
-    signal(started, 'SIGKILL');
-    fail(`did not start within ${START_MS / 1000} s`);
-  }, START_MS);
-  void started.ended.then((code) => fail(`ended at its start (${code})`));
-  const base = await listening.promise.finally(() => clearTimeout(timer));
+  const started = start(service, { env, onLine });
+  const kill = (): void => signal(started, 'SIGKILL');
+  abort?.addEventListener('abort', kill);
+  const base = await baseOf(started, service, START_MS, kill);
   return { ...started, service, base };
 }
 
@@ -253,15 +218,6 @@ const allRun = (processes: readonly ServiceProcess[]): Promise<never> =>
       throw new Error(`${service} ended (${code}): ${output.slice(-10).join(' | ')}`);
     }),
   );
-
-/** Resident memory of a process, bytes; 0 when it has ended. */
-export function memoryOf(pid: number): number {
-  try {
-    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
-}
 
 /** Applies topics and indexes, starts every service and waits until each is ready. */
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { memoryOf } from '@provider-access/cli';
 
 /** Figures of processes from Linux; zero elsewhere. */
 export interface Watched {
@@ -19,9 +20,6 @@ export const engineProcesses = (pids: readonly number[]): Watched[] =>
     .map((pid) => ({ pid, name: ENGINES[read(`/proc/${pid}/comm`).trim()] ?? 'MongoDB-compatible' }))
     .filter(({ name }) => name !== 'S3');
 const ENGINES: Readonly<Record<string, string>> = { java: 'Kafka', node: 'S3', weed: 'S3' };
-/** Resident memory, MB. */
-const memoryOf = (pid: number): number =>
-  (Number(/VmRSS:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024) / 1e6;
 /** CPU seconds since its start, of all its threads; clock ticks are 10 ms. */
 export function cpuOf(pid: number): number {
   const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
@@ -44,7 +42,7 @@ export function watchMemory(processes: readonly Watched[]): () => Memory {
   const timer = setInterval(() => {
     let now = 0;
     for (const { name, pid } of processes) {
-      const mb = memoryOf(pid);
+      const mb = memoryOf(pid) / 1e6;
       each[name] = Math.max(each[name] ?? 0, mb);
       now += mb;
     }

@@ -1,15 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bulkExport, itemOf, Server, type PlatformProcess } from '@provider-access/cli';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { baseOf, bulkExport, itemOf, launch, Server } from '@provider-access/cli';
 import { layOut } from '@provider-access/image';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { startEngines } from '@provider-access/testing';
+import { environment, startDeployment, type Deployment, type DeploymentOptions, type Spawn } from '../deployment.ts';
 import { SERVICES, type ServiceName } from '../gateway.ts';
 import { largest } from '../payers.ts';
 import { publishItems } from '../road.ts';
-import { openFrame, startRole, stopRole, type Frame, type Role } from './image-services.ts';
 import { load } from './load.ts';
 import { AS_OF, appOf, sample, targetsOf, viewsCaughtUp } from './measures.ts';
 import { watchMemory } from './processes.ts';
@@ -36,41 +37,75 @@ export async function benchStarts({ runs, members, seconds }: StartsBench): Prom
   note('laying the image out');
   layOut({ checkout: join(import.meta.dirname, '../../..'), out: root });
   const engines = await startEngines({ progress: note });
-  const { KAFKA_BROKERS, MONGODB_URI } = engines.env as Record<string, string>;
-  const frame = await openFrame(
-    join(scratch, 'data'),
-    { KAFKA_BROKERS: KAFKA_BROKERS!, MONGODB_URI: MONGODB_URI! },
-    { EXPORT_POLLS_PER_MINUTE: '100000' },
-  );
-  const running = new Map<ServiceName, Role>();
+  const { KAFKA_BROKERS, MONGODB_URI } = engines.env as Record<'KAFKA_BROKERS' | 'MONGODB_URI', string>;
+  const options: DeploymentOptions = {
+    dataDir: join(scratch, 'data'),
+    env: { KAFKA_BROKERS, MONGODB_URI, EXPORT_POLLS_PER_MINUTE: '100000' },
+    spawn: fromImage(root),
+  };
+  let platform: Deployment | undefined;
   try {
-    const applied = spawnSync(
-      join(root, 'usr/local/bin/node'),
-      [join(root, 'app/bin/provider-access'), 'admin', 'apply'],
-      { env: { ...frame.envOf('admin') }, encoding: 'utf8' },
-    );
-    if (applied.status !== 0) throw new Error(`topics and indexes could not be applied: ${applied.stderr}`);
-    // Start them together, because each waits for what the others create.
-    await Promise.all(
-      SERVICES.map(async (service) => running.set(service, await startRole(root, [service], frame.envOf(service)))),
-    );
-    frame.route(
-      Object.fromEntries([...running].map(([service, { base }]) => [service, [base]])) as Record<ServiceName, string[]>,
-    );
-    const starts = await startRows(root, frame, runs, scratch);
-    return [
-      ...starts,
-      ...(await memoryRows(root, frame, running, { members, seconds, folder: join(scratch, 'files') })),
-    ];
+    platform = await startDeployment(options);
+    const env = environment(options, platform.base);
+    const starts = await startRows(root, env, runs, scratch);
+    return [...starts, ...(await memoryRows(root, platform, { members, seconds, folder: join(scratch, 'files') }))];
   } finally {
-    for (const { child } of running.values()) child.kill('SIGKILL');
-    await frame.close();
+    await platform?.kill();
     await engines.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-async function startRows(root: string, frame: Frame, runs: number, scratch: string): Promise<Row[]> {
+/** Runs roles from the root filesystem of the image. */
+const fromImage =
+  (root: string): Spawn =>
+  (role, { env, args = [], onLine }) => {
+    const command = [join(root, 'app/bin/provider-access'), role, ...args];
+    const launched = launch(join(root, 'usr/local/bin/node'), command, { env, onLine });
+    const { child } = launched;
+    return { ...launched, pid: () => child.pid!, signal: (name) => void child.kill(name) };
+  };
+
+const PATIENCE_MS = 120_000;
+const LOOK_MS = 10;
+
+/** Starts a role and ends it. @returns ms from its start until it is live and ready, and from SIGTERM to its end */
+async function timesOf(
+  root: string,
+  role: ServiceName | 'standalone',
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly live: number; readonly ready: number; readonly end: number }> {
+  const began = performance.now();
+  const since = (): number => performance.now() - began;
+  const started = fromImage(root)(role, { env });
+  const base = await baseOf(started, role, PATIENCE_MS, () => started.signal('SIGKILL'));
+  const answered = async (path: string): Promise<number> => {
+    for (;;) {
+      const answer = await fetch(`${base}${path}`).catch(() => undefined);
+      await answer?.arrayBuffer();
+      if (answer?.status === 200) return since();
+      if (since() > PATIENCE_MS)
+        throw new Error(
+          `${role} was not ready within ${PATIENCE_MS / 1000} s: ${started.output.slice(-5).join(' | ')}`,
+        );
+      await sleep(LOOK_MS);
+    }
+  };
+  const live = await answered('/health/live');
+  const ready = await answered('/health/ready');
+  const stopping = performance.now();
+  started.signal('SIGTERM');
+  const code = await started.ended;
+  if (code !== 0) throw new Error(`${role} ended with ${code} after SIGTERM`);
+  return { live, ready, end: performance.now() - stopping };
+}
+
+async function startRows(
+  root: string,
+  env: Readonly<Record<string, string>>,
+  runs: number,
+  scratch: string,
+): Promise<Row[]> {
   const times = new Map<string, number[]>();
   const add = (what: string, ms: number): void => void times.set(what, [...(times.get(what) ?? []), ms]);
   for (let run = 1; run <= runs; run += 1) {
@@ -80,19 +115,18 @@ async function startRows(root: string, frame: Frame, runs: number, scratch: stri
       const nest = await bareNest(root);
       add(NEST, nest.ms);
       nest.end();
-      const one = await startRole(root, [service], frame.envOf(service));
-      add(`${service}, listening`, one.live);
-      add(`${service}, ready`, one.ready);
-      add(`${service}, from SIGTERM to its end`, await stopRole(one));
+      const times = await timesOf(root, service, env);
+      add(`${service}, listening`, times.live);
+      add(`${service}, ready`, times.ready);
+      add(`${service}, from SIGTERM to its end`, times.end);
     }
-    const standalone = await startRole(root, ['standalone'], {
+    const standalone = await timesOf(root, 'standalone', {
       PORT: '0',
       HOST: '127.0.0.1',
       DATA_DIR: join(scratch, `standalone-${run}`),
       LOG_LEVEL: 'warn',
     });
     add('standalone in a fresh folder, ready', standalone.ready);
-    await stopRole(standalone);
   }
   const nest = median(times.get(NEST)!);
   return [...times].map(([what, all]) => ({
@@ -105,24 +139,23 @@ async function startRows(root: string, frame: Frame, runs: number, scratch: stri
 
 async function memoryRows(
   root: string,
-  frame: Frame,
-  running: ReadonlyMap<ServiceName, Role>,
+  platform: Deployment,
   options: { readonly members: number; readonly seconds: number; readonly folder: string },
 ): Promise<Row[]> {
   const nest = await bareNest(root);
-  const processes = [...running].map(([name, { child }]) => ({ name: name as string, pid: child.pid! }));
+  const processes = platform.processes().map((one) => ({ name: one.service, pid: one.pid() }));
   note('memory at rest');
-  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  await sleep(REST_MS);
   const glance = async (): Promise<Readonly<Record<string, number>>> => {
     const stop = watchMemory([...processes, { name: NEST, pid: nest.pid }]);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await sleep(1000);
     return stop().each;
   };
   const rest = await glance();
   nest.end();
   note('memory under load: intake, reads, export');
   const watched = watchMemory(processes);
-  await work(frame, running, options);
+  await work(platform, options);
   const busy = watched().each;
   const row = (what: string, value: number): Row => ({
     what,
@@ -140,16 +173,9 @@ async function memoryRows(
 
 /** A payer's intake, then a provider's export, and reads as fast as they are answered. */
 async function work(
-  frame: Frame,
-  running: ReadonlyMap<ServiceName, Role>,
+  platform: Deployment,
   { members, seconds, folder }: { readonly members: number; readonly seconds: number; readonly folder: string },
 ): Promise<void> {
-  const token = (role: string): string => readFileSync(join(frame.dataDir, `${role}.token`), 'utf8').trim();
-  const platform = {
-    base: frame.gateway.base,
-    payerToken: token('payer'),
-    administratorToken: token('administrator'),
-  } as PlatformProcess;
   const payer = syntheticPayer({ seed: 'bench', members, asOf: AS_OF });
   await publishItems(platform, [...payer.events()].map(itemOf));
   await viewsCaughtUp(platform);
@@ -158,7 +184,7 @@ async function work(
   const { files } = await bulkExport({ server, token: () => app.tokens.get(), group, out: folder, pollMs: 50 });
   const { lines } = await sample(files.filter((file) => file.kind === 'output'));
   await load({
-    base: running.get('resources')!.base,
+    base: platform.processes().find(({ service }) => service === 'resources')!.base,
     targets: targetsOf(lines),
     token: await app.tokens.get(),
     connections: 16,

@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PlatformProcess } from '@provider-access/cli';
+import { memoryOf, type PlatformProcess } from '@provider-access/cli';
 import { openCluster, type Cluster } from '@provider-access/cluster';
-import { memoryOf } from '../deployment.ts';
 import { prepareRelease, nameFor, type Release } from './release.ts';
 
 export interface ClusterPlatform extends PlatformProcess {

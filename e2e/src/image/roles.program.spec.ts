@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { bulkExport, Server } from '@provider-access/cli';
+import { baseOf, bulkExport, Server } from '@provider-access/cli';
 import { layOut, UID, WRITTEN } from '@provider-access/image';
 import { eventually, startEngines, type Engines } from '@provider-access/testing';
 import { environment, startDeployment, type Spawn } from '../deployment.ts';
@@ -67,17 +67,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     return { code: await one.ended, text: one.output.join('\n') };
   };
   /** Its base URL once it listens. */
-  const listening = (one: Confined): Promise<string> =>
-    eventually(
-      () => {
-        if (!running.has(one)) throw new Error(`ended: ${one.output.slice(-5).join(' | ')}`);
-        const url = /listening on (http:\/\/\S+)/.exec(one.output.join('\n'))?.[1];
-        if (url === undefined)
-          throw new Error(`not listening: ${one.args.join(' ')}: ${one.output.slice(-5).join(' | ')}`);
-        return url;
-      },
-      { timeout: 180_000 },
-    );
+  const listening = (one: Confined): Promise<string> => baseOf(one, one.args.join(' '), 180_000, one.kill);
   const ready = (base: string): Promise<void> =>
     eventually(
       async () => {

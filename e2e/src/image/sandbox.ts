@@ -1,8 +1,9 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, lchownSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { launch } from '@provider-access/cli';
 import { UID } from '@provider-access/image';
+import type { Started } from '../deployment.ts';
 
 /**
  * Does what a container runtime does with `restricted` pod security, by util-linux: own mount, process and IPC
@@ -45,17 +46,10 @@ export function notConfinable(): string | undefined {
   return undefined;
 }
 
-export interface Confined {
-  /** `unshare`. The role's process is its only child. */
-  readonly child: ChildProcess;
+/** `child` is `unshare`. The role's process is its only child. */
+export interface Confined extends Started {
   /** Role and arguments. */
   readonly args: readonly string[];
-  /** Process id of the role, as seen from here. */
-  pid(): number;
-  /** The output of both streams. */
-  readonly output: readonly string[];
-  readonly ended: Promise<number | string>;
-  signal(name: NodeJS.Signals): void;
   /**
    * Ends it at once, whether it runs or is still being confined. Killing only `unshare` would leave it running, because
    * a change of user clears the signal at the parent's death.
@@ -77,38 +71,18 @@ export function confine(
   give(options.data);
   // PATH is for the script; the program gets its own.
   const env = { ...options.env, PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin' };
-  const child = spawn(
-    'unshare',
-    [
-      ...NAMESPACES,
-      'sh',
-      '-ec',
-      SCRIPT,
-      'sh',
-      root,
-      options.data,
-      options.program ?? '/app/bin/provider-access',
-      ...options.args,
-    ],
-    { env, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on('line', (line) => {
-      output.push(line);
-      options.onLine?.(line);
-    });
+  const command = ['sh', '-ec', SCRIPT, 'sh', root, options.data, options.program ?? '/app/bin/provider-access'];
+  const launched = launch('unshare', [...NAMESPACES, ...command, ...options.args], { env, onLine: options.onLine });
+  const { child, output } = launched;
   const pid = (): number => {
     const inner = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
     if (inner === '') throw new Error(`nothing runs: ${output.slice(-5).join(' | ')}`);
     return Number(inner);
   };
   return {
-    child,
+    ...launched,
     args: options.args,
     pid,
-    output,
-    ended: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))),
     signal: (name) => void process.kill(pid(), name),
     kill() {
       try {

@@ -9,6 +9,7 @@ export * from './client/server.ts';
 export * from './client/sources.ts';
 export * from './client/steps.ts';
 export * from './client/token.ts';
+export * from './demo/child-process.ts';
 export * from './demo/platform-process.ts';
 export * from './demo/verify.ts';
 export { creation, probeResources, type ProbeWorld } from './probe/content.ts';

@@ -1,8 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { CliError, EXIT } from '../output.ts';
+import { baseOf, launch, memoryOf } from './child-process.ts';
 
 export interface PlatformProcess {
   readonly base: string;
@@ -39,54 +38,19 @@ export async function startPlatform(options: {
 }): Promise<PlatformProcess> {
   const main = options.main ?? MAIN;
   if (!existsSync(main)) throw new CliError(EXIT.usage, 'the platform is not built: run `npm run build`');
-  const child: ChildProcess = spawn(process.execPath, [...NODE_FLAGS, main], {
-    env: {
-      ...MALLOC,
-      ...process.env,
-      PORT: String(options.port ?? 0),
-      HOST: '127.0.0.1',
-      PUBLIC_URL: '',
-      DATA_DIR: options.dataDir,
-      LOG_LEVEL: 'warn',
-      ...options.env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines: string[] = [];
-  const ended = new Promise<number | string>((resolve) =>
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
-  );
-  const base = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      reject(
-        new CliError(
-          EXIT.unavailable,
-          `the platform did not start within ${START_MS / 1000} s: ${lines.slice(-3).join(' | ')}`,
-        ),
-      );
-    }, START_MS);
-    const listen = (stream: NodeJS.ReadableStream): void => {
-      createInterface({ input: stream }).on('line', (line) => {
-        lines.push(line);
-        if (lines.length > 50) lines.shift();
-        options.onLine?.(line);
-        const url = /listening on (http:\/\/\S+)/.exec(line)?.[1];
-        if (url !== undefined) {
-          clearTimeout(timer);
-          resolve(url);
-        }
-      });
-    };
-    listen(child.stdout!);
-    listen(child.stderr!);
-    void ended.then((code) => {
-      clearTimeout(timer);
-      reject(
-        new CliError(EXIT.unavailable, `the platform ended at its start (${code}): ${lines.slice(-3).join(' | ')}`),
-      );
-    });
-  });
+  const env = {
+    ...MALLOC,
+    ...process.env,
+    PORT: String(options.port ?? 0),
+    HOST: '127.0.0.1',
+    PUBLIC_URL: '',
+    DATA_DIR: options.dataDir,
+    LOG_LEVEL: 'warn',
+    ...options.env,
+  };
+  const launched = launch(process.execPath, [...NODE_FLAGS, main], { env, onLine: options.onLine });
+  const { child, ended } = launched;
+  const base = await baseOf(launched, 'the platform', START_MS, () => child.kill('SIGKILL'));
   const token = (role: string): string => readFileSync(join(options.dataDir, `${role}.token`), 'utf8').trim();
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
@@ -99,14 +63,7 @@ export async function startPlatform(options: {
     payerToken: token('payer'),
     administratorToken: token('administrator'),
     ended,
-    memory() {
-      try {
-        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-        return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-      } catch {
-        return 0;
-      }
-    },
+    memory: () => memoryOf(child.pid!),
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
