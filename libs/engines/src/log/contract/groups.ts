@@ -2,7 +2,7 @@ import { textOf } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { EngineUnavailable } from '../port.ts';
-import type { Batch, EventLog, Subscription } from '../port.ts';
+import type { Batch, EventLog, SubscribeOptions, Subscription } from '../port.ts';
 import { record, records, sum, texts } from './support.ts';
 import type { LogHarness } from './support.ts';
 
@@ -10,24 +10,22 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
   const committed = async (group: string, topic: string): Promise<number> =>
     sum((await log().committed(group, [topic]))[topic]);
 
+  const subscribe = (more: Partial<SubscribeOptions>, handle: SubscribeOptions['handle']): Promise<Subscription> =>
+    log().subscribe({ group: 'g', topics: ['t'], handle, ...more });
+
   describe('subscribe', () => {
     it('delivers every record in the order of its partition key, and waits for the handler', async () => {
       await log().append('t', records(300));
       const byMember = new Map<string, number[]>();
       const inFlight = new Set<number>();
-      const subscription = await log().subscribe({
-        group: 'g',
-        topics: ['t'],
-        maxRecords: 10,
-        handle: async (batch) => {
-          expect(inFlight.has(batch.partition)).toBe(false);
-          expect(batch.records.length).toBeLessThanOrEqual(10);
-          expect(batch.owned?.() ?? true).toBe(true);
-          inFlight.add(batch.partition);
-          await new Promise((resolve) => setImmediate(resolve));
-          for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(textOf(r))]);
-          inFlight.delete(batch.partition);
-        },
+      const subscription = await subscribe({ maxRecords: 10 }, async (batch) => {
+        expect(inFlight.has(batch.partition)).toBe(false);
+        expect(batch.records.length).toBeLessThanOrEqual(10);
+        expect(batch.owned?.() ?? true).toBe(true);
+        inFlight.add(batch.partition);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const r of batch.records) byMember.set(r.key, [...(byMember.get(r.key) ?? []), Number(textOf(r))]);
+        inFlight.delete(batch.partition);
       });
       await log().append('t', records(100, 16, 300));
       await eventually(() => [...byMember.values()].flat().length >= 400);
@@ -44,12 +42,10 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
         [10, 10, 500, 10].map((size) => record('m', Buffer.alloc(size))),
       );
       const sizes: number[][] = [];
-      const subscription = await log().subscribe({
-        group: 'g',
-        topics: ['t'],
-        maxBytes: 25,
-        handle: async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)),
-      });
+      const subscription = await subscribe(
+        { maxBytes: 25 },
+        async (batch) => void sizes.push(batch.records.map((r) => r.value.byteLength)),
+      );
       await eventually(() => sizes.flat().length === 4);
       expect(sizes).toEqual([[10, 10], [500], [10]]);
       await subscription.stop();
@@ -85,13 +81,13 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', records(50));
       let seen = 0;
       const handle = async (batch: Batch): Promise<void> => void (seen += batch.records.length);
-      await log().subscribe({ group: 'g', topics: ['t'], handle });
+      await subscribe({}, handle);
       await eventually(async () => (await committed('g', 't')) === 50);
       await reopen();
       expect(await committed('g', 't')).toBe(50);
       expect(await committed('other', 't')).toBe(0);
       await log().append('t', records(7));
-      await log().subscribe({ group: 'g', topics: ['t'], handle });
+      await subscribe({}, handle);
       await eventually(() => seen >= 57);
       expect(seen).toBe(57);
     });
@@ -100,14 +96,9 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', records(6, 1));
       const attempts: string[] = [];
       let healthy = false;
-      const subscription = await log().subscribe({
-        group: 'g',
-        topics: ['t'],
-        maxRecords: 3,
-        handle: async (batch) => {
-          attempts.push(texts(batch).join());
-          if (!healthy) throw new Error('choked on member 4711');
-        },
+      const subscription = await subscribe({ maxRecords: 3 }, async (batch) => {
+        attempts.push(texts(batch).join());
+        if (!healthy) throw new Error('choked on member 4711');
       });
       await eventually(() => attempts.length >= 3 && subscription.failure() !== undefined);
       expect(new Set(attempts)).toEqual(new Set(['0,1,2']));
@@ -181,18 +172,13 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
 
     it('lets a batch linger for more records, skips nothing, and never delays a stop', async () => {
       let seen = 0;
-      const subscribe = (lingerMs: number): Promise<Subscription> =>
-        log().subscribe({
-          group: 'g',
-          topics: ['t'],
-          lingerMs,
-          handle: async (batch) => void (seen += batch.records.length),
-        });
-      const patient = await subscribe(60_000);
+      const lingering = (lingerMs: number): Promise<Subscription> =>
+        subscribe({ lingerMs }, async (batch) => void (seen += batch.records.length));
+      const patient = await lingering(60_000);
       await log().append('t', records(5));
       await patient.stop();
       expect([seen, await committed('g', 't')]).toEqual([0, 0]);
-      const brief = await subscribe(1);
+      const brief = await lingering(1);
       await log().append('t', records(5, 16, 5));
       await eventually(() => seen >= 10);
       await brief.stop();
@@ -203,20 +189,15 @@ export function groupContract(log: () => EventLog, reopen: () => Promise<EventLo
       await log().append('t', records(20));
       const seen = new Set<string>();
       let away: 'not yet' | 'now' | 'no more' = 'not yet';
-      const subscription = await log().subscribe({
-        group: 'g',
-        topics: ['t'],
-        maxRecords: 2,
-        handle: async (batch) => {
-          if (away === 'not yet' && seen.size >= 6) {
-            away = 'now';
-            await harness().away(true);
-          }
-          // The handler fails for as long as the engine is unavailable, because a busy machine may miss a single
-          // failure.
-          if (away === 'now') throw new EngineUnavailable('the store is away');
-          for (const t of texts(batch)) seen.add(t);
-        },
+      const subscription = await subscribe({ maxRecords: 2 }, async (batch) => {
+        if (away === 'not yet' && seen.size >= 6) {
+          away = 'now';
+          await harness().away(true);
+        }
+        // The handler fails for as long as the engine is unavailable, because a busy machine may miss a single
+        // failure.
+        if (away === 'now') throw new EngineUnavailable('the store is away');
+        for (const t of texts(batch)) seen.add(t);
       });
       await eventually(() => subscription.failure() !== undefined);
       await expect(log().append('t', records(1))).rejects.toThrow(EngineUnavailable);

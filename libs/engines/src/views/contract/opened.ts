@@ -1,5 +1,5 @@
 import { afterEach, beforeEach } from 'vitest';
-import type { EventLog, Position } from '@provider-access/engines/log';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
@@ -47,6 +47,11 @@ export function openedProjections(open: () => Promise<ViewsHarness>) {
     await fresh.log.close();
     await fresh.harness.close();
   });
+  /** Waits until the view has passed the heads of the topics. */
+  const passed = async (projection: Projection, ...topics: readonly string[]): Promise<void> => {
+    if (!(await fresh.views.reader(projection).waitFor(await fresh.log.head(topics), 60_000)))
+      throw new Error(`${projection.name} has not passed ${topics.join(' and ')}`);
+  };
   return {
     fresh,
     running,
@@ -70,7 +75,11 @@ export function openedProjections(open: () => Promise<ViewsHarness>) {
         }
       );
     },
-    passed: (projection: Projection, position: Position): Promise<boolean> =>
-      fresh.views.reader(projection).waitFor(position, 60_000),
+    passed,
+    /** Appends records, and waits until the view shows them. */
+    async shown(projection: Projection, topic: string, ...records: readonly NewRecord[]): Promise<void> {
+      await fresh.log.append(topic, records);
+      await passed(projection, topic);
+    },
   };
 }
