@@ -20,10 +20,13 @@ export const importTable = [
   { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
   { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
 ];
-const withTools = importTable.map((row) => ({
-  ...row,
-  onlyDependOnLibsWithTags: [...new Set([...row.onlyDependOnLibsWithTags, 'layer:tool'])],
-}));
+/**
+ * Tests may use tools. Tests of a runner may also use the other runner, because the standalone starts the services.
+ */
+const withTools = importTable.map((row) => {
+  const more = row.sourceTag === 'layer:runner' ? ['layer:tool', 'layer:runner'] : ['layer:tool'];
+  return { ...row, onlyDependOnLibsWithTags: [...new Set([...row.onlyDependOnLibsWithTags, ...more])] };
+});
 
 const boundaries = (depConstraints) => ({
   '@nx/enforce-module-boundaries': [
@@ -120,6 +123,8 @@ export default tseslint.config(
   { files: ['**/embedded/**/*.ts'], rules: engineBan('embedded') },
   { files: ['**/kafka/**/*.ts'], rules: engineBan('kafka') },
   { files: ['**/mongo/**/*.ts'], rules: engineBan('mongo') },
+  // It asks each engine with a client of it.
+  { files: ['tools/testing/src/servers.engine.spec.ts'], rules: { 'no-restricted-imports': 'off' } },
   {
     files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
     rules: boundaries(withTools),

@@ -362,16 +362,17 @@ describe('a stop', () => {
         return new Promise((resolve) => (answer = resolve));
       }
     }
-    class SlowModule {}
+    class SlowModule {
+      onApplicationShutdown(): void {
+        engines.closed.push('own');
+      }
+    }
     const service = await start(engines, {
-      register: ({ onClose }: ServiceContext) => {
-        onClose('own', () => void engines.closed.push('own'));
-        return {
-          module: SlowModule,
-          controllers: [SlowController],
-          providers: [{ provide: READINESS, useFactory: () => [] }],
-        };
-      },
+      register: () => ({
+        module: SlowModule,
+        controllers: [SlowController],
+        providers: [{ provide: READINESS, useFactory: () => [] }],
+      }),
     });
     await service.started;
     const slow = fetch(`${service.address}/slow`);

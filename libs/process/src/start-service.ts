@@ -7,7 +7,6 @@ import type { Blobs } from '@provider-access/engines/blob';
 import { ConfigurationError, type TrustedProxies } from '@provider-access/service/config';
 import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import type { PresenceOptions } from '@provider-access/facts';
 import { Refusal, type Clock } from '@provider-access/kernel';
 import {
@@ -66,8 +65,6 @@ export interface ServiceContext {
   readonly presence: PresenceOptions;
   /** @throws when the service has no files */
   readonly blobs: () => Blobs;
-  /** Closed after the service and before the engines, also if the start fails later. */
-  onClose(name: string, close: () => Promise<void> | void): void;
 }
 
 export interface StartOptions {
@@ -253,27 +250,23 @@ class ServiceProcess {
       closing.push(probe.name, () => probe.stop());
     }
     this.phase = 'reading the log and the views';
+    const ports = { log, views, state, clock: this.clock, logger, metrics, tracing };
     const module = await register({
-      ports: { log, views, state, clock: this.clock, logger, metrics, tracing },
+      ports,
       presence: { port: presence, holder: `${name}/${randomUUID()}` },
       blobs: () => {
         if (blobs === undefined) throw new TypeError(`${name} has no files`);
         return blobs;
       },
-      onClose: (what, close) => closing.push(what, close),
     });
     const app = await createServiceApp(module, {
       name,
-      logger,
-      metrics,
-      strategy: new EventLogTransport({ log }),
+      ports,
       trustProxy,
-      tracing,
       requestLog: this.options.requestLog,
       trustTraceparent: this.options.trustTraceparent,
     });
     closing.push('service', () => app.close());
-    await app.startAllMicroservices();
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');
     this.serve(app, log, probes, appends.check);
   }

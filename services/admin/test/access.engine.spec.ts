@@ -14,7 +14,6 @@ import {
 } from '@provider-access/events';
 import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import { openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/engines/log/kafka';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { createServiceApp, systemClock } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -134,11 +133,8 @@ async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void
     const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
     app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }), {
       name: 'consent',
-      logger: silentLogger,
-      metrics: ports.metrics,
-      strategy: new EventLogTransport({ log }),
+      ports,
     });
-    await app.startAllMicroservices();
     await work(log);
   } finally {
     await app?.close();

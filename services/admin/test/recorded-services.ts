@@ -1,22 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamicModule } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { attributionConfig, attributionSettings, AttributionModule } from '@provider-access/attribution';
-import { AuthModule } from '@provider-access/auth';
+import { attributionConfig, attributionSettings } from '@provider-access/attribution';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { consentConfig, consentSettings, ConsentModule } from '@provider-access/consent';
+import { consentConfig, consentSettings } from '@provider-access/consent';
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { ExportModule } from '@provider-access/export';
-import { ClientDetails, Facts, Parties } from '@provider-access/facts';
-import { createServiceApp, systemClock, type ServicePorts } from '@provider-access/service/http';
+import { request } from '@provider-access/process/testing';
+import { systemClock, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { ResourcesModule } from '@provider-access/resources';
 import { fixedSecret, newSecret, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { type Services, startServices } from '@provider-access/standalone/services';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -77,7 +72,7 @@ export class RecordedServices {
     resources: new Use(),
     export: new Use(),
   };
-  readonly apps = {} as Record<Service, NestFastifyApplication>;
+  apps!: Services['apps'];
   private readonly views = openMemoryViews();
   private readonly closing: (() => Promise<unknown>)[] = [];
   tokens!: TokenIssuer;
@@ -111,76 +106,41 @@ export class RecordedServices {
     this.closing.push(() => state.close());
     return state;
   }
-  private async run(service: Service, module: (ports: ServicePorts) => DynamicModule): Promise<void> {
-    const ports = this.ports(service);
-    const app = await createServiceApp(module(ports), {
-      name: service,
-      logger: silentLogger,
-      metrics: ports.metrics,
-      strategy: new EventLogTransport({ log: ports.log }),
-    });
-    this.apps[service] = app;
-    this.closing.push(() => app.close());
-    await app.startAllMicroservices();
-  }
-
   async start(): Promise<this> {
     const file = (name: string): string => join(this.folder, name);
     this.administrator = newSecret();
     this.payer = newSecret();
     const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
     const keys = await SigningKeys.open(file('keys.json'));
-    const pageKeys = await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 });
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
-    const env = { PUBLIC_URL };
-    await this.run('attribution', (ports) =>
-      AttributionModule.register({
-        ports,
+    const services = await startServices(
+      {
         staticTokens,
-        config: attributionConfig(attributionSettings.parse(env)),
-        // Only beside other processes does attribution write the former versions of its views.
-        presence: { port: ports.state.presence, holder: 'attribution' },
-      }),
-    );
-    await this.run('consent', (ports) =>
-      ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }),
-    );
-    await this.run('resources', (ports) =>
-      ResourcesModule.register({ ports, staticTokens, pageKeys, config: { publicUrl: PUBLIC_URL, pollMs: 50 } }),
-    );
-    const blobs = openFsBlobs({ root: file('files') });
-    await this.run('export', (ports) =>
-      ExportModule.register({
-        ports,
-        blobs,
-        staticTokens,
-        config: {
-          publicUrl: PUBLIC_URL,
-          facts: { boundMs: 5000, pollMs: 50 },
-          writers: 0,
-          pollMs: 20,
-          skewMarginMs: 0,
-        },
-      }),
-    );
-    const details = new ClientDetails();
-    const parties = new Parties(details);
-    await parties.start({ log: recording(this.log, this.uses.auth), views: this.views });
-    this.closing.push(() => parties.stop());
-    const readers = (['attribution', 'resources', 'export'] as const).map(
-      (name) => this.apps[name].get(Facts, { strict: false }).parties,
-    );
-    await this.run('auth', (ports) =>
-      AuthModule.register({
-        ports,
-        config: { publicUrl: PUBLIC_URL },
-        parties,
-        details,
         keys: fixedSecret(keys),
-        staticTokens,
-        readers,
-      }),
+        pageKeys: await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 }),
+        blobs: openFsBlobs({ root: file('files') }),
+        configs: {
+          attribution: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
+          consent: consentConfig(consentSettings.parse({})),
+          resources: { publicUrl: PUBLIC_URL, pollMs: 50 },
+          export: {
+            publicUrl: PUBLIC_URL,
+            facts: { boundMs: 5000, pollMs: 50 },
+            writers: 0,
+            pollMs: 20,
+            skewMarginMs: 0,
+          },
+          auth: { publicUrl: PUBLIC_URL },
+        },
+      },
+      (name) => {
+        const ports = this.ports(name);
+        // Only beside other processes does attribution write the former versions of its views.
+        return { ports, ...(name === 'attribution' && { presence: { port: ports.state.presence, holder: name } }) };
+      },
     );
+    this.closing.push(() => services.stop());
+    this.apps = services.apps;
     return this;
   }
 
@@ -199,24 +159,14 @@ export class RecordedServices {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const answer = await this.apps[service]
-      .getHttpAdapter()
-      .getInstance()
-      .inject({
-        method,
-        url,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body !== undefined && { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
-      });
-    return {
-      status: answer.statusCode,
-      body: answer.payload,
-      location: answer.headers['content-location'] as string | undefined,
-    };
+    const answer = await request(this.apps[service], url, {
+      method,
+      token,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const { 'content-location': location } = answer.headers;
+    return { status: answer.status, body: answer.body, location: location as string | undefined };
   }
 
   /** Publishes as the payer by POST /events and waits until every service has handled it. */

@@ -190,7 +190,7 @@ describe('facts that cannot be trusted', () => {
 
   it('a stopped attribution intake likewise', async () => {
     const { app, id } = await covered();
-    await h.transport.close();
+    await h.stopIntake();
     await h.append(payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: NPI }, to: '2025-06-01' }));
     await h.advance(5001);
     expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(503);

@@ -49,7 +49,7 @@ interface Cost {
  */
 async function costOf(event: DomainEvent): Promise<Cost> {
   const before = records().map(({ length }) => length);
-  h.statements.length = 0;
+  h.calls.length = 0;
   await h.publish(event);
   const added = records().flatMap((partition, p) => partition.slice(before[p]));
   const { parties } = h.facts;
@@ -57,7 +57,7 @@ async function costOf(event: DomainEvent): Promise<Cost> {
   return {
     records: added.length,
     logBytes: added.reduce((sum, r) => sum + r.value.byteLength + size(r.headers), 0),
-    statements: h.statements.length,
+    statements: h.calls.length,
     documentBytes: size(await h.facts.reader.get('m1')),
     memoryBytes: size([parties.networkSteps(key), parties.network(key), parties.identity(key)]),
   };

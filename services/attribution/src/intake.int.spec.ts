@@ -226,7 +226,7 @@ describe('intake', () => {
     ['no time', '{"to":"2026-01-01"}', 'not-a-cloudevent', { ce_time: '' }],
   ])('%s', async (_name, value, reason, headers) => {
     const { headers: good } = encodeEvent(payerEvent('payer.member-terminated.v1', 'm1', {}));
-    await h.appendRaw({ key: 'm1', partitionKey: 'm1', headers: { ...good, ...headers }, value });
+    await h.publishRaw({ key: 'm1', partitionKey: 'm1', headers: { ...good, ...headers }, value });
     expect(await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toMatchObject([{ reason }]);
     expect((await h.facts.access.facts('m1'))!.holds).toMatchObject([{ eventType: 'payer.member-terminated.v1' }]);
   });

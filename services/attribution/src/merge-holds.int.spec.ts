@@ -43,7 +43,7 @@ describe('an unreadable merge', () => {
   });
 
   it('holds both members when its JSON is broken behind the ids', async () => {
-    await h.appendRaw({ ...encodeEvent(merge('m1', {})), value: '{"from":"m-3",' });
+    await h.publishRaw({ ...encodeEvent(merge('m1', {})), value: '{"from":"m-3",' });
     expect(await denied()).toEqual(['m1', 'm-3']);
   });
 

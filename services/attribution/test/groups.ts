@@ -1,6 +1,6 @@
 import { dataOf } from '@provider-access/events';
 import { expect } from 'vitest';
-import type { LogRecord } from '@provider-access/engines/log';
+import { recordsOf } from '@provider-access/process/testing';
 import type { Harness } from './harness.ts';
 
 export interface GroupJson {
@@ -18,8 +18,7 @@ type Headers = Record<string, string>;
 
 /** The data of each record of a topic that has this type. */
 export async function typed<T = Record<string, unknown>>({ log }: Harness, topic: string, type: string): Promise<T[]> {
-  const all: LogRecord[] = [];
-  for (let p = 0; p < (await log.partitions(topic)); p++) all.push(...(await log.read(topic, p, 0, 1000)));
+  const all = await recordsOf(log, topic);
   const own = all.filter((record) => record.headers['ce_type'] === type);
   return own.map(({ value }) => dataOf<T>({ value }));
 }

@@ -1,4 +1,12 @@
-import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
@@ -11,14 +19,13 @@ import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
-import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
+import { DocsController } from './operations/docs/docs.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
 import { TokenController } from './operations/token/token.controller.ts';
 
-export interface AuthOptions
-  extends ServiceRuntime, Pick<AuthParts, 'parties' | 'details' | 'keys' | 'readers' | 'jwksSource'> {
+export interface AuthOptions extends ServiceRuntime, Pick<AuthParts, 'keys' | 'readers' | 'jwksSource'> {
   readonly config: Partial<AuthConfig> & Pick<AuthConfig, 'publicUrl'>;
   readonly staticTokens: StaticTokens;
 }
@@ -27,7 +34,7 @@ export interface AuthOptions
 const BODY_LIMIT = 64 * 1024;
 
 @Module({})
-export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
+export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   private readonly stopListening: () => void;
 
   constructor(
@@ -61,7 +68,7 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
-  static register({ config, parties, details, keys, readers, jwksSource, ...runtime }: AuthOptions): DynamicModule {
+  static register({ config, keys, readers, jwksSource, ...runtime }: AuthOptions): DynamicModule {
     const { staticTokens, presence } = runtime;
     return {
       module: AuthModule,
@@ -77,7 +84,6 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
         SigningKeysController,
       ],
       providers: [
-        { provide: DOCUMENTATION, useFactory: () => installed(config?.sandbox ?? false) },
         {
           provide: AuthContext,
           inject: [PORTS, Audit],
@@ -87,8 +93,6 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
               audit,
               staticTokens,
               presence,
-              parties,
-              details,
               keys,
               config: { ...AUTH_DEFAULTS, ...config },
               ...(readers !== undefined && { readers }),
@@ -99,6 +103,9 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     };
   }
 
+  async onModuleInit(): Promise<void> {
+    await this.auth.parties.start(this.auth.ports);
+  }
   async onApplicationBootstrap(): Promise<void> {
     await this.auth.replays.open();
     await this.auth.presence?.start();
@@ -110,5 +117,8 @@ export class AuthModule implements OnApplicationBootstrap, OnModuleDestroy {
     await this.auth.refusals.stop();
     await this.auth.signing.stop();
     await this.auth.presence?.stop();
+  }
+  async onApplicationShutdown(): Promise<void> {
+    await this.auth.parties.stop();
   }
 }

@@ -1,5 +1,5 @@
 import { type Audit, SampledRefusals } from '@provider-access/audit';
-import { type ClientDetails, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
+import { ClientDetails, Parties, PartiesPresence, type PresenceOptions, PresentReaders } from '@provider-access/facts';
 import type { ServicePorts } from '@provider-access/service/http';
 import {
   AccessTokens,
@@ -19,7 +19,6 @@ import { Applications } from './operations/register/applications.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { Identifiers } from './operations/clients/identifiers.ts';
 import { ReplayMemory } from './operations/token/replay-memory.ts';
-import type { AuthParties } from './parties.ts';
 import { Registry, type RegistryReader } from './registry.ts';
 import { SigningRing } from './operations/signing-keys/signing-ring.ts';
 
@@ -28,10 +27,6 @@ export interface AuthParts {
   readonly config: AuthConfig;
   readonly staticTokens: StaticTokens;
   readonly audit: Audit;
-  /** Started by the runner. */
-  readonly parties: AuthParties;
-  /** The object that `parties` fills: `new Parties(details)`. */
-  readonly details: ClientDetails;
   /** Private keys that sign access tokens, from the file that all instances of auth share. */
   readonly keys: Secret<SigningKeys>;
   /** Parties of the other services in this process. auth acknowledges a change after they have read it. */
@@ -49,7 +44,7 @@ const KEEP_REGISTRATIONS_MS = 30 * 24 * 60 * 60 * 1000;
 export class AuthContext {
   readonly ports: ServicePorts;
   readonly config: AuthConfig;
-  readonly parties: AuthParties;
+  readonly parties: Parties;
   readonly presence: PartiesPresence | undefined;
   readonly registry: Registry;
   readonly clients: Clients;
@@ -80,7 +75,9 @@ export class AuthContext {
     readonly strangers: RequestLimits;
   };
 
-  constructor({ ports, config, staticTokens, audit, parties, details, keys, presence, ...given }: AuthParts) {
+  constructor({ ports, config, staticTokens, audit, keys, presence, ...given }: AuthParts) {
+    const details = new ClientDetails();
+    const parties = new Parties(details);
     const { log, state, clock, metrics } = ports;
     const { publicUrl } = config;
     metrics.zero('pa_tokens_issued_total');

@@ -1,4 +1,3 @@
-import { ClientDetails, Parties } from '@provider-access/facts';
 import { runService } from '@provider-access/process/run';
 import { AuthModule } from './auth.module.ts';
 import { authConfig, authEnv } from './config.ts';
@@ -6,17 +5,6 @@ import { authConfig, authEnv } from './config.ts';
 await runService({
   name: 'auth',
   schema: authEnv,
-  async register({ secrets, onClose, ...runtime }, config) {
-    const details = new ClientDetails();
-    const parties = new Parties(details);
-    onClose('parties', () => parties.stop());
-    await parties.start(runtime.ports);
-    return AuthModule.register({
-      ...runtime,
-      parties,
-      details,
-      keys: secrets.signingKeys(),
-      config: authConfig(config),
-    });
-  },
+  register: ({ secrets, ...runtime }, config) =>
+    AuthModule.register({ ...runtime, keys: secrets.signingKeys(), config: authConfig(config) }),
 });

@@ -15,7 +15,8 @@ import {
   textOf,
 } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
-import { ClientDetails, Parties, type PresenceOptions } from '@provider-access/facts';
+import type { Parties, PresenceOptions } from '@provider-access/facts';
+import { recordsOf, request } from '@provider-access/process/testing';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
 import { directory } from '@provider-access/facts/records';
@@ -24,6 +25,7 @@ import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { AuthContext } from '../src/auth.ts';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfig } from '../src/config.ts';
 import type { RegistryReader } from '../src/registry.ts';
@@ -77,8 +79,6 @@ export interface BenchOptions {
 export class Bench {
   readonly clock = { ms: NOW, now: (): number => this.clock.ms };
   readonly log: MemoryLog;
-  readonly details = new ClientDetails();
-  readonly parties = new Parties(this.details);
   readonly stateFile: string;
   ports!: ServicePorts;
   private sharesState = false;
@@ -104,30 +104,29 @@ export class Bench {
       metrics: new Metrics(),
       views: openMemoryViews(),
     };
-    await bench.parties.start(bench.ports);
     const keys = options.keys ?? fixedSecret(await SigningKeys.open(keyFile!));
     const staticTokens = new StaticTokens({ administrator: [ADMINISTRATOR, ADMINISTRATOR_2], payer: 'p'.repeat(43) });
     bench.app = await createServiceApp(
       AuthModule.register({
         ports: bench.ports,
         config: { publicUrl: PUBLIC_URL, registrationsPerMinute: 100, refusalsPerMinute: 100, ...options.config },
-        parties: bench.parties,
-        details: bench.details,
         keys,
         staticTokens,
         ...(options.readers !== undefined && { readers: options.readers }),
         ...(options.presence !== undefined && { presence: options.presence }),
         ...(options.jwks !== undefined && { jwksSource: options.jwks }),
       }),
-      { name: 'auth', logger: silentLogger, metrics: bench.ports.metrics },
+      { name: 'auth', ports: bench.ports },
     );
     return bench;
+  }
+  get parties(): Parties {
+    return this.app.get(AuthContext).parties;
   }
   /** Ends the service; the log stays. */
   async stop(): Promise<void> {
     await this.app.close();
     await this.directory?.stop();
-    await this.parties.stop();
     if (!this.sharesState) await this.ports.state.close();
   }
 
@@ -156,24 +155,17 @@ export class Bench {
     const contentType =
       type ??
       (json !== undefined ? 'application/json' : form !== undefined ? 'application/x-www-form-urlencoded' : undefined);
-    const response = await this.app
-      .getHttpAdapter()
-      .getInstance()
-      .inject({
-        method,
-        url,
-        ...(payload !== undefined && { payload }),
-        ...(options.address !== undefined && { remoteAddress: options.address }),
-        headers: {
-          ...(contentType !== undefined && { 'content-type': contentType }),
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...options.headers,
-        },
-      });
+    const answer = await request(this.app, url, {
+      method,
+      token,
+      body: payload,
+      from: options.address,
+      headers: { ...(contentType !== undefined && { 'content-type': contentType }), ...options.headers },
+    });
     return {
-      status: response.statusCode,
-      headers: response.headers as Record<string, string | undefined>,
-      body: JSON.parse(response.body || '{}') as Record<string, any>,
+      status: answer.status,
+      headers: answer.headers as Record<string, string | undefined>,
+      body: JSON.parse(answer.body || '{}') as Record<string, any>,
     };
   }
 
@@ -321,8 +313,7 @@ export class Bench {
     return this.call('POST', '/auth/token', { form: await this.form(app, over) });
   }
   async records(topic: string): Promise<{ type: string; data: any }[]> {
-    const all = [];
-    for (let p = 0; p < (await this.log.partitions(topic)); p++) all.push(...(await this.log.read(topic, p, 0, 1000)));
+    const all = await recordsOf(this.log, topic);
     return all.map((r) => ({ type: r.headers['ce_type']!, data: JSON.parse(textOf(r)) }));
   }
   async audited(): Promise<Disclosure[]> {

@@ -354,7 +354,7 @@ describe('an opt-out that cannot be read', () => {
 });
 
 it('a stopped intake means 503 within the bound, not a stale permit', async () => {
-  await h.transport.close();
+  await h.stopIntake();
   await h.log.append(PAYER_MEMBER_EVENTS, [encodeEvent(optedOut('m1'))]);
   h.now += 5001;
   await h.facts.freshness.poll();

@@ -7,16 +7,16 @@ import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Blobs } from '@provider-access/engines/blob';
-import { encodeEvent, type ProviderKey, typeOf, PA_REGISTRY, dataOf } from '@provider-access/events';
+import { type ProviderKey, typeOf, dataOf } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { locators, records, recordsReader } from '@provider-access/facts/records';
-import { SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
+import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -29,7 +29,7 @@ import { writeChunk, type ChunkTask } from '../src/jobs/chunk-writer.ts';
 import { JobStreams } from '../src/jobs/job-stream.ts';
 import type { ExportConfig } from '../src/config.ts';
 import { ExportModule } from '../src/export.module.ts';
-import { NPI, GROUP, ALL, LONG_AGO, Publisher } from './publisher.ts';
+import { NPI, GROUP, ALL, Publisher } from './publisher.ts';
 
 export { GROUP, NPI } from './publisher.ts';
 export const ADMIN = 'administrator-token-of-32-characters!';
@@ -88,18 +88,7 @@ export class Platform extends Publisher {
       projections: [...FACTS_PROJECTIONS, records, locators],
     });
     await projections.start();
-    const { first } = await SigningKeys.open(join(folder, 'keys.json'));
-    this.tokens = new TokenIssuer({ key: () => first, publicUrl: 'http://test', clock: this.clock });
-    await this.log.append(PA_REGISTRY, [
-      encodeEvent({
-        id: 'k',
-        source: 'urn:provider-access:auth',
-        type: 'pa.signing-key-published.v1',
-        time: new Date().toISOString(),
-        subject: first.kid,
-        data: { kid: first.kid, jwk: first.publicJwk },
-      }),
-    ]);
+    this.tokens = await issuerOf(this.log, 'http://test', this.clock);
     const main = await this.process(config, this.blobs);
     this.main = main;
     this.app = main.app;
@@ -127,14 +116,13 @@ export class Platform extends Publisher {
     return process;
   }
   private async process(config: Partial<ExportConfig>, blobs: Blobs, state = this.state): Promise<ExportProcess> {
-    const metrics = new Metrics();
     const logger = {
       ...silentLogger,
       warn: (fields: { error?: unknown }) => {
         this.failures.push(String(fields.error));
       },
     };
-    const ports = { log: this.log, views: this.views, state, clock: this.clock, logger, metrics };
+    const ports = { log: this.log, views: this.views, state, clock: this.clock, logger, metrics: new Metrics() };
     const module = ExportModule.register({
       ports,
       blobs,
@@ -150,13 +138,7 @@ export class Platform extends Publisher {
         ...config,
       },
     });
-    const app = await createServiceApp(module, {
-      name: 'export',
-      logger: silentLogger,
-      metrics,
-      strategy: new EventLogTransport({ log: this.log }),
-    });
-    await app.startAllMicroservices();
+    const app = await createServiceApp(module, { name: 'export', ports });
     const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
     const server = createServer((request, response) => fastify.routing(request, response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -244,15 +226,8 @@ export class Platform extends Publisher {
       throw new Error('the job refused the chunk of the other process');
   }
   async events(topic: string): Promise<{ type: string; data: Record<string, unknown> }[]> {
-    const found: { type: string; data: Record<string, unknown> }[] = [];
-    for (let p = 0; p < (await this.log.partitions(topic)); p++) {
-      for (const record of await this.log.read(topic, p, 0, 1000))
-        found.push({
-          type: typeOf(record)!,
-          data: dataOf<Record<string, unknown>>(record),
-        });
-    }
-    return found;
+    const records = await recordsOf(this.log, topic);
+    return records.map((record) => ({ type: typeOf(record)!, data: dataOf(record) }));
   }
   async fileNames(): Promise<string[]> {
     const names: string[] = [];

@@ -4,7 +4,6 @@ import {
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_GROUPS,
-  PA_MEMBERS,
   PA_PROVIDERS,
   PA_RECORDS,
   PA_REGISTRY,
@@ -13,6 +12,16 @@ import {
   PROGRESS_TYPE,
 } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import {
+  approval,
+  approvedApp,
+  attributed,
+  covered,
+  type Fact,
+  inNetwork,
+  LONG_AGO,
+  optedOut,
+} from '@provider-access/process/testing';
 import { Facts, memberships, groups } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
@@ -22,7 +31,6 @@ import type { Views } from '@provider-access/engines/views';
 export const NPI = 'npi|1234567893';
 export const GROUP = 'g-one';
 export const ALL = 'system/*.rs';
-export const LONG_AGO = '2020-01-01T00:00:00.000Z';
 /** The suffix that `derivedEventId` adds for the payer's source, which is the same for all events of the tests. */
 const ONE_SOURCE = 'urn-payer0';
 
@@ -69,6 +77,9 @@ export abstract class Publisher {
     if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
       throw new Error('the parties did not pass the registry');
   }
+  private async facts(...facts: readonly Fact[]): Promise<void> {
+    for (const [topic, events] of Map.groupBy(facts, (fact) => fact.topic)) await this.append(topic, events);
+  }
   /** Appends a payer event without its derived events, so that the facts are behind until `derived` is called. */
   async published(): Promise<void> {
     const record = encodeEvent(
@@ -97,44 +108,11 @@ export abstract class Publisher {
       }
     }
   }
-  async client(client: string, provider = NPI): Promise<void> {
-    const at = LONG_AGO;
-    await this.append(PA_REGISTRY, [
-      {
-        type: 'pa.app-registered.v1',
-        subject: client,
-        at,
-        data: {
-          client,
-          name: client,
-          scope: ALL,
-          contacts: [],
-          npis: [],
-          tins: [],
-          registrationTokenHash: 'h',
-          registeredAt: at,
-        },
-      },
-      {
-        type: 'pa.app-approved.v1',
-        subject: client,
-        at,
-        data: { client, providers: [provider], scope: ALL, by: 'test' },
-      },
-    ]);
-    await this.append(PA_PROVIDERS, [
-      {
-        type: 'pa.network-status-recorded.v1',
-        subject: provider,
-        at,
-        data: { provider, status: 'in-network', from: at, businessTime: at },
-      },
-    ]);
+  client(client: string, provider = NPI): Promise<void> {
+    return this.facts(...approvedApp(client, [provider]), inNetwork(provider));
   }
   approve(client: string, provider = NPI): Promise<void> {
-    return this.append(PA_REGISTRY, [
-      { type: 'pa.app-approved.v1', subject: client, data: { client, providers: [provider], scope: ALL, by: 'test' } },
-    ]);
+    return this.facts(approval(client, [provider]));
   }
   suspend(client: string): Promise<void> {
     return this.append(PA_REGISTRY, [
@@ -151,34 +129,13 @@ export abstract class Publisher {
     members: readonly string[],
     { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},
   ): Promise<void> {
-    await this.append(
-      PA_MEMBERS,
-      members.map((member) => ({
-        type: 'pa.coverage-changed.v1',
-        subject: member,
-        at: LONG_AGO,
-        data: { member, coverageId: `cov-${member}`, from: LONG_AGO, businessTime: LONG_AGO, sequence: 0 },
-      })),
-    );
-    await this.append(
-      PA_ATTRIBUTION,
-      members.map((member) => ({
-        type: 'pa.member-attributed.v1',
-        subject: member,
-        at: from,
-        data: { member, group, providers: [provider], from, businessTime: from },
-      })),
+    await this.facts(
+      ...members.map((member) => covered(member)),
+      ...members.map((member) => attributed(member, provider, group, from)),
     );
   }
-  async optOut(member: string): Promise<void> {
-    const at = new Date(this.clock.now() - 1).toISOString();
-    await this.append(PA_CONSENT, [
-      {
-        type: 'pa.opted-out.v1',
-        subject: member,
-        data: { member, scope: 'global', effective: at, businessTime: at, setBy: 'member' },
-      },
-    ]);
+  optOut(member: string): Promise<void> {
+    return this.facts(optedOut(member, new Date(this.clock.now() - 1).toISOString()));
   }
   async optIn(member: string): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();

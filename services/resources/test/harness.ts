@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
-  encodeEvent,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_PROVIDERS,
@@ -13,21 +12,27 @@ import {
   type PayerEventType,
   toStructured,
 } from '@provider-access/events';
-import {
-  type Batch,
-  Derivation,
-  type EventLog,
-  type OutcomeRow,
-  type Subscription,
-} from '@provider-access/engines/log';
+import type { Batch, EventLog, OutcomeRow, Subscription } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { derivedRecord } from '@provider-access/intake';
+import {
+  appendFacts,
+  approvedApp,
+  attributed,
+  type Call,
+  covered,
+  type Fact,
+  inNetwork,
+  issuerOf,
+  optedOut,
+  request,
+  standIn,
+} from '@provider-access/process/testing';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { recordsReader, type RecordsReader } from '@provider-access/facts/records';
-import { newSecret, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { newSecret, openKeys, StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
@@ -51,7 +56,6 @@ export interface HouseOptions {
   readonly state?: State;
   readonly boundMs?: number;
   readonly folder?: string;
-  readonly maxRecords?: number;
   readonly levelsSince?: number;
 }
 
@@ -60,98 +64,61 @@ export interface HouseOptions {
  * derive nothing. Tests write facts directly into the topics of those services.
  */
 export class House {
-  readonly app: NestFastifyApplication;
+  readonly payerToken = newSecret();
+  readonly administratorToken = newSecret();
   readonly log: EventLog;
   readonly views: Views;
   readonly state: State;
   readonly records: RecordsReader;
-  readonly payerToken: string;
-  readonly administratorToken: string;
-  private readonly tokens: TokenIssuer;
+  app!: NestFastifyApplication;
+  private tokens!: TokenIssuer;
   private readonly folder: string;
-  private readonly others: Subscription[];
+  private others!: Record<'attribution' | 'consent', readonly Subscription[]>;
   private readonly facts: ProjectionSet;
 
-  private constructor(
-    parts: Pick<House, 'app' | 'log' | 'views' | 'state' | 'payerToken' | 'administratorToken'> & {
-      tokens: TokenIssuer;
-      folder: string;
-      others: Subscription[];
-      facts: ProjectionSet;
-    },
-  ) {
-    this.app = parts.app;
-    this.log = parts.log;
-    this.views = parts.views;
-    this.state = parts.state;
-    this.records = recordsReader(parts.views);
-    this.payerToken = parts.payerToken;
-    this.administratorToken = parts.administratorToken;
-    this.tokens = parts.tokens;
-    this.folder = parts.folder;
-    this.others = parts.others;
-    this.facts = parts.facts;
+  private constructor(options: HouseOptions) {
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pa-resources-'));
+    this.log = options.log ?? openMemoryLog();
+    this.views = options.views ?? openMemoryViews();
+    this.state = options.state ?? openMemoryState();
+    this.records = recordsReader(this.views);
+    this.facts = new ProjectionSet({ log: this.log, views: this.views, projections: FACTS_PROJECTIONS });
   }
 
   static async open(options: HouseOptions = {}): Promise<House> {
-    const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pa-resources-'));
-    const log = options.log ?? openMemoryLog();
-    const views = options.views ?? openMemoryViews();
-    const state = options.state ?? openMemoryState();
+    const house = new House(options);
+    const { log, views, state, payerToken: payer, administratorToken: administrator } = house;
     const clock = { now: () => Date.now() };
-    const config = {
-      publicUrl: PUBLIC_URL,
-      boundMs: options.boundMs ?? 20_000,
-      pollMs: 20,
-      levelsSince: options.levelsSince,
+    house.tokens = await issuerOf(log, PUBLIC_URL, clock);
+    await house.facts.start();
+    house.others = {
+      attribution: [
+        await standIn(log, 'attribution', PAYER_MEMBER_EVENTS, PA_ATTRIBUTION, (batch) => derive('attribution', batch)),
+        await standIn(log, 'attribution', PAYER_PROVIDER_EVENTS, PA_PROVIDERS, (batch) => derive('attribution', batch)),
+      ],
+      consent: [await standIn(log, 'consent', PAYER_MEMBER_EVENTS, PA_CONSENT, (batch) => derive('consent', batch))],
     };
-    const file = (name: string): string => join(folder, name);
-    const payerToken = newSecret();
-    const administratorToken = newSecret();
-    const { first } = await SigningKeys.open(file('token-signing.json'));
-    await log.append('pa.registry', [
-      encodeEvent({
-        id: 'k',
-        source: 'urn:provider-access:auth',
-        type: 'pa.signing-key-published.v1',
-        time: new Date().toISOString(),
-        subject: first.kid,
-        data: { kid: first.kid, jwk: first.publicJwk },
-      }),
-    ]);
-    const staticTokens = new StaticTokens({ payer: payerToken, administrator: administratorToken });
-    const pageKeys = await openKeys({ role: 'page links', file: file('page-key'), create: true, everyMs: 0 });
-    const facts = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
-    await facts.start();
-    const others = await standIns(log);
+    const file = join(house.folder, 'page-key');
     const ports: ServicePorts = { log, views, state, clock, logger: silentLogger, metrics: new Metrics() };
-    const app = await createServiceApp(
-      ResourcesModule.register({
-        ports,
-        config,
-        staticTokens,
-        pageKeys,
-      }),
-      { name: 'resources', logger: silentLogger, metrics: ports.metrics, strategy: new EventLogTransport({ log }) },
-    );
-    await app.startAllMicroservices();
-    return new House({
-      app,
-      log,
-      views,
-      state,
-      payerToken,
-      administratorToken,
-      tokens: new TokenIssuer({ key: () => first, publicUrl: PUBLIC_URL, clock }),
-      folder,
-      others,
-      facts,
+    const module = ResourcesModule.register({
+      ports,
+      config: {
+        publicUrl: PUBLIC_URL,
+        boundMs: options.boundMs ?? 20_000,
+        pollMs: 20,
+        levelsSince: options.levelsSince,
+      },
+      staticTokens: new StaticTokens({ payer, administrator }),
+      pageKeys: await openKeys({ role: 'page links', file, create: true, everyMs: 0 }),
     });
+    house.app = await createServiceApp(module, { name: 'resources', ports });
+    return house;
   }
 
   async close(): Promise<void> {
     await this.app.close();
-    await Promise.all(this.others.map((s) => s.stop()));
+    await this.stopIntake('attribution');
+    await this.stopIntake('consent');
     await this.facts.stop();
     await this.views.close();
     await this.state.close();
@@ -161,36 +128,26 @@ export class House {
 
   /** Stops a stand-in, so that the facts grow old. */
   async stopIntake(name: 'attribution' | 'consent'): Promise<void> {
-    await Promise.all(
-      this.others
-        .filter((s) => Object.keys(s.position()).length > 0 && (s as { name?: string }).name === name)
-        .map((s) => s.stop()),
-    );
+    await Promise.all(this.others[name].map((intake) => intake.stop()));
   }
 
   async call(
     method: 'GET' | 'POST' | 'HEAD',
     url: string,
-    options: { token?: string; headers?: Record<string, string>; body?: string | object } = {},
+    { body, ...call }: Omit<Call, 'method' | 'body'> & { body?: string | object } = {},
   ): Promise<Answer> {
-    const answer = await this.app
-      .getHttpAdapter()
-      .getInstance()
-      .inject({
-        method,
-        url,
-        headers: {
-          ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
-          ...options.headers,
-        },
-        ...(options.body !== undefined && { payload: options.body as string }),
-      });
-    return {
-      status: answer.statusCode,
-      headers: answer.headers,
-      text: answer.payload,
-      json: () => JSON.parse(answer.payload) as never,
-    };
+    const json = typeof body === 'object';
+    const {
+      status,
+      headers,
+      body: text,
+    } = await request(this.app, url, {
+      ...call,
+      method,
+      headers: { ...(json && { 'content-type': 'application/json' }), ...call.headers },
+      body: json ? JSON.stringify(body) : body,
+    });
+    return { status, headers, text, json: () => JSON.parse(text) as never };
   }
 
   /** Publishes events as NDJSON; resolves with rows, summary and, once all are handled, the receipt. */
@@ -227,65 +184,19 @@ export class House {
   }
 
   /** Registers and approves a client for a provider that is in network. */
-  async approve(client: string, provider = NPI): Promise<void> {
-    const at = '2024-01-01T00:00:00.000Z';
-    await this.fact('pa.registry', 'pa.app-registered.v1', client, {
-      client,
-      name: client,
-      scope: 'system/*.rs',
-      contacts: [],
-      npis: [],
-      tins: [],
-      registrationTokenHash: '',
-      registeredAt: at,
-    });
-    await this.fact('pa.registry', 'pa.app-approved.v1', client, {
-      client,
-      providers: [provider],
-      scope: 'system/*.rs',
-      by: 'test',
-    });
-    await this.fact(PA_PROVIDERS, 'pa.network-status-recorded.v1', provider, {
-      provider,
-      status: 'in-network',
-      from: at,
-      businessTime: at,
-    });
-    await this.factsPassed();
+  approve(client: string, provider = NPI): Promise<void> {
+    return this.append(...approvedApp(client, [provider]), inNetwork(provider));
   }
-
   /** Covers a member and attributes it to the provider. */
-  async attribute(member: string, provider = NPI): Promise<void> {
-    const at = '2024-01-01T00:00:00.000Z';
-    await this.fact('pa.members', 'pa.coverage-changed.v1', member, {
-      member,
-      coverageId: 'cov',
-      from: at,
-      businessTime: at,
-      sequence: 0,
-    });
-    await this.fact(PA_ATTRIBUTION, 'pa.member-attributed.v1', member, {
-      member,
-      group: 'g1',
-      providers: [provider],
-      from: at,
-      businessTime: at,
-    });
-    await this.factsPassed();
+  attribute(member: string, provider = NPI): Promise<void> {
+    return this.append(covered(member), attributed(member, provider));
   }
-  async optOut(member: string): Promise<void> {
-    const at = '2024-06-01T00:00:00.000Z';
-    await this.fact(PA_CONSENT, 'pa.opted-out.v1', member, {
-      member,
-      scope: 'global',
-      effective: at,
-      businessTime: at,
-      setBy: 'member',
-    });
-    await this.factsPassed();
+  optOut(member: string): Promise<void> {
+    return this.append(optedOut(member, '2024-06-01T00:00:00.000Z'));
   }
 
-  private async factsPassed(): Promise<void> {
+  private async append(...facts: readonly Fact[]): Promise<void> {
+    await appendFacts(this.log, facts, '/payer');
     const topics = ['pa.registry', PA_PROVIDERS, 'pa.members', PA_ATTRIBUTION, PA_CONSENT];
     const head = await this.log.head(topics);
     const parties = this.app.get(Facts).parties;
@@ -293,48 +204,15 @@ export class House {
     await this.views.reader(FACTS_PROJECTIONS[0]!).waitFor(members, 60_000);
     await parties.waitFor({ [PA_PROVIDERS]: providers!, 'pa.registry': registry! }, 60_000);
   }
-
-  private n = 0;
-  private async fact(topic: string, type: string, subject: string, data: object): Promise<void> {
-    this.n += 1;
-    await this.log.append(topic, [
-      encodeEvent({
-        id: `f${this.n}`,
-        source: '/test',
-        type,
-        time: '2024-01-01T00:00:00.000Z',
-        subject,
-        data,
-        extensions: { pasource: '/payer' },
-      }),
-    ]);
-  }
 }
 
-async function standIns(log: EventLog): Promise<Subscription[]> {
-  const make = async (
-    name: 'attribution' | 'consent',
-    topics: readonly string[],
-    progressTopic: (topic: string) => string,
-  ): Promise<Subscription> => {
-    const handle = async (batch: Batch): Promise<void> => {
-      const outcomes: OutcomeRow[] = batch.records
-        .filter((r) => PAYER_EVENTS[r.headers['ce_type'] as PayerEventType].owner === name)
-        .map((r) => ({ event: r.headers['ce_id']!, outcome: 'recorded', receipt: r.headers['ce_pareceipt'] }));
-      await new Derivation({ log, deriver: name, progressTopic: progressTopic(batch.topic) }).complete(batch, {
-        outputs: [{ topic: PA_CONSENT, records: name === 'consent' ? optOutsOf(batch) : [] }],
-        outcomes,
-      });
-    };
-    return Object.assign(await log.subscribe({ group: `${name}-intake`, topics, handle }), { name });
-  };
-  return [
-    await make('attribution', [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS], (topic) =>
-      topic === PAYER_MEMBER_EVENTS ? PA_ATTRIBUTION : PA_PROVIDERS,
-    ),
-    await make('consent', [PAYER_MEMBER_EVENTS], () => PA_CONSENT),
-  ];
-}
+/** What a service would derive from its own events: outcomes, and from global opt-outs what consent publishes. */
+const derive = (name: 'attribution' | 'consent', batch: Batch) => ({
+  outputs: [{ topic: PA_CONSENT, records: name === 'consent' ? optOutsOf(batch) : [] }],
+  outcomes: batch.records
+    .filter((r) => PAYER_EVENTS[r.headers['ce_type'] as PayerEventType].owner === name)
+    .map(({ headers: h }): OutcomeRow => ({ event: h['ce_id']!, outcome: 'recorded', receipt: h['ce_pareceipt'] })),
+});
 
 /** The events that the consent service would derive from global opt-outs. */
 const optOutsOf = ({ records }: Batch) =>

@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { DynamicModule } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig, attributionSettings } from '@provider-access/attribution';
-import { authConfig, AuthModule, authSettings } from '@provider-access/auth';
+import { attributionConfig, attributionSettings } from '@provider-access/attribution';
+import { authConfig, authSettings } from '@provider-access/auth';
 import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
 import {
   calendarRules,
@@ -16,14 +14,11 @@ import {
   telemetryFaults,
   telemetryOptions,
 } from '@provider-access/service/config';
-import { consentConfig, ConsentModule, consentSettings } from '@provider-access/consent';
+import { consentConfig, consentSettings } from '@provider-access/consent';
 import { PA_REGISTRY, PA_SERVICE_LEVELS, SERVICES, topicSettings } from '@provider-access/events';
 import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { exportConfig, ExportModule, exportSettings } from '@provider-access/export';
-import { ClientDetails, Facts, Parties } from '@provider-access/facts';
+import { exportConfig, exportSettings } from '@provider-access/export';
 import {
-  createServiceApp,
   lacksTrustedProxy,
   measureDecoded,
   NO_TRUSTED_PROXY,
@@ -50,7 +45,7 @@ import {
   watchAppends,
   watchRoom,
 } from '@provider-access/process';
-import { resourcesConfig, ResourcesModule, resourcesSettings } from '@provider-access/resources';
+import { resourcesConfig, resourcesSettings } from '@provider-access/resources';
 import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
@@ -59,6 +54,7 @@ import { takeDataFolder } from './data-folder.ts';
 import { dispatch, publicOnly } from './dispatch.ts';
 import { keepToRetention } from './retention.ts';
 import type { ServiceName } from './route-table.ts';
+import { startServices } from './services.ts';
 
 export interface Platform {
   readonly version: string;
@@ -166,7 +162,7 @@ export async function startPlatform(
       },
     ]);
     const writes = new RecentWrites();
-    const portsOf = (name: ServiceName): ServicePorts => {
+    const portsOf = (name: ServiceName) => {
       const tracing = telemetry.tracing(name);
       return {
         log: tracedLog(guardLosses(log, name, { forgets: false }), tracing, 'sqlite'),
@@ -176,92 +172,51 @@ export async function startPlatform(
         logger,
         metrics,
         tracing,
-      };
+      } satisfies ServicePorts;
     };
-    const apps: Partial<Record<ServiceName, NestFastifyApplication>> = {};
-    const run = async (name: ServiceName, module: (own: ServicePorts) => DynamicModule): Promise<void> => {
-      const ports = portsOf(name);
-      const app = await createServiceApp(module(ports), {
-        name,
-        logger,
-        metrics,
-        strategy: new EventLogTransport({ log: ports.log }),
-        trustProxy: config.TRUST_PROXY,
-        tracing: ports.tracing,
-        requestLog: config.REQUEST_LOG,
-        trustTraceparent: config.TRUST_TRACEPARENT,
-      });
-      apps[name] = app;
-      closing.push(() => app.close());
-      await app.startAllMicroservices();
-    };
-
     const env = { ...process.env, PUBLIC_URL: publicUrl };
-    const runtime = { staticTokens, memberHash, calendar: calendarRules(config), days: payerDays(config) };
-    const details = new ClientDetails();
-    const parties = new Parties(details);
-    await parties.start({ log, views, logger });
-    closing.push(() => parties.stop());
-    await run('attribution', (ports) =>
-      AttributionModule.register({
-        ...runtime,
-        ports,
-        config: attributionConfig(readConfig(attributionSettings, env)),
-      }),
-    );
-    await run('consent', (ports) =>
-      ConsentModule.register({ ...runtime, ports, config: consentConfig(readConfig(consentSettings, env)) }),
-    );
-    await run('resources', (ports) =>
-      ResourcesModule.register({
-        ...runtime,
-        ports,
-        pageKeys,
-        config: resourcesConfig({
-          ...readConfig(resourcesSettings, env),
-          SERVICE_LEVELS_SINCE: config.SERVICE_LEVELS_SINCE,
-        }),
-      }),
-    );
-    await run('export', (ports) =>
-      ExportModule.register({
-        ...runtime,
-        ports,
-        blobs: tracedBlobs(blobs, ports.tracing!),
-        config: exportConfig(readConfig(exportSettings, env)),
-      }),
-    );
-    const facts = (['attribution', 'consent', 'resources', 'export'] as const).map((name) =>
-      apps[name]!.get(Facts, { strict: false }),
-    );
-    for (const each of facts) each.access.besides(facts.map(({ parties: of }) => of));
-    await run('auth', (ports) =>
-      AuthModule.register({
-        ...runtime,
-        ports,
-        parties,
-        details,
+    const services = await startServices(
+      {
+        staticTokens,
+        memberHash,
         keys,
-        // auth acknowledges a decision after the parties of all services in this process have read it.
-        readers: [parties, ...facts.map((each) => each.parties)],
-        config: authConfig({ ...readConfig(authSettings, env), ALLOW_INSECURE_JWKS: config.ALLOW_INSECURE_JWKS }),
-      }),
+        pageKeys,
+        blobs,
+        calendar: calendarRules(config),
+        days: payerDays(config),
+        configs: {
+          attribution: attributionConfig(readConfig(attributionSettings, env)),
+          consent: consentConfig(readConfig(consentSettings, env)),
+          resources: resourcesConfig({
+            ...readConfig(resourcesSettings, env),
+            SERVICE_LEVELS_SINCE: config.SERVICE_LEVELS_SINCE,
+          }),
+          export: exportConfig(readConfig(exportSettings, env)),
+          auth: authConfig({ ...readConfig(authSettings, env), ALLOW_INSECURE_JWKS: config.ALLOW_INSECURE_JWKS }),
+        },
+      },
+      (name) => {
+        const ports = portsOf(name);
+        return { ports, blobs: tracedBlobs(blobs, ports.tracing) };
+      },
+      { trustProxy: config.TRUST_PROXY, requestLog: config.REQUEST_LOG, trustTraceparent: config.TRUST_TRACEPARENT },
     );
+    const { apps } = services;
+    closing.push(() => services.stop());
 
     // Start retention after every consumer group has joined, because it must keep records that a group has not handled.
     closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
 
-    const all = apps as Record<ServiceName, NestFastifyApplication>;
     const checks: Record<string, readonly ReadinessCheck[]> = {
       standalone: [appends.check, room.check, { name: 'state', check: async () => changeable(await state.refusal()) }],
       ...Object.fromEntries(
-        Object.entries(all).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })]),
+        Object.entries(apps).map(([name, app]) => [name, app.get<ReadinessCheck[]>(READINESS, { strict: false })]),
       ),
     };
     const viewsOf = async (authorization: string): Promise<Record<string, unknown>> => {
       const merged: Record<string, unknown> = {};
       for (const name of ['attribution', 'resources', 'export'] as const) {
-        const answer = await all[name]
+        const answer = await apps[name]
           .getHttpAdapter()
           .getInstance()
           .inject({ method: 'GET', url: `/ops/views/${name}`, headers: { authorization } });
@@ -296,7 +251,7 @@ export async function startPlatform(
         ...more(staticTokens),
       },
     });
-    const everything = dispatch(all, own);
+    const everything = dispatch(apps, own);
     listening.serve(internal === undefined ? everything : publicOnly(everything));
     internal?.serve(everything);
     return {

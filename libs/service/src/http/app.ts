@@ -1,30 +1,26 @@
 import 'reflect-metadata';
 import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import type { CustomTransportStrategy } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import { TraceScopes, Tracing, type Logger, type Metrics } from '@provider-access/service/observability';
+import { EventLogTransport } from '@provider-access/engines/log/transport';
+import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
+import type { ServicePorts } from './ports.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
   readonly name: string;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  /** Largest request body that is buffered, bytes. Default 1 MiB. Streamed bodies are the route's own matter. */
-  readonly bodyLimit?: number;
-  /** The log transport, for services with `@EventPattern()` handlers. */
-  readonly strategy?: CustomTransportStrategy;
+  /** With a log, the `@EventPattern()` handlers of the service read from it. */
+  readonly ports: Pick<ServicePorts, 'logger' | 'metrics' | 'tracing'> & Partial<Pick<ServicePorts, 'log'>>;
   /**
    * The proxies whose `X-Forwarded-For` decides `request.ip`: their number, or their addresses and networks. Default:
    * none.
    */
   readonly trustProxy?: number | readonly string[] | undefined;
-  readonly tracing?: Tracing | undefined;
   /** One line a request at level info. Default false: at debug. */
   readonly requestLog?: boolean | undefined;
   /**
@@ -129,7 +125,7 @@ function rewriteUrl(request: { url?: string | undefined }): string {
  * is counted and logged here.
  */
 const unroutable =
-  ({ name, metrics, logger, requestLog }: ServiceAppOptions) =>
+  ({ name, ports: { metrics, logger }, requestLog }: ServiceAppOptions) =>
   (error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void => {
     const refusal =
       error.code === 'FST_ERR_MAX_PARAM_LENGTH'
@@ -145,17 +141,18 @@ const unroutable =
   };
 
 /**
- * A Nest container of one service on Fastify, initialised but not listening: the runner owns the listener and hands
- * requests to `app.getHttpAdapter().getInstance().routing(req, res)`.
+ * A Nest container of one service on Fastify, which consumes the log and does not listen: the runner owns the listener
+ * and hands requests to `app.getHttpAdapter().getInstance().routing(req, res)`.
  */
 export async function createServiceApp(
   module: DynamicModule,
   options: ServiceAppOptions,
 ): Promise<NestFastifyApplication> {
-  const { logger, metrics } = options;
+  const { log, logger, metrics, tracing = new Tracing(new TraceScopes()) } = options.ports;
   const adapter = new FastifyAdapter({
     logger: false,
-    bodyLimit: options.bodyLimit ?? 1024 * 1024,
+    // A larger body is not buffered. Streamed bodies are the route's own matter.
+    bodyLimit: 1024 * 1024,
     rewriteUrl,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
     forceCloseConnections: true,
@@ -170,17 +167,18 @@ export async function createServiceApp(
   app.useGlobalFilters(new RefusalFilter(logger));
   const fastify = adapter.getInstance();
   traceRequests(fastify, {
-    tracing: options.tracing ?? new Tracing(new TraceScopes()),
+    tracing,
     logger,
     log: options.requestLog === true,
     trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
-  if (options.strategy !== undefined)
-    app.connectMicroservice({ strategy: options.strategy }, { inheritAppConfig: false });
+  if (log !== undefined)
+    app.connectMicroservice({ strategy: new EventLogTransport({ log }) }, { inheritAppConfig: false });
   try {
     await app.init();
     await fastify.ready();
+    await app.startAllMicroservices();
     return app;
   } catch (error) {
     // Ends what had started before the fault (threads, subscriptions), so that the start may be tried again.

@@ -2,8 +2,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post } from '@nestjs/common';
 import { expect, it, vi } from 'vitest';
-import type { silentLogger } from '@provider-access/service/observability';
-import { Metrics } from '@provider-access/service/observability';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { createServiceApp } from './app.ts';
 
 const bodies: unknown[] = [];
@@ -24,13 +23,7 @@ it('takes a body that its sender cuts for the fault of the sender: no error is l
     { module: BodiesModule },
     {
       name: 'auth',
-      logger: {
-        debug: vi.fn<typeof silentLogger.debug>(),
-        info: vi.fn<typeof silentLogger.info>(),
-        warn: vi.fn<typeof silentLogger.warn>(),
-        error,
-      },
-      metrics,
+      ports: { logger: { ...silentLogger, error }, metrics },
     },
   );
   const { routing } = app.getHttpAdapter().getInstance();

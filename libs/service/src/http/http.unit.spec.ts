@@ -78,8 +78,10 @@ describe('a service', () => {
       { module: TrialModule, controllers: [Trial] },
       {
         name: 'trial',
-        logger: { ...silentLogger, debug: () => undefined, error: logged } as never,
-        metrics: new Metrics(),
+        ports: {
+          logger: { ...silentLogger, debug: () => undefined, error: logged } as never,
+          metrics: new Metrics(),
+        },
       },
     );
   });

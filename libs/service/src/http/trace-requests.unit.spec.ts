@@ -63,9 +63,7 @@ async function start(options: { tracing?: Tracing; requestLog?: boolean; trust?:
     { module: Service, controllers: [Things] },
     {
       name: 'resources',
-      logger,
-      metrics: new Metrics(),
-      tracing: options.tracing,
+      ports: { logger, metrics: new Metrics(), tracing: options.tracing },
       requestLog: options.requestLog,
       trustTraceparent: options.trust,
     },

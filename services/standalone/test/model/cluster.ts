@@ -1,27 +1,16 @@
-import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AttributionModule, attributionConfig, attributionSettings } from '@provider-access/attribution';
-import { AuthModule } from '@provider-access/auth';
-import { ConsentModule, consentConfig, consentSettings } from '@provider-access/consent';
-import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { MemoryData, openMemoryLog } from '@provider-access/engines/log/memory';
-import { ExportModule } from '@provider-access/export';
-import { ClientDetails, Facts, Parties, type PresenceOptions } from '@provider-access/facts';
+import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { ResourcesModule } from '@provider-access/resources';
-import { fixedSecret, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import { type Answer, type Call, request } from '@provider-access/process/testing';
+import type { Secret, SigningKeys } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { type ServiceName, serviceOf } from '../../src/route-table.ts';
+import { moduleOf, type Shared } from '../../src/services.ts';
 import { mapBlobs } from '../kill-points/blobs.ts';
-import {
-  ADMINISTRATOR_TOKEN,
-  type Answer,
-  type Call,
-  PAYER_TOKEN,
-  PUBLIC_URL,
-} from '../kill-points/platform-process.ts';
+import { PUBLIC_URL, shared } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
 const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly ServiceName[];
@@ -51,22 +40,16 @@ export class Instance {
   get facts(): Facts | undefined {
     return this.name === 'auth' ? undefined : this.app?.get(Facts, { strict: false });
   }
-  async request(url: string, { method = 'GET', token, headers, body }: Call): Promise<Answer | undefined> {
-    if (this.app === undefined) return undefined;
-    const fastify = this.app.getHttpAdapter().getInstance();
-    const asked = {
-      method,
-      url,
-      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
-      ...(body !== undefined && { payload: body }),
-    };
+  async request(url: string, call: Call): Promise<Answer | undefined> {
+    const { app } = this;
+    if (app === undefined) return undefined;
     const answer = await this.life
-      .whileAlive(() => fastify.inject(asked))
+      .whileAlive(() => request(app, url, call))
       .catch((error: unknown) => {
         if (this.life.alive) throw error;
+        return undefined;
       });
-    if (answer === undefined || !this.life.alive) return undefined;
-    return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
+    return this.life.alive ? answer : undefined;
   }
   async stop(): Promise<void> {
     for (const close of this.closing.splice(0).reverse()) await close().catch(() => undefined);
@@ -106,7 +89,7 @@ export class Cluster {
   now: number;
   readonly data = new MemoryData({ partitions: PARTITIONS, now: () => this.now });
   readonly instances: Instance[] = [];
-  readonly #keys: Secret<SigningKeys>;
+  readonly #shared: Shared;
   readonly #broker;
   readonly #state;
   readonly #views = openMemoryViews({ shared: true });
@@ -118,7 +101,7 @@ export class Cluster {
 
   private constructor(now: number, keys: Secret<SigningKeys>) {
     this.now = now;
-    this.#keys = keys;
+    this.#shared = shared(keys, this.#blobs);
     this.#broker = this.#connect();
     this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
   }
@@ -210,89 +193,24 @@ export class Cluster {
     const own = this.#connect();
     instance.closing.push(() => own.close());
     const log = mortalLog(own, this.#broker, life, this.#joined);
-    const views = mortalViews(this.#views, life);
-    const metrics = new Metrics({ enabled: false });
-    const clock = { now: (): number => this.now + instance.skewMs };
     const ports: ServicePorts = {
       log,
-      views,
+      views: mortalViews(this.#views, life),
       state: mortalState(this.#state, life),
-      clock,
+      clock: { now: () => this.now + instance.skewMs },
       logger: silentLogger,
-      metrics,
+      metrics: new Metrics({ enabled: false }),
     };
     const presence: PresenceOptions = {
       port: this.#present.of(life),
       holder: `${name}-${(this.#started += 1)}`,
       everyMs: 25,
     };
-    const module = await this.#module(instance, ports, presence);
-    const app = await createServiceApp(module, {
-      name,
-      logger: silentLogger,
-      metrics,
-      strategy: new EventLogTransport({ log }),
-    });
-    instance.closing.push(() => app.close());
-    await app.startAllMicroservices();
-    instance.app = app;
+    instance.app = await createServiceApp(
+      moduleOf(name, { ports, presence, blobs: mortalBlobs(this.#blobs, life) }, this.#shared),
+      { name, ports },
+    );
+    instance.closing.push(() => instance.app!.close());
     this.instances.push(instance);
-  }
-
-  async #module(instance: Instance, ports: ServicePorts, presence: PresenceOptions): Promise<DynamicModule> {
-    const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN });
-    switch (instance.name) {
-      case 'attribution': {
-        return AttributionModule.register({
-          ports,
-          config: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
-          staticTokens,
-          presence,
-        });
-      }
-      case 'consent':
-        return ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})), presence });
-      case 'resources':
-        return ResourcesModule.register({
-          ports,
-          config: { publicUrl: PUBLIC_URL },
-          staticTokens,
-          pageKeys: fixedSecret([Buffer.alloc(32, 7)]),
-          presence,
-        });
-      case 'export':
-        return ExportModule.register({
-          ports,
-          staticTokens,
-          presence,
-          blobs: mortalBlobs(this.#blobs, instance.life),
-          config: {
-            publicUrl: PUBLIC_URL,
-            writers: 0,
-            chunkMembers: 2,
-            skewMarginMs: 0,
-            backoffMs: () => 5,
-            pollMs: 100,
-            pollsPerMinute: 1_000_000,
-            kickOffsPerHour: 100_000,
-            runningPerClient: 1000,
-          },
-        });
-      case 'auth': {
-        const details = new ClientDetails();
-        const parties = new Parties(details);
-        await parties.start(ports);
-        instance.closing.push(() => parties.stop());
-        return AuthModule.register({
-          ports,
-          config: { publicUrl: PUBLIC_URL },
-          parties,
-          details,
-          keys: this.#keys,
-          staticTokens,
-          presence,
-        });
-      }
-    }
   }
 }

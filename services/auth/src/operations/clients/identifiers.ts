@@ -4,7 +4,7 @@ import { Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { AuthParties } from '../../parties.ts';
+import type { Parties } from '@provider-access/facts';
 
 /** Identifiers of an app that the answer shows. Each needs a query to the directory. */
 const MAX_SHOWN = 100;
@@ -27,7 +27,7 @@ export interface IdentifierDocument {
 /** Collects what a reviewer needs to decide whether an identifier belongs to an app. */
 export class Identifiers {
   private readonly ports: Pick<ServicePorts, 'views' | 'clock' | 'logger'>;
-  private readonly parties: Pick<AuthParties, 'network' | 'boundTo'>;
+  private readonly parties: Pick<Parties, 'network' | 'boundTo'>;
   constructor(ports: Identifiers['ports'], parties: Identifiers['parties']) {
     this.ports = ports;
     this.parties = parties;
@@ -67,7 +67,7 @@ export class Identifiers {
     );
   }
 
-  private others(client: string, provider: ProviderKey): ReturnType<AuthParties['boundTo']> {
+  private others(client: string, provider: ProviderKey): ReturnType<Parties['boundTo']> {
     return this.parties.boundTo(provider).filter((other) => other.client !== client);
   }
   private async document(

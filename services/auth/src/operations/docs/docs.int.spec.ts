@@ -54,7 +54,7 @@ beforeEach(async () => {
         { provide: DOCUMENTATION, useValue: { site: new Site(site()), openApi: Buffer.from('{"openapi":"3.1.0"}') } },
       ],
     },
-    { name: 'auth', metrics: new Metrics(), logger: silentLogger },
+    { name: 'auth', ports: { metrics: new Metrics(), logger: silentLogger } },
   );
   server = createServer((incoming, response) => app.getHttpAdapter().getInstance().routing(incoming, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -174,15 +174,4 @@ test('/openapi.json needs no build', async () => {
   const { status, headers, body } = await get('/openapi.json');
   expect({ status, type: headers['content-type'] }).toEqual({ status: 200, type: 'application/json; charset=utf-8' });
   expect(JSON.parse(body.toString())).toEqual({ openapi: '3.1.0' });
-});
-
-test('every page of a sandbox says that it is one, and no other file does', async () => {
-  build({ 'index.html': '<html><body class="a"><h1>home</h1></body></html>', 'assets/a.js': 'run("<body>")' });
-  const sandbox = new Site(site(), 'All data is synthetic.');
-  const page = (await sandbox.file('index.html'))!;
-  const text = '<html><body class="a"><p class="pa-notice">All data is synthetic.</p><h1>home</h1></body></html>';
-  expect((await page.plain()).toString()).toBe(text);
-  expect(gunzipSync(page.gzipped).toString()).toBe(text);
-  expect((await (await sandbox.file('assets/a.js'))!.plain()).toString()).toBe('run("<body>")');
-  expect(page.etag).not.toBe((await new Site(site()).file('index.html'))!.etag);
 });

@@ -32,11 +32,7 @@ export class Site {
   private listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
   private readonly ready = new Map<string, Promise<SiteFile>>();
 
-  /** `notice` is a sentence that every page shows. */
-  constructor(
-    private readonly folder: string,
-    private readonly notice?: string,
-  ) {}
+  constructor(private readonly folder: string) {}
 
   /** Whether somebody has built the site. */
   built(): boolean {
@@ -48,7 +44,7 @@ export class Site {
     const path = this.names()?.get(name);
     const type = TYPES[extname(name)];
     if (path === undefined || type === undefined) return undefined;
-    const found = this.ready.get(path) ?? prepare(path, type, this.notice);
+    const found = this.ready.get(path) ?? prepare(path, type);
     this.ready.set(path, found);
     return found.catch((error: unknown) => {
       this.ready.delete(path);
@@ -73,22 +69,15 @@ export class Site {
 }
 
 /** Only the compressed bytes stay in memory: a megabyte for the whole site. */
-async function prepare(path: string, type: string, notice?: string): Promise<SiteFile> {
-  const isPage = type.startsWith('text/html');
-  const read = async (): Promise<Buffer> =>
-    isPage && notice !== undefined ? withNotice(await readFile(path), notice) : readFile(path);
-  const bytes = await read();
+async function prepare(path: string, type: string): Promise<SiteFile> {
+  const bytes = await readFile(path);
   return {
     type,
     etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
     gzipped: await compress(bytes),
-    plain: read,
+    plain: () => readFile(path),
   };
 }
-
-/** The page with a sentence of our own before its content. The theme keeps the strip in view. */
-const withNotice = (page: Buffer, notice: string): Buffer =>
-  Buffer.from(page.toString('utf8').replace(/<body[^>]*>/, (body) => `${body}<p class="pa-notice">${notice}</p>`));
 
 /** The document that describes the HTTP API, as it is in the repository. Undefined if it is not there. */
 export function readOpenApi(file: string): Buffer | undefined {

@@ -3,7 +3,7 @@ import type { PresenceOptions } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
-import type { AuthParties } from '../../parties.ts';
+import type { Parties } from '@provider-access/facts';
 import { type Registry, SOURCE } from '../../registry.ts';
 
 /** ms from the removal of a key from the last instance until all its tokens have expired, with clock skew. */
@@ -18,7 +18,7 @@ export interface SigningRingOptions {
   readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'>;
   /** The keys of the file, in the order of preference. */
   readonly keys: Secret<SigningKeys>;
-  readonly parties: Pick<AuthParties, 'signingKey' | 'signingKeys' | 'withdrawnKey'>;
+  readonly parties: Pick<Parties, 'signingKey' | 'signingKeys' | 'withdrawnKey'>;
   readonly registry: Pick<Registry, 'acknowledge'>;
   readonly presence?: PresenceOptions | undefined;
   /** Monotonic, ms. */

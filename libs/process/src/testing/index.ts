@@ -1,0 +1,3 @@
+export * from './facts.ts';
+export * from './intake-harness.ts';
+export * from './stand-ins.ts';
