@@ -38,6 +38,11 @@ for it first, so that no other error comes before.
 {{ $path }}: is called {{ $instead }} here.
 {{- end }}
 {{- end }}
+{{- range include "pa.secretFiles" . | fromYamlArray }}
+{{- if not (get $.Values.secrets .of) }}
+secrets.{{ .of }}: must be there, and null takes it away; name a Secret in secrets.{{ .of }}.secretName, or leave that empty for none.
+{{- end }}
+{{- end }}
 {{- $places := dict "secrets" .Values.secrets "admin.secrets" .Values.admin.secrets }}
 {{- range $name, $service := .Values.services }}{{ $_ := set $places (printf "services.%s.secrets" $name) $service.secrets }}{{ end }}
 {{- range $place, $secrets := $places }}

@@ -19,7 +19,7 @@ import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
-import { DocsController } from './operations/docs/docs.controller.ts';
+import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -84,6 +84,7 @@ export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModul
         SigningKeysController,
       ],
       providers: [
+        { provide: DOCUMENTATION, useFactory: () => installed(config?.sandbox ?? false) },
         {
           provide: AuthContext,
           inject: [PORTS, Audit],

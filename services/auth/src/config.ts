@@ -1,4 +1,4 @@
-import { baseUrl, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
+import { baseUrl, deploymentEnv, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** The variables of auth alone. */
@@ -7,6 +7,7 @@ export const authSettings = z.object({
   ALLOW_INSECURE_JWKS: flag
     .default(false)
     .describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),
+  ...deploymentEnv,
   AUTH_TOKENS_PER_MINUTE: whole(1, 100_000).default(60).describe('Token requests a minute and client before 429.'),
   AUTH_REGISTRATIONS_PER_MINUTE: whole(1, 100_000)
     .default(20)
@@ -32,6 +33,7 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   /** Base of all our URLs, of `iss` and of the audience that assertions must name. Never taken from a request. */
   publicUrl: env.PUBLIC_URL,
   allowInsecureJwks: env.ALLOW_INSECURE_JWKS,
+  sandbox: env.SANDBOX,
   tokensPerMinute: env.AUTH_TOKENS_PER_MINUTE,
   registrationsPerMinute: env.AUTH_REGISTRATIONS_PER_MINUTE,
   refusalsPerMinute: env.AUTH_REFUSALS_PER_MINUTE,

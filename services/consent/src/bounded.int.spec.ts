@@ -156,6 +156,13 @@ describe('one member, however often somebody speaks of the member', () => {
   );
 });
 
+// The long variants of the tests above create more than a million events.
+it('the 400,000th event that the tests of this file create still lies in the past, and is no dead letter', async () => {
+  for (let i = 0; i < 400_000; i++) optedOut('m1');
+  await h.publish(optedOut('m1'));
+  expect(await h.verdict('m1')).toBe('opted-out');
+});
+
 describe('dead letters of one member', () => {
   const OPEN = 20;
   const unreadable = () => event('m1', 1, () => ({ type: 'out', scope: 'everything' }));

@@ -71,12 +71,14 @@ export class Harness extends IntakeHarness {
   async member(member: string, source?: string): Promise<void> {
     const facts = [covered(member), attributed(member, NPI)];
     await appendFacts(this.log, facts, source);
-    await this.facts.reader.waitFor(await this.log.head(facts.map(({ topic }) => topic)), 60_000);
+    if (!(await this.facts.reader.waitFor(await this.log.head(facts.map(({ topic }) => topic)), 60_000)))
+      throw new Error('the facts did not pass the events about the member');
   }
   override async passed(): Promise<void> {
     await super.passed();
-    await this.facts.reader.waitFor(await this.log.head([PA_CONSENT]), 60_000);
-    await this.facts.parties.waitFor(await this.log.head([PA_CONSENT]), 60_000);
+    const ours = await this.log.head([PA_CONSENT]);
+    for (const facts of [this.facts.reader, this.facts.parties])
+      if (!(await facts.waitFor(ours, 60_000))) throw new Error('the facts did not pass what the intake derived');
     await this.facts.freshness.poll();
   }
   async verdict(member: string): Promise<string> {

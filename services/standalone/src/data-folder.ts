@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLocked, lockFile } from '@provider-access/engines/log/embedded';
 
@@ -24,7 +24,8 @@ const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(
 
 /**
  * Creates the folder and locks it for this process. Sets the umask, so that other users cannot read new files even if
- * the folder is open to them, because every file may name members. The lock of `lock.db` ends with the process, also
+ * the folder is open to them, because every file may name members. Takes the rights of others to what is there already
+ * away, because an earlier release may have made it. The lock of `lock.db` ends with the process, also
  * after kill -9. The file `lock` has the process id for people, and for the previous release, which knows only this
  * lock.
  * @returns a function that releases the lock
@@ -32,27 +33,48 @@ const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(
  */
 export function takeDataFolder(folder: string): () => void {
   process.umask(0o077);
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [file, database] = [join(folder, 'lock'), join(folder, 'lock.db')];
   const pid = pidIn(file);
   // A folder without `lock.db` was last used by the previous release, which may still run.
-  if (!existsSync(database) && pid !== process.pid && pid > 0 && running(pid)) throw inUse(folder, pid);
+  if (!existsSync(database) && pid !== process.pid && pid > 0 && running(pid)) throw inUse(folder, file);
   let release: () => void;
   try {
     release = lockFile(database);
   } catch (error) {
-    if (error instanceof FileLocked) throw inUse(folder, pid);
+    if (error instanceof FileLocked) throw inUse(folder, file);
     throw error;
   }
   writeFileSync(file, String(process.pid), { mode: 0o600 });
+  closeToOthers(folder);
   return () => {
     rmSync(file, { force: true });
     release();
   };
 }
 
-const inUse = (folder: string, pid: number): DataFolderInUse =>
-  new DataFolderInUse(
-    `${folder} is in use by process ${pid > 0 ? pid : 'unknown'}, perhaps of another container: stop it, or set ` +
-      'DATA_DIR to another folder',
+/** Names of what the platform makes in a data folder. Other files there belong to somebody else. */
+const OURS = /^(lock|(lock|log|views|state)\.db(-wal|-shm)?|.*\.token|.*\.key|token-signing-keys\.json|files|sandbox)$/;
+
+/** Folders 0700, files 0600. A folder inside one with 0700 needs no change: nobody else reaches it. */
+export function closeToOthers(folder: string): void {
+  const { mode, uid } = statSync(folder);
+  const shared = (mode & 0o1000) !== 0;
+  // A folder of everybody, such as /tmp, or of another user (a volume of Kubernetes) stays as it is.
+  if (!shared && uid === process.geteuid?.()) chmodSync(folder, 0o700);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!OURS.test(entry.name) || !(entry.isFile() || entry.isDirectory())) continue;
+    const path = join(folder, entry.name);
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, entry.isDirectory() ? 0o700 : 0o600);
+  }
+}
+
+/** `file` has the process id of the holder, which wrote it at its start. */
+function inUse(folder: string, file: string): DataFolderInUse {
+  const pid = pidIn(file);
+  const holder =
+    pid > 0 ? `process ${pid} since ${statSync(file).mtime.toISOString().slice(0, 19)}Z` : 'an unknown process';
+  return new DataFolderInUse(
+    `${folder} is in use by ${holder}, perhaps of another container: stop it, or set DATA_DIR to another folder`,
   );
+}

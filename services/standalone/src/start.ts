@@ -1,31 +1,19 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigurationError, readConfig } from '@provider-access/service/config';
+import { ConfigurationError } from '@provider-access/service/config';
 import { createLogger, TraceScopes, type Logger } from '@provider-access/service/observability';
 import { surviveRejections } from '@provider-access/process';
-import { standaloneConfig, type StandaloneConfig } from './config.ts';
+import type { StandaloneConfig } from './config.ts';
 import { DataFolderInUse } from './data-folder.ts';
+import { onEndOfParent } from './end-of-parent.ts';
 import { startPlatform, type Platform } from './platform.ts';
+import { settings } from './settings.ts';
 import { sandboxRoutes, startSandbox, type RunningSandbox } from './sandbox.ts';
 
 const fail = (message: string): never => {
   console.error(message);
   process.exit(1);
 };
-
-/** The settings of `npm start`: the environment, and `--sandbox` for `SANDBOX=true`. @throws ConfigurationError */
-function settings(args: readonly string[]): StandaloneConfig {
-  const unknown = args.filter((arg) => arg !== '--sandbox');
-  if (unknown.length > 0)
-    throw new ConfigurationError(
-      `${unknown.join(' ')}: is not known here; \`npm start\` takes --sandbox, and variables (docs/configuration.md)`,
-    );
-  // The services read their own variables from the environment.
-  if (args.length > 0) process.env['SANDBOX'] = 'true';
-  const config = readConfig(standaloneConfig, process.env);
-  // The reviewer of a sandbox asks twice a second, and people look for the clients in these lines.
-  return config.SANDBOX && process.env['REQUEST_LOG'] === undefined ? { ...config, REQUEST_LOG: false } : config;
-}
 
 /** The platform, and in a sandbox what lives on it. `reset` starts both over with an empty data folder. */
 class Running {
@@ -89,14 +77,17 @@ const PARTS = [
   'sandbox',
 ];
 
-/** `npm start`: runs until SIGTERM or SIGINT. A second signal ends the process at once. */
+/**
+ * `npm start`: runs until a signal, or until its npm has ended. A second signal ends the process at once.
+ */
 export async function start(): Promise<void> {
   const started = performance.now();
+  const parent = process.ppid;
   let running: Running;
   let platform: Platform;
   let config: StandaloneConfig;
   try {
-    config = settings(process.argv.slice(2));
+    config = settings(process.argv.slice(2), process.env);
     running = new Running(config);
     platform = await running.start();
   } catch (error) {
@@ -117,14 +108,23 @@ export async function start(): Promise<void> {
   console.log(`listening on ${platform.address} after ${Math.round(performance.now() - started)} ms`);
 
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    running.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => {
       if (stopping) process.exit(130);
-      stopping = true;
-      running.stop().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+      stop();
     });
-  }
+  // A process of `npm start` belongs to its npm. Otherwise it may outlive its parent, as a daemon does.
+  if (process.env['npm_lifecycle_event'] === 'start')
+    onEndOfParent(parent, () => {
+      console.error('npm has ended, so the platform stops');
+      stop();
+    });
 }

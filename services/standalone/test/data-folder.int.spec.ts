@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { closeToOthers } from '../src/data-folder.ts';
 
 const CHILD = fileURLToPath(new URL('./hold-folder.ts', import.meta.url));
 let folder: string;
@@ -33,7 +34,9 @@ test('a second process is refused, whatever process id it or the first one seems
   const first = await hold();
   expect(first.said).toBe('held');
   expect(readFileSync(join(folder, 'lock'), 'utf8')).toBe(String(first.child.pid));
-  expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${first.child.pid}, `));
+  expect((await hold()).said).toMatch(
+    new RegExp(`^DataFolderInUse: .* is in use by process ${first.child.pid} since \\d{4}-\\d\\d-\\d\\dT[\\d:]{8}Z, `),
+  );
   // In another PID namespace, the id of the first process may be unknown, or the id of the second process.
   for (const pid of ['999999999', '1', String(process.pid), 'nonsense']) {
     writeFileSync(join(folder, 'lock'), pid);
@@ -51,11 +54,33 @@ test('what a killed process held is free at once, also where another process has
 
 test('a folder that the release before is working in is refused', async () => {
   writeFileSync(join(folder, 'lock'), String(process.pid));
-  expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${process.pid}, `));
+  expect((await hold()).said).toMatch(new RegExp(`^DataFolderInUse: .* is in use by process ${process.pid} since `));
 });
 
-test('nobody else can read the files of the lock', async () => {
+test('nobody else can read the files of the lock, also where they were open before', async () => {
+  writeFileSync(join(folder, 'lock.db'), '', { mode: 0o644 });
   await hold();
   for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0);
   expect(readdirSync(folder).toSorted()).toEqual(['lock', 'lock.db']);
+});
+
+test('what an earlier release left open to others is closed, and files of somebody else stay as they are', () => {
+  const made = ['log.db', 'log.db-wal', 'views.db', 'state.db', 'payer.token', 'page-links.key'];
+  for (const name of [...made, 'notes.txt']) writeFileSync(join(folder, name), '', { mode: 0o644 });
+  for (const name of ['files', 'backup']) mkdirSync(join(folder, name), { mode: 0o755 });
+  chmodSync(folder, 0o755);
+  closeToOthers(folder);
+  const mode = (name: string): string => (statSync(join(folder, name)).mode & 0o777).toString(8);
+  expect(made.map(mode)).toEqual(made.map(() => '600'));
+  expect(['.', 'files', 'backup', 'notes.txt'].map(mode)).toEqual(['700', '700', '755', '644']);
+});
+
+test('a folder that everybody uses stays open, and its files are closed', () => {
+  chmodSync(folder, 0o1777);
+  writeFileSync(join(folder, 'log.db'), '', { mode: 0o644 });
+  closeToOthers(folder);
+  expect([folder, join(folder, 'log.db')].map((path) => (statSync(path).mode & 0o7777).toString(8))).toEqual([
+    '1777',
+    '600',
+  ]);
 });

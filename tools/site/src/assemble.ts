@@ -4,6 +4,7 @@ import { withPictures } from './diagrams/picture.ts';
 import { asText, relink } from './links.ts';
 import { apiPages } from './reference/api.ts';
 import { eventPages } from './reference/events.ts';
+import { allPages } from './navigation.ts';
 import { DIAGRAMS, OWN_PAGES, REPOSITORY, STAGED } from './paths.ts';
 import { sources } from './sources.ts';
 
@@ -21,6 +22,7 @@ export function assemble(): void {
     put(to, UNSEARCHED.test(to) ? `---\nsearch: false\n---\n\n${shown}` : shown);
   }
   for (const [name, text] of [...apiPages(), ...eventPages()]) put(name, text);
+  put('all.md', allPages());
   cpSync(DIAGRAMS, join(STAGED, 'public/diagrams'), { recursive: true });
   cpSync(join(OWN_PAGES, 'icon.svg'), join(STAGED, 'public/icon.svg'));
 }

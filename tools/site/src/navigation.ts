@@ -15,7 +15,7 @@ interface Item {
 const SECTIONS = {
   Tutorials: ['tutorials/provider.md', 'tutorials/payer.md', 'tutorials/operator.md', 'tutorials/contributor.md'],
   'How to: payers': ['publishing.md', 'import.md', 'coverage.md', 'opt-outs.md', 'dead-letters.md', 'reviewing.md'],
-  'How to: providers': ['sandbox.md', 'exporting.md', 'client-keys.md'],
+  'How to: providers': ['sandbox.md', 'samples.md', 'exporting.md', 'client-keys.md'],
   'How to: operators': [
     'deployment.md',
     'helm.md',
@@ -72,45 +72,69 @@ export const listed = (to: string): boolean =>
     (entries as readonly string[]).some((entry) => (entry.endsWith('/') ? to.startsWith(entry) : to === entry)),
   );
 
-/** The list beside the pages. Pages of a folder have a short one: with every link, each would have 10 KB more. */
-export function sidebar(): Record<string, Item[]> {
+interface Section {
+  readonly text: string;
+  readonly items: Item[];
+}
+
+/** Every section with its pages. A folder is one item. */
+export function sections(): Section[] {
   const pages = new Map(sources().map(({ from, to }) => [to, from]));
-  const page = (to: string): Item => ({
-    text: titleOf(pages.get(to)!),
-    link: `/${to.replace(/(^|\/)index\.md$/, '$1').replace(/\.md$/, '')}`,
-  });
-  const within = (folder: string): string[] => [...pages.keys()].filter((to) => to.startsWith(folder));
+  const page = (to: string): Item => ({ text: titleOf(pages.get(to)!), link: linkOf(to) });
   const folder = (name: string): Item => {
-    const index = `${name}index.md`;
-    if (GENERATED[name] !== undefined) return { text: GENERATED[name], link: `/${name}` };
-    return { ...page(pages.has(index) ? index : within(name).at(-1)!), text: FOLDERS[name]! };
+    const index = pages.has(`${name}index.md`) || GENERATED[name] !== undefined;
+    const first = [...pages.keys()].findLast((to) => to.startsWith(name));
+    return { text: (FOLDERS[name] ?? GENERATED[name])!, link: index ? `/${name}` : linkOf(first!) };
   };
-  const main = Object.entries(SECTIONS).map(([text, entries]) => ({
+  return Object.entries(SECTIONS).map(([text, entries]) => ({
     text,
     items: (entries as readonly string[])
       .filter((entry) => entry.endsWith('/') || pages.has(entry))
       .map((entry) => (entry.endsWith('/') ? folder(entry) : page(entry))),
   }));
-  const ofTag = ({ name }: { readonly name: string }): Item => ({
-    text: name,
-    link: `/${apiPage(name).replace(/\.md$/, '')}`,
-  });
-  const generated = {
-    '/api/': [
-      { text: 'All pages', link: '/' },
-      { ...folder('api/'), items: openApi().tags.map(ofTag) },
-    ],
-    '/events/': [
-      { text: 'All pages', link: '/' },
-      {
-        ...folder('events/'),
-        items: Object.entries(EVENT_PAGES).map(([kind, text]) => ({ text, link: `/events/${kind}` })),
-      },
-    ],
-  };
-  const short = Object.keys(FOLDERS).map((name): [string, Item[]] => [
-    `/${name}`,
-    [{ text: 'All pages', link: '/' }, ...(pages.has(`${name}index.md`) ? [folder(name)] : within(name).map(page))],
-  ]);
-  return { ...Object.fromEntries(short), ...generated, '/': main };
 }
+const linkOf = (to: string): string => `/${to.replace(/(^|\/)index\.md$/, '$1').replace(/\.md$/, '')}`;
+
+/**
+ * The list beside each page: its own section, and a link to each other one. With every link on every page, the site
+ * would have half a megabyte more.
+ */
+export function sidebar(): Record<string, Item[]> {
+  const all = sections();
+  const around = (own: string | undefined, more: readonly Item[] = []): Item[] => [
+    ...all.map(({ text, items }) =>
+      text === own
+        ? { text, items: items.map((item) => (more.length > 0 && item.link === more[0]!.link ? more[0]! : item)) }
+        : { text, link: items[0]!.link! },
+    ),
+    { text: 'All pages', link: '/all' },
+  ];
+  const generated: Readonly<Record<string, Item>> = {
+    'api/': {
+      text: GENERATED['api/']!,
+      link: '/api/',
+      items: openApi().tags.map(({ name }) => ({ text: name, link: linkOf(apiPage(name)) })),
+    },
+    'events/': {
+      text: GENERATED['events/']!,
+      link: '/events/',
+      items: Object.entries(EVENT_PAGES).map(([kind, text]) => ({ text, link: `/events/${kind}` })),
+    },
+  };
+  const keys = Object.entries(SECTIONS).flatMap(([section, entries]) =>
+    (entries as readonly string[]).map((entry): [string, Item[]] => [
+      `/${entry}`,
+      around(section, generated[entry] === undefined ? [] : [generated[entry]]),
+    ]),
+  );
+  return { ...Object.fromEntries(keys), '/': around(undefined) };
+}
+
+/** A page with the whole navigation. */
+export const allPages = (): string =>
+  `# All pages\n\n${sections()
+    .map(({ text, items }) => {
+      const links = items.map((item) => `- [${item.text}](.${item.link!.replace(/([^/])$/, '$1.md')})`);
+      return `## ${text}\n\n${links.join('\n')}`;
+    })
+    .join('\n\n')}\n`;

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '@provider-access/testing/variant';
 import { type ConsentReading, patientOfConsent, readConsent } from './consent.ts';
 import { PayerDays } from './days/payer-days.ts';
 
@@ -228,6 +230,28 @@ it('never throws, whatever stands in place of an element, and denies unless it i
       else expect(reading.kind).toBe('opt-out');
     }
   }
+});
+
+it('denies if and only if one of the provisions, wherever it stands, is no permission', () => {
+  interface Provision {
+    readonly type?: string;
+    readonly provision?: readonly Provision[] | Provision;
+  }
+  const { tree } = fc.letrec<{ tree: Provision }>((tie) => ({
+    tree: fc.record(
+      {
+        type: fc.constantFrom('permit', 'permit', 'permit', 'deny'),
+        provision: fc.oneof({ maxDepth: 3 }, fc.constant([]), fc.array(tie('tree'), { maxLength: 4 }), tie('tree')),
+      },
+      { requiredKeys: [] },
+    ),
+  }));
+  fc.assert(
+    fc.property(tree, (provision) => {
+      expect(read({ provision }).kind).toBe(JSON.stringify(provision).includes('"deny"') ? 'opt-out' : 'none');
+    }),
+    { numRuns: cases(200) },
+  );
 });
 
 describe('the end of a denial', () => {

@@ -123,18 +123,26 @@ export abstract class IntakeHarness {
 const topicOf = ({ type }: DomainEvent): string =>
   type.includes('network') ? PAYER_PROVIDER_EVENTS : PAYER_MEMBER_EVENTS;
 
+/**
+ * How many events the tests of one file may create. Each is a millisecond later than the one before, and none may reach
+ * START: the intake would take it for an event of the future and make a dead letter of it.
+ */
+const MOST_EVENTS = 3_600_000;
 let n = 0;
 export const payerEvent = (
   type: string,
   subject: string | undefined,
   data: unknown,
   more: Partial<DomainEvent> = {},
-): DomainEvent => ({
-  id: `e-${++n}`,
-  source: 'urn:payer',
-  type,
-  time: instant(START - 60_000 + n),
-  data,
-  ...(subject !== undefined && { subject }),
-  ...more,
-});
+): DomainEvent => {
+  if (++n > MOST_EVENTS) throw new Error('the next event would lie in the future: raise MOST_EVENTS');
+  return {
+    id: `e-${n}`,
+    source: 'urn:payer',
+    type,
+    time: instant(START - MOST_EVENTS + n),
+    data,
+    ...(subject !== undefined && { subject }),
+    ...more,
+  };
+};

@@ -44,8 +44,17 @@ function editDistance(a: string, b: string): number {
 /** At most so many letters are a slip; in a name's first word (MONGO for MONGODB) too. */
 const SLIP = 2;
 
+const letters = (name: string): string => name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '');
+
 function nearest(name: string, known: readonly string[]): string | undefined {
   if (known.includes(`${name}_FILE`)) return `${name}_FILE`;
+  const sameLetters = known.find((candidate) => letters(candidate) === letters(name));
+  if (sameLetters !== undefined) return sameLetters;
+  // `FACTS_BOUND` for `FACTS_BOUND_MS`. One word alone may begin a name of any program.
+  if (/^[A-Z0-9]+_[A-Z0-9_]*[A-Z0-9]$/.test(name)) {
+    const longer = known.filter((candidate) => candidate.startsWith(name));
+    if (longer.length === 1) return longer[0];
+  }
   let best: { name: string; distance: number } | undefined;
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) > SLIP) continue;
@@ -57,7 +66,8 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 
 /**
  * Variables that are set and unknown but look like a known one: a sentence each. `own` are the variables of the
- * service. Short names (`HOST`, `PORT`, `FILES`) are left alone: too much is like them.
+ * process. Short names (`HOST`, `PORT`, `FILES`) are left alone: too much is like them. A variable of another program
+ * may look like one of ours, so the sentence says how to keep it.
  */
 export function misspelled(env: Environment, own: readonly string[]): string[] {
   const known = [...new Set([...SHARED_VARIABLES, ...own])].filter((name) => name.length > 6);
@@ -67,7 +77,10 @@ export function misspelled(env: Environment, own: readonly string[]): string[] {
     if (name.length < 6 || env[name] === undefined || env[name] === '' || all.has(name) || SERVICE_LINK.test(name))
       continue;
     const meant = nearest(name, known);
-    if (meant !== undefined) faults.push(`${name}: is not known here; did you mean ${meant}?`);
+    if (meant !== undefined)
+      faults.push(
+        `${name}: is not known here; did you mean ${meant}? (If it is for another program, set it to nothing.)`,
+      );
   }
   return faults;
 }

@@ -10,13 +10,13 @@ export interface AccessToken {
 }
 
 /**
- * SMART Backend Services: a signed client assertion for an access token.
- * https://hl7.org/fhir/smart-app-launch/backend-services.html
+ * A client assertion for the token endpoint. It is valid for four minutes and for one request.
+ * https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html
  */
-export async function requestToken(
+export async function clientAssertion(
   server: Server,
-  app: { clientId: string; key: JWK; scope: string },
-): Promise<AccessToken> {
+  app: { readonly clientId: string; readonly key: JWK },
+): Promise<{ readonly endpoint: string; readonly assertion: string }> {
   const { token_endpoint: endpoint } = await server.json<{ token_endpoint: string }>(
     '/fhir/.well-known/smart-configuration',
   );
@@ -31,6 +31,18 @@ export async function requestToken(
     .setExpirationTime(now + 240)
     .setJti(crypto.randomUUID())
     .sign(await importJWK(app.key, alg));
+  return { endpoint, assertion };
+}
+
+/**
+ * SMART Backend Services: a signed client assertion for an access token.
+ * https://hl7.org/fhir/smart-app-launch/backend-services.html
+ */
+export async function requestToken(
+  server: Server,
+  app: { clientId: string; key: JWK; scope: string },
+): Promise<AccessToken> {
+  const { endpoint, assertion } = await clientAssertion(server, app);
   const answer = await server.json<{ access_token: string; expires_in: number; scope: string }>(endpoint, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },

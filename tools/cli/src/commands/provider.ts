@@ -13,7 +13,7 @@ import {
   type KeyAlgorithm,
 } from '../client/credentials.ts';
 import { groupsTarget, type GroupRow } from '../client/steps.ts';
-import { requestToken } from '../client/token.ts';
+import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
 import { npi, npis, tins } from './options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
@@ -252,8 +252,13 @@ export function providerCommands(program: Command): void {
 
   withApp(program.command('token'))
     .description('get an access token (private_key_jwt)')
-    .action(async (o: AppOptions, command: Command) => {
+    .option('--assertion', 'print the signed client assertion instead, for another tool that asks for the token')
+    .action(async (o: AppOptions & { assertion?: boolean }, command: Command) => {
       const { server, out } = contextOf(command);
+      if (o.assertion === true) {
+        const { assertion, endpoint } = await clientAssertion(server, appOf(o));
+        return out.result({ client_assertion: assertion, token_endpoint: endpoint }, [assertion]);
+      }
       const token = await requestToken(server, appOf(o));
       out.result(
         { access_token: token.value, scope: token.scope, expires_at: new Date(token.expiresAt).toISOString() },

@@ -14,59 +14,56 @@ import { diagramsOf, pictureName } from './picture.ts';
 const MERMAID = 'mermaid@11.17.2';
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-const PALETTE = {
-  light: { ink: '#1f2328', line: '#59636e', box: '#eef2ff', border: '#5672cd', group: '#f6f8fa', note: '#fff8c5' },
-  dark: { ink: '#e6edf3', line: '#9198a1', box: '#212a4a', border: '#7d93e0', group: '#202127', note: '#3b3314' },
-} as const;
-type Mode = keyof typeof PALETTE;
+/** Colours that stay readable when the dark mode of the site inverts the picture. */
+const INK = '#1f2328';
+const LINE = '#59636e';
+const BOX = '#eef2ff';
+const BORDER = '#5672cd';
+const GROUP = '#f6f8fa';
 
-const settings = (mode: Mode): object => {
-  const { ink, line, box, border, group, note } = PALETTE[mode];
-  return {
-    startOnLoad: false,
-    deterministicIds: true,
-    htmlLabels: false,
-    flowchart: { htmlLabels: false, useMaxWidth: true },
-    sequence: {
-      useMaxWidth: true,
-      wrap: true,
-      width: 150,
-      actorMargin: 40,
-      messageFontSize: 14,
-      actorFontSize: 14,
-      noteFontSize: 14,
-    },
-    theme: 'base',
-    themeVariables: {
-      darkMode: mode === 'dark',
-      fontFamily: 'Arial, Helvetica, sans-serif',
-      fontSize: '14px',
-      background: 'transparent',
-      primaryColor: box,
-      primaryTextColor: ink,
-      primaryBorderColor: border,
-      lineColor: line,
-      textColor: ink,
-      clusterBkg: group,
-      clusterBorder: line,
-      titleColor: ink,
-      edgeLabelBackground: group,
-      actorBkg: box,
-      actorBorder: border,
-      actorTextColor: ink,
-      actorLineColor: line,
-      signalColor: line,
-      signalTextColor: ink,
-      labelBoxBkgColor: group,
-      labelBoxBorderColor: line,
-      labelTextColor: ink,
-      loopTextColor: ink,
-      noteBkgColor: note,
-      noteBorderColor: line,
-      noteTextColor: ink,
-      sequenceNumberColor: mode === 'dark' ? '#16181d' : '#ffffff',
-    },
-  };
+const SETTINGS = {
+  startOnLoad: false,
+  deterministicIds: true,
+  htmlLabels: false,
+  flowchart: { htmlLabels: false, useMaxWidth: true },
+  sequence: {
+    useMaxWidth: true,
+    wrap: true,
+    width: 150,
+    actorMargin: 40,
+    messageFontSize: 14,
+    actorFontSize: 14,
+    noteFontSize: 14,
+  },
+  theme: 'base',
+  themeVariables: {
+    fontFamily: 'Arial, Helvetica, sans-serif',
+    fontSize: '14px',
+    background: 'transparent',
+    primaryColor: BOX,
+    primaryTextColor: INK,
+    primaryBorderColor: BORDER,
+    lineColor: LINE,
+    textColor: INK,
+    clusterBkg: GROUP,
+    clusterBorder: LINE,
+    titleColor: INK,
+    edgeLabelBackground: GROUP,
+    actorBkg: BOX,
+    actorBorder: BORDER,
+    actorTextColor: INK,
+    actorLineColor: LINE,
+    signalColor: LINE,
+    signalTextColor: INK,
+    labelBoxBkgColor: GROUP,
+    labelBoxBorderColor: LINE,
+    labelTextColor: INK,
+    loopTextColor: INK,
+    noteBkgColor: '#fff8c5',
+    noteBorderColor: LINE,
+    noteTextColor: INK,
+    sequenceNumberColor: '#ffffff',
+  },
 };
 
 function fetchMermaid(): string {
@@ -82,9 +79,7 @@ function fetchMermaid(): string {
 
 async function main(): Promise<void> {
   const texts = sources().flatMap(({ from }) => diagramsOf(readFileSync(join(REPOSITORY, from), 'utf8')));
-  const wanted = texts.flatMap((text) =>
-    (['light', 'dark'] as const).map((mode) => ({ text, mode, name: pictureName(text, mode) })),
-  );
+  const wanted = texts.map((text) => ({ text, name: pictureName(text) }));
   mkdirSync(DIAGRAMS, { recursive: true });
   const names = new Set(wanted.map(({ name }) => name));
   for (const name of readdirSync(DIAGRAMS)) if (!names.has(name)) rmSync(join(DIAGRAMS, name));
@@ -93,14 +88,14 @@ async function main(): Promise<void> {
   process.stdout.write(`${missing.length} of ${wanted.length} pictures were drawn.\n`);
 }
 
-async function draw(pictures: readonly { text: string; mode: Mode; name: string }[]): Promise<void> {
+async function draw(pictures: readonly { text: string; name: string }[]): Promise<void> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   try {
     const page = await browser.newPage();
     await page.addScriptTag({ content: fetchMermaid() });
-    for (const { text, mode, name } of pictures) {
+    for (const { text, name } of pictures) {
       const svg = await page.evaluate(`(async () => {
-        mermaid.initialize(${JSON.stringify(settings(mode))});
+        mermaid.initialize(${JSON.stringify(SETTINGS)});
         const { svg } = await mermaid.render('d', ${JSON.stringify(text)});
         const at = new DOMParser().parseFromString(svg.replaceAll('<br>', '<br/>'), 'image/svg+xml').documentElement;
         const [, , width, height] = at.getAttribute('viewBox').split(' ');

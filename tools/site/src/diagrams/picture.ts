@@ -9,21 +9,19 @@ const FENCE = /^```mermaid\n([\s\S]*?)^```$/gm;
 export const diagramsOf = (markdown: string): string[] => [...markdown.matchAll(FENCE)].map(([, text]) => text!);
 
 /** The name of a diagram's picture. It changes with the text, so a picture is never older than its diagram. */
-export const pictureName = (text: string, mode: 'light' | 'dark'): string =>
-  `${createHash('sha256').update(text).digest('hex').slice(0, 12)}-${mode}.svg`;
+export const pictureName = (text: string): string =>
+  `${createHash('sha256').update(text).digest('hex').slice(0, 12)}.svg`;
 
-/** Replaces each diagram by its pictures. @throws if a picture is missing */
+/** Replaces each diagram by its picture. @throws if the picture is missing */
 export function withPictures(markdown: string, page: string): string {
   return markdown.replaceAll(FENCE, (_fence, text: string) => {
-    const [light, dark] = (['light', 'dark'] as const).map((mode) => pictureName(text, mode)) as [string, string];
-    for (const name of [light, dark])
-      if (!existsSync(join(DIAGRAMS, name)))
-        throw new Error(`${page}: a diagram has no picture. Run \`npm run diagrams -w @provider-access/site\`.`);
-    const alt = description(text);
-    const image = (name: string, mode: string): string =>
-      `<a class="diagram ${mode}-only" href="/docs/diagrams/${name}" target="_blank">` +
-      `<img src="/diagrams/${name}" alt="${alt}" loading="lazy"></a>`;
-    return `<p>${image(light, 'light')}${image(dark, 'dark')}</p>`;
+    const name = pictureName(text);
+    if (!existsSync(join(DIAGRAMS, name)))
+      throw new Error(`${page}: a diagram has no picture. Run \`npm run diagrams -w @provider-access/site\`.`);
+    return (
+      `<a class="diagram" href="/docs/diagrams/${name}" target="_blank">` +
+      `<img src="/diagrams/${name}" alt="${description(text)}" loading="lazy"></a>`
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Controller, Get, Inject, Optional, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { readOpenApi, Site } from './site.ts';
@@ -7,15 +7,15 @@ import { readOpenApi, Site } from './site.ts';
 /** Where the repository and the image have the files: the parent of `services/`. */
 const ROOT = join(import.meta.dirname, '../../../../..');
 
-/** What the controller serves. Tests replace it. */
+/** What the controller serves. */
 export interface Documentation {
   readonly site: Site;
   /** The text of docs/openapi.json. */
   readonly openApi: Buffer | undefined;
 }
 export const DOCUMENTATION = Symbol('Documentation');
-const installed = (): Documentation => ({
-  site: new Site(join(ROOT, 'docs/dist')),
+export const installed = (sandbox: boolean): Documentation => ({
+  site: new Site(join(ROOT, 'docs/dist'), sandbox ? 'This is a sandbox: all data is synthetic.' : undefined),
   openApi: readOpenApi(join(ROOT, 'docs/openapi.json')),
 });
 
@@ -39,10 +39,7 @@ const NOT_BUILT = `<!doctype html>
 /** The documentation site and the OpenAPI document (ADR 0040): public files, without any data of members or clients. */
 @Controller()
 export class DocsController {
-  private readonly documentation: Documentation;
-  constructor(@Optional() @Inject(DOCUMENTATION) documentation: Documentation | undefined) {
-    this.documentation = documentation ?? installed();
-  }
+  constructor(@Inject(DOCUMENTATION) private readonly documentation: Documentation) {}
 
   @Get('openapi.json')
   async openApi(@Res() reply: FastifyReply): Promise<void> {

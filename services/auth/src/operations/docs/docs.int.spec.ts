@@ -175,3 +175,14 @@ test('/openapi.json needs no build', async () => {
   expect({ status, type: headers['content-type'] }).toEqual({ status: 200, type: 'application/json; charset=utf-8' });
   expect(JSON.parse(body.toString())).toEqual({ openapi: '3.1.0' });
 });
+
+test('every page of a sandbox says that it is one, and no other file does', async () => {
+  build({ 'index.html': '<html><body class="a"><h1>home</h1></body></html>', 'assets/a.js': 'run("<body>")' });
+  const sandbox = new Site(site(), 'All data is synthetic.');
+  const page = (await sandbox.file('index.html'))!;
+  const text = '<html><body class="a"><p class="pa-notice">All data is synthetic.</p><h1>home</h1></body></html>';
+  expect((await page.plain()).toString()).toBe(text);
+  expect(gunzipSync(page.gzipped).toString()).toBe(text);
+  expect((await (await sandbox.file('assets/a.js'))!.plain()).toString()).toBe('run("<body>")');
+  expect(page.etag).not.toBe((await new Site(site()).file('index.html'))!.etag);
+});

@@ -32,7 +32,11 @@ export class Site {
   private listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
   private readonly ready = new Map<string, Promise<SiteFile>>();
 
-  constructor(private readonly folder: string) {}
+  /** `notice` is a sentence that every page shows. */
+  constructor(
+    private readonly folder: string,
+    private readonly notice?: string,
+  ) {}
 
   /** Whether somebody has built the site. */
   built(): boolean {
@@ -44,7 +48,7 @@ export class Site {
     const path = this.names()?.get(name);
     const type = TYPES[extname(name)];
     if (path === undefined || type === undefined) return undefined;
-    const found = this.ready.get(path) ?? prepare(path, type);
+    const found = this.ready.get(path) ?? prepare(path, type, this.notice);
     this.ready.set(path, found);
     return found.catch((error: unknown) => {
       this.ready.delete(path);
@@ -69,15 +73,22 @@ export class Site {
 }
 
 /** Only the compressed bytes stay in memory: a megabyte for the whole site. */
-async function prepare(path: string, type: string): Promise<SiteFile> {
-  const bytes = await readFile(path);
+async function prepare(path: string, type: string, notice?: string): Promise<SiteFile> {
+  const isPage = type.startsWith('text/html');
+  const read = async (): Promise<Buffer> =>
+    isPage && notice !== undefined ? withNotice(await readFile(path), notice) : readFile(path);
+  const bytes = await read();
   return {
     type,
     etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
     gzipped: await compress(bytes),
-    plain: () => readFile(path),
+    plain: read,
   };
 }
+
+/** The page with a sentence of our own before its content. The theme keeps the strip in view. */
+const withNotice = (page: Buffer, notice: string): Buffer =>
+  Buffer.from(page.toString('utf8').replace(/<body[^>]*>/, (body) => `${body}<p class="pa-notice">${notice}</p>`));
 
 /** The document that describes the HTTP API, as it is in the repository. Undefined if it is not there. */
 export function readOpenApi(file: string): Buffer | undefined {
