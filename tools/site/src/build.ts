@@ -4,7 +4,7 @@ import { build } from 'vitepress';
 import { assemble } from './assemble.ts';
 import { deadLinks } from './check.ts';
 import { SITE } from './paths.ts';
-import { withoutInline } from './policy.ts';
+import { finish } from './policy.ts';
 
 /** `npm run docs`: builds the static files of the site. */
 const MAX_BYTES = 5_000_000;
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   await build(join(import.meta.dirname, '..'));
   // VitePress writes a list of hashes that the pages do not read.
   rmSync(join(SITE, 'hashmap.json'), { force: true });
-  for (const name of files()) if (name.endsWith('.html')) withoutInline(join(SITE, name));
+  for (const name of files()) if (name.endsWith('.html')) finish(join(SITE, name));
   for (const name of files()) if (PAGE.test(name)) writeFileSync(join(SITE, name), RELOAD);
   const made = files();
   const dead = deadLinks(made);

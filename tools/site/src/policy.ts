@@ -10,13 +10,20 @@ export const saveCodeStyles = (css: string): void => writeFileSync(join(SITE, 'c
 /** Attributes of the theme's elements. `theme/style.css` has the one that matters. */
 const STYLE = / style="(?:position:relative;|--vp-vh:0px;|)"/g;
 
+/** What the theme and the tables of our pages lack for readers who hear a page. */
+const ACCESSIBLE = [
+  ['<div class="VPContent is-home" id="VPContent"', '<div role="main" class="VPContent is-home" id="VPContent"'],
+  ['<th></th>', '<td></td>'],
+] as const;
+
 /**
- * Moves the inline scripts of a page into files and removes `style` attributes, so that the services can forbid both
- * without a list of hashes. Scripts that choose light or dark still block the first paint, as they must.
+ * Finishes a page. Moves its inline scripts into files and removes `style` attributes, so that the services can forbid
+ * both without a list of hashes. Scripts that choose light or dark still block the first paint, as they must.
  */
-export function withoutInline(file: string): void {
+export function finish(file: string): void {
   const html = readFileSync(file, 'utf8');
-  const changed = html.replaceAll(STYLE, '').replaceAll(INLINE, (_all, attributes: string, code: string) => {
+  const heard = ACCESSIBLE.reduce((text, [from, to]) => text.replaceAll(from, to), html);
+  const changed = heard.replaceAll(STYLE, '').replaceAll(INLINE, (_all, attributes: string, code: string) => {
     const name = `inline.${createHash('sha256').update(code).digest('hex').slice(0, 8)}.js`;
     mkdirSync(join(SITE, 'assets'), { recursive: true });
     writeFileSync(join(SITE, 'assets', name), code);

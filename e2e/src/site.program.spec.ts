@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { AxeResults } from 'axe-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { startPlatform, type PlatformProcess } from '@provider-access/cli';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMPILED } from './compiled.ts';
+import { describeUnless } from './describe-unless.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const CHROMIUM = '/usr/bin/chromium';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Pages of each kind. */
+const PAGES = [
+  '',
+  'all.html',
+  'tutorials/provider.html',
+  'architecture.html',
+  'refusals.html',
+  'configuration.html',
+  'api/',
+  'api/apps-and-tokens.html',
+  'events/payer.html',
+  'adr/0040-documentation-site.html',
+];
+const SCREENS = [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 390],
+] as const;
+
+/** The site as a reader sees it: built, served by the platform with its policy, in a browser. */
+describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the documentation site', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'provider-access-site-'));
+  let platform: PlatformProcess;
+  let browser: Browser;
+  /** What the browser reports, for example what the policy blocks. */
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    const build = join(ROOT, 'tools/site/src/build.ts');
+    await promisify(execFile)(process.execPath, ['--conditions=@provider-access/source', build], { cwd: ROOT });
+    platform = await startPlatform({ dataDir: join(folder, 'data'), env: COMPILED });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  }, 600_000);
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(path: string, mode: 'light' | 'dark' = 'light', width = 1280): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: mode });
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(`${path}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => faults.push(`${path}: ${error.message}`));
+    await page.goto(`${platform.base}/docs/${path}`, { waitUntil: 'networkidle' });
+    return page;
+  }
+
+  test.each(SCREENS)('has no page with a fault of accessibility, in %s at %i pixels', async (mode, width) => {
+    const found: string[] = [];
+    for (const path of PAGES) {
+      const page = await open(path, mode, width);
+      for (const summary of await page.locator('details.try-it > summary').all()) await summary.click();
+      await page.evaluate(AXE);
+      const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+      for (const { id, nodes } of violations) found.push(`${path}: ${id}: ${nodes[0]!.html.slice(0, 200)}`);
+      const wide = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
+      if (wide > 0) found.push(`${path}: ${wide} pixels wider than the screen`);
+      await page.close();
+    }
+    expect(found).toEqual([]);
+  });
+
+  test('draws every diagram, and follows the switch to dark', async () => {
+    const page = await open('architecture.html');
+    const widths = await page.locator('.diagram img').evaluateAll((images) =>
+      Promise.all(
+        images.map(async (image) => {
+          const picture = image as unknown as { loading: string; decode(): Promise<void>; naturalWidth: number };
+          picture.loading = 'eager';
+          await picture.decode();
+          return picture.naturalWidth;
+        }),
+      ),
+    );
+    expect(widths.length).toBeGreaterThan(4);
+    expect(widths.filter((width) => width < 300)).toEqual([]);
+    await page.getByRole('switch').first().click();
+    expect(await page.evaluate('document.documentElement.classList.contains("dark")')).toBe(true);
+    await page.close();
+  });
+
+  test('finds a page by its words, and opens it', async () => {
+    const page = await open('');
+    await page.keyboard.press('Control+k');
+    await page.locator('.VPLocalSearchBox input').fill('opted out before');
+    await page.locator('.VPLocalSearchBox .result').first().click();
+    await page.waitForURL(/\/docs\/.+/);
+    await page.locator('main h1').waitFor();
+    await page.close();
+  });
+
+  test('sends a request of a page to the platform that serves it', async () => {
+    const page = await open('api/apps-and-tokens.html');
+    const console = page.locator('details.try-it', { hasText: 'GET /auth/jwks' }).first();
+    await console.locator('summary').first().click();
+    await console.locator('button[type=submit]').click();
+    await console.getByText('200 OK').waitFor();
+    expect(await console.locator('pre').last().innerText()).toContain('"keys"');
+    await page.close();
+  });
+
+  test('needs nothing that its policy forbids', () => {
+    expect(faults).toEqual([]);
+  });
+});
