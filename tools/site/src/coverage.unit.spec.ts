@@ -27,7 +27,7 @@ const row = (name: string): Row | undefined => refusals.find((one) => one.name =
 
 describe('docs/refusals.md has cause and remedy', () => {
   test.each(Object.entries(REFUSALS))('of the refusal %s, with its codes', (name, { status, issue, oauth }) => {
-    const [is, code, error, cause, remedy, ...more] = row(name)?.cells ?? [];
+    const [is, cause, remedy, code, error, ...more] = row(name)?.cells ?? [];
     expect([is, code, error, more]).toEqual([String(status), `\`${issue}\``, `\`${oauth}\``, []]);
     expect(Math.min(cause!.length, remedy!.length), name).toBeGreaterThan(6);
   });

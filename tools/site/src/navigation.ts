@@ -62,8 +62,10 @@ const FOLDERS: Readonly<Record<string, string>> = {
 /** Folders of pages that are made from docs/openapi.json and docs/asyncapi.json. */
 const GENERATED: Readonly<Record<string, string>> = { 'api/': 'HTTP API', 'events/': 'Events on the log' };
 
+/** Pages whose own title says nothing beside the titles of others. */
+const TITLES: Readonly<Record<string, string>> = { 'charts/provider-access/README.md': 'Values of the chart' };
 const titleOf = (file: string): string =>
-  /^# (.+)$/m.exec(readFileSync(join(REPOSITORY, file), 'utf8'))?.[1]?.replaceAll('`', '') ?? file;
+  TITLES[file] ?? /^# (.+)$/m.exec(readFileSync(join(REPOSITORY, file), 'utf8'))?.[1]?.replaceAll('`', '') ?? file;
 
 /** Places of every page that the navigation lists, and the folders that it lists as a whole. */
 export const listed = (to: string): boolean =>

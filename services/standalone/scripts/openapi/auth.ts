@@ -56,25 +56,6 @@ const ENDING = {
 };
 
 export const AUTH: Readonly<Record<string, Operation>> = {
-  'GET /.well-known/smart-configuration': {
-    tag: 'Apps and tokens',
-    summary: 'Find the endpoints',
-    description: 'SMART discovery. The same document is below the FHIR base.',
-    answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
-    refusals: [],
-  },
-  'GET /fhir/.well-known/smart-configuration': {
-    tag: 'Apps and tokens',
-    summary: 'Find the endpoints, below the FHIR base',
-    answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
-    refusals: [],
-  },
-  'GET /auth/jwks': {
-    tag: 'Apps and tokens',
-    summary: 'Get the public keys that sign access tokens',
-    answer: { description: 'A key set (RFC 7517).', type: JSON_TYPE, schema: { type: 'object' } },
-    refusals: [],
-  },
   'POST /auth/register': {
     tag: 'Apps and tokens',
     summary: 'Register an app',
@@ -203,6 +184,25 @@ export const AUTH: Readonly<Record<string, Operation>> = {
     },
     answer: { description: 'What is known of the token.', type: JSON_TYPE, schema: ref('Introspection') },
     refusals: ['invalid-request', 'invalid-token'],
+  },
+  'GET /.well-known/smart-configuration': {
+    tag: 'Apps and tokens',
+    summary: 'Find the endpoints',
+    description: 'SMART discovery. The same document is below the FHIR base.',
+    answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
+    refusals: [],
+  },
+  'GET /fhir/.well-known/smart-configuration': {
+    tag: 'Apps and tokens',
+    summary: 'Find the endpoints, below the FHIR base',
+    answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
+    refusals: [],
+  },
+  'GET /auth/jwks': {
+    tag: 'Apps and tokens',
+    summary: 'Get the public keys that sign access tokens',
+    answer: { description: 'A key set (RFC 7517).', type: JSON_TYPE, schema: { type: 'object' } },
+    refusals: [],
   },
   'GET /auth/clients': {
     tag: 'Review of apps',

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIAGRAMS } from '../paths.ts';
 
+/** Pixels. A wider picture scrolls on a phone, because its text would be too small. */
+const WIDE = 640;
 const FENCE = /^```mermaid\n([\s\S]*?)^```$/gm;
 
 /** The text of each diagram of a page. */
@@ -18,8 +20,9 @@ export function withPictures(markdown: string, page: string): string {
     const name = pictureName(text);
     if (!existsSync(join(DIAGRAMS, name)))
       throw new Error(`${page}: a diagram has no picture. Run \`npm run diagrams -w @provider-access/site\`.`);
+    const width = Number(/ width="(\d+)/.exec(readFileSync(join(DIAGRAMS, name), 'utf8'))![1]);
     return (
-      `<a class="diagram" href="/docs/diagrams/${name}" target="_blank">` +
+      `<a class="diagram${width > WIDE ? ' wide' : ''}" href="/docs/diagrams/${name}" target="_blank">` +
       `<img src="/diagrams/${name}" alt="${description(text)}" loading="lazy"></a>`
     );
   });
