@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
 import { freshPlatform } from './harness.ts';
 import { jsonOf, paOf, type Pa } from './pa.ts';
+import { follow } from './tutorials.ts';
 import { lines, patient, coverage, condition, claim } from './cli-resources.ts';
 
 const NPI = '1234567893';
@@ -371,4 +372,17 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await pa('apps', 'suspend', client, '--reason', 'key leaked')).toMatchObject({ code: 0 });
     expect(await pa('groups', '--app', 'app.json')).toMatchObject({ code: 4 });
   });
+});
+
+test("a payer's engineer follows the tutorial word for word, from an own folder to a Group with a member", async () => {
+  const { base, dataDir } = fresh.platform();
+  const { code, stdout, stderr } = await follow('docs/tutorials/payer.md', {
+    cwd: at('tutorial'),
+    env: { PA_SERVER: base, DATA_DIR: dataDir },
+  });
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  // The Group in its three states: as attributed, after the opt-out, and after the return.
+  const members = [...stdout.matchAll(/^\S+\s+(\d+)\s+1003000126$/gm)].map(([, count]) => count);
+  expect({ members, stdout }).toMatchObject({ members: ['1', '0', '1'] });
+  expect(stdout).toContain('opted-out');
 });

@@ -1,6 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   type PlatformProcess,
@@ -14,6 +16,7 @@ import {
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { paOf } from './pa.ts';
+import { follow } from './tutorials.ts';
 import { findGroup, http, json, optOut, payerEvent, tell } from './road.ts';
 
 /** A provider's developer, a payer's engineer and an operator meet a sandbox: `npm start -- --sandbox`. */
@@ -24,7 +27,12 @@ const dataDir = join(folder, 'data');
 const env = { ...COMPILED, SANDBOX: 'true', SANDBOX_MEMBERS: '20', SANDBOX_EVENTS_PER_MINUTE: '1200' };
 interface Sandbox {
   readonly status: string;
-  readonly clients: readonly { readonly client_id: string; readonly npi: string; readonly app: string }[];
+  readonly clients: readonly {
+    readonly client_id: string;
+    readonly npi: string;
+    readonly key: string;
+    readonly app: string;
+  }[];
 }
 let platform: PlatformProcess;
 const shown = async (): Promise<Sandbox> =>
@@ -114,12 +122,47 @@ test('approves a new app with a synthetic NPI at once, and rejects any other wit
   expect((await own(stranger)).reason).toContain(`Register with a synthetic NPI, for example ${npi}`);
 });
 
+test('the Node sample downloads the files of the Group', async () => {
+  const { client_id: id, key } = (await shown()).clients[0]!;
+  const files = join(folder, 'sample');
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(import.meta.dirname, '../../docs/samples/node/export.mjs'),
+    ...[platform.base, id, key, files],
+  ]);
+  const names = readdirSync(files);
+  expect(stdout).toMatch(new RegExp(`^${names.length} files; the next _since is 20\\d\\d-`));
+  const patients = names.find((name) => name.endsWith('.Patient.ndjson'))!;
+  const lines = readFileSync(join(files, patients), 'utf8').trim().split('\n');
+  for (const line of lines) expect(JSON.parse(line)).toMatchObject({ resourceType: 'Patient' });
+});
+
 test('takes no event of another payer, whoever sends it', async () => {
   for (const event of [
     optOut('m-000001'),
     payerEvent('payer.resource-recorded.v1', 'm-real', { resource: { resourceType: 'Patient', id: 'm-real' } }),
   ])
     expect(await tell(platform, event)).toMatchObject({ status: 'refused', reason: 'not-from-the-sandbox' });
+});
+
+test("follows the tutorial of a provider's developer word for word, from a key to NDJSON files", async () => {
+  const cwd = join(folder, 'tutorial');
+  const { npi } = (await shown()).clients[0]!;
+  const { code, stdout, stderr } = await follow('docs/tutorials/provider.md', {
+    cwd,
+    replace: { 'http://127.0.0.1:8080': platform.base, 'NPI=1238000008': `NPI=${npi}` },
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain('"resourceType":"Patient"');
+  expect(stdout).toContain('"code":"not-found"');
+  // The last command shows until when the former key is accepted.
+  expect(Date.parse(/[\d-]{10}T[\d:.]+Z$/.exec(stdout.trimEnd())![0])).toBeGreaterThan(Date.now());
+  const files = readdirSync(join(cwd, 'files'));
+  expect(files.length).toBeGreaterThan(3);
+  for (const name of files)
+    for (const line of readFileSync(join(cwd, 'files', name), 'utf8')
+      .trimEnd()
+      .split('\n'))
+      expect(JSON.parse(line)).toHaveProperty('resourceType');
 });
 
 test('its folder does not start as a production platform, and a used production folder not as a sandbox', async () => {

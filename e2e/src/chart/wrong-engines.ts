@@ -105,6 +105,18 @@ export const WRONG_ENGINES: readonly (readonly [what: string, values: Values, se
       'how to make one.',
   ],
   [
+    'a reference that null took away',
+    { secrets: { payerTokens: null } },
+    'secrets.payerTokens: must be there, and null takes it away; name a Secret in secrets.payerTokens.secretName, or ' +
+      'leave that empty for none.',
+  ],
+  [
+    'an optional reference that null took away',
+    { secrets: { otlpHeaders: null } },
+    'secrets.otlpHeaders: must be there, and null takes it away; name a Secret in secrets.otlpHeaders.secretName, or ' +
+      'leave that empty for none.',
+  ],
+  [
     'a secret as text',
     { secrets: { payerTokens: 'hunter2' } },
     'secrets.payerTokens: a secret is never a value; put it into a Secret and name that in ' +

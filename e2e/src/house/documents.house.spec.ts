@@ -149,3 +149,13 @@ describe('what these tests look for', () => {
     expect([...anchorsOf(page)]).toEqual(['the-parts', 'a--b-c', 'the-parts-1']);
   });
 });
+
+test.each(['node/export.mjs', 'python/export.py', 'java/src/main/java/Export.java'])(
+  'the sample %s has under 60 lines',
+  (file) => {
+    const lines = readFileSync(join(ROOT, 'docs/samples', file), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(lines.length).toBeLessThan(60);
+  },
+);

@@ -136,6 +136,13 @@ describe('the inputs that Nx hashes', () => {
     }
   });
 
+  test('no target is continuous: Nx ends such a run with 0, also if the service could not start', () => {
+    const { targetDefaults } = JSON.parse(readFileSync(join(ROOT, 'nx.json'), 'utf8')) as {
+      targetDefaults: Record<string, { continuous?: boolean }>;
+    };
+    expect(Object.entries(targetDefaults).filter(([, target]) => target.continuous === true)).toEqual([]);
+  });
+
   test('the end-to-end tests depend on every service, which they start without importing it', () => {
     const inputs = inputsOf('e2e');
     const sources = tracked.filter(

@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { COMPILED } from './compiled.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Blocks with the word `sh` are run. Those with `shell` start a platform, or need a cluster. */
+const commandsOf = (page: string): string =>
+  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
+
+/**
+ * Runs the commands of a page one after the other, as a reader does who copies them: in an empty folder with an empty
+ * home, with the address that a reader would see in place of the one of the page. `npx pa` is the program of this
+ * checkout. Ends at the first command that fails.
+ */
+export async function follow(
+  page: string,
+  options: {
+    readonly cwd: string;
+    readonly replace?: Readonly<Record<string, string>>;
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+  const { cwd, replace = {}, env = {} } = options;
+  const home = join(cwd, 'home');
+  const bin = join(home, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(
+    join(bin, 'npx'),
+    `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(ROOT, 'tools/cli/bin/pa.mjs')}" "$@"\n`,
+    { mode: 0o755 },
+  );
+  symlinkSync(process.execPath, join(bin, 'node'));
+  let script = commandsOf(page);
+  for (const [text, instead] of Object.entries(replace)) {
+    if (!script.includes(text)) throw new Error(`${page} does not contain ${text}`);
+    script = script.replaceAll(text, instead);
+  }
+  const child = spawn('bash', ['-euo', 'pipefail'], {
+    cwd,
+    env: { ...COMPILED, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: home, LANG: 'C.UTF-8', ...env },
+  });
+  child.stdin.end(script);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  return { code, stdout, stderr };
+}
