@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { NO_TIME_ZONE, readConfig } from '@provider-access/service/config';
 import { type Logger, Metrics } from '@provider-access/service/observability';
 import { standaloneConfig } from '../src/config.ts';
@@ -17,6 +17,8 @@ const logger = {
   error() {},
 } as unknown as Logger;
 beforeAll(async () => {
+  // The services read their own variables from the environment of the process.
+  vi.stubEnv('FACTS_BOUND_MS', '7000');
   platform = await startPlatform(
     readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }),
     logger,
@@ -73,4 +75,21 @@ test('many who ask for metrics at once cost what one costs', async () => {
   } finally {
     Metrics.prototype.text = text;
   }
+});
+
+test('FACTS_BOUND_MS of the environment reaches every service that decides by facts', async () => {
+  // With each look at the clock an hour passes, so the facts are older than any bound.
+  const began = Date.now();
+  let hours = 0;
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => began + (hours += 1) * 3_600_000);
+  const answer = await fetch(`${platform.internalAddress}/health/ready`);
+  clock.mockRestore();
+  const { failing } = (await answer.json()) as { failing: { service: string; check: string; detail: string }[] };
+  const bounds = failing.filter(({ check }) => check === 'facts').map(({ service, detail }) => [service, detail]);
+  expect(bounds).toEqual(
+    ['attribution', 'consent', 'resources', 'export'].map((name) => [
+      name,
+      expect.stringMatching(/^facts are older than 7000 ms/),
+    ]),
+  );
 });

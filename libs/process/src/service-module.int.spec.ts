@@ -1,0 +1,144 @@
+import { Controller, Get, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Audit } from '@provider-access/audit';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { type Projection, ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import {
+  createServiceApp,
+  PORTS,
+  READINESS,
+  type ReadinessCheck,
+  type ServicePorts,
+  systemClock,
+} from '@provider-access/service/http';
+import { MEMBER_HASH, Metrics, silentLogger } from '@provider-access/service/observability';
+import { SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import { ServiceModule, type ServiceRuntime, type ServiceSettings } from './service-module.ts';
+import { request } from './testing/index.ts';
+
+const ADMINISTRATOR = 'a'.repeat(43);
+const counted: Projection = {
+  owner: 'consent',
+  name: 'counted',
+  version: 1,
+  indexes: [],
+  topics: { 't.counted': { part: 'count', keys: ({ key }) => [key], evolve: () => ({}) } },
+};
+
+/** The parts of the frame that were ready when the service itself started. */
+let readyAtStart: readonly boolean[] = [];
+@Controller()
+class EchoController {
+  @Get('echo')
+  echo(): string {
+    return 'here';
+  }
+}
+@Module({})
+class TrialModule implements OnModuleInit {
+  private readonly checks: ReadinessCheck[];
+  constructor(@Inject(READINESS) checks: ReadinessCheck[]) {
+    this.checks = checks;
+  }
+  async onModuleInit(): Promise<void> {
+    readyAtStart = (await Promise.all(this.checks.map((check) => check.check()))).map(({ ready }) => ready);
+    this.checks.push({ name: 'own', check: async () => ({ ready: true }) });
+  }
+}
+
+let app: NestFastifyApplication | undefined;
+let ports: ServicePorts;
+let closing: (() => Promise<void>)[] = [];
+async function start(settings: Partial<ServiceSettings> = {}, runtime: Partial<ServiceRuntime> = {}) {
+  const log = openMemoryLog();
+  const [views, state] = [openMemoryViews(), openMemoryState({ log })];
+  ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+  const facts = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
+  await facts.start();
+  closing = [() => facts.stop(), () => state.close(), () => log.close()];
+  app = await createServiceApp(
+    {
+      module: TrialModule,
+      imports: [ServiceModule.forRoot({ ports, ...runtime }, { name: 'consent', ...settings })],
+      controllers: [EchoController],
+    },
+    { name: 'consent', ports },
+  );
+  return app;
+}
+afterEach(async () => {
+  await app?.close();
+  for (const close of closing.splice(0)) await close();
+});
+const has = (token: unknown): boolean => {
+  try {
+    app!.get(token as symbol, { strict: false });
+    return true;
+  } catch {
+    return false;
+  }
+};
+const checks = (): string[] => app!.get<ReadinessCheck[]>(READINESS, { strict: false }).map(({ name }) => name);
+
+describe('the frame of a service', () => {
+  test('provides ports, audit, tokens, calendar and days, and nothing that its settings do not ask for', async () => {
+    await start();
+    for (const token of [PORTS, Audit, STATIC_TOKENS, MEMBER_HASH, BusinessCalendar, PayerDays])
+      expect(has(token), String(token)).toBe(true);
+    for (const token of [Facts, SMART, ProjectionSet]) expect(has(token), String(token)).toBe(false);
+    expect(checks()).toEqual(['own']);
+    expect((await request(app!, '/ops/views/consent')).status).toBe(404);
+  });
+
+  test('starts views and facts before the service, and lists the check of each', async () => {
+    await start({ facts: { boundMs: 60_000 }, projections: [counted], publicUrl: 'https://pa.example' });
+    expect(readyAtStart).toEqual([true, true]);
+    expect(checks()).toEqual(['facts', 'views', 'own']);
+    expect(has(SMART)).toBe(true);
+    await ports.log.append('t.counted', [{ key: 'a', partitionKey: 'a', headers: { ce_type: 'x' }, value: '{}' }]);
+    const reader = ports.views.reader(counted);
+    expect(await reader.waitFor(await ports.log.head(['t.counted']), 60_000)).toBe(true);
+    expect(await reader.get('a')).toEqual({ _id: 'a', count: {} });
+  });
+
+  test('passes the bound of the settings to the facts', async () => {
+    await start({ facts: { boundMs: 12_345 } });
+    expect(app!.get(Facts, { strict: false }).freshness.boundMs).toBe(12_345);
+    expect(has(SMART)).toBe(false);
+  });
+
+  test('shows views to administrators only', async () => {
+    await start({ projections: [counted] }, { staticTokens: new StaticTokens({ administrator: ADMINISTRATOR }) });
+    expect((await request(app!, '/ops/views/consent')).status).toBe(401);
+    const { status, body } = await request(app!, '/ops/views/consent', { token: ADMINISTRATOR });
+    expect([status, JSON.parse(body)]).toMatchObject([200, { views: [{ view: 'consent_counted_v1' }] }]);
+  });
+
+  test('answers an unknown path with 404 for any media type', async () => {
+    await start();
+    const call = { method: 'POST', headers: { 'content-type': 'text/strange' }, body: 'x' } as const;
+    expect((await request(app!, '/nothing', call)).status).toBe(404);
+    expect(await request(app!, '/echo')).toMatchObject({ status: 200, body: 'here' });
+  });
+
+  test('calls the hook of the settings with the HTTP server', async () => {
+    const seen: string[] = [];
+    await start({ http: (fastify) => void fastify.addHook('onRequest', async ({ url }) => void seen.push(url)) });
+    await request(app!, '/echo');
+    expect(seen).toEqual(['/echo']);
+  });
+
+  test('stops its views when the service closes', async () => {
+    await start({ projections: [counted] });
+    await app!.close();
+    app = undefined;
+    await ports.log.append('t.counted', [{ key: 'b', partitionKey: 'b', headers: { ce_type: 'x' }, value: '{}' }]);
+    expect(await ports.views.reader(counted).waitFor(await ports.log.head(['t.counted']), 50)).toBe(false);
+  });
+});
