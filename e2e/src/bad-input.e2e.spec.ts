@@ -52,7 +52,7 @@ beforeAll(async () => {
 afterAll(() => fresh?.dispose());
 
 /** Each row of bad input: a status, an answer that names the fault, and the neighbours are there. */
-describe('what is refused is stored nowhere, and its neighbours are recorded', () => {
+describe('a refused event is stored nowhere, and its neighbours are recorded', () => {
   test('not JSON: alone 400, in a stream a row', async () => {
     const single = await post('{"specversion"', 'application/cloudevents+json');
     expect([single.status, json<EventRow>(single)]).toMatchObject([400, { status: 'refused', reason: 'not-json' }]);
@@ -133,7 +133,7 @@ describe('what is refused is stored nowhere, and its neighbours are recorded', (
   });
 });
 
-describe('what is at fault itself is parked with its reason', () => {
+describe('a faulty event is parked with its reason', () => {
   test.each<[string, () => DomainEvent, string]>([
     [
       'no resource',
@@ -294,7 +294,7 @@ describe('what is at fault itself is parked with its reason', () => {
     expect((await read(`Patient/${id}`)).status).toBe(200);
   });
 
-  test('what comes before its member is kept until the member arrives', async () => {
+  test('an event that comes before its member is kept until the member arrives', async () => {
     expect(await outcome(recorded('late', observation('early', 'late')))).toMatchObject({ counts: { recorded: 1 } });
     expect((await read('Observation/early')).status).toBe(404);
     await publishAll(platform(), member('late'));
@@ -302,7 +302,7 @@ describe('what is at fault itself is parked with its reason', () => {
   });
 });
 
-describe('what a provider asks wrongly', () => {
+describe('wrong requests of a provider', () => {
   const answered = (answer: HttpAnswer): [number, string] => [answer.status, faultOf(answer)];
   const exportOf = async (group: string, query: string, by = app): Promise<HttpAnswer> =>
     http(`${platform().base}/fhir/Group/${group}/$export${query}`, {

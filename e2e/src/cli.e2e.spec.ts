@@ -338,7 +338,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await json('explain', '--client', client, '--member', 'm-late')).toMatchObject({ decision: 'permit' });
   });
 
-  test('who was given what is told, and views are listed and rebuilt', async () => {
+  test('lists disclosures, and lists and rebuilds views', async () => {
     const given = await json<
       { client: string; action: string; outcome: string; resources: number; types?: string[] }[]
     >('disclosures', '--member', 'm1');

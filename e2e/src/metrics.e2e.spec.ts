@@ -118,7 +118,7 @@ describe('metrics of the road', () => {
     expect(value('http_server_active_requests')).toBe(0);
   });
 
-  test('what went through the log, and that nobody is behind', async () => {
+  test('the records of the log, and no lag', async () => {
     expect(value('pa_log_appended_total', { topic: 'payer.member-events' })).toBeGreaterThan(100);
     expect(value('pa_log_handled_total', { topic: 'payer.member-events', group: 'resources-intake' })).toBe(
       value('pa_log_appended_total', { topic: 'payer.member-events' }),

@@ -142,7 +142,7 @@ describe('the probe', { timeout: 120_000 }, () => {
       await walksAgain();
     });
 
-    test('discovery: nobody is there; the failure is told although the platform cannot be', async () => {
+    test('discovery: reports a platform that does not answer', async () => {
       await fresh.platform().stop();
       const ran = await probe('--report');
       expect(ran.code).toBe(1);

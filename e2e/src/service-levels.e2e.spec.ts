@@ -112,7 +112,7 @@ describe('service levels of a platform', () => {
     }
   }
 
-  test('what was published, asked and said is counted exactly, and the report says so', async () => {
+  test('counts published events, requests and statements exactly, and reports them', async () => {
     await becomes({
       answered: [0, 0, 0, 0],
       'claims-visible': [1, 0, 0, 0],
@@ -175,13 +175,13 @@ describe('service levels of a platform', () => {
     expect(JSON.stringify(report)).not.toContain(world.member);
   });
 
-  test('what was adjudicated on another day is of that day', async () => {
+  test('counts a claim for the day of its adjudication', async () => {
     const day = dayOf(missedByMore);
     const { report } = await slo('--from', day, '--to', day);
     expect(since(report, beforeThatDay)['claims-visible']).toEqual([0, dayOf(missed) === day ? 2 : 1, 0, 0]);
   });
 
-  test('is exported as metrics, and what is parked uses its time', async () => {
+  test('is exported as metrics, and a dead letter uses up its time', async () => {
     const text = async (): Promise<string> => (await http(`${fresh.platform().base}/metrics`)).body.toString('utf8');
     if (!SEPARATE) {
       const metrics = await text();

@@ -153,7 +153,7 @@ describeUnless(noHelm, 'environment of the containers', () => {
         ).toEqual([]);
     });
 
-    test('what has a value of its own is a variable that exists', () => {
+    test('each value of its own belongs to a variable that exists', () => {
       const all = new Set([...SERVICES, 'admin'].flatMap((role) => KNOWN[role]!.map(({ name }) => name)));
       // Service levels come with a later version of the services.
       expect(

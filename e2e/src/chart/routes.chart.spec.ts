@@ -56,7 +56,7 @@ describeUnless(noHelm, 'routes of the chart', () => {
       expect(matches.test(path), path).toBe(serviceOf(path) === 'export');
   });
 
-  test('what belongs to each process and to operators is not public', async () => {
+  test('routes of each process and of operators are not public', async () => {
     for (const name of ['small', 'production', 'gateway']) {
       const routes = (await render([exampleValues(name)])).filter(
         ({ kind, metadata }) => ['Ingress', 'HTTPRoute'].includes(kind) && !metadata.name.endsWith('-internal'),

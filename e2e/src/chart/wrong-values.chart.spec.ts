@@ -281,7 +281,7 @@ describeUnless(noHelm, 'wrong values of the chart', () => {
     expect(errors).not.toContain('hunter2');
   });
 
-  test('all that is wrong is said at once', async () => {
+  test('reports all wrong values at once', async () => {
     const { errors } = await template([{}]);
     for (const path of [
       'image.repository',

@@ -120,7 +120,7 @@ describe('decision records', () => {
   });
 });
 
-describe('what these tests look for', () => {
+describe('the patterns of these tests', () => {
   test.each([
     '(ARCHITECTURE §5)',
     'see SPEC §7.4',

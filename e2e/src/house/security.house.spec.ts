@@ -72,7 +72,7 @@ test('no finding of the review is left out', () => {
   expect(FINDINGS.filter((finding) => !named.has(finding))).toEqual([]);
 });
 
-test('what the names of tests are compared with would be missed', () => {
+test('a missing name of a test would be found', () => {
   expect(guardsOf('`a/b.spec.ts`: _one_, _two_; `c.ts` (_three_)')).toEqual([
     { path: 'a/b.spec.ts', titles: ['one', 'two'] },
     { path: 'c.ts', titles: ['three'] },

@@ -38,7 +38,7 @@ const files = (): string[] =>
     .map(({ path }) => path);
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-describe('what is in the image', () => {
+describe('the content of the image', () => {
   test('is no source, type, map, spec, suite, test double or setting of a tool', () => {
     expect(files().filter((path) => /\.([cm]?ts|tsx|map|tsbuildinfo)$|\.(spec|test)\.[cm]?js$/.test(path))).toEqual([]);
     expect(

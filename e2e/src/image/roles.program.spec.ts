@@ -107,7 +107,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     expect(patients.sort()).toEqual(organization.visible.map(({ member }) => member).sort());
   };
 
-  describe('what confines them', () => {
+  describe('their confinement', () => {
     test('is a user without groups, rights or a place to write, and no shell', async () => {
       const script = `
         const { writeFileSync, readFileSync } = require('node:fs');
@@ -192,7 +192,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
       expect(await one.ended, one.output.slice(-5).join('\n')).toBe(0);
     }, 180_000);
 
-    test('that is told to stop while it starts does', async () => {
+    test('that gets SIGTERM while it starts ends', async () => {
       const one = start(['standalone'], { env: { PORT: '0' } });
       await eventually(() => expect(readFileSync(`/proc/${one.pid()}/cmdline`, 'utf8')).toContain('early-signals'), {
         interval: 5,

@@ -62,6 +62,6 @@ test('it knows the services, the resource and the attributes', () => {
   });
   expect(read.links).toContainEqual({ traceId: CALLER, spanId: PARENT });
 });
-test('it is told nothing about members', () => {
+test('it gets nothing about members', () => {
   expect(collector.printed()).not.toContain(MEMBER);
 });

@@ -15,7 +15,7 @@ test.each(['', 'a', 'ab'])('a long one is found in base64, wherever it begins', 
   for (const mark of [MARK.member, MARK.card, MARK.birthDate, MARK.ssn])
     expect(markIn(Buffer.from(`${before}${mark}c`).toString('base64')), mark).toBeDefined();
 });
-test('what is found is told with what stands around it', () => {
+test('reports a finding with the text around it', () => {
   expect(markIn(`${'x'.repeat(500)} reason: ${MARK.reason} at ${'y'.repeat(500)}`)).toMatch(
     /^x+ reason: Zqxjvkreason at y+$/,
   );

@@ -37,7 +37,7 @@ async function recorded(): Promise<Disclosure[]> {
 }
 const membersRecorded = async (): Promise<string[][]> => (await recorded()).map(({ members }) => members);
 
-describe('what is released of a Group', () => {
+describe('releases of a Group', () => {
   it('is recorded once an hour, and then only for members who are not recorded yet', async () => {
     const audit = new Audit({ log, clock });
     for (let i = 0; i < 5; i++) await audit.release(release(['m1', 'm2']));

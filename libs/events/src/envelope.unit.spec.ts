@@ -34,7 +34,7 @@ describe('binary mode', () => {
     expect(typeOf(record)).toBe('payer.x.v1');
   });
 
-  it('takes the subject for key and partition unless told otherwise', () => {
+  it('takes the subject as key and partition by default', () => {
     expect(encodeEvent(event)).toMatchObject({ key: 'member-1', partitionKey: 'member-1' });
     expect(encodeEvent(event, { key: 'member-1/Type/1', partitionKey: 'member-1' })).toMatchObject({
       key: 'member-1/Type/1',
@@ -59,7 +59,7 @@ describe('binary mode', () => {
     });
   });
 
-  it('refuses what is no JSON and what is no event, without repeating it', () => {
+  it('refuses text that is no JSON and JSON that is no event, without repeating it', () => {
     const { headers } = encodeEvent(event);
     const secret = '{"name": "Secret';
     for (const input of [

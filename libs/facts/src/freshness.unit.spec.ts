@@ -167,7 +167,7 @@ describe('freshness', () => {
       expect(freshness.fresh()).toBe(true);
     });
 
-    it('are looked for before the first decision, and nothing is decided while that cannot be told', async () => {
+    it('are looked for before the first decision, and nothing is decided while the log does not answer', async () => {
       const { w, freshness } = world();
       w.lossesRefused = 'Kafka: the heads: ECONNREFUSED';
       await freshness.poll();
@@ -310,7 +310,7 @@ describe('freshness', () => {
     expect(freshness.fresh()).toBe(true);
   });
 
-  it('markers behind the last record, and what retention took, are waited for by nobody', async () => {
+  it('nobody waits for markers behind the last record, or for records that retention removed', async () => {
     const { w, freshness, access } = world();
     await freshness.poll();
     w.records = [{ topic: M, offset: 9 }];

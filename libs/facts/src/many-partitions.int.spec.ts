@@ -80,7 +80,7 @@ async function settled(): Promise<void> {
   );
 }
 
-it('empty payer topics are fresh at once, whoever derives or not', async () => {
+it('empty payer topics are fresh at once, with any derivers or none', async () => {
   await facts.start();
   expect([facts.freshness.ageMs(), facts.check()]).toEqual([0, { ready: true }]);
 });

@@ -101,12 +101,12 @@ describe('facts of a member', () => {
       data: { member: M, businessTime: instant(bt), effective: instant(effective), setBy: 'member' },
     });
 
-  it('an opt-in ends what was said before it; an opt-out said later stands although it is dated back', () => {
+  it('an opt-in ends earlier statements; a later opt-out stands although it is dated back', () => {
     expect(fold([out('o', 1, 1), optIn('i', 3, 3)]).optOuts).toMatchObject([{ from: instant(1), to: instant(3) }]);
     expect(fold([optIn('i', 3, 3), out('o', 5, 1)]).optOuts).toMatchObject([{ from: instant(1) }]);
     expect(fold([optIn('i', 3, 3), out('o', 5, 1)]).optOuts[0]!.to).toBeUndefined();
   });
-  it('said at the same time, the opt-out stands', () => {
+  it('given at the same time, the opt-out stands', () => {
     expect(fold([out('o', 3, 3), optIn('i', 3, 3)]).optOuts[0]!.to).toBeUndefined();
   });
   it('an opt-in takes back an opt-out that was to begin later', () => {
@@ -145,7 +145,7 @@ describe('facts of a member', () => {
       });
     expect(fold([coverage('a', 1, 1), coverage('b', 2, 5)]).coverage).toMatchObject([{ from: instant(5) }]);
   });
-  it('what is of no member concerns no document', () => {
+  it('a record without a member changes no document', () => {
     expect(memberFacts.topics[PA_CONSENT]!.keys(ours(PA_CONSENT, 'pa.access-held.v1', { id: 'h', data: {} }))).toEqual(
       [],
     );

@@ -59,7 +59,7 @@ describe('a new coverage each day', () => {
       'c3',
     ]);
   });
-  it('of which none ends: the oldest is left out, and what is left covers', () => {
+  it('of which none ends: the oldest is left out, and the rest cover', () => {
     let part: MembersPart | undefined;
     for (let n = 0; n < 500; n++) part = coverage(part, { id: `e${n}`, name: `c${n}`, said: n, from: n });
     expect(covered(part, 500)).toContain('c499');
@@ -103,7 +103,7 @@ describe('a new provider each day', () => {
     part = attributed(part, { id: 'e3', name: npi(3), said: 3, from: 3 });
     expect(attributions(part, 600)).not.toContain(`g${npi(3)}`);
   });
-  it('whose attribution ends: very many ends are one of every provider, and what is asserted later counts', () => {
+  it('whose attribution ends: very many ends count as one of every provider, and later assertions count', () => {
     let part = attributed(undefined, { id: 'kept', name: npi(9_999), said: 0, from: 0 });
     for (let n = 0; n < 300; n++) part = attributed(part, { id: `x${n}`, name: npi(n), said: n, from: n, ends: true });
     expect(JSON.stringify(part).length).toBeLessThan(40_000);

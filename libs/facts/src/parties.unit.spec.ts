@@ -202,7 +202,7 @@ describe('parties', () => {
 });
 
 describe('a type that a newer version wrote', () => {
-  it('is waited in front of: nothing after it is taken for known, and it is said', async () => {
+  it('stops the reader in front of it: nothing after it counts as known, and the failure is reported', async () => {
     await say(PA_REGISTRY, 'pa.app-registered.v1', 'c1', registered);
     await log.append(PA_REGISTRY, [
       {

@@ -167,7 +167,7 @@ describe('a process that decides', () => {
   });
 });
 
-describe('who acknowledges', () => {
+describe('the processes that acknowledge', () => {
   it('waits for every present process, and not for one that is gone', async () => {
     const [a, b] = [reader('a'), reader('b')];
     for (const r of [a, b]) await r.presence.start();

@@ -244,7 +244,7 @@ describe('statements that were dropped', () => {
     expect(toMemberFacts({ _id: M, consent: fold(all) } as ViewDocument).asOf).toBe(instant(100));
   });
   // A copy for another id of the person is appended later, by a clock that may have been set back.
-  it('count the time at which the payer said so, where the log stamped an earlier one', () => {
+  it("count the payer's time where the log stamped an earlier one", () => {
     const stamped = {
       ...record({ id: 'e1', out: true, source: 0, said: 60, from: undefined, targets: [], appended: 60 }),
       timestamp: START,

@@ -57,7 +57,7 @@ const story = fc
 const holdsAt = (steps: readonly Step[], now: number) =>
   pieces(steps).find((p) => p.from <= instant(now) && (p.to === undefined || instant(now) < p.to));
 
-it('steps that were dropped never speak again: what holds is what all steps together say, whatever comes later', () => {
+it('steps that were dropped never count again: the state is that of all steps together, in any order', () => {
   fc.assert(
     fc.property(story, fc.array(fc.integer({ min: 0, max: 150 }), { minLength: 3, maxLength: 3 }), (all, later) => {
       let steps: readonly Step[] = [];

@@ -206,7 +206,7 @@ describe('the hold of many that has ended', () => {
   });
 });
 
-it('a hold that an earlier release told ends with its dead letter', async () => {
+it('a hold that an earlier release published ends with its dead letter', async () => {
   const state = openMemoryState();
   const holds = new AccessHolds(state, 'consent');
   await holds.remember(holdOf(1));

@@ -17,7 +17,7 @@ it('is the clock of the process where the log is behind', () => {
   expect(new LatestTime(at(NOON)).with([{ timestamp: NOON - HOUR }])).toBe(NOON);
 });
 
-it('never goes back: what an earlier batch showed has passed', () => {
+it('never goes back: a time that an earlier batch has shown has passed', () => {
   const latest = new LatestTime(at(NOON - HOUR));
   latest.with([{ timestamp: NOON }]);
   expect(latest.with([{ timestamp: NOON - HOUR }])).toBe(NOON);

@@ -6,7 +6,7 @@ import { measureLog } from './measured-log.ts';
 
 const record = (key: string) => ({ key, partitionKey: key, headers: {}, value: '{}' });
 
-test('what is appended and handled is counted, and how far a group is behind', async () => {
+test('counts appended and handled records, and the lag of a group', async () => {
   const memory = openMemoryLog();
   const metrics = new Metrics();
   const log = measureLog(memory, metrics);

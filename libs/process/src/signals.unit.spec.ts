@@ -87,7 +87,7 @@ test.each([
   expect(isEngineAway(error)).toBe(away);
 });
 
-test('what an administration step should have made is a fault of configuration', () => {
+test('a missing result of an administration step is a fault of configuration', () => {
   expect(isConfigurationFault(named('MissingIndexes'))).toBe(true);
   expect(isConfigurationFault(new EngineUnavailable('x'))).toBe(false);
   expect(traceOf(new TypeError('member m1'))).toMatchObject({ error: 'TypeError' });

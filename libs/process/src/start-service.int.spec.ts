@@ -307,7 +307,7 @@ describe('while it runs', () => {
     ]);
   });
 
-  test('what no other process would do better is a notice, and no reason', async () => {
+  test('a fault that every process has is a notice, and no reason', async () => {
     const service = await start(new TestEngines(), {
       register: () => testModule([{ name: 'storage', check: async () => ({ ready: true, detail: 'full' }) }]),
     });

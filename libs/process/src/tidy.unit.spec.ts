@@ -55,7 +55,7 @@ it('asks a store that lists no uploads once, and says what removes them', async 
   expect(asked).toBe(1);
 });
 
-it('says why it could not, without the words of the store, and asks again an hour later', async () => {
+it('logs why it failed, without the words of the store, and tries again an hour later', async () => {
   answer = { status: 403, code: 'AccessDenied' };
   start();
   const warning = [

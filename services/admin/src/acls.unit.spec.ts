@@ -46,7 +46,7 @@ test.each(SERVICES)(
   },
 );
 
-test('who decides may see whether an intake has lost events, and joins no group of others', () => {
+test('a deciding service may see whether an intake has lost events, and joins no group of others', () => {
   for (const group of ['consent-intake', 'attribution-intake', 'attribution-providers', 'resources-intake']) {
     for (const service of ['attribution', 'consent', 'resources', 'export'])
       expect(may(service, 'Describe', 'group', group), `${service} ${group}`).toBe(true);
@@ -55,12 +55,12 @@ test('who decides may see whether an intake has lost events, and joins no group 
   }
 });
 
-test('who only looks at heads reads nothing', () => {
+test('a service that only asks for heads reads nothing', () => {
   expect(may('export', 'Describe', 'topic', 'payer.member-events')).toBe(true);
   expect(may('export', 'Read', 'topic', 'payer.member-events')).toBe(false);
 });
 
-test('who applies topics reads and writes no record, and changes no ACL', () => {
+test('the principal that applies topics reads and writes no record, and changes no ACL', () => {
   const own = rules.filter((r) => r.principal === 'User:admin');
   expect(new Set(own.map((r) => r.operation))).toEqual(
     new Set(['Create', 'Describe', 'DescribeConfigs', 'AlterConfigs']),

@@ -92,7 +92,7 @@ async function records(log: EventLog, topic: string): Promise<LogRecord[]> {
   return found;
 }
 
-test('who runs admin creates every topic with the printed rights, and finds all as declared', async () => {
+test('admin creates every topic with the printed rights, and finds all as declared', async () => {
   expect(await planTopics(as(ADMIN_PRINCIPAL), desiredTopics(settings))).toEqual([]);
   const said: string[] = [];
   const area = topicsArea(as(ADMIN_PRINCIPAL), settings);
@@ -229,7 +229,7 @@ test.each(SERVICES)(
   },
 );
 
-test('a stranger is told that it may not, in one sentence and with its own exit code', async () => {
+test('a stranger gets one sentence that names the missing right, and an exit code of its own', async () => {
   const said: string[] = [];
   const declared = {
     topics: () => ({ target: 'Kafka at broker:9092', areas: [topicsArea(as('stranger'), settings)] }),

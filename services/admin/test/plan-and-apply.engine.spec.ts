@@ -134,7 +134,7 @@ test('restores what others changed; a change that would lose data is left to peo
   expect((await admin(['verify'], { ...env })).text).not.toContain('views');
 });
 
-test('engines that are not there are said in one sentence each, without what the connection string hides', async () => {
+test('reports each missing engine in one sentence, without the secrets of the connection string', async () => {
   const kafka = await admin(['topics', 'apply'], { KAFKA_BROKERS: '127.0.0.1:1' });
   expect(kafka).toMatchObject({
     code: 3,

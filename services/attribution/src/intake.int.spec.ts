@@ -30,7 +30,7 @@ describe('intake', () => {
   };
   const receipt = { extensions: { pareceipt: 'r-1' } };
 
-  it('tells news, repetition and what is overtaken', async () => {
+  it('tells news from repetitions and from events that a later one has overtaken', async () => {
     const first = { ...enrolled('m1'), ...receipt };
     await h.publish(first, first, { ...first, id: 'other', time: '2020-01-01T00:00:00Z' });
     // The third one states the same with an older time.

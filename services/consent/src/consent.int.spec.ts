@@ -73,7 +73,7 @@ describe('opt-out', () => {
       expect(await h.verdict('m1')).toBe('opted-out');
     },
   );
-  it('wins over an opt-in that was said before it and arrives after it', async () => {
+  it('wins over an opt-in that was given before it and arrives after it', async () => {
     const back = optedIn('m1');
     await h.publish(optedOut('m1'), back);
     expect(await h.verdict('m1')).toBe('opted-out');
@@ -102,7 +102,7 @@ describe('opt-out', () => {
     await h.publish({ ...out, ...receipt });
     expect(await letters()).toHaveLength(1);
   });
-  it('is not overruled by an opt-in of a clock that runs ahead, which was said before it', async () => {
+  it('is not overruled by an opt-in that was given before it by a clock that runs ahead', async () => {
     await h.publish({ ...optedIn('m1'), source: 'urn:portal', time: new Date(START + 20_000).toISOString() });
     h.now += 1_000;
     await h.publish({ ...optedOut('m1'), source: 'urn:call-center', time: new Date(h.now).toISOString() });

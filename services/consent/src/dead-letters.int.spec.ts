@@ -91,7 +91,7 @@ describe('a replay ends the hold', () => {
       .toBe(false);
   });
 
-  it('of a dead letter that names nobody: whoever it turns out to be about', async () => {
+  it('of a dead letter that names nobody: covers the member that it turns out to be about', async () => {
     const letter = await parked(payerEvent(OUT, undefined, { scope: 'global' }));
     expect(await h.verdict('m2')).toBe('source-on-hold');
     await h.replay(letter, optedOut('m1'));

@@ -44,7 +44,7 @@ describe('a delta', () => {
     expect({ output, deleted }).toEqual({ output: {}, deleted: [] });
   });
 
-  it('holds what was accepted since, at the very instant too, and what that refers to', async () => {
+  it('holds everything accepted since, at the very instant too, with the resources it refers to', async () => {
     const since = await later(platform);
     await platform.resources([
       {

@@ -160,7 +160,7 @@ async function sound(world: World, events: readonly Given[]): Promise<void> {
   expect(handled.flatMap((part) => Object.values(part.counts)).reduce((a, b) => a + b, 0)).toBe(events.length);
 }
 
-describe('what another instance did', () => {
+describe('the work of another instance', () => {
   it('counts when versions of one shared record come to both at the same time: no version is given twice', async () => {
     const world = await new World().start();
     try {

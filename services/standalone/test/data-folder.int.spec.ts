@@ -44,7 +44,7 @@ test('a second process is refused, whatever process id it or the first one seems
   }
 });
 
-test('what a killed process held is free at once, also where another process has its id by now', async () => {
+test('the locks of a killed process are free at once, also where another process has its id by now', async () => {
   const first = await hold();
   await end(first.child);
   // This test runs under node, so its id looks like the id of an owner.

@@ -24,7 +24,7 @@ test.each(readdirSync(folder))('%s: the commands of `pa` that it names exist', (
     expect(knows(program, words), `pa ${text}`).toBe(true);
   }
 });
-test('what is no command is told', () => {
+test('reports a command that does not exist', () => {
   expect(knows(createProgram(), ['views', 'mend'])).toBe(false);
   expect(knows(createProgram(), ['heal'])).toBe(false);
 });

@@ -19,7 +19,7 @@ test('reads a file from a zip archive', () => {
   expect(unzipped(ARCHIVE, 'a/b/second.txt').toString()).toBe('second '.repeat(20));
 });
 
-test('refuses a file that is missing, damaged or packed in another way, and what is no archive', () => {
+test('refuses a file that is missing, damaged or packed in another way, and a file that is no archive', () => {
   expect(() => unzipped(ARCHIVE, 'second.txt')).toThrow('The zip archive has no file second.txt.');
   expect(() => unzipped(ARCHIVE, 'stored.txt')).toThrow('stored.txt is packed by method 0 and not deflated.');
   expect(() => unzipped(Buffer.alloc(1000), 'a')).toThrow('This is no zip archive: it has no end of a directory.');

@@ -67,7 +67,7 @@ describe('a package of ours', () => {
       exports: { '.': { default: './dist/index.js' } },
     });
   });
-  test('that is not built is said', () => {
+  test('that is not built is reported', () => {
     put(sources);
     expect(() => placeWorkspace(folder, app(), located('libs/one'))).toThrow(
       'libs/one/dist/index.js is not built: run `npm run build` there first',
@@ -119,7 +119,7 @@ describe('a package of others', () => {
     expect(['index.js', 'lib/test/needed.js'].every((file) => has(`node_modules/two/${file}`))).toBe(true);
     expect(['test', 'examples', 'node_modules'].some((file) => has(`node_modules/two/${file}`))).toBe(false);
   });
-  test('that is not installed is said', () => {
+  test('that is not installed is reported', () => {
     expect(() => placePackage(folder, app(), located('node_modules/gone'))).toThrow(
       'node_modules/gone is not installed: run `npm ci` there first',
     );

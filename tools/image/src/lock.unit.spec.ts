@@ -5,7 +5,7 @@ import { closureOf, readLock, runtimeRoots, type Lock } from './lock.ts';
 const all = (): boolean => true;
 const paths = (of: readonly { readonly path: string }[]): string[] => of.map(({ path }) => path);
 
-describe('what is needed in production', () => {
+describe('the packages that production needs', () => {
   const lock: Lock = {
     'services/one': { name: '@x/one', dependencies: { '@x/lib': '*', left: '1' } },
     'libs/lib': {
@@ -40,7 +40,7 @@ describe('what is needed in production', () => {
       'node_modules/native',
     );
   });
-  test('a dependency that the lock file does not have is said', () => {
+  test('reports a dependency that the lock file does not have', () => {
     expect(() => closureOf({ a: { dependencies: { b: '1' } } }, ['a'], all)).toThrow(
       'package-lock.json has no b, which a needs',
     );

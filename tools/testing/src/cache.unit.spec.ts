@@ -56,7 +56,7 @@ describe('the cache of engines', () => {
     expect(readFileSync(target, 'utf8')).toBe('whole');
   });
 
-  test('says what a program printed when it failed', async () => {
+  test('repeats the output of a program that failed', async () => {
     await expect(run(process.execPath, ['-e', 'console.error("no such crate"); process.exit(3)'])).rejects.toThrow(
       /failed \(3\):\nno such crate/,
     );

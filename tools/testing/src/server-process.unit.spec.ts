@@ -59,14 +59,14 @@ describe('a server of the tests', () => {
     await gone(server);
   });
 
-  test('that was stopped leaves its data to whoever stopped it', async () => {
+  test('that was stopped keeps its data', async () => {
     const { child, server, data } = await parent('await server.stop();');
     await once(child, 'exit');
     await gone(server);
     expect(existsSync(data)).toBe(true);
   });
 
-  test('that ends while it starts: the error has its name and what it said', async () => {
+  test('that ends while it starts: the error has its name and its output', async () => {
     const logFile = join(folder, 'failing.log');
     const server = ServerProcess.start({
       name: 'Broker 7',

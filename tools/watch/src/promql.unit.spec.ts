@@ -25,6 +25,6 @@ test.each([
 ])('%s', (expr, selectors, grouping) => {
   expect(namesIn(expr)).toEqual({ selectors: selectors.map(([metric, labels]) => ({ metric, labels })), grouping });
 });
-test('what is no PromQL is told with its place', () => {
+test('reports text that is no PromQL with its place', () => {
   expect(() => namesIn('sum(x) # y')).toThrow('character 7');
 });

@@ -110,7 +110,7 @@ describe('TLS at the ingress', () => {
     expect([plain.status, plain.headers.location]).toEqual([308, `https://${HOST}/fhir/metadata?x=1`]);
   });
 
-  test('what the platform says of itself is https under that host, and can be followed', async () => {
+  test('links of the platform are https under that host, and can be followed', async () => {
     const smart = JSON.parse((await secure('/fhir/.well-known/smart-configuration')).body.toString()) as Record<
       string,
       unknown

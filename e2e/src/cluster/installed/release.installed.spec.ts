@@ -63,7 +63,7 @@ describe('installed in a namespace under the restricted level', () => {
     );
   });
 
-  test('processes are who and what the chart says', async () => {
+  test('processes have the user and the arguments of the chart', async () => {
     for (const pod of (await release.pods()).filter(({ status }) => status?.phase === 'Running')) {
       const [pid] = cluster.processes(pod.metadata!.uid!);
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -130,7 +130,7 @@ describe('installed in a namespace under the restricted level', () => {
   });
 });
 
-describe('what else the objects say', () => {
+describe('other fields of the objects', () => {
   test('the eviction of a pod waits while another of its service is away', async () => {
     const pods = await release.pods('auth');
     const evict = (i: number): Promise<unknown> =>

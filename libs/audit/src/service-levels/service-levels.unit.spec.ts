@@ -83,7 +83,7 @@ const claims = (from: number, next: number, start = TUESDAY, scope = SCOPE): Ser
   })),
 });
 
-describe('what is counted', () => {
+describe('counted measurements', () => {
   it('by objective and day of the start, with the calendar that was used', async () => {
     const l = await open();
     await l.ledger.started(claims(0, 3), claims(3, 5, at('2026-11-25T09:00:00-05:00')));
@@ -164,7 +164,7 @@ describe('what is counted', () => {
   });
 });
 
-describe('what is open', () => {
+describe('open measurements', () => {
   const job = (id: string, start: number): ServiceLevelStarted => ({
     scope: exportScope(id),
     from: 0,

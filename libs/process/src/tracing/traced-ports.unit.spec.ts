@@ -41,7 +41,7 @@ async function consume(
   return batch;
 }
 
-test('what is appended in a request carries its context, and what came with one keeps it', async () => {
+test("a record appended in a request carries the request's context, and a record with a context keeps it", async () => {
   const { telemetry, finished } = recordSpans();
   const tracing = telemetry.tracing('resources');
   const log = tracedLog(openMemoryLog({ partitions: 1 }), tracing, 'kafka');
@@ -64,7 +64,7 @@ test('what is appended in a request carries its context, and what came with one 
   expect(send!.links.map((l) => l.context.traceId)).toEqual(['b'.repeat(32)]);
 });
 
-test('a batch goes below the one trace that its records are of, and what is derived from it goes on', async () => {
+test('a batch belongs to the one trace of its records, and derived records continue the trace', async () => {
   const { telemetry, finished } = recordSpans(0);
   const log = tracedLog(openMemoryLog({ partitions: 1 }), telemetry.tracing('resources'), 'kafka');
   await log.append('payer.member-events', [
@@ -119,7 +119,7 @@ test('a trace begins at the payer, by the ratio, and nowhere behind it', async (
   }
 });
 
-test('what is not recorded writes nothing into the log, and log lines still belong together', async () => {
+test('a request that is not recorded writes no context into the log, and its log lines still have one id', async () => {
   const { telemetry, finished } = recordSpans(0);
   for (const tracing of [telemetry.tracing('resources'), new Telemetry().tracing('resources')]) {
     const log = tracedLog(openMemoryLog({ partitions: 1 }), tracing, 'kafka');
@@ -133,7 +133,7 @@ test('what is not recorded writes nothing into the log, and log lines still belo
   expect(await finished()).toEqual([]);
 });
 
-test('a request that is not recorded says so to whoever goes on', async () => {
+test('a request that is not recorded passes that decision on', async () => {
   const { telemetry } = recordSpans(0);
   const tracing = telemetry.tracing('resources');
   const log = tracedLog(openMemoryLog({ partitions: 1 }), tracing, 'kafka');
@@ -161,7 +161,7 @@ const projection: Projection = {
   indexes: [{ name: 'by_a', fields: ['p.a'] }],
 };
 
-test('what is read links to the recorded write that made it', async () => {
+test('a read links to the recorded write that made the document', async () => {
   const { telemetry, finished } = recordSpans(1);
   const tracing = telemetry.tracing('resources');
   const views = tracedViews(openMemoryViews(), tracing, 'mongodb');
@@ -200,7 +200,7 @@ test('what is read links to the recorded write that made it', async () => {
   expect(JSON.stringify(spans.map((s) => [s.name, s.attributes, s.events]))).not.toMatch(/member-1|secret-value/);
 });
 
-test('a decided event carries where it was decided, whoever relays it', async () => {
+test('a decided event carries the context of its decision, with any relay', async () => {
   const { telemetry, finished } = recordSpans(1);
   const tracing = telemetry.tracing('export');
   const log = openMemoryLog({ partitions: 1 });

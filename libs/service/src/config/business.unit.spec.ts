@@ -38,7 +38,7 @@ test('several time zones: days begin in the earliest or the latest, and business
   expect(begins(unset)).toEqual(['2026-07-01T00:00:00+14:00', '2026-07-01T00:00:00-12:00'].map(Date.parse));
 });
 
-test('an operator who has not said where the payer counts days is warned', () => {
+test("warns an operator who has not set the payer's time zone", () => {
   expect(
     ['', 'America/Chicago'].map((zone) => lacksTimeZone(readConfig(schema, { BUSINESS_TIME_ZONE: zone }))),
   ).toEqual([true, false]);

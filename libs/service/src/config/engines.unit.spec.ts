@@ -69,7 +69,7 @@ function read(env: Record<string, string>): z.infer<typeof schema> {
   return config;
 }
 
-describe('what is right', () => {
+describe('valid configurations', () => {
   test('a minimal environment takes the defaults', () => {
     const config = read(good);
     expect(kafkaOptions(config, 'auth')).toEqual({
@@ -162,7 +162,7 @@ describe('what is right', () => {
     expect(read({ ...good, TRUST_PROXY: value }).TRUST_PROXY).toEqual(expected);
   });
 
-  test('what Kubernetes says about services called kafka, mongodb or export is no slip', () => {
+  test('the variables that Kubernetes sets for services called kafka, mongodb or export are no mistake', () => {
     expect(
       misspelled(
         {
@@ -291,7 +291,7 @@ const wrong: readonly (readonly [variable: string, env: Record<string, string>, 
   ['PAYER_TOKEN_FILE', { PAYER_TOKEN_FILE: '/x' }, 'did you mean PAYER_TOKENS_FILE?'],
 ];
 
-describe('what is wrong ends the start with a sentence that names the variable and never its value', () => {
+describe('a wrong value ends the start with a sentence that names the variable and never its value', () => {
   test.each(wrong)('%s %j: %s', (variable, env, says) => {
     let said = '';
     try {
@@ -308,7 +308,7 @@ describe('what is wrong ends the start with a sentence that names the variable a
     for (const secret of ['s3cret', 'hunter2', 'open-for-all', 'secret-host']) expect(said).not.toContain(secret);
   });
 
-  test('several faults are told at once', () => {
+  test('reports several faults at once', () => {
     expect(() => read({ ...good, KAFKA_TLS_CA_FILE: CERT, FILES_DIR: '', MONGODB_MIN_POOL_SIZE: '60' })).toThrow(
       /KAFKA_TLS_CA_FILE: .*; MONGODB_MIN_POOL_SIZE: .*; FILES_DIR: /,
     );

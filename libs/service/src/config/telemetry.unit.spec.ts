@@ -15,7 +15,7 @@ const file = (content: string, mode = 0o600): string => {
 };
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' };
 
-test('nothing is sent unless an endpoint says where, or when it is switched off', () => {
+test('sends nothing without an endpoint, or when it is switched off', () => {
   expect(telemetryOptions(readConfig(schema, {}))).toMatchObject({
     endpoint: undefined,
     ratio: 0.01,

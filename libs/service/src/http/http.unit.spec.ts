@@ -92,14 +92,14 @@ describe('a service', () => {
     expect((await get('/fhir/Group/g1/%24export?_since=%24')).payload).toBe('g1');
     expect((await get('/fhir/Group/g1/$export')).payload).toBe('g1');
   });
-  test('tells a bug as 500 without its words, and logs it without them too', async () => {
+  test('answers a bug with 500 without its message, and logs it without the message too', async () => {
     const answer = await get('/fhir/bug');
     expect(answer.statusCode).toBe(500);
     expect(answer.payload).not.toContain('m-000001');
     expect(JSON.stringify(logged.mock.calls)).not.toContain('m-000001');
     expect(logged).toHaveBeenCalledOnce();
   });
-  test('tells an engine that is away as 503 with Retry-After', async () => {
+  test('answers 503 with Retry-After while an engine is away', async () => {
     const answer = await get('/fhir/away');
     expect([answer.statusCode, answer.headers['retry-after'], answer.headers['content-type']]).toEqual([
       503,

@@ -143,7 +143,7 @@ test('a public caller cannot have its requests recorded', async () => {
   expect(await finished()).toEqual([]);
 });
 
-test('errors are told by status and name; what no route takes has no path', async () => {
+test('reports errors by status and name, and no path where no route matches', async () => {
   const { telemetry, finished } = recordSpans(1);
   const { ask, lines } = await start({ tracing: telemetry.tracing('resources') });
   for (const path of ['/things/broken', '/nothing/Zqx', '/things/%ZZqx', `/things/${'Zqx'.repeat(500)}`])

@@ -4,7 +4,7 @@ import { Metrics } from './metrics.ts';
 
 const ALL = Object.entries<MetricDefinition>(METRICS);
 
-test.each(ALL)('%s is named and told as Prometheus asks for', (name, { type, help, labels, buckets }) => {
+test.each(ALL)('%s has a name and a help text as Prometheus asks for', (name, { type, help, labels, buckets }) => {
   expect(name).toMatch(/^(pa|http_server)_[a-z0-9_]+$/);
   expect(name.endsWith('_total')).toBe(type === 'counter');
   expect(help).toMatch(/^[A-Z0-9][^\n]{8,}[^.]$/);
@@ -44,7 +44,7 @@ test('a gauge without labels that cannot be read has no sample, and not 0', asyn
   expect(await metrics.text()).toContain('pa_probe_last_success_timestamp_seconds 7');
 });
 
-test('what a caller makes up is one value', async () => {
+test('invented values of callers become one label value', async () => {
   const metrics = new Metrics();
   for (let i = 0; i < 500; i++) metrics.request('resources', `M${i}`, `not a route ${i}`, 404, 1);
   for (let i = 0; i < 500; i++) metrics.request('resources', 'GET', `/route-${i}`, 200, 1);

@@ -252,7 +252,7 @@ describe('a Coverage', () => {
       span: { coverageId: 'c', from: '0001-01-01T00:00:00.000Z', cancelled: true, replaces: true },
     });
   });
-  it.each(OTHERS)('by %s begins nothing while nobody said who the payer is, and its end counts', (_name, over) => {
+  it.each(OTHERS)('by %s begins nothing while no payer is known, and its end counts', (_name, over) => {
     expect(coverage(over)).toEqual({ ok: true, foreign: true });
     expect(coverage({ ...over, period: { start: '2026-01-01', end: '2026-06-30' } })).toEqual({
       ok: true,

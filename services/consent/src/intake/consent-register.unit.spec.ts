@@ -193,7 +193,7 @@ it('knows an event id that came with other content, also of a statement that it 
 });
 
 // The model of the promises found this: each merge saw the link of the other one, and left the publishing to the other.
-it('two merges at once that close a circle leave no id without what the others said', async () => {
+it('two merges at once that close a circle leave no id without the statements of the others', async () => {
   const state = openMemoryState({ now: () => START });
   const register = new ConsentRegister(state);
   const out: Statement = { kind: 'out', member: 'b', source: 0, said: 1, ahead: 0, appended: 1, id: 'e1' };

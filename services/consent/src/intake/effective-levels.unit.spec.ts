@@ -71,7 +71,7 @@ it('measures each opt-out once, from its acceptance, when it is effective everyw
   ]);
 });
 
-it('does not measure what is said again under another id of the person, or published twice', async () => {
+it('does not measure a statement again under another id of the person, or when it is published twice', async () => {
   const l = levels();
   await l.handle(
     record(0, 'm1', said('e1', 10)),

@@ -116,7 +116,7 @@ describe('decideVersion', () => {
     expect(outcomes).toEqual(['recorded', 'recorded same-time', 'recorded same-time', 'superseded', 'superseded']);
     expect(head).toMatchObject({ event: 'a', versionId: 3 });
   });
-  it('says unchanged of an older event only if its content is what stands', () => {
+  it('calls an older event unchanged only if it has the current content', () => {
     expect(
       run([
         judged({ id: 'b', day: 2, text: 'same' }),

@@ -15,7 +15,7 @@ const textOf = async (member: string, id: string): Promise<string | undefined> =
 };
 const named = (member: string, id: string, text: string): object => condition(member, id, { code: { text } });
 
-describe('who has a Type/id', () => {
+describe('the owner of a Type/id', () => {
   it('belongs to the first member until a delete', async () => {
     house = await House.open();
     const first = await house.publish([
@@ -200,7 +200,7 @@ describe('who has a Type/id', () => {
   });
 });
 
-describe('what comes twice, late or broken', () => {
+describe('events that come twice, late or broken', () => {
   it('parks a known id with other content and goes on', async () => {
     house = await House.open();
     const { receipt } = await house.publish([

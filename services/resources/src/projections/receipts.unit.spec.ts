@@ -35,7 +35,7 @@ const cutsFrom = (start: fc.Arbitrary<number>, end: fc.Arbitrary<number>): fc.Ar
       Math.max(a, b),
     ]);
 
-it('counts every event once, however often and with whatever boundaries its batches were told', () => {
+it('counts every event once, however often its batches are reported and with any boundaries', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.nat(END - 1), { minLength: 1 }),
@@ -60,7 +60,7 @@ it('counts every event once, however often and with whatever boundaries its batc
   );
 });
 
-it('keeps what other derivers and partitions say, and what was told before batches named their beginning', () => {
+it('keeps the rows of other derivers and partitions, and of batches that name no beginning', () => {
   const part = (deriver: string, inbound: string): HandledPart => ({
     receipt: RECEIPT,
     deriver,

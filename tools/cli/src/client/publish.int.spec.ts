@@ -114,7 +114,7 @@ test('counts by outcome, and one explained row an event, refused ones included',
   ]);
 });
 
-test('what the platform did not answer for is sent again, and only that', async () => {
+test('sends again only the events that the platform did not answer', async () => {
   const { server, posted } = await platform((events, call) =>
     call === 1
       ? { status: 503 }
@@ -161,7 +161,7 @@ test('a receipt that nobody handles is pending, not recorded', async () => {
   expect(rows.map((row) => row.outcome)).toEqual(['pending', 'pending']);
 });
 
-test('a receipt that cannot be told at the moment is asked for again', async () => {
+test('asks again for a receipt that is unavailable at the moment', async () => {
   const { server, receipts } = await platform((events) => ({ status: 200, rows: all(events) }));
   const getReceipt = receipts.get.bind(receipts);
   let asked = 0;

@@ -36,8 +36,8 @@ const event = JSON.stringify({
   data: { scope: 'global' },
 });
 
-describe('what can be published', () => {
-  test('NDJSON of resources and events; broken lines are told by number and those behind them go on', async () => {
+describe('sources of events', () => {
+  test('NDJSON of resources and events; reports broken lines by number and continues behind them', async () => {
     const file = write('mixed.ndjson', `${patient('a')}\n\n{"resourceType":\n42\n{"x":1}\r\n${event}\n${patient('b')}`);
     expect(summary(await read(file))).toEqual([
       'Patient/a',
@@ -85,7 +85,7 @@ describe('what can be published', () => {
     ]);
   });
 
-  test('gzip by name, also a document; a cut or wrong gzip is told and loses nothing before it', async () => {
+  test('gzip by name, also a document; reports a cut or wrong gzip and loses nothing before it', async () => {
     expect(summary(await read(write('p.ndjson.gz', gzipSync(`${patient('a')}\n${patient('b')}\n`))))).toEqual([
       'Patient/a',
       'Patient/b',
@@ -237,7 +237,7 @@ describe('conditional references', () => {
     expect(referenceIn(await read(write(`one-${name.replaceAll(' ', '-')}.json`, text)))).toBe(target ?? reference);
   });
 
-  test('another resolution is another event, and what comes as an event stays as it is', async () => {
+  test('another resolution is another event, and an event in the source stays as it is', async () => {
     const alone = await read(write('alone.ndjson', JSON.stringify(encounter(CONDITION))));
     const both = await read(write('both.json', bundle(encounter(CONDITION), practitioner('p1', '1'))));
     const idOf = (items: readonly Item[]): unknown =>

@@ -218,7 +218,7 @@ describe('files', () => {
     expect([content(patients), content('Coverage-1.ndjson.gz')]).toEqual(['new Patient-1', 'new Coverage-1']);
   });
 
-  test('that the server withdraws are left out, and what was downloaded of them is removed', async () => {
+  test('that the server withdraws are left out, and their downloaded parts are removed', async () => {
     platform.put('Coverage-1', Buffer.alloc(100_000, 'coverage '));
     platform.interfere = (name, response) => {
       if (name !== 'Coverage-1') return false;

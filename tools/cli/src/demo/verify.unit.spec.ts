@@ -48,7 +48,7 @@ async function verify(
 }
 const about = (r: FhirResource): string => `${r.resourceType}/${r.id}`;
 
-test('what is right has no fault', async () => {
+test('a correct export has no fault', async () => {
   expect(members.length).toBeGreaterThan(1);
   const v = await verify(correct());
   expect(v).toMatchObject({
@@ -137,7 +137,7 @@ test('anything of a member who opted out is a fault, and so are error files', as
   ]);
 });
 
-test('many faults are counted, and the first are told', async () => {
+test('counts all faults, and lists the first', async () => {
   const v = await verify([]);
   expect(v.faults).toHaveLength(20);
   expect(v.faultCount).toBeGreaterThan(v.resourcesExpected);

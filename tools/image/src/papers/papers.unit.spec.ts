@@ -61,7 +61,7 @@ describe('the bill of materials', () => {
     expect(schemaFaults(bill())).toEqual([]);
     expect(schemaFaults({ ...bill(), components: [{ name: 'x' }] })).not.toEqual([]);
   });
-  test('says what needs what, and what is built into Node', () => {
+  test('names the dependencies of each package, and the parts of Node', () => {
     const { components, dependencies } = bill();
     expect(dependencies.find(({ ref }) => ref === 'product')?.dependsOn).toEqual(['/app/node_modules/one']);
     expect(dependencies.find(({ ref }) => ref === '/app/node_modules/one')?.dependsOn).toEqual([
@@ -74,7 +74,7 @@ describe('the bill of materials', () => {
     expect(billOfMaterials(PRODUCT, PIECES, undefined)).toBe(billOfMaterials(PRODUCT, PIECES, undefined));
     expect(bill().serialNumber).not.toBe(bill([...PIECES, piece('three')]).serialNumber);
   });
-  test('bears the time of the release, if one is said', () => {
+  test('bears the time of the release, if there is one', () => {
     expect(bill(PIECES, 1_790_000_000).metadata.timestamp).toBe('2026-09-21T14:13:20.000Z');
     expect(bill().metadata.timestamp).toBeUndefined();
   });
@@ -86,7 +86,7 @@ describe('the bill of materials', () => {
 });
 
 describe('licences', () => {
-  test('outside the list are said; those of the system have their own', () => {
+  test('outside the list are reported; those of the system have a list of their own', () => {
     expect(forbidden(PIECES)).toEqual([]);
     expect(forbidden([piece('bad', { licence: 'AGPL-3.0-only' })])).toEqual([
       'bad 1.0.0 is under AGPL-3.0-only, which is not in the list of allowed licences',

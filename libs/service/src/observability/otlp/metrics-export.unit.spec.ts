@@ -63,7 +63,7 @@ test('counters, gauges and histograms are those of the registry', async () => {
   });
 });
 
-test('what is sent says who sends it, and comes once more at the end', async () => {
+test('each export names its process, and one more comes at the end', async () => {
   const sent: ResourceMetrics[] = [];
   const exporter: PushMetricExporter = {
     export: (metrics, done) => {
@@ -124,7 +124,7 @@ test('a collector gets protobuf with the headers of the file', async () => {
   expect(requests[0]!.bytes.includes('pa_opt_out_effect_seconds')).toBe(true);
 });
 
-test('a collector that is away is told of once, and holds nothing up', async () => {
+test('logs a missing collector once, and delays nothing', async () => {
   const warn = vi.fn();
   const exporter: PushMetricExporter = {
     export: (_metrics, done) => done({ code: 1, error: new Error('refused') }),

@@ -48,7 +48,7 @@ test('a context is written as it was read', () => {
   expect(new Set(Array.from({ length: 1000 }, () => newContext().traceId)).size).toBe(1000);
 });
 
-test('off: nothing is recorded or carried on, and what runs together still has one id', async () => {
+test('off: records and propagates nothing, and calls of one request still share an id', async () => {
   const telemetry = await openTelemetry({ ...none, endpoint: undefined, ratio: 1 }, new TraceScopes());
   const tracing = telemetry.tracing('resources');
   expect(tracing.on).toBe(false);
@@ -63,7 +63,7 @@ test('off: nothing is recorded or carried on, and what runs together still has o
   await telemetry.close(10);
 });
 
-test('a span is below what runs now, and says how it ended by the name of the error alone', async () => {
+test('a span is a child of the running one, and records only the name of an error', async () => {
   const { tracing, finished } = recorded(1);
   const scope = tracing.begin('GET /x', { kind: SpanKind.SERVER });
   await expect(
@@ -119,7 +119,7 @@ test('contexts of one trace become its child, those of several are linked, as ma
   expect(tracing.join(many)!.links).toHaveLength(32);
 });
 
-test('what was written down is gone on with, and what is read says where it comes from', async () => {
+test('continues a stored context, and links a read to the write of its document', async () => {
   const { tracing, finished } = recorded(0);
   const job = formatTraceparent(context('a', 'b'));
   await tracing.resume('process chunk', job, {}, async () => expect(tracing.traceparent()).toContain('a'.repeat(32)));

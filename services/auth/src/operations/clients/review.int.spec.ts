@@ -185,7 +185,7 @@ describe('listing', () => {
   });
 });
 
-describe('what a reviewer sees of an identifier', () => {
+describe('an identifier as a reviewer sees it', () => {
   const show = async (app: App) => (await bench.call('GET', `/auth/clients/${app.id}`, { token: ADMINISTRATOR })).body;
   const identifierOf = async (app: App, npi = NPI) =>
     ((await show(app))['identifiers'] as { npi?: string }[]).find((i) => i.npi === npi);
@@ -278,7 +278,7 @@ describe('what a reviewer sees of an identifier', () => {
     );
     expect(answers.map((a) => a.status).sort()).toEqual([200, 409]);
   });
-  it('who decided, as far as tokens tell reviewers apart', async () => {
+  it('names the reviewer who decided, as far as tokens distinguish reviewers', async () => {
     const app = await bench.register();
     await bench.review(app, 'approve');
     await bench.call('POST', `/auth/clients/${app.id}/suspend`, {

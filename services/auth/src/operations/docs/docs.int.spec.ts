@@ -111,7 +111,7 @@ describe('a site that was built', () => {
     expect(picture).not.toContain('script-src');
   });
 
-  test('a browser that has a file is told so, and asks for named files never again', async () => {
+  test('a browser that has a file gets 304, and never asks again for named files', async () => {
     const { headers } = await get('/docs/');
     expect(headers['cache-control']).toBe('no-cache');
     const again = await get('/docs/', { 'if-none-match': `W/${headers.etag!}` });

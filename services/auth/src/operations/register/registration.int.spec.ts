@@ -32,7 +32,7 @@ const register = (over: Record<string, unknown>) =>
 const published = async () => (await bench.registry()).filter((e) => e.type.startsWith('pa.app-'));
 
 describe('POST /auth/register', () => {
-  it('answers 201 with id, token, URI and what was registered', async () => {
+  it('answers 201 with id, token, URI and the registered metadata', async () => {
     const { status, headers, body } = await register({ logo_uri: 'https://ignored.example', npi: [NPI, NPI_2, NPI] });
     expect(status).toBe(201);
     expect(headers['cache-control']).toBe('no-store');

@@ -217,7 +217,7 @@ describe('POST /auth/token', () => {
     });
   });
 
-  it('gives no token to earlier apps until replays can be told, when the state was lost', async () => {
+  it('gives no token to earlier apps after a loss of the state until replays can be detected again', async () => {
     await open();
     const app = await bench.approved();
     const form = await bench.form(app);

@@ -116,7 +116,7 @@ describe('a job refuses', () => {
   });
 });
 
-describe('what a job looks like', () => {
+describe('the form of a job', () => {
   it('knows which result counts and how far it is', () => {
     const job = given(requested, planned(3), written(2, 7), written(0, 5), written(2, 8))!;
     expect(job.written).toEqual([5, 0, 8]);

@@ -94,7 +94,7 @@ describe('a segment', () => {
       crc: crc32('{"a":1}\n'.repeat(100)),
     });
   });
-  it('is refused when torn or not what the index says', () => {
+  it('is refused when it is torn or differs from the index', () => {
     const segment = deflateSegment(Buffer.from('{"a":1}\n{"b":"something"}\n'), 2);
     expect(() => inflateSegment(segment.bytes.subarray(0, 5), segment)).toThrow();
     expect(() => inflateSegment(segment.bytes, { ...segment, crc: segment.crc ^ 1 })).toThrow('does not match');

@@ -256,7 +256,7 @@ describe('reads and searches', () => {
   });
 });
 
-describe('what a read asks of the views', () => {
+describe('the queries of a read', () => {
   /** The queries that a request causes: collection, method, number of ids, and loaded bodies. */
   const statements: string[] = [];
   const NOTED = ['get', 'getMany', 'find'];

@@ -11,7 +11,7 @@ const token: PageToken = {
 };
 const links = (...keys: readonly Buffer[]): PageLinks => new PageLinks(fixedSecret(keys));
 
-it('are good in every instance that has the keys, for whom and what they were given', () => {
+it('are valid in every instance that has the keys, for the client and the query that they were made for', () => {
   const text = links(OLD).write(token);
   expect(links(OLD).read(text, 'c-1', 'Observation')).toEqual(token);
   for (const [client, type] of [
