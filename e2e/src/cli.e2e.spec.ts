@@ -104,7 +104,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     const again = await pa('publish', 'files/Patient.ndjson');
     expect(again).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/2 read · 2 accepted · 0 refused[^]*unchanged 2/) as string,
+      stdout: expect.stringMatching(/2 read, 2 accepted \(2 unchanged\), 0 refused/) as string,
     });
   });
 
@@ -305,7 +305,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     });
     expect(await pa('explain', '--client', client, '--member', 'm2', '--at', before)).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^permit\nat \S+; now deny: opted-out\n/) as string,
+      stdout: expect.stringMatching(/^Permitted: [^]*; now it is deny: opted-out\./) as string,
     });
     const files = (
       await json<{ files: { type: string; file: string }[] }>(

@@ -11,7 +11,7 @@ import { publishCommand } from './commands/publish.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
 import { sloCommand } from './commands/slo.ts';
 import { statementCommands } from './commands/statements.ts';
-import { CliError, EXIT, printable } from './output.ts';
+import { CliError, createOutput, EXIT, printable } from './output.ts';
 
 export function createProgram(): Command {
   const program = new Command('pa')
@@ -55,7 +55,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     await createProgram().parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const json = argv.includes('--json');
+    if (error instanceof CommanderError) {
+      const code = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+      // Commander has printed the sentence. Help is no error.
+      if (json && code !== EXIT.ok) printError(code, error.message.replace(/^error: /, ''));
+      return code;
+    }
     if (error instanceof CliError) {
       process.stderr.write(
         `${error.message
@@ -63,8 +69,14 @@ export async function run(argv: readonly string[]): Promise<number> {
           .map((line, at) => printable(at === 0 ? `pa: ${line}` : line))
           .join('\n')}\n`,
       );
+      if (json) printError(error.code, error.message);
       return error.code;
     }
     throw error;
   }
+}
+
+/** One JSON value on standard output, as after a success. */
+function printError(exitCode: number, message: string): void {
+  createOutput(true).result({ error: { exitCode, message } }, []);
 }

@@ -39,3 +39,13 @@ test.each([
   expect(said).toMatch(sentence);
   expect(said).not.toMatch(/^\s+at /m);
 });
+
+test.each([
+  [['--json', 'publish', 'no/such/file'], 2, 'no/such/file does not exist'],
+  [['publish', '--json'], 2, "missing required argument 'path'"],
+  [['--json', '--server', 'http://127.0.0.1:9', 'opt-in', '--member', 'm', '--force'], 3, 'cannot be reached'],
+])('pa %j prints its error as one JSON value on standard output', async (args, exitCode, message) => {
+  vi.mocked(process.stderr.write).mockImplementation(() => true);
+  expect(await run(args)).toBe(exitCode);
+  expect(JSON.parse(said)).toEqual({ error: { exitCode, message: expect.stringContaining(message) as string } });
+});

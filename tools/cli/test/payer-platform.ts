@@ -52,6 +52,7 @@ export class PayerPlatform {
       this.asked.push(member);
       return json({ memberFacts: this.known.has(member) ? {} : null });
     }
+    if (url.pathname.startsWith('/events/dead-letters/')) return json({ detail: `what is wrong: ${url.pathname}` });
     if (url.pathname.startsWith('/events/receipts/')) {
       const id = url.pathname.split('/').at(-1)!;
       const receipt = this.receipts.get(id);

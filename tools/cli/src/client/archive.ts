@@ -2,8 +2,6 @@ import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { x } from 'tar';
-import { openPromise } from 'yauzl';
 import { CliError, EXIT } from '../output.ts';
 
 const TAR = /\.(tar|tar\.gz|tgz)$/i;
@@ -31,9 +29,12 @@ export async function unpack(archive: string, wanted: (name: string) => boolean)
   process.on('exit', remove);
   const takes = (name: string): boolean => !isNote(name) && wanted(name);
   try {
+    // Most commands read no archive, so they do not pay for loading these packages.
     if (ZIP.test(archive)) await unzip(archive, folder, takes);
     else
-      await x({
+      await (
+        await import('tar')
+      ).x({
         file: archive,
         cwd: folder,
         strict: true,
@@ -50,6 +51,7 @@ export async function unpack(archive: string, wanted: (name: string) => boolean)
 }
 
 async function unzip(archive: string, folder: string, takes: (name: string) => boolean): Promise<void> {
+  const { openPromise } = await import('yauzl');
   const zip = await openPromise(archive);
   try {
     // yauzl refuses names that lead out of the folder.

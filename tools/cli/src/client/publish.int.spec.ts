@@ -71,6 +71,24 @@ async function platform(
 }
 const all = (events: string[]): object[] => events.map((_, index) => ({ index, status: 'accepted' }));
 
+test('a connection that is cut in the middle is no end: the events go again under the same ids', async () => {
+  const { server, posted } = await platform((events) => ({ status: 200, rows: all(events) }));
+  const cut = new Set(['POST 2', 'GET 2']);
+  const counts: Record<string, number> = {};
+  http!.prependListener('request', (request, response) => {
+    const nth = (counts[request.method!] = (counts[request.method!] ?? 0) + 1);
+    if (cut.has(`${request.method} ${nth}`)) response.destroy();
+  });
+  const report = await publish(items(3_000), { server, token: 't' });
+  expect(report).toMatchObject({ accepted: 3_000, refused: [], outcomes: { recorded: 3_000 } });
+  expect(new Set(posted.flat()).size).toBe(3_000);
+});
+
+test('a platform that never answered is told at once', async () => {
+  const server = new Server('http://127.0.0.1:9');
+  await expect(publish(items(1), { server, token: 't' })).rejects.toMatchObject({ code: EXIT.unavailable });
+});
+
 test('counts by outcome, and one explained row an event, refused ones included', async () => {
   const { server } = await platform(
     (events) => ({

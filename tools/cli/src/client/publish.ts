@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addCounts, type Counts } from '@provider-access/events';
 import { CliError, EXIT } from '../output.ts';
 import { DanglingTally, type DanglingReferences } from './dangling.ts';
+import { TemporaryFault } from './patience.ts';
 import type { Server } from './server.ts';
 import type { Item } from './sources.ts';
 
@@ -53,7 +54,7 @@ export interface PublishReport {
    */
   dangling: DanglingReferences;
   /** The first thousand. */
-  parked: { about: string; reason: string; deadLetter: string }[];
+  parked: { about: string; reason: string; deadLetter: string; detail?: string }[];
   /**
    * Opt-outs and opt-ins that are stored and do not decide now, with the reason (docs/opt-outs.md). The first thousand.
    */
@@ -80,6 +81,9 @@ const ATTEMPTS = 5;
 
 /** Requests with these answers are repeated: the platform or a proxy cannot answer at the moment. */
 const AWAY = [429, 502, 503, 504];
+
+/** A connection that was cut is like an answer that says nothing. */
+const CUT = { status: 503, text: '' };
 
 interface Row {
   readonly index?: number;
@@ -126,10 +130,16 @@ export async function awaitReceipt(
 ): Promise<Receipt> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
-    const { status, text } = await server.call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, {
-      token,
-      accept: Date.now() < deadline ? [404, ...AWAY] : [404],
-    });
+    const patient = Date.now() < deadline;
+    const { status, text } = await server
+      .call(`/events/receipts/${encodeURIComponent(receipt)}?wait=20`, {
+        token,
+        accept: patient ? [404, ...AWAY] : [404],
+      })
+      .catch((error: unknown) => {
+        if (!patient || !(error instanceof TemporaryFault)) throw error;
+        return CUT;
+      });
     // The outcome is unknown, so no event of the receipt counts as handled.
     const answer =
       status !== 200 ? { receipt, expected: null, handled: 0, counts: {}, items: [] } : (JSON.parse(text) as Receipt);
@@ -201,7 +211,7 @@ export async function publish(
     batch = [];
     bytes = 0;
     for (let attempt = 1; events.length > 0; attempt += 1) {
-      const { kept, rest, receipt } = await post(server, token, events, (row, event) => {
+      const { kept, rest, receipt } = await post(server, token, events, report.accepted > 0, (row, event) => {
         if (row.status === 'effective') report.effective += 1;
         const without = withoutEffect(row);
         if (without !== undefined && report.withoutEffect.length < LISTED)
@@ -245,20 +255,30 @@ export async function publish(
   return report;
 }
 
-/** One NDJSON request. `rest` are the events without an answer. They are stored nowhere. */
+/**
+ * One NDJSON request. `reached` says that the platform has answered before. `rest` are the events without an answer.
+ * They are sent again, because the same event twice changes nothing.
+ */
 async function post(
   server: Server,
   token: string,
   events: readonly Sent[],
+  reached: boolean,
   onRow: (row: Row, event: Sent) => void,
 ): Promise<Sending> {
-  const { status, text } = await server.call('/events', {
-    method: 'POST',
-    token,
-    headers: { 'content-type': 'application/x-ndjson' },
-    body: events.map((e) => e.line).join('\n') + '\n',
-    accept: AWAY,
-  });
+  const { status, text } = await server
+    .call('/events', {
+      method: 'POST',
+      token,
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: events.map((e) => e.line).join('\n') + '\n',
+      accept: AWAY,
+    })
+    .catch((error: unknown) => {
+      // A platform that never answered is probably not there, and its user wants to know that at once.
+      if (!reached || !(error instanceof TemporaryFault)) throw error;
+      return CUT;
+    });
   if (status !== 200) return { kept: [], rest: events, receipt: '' };
   const sending: Sending & { rest: Sent[] } = { kept: [], rest: [], receipt: '' };
   const answered = new Set<number>();

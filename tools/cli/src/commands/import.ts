@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { checkFile, importFile, type ImportReport } from '../import/import-file.ts';
+import type { ImportReport } from '../import/import-file.ts';
 import { IMPORT_KINDS, IMPORT_NAMES, type ImportName } from '../import/kinds.ts';
-import { NO_MAP, readMap } from '../import/map.ts';
 import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
@@ -64,6 +63,7 @@ function linesOf(name: ImportName, report: ImportReport): string[] {
 async function dryRun(name: ImportName, source: ImportFile, command: Command): Promise<void> {
   const { out } = contextOf(command);
   const preview: { line: number; subject: string; data: unknown }[] = [];
+  const { checkFile } = await import('../import/import-file.ts');
   const report = await checkFile(source, (line, subject, data) => {
     if (preview.length < PREVIEWED) preview.push({ line, subject, data });
   });
@@ -83,12 +83,14 @@ async function dryRun(name: ImportName, source: ImportFile, command: Command): P
   if (report.refused > 0) process.exitCode = EXIT.refused;
 }
 
-function sourceOf(name: ImportName, file: string, o: ImportOptions): ImportFile {
+async function sourceOf(name: ImportName, file: string, o: ImportOptions): Promise<ImportFile> {
   if (!existsSync(file) || statSync(file).isDirectory()) throw new CliError(EXIT.usage, `${file} is no file`);
   const kind = IMPORT_KINDS[name];
   const changed = statSync(file).mtime;
   if (o.time === undefined && changed.getTime() > Date.now())
     throw new CliError(EXIT.usage, `${file} was changed in the future, by its file system: give --time`);
+  // Other commands do not pay for loading the parsers.
+  const { NO_MAP, readMap } = await import('../import/map.ts');
   const map = o.map === undefined ? NO_MAP : readMap(o.map, kind);
   return { file, kind, map, time: o.time ?? changed.toISOString() };
 }
@@ -117,10 +119,11 @@ Exit code 1: rows were refused or parked, and the others were published.`,
     )
     .action(async (what: string, file: string, o: ImportOptions, command: Command) => {
       const name = what as ImportName;
-      const source = sourceOf(name, file, o);
+      const source = await sourceOf(name, file, o);
       if (o.dryRun === true) return dryRun(name, source, command);
       const { server, out, payerToken } = contextOf(command);
       const progress = out.progress('importing');
+      const { importFile } = await import('../import/import-file.ts');
       const report = await importFile(source, {
         server,
         token: payerToken(),

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
+import { explanationSentences, factRows, type Explanation } from './explanation.ts';
+import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { id, instant, text } from './options.ts';
 
 interface View {
@@ -18,11 +20,8 @@ const stateOf = (v: View): string =>
     : v.passedOver !== undefined
       ? `live, passed over ${v.passedOver}`
       : 'live');
-interface Verdict {
-  readonly decision: 'permit' | 'deny';
-  readonly reason?: string;
-}
-const verdictText = ({ decision, reason }: Verdict): string => (decision === 'permit' ? 'permit' : `deny: ${reason}`);
+const verdictText = ({ decision, reason }: Explanation['now']): string =>
+  decision === 'permit' ? 'permit' : `deny: ${reason}`;
 interface Disclosure {
   readonly at: string;
   readonly client: string;
@@ -100,39 +99,40 @@ export function operatorCommands(program: Command): void {
       const { client, member, at } = o;
       const query = new URLSearchParams({ client, member, ...(at !== undefined && { at }) });
       const token = administratorToken();
-      const answer = await server.json<Verdict & { at: string; now: Verdict }>(`/ops/explain?${query}`, { token });
-      out.result(answer, [
-        verdictText(answer),
-        ...(o.at === undefined ? [] : [`at ${answer.at}; now ${verdictText(answer.now)}`]),
-        ...JSON.stringify(answer, null, 2).split('\n'),
+      const answer = await server.json<Explanation>(`/ops/explain?${query}`, { token });
+      const [decided, change] = explanationSentences(answer);
+      out.result({ ...answer, sentences: [decided, change] }, [
+        decided,
+        change,
+        ...(o.at === undefined ? [] : [`That is the decision at ${answer.at}; now it is ${verdictText(answer.now)}.`]),
+        '',
+        ...factRows(answer),
       ]);
     });
-  program
-    .command('disclosures')
+  withList(program.command('disclosures'), 'time')
     .description('who was given what of a member, and who was refused')
     .requiredOption('--member <id>', 'member id', id('--member'))
-    .action(async (o: { member: string }, command: Command) => {
+    .action(async (o: ListOptions & { member: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(
         `/ops/disclosures?${new URLSearchParams({ member: o.member })}`,
         { token: administratorToken() },
       );
-      out.result(
-        disclosures,
-        disclosures.length === 0
-          ? ['nothing']
-          : table(
-              ['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'],
-              disclosures.map((d) => [
-                d.at,
-                d.client,
-                d.action,
-                d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
-                String(d.resources ?? '?'),
-                (d.types ?? []).join(' '),
-                d.job ?? '',
-              ]),
-            ),
-      );
+      const list: List<Disclosure> = {
+        items: disclosures,
+        header: ['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'],
+        row: (d) => [
+          d.at,
+          d.client,
+          d.action,
+          d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
+          String(d.resources ?? '?'),
+          (d.types ?? []).join(' '),
+          d.job ?? '',
+        ],
+        timeOf: (d) => d.at,
+        none: ['nothing'],
+      };
+      printList(out, list, o);
     });
 }

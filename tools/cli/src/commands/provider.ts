@@ -15,6 +15,7 @@ import {
 import { groupsTarget, type GroupRow } from '../client/steps.ts';
 import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
+import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { npi, npis, tins } from './options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
@@ -37,11 +38,14 @@ interface Change {
   readonly by?: string;
   readonly reason?: string;
 }
-const clientRows = (clients: readonly Client[]): string[] =>
-  table(
-    ['client_id', 'status', 'name', 'npi', 'tin'],
-    clients.map((c) => [c.client_id, c.status, c.client_name, (c.npi ?? []).join(' '), (c.tin ?? []).join(' ')]),
-  );
+const CLIENT_COLUMNS = ['client_id', 'status', 'name', 'npi', 'tin'];
+const clientRow = (c: Client): string[] => [
+  c.client_id,
+  c.status,
+  c.client_name,
+  (c.npi ?? []).join(' '),
+  (c.tin ?? []).join(' '),
+];
 
 /** The page of a reviewer before an approval. */
 function identifierRows(identifiers: readonly Identifier[] = []): string[] {
@@ -215,11 +219,10 @@ export function providerCommands(program: Command): void {
         out.result(answer, [`${client} is ${answer.status}`]);
       });
   }
-  apps
-    .command('list')
+  withList(apps.command('list'))
     .option('--status <status>', 'pending | approved | rejected | suspended')
     .description('as the reviewer')
-    .action(async (o: { status?: string }, command: Command) => {
+    .action(async (o: ListOptions & { status?: string }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const clients: Client[] = [];
       let next: string | undefined =
@@ -229,7 +232,7 @@ export function providerCommands(program: Command): void {
         clients.push(...page.clients);
         next = page.next;
       }
-      out.result(clients, clients.length === 0 ? ['no apps'] : clientRows(clients));
+      printList(out, { items: clients, header: CLIENT_COLUMNS, row: clientRow, none: ['no apps'] }, o);
     });
   apps
     .command('show')
@@ -242,7 +245,7 @@ export function providerCommands(program: Command): void {
           ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() })
           : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
       out.result(client, [
-        ...clientRows([client]),
+        ...table(CLIENT_COLUMNS, [clientRow(client)]),
         ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]),
         ...identifierRows(client.identifiers),
         ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]),
@@ -265,10 +268,10 @@ export function providerCommands(program: Command): void {
         [token.value],
       );
     });
-  withApp(program.command('groups'))
+  withList(withApp(program.command('groups')))
     .description('the Groups this app may see')
     .option('--npi <npi>', 'the Group of this provider alone', npi)
-    .action(async (o: AppOptions & { npi?: string }, command: Command) => {
+    .action(async (o: AppOptions & ListOptions & { npi?: string }, command: Command) => {
       const context = contextOf(command);
       const tokens = tokenSource(context, o);
       const groups: GroupRow[] = [];
@@ -278,18 +281,12 @@ export function providerCommands(program: Command): void {
         groups.push(...(bundle.entry ?? []).map((e) => e.resource));
         next = bundle.link?.find((l) => l.relation === 'next')?.url;
       }
-      context.out.result(
-        groups,
-        groups.length === 0
-          ? NO_GROUPS
-          : table(
-              ['id', 'members', 'identifiers'],
-              groups.map((g) => [
-                g.id,
-                String(g.quantity ?? ''),
-                (g.identifier ?? []).map((i) => i.value ?? '').join(' '),
-              ]),
-            ),
-      );
+      const list: List<GroupRow> = {
+        items: groups,
+        header: ['id', 'members', 'identifiers'],
+        row: (g) => [g.id, String(g.quantity ?? ''), (g.identifier ?? []).map((i) => i.value ?? '').join(' ')],
+        none: NO_GROUPS,
+      };
+      printList(context.out, list, o);
     });
 }

@@ -18,10 +18,8 @@ export function publishCommand(program: Command): void {
     .option('--time <instant>', 'business time of resources without meta.lastUpdated (default: now)', instant('--time'))
     .option('--explain <file>', 'write one row an event (NDJSON): outcome and reason')
     .action(async (path: string, options: { source: string; time?: string; explain?: string }, command: Command) => {
-      await publishAll(
-        contextOf(command),
-        readItems(path, options.source, options.time ?? new Date().toISOString()),
-        options.explain,
-      );
+      await publishAll(contextOf(command), readItems(path, options.source, options.time ?? new Date().toISOString()), {
+        explain: options.explain,
+      });
     });
 }

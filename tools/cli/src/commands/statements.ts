@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { PAYER_EVENTS } from '@provider-access/events';
 import { isKnown } from '../client/known-member.ts';
 import { inParallel } from '../client/parallel.ts';
+import type { PublishReport } from '../client/publish.ts';
 import { eventOf, faultsOf, type Statement } from '../client/statement.ts';
 import { itemOf } from '../client/steps.ts';
 import { contextOf } from '../context.ts';
@@ -28,6 +29,7 @@ interface Checks {
   readonly force?: boolean | undefined;
   /** What happens if the platform does not know the member: default nothing. */
   readonly unknown?: 'refuse' | 'warn';
+  readonly sentences?: (report: PublishReport) => readonly string[];
 }
 
 /** Publishes statements after the checks that need no server, and asks the server whether it knows the members. */
@@ -63,6 +65,7 @@ async function state(command: Command, statements: readonly Statement[], checks:
   await publishAll(
     context,
     events.map((event) => ({ ...itemOf(event), about: `${event.type} of ${event.subject}` })),
+    { sentences: checks.sentences },
   );
 }
 
@@ -115,7 +118,12 @@ function consentCommands(program: Command): void {
           setBy: o.by,
           channel: o.channel,
         };
-        return state(command, [{ type: 'payer.member-opted-out.v1', subject: o.member, data }], { unknown: 'warn' });
+        const who = o.scope === 'provider-specific' ? 'None of these providers sees' : 'No provider sees';
+        return state(command, [{ type: 'payer.member-opted-out.v1', subject: o.member, data }], {
+          unknown: 'warn',
+          sentences: ({ effective }) =>
+            effective === 1 ? [`${o.member} is opted out. ${who} this member from now on.`] : [],
+        });
       },
     );
   program

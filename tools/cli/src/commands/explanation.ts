@@ -1,0 +1,140 @@
+import type { AttributionFact, CoverageFact, DenialReason, HoldFact, OptOutFact } from '@provider-access/domain/access';
+import { table } from '../output.ts';
+
+interface Verdict {
+  readonly decision: 'permit' | 'deny';
+  readonly reason?: DenialReason;
+}
+type Marked<T> = T & { readonly holds: boolean };
+/** The answer of `GET /ops/explain`. */
+export interface Explanation extends Verdict {
+  readonly client: string;
+  readonly member: string;
+  readonly at: string;
+  readonly now: Verdict;
+  readonly clientFacts: {
+    readonly name: string;
+    readonly statusAt: string | null;
+    readonly providers: readonly string[];
+  } | null;
+  readonly memberFacts: {
+    readonly coverage: readonly Marked<CoverageFact>[];
+    readonly attributions: readonly (Marked<AttributionFact> & {
+      readonly boundToClient: boolean;
+      readonly inNetwork: boolean;
+    })[];
+    readonly optOuts: readonly Marked<OptOutFact>[];
+    readonly holds: readonly Marked<HoldFact>[];
+    readonly sourceHolds: readonly (Marked<HoldFact> & { readonly source: string })[];
+  } | null;
+}
+
+const named = (keys: readonly string[]): string => keys.map((key) => key.replace('|', ' ')).join(', ') || 'none';
+const option = (key: string | undefined): string => (key === undefined ? '--npi NPI' : `--${key.replace('|', ' ')}`);
+const holding = <T extends { readonly holds: boolean }>(facts: readonly T[] = []): T[] =>
+  facts.filter(({ holds }) => holds);
+
+/** Why access was denied, and what changes that. Both are the end of a sentence. */
+function denial(e: Explanation, reason: DenialReason): readonly [because: string, change: string] {
+  const { client, member, clientFacts, memberFacts } = e;
+  const bound = clientFacts?.providers ?? [];
+  const attributions = holding(memberFacts?.attributions);
+  switch (reason) {
+    case 'client-unknown':
+      return ['no app has this client id', 'Check the id with `pa apps list`.'];
+    case 'client-not-approved':
+      return [
+        `the status of the app is ${clientFacts?.statusAt ?? 'unknown'}`,
+        `A reviewer changes that with \`pa apps approve ${client}\`.`,
+      ];
+    case 'member-unknown':
+      return [
+        'no coverage, attribution or opt-out of this member is stored',
+        'Check the id, or publish the member with `pa enroll` and `pa attribute`.',
+      ];
+    case 'on-hold':
+    case 'source-on-hold': {
+      const [hold] = [...holding(memberFacts?.holds), ...holding(memberFacts?.sourceHolds)];
+      const letter = hold?.deadLetter ?? 'ID';
+      return [
+        `the dead letter ${letter}${hold === undefined ? '' : ` (${hold.eventType})`} holds ` +
+          (reason === 'on-hold' ? 'the member' : 'every member of its source'),
+        `Read it with \`pa dead-letters show ${letter}\`, then replay or discard it.`,
+      ];
+    }
+    case 'not-attributed':
+      return [
+        `the member is attributed to ${named(attributions.flatMap(({ providers }) => providers))}, and the app is ` +
+          `bound to ${named(bound)}`,
+        `An attribution changes that: \`pa attribute --member ${member} ${option(bound[0])}\`.`,
+      ];
+    case 'opted-out': {
+      const [optOut] = holding(memberFacts?.optOuts);
+      const since = optOut === undefined ? '' : ` since ${optOut.from} (${optOut.scope}, event ${optOut.event})`;
+      return [`the member is opted out${since}`, `An opt-in changes that: \`pa opt-in --member ${member}\`.`];
+    }
+    case 'not-covered': {
+      const [latest] = [...(memberFacts?.coverage ?? [])].sort((a, b) => (b.to ?? '').localeCompare(a.to ?? ''));
+      const ended =
+        latest?.to === undefined ? '' : `; coverage ${latest.coverageId} is from ${latest.from} to ${latest.to}`;
+      return [
+        `the member has no coverage at that moment${ended}`,
+        `Coverage changes that: \`pa enroll --member ${member} --coverage ID\`.`,
+      ];
+    }
+    case 'not-in-network': {
+      const providers = attributions.filter(({ boundToClient }) => boundToClient).flatMap((a) => a.providers);
+      return [
+        `the provider of the attribution (${named(providers)}) is not in network`,
+        `The network status changes that: \`pa network ${option(providers[0])} --status in-network\`.`,
+      ];
+    }
+  }
+}
+
+/** Two sentences: what decided, and what would change it. */
+export function explanationSentences(e: Explanation): readonly [string, string] {
+  const { client, member } = e;
+  if (e.decision === 'deny' && e.reason !== undefined) {
+    const [because, change] = denial(e, e.reason);
+    return [`Denied (${e.reason}): app ${client} does not see member ${member}, because ${because}.`, change];
+  }
+  const [ground] = holding(e.memberFacts?.attributions).filter((a) => a.boundToClient && a.inNetwork);
+  const by = ground === undefined ? '' : ` to ${named(ground.providers)}, which is in network, since ${ground.from}`;
+  return [
+    `Permitted: app ${client} sees member ${member}, who has coverage and is attributed${by}.`,
+    'This ends when the member opts out, when coverage or attribution ends, when the provider leaves the network, or ' +
+      'when the app is suspended.',
+  ];
+}
+
+/** The statements behind the decision. */
+export function factRows({ memberFacts }: Explanation): string[] {
+  if (memberFacts === null) return [];
+  const row = (what: string, fact: { from: string; to?: string; holds: boolean }, detail: string): string[] => [
+    what,
+    fact.holds ? 'yes' : 'no',
+    fact.from,
+    fact.to ?? '',
+    detail,
+  ];
+  const rows = [
+    ...memberFacts.coverage.map((c) => row('coverage', c, `${c.coverageId}, event ${c.event}`)),
+    ...memberFacts.attributions.map((a) =>
+      row(
+        'attribution',
+        a,
+        [
+          named(a.providers),
+          ...(a.boundToClient ? ['of this app'] : []),
+          ...(a.inNetwork ? ['in network'] : []),
+          `event ${a.event}`,
+        ].join(', '),
+      ),
+    ),
+    ...memberFacts.optOuts.map((o) => row('opt-out', o, `${o.scope} ${named(o.targets ?? [])}, event ${o.event}`)),
+    ...memberFacts.holds.map((h) => row('hold', h, `${h.eventType}, ${h.deadLetter}`)),
+    ...memberFacts.sourceHolds.map((h) => row('hold of a source', h, `${h.source}, ${h.eventType}, ${h.deadLetter}`)),
+  ];
+  return rows.length === 0 ? [] : table(['statement', 'holds', 'from', 'to', 'what'], rows);
+}

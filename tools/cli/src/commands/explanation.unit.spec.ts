@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { DENIAL_REASONS, type DenialReason } from '@provider-access/domain/access';
+import { explanationSentences, factRows, type Explanation } from './explanation.ts';
+
+const base: Explanation = {
+  client: 'c-1',
+  member: 'm-1',
+  at: '2026-11-01T00:00:00.000Z',
+  decision: 'permit',
+  now: { decision: 'permit' },
+  clientFacts: { name: 'Clinic', statusAt: 'suspended', providers: ['npi|1234567893'] },
+  memberFacts: {
+    coverage: [{ coverageId: 'cov', from: '2025-01-01', to: '2025-12-31', recordedAt: '', event: 'e1', holds: false }],
+    attributions: [
+      {
+        group: 'g',
+        providers: ['npi|1234567893'],
+        from: '2026-01-01',
+        recordedAt: '',
+        event: 'e2',
+        holds: true,
+        boundToClient: true,
+        inNetwork: true,
+      },
+    ],
+    optOuts: [{ scope: 'global', from: '2026-02-01', recordedAt: '', event: 'e3', holds: true }],
+    holds: [{ deadLetter: 'dl-1', eventType: 'payer.member-opted-out.v1', from: '2026-03-01', holds: true }],
+    sourceHolds: [],
+  },
+};
+const EXPECTED: Readonly<Record<DenialReason, readonly [RegExp, RegExp]>> = {
+  'client-unknown': [/no app has this client id/, /pa apps list/],
+  'client-not-approved': [/status of the app is suspended/, /pa apps approve c-1/],
+  'member-unknown': [/no coverage, attribution or opt-out/, /pa enroll/],
+  'not-covered': [/no coverage.*coverage cov is from 2025-01-01 to 2025-12-31/, /pa enroll --member m-1/],
+  'not-attributed': [/bound to npi 1234567893/, /pa attribute --member m-1 --npi 1234567893/],
+  'not-in-network': [/npi 1234567893\) is not in network/, /pa network --npi 1234567893 --status in-network/],
+  'opted-out': [/opted out since 2026-02-01 \(global, event e3\)/, /pa opt-in --member m-1/],
+  'on-hold': [/dead letter dl-1 \(payer.member-opted-out.v1\) holds the member/, /pa dead-letters show dl-1/],
+  'source-on-hold': [/dl-1.*every member of its source/, /replay or discard/],
+};
+
+test.each(DENIAL_REASONS)('a denial as %s is two sentences: what decided, and what changes it', (reason) => {
+  const sentences = explanationSentences({ ...base, decision: 'deny', reason });
+  expect(sentences).toHaveLength(2);
+  expect(sentences[0]).toMatch(EXPECTED[reason][0]);
+  expect(sentences[1]).toMatch(EXPECTED[reason][1]);
+});
+
+test('a permit names its attribution and what ends it', () => {
+  const [why, change] = explanationSentences(base);
+  expect(why).toMatch(/app c-1 sees member m-1.*npi 1234567893, which is in network, since 2026-01-01/);
+  expect(change).toMatch(/opts out/);
+});
+
+test('the statements are rows, and an unknown member has none', () => {
+  expect(
+    factRows(base)
+      .slice(2)
+      .map((row) => row.split(/ {2,}/).slice(0, 2)),
+  ).toEqual([
+    ['coverage', 'no'],
+    ['attribution', 'yes'],
+    ['opt-out', 'yes'],
+    ['hold', 'yes'],
+  ]);
+  expect(factRows({ ...base, memberFacts: null })).toEqual([]);
+});
