@@ -31,7 +31,15 @@ const config = {
       project: ['src/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!', '!src/**/{contract,memory,testing}/**!'],
     },
     'services/*': {
-      entry: ['src/main.ts!', 'src/**/*-worker.ts!', 'scripts/*.ts!', '{src,test}/**/*.spec.ts', 'bench/**/*.mjs'],
+      entry: [
+        'src/main.ts!',
+        'src/**/*-worker.ts!',
+        'scripts/*.ts!',
+        '{src,test}/**/*.spec.ts',
+        // A spec starts it as a process.
+        'test/wait-for-parent.ts',
+        'bench/**/*.mjs',
+      ],
       project: ['src/**/*.ts!', 'scripts/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
     },
     'tools/{cli,synthetic}': {

@@ -4,7 +4,7 @@ import { algorithmOf, type AssertionAlgorithm, keyFault, sameKey } from './clien
 import type { JwksSource } from './jwks-source.ts';
 
 /** Either a list of public keys, or the URL under which the client publishes them. */
-export interface KeySet {
+interface KeySet {
   readonly jwks?: { readonly keys: readonly unknown[] };
   readonly jwksUri?: string;
 }

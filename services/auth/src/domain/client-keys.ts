@@ -4,7 +4,7 @@ import { instant } from '@provider-access/kernel';
 import { keyMark } from '@provider-access/smart';
 
 /** ms: how long auth accepts a key set after the app changed it (docs/client-keys.md). */
-export const OVERLAP_MS = 24 * 60 * 60 * 1000;
+const OVERLAP_MS = 24 * 60 * 60 * 1000;
 /** Former key sets that auth accepts at once. Each record of a change repeats them. */
 const MOST_FORMER = 3;
 

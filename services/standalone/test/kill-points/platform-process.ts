@@ -36,7 +36,7 @@ export interface EnginePorts {
   readonly presenceNow?: () => number;
 }
 /** How the services of a test are configured. */
-export const configs = {
+const configs = {
   attribution: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
   consent: consentConfig(consentSettings.parse({})),
   resources: { publicUrl: PUBLIC_URL },

@@ -47,7 +47,7 @@ function layoutOf({ file, kind, map }: ImportFile, header: readonly string[], he
     if (!names.some((name) => places.has(name) || map.constants[name] !== undefined)) {
       const hint =
         header.length === 1
-          ? ` The file has one column: if another character than "${map.separator}" separates its columns, name it as ` +
+          ? ` The file has one column: if "${map.separator}" does not separate its columns, name the character as ` +
             '`separator` in the map.'
           : ` The file has the columns ${header.map((name) => `"${name}"`).join(', ')}.`;
       throw new CliError(
