@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../../..');
-const CHILD = join(import.meta.dirname, 'wait-for-parent.ts');
+const CHILD = fileURLToPath(new URL('./wait-for-parent.ts', import.meta.url));
 let npm: ChildProcess | undefined;
 let pid: number | undefined;
 afterEach(() => {
