@@ -6,17 +6,17 @@ import { Sandbox } from './sandbox.ts';
  * services resources and auth), PAYER_TOKENS_FILE, ADMINISTRATOR_TOKENS_FILE, SANDBOX_FOLDER, SANDBOX_MEMBERS,
  * SANDBOX_EVENTS_PER_MINUTE. Runs until SIGTERM.
  */
+const fail = (sentence: string): never => {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(1);
+};
 const setting = (name: string): string => {
   const value = process.env[name];
-  if (value !== undefined && value !== '') return value;
-  console.error(`${name}: must be set`);
-  process.exit(1);
+  return value !== undefined && value !== '' ? value : fail(`${name}: must be set`);
 };
 const whole = (name: string): number => {
   const value = Number(setting(name));
-  if (Number.isInteger(value) && value >= 0) return value;
-  console.error(`${name}: must be a whole number`);
-  process.exit(1);
+  return Number.isInteger(value) && value >= 0 ? value : fail(`${name}: must be a whole number`);
 };
 /** The first token of a file, read at each request because an operator may replace it. */
 const tokenOf = (file: string) => (): string => readFileSync(file, 'utf8').trim().split(/\s+/)[0]!;
@@ -32,7 +32,7 @@ const sandbox = new Sandbox({
   eventsPerMinute: whole('SANDBOX_EVENTS_PER_MINUTE'),
   // Nobody can read files of this pod, so developers register apps of their own.
   readyClients: false,
-  say: (sentence) => console.log(`sandbox: ${sentence}`),
+  say: (sentence) => void process.stdout.write(`sandbox: ${sentence}\n`),
 });
 sandbox.start();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void sandbox.stop());
