@@ -8,8 +8,10 @@ import type { AxeResults } from 'axe-core';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { describeUnless } from './describe-unless.ts';
+import { http, json } from './road.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CHROMIUM = '/usr/bin/chromium';
@@ -45,7 +47,8 @@ describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the
   beforeAll(async () => {
     const build = join(ROOT, 'tools/site/src/build.ts');
     await promisify(execFile)(process.execPath, ['--conditions=@provider-access/source', build], { cwd: ROOT });
-    platform = await startPlatform({ dataDir: join(folder, 'data'), env: COMPILED });
+    const env = { ...COMPILED, SANDBOX: 'true', SANDBOX_MEMBERS: '20', SANDBOX_EVENTS_PER_MINUTE: '0' };
+    platform = await startPlatform({ dataDir: join(folder, 'data'), env });
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   }, 600_000);
   afterAll(async () => {
@@ -115,6 +118,31 @@ describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the
     await console.locator('button[type=submit]').click();
     await console.getByText('200 OK').waitFor();
     expect(await console.locator('pre').last().innerText()).toContain('"keys"');
+    await page.close();
+  });
+
+  test('gets a token of the sandbox with a client id and its key, and reads a Group', async () => {
+    interface Shown {
+      readonly status: string;
+      readonly clients: readonly { readonly client_id: string }[];
+    }
+    const shown = (): Promise<Shown> =>
+      http(`${platform.base}/ops/sandbox`, { token: platform.administratorToken }).then((answer) => json(answer));
+    await eventually(async () => expect((await shown()).status).toBe('ready'));
+    const page = await open('api/groups-and-exports.html');
+    const summary = page.getByText('Try it: GET /fhir/Group', { exact: true });
+    const console = page.locator('details.try-it', { has: summary });
+    await summary.click();
+    await console.getByText('Get one with a client id and a private key').click();
+    await console.getByLabel('Client id').fill((await shown()).clients[0]!.client_id);
+    await console
+      .getByLabel('Private key as a JWK')
+      .fill(readFileSync(join(platform.dataDir, 'sandbox/clinic-a.key.json'), 'utf8'));
+    await console.getByRole('button', { name: 'Get an access token' }).click();
+    await expect.poll(() => console.getByLabel('Token of the app').inputValue()).not.toBe('');
+    await console.getByRole('button', { name: 'Send' }).click();
+    await console.getByText('200 OK').waitFor();
+    expect(await console.locator('pre').last().innerText()).toContain('"resourceType": "Group"');
     await page.close();
   });
 

@@ -180,7 +180,9 @@ test('every page of a sandbox says that it is one, and no other file does', asyn
   build({ 'index.html': '<html><body class="a"><h1>home</h1></body></html>', 'assets/a.js': 'run("<body>")' });
   const sandbox = new Site(site(), 'All data is synthetic.');
   const page = (await sandbox.file('index.html'))!;
-  const text = '<html><body class="a"><p class="pa-notice">All data is synthetic.</p><h1>home</h1></body></html>';
+  const text =
+    '<html><body class="a"><aside class="pa-notice" aria-label="Notice">All data is synthetic.</aside>' +
+    '<h1>home</h1></body></html>';
   expect((await page.plain()).toString()).toBe(text);
   expect(gunzipSync(page.gzipped).toString()).toBe(text);
   expect((await (await sandbox.file('assets/a.js'))!.plain()).toString()).toBe('run("<body>")');

@@ -88,7 +88,11 @@ async function prepare(path: string, type: string, notice?: string): Promise<Sit
 
 /** The page with a sentence of our own before its content. The theme keeps the strip in view. */
 const withNotice = (page: Buffer, notice: string): Buffer =>
-  Buffer.from(page.toString('utf8').replace(/<body[^>]*>/, (body) => `${body}<p class="pa-notice">${notice}</p>`));
+  Buffer.from(
+    page
+      .toString('utf8')
+      .replace(/<body[^>]*>/, (body) => `${body}<aside class="pa-notice" aria-label="Notice">${notice}</aside>`),
+  );
 
 /** The document that describes the HTTP API, as it is in the repository. Undefined if it is not there. */
 export function readOpenApi(file: string): Buffer | undefined {
