@@ -69,6 +69,16 @@ describe('the content of the image', () => {
       [],
     );
   });
+  test('has of the documentation the static files alone, and nothing of what builds them', () => {
+    const docs = files().filter((path) => path.startsWith('/app/docs/'));
+    expect(docs).toContain('/app/docs/openapi.json');
+    // The site is there if somebody has run `npm run docs`.
+    const site = /^\/app\/docs\/(?:openapi\.json|dist\/[\w./@-]+\.(?:html|js|css|svg|txt))$/;
+    expect(docs.filter((path) => !site.test(path))).toEqual([]);
+    expect(files().filter((path) => /^\/app\/tools\/site|\/node_modules\/(?:vitepress|vue|vite)\//.test(path))).toEqual(
+      [],
+    );
+  });
   test('is no secret', () => {
     expect(
       files().filter((path) => /(^|\/)(\.env[^/]*|\.npmrc|\.git|.*\.(pem|key|p12|pfx|jks|token))$/.test(path)),
