@@ -19,7 +19,8 @@ export interface PlatformProcess {
   readonly ended: Promise<number | string>;
 }
 
-const START_MS = 60_000;
+/** Only a process that hangs takes so long. */
+const START_MS = 300_000;
 /** As in `npm start`: V8's young generation of 16 MB would be a fourth of the process. */
 const NODE_FLAGS = ['--max-semi-space-size=8'];
 /** As in `npm start`: glibc returns memory instead of keeping what a burst took. */
