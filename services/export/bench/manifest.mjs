@@ -5,42 +5,16 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { Facts } from '@provider-access/facts';
+import { appendFacts, approvedApp, inNetwork } from '@provider-access/process/testing';
 import { PartIndexBuilder } from '../dist/domain/segments/index.js';
-import { manifestBody } from '../dist/operations/manifest.js';
-import { Releases } from '../dist/operations/releases.js';
+import { manifestBody } from '../dist/operations/status/manifest.js';
+import { Releases } from '../dist/operations/download/releases.js';
 import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 20_000, types = 8] = process.argv.slice(2).map(Number);
 const CHUNK = 250;
-await withMembers(members, [], async ({ folder, log, views, names, append }) => {
-  await append('pa.registry', [
-    {
-      type: 'pa.app-registered.v1',
-      subject: 'c',
-      data: {
-        client: 'c',
-        name: 'c',
-        scope: 'system/*.rs',
-        contacts: [],
-        npis: [],
-        tins: [],
-        registrationTokenHash: 'h',
-        registeredAt: at,
-      },
-    },
-    {
-      type: 'pa.app-approved.v1',
-      subject: 'c',
-      data: { client: 'c', providers: [provider], scope: 'system/*.rs', by: 'bench' },
-    },
-  ]);
-  await append('pa.providers', [
-    {
-      type: 'pa.network-status-recorded.v1',
-      subject: provider,
-      data: { provider, status: 'in-network', from: at, businessTime: at },
-    },
-  ]);
+await withMembers(members, [], async ({ folder, log, views, names }) => {
+  await appendFacts(log, [...approvedApp('c', [provider]), inNetwork(provider)]);
   const facts = new Facts({ log, views, clock: { now: () => Date.now() } });
   await facts.start();
 
