@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readApp, readKey, roleToken } from './client/credentials.ts';
+import { currentProfile, profileNamed, type Profile } from './client/profiles.ts';
 import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
 import { CliError, createOutput, EXIT, type Output } from './output.ts';
@@ -8,6 +9,7 @@ interface GlobalOptions {
   readonly server: string;
   readonly json: boolean;
   readonly dataDir: string;
+  readonly profile?: string;
 }
 
 /** The input of every command: the platform, the output, and the credentials. */
@@ -20,19 +22,36 @@ export interface Context {
   administratorTokenIfAny(): string | undefined;
 }
 
+/** The profile that counts: the one of --profile, or without --server and PA_SERVER that of PA_PROFILE or of `use`. */
+function profileOf({ profile }: GlobalOptions, command: Command): Profile | undefined {
+  if (command.getOptionValueSourceWithGlobals('server') !== 'default') return undefined;
+  if (profile !== undefined) return profileNamed(profile);
+  if (process.env['PA_SERVER'] !== undefined) return undefined;
+  const named = process.env['PA_PROFILE'];
+  return named === undefined || named === '' ? currentProfile() : profileNamed(named);
+}
+function serverOf(options: GlobalOptions & AppOptions, profile: Profile | undefined, named: boolean): string {
+  const asked = options.profile !== undefined || (process.env['PA_PROFILE'] ?? '') !== '';
+  if (profile !== undefined && asked) return profile.server;
+  // An app belongs to the platform where it was registered, unless the command line or the environment names another.
+  if (!named && options.app !== undefined) return readApp(options.app).server;
+  return profile?.server ?? options.server;
+}
+
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions & AppOptions>();
-  // An app belongs to the platform where it was registered, unless the command names another one.
-  const named =
-    command.getOptionValueSourceWithGlobals('server') !== 'default' || process.env['PA_SERVER'] !== undefined;
+  const given = (name: string, variable: string): boolean =>
+    command.getOptionValueSourceWithGlobals(name) !== 'default' || process.env[variable] !== undefined;
+  const profile = profileOf(options, command);
+  const dataDir = given('dataDir', 'DATA_DIR') ? options.dataDir : (profile?.dataDir ?? options.dataDir);
   return {
-    server: new Server(!named && options.app !== undefined ? readApp(options.app).server : options.server),
+    server: new Server(serverOf(options, profile, given('server', 'PA_SERVER'))),
     out: createOutput(options.json),
-    payerToken: () => roleToken('payer', options.dataDir),
-    administratorToken: () => roleToken('administrator', options.dataDir),
+    payerToken: () => roleToken('payer', dataDir),
+    administratorToken: () => roleToken('administrator', dataDir),
     administratorTokenIfAny: () => {
       try {
-        return roleToken('administrator', options.dataDir);
+        return roleToken('administrator', dataDir);
       } catch {
         return undefined;
       }

@@ -1,3 +1,5 @@
+import { styleText } from 'node:util';
+
 /** The output for people and scripts. Data goes to standard output, everything else to standard error. */
 
 /** Exit codes on which scripts can rely. */
@@ -57,20 +59,29 @@ interface Progress {
 }
 
 const PLAIN_EVERY_MS = 5_000;
+const WIDTH = 120;
+const isTerminal = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && process.env['TERM'] !== 'dumb';
+/** The text in a colour on a terminal, and as it is elsewhere or with NO_COLOR (https://no-color.org). */
+export const painted = (colour: 'red' | 'yellow', text: string, stream: NodeJS.WriteStream): string =>
+  isTerminal(stream) && (process.env['NO_COLOR'] ?? '') === ''
+    ? styleText(colour, text, { validateStream: false })
+    : text;
 
 export function createOutput(
   json: boolean,
   stdout: NodeJS.WritableStream = process.stdout,
   stderr: NodeJS.WriteStream = process.stderr,
 ): Output {
-  const terminal = stderr.isTTY === true && process.env['TERM'] !== 'dumb';
+  const terminal = isTerminal(stderr);
+  // Some terminals say that they have no columns.
+  const width = (): number => (stderr.columns > 0 ? stderr.columns : WIDTH);
   return {
     json,
     result(value, lines) {
       stdout.write(json ? `${escaped(JSON.stringify(value))}\n` : lines.map((line) => `${printable(line)}\n`).join(''));
     },
     note(line) {
-      stderr.write(`${printable(line)}\n`);
+      stderr.write(`${painted('yellow', printable(line), stderr)}\n`);
     },
     styled(text) {
       stderr.write(`${text}\n`);
@@ -80,7 +91,7 @@ export function createOutput(
       return {
         update(text) {
           if (terminal) {
-            stderr.write(`\r\u001b[2K${label} ${text}`.slice(0, (stderr.columns ?? 120) + 5));
+            stderr.write(`\r\u001b[2K${label} ${text}`.slice(0, width() + 5));
             return;
           }
           if (Date.now() - last < PLAIN_EVERY_MS) return;

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
-import { countLines, createOutput, table } from './output.ts';
+import { countLines, createOutput, painted, table } from './output.ts';
 
 const sink = (isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } => {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 40 });
@@ -73,4 +73,21 @@ test('shows where most of what is counted is, and says how many rows it leaves o
   const many = Object.fromEntries(Array.from({ length: 14 }, (_, index) => [`path-${index}`, 1]));
   expect(countLines('things', many)).toHaveLength(12);
   expect(countLines('things', many).at(-1)).toBe('  … 4 more with --json');
+});
+
+test('a terminal that says it has no columns shows progress', () => {
+  const terminal = sink(true);
+  Object.assign(terminal.stream, { columns: 0 });
+  vi.stubEnv('TERM', 'xterm');
+  createOutput(false, sink(false).stream, terminal.stream).progress('export').update('57 %');
+  expect(terminal.text()).toContain('export 57 %');
+});
+
+test('colours are for terminals, and not with NO_COLOR', () => {
+  vi.stubEnv('TERM', 'xterm');
+  vi.stubEnv('NO_COLOR', '');
+  expect(painted('red', 'pa:', sink(true).stream)).toBe('\u001b[31mpa:\u001b[39m');
+  expect(painted('red', 'pa:', sink(false).stream)).toBe('pa:');
+  vi.stubEnv('NO_COLOR', '1');
+  expect(painted('red', 'pa:', sink(true).stream)).toBe('pa:');
 });

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { completionCommand } from './commands/completion.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
@@ -6,17 +9,23 @@ import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
+import { profileCommands } from './commands/profile.ts';
 import { providerCommands } from './commands/provider.ts';
 import { publishCommand } from './commands/publish.ts';
 import { sandboxCommands } from './commands/sandbox.ts';
 import { sloCommand } from './commands/slo.ts';
 import { statementCommands } from './commands/statements.ts';
-import { CliError, createOutput, EXIT, printable } from './output.ts';
+import { CliError, createOutput, EXIT, painted, printable } from './output.ts';
+
+const version = (): string =>
+  (JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }).version;
 
 export function createProgram(): Command {
   const program = new Command('pa')
     .description("Provider Access: publish a payer's events, register apps, export Groups, ask why")
+    .version(version(), '-V, --version')
     .option('--server <url>', 'the platform', process.env['PA_SERVER'] ?? 'http://127.0.0.1:8080')
+    .option('--profile <name>', 'the platform, as `pa profile add` named it')
     .option('--json', 'results as JSON on standard output', false)
     .option(
       '--data-dir <dir>',
@@ -31,8 +40,8 @@ export function createProgram(): Command {
 Exit codes: 0 done · 1 refused, parked or not found · 2 wrong usage · 3 cannot be reached, repeat · 4 not authorized,
 or the folder of \`pa export\` holds a finished export
 (topics, views plan|apply, verify and acls have exit codes of their own: see their help)
-Environment: PA_SERVER, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE,
-PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
+Environment: PA_SERVER, PA_PROFILE, PA_PAYER_TOKEN, PA_ADMINISTRATOR_TOKEN, or the files PA_PAYER_TOKEN_FILE,
+PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COLOR`,
     );
   generateCommand(program);
   publishCommand(program);
@@ -46,12 +55,15 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR`,
   sloCommand(program);
   engineCommands(program);
   sandboxCommands(program);
+  profileCommands(program);
+  completionCommand(program);
   return program;
 }
 
-/** Runs a command line; never throws. @returns the exit code */
-export async function run(argv: readonly string[]): Promise<number> {
+/** Runs a command line; never throws. `before` belongs to the process as a whole. @returns the exit code */
+export async function run(argv: readonly string[], { before }: { before?: () => unknown } = {}): Promise<number> {
   try {
+    before?.();
     await createProgram().parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
@@ -66,7 +78,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stderr.write(
         `${error.message
           .split('\n')
-          .map((line, at) => printable(at === 0 ? `pa: ${line}` : line))
+          .map((line, at) => (at === 0 ? `${painted('red', 'pa:', process.stderr)} ` : '') + printable(line))
           .join('\n')}\n`,
       );
       if (json) printError(error.code, error.message);

@@ -4,6 +4,7 @@ import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../c
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
 import { appOf, contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { afterInterrupt, EXPORT_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { emptyLines, sizeOf } from './empty.ts';
 
@@ -72,6 +73,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
       `Others can look into ${o.out}. The files of the export are readable by you only; chmod 700 hides the names.`,
     );
   const since = prepare(folder, o, series, out.note);
+  afterInterrupt(EXPORT_STOPPED);
   const progress = out.progress('export');
   const options = (from: string | undefined): BulkOptions => ({
     server,

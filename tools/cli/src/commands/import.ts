@@ -5,6 +5,7 @@ import { IMPORT_KINDS, IMPORT_NAMES, type ImportName } from '../import/kinds.ts'
 import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
+import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { instant, oneOf } from './options.ts';
 
@@ -122,6 +123,7 @@ Exit code 1: rows were refused or parked, and the others were published.`,
       const source = await sourceOf(name, file, o);
       if (o.dryRun === true) return dryRun(name, source, command);
       const { server, out, payerToken } = contextOf(command);
+      afterInterrupt(PUBLISH_STOPPED);
       const progress = out.progress('importing');
       const { importFile } = await import('../import/import-file.ts');
       const report = await importFile(source, {

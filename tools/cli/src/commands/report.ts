@@ -3,6 +3,7 @@ import { inParallel } from '../client/parallel.ts';
 import { publish, type PublishReport } from '../client/publish.ts';
 import type { Item } from '../client/sources.ts';
 import type { Context } from '../context.ts';
+import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, countLines, EXIT, table } from '../output.ts';
 
 const SHOWN = 20;
@@ -102,6 +103,7 @@ export async function publishAll(
   items: AsyncIterable<Item> | Iterable<Item>,
   { explain, sentences }: PublishAll = {},
 ): Promise<void> {
+  afterInterrupt(PUBLISH_STOPPED);
   const progress = context.out.progress('publishing');
   let rows: WriteStream | undefined;
   if (explain !== undefined) rows = await openFile(explain);
