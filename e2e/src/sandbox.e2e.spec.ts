@@ -122,6 +122,30 @@ test('approves a new app with a synthetic NPI at once, and rejects any other wit
   expect((await own(stranger)).reason).toContain(`Register with a synthetic NPI, for example ${npi}`);
 });
 
+test('takes no event of another payer, whoever sends it', async () => {
+  for (const event of [
+    optOut('m-000001'),
+    payerEvent('payer.resource-recorded.v1', 'm-real', { resource: { resourceType: 'Patient', id: 'm-real' } }),
+  ])
+    expect(await tell(platform, event)).toMatchObject({ status: 'refused', reason: 'not-from-the-sandbox' });
+});
+
+test('its folder does not start as a production platform, and a used production folder not as a sandbox', async () => {
+  await platform.stop();
+  const { SANDBOX: _, ...production } = env;
+  await expect(startStandalone({ dataDir, env: production })).rejects.toThrow(
+    /SANDBOX: this deployment was created as a sandbox .* Set SANDBOX=true/,
+  );
+  const other = join(folder, 'production');
+  await (await startStandalone({ dataDir: other, env: production })).stop();
+  await expect(startStandalone({ dataDir: other, env })).rejects.toThrow(
+    /SANDBOX: this deployment was created as a production deployment/,
+  );
+  // From here on nothing happens by itself: a member who opts out can take a file away before its download.
+  platform = await startStandalone({ dataDir, env: { ...env, SANDBOX_EVENTS_PER_MINUTE: '0' } });
+  await ready();
+});
+
 test('the Node sample downloads the files of the Group', async () => {
   const { client_id: id, key } = (await shown()).clients[0]!;
   const files = join(folder, 'sample');
@@ -134,14 +158,6 @@ test('the Node sample downloads the files of the Group', async () => {
   const patients = names.find((name) => name.endsWith('.Patient.ndjson'))!;
   const lines = readFileSync(join(files, patients), 'utf8').trim().split('\n');
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ resourceType: 'Patient' });
-});
-
-test('takes no event of another payer, whoever sends it', async () => {
-  for (const event of [
-    optOut('m-000001'),
-    payerEvent('payer.resource-recorded.v1', 'm-real', { resource: { resourceType: 'Patient', id: 'm-real' } }),
-  ])
-    expect(await tell(platform, event)).toMatchObject({ status: 'refused', reason: 'not-from-the-sandbox' });
 });
 
 test("follows the tutorial of a provider's developer word for word, from a key to NDJSON files", async () => {
@@ -165,22 +181,7 @@ test("follows the tutorial of a provider's developer word for word, from a key t
       expect(JSON.parse(line)).toHaveProperty('resourceType');
 });
 
-test('its folder does not start as a production platform, and a used production folder not as a sandbox', async () => {
-  await platform.stop();
-  const { SANDBOX: _, ...production } = env;
-  await expect(startStandalone({ dataDir, env: production })).rejects.toThrow(
-    /SANDBOX: this deployment was created as a sandbox .* Set SANDBOX=true/,
-  );
-  const other = join(folder, 'production');
-  await (await startStandalone({ dataDir: other, env: production })).stop();
-  await expect(startStandalone({ dataDir: other, env })).rejects.toThrow(
-    /SANDBOX: this deployment was created as a production deployment/,
-  );
-  platform = await startStandalone({ dataDir, env });
-});
-
 test('starts over on request, and keeps its tokens', async () => {
-  await ready();
   const before = (await shown()).clients.map(({ client_id: id }) => id);
   const { code, stdout } = await paOf(platform, folder)('sandbox', 'reset');
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('The sandbox is ready') });

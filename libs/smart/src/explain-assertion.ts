@@ -52,7 +52,8 @@ function read(assertion: string | undefined): Parts | undefined {
   try {
     const [header, payload] = [decodeProtectedHeader(assertion), decodeJwt(assertion)];
     const algorithm = ASSERTION_ALGORITHMS.find((name) => name === header.alg);
-    return algorithm === undefined ? undefined : { header, payload, algorithm };
+    // The server knows no critical header, so it refuses one before it checks the signature.
+    return algorithm === undefined || header.crit !== undefined ? undefined : { header, payload, algorithm };
   } catch {
     return undefined;
   }

@@ -66,9 +66,12 @@ test('nobody else can read the files of the lock, also where they were open befo
 
 test('what an earlier release left open to others is closed, and files of somebody else stay as they are', () => {
   const made = ['log.db', 'log.db-wal', 'views.db', 'state.db', 'payer.token', 'page-links.key'];
-  for (const name of [...made, 'notes.txt']) writeFileSync(join(folder, name), '', { mode: 0o644 });
-  for (const name of ['files', 'backup']) mkdirSync(join(folder, name), { mode: 0o755 });
-  chmodSync(folder, 0o755);
+  // The umask of this process may be the one of a platform that another spec started.
+  const make = (name: string, mode: number): void => chmodSync(join(folder, name), mode);
+  for (const name of [...made, 'notes.txt']) writeFileSync(join(folder, name), '');
+  for (const name of ['files', 'backup']) mkdirSync(join(folder, name));
+  for (const name of [...made, 'notes.txt']) make(name, 0o644);
+  for (const name of ['files', 'backup', '.']) make(name, 0o755);
   closeToOthers(folder);
   const mode = (name: string): string => (statSync(join(folder, name)).mode & 0o777).toString(8);
   expect(made.map(mode)).toEqual(made.map(() => '600'));
@@ -77,7 +80,8 @@ test('what an earlier release left open to others is closed, and files of somebo
 
 test('a folder that everybody uses stays open, and its files are closed', () => {
   chmodSync(folder, 0o1777);
-  writeFileSync(join(folder, 'log.db'), '', { mode: 0o644 });
+  writeFileSync(join(folder, 'log.db'), '');
+  chmodSync(join(folder, 'log.db'), 0o644);
   closeToOthers(folder);
   expect([folder, join(folder, 'log.db')].map((path) => (statSync(path).mode & 0o7777).toString(8))).toEqual([
     '1777',
