@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { NO_TIME_ZONE, readConfig } from '@provider-access/service/config';
 import { type Logger, Metrics } from '@provider-access/service/observability';
+import { clientAssertion, exchange, newAppKey } from '@provider-access/testing';
 import { standaloneConfig } from '../src/config.ts';
 import { type Platform, startPlatform } from '../src/platform.ts';
 
@@ -19,6 +20,7 @@ const logger = {
 beforeAll(async () => {
   // The services read their own variables from the environment of the process.
   vi.stubEnv('FACTS_BOUND_MS', '7000');
+  vi.stubEnv('AUTH_TOKENS_PER_MINUTE', '2');
   platform = await startPlatform(
     readConfig(standaloneConfig, { DATA_DIR: folder, PORT: '0', INTERNAL_PORT: '0' }),
     logger,
@@ -92,4 +94,27 @@ test('FACTS_BOUND_MS of the environment reaches every service that decides by fa
       expect.stringMatching(/^facts are older than 7000 ms/),
     ]),
   );
+});
+
+test('AUTH_TOKENS_PER_MINUTE of the environment reaches auth', async () => {
+  const key = newAppKey();
+  const metadata = {
+    client_name: 'An app',
+    jwks: { keys: [key.publicJwk] },
+    scope: 'system/*.rs',
+    contacts: ['dev@app.example'],
+    npi: '1234567893',
+  };
+  const registered = await fetch(`${platform.address}/auth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(metadata),
+  });
+  const { client_id: clientId } = (await registered.json()) as { client_id: string };
+  // Auth counts an app that proved who it is before it says that nobody approved the app yet.
+  const ask = async (): Promise<number> => {
+    const signed = clientAssertion({ clientId, key: key.key }, `${platform.publicUrl}/auth/token`);
+    return (await fetch(`${platform.address}/auth/token`, exchange(signed))).status;
+  };
+  expect([await ask(), await ask(), await ask()]).toEqual([400, 400, 429]);
 });
