@@ -101,6 +101,7 @@ export async function start(): Promise<void> {
       (config.SANDBOX ? ', a sandbox: all data is synthetic' : ''),
   );
   console.log(`  FHIR base          ${platform.publicUrl}/fhir`);
+  console.log(`  documentation      ${platform.publicUrl}/docs/`);
   console.log(`  data folder        ${platform.dataDir}`);
   console.log(`  administrator      ${platform.administratorTokenFile}`);
   console.log(`  payer              ${platform.payerTokenFile}`);
