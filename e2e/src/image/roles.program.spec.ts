@@ -159,8 +159,9 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
         [],
         2,
         'No role was given; the first argument is one of auth, attribution, consent, resources, export, ' +
-          'standalone, admin, pa.',
+          'standalone, admin, pa, sandbox.',
       ],
+      [['sandbox'], 1, 'SANDBOX_PAYER_URL: must be set'],
       [['exprot'], 2, 'There is no role "exprot"; the first argument is one of auth'],
     ] as const)('%j ends with %i and says what it is about', async (args, code, words) => {
       const { text, code: ended } = await outcome(args);
