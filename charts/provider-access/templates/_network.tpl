@@ -83,7 +83,9 @@
 {{- $own := list }}
 {{- if eq .component "export" }}{{ $own = append $own "attribution" }}{{ end }}
 {{- if has .component (list "resources" "attribution") }}{{ $own = append $own "probe" }}{{ end }}
-{{- if and .root.Values.sandbox.enabled (has .component (list "resources" "auth")) }}{{ $own = append $own "sandbox" }}{{ end }}
+{{- if and .root.Values.sandbox.enabled (has .component (list "resources" "auth")) }}
+{{- $own = append $own "sandbox" }}
+{{- end }}
 {{- if or $n.fromIngressController $n.fromPrometheus $own }}
 - ports: [{ protocol: TCP, port: http }]
   from:

@@ -23,11 +23,10 @@ const running = (pid: number): boolean => {
 const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0);
 
 /**
- * Creates the folder and locks it for this process. Sets the umask, so that other users cannot read new files even if
- * the folder is open to them, because every file may name members. Takes the rights of others to what is there already
- * away, because an earlier release may have made it. The lock of `lock.db` ends with the process, also
- * after kill -9. The file `lock` has the process id for people, and for the previous release, which knows only this
- * lock.
+ * Creates the folder and locks it for this process. Every file may name members, so the function sets the umask: other
+ * users cannot read new files even if the folder is open to them. It also closes files that an earlier release left
+ * open. The lock of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people,
+ * and for the previous release, which knows only this lock.
  * @returns a function that releases the lock
  * @throws DataFolderInUse when a living process holds it
  */
@@ -53,8 +52,23 @@ export function takeDataFolder(folder: string): () => void {
   };
 }
 
-/** Names of what the platform makes in a data folder. Other files there belong to somebody else. */
-const OURS = /^(lock|(lock|log|views|state)\.db(-wal|-shm)?|.*\.token|.*\.key|token-signing-keys\.json|files|sandbox)$/;
+/** Names of stored data in a data folder. */
+const DATA = /^((log|views|state)\.db(-wal|-shm)?|files|sandbox)$/;
+/** Names of the rest that the platform makes there. Other files belong to somebody else. */
+const LOCK_OR_SECRET = /^(lock|lock\.db(-wal|-shm)?|.*\.token|.*\.key|token-signing-keys\.json)$/;
+const isOurs = (name: string): boolean => DATA.test(name) || LOCK_OR_SECRET.test(name);
+
+/**
+ * Deletes the stored data of a folder that no process uses. The tokens and keys stay, because people have copies of
+ * them. The folder itself stays too, because it may be a volume.
+ * @throws DataFolderInUse when a living process holds it
+ */
+export function emptyDataFolder(folder: string): void {
+  const release = takeDataFolder(folder);
+  for (const name of readdirSync(folder).filter((one) => DATA.test(one)))
+    rmSync(join(folder, name), { recursive: true, force: true });
+  release();
+}
 
 /** Folders 0700, files 0600. A folder inside one with 0700 needs no change: nobody else reaches it. */
 export function closeToOthers(folder: string): void {
@@ -63,7 +77,7 @@ export function closeToOthers(folder: string): void {
   // A folder of everybody, such as /tmp, or of another user (a volume of Kubernetes) stays as it is.
   if (!shared && uid === process.geteuid?.()) chmodSync(folder, 0o700);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (!OURS.test(entry.name) || !(entry.isFile() || entry.isDirectory())) continue;
+    if (!isOurs(entry.name) || !(entry.isFile() || entry.isDirectory())) continue;
     const path = join(folder, entry.name);
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, entry.isDirectory() ? 0o700 : 0o600);
   }

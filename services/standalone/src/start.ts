@@ -1,10 +1,8 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { ConfigurationError } from '@provider-access/service/config';
 import { createLogger, TraceScopes, type Logger } from '@provider-access/service/observability';
 import { surviveRejections } from '@provider-access/process';
 import type { StandaloneConfig } from './config.ts';
-import { DataFolderInUse } from './data-folder.ts';
+import { DataFolderInUse, emptyDataFolder } from './data-folder.ts';
 import { onEndOfParent } from './end-of-parent.ts';
 import { startPlatform, type Platform } from './platform.ts';
 import { settings } from './settings.ts';
@@ -15,7 +13,7 @@ const fail = (message: string): never => {
   process.exit(1);
 };
 
-/** The platform, and in a sandbox what lives on it. `reset` starts both over with an empty data folder. */
+/** The platform, and in a sandbox its payer and reviewer. `reset` starts them over with an empty data folder. */
 class Running {
   private readonly config: StandaloneConfig;
   private readonly logger: Logger;
@@ -57,11 +55,12 @@ class Running {
     if (platform === undefined) return;
     console.log('sandbox: starts over');
     await this.stop();
-    // Only what the platform keeps: the folder itself may be a volume.
-    for (const name of PARTS) rmSync(join(platform.dataDir, name), { recursive: true, force: true });
-    await this.start(Number(new URL(platform.address).port)).catch((error: unknown) =>
-      fail(`the sandbox could not start again: ${(error as Error).message}`),
-    );
+    try {
+      emptyDataFolder(platform.dataDir);
+      await this.start(Number(new URL(platform.address).port));
+    } catch (error) {
+      fail(`the sandbox could not start again: ${(error as Error).message}`);
+    }
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -70,16 +69,7 @@ class Running {
     return done;
   }
 }
-/** Everything in the data folder except its lock and the tokens, which people have copied. */
-const PARTS = [
-  ...['log', 'views', 'state'].flatMap((name) => ['', '-wal', '-shm'].map((ending) => `${name}.db${ending}`)),
-  'files',
-  'sandbox',
-];
-
-/**
- * `npm start`: runs until a signal, or until its npm has ended. A second signal ends the process at once.
- */
+/** `npm start`: runs until a signal, or until its npm has ended. A second signal ends the process at once. */
 export async function start(): Promise<void> {
   const started = performance.now();
   const parent = process.ppid;

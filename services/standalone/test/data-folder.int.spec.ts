@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { closeToOthers } from '../src/data-folder.ts';
+import { closeToOthers, DataFolderInUse, emptyDataFolder, takeDataFolder } from '../src/data-folder.ts';
 
 const CHILD = fileURLToPath(new URL('./hold-folder.ts', import.meta.url));
 let folder: string;
@@ -87,4 +87,19 @@ test('a folder that everybody uses stays open, and its files are closed', () => 
     '1777',
     '600',
   ]);
+});
+
+test('an emptied folder keeps its secrets and foreign files, and nobody empties one that a process holds', () => {
+  const kept = ['payer.token', 'member-hash.key', 'token-signing-keys.json', 'notes.txt'];
+  for (const name of [...kept, 'log.db', 'log.db-wal', 'views.db', 'state.db']) writeFileSync(join(folder, name), '');
+  for (const name of ['files', 'sandbox']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'part'), '');
+  }
+  const release = takeDataFolder(folder);
+  expect(() => emptyDataFolder(folder)).toThrow(DataFolderInUse);
+  expect(readdirSync(folder)).toContain('log.db');
+  release();
+  emptyDataFolder(folder);
+  expect(readdirSync(folder).toSorted()).toEqual([...kept, 'lock.db'].toSorted());
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { approveOwn, type AppFile, itemOf, publish, registerOwn, Server, writeSecret } from '@provider-access/cli';
+import type { DomainEvent } from '@provider-access/events';
 import { exportPKCS8, importJWK, type JWK } from 'jose';
 import { SandboxPayer } from './payer.ts';
 
@@ -146,21 +147,25 @@ export class Sandbox {
     }
   }
 
-  /** Repeats what was published before if the process ended on the way. The platform drops repeated events. */
+  /** Publishes again what an earlier start published, if that one ended on the way. Intake drops repeated events. */
   private async publishHistory(): Promise<void> {
     if (this.kept.published) return;
-    const { payer, ended } = this;
-    if (ended) return;
+    await this.publish(this.payer.past());
+    if (!this.ended) this.keep({ published: true });
+  }
+
+  /** Publishes events until the sandbox ends, and reports the first one that the platform refuses. */
+  private async publish(events: Iterable<DomainEvent>): Promise<void> {
     const ending = this.ending.signal;
     function* items(): IterableIterator<ReturnType<typeof itemOf>> {
-      for (const event of payer.past()) {
+      for (const event of events) {
         if (ending.aborted) return;
         yield itemOf(event);
       }
     }
-    const report = await publish(items(), { server: this.events, token: this.options.payerToken() });
-    if (report.refused.length > 0) throw new Error(`events were refused: ${report.refused[0]!.reason}`);
-    if (!this.ended) this.keep({ published: true });
+    const { refused } = await publish(items(), { server: this.events, token: this.options.payerToken() });
+    if (refused.length > 0)
+      this.options.say(`${refused.length} events were refused, the first because of ${refused[0]!.reason}`);
   }
 
   private async readyClients(): Promise<void> {
@@ -214,7 +219,7 @@ export class Sandbox {
 
   /** Publishes the event of each tick. After a pause it publishes the latest missed ticks at once. */
   private async live(): Promise<void> {
-    const { eventsPerMinute, payerToken } = this.options;
+    const { eventsPerMinute } = this.options;
     if (eventsPerMinute === 0) return;
     const everyMs = 60_000 / eventsPerMinute;
     const now = (): number => Math.floor(Date.now() / everyMs);
@@ -224,10 +229,7 @@ export class Sandbox {
       next = Math.max(next, last - CATCH_UP);
       const ticks = Array.from({ length: Math.max(0, last - next + 1) }, (_, i) => next + i);
       if (ticks.length > 0)
-        await this.untilDone('the payer', async () => {
-          const items = ticks.map((tick) => itemOf(this.payer.at(tick, everyMs)));
-          await publish(items, { server: this.events, token: payerToken() });
-        });
+        await this.untilDone('the payer', () => this.publish(ticks.map((tick) => this.payer.at(tick, everyMs))));
       next = last + 1;
       await this.pause(Math.max(1, next * everyMs - Date.now()));
     }
