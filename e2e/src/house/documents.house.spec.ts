@@ -159,3 +159,12 @@ test.each(['node/export.mjs', 'python/export.py', 'java/src/main/java/Export.jav
     expect(lines.length).toBeLessThan(60);
   },
 );
+
+test('the first screen of the README has the two commands that work on a fresh machine', () => {
+  const screen = readFileSync(join(ROOT, 'README.md'), 'utf8').split('\n').slice(0, 25);
+  for (const command of ['npm ci && npm run demo', 'npm ci && npm test'])
+    expect(
+      screen.some((line) => line.startsWith(`${command} `)),
+      command,
+    ).toBe(true);
+});

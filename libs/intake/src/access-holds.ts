@@ -157,8 +157,8 @@ export class AccessHolds {
         continue;
       }
       // Another process may have used the number for another dead letter, and died before it counted it. Count it here.
-      // That dead letter opens no hold of many here: only one that is open and counted may give such a hold its name.
-      // Otherwise a name could come back after its release, and the facts would pass over the hold.
+      // The dead letter of that process does not name the hold that stands for many. Its own hold may have ended
+      // already, and the facts ignore a hold whose name they have seen released.
       const owner = await this.state.claims.claim(this.lines, rowOf(held, line.next), deadLetter);
       const { more = MORE_HOLDS + deadLetter } = line;
       const after = { ...line, next: line.next + 1, ...(owner === deadLetter && { more }) };

@@ -29,7 +29,8 @@ export class SandboxPayer {
   }
 
   /**
-   * The event of a tick. Ticks count from the epoch, so a sandbox that starts again goes on where time is.
+   * The event of a tick. Ticks are counted from the Unix epoch, so a restarted sandbox continues with the tick of the
+   * present time.
    * @param everyMs ms between two ticks
    */
   at(tick: number, everyMs: number): DomainEvent {
@@ -37,7 +38,7 @@ export class SandboxPayer {
   }
 }
 
-/** The same event, from the source that sandboxes take. */
+/** The same event with the source of the synthetic payer, which is the only source that a sandbox takes. */
 const ofSandbox = (event: DomainEvent): DomainEvent => ({
   ...event,
   source: `${SANDBOX_SOURCE}${event.source.slice(PAYER.length)}`,

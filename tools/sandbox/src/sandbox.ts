@@ -101,7 +101,9 @@ export class Sandbox {
     };
   }
 
-  /** Publishes the history, makes the ready clients, and then lives until `stop`. @returns without waiting for it */
+  /**
+   * Starts to register the ready clients and to publish the history, and then new events until `stop`. Returns at once.
+   */
   start(): void {
     this.running = Promise.all([
       this.untilDone('the history', async () => {
@@ -131,7 +133,7 @@ export class Sandbox {
   private async pause(ms: number): Promise<void> {
     await delay(ms, undefined, { signal: this.ending.signal }).catch(() => undefined);
   }
-  /** Does it again after a fault: the platform may be starting, and every request may be repeated. */
+  /** Repeats the work after a fault, because the platform may be starting. Each request may be sent twice. */
   private async untilDone(what: string, work: () => Promise<void>): Promise<void> {
     let said: string | undefined;
     while (!this.ended) {

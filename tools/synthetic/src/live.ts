@@ -21,9 +21,9 @@ const ROUND = 10;
 const [PENDED, OPTED_OUT, DECIDED, OPTED_IN] = [2, 4, 7, 9];
 
 /**
- * What happens at a synthetic payer after its history: one event a tick. Claims arrive, a prior authorization is pended
- * and decided five ticks later, a member opts out and returns five ticks later. An event is a pure function of the
- * seed, the tick and the time of the tick, so a tick that is told twice gives the same event.
+ * The events of a synthetic payer after its history, one for each tick. Claims arrive. A prior authorization is pended,
+ * and decided five ticks later. A member opts out, and returns five ticks later. An event is a pure function of the
+ * seed, the tick and the time of the tick, so the same tick always gives the same event.
  */
 export class LivingPayer {
   private readonly seed: string | number;

@@ -48,7 +48,7 @@ export async function controllersOf(from: 'src' | 'dist'): Promise<Class[]> {
 const isController = (value: unknown): value is Class =>
   typeof value === 'function' && Reflect.hasMetadata('path', value) && !LEFT_OUT.has(value.name);
 
-/** What the decorators of the controllers say about their routes. */
+/** The routes that the decorators of the controllers declare. */
 export function routesOf(controllers: readonly Class[]): Route[] {
   const routes = controllers.flatMap((controller) =>
     Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {

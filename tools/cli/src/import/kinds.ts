@@ -9,7 +9,7 @@ export interface ImportKind {
   readonly title: string;
   /** Attributes that a column may fill, in the order of the documentation. */
   readonly attributes: readonly string[];
-  /** Each row of this list names attributes of which the file has at least one. */
+  /** The file must have at least one attribute of each entry. */
   readonly required: readonly (readonly string[])[];
   /** Attributes that are days or instants. */
   readonly days: readonly string[];

@@ -66,7 +66,7 @@ const idOf = (kind: ImportKind, { subject, time, data }: DomainEvent): string =>
     .digest('base64url')
     .slice(0, 22)}`;
 
-/** The events of a CSV file, and the rows that are none. `onLayout` gets what the header says. */
+/** The events of a CSV file, and the rows that state no event. `onLayout` receives the columns of the header. */
 export async function* importRows(
   source: ImportFile,
   onLayout: (layout: { readonly headerText: string; readonly ignored: readonly string[] }) => void = () => undefined,
