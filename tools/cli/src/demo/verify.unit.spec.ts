@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { ownerOf, type FhirResource } from '@provider-access/kernel/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { syntheticPayer } from '@provider-access/synthetic';
@@ -141,4 +141,26 @@ test('counts all faults, and lists the first', async () => {
   const v = await verify([]);
   expect(v.faults).toHaveLength(20);
   expect(v.faultCount).toBeGreaterThan(v.resourcesExpected);
+});
+
+test('a resource of a member who had opted out before is counted', async () => {
+  // One of 50 members opts out; every fourth of those returns.
+  const large = syntheticPayer({ seed: 'verify', members: 100, asOf: '2026-01-31T00:00:00.000Z' });
+  const out = [...large.ledger.members()].find((m) => m.optedOut && m.attributedTo.length > 0)!;
+  const file = join(dir, 'former.ndjson.gz');
+  writeFileSync(file, gzipSync(`${JSON.stringify({ resourceType: 'Patient', id: out.member })}\n`));
+  const files = [{ kind: 'output', type: 'Patient', file }];
+  const { formerOptOuts } = await verifyExport(files, large, out.attributedTo[0]!, new Set());
+  expect(formerOptOuts.found).toBe(1);
+  expect(formerOptOuts.members).toBeGreaterThan(0);
+});
+
+test('the check tells the story of each member twice at most, however many there are', async () => {
+  const { ledger } = payer;
+  const [members, visible, one, summary] = (['members', 'visibleMembers', 'member', 'summary'] as const).map((name) =>
+    vi.spyOn(ledger, name),
+  );
+  await verify([]);
+  expect([members, visible, one, summary].map((spy) => spy!.mock.calls.length)).toEqual([1, 1, 0, 0]);
+  vi.restoreAllMocks();
 });
