@@ -1,6 +1,6 @@
 import type { Position, ProgressEntry } from '@provider-access/engines/log';
 import type { ViewStore } from './store.ts';
-import type { ViewDocument, Projection, FindQuery } from './projection.ts';
+import type { ViewDocument, Projection, FindQuery, IdsQuery } from './projection.ts';
 
 /** The position of a view. `derived` has positions of inbound topics, from progress events. */
 export interface ViewPosition {
@@ -22,6 +22,8 @@ export interface ViewReader {
     options?: { bodies?: readonly string[] },
   ): Promise<readonly (ViewDocument | undefined)[]>;
   find(query: FindQuery): Promise<readonly ViewDocument[]>;
+  /** The ids of documents in their order, without the documents. */
+  ids(query: IdsQuery): Promise<readonly string[]>;
   /** Keyset pages of `find` until the end, which concurrent writes do not disturb. */
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument>;
   count(): Promise<number>;

@@ -66,6 +66,25 @@ export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>
 
 export type Scalar = string | number | boolean;
 
+/** One element of an array, or all from `gte` to before `lt`, compared by UTF-8 bytes. */
+export type ElementRange = string | { readonly gte: string; readonly lt: string };
+
+/** Asks an array index of strings for the ids of documents. */
+export interface IdsQuery {
+  /** A declared array index. */
+  readonly index: string;
+  /** The values of all its fields before the array. */
+  readonly equals: readonly Scalar[];
+  /**
+   * For each entry the array has an element in at least one of its ranges. The engine starts from the first entry and
+   * checks the others for each document that it finds there, so the entry that fits the fewest documents comes first.
+   */
+  readonly all: readonly (readonly ElementRange[])[];
+  /** Only ids after this one. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
 export interface FindQuery {
   /** A declared index. A query has equality on a prefix of its fields, and at most one range on the next one. */
   readonly index: string;

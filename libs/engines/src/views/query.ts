@@ -1,5 +1,5 @@
 import { collectionName } from './projection.ts';
-import type { FindQuery, IndexDefinition, Projection, Scalar } from './projection.ts';
+import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Scalar } from './projection.ts';
 
 /** A bug of the caller: a query without a declared index, or an invalid projection. */
 export class UndeclaredQuery extends Error {
@@ -27,6 +27,7 @@ export interface QueryPlan {
 }
 
 const MAX_LIMIT = 10_000;
+const MAX_IDS = 100_000;
 const OPS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 const scalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
@@ -76,6 +77,33 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     indexedOnly: query.fields === 'indexed',
     ...(query.after !== undefined && { after: query.after }),
   };
+}
+
+/** A checked query for ids. Neither `all` nor a list in it is empty. */
+export interface IdsPlan extends Pick<IdsQuery, 'equals' | 'after' | 'limit'> {
+  readonly index: IndexDefinition;
+  readonly all: readonly (readonly ElementRange[])[];
+}
+
+/** Throws UndeclaredQuery, without values. */
+export function planIds(projection: Projection, { index: name, equals, all, after, limit }: IdsQuery): IdsPlan {
+  const view = collectionName(projection);
+  const refuse = (why: string): never => {
+    throw new UndeclaredQuery(`${view}: ${why}`);
+  };
+  const index =
+    projection.indexes.find((i) => i.name === name && i.array === true) ??
+    refuse(`no array index "${name}" is declared`);
+  const where = `index "${index.name}"`;
+  if (equals.length !== index.fields.length - 1)
+    refuse(`${where} needs ${index.fields.length - 1} values before its array, ${equals.length} were given`);
+  if (!equals.every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  if (all.length === 0 || all.some((ranges) => ranges.length === 0)) refuse(`${where}: a range is missing`);
+  const text = (value: unknown): boolean => typeof value === 'string';
+  if (!all.flat().every((range) => typeof range === 'string' || (text(range.gte) && text(range.lt))))
+    refuse(`${where}: an element is a text, or a range of texts`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_IDS) refuse(`limit is a whole number from 1 to ${MAX_IDS}`);
+  return { index, equals, all, limit, ...(after !== undefined && { after }) };
 }
 
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {

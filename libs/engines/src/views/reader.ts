@@ -1,6 +1,6 @@
 import type { Position } from '@provider-access/engines/log';
 import type { ViewPosition, ViewReader, Views } from './port.ts';
-import type { FindQuery, Projection, Scalar, ViewDocument } from './projection.ts';
+import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';
 import { checkBodies, checkProjection, fieldOf, planQuery, splitPath } from './query.ts';
 import type { ViewStore } from './store.ts';
@@ -33,6 +33,10 @@ class StoreReader implements ViewReader {
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {
     return this.#store.find(this.#projection, query);
+  }
+
+  async ids(query: IdsQuery): Promise<readonly string[]> {
+    return this.#store.ids(this.#projection, query);
   }
 
   scan(query: Omit<FindQuery, 'limit'> & { pageSize?: number }): AsyncIterable<ViewDocument> {

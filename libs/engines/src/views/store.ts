@@ -1,5 +1,5 @@
 import type { Position, ProgressEntry } from '@provider-access/engines/log';
-import type { FindQuery, Projection, ViewDocument } from './projection.ts';
+import type { FindQuery, IdsQuery, Projection, ViewDocument } from './projection.ts';
 
 /**
  * The internal port of an engine for views, which readers and the projection runner use. An adapter passes
@@ -149,6 +149,7 @@ export interface ViewStore {
     bodies: readonly string[],
   ): Promise<readonly (ViewDocument | undefined)[]>;
   find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]>;
+  ids(projection: Projection, query: IdsQuery): Promise<readonly string[]>;
   count(projection: Projection, build: Build): Promise<number>;
 
   /** Starts an empty build beside the live one, and first drops an unfinished build. */

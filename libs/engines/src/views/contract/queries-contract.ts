@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ElementRange } from '../projection.ts';
 import { UndeclaredQuery } from '../query.ts';
 import { openedStore, item } from './opened.ts';
 import { type ViewsHarness, items, totals, collect } from './fixture.ts';
@@ -72,6 +73,55 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await ids('y', { order: 'desc', limit: 1 })).toEqual(['b']);
       await put(item('a', 4, { n: 1, group: 'g', tags: ['z'] }));
       expect([await ids('x'), await ids('y'), await ids('z')]).toEqual([[], ['b'], ['a']]);
+    });
+
+    it('answers ids by ranges of array elements, each once and in order, with all conditions', async () => {
+      const tagged = (id: string, n: number, tags: string[], group = 'g') => item(id, n, { n, group, tags });
+      await put(
+        tagged('a', 1, ['c=1', 'd=2020', 'd=2021']),
+        tagged('b', 2, ['c=1', 'd=2022']),
+        tagged('c', 3, ['c=2', 'd=2021', 'e=\u{1F600}']),
+        tagged('d', 4, ['c=1', 'd=2021'], 'h'),
+        tagged('e', 5, []),
+      );
+      const reader = fresh.views.reader(items);
+      const d = (gte: string, lt: string) => ({ gte: `d=${gte}`, lt: `d=${lt}` });
+      const ids = async (all: readonly (readonly ElementRange[])[], more: object = {}) =>
+        reader.ids({ index: 'by_tag', equals: ['g'], all, limit: 10, ...more });
+      expect(await ids([['c=1']])).toEqual(['a', 'b']);
+      expect(await ids([[d('2020', '2023')]])).toEqual(['a', 'b', 'c']);
+      expect(await ids([[d('2020', '2022')], ['c=1']])).toEqual(['a']);
+      expect(await ids([['c=1'], [d('2021', '2023')]])).toEqual(['a', 'b']);
+      expect(await ids([['c=2', d('2022', '2023'), 'c=2']])).toEqual(['b', 'c']);
+      expect(await ids([[d('2020', '2023')], ['c=2', d('2022', '2023')]])).toEqual(['b', 'c']);
+      // Two elements, of which neither is in the range, are not in the range together.
+      expect(await ids([[d('2020.5', '2020.6')]])).toEqual([]);
+      expect(await ids([['c=1'], [d('2020.5', '2020.6')]])).toEqual([]);
+      expect(await ids([[{ gte: 'e=\uFFFD', lt: 'f' }]])).toEqual(['c']);
+      expect(await ids([['c=1', 'c=2']], { limit: 2 })).toEqual(['a', 'b']);
+      expect(await ids([['c=1', 'c=2']], { after: 'a' })).toEqual(['b', 'c']);
+      expect(await ids([['c=1']], { equals: ['h'] })).toEqual(['d']);
+      expect(await ids([['c=3']])).toEqual([]);
+      await put(tagged('a', 6, ['c=2']));
+      expect(await ids([['c=2']])).toEqual(['a', 'c']);
+      expect(await ids([['c=1']])).toEqual(['b']);
+    });
+
+    it('refuses a query for ids that its array index cannot answer', async () => {
+      const reader = fresh.views.reader(items);
+      const refused: [object, RegExp][] = [
+        [{ index: 'by_group' }, /no array index "by_group"/],
+        [{ equals: [] }, /needs 1 values before its array, 0 were given/],
+        [{ all: [] }, /a range is missing/],
+        [{ all: [['x'], []] }, /a range is missing/],
+        [{ all: [[1]] }, /a text, or a range of texts/],
+        [{ all: [[{ gte: 'a', lt: { $ne: 1 } }]] }, /a text, or a range of texts/],
+        [{ limit: 0 }, /limit is a whole number/],
+      ];
+      for (const [query, sentence] of refused)
+        await expect(
+          reader.ids({ index: 'by_tag', equals: ['g'], all: [['x']], limit: 5, ...query } as never),
+        ).rejects.toThrow(sentence);
     });
 
     it('scans without losing or repeating unchanged documents, while others write', async () => {

@@ -69,7 +69,7 @@ export class Documents {
       encoded?.bodies,
     );
     part.arrays.forEach(({ paths }, n) => {
-      statements.clearArray(part, n).run(op.id);
+      if (row !== undefined) statements.clearArray(part, n).run(op.id);
       const found = paths.map((fields) => fieldOf(op.value, fields));
       const members = found.pop();
       const prefix = found.map(bound);

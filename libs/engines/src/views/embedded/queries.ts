@@ -1,6 +1,6 @@
 import { BoundedMap } from '@provider-access/kernel';
-import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
-import { planQuery } from '../query.ts';
+import type { ElementRange, FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
+import { planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { documentOf, indexedDocumentOf } from './statements.ts';
@@ -74,6 +74,20 @@ export class Queries {
     const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
     const decode = plan.indexedOnly ? indexedDocumentOf : documentOf;
     return rows.map((row) => decode(statements.layout, row, plan.bodies)!);
+  }
+
+  ids(projection: Projection, query: IdsQuery): readonly string[] {
+    const plan = planIds(projection, query);
+    const statements = this.#connection.of(projection, 'live');
+    if (statements === undefined) return [];
+    this.#connection.beginReading();
+    const { equals, all, after, limit } = plan;
+    const bounds = (range: ElementRange): readonly string[] =>
+      typeof range === 'string' ? [range] : [range.gte, range.lt];
+    const rest = [...all.slice(1).flatMap((ranges) => ranges.flatMap(bounds)), ...(after === undefined ? [] : [after])];
+    const values = [...all[0]!.flatMap((range) => [...equals, ...bounds(range), ...rest]), limit].map(bound);
+    const rows = statements.ids(plan).all(...values) as unknown as readonly (readonly [string])[];
+    return rows.map(([id]) => id);
   }
 
   count(projection: Projection, build: Build): number {

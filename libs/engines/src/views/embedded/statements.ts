@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
-import type { QueryPlan } from '../query.ts';
+import type { ElementRange } from '../projection.ts';
+import type { IdsPlan, QueryPlan } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { physicalName } from '../encoding.ts';
 import { arrayTable, bodyTable, quoted } from './tables.ts';
@@ -159,6 +160,39 @@ export class Statements {
       'count',
       () => `SELECT (SELECT count(*) FROM ${this.#table}) - (SELECT count(*) FROM ${this.#table} WHERE ${gone})`,
     );
+  }
+
+  /**
+   * Values for each range of the first entry: equality prefix, its bounds, the bounds of the other entries, `after`;
+   * then the limit. The first entry reads the table in the order of its elements; the others look up the elements of one
+   * document by the index on `_id`.
+   */
+  ids({ index, all, after }: IdsPlan): StatementSync {
+    const kind = (range: ElementRange): string => (typeof range === 'string' ? 'key' : 'range');
+    const shape = all.map((ranges) => ranges.map(kind).join()).join('/');
+    return this.#prepare(`ids/${index.name}/${shape}/${after !== undefined}`, () => {
+      const table = quoted(arrayTable(this.#physical, index));
+      const byId = quoted(`${arrayTable(this.#physical, index)}__id`);
+      const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
+      const element = `k${prefix.length}`;
+      const compared = (of: string, range: ElementRange): string =>
+        typeof range === 'string' ? `${of}.${element} = ?` : `(${of}.${element} >= ? AND ${of}.${element} < ?)`;
+      const others = all.slice(1).map((ranges) => {
+        const same = prefix.map((k) => ` AND b.${k} = a.${k}`).join('');
+        const any = ranges.map((range) => compared('b', range)).join(' OR ');
+        return `EXISTS (SELECT 1 FROM ${table} b INDEXED BY ${byId} WHERE b._id = a._id${same} AND (${any}))`;
+      });
+      const selects = all[0]!.map((range) => {
+        const where = [
+          ...prefix.map((k) => `a.${k} = ?`),
+          compared('a', range),
+          ...others,
+          ...(after === undefined ? [] : ['a._id > ?']),
+        ];
+        return `SELECT DISTINCT a._id FROM ${table} a WHERE ${where.join(' AND ')}`;
+      });
+      return `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
+    });
   }
 
   /** Values: equality prefix, bounds, then `after` (rest fields and _id), limit. */

@@ -1,5 +1,5 @@
 import { Advances } from '../advances.ts';
-import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
+import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
 import { collectionName } from '../projection.ts';
 import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { ViewBuilds } from './builds.ts';
@@ -85,6 +85,9 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
   }
   async find(projection: Projection, query: FindQuery): Promise<readonly ViewDocument[]> {
     return reading(() => this.#queries.find(projection, query));
+  }
+  async ids(projection: Projection, query: IdsQuery): Promise<readonly string[]> {
+    return reading(() => this.#queries.ids(projection, query));
   }
   async count(projection: Projection, build: Build): Promise<number> {
     return this.#queries.count(projection, build);

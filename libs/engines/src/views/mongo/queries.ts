@@ -1,5 +1,6 @@
 import type { Filter, Sort } from 'mongodb';
-import type { QueryPlan } from '../query.ts';
+import type { ElementRange } from '../projection.ts';
+import type { IdsPlan, QueryPlan } from '../query.ts';
 import type { StoredDocument } from './layout.ts';
 
 export interface Query {
@@ -59,6 +60,35 @@ function merged(conditions: readonly (readonly [string, object])[]): Filter<Stor
   return (apart.length === 0 ? byField : { $and: [byField, ...apart] }) as Filter<StoredDocument>;
 }
 
-/** Two values of one type in MongoDB's order: strings by their bytes. */
+/**
+ * The filters of a query for ids, one for each range of the first entry, because one range of an array index is one
+ * interval. The server checks the other entries at each document.
+ */
+export function idFiltersOf({ index, equals, all, after }: IdsPlan): readonly Filter<StoredDocument>[] {
+  const path = index.fields.at(-1)!;
+  const prefix = Object.fromEntries(equals.map((value, i) => [index.fields[i]!, value]));
+  // `$elemMatch`, because without it two different elements may satisfy the two bounds.
+  const has = (range: ElementRange): object =>
+    typeof range === 'string' ? { $eq: range } : { $elemMatch: { $gte: range.gte, $lt: range.lt } };
+  const others = all
+    .slice(1)
+    .map((ranges) =>
+      ranges.length === 1 ? { [path]: has(ranges[0]!) } : { $or: ranges.map((range) => ({ [path]: has(range) })) },
+    );
+  return all[0]!.map(
+    (range) =>
+      ({
+        ...prefix,
+        // The index is partial. Not every server infers from a range that the array exists, so the query says so.
+        [path]: typeof range === 'string' ? range : { ...has(range), $exists: true },
+        ...(after !== undefined && { _id: { $gt: after } }),
+        ...(others.length > 0 && { $and: others }),
+      }) as Filter<StoredDocument>,
+  );
+}
+
+/** MongoDB's order of texts: by their bytes. */
+export const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+/** Two values of one type in MongoDB's order. */
 const ordered = (a: unknown, b: unknown): number =>
-  typeof a === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b as string)) : Number(a) - Number(b);
+  typeof a === 'string' ? byBytes(a, b as string) : Number(a) - Number(b);

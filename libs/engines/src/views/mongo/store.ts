@@ -1,8 +1,8 @@
 import type { Collection, MongoClient } from 'mongodb';
 import { physicalName } from '../encoding.ts';
 import { collectionName } from '../projection.ts';
-import type { FindQuery, Projection, ViewDocument } from '../projection.ts';
-import { planQuery } from '../query.ts';
+import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
+import { planIds, planQuery } from '../query.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { MongoBuilds } from './builds.ts';
@@ -20,7 +20,7 @@ import {
 } from './layout.ts';
 import type { Layout, StoredDocument } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
-import { queriesOf } from './queries.ts';
+import { byBytes, idFiltersOf, queriesOf } from './queries.ts';
 import { snapshotOf } from './snapshot.ts';
 import { writeOps } from './writes.ts';
 
@@ -162,10 +162,7 @@ export class MongoStore extends MongoBuilds implements ViewStore {
     const plan = planQuery(projection, query);
     const fields = plan.indexedOnly ? indexedProjection(layout, plan.bodies) : wholeProjection(plan.bodies);
     return this.#reading(layout, [], async (collection) => {
-      if (!this.#indexed.has(collection.collectionName)) {
-        await requireIndexes(this.db, layout, collection.collectionName, this.calls);
-        this.#indexed.add(collection.collectionName);
-      }
+      await this.#requireIndexes(layout, collection);
       const found: StoredDocument[] = [];
       for (const { filter, sort } of queriesOf(plan)) {
         const limit = plan.limit - found.length;
@@ -174,6 +171,28 @@ export class MongoStore extends MongoBuilds implements ViewStore {
       }
       return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d)!));
     });
+  }
+
+  async ids(projection: Projection, query: IdsQuery): Promise<readonly string[]> {
+    const layout = layoutOf(projection);
+    const plan = planIds(projection, query);
+    return this.#reading(layout, [], async (collection) => {
+      await this.#requireIndexes(layout, collection);
+      const { limit } = plan;
+      const found = await Promise.all(
+        idFiltersOf(plan).map((filter) =>
+          collection.find(filter, { sort: { _id: 1 }, limit, batchSize: limit, projection: { _id: 1 } }).toArray(),
+        ),
+      );
+      if (found.length === 1) return found[0]!.map(({ _id }) => _id);
+      return [...new Set(found.flat().map(({ _id }) => _id))].toSorted(byBytes).slice(0, limit);
+    });
+  }
+
+  async #requireIndexes(layout: Layout, { collectionName: name }: Collection<StoredDocument>): Promise<void> {
+    if (this.#indexed.has(name)) return;
+    await requireIndexes(this.db, layout, name, this.calls);
+    this.#indexed.add(name);
   }
 
   /**
