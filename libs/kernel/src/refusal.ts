@@ -57,3 +57,10 @@ export class Refusal extends Error {
     return REFUSALS[this.kind].status;
   }
 }
+
+/**
+ * The one answer under /fhir for a resource or Group that does not exist and for one that the client may not see, so
+ * that nobody can tell them apart, whichever service answers.
+ */
+export const unknownResource = (): Refusal =>
+  new Refusal('not-found', 'There is no such resource, or it is not available to you.');

@@ -103,6 +103,20 @@ describe('Group', () => {
     expect((await find(h, app)).total).toBe(0);
   });
 
+  it('out of network is the 404 of an unknown Group, to the byte, and audited by its reason', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const { id } = await onlyGroup(h, app);
+    await h.publish(
+      payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status: 'out-of-network', from: '2026-05-01' }),
+    );
+    const answers = [await h.get(`/fhir/Group/${id}`, app), await h.get(`/fhir/Group/${'a'.repeat(26)}`, app)];
+    expect(answers.map((answer) => answer.statusCode)).toEqual([404, 404]);
+    expect(answers[0]!.rawPayload.equals(answers[1]!.rawPayload)).toBe(true);
+    const reasons = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).map(({ reason }) => reason);
+    expect(reasons.filter((reason) => reason !== undefined).toSorted()).toEqual(['group-unknown', 'not-in-network']);
+  });
+
   it('leaves out who opted out, in members and quantity', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);

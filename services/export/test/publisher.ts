@@ -73,9 +73,12 @@ export abstract class Publisher {
       if (topic in projection.topics && !(await this.views.reader(projection).waitFor(head, 60_000)))
         throw new Error(`${projection.name} did not pass ${topic}`);
     }
-    // Clients are in the memory of the process. Wait, so that the next request knows them.
-    if (topic === PA_REGISTRY && !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000)))
-      throw new Error('the parties did not pass the registry');
+    // Clients and the network are in the memory of the process. Wait, so that the next request knows them.
+    if (
+      [PA_REGISTRY, PA_PROVIDERS].includes(topic) &&
+      !(await this.app.get(Facts, { strict: false }).parties.waitFor(head, 60_000))
+    )
+      throw new Error(`the parties did not pass ${topic}`);
   }
   private async facts(...facts: readonly Fact[]): Promise<void> {
     for (const [topic, events] of Map.groupBy(facts, (fact) => fact.topic)) await this.append(topic, events);

@@ -1,2 +1,3 @@
 export * from './facts.ts';
 export * from './decide.ts';
+export * from './group.ts';

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { inNetwork } from '@provider-access/domain/access';
+import { type GroupDenial, groupDenial } from '@provider-access/domain/access';
 import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
-import type { FhirResource } from '@provider-access/kernel/fhir';
+import { type FhirResource, isId } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
@@ -11,6 +11,10 @@ import { CONFIG, type AttributionConfig } from '../config.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
+}
+/** Why the Group does not exist for the client. */
+export interface DeniedGroup {
+  readonly denied: GroupDenial | 'group-unknown';
 }
 /** A Group in the form in which one client may see it now. */
 export interface VisibleGroup {
@@ -49,28 +53,24 @@ export class GroupView {
     for (const provider of this.facts.parties.client(client)?.providers ?? []) {
       for await (const doc of this.groups.scan({ index: 'by_provider', equals: [provider] })) {
         const group = this.admit(doc, client);
-        if (group !== undefined) found.set(group.id, group);
+        if (!('denied' in group)) found.set(group.id, group);
       }
     }
     return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** undefined for an unknown Group and for another client's, so that nobody can tell them apart. @throws FactsStale */
-  async one(client: string, id: string): Promise<ClientGroup | undefined> {
+  /** The caller gives one answer for every denial, so that nobody can tell them apart. @throws FactsStale */
+  async one(client: string, id: string): Promise<ClientGroup | DeniedGroup> {
     this.facts.access.assertFresh();
-    const doc = await this.groups.get(id);
-    return doc && this.admit(doc, client);
+    const doc = isId(id) ? await this.groups.get(id) : undefined;
+    return doc === undefined ? { denied: 'group-unknown' } : this.admit(doc, client);
   }
 
-  private admit(doc: ViewDocument, client: string): ClientGroup | undefined {
+  private admit(doc: ViewDocument, client: string): ClientGroup | DeniedGroup {
     const group = doc['group'] as GroupPart;
-    const bound = this.facts.parties.client(client)?.providers ?? [];
-    if (
-      !group.providers.some((p) => bound.includes(p)) ||
-      !inNetwork(this.facts.parties, group.providers, this.facts.parties.decisionTime(this.ports.clock.now()))
-    )
-      return undefined;
-    return { ...group, id: doc._id };
+    const { parties } = this.facts;
+    const denied = groupDenial(client, group.providers, parties, parties.decisionTime(this.ports.clock.now()));
+    return denied === undefined ? { ...group, id: doc._id } : { denied };
   }
 
   /** Decides for every member now. The quantity counts only permitted ones. @throws FactsStale, Refusal too-costly */

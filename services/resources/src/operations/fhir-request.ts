@@ -1,6 +1,8 @@
 import { isServedType } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 
+export { unknownResource } from '@provider-access/kernel';
+
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const JSON_RANGES = new Set([
   '*/*',
@@ -25,7 +27,3 @@ export function acceptsJson(accept: string | undefined): void {
   }
   throw new Refusal('not-acceptable', 'Only application/fhir+json is served.');
 }
-
-/** The same answer for a resource that does not exist and for a resource that the client may not see. */
-export const unknownResource = (): Refusal =>
-  new Refusal('not-found', 'There is no such resource, or it is not available to you.');

@@ -2,13 +2,10 @@ import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/com
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/kernel';
+import { Refusal, unknownResource } from '@provider-access/kernel';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { GROUP_FILTERS } from '../search/search-type.controller.ts';
 import { GroupView } from '../group-view.ts';
-
-/** The same answer for an unknown Group and for another client's. */
-const notFound = (): Refusal => new Refusal('not-found', 'There is no such Group.');
 
 /**
  * https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, in the form for this
@@ -30,9 +27,9 @@ export class GroupReadController {
     const refuse = (reason: string): Promise<void> =>
       this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
     const group = await this.view.one(client, id);
-    if (group === undefined) {
-      await refuse('group-unknown');
-      throw notFound();
+    if ('denied' in group) {
+      await refuse(group.denied);
+      throw unknownResource();
     }
     const visible = await this.view.render(client, group, summary).catch(async (error: unknown) => {
       if (error instanceof Refusal) await refuse(error.kind);

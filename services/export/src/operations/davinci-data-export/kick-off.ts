@@ -1,7 +1,8 @@
 import { isId } from '@provider-access/kernel/fhir';
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
-import { base32, instant, Refusal } from '@provider-access/kernel';
+import { groupDenial } from '@provider-access/domain/access';
+import { base32, instant, Refusal, unknownResource } from '@provider-access/kernel';
 import type { LabelsOf } from '@provider-access/service/observability';
 import { allows, type SmartContext } from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
@@ -172,12 +173,23 @@ export async function seen({ config, streams, views }: ExportContext, job: strin
   return position !== undefined && (await views.jobs.waitFor(position, config.waitMs));
 }
 
-/** Gives the same answer for a Group of another provider and for a Group that does not exist. */
-async function ownGroup({ views, facts, audit }: ExportContext, client: string, id: string): Promise<void> {
+/**
+ * Gives one answer for every Group that does not exist for the client: unknown, of another provider, out of network.
+ * Every refusal is audited, so that the time of the answer does not tell them apart either. @throws FactsStale
+ */
+async function ownGroup({ views, facts, audit, ports }: ExportContext, client: string, id: string): Promise<void> {
+  facts.access.assertFresh();
   const group = isId(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
-  const providers = facts.parties.client(client)?.providers ?? [];
-  if (group !== undefined && group.providers.some((p) => providers.includes(p))) return;
-  if (group !== undefined)
-    await audit.refuse({ client, action: 'export-requested', reason: 'group-of-another', group: id });
-  throw new Refusal('not-found', 'There is no such resource, or it is not available to you.');
+  const denied =
+    group === undefined
+      ? 'group-unknown'
+      : groupDenial(client, group.providers, facts.parties, facts.parties.decisionTime(ports.clock.now()));
+  if (denied === undefined) return;
+  await audit.refuse({
+    client,
+    action: 'export-requested',
+    reason: denied,
+    ...(group !== undefined && { group: id }),
+  });
+  throw unknownResource();
 }
