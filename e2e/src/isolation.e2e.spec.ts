@@ -63,6 +63,7 @@ describe('one client and another', () => {
       [`/fhir/Patient/${member}`, '/fhir/Patient/m-999999'],
       [`/fhir/Condition?patient=${member}`, '/fhir/Condition?patient=m-999999'],
       [`/fhir/Patient?_id=${member}`, '/fhir/Patient?_id=m-999999'],
+      [`/fhir/bulk?client=${other.clientId}`, `/fhir/bulk?client=${unknown}`],
       [`/fhir/Group?_id=${otherGroup}`, `/fhir/Group?_id=${unknown}`],
       [`/fhir/Group?identifier=${theirs.npi}`, '/fhir/Group?identifier=1999999984'],
     ];
@@ -79,12 +80,17 @@ describe('one client and another', () => {
       if (!one.includes('?')) expect(a.status, one).toBe(404);
       if (a.status === 404 && !one.startsWith('/fhir/bulk/')) refusals.add(a.body.toString());
       if (a.status === 404) expect(reply(a), one).toEqual(reply(b));
+      else if (one.startsWith('/fhir/bulk?')) expect(json(a), one).toEqual({ total: 0, exports: [] });
       else expect(json<{ entry?: unknown[] }>(a).entry ?? [], one).toEqual([]);
     }
     // A read of a Group, its exports and a read of a resource, which three services answer, give one 404.
     expect([...refusals]).toHaveLength(1);
     // None of it touched the other client's data.
     expect((await http(otherStatus, { token: otherToken })).status).toBe(200);
+    expect(json(await http(at('/fhir/bulk'), { token: otherToken }))).toMatchObject({
+      total: 1,
+      exports: [{ id: job, url: otherStatus, group: otherGroup, state: 'complete' }],
+    });
     expect(
       json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id),
     ).not.toContain(otherGroup);
@@ -189,6 +195,7 @@ describe('one client and another', () => {
       '/fhir/Patient/m-000001',
       '/fhir/Group',
       `/fhir/Group/${otherGroup}/$export`,
+      '/fhir/bulk',
       new URL(otherStatus).pathname,
       new URL(otherManifest.output[0]!.url).pathname,
     ]) {

@@ -148,6 +148,7 @@ export async function wrongRequests(base: string, token: string, group: string):
     `/fhir/Group/${group}/$export?_since=${MARK.search}`,
     `/fhir/Group/${group}/$export?patient=${MEMBER}`,
     `/fhir/Group/${group}/%24export?_typeFilter=${MARK.search}`,
+    `/fhir/bulk?client=${MARK.search}`,
     `/fhir/bulk/${MARK.path}`,
     `/fhir/bulk/${MARK.path}/${MARK.path}`,
     `/fhir/Patient/${MEMBER}/_history/${MARK.path}`,

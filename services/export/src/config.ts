@@ -15,7 +15,9 @@ export const exportSettings = z.object({
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
   EXPORT_KICK_OFFS_PER_HOUR: count(60).describe('Kick-offs an hour and client before 429.'),
-  EXPORT_POLLS_PER_MINUTE: count(120).describe('Status requests a minute and job before 429.'),
+  EXPORT_POLLS_PER_MINUTE: count(120).describe(
+    'Status requests a minute and job, and lists of exports a minute and client, before 429.',
+  ),
   EXPORT_KEEP_HOURS: count(72).describe('How long files of an export are kept.'),
   EXPORT_KEPT_MIB_PER_CLIENT: count(20_480).describe(
     'MiB of export files that a client may have kept. At this size the next kick-off is 429 until an export is ' +

@@ -17,6 +17,7 @@ import { JobsController } from './jobs/jobs.controller.ts';
 import { bodyParsers } from './operations/davinci-data-export/body-parsers.ts';
 import { DownloadController } from './operations/download/download.controller.ts';
 import { ExportController } from './operations/davinci-data-export/export.controller.ts';
+import { ListController } from './operations/list/list.controller.ts';
 import { StatusController } from './operations/status/status.controller.ts';
 import { exportJobs, getJob } from './projections/export-jobs.ts';
 
@@ -50,7 +51,7 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
           http: bodyParsers,
         }),
       ],
-      controllers: [ExportController, StatusController, DownloadController, JobsController],
+      controllers: [ExportController, ListController, StatusController, DownloadController, JobsController],
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: BLOBS, useValue: blobs },

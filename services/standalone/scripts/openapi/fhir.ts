@@ -29,8 +29,8 @@ const kickOff = (operation: string, method: 'get' | 'post', more: readonly (type
   tag: 'Groups and exports',
   summary: `Start an export of a Group with ${operation}${method === 'get' ? ', by GET' : ''}`,
   description:
-    'Bulk Data kick-off. Poll the URL in `Content-Location` until it answers 200. A request that equals a running ' +
-    'one returns the same export.',
+    'Bulk Data kick-off. Poll the URL in `Content-Location` until it answers 200. Each accepted request starts a new ' +
+    'export.',
   parameters: GROUP,
   query: [...KICK_OFF_PARAMETERS, ...more],
   headers: [
@@ -109,6 +109,15 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /fhir/Group/{id}/$export': kickOff('$export', 'post'),
   'GET /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'get', [EXPORT_TYPE]),
   'POST /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'post', [EXPORT_TYPE]),
+  'GET /fhir/bulk': {
+    tag: 'Groups and exports',
+    summary: 'List the own exports of the app',
+    description:
+      'The newest 100 exports that a status request would answer, newest first. Bulk Data has no such request. An app ' +
+      'that lost the URL of an export finds it here, and deletes what it no longer needs.',
+    answer: { description: 'The exports.', type: JSON_TYPE, schema: ref('Exports') },
+    refusals: ['too-many-requests'],
+  },
   'GET /fhir/bulk/{job}': {
     tag: 'Groups and exports',
     summary: 'Ask whether an export is done',

@@ -143,6 +143,32 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       ),
     },
   },
+  Exports: {
+    type: 'object',
+    required: ['total', 'exports'],
+    properties: {
+      total: { type: 'integer', description: 'The number of all exports, also of those that are not listed.' },
+      exports: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['id', 'url', 'group', 'request', 'requestedAt', 'state'],
+          properties: {
+            id: { type: 'string' },
+            url: { type: 'string', format: 'uri', description: 'The status request, as in `Content-Location`.' },
+            group: text('The id of the Group.'),
+            request: { type: 'string', format: 'uri', description: 'The URL of the kick-off.' },
+            requestedAt: INSTANT,
+            state: { enum: ['running', 'complete', 'failed'] },
+            progress: text('How far a running export is, as in `X-Progress`.'),
+            message: text('Why an export failed.'),
+            transactionTime: { ...INSTANT, description: 'Of a complete export: the `_since` of the next one.' },
+            expiresAt: { ...INSTANT, description: 'When the export and its files end.' },
+          },
+        },
+      },
+    },
+  },
   EventRow: {
     type: 'object',
     required: ['index', 'status', 'receipt'],

@@ -8,11 +8,8 @@ import { chunksWritten } from '../../domain/job/job.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
 import { findJob, unknownExport } from '../find-job.ts';
 import { seen } from '../davinci-data-export/kick-off.ts';
+import { failure, progress } from './job-texts.ts';
 import { manifestBody } from './manifest.ts';
-
-const FAILURES: Readonly<Record<string, string>> = {
-  'storage-full': 'The export failed, because the file storage was full for too long. Start it again later.',
-};
 
 /** GET and DELETE /fhir/bulk/{job}: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
 @Controller('fhir/bulk')
@@ -33,11 +30,7 @@ export class StatusController {
       throw new Refusal('too-many-requests', `Request the status at most ${config.pollsPerMinute} times a minute.`, {
         retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)),
       });
-    if (job.status === 'failed')
-      throw new Refusal(
-        'internal',
-        FAILURES[job.ended!.reason] ?? 'The export failed. The error has been logged. Start the export again.',
-      );
+    if (job.status === 'failed') throw new Refusal('internal', failure(job));
     if (job.status !== 'sealed') {
       await reply
         .code(202)
@@ -82,16 +75,6 @@ export class StatusController {
       .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
       .send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
   }
-}
-
-/** The share of written chunks, at most 99 % until the job is sealed. */
-function progress(job: JobPart): string {
-  if (job.plan === undefined) return 'planning, 0 %';
-  const done = chunksWritten(job);
-  return (
-    `${done} of ${job.plan.chunks} chunks written, ` +
-    `${job.plan.chunks === 0 ? 99 : Math.min(99, Math.floor((100 * done) / job.plan.chunks))} %`
-  );
 }
 
 /** Seconds from 1 to 5: half of the remaining time at the present speed. */
