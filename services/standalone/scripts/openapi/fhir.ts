@@ -113,8 +113,8 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Groups and exports',
     summary: 'List the own exports of the app',
     description:
-      'The newest 100 exports that a status request would answer, newest first. Bulk Data has no such request. An app ' +
-      'that lost the URL of an export finds it here, and deletes what it no longer needs.',
+      'The newest 100 exports that a status request would answer, newest first. Bulk Data has no such request. An ' +
+      'app that lost the URL of an export finds it here, and deletes what it no longer needs.',
     answer: { description: 'The exports.', type: JSON_TYPE, schema: ref('Exports') },
     refusals: ['too-many-requests'],
   },
