@@ -220,6 +220,29 @@ describe('a kick-off', () => {
     }
   });
 
+  it.each([
+    ['GET', '$export', 'application/fhir+ndjson'],
+    ['POST', '$export', 'application/fhir+ndjson'],
+    ['GET', '$davinci-data-export', 'application/fhir%2Bndjson'],
+    ['POST', '$davinci-data-export', 'application/fhir+ndjson'],
+  ])('takes the media type of NDJSON on the URL (%s %s, %s)', async (method, operation, format) => {
+    const response = await platform.fetch(
+      `/fhir/Group/${GROUP}/${operation}?_outputFormat=${format}&_type=Observation`,
+      { method },
+    );
+    expect([response.status, await response.text()]).toEqual([202, expect.stringContaining('accepted')]);
+    await platform.fetch(response.headers.get('content-location')!, { method: 'DELETE' });
+  });
+
+  it('takes resourceTypes of ATR as _type, and refuses both together', async () => {
+    const path = `/fhir/Group/${GROUP}/$davinci-data-export`;
+    const response = await platform.fetch(`${path}?resourceTypes=Patient,Observation`);
+    const manifest = await platform.manifest(response.headers.get('content-location')!.replace('http://test', ''));
+    expect(manifest.output.map((file) => file.type)).toEqual(['Observation']);
+    const both = await platform.fetch(`${path}?resourceTypes=Patient&_type=Patient`);
+    expect([both.status, await both.text()]).toEqual([400, expect.stringMatching(/resourceTypes and _type/)]);
+  });
+
   it('repeats its URL in the manifest and warns in error files when lenient', async () => {
     const path = `/fhir/Group/${GROUP}/$export?_type=Observation,Nonsense&_typeFilter=x`;
     const response = await platform.fetch(path, { headers: { prefer: 'respond-async, handling=lenient' } });

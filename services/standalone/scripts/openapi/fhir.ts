@@ -21,6 +21,7 @@ const EXPORT_TYPE = {
   name: 'exportType',
   description: 'What kind of export it is, for example `hl7.fhir.us.davinci-pdex#provider-download`.',
 };
+const RESOURCE_TYPES = { name: 'resourceTypes', description: 'Another name of `_type`. Give only one of them.' };
 const PARAMETERS = {
   resourceType: 'Parameters',
   parameter: [{ name: '_since', valueInstant: '2027-01-04T12:00:00Z' }],
@@ -107,8 +108,8 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'GET /fhir/Group/{id}/$export': kickOff('$export', 'get'),
   'POST /fhir/Group/{id}/$export': kickOff('$export', 'post'),
-  'GET /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'get', [EXPORT_TYPE]),
-  'POST /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'post', [EXPORT_TYPE]),
+  'GET /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'get', [EXPORT_TYPE, RESOURCE_TYPES]),
+  'POST /fhir/Group/{id}/$davinci-data-export': kickOff('$davinci-data-export', 'post', [EXPORT_TYPE, RESOURCE_TYPES]),
   'GET /fhir/bulk': {
     tag: 'Groups and exports',
     summary: 'List the own exports of the app',

@@ -34,6 +34,13 @@ const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
 /** Parameters that the guides define and this server does not support. An answer names them as such. */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
+/** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
+const TYPE_ALIAS = 'resourceTypes';
+
+/** A `+` of `application/fhir+ndjson` that the client did not encode on the URL arrives as a space. */
+const unescapedPlus = (parameter: GivenParameter): GivenParameter =>
+  parameter.name === '_outputFormat' ? { ...parameter, value: parameter.value.replaceAll(' ', '+') } : parameter;
+
 /** A list of types that an error names, so that the client need not look for it. */
 const listed = (types: readonly string[]): string => (types.length === 0 ? 'no type' : types.join(', '));
 const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
@@ -82,7 +89,7 @@ export function parseKickOff(
   const twice = body.find((b) => url.some((u) => u.name === b.name));
   if (twice !== undefined)
     return fail('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
-  const given = [...url, ...body];
+  const given = [...url.map(unescapedPlus), ...body];
   const warnings: Warning[] = [];
   const all = (name: string): string[] => given.filter((p) => p.name === name).map((p) => p.value);
   /** Returns the fault, or with lenient adds a warning and returns undefined. */
@@ -96,7 +103,7 @@ export function parseKickOff(
     '_since',
     '_type',
     'allowPartialManifests',
-    ...(operation === '$davinci-data-export' ? ['exportType'] : []),
+    ...(operation === '$davinci-data-export' ? ['exportType', TYPE_ALIAS] : []),
   ]);
   for (const name of new Set(given.map((p) => p.name))) {
     if (known.has(name)) continue;
@@ -113,6 +120,10 @@ export function parseKickOff(
   for (const name of ['_outputFormat', '_since', 'exportType'])
     if (known.has(name) && all(name).length > 1)
       return fail('invalid-request', name, `${name} may be given only once.`);
+
+  const typeName = known.has(TYPE_ALIAS) && all(TYPE_ALIAS).length > 0 ? TYPE_ALIAS : '_type';
+  if (typeName === TYPE_ALIAS && all('_type').length > 0)
+    return fail('invalid-request', TYPE_ALIAS, `${TYPE_ALIAS} and _type are the same parameter: give one of them.`);
 
   const [format] = all('_outputFormat');
   if (format !== undefined && !FORMATS.has(format)) {
@@ -137,21 +148,21 @@ export function parseKickOff(
     if (Date.parse(since) > context.now) return fail('invalid-value', '_since', '_since is in the future.');
   }
 
-  const asked = all('_type')
+  const asked = all(typeName)
     .flatMap((v) => v.split(','))
     .map((t) => t.trim());
   const types: string[] = [];
   for (const type of new Set(asked)) {
     const fault =
       type === '' || !KNOWN_R4_TYPES.has(type)
-        ? fail('invalid-value', '_type', `_type names something that is not an R4 resource type. ${SERVES}`)
+        ? fail('invalid-value', typeName, `${typeName} names something that is not an R4 resource type. ${SERVES}`)
         : !SERVED.has(type)
-          ? fail('invalid-value', '_type', `_type: this server does not export ${type}. ${SERVES}`)
+          ? fail('invalid-value', typeName, `${typeName}: this server does not export ${type}. ${SERVES}`)
           : !context.inScope(type)
             ? fail(
                 'insufficient-scope',
-                '_type',
-                `_type: the access token does not cover ${type}. It covers: ` +
+                typeName,
+                `${typeName}: the access token does not cover ${type}. It covers: ` +
                   `${listed(SERVED_TYPES.filter((t) => context.inScope(t)))}.`,
               )
             : undefined;
@@ -168,8 +179,8 @@ export function parseKickOff(
   // An empty list must never mean "no filter", so refuse the request, with lenient too.
   if (types.length === 0)
     return asked.length === 0
-      ? fail('insufficient-scope', '_type', 'The access token covers no type that this server exports.')
-      : fail('invalid-value', '_type', `None of the types of _type can be exported. ${SERVES}`);
+      ? fail('insufficient-scope', typeName, 'The access token covers no type that this server exports.')
+      : fail('invalid-value', typeName, `None of the types of ${typeName} can be exported. ${SERVES}`);
 
   const [exportType] = all('exportType');
   let kind: string | undefined;

@@ -76,6 +76,38 @@ describe('_type', () => {
   });
 });
 
+describe('resourceTypes', () => {
+  const operation = '$davinci-data-export';
+  it('is _type under the name that the pages of ATR use', () => {
+    expect(request('resourceTypes=Patient,Coverage', { operation })).toEqual(
+      request('_type=Patient,Coverage', { operation }),
+    );
+    const body = [{ name: 'resourceTypes', value: 'Patient' }];
+    expect(request('', { operation, body }).types).toEqual(['Patient']);
+  });
+  it('is named by its faults and warnings', () => {
+    expect(parse('resourceTypes=Nonsense', { operation })).toMatchObject({
+      fault: { kind: 'invalid-value', parameter: 'resourceTypes', text: expect.stringMatching(/^resourceTypes names/) },
+    });
+    expect(request('resourceTypes=Patient,Claim', { operation, lenient: true }).warnings).toMatchObject([
+      { parameter: 'resourceTypes' },
+    ]);
+  });
+  it.each([false, true])('together with _type is refused, and the error names both (lenient: %s)', (lenient) => {
+    const fault = {
+      kind: 'invalid-request',
+      text: 'resourceTypes and _type are the same parameter: give one of them.',
+    };
+    expect(parse('resourceTypes=Patient&_type=Patient', { operation, lenient })).toMatchObject({ ok: false, fault });
+    const body = [{ name: '_type', value: 'Patient' }];
+    expect(parse('resourceTypes=Patient', { operation, lenient, body })).toMatchObject({ ok: false, fault });
+  });
+  it('is no parameter of $export', () => {
+    expect(parse('resourceTypes=Patient')).toMatchObject({ ok: false, fault: { kind: 'not-supported' } });
+    expect(request('resourceTypes=Patient&_type=Coverage', { lenient: true }).types).toEqual(['Coverage']);
+  });
+});
+
 describe('_since', () => {
   it.each([
     ['2026-01-01T10:00:00Z', '2026-01-01T10:00:00.000Z'],
