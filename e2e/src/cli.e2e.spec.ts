@@ -292,6 +292,17 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await json(...args, '--resume')).toEqual(went);
   });
 
+  test('the developer lists the exports, shows one and deletes it', async () => {
+    const own = await json<{ id: string; url: string; state: string }[]>('exports', '--app', 'app.json');
+    expect(own.map((e) => e.state)).toEqual(['complete', 'complete', 'complete', 'complete']);
+    const { status } = JSON.parse(readFileSync(at('killed/export.json'), 'utf8')) as { status: string };
+    expect(own[0]!.url).toBe(status);
+    expect((await pa('exports', 'show', '--app', 'app.json', own[0]!.id)).stdout).toMatch(/output +Patient +2/);
+    expect(await pa('exports', 'cancel', '--app', 'app.json', status)).toMatchObject({ code: 0 });
+    expect(await json('exports', '--app', 'app.json')).toEqual(own.slice(1));
+    expect(await pa('exports', 'show', '--app', 'app.json', status)).toMatchObject({ code: 1 });
+  });
+
   test('a member opts out: effective at once, explained now and for before, and in no export', async () => {
     const before = new Date().toISOString();
     expect(await json<PublishReport>('opt-out', '--member', 'm2', '--channel', 'phone')).toMatchObject({

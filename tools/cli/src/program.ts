@@ -5,6 +5,7 @@ import { completionCommand } from './commands/completion.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
+import { exportsCommands } from './commands/exports.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { operatorCommands } from './commands/operator.ts';
@@ -50,6 +51,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   deadLetterCommands(program);
   providerCommands(program);
   exportCommand(program);
+  exportsCommands(program);
   operatorCommands(program);
   probeCommand(program);
   sloCommand(program);
