@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { clientAssertion, exchange, form } from '@provider-access/testing';
+import { clientAssertion, eventually, exchange, form } from '@provider-access/testing';
 import type { Manifest, PlatformProcess } from '@provider-access/cli';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { byMembers } from './payers.ts';
-import { findGroup, http, json, kickOff, sealed, type HttpAnswer, type HttpCall } from './road.ts';
+import {
+  findGroup,
+  http,
+  json,
+  kickOff,
+  payerEvent,
+  publishAll,
+  sealed,
+  type HttpAnswer,
+  type HttpCall,
+} from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
 
 const reply = ({ status, headers, body }: HttpAnswer): unknown => ({
@@ -94,6 +104,20 @@ describe('one client and another', () => {
     expect(
       json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id),
     ).not.toContain(otherGroup);
+  });
+
+  test('what a Group refers to can be read by the client that reads the Group', async () => {
+    const own = { resourceType: 'Organization', id: 'payer', active: true, name: 'Northfield Health Plan' };
+    await publishAll(platform, [payerEvent('payer.provider-recorded.v1', own.id, { resource: own })]);
+    const { id } = await findGroup(platform, token, mine.npi);
+    const group = await eventually(async () => {
+      const answer = await ask(`/fhir/Group/${id}`);
+      return answer.body.includes(`"Organization/${own.id}"`) && answer;
+    });
+    const references = new Set(group.body.toString().match(/(?<="reference":")[^"]+/g));
+    const types = [...references].map((reference) => reference.split('/')[0]);
+    expect(new Set(types)).toEqual(new Set(['Organization', 'Patient', 'Coverage']));
+    for (const reference of references) expect((await ask(`/fhir/${reference}`)).status, reference).toBe(200);
   });
 
   test("another's page link, or one that was changed, is no link", async () => {

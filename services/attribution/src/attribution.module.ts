@@ -12,6 +12,7 @@ import { MisroutedExportController } from './operations/davinci-data-export/misr
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { GroupView } from './operations/group-view.ts';
+import { ManagingEntity } from './operations/managing-entity.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
@@ -58,6 +59,7 @@ export class AttributionModule {
         MemberEventsIntake,
         ProviderEventsIntake,
         GroupView,
+        ManagingEntity,
         {
           provide: ServiceLevels,
           inject: [Facts, BusinessCalendar],

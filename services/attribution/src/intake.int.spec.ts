@@ -298,7 +298,7 @@ describe('intake', () => {
   );
 
   it.each<[string, Record<string, unknown>]>([
-    ['with PAYER_IDENTIFIERS', { payerIdentifiers: 'urn:payer|1' }],
+    ['with PAYER_IDENTIFIERS', { payerIdentifiers: ['urn:payer|1'] }],
     ['without it', {}],
   ])("another payer's Coverage neither begins coverage nor ends that of this payer, %s", async (_name, config) => {
     await h.stop();

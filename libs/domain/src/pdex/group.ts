@@ -12,6 +12,14 @@ export interface GroupMember {
   readonly to?: string | undefined;
 }
 
+/** The payer as a Reference. Without any of these, the Group has no `managingEntity`. */
+export interface GroupPayer {
+  /** `Organization/payer-1`, if the client can read it. */
+  readonly reference?: string | undefined;
+  readonly identifier?: { readonly system: string; readonly value: string } | undefined;
+  readonly display?: string | undefined;
+}
+
 export interface GroupInput {
   readonly id: string;
   readonly versionId: string;
@@ -20,8 +28,7 @@ export interface GroupInput {
   readonly providerNpi?: string | undefined;
   readonly tin?: string | undefined;
   readonly contract?: string | undefined;
-  /** The payer: `Organization/payer-1`. */
-  readonly payer: { readonly reference: string; readonly display?: string | undefined };
+  readonly payer: GroupPayer;
   readonly members: readonly GroupMember[];
   /** Size of the list, also where `members` is not the whole of it (summary). */
   readonly quantity: number;
@@ -58,7 +65,7 @@ export function groupResource(input: GroupInput): FhirResource {
     actual: true,
     code: { coding: [code] },
     quantity: input.quantity,
-    managingEntity: { reference: payer.reference, ...(payer.display === undefined ? {} : { display: payer.display }) },
+    ...managingEntity(payer),
     characteristic: [
       {
         code: { coding: [code] },
@@ -72,6 +79,16 @@ export function groupResource(input: GroupInput): FhirResource {
     ],
     ...(summary || members.length === 0 ? {} : { member: members.map(groupMember) }),
   };
+}
+
+/** A Reference of FHIR needs at least one of its elements. */
+function managingEntity({ reference, identifier, display }: GroupPayer): { managingEntity?: object } {
+  const found = {
+    ...(reference === undefined ? {} : { reference }),
+    ...(identifier === undefined ? {} : { identifier }),
+    ...(display === undefined ? {} : { display }),
+  };
+  return Object.keys(found).length === 0 ? {} : { managingEntity: found };
 }
 
 const groupMember = ({ member, coverageId, from, to }: GroupMember): Readonly<Record<string, unknown>> => ({

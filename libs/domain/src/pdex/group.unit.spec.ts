@@ -108,3 +108,13 @@ it('is valid with nothing but a TIN and no member', () => {
   expect(checkShape(least)).toEqual([]);
   expect([least['member'], least['quantity']]).toEqual([undefined, 0]);
 });
+
+it.each([
+  [{}, undefined],
+  [{ display: 'Example Health Plan' }, { display: 'Example Health Plan' }],
+  [{ identifier: { system: 's', value: 'v' } }, { identifier: { system: 's', value: 'v' } }],
+])('names a payer that is %j by nothing that does not resolve', (payer, managingEntity) => {
+  const group = groupResource({ ...input, payer });
+  expect(checkShape(group)).toEqual([]);
+  expect(group['managingEntity']).toEqual(managingEntity);
+});

@@ -8,6 +8,7 @@ import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
+import { ManagingEntity } from './managing-entity.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
@@ -41,6 +42,7 @@ export class GroupView {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
+    @Inject(ManagingEntity) private readonly managingEntity: ManagingEntity,
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
@@ -116,10 +118,7 @@ export class GroupView {
       ...(npi !== undefined && { providerNpi: npi }),
       ...(tin !== undefined && { tin }),
       ...(group.contract !== undefined && { contract: group.contract }),
-      payer: {
-        reference: this.config.payerOrganization,
-        ...(this.config.payerName !== undefined && { display: this.config.payerName }),
-      },
+      payer: await this.managingEntity.of(client),
     });
     return { resource, members: members.map((m) => m.member), lastUpdated };
   }

@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { parseSearch } from '@provider-access/kernel/fhir';
 import { Refusal, unknownResource } from '@provider-access/kernel';
+import { assertJson } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { GROUP_FILTERS } from '../search/search-type.controller.ts';
 import { GroupView } from '../group-view.ts';
@@ -23,7 +24,9 @@ export class GroupReadController {
   async read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 'r');
-    const summary = readSummary(request.url);
+    const parameters = new URL(request.url, 'http://localhost').searchParams;
+    assertJson(request.headers.accept, parameters.getAll('_format'));
+    const summary = readSummary(parameters);
     const refuse = (reason: string): Promise<void> =>
       this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
     const group = await this.view.one(client, id);
@@ -56,8 +59,7 @@ export class GroupReadController {
 }
 
 /** `_summary` and `_format` as in a search; any other parameter is refused. */
-function readSummary(url: string): boolean {
-  const parameters = new URL(url, 'http://localhost').searchParams;
+function readSummary(parameters: URLSearchParams): boolean {
   for (const name of parameters.keys())
     if (name !== '_summary' && name !== '_format')
       throw new Refusal('not-supported', 'A read takes _summary and _format only.');

@@ -12,6 +12,7 @@ import {
 } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
+import { assertJson } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from '../group-view.ts';
@@ -48,6 +49,7 @@ export class GroupSearchController {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 's');
     const parameters = new URL(request.url, 'http://localhost').searchParams;
+    assertJson(request.headers.accept, parameters.getAll('_format'));
     const { query, after } = readQuery(parameters);
     try {
       const { given, entries, total, next } = await this.find(client, query, after);

@@ -1,0 +1,40 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { GroupPayer } from '@provider-access/domain/pdex';
+import { Facts } from '@provider-access/facts';
+import { type RecordsReader, recordsReader, SHARED } from '@provider-access/facts/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { allows, readGranted } from '@provider-access/smart';
+import { CONFIG, type AttributionConfig } from '../config.ts';
+
+/**
+ * The payer as `Group.managingEntity` names it. A reference must resolve: it is there only if the payer published its
+ * Organization and the scope of the client covers the type. Otherwise an identifier and the name stand for it.
+ */
+@Injectable()
+export class ManagingEntity {
+  private readonly records: RecordsReader;
+  private readonly named: GroupPayer;
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
+  ) {
+    this.records = recordsReader(ports.views);
+    const { payerIdentifiers = [], payerName } = config;
+    const [system, value] = payerIdentifiers.find((text) => text.includes('|'))?.split('|') ?? [];
+    this.named = {
+      ...(system !== undefined && value !== undefined && { identifier: { system, value } }),
+      ...(payerName !== undefined && { display: payerName }),
+    };
+  }
+
+  /** For this client; empty if nothing about the payer is configured that a client could use. */
+  async of(client: string): Promise<GroupPayer> {
+    const { payerOrganization: reference } = this.config;
+    const [type, id] = reference.split('/') as [string, string];
+    // The registered scope and not that of the token, so that a Group has one content for a client.
+    const scope = readGranted(this.facts.parties.client(client)?.scope ?? '');
+    if (!allows(scope, type, 'r') || !(await this.records.holders(type, id)).includes(SHARED)) return this.named;
+    return { reference, ...this.named };
+  }
+}
