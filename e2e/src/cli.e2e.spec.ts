@@ -20,6 +20,7 @@ import { lines, patient, coverage, condition, claim } from './cli-resources.ts';
 
 const NPI = '1234567893';
 const OTHER = '1245319599';
+const since2020 = ['--since', '2020-01-01T00:00:00Z'];
 const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
 const at = (name: string): string => join(work, name);
 let fresh: Awaited<ReturnType<typeof freshPlatform>>;
@@ -191,7 +192,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
       code: 4,
       stderr: expect.stringContaining('not approved yet') as string,
     });
-    expect(await json('apps', 'list', '--status', 'pending')).toMatchObject([{ client_id: client }]);
+    expect(await json('apps', 'list', '--status', 'pending', ...since2020)).toMatchObject([{ client_id: client }]);
     expect(await pa('apps', 'approve', client)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('name each NPI and TIN') as string,
@@ -226,7 +227,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
   });
 
   const groupOf = async (): Promise<{ id: string; quantity: number }> =>
-    (await json<{ id: string; quantity: number }[]>('groups', '--app', 'app.json', '--npi', NPI))[0]!;
+    (await json<{ id: string; quantity: number }[]>('groups', '--app', 'app.json', '--npi', NPI, ...since2020))[0]!;
   test('attributed members are a Group that is exported, whole, by type, and since', async () => {
     expect(await json('groups', '--app', 'app.json')).toEqual([]);
     expect(await pa('attribute', '--npi', NPI, '--member', 'm1', 'm2', '--from', '2024-01-01')).toMatchObject({

@@ -1,10 +1,10 @@
+import { readGranted, type GrantedScopes } from '@provider-access/domain/smart';
 import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import type { Clock } from '@provider-access/kernel';
 import { BoundedMap } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
-import { readGranted, type GrantedScopes } from './scopes.ts';
 
 /** Seconds. SMART Backend Services says that it SHOULD NOT exceed 300. */
 export const ACCESS_TOKEN_LIFETIME = 300;

@@ -1,9 +1,9 @@
+import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
 import type { ClientFacts } from '@provider-access/domain/access';
 import { Refusal } from '@provider-access/kernel';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
 import { addressBlock } from './address-block.ts';
 import { RequestLimits } from './request-limits.ts';
-import { allows, type GrantedScopes, type Interaction } from './scopes.ts';
 
 /** The authenticated client of a request, as `request.smart`. */
 export interface SmartContext {

@@ -1,4 +1,3 @@
-export * from './scopes.ts';
 export { addressBlock } from './address-block.ts';
 export { RequestLimits } from './request-limits.ts';
 export * from './signing-keys.ts';

@@ -1,3 +1,4 @@
+import { readGranted } from '@provider-access/domain/smart';
 import { createPublicKey } from 'node:crypto';
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +10,6 @@ import {
   Authenticator,
   type KeySource,
   publishedKeys,
-  readGranted,
   requireScope,
   secretHash,
   secretMatches,

@@ -3,6 +3,7 @@ import { readApp, readKey, roleToken } from './client/credentials.ts';
 import { currentProfile, profileNamed, type Profile } from './client/profiles.ts';
 import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
+import { scopes } from './commands/options.ts';
 import { CliError, createOutput, EXIT, type Output } from './output.ts';
 
 interface GlobalOptions {
@@ -90,5 +91,5 @@ export function withApp(command: Command): Command {
     .option('--app <file>', 'the app, as `pa apps register --out` wrote it')
     .option('--client <id>', 'client id, instead of --app')
     .option('--key <file>', 'private JWK of the app')
-    .option('--scope <scopes>', 'scopes to ask for');
+    .option('--scope <scopes>', 'scopes to ask for', scopes);
 }

@@ -1,6 +1,6 @@
 import type { ClientStatus } from '@provider-access/domain/access';
 import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
-import { grantScopes } from '@provider-access/smart';
+import { grantScopes } from '@provider-access/domain/smart';
 
 /** The evidence that an identifier belongs to the provider of this app. */
 interface Evidence {

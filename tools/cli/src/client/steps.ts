@@ -96,6 +96,7 @@ export async function registerOwn(
 
 export interface GroupRow {
   readonly id: string;
+  readonly meta?: { readonly lastUpdated?: string };
   readonly name?: string;
   readonly quantity?: number;
   readonly identifier?: readonly { readonly system?: string; readonly value?: string }[];

@@ -33,12 +33,14 @@ export interface List<T> {
   readonly row: (item: T) => readonly string[];
   /** The RFC 3339 instant of an item, for `--since`. */
   readonly timeOf?: (item: T) => string;
+  /** The value for `--json`. Default: the items. */
+  readonly json?: (shown: readonly T[]) => unknown;
   /** Sentences for people if there is nothing. */
   readonly none: readonly string[];
 }
 
 /** Prints a list as a table, as CSV or as JSON. All three have the same rows. */
-export function printList<T>(out: Output, { items, header, row, timeOf, none }: List<T>, o: ListOptions): void {
+export function printList<T>(out: Output, { items, header, row, timeOf, json, none }: List<T>, o: ListOptions): void {
   if (o.csv === true && out.json) throw new CliError(EXIT.usage, 'choose one of --csv and --json');
   const { since, limit } = o;
   const found =
@@ -52,7 +54,7 @@ export function printList<T>(out: Output, { items, header, row, timeOf, none }: 
       [header, ...shown.map(row)].map((cells) => cells.map(cellOf).join(',')),
     );
   const rest = found.length - shown.length;
-  out.result(shown, [
+  out.result(json === undefined ? shown : json(shown), [
     ...(shown.length === 0 ? none : table(header, shown.map(row))),
     ...(rest > 0 ? [`… ${rest} more without --limit`] : []),
   ]);

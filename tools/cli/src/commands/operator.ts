@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
-import { CliError, EXIT, table } from '../output.ts';
+import { CliError, EXIT } from '../output.ts';
 import { explanationSentences, factRows, type Explanation } from './explanation.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { id, instant, text } from './options.ts';
@@ -50,21 +50,25 @@ async function viewsOf({ server, administratorToken }: Context): Promise<Record<
 /** The commands of an operator. */
 export function operatorCommands(program: Command): void {
   const views = program.command('views').description('the materialized views');
-  views
-    .command('list')
+  withList(views.command('list'))
     .description('documents and state of each')
-    .action(async (_o: unknown, command: Command) => {
+    .action(async (o: ListOptions, command: Command) => {
       const context = contextOf(command);
       const services = await viewsOf(context);
-      context.out.result(
-        services,
-        table(
-          ['service', 'view', 'documents', 'state'],
-          Object.entries(services).flatMap(([service, list]) =>
-            list.map((v) => [service, v.view, String(v.documents), stateOf(v)]),
+      const all: List<{ service: string; view: View }> = {
+        items: Object.entries(services).flatMap(([service, list]) => list.map((view) => ({ service, view }))),
+        header: ['service', 'view', 'documents', 'state'],
+        row: ({ service, view }) => [service, view.view, String(view.documents), stateOf(view)],
+        json: (shown) =>
+          Object.fromEntries(
+            Object.keys(services).map((name) => [
+              name,
+              shown.filter(({ service }) => service === name).map(({ view }) => view),
+            ]),
           ),
-        ),
-      );
+        none: ['no views'],
+      };
+      printList(context.out, all, o);
     });
   const change = (what: 'rebuild' | 'rollback' | 'abandon', description: string, done: string): void =>
     void views

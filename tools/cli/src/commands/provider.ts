@@ -16,12 +16,14 @@ import { groupsTarget, type GroupRow } from '../client/steps.ts';
 import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
-import { npi, npis, tins } from './options.ts';
+import { npi, npis, scopes, tins } from './options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
 interface Client {
   readonly client_id: string;
+  /** Seconds since the epoch. */
+  readonly client_id_issued_at?: number;
   readonly client_name: string;
   readonly status: string;
   readonly scope: string;
@@ -132,7 +134,7 @@ export function providerCommands(program: Command): void {
     .option('--tin <tin...>', 'of the provider organization', tins)
     .option('--key <file>', 'private JWK; its public half is registered')
     .option('--jwks-uri <url>', 'where the app publishes its keys, instead of --key')
-    .option('--scope <scopes>', 'scopes to ask for', DEFAULT_SCOPE)
+    .option('--scope <scopes>', 'scopes to ask for', scopes, DEFAULT_SCOPE)
     .option('--contact <mail...>', 'whom to write to', ['mailto:developer@provider.example'])
     .option('--out <file>', 'where the registration goes (mode 0600)')
     .action(
@@ -219,7 +221,7 @@ export function providerCommands(program: Command): void {
         out.result(answer, [`${client} is ${answer.status}`]);
       });
   }
-  withList(apps.command('list'))
+  withList(apps.command('list'), 'registration')
     .option('--status <status>', 'pending | approved | rejected | suspended')
     .description('as the reviewer')
     .action(async (o: ListOptions & { status?: string }, command: Command) => {
@@ -232,7 +234,14 @@ export function providerCommands(program: Command): void {
         clients.push(...page.clients);
         next = page.next;
       }
-      printList(out, { items: clients, header: CLIENT_COLUMNS, row: clientRow, none: ['no apps'] }, o);
+      const list: List<Client> = {
+        items: clients,
+        header: CLIENT_COLUMNS,
+        row: clientRow,
+        timeOf: (c) => new Date((c.client_id_issued_at ?? 0) * 1000).toISOString(),
+        none: ['no apps'],
+      };
+      printList(out, list, o);
     });
   apps
     .command('show')
@@ -268,7 +277,7 @@ export function providerCommands(program: Command): void {
         [token.value],
       );
     });
-  withList(withApp(program.command('groups')))
+  withList(withApp(program.command('groups')), 'last change')
     .description('the Groups this app may see')
     .option('--npi <npi>', 'the Group of this provider alone', npi)
     .action(async (o: AppOptions & ListOptions & { npi?: string }, command: Command) => {
@@ -285,7 +294,8 @@ export function providerCommands(program: Command): void {
         items: groups,
         header: ['id', 'members', 'identifiers'],
         row: (g) => [g.id, String(g.quantity ?? ''), (g.identifier ?? []).map((i) => i.value ?? '').join(' ')],
-        none: NO_GROUPS,
+        timeOf: (g) => g.meta?.lastUpdated ?? '',
+        none: groups.length === 0 ? NO_GROUPS : ['No Group of this app changed since then.'],
       };
       printList(context.out, list, o);
     });

@@ -66,6 +66,7 @@ test.each([
   [['explain', '--client', 'c', '--member', 'm-1', '--at', '2026-02-01'], /--at must be an RFC 3339 instant/],
   [['disclosures', '--member', '../x'], /--member is not an id/],
   [['apps', 'register', '--name', 'n', '--npi', '123'], /--npi 123 is not an NPI/],
+  [['apps', 'register', '--name', 'n', '--npi', NPI, '--scope', 'system/*.rs patient/*.rs'], /--scope patient\/\*\.rs/],
   [['groups', '--npi', '1234567890'], /check digit/],
 ])('%j is refused before any request', async (argv, sentence) => {
   expect(await said(...argv)).toMatchObject({ code: 2, stderr: expect.stringMatching(sentence) as string });

@@ -2,12 +2,12 @@ import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/co
 import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import { explainAssertion, grantScopes } from '@provider-access/smart';
+import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
+import { explainAssertion } from '@provider-access/smart';
 import { z } from 'zod';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
 import { readForm } from '../form.ts';
-import { SCOPE_TYPES } from '../register/client-metadata.ts';
 import { assertionClient, inNetwork } from '../token/asking-client.ts';
 import { countClientRequest, requireTaken, takeTokenRequest } from '../token/token-limits.ts';
 import { ASSERTION_TYPE } from '../token/token.controller.ts';

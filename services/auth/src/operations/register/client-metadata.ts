@@ -1,14 +1,10 @@
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
 import { Refusal } from '@provider-access/kernel';
-import { grantScopes, jwksUriFault, keyFault, MATCH_SCOPES } from '@provider-access/smart';
+import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
 import { isNpi, isTin } from '../../domain/identifiers.ts';
 import { PLAIN } from '../../domain/plain.ts';
 
-/** Types that a scope may name. */
-export const SCOPE_TYPES: ReadonlySet<string> = new Set([...SERVED_TYPES, 'Group', 'Consent']);
-/** Every scope that an app can register. */
-const EVERYTHING = ['system/*.cruds', ...MATCH_SCOPES].join(' ');
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
 
 /** NPIs, and TINs, of an app. The number is small because a reviewer checks each of them by hand. */
@@ -66,8 +62,8 @@ const fields = (allowInsecureJwks: boolean) =>
       .optional(),
     scope: z
       .string('must be scopes separated by spaces')
-      .max(4000, 'is longer than 4000 characters')
-      .transform((v) => grantScopes(v, EVERYTHING, SCOPE_TYPES))
+      .max(MAX_SCOPE_LENGTH, `is longer than ${MAX_SCOPE_LENGTH} characters`)
+      .transform(registrable)
       .refine(
         (v) => v !== '',
         'names no system scope that this server grants, such as system/*.read or system/Patient.rs',

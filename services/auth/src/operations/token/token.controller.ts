@@ -1,19 +1,12 @@
+import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
 import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
-import {
-  approvals,
-  approvedSince,
-  grantScopes,
-  verifyClientAssertion,
-  type AssertionStep,
-  stillHas,
-} from '@provider-access/smart';
+import { approvals, approvedSince, verifyClientAssertion, type AssertionStep, stillHas } from '@provider-access/smart';
 import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
 import { readForm } from '../form.ts';
-import { SCOPE_TYPES } from '../register/client-metadata.ts';
 import { assertionClient, inNetwork } from './asking-client.ts';
 import { countClientRequest, requireTaken, takeTokenRequest } from './token-limits.ts';
 

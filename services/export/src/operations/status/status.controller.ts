@@ -2,7 +2,8 @@ import { Controller, Delete, Get, Inject, Param, Req, Res, UseGuards } from '@ne
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
-import { allows, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { allows } from '@provider-access/domain/smart';
+import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';

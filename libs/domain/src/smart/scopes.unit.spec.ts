@@ -7,6 +7,7 @@ import {
   parseScope,
   parseScopes,
   readGranted,
+  registrable,
   type GrantedScopes,
 } from './scopes.ts';
 
@@ -147,5 +148,23 @@ describe('grantScopes', () => {
       }),
       { examples: [['system/*.read', 'system/*.r system/Patient.read']] },
     );
+  });
+});
+
+describe('registrable', () => {
+  it.each([
+    ['system/*.rs', 'system/*.rs'],
+    ['system/*.read', 'system/*.read'],
+    ['system/*.cruds', 'system/*.rs'],
+    ['system/Group.rs system/Patient.r', 'system/Group.rs system/Patient.r'],
+    [MATCH_SCOPES[0], MATCH_SCOPES[0]],
+    ['system/Patent.rs', ''],
+    ['system/Patient.cud', ''],
+    ['patient/*.rs', ''],
+    ['system/Observation.rs?category=laboratory', ''],
+    ['launch openid', ''],
+    ['', ''],
+  ])('%s is %j', (list, registered) => {
+    expect(registrable(list)).toBe(registered);
   });
 });

@@ -1,3 +1,5 @@
+import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+
 /** SMART system scopes, v1 and v2 (docs/regulation.md#scopes). The API only reads, so only `r` and `s` are granted. */
 export type Interaction = 'r' | 's';
 
@@ -101,6 +103,15 @@ export function grantScopes(requested: string, registered: string, served?: Read
   }
   return [...granted].join(' ');
 }
+
+/** Types that a scope may name on this platform. */
+export const SCOPE_TYPES: ReadonlySet<string> = new Set([...SERVED_TYPES, 'Group', 'Consent']);
+/** Every scope that an app can register. */
+const EVERYTHING = ['system/*.cruds', ...MATCH_SCOPES].join(' ');
+/** The longest list of scopes that a registration may have. */
+export const MAX_SCOPE_LENGTH = 4000;
+/** What this platform registers of a list of scopes, space separated. `''` if there is nothing. */
+export const registrable = (list: string): string => grantScopes(list, EVERYTHING, SCOPE_TYPES);
 
 /** Granted scopes, parsed once so that the check of each request is cheap. */
 export interface GrantedScopes {
