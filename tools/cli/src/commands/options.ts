@@ -38,8 +38,8 @@ export const scopes = (value: string): string => {
   const impossible = all.find((one) => registrable(one) === '');
   if (impossible !== undefined)
     refuse(
-      `--scope ${impossible} is no scope that the platform grants: give system/TYPE.rs for a type that it serves, such ` +
-        'as system/Patient.rs, or system/*.rs for all types',
+      `--scope ${impossible} is no scope that the platform grants: give system/TYPE.rs for a type that it serves, ` +
+        'such as system/Patient.rs, or system/*.rs for all types',
     );
   return all.length === 0 ? refuse('--scope is empty') : all.join(' ');
 };

@@ -164,8 +164,8 @@ export class Statements {
 
   /**
    * Values for each range of the first entry: equality prefix, its bounds, the bounds of the other entries, `after`;
-   * then the limit. The first entry reads the table in the order of its elements; the others look up the elements of one
-   * document by the index on `_id`.
+   * then the limit. The first entry reads the table in the order of its elements; the others look up the elements of
+   * one document by the index on `_id`.
    */
   ids({ index, all, after }: IdsPlan): StatementSync {
     const kind = (range: ElementRange): string => (typeof range === 'string' ? 'key' : 'range');
