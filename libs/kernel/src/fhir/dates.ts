@@ -78,12 +78,18 @@ function daysInMonth(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
-export const DATE_PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le'] as const;
+export const DATE_PREFIXES = ['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'sa', 'eb', 'ap'] as const;
 export type DatePrefix = (typeof DATE_PREFIXES)[number];
+
+/** `ap` accepts a range that overlaps the value's range, or the time of the same length before or after it. */
+export const approximately = ({ start, end }: DateRange): DateRange => ({
+  start: start - (end - start),
+  end: end + (end - start),
+});
 
 /**
  * Whether `target` (the resource's range) satisfies `prefix value` by FHIR's range rules. For example, `eq` holds if
- * the value's range contains the target's.
+ * the value's range contains the target's. R4 leaves `ap` to the server.
  */
 export function matchesDate(prefix: DatePrefix, value: DateRange, target: DateRange): boolean {
   const contains = value.start <= target.start && target.end <= value.end;
@@ -100,5 +106,13 @@ export function matchesDate(prefix: DatePrefix, value: DateRange, target: DateRa
       return contains || target.end > value.end;
     case 'le':
       return contains || target.start < value.start;
+    case 'sa':
+      return target.start >= value.end;
+    case 'eb':
+      return target.end <= value.start;
+    case 'ap': {
+      const { start, end } = approximately(value);
+      return target.start < end && target.end > start;
+    }
   }
 }

@@ -62,7 +62,8 @@ const READERS: Readonly<Record<SearchParameter['kind'], Reader>> = {
   },
   date(draft, value, { name }) {
     const parsed = parseDateSearch(value);
-    if (parsed === undefined) return 'must be a date or dateTime with an optional prefix (eq ne gt ge lt le)';
+    if (parsed === undefined || ['sa', 'eb', 'ap'].includes(parsed.prefix))
+      return 'must be a date or dateTime with an optional prefix (eq ne gt ge lt le)';
     ((draft.dates ??= {})[name] ??= []).push(parsed);
     return undefined;
   },

@@ -32,15 +32,16 @@ export function splitOr(value: string): string[] {
   return parts;
 }
 
-const unescape = (value: string): string => value.replace(/\\([\\,|$])/g, '$1');
+/** Removes the escapes of a value: `\,` `\|` `\$` `\\`. */
+export const unescapeValue = (value: string): string => value.replace(/\\([\\,|$])/g, '$1');
 
 /** Parses `code`, `system|code`, `|code` or `system|`. Undefined when neither is given. */
 export function parseToken(value: string): Token | undefined {
   const bar = /(?<!\\)(?:\\\\)*\|/.exec(value);
-  if (bar === null) return value === '' ? undefined : { code: unescape(value) };
+  if (bar === null) return value === '' ? undefined : { code: unescapeValue(value) };
   const at = bar.index + bar[0].length - 1;
-  const system = unescape(value.slice(0, at));
-  const code = unescape(value.slice(at + 1));
+  const system = unescapeValue(value.slice(0, at));
+  const code = unescapeValue(value.slice(at + 1));
   if (system === '' && code === '') return undefined;
   return { system: system === '' ? null : system, ...(code === '' ? {} : { code }) };
 }
@@ -59,7 +60,8 @@ export function matchesToken(token: Token, system: string | undefined, code: str
 export function parseDateSearch(value: string): DateSearch | undefined {
   const head = value.slice(0, 2);
   const prefix = DATE_PREFIXES.find((known) => known === head);
-  const range = dateRange(prefix === undefined ? value : value.slice(2));
+  // In a query, `+` of a zone means a space unless it is escaped.
+  const range = dateRange((prefix === undefined ? value : value.slice(2)).replace(' ', '+'));
   return range === undefined ? undefined : { prefix: prefix ?? 'eq', range };
 }
 

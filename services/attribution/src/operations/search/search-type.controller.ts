@@ -7,7 +7,7 @@ import {
   matchesToken,
   parseSearch,
   searchsetBundle,
-  type SearchQuery,
+  type FormerSearchQuery as SearchQuery,
   type Token,
 } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';

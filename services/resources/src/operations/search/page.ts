@@ -1,4 +1,4 @@
-import { type DateSearch, matchesInstant, type SearchQuery } from '@provider-access/kernel/fhir';
+import { type DateSearch, matchesInstant, type FormerSearchQuery as SearchQuery } from '@provider-access/kernel/fhir';
 import { type RecordPart, recordId } from '@provider-access/facts/records';
 import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
 import type { PageCursor } from './page-links.ts';

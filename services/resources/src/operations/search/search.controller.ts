@@ -4,7 +4,12 @@ import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import type { Decision } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
-import { isSharedType, parseSearch, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
+import {
+  isSharedType,
+  parseSearch,
+  searchsetBundle,
+  type FormerSearchQuery as SearchQuery,
+} from '@provider-access/kernel/fhir';
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';

@@ -1,0 +1,197 @@
+import { approximately, type DatePrefix, type DateRange } from '../dates.ts';
+import type { FhirResource } from '../types.ts';
+import { searchOf, type SearchParameter } from './definitions.ts';
+import type { SearchFilter } from './evaluate.ts';
+import { each, eachString, eachToken, identifierOf, isCanonical, referenceOf, timeOf, unversioned } from './extract.ts';
+import type { SearchValue } from './read-value.ts';
+import { fold, foldCode } from './text.ts';
+
+/** A part of the index: one key, or all keys from `gte` to below `lt`, by UTF-8 bytes. */
+export type KeyRange = { readonly key: string } | { readonly gte: string; readonly lt: string };
+
+/** Longer keys are cut. A range is cut in the same way, so that it still holds them. */
+const LONGEST_KEY = 128;
+/** A resource with more values of one parameter gets the key `name!` instead, which every range of it includes. */
+const MOST_KEYS = 64;
+
+const DAY = 86_400_000;
+/** The first year of FHIR, less the widest time zone and the day by which ranges reach back. */
+const FIRST = Date.UTC(0, 0, 1) - 2000 * 366 * DAY;
+const LOWEST = '0000000000';
+const HIGHEST = 'zzzzzzzzzz';
+
+/** Text that sorts as the instant does. */
+function sortable(ms: number): string {
+  if (ms <= FIRST) return LOWEST;
+  return ms === Number.POSITIVE_INFINITY ? HIGHEST : (ms - FIRST).toString(36).padStart(LOWEST.length, '0');
+}
+
+function cut(key: string): string {
+  if (key.length <= LONGEST_KEY) return key;
+  const last = key.charCodeAt(LONGEST_KEY - 1);
+  // Half of a surrogate pair is no character.
+  return key.slice(0, last >= 0xd800 && last <= 0xdbff ? LONGEST_KEY - 1 : LONGEST_KEY);
+}
+
+const tokenKey = (name: string, code: string, system: string | undefined): string =>
+  cut(`${name}=${foldCode(code)}|${system === undefined ? '' : system.toWellFormed()}`);
+
+/**
+ * The keys of an index over the resources of one type, for example of one member. A key is `name=` and a value:
+ * - token `code|system`, the code in lower case; reference `Type/id` or a URI; uri as it is, without a version
+ * - string: each text, folded
+ * - date: `s` and the start if the time is at most a day; otherwise `l` and the end. So a range needs no search for
+ *   long times that began before it.
+ */
+export function indexKeys(resource: FhirResource): readonly string[] {
+  const keys = new Set<string>();
+  for (const parameter of searchOf(resource.resourceType)?.parameters ?? [])
+    if (parameter.indexed) addKeys(parameter, resource, keys);
+  return [...keys];
+}
+
+function addKeys(parameter: SearchParameter, resource: FhirResource, all: Set<string>): void {
+  const { name, kind } = parameter;
+  const own = new Set<string>();
+  each(parameter, resource, (type, value) => {
+    if (own.size > MOST_KEYS) return;
+    switch (kind) {
+      case 'token':
+        eachToken(type, value, (system, code) => {
+          if (code !== undefined) own.add(tokenKey(name, code, system));
+        });
+        break;
+      case 'reference':
+        addReference(name, type, value, own);
+        break;
+      case 'string':
+        eachString(type, value, (text) => own.add(cut(`${name}=${fold(text)}`)));
+        break;
+      case 'date': {
+        const time = timeOf(type, value);
+        if (time !== undefined) own.add(dateKey(name, time));
+        break;
+      }
+      case 'uri':
+        if (typeof value === 'string') own.add(uriKey(name, value));
+        break;
+    }
+  });
+  if (own.size > MOST_KEYS) all.add(`${name}!`);
+  else for (const key of own) all.add(key);
+}
+
+const uriKey = (name: string, uri: string): string => cut(`${name}=${unversioned(uri).toWellFormed()}`);
+const dateKey = (name: string, { start, end }: DateRange): string =>
+  end - start <= DAY ? `${name}=s${sortable(start)}` : `${name}=l${sortable(end)}`;
+
+function addReference(name: string, type: string, value: unknown, keys: Set<string>): void {
+  const reference = referenceOf(type, value);
+  if (reference !== undefined)
+    keys.add(reference.kind === 'literal' ? cut(`${name}=${reference.name}`) : uriKey(name, reference.text));
+  eachToken('Identifier', identifierOf(type, value), (system, code) => {
+    if (code !== undefined) keys.add(tokenKey(`${name}:identifier`, code, system));
+  });
+}
+
+/**
+ * Ranges that together hold every resource of the type that matches the filter, and perhaps others. Undefined if the
+ * index cannot find them: the caller then checks all candidates.
+ */
+export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly KeyRange[] | undefined {
+  if (!parameter.indexed) return undefined;
+  if (modifier === 'missing' || modifier === 'not' || modifier === 'text' || modifier === 'contains') return undefined;
+  const ranges: KeyRange[] = [{ key: `${parameter.name}!` }];
+  for (const value of any) {
+    const more = rangesOf(parameter, modifier, value);
+    if (more === undefined) return undefined;
+    ranges.push(...more);
+  }
+  return ranges;
+}
+
+function rangesOf(
+  parameter: SearchParameter,
+  modifier: string | undefined,
+  value: SearchValue,
+): readonly KeyRange[] | undefined {
+  const { name } = parameter;
+  switch (value.kind) {
+    case 'token': {
+      if (value.code === undefined) return undefined;
+      const named = modifier === 'identifier' ? `${name}:identifier` : name;
+      if (value.system === undefined) return [startingWith(`${named}=${foldCode(value.code)}|`)];
+      const key = { key: tokenKey(named, value.code, value.system ?? undefined) };
+      return parameter.system === undefined ? [key] : [key, { key: tokenKey(named, value.code, undefined) }];
+    }
+    case 'string':
+      return modifier === 'exact'
+        ? [{ key: cut(`${name}=${value.folded}`) }]
+        : [startingWith(`${name}=${value.folded}`)];
+    case 'reference': {
+      const keys = value.names.map((each) => ({ key: cut(`${name}=${each}`) }));
+      const isUri = value.text !== undefined && (keys.length === 0 || isCanonical(parameter));
+      return isUri ? [...keys, { key: uriKey(name, value.text!) }] : keys;
+    }
+    case 'date':
+      return dateRanges(name, value.prefix, value.range);
+    case 'uri':
+      return [{ key: uriKey(name, value.text) }];
+    case 'quantity':
+    case 'missing':
+      return undefined;
+  }
+}
+
+/** Short times by their start and long ones by their end, as far as `matchesDate` may accept them. */
+function dateRanges(name: string, prefix: DatePrefix, value: DateRange): readonly KeyRange[] | undefined {
+  const short = (from: number, below: number) => between(`${name}=s`, from, below);
+  const long = (from: number, below: number) => between(`${name}=l`, from, below);
+  const first = Number.NEGATIVE_INFINITY;
+  const last = Number.POSITIVE_INFINITY;
+  const { start, end } = value;
+  switch (prefix) {
+    case 'eq':
+      return [short(start, end), long(start, end + 1)];
+    case 'ne':
+      return undefined;
+    case 'gt':
+      return [short(end - DAY, last), long(end, last)];
+    case 'ge':
+      return [short(Math.min(start, end - DAY), last), long(start, last)];
+    case 'lt':
+      return [short(first, start), long(first, last)];
+    case 'le':
+      return [short(first, end), long(first, last)];
+    case 'sa':
+      return [short(end, last), long(end, last)];
+    case 'eb':
+      return [short(first, start), long(first, start + 1)];
+    case 'ap': {
+      const near = approximately(value);
+      return [short(near.start - DAY, near.end), long(near.start, last)];
+    }
+  }
+}
+
+function between(prefix: string, from: number, below: number): KeyRange {
+  return {
+    gte: prefix + sortable(from),
+    lt: below === Number.POSITIVE_INFINITY ? after(prefix) : prefix + sortable(below),
+  };
+}
+
+function startingWith(prefix: string): KeyRange {
+  const start = cut(prefix);
+  return { gte: start, lt: after(start) };
+}
+
+/** The first text after all that start with `prefix`. Code points sort as their UTF-8 bytes do. */
+function after(prefix: string): string {
+  const points = [...prefix];
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const point = last.codePointAt(0)!;
+    if (point < 0x10_ffff) return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1);
+  }
+  return prefix;
+}

@@ -1,0 +1,116 @@
+import { structureOf } from '../elements.ts';
+import { parseReference } from '../references.ts';
+import { isObject } from '../types.ts';
+
+/**
+ * One step of a path: into a property; past objects whose property differs; past references to another type. Arrays
+ * need no step, because each step applies to every item.
+ */
+type Step =
+  { readonly property: string } | { readonly where: string; readonly equals: string } | { readonly refersTo: string };
+
+/** One way to values of one datatype. A choice of types becomes one leaf for each type. */
+export interface Leaf {
+  readonly type: string;
+  readonly steps: readonly Step[];
+}
+
+const SEGMENT = new RegExp(
+  String.raw`^\.(?:` +
+    [
+      String.raw`(?:as|ofType)\((?<type>\w+)\)`,
+      String.raw`where\(resolve\(\) is (?<target>\w+)\)`,
+      String.raw`where\((?<where>\w+) ?= ?'(?<equals>[^']*)'\)`,
+      String.raw`extension\('(?<url>[^']*)'\)`,
+      String.raw`(?<property>\w+)(?![\w(])`,
+    ].join('|') +
+    ')',
+);
+const CAST = /^\((?<inner>[^()]+) as (?<type>\w+)\)/;
+
+/**
+ * Compiles the part of FHIRPath that search parameters use: paths, choices (`as`, `ofType`), `|`, `extension(url)`, and
+ * `where` with an equal string or with `resolve() is Type`.
+ * @throws TypeError for anything else, and for a path that R4 does not have
+ */
+export function compilePath(path: string): readonly Leaf[] {
+  return path.split('|').flatMap((branch) => compileBranch(branch.trim(), path));
+}
+
+function compileBranch(branch: string, path: string): readonly Leaf[] {
+  const cast = CAST.exec(branch);
+  if (cast?.groups !== undefined) {
+    const { inner = '', type = '' } = cast.groups;
+    return follow(ofType(compileBranch(inner, path), type, path), branch.slice(cast[0].length), path);
+  }
+  const root = /^\w+/.exec(branch)?.[0] ?? '';
+  if (structureOf(root) === undefined) throw fault(path, `${root} is no type of R4`);
+  return follow([{ type: root, steps: [] }], branch.slice(root.length), path);
+}
+
+function follow(start: readonly Leaf[], segments: string, path: string): readonly Leaf[] {
+  let leaves = start;
+  for (let rest = segments; rest !== '';) {
+    const match = SEGMENT.exec(rest);
+    if (match?.groups === undefined) throw fault(path, `cannot read ${rest}`);
+    const { type, target, where, equals = '', url, property } = match.groups;
+    if (type !== undefined) leaves = ofType(leaves, type, path);
+    else if (target !== undefined) leaves = leaves.map((leaf) => after(leaf, { refersTo: target }));
+    else if (where !== undefined) leaves = leaves.map((leaf) => after(leaf, { where, equals }));
+    else if (url !== undefined)
+      leaves = into(leaves, 'extension', path).map((leaf) => after(leaf, { where: 'url', equals: url }));
+    else leaves = into(leaves, property ?? '', path);
+    rest = rest.slice(match[0].length);
+  }
+  return leaves;
+}
+
+function into(leaves: readonly Leaf[], property: string, path: string): readonly Leaf[] {
+  const found = leaves.flatMap((leaf) =>
+    [...(structureOf(leaf.type)?.elements.values() ?? [])]
+      .filter(({ name, choice }) => name === property || choice === `${property}[x]`)
+      .map(({ name, type }) => ({ type, steps: [...leaf.steps, { property: name }] })),
+  );
+  if (found.length === 0) throw fault(path, `R4 has no ${property} there`);
+  return found;
+}
+
+function ofType(leaves: readonly Leaf[], type: string, path: string): readonly Leaf[] {
+  const found = leaves.filter((leaf) => leaf.type === type);
+  if (found.length === 0) throw fault(path, `the element is never a ${type}`);
+  return found;
+}
+
+const after = (leaf: Leaf, step: Step): Leaf => ({ type: leaf.type, steps: [...leaf.steps, step] });
+const fault = (path: string, text: string): TypeError => new TypeError(`search path ${path}: ${text}`);
+
+/** Calls `found` with each value at the end of the leaf, in document order. A wrong shape is no value. */
+export function walk(value: unknown, { steps }: Leaf, found: (value: unknown) => void): void {
+  step(value, steps, 0, found);
+}
+
+function step(value: unknown, steps: readonly Step[], at: number, found: (value: unknown) => void): void {
+  if (value === undefined || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) step(item, steps, at, found);
+    return;
+  }
+  const next = steps[at];
+  if (next === undefined) {
+    found(value);
+    return;
+  }
+  if (!isObject(value)) return;
+  if ('property' in next) {
+    if (Object.hasOwn(value, next.property)) step(value[next.property], steps, at + 1, found);
+  } else if ('where' in next) {
+    if (value[next.where] === next.equals) step(value, steps, at + 1, found);
+  } else if (refersTo(value['reference'], next.refersTo)) step(value, steps, at + 1, found);
+}
+
+/** `resolve()` without a look at the other resource: a literal reference names its type. */
+function refersTo(reference: unknown, type: string): boolean {
+  if (typeof reference !== 'string') return false;
+  const parsed = parseReference(reference);
+  return (parsed.kind === 'relative' || parsed.kind === 'absolute') && parsed.type === type;
+}

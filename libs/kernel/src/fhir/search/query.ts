@@ -1,0 +1,317 @@
+import { structureOf } from '../elements.ts';
+import { type OperationOutcomeIssue, outcomeIssue } from '../outcome.ts';
+import { isId } from '../primitives.ts';
+import { parseReference } from '../references.ts';
+import { type SearchDefinition, searchOf, type SearchParameter } from './definitions.ts';
+import type { SearchFilter } from './evaluate.ts';
+import { readValue, type SearchModifier, type SearchValue } from './read-value.ts';
+import { type DateSearch, parseDateSearch, parseToken, splitOr, type Token } from './values.ts';
+
+export interface SearchInclude {
+  /** The type that has the reference. */
+  readonly type: string;
+  /** `*`: each reference that the type may include. */
+  readonly parameter: string;
+  readonly target?: string;
+  /** Also from resources that an include has added. */
+  readonly iterate: boolean;
+}
+
+export type SummaryMode = 'true' | 'text' | 'data' | 'count' | 'false';
+
+/** A parsed search. All of its conditions must hold. The client did not use the parameter of an absent property. */
+export interface SearchQuery {
+  readonly type: string;
+  /** Any of these. An empty list matches nothing, for example after two `_id` without a common value. */
+  readonly ids?: readonly string[];
+  /** Any of these member ids. An empty list matches nothing. */
+  readonly patients?: readonly string[];
+  /** Identifiers of the member: all of the outer list, any of each inner one. */
+  readonly patientIdentifiers?: readonly (readonly Token[])[];
+  readonly filters: readonly SearchFilter[];
+  /** When the platform accepted the version. */
+  readonly updated: readonly DateSearch[];
+  readonly include: readonly SearchInclude[];
+  /** `Provenance:target`. */
+  readonly revinclude: readonly string[];
+  readonly sort: readonly { readonly by: string; readonly descending: boolean }[];
+  readonly count?: number;
+  readonly total?: 'none' | 'accurate';
+  readonly summary?: SummaryMode;
+  readonly elements?: readonly string[];
+  /** What a lenient search left out, for an outcome entry. */
+  readonly ignored: readonly OperationOutcomeIssue[];
+}
+
+export type QueryParse =
+  { readonly ok: true; readonly query: SearchQuery } | { readonly ok: false; readonly issue: OperationOutcomeIssue };
+
+export interface QueryOptions {
+  /** The absolute base of our FHIR resources, without a slash at the end. */
+  readonly base: string;
+  /** `Prefer: handling=lenient`: leave out what is not declared, and report it. */
+  readonly lenient: boolean;
+}
+
+type Draft = {
+  -readonly [key in keyof SearchQuery]: SearchQuery[key] extends readonly (infer item)[] ? item[] : SearchQuery[key];
+};
+
+/** Why a parameter is not taken. Only a parameter that is not declared may be left out of a lenient search. */
+interface Fault {
+  readonly code: 'not-supported' | 'invalid' | 'value' | 'too-costly';
+  readonly text: string;
+  readonly name: string;
+  readonly undeclared?: true;
+}
+
+interface Context {
+  readonly definition: SearchDefinition;
+  readonly draft: Draft;
+  readonly options: QueryOptions;
+}
+
+/** More values in one search would cost more than the pages that they find. */
+const MOST_VALUES = 1000;
+
+/** Parameters that shape the answer. None of them may be repeated, except the includes. */
+export const RESULT_PARAMETERS = [
+  '_include',
+  '_revinclude',
+  '_sort',
+  '_count',
+  '_total',
+  '_summary',
+  '_elements',
+  '_format',
+] as const;
+type ResultParameter = (typeof RESULT_PARAMETERS)[number];
+
+/**
+ * Reads a search on a type by its definition in SEARCH. A bad value, and a modifier that the parameter does not have,
+ * are always errors, because a search without them would find too much. The caller must remove the parameter of a page
+ * link first.
+ */
+export function parseQuery(type: string, parameters: URLSearchParams, options: QueryOptions): QueryParse {
+  const definition = searchOf(type);
+  if (definition === undefined)
+    return { ok: false, issue: outcomeIssue('error', 'not-supported', 'search on this type is not supported') };
+  const draft: Draft = { type, filters: [], updated: [], include: [], revinclude: [], sort: [], ignored: [] };
+  const context = { definition, draft, options };
+  const seen = new Set<string>();
+  let values = 0;
+  for (const [key, value] of parameters) {
+    values += splitOr(value).length;
+    const fault =
+      values > MOST_VALUES
+        ? { code: 'too-costly' as const, text: `a search has at most ${MOST_VALUES} values`, name: printable(key) }
+        : readParameter(context, key, value, seen);
+    if (fault === undefined) continue;
+    const issue = outcomeIssue(
+      fault.undeclared && options.lenient ? 'warning' : 'error',
+      fault.code,
+      fault.text,
+      fault.name,
+    );
+    if (!fault.undeclared || !options.lenient) return { ok: false, issue };
+    draft.ignored.push(issue);
+  }
+  return { ok: true, query: draft };
+}
+
+function readParameter(context: Context, key: string, value: string, seen: Set<string>): Fault | undefined {
+  const { definition } = context;
+  const name = /^[^:.]*/.exec(key)![0];
+  const rest = key.slice(name.length);
+  if (isResultParameter(name)) {
+    if (name === '_include') {
+      if (rest === '' || rest === ':iterate') return include(context, value, rest !== '');
+      return bad(name, 'not-supported', '_include has no modifier but iterate');
+    }
+    if (rest !== '') return bad(name, 'not-supported', `${name} has no modifier`);
+    if (name === '_revinclude') return revinclude(context, value);
+    if (seen.has(name)) return bad(name, 'invalid', `${name} must be given only once`);
+    seen.add(name);
+    if (value === '') return bad(name, 'value', `${name} must not be empty`);
+    return RESULTS[name](context, value);
+  }
+  const parameter = definition.parameters.find((known) => known.name === name);
+  if (parameter === undefined) {
+    const declared = [...definition.parameters.map((known) => known.name), ...RESULT_PARAMETERS].join(', ');
+    return undeclared(
+      printable(key),
+      `unknown search parameter ${printable(key)}; ${definition.type} has: ${declared}`,
+    );
+  }
+  const [, modifier, chain] = /^(?::([^.]*))?(?:\.(.*))?$/s.exec(rest) ?? [];
+  if (chain !== undefined) return chained(context, parameter, modifier, chain, value);
+  if (modifier !== undefined && !parameter.modifiers.includes(modifier)) {
+    return bad(name, 'not-supported', `${name} does not have this modifier; it has: ${listed(parameter.modifiers)}`);
+  }
+  if (value === '') return bad(name, 'value', `${name} must not be empty`);
+  if (name === '_id') return ids(context, value);
+  if (name === '_lastUpdated') return updated(context, value);
+  if (parameter.chains !== undefined) return patients(context, value);
+  return filter(context, parameter, modifier, value);
+}
+
+const bad = (name: string, code: Fault['code'], text: string): Fault => ({ name, code, text });
+const undeclared = (name: string, text: string): Fault => ({ name, code: 'not-supported', text, undeclared: true });
+const isResultParameter = (name: string): name is ResultParameter =>
+  (RESULT_PARAMETERS as readonly string[]).includes(name);
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
+
+/** The client chooses this text, so an error repeats it only if it looks like a name. */
+const printable = (name: string): string => (/^[A-Za-z0-9_:.-]{1,60}$/.test(name) ? name : '(unprintable)');
+
+function filter(
+  { draft, options }: Context,
+  parameter: SearchParameter,
+  modifier: string | undefined,
+  value: string,
+): Fault | undefined {
+  const any: SearchValue[] = [];
+  for (const part of splitOr(value)) {
+    const read = readValue(parameter, modifier, part, options.base);
+    if (!read.ok) return bad(parameter.name, 'value', `${parameter.name} ${read.rule}`);
+    any.push(read.value);
+  }
+  const kept =
+    modifier === undefined || parameter.targets?.includes(modifier) ? undefined : (modifier as SearchModifier);
+  draft.filters.push({ parameter, ...(kept === undefined ? {} : { modifier: kept }), any });
+  return undefined;
+}
+
+function ids({ draft }: Context, value: string): Fault | undefined {
+  const parts = splitOr(value);
+  if (!parts.every(isId)) return bad('_id', 'value', '_id must be an id or a comma list of ids');
+  draft.ids = both(draft.ids, parts);
+  return undefined;
+}
+
+function updated({ draft }: Context, value: string): Fault | undefined {
+  const date = parseDateSearch(value);
+  if (date === undefined)
+    return bad(
+      '_lastUpdated',
+      'value',
+      '_lastUpdated must be a date or dateTime with an optional prefix (eq ne gt ge lt le sa eb ap)',
+    );
+  draft.updated.push(date);
+  return undefined;
+}
+
+/** A patient of another server is a valid value that finds nothing. */
+function patients({ draft, options }: Context, value: string): Fault | undefined {
+  const found: string[] = [];
+  for (const part of splitOr(value)) {
+    const reference = parseReference(part);
+    if (isId(part)) found.push(part);
+    else if (
+      (reference.kind !== 'relative' && reference.kind !== 'absolute') ||
+      reference.type !== 'Patient' ||
+      reference.version !== undefined
+    )
+      return bad('patient', 'value', 'patient must be an id, Patient/id or the URL of a Patient');
+    else if (reference.kind === 'relative' || reference.base === options.base) found.push(reference.id);
+  }
+  draft.patients = both(draft.patients, found);
+  return undefined;
+}
+
+function chained(
+  { draft, definition }: Context,
+  { name, chains, modifiers }: SearchParameter,
+  modifier: string | undefined,
+  chain: string,
+  value: string,
+): Fault | undefined {
+  if (!chains?.includes(chain) || (modifier !== undefined && !modifiers.includes(modifier))) {
+    const declared = definition.parameters.flatMap((known) =>
+      (known.chains ?? []).map((each) => `${known.name}.${each}`),
+    );
+    return undeclared(name, `${name} does not have this chain; ${definition.type} has: ${listed(declared)}`);
+  }
+  const tokens = splitOr(value).map(parseToken);
+  if (!tokens.every((token) => token !== undefined))
+    return bad(name, 'value', `${name}.${chain} must be value, system|value, |value or system|`);
+  draft.patientIdentifiers = [...(draft.patientIdentifiers ?? []), tokens];
+  return undefined;
+}
+
+function include({ draft, definition }: Context, value: string, iterate: boolean): Fault | undefined {
+  const [type = '', parameter = '', target, ...more] = value.split(':');
+  const source = iterate ? searchOf(type) : type === definition.type ? definition : undefined;
+  const includes = source?.includes ?? [];
+  const known = parameter === '*' ? includes[0] : includes.find((each) => each.parameter === parameter);
+  const isTarget = target === undefined || (parameter !== '*' && known?.targets.includes(target));
+  if (known === undefined || !isTarget || more.length > 0) {
+    const declared = definition.includes.map((each) => `${definition.type}:${each.parameter}`);
+    return undeclared('_include', `_include does not have this value; ${definition.type} has: ${listed(declared)}`);
+  }
+  draft.include.push({ type, parameter, ...(target === undefined ? {} : { target }), iterate });
+  return undefined;
+}
+
+function revinclude({ draft, definition }: Context, value: string): Fault | undefined {
+  if (!definition.revincludes.includes(value)) {
+    const declared = listed(definition.revincludes);
+    return undeclared('_revinclude', `_revinclude does not have this value; ${definition.type} has: ${declared}`);
+  }
+  if (!draft.revinclude.includes(value)) draft.revinclude.push(value);
+  return undefined;
+}
+
+const SUMMARIES: readonly string[] = ['true', 'text', 'data', 'count', 'false'] satisfies SummaryMode[];
+const JSON_FORMATS = new Set(['json', 'application/json', 'application/fhir+json', 'text/json']);
+
+const RESULTS: Readonly<
+  Record<Exclude<ResultParameter, '_include' | '_revinclude'>, (context: Context, value: string) => Fault | undefined>
+> = {
+  _sort({ draft, definition }, value) {
+    for (const part of value.split(',')) {
+      const by = part.startsWith('-') ? part.slice(1) : part;
+      if (!definition.sorts.includes(by))
+        return undeclared(
+          '_sort',
+          `_sort does not have this value; ${definition.type} has: ${definition.sorts.join(', ')}`,
+        );
+      draft.sort.push({ by, descending: part !== by });
+    }
+    return undefined;
+  },
+  _count({ draft }, value) {
+    if (!/^\d{1,9}$/.test(value)) return bad('_count', 'value', '_count must be a whole number');
+    draft.count = Number(value);
+    return undefined;
+  },
+  _total({ draft }, value) {
+    if (value !== 'none' && value !== 'accurate' && value !== 'estimate')
+      return bad('_total', 'value', '_total must be none, estimate or accurate');
+    draft.total = value === 'none' ? 'none' : 'accurate';
+    return undefined;
+  },
+  _summary({ draft }, value) {
+    if (!SUMMARIES.includes(value)) return bad('_summary', 'value', `_summary must be one of ${SUMMARIES.join(', ')}`);
+    draft.summary = value as SummaryMode;
+    return undefined;
+  },
+  _elements({ draft, definition }, value) {
+    const names = value.split(',');
+    const known = structureOf(definition.type)?.elements;
+    const has = (name: string) =>
+      known?.has(name) || [...(known?.values() ?? [])].some(({ choice }) => choice === `${name}[x]`);
+    if (!names.every(has))
+      return undeclared('_elements', `_elements has a name that is no element of ${definition.type}`);
+    draft.elements = [...new Set(names)];
+    return undefined;
+  },
+  // URLSearchParams reads `+` as a space: `application/fhir json`.
+  _format: (_context, value) =>
+    JSON_FORMATS.has(value.replace(' ', '+')) ? undefined : bad('_format', 'value', '_format: only JSON is served'),
+};
+
+function both(before: readonly string[] | undefined, now: readonly string[]): string[] {
+  return before === undefined ? [...new Set(now)] : before.filter((value) => now.includes(value));
+}
