@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { DynamicModule } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   type DomainEvent,
   encodeEvent,
@@ -17,6 +19,7 @@ import {
   payerEvent,
   standIn,
 } from '@provider-access/process/testing';
+import { createServiceApp } from '@provider-access/service/http';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import { AttributionModule, attributionConfig, attributionSettings } from '../src/index.ts';
 import type { AttributionConfig } from '../src/config.ts';
@@ -36,17 +39,21 @@ export class Harness extends IntakeHarness {
   /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
   async start(config: Partial<AttributionConfig> = {}, days = new PayerDays(['UTC'])): Promise<this> {
     this.tokens = await issuerOf(this.log, PUBLIC_URL, this.ports.clock);
-    await this.run(
-      'attribution',
-      AttributionModule.register({
-        ports: this.ports,
-        config: { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
-        staticTokens: new StaticTokens({ administrator: ADMIN }),
-        days,
-      }),
-    );
+    await this.run('attribution', this.module(config, days));
     await this.startConsent();
     return this;
+  }
+  private module(config: Partial<AttributionConfig>, days = new PayerDays(['UTC']), ports = this.ports): DynamicModule {
+    return AttributionModule.register({
+      ports,
+      config: { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
+      staticTokens: new StaticTokens({ administrator: ADMIN }),
+      days,
+    });
+  }
+  /** Starts another process of the service over the same engines. Close it before this harness. */
+  another(config: Partial<AttributionConfig> = {}, ports = this.ports): Promise<NestFastifyApplication> {
+    return createServiceApp(this.module(config, undefined, ports), { name: 'attribution', ports });
   }
   override async stop(): Promise<void> {
     await this.stopConsent();
@@ -93,6 +100,10 @@ export class Harness extends IntakeHarness {
   ): Promise<{ authorization: string }> {
     await appendFacts(this.log, approvedApp(client, providers, scope, instant(this.now)));
     await this.settle();
+    return this.token(client, scope);
+  }
+  /** The header of a new token, because a token ends after five minutes of the clock. */
+  async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {
     return { authorization: `Bearer ${(await this.tokens.issue(client, scope)).token}` };
   }
   get(url: string, headers: Record<string, string>) {

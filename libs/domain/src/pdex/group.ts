@@ -91,7 +91,8 @@ function managingEntity({ reference, identifier, display }: GroupPayer): { manag
   return Object.keys(found).length === 0 ? {} : { managingEntity: found };
 }
 
-const groupMember = ({ member, coverageId, from, to }: GroupMember): Readonly<Record<string, unknown>> => ({
+/** The entry of one member in a Group. */
+export const groupMember = ({ member, coverageId, from, to }: GroupMember): Readonly<Record<string, unknown>> => ({
   ...(coverageId === undefined
     ? {}
     : {

@@ -5,9 +5,10 @@ import { Facts, type GroupPart, groups, memberships, type MembershipPart } from 
 import { type FhirResource, isId } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type GroupMember, groupResource } from '@provider-access/domain/pdex';
+import { type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
+import { ContentHash, GroupVersions } from './group-versions.ts';
 import { ManagingEntity } from './managing-entity.ts';
 
 export interface ClientGroup extends GroupPart {
@@ -38,6 +39,7 @@ const valueOf = (providers: readonly ProviderKey[], prefix: 'npi|' | 'tin|'): st
 export class GroupView {
   private readonly groups: ViewReader;
   private readonly memberships: ViewReader;
+  private readonly versions: GroupVersions;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
@@ -46,6 +48,7 @@ export class GroupView {
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
+    this.versions = new GroupVersions(ports.state.streams);
   }
 
   /** In the order of ids. @throws FactsStale */
@@ -78,7 +81,7 @@ export class GroupView {
   /** Decides for every member now. The quantity counts only permitted ones. @throws FactsStale, Refusal too-costly */
   async render(client: string, group: ClientGroup, summary: boolean): Promise<VisibleGroup> {
     const members: GroupMember[] = [];
-    let lastUpdated = Date.parse(group.openedAt);
+    const content = new ContentHash();
     let page: string[] = [];
     let quantity = 0;
     const decidePage = async (): Promise<void> => {
@@ -92,12 +95,11 @@ export class GroupView {
             `This Group has more than ${this.config.maxGroupMembers} members. Read it with _summary=true and get ` +
               'its members by $export.',
           );
-        const attribution = decision.attributions[0]!;
-        lastUpdated = Math.max(lastUpdated, Date.parse(attribution.recordedAt));
-        if (summary) return;
-        const { from, to, coverageId } = attribution;
+        const { from, to, coverageId } = decision.attributions[0]!;
         const end = to !== undefined && { to: lastMoment(to) };
-        members.push({ member: page[i]!, from, ...end, ...(coverageId !== undefined && { coverageId }) });
+        const member = { member: page[i]!, from, ...end, ...(coverageId !== undefined && { coverageId }) };
+        content.add(groupMember(member));
+        if (!summary) members.push(member);
       });
       page = [];
     };
@@ -108,17 +110,24 @@ export class GroupView {
     if (page.length > 0) await decidePage();
     const npi = valueOf(group.providers, 'npi|');
     const tin = valueOf(group.providers, 'tin|');
-    const resource = groupResource({
+    const common = {
       id: group.id,
-      versionId: String(lastUpdated),
-      lastUpdated: new Date(lastUpdated).toISOString(),
-      members,
       quantity,
-      summary,
       ...(npi !== undefined && { providerNpi: npi }),
       ...(tin !== undefined && { tin }),
       ...(group.contract !== undefined && { contract: group.contract }),
       payer: await this.managingEntity.of(client),
+    };
+    // The members are in the hash already. A summary has the version of the whole Group.
+    content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
+    const now = this.facts.parties.decisionTime(this.ports.clock.now());
+    const lastUpdated = await this.versions.of(client, group.id, content.digest(), now);
+    const resource = groupResource({
+      ...common,
+      versionId: String(lastUpdated),
+      lastUpdated: instant(lastUpdated),
+      members,
+      summary,
     });
     return { resource, members: members.map((m) => m.member), lastUpdated };
   }

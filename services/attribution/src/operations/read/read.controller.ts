@@ -38,24 +38,32 @@ export class GroupReadController {
       if (error instanceof Refusal) await refuse(error.kind);
       throw error;
     });
+    const { versionId } = visible.resource['meta'] as { readonly versionId: string };
+    const validators = {
+      'cache-control': 'no-store',
+      etag: `W/"${versionId}"`,
+      'last-modified': new Date(visible.lastUpdated).toUTCString(),
+    };
+    // The client has this version already. Access was decided as for an answer with the Group.
+    const unchanged = hasVersion(request.headers['if-none-match'], versionId);
     await this.audit.release({
       client,
       action: 'group-read',
-      ...membersOf(countedBy(visible.members)),
-      resources: 1,
+      ...(unchanged ? { members: [], resources: 0 } : { ...membersOf(countedBy(visible.members)), resources: 1 }),
       types: ['Group'],
       group: group.id,
     });
-    const { versionId, lastUpdated } = visible.resource['meta'] as { versionId: string; lastUpdated: string };
+    if (unchanged) return void reply.code(304).headers(validators).send();
     void reply
-      .headers({
-        'content-type': 'application/fhir+json; charset=utf-8',
-        'cache-control': 'no-store',
-        etag: `W/"${versionId}"`,
-        'last-modified': new Date(lastUpdated).toUTCString(),
-      })
+      .headers({ ...validators, 'content-type': 'application/fhir+json; charset=utf-8' })
       .send(JSON.stringify(visible.resource));
   }
+}
+
+/** Whether `If-None-Match` names the version, as a weak or a strong tag: RFC 9110 section 13.1.2. */
+function hasVersion(ifNoneMatch: string | undefined, versionId: string): boolean {
+  const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim());
+  return tags.some((tag) => tag === '*' || tag.replace(/^W\//, '') === `"${versionId}"`);
 }
 
 /** `_summary` and `_format` as in a search; any other parameter is refused. */
