@@ -3,7 +3,7 @@ import type { GroupPayer } from '@provider-access/domain/pdex';
 import { Facts } from '@provider-access/facts';
 import { type RecordsReader, recordsReader, SHARED } from '@provider-access/facts/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { allows, readGranted } from '@provider-access/smart';
+import { allows, readGranted } from '@provider-access/domain/smart';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 
 /**
