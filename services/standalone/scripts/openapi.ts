@@ -7,7 +7,7 @@ import { EVENTS } from './openapi/events.ts';
 import { FHIR_OPERATIONS } from './openapi/fhir.ts';
 import { FHIR, JSON_TYPE, type Content, type Json, type Operation, ref, TAGS } from './openapi/operation.ts';
 import { OPS } from './openapi/ops.ts';
-import { controllersOf, type Route, routesOf } from './openapi/routes.ts';
+import { controllersOf, type Route, routesOf, sandboxRoutesOf } from './openapi/routes.ts';
 import { inputSchema, SCHEMAS } from './openapi/schemas.ts';
 
 /** The OpenAPI 3.1 document of the HTTP API. Run: `npm run openapi -w @provider-access/standalone`. */
@@ -26,7 +26,7 @@ const OF_CALLERS = {
 const kindOfCallers = ({ callers }: Route): keyof typeof OF_CALLERS => (typeof callers === 'string' ? callers : 'role');
 
 export async function document(from: 'src' | 'dist'): Promise<Json> {
-  const routes = routesOf(await controllersOf(from));
+  const routes = [...routesOf(await controllersOf(from)), ...(await sandboxRoutesOf(from))];
   const paths: Record<string, Record<string, Json>> = {};
   // In the order of the tables, which is that of a reader's work.
   const order = Object.keys(OPERATIONS);
@@ -36,7 +36,7 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
     (paths[route.path] ??= {})[route.method] = describe(route, operation);
   }
   const unknown = Object.keys(OPERATIONS).filter((name) => !routes.some((route) => route.name === name));
-  if (unknown.length > 0) throw new Error(`No controller has the route ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new Error(`Nothing answers the route ${unknown.join(', ')}`);
   return {
     openapi: '3.1.0',
     info: {

@@ -28,8 +28,13 @@ describe('docs/openapi.json', () => {
     expect({ valid: result.valid, version: validator.version }).toEqual({ valid: true, version: '3.1' });
   });
 
-  test('describes a route of every service, and each route belongs to a service', () => {
-    const services = Object.keys(paths()).map((path) => serviceOf(path.replace('{service}', 'consent')));
+  test('describes a route of every service and of the sandbox, and each other route belongs to a service', () => {
+    const all = Object.keys(paths());
+    const ofSandbox = all.filter((path) => path.startsWith('/ops/sandbox'));
+    expect(ofSandbox).toEqual(['/ops/sandbox', '/ops/sandbox/reset']);
+    const services = all
+      .filter((path) => !ofSandbox.includes(path))
+      .map((path) => serviceOf(path.replace('{service}', 'consent')));
     expect(new Set(services)).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export']));
     expect(Object.keys(OPERATIONS).length).toBeGreaterThan(35);
   });

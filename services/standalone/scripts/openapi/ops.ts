@@ -1,5 +1,5 @@
 import { probeReported } from '@provider-access/events';
-import { JSON_TYPE, type Operation } from './operation.ts';
+import { JSON_TYPE, type Operation, ref } from './operation.ts';
 
 const VIEW = { service: 'The service that keeps the view up.', name: 'The name of the view.' };
 const OBJECT = { type: 'object' };
@@ -83,5 +83,28 @@ export const OPS: Readonly<Record<string, Operation>> = {
     parameters: VIEW,
     answer: { description: 'The build is given up.', type: JSON_TYPE, schema: OBJECT },
     refusals: ['not-found', 'conflict'],
+  },
+  'GET /ops/sandbox': {
+    tag: 'Operations',
+    summary: 'Get the state of the sandbox',
+    description: 'Only `npm start -- --sandbox` has this route.',
+    answer: {
+      description: 'Whether the sandbox is ready, its members, and its ready clients with their keys.',
+      type: JSON_TYPE,
+      schema: ref('Sandbox'),
+    },
+    refusals: [],
+  },
+  'POST /ops/sandbox/reset': {
+    tag: 'Operations',
+    summary: 'Delete everything in the sandbox and start over',
+    description: 'Only `npm start -- --sandbox` has this route. The tokens stay, and the ready clients are new.',
+    answer: {
+      status: 202,
+      description: 'The sandbox starts over. `GET /ops/sandbox` says when it is ready.',
+      type: JSON_TYPE,
+      schema: ref('Sandbox'),
+    },
+    refusals: [],
   },
 };

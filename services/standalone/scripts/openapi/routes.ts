@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { viewsController } from '@provider-access/service/http';
 import { SmartGuard, StaticTokenGuard } from '@provider-access/smart';
 import type { z } from 'zod';
+import type * as SandboxModule from '../../src/sandbox.ts';
 
 /** Nest's own numbers of request methods and of parameters (`@nestjs/common`). */
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'ALL', 'OPTIONS', 'HEAD'] as const;
@@ -59,6 +60,39 @@ export function routesOf(controllers: readonly Class[]): Route[] {
     }),
   );
   return routes.filter(({ name }) => !LEFT_OUT_ROUTES.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Thrown in place of an answer, with the roles that the route asks for. */
+class Asked extends Error {
+  readonly roles: readonly string[];
+  constructor(roles: readonly string[]) {
+    super();
+    this.roles = roles;
+  }
+}
+
+/** The routes of a sandbox, which no controller has, because the process itself answers them. */
+export async function sandboxRoutesOf(from: 'src' | 'dist'): Promise<Route[]> {
+  const file = from === 'src' ? '../../src/sandbox.ts' : '../../dist/sandbox.js';
+  const { sandboxRoutes } = (await import(new URL(file, import.meta.url).href)) as typeof SandboxModule;
+  const tokens = {
+    require(_request: unknown, roles: readonly string[]): never {
+      throw new Asked(roles);
+    },
+  };
+  const routes = sandboxRoutes(tokens as unknown as Parameters<typeof sandboxRoutes>[0], {
+    state: () => undefined,
+    reset: () => undefined,
+  });
+  return Promise.all(
+    Object.entries(routes).map(async ([key, handler]) => {
+      const name = key.startsWith('/') ? `GET ${key}` : key;
+      const [method, path] = name.split(' ') as [string, string];
+      const asked = await handler({} as never, {} as never).catch((error: unknown) => error);
+      if (!(asked instanceof Asked)) throw new Error(`${name} answers without a token`);
+      return { name, method: method.toLowerCase(), path, callers: asked.roles, query: [], body: [], status: undefined };
+    }),
+  );
 }
 
 function ofHandler(controller: Class, property: string, handler: object): Route[] {

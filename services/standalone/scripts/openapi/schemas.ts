@@ -169,6 +169,27 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       },
     },
   },
+  Sandbox: {
+    type: 'object',
+    required: ['status'],
+    properties: {
+      status: { enum: ['starting', 'publishing', 'ready'] },
+      members: { type: 'integer', description: 'Members of the synthetic payer.' },
+      clients: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['client_id', 'name', 'npi', 'pem'],
+          properties: {
+            client_id: { type: 'string' },
+            name: { type: 'string' },
+            npi: { type: 'string' },
+            pem: text('The file of its private key, on the machine of the sandbox.'),
+          },
+        },
+      },
+    },
+  },
   EventRow: {
     type: 'object',
     required: ['index', 'status', 'receipt'],

@@ -34,7 +34,9 @@ beforeAll(async () => {
       '/auth/clients': { clients: [client('c-1', '2026-11-01T00:00:00Z')], next: '/auth/clients?page=2' },
       '/auth/clients?page=2': { clients: [client('c-2', '2026-11-20T00:00:00Z')] },
     };
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answers[request.url!]));
+    response
+      .writeHead(request.url! in answers ? 200 : 404, { 'content-type': 'application/json' })
+      .end(JSON.stringify(answers[request.url!]));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -85,4 +87,11 @@ test('pa groups has those that changed since then, and does not blame the Group 
   expect((await since('2026-12-01T00:00:00Z')).stdout).toBe('No Group of this app changed since then.\n');
   groups = [];
   expect((await since('2026-12-01T00:00:00Z')).stdout).toContain('This app has no Group');
+});
+
+test.each(['show', 'reset'])('pa sandbox %s says what to do where the platform is no local sandbox', async (verb) => {
+  const { code, stderr } = await listed('sandbox', verb);
+  expect(code).toBe(1);
+  expect(stderr).toContain('is no sandbox of `npm start -- --sandbox`');
+  expect(stderr).toContain('A sandbox in a cluster starts over with another topic prefix');
 });

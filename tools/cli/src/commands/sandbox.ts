@@ -16,8 +16,19 @@ interface State {
 }
 const LOOK_EVERY_MS = 500;
 
-const stateOf = ({ server, administratorToken }: Context): Promise<State> =>
-  server.json<State>('/ops/sandbox', { token: administratorToken() });
+/** Only `npm start -- --sandbox` has these routes: the services of a cluster cannot delete topics and databases. */
+async function ask({ server, administratorToken }: Context, method: 'GET' | 'POST', path: string): Promise<State> {
+  const { status, text } = await server.call(path, { method, token: administratorToken(), accept: [404] });
+  if (status === 404)
+    throw new CliError(
+      EXIT.refused,
+      `${server.base} is no sandbox of \`npm start -- --sandbox\`, so it has no state to show and cannot be reset. ` +
+        'A sandbox in a cluster starts over with another topic prefix, another database and an empty place for ' +
+        'files, as the page about sandboxes says',
+    );
+  return JSON.parse(text) as State;
+}
+const stateOf = (context: Context): Promise<State> => ask(context, 'GET', '/ops/sandbox');
 
 function report({ out }: Context, state: State): void {
   out.result(state, [
@@ -47,7 +58,7 @@ export function sandboxCommands(program: Command): void {
       const context = contextOf(command);
       const deadline = Date.now() + Number(wait) * 1000;
       if (Number.isNaN(deadline)) throw new CliError(EXIT.usage, '--wait is a number of seconds');
-      await context.server.post('/ops/sandbox/reset', undefined, { token: context.administratorToken() });
+      await ask(context, 'POST', '/ops/sandbox/reset');
       for (;;) {
         await delay(LOOK_EVERY_MS);
         // The sandbox cannot be reached while it starts.
