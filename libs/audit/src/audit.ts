@@ -1,19 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
+import type { Decision } from '@provider-access/domain/access';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { type Clock, instant, Refusal } from '@provider-access/kernel';
 import type { LabelsOf, Metrics, Tracing } from '@provider-access/service/observability';
 import { HourlyReleases } from './hourly-releases.ts';
 import type { AuditEntry } from './entry.ts';
+import { purposeOf } from './purpose.ts';
+
+/** What the registry knows of a client. */
+interface Registered {
+  readonly name: string;
+  readonly providers: readonly string[];
+}
 export interface AuditOptions {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly source?: string;
   readonly metrics?: Metrics;
   readonly tracing?: Pick<Tracing, 'traceparent'> | undefined;
+  /** Each entry keeps the name of its client and the providers that the client is bound to at that moment. */
+  readonly registered?: (client: string) => Registered | undefined;
 }
 type Refused = Pick<AuditEntry, 'client' | 'action'> &
-  Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job'>> & { readonly reason: string };
+  Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job' | 'query'>> & { readonly reason: string };
 interface Pending {
   readonly record: NewRecord;
   resolve(): void;
@@ -30,6 +40,22 @@ export function countedBy(members: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const member of members) counts.set(member, (counts.get(member) ?? 0) + 1);
   return counts;
+}
+
+/** Most providers of a client, and most Groups, in one entry: entries are many, and a TIN may have thousands of NPIs. */
+const MOST_LISTED = 20;
+const agentOf = ({ name, providers }: Registered): Disclosure['agent'] => ({
+  name,
+  providers: providers.slice(0, MOST_LISTED),
+  ...(providers.length > MOST_LISTED && { more: providers.length - MOST_LISTED }),
+});
+/** The Groups of the attributions by which decisions permitted, for `basis` of an entry. */
+export function basisOf(decisions: Iterable<Decision | undefined>): Pick<AuditEntry, 'basis'> {
+  const groups = new Set<string>();
+  for (const decision of decisions)
+    if (decision?.permit === true)
+      for (const { group } of decision.attributions) if (groups.size < MOST_LISTED) groups.add(group);
+  return groups.size === 0 ? {} : { basis: [...groups] };
 }
 
 /** Most records in one append. */
@@ -80,6 +106,14 @@ export class Audit {
 
   private append(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
+    const client = this.options.registered?.(entry.client);
+    const purpose = purposeOf(entry.action);
+    const data: Disclosure = {
+      ...entry,
+      ...(purpose !== undefined && { purpose }),
+      ...(client !== undefined && { agent: agentOf(client) }),
+      at,
+    };
     // The trace context is set here, because the entry is appended together with entries of other requests.
     const traceparent = this.options.tracing?.traceparent();
     const record = encodeEvent({
@@ -88,7 +122,7 @@ export class Audit {
       type: 'pa.disclosure.v1',
       time: at,
       subject: entry.client,
-      data: { ...entry, at } satisfies Disclosure,
+      data,
       ...(traceparent !== undefined && { traceparent }),
     });
     return new Promise((resolve, reject) => {

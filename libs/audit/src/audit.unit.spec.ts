@@ -56,6 +56,7 @@ describe('audit', () => {
     expect(await disclosuresOf(reader, 'm1', 10)).toEqual([
       {
         client: 'c1',
+        purpose: 'TREAT',
         action: 'read',
         outcome: 'released',
         resources: 1,

@@ -1,4 +1,4 @@
 import { type Disclosure } from '@provider-access/events';
 
-/** A release or refusal, with members by reference. `Audit` sets `at`. */
-export type AuditEntry = Omit<Disclosure, 'at'>;
+/** A release or refusal, with members by reference. `Audit` sets the rest. */
+export type AuditEntry = Omit<Disclosure, 'at' | 'purpose' | 'agent'>;

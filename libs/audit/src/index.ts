@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export { auditedQuery } from './audited-query.ts';
 export type * from './entry.ts';
 export * from './sampled-refusals.ts';
 export * from './disclosures.ts';

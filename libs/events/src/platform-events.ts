@@ -228,6 +228,17 @@ const disclosure = z.object({
   file: z.string().optional(),
   at: instant,
   /**
+   * The names of the parameters, with values that are codes, dates or numbers (ADR 0044). Never names, identifiers or
+   * free text.
+   */
+  query: z.string().optional(),
+  /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
+  purpose: z.string().optional(),
+  /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */
+  agent: z.object({ name: z.string(), providers: z.array(z.string()), more: z.int().positive().optional() }).optional(),
+  /** Groups to which the members are attributed, and which permitted the release; at most 20. */
+  basis: z.array(z.string()).optional(),
+  /**
    * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
    * one.
    */

@@ -9,6 +9,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
+import type { ClientFacts } from '@provider-access/domain/access';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import { BusinessCalendar, type CalendarRules } from '@provider-access/domain/pdex/service-levels';
 import { type Projection, ProjectionSet } from '@provider-access/engines/views';
@@ -99,6 +100,8 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
     const { log, views, clock, logger, metrics, tracing } = ports;
     const checks: ReadinessCheck[] = [];
     const parts: Frame['parts'][number][] = [];
+    let facts: Facts | undefined;
+    const registered = (client: string): ClientFacts | undefined => facts?.parties.client(client);
     const providers: Provider[] = [
       { provide: PORTS, useValue: ports },
       { provide: STATIC_TOKENS, useValue: runtime.staticTokens ?? new StaticTokens({}) },
@@ -107,7 +110,7 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
       { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
       {
         provide: Audit,
-        useValue: new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing }),
+        useValue: new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered }),
       },
       { provide: READINESS, useValue: checks },
     ];
@@ -127,9 +130,10 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
     if (settings.facts !== undefined) {
       const { boundMs, pollMs } = settings.facts;
       const { presence } = runtime;
-      const facts = new Facts({ log, views, clock, metrics, logger, service: name, boundMs, pollMs, presence });
+      facts = new Facts({ log, views, clock, metrics, logger, service: name, boundMs, pollMs, presence });
       parts.push(facts);
-      checks.unshift({ name: 'facts', check: async () => facts.check() });
+      const known = facts;
+      checks.unshift({ name: 'facts', check: async () => known.check() });
       providers.push({ provide: Facts, useValue: facts });
       if (publicUrl !== undefined) {
         const tokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });

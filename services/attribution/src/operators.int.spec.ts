@@ -61,6 +61,19 @@ describe('operators', () => {
       )
       .toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
   });
+  it('keep the query, the purpose and the registration of the client, and never what may name a person', async () => {
+    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const { id } = await onlyGroup(h, app);
+    for (const query of [`identifier=${NPI}&_count=10&_id=${id}`, 'characteristic=x&_count=Jane', 'Jane=Doe'])
+      await h.get(`/fhir/Group?${query}`, app);
+    expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
+    const entries = await typed(h, PA_AUDIT, 'pa.disclosure.v1');
+    for (const entry of entries)
+      expect(entry).toMatchObject({ purpose: 'TREAT', agent: { name: 'c1', providers: [`npi|${NPI}`] } });
+    expect(entries.map(({ action }) => action)).toEqual(expect.arrayContaining(['group-search', 'group-read']));
+    expect(JSON.stringify(entries)).not.toMatch(/Jane|Doe/);
+  });
   it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     await h.app1('c1', [`npi|${NPI}`]);

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit, countedBy, membersOf } from '@provider-access/audit';
+import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audit';
 import {
   type BundleEntryLine,
   matchesInstant,
@@ -53,7 +53,7 @@ export class GroupSearchController {
     const { query, after } = readQuery(parameters);
     try {
       const { given, entries, total, next } = await this.find(client, query, after);
-      await this.record(client, given);
+      await this.record(client, given, parameters);
       const body = searchsetBundle({
         selfUrl: this.url(parameters),
         total,
@@ -65,7 +65,13 @@ export class GroupSearchController {
         .send(body);
     } catch (error) {
       if (error instanceof Refusal)
-        await this.audit.refuse({ client, action: 'group-search', reason: error.kind, types: ['Group'] });
+        await this.audit.refuse({
+          client,
+          action: 'group-search',
+          reason: error.kind,
+          ...auditedQuery(parameters),
+          types: ['Group'],
+        });
       throw error;
     }
   }
@@ -101,8 +107,8 @@ export class GroupSearchController {
   }
 
   /** Each Group of the page as a read would give it. */
-  private async record(client: string, given: readonly Given[]): Promise<void> {
-    const common = { client, action: 'group-search' as const, types: ['Group'] };
+  private async record(client: string, given: readonly Given[], parameters: URLSearchParams): Promise<void> {
+    const common = { client, action: 'group-search' as const, types: ['Group'], ...auditedQuery(parameters) };
     if (given.length === 0) await this.audit.release({ ...common, members: [], resources: 0 });
     await Promise.all(
       given.map(({ group, members }) =>

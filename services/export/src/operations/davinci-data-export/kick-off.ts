@@ -1,3 +1,4 @@
+import { auditedQuery } from '@provider-access/audit';
 import { isId } from '@provider-access/kernel/fhir';
 import { randomBytes } from 'node:crypto';
 import type { GroupPart } from '@provider-access/facts';
@@ -68,7 +69,8 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
       'insufficient-scope',
       'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
     );
-  await ownGroup(context, smart.client, request.group);
+  const given = [...request.query, ...request.body].map(({ name, value }) => [name, String(value)] as const);
+  await ownGroup(context, smart.client, request.group, given);
 
   const parsed = parseKickOff(request.operation, request.query, request.body, {
     lenient: isLenient(request.prefer),
@@ -132,6 +134,7 @@ export async function kickOff(context: ExportContext, request: KickOff): Promise
       types: [...types],
       group: request.group,
       job,
+      ...auditedQuery(given),
     });
     const executed = await streams.execute({
       kind: 'request',
@@ -178,7 +181,12 @@ export async function seen({ config, streams, views }: ExportContext, job: strin
  * Gives one answer for every Group that does not exist for the client: unknown, of another provider, out of network.
  * Every refusal is audited, so that the time of the answer does not tell them apart either. @throws FactsStale
  */
-async function ownGroup({ views, facts, audit, ports }: ExportContext, client: string, id: string): Promise<void> {
+async function ownGroup(
+  { views, facts, audit, ports }: ExportContext,
+  client: string,
+  id: string,
+  given: Parameters<typeof auditedQuery>[0],
+): Promise<void> {
   facts.access.assertFresh();
   const group = isId(id) ? ((await views.groups.get(id))?.['group'] as GroupPart | undefined) : undefined;
   const denied =
@@ -191,6 +199,7 @@ async function ownGroup({ views, facts, audit, ports }: ExportContext, client: s
     action: 'export-requested',
     reason: denied,
     ...(group !== undefined && { group: id }),
+    ...auditedQuery(given),
   });
   throw unknownResource();
 }

@@ -1,7 +1,7 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
-import type { DenialReason } from '@provider-access/domain/access';
+import { Audit, basisOf } from '@provider-access/audit';
+import type { Decision, DenialReason } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
 import { isSharedType, isId } from '@provider-access/kernel/fhir';
 import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/facts/records';
@@ -10,7 +10,7 @@ import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
 
 type Found =
-  | { readonly record: StoredRecord; readonly member?: string }
+  | { readonly record: StoredRecord; readonly member?: string; readonly decision?: Decision }
   | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
 const UNKNOWN: Found = { reason: 'unknown-resource' };
 /** No member has this id. */
@@ -45,7 +45,15 @@ export class ReadController {
       await this.audit.refuse({ client, action: 'read', reason: found.reason, members, types: [type] });
       throw unknownResource();
     }
-    await this.audit.record({ client, action: 'read', outcome: 'released', members, resources: 1, types: [type] });
+    await this.audit.record({
+      client,
+      action: 'read',
+      outcome: 'released',
+      members,
+      resources: 1,
+      types: [type],
+      ...basisOf([found.decision]),
+    });
     const { record } = found;
     void reply
       .header('content-type', FHIR_JSON)
@@ -80,6 +88,6 @@ export class ReadController {
     }
     const member = holders[at]!;
     const record = await this.records.byTypeId(member, type, id);
-    return record === undefined ? { reason: 'unknown-resource', member } : { record, member };
+    return record === undefined ? { reason: 'unknown-resource', member } : { record, member, decision: decisions[at]! };
   }
 }
