@@ -73,8 +73,8 @@ export type ElementRange = string | { readonly gte: string; readonly lt: string 
 export interface IdsQuery {
   /** A declared array index. */
   readonly index: string;
-  /** The values of all its fields before the array. */
-  readonly equals: readonly Scalar[];
+  /** The values of all its fields before the array. The first one may be a list, which means any of its values. */
+  readonly equals: readonly [Scalar | readonly Scalar[], ...Scalar[]] | readonly [];
   /**
    * For each entry the array has an element in at least one of its ranges. The engine starts from the first entry and
    * checks the others for each document that it finds there, so the entry that fits the fewest documents comes first.

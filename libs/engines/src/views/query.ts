@@ -97,7 +97,7 @@ export function planIds(projection: Projection, { index: name, equals, all, afte
   const where = `index "${index.name}"`;
   if (equals.length !== index.fields.length - 1)
     refuse(`${where} needs ${index.fields.length - 1} values before its array, ${equals.length} were given`);
-  if (!equals.every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  if (!equals.flat().every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
   if (all.length === 0 || all.some((ranges) => ranges.length === 0)) refuse(`${where}: a range is missing`);
   const text = (value: unknown): boolean => typeof value === 'string';
   if (!all.flat().every((range) => typeof range === 'string' || (text(range.gte) && text(range.lt))))

@@ -101,6 +101,9 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await ids([['c=1', 'c=2']], { limit: 2 })).toEqual(['a', 'b']);
       expect(await ids([['c=1', 'c=2']], { after: 'a' })).toEqual(['b', 'c']);
       expect(await ids([['c=1']], { equals: ['h'] })).toEqual(['d']);
+      expect(await ids([['c=1']], { equals: [['g', 'h']] })).toEqual(['a', 'b', 'd']);
+      expect(await ids([[d('2021', '2022')], ['c=1']], { equals: [['h', 'g', 'x']] })).toEqual(['a', 'd']);
+      expect(await ids([['c=1']], { equals: [[]] })).toEqual([]);
       expect(await ids([['c=3']])).toEqual([]);
       await put(tagged('a', 6, ['c=2']));
       expect(await ids([['c=2']])).toEqual(['a', 'c']);

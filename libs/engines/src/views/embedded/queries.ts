@@ -1,5 +1,5 @@
 import { BoundedMap } from '@provider-access/kernel';
-import type { ElementRange, FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
+import type { ElementRange, FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../projection.ts';
 import { planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
 import type { Connection } from './connection.ts';
@@ -84,8 +84,10 @@ export class Queries {
     const { equals, all, after, limit } = plan;
     const bounds = (range: ElementRange): readonly string[] =>
       typeof range === 'string' ? [range] : [range.gte, range.lt];
+    // The statement takes a list as JSON.
+    const given = equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
     const rest = [...all.slice(1).flatMap((ranges) => ranges.flatMap(bounds)), ...(after === undefined ? [] : [after])];
-    const values = [...all[0]!.flatMap((range) => [...equals, ...bounds(range), ...rest]), limit].map(bound);
+    const values = [...all[0]!.flatMap((range) => [...given, ...bounds(range), ...rest]), limit].map(bound);
     const rows = statements.ids(plan).all(...values) as unknown as readonly (readonly [string])[];
     return rows.map(([id]) => id);
   }

@@ -167,10 +167,11 @@ export class Statements {
    * then the limit. The first entry reads the table in the order of its elements; the others look up the elements of
    * one document by the index on `_id`.
    */
-  ids({ index, all, after }: IdsPlan): StatementSync {
+  ids({ index, equals, all, after }: IdsPlan): StatementSync {
     const kind = (range: ElementRange): string => (typeof range === 'string' ? 'key' : 'range');
     const shape = all.map((ranges) => ranges.map(kind).join()).join('/');
-    return this.#prepare(`ids/${index.name}/${shape}/${after !== undefined}`, () => {
+    const lists = Array.isArray(equals[0]);
+    return this.#prepare(`ids/${index.name}/${lists}/${shape}/${after !== undefined}`, () => {
       const table = quoted(arrayTable(this.#physical, index));
       const byId = quoted(`${arrayTable(this.#physical, index)}__id`);
       const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
@@ -184,7 +185,7 @@ export class Statements {
       });
       const selects = all[0]!.map((range) => {
         const where = [
-          ...prefix.map((k) => `a.${k} = ?`),
+          ...prefix.map((k, i) => (lists && i === 0 ? `a.${k} IN (SELECT value FROM json_each(?))` : `a.${k} = ?`)),
           compared('a', range),
           ...others,
           ...(after === undefined ? [] : ['a._id > ?']),

@@ -66,7 +66,9 @@ function merged(conditions: readonly (readonly [string, object])[]): Filter<Stor
  */
 export function idFiltersOf({ index, equals, all, after }: IdsPlan): readonly Filter<StoredDocument>[] {
   const path = index.fields.at(-1)!;
-  const prefix = Object.fromEntries(equals.map((value, i) => [index.fields[i]!, value]));
+  const prefix = Object.fromEntries(
+    equals.map((value, i) => [index.fields[i]!, Array.isArray(value) ? { $in: value } : value]),
+  );
   // `$elemMatch`, because without it two different elements may satisfy the two bounds.
   const has = (range: ElementRange): object =>
     typeof range === 'string' ? { $eq: range } : { $elemMatch: { $gte: range.gte, $lt: range.lt } };
