@@ -73,6 +73,16 @@ describe('one client and another', () => {
       [`/fhir/Patient/${member}`, '/fhir/Patient/m-999999'],
       [`/fhir/Condition?patient=${member}`, '/fhir/Condition?patient=m-999999'],
       [`/fhir/Patient?_id=${member}`, '/fhir/Patient?_id=m-999999'],
+      [`/fhir/Patient?identifier=${member}`, '/fhir/Patient?identifier=m-999999'],
+      [`/fhir/Patient?identifier=${member}&_summary=count`, '/fhir/Patient?identifier=m-999999&_summary=count'],
+      [
+        `/fhir/Condition?patient=${member}&code:not=x&_sort=-recorded-date&_total=accurate`,
+        '/fhir/Condition?patient=m-999999&code:not=x&_sort=-recorded-date&_total=accurate',
+      ],
+      [
+        `/fhir/ExplanationOfBenefit?patient=${member}&_include=ExplanationOfBenefit:*&_revinclude=Provenance:target`,
+        '/fhir/ExplanationOfBenefit?patient=m-999999&_include=ExplanationOfBenefit:*&_revinclude=Provenance:target',
+      ],
       [`/fhir/bulk?client=${other.clientId}`, `/fhir/bulk?client=${unknown}`],
       [`/fhir/Group?_id=${otherGroup}`, `/fhir/Group?_id=${unknown}`],
       [`/fhir/Group?identifier=${theirs.npi}`, '/fhir/Group?identifier=1999999984'],

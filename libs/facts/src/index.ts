@@ -31,3 +31,4 @@ export { MEMBER_DERIVERS } from './derivers.ts';
 export { INTAKES } from './derivers.ts';
 export { Access, FactsStale, type ConsentStatement, type StatementEffect } from './access.ts';
 export { Facts } from './facts.ts';
+export { attributedMembers } from './attributed-members.ts';

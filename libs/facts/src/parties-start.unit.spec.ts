@@ -266,6 +266,7 @@ describe('a start from the view', () => {
       return {
         get: (id) => real.get(id),
         getMany: (ids) => real.getMany(ids),
+        ids: (q) => real.ids(q),
         find: (q) => real.find(q),
         count: () => real.count(),
         position: () => real.position(),

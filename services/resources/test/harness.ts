@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   PA_ATTRIBUTION,
   PA_CONSENT,
+  PA_GROUPS,
   PA_PROVIDERS,
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
@@ -41,6 +42,7 @@ import { ResourcesModule } from '../src/resources.module.ts';
 
 const PUBLIC_URL = 'https://pa.example.org';
 const NPI = 'npi|1234567893';
+const groupOf = (provider: string): string => provider.replace('|', '-');
 /** The result of JSON.parse: tests read answers without declaring their types. */
 export type Loose = ReturnType<typeof JSON.parse>;
 export interface Answer {
@@ -173,9 +175,9 @@ export class House {
 
   /** Waits until the records views have passed everything that is in the log. */
   async settled(): Promise<void> {
-    const { records, locators } = this.records.views;
+    const { records, locators, search } = this.records.views;
     const inbound = await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
-    for (const view of [records, locators])
+    for (const view of [records, locators, search])
       if (!(await view.waitFor(inbound, 10_000, ['resources']))) throw new Error('the views did not settle');
   }
 
@@ -185,11 +187,17 @@ export class House {
 
   /** Registers and approves a client for a provider that is in network. */
   approve(client: string, provider = NPI): Promise<void> {
-    return this.append(...approvedApp(client, [provider]), inNetwork(provider));
+    const opened = { group: groupOf(provider), providers: [provider], openedAt: '2020-01-01T00:00:00.000Z' };
+    return this.append(...approvedApp(client, [provider]), inNetwork(provider), {
+      topic: PA_GROUPS,
+      type: 'pa.group-opened.v1',
+      subject: opened.group,
+      data: opened,
+    });
   }
   /** Covers a member and attributes it to the provider. */
   attribute(member: string, provider = NPI): Promise<void> {
-    return this.append(covered(member), attributed(member, provider));
+    return this.append(covered(member), attributed(member, provider, groupOf(provider)));
   }
   optOut(member: string): Promise<void> {
     return this.append(optedOut(member, '2024-06-01T00:00:00.000Z'));
@@ -197,11 +205,14 @@ export class House {
 
   private async append(...facts: readonly Fact[]): Promise<void> {
     await appendFacts(this.log, facts, '/payer');
-    const topics = ['pa.registry', PA_PROVIDERS, 'pa.members', PA_ATTRIBUTION, PA_CONSENT];
+    const topics = ['pa.registry', PA_PROVIDERS, 'pa.members', PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS];
     const head = await this.log.head(topics);
     const parties = this.app.get(Facts).parties;
-    const { [PA_PROVIDERS]: providers, 'pa.registry': registry, ...members } = head;
-    await this.views.reader(FACTS_PROJECTIONS[0]!).waitFor(members, 60_000);
+    const { [PA_PROVIDERS]: providers, 'pa.registry': registry } = head;
+    for (const projection of FACTS_PROJECTIONS)
+      await this.views
+        .reader(projection)
+        .waitFor(Object.fromEntries(Object.keys(projection.topics).map((topic) => [topic, head[topic] ?? []])), 60_000);
     await parties.waitFor({ [PA_PROVIDERS]: providers!, 'pa.registry': registry! }, 60_000);
   }
 }

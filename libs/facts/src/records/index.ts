@@ -1,5 +1,6 @@
 export * from './record.ts';
-export * from './projections.ts';
+export { locators, records } from './projections.ts';
+export * from './search-keys.ts';
 export * from './directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';

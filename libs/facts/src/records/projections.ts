@@ -1,14 +1,14 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
+import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart, type VersionOrder } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
 const DELETED = 'pa.record-deleted.v1';
 const RELEVANT = new Set<string | undefined>([ACCEPTED, DELETED]);
 
 /** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
-const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
+export const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
 
 /**
  * Whether a record replaces the version that the view has. An instance that was taken for dead, and its successor, may
@@ -16,7 +16,10 @@ const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeO
  * first stays with its versionId and lastUpdated, unless the other instance knew more (or it is the tombstone of a
  * take-over): then its versionId is higher.
  */
-function replaces(known: RecordPart, data: RecordAccepted | RecordDeleted): boolean {
+export function replaces(
+  known: VersionOrder & { readonly versionId: number },
+  data: RecordAccepted | RecordDeleted,
+): boolean {
   const order = {
     businessTime: Date.parse(data.businessTime),
     sequence: data.sequence,

@@ -1,6 +1,7 @@
 import { bufferOf } from '@provider-access/events';
 import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
+import { searchKeys } from './search-keys.ts';
 import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
 
 const LINE = ['record.line'];
@@ -26,8 +27,8 @@ export interface RecordsReader {
   holders(type: string, id: string): Promise<readonly string[]>;
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
-  /** The `records` and `locators` views themselves, for their positions. */
-  readonly views: { readonly records: ViewReader; readonly locators: ViewReader };
+  /** The views themselves, for their positions and for searches. */
+  readonly views: { readonly records: ViewReader; readonly locators: ViewReader; readonly search: ViewReader };
 }
 
 const EMPTY = new Uint8Array(0);
@@ -47,6 +48,7 @@ export const lineBytes = (record: StoredRecord): Buffer => bufferOf(record.line)
 export function recordsReader(views: Views): RecordsReader {
   const byRecord = views.reader(records);
   const byLocator = views.reader(locators);
+  const search = views.reader(searchKeys);
 
   async function holders(type: string, id: string): Promise<readonly string[]> {
     const document = await byLocator.get(locatorId(type, id));
@@ -94,7 +96,7 @@ export function recordsReader(views: Views): RecordsReader {
   }
 
   return {
-    views: { records: byRecord, locators: byLocator },
+    views: { records: byRecord, locators: byLocator, search },
     async byTypeId(member, type, id) {
       const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
       return document === undefined || part(document).deleted === true ? undefined : stored(document);

@@ -1,6 +1,7 @@
 /** One entry of a searchset: `line` is the resource as encoded JSON and goes into the Bundle untouched. */
 export interface BundleEntryLine {
-  readonly fullUrl: string;
+  /** Absent for an OperationOutcome about the search. */
+  readonly fullUrl?: string;
   readonly line: string;
   readonly mode?: 'match' | 'include' | 'outcome';
 }
@@ -23,7 +24,8 @@ export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetI
   for (let index = 0; index < entries.length; index++) {
     const { fullUrl, line, mode = 'match' } = entries[index] as BundleEntryLine;
     if (index > 0) text += ',';
-    text += `{"fullUrl":${JSON.stringify(fullUrl)},"resource":${line},"search":{"mode":"${mode}"}}`;
+    const url = fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(fullUrl)},`;
+    text += `{${url}"resource":${line},"search":{"mode":"${mode}"}}`;
   }
   return `${text}]}`;
 }

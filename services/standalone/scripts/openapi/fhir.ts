@@ -1,15 +1,52 @@
-import { SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SEARCH, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { FHIR, JSON_TYPE, ref, type Operation } from './operation.ts';
 
 const GROUP = { id: 'The id of the Group, from `GET /fhir/Group`.' };
 const JOB = { job: 'The id of the export, from `Content-Location`.', file: 'The name of the file, from the manifest.' };
-/** Parameters of a search, as the CapabilityStatement has them. */
-const searchOf = (types: readonly string[]) => {
-  const all = types.flatMap((type) => SEARCH_PARAMETERS[type]!.map((parameter) => ({ type, ...parameter })));
-  return [...new Set(all.map(({ name }) => name))].map((name) => {
-    const [one] = all.filter((parameter) => parameter.name === name);
-    return { name, description: `${one!.documentation}.` };
-  });
+/** Parameters of a search, as the CapabilityStatement has them. A parameter of few types names them. */
+const PARAMETERS_OF_TYPES = Object.entries(
+  Object.groupBy(
+    SERVED_TYPES.flatMap((type) => SEARCH[type]!.parameters.map((parameter) => ({ type, ...parameter }))),
+    ({ name }) => name,
+  ),
+).map(([name, rows = []]) => ({
+  name,
+  description:
+    rows.length > SERVED_TYPES.length / 2 || name.startsWith('_')
+      ? `${rows[0]!.documentation}.`
+      : `Of ${rows.map(({ type }) => type).join(', ')}.`,
+}));
+const RESULT_PARAMETERS = [
+  {
+    name: '_include',
+    description: 'Also resources that a result refers to, for example `MedicationRequest:medication`.',
+  },
+  { name: '_revinclude', description: 'Also resources that refer to a result: `Provenance:target`.' },
+  { name: '_sort', description: 'Names of date parameters, `_lastUpdated` or `_id`; `-` in front sorts downwards.' },
+  { name: '_count', description: 'Results of a page, at most 200. Zero only counts.' },
+  { name: '_total', description: '`accurate` counts all results; `none` leaves the total out.' },
+  { name: '_summary', description: '`true`, `text`, `data`, `count` or `false`.' },
+  { name: '_elements', description: 'Names of elements, separated by commas: the others are left out.' },
+  { name: '_format', description: 'JSON only. It wins before `Accept`.' },
+];
+const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS];
+const groupSearch = SEARCH_PARAMETERS['Group']!.map(({ name, documentation }) => ({
+  name,
+  description: `${documentation}.`,
+}));
+const SEARCH_ANSWER = { description: 'A searchset.', type: FHIR, schema: ref('Bundle') };
+const SEARCH_REFUSALS = [
+  'invalid-request',
+  'invalid-value',
+  'required',
+  'not-supported',
+  'not-found',
+  'not-acceptable',
+  'too-costly',
+] as const;
+const LENIENT = {
+  name: 'Prefer',
+  description: '`handling=lenient` leaves out parameters that are not declared, and reports them in the Bundle.',
 };
 const KICK_OFF_PARAMETERS = [
   { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
@@ -70,12 +107,28 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Reads and searches',
     summary: 'Search resources of a type',
     description:
-      'Needs `patient` or `_id`, except for types of the directory. Members whom the app may not see are left out, ' +
-      'as if they did not exist. The link `next` of the Bundle leads to the next page.',
+      'Needs `patient` or `_id`, except for Patient, types of the directory, and parameters that a guide defines by ' +
+      'themselves. Members whom the app may not see are left out, as if they did not exist. The link `next` of the ' +
+      'Bundle leads to the next page. `/fhir/metadata` says which type has which parameter.',
     parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
-    query: searchOf(SERVED_TYPES),
-    answer: { description: 'A searchset.', type: FHIR, schema: ref('Bundle') },
-    refusals: ['invalid-request', 'invalid-value', 'required', 'not-supported', 'not-found', 'not-acceptable'],
+    query: SEARCHED,
+    headers: [LENIENT],
+    answer: SEARCH_ANSWER,
+    refusals: [...SEARCH_REFUSALS],
+  },
+  'POST /fhir/{type}/_search': {
+    tag: 'Reads and searches',
+    summary: 'Search resources of a type, with the parameters in the body',
+    description:
+      'The same search as by GET. Names and identifiers of people stay out of URLs, and the links of the Bundle show ' +
+      'none of them.',
+    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
+    headers: [LENIENT],
+    body: {
+      content: { 'application/x-www-form-urlencoded': { schema: { type: 'object' }, example: { family: 'Garcia' } } },
+    },
+    answer: SEARCH_ANSWER,
+    refusals: [...SEARCH_REFUSALS, 'unsupported-media-type'],
   },
   'GET /fhir/{type}/{id}': {
     tag: 'Reads and searches',
@@ -88,10 +141,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /fhir/Group': {
     tag: 'Groups and exports',
     summary: 'Find the Groups of the app',
-    query: [
-      ...searchOf(['Group']),
-      { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
-    ],
+    query: [...groupSearch, { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' }],
     answer: {
       description: 'A searchset of Groups, with the members whom the app may see.',
       type: FHIR,

@@ -5,7 +5,7 @@ import { parseReference } from '../references.ts';
 import { type SearchDefinition, searchOf, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
 import { readValue, type SearchModifier, type SearchValue } from './read-value.ts';
-import { type DateSearch, parseDateSearch, parseToken, splitOr, type Token } from './values.ts';
+import { type DateSearch, parseDateSearch, splitOr } from './values.ts';
 
 export interface SearchInclude {
   /** The type that has the reference. */
@@ -26,8 +26,8 @@ export interface SearchQuery {
   readonly ids?: readonly string[];
   /** Any of these member ids. An empty list matches nothing. */
   readonly patients?: readonly string[];
-  /** Identifiers of the member: all of the outer list, any of each inner one. */
-  readonly patientIdentifiers?: readonly (readonly Token[])[];
+  /** Conditions on the member's Patient, from a chain such as `patient.identifier`. */
+  readonly patientFilters: readonly SearchFilter[];
   readonly filters: readonly SearchFilter[];
   /** When the platform accepted the version. */
   readonly updated: readonly DateSearch[];
@@ -96,7 +96,16 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
   const definition = searchOf(type);
   if (definition === undefined)
     return { ok: false, issue: outcomeIssue('error', 'not-supported', 'search on this type is not supported') };
-  const draft: Draft = { type, filters: [], updated: [], include: [], revinclude: [], sort: [], ignored: [] };
+  const draft: Draft = {
+    type,
+    patientFilters: [],
+    filters: [],
+    updated: [],
+    include: [],
+    revinclude: [],
+    sort: [],
+    ignored: [],
+  };
   const context = { definition, draft, options };
   const seen = new Set<string>();
   let values = 0;
@@ -221,7 +230,7 @@ function patients({ draft, options }: Context, value: string): Fault | undefined
 }
 
 function chained(
-  { draft, definition }: Context,
+  { draft, definition, options }: Context,
   { name, chains, modifiers }: SearchParameter,
   modifier: string | undefined,
   chain: string,
@@ -233,10 +242,14 @@ function chained(
     );
     return undeclared(name, `${name} does not have this chain; ${definition.type} has: ${listed(declared)}`);
   }
-  const tokens = splitOr(value).map(parseToken);
-  if (!tokens.every((token) => token !== undefined))
-    return bad(name, 'value', `${name}.${chain} must be value, system|value, |value or system|`);
-  draft.patientIdentifiers = [...(draft.patientIdentifiers ?? []), tokens];
+  const parameter = searchOf('Patient')!.parameters.find((known) => known.name === chain)!;
+  const any: SearchValue[] = [];
+  for (const part of splitOr(value)) {
+    const read = readValue(parameter, undefined, part, options.base);
+    if (!read.ok) return bad(name, 'value', `${name}.${chain} ${read.rule}`);
+    any.push(read.value);
+  }
+  draft.patientFilters.push({ parameter, any });
   return undefined;
 }
 

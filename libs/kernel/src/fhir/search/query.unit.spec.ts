@@ -36,7 +36,10 @@ describe('parseQuery', () => {
 
   it('reads the identifier of the member as a chain', () => {
     const text = 'patient.identifier=urn:mbi|1S0&patient:Patient.identifier=2';
-    expect(query('Coverage', text).patientIdentifiers).toEqual([[{ system: 'urn:mbi', code: '1S0' }], [{ code: '2' }]]);
+    expect(query('Coverage', text).patientFilters.map(({ parameter, any }) => [parameter.name, any])).toEqual([
+      ['identifier', [{ kind: 'token', system: 'urn:mbi', code: '1S0', folded: '1s0' }]],
+      ['identifier', [{ kind: 'token', code: '2', folded: '2' }]],
+    ]);
   });
 
   it('reads what shapes the answer', () => {

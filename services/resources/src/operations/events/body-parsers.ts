@@ -9,12 +9,17 @@ const STREAMED = [
 
 /**
  * Leaves the body of POST /events unread, so that the handler streams it after the guard has checked the token. Other
- * routes get parsed JSON. Their body may be empty, because a replay needs none.
+ * routes get parsed JSON, which may be empty, because a replay needs none, or a form with the parameters of a search.
  */
 export function registerBodyParsers(fastify: FastifyInstance): void {
   for (const type of STREAMED)
     if (!fastify.hasContentTypeParser(type))
       fastify.addContentTypeParser(type, (_request, _payload, done) => done(null, undefined));
+  const form = 'application/x-www-form-urlencoded';
+  if (fastify.hasContentTypeParser(form)) fastify.removeContentTypeParser(form);
+  fastify.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) =>
+    done(null, new URLSearchParams(String(body))),
+  );
   if (fastify.hasContentTypeParser('application/json')) fastify.removeContentTypeParser('application/json');
   fastify.addContentTypeParser('application/json', (request, payload, done) => {
     if (request.routeOptions.url === '/events') return done(null, undefined);

@@ -1,4 +1,4 @@
-import { PATIENT_ELEMENT, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { isSharedType, SEARCH_PARAMETERS, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
 
 const VERSION = '0.1.0';
@@ -58,17 +58,36 @@ const searchParam = (type: string): unknown[] =>
     .filter((p) => p.role === 'filter')
     .map((p) => ({ name: p.name, type: p.fhirType, documentation: p.documentation }));
 
+const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
+const COMBINATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination';
+const expected = (level: string): object => ({ url: EXPECTATION, valueCode: level });
+
 function resource(type: string): unknown {
-  const needs = PATIENT_ELEMENT[type] === undefined ? '_id' : 'patient or _id';
-  const shared = ['Location', 'Organization', 'Practitioner', 'PractitionerRole'].includes(type);
+  const { parameters, combinations, includes, revincludes } = searchOf(type)!;
+  const alone = parameters.filter((p) => p.alone === true).map(({ name }) => name);
   return {
+    ...(combinations.length > 0 && {
+      extension: combinations.map(({ names, level }) => ({
+        url: COMBINATION,
+        extension: [expected(level), ...names.map((name) => ({ url: 'required', valueString: name }))],
+      })),
+    }),
     type,
     ...(PROFILES[type] !== undefined && { supportedProfile: PROFILES[type] }),
-    ...(!shared && { documentation: `Members attributed to the caller only. A search needs ${needs}.` }),
+    ...(!isSharedType(type) && {
+      documentation: `Members attributed to the caller only. A search needs one of ${alone.join(', ')}.`,
+    }),
     interaction: [{ code: 'read' }, { code: 'search-type' }],
     versioning: 'no-version',
     readHistory: false,
-    searchParam: searchParam(type),
+    ...(includes.length > 0 && { searchInclude: includes.map(({ parameter }) => `${type}:${parameter}`) }),
+    ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
+    searchParam: parameters.map(({ name, kind, documentation, level }) => ({
+      extension: [expected(level)],
+      name,
+      type: kind,
+      documentation,
+    })),
   };
 }
 

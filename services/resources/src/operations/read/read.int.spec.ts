@@ -180,7 +180,7 @@ describe('reads and searches', () => {
       ['/fhir/Condition', 400, 'required'],
       ['/fhir/Condition?patient=m1&color=red', 400, 'not-supported'],
       ['/fhir/Condition?patient=m1&_lastUpdated=yesterday', 400, 'value'],
-      ['/fhir/Condition?patient=m1&_count=0', 400, 'value'],
+      ['/fhir/Condition?patient=m1&_count=-1', 400, 'value'],
       ['/fhir/Claim/1', 404, 'not-found'],
       ['/fhir/Nonsense', 404, 'not-found'],
       ['/fhir/Condition/m1-c', 406, 'not-supported', { accept: 'application/fhir+xml' }],
@@ -250,8 +250,17 @@ describe('reads and searches', () => {
     ]);
     expect(rest[0].resource.find((r: Loose) => r.type === 'Condition').searchParam.map((p: Loose) => p.name)).toEqual([
       '_id',
-      'patient',
       '_lastUpdated',
+      '_profile',
+      'category',
+      'clinical-status',
+      'patient',
+      'onset-date',
+      'asserted-date',
+      'recorded-date',
+      'abatement-date',
+      'code',
+      'encounter',
     ]);
   });
 });

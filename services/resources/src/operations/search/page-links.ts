@@ -1,57 +1,79 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Secret } from '@provider-access/smart';
+import type { PageCursor } from './page.ts';
 
-/** The end of a page: the member and the index values of its last entry. */
-export interface PageCursor {
-  readonly member: string;
-  readonly id: string;
-  readonly lastUpdated?: number;
-}
 export interface PageToken {
   readonly client: string;
   readonly type: string;
   /** The normalised query of the first page. */
   readonly query: string;
-  readonly after: PageCursor;
+  /** Absent for the first page. */
+  readonly after?: PageCursor;
 }
 
+const CIPHER = 'aes-256-gcm';
+const IV = 12;
+const TAG = 16;
+/** Node refuses a request whose headers and URL have more than 16 KB. */
+const MAX_LINK = 12_000;
+const LINK = new RegExp(`^[A-Za-z0-9_-]{40,${MAX_LINK}}$`);
+const MAX_QUERY = 64 * 1024;
+
 /**
- * Opaque, signed page links. A link is valid only for the client and the search for which it was made. The first key
- * signs; all keys verify.
+ * Page links that only this server can read, and that work only for the client and type for which they were made. They
+ * are encrypted, because a query may have names and identifiers of a person, and a URL is written to logs on its way.
+ * The first key encrypts; all keys decrypt.
  */
 export class PageLinks {
   private readonly secret: Secret<readonly Buffer[]>;
   private from: readonly Buffer[] | undefined;
-  private made: readonly KeyObject[] = [];
+  private made: readonly Buffer[] = [];
   constructor(secret: Secret<readonly Buffer[]>) {
     this.secret = secret;
   }
-  /** Cached, because importing the keys costs more than a signature. */
-  private keys(): readonly KeyObject[] {
+  /** Cached, because deriving the keys costs more than a link. */
+  private keys(): readonly Buffer[] {
     const { current } = this.secret;
-    if (this.from !== current) this.made = (this.from = current).map((key) => createSecretKey(key));
+    if (this.from !== current)
+      this.made = (this.from = current).map((key) => Buffer.from(hkdfSync('sha256', key, '', 'page link', 32)));
     return this.made;
   }
 
-  write(token: PageToken): string {
-    const { client, type, query, after } = token;
-    const payload = Buffer.from(
-      JSON.stringify([query, after.member, after.id, ...(after.lastUpdated === undefined ? [] : [after.lastUpdated])]),
-    );
-    return Buffer.concat([seal(this.keys()[0]!, client, type, payload), payload]).toString('base64url');
+  /** Undefined if the link would be too long for a URL. */
+  write({ client, type, query, after }: PageToken): string | undefined {
+    const iv = randomBytes(IV);
+    const cipher = createCipheriv(CIPHER, this.keys()[0]!, iv).setAAD(boundTo(client, type));
+    const text = deflateRawSync(JSON.stringify([query, after]));
+    const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
+    const link = Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
+    return link.length > MAX_LINK ? undefined : link;
   }
 
   /** Undefined, without a reason, when the link was changed or made for another client or type. */
-  read(text: string, client: string, type: string): PageToken | undefined {
-    const bytes = /^[A-Za-z0-9_-]{44,4000}$/.test(text) ? Buffer.from(text, 'base64url') : Buffer.alloc(0);
-    if (bytes.length <= 32) return undefined;
-    const payload = bytes.subarray(32);
-    if (!this.keys().some((key) => timingSafeEqual(bytes.subarray(0, 32), seal(key, client, type, payload))))
-      return undefined;
-    const [query, member, id, lastUpdated] = JSON.parse(payload.toString('utf8')) as [string, string, string, number?];
-    return { client, type, query, after: { member, id, ...(lastUpdated !== undefined && { lastUpdated }) } };
+  read(link: string, client: string, type: string): PageToken | undefined {
+    if (!LINK.test(link)) return undefined;
+    const bytes = Buffer.from(link, 'base64url');
+    for (const key of this.keys()) {
+      const text = opened(key, bytes, boundTo(client, type));
+      if (text === undefined) continue;
+      const [query, after] = JSON.parse(text) as [string, PageCursor | null | undefined];
+      return { client, type, query, ...(after && { after }) };
+    }
+    return undefined;
   }
 }
 
-const seal = (key: KeyObject, client: string, type: string, payload: Buffer): Buffer =>
-  createHmac('sha256', key).update(`${client}\n${type}\n`).update(payload).digest();
+const boundTo = (client: string, type: string): Buffer => Buffer.from(`${client}\n${type}\n`);
+
+function opened(key: Buffer, bytes: Buffer, aad: Buffer): string | undefined {
+  try {
+    const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, IV), { authTagLength: TAG })
+      .setAAD(aad)
+      .setAuthTag(bytes.subarray(IV, IV + TAG));
+    const text = Buffer.concat([decipher.update(bytes.subarray(IV + TAG)), decipher.final()]);
+    return inflateRawSync(text, { maxOutputLength: MAX_QUERY }).toString('utf8');
+  } catch {
+    return undefined;
+  }
+}

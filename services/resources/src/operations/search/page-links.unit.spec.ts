@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { fixedSecret, type Secret } from '@provider-access/smart';
 import { PageLinks, type PageToken } from './page-links.ts';
@@ -12,7 +13,7 @@ const token: PageToken = {
 const links = (...keys: readonly Buffer[]): PageLinks => new PageLinks(fixedSecret(keys));
 
 it('are valid in every instance that has the keys, for the client and the query that they were made for', () => {
-  const text = links(OLD).write(token);
+  const text = links(OLD).write(token)!;
   expect(links(OLD).read(text, 'c-1', 'Observation')).toEqual(token);
   for (const [client, type] of [
     ['c-2', 'Observation'],
@@ -21,21 +22,43 @@ it('are valid in every instance that has the keys, for the client and the query 
     expect(links(OLD).read(text, client, type)).toBeUndefined();
   expect(links(NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
 });
-it('survive a rotation without a restart: the new key signs, and the old one is good until it is removed', () => {
+it('survive a rotation without a restart: the new key encrypts, and the old one is good until it is removed', () => {
   const secret: { current: readonly Buffer[] } & Secret<readonly Buffer[]> = {
     current: [OLD],
     onChange: () => () => undefined,
   };
   const rotating = new PageLinks(secret);
-  const before = rotating.write(token);
+  const before = rotating.write(token)!;
   secret.current = [NEW, OLD];
-  const after = rotating.write(token);
+  const after = rotating.write(token)!;
   expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([token, token]);
-  // An instance that accepts the new key, but still signs with the old one.
+  // An instance that accepts the new key, but still encrypts with the old one.
   expect(links(OLD, NEW).read(after, 'c-1', 'Observation')).toEqual(token);
   secret.current = [NEW];
   expect([before, after].map((t) => rotating.read(t, 'c-1', 'Observation'))).toEqual([undefined, token]);
 });
 it.each(['', 'x', 'A'.repeat(44), 'A'.repeat(5000), '💥'.repeat(44)])('nothing is read from %j', (text) => {
   expect(links(OLD, NEW).read(text, 'c-1', 'Observation')).toBeUndefined();
+});
+it('show nothing of the query, and differ each time', () => {
+  const made = [1, 2].map(() => links(OLD).write({ ...token, query: 'family=Garcia' })!);
+  expect(new Set(made).size).toBe(2);
+  for (const link of made) expect(Buffer.from(link, 'base64url').toString('latin1')).not.toMatch(/family|Garcia|m-1/);
+});
+it('begin a search, without a place behind which it continues', () => {
+  const first = { client: 'c-1', type: 'Patient', query: 'name=x' };
+  expect(links(OLD).read(links(OLD).write(first)!, 'c-1', 'Patient')).toEqual(first);
+});
+it('keep the values by which a search is sorted', () => {
+  const sorted = { ...token, after: { member: 'm-1', id: 'o-9', sort: [5, null, 'x'] } };
+  expect(links(OLD).read(links(OLD).write(sorted)!, 'c-1', 'Observation')).toEqual(sorted);
+});
+it('are not written if they would be too long for a URL', () => {
+  const query = Array.from({ length: 500 }, (_, i) => hash('sha256', String(i))).join();
+  expect(links(OLD).write({ ...token, query })).toBeUndefined();
+});
+it('are not opened into more than a query has', () => {
+  const query = 'a'.repeat(1_000_000);
+  const link = links(OLD).write({ ...token, query });
+  expect(link === undefined ? undefined : links(OLD).read(link, 'c-1', 'Observation')).toBeUndefined();
 });

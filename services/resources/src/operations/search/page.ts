@@ -1,148 +1,154 @@
-import { type DateSearch, matchesInstant, type FormerSearchQuery as SearchQuery } from '@provider-access/kernel/fhir';
-import { type RecordPart, recordId } from '@provider-access/facts/records';
-import type { FindQuery, ViewDocument, ViewReader } from '@provider-access/engines/views';
-import type { PageCursor } from './page-links.ts';
+import { dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
+import { Refusal } from '@provider-access/kernel';
+import { type RecordsReader, recordId } from '@provider-access/facts/records';
+import { type Behind, type Entry, fitting, isByTime, parsedLine } from './candidates.ts';
 
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
-/** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
-const CHUNK = 32;
-const LINE = ['record.line'];
-/** The search parameters that this file applies. `patient` selects members; the others filter records. */
-export const APPLIED: ReadonlySet<string> = new Set(['_id', 'patient', '_lastUpdated']);
+/** The most resources that one search sorts or counts. */
+const MAX_COUNTED = 20_000;
 
-/** The line as the store returns it, and the values that the indexes hold. A page parses no document. */
-interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
-  readonly line: Uint8Array | string;
+/** The end of a page. `sort`: the values of the last entry by which the search is sorted. */
+export interface PageCursor extends Behind {
+  readonly sort?: readonly SortValue[];
 }
+type SortValue = string | number | null;
+
 export interface Page {
   readonly records: readonly Entry[];
   readonly next?: PageCursor;
+  /** Number of all results. Absent where it was not asked for and is not known anyway. */
+  readonly total?: number;
 }
 
 /**
- * One page for the permitted members, in the order of (member, id), or of (member, lastUpdated, id) with
- * `_lastUpdated`.
+ * One page of the members' records, in the order of `_sort`, else of `fitting`.
+ * @param members in the order of `byRecord`
+ * @param count 0 for a page that only counts
+ * @throws Refusal too-costly, if sorting or counting needs more than 20,000 resources
  */
 export async function findPage(
-  reader: ViewReader,
+  records: RecordsReader,
   query: SearchQuery,
   members: readonly string[],
   after: PageCursor | undefined,
   count: number,
 ): Promise<Page> {
-  const records: Entry[] = [];
-  let bytes = 0;
-  for (const member of members) {
-    if (after !== undefined && member < after.member) continue;
-    const from = after?.member === member ? after : undefined;
-    for await (const entry of candidates(reader, query, member, from, count)) {
-      const last = records.at(-1);
-      const size = typeof entry.line === 'string' ? Buffer.byteLength(entry.line) : entry.line.byteLength;
-      if (last !== undefined && (records.length >= count || bytes + size > MAX_PAGE_BYTES)) {
-        return {
-          records,
-          next: {
-            member: last.member,
-            id: last.id,
-            ...(updatedOf(query) !== undefined && { lastUpdated: last.lastUpdated }),
-          },
-        };
-      }
-      records.push(entry);
-      bytes += size;
-    }
-  }
-  return { records };
+  const counted = query.total === 'accurate' || count === 0;
+  if (query.sort.length > 0) return sortedPage(records, query, members, after, count);
+  if (!counted) return firstOf(records, query, members, after, count);
+  const total = await countOf(records, query, members);
+  return { ...(count === 0 ? { records: [] } : await firstOf(records, query, members, after, count)), total };
 }
 
-type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
-const headOf = (document: ViewDocument): Head => document['record'] as Head;
-/** Undefined for a tombstone, which has no line. */
-function entryOf(document: ViewDocument): Entry | undefined {
-  const record = document['record'] as Head & Partial<Entry>;
-  return record.line === undefined || record.deleted === true ? undefined : (record as Entry);
-}
-
-async function* candidates(
-  reader: ViewReader,
+async function firstOf(
+  records: RecordsReader,
   query: SearchQuery,
-  member: string,
+  members: readonly string[],
   after: PageCursor | undefined,
   count: number,
-): AsyncGenerator<Entry> {
-  if (query.ids !== undefined) return yield* byIds(reader, query, member, after);
-  let at = after;
-  for (let wanted = count + 1; ;) {
-    const limit = Math.max(1, Math.min(wanted, CHUNK));
-    const documents = await reader.find({ ...indexOf(query, member, at), limit, bodies: LINE, fields: 'indexed' });
-    for (const document of documents) {
-      const entry = entryOf(document);
-      if (entry === undefined || !keeps(query, entry)) continue;
-      wanted -= 1;
-      yield entry;
-    }
-    if (documents.length < limit) return;
-    const last = headOf(documents.at(-1)!);
-    at = { member, id: last.id, lastUpdated: last.lastUpdated };
+): Promise<Page> {
+  const page = new Filling(count);
+  const timed = isByTime(query);
+  for await (const entry of fitting(records, query, members, after, count)) {
+    if (page.add(entry)) continue;
+    const { member, id, lastUpdated } = page.records.at(-1)!;
+    return { records: page.records, next: { member, id, ...(timed && { lastUpdated }) } };
   }
+  return { records: page.records, ...(after === undefined && { total: page.records.length }) };
 }
 
-/** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
-async function* byIds(
-  reader: ViewReader,
+async function countOf(records: RecordsReader, query: SearchQuery, members: readonly string[]): Promise<number> {
+  let total = 0;
+  for await (const _ of fitting(records, query, members, undefined, MAX_COUNTED)) bounded((total += 1));
+  return total;
+}
+
+interface Place {
+  readonly entry: Pick<Entry, 'member' | 'type' | 'id'>;
+  readonly values: readonly SortValue[];
+}
+
+/**
+ * Sorts the places of all results and reads the lines of one page. A deep page costs as much as the first one, and the
+ * cost follows the number of results.
+ */
+async function sortedPage(
+  records: RecordsReader,
   query: SearchQuery,
-  member: string,
+  members: readonly string[],
   after: PageCursor | undefined,
-): AsyncGenerator<Entry> {
-  const ids = [...(query.ids ?? [])].toSorted().map((id) => recordId(member, query.type, id));
-  const heads = (await reader.getMany(ids))
-    .flatMap((d) => (d === undefined ? [] : [headOf(d)]))
-    .filter((p) => p.deleted !== true && keeps(query, p) && (after === undefined || isAfter(p, after)));
-  if (updatedOf(query) !== undefined) heads.sort((a, b) => a.lastUpdated - b.lastUpdated || (a.id < b.id ? -1 : 1));
-  for (let i = 0; i < heads.length; i += CHUNK) {
-    const documents = await reader.getMany(
-      heads.slice(i, i + CHUNK).map((p) => recordId(member, query.type, p.id)),
-      { bodies: LINE },
-    );
-    // Skip records that were deleted between the two queries.
-    for (const document of documents) {
-      const entry = document === undefined ? undefined : entryOf(document);
-      if (entry !== undefined) yield entry;
-    }
+  count: number,
+): Promise<Page> {
+  const places: Place[] = [];
+  for await (const entry of fitting(records, query, members, undefined, MAX_COUNTED)) {
+    const { member, type, id } = entry;
+    places.push({ entry: { member, type, id }, values: valuesOf(query, entry) });
+    bounded(places.length);
   }
-}
-
-function isAfter(part: Pick<RecordPart, 'id' | 'lastUpdated'>, after: PageCursor): boolean {
-  if (after.lastUpdated === undefined || part.lastUpdated === after.lastUpdated) return part.id > after.id;
-  return part.lastUpdated > after.lastUpdated;
-}
-
-const updatedOf = ({ dates }: SearchQuery): readonly DateSearch[] | undefined => dates?.['_lastUpdated'];
-const keeps = (query: SearchQuery, part: Pick<RecordPart, 'lastUpdated'>): boolean => {
-  const updated = updatedOf(query);
-  return updated === undefined || matchesInstant(updated, part.lastUpdated);
-};
-
-/** With `_lastUpdated`, uses the index that contains this value, so that a selective filter reads few rows. */
-function indexOf(query: SearchQuery, member: string, after: PageCursor | undefined): Omit<FindQuery, 'limit'> {
-  const equals = [member, query.type];
-  const id = after === undefined ? '' : recordId(member, query.type, after.id);
-  const updated = updatedOf(query);
-  if (updated === undefined)
-    return { index: 'by_type', equals, ...(after !== undefined && { after: { values: [after.id], id } }) };
-  let gte = 0;
-  let lt = Number.MAX_SAFE_INTEGER;
-  for (const { prefix, range } of updated) {
-    if (prefix === 'eq' || prefix === 'ge') gte = Math.max(gte, range.start);
-    if (prefix === 'gt') gte = Math.max(gte, range.end);
-    if (prefix === 'eq' || prefix === 'le') lt = Math.min(lt, range.end);
-    if (prefix === 'lt') lt = Math.min(lt, range.start);
-  }
-  return {
-    index: 'by_updated',
-    equals,
-    range: { gte, lt },
-    ...(after !== undefined && { after: { values: [after.lastUpdated ?? 0, after.id], id } }),
+  const directions = query.sort.map(({ descending }) => (descending ? -1 : 1));
+  places.sort((a, b) => compare(a, b, directions));
+  const total = places.length;
+  const last: Place | undefined = after && {
+    entry: { member: after.member, type: query.type, id: after.id },
+    values: after.sort ?? [],
   };
+  const rest = last === undefined ? places : places.filter((place) => compare(place, last, directions) > 0);
+  const page = new Filling(count);
+  for (const [at, { entry }] of rest.slice(0, count + 1).entries()) {
+    const record = await records.byTypeId(entry.member, entry.type, entry.id);
+    if (record === undefined || page.add(record)) continue;
+    const before = rest[at - 1]!;
+    const { member, id } = before.entry;
+    return { records: page.records, next: { member, id, sort: before.values }, total };
+  }
+  return { records: page.records, total };
+}
+
+/** Collects entries until the page is full. */
+class Filling {
+  readonly records: Entry[] = [];
+  private bytes = 0;
+  private readonly count: number;
+  constructor(count: number) {
+    this.count = count;
+  }
+  /** False if the entry belongs to the next page. */
+  add(entry: Entry): boolean {
+    const size = typeof entry.line === 'string' ? Buffer.byteLength(entry.line) : entry.line.byteLength;
+    const { length } = this.records;
+    if (length > 0 && (length >= this.count || this.bytes + size > MAX_PAGE_BYTES)) return false;
+    this.records.push(entry);
+    this.bytes += size;
+    return true;
+  }
+}
+
+function bounded(results: number): void {
+  if (results > MAX_COUNTED)
+    throw new Refusal(
+      'too-costly',
+      `This search has more than ${MAX_COUNTED} results, too many to sort or to count. Narrow it, or use $export.`,
+    );
+}
+
+function valuesOf({ type, sort }: SearchQuery, entry: Entry): readonly SortValue[] {
+  return sort.map(({ by }) => {
+    if (by === '_id') return entry.id;
+    if (by === '_lastUpdated') return entry.lastUpdated;
+    const parameter = SEARCH[type]?.parameters.find(({ name }) => name === by);
+    return parameter === undefined ? null : (dateOf(parameter, parsedLine(entry)) ?? null);
+  });
+}
+
+/** Resources without a value come last in both directions. Ties are in the order of record ids. */
+function compare(a: Place, b: Place, directions: readonly number[]): number {
+  for (const [i, direction] of directions.entries()) {
+    const [x = null, y = null] = [a.values[i], b.values[i]];
+    if (x === y) continue;
+    if (x === null || y === null) return x === null ? 1 : -1;
+    return x < y ? -direction : direction;
+  }
+  const [x, y] = [a, b].map(({ entry }) => recordId(entry.member, entry.type, entry.id)) as [string, string];
+  return x < y ? -1 : x === y ? 0 : 1;
 }

@@ -1,73 +1,137 @@
-import { textOf } from '@provider-access/events';
-import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import type { Decision } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
 import {
-  isSharedType,
-  parseSearch,
+  type BundleEntryLine,
+  outcomeIssue,
+  parseQuery,
   searchsetBundle,
-  type FormerSearchQuery as SearchQuery,
+  type SearchQuery,
+  subsetOf,
 } from '@provider-access/kernel/fhir';
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { allows } from '@provider-access/domain/smart';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_JSON, servedType } from '../fhir-request.ts';
-import { APPLIED, findPage, type Page } from './page.ts';
-import { type PageCursor, PageLinks } from './page-links.ts';
+import { type Entry, parsedLine, textOfLine } from './candidates.ts';
+import { includedOf } from './includes.ts';
+import { type Members, SearchMembers } from './members.ts';
+import { findPage, type PageCursor } from './page.ts';
+import { PageLinks } from './page-links.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
-/** Limit of members and ids in one search. Larger reads should use an export. */
-const MAX_LISTED = 200;
 const PAGE = '_page';
-const NOBODY = '?';
+const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
+/** How long a search waits until the index of keys shows what the records show. */
+const KEYS_PATIENCE_MS = 2_000;
 
-/** GET [base]/{type}?…. https://hl7.org/fhir/R4/http.html#search */
+interface Asked {
+  readonly query: SearchQuery;
+  /** The normalised query of the first page. */
+  readonly text: string;
+  readonly after?: PageCursor;
+  readonly self: string;
+}
+
+/** Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search */
 @Controller('fhir')
 @UseGuards(SmartGuard)
 export class SearchController {
   private readonly base: string;
+  private readonly members: SearchMembers;
   constructor(
     @Inject(RECORDS) private readonly records: RecordsReader,
-    @Inject(Facts) private readonly facts: Facts,
+    @Inject(Facts) facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
+    @Inject(PORTS) { views }: ServicePorts,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
     this.base = `${config.publicUrl}/fhir`;
+    this.members = new SearchMembers(records, facts, views);
   }
 
   @Get(':type')
-  async search(@Param('type') type: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  search(@Param('type') type: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(type, request, parametersOf(request.url), reply);
+  }
+
+  /** Parameters in the body, in the URL, or in both. */
+  @Post(':type/_search')
+  @HttpCode(200)
+  searchByPost(@Param('type') type: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const parameters = parametersOf(request.url);
+    for (const [name, value] of formOf(request)) parameters.append(name, value);
+    return this.answer(type, request, parameters, reply, true);
+  }
+
+  private async answer(
+    type: string,
+    request: SmartRequest,
+    parameters: URLSearchParams,
+    reply: FastifyReply,
+    posted = false,
+  ): Promise<void> {
     servedType(type);
     const { client, scopes } = request.smart;
     requireScope(scopes, type, 's');
-    acceptsJson(request.headers.accept);
-    const { query, text, after, self } = this.understand(request, client, type);
-    const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
-    const { permitted, refused } = await this.decide(client, query);
+    // `_format` wins before the header. https://hl7.org/fhir/R4/http.html#parameters
+    if (!parameters.has('_format')) acceptsJson(request.headers.accept);
+    const { query, text, after, self } = this.understand(request, client, type, parameters, posted);
+    const counts = query.summary === 'count' || query.count === 0;
+    const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
+    const members = await this.members.of(client, query);
+    if (members.permitted.length > 0) await this.keysAreCurrent(query);
     const page =
-      permitted.length === 0
-        ? { records: [] }
-        : await findPage(this.records.views.records, query, permitted, after, count);
-    await this.record(client, type, page, permitted, refused);
-    const next =
-      page.next === undefined
-        ? undefined
-        : `${this.base}/${type}?${PAGE}=${this.links.write({ client, type, query: text, after: page.next })}`;
-    const entries = page.records.map((r) => ({
-      fullUrl: `${this.base}/${type}/${r.id}`,
-      line: textOf({ value: r.line }),
-    }));
-    const total = after === undefined && next === undefined ? entries.length : undefined;
+      members.permitted.length === 0
+        ? { records: [], total: 0 }
+        : await findPage(this.records, query, members.permitted, after, count);
+    const mayRead = (of: string): boolean => allows(scopes, of, 'r');
+    const included =
+      page.records.length === 0
+        ? { records: [], cut: false }
+        : await includedOf(this.records, query, page.records, { base: this.base, mayRead });
+    await this.record(client, type, [...page.records, ...included.records], members);
+    const entries: BundleEntryLine[] = [
+      ...page.records.map((record) => this.entry(record, 'match', query)),
+      ...included.records.map((record) => this.entry(record, 'include', query)),
+      ...this.remarks(query, included.cut),
+    ];
+    const next = page.next && this.linkTo(client, type, text, page.next);
     void reply
       .header('content-type', FHIR_JSON)
       .header('cache-control', 'no-store')
-      .send(searchsetBundle({ selfUrl: self, nextUrl: next, total, entries }));
+      .send(
+        searchsetBundle({
+          selfUrl: self,
+          nextUrl: next,
+          total: query.total === 'none' ? undefined : page.total,
+          entries,
+        }),
+      );
+  }
+
+  private entry(record: Entry, mode: 'match' | 'include', { summary, elements }: SearchQuery): BundleEntryLine {
+    const whole = elements === undefined && (summary === undefined || summary === 'false');
+    return {
+      fullUrl: `${this.base}/${record.type}/${record.id}`,
+      line: whole ? textOfLine(record) : JSON.stringify(subsetOf(parsedLine(record), { summary, elements })),
+      mode,
+    };
+  }
+
+  /** What the search ignored or left out, as an entry of the Bundle. */
+  private remarks({ ignored }: SearchQuery, cut: boolean): readonly BundleEntryLine[] {
+    const issue = [...ignored, ...(cut ? [outcomeIssue('warning', 'incomplete', CUT)] : [])];
+    return issue.length === 0
+      ? []
+      : [{ line: JSON.stringify({ resourceType: 'OperationOutcome', issue }), mode: 'outcome' }];
   }
 
   /** Parses the request or its page link. The query is normalised, so that equal searches have equal links. */
@@ -75,14 +139,18 @@ export class SearchController {
     request: SmartRequest,
     client: string,
     type: string,
-  ): { query: SearchQuery; text: string; after?: PageCursor; self: string } {
-    const mark = request.url.indexOf('?');
-    const asked = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
+    asked: URLSearchParams,
+    posted: boolean,
+  ): Asked {
+    const lenient = /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
     const link = asked.get(PAGE);
     if (link === null) {
-      const query = parsed(type, asked);
-      const text = normalised(asked);
-      return { query, text, self: `${this.base}/${type}${text === '' ? '' : `?${text}`}` };
+      const query = this.parsed(type, asked, lenient);
+      const text = normalised(asked, lenient);
+      const url = `${this.base}/${type}`;
+      // The parameters of a POST stay out of URLs, because they may name a person.
+      const self = posted ? this.linkTo(client, type, text) : text === '' ? url : `${url}?${text}`;
+      return { query, text, self };
     }
     const token = asked.size === 1 ? this.links.read(link, client, type) : undefined;
     if (token === undefined)
@@ -91,56 +159,68 @@ export class SearchController {
         'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
         { expression: PAGE },
       );
+    const given = new URLSearchParams(token.query);
+    const wasLenient = given.get(LENIENT) !== null;
+    given.delete(LENIENT);
     return {
-      query: parsed(type, new URLSearchParams(token.query)),
+      query: this.parsed(type, given, wasLenient),
       text: token.query,
-      after: token.after,
+      ...(token.after !== undefined && { after: token.after }),
       self: `${this.base}/${type}?${PAGE}=${link}`,
     };
   }
 
-  /** Decides about each member again on every page, because access may have changed since the first page. */
-  private async decide(
-    client: string,
-    query: SearchQuery,
-  ): Promise<{ permitted: readonly string[]; refused: readonly { member?: string; reason: string }[] }> {
-    const { access } = this.facts;
-    if (isSharedType(query.type)) {
-      access.assertFresh();
-      return { permitted: [SHARED], refused: [] };
-    }
-    const members = query.patients ?? (await this.holders(query));
-    const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted();
-    const decisions = await access.decideMany(client, { kind: 'search' }, asked);
-    if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }] };
-    const refused = asked.flatMap((member, i) => reasonOf(decisions[i]).map((reason) => ({ member, reason })));
-    return { permitted: asked.filter((_, i) => decisions[i]?.permit === true), refused };
+  private parsed(type: string, parameters: URLSearchParams, lenient: boolean): SearchQuery {
+    const result = parseQuery(type, parameters, { base: this.base, lenient });
+    if (result.ok) return result.query;
+    const { code, details, expression } = result.issue;
+    const kind =
+      (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ??
+      'invalid-request';
+    throw new Refusal(
+      kind,
+      `${details?.text ?? 'The search is not valid.'}.`,
+      expression?.[0] === undefined ? {} : { expression: expression[0] },
+    );
   }
 
-  private async holders({ type, ids = [] }: SearchQuery): Promise<readonly string[]> {
-    return (await Promise.all(ids.map((id) => this.records.holders(type, id))))
-      .flat()
-      .filter((member) => member !== SHARED);
+  private linkTo(client: string, type: string, query: string, after?: PageCursor): string {
+    const link = this.links.write({ client, type, query, ...(after !== undefined && { after }) });
+    if (link === undefined)
+      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
+    return `${this.base}/${type}?${PAGE}=${link}`;
+  }
+
+  /**
+   * Waits until the index of keys has passed everything that the records show, so that a search does not miss a
+   * resource that a read returns.
+   */
+  private async keysAreCurrent({ filters, revinclude, patientFilters }: SearchQuery): Promise<void> {
+    if (filters.length === 0 && revinclude.length === 0 && patientFilters.length === 0) return;
+    const { topics } = await this.records.views.records.position();
+    if (!(await this.records.views.search.waitFor(topics, KEYS_PATIENCE_MS)))
+      throw new Refusal('unavailable', 'The index of this search is not current. Repeat the request.', {
+        retryAfter: 1,
+      });
   }
 
   private async record(
     client: string,
     type: string,
-    page: Page,
-    permitted: readonly string[],
-    refused: readonly { member?: string; reason: string }[],
+    released: readonly Entry[],
+    { permitted, refused }: Members,
   ): Promise<void> {
     const entries: Promise<void>[] = [];
     if (permitted.length > 0) {
-      const given = countedBy(page.records.map((r) => r.member).filter((m) => m !== SHARED));
+      const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
       entries.push(
         this.audit.record({
           client,
           action: 'search',
           outcome: 'released',
           ...membersOf(given),
-          resources: page.records.length,
-          types: [type],
+          resources: released.length,
+          types: [...new Set([type, ...released.map((r) => r.type)])],
         }),
       );
     }
@@ -159,34 +239,25 @@ export class SearchController {
   }
 }
 
-const reasonOf = (decision: Decision | undefined): string[] =>
-  decision === undefined || decision.permit ? [] : [decision.reason];
+/** Marks a query in a page link whose first request had `Prefer: handling=lenient`. */
+const LENIENT = '_lenient';
 
-function parsed(type: string, parameters: URLSearchParams): SearchQuery {
-  const result = parseSearch(type, parameters, APPLIED);
-  if (!result.ok) {
-    const { code, details, expression } = result.issue;
-    const kind =
-      (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ??
-      'invalid-request';
-    throw new Refusal(
-      kind,
-      `${details?.text ?? 'The search is not valid.'}.`,
-      expression?.[0] === undefined ? {} : { expression: expression[0] },
-    );
-  }
-  const { query } = result;
-  if (query.count === 0) throw new Refusal('invalid-value', '_count must be at least 1.', { expression: '_count' });
-  if (!isSharedType(type) && query.patients === undefined && query.ids === undefined)
-    throw new Refusal('required', 'This search needs patient or _id.', { expression: 'patient' });
-  if ((query.patients?.length ?? 0) > MAX_LISTED || (query.ids?.length ?? 0) > MAX_LISTED)
-    throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
-  return query;
+function parametersOf(url: string): URLSearchParams {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+}
+
+/** @throws Refusal if the body is no form */
+function formOf({ body }: SmartRequest): URLSearchParams {
+  if (body === undefined || body === null || body === '') return new URLSearchParams();
+  if (body instanceof URLSearchParams) return body;
+  throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');
 }
 
 /** Sorts parameters by name. Values of the same name keep their order. */
-function normalised(parameters: URLSearchParams): string {
+function normalised(parameters: URLSearchParams, lenient: boolean): string {
   const copy = new URLSearchParams(parameters);
   copy.sort();
+  if (lenient) copy.append(LENIENT, '');
   return copy.toString();
 }

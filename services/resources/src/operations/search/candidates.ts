@@ -1,0 +1,228 @@
+import {
+  type DateSearch,
+  type FhirResource,
+  keyRanges,
+  matches,
+  matchesInstant,
+  type SearchFilter,
+  type SearchQuery,
+} from '@provider-access/kernel/fhir';
+import { recordId, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
+
+/** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
+const CHUNK = 32;
+/** Ids that one query of the index returns. */
+const IDS = 500;
+/** Members in one query of the index. */
+const MEMBERS = 200;
+const LINE = ['record.line'];
+
+/** The line as the store returns it, and the values that the indexes hold. */
+export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
+  readonly line: Uint8Array | string;
+  /** The parsed line, if a filter needed it. */
+  readonly resource?: FhirResource;
+}
+
+/** Where a search continues: behind this record, in the order of the search. */
+export interface Behind {
+  readonly member: string;
+  readonly id: string;
+  /** Given if the search is in the order of `_lastUpdated`. */
+  readonly lastUpdated?: number;
+}
+
+type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
+const headOf = (document: ViewDocument): Head => document['record'] as Head;
+/** Undefined for a tombstone, which has no line. */
+function entryOf(document: ViewDocument | undefined): Entry | undefined {
+  const record = document?.['record'] as (Head & Partial<Entry>) | undefined;
+  return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
+}
+
+export const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
+  typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+export const parsedLine = (entry: Entry): FhirResource =>
+  entry.resource ?? (JSON.parse(textOfLine(entry)) as FhirResource);
+
+/** The conditions of a search on one type. */
+export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'>;
+
+/** The order of record ids, which begin with the member. */
+export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -1 : a === b ? 0 : 1);
+
+/**
+ * The records of the members that fit the query, as the client may see them. They come in the order of member and id,
+ * or of member, time of the version and id for a query by `_lastUpdated` that no index of keys helps (`isByTime`).
+ * @param members in the order of `byRecord`
+ */
+export async function* fitting(
+  records: RecordsReader,
+  query: Conditions,
+  members: readonly string[],
+  behind: Behind | undefined,
+  wanted: number,
+): AsyncGenerator<Entry> {
+  const rest = behind === undefined ? members : members.filter((member) => byRecord(member, behind.member) >= 0);
+  const conditions = conditionsOf(query);
+  const found =
+    query.ids !== undefined
+      ? byIds(records, query, query.ids, rest, behind)
+      : conditions.length > 0
+        ? byKeys(records, query, conditions, rest, behind)
+        : byType(records, query, rest, behind, wanted);
+  for await (const entry of found) {
+    const kept = keeps(query, entry);
+    if (kept !== undefined) yield kept;
+  }
+}
+
+/** Whether `fitting` returns a member's records in the order of `_lastUpdated`. */
+export const isByTime = (query: Conditions): boolean =>
+  query.updated.length > 0 && query.ids === undefined && conditionsOf(query).length === 0;
+
+/** The entry if it fits. It has the parsed resource then if a filter had to look into it. */
+function keeps({ updated, filters }: Conditions, entry: Entry): Entry | undefined {
+  if (!fitsTime(updated, entry)) return undefined;
+  if (filters.length === 0) return entry;
+  const resource = parsedLine(entry);
+  return filters.every((filter) => matches(filter, resource)) ? { ...entry, resource } : undefined;
+}
+const fitsTime = (updated: readonly DateSearch[], { lastUpdated }: Pick<RecordPart, 'lastUpdated'>): boolean =>
+  updated.length === 0 || matchesInstant(updated, lastUpdated);
+
+/** Which kind of parameter fits the fewest records of a member, in general. */
+const RANK = ['identifier', 'reference', 'uri', 'string', 'quantity', 'token', 'date'];
+function rankOf({ parameter }: SearchFilter): number {
+  return RANK.indexOf(parameter.name === 'identifier' ? 'identifier' : parameter.kind);
+}
+
+/** The parts of the index that hold what fits the filter; none if the index cannot help. */
+export const rangesOf = (filter: SearchFilter): readonly ElementRange[] =>
+  (keyRanges(filter) ?? []).map((range) => ('key' in range ? range.key : range));
+
+/** The conditions of a query that the index of keys can check, the most selective one first. */
+function conditionsOf({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] {
+  return filters
+    .flatMap((filter) => {
+      const ranges = rangesOf(filter);
+      return ranges.length === 0 ? [] : [{ rank: rankOf(filter), ranges }];
+    })
+    .toSorted((a, b) => a.rank - b.rank)
+    .map(({ ranges }) => ranges);
+}
+
+/** Reads lines in chunks, because the caller may stop after a few. */
+async function* linesOf({ views }: RecordsReader, ids: readonly string[]): AsyncGenerator<Entry> {
+  for (let at = 0; at < ids.length; at += CHUNK) {
+    const documents = await views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
+    // Skips records that were deleted since the index was read.
+    for (const document of documents) {
+      const entry = entryOf(document);
+      if (entry !== undefined) yield entry;
+    }
+  }
+}
+
+/** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
+async function* byIds(
+  records: RecordsReader,
+  { type, updated }: Conditions,
+  wanted: readonly string[],
+  members: readonly string[],
+  behind: Behind | undefined,
+): AsyncGenerator<Entry> {
+  const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
+  const sorted = [...wanted].toSorted();
+  for (const member of members) {
+    const ids = sorted.map((id) => recordId(member, type, id)).filter((id) => id > last);
+    const heads = (await records.heads(ids)).map((head, i) => ({ head, id: ids[i]! }));
+    const live = heads.filter(({ head }) => head !== undefined && head.deleted !== true && fitsTime(updated, head));
+    yield* linesOf(
+      records,
+      live.map(({ id }) => id),
+    );
+  }
+}
+
+async function* byKeys(
+  records: RecordsReader,
+  { type }: Conditions,
+  all: readonly (readonly ElementRange[])[],
+  members: readonly string[],
+  behind: Behind | undefined,
+): AsyncGenerator<Entry> {
+  let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
+  for (let at = 0; at < members.length; at += MEMBERS) {
+    const some = members.slice(at, at + MEMBERS);
+    const equals = [some.length === 1 ? some[0]! : some, type] as const;
+    for (;;) {
+      const ids = await records.views.search.ids({
+        index: 'by_key',
+        equals,
+        all,
+        limit: IDS,
+        ...(after !== undefined && { after }),
+      });
+      yield* linesOf(records, ids);
+      after = ids.at(-1) ?? after;
+      if (ids.length < IDS) break;
+    }
+  }
+}
+
+async function* byType(
+  { views }: RecordsReader,
+  query: Conditions,
+  members: readonly string[],
+  behind: Behind | undefined,
+  wanted: number,
+): AsyncGenerator<Entry> {
+  const timed = isByTime(query);
+  for (const member of members) {
+    let at = behind?.member === member ? behind : undefined;
+    for (let open = wanted + 1; ;) {
+      const limit = Math.max(1, Math.min(open, CHUNK));
+      const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
+      const documents = await views.records.find({ ...asked, limit, bodies: LINE, fields: 'indexed' });
+      for (const document of documents) {
+        const entry = entryOf(document);
+        if (entry === undefined) continue;
+        open -= 1;
+        yield entry;
+      }
+      if (documents.length < limit) break;
+      const last = headOf(documents.at(-1)!);
+      at = { member, id: last.id, lastUpdated: last.lastUpdated };
+    }
+  }
+}
+
+function inOrder({ type }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {
+  return {
+    index: 'by_type',
+    equals: [member, type],
+    ...(behind !== undefined && { after: { values: [behind.id], id: recordId(member, type, behind.id) } }),
+  };
+}
+
+/** Uses the index that contains the time, so that a selective filter reads few rows. */
+function inTime({ type, updated }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {
+  let gte = 0;
+  let lt = Number.MAX_SAFE_INTEGER;
+  for (const { prefix, range } of updated) {
+    if (prefix === 'eq' || prefix === 'ge') gte = Math.max(gte, range.start);
+    if (prefix === 'gt' || prefix === 'sa') gte = Math.max(gte, range.end);
+    if (prefix === 'eq' || prefix === 'le') lt = Math.min(lt, range.end);
+    if (prefix === 'lt' || prefix === 'eb') lt = Math.min(lt, range.start);
+  }
+  return {
+    index: 'by_updated',
+    equals: [member, type],
+    range: { gte, lt },
+    ...(behind !== undefined && {
+      after: { values: [behind.lastUpdated ?? 0, behind.id], id: recordId(member, type, behind.id) },
+    }),
+  };
+}

@@ -1,0 +1,119 @@
+import type { Views } from '@provider-access/engines/views';
+import { attributedMembers, type Facts } from '@provider-access/facts';
+import { type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
+import { Refusal } from '@provider-access/kernel';
+import { byRecord, fitting } from './candidates.ts';
+
+/** Limit of members and ids in one search. Larger reads should use an export. */
+const MAX_LISTED = 200;
+/** Members whose facts one query reads. */
+const DECIDED = 500;
+/** No member has this id. */
+const NOBODY = '?';
+
+export interface Members {
+  /** The members whose records the client may see, in the order of `byRecord`. */
+  readonly permitted: readonly string[];
+  /** Members whom the request named and whom the client may not see. */
+  readonly refused: readonly { readonly member?: string; readonly reason: string }[];
+}
+
+/**
+ * Which members a search is about. A search that names a patient or an id is about that one. Only the searches that the
+ * guides define without a patient are about all members of the client.
+ */
+export class SearchMembers {
+  private readonly records: RecordsReader;
+  private readonly facts: Facts;
+  private readonly views: Pick<Views, 'reader'>;
+  constructor(records: RecordsReader, facts: Facts, views: Pick<Views, 'reader'>) {
+    this.records = records;
+    this.facts = facts;
+    this.views = views;
+  }
+
+  /**
+   * Decides about each member now. It decides for an unknown id and for a patient without records too, so that these
+   * take the same time.
+   * @throws Refusal `required` if the search needs a patient; FactsStale
+   */
+  async of(client: string, query: SearchQuery): Promise<Members> {
+    const { type, patients, ids, patientFilters } = query;
+    if ((patients?.length ?? 0) > MAX_LISTED || (ids?.length ?? 0) > MAX_LISTED)
+      throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
+    if (isSharedType(type)) {
+      this.facts.access.assertFresh();
+      return { permitted: [SHARED], refused: [] };
+    }
+    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters);
+    if (ids !== undefined) return this.chained(await this.named(client, await this.holders(type, ids)), patientFilters);
+    if (patientFilters.length === 0 && !isAlone(query))
+      throw new Refusal('required', `This search needs patient or _id${alternatives(type)}.`, {
+        expression: 'patient',
+      });
+    return this.chained({ permitted: await this.all(client), refused: [] }, patientFilters);
+  }
+
+  private async named(client: string, members: readonly string[]): Promise<Members> {
+    const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
+    const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, asked);
+    if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }] };
+    return {
+      permitted: asked.filter((_, i) => decisions[i]?.permit === true),
+      refused: asked.flatMap((member, i) => {
+        const decision = decisions[i];
+        return decision === undefined || decision.permit ? [] : [{ member, reason: decision.reason }];
+      }),
+    };
+  }
+
+  private async holders(type: string, ids: readonly string[]): Promise<readonly string[]> {
+    const found = await Promise.all(ids.map((id) => this.records.holders(type, id)));
+    return found.flat().filter((member) => member !== SHARED);
+  }
+
+  /**
+   * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
+   * before it looks at any resource, so that the time does not depend on resources of a denied member.
+   */
+  private async all(client: string): Promise<readonly string[]> {
+    const providers = this.facts.parties.client(client)?.providers ?? [];
+    const members = [...(await attributedMembers(this.views, providers))].toSorted(byRecord);
+    const permitted: string[] = [];
+    this.facts.access.assertFresh();
+    for (let at = 0; at < members.length; at += DECIDED) {
+      const some = members.slice(at, at + DECIDED);
+      const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, some);
+      permitted.push(...some.filter((_, i) => decisions[i]!.permit));
+    }
+    return permitted;
+  }
+
+  /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
+  private async chained(members: Members, filters: readonly SearchFilter[]): Promise<Members> {
+    if (filters.length === 0 || members.permitted.length === 0) return members;
+    const ofPatients = { type: 'Patient', filters, updated: [] };
+    const permitted = new Set<string>();
+    for await (const { member } of fitting(this.records, ofPatients, members.permitted, undefined, MAX_LISTED))
+      permitted.add(member);
+    return { ...members, permitted: [...permitted] };
+  }
+}
+
+const aloneOf = (type: string): readonly string[] =>
+  (SEARCH[type]?.parameters ?? []).filter(({ alone }) => alone === true).map(({ name }) => name);
+
+/** Whether a guide defines the search by one of its parameters alone, without a patient. */
+function isAlone({ type, filters, updated }: SearchQuery): boolean {
+  const alone = aloneOf(type);
+  return (
+    filters.some(({ parameter }) => alone.includes(parameter.name)) ||
+    (updated.length > 0 && alone.includes('_lastUpdated'))
+  );
+}
+
+function alternatives(type: string): string {
+  const names = aloneOf(type).filter((name) => name !== '_id' && name !== 'patient');
+  return names.length === 0 ? '' : `, or one of ${names.join(', ')}`;
+}
