@@ -16,6 +16,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/.well-known', 'auth'],
     ['/docs', 'auth'],
     ['/openapi.json', 'auth'],
+    ['/portal', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],

@@ -25,8 +25,6 @@ const ofRoute = ({ spec }: KubernetesObject): string[] =>
 const isInternal = (row: string): boolean => /^\/(events|ops)/.test(row);
 /** The operations of export on a Group need a pattern. */
 const isPattern = (row: string): boolean => row.includes('[');
-/** Promised for later; today auth answers 404. */
-const LATER = ['/portal auth'];
 
 /** The table by which the e2e suite routes if services are processes. */
 const table = PREFIXES.map(([prefix, service]) => `${prefix} ${service}`);
@@ -41,7 +39,7 @@ describeUnless(noHelm, 'routes of the chart', () => {
       routes.filter(({ metadata }) => !metadata.name.endsWith('-internal')),
       routes.filter(({ metadata }) => metadata.name.endsWith('-internal')),
     ].map((each) => each.flatMap(rows));
-    expect(open!.filter((row) => !LATER.includes(row) && !isPattern(row)).toSorted(byText)).toEqual(
+    expect(open!.filter((row) => !isPattern(row)).toSorted(byText)).toEqual(
       table.filter((row) => !isInternal(row)).toSorted(byText),
     );
     expect(internal!.toSorted(byText)).toEqual(table.filter(isInternal).toSorted(byText));

@@ -11,6 +11,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
     ['/.well-known', 'auth'],
     ['/docs', 'auth'],
     ['/openapi.json', 'auth'],
+    ['/portal', 'auth'],
     ['/fhir/Group', 'attribution'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],

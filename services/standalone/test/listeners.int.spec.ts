@@ -53,6 +53,24 @@ test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known
   },
 );
 
+test.each([
+  ['GET', '/portal'],
+  ['GET', '/portal/'],
+  ['POST', '/portal/apps/c-1?x=1'],
+  ['DELETE', '/portal/%00'],
+])('%s %s, the place of a later portal, says what to use today', async (method, path) => {
+  for (const base of [platform.address, platform.internalAddress]) {
+    const answer = await fetch(base + path, { method });
+    expect([answer.status, await answer.json()]).toEqual([
+      404,
+      {
+        error: 'not-found',
+        message: expect.stringMatching(/^There is no portal yet\. .*POST \/auth\/register.*\/docs\.$/),
+      },
+    ]);
+  }
+});
+
 test('a start without BUSINESS_TIME_ZONE says once what a day means then', () => {
   expect(warnings.filter((message) => message.includes('BUSINESS_TIME_ZONE'))).toEqual([NO_TIME_ZONE]);
 });
