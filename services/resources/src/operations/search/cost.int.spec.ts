@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { countedViews } from '../../../test/counted-views.ts';
+import { condition, House, patient } from '../../../test/harness.ts';
+
+/** Background work of the process, which no request causes. */
+const BACKGROUND = /^(receipts|members position|members waitFor)/;
+
+describe('the queries of a search', () => {
+  const statements: string[] = [];
+  let house: House;
+  let token: string;
+  const many = (member: string, count: number, code: string): { subject: string; resource: object }[] =>
+    Array.from({ length: count }, (_, i) => ({
+      subject: member,
+      resource: condition(member, `${member}-${code}-${i}`, { code: { coding: [{ code }] } }),
+    }));
+
+  beforeAll(async () => {
+    house = await House.open({ views: countedViews(openMemoryViews(), statements) });
+    await house.approve('app1');
+    for (const member of ['small', 'large', 'out']) await house.attribute(member);
+    await house.optOut('out');
+    await house.publish([
+      ...['small', 'large', 'out'].map((m) => ({ subject: m, resource: patient(m) })),
+      ...['small', 'large', 'out'].flatMap((m) => [...many(m, 1, 'one'), ...many(m, 60, 'sixty')]),
+      ...many('large', 1_000, 'rest'),
+      ...Array.from({ length: 300 }, (_, i) => ({ subject: `other-${i}`, resource: patient(`other-${i}`) })),
+    ]);
+    await house.settled();
+    token = await house.token('app1');
+  });
+  afterAll(() => house.close());
+
+  async function asked(query: string): Promise<string[]> {
+    statements.splice(0);
+    const { status } = await house.call('GET', `/fhir/${query}`, { token });
+    expect([query, status]).toEqual([query, 200]);
+    return statements.splice(0).filter((statement) => !BACKGROUND.test(statement));
+  }
+  const CURRENT = ['records position 1', 'search waitFor 1'];
+
+  it('with one result are the same for a member with 61 and with 1,061 resources', async () => {
+    for (const member of ['small', 'large'])
+      expect(await asked(`Condition?patient=${member}&code=one`)).toEqual([
+        'members getMany 1',
+        ...CURRENT,
+        'search ids 1',
+        'records getMany 1 record.line',
+      ]);
+  });
+
+  it('load the lines of a page in pieces, and no other line', async () => {
+    for (const member of ['small', 'large'])
+      expect(await asked(`Condition?patient=${member}&code=sixty&_count=40`)).toEqual([
+        'members getMany 1',
+        ...CURRENT,
+        'search ids 1',
+        'records getMany 32 record.line',
+        'records getMany 28 record.line',
+      ]);
+  });
+
+  it('read no key and no line of a denied member, as of an unknown one', async () => {
+    const unknown = await asked('Condition?patient=nobody&code=one');
+    expect(unknown).toEqual(['members getMany 1']);
+    expect(await asked('Condition?patient=out&code=one')).toEqual(unknown);
+    expect(await asked('Condition?patient=out&code=one&_total=accurate&_sort=-recorded-date')).toEqual(unknown);
+  });
+
+  it('for a patient by name follow the members of the client, and not those of the store', async () => {
+    const found = await asked('Patient?name=test');
+    expect(found.filter((statement) => statement.startsWith('members'))).toEqual(['members getMany 3']);
+    expect(found.filter((statement) => /^(search ids|records)/.test(statement))).toEqual([
+      'records position 1',
+      'search ids 1',
+      'records getMany 2 record.line',
+    ]);
+    expect(await asked('Patient?name=nobody')).toEqual(found.filter((s) => !s.startsWith('records getMany')));
+  });
+
+  it('without a condition on elements ask no index of keys', async () => {
+    expect(await asked('Condition?patient=small&_count=10')).toEqual([
+      'members getMany 1',
+      'records find 1 record.line',
+    ]);
+  });
+});
