@@ -53,11 +53,18 @@ const recordAccepted = recordChange.extend({
   references: z.array(z.string()),
   /** Search tokens, `param=value`. */
   tokens: z.array(z.string()),
+  /**
+   * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:
+   * a reader takes them from `line`.
+   */
+  labels: z.array(z.string()).optional(),
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
 });
 const recordDeleted = recordChange.extend({
   reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
+  /** Security labels of the version that was removed. Absent without labels. */
+  labels: z.array(z.string()).optional(),
 });
 
 /** pa.members */

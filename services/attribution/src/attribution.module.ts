@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { disclosures, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
+import { LabelGate, recordsReader } from '@provider-access/facts/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { CONFIG, type AttributionConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
@@ -60,6 +61,10 @@ export class AttributionModule {
         ProviderEventsIntake,
         GroupView,
         ManagingEntity,
+        {
+          provide: LabelGate,
+          useFactory: () => new LabelGate({ policy: config.labels, records: recordsReader(views), clock }),
+        },
         {
           provide: ServiceLevels,
           inject: [Facts, BusinessCalendar],

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   baseUrl,
   businessEnv,
+  labelPolicy,
+  labelsEnv,
   deploymentEnv,
   processEnv,
   secretsEnv,
@@ -43,6 +45,7 @@ export const attributionSettings = z.object({
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...labelsEnv,
   MAX_GROUP_MEMBERS: whole(1, 50_000_000)
     .default(50_000)
     .describe('A Group with more permitted members is only read with `_summary=true`.'),
@@ -56,6 +59,7 @@ export const attributionConfig = (env: z.infer<typeof attributionSettings>) => (
   unreadableConsent: env.UNREADABLE_CONSENT,
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
+  labels: labelPolicy(env),
   maxGroupMembers: env.MAX_GROUP_MEMBERS,
 });
 export type AttributionConfig = ReturnType<typeof attributionConfig>;

@@ -1,4 +1,13 @@
-import { baseUrl, businessEnv, filesEnv, processEnv, secretsEnv, whole } from '@provider-access/service/config';
+import {
+  baseUrl,
+  businessEnv,
+  filesEnv,
+  labelPolicy,
+  labelsEnv,
+  processEnv,
+  secretsEnv,
+  whole,
+} from '@provider-access/service/config';
 import { z } from 'zod';
 import type { PartLimits } from './jobs/part-set.ts';
 
@@ -11,6 +20,7 @@ export const exportSettings = z.object({
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...labelsEnv,
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),
   EXPORT_RUNNING_PER_CLIENT: count(3).describe('Exports of a client that may run at a time.'),
@@ -63,6 +73,7 @@ export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   ...FIXED,
   publicUrl: env.PUBLIC_URL,
   facts: { boundMs: env.FACTS_BOUND_MS },
+  labels: labelPolicy(env),
   chunkMembers: env.EXPORT_CHUNK_MEMBERS,
   /** 0 writes in the main thread, for tests with in-memory engines that a thread cannot open. */
   writers: env.EXPORT_WRITERS,

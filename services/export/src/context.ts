@@ -3,7 +3,7 @@ import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Facts, groups, memberships } from '@provider-access/facts';
-import { type RecordsReader, recordsReader } from '@provider-access/facts/records';
+import { LabelGate, type RecordsReader, recordsReader } from '@provider-access/facts/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from './config.ts';
 import { JobStreams } from './jobs/job-stream.ts';
@@ -19,6 +19,7 @@ export const BLOBS = Symbol('Blobs');
 @Injectable()
 export class ExportContext {
   readonly records: RecordsReader;
+  readonly labels: LabelGate;
   readonly slots: RunningSlots;
   readonly releases: Releases;
   readonly downloads: DownloadNotes;
@@ -35,7 +36,8 @@ export class ExportContext {
     const { views, state, clock } = ports;
     this.records = recordsReader(views);
     this.slots = new RunningSlots(state, streams, clock, config.runningPerClient);
-    this.releases = new Releases(blobs, facts.access);
+    this.labels = new LabelGate({ policy: config.labels, records: this.records, clock });
+    this.releases = new Releases(blobs, facts, this.labels);
     this.downloads = new DownloadNotes(ports);
     this.views = {
       jobs: views.reader(exportJobs),

@@ -122,10 +122,10 @@ export class ExportModule implements OnModuleInit, OnModuleDestroy {
 }
 
 /** Writes chunks in worker threads, or in the main thread for tests whose in-memory engines a thread cannot open. */
-function chunksOf({ ports, config, blobs, records, facts }: ExportContext): ChunkWriting {
-  if (config.writers > 0) return new ChunkPool(ports.views, blobs, config.writers);
+function chunksOf({ ports, config, blobs, records, facts, labels }: ExportContext): ChunkWriting {
+  if (config.writers > 0) return new ChunkPool(ports.views, blobs, config.labels, config.writers);
   return {
-    write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock: ports.clock }),
+    write: (task) => writeChunk(task, { records, facts: facts.reader, blobs, clock: ports.clock, labels }),
     close: async () => undefined,
   };
 }

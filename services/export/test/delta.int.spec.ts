@@ -96,8 +96,8 @@ describe('a delta', () => {
     await platform.resources([{ member: 'm1', type: 'Goal', id: 'moves' }]);
     const since = await later(platform);
     await platform.deleted('m1', 'Observation', 'm1-o');
-    await platform.deleted('m2', 'Observation', 'm2-o', 'entered-in-error');
-    await platform.deleted('m1', 'Goal', 'moves', 'merged');
+    await platform.deleted('m2', 'Observation', 'm2-o', { reason: 'entered-in-error' });
+    await platform.deleted('m1', 'Goal', 'moves', { reason: 'merged' });
     await platform.resources([{ member: 'm3', type: 'Goal', id: 'moves', at: now() }]);
     const { deleted, output } = await delta(since);
     const entries = (bundles: typeof deleted): unknown[] =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DEFAULT_LABEL_POLICY, type LabelPolicy } from '@provider-access/domain/pdex/labels';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Blobs } from '@provider-access/engines/blob';
 import { type ProviderKey, typeOf, dataOf } from '@provider-access/events';
@@ -14,7 +15,7 @@ import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { locators, records, recordsReader } from '@provider-access/facts/records';
+import { LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
 import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
@@ -193,6 +194,9 @@ export class Platform extends Publisher {
     };
     return { ...of, client: 'c1', party };
   }
+  labels(policy: LabelPolicy = DEFAULT_LABEL_POLICY): LabelGate {
+    return new LabelGate({ policy, records: recordsReader(this.views), clock: this.clock });
+  }
   reader(projection: Projection): ViewReader {
     return this.views.reader(projection);
   }
@@ -206,6 +210,7 @@ export class Platform extends Publisher {
       facts: this.views.reader(memberFacts),
       blobs: this.blobs,
       clock: this.clock,
+      labels: this.labels(),
     });
     const name = summaryOf(id, chunk, item.fence);
     await this.blobs.put(name, JSON.stringify(summary));

@@ -155,11 +155,15 @@ export abstract class Publisher {
       text?: string;
       at?: string;
       version?: number;
+      /** Security labels, `system|code`. */
+      labels?: readonly string[];
+      /** Whether an earlier release accepted the resource, which did not write the labels beside the line. */
+      former?: boolean;
     }[],
   ): Promise<void> {
     await this.append(
       PA_RECORDS,
-      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1 }) => ({
+      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1, labels = [], former }) => ({
         type: 'pa.record-accepted.v1',
         subject: member,
         key: recordId(member, type, id),
@@ -175,20 +179,60 @@ export abstract class Publisher {
           contentHash: text,
           references,
           tokens: [],
-          line: JSON.stringify({ resourceType: type, id, text }),
+          ...(former !== true && { labels }),
+          line: JSON.stringify({
+            resourceType: type,
+            id,
+            ...(labels.length > 0 && { meta: { security: labels.map(codingOf) } }),
+            text,
+          }),
         },
       })),
     );
   }
-  async deleted(member: string, type: string, id: string, reason = 'deleted'): Promise<void> {
+  /** A version of the Consent by which the member permits the release of resources with a label. */
+  async consent(member: string, label: string, version: number, status = 'active'): Promise<void> {
+    const at = new Date(this.clock.now()).toISOString();
+    const line = JSON.stringify({
+      resourceType: 'Consent',
+      id: `${member}-labels`,
+      status,
+      scope: {
+        coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }],
+      },
+      provision: { type: 'permit', securityLabel: [codingOf(label)] },
+    });
+    await this.append(PA_RECORDS, [
+      {
+        type: 'pa.record-accepted.v1',
+        subject: member,
+        key: recordId(member, 'Consent', `${member}-labels`),
+        data: {
+          ...{ member, type: 'Consent', id: `${member}-labels`, versionId: version, lastUpdated: at, businessTime: at },
+          ...{ sequence: version, contentHash: status, references: [], tokens: [], labels: [], line },
+        },
+      },
+    ]);
+  }
+  async deleted(
+    member: string,
+    type: string,
+    id: string,
+    { reason = 'deleted', labels }: { reason?: string; labels?: readonly string[] } = {},
+  ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
     await this.append(PA_RECORDS, [
       {
         type: 'pa.record-deleted.v1',
         subject: member,
         key: recordId(member, type, id),
-        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason },
+        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason, labels },
       },
     ]);
   }
+}
+
+function codingOf(label: string): object {
+  const [system, code] = label.split('|');
+  return { system, code };
 }

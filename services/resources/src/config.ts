@@ -3,6 +3,8 @@ import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
 import {
   baseUrl,
   businessEnv,
+  labelPolicy,
+  labelsEnv,
   deploymentEnv,
   processEnv,
   secretsEnv,
@@ -18,6 +20,7 @@ export const resourcesSettings = z.object({
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
   ...deploymentEnv,
+  ...labelsEnv,
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
@@ -44,6 +47,7 @@ export const resourcesConfig = (
   floor: env.SERVICE_DATE_FLOOR,
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
+  labels: labelPolicy(env),
   /** ms since the epoch: no service level measures claims with an earlier business time. */
   levelsSince: env.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(env.SERVICE_LEVELS_SINCE),
 });

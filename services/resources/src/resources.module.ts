@@ -12,7 +12,7 @@ import { Derivation } from '@provider-access/engines/log';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { PA_RECORDS } from '@provider-access/events';
 import { Facts, type MemberFactsDocument } from '@provider-access/facts';
-import { recordsReader } from '@provider-access/facts/records';
+import { LabelGate, recordsReader } from '@provider-access/facts/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
@@ -111,6 +111,12 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
   });
   return [
     { provide: RECORDS, useFactory: () => recordsReader(views) },
+    {
+      provide: LabelGate,
+      inject: [RECORDS],
+      useFactory: (records: ReturnType<typeof recordsReader>) =>
+        new LabelGate({ policy: config.labels, records, clock }),
+    },
     { provide: ReadingThread, useFactory: () => new ReadingThread() },
     {
       provide: EventAppender,

@@ -13,6 +13,7 @@ import {
   type PayerEventType,
   toStructured,
 } from '@provider-access/events';
+import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Batch, EventLog, OutcomeRow, Subscription } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
@@ -59,6 +60,7 @@ export interface HouseOptions {
   readonly boundMs?: number;
   readonly folder?: string;
   readonly levelsSince?: number;
+  readonly labels?: LabelPolicy;
 }
 
 /**
@@ -109,6 +111,7 @@ export class House {
         boundMs: options.boundMs ?? 20_000,
         pollMs: 20,
         levelsSince: options.levelsSince,
+        ...(options.labels !== undefined && { labels: options.labels }),
       },
       staticTokens: new StaticTokens({ payer, administrator }),
       pageKeys: await openKeys({ role: 'page links', file, create: true, everyMs: 0 }),

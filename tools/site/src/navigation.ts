@@ -46,6 +46,7 @@ const SECTIONS = {
     'metrics.md',
     'topics.md',
     'redaction.md',
+    'security-labels.md',
     'service-levels.md',
     'glossary.md',
     'changelog.md',

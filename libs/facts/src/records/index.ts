@@ -4,3 +4,4 @@ export * from './search-keys.ts';
 export * from './directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
+export * from './labels.ts';

@@ -47,6 +47,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       sequence: data.sequence,
       ...(data.source !== undefined && { source: data.source }),
       ...(data.event !== undefined && { event: data.event }),
+      ...(data.labels !== undefined && { labels: data.labels }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (!('line' in data))
@@ -66,8 +67,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
 
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
- * `sourceHash` and `tie` came without a new version of the view: a document without them means the same, so both
- * releases may write it.
+ * `sourceHash`, `tie` and `labels` came without a new version of the view: a document without them means the same, so
+ * both releases may write it.
  */
 export const records: Projection = {
   owner: 'resources',

@@ -33,6 +33,11 @@ export interface RecordPart {
   readonly references: readonly string[];
   /** Search tokens, `param=value`. */
   readonly tokens: readonly string[];
+  /**
+   * Security labels of the resource and of everything inside it, `system|code`. A deleted record has those of its last
+   * version. Absent where an earlier release wrote the record: read them by `labelsOfRecord`.
+   */
+  readonly labels?: readonly string[];
   /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record. */
   readonly bytes: number;
   /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */

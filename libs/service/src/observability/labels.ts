@@ -84,6 +84,7 @@ export const ACTION = [
 export const REFUSAL = [
   ...DENIAL_REASONS,
   'unknown-resource',
+  'withheld-by-label',
   'group-unknown',
   'group-of-another',
   'token',

@@ -1,3 +1,4 @@
+import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
@@ -14,10 +15,10 @@ export interface ChunkWriting {
 /** Writes chunks in worker threads, so that the event loop stays free for requests. The first chunk starts them. */
 export class ChunkPool implements ChunkWriting {
   private readonly pool: ThreadPool<ChunkTask, ChunkSummary>;
-  constructor(views: Views, blobs: Blobs, size: number) {
+  constructor(views: Views, blobs: Blobs, labels: LabelPolicy, size: number) {
     this.pool = new ThreadPool(new URL('./chunk-worker.ts', import.meta.url), {
       size,
-      workerData: { views: views.remote, blobs: blobs.remote } satisfies ChunkWorkerData,
+      workerData: { views: views.remote, blobs: blobs.remote, labels } satisfies ChunkWorkerData,
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
   }

@@ -1,8 +1,9 @@
 import { workerData } from 'node:worker_threads';
+import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { answerCalls } from '@provider-access/engines/threads';
 import { memberFacts } from '@provider-access/facts/views';
-import { recordsReader } from '@provider-access/facts/records';
+import { LabelGate, recordsReader } from '@provider-access/facts/records';
 import type { Views } from '@provider-access/engines/views';
 import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts';
 
@@ -13,16 +14,20 @@ import { writeChunk, type ChunkSources, type ChunkTask } from './chunk-writer.ts
 export interface ChunkWorkerData {
   readonly views: Views['remote'];
   readonly blobs: Blobs['remote'];
+  readonly labels: LabelPolicy;
 }
-async function open({ views, blobs }: ChunkWorkerData): Promise<ChunkSources> {
+async function open({ views, blobs, labels: policy }: ChunkWorkerData): Promise<ChunkSources> {
   const { openReader } = (await import(views.module)) as { openReader: (options: unknown) => Views };
   const { openBlobs } = (await import(blobs.module)) as { openBlobs: (options: unknown) => Blobs };
   const store = openReader(views.options);
+  const clock = { now: () => Date.now() };
+  const records = recordsReader(store);
   return {
-    records: recordsReader(store),
+    records,
     facts: store.reader(memberFacts),
     blobs: openBlobs(blobs.options),
-    clock: { now: () => Date.now() },
+    clock,
+    labels: new LabelGate({ policy, records, clock }),
   };
 }
 

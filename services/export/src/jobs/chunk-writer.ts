@@ -11,7 +11,13 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
-import { broughtType, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import {
+  broughtType,
+  type LabelGate,
+  labelsOfRecord,
+  type RecordPart,
+  type RecordsReader,
+} from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { chunkPrefix } from './job-files.ts';
@@ -49,6 +55,7 @@ export interface ChunkSources {
   readonly facts: ViewReader;
   readonly blobs: Blobs;
   readonly clock: Clock;
+  readonly labels: LabelGate;
 }
 
 /** Types without a patient that are kept under a member. Two members may have the same resource. */
@@ -65,6 +72,9 @@ class Carried {
     const members = this.by.get(reference);
     if (members === undefined) this.by.set(reference, [member]);
     else if (members.at(-1) !== member && members.length < MEMBERS_OF_SUPPORTING) members.push(member);
+  }
+  has(reference: string, member: number): boolean {
+    return this.by.get(reference)?.at(-1) === member;
   }
   without(other: Carried): CarriedBy[] {
     return this.all().filter(([reference]) => !other.by.has(reference));
@@ -86,6 +96,8 @@ function partyOf(snapshot: PartySnapshot): PartyFacts {
     asOf: () => snapshot.asOf,
   };
 }
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((label, at) => label === b[at]));
 const deleteBundle = (ids: readonly string[]): Buffer =>
   Buffer.from(
     JSON.stringify({
@@ -103,9 +115,10 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
  */
 export async function writeChunk(
   task: ChunkTask,
-  { records, facts, blobs, clock }: ChunkSources,
+  { records, facts, blobs, clock, labels }: ChunkSources,
 ): Promise<ChunkSummary> {
   const party = partyOf(task.party);
+  const check = labels.check(party, task.client);
   const prefix = chunkPrefix(task.job, task.chunk, task.fence);
   const parts = new PartSet(blobs, prefix, String(task.chunk), task.limits);
   const types = new Set(task.types);
@@ -155,13 +168,26 @@ export async function writeChunk(
     for (const reference of found) if (types.has(broughtType(type, reference) ?? '')) to.add(reference, at);
   }
 
+  /**
+   * Whether an unchanged record, of which only the head was read, brings along something that nothing else does, and is
+   * not withheld. A head of an earlier release has no labels, so its line must be read.
+   */
+  async function carriesUnwithheld(record: RecordPart, at: number): Promise<boolean> {
+    const { type, references: found } = record;
+    const news = found.some((r) => types.has(broughtType(type, r) ?? '') && !unchanged.has(r, at));
+    if (!news) return false;
+    const whole = record.labels === undefined ? await records.byTypeId(record.member, type, record.id) : record;
+    return whole !== undefined && !(await check.withheld(whole));
+  }
+
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
     const only = types.size > SCAN_ALL_ABOVE ? undefined : task.types;
     const builder = new SegmentBuilder(task.limits?.segment);
     let current = '';
+    let labelled: readonly string[] = [];
     const end = async (): Promise<void> => {
       const segment = builder.end();
-      if (segment !== undefined) await parts.add('output', current, [member], segment);
+      if (segment !== undefined) await parts.add('output', current, [member], segment, labelled);
     };
     for await (const record of records.scanMember(member, {
       pageSize: ROWS_TOGETHER,
@@ -169,9 +195,13 @@ export async function writeChunk(
       ...(since !== undefined && { since }),
     })) {
       if (!types.has(record.type)) continue;
-      if (record.type !== current) {
+      if (await check.withheld(record)) continue;
+      const found = labelsOfRecord(record);
+      // The labels of a segment are in the index, so that a download can apply another policy than this one.
+      if (record.type !== current || !isSame(found, labelled)) {
         await end();
         current = record.type;
+        labelled = found;
       }
       carry(record, references, at);
       if (MAY_BE_COMMON.has(record.type) && (await records.holders(record.type, record.id)).length > 1) {
@@ -179,7 +209,7 @@ export async function writeChunk(
         continue;
       }
       const segment = builder.add(record.line);
-      if (segment !== undefined) await parts.add('output', current, [member], segment);
+      if (segment !== undefined) await parts.add('output', current, [member], segment, labelled);
     }
     await end();
     if (task.since !== undefined) await writeChanges(member, at, task.since, since !== undefined);
@@ -196,18 +226,14 @@ export async function writeChunk(
       gone = [];
     };
     for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
-      const record = document['record'] as {
-        type: string;
-        id: string;
-        lastUpdated: number;
-        deleted?: true;
-        references: readonly string[];
-      };
+      const record = document['record'] as RecordPart;
       if (!types.has(record.type)) continue;
       if (record.deleted !== true) {
-        if (partial) carry(record, unchanged, at);
+        if (partial && (await carriesUnwithheld(record, at))) carry(record, unchanged, at);
         continue;
       }
+      // The delete of a resource that the client never saw would reveal that it existed.
+      if (await check.withheld({ member, labels: record.labels ?? [] })) continue;
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
       if (record.lastUpdated < since || (await records.holders(record.type, record.id)).length > 0) continue;

@@ -4,7 +4,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import type { Access, Parties } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { LabelGate, RecordsReader } from '@provider-access/facts/records';
 import type { WorkItem } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { allWritten, isRunning, summaryOf, type Job } from '../domain/job/job.ts';
@@ -31,6 +31,7 @@ export interface ExportWorkOptions {
   readonly parties: Parties;
   readonly audit: Audit;
   readonly records: RecordsReader;
+  readonly labels: LabelGate;
   readonly facts: ViewReader;
   readonly memberships: ViewReader;
   readonly chunks: ChunkWriting;
@@ -167,9 +168,15 @@ export class JobSteps {
       facts,
       records,
       blobs,
+      labels,
       config,
     } = this.o;
-    const sealed = await sealExport(job, item.fence, { log, access, parties, facts, records, blobs, clock }, config);
+    const sealed = await sealExport(
+      job,
+      item.fence,
+      { log, access, parties, facts, records, blobs, clock, labels },
+      config,
+    );
     const executed = (await heartbeat()) ? await this.o.streams.execute({ kind: 'seal', data: sealed }) : undefined;
     if (executed?.ok !== true && executed?.job?.sealed?.manifest !== sealed.manifest)
       await this.discard(sealPrefix(id, item.fence));

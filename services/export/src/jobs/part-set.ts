@@ -56,8 +56,14 @@ export class PartSet {
     this.limits = limits;
   }
 
-  /** Appends a segment of these members. Starts another part when a limit is reached. */
-  async add(kind: FileKind, type: string, members: readonly string[], segment: Segment): Promise<void> {
+  /** Appends a segment of these members and labels. Starts another part when a limit is reached. */
+  async add(
+    kind: FileKind,
+    type: string,
+    members: readonly string[],
+    segment: Segment,
+    labels: readonly string[] = [],
+  ): Promise<void> {
     const key = kind === 'output' ? type : kind;
     let part = this.open.get(key);
     if (
@@ -82,7 +88,7 @@ export class PartSet {
       };
       this.open.set(key, part);
     }
-    part.index.add(members, segment);
+    part.index.add(members, segment, labels);
     part.resources += segment.resources;
     part.plain += segment.plain;
     part.compressed += segment.compressed;

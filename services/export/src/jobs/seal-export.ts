@@ -11,7 +11,7 @@ import type { EventLog } from '@provider-access/engines/log';
 import { type Access, FactsStale, type Parties } from '@provider-access/facts';
 import { operationOutcome, type IssueType } from '@provider-access/kernel/fhir';
 import { type Clock, instant } from '@provider-access/kernel';
-import type { RecordsReader } from '@provider-access/facts/records';
+import type { LabelGate, RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
@@ -23,11 +23,12 @@ import { Supporting } from './supporting.ts';
 export interface SealSources {
   readonly log: EventLog;
   readonly access: Access;
-  readonly parties: Pick<Parties, 'waitFor'>;
+  readonly parties: Pick<Parties, 'waitFor' | 'client' | 'identity'>;
   readonly facts: ViewReader;
   readonly records: RecordsReader;
   readonly blobs: Blobs;
   readonly clock: Clock;
+  readonly labels: LabelGate;
 }
 
 /** Members in a batch of decisions. A batch takes some ms; other requests run between batches. */
@@ -58,11 +59,12 @@ export async function sealExport(
   sources: SealSources,
   options: { waitMs: number; keepMs: number; partLimits?: PartLimits },
 ): Promise<ExportSealed> {
-  const { access, records, blobs, clock } = sources;
+  const { access, records, blobs, clock, labels, parties } = sources;
   await passEverything(sources, options.waitMs);
   const files: PartInfo[] = [];
   const dropped: string[] = [];
-  const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since));
+  const check = labels.check(parties, job.client);
+  const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since), check);
   const turns = new Turns();
   for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
     const summary = await readSummary(blobs, summaryOf(job.job, chunk, job.written[chunk]!));

@@ -1,4 +1,12 @@
-import { broughtType, recordId, SHARED, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import {
+  broughtType,
+  type LabelCheck,
+  labelsOfRecord,
+  recordId,
+  SHARED,
+  type RecordPart,
+  type RecordsReader,
+} from '@provider-access/facts/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
 import type { CarriedBy } from './chunk-summary.ts';
 import type { PartSet } from './part-set.ts';
@@ -27,9 +35,11 @@ export class Supporting {
   private readonly common = new Map<string, Set<string>>();
   private readonly types: ReadonlySet<string>;
   private readonly since: number | undefined;
-  constructor(types: readonly string[], since: number | undefined) {
+  private readonly check: LabelCheck;
+  constructor(types: readonly string[], since: number | undefined, check: LabelCheck) {
     this.types = new Set(types);
     this.since = since;
+    this.check = check;
   }
 
   /** Adds a chunk's references for the members that are still permitted. */
@@ -107,9 +117,12 @@ export class Supporting {
   ): Promise<void> {
     const missing = references.filter((r) => !heads.has(r));
     const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
-    found.forEach((head, at) => {
-      if (head !== undefined && head.deleted !== true) heads.set(missing[at]!, head);
-    });
+    for (const [at, head] of found.entries()) {
+      if (head === undefined || head.deleted === true) continue;
+      // A withheld resource brings along nothing. A head of an earlier release does not have its labels.
+      const known = head.labels === undefined ? await records.byTypeId(SHARED, head.type, head.id) : head;
+      if (known !== undefined && !(await this.check.withheld(known))) heads.set(missing[at]!, head);
+    }
   }
 
   /** Adds the members of a resource to its targets. `next` collects the targets that got a new member. */
@@ -131,12 +144,13 @@ export class Supporting {
     members: Iterable<string>,
   ): Promise<void> {
     const record = await records.byTypeId(under, head.type, head.id);
-    if (record === undefined) return;
+    if (record === undefined || (await this.check.withheld(record))) return;
     await parts.add(
       'output',
       head.type,
       [...members],
       deflateSegment(Buffer.concat([record.line, Buffer.from('\n')]), 1),
+      labelsOfRecord(record),
     );
   }
 }

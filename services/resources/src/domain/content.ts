@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
 
 /** An accepted resource, encoded once. The line is `head`, then the version's meta, then `tail`. */
@@ -9,6 +10,8 @@ export interface AcceptedContent {
   readonly sourceHash: string;
   readonly references: readonly string[];
   readonly serviceDate?: string;
+  /** Security labels, `system|code`. */
+  readonly labels: readonly string[];
   /** `{"resourceType":…,"id":…,"meta":{` */
   readonly head: string;
   /** The text after `lastUpdated`, to the end of the line. */
@@ -38,7 +41,9 @@ export function encodeContent(
   const moreMeta = metaText === '{}' ? '' : `,${metaText.slice(1, -1)}`;
   const tail = `${moreMeta}}${restText === '{}' ? '}' : `,${restText.slice(1)}`}`;
   const dated = serviceDate === undefined ? {} : { serviceDate };
-  return { hash: hash('sha256', head + tail, 'base64url'), sourceHash, references, head, tail, ...dated };
+  const text = head + tail;
+  const labels = mentionsLabel(text) ? labelsOf(resource) : [];
+  return { hash: hash('sha256', text, 'base64url'), sourceHash, references, labels, head, tail, ...dated };
 }
 
 /** Hash of a resource as the payer sent it, which does not depend on the rules of redaction. */

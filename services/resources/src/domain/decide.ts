@@ -14,6 +14,8 @@ export interface Head extends StandingOrder {
   readonly contentHash?: string;
   /** Hash of the resource as the payer sent it. Absent on a removed record, and in records of earlier releases. */
   readonly sourceHash?: string | undefined;
+  /** Security labels. Absent in records of earlier releases. */
+  readonly labels?: readonly string[] | undefined;
   readonly deleted?: true;
 }
 export type RecordEvent =
@@ -70,8 +72,8 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   const seen = head !== undefined && head.deleted !== true;
   const removed =
     head?.deleted === true
-      ? write(judgement, written, head.versionId, head.lastUpdated)
-      : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated);
+      ? write(judgement, written, head.versionId, head.lastUpdated, head)
+      : write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated, head);
   if (floor) return { outcome: 'before-floor', ...removed };
   if (seen) return { outcome: 'recorded', ...correction, ...removed };
   return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...removed };
@@ -145,14 +147,16 @@ function write(
   order: WrittenOrder,
   versionId: number,
   lastUpdated: number,
+  removed?: Head,
 ): { event: RecordEvent; head: Head } {
   const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
+    const labels = labelsAfter(removed);
     return {
-      event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason } },
-      head: { ...order, versionId, lastUpdated, deleted: true },
+      event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason, ...labels } },
+      head: { ...order, versionId, lastUpdated, deleted: true, ...labels },
     };
   }
   const { content } = judgement;
@@ -166,12 +170,24 @@ function write(
         ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
         references: content.references as string[],
         tokens: [],
+        labels: content.labels as string[],
         line: lineOf(content, versionId, at),
       },
     },
-    head: { ...order, versionId, lastUpdated, contentHash: content.hash, sourceHash: content.sourceHash },
+    head: {
+      ...order,
+      versionId,
+      lastUpdated,
+      contentHash: content.hash,
+      sourceHash: content.sourceHash,
+      labels: content.labels,
+    },
   };
 }
+
+/** A tombstone keeps the labels, because the delete of a withheld resource would reveal it. */
+const labelsAfter = (head: Head | undefined): { labels?: string[] } =>
+  head?.labels === undefined || head.labels.length === 0 ? {} : { labels: [...head.labels] };
 
 /** Removes the copy under the retired id when the member into which it was merged takes the resource over. */
 export function takeOver(
@@ -193,8 +209,9 @@ export function takeOver(
         lastUpdated: instant(lastUpdated),
         ...orderData(order),
         reason: 'merged',
+        ...labelsAfter(retiredHead),
       },
     },
-    head: { ...order, versionId, lastUpdated, deleted: true },
+    head: { ...order, versionId, lastUpdated, deleted: true, ...labelsAfter(retiredHead) },
   };
 }

@@ -10,7 +10,7 @@ import {
   ownerOf,
   isId,
 } from '@provider-access/kernel/fhir';
-import { beforeFloor, redact, serviceDate } from '@provider-access/domain/pdex';
+import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
@@ -58,6 +58,16 @@ export type Judgement =
   /** Another service decides about the event. */
   | { readonly kind: 'other' };
 
+/**
+ * No client can read a Consent. It is kept, because it may permit the release of resources with a security label
+ * (ADR 0043). What it denies is decided by the consent service.
+ */
+const CONSENT = 'Consent';
+const isConsentOf = (event: Recorded, resource: FhirResource): boolean =>
+  event.type === 'payer.resource-recorded.v1' &&
+  resource.resourceType === CONSENT &&
+  patientOfConsent(resource) === event.subject;
+
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
@@ -95,7 +105,7 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   const name = `${printable(type)}/${id}`;
   if (!KNOWN_R4_TYPES.has(type))
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
-  if (!isServedType(type)) return { kind: 'not-served', about: name };
+  if (!isServedType(type) && type !== CONSENT) return { kind: 'not-served', about: name };
   // There is no provider-deleted event, so a directory resource may be deleted under any subject.
   const member = isSharedType(type) ? SHARED : event.subject!;
   return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
@@ -122,7 +132,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   const inside = insideOf(fhir);
   const owner = ownerFault(event, fhir, inside, name);
   if (owner !== undefined) return owner;
-  if (!isServedType(type)) return { kind: 'not-served', about: name };
+  if (!isServedType(type) && !isConsentOf(event, fhir)) return { kind: 'not-served', about: name };
   const about: About = {
     member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!,
     type,

@@ -17,6 +17,8 @@ export interface Explanation extends Verdict {
     readonly statusAt: string | null;
     readonly providers: readonly string[];
   } | null;
+  /** Absent in answers of earlier releases. */
+  readonly withheld?: { readonly resources: number; readonly labels: Readonly<Record<string, number>> };
   readonly memberFacts: {
     readonly coverage: readonly Marked<CoverageFact>[];
     readonly attributions: readonly (Marked<AttributionFact> & {
@@ -137,4 +139,18 @@ export function factRows({ memberFacts }: Explanation): string[] {
     ...memberFacts.sourceHolds.map((h) => row('hold of a source', h, `${h.source}, ${h.eventType}, ${h.deadLetter}`)),
   ];
   return rows.length === 0 ? [] : table(['statement', 'holds', 'from', 'to', 'what'], rows);
+}
+
+/** The resources that security labels keep from the app; none if nothing is withheld. */
+export function withheldLines({ withheld }: Explanation): string[] {
+  if (withheld === undefined || withheld.resources === 0) return [];
+  const { resources, labels } = withheld;
+  return [
+    `${resources} ${resources === 1 ? 'resource' : 'resources'} of this member ` +
+      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (docs/security-labels.md).`,
+    ...table(
+      ['label', 'resources'],
+      Object.entries(labels).map(([label, count]) => [label, String(count)]),
+    ),
+  ];
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DENIAL_REASONS, type DenialReason } from '@provider-access/domain/access';
-import { explanationSentences, factRows, type Explanation } from './explanation.ts';
+import { explanationSentences, factRows, withheldLines, type Explanation } from './explanation.ts';
 
 const base: Explanation = {
   client: 'c-1',
@@ -65,4 +65,16 @@ test('the statements are rows, and an unknown member has none', () => {
     ['hold', 'yes'],
   ]);
   expect(factRows({ ...base, memberFacts: null })).toEqual([]);
+});
+
+test('says how many resources each label withholds, and nothing where nothing is withheld', () => {
+  const label = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
+  expect(withheldLines({ ...base, withheld: { resources: 2, labels: { [label]: 2 } } })).toEqual([
+    '2 resources of this member are withheld because of security labels (docs/security-labels.md).',
+    expect.stringMatching(/^label +resources$/),
+    expect.anything(),
+    expect.stringContaining(label),
+  ]);
+  expect(withheldLines(base)).toEqual([]);
+  expect(withheldLines({ ...base, withheld: { resources: 0, labels: {} } })).toEqual([]);
 });

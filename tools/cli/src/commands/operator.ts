@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
-import { explanationSentences, factRows, type Explanation } from './explanation.ts';
+import { explanationSentences, factRows, withheldLines, type Explanation } from './explanation.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { id, instant, text } from './options.ts';
 
@@ -111,6 +111,7 @@ export function operatorCommands(program: Command): void {
         ...(o.at === undefined ? [] : [`That is the decision at ${answer.at}; now it is ${verdictText(answer.now)}.`]),
         '',
         ...factRows(answer),
+        ...withheldLines(answer),
       ]);
     });
   withList(program.command('disclosures'), 'time')

@@ -9,6 +9,7 @@ import {
 } from '@provider-access/domain/access';
 import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
+import { LabelGate, type WithheldResources } from '@provider-access/facts/records';
 import { isInstant, isId } from '@provider-access/kernel/fhir';
 import { instant } from '@provider-access/kernel';
 import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
@@ -28,6 +29,8 @@ interface Explanation {
   readonly now: { readonly decision: 'permit' | 'deny'; readonly reason?: string };
   readonly clientFacts: unknown;
   readonly memberFacts: unknown;
+  /** The member's resources that this client does not see because of their security labels, at this moment. */
+  readonly withheld: WithheldResources;
 }
 const verdict = (d: Decision): { decision: 'permit' | 'deny'; reason?: string } =>
   d.permit ? { decision: 'permit' } : { decision: 'deny', reason: d.reason };
@@ -53,6 +56,7 @@ export class ExplainController {
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(MEMBER_HASH) private readonly hash: MemberHash,
   ) {}
 
@@ -103,6 +107,7 @@ export class ExplainController {
       at,
       ...verdict(decideAt(at)),
       now: verdict(decideAt(now)),
+      withheld: await this.labels.check(party, client).withheldOf(member),
       clientFacts:
         known === undefined
           ? null

@@ -17,6 +17,8 @@ export interface PartIndex {
 export interface IndexedSegment extends SegmentSize {
   /** Positions in `members`. The segment is permitted if one of these members is. */
   readonly of: readonly number[];
+  /** Security labels, which all resources of the segment have in common. */
+  readonly labels: readonly string[];
   /** Offset of the segment in the part file. */
   readonly offset: number;
 }
@@ -28,6 +30,8 @@ interface Stored {
   type: string;
   members: string[];
   of: (number | number[])[];
+  /** Each set of labels once, and its position for each segment. Absent if no resource of the part has a label. */
+  labels?: { sets: (readonly string[])[]; of: number[] };
   resources: number[];
   plain: number[];
   compressed: number[];
@@ -38,11 +42,15 @@ export class PartIndexBuilder {
   private readonly type: string;
   private readonly positions = new Map<string, number>();
   private readonly of: (number | number[])[] = [];
+  private readonly labels: number[] = [];
+  private readonly sets = new Map<string, number>();
   private readonly sizes: SegmentSize[] = [];
   constructor(type: string) {
     this.type = type;
   }
-  add(members: readonly string[], size: SegmentSize): void {
+  add(members: readonly string[], size: SegmentSize, labels: readonly string[] = []): void {
+    const set = JSON.stringify(labels);
+    this.labels.push(this.sets.get(set) ?? this.sets.set(set, this.sets.size).size - 1);
     const at = members.slice(0, MEMBERS_OF_SUPPORTING).map((m) => this.position(m));
     this.of.push(at.length === 1 ? at[0]! : at);
     this.sizes.push({ resources: size.resources, plain: size.plain, compressed: size.compressed, crc: size.crc });
@@ -54,6 +62,9 @@ export class PartIndexBuilder {
       type: this.type,
       members: [...this.positions.keys()],
       of: this.of,
+      ...([...this.sets.keys()].some((set) => set !== '[]') && {
+        labels: { sets: [...this.sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.labels },
+      }),
       resources: column('resources'),
       plain: column('plain'),
       compressed: column('compressed'),
@@ -67,12 +78,15 @@ export class PartIndexBuilder {
   }
 }
 
+const NONE: readonly string[] = [];
+
 /** Throws if the bytes are not a consistent index. */
 export function decodeIndex(bytes: Uint8Array): PartIndex {
   const stored = JSON.parse(bufferOf(bytes).toString()) as Stored;
   const n = stored.of.length;
-  if (stored.v !== 1 || [stored.resources, stored.plain, stored.compressed, stored.crc].some((c) => c.length !== n))
-    throw new Error('not a part index of version 1');
+  const { labels } = stored;
+  const columns = [stored.resources, stored.plain, stored.compressed, stored.crc, ...(labels ? [labels.of] : [])];
+  if (stored.v !== 1 || columns.some((c) => c.length !== n)) throw new Error('not a part index of version 1');
   let offset = 0;
   let resources = 0;
   let plain = 0;
@@ -82,6 +96,7 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
     const of = stored.of[i]!;
     const segment: IndexedSegment = {
       of: typeof of === 'number' ? [of] : of,
+      labels: labels === undefined ? NONE : labels.sets[labels.of[i]!]!,
       offset,
       resources: stored.resources[i]!,
       plain: stored.plain[i]!,

@@ -8,7 +8,15 @@ import { Refusal } from '@provider-access/kernel';
 import { allows } from '@provider-access/domain/smart';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
-import { acceptsGzip, chooseRange, etag, layout, releasedBy } from '../../domain/segments/index.ts';
+import {
+  acceptsGzip,
+  chooseRange,
+  etag,
+  type IndexedSegment,
+  layout,
+  type PartIndex,
+  releasedBy,
+} from '../../domain/segments/index.ts';
 import { getJob } from '../../projections/export-jobs.ts';
 import { findJob, unknownExport } from '../find-job.ts';
 import { AccessEnded, segmentStream } from './segment-stream.ts';
@@ -125,8 +133,7 @@ export class DownloadController {
         layout: whole,
         start,
         end,
-        index,
-        mayGoOn: (who) => file.kind === 'error' || this.mayGoOn(id, who),
+        mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(id, index, ahead),
       });
     } catch (error) {
       // A member's access ended between the decision and the first byte. Nothing was sent, so decide again.
@@ -140,15 +147,18 @@ export class DownloadController {
   }
 
   /**
-   * Whether the newest facts still permit the segments of each group of members, and the job was not deleted. A
-   * download that began before the job expired continues, because its files stay for `graceMs`.
+   * Whether the newest facts still permit each of the segments, and the job was not deleted. A download that began
+   * before the job expired continues, because its files stay for `graceMs`.
    */
-  private async mayGoOn(id: string, groups: readonly (readonly string[])[]): Promise<boolean> {
+  private async mayGoOn(id: string, index: PartIndex, segments: readonly IndexedSegment[]): Promise<boolean> {
     const job = await getJob(this.context.views.jobs, id);
     if (job?.sealed === undefined || job.status === 'cancelled') return false;
+    const { releases } = this.context;
     const decided = new Map<string, boolean>();
-    await this.context.releases.decide(job, [...new Set(groups.flat())], decided);
-    return groups.every((members) => members.some((m) => decided.get(m) === true));
+    const members = new Set(segments.flatMap(({ of }) => of.map((at) => index.members[at]!)));
+    await releases.decide(job, [...members], decided);
+    if (!segments.every(({ of }) => of.some((at) => decided.get(index.members[at]!) === true))) return false;
+    return (await releases.unwithheld(job, index, segments, decided)).length === segments.length;
   }
 
   private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {

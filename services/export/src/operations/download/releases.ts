@@ -1,6 +1,7 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { Access } from '@provider-access/facts';
+import type { Facts } from '@provider-access/facts';
+import type { LabelCheck, LabelGate } from '@provider-access/facts/records';
 import type { Job } from '../../domain/job/job.ts';
 import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
@@ -18,15 +19,17 @@ const CACHED_MANIFESTS = 16;
  */
 export class Releases {
   private readonly blobs: Blobs;
-  private readonly access: Access;
+  private readonly facts: Pick<Facts, 'access' | 'parties'>;
+  private readonly labels: LabelGate;
   private readonly manifests = new BoundedMap<string, { manifest: Manifest; dropped: ReadonlySet<string> }>(
     CACHED_MANIFESTS,
   );
   private readonly indexes = new Map<string, PartIndex>();
   private cachedSegments = 0;
-  constructor(blobs: Blobs, access: Access) {
+  constructor(blobs: Blobs, facts: Pick<Facts, 'access' | 'parties'>, labels: LabelGate) {
     this.blobs = blobs;
-    this.access = access;
+    this.facts = facts;
+    this.labels = labels;
   }
 
   async manifest(job: Job): Promise<{ manifest: Manifest; dropped: ReadonlySet<string> }> {
@@ -52,7 +55,25 @@ export class Releases {
     // A file of errors contains only warnings about parameters, and no data of members.
     if (file.kind === 'error') return { index, segments: index.segments };
     await this.decide(job, index.members, decided);
-    return { index, segments: permittedSegments(index, (member) => decided.get(member) === true) };
+    const permitted = permittedSegments(index, (member) => decided.get(member) === true);
+    return { index, segments: await this.unwithheld(job, index, permitted, decided) };
+  }
+
+  /**
+   * The segments that their security labels do not withhold. The policy of this process and the consents of this moment
+   * count, and not those of the time when the file was written.
+   */
+  async unwithheld<S extends Pick<IndexedSegment, 'of' | 'labels'>>(
+    job: Job,
+    index: PartIndex,
+    segments: readonly S[],
+    decided: ReadonlyMap<string, boolean>,
+  ): Promise<readonly S[]> {
+    if (segments.every(({ labels }) => labels.length === 0)) return segments;
+    const check = this.labels.check(this.facts.parties, job.client);
+    const kept: S[] = [];
+    for (const segment of segments) if (await isReleased(check, index, segment, decided)) kept.push(segment);
+    return kept;
   }
 
   /** Decides about members that are not in `decided`. A member that the seal dropped stays denied. */
@@ -68,7 +89,7 @@ export class Releases {
     for (let i = 0; i < open.length; i += DECIDE_BATCH) {
       await turns.next();
       const batch = open.slice(i, i + DECIDE_BATCH);
-      const decisions = await this.access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
+      const decisions = await this.facts.access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
       batch.forEach((member, at) => decided.set(member, decisions[at]!.permit));
     }
   }
@@ -92,4 +113,19 @@ export class Releases {
     }
     return index;
   }
+}
+
+/** A segment of several members is released if one of them is permitted, and consents where the labels ask for it. */
+async function isReleased(
+  check: LabelCheck,
+  index: PartIndex,
+  { of, labels }: Pick<IndexedSegment, 'of' | 'labels'>,
+  decided: ReadonlyMap<string, boolean>,
+): Promise<boolean> {
+  if (labels.length === 0) return true;
+  for (const at of of) {
+    const member = index.members[at]!;
+    if (decided.get(member) === true && !(await check.withheld({ member, labels }))) return true;
+  }
+  return false;
 }

@@ -25,11 +25,11 @@ describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment
     const index: PartIndex = {
       type: 'Patient',
       members: ['m'],
-      segments: [{ ...size, of: [0], offset: 0 }],
+      segments: [{ ...size, of: [0], labels: [], offset: 0 }],
       total: size,
     };
     const whole = layout(index.segments, coding);
-    return (await segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, index, mayGoOn }))[
+    return (await segmentStream({ blobs, part: 'part', layout: whole, start: 0, end: whole.length, mayGoOn }))[
       Symbol.asyncIterator
     ]() as AsyncIterator<Uint8Array>;
   };

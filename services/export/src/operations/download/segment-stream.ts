@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
-import { inflateSegment, pieces, type Layout, type PartIndex, type Piece } from '../../domain/segments/index.ts';
+import { type IndexedSegment, inflateSegment, pieces, type Layout, type Piece } from '../../domain/segments/index.ts';
 
 export interface SegmentStreamOptions {
   readonly blobs: Blobs;
@@ -9,12 +9,10 @@ export interface SegmentStreamOptions {
   /** Bytes [start, end) of the layout. */
   readonly start: number;
   readonly end: number;
-  readonly index: PartIndex;
   /**
-   * Called with the members of each segment before its bytes are sent, and again if the client was slow. False ends the
-   * response.
+   * Called with each segment before its bytes are sent, and again if the client was slow. False ends the response.
    */
-  mayGoOn(members: readonly (readonly string[])[]): boolean | Promise<boolean>;
+  mayGoOn(segments: readonly IndexedSegment[]): boolean | Promise<boolean>;
 }
 
 /**
@@ -80,12 +78,12 @@ async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Ar
 }
 
 async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
-  const members = batch.map((p) => p.segment.of.map((m) => options.index.members[m]!));
+  const segments = batch.map((piece) => piece.segment);
   let decidedAt = Number.NEGATIVE_INFINITY;
   for await (const chunk of chunks(options, batch)) {
     // A slow client may take minutes for a stretch, so repeat the decision.
     if (performance.now() - decidedAt > DECIDED_FOR_MS) {
-      if (!(await options.mayGoOn(members))) throw new AccessEnded('access ended during the download');
+      if (!(await options.mayGoOn(segments))) throw new AccessEnded('access ended during the download');
       decidedAt = performance.now();
     }
     yield chunk;

@@ -4,14 +4,21 @@ import { Audit, basisOf } from '@provider-access/audit';
 import type { Decision, DenialReason } from '@provider-access/domain/access';
 import { Facts } from '@provider-access/facts';
 import { isSharedType, isId } from '@provider-access/kernel/fhir';
-import { lineBytes, type RecordsReader, SHARED, type StoredRecord } from '@provider-access/facts/records';
+import {
+  LabelGate,
+  lineBytes,
+  recordId,
+  type RecordsReader,
+  SHARED,
+  type StoredRecord,
+} from '@provider-access/facts/records';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_JSON, servedType, unknownResource } from '../fhir-request.ts';
 
 type Found =
   | { readonly record: StoredRecord; readonly member?: string; readonly decision?: Decision }
-  | { readonly reason: DenialReason | 'unknown-resource'; readonly member?: string };
+  | { readonly reason: DenialReason | 'unknown-resource' | 'withheld-by-label'; readonly member?: string };
 const UNKNOWN: Found = { reason: 'unknown-resource' };
 /** No member has this id. */
 const NOBODY = '?';
@@ -23,6 +30,7 @@ export class ReadController {
   constructor(
     @Inject(RECORDS) private readonly records: RecordsReader,
     @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(Audit) private readonly audit: Audit,
   ) {}
 
@@ -38,7 +46,7 @@ export class ReadController {
     requireScope(scopes, type, 'r');
     acceptsJson(request.headers.accept);
     const found = isId(id)
-      ? await (isSharedType(type) ? this.shared(type, id) : this.ofMember(client, type, id))
+      ? await (isSharedType(type) ? this.shared(client, type, id) : this.ofMember(client, type, id))
       : UNKNOWN;
     const members = found.member === undefined ? [] : [found.member];
     if (!('record' in found)) {
@@ -63,10 +71,9 @@ export class ReadController {
       .send(lineBytes(record));
   }
 
-  private async shared(type: string, id: string): Promise<Found> {
+  private async shared(client: string, type: string, id: string): Promise<Found> {
     this.facts.access.assertFresh();
-    const record = await this.records.byTypeId(SHARED, type, id);
-    return record === undefined ? UNKNOWN : { record };
+    return this.visible(client, SHARED, type, id);
   }
 
   /**
@@ -81,13 +88,31 @@ export class ReadController {
     // Decide for an unknown id too, so that it takes the same time.
     const decisions = await this.facts.access.decideMany(client, { kind: 'read' }, asked);
     const at = decisions.findIndex((d) => d.permit);
-    if (holders.length === 0) return UNKNOWN;
     if (at < 0) {
+      // A withheld resource costs this read too, so that the time tells nothing.
+      await this.records.heads([recordId(NOBODY, type, id)]);
+      if (holders.length === 0) return UNKNOWN;
       const [first] = decisions;
       return { reason: first !== undefined && !first.permit ? first.reason : 'member-unknown', member: holders[0]! };
     }
-    const member = holders[at]!;
-    const record = await this.records.byTypeId(member, type, id);
-    return record === undefined ? { reason: 'unknown-resource', member } : { record, member, decision: decisions[at]! };
+    const found = await this.visible(client, holders[at]!, type, id);
+    return 'record' in found ? { ...found, decision: decisions[at]! } : found;
+  }
+
+  /**
+   * The record, unless its security labels withhold it. Its head decides before the line is loaded, because the time of
+   * loading a large line would reveal that there is a withheld resource.
+   */
+  private async visible(client: string, owner: string, type: string, id: string): Promise<Found> {
+    const { parties } = this.facts;
+    const check = this.labels.check(parties, client);
+    const member = owner === SHARED ? {} : { member: owner };
+    const [head] = await this.records.heads([recordId(owner, type, id)]);
+    if (head === undefined || head.deleted === true) return { reason: 'unknown-resource', ...member };
+    if (head.labels !== undefined && (await check.withheld(head))) return { reason: 'withheld-by-label', ...member };
+    const record = await this.records.byTypeId(owner, type, id);
+    if (record === undefined) return { reason: 'unknown-resource', ...member };
+    // A record of an earlier release shows its labels in its line, and a newer version may have come since.
+    return (await check.withheld(record)) ? { reason: 'withheld-by-label', ...member } : { record, ...member };
   }
 }

@@ -4,6 +4,7 @@ import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { countedViews } from '../../../test/counted-views.ts';
 import { type Answer, condition, House, patient, type Loose } from '../../../test/harness.ts';
 
+const RESTRICTED = { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' };
 const practitioner = (id: string): object => ({ resourceType: 'Practitioner', id, name: [{ family: 'Who' }] });
 
 describe('reads and searches', () => {
@@ -268,13 +269,16 @@ describe('reads and searches', () => {
 describe('the queries of a read', () => {
   const statements: string[] = [];
 
-  it('is the same for a denied member as for an unknown id, and never the line of the record', async () => {
+  it('is the same for a denied member or a withheld resource as for an unknown id, and never the line', async () => {
     const house = await House.open({ views: countedViews(openMemoryViews(), statements) });
     try {
       await house.approve('app1');
       for (const member of ['m1', 'out']) await house.attribute(member);
       await house.optOut('out');
-      await house.publish(['m1', 'out', 'foreign'].map((m) => ({ subject: m, resource: condition(m, `${m}-c`) })));
+      await house.publish([
+        ...['m1', 'out', 'foreign'].map((m) => ({ subject: m, resource: condition(m, `${m}-c`) })),
+        { subject: 'm1', resource: condition('m1', 'm1-r', { meta: { security: [RESTRICTED] } }) },
+      ]);
       await house.settled();
       const token = await house.token('app1');
       const asked = async (id: string): Promise<[number, string[]]> => {
@@ -283,8 +287,8 @@ describe('the queries of a read', () => {
         return [status, statements.splice(0).filter((statement) => !/^receipts|position|waitFor/.test(statement))];
       };
       const unknown = await asked('nobody');
-      expect(unknown).toEqual([404, ['locators get 1', 'members getMany 1']]);
-      for (const id of ['out-c', 'foreign-c']) expect(await asked(id)).toEqual(unknown);
+      expect(unknown).toEqual([404, ['locators get 1', 'members getMany 1', 'records getMany 1']]);
+      for (const id of ['out-c', 'foreign-c', 'm1-r']) expect(await asked(id)).toEqual(unknown);
       expect(await asked('m1-c')).toEqual([200, [...unknown[1], 'records get 1 record.line']]);
     } finally {
       await house.close();

@@ -1,0 +1,101 @@
+import { isNpi, isTin, npiKey, type ProviderKey, tinKey } from '@provider-access/events';
+import { dateRange, isInstant, isObject } from '@provider-access/kernel/fhir';
+import { US_EIN, US_NPI } from '../codes.ts';
+import { PayerDays } from '../days/payer-days.ts';
+import { type LabelPermit, normalLabel } from './policy.ts';
+
+const CODES = 'http://terminology.hl7.org/CodeSystem/';
+/** The elements that a Consent may have. Any other one could narrow it, so a Consent with one permits nothing. */
+const UNDERSTOOD = new Set([
+  ...['resourceType', 'id', 'meta', 'text', 'identifier', 'status', 'scope', 'category', 'patient', 'dateTime'],
+  ...['performer', 'organization', 'sourceAttachment', 'sourceReference', 'policy', 'policyRule', 'provision'],
+]);
+const PROVISION = new Set(['type', 'period', 'actor', 'action', 'purpose', 'securityLabel']);
+const PERFORMER = [`${CODES}provenance-participant-type|performer`];
+const RECIPIENT = [`${CODES}v3-ParticipationType|IRCP`, `${CODES}v3-ParticipationType|PRCP`];
+const ACTIONS = [`${CODES}consentaction|disclose`, `${CODES}consentaction|access`];
+const TREATMENT = `${CODES}v3-ActReason|TREAT`;
+const ANYWHERE = new PayerDays();
+
+/**
+ * What the member permits by a FHIR R4 Consent: the release of resources with these labels, for treatment (ADR 0043).
+ * Only a Consent of which every element is understood permits something, and only by its labels: it never ends an
+ * opt-out. A Consent that denies at any place permits nothing.
+ * @param at ms since the epoch
+ */
+export function permitsOf(
+  consent: Readonly<Record<string, unknown>>,
+  at: number,
+  days: PayerDays = ANYWHERE,
+): readonly LabelPermit[] {
+  const { provision, scope } = consent;
+  if (consent['status'] !== 'active' || !onlyHas(consent, UNDERSTOOD)) return [];
+  if (!codesOf(scope).includes(`${CODES}consentscope|patient-privacy`)) return [];
+  if (!isObject(provision) || provision['type'] !== 'permit' || !onlyHas(provision, PROVISION)) return [];
+  if (!isInForce(provision['period'], at, days)) return [];
+  const { action, purpose, securityLabel } = provision;
+  if (action !== undefined && !(isArray(action) && action.every((a) => codesOf(a).some((c) => ACTIONS.includes(c)))))
+    return [];
+  if (purpose !== undefined && !(isArray(purpose) && purpose.some((p) => codeOf(p) === TREATMENT))) return [];
+  const recipients = recipientsOf(provision['actor']);
+  if (recipients === undefined || !isArray(securityLabel)) return [];
+  return securityLabel.flatMap((coding) => {
+    const label = codeOf(coding);
+    if (label === undefined) return [];
+    return [{ label: normalLabel(label), ...(recipients.length > 0 && { recipients }) }];
+  });
+}
+
+const isArray = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const onlyHas = (object: object, names: ReadonlySet<string>): boolean =>
+  Object.keys(object).every((name) => names.has(name));
+
+/** An end that is unreadable could be over, and a beginning that is unreadable could be ahead. */
+function isInForce(period: unknown, at: number, days: PayerDays): boolean {
+  if (period === undefined) return true;
+  if (!isObject(period) || !onlyHas(period, new Set(['start', 'end']))) return false;
+  const { start, end } = period;
+  for (const value of [start, end])
+    if (value !== undefined && !(typeof value === 'string' && dateRange(value) !== undefined && isExact(value)))
+      return false;
+  if (start !== undefined && at < days.permitsFrom(start as string)) return false;
+  const until = end === undefined ? undefined : days.permitsUntil(end as string);
+  return until === undefined || at < until;
+}
+/** A time of day without a zone is no moment. */
+const isExact = (value: string): boolean => !value.includes('T') || isInstant(value);
+
+/** The providers who may receive the resources, [] for all; undefined if an actor is not understood. */
+function recipientsOf(actor: unknown): readonly ProviderKey[] | undefined {
+  if (actor === undefined) return [];
+  if (!isArray(actor)) return undefined;
+  const recipients: ProviderKey[] = [];
+  for (const one of actor) {
+    if (!isObject(one) || !onlyHas(one, new Set(['role', 'reference']))) return undefined;
+    const roles = codesOf(one['role']);
+    // The actor that discloses is the payer itself.
+    if (roles.length > 0 && roles.every((role) => PERFORMER.includes(role))) continue;
+    const provider = roles.some((role) => RECIPIENT.includes(role)) ? providerOf(one['reference']) : undefined;
+    if (provider === undefined) return undefined;
+    recipients.push(provider);
+  }
+  return recipients;
+}
+
+function providerOf(reference: unknown): ProviderKey | undefined {
+  const identifier = isObject(reference) ? reference['identifier'] : undefined;
+  const { system, value } = isObject(identifier) ? identifier : {};
+  if (typeof value !== 'string') return undefined;
+  if (system === US_NPI && isNpi(value)) return npiKey(value);
+  return system === US_EIN && isTin(value) ? tinKey(value) : undefined;
+}
+
+/** `system|code`; undefined without a system or a code. */
+function codeOf(coding: unknown): string | undefined {
+  const { system, code } = isObject(coding) ? coding : {};
+  return typeof system === 'string' && typeof code === 'string' ? `${system}|${code}` : undefined;
+}
+function codesOf(concept: unknown): readonly string[] {
+  const coding = isObject(concept) ? concept['coding'] : undefined;
+  return isArray(coding) ? coding.flatMap((one) => codeOf(one) ?? []) : [];
+}

@@ -1,0 +1,27 @@
+const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';
+const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
+
+/** Codes with their source. All are in the code systems of R4 core 4.0.1 (v3-ActCode and v3-Confidentiality). */
+const WITHHELD: readonly (readonly [system: string, codes: readonly string[]])[] = [
+  // v3-Confidentiality: restricted, and very restricted.
+  [CONFIDENTIALITY, ['R', 'V']],
+  // v3-ActCode, ActUSPrivacyLaw: 42 CFR Part 2, 38 USC 7332, and psychotherapy notes (45 CFR 164.508(a)(2)).
+  [ACT_CODE, ['42CFRPart2', 'Title38Section7332', 'HIPAAPsyNotes']],
+  // v3-ActCode, ActInformationSensitivityPolicy: every code but TBOO, which is about what a patient is told.
+  [
+    ACT_CODE,
+    ['ETH', 'GDIS', 'HIV', 'MST', 'SCA', 'SDV', 'SEX', 'SPI', 'BH', 'COGN', 'DVD', 'EMOTDIS', 'MH', 'PSY', 'PSYTHPN'],
+  ],
+  [ACT_CODE, ['SUD', 'ETHUD', 'OPIOIDUD', 'STD', 'VIO', 'SICKLE']],
+  // v3-ActCode, other codes of InformationSensitivityPolicy: adolescents, and what the patient, the enterprise or a
+  // provider marked as sensitive. Codes about VIPs and employees (CEL, EMP) are about the payer's own staff.
+  [ACT_CODE, ['ADOL', 'DIA', 'DRGIS', 'PDS', 'PHY', 'PRS']],
+  // v3-ActCode, EntityInformationSensitivityPolicy and RoleInformationSensitivityPolicy: sexual orientation, where a
+  // person may be found, and providers whose name alone reveals a condition.
+  [ACT_CODE, ['GENDER', 'LOCIS', 'SSP']],
+];
+
+/** What a deployment without a policy file withholds (docs/security-labels.md). */
+export const DEFAULT_LABELS: Readonly<Record<string, 'withhold'>> = Object.fromEntries(
+  WITHHELD.flatMap(([system, codes]) => codes.map((code) => [`${system}|${code}`, 'withhold' as const])),
+);

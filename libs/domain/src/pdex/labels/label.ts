@@ -1,0 +1,51 @@
+import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+
+/**
+ * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a
+ * label without a code.
+ */
+export type Label = string;
+
+/** A label that nobody can read: no code, or more text or labels than a resource can reasonably have. */
+export const UNREADABLE_LABEL: Label = '|';
+const MAX_LENGTH = 256;
+const MAX_LABELS = 100;
+/** An extension that labels a part of a resource (HL7 Security Label DS4P). */
+const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
+/** Every resource with a label contains one of these texts, because JSON.stringify changes neither of them. */
+const MARKS = ['"security":', INLINE_LABEL] as const;
+
+/**
+ * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one
+ * of its elements count for the whole resource, because it is released as a whole.
+ */
+export function labelsOf(resource: FhirResource): readonly Label[] {
+  const found = new Set<Label>();
+  const open: unknown[] = [resource];
+  while (open.length > 0) {
+    const next = open.pop();
+    if (Array.isArray(next)) {
+      for (const item of next as unknown[]) open.push(item);
+      continue;
+    }
+    if (!isObject(next)) continue;
+    const { meta } = next;
+    if (typeof next['resourceType'] === 'string' && isObject(meta) && meta['security'] !== undefined)
+      for (const coding of [meta['security']].flat() as unknown[]) found.add(labelOf(coding));
+    if (next['url'] === INLINE_LABEL) found.add(labelOf(next['valueCoding']));
+    for (const child of Object.values(next)) if (typeof child === 'object') open.push(child);
+  }
+  const labels = [...found].toSorted();
+  // The labels that are left out could be the ones that withhold, so they count as unreadable.
+  return labels.length <= MAX_LABELS ? labels : [UNREADABLE_LABEL, ...labels.slice(0, MAX_LABELS - 1)];
+}
+
+function labelOf(coding: unknown): Label {
+  const { system, code } = isObject(coding) ? coding : {};
+  if (typeof code !== 'string' || code === '') return UNREADABLE_LABEL;
+  const label = `${typeof system === 'string' ? system : ''}|${code}`;
+  return label.length <= MAX_LENGTH ? label : UNREADABLE_LABEL;
+}
+
+/** Whether the text of an encoded resource may contain a label. Without one, nobody has to search the resource. */
+export const mentionsLabel = (text: string | Buffer): boolean => MARKS.some((mark) => text.includes(mark));

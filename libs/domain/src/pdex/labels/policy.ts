@@ -1,0 +1,102 @@
+import type { ProviderKey } from '@provider-access/events';
+import { DEFAULT_LABELS } from './default-policy.ts';
+import { type Label, UNREADABLE_LABEL } from './label.ts';
+
+export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
+export type LabelRule = (typeof LABEL_RULES)[number];
+
+/** Rules by normalised label. Plain data, so that worker threads can receive it. */
+export type LabelPolicy = Readonly<Record<Label, LabelRule>>;
+
+/** A consent of the member to the release of resources with this label. */
+export interface LabelPermit {
+  /** A normalised label. */
+  readonly label: Label;
+  /** The providers who may receive these resources; absent if the consent names none. */
+  readonly recipients?: readonly ProviderKey[];
+}
+export interface LabelFacts {
+  /** The consents of the member that are in force. */
+  readonly permits: readonly LabelPermit[];
+  /** Every identifier of the providers to whom the client is bound. */
+  readonly providers: readonly ProviderKey[];
+}
+
+/** Names of the same code system in earlier versions of FHIR and in CDA. */
+const SAME_SYSTEM: Readonly<Record<string, string>> = {
+  'http://hl7.org/fhir/v3/Confidentiality': 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality',
+  'urn:oid:2.16.840.1.113883.5.25': 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality',
+  'http://hl7.org/fhir/v3/ActCode': 'http://terminology.hl7.org/CodeSystem/v3-ActCode',
+  'urn:oid:2.16.840.1.113883.5.4': 'http://terminology.hl7.org/CodeSystem/v3-ActCode',
+  'http://hl7.org/fhir/v3/ActReason': 'http://terminology.hl7.org/CodeSystem/v3-ActReason',
+  'urn:oid:2.16.840.1.113883.5.8': 'http://terminology.hl7.org/CodeSystem/v3-ActReason',
+};
+
+/** The label as a policy names it. Codes are compared without case, because `r` can only mean `R`. */
+export function normalLabel(label: Label): Label {
+  const at = label.lastIndexOf('|');
+  const system = label.slice(0, at);
+  return `${SAME_SYSTEM[system] ?? system}|${label.slice(at + 1).toUpperCase()}`;
+}
+
+const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold'];
+const isStricter = (a: LabelRule, b: LabelRule | undefined): boolean =>
+  b === undefined || STRICTNESS.indexOf(a) > STRICTNESS.indexOf(b);
+
+/**
+ * A policy from rules by label. A code that comes without its system has the strictest rule of all labels with this
+ * code, because nobody knows which of them it is.
+ */
+export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): LabelPolicy {
+  const policy = new Map<Label, LabelRule>();
+  const stated = new Set<Label>();
+  for (const [label, rule] of Object.entries(rules)) {
+    const normal = normalLabel(label);
+    policy.set(normal, rule);
+    stated.add(normal);
+  }
+  for (const [label, rule] of [...policy]) {
+    const alone = label.slice(label.lastIndexOf('|'));
+    if (!stated.has(alone) && isStricter(rule, policy.get(alone))) policy.set(alone, rule);
+  }
+  return Object.fromEntries(policy);
+}
+
+/** The policy of a deployment without a policy file. */
+export const DEFAULT_LABEL_POLICY: LabelPolicy = labelPolicy({ ...DEFAULT_LABELS, [UNREADABLE_LABEL]: 'withhold' });
+
+/**
+ * The strictest rule for these labels, without consents. A caller that gets `withhold unless consented` needs the
+ * member's consents.
+ */
+export function strictestRule(labels: readonly Label[], policy: LabelPolicy): LabelRule {
+  let strictest: LabelRule = 'release';
+  for (const label of labels) {
+    const rule = policy[normalLabel(label)];
+    if (rule !== undefined && isStricter(rule, strictest)) strictest = rule;
+  }
+  return strictest;
+}
+
+/** The labels because of which a resource is withheld; none if it may be released. Each of them withholds it. Pure. */
+export function withholdingLabels(
+  labels: readonly Label[],
+  policy: LabelPolicy,
+  { permits, providers }: LabelFacts,
+): readonly Label[] {
+  return labels.filter((label) => {
+    const normal = normalLabel(label);
+    const rule = policy[normal] ?? 'release';
+    if (rule === 'release') return false;
+    if (rule === 'withhold') return true;
+    return !permits.some((p) => covers(p.label, normal) && reaches(p, providers));
+  });
+}
+
+const RESTRICTED = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|R';
+const VERY_RESTRICTED = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|V';
+/** Confidentiality is a high-water mark: a consent to `V` includes `R` (FHIR R4, Consent.provision.securityLabel). */
+const covers = (permitted: Label, label: Label): boolean =>
+  permitted === label || (permitted === VERY_RESTRICTED && label === RESTRICTED);
+const reaches = ({ recipients }: LabelPermit, providers: readonly ProviderKey[]): boolean =>
+  recipients === undefined || recipients.some((recipient) => providers.includes(recipient));

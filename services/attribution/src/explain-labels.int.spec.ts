@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { encodeEvent, PA_RECORDS } from '@provider-access/events';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { recordId, records } from '@provider-access/facts/records';
+import { ADMIN, Harness, NPI } from '../test/harness.ts';
+
+const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
+const RESTRICTED = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|R';
+const NORMAL = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N';
+
+const h = new Harness();
+let projections: ProjectionSet;
+beforeAll(async () => {
+  await h.start();
+  await h.app1('c1', [`npi|${NPI}`]);
+  projections = new ProjectionSet({ log: h.log, views: h.views, projections: [records] });
+  await projections.start();
+  const at = '2026-01-01T00:00:00.000Z';
+  const record = (id: string, labels: string[] | undefined, security: object[] = []) =>
+    encodeEvent(
+      {
+        id: `r-${id}`,
+        source: 'urn:test',
+        type: 'pa.record-accepted.v1',
+        time: at,
+        subject: 'm1',
+        data: {
+          ...{ member: 'm1', type: 'Condition', id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 },
+          ...{ contentHash: id, references: [], tokens: [], labels },
+          line: JSON.stringify({ resourceType: 'Condition', id, meta: { security } }),
+        },
+      },
+      { key: recordId('m1', 'Condition', id), partitionKey: 'm1' },
+    );
+  await h.log.append(PA_RECORDS, [
+    record('a', []),
+    record('b', [NORMAL]),
+    record('c', [HIV]),
+    record('d', [HIV, RESTRICTED]),
+    record('of-an-earlier-release', undefined, [
+      { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' },
+    ]),
+  ]);
+  await h.views.reader(records).waitFor(await h.log.head([PA_RECORDS]), 60_000);
+});
+afterAll(async () => {
+  await projections.stop();
+  await h.stop();
+});
+
+it('explains how many resources of a member are withheld by which label', async () => {
+  const answer = await h.get('/ops/explain?client=c1&member=m1', { authorization: `Bearer ${ADMIN}` });
+  expect(answer.json()).toMatchObject({ withheld: { resources: 3, labels: { [HIV]: 2, [RESTRICTED]: 2 } } });
+  const none = await h.get('/ops/explain?client=c1&member=m2', { authorization: `Bearer ${ADMIN}` });
+  expect(none.json()).toMatchObject({ withheld: { resources: 0, labels: {} } });
+});

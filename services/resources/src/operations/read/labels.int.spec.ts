@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { labelPolicy } from '@provider-access/domain/pdex/labels';
+import { type Answer, condition, House, patient } from '../../../test/harness.ts';
+
+const CODES = 'http://terminology.hl7.org/CodeSystem';
+const ACT_CODE = `${CODES}/v3-ActCode`;
+const label = (code: string, system = ACT_CODE) => ({ meta: { security: [{ system, code }] } });
+
+const LABELLED = {
+  part2: label('42CFRPart2'),
+  psychotherapy: label('PSYTHPN'),
+  restricted: label('R', `${CODES}/v3-Confidentiality`),
+  'very-restricted': label('V', `${CODES}/v3-Confidentiality`),
+  hiv: label('HIV'),
+  inside: { contained: [{ resourceType: 'Organization', id: 'x', name: 'Clinic', ...label('ETH') }] },
+};
+
+describe('a resource that its security labels withhold', () => {
+  let house: House;
+  let token: string;
+  afterEach(() => house.close());
+  const open = async (options: Parameters<typeof House.open>[0] = {}): Promise<void> => {
+    house = await House.open(options);
+    await house.approve('app1');
+    await house.attribute('m1');
+    token = await house.token('app1');
+  };
+  const publish = async (...resources: object[]): Promise<void> => {
+    await house.publish(resources.map((resource) => ({ subject: 'm1', resource, time: at() })));
+    await house.settled();
+  };
+  let minute = 0;
+  const at = (): string => new Date(Date.UTC(2025, 0, 1, 0, (minute += 1))).toISOString();
+  const read = async (path: string): Promise<Answer> => house.call('GET', `/fhir/${path}`, { token });
+  const statusOf = async (id: string): Promise<number> => (await read(`Condition/${id}`)).status;
+  const comparable = ({ status, headers, text }: Answer): unknown => ({
+    status,
+    text,
+    headers: { ...headers, date: undefined },
+  });
+
+  it('is read as an unknown one, to the byte, whatever the label and wherever it is', async () => {
+    await open();
+    await publish(patient('m1'), ...Object.entries(LABELLED).map(([id, extra]) => condition('m1', id, extra)));
+    await house.publish([
+      {
+        type: 'payer.provider-recorded.v1',
+        subject: '1234567893',
+        resource: { resourceType: 'Practitioner', id: 'p1', ...label('SSP') },
+      },
+    ]);
+    await house.settled();
+    for (const type of ['Condition', 'Practitioner']) {
+      const unknown = comparable(await read(`${type}/nobody`));
+      expect(unknown).toMatchObject({ status: 404 });
+      for (const id of [...Object.keys(LABELLED), 'p1'])
+        expect(comparable(await read(`${type}/${id}`))).toEqual(unknown);
+    }
+    expect((await read('Patient/m1')).status).toBe(200);
+  });
+
+  it('comes back when a newer version has no such label, and goes when it gets one', async () => {
+    await open();
+    await publish(condition('m1', 'c', label('HIV')));
+    expect(await statusOf('c')).toBe(404);
+    await publish(condition('m1', 'c', label('N', `${CODES}/v3-Confidentiality`)));
+    expect(await statusOf('c')).toBe(200);
+    await publish(condition('m1', 'c', label('HIV')));
+    expect(await statusOf('c')).toBe(404);
+  });
+
+  it('is released by a Consent that permits the label, until the Consent is inactive or deleted', async () => {
+    await open({ labels: labelPolicy({ [`${ACT_CODE}|HIV`]: 'withhold unless consented' }) });
+    const consent = (status: string, code: string, id = 'k1') => ({
+      resourceType: 'Consent',
+      id,
+      status,
+      scope: { coding: [{ system: `${CODES}/consentscope`, code: 'patient-privacy' }] },
+      category: [{ coding: [{ system: ACT_CODE, code: 'IDSCL' }] }],
+      patient: { reference: 'Patient/m1' },
+      policyRule: { text: 'consent of the member' },
+      provision: { type: 'permit', securityLabel: [{ system: ACT_CODE, code }] },
+    });
+    await publish(condition('m1', 'c', label('HIV')));
+    expect(await statusOf('c')).toBe(404);
+    await publish(consent('active', 'ETH'));
+    expect(await statusOf('c')).toBe(404);
+    await publish(consent('active', 'HIV'));
+    expect(await statusOf('c')).toBe(200);
+    expect((await read('Consent/k1')).status).toBe(404);
+    await publish(consent('inactive', 'HIV'));
+    expect(await statusOf('c')).toBe(404);
+    await publish(consent('active', 'HIV', 'k2'));
+    expect(await statusOf('c')).toBe(200);
+    await house.publish([
+      { type: 'payer.resource-deleted.v1', subject: 'm1', time: at(), data: { resourceType: 'Consent', id: 'k2' } },
+    ]);
+    await house.settled();
+    expect(await statusOf('c')).toBe(404);
+  });
+});
