@@ -162,7 +162,7 @@ export abstract class ViewBuilds {
     for (const { table, key } of tablesOf(layout, build)) {
       if (this.connection.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
       const piece = this.connection.db.prepare(
-        `DELETE FROM ${quoted(table)} WHERE ${key} IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`,
+        `DELETE FROM ${quoted(table)} WHERE (${key}) IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`,
       );
       while (this.connection.db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0)
         await nextTurn();

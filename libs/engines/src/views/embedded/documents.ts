@@ -68,17 +68,14 @@ export class Documents {
       [op.id, encodePosition({ ...before, [op.partition]: op.offset }), ...values],
       encoded?.bodies,
     );
-    part.arrays.forEach(({ paths }, n) => {
-      if (row !== undefined) statements.clearArray(part, n).run(op.id);
-      const found = paths.map((fields) => fieldOf(op.value, fields));
-      const members = found.pop();
-      const prefix = found.map(bound);
-      if (!Array.isArray(members) || prefix.includes(null)) return;
-      for (const member of members) {
-        const value = bound(member);
-        if (value !== null) statements.addArray(part, n).run(...prefix, value, op.id);
-      }
-    });
+    if (part.arrays.length > 0) {
+      const old = row?.[1] == null ? undefined : (JSON.parse(row[1] as string) as unknown);
+      part.arrays.forEach(({ paths }, n) => {
+        const [before, now] = [elementsOf(old, paths), elementsOf(op.value, paths)];
+        for (const [key, values] of before) if (!now.has(key)) statements.removeElement(part, n).run(...values, op.id);
+        for (const [key, values] of now) if (!before.has(key)) statements.addElement(part, n).run(...values, op.id);
+      });
+    }
     return true;
   }
 
@@ -98,4 +95,22 @@ export class Documents {
     statements.upsertBodies(part).run(row[0], ...part.bodies.map((_, i) => bodies[i] ?? null));
     return true;
   }
+}
+
+type Values = readonly (string | number)[];
+
+/** The rows of an array index for a part, without the id, by their content. */
+function elementsOf(value: unknown, paths: readonly (readonly string[])[]): ReadonlyMap<string, Values> {
+  const found = paths.map((fields) => fieldOf(value, fields));
+  const elements = found.pop();
+  const prefix = found.map(bound);
+  const rows = new Map<string, Values>();
+  if (!Array.isArray(elements) || prefix.includes(null)) return rows;
+  for (const element of elements) {
+    const last = bound(element);
+    if (last === null) continue;
+    const values = [...prefix, last] as Values;
+    rows.set(JSON.stringify(values), values);
+  }
+  return rows;
 }

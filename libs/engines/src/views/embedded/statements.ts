@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
 import type { ElementRange } from '../projection.ts';
-import type { IdsPlan, QueryPlan } from '../query.ts';
+import { type IdsPlan, type QueryPlan, splitPath } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { physicalName } from '../encoding.ts';
 import { arrayTable, bodyTable, quoted } from './tables.ts';
@@ -92,18 +92,23 @@ export class Statements {
     );
   }
 
+  /** The position of a part. If the part has an array index, its JSON too. */
   position(part: PartColumns): StatementSync {
-    return this.#prepare(`position/${part.n}`, () => `SELECT p${part.n} FROM ${this.#table} WHERE _id = ?`);
+    const json = part.arrays.length > 0 ? `, d${part.n}` : '';
+    return this.#prepare(`position/${part.n}`, () => `SELECT p${part.n}${json} FROM ${this.#table} WHERE _id = ?`);
   }
 
-  clearArray(part: PartColumns, n: number): StatementSync {
-    return this.#prepare(
-      `clear/${part.n}/${n}`,
-      () => `DELETE FROM ${quoted(arrayTable(this.#physical, part.arrays[n]!.index))} WHERE _id = ?`,
-    );
+  /** Values: the fields in front of the array, an element, the id. */
+  removeElement(part: PartColumns, n: number): StatementSync {
+    const { index } = part.arrays[n]!;
+    return this.#prepare(`remove/${part.n}/${n}`, () => {
+      const keys = index.fields.map((_, i) => `k${i} = ?`);
+      return `DELETE FROM ${quoted(arrayTable(this.#physical, index))} WHERE ${[...keys, '_id = ?'].join(' AND ')}`;
+    });
   }
 
-  addArray(part: PartColumns, n: number): StatementSync {
+  /** Values as of `removeElement`. */
+  addElement(part: PartColumns, n: number): StatementSync {
     return this.#prepare(`add/${part.n}/${n}`, () => {
       const { index } = part.arrays[n]!;
       return (
@@ -164,8 +169,8 @@ export class Statements {
 
   /**
    * Values for each range of the first entry: equality prefix, its bounds, the bounds of the other entries, `after`;
-   * then the limit. The first entry reads the table in the order of its elements; the others look up the elements of
-   * one document by the index on `_id`.
+   * then the limit. The first entry reads the table in the order of its elements. The others look at the array in the
+   * document, because an index of the elements by document would double the cost of each write.
    */
   ids({ index, equals, all, after }: IdsPlan): StatementSync {
     const kind = (range: ElementRange): string => (typeof range === 'string' ? 'key' : 'range');
@@ -173,20 +178,20 @@ export class Statements {
     const lists = Array.isArray(equals[0]);
     return this.#prepare(`ids/${index.name}/${lists}/${shape}/${after !== undefined}`, () => {
       const table = quoted(arrayTable(this.#physical, index));
-      const byId = quoted(`${arrayTable(this.#physical, index)}__id`);
+      const [partName, fields] = splitPath(index.fields.at(-1)!);
+      const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
       const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
       const element = `k${prefix.length}`;
-      const compared = (of: string, range: ElementRange): string =>
-        typeof range === 'string' ? `${of}.${element} = ?` : `(${of}.${element} >= ? AND ${of}.${element} < ?)`;
+      const within = (value: string, range: ElementRange): string =>
+        typeof range === 'string' ? `${value} = ?` : `(${value} >= ? AND ${value} < ?)`;
       const others = all.slice(1).map((ranges) => {
-        const same = prefix.map((k) => ` AND b.${k} = a.${k}`).join('');
-        const any = ranges.map((range) => compared('b', range)).join(' OR ');
-        return `EXISTS (SELECT 1 FROM ${table} b INDEXED BY ${byId} WHERE b._id = a._id${same} AND (${any}))`;
+        const any = ranges.map((range) => within('j.value', range)).join(' OR ');
+        return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${any}))`;
       });
       const selects = all[0]!.map((range) => {
         const where = [
           ...prefix.map((k, i) => (lists && i === 0 ? `a.${k} IN (SELECT value FROM json_each(?))` : `a.${k} = ?`)),
-          compared('a', range),
+          within(`a.${element}`, range),
           ...others,
           ...(after === undefined ? [] : ['a._id > ?']),
         ];

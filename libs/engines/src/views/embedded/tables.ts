@@ -34,6 +34,9 @@ export const quoted = (name: string): string => `"${name}"`;
 export const bodyTable = (physical: string): string => `${physical}__bodies`;
 export const arrayTable = (physical: string, index: IndexDefinition): string => `${physical}__${index.name}`;
 
+/** The columns of the table of an array index: the fields, of which the last one is an element, and the document. */
+const arrayKey = ({ fields }: IndexDefinition): string => [...fields.map((_, i) => `k${i}`), '_id'].join(', ');
+
 const layouts = new WeakMap<Projection, Layout>();
 
 export function layoutOf(projection: Projection): Layout {
@@ -91,13 +94,8 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
     db.exec(`CREATE TABLE ${quoted(bodyTable(physical))} (body INTEGER PRIMARY KEY, ${bodies.join(', ')})`);
   for (const index of layout.projection.indexes) {
     if (index.array) {
-      const keys = index.fields.map((_, i) => `k${i}`);
-      const table = arrayTable(physical, index);
-      db.exec(
-        `CREATE TABLE ${quoted(table)} (${[...keys, '_id'].join(', ')}, PRIMARY KEY ` +
-          `(${[...keys, '_id'].join(', ')})) WITHOUT ROWID`,
-      );
-      db.exec(`CREATE INDEX ${quoted(`${table}__id`)} ON ${quoted(table)} (_id)`);
+      const key = arrayKey(index);
+      db.exec(`CREATE TABLE ${quoted(arrayTable(physical, index))} (${key}, PRIMARY KEY (${key})) WITHOUT ROWID`);
       continue;
     }
     const fields = index.fields.map((f) => layout.columns.get(f)!);
@@ -111,7 +109,7 @@ export function createTables(db: DatabaseSync, layout: Layout, build: number): v
   db.exec(`CREATE INDEX ${quoted(`${physical}__removed`)} ON ${quoted(physical)} (_id) WHERE ${gone}`);
 }
 
-/** The tables of a build, each with its key column. */
+/** The tables of a build, each with the columns of its key. */
 export const tablesOf = (
   layout: Layout,
   build: number,
@@ -121,6 +119,8 @@ export const tablesOf = (
   return [
     { table: physical, key: '_id' },
     ...bodies,
-    ...layout.projection.indexes.filter((i) => i.array).map((i) => ({ table: arrayTable(physical, i), key: '_id' })),
+    ...layout.projection.indexes
+      .filter((i) => i.array)
+      .map((i) => ({ table: arrayTable(physical, i), key: arrayKey(i) })),
   ];
 };

@@ -25,6 +25,7 @@ const wide: Projection = {
     { name: 'by_updated', fields: ['a.member', 'a.type', 'a.lastUpdated', 'a.id'] },
     { name: 'across', fields: ['a.member', 'b.deep.value'] },
     { name: 'by_provider', fields: ['b.providers'], array: true },
+    { name: 'by_word', fields: ['a.member', 'a.type', 'a.words'], array: true },
     { name: 'by_key', fields: ['b.key'] },
   ],
   bodies: ['a.line'],
@@ -60,6 +61,7 @@ describe('mongo: indexes', () => {
       'by_updated',
       'across',
       'by_provider',
+      'by_word',
       'by_key',
       'removed',
     ]);

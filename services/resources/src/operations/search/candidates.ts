@@ -55,6 +55,7 @@ export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -
 /**
  * The records of the members that fit the query, as the client may see them. They come in the order of member and id,
  * or of member, time of the version and id for a query by `_lastUpdated` that no index of keys helps (`isByTime`).
+ * They come in batches, because a step of a generator for each record costs more than the record.
  * @param members in the order of `byRecord`
  */
 export async function* fitting(
@@ -63,7 +64,7 @@ export async function* fitting(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   const rest = behind === undefined ? members : members.filter((member) => byRecord(member, behind.member) >= 0);
   const conditions = conditionsOf(query);
   const found =
@@ -72,9 +73,9 @@ export async function* fitting(
       : conditions.length > 0
         ? byKeys(records, query, conditions, rest, behind)
         : byType(records, query, rest, behind, wanted);
-  for await (const entry of found) {
-    const kept = keeps(query, entry);
-    if (kept !== undefined) yield kept;
+  for await (const batch of found) {
+    const kept = keptOf(query, batch);
+    if (kept.length > 0) yield kept;
   }
 }
 
@@ -82,12 +83,13 @@ export async function* fitting(
 export const isByTime = (query: Conditions): boolean =>
   query.updated.length > 0 && query.ids === undefined && conditionsOf(query).length === 0;
 
-/** The entry if it fits. It has the parsed resource then if a filter had to look into it. */
-function keeps({ updated, filters }: Conditions, entry: Entry): Entry | undefined {
-  if (!fitsTime(updated, entry)) return undefined;
-  if (filters.length === 0) return entry;
-  const resource = parsedLine(entry);
-  return filters.every((filter) => matches(filter, resource)) ? { ...entry, resource } : undefined;
+/** The entries that fit. They have the parsed resource if a filter had to look into it. */
+function keptOf({ updated, filters }: Conditions, entries: readonly Entry[]): readonly Entry[] {
+  const timely = updated.length === 0 ? entries : entries.filter((entry) => fitsTime(updated, entry));
+  if (filters.length === 0) return timely;
+  return timely
+    .map((entry) => ({ ...entry, resource: parsedLine(entry) }))
+    .filter(({ resource }) => filters.every((filter) => matches(filter, resource)));
 }
 const fitsTime = (updated: readonly DateSearch[], { lastUpdated }: Pick<RecordPart, 'lastUpdated'>): boolean =>
   updated.length === 0 || matchesInstant(updated, lastUpdated);
@@ -114,14 +116,11 @@ function conditionsOf({ filters }: Pick<Conditions, 'filters'>): readonly (reado
 }
 
 /** Reads lines in chunks, because the caller may stop after a few. */
-async function* linesOf({ views }: RecordsReader, ids: readonly string[]): AsyncGenerator<Entry> {
+async function* linesOf({ views }: RecordsReader, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
   for (let at = 0; at < ids.length; at += CHUNK) {
     const documents = await views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
     // Skips records that were deleted since the index was read.
-    for (const document of documents) {
-      const entry = entryOf(document);
-      if (entry !== undefined) yield entry;
-    }
+    yield documents.map(entryOf).filter((entry) => entry !== undefined);
   }
 }
 
@@ -132,7 +131,7 @@ async function* byIds(
   wanted: readonly string[],
   members: readonly string[],
   behind: Behind | undefined,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
   const sorted = [...wanted].toSorted();
   for (const member of members) {
@@ -152,7 +151,7 @@ async function* byKeys(
   all: readonly (readonly ElementRange[])[],
   members: readonly string[],
   behind: Behind | undefined,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
   for (let at = 0; at < members.length; at += MEMBERS) {
     const some = members.slice(at, at + MEMBERS);
@@ -178,7 +177,7 @@ async function* byType(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<readonly Entry[]> {
   const timed = isByTime(query);
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
@@ -186,12 +185,9 @@ async function* byType(
       const limit = Math.max(1, Math.min(open, CHUNK));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
       const documents = await views.records.find({ ...asked, limit, bodies: LINE, fields: 'indexed' });
-      for (const document of documents) {
-        const entry = entryOf(document);
-        if (entry === undefined) continue;
-        open -= 1;
-        yield entry;
-      }
+      const live = documents.map(entryOf).filter((entry) => entry !== undefined);
+      open -= live.length;
+      yield live;
       if (documents.length < limit) break;
       const last = headOf(documents.at(-1)!);
       at = { member, id: last.id, lastUpdated: last.lastUpdated };

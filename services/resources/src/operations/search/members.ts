@@ -95,8 +95,8 @@ export class SearchMembers {
     if (filters.length === 0 || members.permitted.length === 0) return members;
     const ofPatients = { type: 'Patient', filters, updated: [] };
     const permitted = new Set<string>();
-    for await (const { member } of fitting(this.records, ofPatients, members.permitted, undefined, MAX_LISTED))
-      permitted.add(member);
+    for await (const batch of fitting(this.records, ofPatients, members.permitted, undefined, MAX_LISTED))
+      for (const { member } of batch) permitted.add(member);
     return { ...members, permitted: [...permitted] };
   }
 }

@@ -50,8 +50,8 @@ async function firstOf(
 ): Promise<Page> {
   const page = new Filling(count);
   const timed = isByTime(query);
-  for await (const entry of fitting(records, query, members, after, count)) {
-    if (page.add(entry)) continue;
+  for await (const batch of fitting(records, query, members, after, count)) {
+    if (batch.every((entry) => page.add(entry))) continue;
     const { member, id, lastUpdated } = page.records.at(-1)!;
     return { records: page.records, next: { member, id, ...(timed && { lastUpdated }) } };
   }
@@ -60,7 +60,7 @@ async function firstOf(
 
 async function countOf(records: RecordsReader, query: SearchQuery, members: readonly string[]): Promise<number> {
   let total = 0;
-  for await (const _ of fitting(records, query, members, undefined, MAX_COUNTED)) bounded((total += 1));
+  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) bounded((total += batch.length));
   return total;
 }
 
@@ -81,9 +81,11 @@ async function sortedPage(
   count: number,
 ): Promise<Page> {
   const places: Place[] = [];
-  for await (const entry of fitting(records, query, members, undefined, MAX_COUNTED)) {
-    const { member, type, id } = entry;
-    places.push({ entry: { member, type, id }, values: valuesOf(query, entry) });
+  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) {
+    for (const entry of batch) {
+      const { member, type, id } = entry;
+      places.push({ entry: { member, type, id }, values: valuesOf(query, entry) });
+    }
     bounded(places.length);
   }
   const directions = query.sort.map(({ descending }) => (descending ? -1 : 1));

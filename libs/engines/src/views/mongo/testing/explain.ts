@@ -1,12 +1,12 @@
-import type { FindQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
+import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
 import { physicalName } from '../../encoding.ts';
-import { planQuery } from '../../query.ts';
+import { planIds, planQuery } from '../../query.ts';
 import { Calls } from '../faults.ts';
 import { indexedProjection, indexesOf, layoutOf, removedOf, wholeProjection } from '../layout.ts';
 import type { StoredDocument } from '../layout.ts';
 import { clientOf, deadlineOf } from '../options.ts';
 import type { MongoOptions } from '../options.ts';
-import { queriesOf } from '../queries.ts';
+import { idFiltersOf, queriesOf } from '../queries.ts';
 import { Registry } from '../registry.ts';
 
 export interface ExplainedShape {
@@ -40,6 +40,7 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
       shape: object,
       index: string,
       find: () => { explain(verbosity: 'queryPlanner'): Promise<object> },
+      sorts = false,
     ): Promise<void> => {
       const stages = stagesOf(await calls.calling(view, () => find().explain('queryPlanner')));
       explained.push({
@@ -47,7 +48,7 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
         shape: JSON.stringify(shape),
         index,
         stages: stages.map(([stage, name]) => (name === undefined ? stage : `${stage} ${name}`)),
-        ok: uses(stages, declared),
+        ok: uses(sorts ? stages.filter(([stage]) => !stage.startsWith('SORT')) : stages, declared),
       });
     };
     for (const ids of [['a'], ['a', 'b']])
@@ -63,6 +64,14 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
           collection.find(filter, { sort, limit: plan.limit, projection: fields }),
         );
     }
+    for (const query of idShapesOf(projection))
+      for (const filter of idFiltersOf(planIds(projection, query)))
+        await explain(
+          query,
+          query.index,
+          () => collection.find(filter, { sort: { _id: 1 }, limit: query.limit, projection: { _id: 1 } }),
+          true,
+        );
     return explained;
   } finally {
     await client.close();
@@ -77,6 +86,27 @@ function shapesOf(projection: Projection): readonly FindQuery[] {
       shapesBehind(projection, index, n),
     );
   });
+}
+
+/** Every shape of `ids`. The server may sort the ids that it found. */
+function idShapesOf(projection: Projection): readonly IdsQuery[] {
+  const ranges: readonly ElementRange[] = ['v1', { gte: 'v1', lt: 'v2' }];
+  const conditions = [
+    ...ranges.flatMap((one) => [[[one]], ...ranges.map((other) => [[one], [other, 'v3']])]),
+    [ranges],
+  ];
+  return projection.indexes
+    .filter((index) => index.array)
+    .flatMap(({ name, fields }) => {
+      const values = fields.slice(1).map((_, i) => `v${i}`);
+      const firsts = values.length === 0 ? [[]] : [values, [values.slice(0, 1), ...values.slice(1)]];
+      return firsts.flatMap((equals) =>
+        conditions.flatMap((all) => {
+          const query = { index: name, equals: equals as unknown as IdsQuery['equals'], all, limit: 20 };
+          return [query, { ...query, after: 'id' }];
+        }),
+      );
+    });
 }
 
 /** The shapes with equality on the first `n` fields. */
