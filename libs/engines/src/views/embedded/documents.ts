@@ -69,7 +69,8 @@ export class Documents {
       encoded?.bodies,
     );
     if (part.arrays.length > 0) {
-      const old = row?.[1] == null ? undefined : (JSON.parse(row[1] as string) as unknown);
+      const json = row?.[1] as string | null | undefined;
+      const old = json === null || json === undefined ? undefined : (JSON.parse(json) as unknown);
       part.arrays.forEach(({ paths }, n) => {
         const [before, now] = [elementsOf(old, paths), elementsOf(op.value, paths)];
         for (const [key, values] of before) if (!now.has(key)) statements.removeElement(part, n).run(...values, op.id);
