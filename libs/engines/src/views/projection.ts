@@ -92,6 +92,8 @@ export interface FindQuery {
   readonly range?: { readonly gt?: Scalar; readonly gte?: Scalar; readonly lt?: Scalar; readonly lte?: Scalar };
   /** Returns documents after this one: values of the fields behind the equality prefix, then `_id`. */
   readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
+  /** Ids of documents to leave out, before their bodies are read. */
+  readonly except?: readonly string[];
   readonly limit: number;
   readonly order?: 'asc' | 'desc';
   /** Body paths to load. Default none. */

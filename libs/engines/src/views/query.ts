@@ -19,6 +19,8 @@ export interface QueryPlan {
   readonly rest: readonly string[];
   readonly bounds: readonly Bound[];
   readonly after?: { readonly values: readonly Scalar[]; readonly id: string };
+  /** Ids that are left out; none if it is empty. */
+  readonly except: readonly string[];
   readonly descending: boolean;
   readonly limit: number;
   readonly bodies: readonly string[];
@@ -71,6 +73,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     equals,
     rest,
     bounds,
+    except: query.except ?? [],
     descending: query.order === 'desc',
     limit: query.limit,
     bodies: checkBodies(projection, query.bodies),
@@ -79,10 +82,15 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   };
 }
 
-/** A checked query for ids. Neither `all` nor a list in it is empty. */
+/** One condition of a query for ids: any of the keys, or an element in any of the ranges. Not both are empty. */
+export interface IdsCondition {
+  readonly keys: readonly string[];
+  readonly ranges: readonly Exclude<ElementRange, string>[];
+}
+/** A checked query for ids with at least one condition. */
 export interface IdsPlan extends Pick<IdsQuery, 'equals' | 'after' | 'limit'> {
   readonly index: IndexDefinition;
-  readonly all: readonly (readonly ElementRange[])[];
+  readonly all: readonly IdsCondition[];
 }
 
 /** Throws UndeclaredQuery, without values. */
@@ -103,7 +111,11 @@ export function planIds(projection: Projection, { index: name, equals, all, afte
   if (!all.flat().every((range) => typeof range === 'string' || (text(range.gte) && text(range.lt))))
     refuse(`${where}: an element is a text, or a range of texts`);
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_IDS) refuse(`limit is a whole number from 1 to ${MAX_IDS}`);
-  return { index, equals, all, limit, ...(after !== undefined && { after }) };
+  const conditions = all.map((any): IdsCondition => ({
+    keys: [...new Set(any.filter((range) => typeof range === 'string'))],
+    ranges: any.filter((range) => typeof range !== 'string'),
+  }));
+  return { index, equals, all: conditions, limit, ...(after !== undefined && { after }) };
 }
 
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {

@@ -43,6 +43,11 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await ids({})).toEqual(['d2', 'd4', 'd1', 'd5', 'd3', 'd0', 'other']);
       expect(await ids({ range: { gt: 'g' } })).toEqual(['other']);
       expect(await ids({ equals: ['nobody'] })).toEqual([]);
+      expect(await ids({ equals: ['g'], except: ['d4', 'd3', 'unknown'] })).toEqual(['d2', 'd1', 'd5', 'd0']);
+      expect(
+        await ids({ equals: ['g'], except: ['d5'], after: { values: [3], id: 'd1' }, order: 'asc', limit: 1 }),
+      ).toEqual(['d3']);
+      expect(await ids({ equals: ['g', 3], except: ['d1'], after: { values: [], id: 'd0' } })).toEqual(['d5']);
     });
 
     it('compares text by its UTF-8 bytes', async () => {

@@ -1,6 +1,6 @@
 import { BoundedMap } from '@provider-access/kernel';
-import type { ElementRange, FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../projection.ts';
-import { planIds, planQuery } from '../query.ts';
+import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../projection.ts';
+import { type IdsCondition, planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { documentOf, indexedDocumentOf } from './statements.ts';
@@ -69,6 +69,7 @@ export class Queries {
       ...plan.equals,
       ...bounds.map((b) => b.value),
       ...(plan.after ? [...plan.after.values, plan.after.id] : []),
+      ...(plan.except.length > 0 ? [JSON.stringify(plan.except)] : []),
       plan.limit,
     ].map(bound);
     const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
@@ -82,12 +83,10 @@ export class Queries {
     if (statements === undefined) return [];
     this.#connection.beginReading();
     const { equals, all, after, limit } = plan;
-    const bounds = (range: ElementRange): readonly string[] =>
-      typeof range === 'string' ? [range] : [range.gte, range.lt];
     // The statement takes a list as JSON.
     const given = equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
-    const rest = [...all.slice(1).flatMap((ranges) => ranges.flatMap(bounds)), ...(after === undefined ? [] : [after])];
-    const values = [...all[0]!.flatMap((range) => [...given, ...bounds(range), ...rest]), limit].map(bound);
+    const rest = [...all.slice(1).flatMap((any) => partsOf(any).flat()), ...(after === undefined ? [] : [after])];
+    const values = [...partsOf(all[0]!).flatMap((part) => [...given, ...part, ...rest]), limit].map(bound);
     const rows = statements.ids(plan).all(...values) as unknown as readonly (readonly [string])[];
     return rows.map(([id]) => id);
   }
@@ -97,3 +96,9 @@ export class Queries {
     return row?.[0] ?? 0;
   }
 }
+
+/** The values of each part of a condition in `Statements.ids`: a list of keys as JSON, a key, or two bounds. */
+const partsOf = ({ keys, ranges }: IdsCondition): readonly (readonly string[])[] => [
+  ...(keys.length === 0 ? [] : [[keys.length === 1 ? keys[0]! : JSON.stringify(keys)]]),
+  ...ranges.map(({ gte, lt }) => [gte, lt]),
+];

@@ -1,8 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
-import type { ElementRange } from '../projection.ts';
-import { type IdsPlan, type QueryPlan, splitPath } from '../query.ts';
+import { type IdsCondition, type IdsPlan, type QueryPlan, splitPath } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { physicalName } from '../encoding.ts';
 import { arrayTable, bodyTable, quoted } from './tables.ts';
@@ -168,13 +167,12 @@ export class Statements {
   }
 
   /**
-   * Values for each range of the first entry: equality prefix, its bounds, the bounds of the other entries, `after`;
-   * then the limit. The first entry reads the table in the order of its elements. The others look at the array in the
+   * Values for each part of the first condition: equality prefix, its values, those of the other conditions, `after`;
+   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look at the array in the
    * document, because an index of the elements by document would double the cost of each write.
    */
   ids({ index, equals, all, after }: IdsPlan): StatementSync {
-    const kind = (range: ElementRange): string => (typeof range === 'string' ? 'key' : 'range');
-    const shape = all.map((ranges) => ranges.map(kind).join()).join('/');
+    const shape = all.map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${ranges.length}`).join('/');
     const lists = Array.isArray(equals[0]);
     return this.#prepare(`ids/${index.name}/${lists}/${shape}/${after !== undefined}`, () => {
       const table = quoted(arrayTable(this.#physical, index));
@@ -182,16 +180,20 @@ export class Statements {
       const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
       const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
       const element = `k${prefix.length}`;
-      const within = (value: string, range: ElementRange): string =>
-        typeof range === 'string' ? `${value} = ?` : `(${value} >= ? AND ${value} < ?)`;
-      const others = all.slice(1).map((ranges) => {
-        const any = ranges.map((range) => within('j.value', range)).join(' OR ');
-        return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${any}))`;
+      const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly string[] => [
+        ...(keys.length === 0
+          ? []
+          : [keys.length === 1 ? `${value} = ?` : `${value} IN (SELECT value FROM json_each(?))`]),
+        ...ranges.map(() => `(${value} >= ? AND ${value} < ?)`),
+      ];
+      const others = all.slice(1).map((any) => {
+        const where = partsOf('j.value', any).join(' OR ');
+        return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
       });
-      const selects = all[0]!.map((range) => {
+      const selects = partsOf(`a.${element}`, all[0]!).map((first) => {
         const where = [
           ...prefix.map((k, i) => (lists && i === 0 ? `a.${k} IN (SELECT value FROM json_each(?))` : `a.${k} = ?`)),
-          within(`a.${element}`, range),
+          first,
           ...others,
           ...(after === undefined ? [] : ['a._id > ?']),
         ];
@@ -201,12 +203,12 @@ export class Statements {
     });
   }
 
-  /** Values: equality prefix, bounds, then `after` (rest fields and _id), limit. */
+  /** Values: equality prefix, bounds, then `after` (rest fields and _id), `except`, limit. */
   find(plan: QueryPlan, lower: boolean): StatementSync {
     const bounds = lower ? plan.bounds : plan.bounds.filter((b) => b.op[0] !== (plan.descending ? '<' : '>'));
     const compared = `${plan.equals.length}/${bounds.map((b) => b.op).join()}/${plan.after !== undefined}`;
     const read = `${plan.descending}/${plan.bodies.join()}/${plan.indexedOnly}`;
-    const key = `find/${plan.index.name}/${compared}/${read}`;
+    const key = `find/${plan.index.name}/${compared}/${read}/${plan.except.length > 0}`;
     return this.#prepare(key, () => {
       const { index } = plan;
       const columns = index.array
@@ -227,6 +229,7 @@ export class Statements {
                 : `(${keyset.join(', ')}) ${plan.descending ? '<' : '>'} (${keyset.map(() => '?').join(', ')})`,
             ]
           : []),
+        ...(plan.except.length > 0 ? [`${id} NOT IN (SELECT value FROM json_each(?))`] : []),
       ];
       const from = index.array
         ? `${quoted(arrayTable(this.#physical, index))} a CROSS JOIN ${this.#table} t ON t._id = a._id`

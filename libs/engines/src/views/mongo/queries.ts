@@ -1,6 +1,5 @@
 import type { Filter, Sort } from 'mongodb';
-import type { ElementRange } from '../projection.ts';
-import type { IdsPlan, QueryPlan } from '../query.ts';
+import type { IdsCondition, IdsPlan, QueryPlan } from '../query.ts';
 import type { StoredDocument } from './layout.ts';
 
 export interface Query {
@@ -35,6 +34,7 @@ function queryOf(plan: QueryPlan, fixed: readonly unknown[], behind: unknown): Q
   ];
   // The index is partial. Not every server infers from a range that a field exists, so the query says so.
   const asked = new Set(conditions.filter(([, c]) => '$eq' in c).map(([field]) => field));
+  if (plan.except.length > 0) conditions.push(['_id', { $nin: [...plan.except] }]);
   for (const field of plan.rest) if (!asked.has(field)) conditions.push([field, { $exists: true }]);
   return {
     filter: merged(conditions),
@@ -61,28 +61,29 @@ function merged(conditions: readonly (readonly [string, object])[]): Filter<Stor
 }
 
 /**
- * The filters of a query for ids, one for each range of the first entry, because one range of an array index is one
- * interval. The server checks the other entries at each document.
+ * The filters of a query for ids, one for the keys and one for each range of the first condition, because a range of an
+ * array index is one interval. The server checks the other conditions at each document.
  */
 export function idFiltersOf({ index, equals, all, after }: IdsPlan): readonly Filter<StoredDocument>[] {
   const path = index.fields.at(-1)!;
   const prefix = Object.fromEntries(
     equals.map((value, i) => [index.fields[i]!, Array.isArray(value) ? { $in: value } : value]),
   );
-  // `$elemMatch`, because without it two different elements may satisfy the two bounds.
-  const has = (range: ElementRange): object =>
-    typeof range === 'string' ? { $eq: range } : { $elemMatch: { $gte: range.gte, $lt: range.lt } };
-  const others = all
-    .slice(1)
-    .map((ranges) =>
-      ranges.length === 1 ? { [path]: has(ranges[0]!) } : { $or: ranges.map((range) => ({ [path]: has(range) })) },
-    );
-  return all[0]!.map(
-    (range) =>
+  const partsOf = ({ keys, ranges }: IdsCondition): readonly object[] => [
+    ...(keys.length === 0 ? [] : [{ $in: keys }]),
+    // `$elemMatch`, because without it two different elements may satisfy the two bounds.
+    ...ranges.map(({ gte, lt }) => ({ $elemMatch: { $gte: gte, $lt: lt } })),
+  ];
+  const others = all.slice(1).map((any) => {
+    const parts = partsOf(any).map((part) => ({ [path]: part }));
+    return parts.length === 1 ? parts[0] : { $or: parts };
+  });
+  return partsOf(all[0]!).map(
+    (first) =>
       ({
         ...prefix,
         // The index is partial. Not every server infers from a range that the array exists, so the query says so.
-        [path]: typeof range === 'string' ? range : { ...has(range), $exists: true },
+        [path]: { ...first, $exists: true },
         ...(after !== undefined && { _id: { $gt: after } }),
         ...(others.length > 0 && { $and: others }),
       }) as Filter<StoredDocument>,
