@@ -51,8 +51,13 @@ const recordAccepted = recordChange.extend({
   serviceDate: z.string().optional(),
   /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
   references: z.array(z.string()),
-  /** Search tokens, `param=value`. */
+  /** Search keys, `parameter=value`; empty in records of earlier releases. */
   tokens: z.array(z.string()),
+  /**
+   * The version of the keys (`KEYS_VERSION`). A reader of another version, or of a record without it, makes them from
+   * `line`.
+   */
+  tokensBy: z.string().optional(),
   /**
    * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:
    * a reader takes them from `line`.

@@ -1,34 +1,9 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
+import { recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
+import { keepSearchPart } from './search-part.ts';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { compareVersions, VERSION_HEADER, type LocatorPart, type RecordPart, type VersionOrder } from './record.ts';
-
-const ACCEPTED = 'pa.record-accepted.v1';
-const DELETED = 'pa.record-deleted.v1';
-const RELEVANT = new Set<string | undefined>([ACCEPTED, DELETED]);
-
-/** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
-export const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
-
-/**
- * Whether a record replaces the version that the view has. An instance that was taken for dead, and its successor, may
- * both append versions in any order, so an older version never replaces a newer one. If one event comes twice, the
- * first stays with its versionId and lastUpdated, unless the other instance knew more (or it is the tombstone of a
- * take-over): then its versionId is higher.
- */
-export function replaces(
-  known: VersionOrder & { readonly versionId: number },
-  data: RecordAccepted | RecordDeleted,
-): boolean {
-  const order = {
-    businessTime: Date.parse(data.businessTime),
-    sequence: data.sequence,
-    source: data.source ?? '',
-    event: data.event ?? '',
-  };
-  const newer = compareVersions(order, known);
-  return newer > 0 || (newer === 0 && data.versionId > known.versionId);
-}
+import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   part: 'record',
@@ -36,7 +11,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   evolve(part, record) {
     // Not cached, because the log keeps its newest records in memory, and every line would be there a second time.
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    if (part !== undefined && !replaces(part, data)) return undefined;
+    keepSearchPart(record, data);
     const common = {
       member: data.member,
       type: data.type,
@@ -50,15 +25,14 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       ...(data.labels !== undefined && { labels: data.labels }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
-    if (!('line' in data))
-      return { ...common, references: [], tokens: [], bytes: 0, deleted: true, reason: data.reason };
+    if (part !== undefined && !replaces(part, common)) return undefined;
+    if (!('line' in data)) return { ...common, references: [], bytes: 0, deleted: true, reason: data.reason };
     return {
       ...common,
       contentHash: data.contentHash,
       ...(data.sourceHash !== undefined && { sourceHash: data.sourceHash }),
       ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
       references: data.references,
-      tokens: data.tokens,
       bytes: Buffer.byteLength(data.line),
       line: data.line,
     };
@@ -109,7 +83,7 @@ function locate(
 const fromRecordsLocator: TopicEvolve<LocatorPart> = {
   part: 'locator',
   keys(record) {
-    if (!RELEVANT.has(typeOf(record))) return [];
+    if (recordKeys(record).length === 0) return [];
     return [record.key.slice(record.key.indexOf('/') + 1)];
   },
   evolve(part, record) {
@@ -119,7 +93,7 @@ const fromRecordsLocator: TopicEvolve<LocatorPart> = {
     return locate(part, member, {
       at,
       ...(version !== undefined && { v: Number(version) }),
-      ...(typeOf(record) === DELETED && { deleted: true as const }),
+      ...(typeOf(record) === RECORD_DELETED && { deleted: true as const }),
     });
   },
 };

@@ -31,8 +31,6 @@ export interface RecordPart {
   readonly serviceDate?: string;
   /** `Type/id` of every literal reference. */
   readonly references: readonly string[];
-  /** Search tokens, `param=value`. */
-  readonly tokens: readonly string[];
   /**
    * Security labels of the resource and of everything inside it, `system|code`. A deleted record has those of its last
    * version. Absent where an earlier release wrote the record: read them by `labelsOfRecord`.

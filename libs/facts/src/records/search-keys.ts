@@ -1,35 +1,16 @@
-import { dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
+import { PA_RECORDS } from '@provider-access/events';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { type FhirResource, indexKeys } from '@provider-access/kernel/fhir';
-import { recordKeys, replaces } from './projections.ts';
-import type { VersionOrder } from './record.ts';
+import { recordKeys, replaces } from './record-events.ts';
+import { type SearchPart, searchPartOf } from './search-part.ts';
 
-/** The search keys of one record, by which an array index finds it. */
-interface SearchPart extends VersionOrder {
-  readonly member: string;
-  readonly type: string;
-  readonly versionId: number;
-  /** `indexKeys` of the resource; empty for a deleted record. */
-  readonly keys: readonly string[];
-}
+export { labelKey } from './search-part.ts';
 
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',
   keys: recordKeys,
   evolve(part, record) {
-    // Not cached, because the log keeps its newest records in memory, and every line would be there a second time.
-    const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    if (part !== undefined && !replaces(part, data)) return undefined;
-    return {
-      member: data.member,
-      type: data.type,
-      versionId: data.versionId,
-      businessTime: Date.parse(data.businessTime),
-      sequence: data.sequence,
-      ...(data.source !== undefined && { source: data.source }),
-      ...(data.event !== undefined && { event: data.event }),
-      keys: 'line' in data ? indexKeys(JSON.parse(data.line) as FhirResource) : [],
-    };
+    const next = searchPartOf(record);
+    return part === undefined || replaces(part, next) ? next : undefined;
   },
 };
 

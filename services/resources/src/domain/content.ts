@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, indexKeys, isObject } from '@provider-access/kernel/fhir';
 
 /** An accepted resource, encoded once. The line is `head`, then the version's meta, then `tail`. */
 export interface AcceptedContent {
@@ -12,6 +12,8 @@ export interface AcceptedContent {
   readonly serviceDate?: string;
   /** Security labels, `system|code`. */
   readonly labels: readonly string[];
+  /** Search keys (`indexKeys`). */
+  readonly keys: readonly string[];
   /** `{"resourceType":…,"id":…,"meta":{` */
   readonly head: string;
   /** The text after `lastUpdated`, to the end of the line. */
@@ -43,7 +45,8 @@ export function encodeContent(
   const dated = serviceDate === undefined ? {} : { serviceDate };
   const text = head + tail;
   const labels = mentionsLabel(text) ? labelsOf(resource) : [];
-  return { hash: hash('sha256', text, 'base64url'), sourceHash, references, labels, head, tail, ...dated };
+  const keys = indexKeys(resource);
+  return { hash: hash('sha256', text, 'base64url'), sourceHash, references, labels, keys, head, tail, ...dated };
 }
 
 /** Hash of a resource as the payer sent it, which does not depend on the rules of redaction. */

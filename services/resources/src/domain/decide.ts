@@ -1,5 +1,6 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
+import { KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from '@provider-access/facts/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
@@ -169,7 +170,8 @@ function write(
         sourceHash: content.sourceHash,
         ...(content.serviceDate !== undefined && { serviceDate: content.serviceDate }),
         references: content.references as string[],
-        tokens: [],
+        tokens: content.keys as string[],
+        tokensBy: KEYS_VERSION,
         labels: content.labels as string[],
         line: lineOf(content, versionId, at),
       },

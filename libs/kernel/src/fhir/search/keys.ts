@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto';
 import { approximately, type DatePrefix, type DateRange } from '../dates.ts';
 import type { FhirResource } from '../types.ts';
-import { searchOf, type SearchParameter } from './definitions.ts';
+import { SEARCH, searchOf, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
 import { each, eachString, eachToken, identifierOf, isCanonical, referenceOf, timeOf, unversioned } from './extract.ts';
 import type { SearchValue } from './read-value.ts';
@@ -49,6 +50,21 @@ export function indexKeys(resource: FhirResource): readonly string[] {
     if (parameter.indexed) addKeys(parameter, resource, keys);
   return [...keys];
 }
+
+/** How `indexKeys` forms keys. Raise it when equal values get other keys. */
+const FORMAT = 1;
+/** Changes when the keys of a resource may change, so that stored keys of another version are computed again. */
+export const KEYS_VERSION: string = hash(
+  'sha256',
+  JSON.stringify([
+    FORMAT,
+    ...Object.values(SEARCH).map(({ type, parameters }) => [
+      type,
+      ...parameters.filter(({ indexed }) => indexed).map(({ name, kind, path }) => [name, kind, path]),
+    ]),
+  ]),
+  'base64url',
+).slice(0, 8);
 
 function addKeys(parameter: SearchParameter, resource: FhirResource, all: Set<string>): void {
   const { name, kind } = parameter;
