@@ -71,6 +71,11 @@ export class LabelCheck {
     this.providers = providers;
   }
 
+  /** Every label that may withhold a record, in the form of `normalLabel`. */
+  get labels(): readonly Label[] {
+    return Object.keys(this.options.policy).filter((label) => this.options.policy[label] !== 'release');
+  }
+
   /** Whether the client may not see the record. Only a rule that asks for consent makes this a promise. */
   withheld(record: Labelled): boolean | Promise<boolean> {
     const labels = labelsOfRecord(record);

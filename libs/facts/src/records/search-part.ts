@@ -1,6 +1,6 @@
 import { dataOf, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { labelsOf } from '@provider-access/domain/pdex/labels';
+import { labelsOf, normalLabel } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from './record.ts';
 
@@ -14,7 +14,7 @@ export interface SearchPart extends VersionOrder {
 }
 
 /** The key of a security label (`system|code`). No search parameter has this name. */
-export const labelKey = (label: string): string => `_security=${label}`;
+export const labelKey = (label: string): string => `_security=${normalLabel(label)}`;
 
 /**
  * Search parts of events whose value was parsed already. The views `records` and `search` read the same events, and

@@ -7,8 +7,9 @@ import {
   type SearchFilter,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
-import { recordId, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import { recordId, type RecordPart } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
+import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
 const CHUNK = 32;
@@ -18,8 +19,8 @@ const IDS = 500;
 const MEMBERS = 200;
 const LINE = ['record.line'];
 
-/** The line as the store returns it, and the values that the indexes hold. */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated'> {
+/** A record with its line as the store returns it. */
+export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels'> {
   readonly line: Uint8Array | string;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;
@@ -36,7 +37,7 @@ export interface Behind {
 type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
 const headOf = (document: ViewDocument): Head => document['record'] as Head;
 /** Undefined for a tombstone, which has no line. */
-function entryOf(document: ViewDocument | undefined): Entry | undefined {
+export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   const record = document?.['record'] as (Head & Partial<Entry>) | undefined;
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
@@ -59,7 +60,7 @@ export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -
  * @param members in the order of `byRecord`
  */
 export async function* fitting(
-  records: RecordsReader,
+  records: VisibleRecords,
   query: Conditions,
   members: readonly string[],
   behind: Behind | undefined,
@@ -74,7 +75,7 @@ export async function* fitting(
         ? byKeys(records, query, conditions, rest, behind)
         : byType(records, query, rest, behind, wanted);
   for await (const batch of found) {
-    const kept = keptOf(query, batch);
+    const kept = keptOf(query, await records.seen(batch));
     if (kept.length > 0) yield kept;
   }
 }
@@ -116,9 +117,9 @@ function conditionsOf({ filters }: Pick<Conditions, 'filters'>): readonly (reado
 }
 
 /** Reads lines in chunks, because the caller may stop after a few. */
-async function* linesOf({ views }: RecordsReader, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
+async function* linesOf({ reader }: VisibleRecords, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
   for (let at = 0; at < ids.length; at += CHUNK) {
-    const documents = await views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
+    const documents = await reader.views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
     // Skips records that were deleted since the index was read.
     yield documents.map(entryOf).filter((entry) => entry !== undefined);
   }
@@ -126,7 +127,7 @@ async function* linesOf({ views }: RecordsReader, ids: readonly string[]): Async
 
 /** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
 async function* byIds(
-  records: RecordsReader,
+  records: VisibleRecords,
   { type, updated }: Conditions,
   wanted: readonly string[],
   members: readonly string[],
@@ -136,8 +137,11 @@ async function* byIds(
   const sorted = [...wanted].toSorted();
   for (const member of members) {
     const ids = sorted.map((id) => recordId(member, type, id)).filter((id) => id > last);
-    const heads = (await records.heads(ids)).map((head, i) => ({ head, id: ids[i]! }));
-    const live = heads.filter(({ head }) => head !== undefined && head.deleted !== true && fitsTime(updated, head));
+    const withheld = await records.withheldIds([member], type);
+    const heads = (await records.reader.heads(ids)).map((head, i) => ({ head, id: ids[i]! }));
+    const live = heads.filter(
+      ({ head, id }) => head !== undefined && head.deleted !== true && !withheld.has(id) && fitsTime(updated, head),
+    );
     yield* linesOf(
       records,
       live.map(({ id }) => id),
@@ -146,7 +150,7 @@ async function* byIds(
 }
 
 async function* byKeys(
-  records: RecordsReader,
+  records: VisibleRecords,
   { type }: Conditions,
   all: readonly (readonly ElementRange[])[],
   members: readonly string[],
@@ -156,15 +160,19 @@ async function* byKeys(
   for (let at = 0; at < members.length; at += MEMBERS) {
     const some = members.slice(at, at + MEMBERS);
     const equals = [some.length === 1 ? some[0]! : some, type] as const;
+    const withheld = await records.withheldIds(some, type);
     for (;;) {
-      const ids = await records.views.search.ids({
+      const ids = await records.reader.views.search.ids({
         index: 'by_key',
         equals,
         all,
         limit: IDS,
         ...(after !== undefined && { after }),
       });
-      yield* linesOf(records, ids);
+      yield* linesOf(
+        records,
+        ids.filter((id) => !withheld.has(id)),
+      );
       after = ids.at(-1) ?? after;
       if (ids.length < IDS) break;
     }
@@ -172,7 +180,7 @@ async function* byKeys(
 }
 
 async function* byType(
-  { views }: RecordsReader,
+  records: VisibleRecords,
   query: Conditions,
   members: readonly string[],
   behind: Behind | undefined,
@@ -181,10 +189,11 @@ async function* byType(
   const timed = isByTime(query);
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
+    const except = [...(await records.withheldIds([member], query.type))];
     for (let open = wanted + 1; ;) {
       const limit = Math.max(1, Math.min(open, CHUNK));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
-      const documents = await views.records.find({ ...asked, limit, bodies: LINE, fields: 'indexed' });
+      const documents = await records.reader.views.records.find({ ...asked, except, limit, bodies: LINE });
       const live = documents.map(entryOf).filter((entry) => entry !== undefined);
       open -= live.length;
       yield live;

@@ -7,8 +7,9 @@ import {
   type SearchFilter,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
-import { type RecordsReader, recordId, SHARED } from '@provider-access/facts/records';
-import { type Entry, parsedLine, rangesOf } from './candidates.ts';
+import { recordId, SHARED } from '@provider-access/facts/records';
+import { type Entry, entryOf, parsedLine, rangesOf } from './candidates.ts';
+import type { VisibleRecords } from './visible-records.ts';
 
 /** How often `:iterate` follows references of what was included. */
 const MAX_ROUNDS = 4;
@@ -34,7 +35,7 @@ export interface IncludeOptions {
  * payer's directory. A reference to another member's resource brings nothing.
  */
 export async function includedOf(
-  records: RecordsReader,
+  records: VisibleRecords,
   query: SearchQuery,
   page: readonly Entry[],
   { base, mayRead }: IncludeOptions,
@@ -59,7 +60,7 @@ export async function includedOf(
 }
 
 async function referred(
-  records: RecordsReader,
+  records: VisibleRecords,
   base: string,
   rules: SearchQuery['include'],
   from: readonly Entry[],
@@ -89,7 +90,7 @@ async function referred(
 }
 
 async function referring(
-  records: RecordsReader,
+  records: VisibleRecords,
   revinclude: string,
   to: readonly Entry[],
   known: Set<string>,
@@ -106,7 +107,7 @@ async function referring(
   for (const [member, entries] of byMember) {
     const names = entries.map((entry) => `${entry.type}/${entry.id}`);
     const filter: SearchFilter = { parameter, any: [{ kind: 'reference', names, foreign: false }] };
-    const ids = await records.views.search.ids({
+    const ids = await records.reader.views.search.ids({
       index: 'by_key',
       equals: [member, type],
       all: [rangesOf(filter)],
@@ -122,24 +123,23 @@ async function referring(
   return found;
 }
 
+/** Reads heads first, so that the line of a withheld record is never read. */
 async function load(
-  { views }: RecordsReader,
+  records: VisibleRecords,
   wanted: readonly { readonly own: string; readonly shared?: string }[],
   known: Set<string>,
 ): Promise<readonly Entry[]> {
+  const { reader } = records;
   const some = wanted.slice(0, MAX_INCLUDED + 1);
-  const documents = await views.records.getMany(
-    some.flatMap(({ own, shared }) => (shared === undefined ? [own] : [own, shared])),
-    { bodies: LINE },
-  );
-  const found: Entry[] = [];
-  const byId = new Map(documents.flatMap((document) => (document === undefined ? [] : [[document._id, document]])));
-  for (const { own, shared } of some) {
+  const ids = some.flatMap(({ own, shared }) => (shared === undefined ? [own] : [own, shared]));
+  const heads = await reader.heads(ids);
+  const visible = new Set<string>();
+  for (const [i, head] of heads.entries())
+    if (head !== undefined && head.deleted !== true && !(await records.isWithheld(head))) visible.add(ids[i]!);
+  const chosen = some.flatMap(({ own, shared }) => {
     known.add(own);
-    const record = [own, shared]
-      .map((id) => byId.get(id ?? '')?.['record'] as (Entry & { deleted?: true }) | undefined)
-      .find((candidate) => candidate?.line !== undefined && candidate.deleted !== true);
-    if (record !== undefined) found.push(record);
-  }
-  return found;
+    return [own, shared].find((id) => id !== undefined && visible.has(id)) ?? [];
+  });
+  const documents = await reader.views.records.getMany(chosen, { bodies: LINE });
+  return records.seen(documents.map(entryOf).filter((entry) => entry !== undefined));
 }

@@ -4,6 +4,7 @@ import { type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { byRecord, fitting } from './candidates.ts';
+import type { VisibleRecords } from './visible-records.ts';
 
 /** Limit of members and ids in one search. Larger reads should use an export. */
 const MAX_LISTED = 200;
@@ -38,7 +39,7 @@ export class SearchMembers {
    * take the same time.
    * @throws Refusal `required` if the search needs a patient; FactsStale
    */
-  async of(client: string, query: SearchQuery): Promise<Members> {
+  async of(client: string, query: SearchQuery, records: VisibleRecords): Promise<Members> {
     const { type, patients, ids, patientFilters } = query;
     if ((patients?.length ?? 0) > MAX_LISTED || (ids?.length ?? 0) > MAX_LISTED)
       throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
@@ -46,13 +47,14 @@ export class SearchMembers {
       this.facts.access.assertFresh();
       return { permitted: [SHARED], refused: [] };
     }
-    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters);
-    if (ids !== undefined) return this.chained(await this.named(client, await this.holders(type, ids)), patientFilters);
+    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
+    if (ids !== undefined)
+      return this.chained(await this.named(client, await this.holders(type, ids)), patientFilters, records);
     if (patientFilters.length === 0 && !isAlone(query))
       throw new Refusal('required', `This search needs patient or _id${alternatives(type)}.`, {
         expression: 'patient',
       });
-    return this.chained({ permitted: await this.all(client), refused: [] }, patientFilters);
+    return this.chained({ permitted: await this.all(client), refused: [] }, patientFilters, records);
   }
 
   private async named(client: string, members: readonly string[]): Promise<Members> {
@@ -91,11 +93,11 @@ export class SearchMembers {
   }
 
   /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
-  private async chained(members: Members, filters: readonly SearchFilter[]): Promise<Members> {
+  private async chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
     if (filters.length === 0 || members.permitted.length === 0) return members;
     const ofPatients = { type: 'Patient', filters, updated: [] };
     const permitted = new Set<string>();
-    for await (const batch of fitting(this.records, ofPatients, members.permitted, undefined, MAX_LISTED))
+    for await (const batch of fitting(records, ofPatients, members.permitted, undefined, MAX_LISTED))
       for (const { member } of batch) permitted.add(member);
     return { ...members, permitted: [...permitted] };
   }

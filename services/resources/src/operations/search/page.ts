@@ -1,7 +1,8 @@
 import { dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { type RecordsReader, recordId } from '@provider-access/facts/records';
+import { recordId } from '@provider-access/facts/records';
 import { type Behind, type Entry, fitting, isByTime, parsedLine } from './candidates.ts';
+import type { VisibleRecords } from './visible-records.ts';
 
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
@@ -28,7 +29,7 @@ export interface Page {
  * @throws Refusal too-costly, if sorting or counting needs more than 20,000 resources
  */
 export async function findPage(
-  records: RecordsReader,
+  records: VisibleRecords,
   query: SearchQuery,
   members: readonly string[],
   after: PageCursor | undefined,
@@ -42,7 +43,7 @@ export async function findPage(
 }
 
 async function firstOf(
-  records: RecordsReader,
+  records: VisibleRecords,
   query: SearchQuery,
   members: readonly string[],
   after: PageCursor | undefined,
@@ -58,7 +59,7 @@ async function firstOf(
   return { records: page.records, ...(after === undefined && { total: page.records.length }) };
 }
 
-async function countOf(records: RecordsReader, query: SearchQuery, members: readonly string[]): Promise<number> {
+async function countOf(records: VisibleRecords, query: SearchQuery, members: readonly string[]): Promise<number> {
   let total = 0;
   for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) bounded((total += batch.length));
   return total;
@@ -74,7 +75,7 @@ interface Place {
  * cost follows the number of results.
  */
 async function sortedPage(
-  records: RecordsReader,
+  records: VisibleRecords,
   query: SearchQuery,
   members: readonly string[],
   after: PageCursor | undefined,
@@ -98,8 +99,9 @@ async function sortedPage(
   const rest = last === undefined ? places : places.filter((place) => compare(place, last, directions) > 0);
   const page = new Filling(count);
   for (const [at, { entry }] of rest.slice(0, count + 1).entries()) {
-    const record = await records.byTypeId(entry.member, entry.type, entry.id);
-    if (record === undefined || page.add(record)) continue;
+    const record = await records.reader.byTypeId(entry.member, entry.type, entry.id);
+    const [seen] = record === undefined ? [] : await records.seen([record]);
+    if (seen === undefined || page.add(seen)) continue;
     const before = rest[at - 1]!;
     const { member, id } = before.entry;
     return { records: page.records, next: { member, id, sort: before.values }, total };

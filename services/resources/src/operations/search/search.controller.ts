@@ -11,7 +11,7 @@ import {
   subsetOf,
 } from '@provider-access/kernel/fhir';
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -23,6 +23,7 @@ import { includedOf } from './includes.ts';
 import { type Members, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';
 import { PageLinks } from './page-links.ts';
+import { VisibleRecords } from './visible-records.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
@@ -47,7 +48,8 @@ export class SearchController {
   private readonly members: SearchMembers;
   constructor(
     @Inject(RECORDS) private readonly records: RecordsReader,
-    @Inject(Facts) facts: Facts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
     @Inject(PORTS) { views }: ServicePorts,
@@ -86,17 +88,18 @@ export class SearchController {
     const { query, text, after, self } = this.understand(request, client, type, parameters, posted);
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
-    const members = await this.members.of(client, query);
+    const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
+    const members = await this.members.of(client, query, records);
     if (members.permitted.length > 0) await this.keysAreCurrent(query);
     const page =
       members.permitted.length === 0
         ? { records: [], total: 0 }
-        : await findPage(this.records, query, members.permitted, after, count);
+        : await findPage(records, query, members.permitted, after, count);
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const included =
       page.records.length === 0
         ? { records: [], cut: false }
-        : await includedOf(this.records, query, page.records, { base: this.base, mayRead });
+        : await includedOf(records, query, page.records, { base: this.base, mayRead });
     await this.record(client, type, [...page.records, ...included.records], members);
     const entries: BundleEntryLine[] = [
       ...page.records.map((record) => this.entry(record, 'match', query)),

@@ -262,6 +262,49 @@ describe('searches by parameters of the guides', () => {
     expect((await get('/fhir/Observation?patient=m1&_format=json', xml)).status).toBe(200);
   });
 
+  it('answers for a withheld resource as for one that does not exist', async () => {
+    const secret = { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] };
+    const requests = [
+      'Observation?patient=m2&code=secret-1',
+      'Observation?patient=m2&code=secret-1&_summary=count',
+      'Observation?patient=m2&_total=accurate&_count=1',
+      'Observation?patient=m2&_sort=-date',
+      'Observation?patient=m2&code:not=4548-4',
+      'Observation?patient=m2&date=ge2024',
+      'Observation?patient=m2&_lastUpdated=ge2020',
+      'Observation?_id=m2-secret',
+      'Observation?patient=m2&_revinclude=Provenance:target',
+      'MedicationRequest?patient=m1&_include=MedicationRequest:medication',
+    ];
+    const answers = async (): Promise<string[]> =>
+      Promise.all(requests.map(async (query) => (await get(`/fhir/${query}`)).text.replace(/_page=[\w-]+/, '_page=')));
+    const before = await answers();
+    await house.publish([
+      { subject: 'm2', resource: observation('m2', 'm2-secret', 'secret-1', '2024-05-01', { meta: secret }) },
+      {
+        subject: 'm2',
+        resource: {
+          resourceType: 'Provenance',
+          id: 'prov-secret',
+          meta: secret,
+          target: [{ reference: 'Observation/m2-a1c' }],
+          recorded: '2024-03-02T00:00:00Z',
+          agent: [{ who: { reference: 'Organization/o1' } }],
+        },
+      },
+    ]);
+    await house.settled();
+    expect(await answers()).toEqual(before);
+    // A new version with a label withholds what was visible.
+    const visible = observation('m2', 'm2-turned', '4548-4', '2024-05-02');
+    await house.publish([{ subject: 'm2', resource: visible }]);
+    await house.settled();
+    expect(await found('Observation?patient=m2&code=4548-4')).toContain('m2-turned');
+    await house.publish([{ subject: 'm2', time: '2025-05-01T00:00:00Z', resource: { ...visible, meta: secret } }]);
+    await house.settled();
+    expect(await answers()).toEqual(before);
+  });
+
   it('follows a new version, a deletion and a correction', async () => {
     await house.publish([
       { subject: 'm2', time: '2025-02-01T00:00:00Z', resource: observation('m2', 'm2-height', '4548-4', '2024-09-01') },
