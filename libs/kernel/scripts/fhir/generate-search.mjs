@@ -5,10 +5,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packagesFolder, resourcesOf } from './packages.mjs';
+import { resourcesOf, sharedData } from './packages.ts';
 import { summaryElements } from './summary.mjs';
 
-const folder = packagesFolder();
+const folder = sharedData('ig');
 if (folder === undefined) throw new Error('shared/data/ig is not in a folder above this one');
 
 /** The server statements, the most important one first: its expression and text of a parameter win. */

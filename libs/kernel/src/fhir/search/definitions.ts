@@ -59,10 +59,10 @@ const MODIFIERS: Readonly<Record<SearchKind, readonly string[]>> = {
 };
 
 /**
- * The index has no keys of these parameters. Most resources of a member have the same value, so that a key would find
- * nearly all of them. The owner is known by other means than a key.
+ * The index has no keys of a `code` element or of these parameters. Most resources of a member have the same value, so
+ * that a key would find nearly all of them. The owner is known by other means than a key.
  */
-const UNINDEXED = new Set(['patient', 'status', 'clinical-status', 'lifecycle-status', 'intent', 'use', 'gender']);
+const UNINDEXED = new Set(['patient', 'clinical-status']);
 
 /** Parameters that each type has. The table says which guides ask for them. */
 const COMMON: Readonly<Record<string, Pick<SearchParameter, 'kind' | 'documentation' | 'modifiers'>>> = {
@@ -108,7 +108,7 @@ function own(type: string, row: SearchRow): SearchParameter {
     ...(kind === 'date' || kind === 'quantity' ? { comparators: COMPARATORS } : {}),
     ...(isPatient ? { chains: ['identifier'] } : {}),
     ...(isPatient || aloneOf(type, row) ? { alone: true } : {}),
-    indexed: kind !== 'quantity' && !UNINDEXED.has(row.name),
+    indexed: kind !== 'quantity' && row.system === undefined && !UNINDEXED.has(row.name),
     documentation: row.documentation!,
   };
 }

@@ -106,8 +106,7 @@ function holdsReference(wanted: ReferenceSearch, type: string, value: unknown): 
 }
 
 /** A canonical in a search finds each version of it, unless the search names one. */
-const sameUri = (wanted: string, found: string): boolean =>
-  wanted === found || (!wanted.includes('|') && unversioned(found) === wanted);
+const sameUri = (wanted: string, found: string): boolean => wanted === found || wanted === unversioned(found);
 
 function holdsQuantity({ prefix, number, low, high, system, unit }: QuantitySearch, value: unknown): boolean {
   if (!isObject(value) || typeof value['value'] !== 'number') return false;

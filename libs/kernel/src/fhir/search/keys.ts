@@ -137,8 +137,7 @@ function rangesOf(
       if (value.code === undefined) return undefined;
       const named = modifier === 'identifier' ? `${name}:identifier` : name;
       if (value.system === undefined) return [startingWith(`${named}=${foldCode(value.code)}|`)];
-      const key = { key: tokenKey(named, value.code, value.system ?? undefined) };
-      return parameter.system === undefined ? [key] : [key, { key: tokenKey(named, value.code, undefined) }];
+      return [{ key: tokenKey(named, value.code, value.system ?? undefined) }];
     }
     case 'string':
       return modifier === 'exact'
