@@ -39,6 +39,11 @@ describe('reads and searches', () => {
   afterAll(() => house.close());
   const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> =>
     house.call('GET', url, { token: t, headers });
+  const audited = async (): Promise<readonly Loose[]> => {
+    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
+    const all = await Promise.all(head!.map((end, partition) => house.log.read(PA_AUDIT, partition, 0, end)));
+    return all.flat().map((record) => JSON.parse(textOf(record)) as Loose);
+  };
   const comparable = ({ status, headers, text }: Answer): unknown => ({
     status,
     text,
@@ -199,6 +204,16 @@ describe('reads and searches', () => {
     const narrow = await house.token('app1', 'system/Patient.rs');
     expect((await get('/fhir/Condition/m1-c', narrow)).status).toBe(403);
     expect((await get('/fhir/Condition?patient=m1', await house.token('app1', 'system/Condition.r'))).status).toBe(403);
+    const entries = await audited();
+    const refused = { client: 'app1', outcome: 'refused', members: [], types: ['Condition'], count: 1 };
+    for (const [action, reason] of [
+      ['search', 'required'],
+      ['search', 'not-supported'],
+      ['search', 'invalid-value'],
+      ['search', 'insufficient-scope'],
+      ['read', 'insufficient-scope'],
+    ])
+      expect(entries).toContainEqual(expect.objectContaining({ ...refused, action, reason }));
   });
 
   it('notes every release and refusal before it answers', async () => {
@@ -206,10 +221,7 @@ describe('reads and searches', () => {
     await get('/fhir/Condition/m1-c');
     await get('/fhir/Condition/out-c');
     await get('/fhir/Condition/nobody');
-    const entries: Loose[] = [];
-    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+    const entries = await audited();
     expect(entries).toHaveLength(before + 3);
     expect(entries).toContainEqual(
       expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }),
