@@ -53,10 +53,7 @@ const recordAccepted = recordChange.extend({
   references: z.array(z.string()),
   /** Search keys, `parameter=value`; empty in records of earlier releases. */
   tokens: z.array(z.string()),
-  /**
-   * The version of the keys (`KEYS_VERSION`). A reader of another version, or of a record without it, makes them from
-   * `line`.
-   */
+  /** The version of the keys (`KEYS_VERSION`). A reader of another version makes them from `line`. */
   tokensBy: z.string().optional(),
   /**
    * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:

@@ -1,7 +1,6 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
 import { recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import { keepSearchPart } from './search-part.ts';
-import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
