@@ -25,7 +25,15 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
-    if (!('line' in data)) return { ...common, references: [], bytes: 0, deleted: true, reason: data.reason };
+    if (!('line' in data))
+      return {
+        ...common,
+        references: [],
+        bytes: 0,
+        deleted: true,
+        reason: data.reason,
+        ...(data.enteredInError !== undefined && { line: data.enteredInError }),
+      };
     return {
       ...common,
       contentHash: data.contentHash,

@@ -22,6 +22,7 @@ import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
+import { VersionKeeper } from './version-keeper.ts';
 import { BatchRun, isVersioned, idOf } from './batch-run.ts';
 
 export interface RecordIntakeOptions {
@@ -84,6 +85,7 @@ export class RecordIntake {
   private lastStamp = 0;
   private readonly latest: LatestTime;
   private readonly shared: SharedTurn;
+  private readonly versions: VersionKeeper;
   /** The error of the last batch, by topic and partition. */
   private readonly failing = new Map<string, string>();
 
@@ -91,6 +93,7 @@ export class RecordIntake {
     this.options = options;
     this.latest = new LatestTime(options.clock);
     this.ownership = new Ownership({ ...options, inFlight: (id) => this.inFlight.get(id) });
+    this.versions = new VersionKeeper(options);
     this.shared = new SharedTurn(options.leases, `resources-${randomUUID()}`);
   }
 
@@ -189,7 +192,7 @@ export class RecordIntake {
     );
 
     this.lastStamp = Math.max(this.lastStamp, stamp);
-    const run = new BatchRun(batch, heads, this.lastStamp);
+    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id));
     for (const event of events) {
       try {
         run.take(event, owners);
@@ -203,6 +206,8 @@ export class RecordIntake {
       // Start the measurement before the claims are recorded. A redelivered batch finds them unchanged and would not
       // start it.
       await this.startLevels(batch, run.starts);
+      // The versions come first, because a batch that runs again no longer finds them once they are replaced.
+      await this.versions.keep(batch, run.superseded);
       await derivation.complete(batch, {
         outputs: [deadLetterOutput(batch, run.deadLetters), { topic: PA_RECORDS, records: run.records }],
         outcomes: run.outcomes,
@@ -217,7 +222,7 @@ export class RecordIntake {
     if (run.changed.size > 0) {
       const target = await log.head([PA_RECORDS]);
       // A rebalance happened during the batch, so the next batch reads the current versions from the view.
-      if (inFlight === this.inFlight) inFlight.add(run.changed, target);
+      if (inFlight === this.inFlight) inFlight.add(run.changed, target, run.lines);
       else this.doubts += 1;
     }
     await this.ownership.settle(owners);
