@@ -190,8 +190,8 @@ export class Statements {
 
   /**
    * Values for each part of the first condition: equality prefix, its values, those of the other conditions, `after`;
-   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look at
-   * the array in the document, because an index of the elements by document would double the cost of each write.
+   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look
+   * at the array in the document, because an index of the elements by document would double the cost of each write.
    */
   ids({ index, equals, all, after }: IdsPlan): StatementSync {
     const shape = all.map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${ranges.length}`).join('/');
