@@ -160,7 +160,7 @@ function definitionOf(type: string): SearchDefinition {
 
 /**
  * The searches of each served type and of Group, from the table that scripts/fhir/generate-search.mjs writes. The
- * index keys, the parser, the CapabilityStatement and the page of searches follow from it.
+ * index keys, the parser, the CapabilityStatement and docs/search.md follow from it.
  */
 export const SEARCH: Readonly<Record<string, SearchDefinition>> = Object.fromEntries(
   [...SERVED_TYPES, 'Group'].toSorted().map((type) => [type, definitionOf(type)]),
