@@ -40,6 +40,7 @@ export interface RecordIntakeOptions {
   readonly logger: Logger;
   /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
+  readonly publicUrl?: string | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
@@ -120,13 +121,13 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, sandbox, reading, transactionTimes } = this.options;
+      const { clock, floor, publicUrl, sandbox, reading, transactionTimes } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
       // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
       // batch has then already raised the time (ADR 0023).
       let [events, stamp] = await Promise.all([
-        reading.read(batch.records, { now: this.latest.with(batch.records), floor, sandbox }),
+        reading.read(batch.records, { now: this.latest.with(batch.records), floor, publicUrl, sandbox }),
         transactionTimes.newest(),
         this.ready(),
       ]);

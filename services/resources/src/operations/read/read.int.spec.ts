@@ -86,6 +86,33 @@ describe('reads and searches', () => {
     expect(await needed('GET', '/events/dead-letters')).toMatch(/needs the (payer|administrator) or /);
   });
 
+  it("shows when the payer's system last changed a resource, beside its own time of acceptance", async () => {
+    const url = 'https://pa.example.org/fhir/StructureDefinition/payer-last-updated';
+    const stamped = (lastUpdated: string) => ({
+      subject: 'm1',
+      resource: {
+        resourceType: 'Procedure',
+        id: 'stamped',
+        meta: { lastUpdated },
+        status: 'completed',
+        subject: { reference: 'Patient/m1' },
+      },
+    });
+    const shown = async (): Promise<Loose> => (await get('/fhir/Procedure/stamped')).json().meta;
+    await house.publish([stamped('2024-05-01T08:00:00-05:00')]);
+    await house.settled();
+    const first = await shown();
+    expect(first.extension).toEqual([{ url, valueInstant: '2024-05-01T08:00:00-05:00' }]);
+    expect(Date.parse(first.lastUpdated)).toBeGreaterThan(Date.UTC(2025, 0, 1));
+    // The stamp alone is no change: the version and its time stay, so that no delta brings the resource again.
+    const { receipt } = await house.publish([
+      { ...stamped('2024-06-01T08:00:00-05:00'), time: '2025-02-01T00:00:00Z' },
+    ]);
+    expect(receipt.counts).toEqual({ unchanged: 1 });
+    await house.settled();
+    expect(await shown()).toEqual({ ...first, extension: [{ url, valueInstant: '2024-06-01T08:00:00-05:00' }] });
+  });
+
   it('answers for a denied member as for an unknown id, to the byte', async () => {
     const unknown = comparable(await get('/fhir/Condition/nobody'));
     expect(unknown).toMatchObject({ status: 404 });
