@@ -17,8 +17,8 @@ export interface AcceptedContent {
   /** `{"resourceType":…,"id":…,"meta":{` */
   readonly head: string;
   /**
-   * `meta.lastUpdated` of the payer, as an extension of `meta` with a comma before it; empty without one. It is not part
-   * of the hash, because a payer that stamps a nightly dump with its time changes nothing (ADR 0046).
+   * `meta.lastUpdated` of the payer, as an extension of `meta` with a comma before it; empty without one. It is not
+   * part of the hash, because a payer that stamps a nightly dump with its time changes nothing (ADR 0046).
    */
   readonly payerUpdated: string;
   /** The text after that, to the end of the line. */

@@ -68,7 +68,7 @@ export function redactionFaults(published: object, exported: object): string[] {
   return [...new Set(faults)];
 }
 
-/** A claim without its money may name the Basis profile of CARIN BB, and no longer a profile that asks for the money. */
+/** A claim without its money may name the Basis profile of CARIN BB, and no profile that asks for the money. */
 function profileFaults(was: unknown, is: unknown, type: string): string[] {
   const [before, after] = [list(was), list(is)].map((all) => all.map(String)) as [string[], string[]];
   const financial = /\/C4BB-ExplanationOfBenefit-(?!.*-Basis)[A-Za-z-]+(?=$|\|)/;
