@@ -1,9 +1,10 @@
 import { isSharedType, SEARCH_PARAMETERS, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
+import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
 const VERSION = '0.1.0';
 /** Date of the last change of this statement. A constant, so that every instance has the same date. */
-const DATE = '2026-11-24';
+const DATE = '2026-11-27';
 const us = US_CORE_PROFILES;
 
 /** Profiles that resources may claim in meta.profile, by type (docs/regulation.md#profiles). */
@@ -91,6 +92,15 @@ function resource(type: string): unknown {
   };
 }
 
+/**
+ * The endpoints of SMART for clients that do not read `.well-known/smart-configuration`. There is no `authorize`,
+ * because only backend services are served.
+ */
+const oauthUris = (publicUrl: string): object => ({
+  url: 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris',
+  extension: ['token', 'register', 'introspect'].map((url) => ({ url, valueUri: `${publicUrl}/auth/${url}` })),
+});
+
 const group = {
   type: 'Group',
   supportedProfile: [ATR_PROFILES.group, PDEX_PROFILES.providerGroup],
@@ -134,10 +144,7 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
       'Provider Access API of CMS-0057-F: data of attributed members for in-network providers, without remittances ' +
       'and cost sharing.',
     kind: 'instance',
-    instantiates: [
-      'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
-      'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
-    ],
+    instantiates: INSTANTIATES,
     software: { name: 'provider-access', version: VERSION },
     implementation: {
       description: `Provider Access API${sandbox ? ' - a sandbox: all data is synthetic' : ''}`,
@@ -145,18 +152,13 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
     },
     fhirVersion: '4.0.1',
     format: ['json', 'application/fhir+json'],
-    implementationGuide: [
-      'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
-      'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
-      'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
-      'http://hl7.org/fhir/smart-app-launch/ImplementationGuide/hl7.fhir.uv.smart-app-launch|2.2.0',
-      'http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|6.1.0',
-      'http://hl7.org/fhir/us/carin-bb/ImplementationGuide/hl7.fhir.us.carin-bb|2.1.0',
-    ],
+    implementationGuide: IMPLEMENTATION_GUIDES,
     rest: [
       {
         mode: 'server',
+        documentation: `Guides and an OpenAPI description: ${publicUrl}/docs`,
         security: {
+          extension: [oauthUris(publicUrl)],
           cors: false,
           service: [
             {
@@ -167,7 +169,8 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
             },
           ],
           description:
-            'SMART Backend Services (private_key_jwt, system scopes); ' + `see ${base}/.well-known/smart-configuration`,
+            `SMART Backend Services (private_key_jwt, system scopes); see ${base}/.well-known/smart-configuration. ` +
+            'A request without a valid token is 401, and one beyond its scope 403.',
         },
         resource: [...SERVED_TYPES.map(resource), group].toSorted((a, b) =>
           (a as { type: string }).type < (b as { type: string }).type ? -1 : 1,

@@ -15,7 +15,7 @@ export class MetadataController {
   @Get()
   @Header('content-type', FHIR_JSON)
   get(@Req() request: FastifyRequest): string {
-    acceptsJson(request.headers.accept);
+    acceptsJson(request.headers.accept, new URL(request.url, 'http://localhost').searchParams.getAll('_format'));
     return this.statement;
   }
 }

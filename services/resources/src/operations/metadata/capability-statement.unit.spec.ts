@@ -1,0 +1,181 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkShape, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { capabilityStatement } from './capability-statement.ts';
+import { CLAIMS } from './claims.ts';
+
+interface Extended {
+  readonly extension?: readonly { readonly url: string; readonly valueCode?: string }[];
+}
+interface ResourceEntry extends Extended {
+  readonly type: string;
+  readonly supportedProfile?: readonly string[];
+  readonly interaction: readonly (Extended & { readonly code: string })[];
+  readonly searchParam?: readonly (Extended & { readonly name: string; readonly type: string })[];
+  readonly operation?: readonly (Extended & { readonly name: string; readonly definition: string })[];
+  readonly searchRevInclude?: readonly string[];
+  readonly _searchRevInclude?: readonly (Extended | null)[];
+}
+interface Statement {
+  readonly [element: string]: unknown;
+  readonly instantiates: readonly string[];
+  readonly implementationGuide: readonly string[];
+  readonly rest: readonly [{ readonly security: Record<string, unknown>; readonly resource: readonly ResourceEntry[] }];
+}
+
+const BASE = 'https://pa.example';
+const own = JSON.parse(capabilityStatement(BASE)) as Statement;
+const ownEntry = (type: string): ResourceEntry | undefined => own.rest[0].resource.find((entry) => entry.type === type);
+
+/** The packages of the guides lie beside the repository where somebody has fetched them. */
+function packages(): string | undefined {
+  for (let at = import.meta.dirname; ; at = dirname(at)) {
+    const candidate = join(at, 'shared/data/ig');
+    if (existsSync(candidate)) return candidate;
+    if (dirname(at) === at) return undefined;
+  }
+}
+const folder = packages();
+const read = (archive: string, file: string): Statement =>
+  JSON.parse(execFileSync('tar', ['-xOzf', join(folder!, archive), file], { encoding: 'utf8' })) as Statement;
+
+const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
+const shall = (element: Extended | null | undefined): boolean =>
+  element?.extension?.some(({ url, valueCode }) => url === EXPECTATION && valueCode === 'SHALL') === true;
+
+/** What a statement asks for with SHALL and ours does not have. It shares no code with the table of searches. */
+function lacks({ rest }: Statement): readonly string[] {
+  return rest[0].resource.filter(shall).flatMap((asked) => {
+    const { type } = asked;
+    const entry = ownEntry(type);
+    if (entry === undefined) return [type];
+    const codes = entry.interaction.map(({ code }) => code);
+    const names = (entry.searchParam ?? []).map(({ name }) => name);
+    const definitions = (entry.operation ?? []).map(({ definition }) => definition);
+    const revincludes = asked.searchRevInclude?.filter((_, i) => shall(asked._searchRevInclude?.[i])) ?? [];
+    return [
+      ...asked.interaction.filter((each) => shall(each) && !codes.includes(each.code)).map(({ code }) => ` ${code}`),
+      ...(asked.searchParam ?? []).filter((p) => shall(p) && !names.includes(p.name)).map(({ name }) => `?${name}`),
+      ...(asked.operation ?? [])
+        .filter((o) => shall(o) && !definitions.includes(o.definition.split('|')[0]!))
+        .map(({ name }) => ` $${name}`),
+      ...revincludes.filter((one) => !(entry.searchRevInclude ?? []).includes(one)).map((one) => ` ${one}`),
+    ].map((what) => type + what);
+  });
+}
+
+describe.skipIf(folder === undefined)('the packages of the guides', () => {
+  it.each([
+    ['us-core-server', 'us_core_610.tgz', 'package/CapabilityStatement-us-core-server.json'],
+    [
+      'pdex-provider-access-server',
+      'pdex-2.2.0.tgz',
+      'pdex-2.2.0/CapabilityStatement-pdex-provider-access-server.json',
+    ],
+  ])('%s is claimed when every SHALL of it is there, and not before', (name, archive, file) => {
+    const claim = CLAIMS.find(({ statement }) => statement?.endsWith(`/${name}`))!;
+    expect(lacks(read(archive, file)).toSorted()).toEqual(claim.lacks);
+    expect(own.instantiates.includes(claim.statement!)).toBe(claim.lacks.length === 0);
+  });
+
+  it('have every profile of US Core that the statement names', () => {
+    const { rest } = read('us_core_610.tgz', 'package/CapabilityStatement-us-core-server.json');
+    const known = new Set(rest[0].resource.flatMap((entry) => entry.supportedProfile ?? []));
+    const named = own.rest[0].resource
+      .flatMap((entry) => entry.supportedProfile ?? [])
+      .filter((profile) => profile.startsWith('http://hl7.org/fhir/us/core/'));
+    expect(named.filter((profile) => !known.has(profile))).toEqual([]);
+    expect(named.length).toBeGreaterThan(30);
+  });
+});
+// eslint-disable-next-line no-console -- what is not tested is said aloud
+if (folder === undefined) console.warn('shared/data/ig is not there: the CapabilityStatement was NOT compared with it');
+
+/** docs/regulation.md#capabilitystatement, for the guides whose packages are not there: ATR and Bulk Data. */
+describe('the CapabilityStatement', () => {
+  it('is a valid one of an instance of R4, and says which formats and versions it serves', () => {
+    expect(checkShape(own)).toEqual([]);
+    expect(own).toMatchObject({
+      resourceType: 'CapabilityStatement',
+      kind: 'instance',
+      status: 'active',
+      fhirVersion: '4.0.1',
+      format: ['json', 'application/fhir+json'],
+      url: `${BASE}/fhir/metadata`,
+      implementation: { url: `${BASE}/fhir` },
+      software: { name: 'provider-access', version: expect.any(String) },
+      publisher: expect.any(String),
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+      rest: [{ mode: 'server' }],
+    });
+  });
+
+  it('claims a guide together with its statement, and none of which something is lacking', () => {
+    expect(own.instantiates).toContain('http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data');
+    expect(own.implementationGuide).toContain(
+      'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
+    );
+    for (const { guide, statement, lacks: missing } of CLAIMS) {
+      expect(guide).toMatch(/\|\d+\.\d+\.\d+$/);
+      expect(own.implementationGuide.includes(guide), guide).toBe(missing.length === 0);
+      if (statement !== undefined) expect(own.instantiates.includes(statement), guide).toBe(missing.length === 0);
+    }
+  });
+
+  it('claims atr-producer only with history-instance of Group', () => {
+    const producer = 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer';
+    const hasHistory = ownEntry('Group')!.interaction.some(({ code }) => code === 'history-instance');
+    expect(own.instantiates.includes(producer)).toBe(hasHistory);
+  });
+
+  it('has Group with its profiles, interactions, search parameters and operations', () => {
+    const group = ownEntry('Group')!;
+    expect(group.supportedProfile).toEqual([
+      'http://hl7.org/fhir/us/davinci-atr/StructureDefinition/atr-group',
+      'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-provider-group',
+    ]);
+    expect(group.interaction.map(({ code }) => code)).toEqual(expect.arrayContaining(['read', 'search-type']));
+    const parameters = new Map(group.searchParam!.map(({ name, type }) => [name, type]));
+    for (const name of ['identifier', 'characteristic', 'code', '_id'])
+      expect(parameters.get(name), name).toBe('token');
+    expect(parameters.get('_lastUpdated')).toBe('date');
+    expect(group.operation!.map(({ name, definition }) => [name, definition])).toEqual([
+      ['export', 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export'],
+      ['davinci-data-export', 'http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export'],
+    ]);
+  });
+
+  it('has each type that an export may contain, with read and search', () => {
+    for (const type of SERVED_TYPES) {
+      const codes = ownEntry(type)?.interaction.map(({ code }) => code);
+      expect(codes, type).toEqual(expect.arrayContaining(['read', 'search-type']));
+    }
+    // ATR asks for a read of what a list refers to.
+    for (const type of ['Coverage', 'Location', 'Organization', 'Patient', 'Practitioner', 'PractitionerRole'])
+      expect(ownEntry(type), type).toBeDefined();
+    expect(ownEntry('RelatedPerson')).toBeDefined();
+  });
+
+  it('leads to SMART by the service, the description and the extension oauth-uris', () => {
+    expect(own.rest[0].security).toMatchObject({
+      extension: [
+        {
+          url: 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris',
+          extension: [
+            { url: 'token', valueUri: `${BASE}/auth/token` },
+            { url: 'register', valueUri: `${BASE}/auth/register` },
+            { url: 'introspect', valueUri: `${BASE}/auth/introspect` },
+          ],
+        },
+      ],
+      service: [
+        {
+          coding: [{ system: 'http://terminology.hl7.org/CodeSystem/restful-security-service', code: 'SMART-on-FHIR' }],
+        },
+      ],
+      description: expect.stringContaining(`${BASE}/fhir/.well-known/smart-configuration`),
+    });
+  });
+});
