@@ -65,11 +65,7 @@ export default configure({
       },
     ),
     suite('programs', specs('program'), alone),
-    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts'], {
-      ...alone,
-      // They need packages and a validator, and have a suite of their own.
-      exclude: ['**/faults-of-*', 'src/foreign-*'],
-    }),
+    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts'], { ...alone, exclude: ['**/faults-of-*'] }),
     longSuite('processes', specs('e2e', 'world'), {
       ...alone,
       exclude: STANDALONE_ONLY,
@@ -94,6 +90,6 @@ export default configure({
     longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
     longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),
     longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' } }),
-    longSuite('foreign', [...scenarios('foreign-*'), 'src/foreign-*.long.spec.ts'], alone),
+    longSuite('foreign', scenarios('foreign-*'), alone),
   ],
 });

@@ -20,6 +20,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/fhir/Group', 'attribution'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],
+    ['/ops/audit', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/fhir/bulk', 'export'],

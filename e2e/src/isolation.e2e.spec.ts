@@ -249,6 +249,9 @@ describe('one client and another', () => {
       '/ops/views/resources',
       `/ops/explain?client=${app.clientId}&member=m-000001`,
       '/ops/disclosures?member=m-000001',
+      '/ops/disclosures/document?member=m-000001',
+      '/ops/audit/AuditEvent?patient=m-000001',
+      '/ops/audit/AuditEvent/x',
       '/ops/slo',
     ])
       expect((await ask(path)).status, path).toBe(401);

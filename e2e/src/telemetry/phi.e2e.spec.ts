@@ -91,7 +91,12 @@ describe('marked data', () => {
   test('is asked about by who may', async () => {
     const explained = await asAdministrator(`/ops/explain?client=${app.clientId}&member=${MEMBER}`);
     expect(explained.status).toBe(200);
-    expect((await asAdministrator(`/ops/disclosures?member=${MEMBER}`)).status).toBe(200);
+    for (const path of [
+      `/ops/disclosures?member=${MEMBER}`,
+      `/ops/disclosures/document?member=${MEMBER}`,
+      `/ops/audit/AuditEvent?patient=${MEMBER}`,
+    ])
+      expect((await asAdministrator(path)).status, path).toBe(200);
     note(
       await asAdministrator(
         `/ops/explain?client=${MARK.search}&member=${MARK.search} ${MARK.search}&at=${MARK.search}`.replaceAll(
@@ -99,7 +104,9 @@ describe('marked data', () => {
           '%20',
         ),
       ),
-      await asAdministrator(`/ops/disclosures?member=${MARK.search}&from=${MARK.search}`),
+      await asAdministrator(`/ops/disclosures?member=${MARK.search}&since=${MARK.search}`),
+      await asAdministrator(`/ops/audit/AuditEvent?patient=${MARK.search}&date=${MARK.search}`),
+      await asAdministrator(`/ops/audit/AuditEvent/${MARK.search}`),
     );
   });
 

@@ -42,9 +42,7 @@ export function countedBy(members: Iterable<string>): Map<string, number> {
   return counts;
 }
 
-/**
- * Most providers of a client, and most Groups, in one entry. Entries are many, and a TIN may have thousands of NPIs.
- */
+/** Most providers of a client, and most Groups, in one entry. There are many entries, and a TIN may have many NPIs. */
 const MOST_LISTED = 20;
 const agentOf = ({ name, providers }: Registered): Disclosure['agent'] => ({
   name,

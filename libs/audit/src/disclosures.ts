@@ -1,6 +1,6 @@
 import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
+import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
 /** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
@@ -41,8 +41,10 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
     keys: (record) => {
       if (record.headers['ce_type'] !== 'pa.disclosure.v1') return [];
       const { entry, members } = parsedOf(record);
+      // A count stands for callers who proved nothing. The log keeps it, and nobody can be named for it.
+      if (entry.count !== undefined) return [];
       return Array.from(
-        { length: Math.ceil(members.length / MEMBERS) },
+        { length: Math.max(1, Math.ceil(members.length / MEMBERS)) },
         (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`,
       );
     },
@@ -61,29 +63,24 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
 }
 
 /**
- * Releases and refusals, in one document for up to 250 members of an entry. Ids begin with the time of the entry, so
- * the documents of a member are in that order. The view commits in larger batches, because the log has the durable
- * copy.
+ * Releases and refusals of identified clients, in one document for up to 250 members of an entry. Ids begin with the
+ * time of the entry, so that documents are in that order under every index. The view commits in larger batches, because
+ * the log has the durable copy.
  */
 export const disclosures: Projection = {
   owner: 'audit',
   name: 'disclosures',
-  version: 2,
+  version: 3,
   topics: { [PA_AUDIT]: disclosureTopic() },
   lingerMs: 100,
-  indexes: [{ name: 'by_member', fields: ['disclosure.members'], array: true }],
+  indexes: [
+    { name: 'by_member', fields: ['disclosure.members'], array: true },
+    { name: 'by_member_client', fields: ['disclosure.client', 'disclosure.members'], array: true },
+    { name: 'by_member_outcome', fields: ['disclosure.outcome', 'disclosure.members'], array: true },
+    { name: 'by_client', fields: ['disclosure.client'] },
+    { name: 'by_client_outcome', fields: ['disclosure.client', 'disclosure.outcome'] },
+    { name: 'by_group', fields: ['disclosure.group'] },
+    { name: 'by_outcome', fields: ['disclosure.outcome'] },
+    { name: 'by_time', fields: ['disclosure.at'] },
+  ],
 };
-
-/** Disclosures of a member, newest first, at most `limit`. */
-export async function disclosuresOf(
-  reader: ViewReader,
-  member: string,
-  limit: number,
-): Promise<readonly DisclosureOf[]> {
-  const docs = await reader.find({ index: 'by_member', equals: [member], order: 'desc', limit });
-  return docs.map((doc) => {
-    const { members, perMember, resources: _ofAll, ...common } = doc['disclosure'] as Disclosure;
-    const resources = perMember?.[members.indexOf(member)];
-    return { ...common, member, ...(resources !== undefined && { resources }) };
-  });
-}

@@ -14,6 +14,7 @@ import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
+import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
@@ -53,6 +54,7 @@ export class AttributionModule {
         MisroutedExportController,
         ExplainController,
         DisclosuresController,
+        AuditEventController,
         SloController,
       ],
       providers: [

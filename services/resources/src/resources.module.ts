@@ -1,9 +1,7 @@
 import {
-  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   Module,
-  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -34,7 +32,6 @@ import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
-import { keepExpiring } from './projections/expire-versions.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
@@ -46,17 +43,13 @@ export interface ResourcesOptions extends ServiceRuntime {
 const VIEW_BATCH = 250;
 
 @Module({})
-export class ResourcesModule
-  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(READINESS) private readonly checks: ReadinessCheck[],
     @Inject(RecordIntake) private readonly intake: RecordIntake,
     @Inject(ReadingThread) private readonly reading: ReadingThread,
     @Inject(PORTS) private readonly ports: ServicePorts,
-    @Inject(CONFIG) private readonly config: ResourcesConfig,
   ) {}
-  private stopExpiring: (() => void) | undefined;
 
   static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
@@ -101,14 +94,6 @@ export class ResourcesModule
         return failure === undefined ? { ready: true } : { ready: false, detail: failure };
       },
     });
-  }
-  /** In this hook, because the views exist only after the projections have started. */
-  onApplicationBootstrap(): void {
-    const { views, clock, logger } = this.ports;
-    this.stopExpiring = keepExpiring({ views, clock, logger, retentionMs: this.config.versionRetentionMs });
-  }
-  beforeApplicationShutdown(): void {
-    this.stopExpiring?.();
   }
   /** In this hook, because consumers have stopped before and no batch needs the thread. */
   async onApplicationShutdown(): Promise<void> {
@@ -155,7 +140,6 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
           clock,
           logger,
           floor: config.floor,
-          publicUrl: config.publicUrl,
           sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,

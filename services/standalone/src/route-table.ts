@@ -19,6 +19,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
     ['/events', 'resources'],
     ['/ops/explain', 'attribution'],
     ['/ops/disclosures', 'attribution'],
+    ['/ops/audit', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
     ['/ops/views/auth', 'auth'],

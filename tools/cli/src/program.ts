@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { completionCommand } from './commands/completion.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
+import { disclosureCommand } from './commands/disclosures.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
 import { exportsCommands } from './commands/exports.ts';
@@ -53,6 +54,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   exportCommand(program);
   exportsCommands(program);
   operatorCommands(program);
+  disclosureCommand(program);
   probeCommand(program);
   sloCommand(program);
   engineCommands(program);

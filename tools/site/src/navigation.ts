@@ -14,7 +14,15 @@ interface Item {
 /** The pages by the kind of question that they answer. Pages of a folder are listed by themselves. */
 const SECTIONS = {
   Tutorials: ['tutorials/provider.md', 'tutorials/payer.md', 'tutorials/operator.md', 'tutorials/contributor.md'],
-  'How to: payers': ['publishing.md', 'import.md', 'coverage.md', 'opt-outs.md', 'dead-letters.md', 'reviewing.md'],
+  'How to: payers': [
+    'publishing.md',
+    'import.md',
+    'coverage.md',
+    'opt-outs.md',
+    'dead-letters.md',
+    'disclosures.md',
+    'reviewing.md',
+  ],
   'How to: providers': ['sandbox.md', 'samples.md', 'exporting.md', 'client-keys.md'],
   'How to: operators': [
     'deployment.md',
@@ -40,7 +48,6 @@ const SECTIONS = {
   Reference: [
     'api/',
     'events/',
-    'search.md',
     'refusals.md',
     'configuration.md',
     'chart/index.md',

@@ -1,6 +1,7 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
 import { recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import { keepSearchPart } from './search-part.ts';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
@@ -25,15 +26,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
-    if (!('line' in data))
-      return {
-        ...common,
-        references: [],
-        bytes: 0,
-        deleted: true,
-        reason: data.reason,
-        ...(data.enteredInError !== undefined && { line: data.enteredInError }),
-      };
+    if (!('line' in data)) return { ...common, references: [], bytes: 0, deleted: true, reason: data.reason };
     return {
       ...common,
       contentHash: data.contentHash,

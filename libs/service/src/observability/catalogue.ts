@@ -25,7 +25,6 @@ import {
   STATUS,
   TOKEN_REASON,
   TOPIC,
-  UNAUTHENTICATED,
   VERSION,
   VIEW,
   type LabelValues,
@@ -153,10 +152,6 @@ export const METRICS = {
     kind: ACTION,
   }),
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
-  pa_unauthenticated_requests_total: counter('Requests without a valid token, on any route that needs one', {
-    service: SERVICE,
-    reason: UNAUTHENTICATED,
-  }),
   pa_opt_out_effect_seconds: histogram(
     'From the acceptance of an opt-out to its effect in every process',
     {},

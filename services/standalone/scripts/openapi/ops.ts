@@ -1,5 +1,5 @@
 import { probeReported } from '@provider-access/events';
-import { JSON_TYPE, type Operation, ref } from './operation.ts';
+import { FHIR, JSON_TYPE, type Operation, ref } from './operation.ts';
 
 const VIEW = { service: 'The service that keeps the view up.', name: 'The name of the view.' };
 const OBJECT = { type: 'object' };
@@ -21,9 +21,51 @@ export const OPS: Readonly<Record<string, Operation>> = {
   'GET /ops/disclosures': {
     tag: 'Operations',
     summary: 'List what was released or refused about a member',
-    parameters: { member: 'The id of the member.' },
-    answer: { description: 'The newest first, at most 1000.', type: JSON_TYPE, schema: OBJECT },
-    refusals: ['required'],
+    description: 'The newest first, in pages. `next` of an answer is the path of the next page.',
+    parameters: {
+      member: 'The id of the member.',
+      since: 'An instant with a zone: entries that are not before.',
+      until: 'An instant with a zone: entries that are before.',
+      limit: 'Entries of a page, at most 1000, which is the default.',
+      page: 'From the `next` of an answer.',
+    },
+    answer: { description: 'The newest first.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['required', 'invalid-value'],
+  },
+  'GET /ops/disclosures/document': {
+    tag: 'Operations',
+    summary: 'Print an accounting of disclosures',
+    description: 'What 45 CFR 164.528 asks for: date, recipient, content and purpose of each release.',
+    parameters: {
+      member: 'The id of the member.',
+      since: 'An instant with a zone. Default: the first entry.',
+      until: 'An instant with a zone. Default: now.',
+    },
+    answer: { description: 'A page that needs nothing from outside.', type: 'text/html', schema: { type: 'string' } },
+    refusals: ['required', 'invalid-value', 'too-costly'],
+  },
+  'GET /ops/audit/AuditEvent': {
+    tag: 'Operations',
+    summary: 'Search the audit as AuditEvents',
+    description: 'It needs `patient`, `agent` or `date`. No token of an app is taken here.',
+    query: [
+      { name: 'patient', description: '`Patient/<id>`. The AuditEvents name this member alone.' },
+      { name: 'agent', description: 'A `client_id`; `agent:identifier` takes it with its system.' },
+      { name: 'date', description: 'A day or an instant, with eq, gt, ge, lt, le, sa or eb before it. Repeatable.' },
+      { name: 'outcome', description: '0 (released) or 4 (refused).' },
+      { name: 'entity', description: '`Patient/<id>` or `Group/<id>`.' },
+      { name: '_count', description: 'At most 200 in a page. Default: 50.' },
+      { name: '_page', description: 'From the `next` link of a Bundle.' },
+    ],
+    answer: { description: 'A searchset Bundle, the newest first.', type: FHIR, schema: OBJECT },
+    refusals: ['required', 'invalid-value', 'not-supported', 'not-acceptable'],
+  },
+  'GET /ops/audit/AuditEvent/{id}': {
+    tag: 'Operations',
+    summary: 'Read an AuditEvent',
+    parameters: { id: 'As a search names it.' },
+    answer: { description: 'The AuditEvent.', type: FHIR, schema: OBJECT },
+    refusals: ['not-found'],
   },
   'GET /ops/slo': {
     tag: 'Operations',

@@ -22,16 +22,6 @@ const stateOf = (v: View): string =>
       : 'live');
 const verdictText = ({ decision, reason }: Explanation['now']): string =>
   decision === 'permit' ? 'permit' : `deny: ${reason}`;
-interface Disclosure {
-  readonly at: string;
-  readonly client: string;
-  readonly action: string;
-  readonly outcome: string;
-  readonly reason?: string;
-  readonly resources?: number;
-  readonly types?: readonly string[];
-  readonly job?: string;
-}
 
 /** The services that have views. Each answers for its own views, wherever it runs. */
 const SERVICES = ['attribution', 'resources', 'export'] as const;
@@ -113,31 +103,5 @@ export function operatorCommands(program: Command): void {
         ...factRows(answer),
         ...withheldLines(answer),
       ]);
-    });
-  withList(program.command('disclosures'), 'time')
-    .description('who was given what of a member, and who was refused')
-    .requiredOption('--member <id>', 'member id', id('--member'))
-    .action(async (o: ListOptions & { member: string }, command: Command) => {
-      const { server, out, administratorToken } = contextOf(command);
-      const { disclosures } = await server.json<{ disclosures: Disclosure[] }>(
-        `/ops/disclosures?${new URLSearchParams({ member: o.member })}`,
-        { token: administratorToken() },
-      );
-      const list: List<Disclosure> = {
-        items: disclosures,
-        header: ['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'],
-        row: (d) => [
-          d.at,
-          d.client,
-          d.action,
-          d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
-          String(d.resources ?? '?'),
-          (d.types ?? []).join(' '),
-          d.job ?? '',
-        ],
-        timeOf: (d) => d.at,
-        none: ['nothing'],
-      };
-      printList(out, list, o);
     });
 }

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { accountingDocument } from './accounting.ts';
+import type { DisclosureOf } from './disclosures.ts';
+
+const one = (changes: Partial<DisclosureOf>): DisclosureOf => ({
+  client: 'c1',
+  action: 'read',
+  outcome: 'released',
+  member: 'm1',
+  resources: 1,
+  types: ['Condition'],
+  purpose: 'TREAT',
+  agent: { name: 'Clinic', providers: ['npi|1999999984'] },
+  at: '2026-01-02T03:04:05.678Z',
+  ...changes,
+});
+const page = (...disclosures: readonly DisclosureOf[]): string =>
+  accountingDocument({ member: 'm1', payer: 'A & B', madeAt: '2026-02-01T00:00:00.000Z', disclosures });
+
+describe('the accounting of disclosures', () => {
+  it('has date, recipient, content and purpose of each release, and nothing that was refused', () => {
+    const text = page(one({}), one({ outcome: 'refused', reason: 'opted-out' }), one({ action: 'explain' }));
+    for (const part of ['2026-01-02 03:04:05', 'Clinic', 'NPI 1999999984', 'Condition (1), read', 'Treatment (TREAT)'])
+      expect(text).toContain(part);
+    expect(text.match(/<tr><td>/g)).toHaveLength(1);
+    expect(text).not.toContain('opted-out');
+  });
+
+  it('escapes every text, whoever wrote it', () => {
+    const evil = `"><script>alert(1)</script>&'\u0000\u202e\``;
+    const text = accountingDocument({
+      member: evil,
+      payer: evil,
+      madeAt: '2026-02-01T00:00:00.000Z',
+      disclosures: [
+        one({
+          client: evil,
+          types: [evil],
+          job: evil,
+          purpose: evil,
+          agent: { name: evil, providers: [evil] },
+        }),
+        one({ client: evil, agent: undefined }),
+      ],
+    });
+    expect(text).not.toMatch(/<script|alert\(1\)<\//);
+    // No tag and no attribute but those of the page itself.
+    const tags = new Set(text.match(/<\/?[a-z0-9]+/g));
+    const own = new Set(page(one({})).match(/<\/?[a-z0-9]+/g));
+    expect([...tags].filter((tag) => !own.has(tag))).toEqual([]);
+    expect(text.split('\u0000')).toHaveLength(1);
+  });
+
+  it('needs nothing from outside', () => {
+    expect(page(one({})).match(/(?:src=|href=|url\(|@import)/g)).toBeNull();
+    expect(page()).toContain('Nothing was disclosed');
+  });
+});

@@ -1,0 +1,112 @@
+import type { Disclosure } from '@provider-access/events';
+import type { ViewReader } from '@provider-access/engines/views';
+import type { DisclosureOf } from './disclosures.ts';
+
+/** At least one of `member`, `client`, `from` and `before` should be given, because the audit is large. */
+export interface DisclosureFilter {
+  readonly member?: string;
+  readonly client?: string;
+  readonly outcome?: Disclosure['outcome'];
+  readonly group?: string;
+  /** RFC 3339 instants in UTC with milliseconds: [from, before). */
+  readonly from?: string;
+  readonly before?: string;
+}
+/** A document of the view: one entry of the audit, or up to 250 members of it. */
+export interface StoredDisclosure {
+  readonly id: string;
+  readonly disclosure: Disclosure;
+}
+export interface DisclosurePage {
+  readonly found: readonly StoredDisclosure[];
+  /** The id behind which the next page begins. Absent on the last page. */
+  readonly next?: string;
+}
+
+/**
+ * Most documents that one page looks at. Two filters may share no index, so a page may have fewer rows than asked for,
+ * and a next one.
+ */
+const LOOKED_AT = 1000;
+const BATCH = 200;
+
+interface Driver {
+  readonly index: string;
+  readonly equals: readonly string[];
+  /** The filters that the index applies. */
+  readonly applied: readonly (keyof DisclosureFilter)[];
+}
+function driverOf({ member, client, outcome, group }: DisclosureFilter): Driver {
+  if (member !== undefined) {
+    if (client !== undefined)
+      return { index: 'by_member_client', equals: [client, member], applied: ['member', 'client'] };
+    if (outcome !== undefined)
+      return { index: 'by_member_outcome', equals: [outcome, member], applied: ['member', 'outcome'] };
+    return { index: 'by_member', equals: [member], applied: ['member'] };
+  }
+  if (group !== undefined) return { index: 'by_group', equals: [group], applied: ['group'] };
+  if (client !== undefined && outcome !== undefined)
+    return { index: 'by_client_outcome', equals: [client, outcome], applied: ['client', 'outcome'] };
+  if (client !== undefined) return { index: 'by_client', equals: [client], applied: ['client'] };
+  if (outcome !== undefined) return { index: 'by_outcome', equals: [outcome], applied: ['outcome'] };
+  return { index: 'by_time', equals: [], applied: [] };
+}
+const keeps = ({ client, outcome, group }: DisclosureFilter, { disclosure }: StoredDisclosure): boolean =>
+  (client === undefined || disclosure.client === client) &&
+  (outcome === undefined || disclosure.outcome === outcome) &&
+  (group === undefined || disclosure.group === group);
+/** The time with which an id begins. */
+const timeOf = (id: string): string => id.slice(0, id.indexOf('/') < 0 ? id.length : id.indexOf('/'));
+
+/** The newest first, at most `count`, behind the document `after`. */
+export async function findDisclosures(
+  reader: ViewReader,
+  filter: DisclosureFilter,
+  { count, after }: { readonly count: number; readonly after?: string | undefined },
+): Promise<DisclosurePage> {
+  const { index, equals, applied } = driverOf(filter);
+  const exact = (['client', 'outcome', 'group'] as const).every((n) => filter[n] === undefined || applied.includes(n));
+  const found: StoredDisclosure[] = [];
+  // An id is greater than the time with which it begins. So behind `before` are the documents of earlier times.
+  const { from, before } = filter;
+  let last = after !== undefined && (before === undefined || after < before) ? after : before;
+  for (let looked = 0; looked < LOOKED_AT;) {
+    const limit = exact ? Math.min(BATCH, count + 1 - found.length) : BATCH;
+    const docs = await reader.find({
+      index,
+      equals,
+      order: 'desc',
+      limit,
+      ...(last !== undefined && { after: { values: index === 'by_time' ? [timeOf(last)] : [], id: last } }),
+    });
+    for (const doc of docs) {
+      const one = { id: doc._id, disclosure: doc['disclosure'] as Disclosure };
+      if (from !== undefined && one.id < from) return { found };
+      if (keeps(filter, one)) {
+        if (found.length === count) return { found, next: last! };
+        found.push(one);
+      }
+      last = one.id;
+    }
+    looked += docs.length;
+    if (docs.length < limit) return { found };
+  }
+  return { found, next: last! };
+}
+
+/** What a document says of one of its members. */
+export function disclosureOf({ disclosure }: StoredDisclosure, member: string): DisclosureOf {
+  const { members, perMember, resources: _ofAll, ...common } = disclosure;
+  const resources = perMember?.[members.indexOf(member)];
+  return { ...common, member, ...(resources !== undefined && { resources }) };
+}
+
+/** Disclosures of a member, newest first, at most `limit`. */
+export async function disclosuresOf(
+  reader: ViewReader,
+  member: string,
+  limit: number,
+): Promise<readonly DisclosureOf[]> {
+  const { found } = await findDisclosures(reader, { member }, { count: limit });
+  return found.map((one) => disclosureOf(one, member));
+}

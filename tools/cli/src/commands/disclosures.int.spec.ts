@@ -1,0 +1,103 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { pa, type Captured } from '../../test/captured.ts';
+
+let server: Server;
+let base: string;
+let folder: string;
+const asked: string[] = [];
+let next: (page: number) => string | undefined;
+
+const entry = (n: number): object => ({
+  client: 'c1',
+  action: 'read',
+  outcome: n % 3 === 0 ? 'refused' : 'released',
+  ...(n % 3 === 0 && { reason: 'opted-out' }),
+  types: ['Condition'],
+  resources: 1,
+  at: new Date(Date.UTC(2026, 0, 1) - n * 60_000).toISOString(),
+});
+
+beforeAll(async () => {
+  vi.stubEnv('PA_ADMINISTRATOR_TOKEN', 'token');
+  folder = mkdtempSync(join(tmpdir(), 'provider-access-disclosures-'));
+  server = createServer((request, response) => {
+    asked.push(request.url!);
+    const url = new URL(request.url!, base);
+    if (request.headers.authorization !== 'Bearer token') response.writeHead(401).end('{}');
+    else if (url.pathname.endsWith('/document')) response.end('<!doctype html>');
+    else {
+      const page = Number(url.searchParams.get('page') ?? 0);
+      const size = Math.min(4, Number(url.searchParams.get('limit') ?? 4));
+      const disclosures = Array.from({ length: page > 2 ? 0 : size }, (_, n) => entry(page * 4 + n));
+      response.end(JSON.stringify({ member: 'm1', disclosures, next: next(page) }));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  asked.length = 0;
+  next = (page) => (page < 2 ? `/ops/disclosures?member=m1&page=${page + 1}` : undefined);
+});
+const disclosures = (...argv: readonly string[]): Promise<Captured> => pa('--server', base, 'disclosures', ...argv);
+
+describe('pa disclosures', () => {
+  test('follows the pages, and stops at the limit', async () => {
+    const all = await disclosures('m1', '--json');
+    expect([all.code, (JSON.parse(all.stdout) as unknown[]).length, asked.length]).toEqual([0, 12, 3]);
+    asked.length = 0;
+    const some = await disclosures('--member', 'm1', '--limit', '6', '--csv');
+    expect([some.code, some.stdout.trim().split('\n').length, asked.length]).toEqual([0, 7, 2]);
+    expect(some.stderr).toContain('more rows without --limit');
+  });
+
+  test('asks the server for a period', async () => {
+    await disclosures('m1', '--since', '2026-01-01T00:00:00-05:00', '--until', '2026-02-01T00:00:00Z', '--limit', '1');
+    expect(Object.fromEntries(new URL(asked[0]!, base).searchParams)).toEqual({
+      member: 'm1',
+      since: '2026-01-01T05:00:00.000Z',
+      until: '2026-02-01T00:00:00.000Z',
+      limit: '1',
+    });
+  });
+
+  test('writes a page to print that only its owner may read, and never over another file', async () => {
+    const file = join(folder, 'accounting.html');
+    expect((await disclosures('m1', '--since', '2026-01-01T00:00:00Z', '--html', file)).code).toBe(0);
+    expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['<!doctype html>', 0o600]);
+    expect(asked[0]).toContain('/ops/disclosures/document?member=m1&since=');
+    expect(await disclosures('m1', '--html', file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('exists') as string,
+    });
+    expect((await disclosures('m1', '--html', join(folder, 'no', 'x'))).code).toBe(2);
+  });
+
+  test.each([
+    [[], /name the member/],
+    [['m1', '--member', 'm1'], /name the member once/],
+    [['../x'], /MEMBER is not an id/],
+    [['m1', '--html', 'x.html', '--limit', '3'], /--html takes/],
+    [['m1', '--csv', '--json'], /choose one/],
+    [['m1', '--until', 'soon'], /--until must be/],
+  ])('refuses %j', async (argv, text) => {
+    expect(await disclosures(...argv)).toMatchObject({ code: 2, stderr: expect.stringMatching(text) as string });
+  });
+
+  test('follows no link to another place', async () => {
+    next = () => 'https://elsewhere.example/ops/disclosures?member=m1';
+    expect(await disclosures('m1')).toMatchObject({ code: 3, stderr: expect.stringContaining('elsewhere') as string });
+    expect(asked).toHaveLength(1);
+  });
+});
