@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
 import { freshPlatform } from './harness.ts';
 import { paOf, type Pa } from './pa.ts';
+import { follow } from './tutorials.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
 const at = (name: string): string => join(work, name);
@@ -38,6 +39,18 @@ describe('help and wrong usage', () => {
       stdout: '',
     });
   });
+});
+
+test("a contributor's opt-out takes effect, with the commands of the tutorial", async () => {
+  const { base, dataDir } = fresh.platform();
+  const cwd = join(work, 'contributor');
+  const { code, stdout, stderr } = await follow('docs/tutorials/contributor.md', {
+    cwd,
+    env: { PA_SERVER: base, DATA_DIR: dataDir },
+  });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain('m-1 is opted out. No provider sees this member from now on.');
+  expect(stderr).toContain('applies as soon as the member appears');
 });
 
 test('generated events go through a pipe', async () => {

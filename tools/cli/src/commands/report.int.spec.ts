@@ -58,4 +58,8 @@ test('an opt-out is told in a sentence before the counts', async () => {
   expect((await pa('--server', platform.base, 'opt-out', '--member', 'm-1', ...provider)).stdout).toMatch(
     /^m-1 is opted out\. None of these providers sees this member/,
   );
+  platform.known.add('m-1');
+  const { stdout: back } = await pa('--server', platform.base, 'opt-in', '--member', 'm-1');
+  expect(back).toMatch(/^m-1 is opted in\. Providers see this member again if coverage and attribution permit it\.\n/);
+  expect(back).toContain('1 of them decides now (effective).');
 });

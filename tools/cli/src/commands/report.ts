@@ -17,7 +17,9 @@ function reportLines(report: PublishReport, hints: readonly string[]): string[] 
   return [
     `${report.read} read, ${report.accepted} accepted${counts.length > 0 ? ` (${counts.join(', ')})` : ''}, ` +
       `${report.refused.length} refused.`,
-    ...(report.effective > 0 ? [`${report.effective} of them decide now (effective).`] : []),
+    ...(report.effective > 0
+      ? [`${report.effective} of them ${report.effective === 1 ? 'decides' : 'decide'} now (effective).`]
+      : []),
     ...report.withoutEffect.slice(0, SHOWN).map((w) => `Event ${w.event} is ${w.status}: ${w.why}.`),
     ...hints,
     ...listed(

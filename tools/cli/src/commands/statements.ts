@@ -137,7 +137,14 @@ function consentCommands(program: Command): void {
     .action((o: { member: string; from?: string; by: string; channel?: string; force?: boolean }, command: Command) => {
       const data = { effectiveFrom: o.from, setBy: o.by, channel: o.channel };
       const statement = { type: 'payer.member-opted-in.v1', subject: o.member, data } as const;
-      return state(command, [statement], { unknown: 'refuse', force: o.force });
+      return state(command, [statement], {
+        unknown: 'refuse',
+        force: o.force,
+        sentences: ({ effective }) =>
+          effective === 1
+            ? [`${o.member} is opted in. Providers see this member again if coverage and attribution permit it.`]
+            : [],
+      });
     });
 }
 
