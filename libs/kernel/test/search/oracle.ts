@@ -183,11 +183,14 @@ function isQuantity({ prefix, number: text, system, unit }: Wanted, { value, com
   if (system && found['system'] !== system) return false;
   if (unit && found['code'] !== unit && (system || found['unit'] !== unit)) return false;
   const number = Number(text);
-  const half = 0.5 * 10 ** -(text!.split('.')[1]?.length ?? 0);
+  const digits = text!.split('.')[1]?.length ?? 0;
+  // Far from the rounding of floating point, in which 5.4 - 0.05 is above 5.35.
+  const exact = (near: number) => Number(near.toFixed(digits + 6));
+  const half = 0.5 * 10 ** -digits;
   const tiny = 1e-9;
   const least = comparator === '<' || comparator === '<=' ? -Infinity : comparator === '>' ? value + tiny : value;
   const most = comparator === '>' || comparator === '>=' ? Infinity : comparator === '<' ? value - tiny : value;
-  const equal = least >= number - half && most < number + half;
+  const equal = least >= exact(number - half) && most < exact(number + half);
   const tests: Record<string, boolean> = {
     eq: equal,
     ne: !equal,

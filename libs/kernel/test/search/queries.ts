@@ -82,7 +82,9 @@ function wantedOf(
     case 'quantity':
       return {
         prefix: random.one(PREFIXES),
-        number: random.one([String(found?.['value'] ?? 5), '5', '5.4', '5.40', '-3', '0.001', '100']),
+        number: random.chance(0.4)
+          ? String(found?.['value'] ?? 5)
+          : random.one(['5', '5.4', '5.40', '-3', '0.001', '100']),
         ...random.one([{}, {}, { system: '', unit: 'mg' }, { system: 'http://unitsofmeasure.org', unit: 'mg' }]),
       };
     case 'date': {

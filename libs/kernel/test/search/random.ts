@@ -130,10 +130,14 @@ export function randomValue(random: Random, type: string, depth: number): unknow
       };
     case 'Period': {
       const start = randomDate(random);
-      // Often some hours of a day, as in an encounter.
-      const day = `${start.slice(0, 4)}-01-0${1 + random.below(3)}T`;
-      if (random.chance(0.4))
-        return { start: `${day}0${random.below(9)}:00:00Z`, end: `${day}${10 + random.below(10)}:00:00Z` };
+      // Often some hours, or a day and some hours, as in an encounter.
+      const day = `${start.slice(0, 4)}-01-0`;
+      const [first, second] = [1 + random.below(3), random.below(2)];
+      if (random.chance(0.5))
+        return {
+          start: `${day}${first}T0${random.below(9)}:00:00Z`,
+          end: `${day}${first + second}T${10 + random.below(10)}:00:00Z`,
+        };
       const end = randomDate(random);
       return { ...maybe(random, 'start', () => start), ...maybe(random, 'end', () => end) };
     }

@@ -132,15 +132,18 @@ function readQuantity(raw: string): ReadValue {
   const match = NUMBER.exec(digits);
   if (match === null || (parts.length !== 1 && parts.length !== 3)) return fail(fault);
   const number = Number(digits);
-  const half = 0.5 * 10 ** (Number(match[2] ?? 0) - (match[1]?.length ?? 0));
+  // In decimals, because 5.4 - 0.05 is above 5.35 in floating point.
+  const decimals = match[1]?.length ?? 0;
+  const tenths = 10n * BigInt(digits.replace(/[eE].*/, '').replace('.', ''));
+  const exponent = Number(match[2] ?? 0) - decimals - 1;
   const [, system = '', unit = ''] = parts;
   if (system !== '' && unit === '') return fail(fault);
   return ok({
     kind: 'quantity',
     prefix: prefix ?? 'eq',
     number,
-    low: number - half,
-    high: number + half,
+    low: Number(`${tenths - 5n}e${exponent}`),
+    high: Number(`${tenths + 5n}e${exponent}`),
     ...(system === '' ? {} : { system }),
     ...(unit === '' ? {} : { unit }),
   });
