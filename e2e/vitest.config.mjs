@@ -65,7 +65,10 @@ export default configure({
       },
     ),
     suite('programs', specs('program'), alone),
-    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts'], { ...alone, exclude: ['**/faults-of-*'] }),
+    longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts', 'src/search.e2e.spec.ts'], {
+      ...alone,
+      exclude: ['**/faults-of-*'],
+    }),
     longSuite('processes', specs('e2e', 'world'), {
       ...alone,
       exclude: STANDALONE_ONLY,

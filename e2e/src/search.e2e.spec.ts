@@ -1,0 +1,275 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type FhirResource, isSharedType, SEARCH, type SearchParameter } from '@provider-access/kernel/fhir';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- the oracle of the kernel's own tests
+import { type Condition, satisfies } from '../../libs/kernel/test/search/oracle.ts';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- as above
+import { randomCondition } from '../../libs/kernel/test/search/queries.ts';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- as above
+import { cases, Random, seed } from '../../libs/kernel/test/search/random.ts';
+import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
+import { freshPlatform, registerApp } from './harness.ts';
+import { paOf } from './pa.ts';
+import { byMembers } from './payers.ts';
+import { type HttpAnswer, http, json, payerEvent, publishAll } from './road.ts';
+import { LIMITS, sharedPayer } from './world/context.ts';
+
+interface Bundle {
+  readonly total?: number;
+  readonly link: readonly { readonly relation: string; readonly url: string }[];
+  readonly entry?: readonly { readonly resource: FhirResource; readonly search: { readonly mode: string } }[];
+}
+const LONG = cases(1) > 1;
+const folder = foreignFolder();
+if (folder === undefined)
+  console.warn('SKIPPED: searches over the examples of HL7, since shared/data/foreign is not beside this checkout');
+
+describe('searches over generated data and, where it is there, the examples of HL7', () => {
+  const payer = sharedPayer();
+  const mine = byMembers(payer)[0]!;
+  const work = mkdtempSync(join(tmpdir(), 'provider-access-search-'));
+  let fresh: Awaited<ReturnType<typeof freshPlatform>>;
+  let base: string;
+  let token: string;
+  /** Everything that the client may see, as the platform lists it, by type. */
+  const seen = new Map<string, FhirResource[]>();
+  const members: string[] = [];
+
+  const ask = (path: string): Promise<HttpAnswer> =>
+    http(path.startsWith('http') ? path : `${base}/fhir/${path}`, { token });
+  async function pagesOf(path: string): Promise<Bundle[]> {
+    const pages: Bundle[] = [];
+    for (let next: string | undefined = path; next !== undefined;) {
+      const answer = await ask(next);
+      if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.body.toString()}`);
+      pages.push(json<Bundle>(answer));
+      next = pages.at(-1)!.link.find(({ relation }) => relation === 'next')?.url;
+    }
+    return pages;
+  }
+  const matchesOf = (pages: readonly Bundle[]): FhirResource[] =>
+    pages.flatMap(({ entry = [] }) => entry.filter(({ search }) => search.mode === 'match').map((e) => e.resource));
+
+  /** Publishes a set of examples, and covers and attributes its patients. */
+  async function takeIn(name: string): Promise<void> {
+    const dir = join(work, name);
+    unpack(join(folder!, `${name}.tar.gz`), dir);
+    const people = new Set([...resourcesOf(dir)].map(({ resource }) => memberOf(resource) ?? '').filter(Boolean));
+    await publishAll(
+      fresh.platform(),
+      [...people].map((id) =>
+        payerEvent('payer.resource-recorded.v1', id, {
+          resource: {
+            resourceType: 'Coverage',
+            id: `renewed-${id}`.slice(0, 64),
+            status: 'active',
+            period: { start: '2016-01-01' },
+            beneficiary: { reference: `Patient/${id}` },
+            payor: [{ reference: 'Organization/payer' }],
+          },
+        }),
+      ),
+    );
+    const pa = paOf(fresh.platform(), work);
+    // Some examples belong to no member, so the command ends with refusals.
+    await pa('--json', 'publish', dir);
+    const answer = await pa('attribute', '--npi', mine.npi, '--from', '2020-01-01', '--member', ...people);
+    expect(answer.code).toBe(0);
+    members.push(...people);
+  }
+
+  beforeAll(async () => {
+    fresh = await freshPlatform({ env: LIMITS, shared: payer });
+    ({ base } = fresh.platform());
+    const app = await registerApp(fresh.platform(), { name: 'Searcher', npi: mine.npi, tin: mine.tin });
+    token = await app.tokens.get();
+    members.push(...mine.visible.map(({ member }) => member));
+    if (folder !== undefined)
+      for (const name of ['examples-uscore-6.1.0', 'examples-carin-2.2.0-sushi']) await takeIn(name);
+    members.sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
+    for (const type of Object.keys(SEARCH).filter((name) => name !== 'Group')) {
+      const path = isSharedType(type) ? `${type}?_count=200` : `${type}?patient=${members.join()}&_count=200`;
+      const asked = type === 'Patient' ? `Patient?_id=${members.join()}&_count=200` : path;
+      const declared = SEARCH[type]!.parameters.some(({ name }) => name === 'patient');
+      if (!declared && type !== 'Patient' && !isSharedType(type)) continue;
+      const found = matchesOf(await pagesOf(asked));
+      if (found.length > 0) seen.set(type, found);
+    }
+  }, 600_000);
+  afterAll(async () => {
+    await fresh?.dispose();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  const ids = (resources: readonly FhirResource[]): string[] => resources.map(({ id }) => id!);
+  const owner = (resource: FhirResource): string => memberOf(resource) ?? 'shared';
+  const filters = (type: string): SearchParameter[] =>
+    SEARCH[type]!.parameters.filter(
+      ({ name, chains }) => !['_id', '_lastUpdated'].includes(name) && chains === undefined,
+    );
+
+  test('agree with an oracle that filters parsed resources by the rules of FHIR', async () => {
+    const random = new Random(seed);
+    const types = [...seen.keys()].filter((type) => type !== 'Provenance');
+    let [found, indexed] = [0, 0];
+    const queries = LONG ? 10_000 : 150;
+    for (let n = 0; n < queries; n++) {
+      const type = random.one(types);
+      const pool = seen.get(type)!;
+      const source = random.one(pool);
+      const conditions = Array.from({ length: 1 + random.below(3) }, () =>
+        randomCondition(random, random.one(filters(type)), source),
+      );
+      const alone = isSharedType(type) || type === 'Patient';
+      const patients = alone ? members : [...new Set([owner(source), random.one(members), random.one(members)])];
+      const query = new URLSearchParams(conditions.map(({ key, value }) => [key, value]));
+      if (!alone) query.append('patient', patients.join());
+      query.append('_count', String(random.one([1, 3, 50])));
+      if (random.chance(0.3)) query.append('_total', 'accurate');
+      const expected = pool.filter(
+        (resource) =>
+          (isSharedType(type) || patients.includes(owner(resource))) &&
+          conditions.every(({ condition }: { condition: Condition }) => satisfies(condition, resource, `${base}/fhir`)),
+      );
+      const pages = await pagesOf(`${type}?${query}`);
+      const what = `seed ${seed}, query ${n}: ${type}?${query}`;
+      expect(ids(matchesOf(pages)), what).toEqual(ids(expected));
+      if (query.has('_total')) expect(pages[0]!.total, what).toBe(expected.length);
+      found += expected.length;
+      if (conditions.some(({ condition }) => (condition.parameter as SearchParameter).indexed)) indexed += 1;
+    }
+    console.log(`${queries} random queries over ${[...seen.values()].flat().length} resources, ${found} results`);
+    expect(found).toBeGreaterThan(queries / 2);
+    expect(indexed).toBeGreaterThan(queries / 2);
+  }, 3_600_000);
+
+  interface Declared {
+    readonly type: string;
+    readonly extension?: readonly {
+      readonly extension: readonly { readonly url: string; readonly valueString?: string }[];
+    }[];
+    readonly searchParam: readonly { readonly name: string }[];
+    readonly searchInclude?: readonly string[];
+    readonly searchRevInclude?: readonly string[];
+  }
+  async function declaredTypes(): Promise<readonly Declared[]> {
+    const { rest } = json<{ rest: readonly [{ resource: readonly Declared[] }] }>(await ask('metadata'));
+    return rest[0].resource.filter(({ type }) => type !== 'Group');
+  }
+  const parameterOf = (type: string, name: string): SearchParameter =>
+    SEARCH[type]!.parameters.find((parameter) => parameter.name === name)!;
+
+  /** A query by these parameters that finds the resource, with the values that it has; undefined if it lacks one. */
+  function queryFor(resource: FhirResource, names: readonly string[]): URLSearchParams | undefined {
+    const query = new URLSearchParams();
+    const random = new Random(seed);
+    for (const name of names) {
+      const parameter = parameterOf(resource.resourceType, name);
+      if (name === '_id') query.append(name, resource.id!);
+      else if (name === 'patient') query.append(name, owner(resource));
+      else if (name === '_lastUpdated')
+        query.append(name, String((resource.meta as { lastUpdated: string }).lastUpdated));
+      else {
+        const plain = { ...parameter, modifiers: [] };
+        const found = Array.from({ length: 40 }, () => randomCondition(random, plain, resource)).find(
+          ({ condition }) => condition.any.length === 1 && satisfies(condition, resource, `${base}/fhir`),
+        );
+        if (found === undefined) return undefined;
+        query.append(found.key, found.value);
+      }
+    }
+    const alone = names.some((name) => parameterOf(resource.resourceType, name).alone === true);
+    if (!alone && !isSharedType(resource.resourceType)) query.append('patient', owner(resource));
+    return query;
+  }
+
+  test('find a resource by each parameter and combination that the CapabilityStatement declares', async () => {
+    const lacking: string[] = [];
+    let asked = 0;
+    for (const { type, searchParam, extension = [] } of await declaredTypes()) {
+      const combinations = extension.map(({ extension: parts }) =>
+        parts.flatMap(({ valueString }) => valueString ?? []),
+      );
+      for (const names of [...searchParam.map(({ name }) => [name]), ...combinations]) {
+        const one = (seen.get(type) ?? [])
+          .map((resource) => ({ resource, query: queryFor(resource, names) }))
+          .find(({ query }) => query !== undefined);
+        if (one === undefined) {
+          lacking.push(`${type}?${names.join('&')}`);
+          continue;
+        }
+        const path = `${type}?${one.query!}`;
+        expect(ids(matchesOf(await pagesOf(path))), path).toContain(one.resource.id);
+        asked += 1;
+      }
+    }
+    console.log(
+      `${asked} parameters and combinations found a resource; no data for ${lacking.length}: ${lacking.join(' ')}`,
+    );
+    expect(asked).toBeGreaterThan(folder === undefined ? 60 : 180);
+  }, 600_000);
+
+  test('refuse each parameter, modifier and include that is not declared, by name', async () => {
+    const types = await declaredTypes();
+    const everywhere = new Set(types.flatMap(({ searchParam }) => searchParam.map(({ name }) => name)));
+    let refused = 0;
+    const refuse = async (path: string, name: string): Promise<void> => {
+      const answer = await ask(path);
+      expect([path, answer.status]).toEqual([path, 400]);
+      expect(answer.body.toString()).toContain(name);
+      refused += 1;
+    };
+    for (const { type, searchParam, searchInclude = [] } of types) {
+      const about = `${type}?_id=x`;
+      for (const name of [...everywhere, '_text', '_content', '_has:Observation:patient:code', '_list'])
+        if (!searchParam.some((declared) => declared.name === name))
+          await refuse(`${about}&${name}=1`, name.split(':')[0]!);
+      for (const { name } of searchParam.slice(0, 3)) await refuse(`${about}&${name}:below=1`, name);
+      await refuse(`${about}&_include=${type}:undeclared`, '_include');
+      if (searchInclude.length === 0) await refuse(`${about}&_include=*`, '_include');
+      await refuse(`${about}&_sort=undeclared`, '_sort');
+    }
+    expect(refused).toBeGreaterThan(500);
+  }, 600_000);
+
+  test('include what the CapabilityStatement says, and the provenance of each type', async () => {
+    const included = async (path: string): Promise<string[]> =>
+      (await pagesOf(path)).flatMap(({ entry = [] }) =>
+        entry
+          .filter(({ search }) => search.mode === 'include')
+          .map(({ resource }) => `${resource.resourceType}/${resource.id}`),
+      );
+    const provenances = new Set(
+      (await included(`Patient?_id=${members.join()}&_revinclude=Provenance:target`)).map((name) => name.split('/')[0]),
+    );
+    expect([...provenances].every((type) => type === 'Provenance')).toBe(true);
+    let revincludes = 0;
+    for (const { type, searchInclude = [], searchRevInclude = [] } of await declaredTypes()) {
+      const about = isSharedType(type)
+        ? `${type}?_count=50`
+        : `${type}?_id=${
+            (seen.get(type) ?? [])
+              .slice(0, 50)
+              .map(({ id }) => id)
+              .join() || 'none'
+          }`;
+      for (const include of searchInclude) {
+        const [, name = ''] = include.split(':');
+        const targets = new Set((await included(`${about}&_include=${include}`)).map((found) => found.split('/')[0]!));
+        const allowed =
+          name === '*' ? undefined : SEARCH[type]!.includes.find(({ parameter }) => parameter === name)?.targets;
+        if (allowed !== undefined)
+          expect([include, [...targets].filter((target) => !allowed.includes(target))]).toEqual([include, []]);
+      }
+      for (const rev of searchRevInclude) {
+        expect((await included(`${about}&_revinclude=${rev}`)).every((found) => found.startsWith('Provenance/'))).toBe(
+          true,
+        );
+        revincludes += 1;
+      }
+    }
+    expect(revincludes).toBeGreaterThanOrEqual(19);
+  }, 600_000);
+});
