@@ -67,7 +67,8 @@ export default configure({
     suite('programs', specs('program'), alone),
     longSuite('long', [...specs('long'), 'src/metrics.e2e.spec.ts', 'src/search.e2e.spec.ts'], {
       ...alone,
-      exclude: ['**/faults-of-*'],
+      // They need packages and a validator, and have a suite of their own.
+      exclude: ['**/faults-of-*', 'src/foreign-*'],
     }),
     longSuite('processes', specs('e2e', 'world'), {
       ...alone,
@@ -93,6 +94,6 @@ export default configure({
     longSuite('alerts', ['src/watch/faults-of-*.spec.ts'], { ...alone, fileParallelism: true }),
     longSuite('cluster', specs('installed'), { ...alone, testTimeout: 600_000, variant: { deployment: 'cluster' } }),
     longSuite('scenarios', HTTP_ONLY, { ...alone, variant: { deployment: 'cluster' } }),
-    longSuite('foreign', scenarios('foreign-*'), alone),
+    longSuite('foreign', [...scenarios('foreign-*'), 'src/foreign-*.long.spec.ts'], alone),
   ],
 });

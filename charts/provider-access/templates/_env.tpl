@@ -33,6 +33,7 @@ that it cannot override what the operator set elsewhere.
   "KAFKA_REPLICATION" $v.kafka.topics.replication
   "KAFKA_MIN_INSYNC_REPLICAS" $v.kafka.topics.minInsyncReplicas
   "PAYER_RETENTION_DAYS" $v.kafka.topics.payerRetentionDays
+  "VERSION_RETENTION_DAYS" $v.kafka.topics.versionRetentionDays
   "MONGODB_URI" $v.mongodb.uri
   "MONGODB_DATABASE" $v.mongodb.database
   "MONGODB_TLS" (ternary "true" "" $v.mongodb.tls.enabled)

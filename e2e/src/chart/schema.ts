@@ -151,6 +151,7 @@ const root = map({
       replication: number(1, 100),
       minInsyncReplicas: number(1, 100),
       payerRetentionDays: number(1, 36_500),
+      versionRetentionDays: number(366, 36_500),
     }),
   }),
   mongodb: map({ uri: text, database: text, tls: map({ enabled: flag }) }),

@@ -4,6 +4,7 @@ export * from './record-value.ts';
 export * from './topics.ts';
 export * from './payer-events.ts';
 export * from './platform-events.ts';
+export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';
 export * from './known-types.ts';
 export * from './provider-key.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
 /**
  * Our own events (the truth: docs/architecture.md#what-each-service-owns): views are built from these alone. Times are
@@ -8,69 +9,6 @@ import { z } from 'zod';
 const instant = z.string();
 /** `npi|1234567893` or `tin|123456789` (digits only): one string names a provider identifier everywhere inside. */
 const providerKey = z.string().regex(/^(npi\|\d{10}|tin\|\d{9})$/);
-
-/**
- * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its
- * event states. `events` are marks of the older events, so that one of them which comes again is not taken for a
- * correction.
- */
-const tie = z.object({ said: instant, events: z.array(z.string()) });
-
-/** pa.records: what a version of a resource and its end have in common. */
-const recordChange = z.object({
-  /** Member id, or `shared` for resources without a patient. */
-  member: z.string(),
-  type: z.string(),
-  id: z.string(),
-  versionId: z.int().positive(),
-  /** Time of acceptance = meta.lastUpdated, written once, kept by rebuilds. */
-  lastUpdated: instant,
-  /**
-   * Business time and sequence of the payer's event: they choose which version wins. With `tie`, `businessTime` may be
-   * later by some ms.
-   */
-  businessTime: instant,
-  sequence: z.int(),
-  /**
-   * `source` and `id` of the payer's event: they name an event that comes again, and an id that comes again with other
-   * content.
-   */
-  source: z.string().optional(),
-  event: z.string().optional(),
-  tie: tie.optional(),
-});
-/** The resource as accepted: normalised, redacted, encoded once; reading is copying. */
-const recordAccepted = recordChange.extend({
-  /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
-  contentHash: z.string(),
-  /**
-   * Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of
-   * redaction.
-   */
-  sourceHash: z.string().optional(),
-  serviceDate: z.string().optional(),
-  /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
-  references: z.array(z.string()),
-  /** Search keys, `parameter=value`; empty in records of earlier releases. */
-  tokens: z.array(z.string()),
-  /**
-   * The version of the keys (`KEYS_VERSION`). A reader of another version, or of a record without it, makes them from
-   * `line`.
-   */
-  tokensBy: z.string().optional(),
-  /**
-   * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:
-   * a reader takes them from `line`.
-   */
-  labels: z.array(z.string()).optional(),
-  /** The encoded resource, one line, without the newline. */
-  line: z.string(),
-});
-const recordDeleted = recordChange.extend({
-  reason: z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']),
-  /** Security labels of the version that was removed. Absent without labels. */
-  labels: z.array(z.string()).optional(),
-});
 
 /** pa.members */
 const coverageChanged = z.object({
@@ -345,8 +283,6 @@ const gap = z.object({});
 
 export type LogRestored = z.infer<typeof logRestored>;
 export type RestoreAccepted = z.infer<typeof restoreAccepted>;
-export type RecordAccepted = z.infer<typeof recordAccepted>;
-export type RecordDeleted = z.infer<typeof recordDeleted>;
 export type CoverageChanged = z.infer<typeof coverageChanged>;
 export type MemberMerged = z.infer<typeof memberMerged>;
 export type MemberAttributed = z.infer<typeof memberAttributed>;
@@ -375,6 +311,7 @@ export const GAP_TYPE = 'pa.gap.v1';
 export const PLATFORM_EVENTS = {
   'pa.record-accepted.v1': { topic: 'pa.records', schema: recordAccepted },
   'pa.record-deleted.v1': { topic: 'pa.records', schema: recordDeleted },
+  'pa.record-superseded.v1': { topic: 'pa.record-versions', schema: recordSuperseded },
   'pa.coverage-changed.v1': { topic: 'pa.members', schema: coverageChanged },
   'pa.member-merged.v1': { topic: 'pa.members', schema: memberMerged },
   'pa.member-attributed.v1': { topic: 'pa.attribution', schema: memberAttributed },

@@ -25,8 +25,8 @@ export interface Topic {
   /** `wide`: as many partitions as the members need, the same number in each. `narrow`: few records. */
   readonly spread: 'wide' | 'narrow';
   /**
-   * `delete`: after the retention that the payer chooses. `compact`: the last of each key, for ever. `keep`:
-   * everything, for ever.
+   * `delete`: after the retention that the payer chooses, or after that of superseded versions. `compact`: the last of
+   * each key, for ever. `keep`: everything, for ever.
    */
   readonly cleanup: 'delete' | 'compact' | 'keep';
 }
@@ -38,6 +38,8 @@ export const deadLetterTopic = (topic: string): string => `${topic}.dead-letter`
 export const DEAD_LETTER_TOPICS = PAYER_TOPICS.map(deadLetterTopic);
 
 export const PA_RECORDS = 'pa.records';
+/** Superseded versions of records, for vread and history (ADR 0045). */
+export const PA_RECORD_VERSIONS = 'pa.record-versions';
 export const PA_MEMBERS = 'pa.members';
 export const PA_PROVIDERS = 'pa.providers';
 export const PA_ATTRIBUTION = 'pa.attribution';
@@ -81,6 +83,14 @@ export const TOPICS: readonly Topic[] = [
     writers: ['resources'],
     readers: ['resources'],
     cleanup: 'compact',
+  },
+  {
+    name: PA_RECORD_VERSIONS,
+    key: 'member and Type/id',
+    ...DERIVED,
+    writers: ['resources'],
+    readers: ['resources'],
+    cleanup: 'delete',
   },
   {
     name: PA_MEMBERS,
@@ -183,12 +193,15 @@ export interface TopicChoices {
   readonly partitions?: number;
   /** How long payer topics are kept, days. Default 30. A payer may keep them longer. */
   readonly payerRetentionDays?: number;
+  /** How long a superseded version of a record is kept, days. Default 400. */
+  readonly versionRetentionDays?: number;
   /** Bytes of an inbound record. Default 6 MiB. */
   readonly inboundRecordBytes?: number;
 }
 const DEFAULT_PARTITIONS = 12;
 export const NARROW_PARTITIONS = 3;
 export const DEFAULT_PAYER_RETENTION_DAYS = 30;
+export const DEFAULT_VERSION_RETENTION_DAYS = 400;
 
 /** How a log keeps a topic. */
 export interface TopicSettings {
@@ -204,13 +217,15 @@ export const topicSettings = (choices: TopicChoices = {}): readonly TopicSetting
   const {
     partitions = DEFAULT_PARTITIONS,
     payerRetentionDays = DEFAULT_PAYER_RETENTION_DAYS,
+    versionRetentionDays = DEFAULT_VERSION_RETENTION_DAYS,
     inboundRecordBytes,
   } = choices;
+  const days = (name: string): number => (name === PA_RECORD_VERSIONS ? versionRetentionDays : payerRetentionDays);
   return TOPICS.map(({ name, spread, cleanup }) => ({
     name,
     partitions: spread === 'wide' ? partitions : Math.min(NARROW_PARTITIONS, partitions),
     compacted: cleanup === 'compact',
-    retentionMs: cleanup === 'delete' ? payerRetentionDays * DAY_MS : 'unlimited',
+    retentionMs: cleanup === 'delete' ? days(name) * DAY_MS : 'unlimited',
     maxRecordBytes: maxRecordBytes(name, inboundRecordBytes),
   }));
 };

@@ -12,14 +12,19 @@ export interface GuardOptions {
  * accept-loss`, an event in `pa.registry`). Kafka drops the offsets of a group that is inactive for
  * `offsets.retention.minutes`. So a group without a committed offset counts as new only while the service has derived
  * nothing; afterwards it has lost its offset.
+ *
+ * Records of a derived topic with a retention have expired, and nobody may read them any more. They are no loss.
  */
 export function guardLosses(log: EventLog, service: Service, { forgets = true }: GuardOptions = {}): EventLog {
   const own = TOPICS.filter(({ writers }) => writers.length === 1 && writers[0] === service).map(({ name }) => name);
+  const expiring = new Set(
+    TOPICS.filter(({ role, cleanup }) => role === 'derived' && cleanup === 'delete').map(({ name }) => name),
+  );
   const accepted = acceptedLosses(log);
   const isNew = async (): Promise<boolean> =>
     Object.values(await log.head(own)).every((heads) => heads.every((head) => head === 0));
   const ask = async (loss: Loss): Promise<boolean> =>
-    (!loss.begun && (!forgets || (await isNew()))) || (await accepted()).has(lossId(loss));
+    expiring.has(loss.topic) || (!loss.begun && (!forgets || (await isNew()))) || (await accepted()).has(lossId(loss));
   return overlay(log, { subscribe: (options: SubscribeOptions) => log.subscribe({ ...options, accepted: ask }) });
 }
 

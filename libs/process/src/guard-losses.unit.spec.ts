@@ -55,6 +55,22 @@ test('a loss stops the group until the registry says that exactly this loss is a
   await log.close();
 });
 
+test('a view of superseded versions goes on behind those that expired, also if its group lost its offset', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  await log.append('pa.record-versions', [given(0), given(1)]);
+  await log.trim!('pa.record-versions', Infinity);
+  await log.append('pa.record-versions', [given(2)]);
+  const seen: string[] = [];
+  const subscription = await guardLosses(log, 'resources').subscribe({
+    group: 'view/resources_versions_v1',
+    topics: ['pa.record-versions'],
+    handle: async ({ records }) => void seen.push(...records.map(({ key }) => key)),
+  });
+  await eventually(() => expect(seen).toEqual(['2']));
+  await subscription.stop();
+  await log.close();
+});
+
 test('a group without an offset is new if its service derived nothing, and has lost it otherwise', async () => {
   for (const [derived, expected] of [
     [false, ['1']],

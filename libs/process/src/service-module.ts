@@ -20,6 +20,7 @@ import {
   PORTS,
   READINESS,
   type ReadinessCheck,
+  REFUSAL_OBSERVER,
   type ServicePorts,
   viewsController,
 } from '@provider-access/service/http';
@@ -33,6 +34,7 @@ import {
   StaticTokenGuard,
   StaticTokens,
 } from '@provider-access/smart';
+import { RefusedRequests } from './refused-requests.ts';
 
 /** What a runner hands to a service: the same for every service. */
 export interface ServiceRuntime {
@@ -98,20 +100,19 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
     const memberHash = runtime.memberHash ?? MemberHash.random();
     const ports: ServicePorts = { ...runtime.ports, memberHash };
     const { log, views, clock, logger, metrics, tracing } = ports;
+    let authenticator: Authenticator | undefined;
     const checks: ReadinessCheck[] = [];
     const parts: Frame['parts'][number][] = [];
     let facts: Facts | undefined;
     const registered = (client: string): ClientFacts | undefined => facts?.parties.client(client);
+    const audit = new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered });
     const providers: Provider[] = [
       { provide: PORTS, useValue: ports },
       { provide: STATIC_TOKENS, useValue: runtime.staticTokens ?? new StaticTokens({}) },
       { provide: MEMBER_HASH, useValue: memberHash },
       { provide: BusinessCalendar, useValue: new BusinessCalendar(runtime.calendar) },
       { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
-      {
-        provide: Audit,
-        useValue: new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered }),
-      },
+      { provide: Audit, useValue: audit },
       { provide: READINESS, useValue: checks },
     ];
     if (settings.projections !== undefined) {
@@ -137,9 +138,13 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
       providers.push({ provide: Facts, useValue: facts });
       if (publicUrl !== undefined) {
         const tokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
-        providers.push({ provide: SMART, useValue: new Authenticator(tokens, facts.parties) });
+        authenticator = new Authenticator(tokens, facts.parties);
+        providers.push({ provide: SMART, useValue: authenticator });
       }
     }
+    const refused = new RefusedRequests(ports, { service: name, audit, authenticator });
+    parts.push(refused);
+    providers.push({ provide: REFUSAL_OBSERVER, useValue: refused });
     return {
       module: ServiceModule,
       controllers: settings.projections === undefined ? [] : [viewsController(name, StaticTokenGuard('administrator'))],

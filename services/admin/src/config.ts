@@ -45,6 +45,7 @@ export function topicsFromEnv(env: Environment): {
     replication: config.KAFKA_REPLICATION,
     minInsyncReplicas: config.KAFKA_MIN_INSYNC_REPLICAS,
     payerRetentionDays: config.PAYER_RETENTION_DAYS,
+    versionRetentionDays: config.VERSION_RETENTION_DAYS,
     ...(config.KAFKA_MAX_RECORD_BYTES !== undefined && { inboundRecordBytes: config.KAFKA_MAX_RECORD_BYTES }),
   };
   return { connection: kafkaOptions(config, 'admin'), settings };

@@ -102,7 +102,8 @@ function createProgram(declared: Declared, streams: Streams, done: (exit: number
 Exit codes: 0 done, or as declared · 1 wrong usage or configuration · 2 something differs (verify, apply) ·
 3 an engine cannot be reached · 4 not authorized
 Environment: KAFKA_BROKERS, KAFKA_TOPIC_PREFIX, KAFKA_TLS…, KAFKA_SASL…, KAFKA_PARTITIONS, KAFKA_REPLICATION,
-KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE, MONGODB_DATABASE`,
+KAFKA_MIN_INSYNC_REPLICAS, PAYER_RETENTION_DAYS, VERSION_RETENTION_DAYS, MONGODB_URI or MONGODB_URI_FILE,
+MONGODB_DATABASE`,
     );
   const withJson = (command: Command): Command => command.option('--json', 'the result as one JSON object', false);
   interface Json {

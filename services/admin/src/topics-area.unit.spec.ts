@@ -60,10 +60,17 @@ test('a partition count that differs is for people, with the documented way', ()
 });
 
 test(
-  'desired topics: wide ones alike, truth for ever, payer topics as long as said, one record larger than the ' +
-    'largest inbound one',
+  'desired topics: wide ones alike, truth for ever, payer topics and versions as long as said, one record larger ' +
+    'than the largest inbound one',
   () => {
-    const desired = desiredTopics({ partitions: 24, replication: 3, minInsyncReplicas: 2, payerRetentionDays: 90 });
+    const desired = desiredTopics({
+      partitions: 24,
+      replication: 3,
+      minInsyncReplicas: 2,
+      payerRetentionDays: 90,
+      versionRetentionDays: 500,
+    });
+    const days: Readonly<Record<string, number>> = { inbound: 90, derived: 500 };
     const of = (name: string) => desired.find((d) => d.name === name)!;
     const wide = TOPICS.filter((t) => t.spread === 'wide').map(({ name }) => of(name).partitions);
     expect(new Set(wide)).toEqual(new Set([24]));
@@ -72,7 +79,7 @@ test(
         replication: 3,
         minInsyncReplicas: 2,
         compacted: cleanup === 'compact',
-        retentionMs: role === 'inbound' ? 90 * DAY : 'unlimited',
+        retentionMs: cleanup === 'delete' ? days[role]! * DAY : 'unlimited',
       });
       expect(of(name).maxMessageBytes).toBe(
         (PAYER_TOPICS as readonly string[]).includes(name) ? DEFAULT_MAX_RECORD_BYTES : 13 * 1024 * 1024,

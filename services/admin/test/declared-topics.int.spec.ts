@@ -71,6 +71,10 @@ beforeAll(async () => {
     event('payer.resource-recorded.v1', 'm1', {
       resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test' }] },
     }),
+    // Another version of the same resource, so that the first one is superseded.
+    event('payer.resource-recorded.v1', 'm1', {
+      resource: { resourceType: 'Patient', id: 'm1', name: [{ family: 'Test', given: ['Ann'] }] },
+    }),
     event('payer.resource-recorded.v1', 'm1', {
       resource: {
         resourceType: 'ExplanationOfBenefit',

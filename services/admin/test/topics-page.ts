@@ -58,10 +58,15 @@ the beginning, and ${code(fromView)} from the position of the view \`${collectio
 - **\`payer.*\` are input, not truth.** The platform needs each record once; \`PAYER_RETENTION_DAYS\` (30) is the least.
   It bounds how long an outage of the platform may last, and how far a payer can look back. \`pa topics apply\` leaves a
   topic alone that the payer keeps longer.
-- **\`pa.*\` and dead letters are the truth.** Views are rebuilt from them alone, so nothing expires. \`pa topics plan\`
-  reports a topic with a finite retention, and \`pa topics apply\` sets it to unlimited.
+- **\`pa.*\` and dead letters are the truth.** Views are rebuilt from them alone, so nothing expires, with one
+  exception. \`pa topics plan\` reports a topic with a finite retention, and \`pa topics apply\` sets it to unlimited.
+- **\`pa.record-versions\` expires.** It holds the versions of resources that others have replaced, each for
+  \`VERSION_RETENTION_DAYS\` (400) from then on ([ADR 0045](adr/0045-superseded-versions.md)). The view
+  \`resources_versions\` drops its documents after the same time. A longer retention of the topic does no harm: readers
+  leave out what is older.
 - **In \`npm start\`** the platform applies the same table to its one file. At the start and every hour it removes
-  records of payer topics that are older than \`PAYER_RETENTION_DAYS\`, and superseded records of compacted topics. A
+  records of payer topics that are older than \`PAYER_RETENTION_DAYS\`, versions that are older than
+  \`VERSION_RETENTION_DAYS\`, and superseded records of compacted topics. A
   record that a consumer group has not handled stays, however old it is (ADR 0020). The file does not shrink, because
   SQLite reuses the space for the next records. To make it smaller, stop the platform and run
   \`sqlite3 DATA_DIR/log.db VACUUM\`.

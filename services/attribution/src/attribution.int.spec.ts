@@ -88,6 +88,28 @@ describe('Group', () => {
     );
   });
 
+  it('audits what it refuses to an app, without a member', async () => {
+    const [app, narrow] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${NPI}`], 'system/Patient.rs')];
+    for (const query of ['', '?color=blue', '?color=red', '?_count=x'])
+      await h.get(`/fhir/Group${query}`, query === '' ? narrow : app);
+    await h.get(`/fhir/Group/${'a'.repeat(26)}?_count=1`, app);
+    await h.get(`/fhir/Group/${'a'.repeat(26)}`, narrow);
+    const entries = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).map(
+      ({ at: _at, agent: _agent, purpose: _purpose, query: _query, ...entry }) => entry,
+    );
+    const common = { outcome: 'refused', members: [], resources: 0, types: ['Group'], count: 1 };
+    expect(entries).toHaveLength(5);
+    expect(entries).toEqual(
+      expect.arrayContaining([
+        { ...common, client: 'c2', action: 'group-search', reason: 'insufficient-scope' },
+        { ...common, client: 'c1', action: 'group-search', reason: 'not-supported' },
+        { ...common, client: 'c1', action: 'group-search', reason: 'invalid-value' },
+        { ...common, client: 'c1', action: 'group-read', reason: 'not-supported' },
+        { ...common, client: 'c2', action: 'group-read', reason: 'insufficient-scope' },
+      ]),
+    );
+  });
+
   it('needs a token and its scope', async () => {
     expect((await h.get('/fhir/Group', {})).statusCode).toBe(401);
     expect((await h.get('/fhir/Group', await h.app1('c1', [`npi|${NPI}`], 'system/Patient.rs'))).statusCode).toBe(403);

@@ -15,7 +15,7 @@ afterEach(() => {
 async function populated(config: Parameters<typeof Platform.start>[0] = {}): Promise<void> {
   platform = await Platform.start(config);
   // Start at half past, so that no test passes the end of an hour.
-  platform.clock.offset = (1.5 * HOUR - (Date.now() % HOUR)) % HOUR;
+  await platform.advance((1.5 * HOUR - (Date.now() % HOUR)) % HOUR);
   await platform.client('c1');
   await platform.client('c2');
   await platform.group();
@@ -66,9 +66,8 @@ it('names the members whose bytes a range has, each once an hour however many ra
     [['m1'], [3]],
     [['m2'], [1]],
   ]);
-  platform.clock.offset += HOUR;
-  // Wait until the facts are confirmed at the new time.
-  await expect.poll(() => byteAt(0)).toEqual([206, 1]);
+  await platform.advance(HOUR);
+  expect(await byteAt(0)).toEqual([206, 1]);
   expect((await downloads()).map(({ members }) => members)).toEqual([['m1'], ['m2'], ['m1']]);
 });
 
@@ -120,7 +119,7 @@ it(
       platform.fetch(`/fhir/Group/${GROUP}/$export`, token === undefined ? {} : { token });
     const first = await platform.kickOff();
     await platform.manifest(first);
-    platform.clock.offset += HOUR;
+    await platform.advance(HOUR);
     const second = await platform.kickOff();
     await platform.manifest(second);
 
@@ -167,4 +166,39 @@ it('counts what the seal wrote, and the process that comes after knows it', asyn
   expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
   await platform.restart({ keptBytesPerClient: 2000 });
   expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`)).status).toBe(429);
+});
+
+it('records what it refuses to a client: a scope, a parameter, a body and a file', async () => {
+  await populated();
+  const url = await fileOf(await platform.kickOff('?_type=Observation'));
+  const narrow = await platform.token('c2', 'system/Group.rs system/Patient.rs');
+  const kickOff = (query: string, more: Parameters<Platform['fetch']>[1] = {}): Promise<Response> =>
+    platform.fetch(`/fhir/Group/${GROUP}/$export${query}`, more);
+  const post = { method: 'POST', headers: { 'content-type': 'application/fhir+json' } };
+  const statuses = [
+    await kickOff('', { token: await platform.token('c2', 'system/Patient.rs') }),
+    await kickOff('?_type=Observation', { token: narrow }),
+    await kickOff('?_since=then'),
+    await kickOff('', { ...post, body: '{' }),
+    await kickOff('', { ...post, body: '{"resourceType":"Patient"}' }),
+    await platform.fetch(url, { token: await platform.token('c1', 'system/Group.rs system/Patient.rs') }),
+  ].map(({ status }) => status);
+  expect(statuses).toEqual([403, 403, 400, 400, 400, 403]);
+  const entries = (await platform.events('pa.audit'))
+    .map(
+      ({ data: { at: _at, agent: _agent, purpose: _purpose, query: _query, ...entry } }) =>
+        entry as unknown as Disclosure,
+    )
+    .filter(({ outcome }) => outcome === 'refused');
+  const common = { outcome: 'refused', members: [], resources: 0, count: 1 };
+  const exported = { ...common, action: 'export-requested', types: ['Group'] };
+  expect(entries).toHaveLength(4);
+  expect(entries).toEqual(
+    expect.arrayContaining([
+      { ...exported, client: 'c2', reason: 'insufficient-scope' },
+      { ...exported, client: 'c1', reason: 'invalid-value' },
+      { ...exported, client: 'c1', reason: 'invalid-request' },
+      { ...common, client: 'c1', action: 'download', reason: 'insufficient-scope' },
+    ]),
+  );
 });

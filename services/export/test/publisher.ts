@@ -111,6 +111,11 @@ export abstract class Publisher {
       }
     }
   }
+  /** Moves the clock, and confirms the facts of the first process at the new time. */
+  async advance(ms: number): Promise<void> {
+    this.clock.offset += ms;
+    await this.app.get(Facts, { strict: false }).freshness.poll();
+  }
   client(client: string, provider = NPI): Promise<void> {
     return this.facts(...approvedApp(client, [provider]), inNetwork(provider));
   }

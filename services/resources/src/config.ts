@@ -9,6 +9,7 @@ import {
   processEnv,
   secretsEnv,
   serviceLevelsSince,
+  versionsEnv,
   whole,
 } from '@provider-access/service/config';
 import { z } from 'zod';
@@ -21,6 +22,7 @@ export const resourcesSettings = z.object({
     .describe('The service answers 503 while its facts are older than this (ms).'),
   ...deploymentEnv,
   ...labelsEnv,
+  ...versionsEnv,
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
@@ -48,6 +50,8 @@ export const resourcesConfig = (
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
+  /** ms: how long a version stays readable after it was replaced. */
+  versionRetentionMs: env.VERSION_RETENTION_DAYS * 86_400_000,
   /** ms since the epoch: no service level measures claims with an earlier business time. */
   levelsSince: env.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(env.SERVICE_LEVELS_SINCE),
 });

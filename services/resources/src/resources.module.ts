@@ -1,7 +1,9 @@
 import {
+  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -32,6 +34,7 @@ import { PageLinks } from './operations/search/page-links.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
+import { keepExpiring } from './projections/expire-versions.ts';
 import { PROJECTIONS, RECORDS } from './projections/index.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
@@ -43,13 +46,17 @@ export interface ResourcesOptions extends ServiceRuntime {
 const VIEW_BATCH = 250;
 
 @Module({})
-export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
+export class ResourcesModule
+  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   constructor(
     @Inject(READINESS) private readonly checks: ReadinessCheck[],
     @Inject(RecordIntake) private readonly intake: RecordIntake,
     @Inject(ReadingThread) private readonly reading: ReadingThread,
     @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ResourcesConfig,
   ) {}
+  private stopExpiring: (() => void) | undefined;
 
   static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
@@ -94,6 +101,14 @@ export class ResourcesModule implements OnModuleInit, OnApplicationShutdown {
         return failure === undefined ? { ready: true } : { ready: false, detail: failure };
       },
     });
+  }
+  /** In this hook, because the views exist only after the projections have started. */
+  onApplicationBootstrap(): void {
+    const { views, clock, logger } = this.ports;
+    this.stopExpiring = keepExpiring({ views, clock, logger, retentionMs: this.config.versionRetentionMs });
+  }
+  beforeApplicationShutdown(): void {
+    this.stopExpiring?.();
   }
   /** In this hook, because consumers have stopped before and no batch needs the thread. */
   async onApplicationShutdown(): Promise<void> {
@@ -140,6 +155,7 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
           clock,
           logger,
           floor: config.floor,
+          publicUrl: config.publicUrl,
           sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,

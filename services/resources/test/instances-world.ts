@@ -1,6 +1,13 @@
 import { expect } from 'vitest';
-import { PA_RECORDS, encodeEvent, fromStructured, PAYER_TOPICS } from '@provider-access/events';
-import { SHARED, records, type RecordPart, recordsReader, type RecordsReader } from '@provider-access/facts/records';
+import { PA_RECORD_VERSIONS, PA_RECORDS, encodeEvent, fromStructured, PAYER_TOPICS } from '@provider-access/events';
+import {
+  SHARED,
+  records,
+  type RecordPart,
+  recordsReader,
+  type RecordsReader,
+  versionsReader,
+} from '@provider-access/facts/records';
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { receipts } from '../src/projections/receipts.ts';
@@ -92,6 +99,7 @@ export class World {
   readonly views: Views = openMemoryViews();
   readonly state = openMemoryState();
   readonly reader = recordsReader(this.views);
+  readonly versions = versionsReader(this.views);
   readonly projections = new ProjectionSet({ log: this.log, views: this.views, projections: PROJECTIONS });
   readonly committed: Record<string, number> = {};
   private readonly owners = new Map<string, Instance>();
@@ -159,6 +167,7 @@ export class World {
         while (await this.step({ topic, partition, instance: 0, size: 3, fate: 'commit' }));
     for (const view of [this.reader.views.records, this.reader.views.locators, this.views.reader(receipts)])
       expect(await view.waitFor(await this.log.head([PA_RECORDS]), 60_000)).toBe(true);
+    expect(await this.versions.view.waitFor(await this.log.head([PA_RECORD_VERSIONS]), 60_000)).toBe(true);
   }
   async all(): Promise<RecordPart[]> {
     const found: RecordPart[] = [];

@@ -128,6 +128,7 @@ describe('two instances share the partitions', () => {
               }
             }
             await sound(world, events);
+            await keepsVersions(world);
           }),
         ),
         { numRuns: cases(25) },
@@ -158,6 +159,32 @@ async function sound(world: World, events: readonly Given[]): Promise<void> {
   expect(await world.reader.holders('Condition', 'contested')).toEqual(holders);
   const handled = await handledOf(world.views.reader(receipts), RECEIPT);
   expect(handled.flatMap((part) => Object.values(part.counts)).reduce((a, b) => a + b, 0)).toBe(events.length);
+}
+
+/** The view of versions has every version of `pa.records` that another one replaced, and its line. */
+async function keepsVersions(world: World): Promise<void> {
+  const written = new Map<string, Map<number, string>>();
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    for (const { key, value, headers } of await world.log.read(PA_RECORDS, partition, 0, 10_000)) {
+      if (!headers['ce_type']!.startsWith('pa.record-')) continue;
+      const data = JSON.parse(Buffer.from(value).toString()) as { versionId: number; line?: string };
+      if (!written.has(key)) written.set(key, new Map());
+      written.get(key)!.set(data.versionId, data.line ?? '');
+    }
+  }
+  for (const [key, lines] of written) {
+    const current = Math.max(...lines.keys());
+    // A tombstone with versionId 1 removed nothing.
+    const replaced = [...lines].filter(([id, line]) => id < current && (id > 1 || line !== ''));
+    const kept = await world.versions.load(
+      key,
+      replaced.map(([id]) => id),
+    );
+    expect(
+      kept.map((version) => version && [version.versionId, Buffer.from(version.line).toString()]),
+      key,
+    ).toEqual(replaced);
+  }
 }
 
 describe('the work of another instance', () => {

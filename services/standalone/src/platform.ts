@@ -175,6 +175,7 @@ export async function startPlatform(
       } satisfies ServicePorts;
     };
     const env = { ...process.env, PUBLIC_URL: publicUrl };
+    const resourcesVariables = readConfig(resourcesSettings, env);
     const services = await startServices(
       {
         staticTokens,
@@ -188,7 +189,7 @@ export async function startPlatform(
           attribution: attributionConfig(readConfig(attributionSettings, env)),
           consent: consentConfig(readConfig(consentSettings, env)),
           resources: resourcesConfig({
-            ...readConfig(resourcesSettings, env),
+            ...resourcesVariables,
             SERVICE_LEVELS_SINCE: config.SERVICE_LEVELS_SINCE,
           }),
           export: exportConfig(readConfig(exportSettings, env)),
@@ -205,7 +206,11 @@ export async function startPlatform(
     closing.push(() => services.stop());
 
     // Start retention after every consumer group has joined, because it must keep records that a group has not handled.
-    closing.push(keepToRetention(log, topicSettings({ payerRetentionDays: config.PAYER_RETENTION_DAYS }), logger));
+    const retention = topicSettings({
+      payerRetentionDays: config.PAYER_RETENTION_DAYS,
+      versionRetentionDays: resourcesVariables.VERSION_RETENTION_DAYS,
+    });
+    closing.push(keepToRetention(log, retention, logger));
 
     const checks: Record<string, readonly ReadinessCheck[]> = {
       standalone: [appends.check, room.check, { name: 'state', check: async () => changeable(await state.refusal()) }],

@@ -40,6 +40,7 @@ describe('applyRetention', () => {
         PAYER,
         'payer.provider-events',
         'pa.records',
+        'pa.record-versions',
         'pa.providers',
         'pa.consent',
         'pa.audit',
@@ -50,15 +51,23 @@ describe('applyRetention', () => {
         now = 5 * DAY_MS;
         await log.append(topic, [record('a', 'new')]);
       }
-      const removed = await applyRetention({ log, topics: topicSettings({ payerRetentionDays: 3 }), now });
-      expect(removed).toEqual({ [PAYER]: 2, 'payer.provider-events': 2, 'pa.records': 1, 'pa.providers': 1 });
+      const choices = { payerRetentionDays: 3, versionRetentionDays: 4 };
+      const removed = await applyRetention({ log, topics: topicSettings(choices), now });
+      expect(removed).toEqual({
+        [PAYER]: 2,
+        'payer.provider-events': 2,
+        'pa.records': 1,
+        'pa.record-versions': 2,
+        'pa.providers': 1,
+      });
       const left = async (topic: string): Promise<string[]> =>
         (await all(log, topic)).map(({ key, value }) => `${key} ${Buffer.from(value).toString()}`).sort();
       expect(await left(PAYER)).toEqual(['a new']);
       expect(await left('pa.records')).toEqual(['a new', 'b old']);
+      expect(await left('pa.record-versions')).toEqual(['a new']);
       for (const kept of ['pa.consent', 'pa.audit', 'payer.member-events.dead-letter'])
         expect(await left(kept)).toEqual(['a new', 'a old', 'b old']);
-      expect(await applyRetention({ log, topics: topicSettings({ payerRetentionDays: 3 }), now })).toEqual({});
+      expect(await applyRetention({ log, topics: topicSettings(choices), now })).toEqual({});
       await log.close();
     },
   );

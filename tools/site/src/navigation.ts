@@ -48,6 +48,7 @@ const SECTIONS = {
   Reference: [
     'api/',
     'events/',
+    'search.md',
     'refusals.md',
     'configuration.md',
     'chart/index.md',

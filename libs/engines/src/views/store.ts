@@ -136,6 +136,11 @@ export interface ViewStore {
     from?: number,
     incarnation?: number,
   ): Promise<readonly string[]>;
+  /**
+   * Deletes documents of the live build with their positions. Only for documents that nobody may read any more: a
+   * redelivered record would write such a document again.
+   */
+  remove(projection: Projection, ids: readonly string[]): Promise<void>;
   checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
   /**
    * Throws CheckpointMoved unless the stored checkpoint is at `from`. In a shared store call it between `parts` and

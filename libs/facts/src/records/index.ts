@@ -5,3 +5,4 @@ export * from './directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
+export * from './versions.ts';

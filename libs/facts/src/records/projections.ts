@@ -1,7 +1,6 @@
 import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
 import { recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import { keepSearchPart } from './search-part.ts';
-import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
@@ -26,7 +25,15 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
-    if (!('line' in data)) return { ...common, references: [], bytes: 0, deleted: true, reason: data.reason };
+    if (!('line' in data))
+      return {
+        ...common,
+        references: [],
+        bytes: 0,
+        deleted: true,
+        reason: data.reason,
+        ...(data.enteredInError !== undefined && { line: data.enteredInError }),
+      };
     return {
       ...common,
       contentHash: data.contentHash,

@@ -18,13 +18,27 @@ interface ScanOptions {
   readonly pageSize?: number;
 }
 
+export interface Owners {
+  readonly holders: readonly string[];
+  readonly former: readonly string[];
+}
+
 export interface RecordsReader {
   /** The live record, or undefined. The id is the whole key, so this needs no search. */
   byTypeId(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
+  /**
+   * The live record, or the tombstone of a deleted one (`deleted` set). A tombstone has a line only if a read answers
+   * with it: a prior authorization that was entered in error.
+   */
+  current(member: string, type: string, id: string): Promise<StoredRecord | undefined>;
+  /** The records with their lines, in the order of `ids`, deleted records included. */
+  load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]>;
   /** A record without its line, deleted records included. */
   heads(ids: readonly string[]): Promise<readonly (RecordPart | undefined)[]>;
   /** All members who have `Type/id` now. There can be several only for types without a patient, such as Medication. */
   holders(type: string, id: string): Promise<readonly string[]>;
+  /** All members who have `Type/id` now, and all others who had it once. */
+  owners(type: string, id: string): Promise<Owners>;
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
   /** The views themselves, for their positions and for searches. */
@@ -50,16 +64,25 @@ export function recordsReader(views: Views): RecordsReader {
   const byLocator = views.reader(locators);
   const search = views.reader(searchKeys);
 
-  async function holders(type: string, id: string): Promise<readonly string[]> {
+  async function owners(type: string, id: string): Promise<Owners> {
     const document = await byLocator.get(locatorId(type, id));
     const locator = document?.['locator'] as LocatorPart | undefined;
-    if (locator === undefined || locator.deleted === true) return [];
-    return [
-      locator.member,
-      ...Object.keys(locator.members)
-        .filter((m) => m !== locator.member && locator.members[m]?.deleted !== true)
-        .toSorted(),
-    ];
+    if (locator === undefined) return { holders: [], former: [] };
+    const { members, member } = locator;
+    const others = Object.keys(members)
+      .filter((m) => m !== member)
+      .toSorted();
+    const has = (m: string): boolean => members[m]?.deleted !== true;
+    if (locator.deleted === true) return { holders: [], former: [member, ...others] };
+    return { holders: [member, ...others.filter(has)], former: others.filter((m) => !has(m)) };
+  }
+  async function load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
+    const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
+    return found.map((document) => (document === undefined ? undefined : stored(document)));
+  }
+  async function current(member: string, type: string, id: string): Promise<StoredRecord | undefined> {
+    const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
+    return document === undefined ? undefined : stored(document);
   }
 
   /** Reads ids first and lines afterwards. Few resources changed since the given time, so most lines are not loaded. */
@@ -98,13 +121,16 @@ export function recordsReader(views: Views): RecordsReader {
   return {
     views: { records: byRecord, locators: byLocator, search },
     async byTypeId(member, type, id) {
-      const document = await byRecord.get(recordId(member, type, id), { bodies: LINE });
-      return document === undefined || part(document).deleted === true ? undefined : stored(document);
+      const record = await current(member, type, id);
+      return record?.deleted === true ? undefined : record;
     },
+    current,
+    load,
     async heads(ids) {
       return (await byRecord.getMany(ids)).map((document) => (document === undefined ? undefined : part(document)));
     },
-    holders,
+    holders: async (type, id) => (await owners(type, id)).holders,
+    owners,
     scanMember,
   };
 }

@@ -104,6 +104,7 @@ function documentationOf(type, name) {
   const line = new RegExp(String.raw`^\* \[${type}\]\([^)]*\): (.*)$`, 'm').exec(text);
   return (line?.[1] ?? text)
     .replace(/\*\*NOTE\*\*[\s\S]*/, '')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/\s+/g, ' ')
     .replace(/\*\*|`/g, '')
     .replace(/\.?\s*$/, '')

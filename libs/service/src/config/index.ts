@@ -1,7 +1,7 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
 export { baseUrl, flag, port, whole, type TrustedProxies } from './values.ts';
 export { readSecretFile } from './secret-file.ts';
-export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, type KafkaEnv } from './kafka.ts';
+export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
 export { labelPolicy, labelsEnv } from './labels.ts';

@@ -60,6 +60,15 @@ export const kafkaEnv = {
         'topics allow by default.',
     ),
 };
+/**
+ * How long superseded versions stay: in the topic, and in the view that the resources service reads. At least a year,
+ * because a prior authorization must stay for a year after its last change of status.
+ */
+export const versionsEnv = {
+  VERSION_RETENTION_DAYS: whole(366, 36_500)
+    .default(400)
+    .describe('How many days a version of a resource stays readable after it was replaced. The same everywhere.'),
+};
 /** Settings for the creation of topics, for the administration step alone. */
 export const topicsEnv = {
   KAFKA_PARTITIONS: whole(1, 10_000).default(12).describe('Partitions of each topic. Never changed in place.'),
@@ -70,6 +79,7 @@ export const topicsEnv = {
   PAYER_RETENTION_DAYS: whole(1, 36_500)
     .default(30)
     .describe('How many days, at least, Kafka keeps records of payer topics. A longer retention stays.'),
+  ...versionsEnv,
 };
 export type KafkaEnv = z.infer<z.ZodObject<typeof kafkaEnv>>;
 

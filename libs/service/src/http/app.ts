@@ -7,6 +7,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
+import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
 import type { ServicePorts } from './ports.ts';
@@ -90,17 +91,41 @@ export function toRefusal(error: unknown, logger: Logger): Refusal {
 
 @Catch()
 class RefusalFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
-  catch(error: unknown, host: ArgumentsHost): void {
+  constructor(
+    private readonly logger: Logger,
+    private readonly observer: RefusalObserver | undefined,
+  ) {}
+  /** Throws, and does not reject, in the context of a consumer. */
+  catch(error: unknown, host: ArgumentsHost): void | Promise<void> {
     if (host.getType() !== 'http') throw error;
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;
     }
-    const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const { status, headers, body } = renderRefusal(toRefusal(error, this.logger), formatOf(request.url));
-    void reply.code(status).headers(headers).send(body);
+    const request = host.switchToHttp().getRequest<RefusedRequest>();
+    const refusal = toRefusal(error, this.logger);
+    const answer = (): void => {
+      const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
+      void reply.code(status).headers(headers).send(body);
+    };
+    const observed = this.observer?.refused(request, refusal);
+    if (observed === undefined) return answer();
+    // An observer that fails must not change the answer.
+    return observed
+      .catch((fault: unknown) => {
+        this.logger.error({ error: fault instanceof Error ? fault.name : typeof fault }, 'a refusal was not recorded');
+      })
+      .then(answer);
+  }
+}
+
+/** Undefined for an application whose module provides none. */
+function observerOf(app: NestFastifyApplication): RefusalObserver | undefined {
+  try {
+    return app.get<RefusalObserver>(REFUSAL_OBSERVER, { strict: false });
+  } catch {
+    return undefined;
   }
 }
 
@@ -164,7 +189,7 @@ export async function createServiceApp(
     bodyParser: true,
     abortOnError: false,
   });
-  app.useGlobalFilters(new RefusalFilter(logger));
+  app.useGlobalFilters(new RefusalFilter(logger, observerOf(app)));
   const fastify = adapter.getInstance();
   traceRequests(fastify, {
     tracing,

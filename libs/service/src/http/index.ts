@@ -1,6 +1,7 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
 export { assertJson } from './accepts-json.ts';
 export * from './ports.ts';
+export * from './refusal-observer.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
 export * from './views-controller.ts';

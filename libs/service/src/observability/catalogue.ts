@@ -25,6 +25,7 @@ import {
   STATUS,
   TOKEN_REASON,
   TOPIC,
+  UNAUTHENTICATED,
   VERSION,
   VIEW,
   type LabelValues,
@@ -152,6 +153,10 @@ export const METRICS = {
     kind: ACTION,
   }),
   pa_refusals_total: counter('Refusals that were recorded in pa.audit', { reason: REFUSAL }),
+  pa_unauthenticated_requests_total: counter('Requests without a valid token, on any route that needs one', {
+    service: SERVICE,
+    reason: UNAUTHENTICATED,
+  }),
   pa_opt_out_effect_seconds: histogram(
     'From the acceptance of an opt-out to its effect in every process',
     {},

@@ -88,6 +88,8 @@ export const REFUSAL = [
   'group-unknown',
   'group-of-another',
   'token',
+  'insufficient-scope',
+  'forbidden',
   'invalid-request',
   'invalid-value',
   'required',
@@ -96,6 +98,8 @@ export const REFUSAL = [
   'unavailable',
   OTHER,
 ] as const;
+/** What a request had in place of a valid token; `limited`: too many forged ones came from its address. */
+export const UNAUTHENTICATED = ['missing', 'invalid', 'limited'] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
 /** What a client may have of exports. */
 export const EXPORT_LIMIT = ['kick-offs', 'running', 'kept-bytes'] as const;

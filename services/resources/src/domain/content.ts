@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
-import { type FhirResource, indexKeys, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, indexKeys, isInstant, isObject } from '@provider-access/kernel/fhir';
 
-/** An accepted resource, encoded once. The line is `head`, then the version's meta, then `tail`. */
+/** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
 export interface AcceptedContent {
-  /** sha256 of the content without versionId and lastUpdated. */
+  /** sha256 of the content without versionId, lastUpdated and the payer's own lastUpdated. */
   readonly hash: string;
   /** sha256 of the resource as the payer sent it. */
   readonly sourceHash: string;
@@ -16,7 +16,12 @@ export interface AcceptedContent {
   readonly keys: readonly string[];
   /** `{"resourceType":…,"id":…,"meta":{` */
   readonly head: string;
-  /** The text after `lastUpdated`, to the end of the line. */
+  /**
+   * `meta.lastUpdated` of the payer, as an extension of `meta` with a comma before it; empty without one. It is not
+   * part of the hash, because a payer that stamps a nightly dump with its time changes nothing (ADR 0046).
+   */
+  readonly payerUpdated: string;
+  /** The text after that, to the end of the line. */
   readonly tail: string;
 }
 
@@ -33,6 +38,7 @@ export function encodeContent(
   references: readonly string[],
   serviceDate: string | undefined,
   sourceHash: string,
+  publicUrl?: string,
 ): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
@@ -46,7 +52,28 @@ export function encodeContent(
   const text = head + tail;
   const labels = mentionsLabel(text) ? labelsOf(resource) : [];
   const keys = indexKeys(resource);
-  return { hash: hash('sha256', text, 'base64url'), sourceHash, references, labels, keys, head, tail, ...dated };
+  const payerUpdated = payerUpdatedOf(meta, publicUrl);
+  return {
+    hash: hash('sha256', text, 'base64url'),
+    sourceHash,
+    references,
+    labels,
+    keys,
+    head,
+    payerUpdated,
+    tail,
+    ...dated,
+  };
+}
+
+/** The extension that keeps the time at which the payer's system of record last changed the resource. */
+export const payerLastUpdated = (publicUrl: string): string =>
+  `${publicUrl}/fhir/StructureDefinition/payer-last-updated`;
+
+function payerUpdatedOf(meta: unknown, publicUrl: string | undefined): string {
+  const at = isObject(meta) ? meta['lastUpdated'] : undefined;
+  if (publicUrl === undefined || typeof at !== 'string' || !isInstant(at)) return '';
+  return `,"extension":${JSON.stringify([{ url: payerLastUpdated(publicUrl), valueInstant: at }])}`;
 }
 
 /** Hash of a resource as the payer sent it, which does not depend on the rules of redaction. */
@@ -54,4 +81,4 @@ export const sourceHashOf = (resource: object): string => hash('sha256', JSON.st
 
 /** `lastUpdated` is an RFC 3339 instant. */
 export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>
-  `${content.head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${content.tail}`;
+  `${content.head}"versionId":"${versionId}","lastUpdated":"${lastUpdated}"${content.payerUpdated}${content.tail}`;

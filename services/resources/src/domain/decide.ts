@@ -18,6 +18,8 @@ export interface Head extends StandingOrder {
   /** Security labels. Absent in records of earlier releases. */
   readonly labels?: readonly string[] | undefined;
   readonly deleted?: true;
+  /** Why the record was removed. Present with `deleted`. */
+  readonly reason?: RecordDeleted['reason'] | undefined;
 }
 export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: RecordAccepted }
@@ -157,7 +159,7 @@ function write(
     const labels = labelsAfter(removed);
     return {
       event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason, ...labels } },
-      head: { ...order, versionId, lastUpdated, deleted: true, ...labels },
+      head: { ...order, versionId, lastUpdated, deleted: true, reason: judgement.reason, ...labels },
     };
   }
   const { content } = judgement;
@@ -214,6 +216,6 @@ export function takeOver(
         ...labelsAfter(retiredHead),
       },
     },
-    head: { ...order, versionId, lastUpdated, deleted: true, ...labelsAfter(retiredHead) },
+    head: { ...order, versionId, lastUpdated, deleted: true, reason: 'merged', ...labelsAfter(retiredHead) },
   };
 }

@@ -1,9 +1,17 @@
 import { type Position, reached } from '@provider-access/engines/log';
 import type { Head } from './decide.ts';
 
+/** Bytes of lines in memory, about. A line beyond them is read from the view when a next version replaces it. */
+const MAX_LINES = 32 * 1024 * 1024;
+
 interface Flight {
   readonly target: Position;
   readonly ids: readonly string[];
+}
+interface Entry {
+  readonly head: Head;
+  readonly line?: string;
+  readonly flight: Flight;
 }
 
 /**
@@ -11,8 +19,9 @@ interface Flight {
  * before the view, so that it includes our own newest writes.
  */
 export class InFlight {
-  private readonly heads = new Map<string, { readonly head: Head; readonly flight: Flight }>();
+  private readonly heads = new Map<string, Entry>();
   private readonly flights: Flight[] = [];
+  private bytes = 0;
 
   get size(): number {
     return this.heads.size;
@@ -24,19 +33,33 @@ export class InFlight {
   get(recordId: string): Head | undefined {
     return this.heads.get(recordId)?.head;
   }
-  /** Adds heads by record id. Their records are in the log before `target`. */
-  add(heads: ReadonlyMap<string, Head>, target: Position): void {
+  /** The line of the current version, if it fits into memory. */
+  lineOf(recordId: string): string | undefined {
+    return this.heads.get(recordId)?.line;
+  }
+  /** Adds heads and lines by record id. Their records are in the log before `target`. */
+  add(heads: ReadonlyMap<string, Head>, target: Position, lines: ReadonlyMap<string, string> = new Map()): void {
     if (heads.size === 0) return;
     const flight: Flight = { target, ids: [...heads.keys()] };
-    for (const [id, head] of heads) this.heads.set(id, { head, flight });
+    for (const [id, head] of heads) {
+      this.forget(id);
+      const line = lines.get(id);
+      const fits = line !== undefined && this.bytes + line.length <= MAX_LINES;
+      if (fits) this.bytes += line.length;
+      this.heads.set(id, { head, flight, ...(fits && { line }) });
+    }
     this.flights.push(flight);
+  }
+  private forget(id: string): void {
+    this.bytes -= this.heads.get(id)?.line?.length ?? 0;
+    this.heads.delete(id);
   }
   /** Forgets heads that all views have passed. */
   landed(positions: readonly Position[]): void {
     let done = 0;
     while (done < this.flights.length && positions.every((at) => reached(at, this.flights[done]!.target))) {
       const flight = this.flights[done]!;
-      for (const id of flight.ids) if (this.heads.get(id)?.flight === flight) this.heads.delete(id);
+      for (const id of flight.ids) if (this.heads.get(id)?.flight === flight) this.forget(id);
       done += 1;
     }
     this.flights.splice(0, done);

@@ -22,6 +22,8 @@ export interface JudgeOptions {
   readonly now: number;
   /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
+  /** Base of the URL of our extension. Without it, the payer's own `meta.lastUpdated` is not kept. */
+  readonly publicUrl?: string | undefined;
   /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
   readonly sandbox?: boolean | undefined;
 }
@@ -148,7 +150,7 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   );
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir));
+  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir), options.publicUrl);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
   const conditionals = conditionalsIn(inside);
   const unresolved = Object.keys(conditionals).length > 0 ? { unresolved: conditionals } : {};

@@ -12,6 +12,7 @@ import type { Judgement } from '../domain/judge.ts';
 import { standingOf } from '../domain/version-order.ts';
 import type { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
+import type { Superseded } from './version-keeper.ts';
 
 export type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
 
@@ -26,6 +27,10 @@ export class BatchRun {
   readonly deadLetters: NewRecord[] = [];
   readonly outcomes: OutcomeRow[] = [];
   readonly changed = new Map<string, Head>();
+  /** The versions that the batch replaces. */
+  readonly superseded: Superseded[] = [];
+  /** Lines of the current versions that the batch wrote, by record id. */
+  readonly lines = new Map<string, string>();
   /** Claims and prior authorizations that became a record, with their business time. */
   readonly starts: ServiceLevelStarted['starts'] = [];
   private readonly sources = new Map<NewRecord, ReadEvent>();
@@ -33,11 +38,22 @@ export class BatchRun {
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
 
-  /** `stamp`: recorded time, ms since the epoch. */
-  constructor(batch: Batch, heads: Map<string, Head>, stamp: number) {
+  private readonly lineInFlight: (id: string) => string | undefined;
+
+  /**
+   * `stamp`: recorded time, ms since the epoch. `lineInFlight`: the line of a record that an earlier batch wrote, if it
+   * is still in memory.
+   */
+  constructor(
+    batch: Batch,
+    heads: Map<string, Head>,
+    stamp: number,
+    lineInFlight: (id: string) => string | undefined = () => undefined,
+  ) {
     this.batch = batch;
     this.heads = heads;
     this.stamp = stamp;
+    this.lineInFlight = lineInFlight;
   }
 
   /** The event from which one of our records was made. */
@@ -126,11 +142,26 @@ export class BatchRun {
 
   private apply(event: ReadEvent, id: string, decided: Pick<Decided, 'event' | 'head'>): void {
     if (decided.event === undefined || decided.head === undefined) return;
+    this.supersede(id, decided.event.data, decided.head);
     const record = encode(event, id, decided.event);
     this.records.push(record);
     this.sources.set(record, event);
     this.heads.set(id, decided.head);
     this.changed.set(id, decided.head);
+  }
+
+  /** Notes the version that the next one replaces, and remembers the line of the next one. */
+  private supersede(id: string, data: RecordEvent['data'], next: Head): void {
+    const head = this.heads.get(id);
+    // A tombstone with versionId 1 removed nothing, so it is no version of the resource.
+    const wasVersion = head !== undefined && (head.deleted !== true || head.versionId > 1);
+    if (wasVersion && next.versionId > head.versionId) {
+      const { member, type, id: resource } = data;
+      const line = head.deleted === true ? undefined : (this.lines.get(id) ?? this.lineInFlight(id));
+      this.superseded.push({ id, about: { member, type, id: resource }, head, at: next.lastUpdated, line });
+    }
+    if ('line' in data) this.lines.set(id, data.line);
+    else this.lines.delete(id);
   }
 
   private outcome(

@@ -22,6 +22,7 @@ import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
 import { SharedTurn } from './shared-turn.ts';
+import { VersionKeeper } from './version-keeper.ts';
 import { BatchRun, isVersioned, idOf } from './batch-run.ts';
 
 export interface RecordIntakeOptions {
@@ -39,6 +40,7 @@ export interface RecordIntakeOptions {
   readonly logger: Logger;
   /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
+  readonly publicUrl?: string | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
@@ -84,6 +86,7 @@ export class RecordIntake {
   private lastStamp = 0;
   private readonly latest: LatestTime;
   private readonly shared: SharedTurn;
+  private readonly versions: VersionKeeper;
   /** The error of the last batch, by topic and partition. */
   private readonly failing = new Map<string, string>();
 
@@ -91,6 +94,7 @@ export class RecordIntake {
     this.options = options;
     this.latest = new LatestTime(options.clock);
     this.ownership = new Ownership({ ...options, inFlight: (id) => this.inFlight.get(id) });
+    this.versions = new VersionKeeper(options);
     this.shared = new SharedTurn(options.leases, `resources-${randomUUID()}`);
   }
 
@@ -117,13 +121,13 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, sandbox, reading, transactionTimes } = this.options;
+      const { clock, floor, publicUrl, sandbox, reading, transactionTimes } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
       // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
       // batch has then already raised the time (ADR 0023).
       let [events, stamp] = await Promise.all([
-        reading.read(batch.records, { now: this.latest.with(batch.records), floor, sandbox }),
+        reading.read(batch.records, { now: this.latest.with(batch.records), floor, publicUrl, sandbox }),
         transactionTimes.newest(),
         this.ready(),
       ]);
@@ -189,7 +193,7 @@ export class RecordIntake {
     );
 
     this.lastStamp = Math.max(this.lastStamp, stamp);
-    const run = new BatchRun(batch, heads, this.lastStamp);
+    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id));
     for (const event of events) {
       try {
         run.take(event, owners);
@@ -203,6 +207,8 @@ export class RecordIntake {
       // Start the measurement before the claims are recorded. A redelivered batch finds them unchanged and would not
       // start it.
       await this.startLevels(batch, run.starts);
+      // The versions come first, because a batch that runs again no longer finds them once they are replaced.
+      await this.versions.keep(batch, run.superseded);
       await derivation.complete(batch, {
         outputs: [deadLetterOutput(batch, run.deadLetters), { topic: PA_RECORDS, records: run.records }],
         outcomes: run.outcomes,
@@ -217,7 +223,7 @@ export class RecordIntake {
     if (run.changed.size > 0) {
       const target = await log.head([PA_RECORDS]);
       // A rebalance happened during the batch, so the next batch reads the current versions from the view.
-      if (inFlight === this.inFlight) inFlight.add(run.changed, target);
+      if (inFlight === this.inFlight) inFlight.add(run.changed, target, run.lines);
       else this.doubts += 1;
     }
     await this.ownership.settle(owners);

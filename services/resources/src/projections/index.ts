@@ -1,9 +1,19 @@
-import { directory, locators, records, searchKeys } from '@provider-access/facts/records';
+import { directory, locators, records, searchKeys, versions } from '@provider-access/facts/records';
 import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { receipts } from './receipts.ts';
 
 /** Injection token of the RecordsReader. */
 export const RECORDS = Symbol('RecordsReader');
+/** Injection token of the VersionsReader. */
+export const VERSIONS = Symbol('VersionsReader');
 /** Views that this service keeps. */
-export const PROJECTIONS: readonly Projection[] = [records, locators, searchKeys, directory, receipts, deadLetters];
+export const PROJECTIONS: readonly Projection[] = [
+  records,
+  locators,
+  versions,
+  searchKeys,
+  directory,
+  receipts,
+  deadLetters,
+];

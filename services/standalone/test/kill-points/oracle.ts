@@ -97,10 +97,19 @@ function filesAsTheLedgerSays({ known }: Scene, say: Say): void {
   for (const about of found.keys()) say(`${about} should not be in the export`);
 }
 
-/** `pa.records` has one version of a resource for each published one, and no version with two contents. */
+/**
+ * `pa.records` has one version of a resource for each published one, and no version with two contents.
+ * `pa.record-versions` has each of them that another one replaced.
+ */
 function recordsAsTheLedgerSays(scene: Scene, say: Say): void {
   const last = new Map<string, Json>();
   const versions = new Map<string, string>();
+  const replaced = new Set(
+    recordsOf(scene, 'pa.record-versions').map((record) => {
+      const data = dataOf(record);
+      return `${data.member} ${data.type}/${data.id} version ${data.versionId} ${data.lastUpdated}`;
+    }),
+  );
   for (const record of recordsOf(scene, 'pa.records')) {
     if (!typeOf(record)?.startsWith('pa.record-')) continue;
     const data = dataOf(record);
@@ -117,6 +126,11 @@ function recordsAsTheLedgerSays(scene: Scene, say: Say): void {
       const data = last.get(`${member.member} ${about}`);
       if (data === undefined) say(`${about} is lost`);
       else if (data.versionId !== expected) say(`${about} has version ${data.versionId} instead of ${expected}`);
+      for (let n = 1; n < expected; n++) {
+        const version = `${member.member} ${about} version ${n}`;
+        const [, lastUpdated] = versions.get(version)?.split(' ') ?? [];
+        if (!replaced.has(`${version} ${lastUpdated}`)) say(`${version} is not in the history`);
+      }
     }
   }
 }

@@ -60,10 +60,26 @@ export function redactionFaults(published: object, exported: object): string[] {
   const root: Place = { path: type, key: '', parent: undefined, financial: false, authorization: false, gone };
   const faults = compare(given, kept, inResource(given, root));
   for (const name of META) {
-    const [was, is] = [before, after].map((meta) => JSON.stringify(isObject(meta) ? meta[name] : undefined));
-    if (was !== is) faults.push(`changed ${type}.meta.${name}`);
+    const [was, is] = [before, after].map((meta) => (isObject(meta) ? meta[name] : undefined));
+    if (JSON.stringify(was) === JSON.stringify(is)) continue;
+    if (name === 'profile' && FINANCIAL.has(type)) faults.push(...profileFaults(was, is, type));
+    else faults.push(`changed ${type}.meta.${name}`);
   }
   return [...new Set(faults)];
+}
+
+/** A claim without its money may name the Basis profile of CARIN BB, and no profile that asks for the money. */
+function profileFaults(was: unknown, is: unknown, type: string): string[] {
+  const [before, after] = [list(was), list(is)].map((all) => all.map(String)) as [string[], string[]];
+  const financial = /\/C4BB-ExplanationOfBenefit-(?!.*-Basis)[A-Za-z-]+(?=$|\|)/;
+  const allowed = new Set(before.flatMap((one) => [one, one.replace(financial, '$&-Basis')]));
+  return [
+    ...after.filter((one) => !allowed.has(one)).map(() => `invented ${type}.meta.profile`),
+    ...after.filter((one) => financial.test(one)).map(() => `left ${type}.meta.profile`),
+    ...before
+      .filter((one) => financial.test(one) && !after.includes(one.replace(financial, '$&-Basis')))
+      .map(() => `lost ${type}.meta.profile`),
+  ];
 }
 
 function inResource(resource: Fields, place: Place): Place {

@@ -139,6 +139,14 @@ export const accessDashboard: Dashboard = {
           { stacked: true },
         ),
         lines(
+          'Requests without a valid token',
+          'cps',
+          'Requests answered 401, or 429 after many forged tokens. Tokens end after five minutes, so a few are ' +
+            'normal. The log has a line a minute with the address of the last sender.',
+          [['{{reason}}', perSecond('pa_unauthenticated_requests_total', 'reason')]],
+          { stacked: true },
+        ),
+        lines(
           'Decisions',
           'cps',
           'Decisions by outcome: one for each read, page, match, member of an export and segment of a download.',

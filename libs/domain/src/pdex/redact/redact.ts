@@ -1,6 +1,7 @@
 import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
 
 import { FINANCIAL_TYPES, WITHHELD_TYPES } from './allowed.ts';
+import { withProfiles } from './declared.ts';
 import { maskAmounts, maskNote } from './mask.ts';
 import { type Context, type Plan, planOf, type Step } from './plan.ts';
 import { countsUnits, isBroken, isDroppedWhole, maskedAmount } from './special.ts';
@@ -37,7 +38,7 @@ const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
  * Removes money from a resource by allow-list (docs/regulation.md#redaction). No Money, currency, cost to beneficiary,
  * remittance date or quantity of currency stays at any depth, contained resources and extensions included. Claims,
  * coverages and prior authorizations keep listed elements and extensions only; every other type keeps its R4 elements.
- * Idempotent. Valid R4 stays valid R4.
+ * Idempotent. Valid R4 stays valid R4. `meta.profile` names what the resource then conforms to (ADR 0046).
  * @param keeps false for a resource inside this one (contained, in a Bundle or Parameters) that is dropped with the
  * references to it
  * @throws TypeError for an unknown or withheld type, which the caller must refuse before
@@ -72,7 +73,8 @@ export function redact(resource: FhirResource, keeps: Keeps = () => true): Redac
     resourceType: type,
     ...(resource.id === undefined ? {} : { id: resource.id }),
   };
-  return { resource: kept as FhirResource, dropped };
+  const declared = withProfiles(kept, contextOf(kept, type), kept !== resource);
+  return { resource: declared as FhirResource, dropped };
 }
 
 function containedIds(contained: unknown): Set<string> {
@@ -96,7 +98,10 @@ function keepResource(source: Source, path: string, run: Run, depth: number): So
   if (typeof type !== 'string' || WITHHELD_TYPES.has(type)) return count(run, path);
   const plan = structureOf(type)?.resource === true ? planOf(type, contextOf(source, type)) : undefined;
   if (plan === undefined || (depth > 0 && !run.keeps(source as FhirResource))) return count(run, path);
-  return keepStructure(source, plan, path, contextOf(source, type), run, depth, false);
+  const context = contextOf(source, type);
+  const kept = keepStructure(source, plan, path, context, run, depth, false);
+  // `redact` does this for the outermost resource, because it also knows what happened to the contained ones.
+  return kept !== undefined && depth > 0 ? withProfiles(kept, context, kept !== source) : kept;
 }
 
 function contextOf(source: Source, type: string): Context {

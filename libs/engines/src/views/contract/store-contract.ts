@@ -17,6 +17,27 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await get('a')).toEqual({ n: 6, group: 'g' });
     });
 
+    it('deletes documents with their bodies and index entries, and writes them again if they come again', async () => {
+      const value = { n: 1, group: 'g', tags: ['t'], line: 'a line' };
+      await put(item('a', 1, value), item('b', 2, { ...value, n: 2 }));
+      await fresh.views.store.remove(items, ['a', 'nobody']);
+      await fresh.views.store.remove(items, []);
+      const reader = fresh.views.reader(items);
+      expect(await get('a')).toBeUndefined();
+      expect(await reader.count()).toBe(1);
+      for (const query of [
+        { index: 'by_group', equals: ['g'] },
+        { index: 'by_tag', equals: ['g', 't'] },
+      ])
+        expect((await reader.find({ ...query, limit: 9 })).map(({ _id }) => _id)).toEqual(['b']);
+      await put(item('a', 1, value));
+      const again = await reader.getMany(['a', 'b'], { bodies: ['item.line'] });
+      expect(again.map((d) => Buffer.from((d!['item'] as { line: Uint8Array }).line).toString())).toEqual([
+        'a line',
+        'a line',
+      ]);
+    });
+
     it('stores positions of several partitions for one part, also of high numbers', async () => {
       await put(
         item('a', 5, { n: 1, group: 'g' }, 0),

@@ -117,6 +117,28 @@ export class Statements {
     });
   }
 
+  /** The statements that delete a document, in their order. Value of each: _id. */
+  removals(): readonly StatementSync[] {
+    const { parts, projection } = this.layout;
+    const tables = projection.indexes.filter((i) => i.array).map((i) => arrayTable(this.#physical, i));
+    const bodies = parts.some((p) => p.bodies.length > 0)
+      ? [
+          this.#prepare(
+            'remove-bodies',
+            () =>
+              `DELETE FROM ${quoted(bodyTable(this.#physical))} WHERE body = ` +
+              `(SELECT body FROM ${this.#table} WHERE _id = ?)`,
+          ),
+        ]
+      : [];
+    return [
+      ...bodies,
+      ...[...tables, this.#physical].map((table) =>
+        this.#prepare(`remove/${table}`, () => `DELETE FROM ${quoted(table)} WHERE _id = ?`),
+      ),
+    ];
+  }
+
   #selected(bodies: readonly string[]): string {
     return ['t._id', ...this.layout.parts.map((p) => `t.d${p.n}`), ...this.#wanted(bodies)].join(', ');
   }
@@ -168,8 +190,8 @@ export class Statements {
 
   /**
    * Values for each part of the first condition: equality prefix, its values, those of the other conditions, `after`;
-   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look at the array in the
-   * document, because an index of the elements by document would double the cost of each write.
+   * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look
+   * at the array in the document, because an index of the elements by document would double the cost of each write.
    */
   ids({ index, equals, all, after }: IdsPlan): StatementSync {
     const shape = all.map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${ranges.length}`).join('/');

@@ -76,6 +76,14 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
     return refused;
   }
 
+  async remove(projection: Projection, ids: readonly string[]): Promise<void> {
+    const statements = this.connection.of(projection, 'live');
+    if (statements === undefined || ids.length === 0) return;
+    this.connection.transaction(() => {
+      for (const id of ids) for (const statement of statements.removals()) statement.run(id);
+    });
+  }
+
   async getMany(
     projection: Projection,
     ids: readonly string[],

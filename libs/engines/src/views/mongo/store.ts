@@ -97,6 +97,13 @@ export class MongoStore extends MongoBuilds implements ViewStore {
     return refused;
   }
 
+  async remove(projection: Projection, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const layout = layoutOf(projection);
+    const collection = await this.collection(layout, 'live');
+    await this.calls.calling(layout.collection, () => collection.deleteMany({ _id: { $in: [...ids] } }));
+  }
+
   async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
     const view = collectionName(projection);
     if (build !== 'live') return this.stored.of(view, physicalName(view, build));

@@ -93,7 +93,22 @@ function common(type: string, name: string, row: SearchRow | undefined): SearchP
   };
 }
 
-function own(type: string, row: SearchRow): SearchParameter {
+/**
+ * Whether the index has keys of a parameter. It has none of parameters that are there for includes alone, because each
+ * key costs intake more than it saves a search among the resources of one member. `_revinclude` needs the target of a
+ * Provenance.
+ */
+function isIndexed(type: string, row: SearchRow, combinations: readonly SearchCombination[]): boolean {
+  if (row.kind === 'quantity' || row.system !== undefined || UNINDEXED.has(row.name)) return false;
+  return (
+    row.level !== 'MAY' ||
+    aloneOf(type, row) ||
+    type === 'Provenance' ||
+    combinations.some(({ names }) => names.includes(row.name))
+  );
+}
+
+function own(type: string, row: SearchRow, combinations: readonly SearchCombination[]): SearchParameter {
   const kind = row.kind!;
   const isPatient = row.name === 'patient' && PATIENT_ELEMENT[type] !== undefined;
   return {
@@ -108,7 +123,7 @@ function own(type: string, row: SearchRow): SearchParameter {
     ...(kind === 'date' || kind === 'quantity' ? { comparators: COMPARATORS } : {}),
     ...(isPatient ? { chains: ['identifier'] } : {}),
     ...(isPatient || aloneOf(type, row) ? { alone: true } : {}),
-    indexed: kind !== 'quantity' && row.system === undefined && !UNINDEXED.has(row.name),
+    indexed: isIndexed(type, row, combinations),
     documentation: row.documentation!,
   };
 }
@@ -128,7 +143,7 @@ function definitionOf(type: string): SearchDefinition {
         rows.find((row) => row.name === name),
       ),
     ),
-    ...rows.filter(({ name }) => !name.startsWith('_')).map((row) => own(type, row)),
+    ...rows.filter(({ name }) => !name.startsWith('_')).map((row) => own(type, row, table?.combinations ?? [])),
   ];
   return {
     type,
@@ -145,7 +160,7 @@ function definitionOf(type: string): SearchDefinition {
 
 /**
  * The searches of each served type and of Group, from the table that scripts/fhir/generate-search.mjs writes. The
- * index keys, the parser, the CapabilityStatement and the page of searches follow from it.
+ * index keys, the parser, the CapabilityStatement and docs/search.md follow from it.
  */
 export const SEARCH: Readonly<Record<string, SearchDefinition>> = Object.fromEntries(
   [...SERVED_TYPES, 'Group'].toSorted().map((type) => [type, definitionOf(type)]),

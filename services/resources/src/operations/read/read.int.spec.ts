@@ -39,6 +39,11 @@ describe('reads and searches', () => {
   afterAll(() => house.close());
   const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> =>
     house.call('GET', url, { token: t, headers });
+  const audited = async (): Promise<readonly Loose[]> => {
+    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
+    const all = await Promise.all(head!.map((end, partition) => house.log.read(PA_AUDIT, partition, 0, end)));
+    return all.flat().map((record) => JSON.parse(textOf(record)) as Loose);
+  };
   const comparable = ({ status, headers, text }: Answer): unknown => ({
     status,
     text,
@@ -79,6 +84,33 @@ describe('reads and searches', () => {
     expect(await needed('GET', '/fhir/Condition')).toMatch(/needs an access token/);
     expect(await needed('POST', '/events')).toMatch(/needs the payer token/);
     expect(await needed('GET', '/events/dead-letters')).toMatch(/needs the (payer|administrator) or /);
+  });
+
+  it("shows when the payer's system last changed a resource, beside its own time of acceptance", async () => {
+    const url = 'https://pa.example.org/fhir/StructureDefinition/payer-last-updated';
+    const stamped = (lastUpdated: string) => ({
+      subject: 'm1',
+      resource: {
+        resourceType: 'Procedure',
+        id: 'stamped',
+        meta: { lastUpdated },
+        status: 'completed',
+        subject: { reference: 'Patient/m1' },
+      },
+    });
+    const shown = async (): Promise<Loose> => (await get('/fhir/Procedure/stamped')).json().meta;
+    await house.publish([stamped('2024-05-01T08:00:00-05:00')]);
+    await house.settled();
+    const first = await shown();
+    expect(first.extension).toEqual([{ url, valueInstant: '2024-05-01T08:00:00-05:00' }]);
+    expect(Date.parse(first.lastUpdated)).toBeGreaterThan(Date.UTC(2025, 0, 1));
+    // The stamp alone is no change: the version and its time stay, so that no delta brings the resource again.
+    const { receipt } = await house.publish([
+      { ...stamped('2024-06-01T08:00:00-05:00'), time: '2025-02-01T00:00:00Z' },
+    ]);
+    expect(receipt.counts).toEqual({ unchanged: 1 });
+    await house.settled();
+    expect(await shown()).toEqual({ ...first, extension: [{ url, valueInstant: '2024-06-01T08:00:00-05:00' }] });
   });
 
   it('answers for a denied member as for an unknown id, to the byte', async () => {
@@ -199,6 +231,16 @@ describe('reads and searches', () => {
     const narrow = await house.token('app1', 'system/Patient.rs');
     expect((await get('/fhir/Condition/m1-c', narrow)).status).toBe(403);
     expect((await get('/fhir/Condition?patient=m1', await house.token('app1', 'system/Condition.r'))).status).toBe(403);
+    const entries = await audited();
+    const refused = { client: 'app1', outcome: 'refused', members: [], types: ['Condition'], count: 1 };
+    for (const [action, reason] of [
+      ['search', 'required'],
+      ['search', 'not-supported'],
+      ['search', 'invalid-value'],
+      ['search', 'insufficient-scope'],
+      ['read', 'insufficient-scope'],
+    ])
+      expect(entries).toContainEqual(expect.objectContaining({ ...refused, action, reason }));
   });
 
   it('notes every release and refusal before it answers', async () => {
@@ -206,10 +248,7 @@ describe('reads and searches', () => {
     await get('/fhir/Condition/m1-c');
     await get('/fhir/Condition/out-c');
     await get('/fhir/Condition/nobody');
-    const entries: Loose[] = [];
-    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+    const entries = await audited();
     expect(entries).toHaveLength(before + 3);
     expect(entries).toContainEqual(
       expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }),

@@ -1,6 +1,5 @@
 import {
   type DateSearch,
-  type FhirResource,
   keyRanges,
   matches,
   matchesInstant,
@@ -9,6 +8,7 @@ import {
 } from '@provider-access/kernel/fhir';
 import { recordId, type RecordPart } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
+import { type Entry, entryOf, type Head, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
@@ -19,13 +19,6 @@ const IDS = 500;
 const MEMBERS = 200;
 const LINE = ['record.line'];
 
-/** A record with its line as the store returns it. */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels'> {
-  readonly line: Uint8Array | string;
-  /** The parsed line, if a filter needed it. */
-  readonly resource?: FhirResource;
-}
-
 /** Where a search continues: behind this record, in the order of the search. */
 export interface Behind {
   readonly member: string;
@@ -34,19 +27,7 @@ export interface Behind {
   readonly lastUpdated?: number;
 }
 
-type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
 const headOf = (document: ViewDocument): Head => document['record'] as Head;
-/** Undefined for a tombstone, which has no line. */
-export function entryOf(document: ViewDocument | undefined): Entry | undefined {
-  const record = document?.['record'] as (Head & Partial<Entry>) | undefined;
-  return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
-}
-
-export const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
-  typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
-export const parsedLine = (entry: Entry): FhirResource =>
-  entry.resource ?? (JSON.parse(textOfLine(entry)) as FhirResource);
-
 /** The conditions of a search on one type. */
 export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'>;
 

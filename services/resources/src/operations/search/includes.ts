@@ -8,7 +8,8 @@ import {
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
 import { recordId, SHARED } from '@provider-access/facts/records';
-import { type Entry, entryOf, parsedLine, rangesOf } from './candidates.ts';
+import { rangesOf } from './candidates.ts';
+import { type Entry, entryOf, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** How often `:iterate` follows references of what was included. */

@@ -1,7 +1,8 @@
 import { dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/facts/records';
-import { type Behind, type Entry, fitting, isByTime, parsedLine } from './candidates.ts';
+import { type Behind, fitting, isByTime } from './candidates.ts';
+import { type Entry, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */

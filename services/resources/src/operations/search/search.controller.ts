@@ -18,7 +18,7 @@ import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/sm
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { acceptsJson, FHIR_JSON, servedType } from '../fhir-request.ts';
-import { type Entry, parsedLine, textOfLine } from './candidates.ts';
+import { type Entry, parsedLine, textOfLine } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';

@@ -5,7 +5,7 @@ import {
   type RecordsReader,
   recordId,
 } from '@provider-access/facts/records';
-import type { Entry } from './candidates.ts';
+import { type Entry } from './entry.ts';
 
 /** Most records of one query of the index that may be withheld. */
 const MOST = 10_000;
@@ -22,8 +22,9 @@ export class VisibleRecords {
   }
 
   /**
-   * The ids of these members' records of a type that are withheld. A search leaves them out before it reads any line, so
-   * that the size of a withheld record does not show in the time. It costs the same number of queries if there are none.
+   * The ids of these members' records of a type that are withheld. A search leaves them out before it reads any line,
+   * so that the size of a withheld record does not show in the time. It costs the same number of queries if there are
+   * none.
    * A record that got its label just now may be missing: `seen` has the last word.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {

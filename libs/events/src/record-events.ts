@@ -1,0 +1,93 @@
+import { z } from 'zod';
+
+/** The events of records and their versions. Times are RFC 3339 instants. */
+
+const instant = z.string();
+
+/**
+ * Of a version with the business time and sequence of older versions (ADR 0022). `said` is the business time that its
+ * event states. `events` are marks of the older events, so that one of them which comes again is not taken for a
+ * correction.
+ */
+export const tie = z.object({ said: instant, events: z.array(z.string()) });
+
+/** pa.records: what a version of a resource and its end have in common. */
+const recordChange = z.object({
+  /** Member id, or `shared` for resources without a patient. */
+  member: z.string(),
+  type: z.string(),
+  id: z.string(),
+  versionId: z.int().positive(),
+  /** Time of acceptance = meta.lastUpdated, written once, kept by rebuilds. */
+  lastUpdated: instant,
+  /**
+   * Business time and sequence of the payer's event: they choose which version wins. With `tie`, `businessTime` may be
+   * later by some ms.
+   */
+  businessTime: instant,
+  sequence: z.int(),
+  /**
+   * `source` and `id` of the payer's event: they name an event that comes again, and an id that comes again with other
+   * content.
+   */
+  source: z.string().optional(),
+  event: z.string().optional(),
+  tie: tie.optional(),
+});
+/** The resource as accepted: normalised, redacted, encoded once; reading is copying. */
+export const recordAccepted = recordChange.extend({
+  /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
+  contentHash: z.string(),
+  /**
+   * Hash of the resource as the payer sent it. If it is equal, another `contentHash` comes from other rules of
+   * redaction.
+   */
+  sourceHash: z.string().optional(),
+  serviceDate: z.string().optional(),
+  /** `Type/id` of literal references, without the targets of a Provenance. An export brings these resources along. */
+  references: z.array(z.string()),
+  /** Search keys, `parameter=value`; empty in records of earlier releases. */
+  tokens: z.array(z.string()),
+  /** The version of the keys (`KEYS_VERSION`). A reader of another version makes them from `line`. */
+  tokensBy: z.string().optional(),
+  /**
+   * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:
+   * a reader takes them from `line`.
+   */
+  labels: z.array(z.string()).optional(),
+  /** The encoded resource, one line, without the newline. */
+  line: z.string(),
+});
+const removal = z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']);
+export const recordDeleted = recordChange.extend({
+  reason: removal,
+  /** Security labels of the version that was removed. Absent without labels. */
+  labels: z.array(z.string()).optional(),
+  /**
+   * Of a prior authorization that was entered in error: the resource that a read answers with, one line. It is not
+   * named `line`, because readers of earlier releases take a record with a `line` for an accepted one.
+   */
+  enteredInError: z.string().optional(),
+});
+
+/**
+ * pa.record-versions: a version that is not the newest any more. `line` is absent, and `reason` present, if the version
+ * was a tombstone. The event is in the log before the event of the version that replaces it, so it may name a version
+ * that is still the newest (ADR 0045).
+ */
+export const recordSuperseded = z.object({
+  member: z.string(),
+  type: z.string(),
+  id: z.string(),
+  versionId: z.int().positive(),
+  lastUpdated: instant,
+  /** `lastUpdated` of the version that replaced this one. The version is kept for a time from then on. */
+  supersededAt: instant,
+  reason: removal.optional(),
+  /** The encoded resource, as `line` of the accepted version. */
+  line: z.string().optional(),
+});
+
+export type RecordAccepted = z.infer<typeof recordAccepted>;
+export type RecordDeleted = z.infer<typeof recordDeleted>;
+export type RecordSuperseded = z.infer<typeof recordSuperseded>;

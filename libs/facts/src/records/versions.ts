@@ -1,0 +1,111 @@
+import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
+import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
+import { labelsOfRecord } from './labels.ts';
+import { recordId, VERSION_HEADER } from './record.ts';
+
+/** The `versions` view's data about one superseded version. Times are ms since the epoch. */
+export interface VersionPart {
+  /** Id of the record: `member/Type/id`. */
+  readonly resource: string;
+  readonly versionId: number;
+  /** `meta.lastUpdated` of the version. */
+  readonly lastUpdated: number;
+  /** When the next version replaced this one. */
+  readonly supersededAt: number;
+  /** Length of the line in UTF-8 bytes; 0 for a tombstone. */
+  readonly bytes: number;
+  /** Present on a tombstone: why the resource was removed. */
+  readonly reason?: RecordDeleted['reason'];
+  /** Security labels of the line, `system|code`, so that a reader decides before it loads the line. */
+  readonly labels: readonly string[];
+}
+/** A superseded version with its line. A tombstone has an empty line. */
+export interface StoredVersion extends VersionPart {
+  readonly line: Uint8Array;
+}
+
+const SUPERSEDED = 'pa.record-superseded.v1';
+const EMPTY = new Uint8Array(0);
+const LINE = ['version.line'];
+
+export const versionDocumentId = (record: string, versionId: number): string => `${record}/${versionId}`;
+
+/**
+ * The key of the record and the header name the document, so that only `evolve` parses the event. The part is written
+ * without being read, because a version that comes twice is the same.
+ */
+const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
+  part: 'version',
+  blind: true,
+  keys: (record) =>
+    typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
+  evolve(_part, record) {
+    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line } = dataOf<RecordSuperseded>(record);
+    return {
+      resource: recordId(member, type, id),
+      versionId,
+      lastUpdated: Date.parse(lastUpdated),
+      supersededAt: Date.parse(supersededAt),
+      bytes: line === undefined ? 0 : Buffer.byteLength(line),
+      labels: line === undefined ? [] : labelsOfRecord({ member, line }),
+      ...(reason !== undefined && { reason }),
+      ...(line !== undefined && { line }),
+    };
+  },
+};
+
+/** One document for each superseded version of a resource (ADR 0045). Resources writes and reads it. */
+export const versions: Projection = {
+  owner: 'resources',
+  name: 'versions',
+  version: 1,
+  topics: { [PA_RECORD_VERSIONS]: fromVersions },
+  indexes: [
+    { name: 'by_resource', fields: ['version.resource', 'version.versionId'] },
+    { name: 'by_superseded', fields: ['version.supersededAt'] },
+  ],
+  bodies: LINE,
+};
+
+export interface VersionsReader {
+  /** Superseded versions from `from` to `until` (both included), newest first, without their lines. */
+  list(
+    resource: string,
+    range: { readonly from?: number; readonly until?: number; readonly limit: number },
+  ): Promise<readonly VersionPart[]>;
+  /** The versions with their lines, in the order of `versionIds`; undefined for a missing one. */
+  load(resource: string, versionIds: readonly number[]): Promise<readonly (StoredVersion | undefined)[]>;
+  /** Ids of documents whose version was superseded before this time, at most `limit`. */
+  supersededBefore(time: number, limit: number): Promise<readonly string[]>;
+  readonly view: ViewReader;
+}
+
+const part = (document: ViewDocument): VersionPart & { line?: string | Uint8Array } =>
+  document['version'] as VersionPart & { line?: string | Uint8Array };
+
+function stored(document: ViewDocument): StoredVersion {
+  const version = part(document);
+  const { line } = version;
+  return { ...version, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line) : line };
+}
+
+/** Reads the `versions` view. Errors of the store pass through. */
+export function versionsReader(views: Views): VersionsReader {
+  const view = views.reader(versions);
+  return {
+    view,
+    async list(resource, { from, until, limit }) {
+      const range = { ...(from !== undefined && { gte: from }), ...(until !== undefined && { lte: until }) };
+      const found = await view.find({ index: 'by_resource', equals: [resource], range, order: 'desc', limit });
+      return found.map(part);
+    },
+    async load(resource, versionIds) {
+      if (versionIds.length === 0) return [];
+      const ids = versionIds.map((versionId) => versionDocumentId(resource, versionId));
+      return (await view.getMany(ids, { bodies: LINE })).map((d) => (d === undefined ? undefined : stored(d)));
+    },
+    async supersededBefore(time, limit) {
+      return (await view.find({ index: 'by_superseded', range: { lt: time }, limit })).map(({ _id }) => _id);
+    },
+  };
+}

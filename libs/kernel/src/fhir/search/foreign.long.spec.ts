@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+
+import { compare, extractionFault, FILTERS } from '../../../test/search/compare.ts';
+import { foreignResources, skipped } from '../../../test/search/foreign.ts';
+import { Random, seed } from '../../../test/search/random.ts';
+
+const foreign = foreignResources(/\.tar\.gz$/, 2_000);
+if (foreign === undefined) skipped('searches over all foreign data');
+
+describe.skipIf(foreign === undefined)('all foreign resources', () => {
+  const poolOf = (type: string) => foreign?.get(type) ?? [];
+
+  it('have the values that the FHIRPath engine of HL7 finds', () => {
+    for (const { type, parameter } of FILTERS)
+      for (const resource of poolOf(type)) expect(extractionFault(parameter, resource)).toBeUndefined();
+  });
+
+  it('are found by the same queries as by the rules of FHIR', () => {
+    const { answers, found } = compare(new Random(seed), poolOf, 100_000);
+    process.stderr.write(`all foreign resources: ${answers} answers, ${found} of them found\n`);
+    expect(found).toBeGreaterThan(answers / 10);
+  });
+});

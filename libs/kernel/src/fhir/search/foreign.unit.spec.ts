@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+
+import { compare, extractionFault, FILTERS } from '../../../test/search/compare.ts';
+import { foreignResources, skipped } from '../../../test/search/foreign.ts';
+import { cases, Random, seed } from '../../../test/search/random.ts';
+
+const foreign = foreignResources(/^examples-/, cases(40));
+if (foreign === undefined) skipped('searches over resources that others wrote');
+
+describe.skipIf(foreign === undefined)('resources that HL7 and CMS wrote', () => {
+  const poolOf = (type: string) => foreign?.get(type) ?? [];
+
+  it('have the values that the FHIRPath engine of HL7 finds', () => {
+    const faults = FILTERS.flatMap(({ type, parameter }) =>
+      poolOf(type).map((resource) => extractionFault(parameter, resource)),
+    );
+    expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
+    expect(faults.length).toBeGreaterThan(500);
+  });
+
+  it('are found by the same queries as by the rules of FHIR', () => {
+    const { answers, found } = compare(new Random(seed), poolOf, cases(3_000));
+    process.stderr.write(`foreign resources: ${answers} answers, ${found} of them found\n`);
+    expect(found).toBeGreaterThan(answers / 10);
+  });
+});

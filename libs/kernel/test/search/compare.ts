@@ -1,0 +1,83 @@
+import { SEARCH, type SearchParameter } from '../../src/fhir/search/definitions.ts';
+import { matches, type SearchFilter } from '../../src/fhir/search/evaluate.ts';
+import { extract } from '../../src/fhir/search/extract.ts';
+import { indexKeys, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
+import { parseQuery } from '../../src/fhir/search/query.ts';
+import type { FhirResource } from '../../src/fhir/types.ts';
+import { satisfies, valuesOf } from './oracle.ts';
+import { randomCondition } from './queries.ts';
+import { BASE, type Random } from './random.ts';
+
+/** Parameters that become filters. The parser turns the others into lists of ids, members and times. */
+export const FILTERS = Object.values(SEARCH).flatMap(({ type, parameters }) =>
+  parameters
+    .filter(({ name, chains }) => !['_id', '_lastUpdated'].includes(name) && chains === undefined)
+    .map((parameter) => ({ type, parameter })),
+);
+
+/** As SQLite and MongoDB compare text: by the bytes of UTF-8. */
+export function holdsKey(ranges: readonly KeyRange[], keys: readonly string[]): boolean {
+  const bytes = (text: string) => Buffer.from(text, 'utf8');
+  return keys.some((key) =>
+    ranges.some((range) =>
+      'key' in range
+        ? bytes(range.key).equals(bytes(key))
+        : bytes(range.gte).compare(bytes(key)) <= 0 && bytes(key).compare(bytes(range.lt)) < 0,
+    ),
+  );
+}
+
+export function filterOf(type: string, key: string, value: string): SearchFilter {
+  const parsed = parseQuery(type, new URLSearchParams([[key, value]]), { base: BASE, lenient: false });
+  if (!parsed.ok) throw new Error(`${type}?${key}=${value}: ${JSON.stringify(parsed.issue)}`);
+  return parsed.query.filters[0]!;
+}
+
+/** How the values that we read differ from those that the FHIRPath engine reads; undefined if they do not. */
+export function extractionFault(parameter: SearchParameter, resource: FhirResource): string | undefined {
+  // The union of FHIRPath keeps each value once.
+  const ours = [...new Set(extract(parameter, resource).map(({ value }) => JSON.stringify(value)))].toSorted();
+  const theirs = [...new Set(valuesOf(parameter, resource).map((value) => JSON.stringify(value)))].toSorted();
+  const [left, right] = [ours.join(), theirs.join()];
+  return left === right ? undefined : `${parameter.path} of ${resource.id}: ${left} and not ${right}`;
+}
+
+export interface Comparison {
+  readonly answers: number;
+  readonly found: number;
+  /** Queries that the index can answer. */
+  readonly indexed: number;
+}
+
+/**
+ * Asks random queries about three resources each, of which one gave the values of the query.
+ * @throws Error if the rules of FHIR find another answer, or if the index has no key for a resource that is found
+ */
+export function compare(
+  random: Random,
+  poolOf: (type: string) => readonly FhirResource[],
+  queries: number,
+): Comparison {
+  const askable = FILTERS.filter(({ type }) => poolOf(type).length > 0);
+  const byKind = [...Map.groupBy(askable, ({ parameter }) => parameter.kind).values()];
+  let [answers, found, indexed] = [0, 0, 0];
+  for (let at = 0; at < queries; at++) {
+    const { type, parameter } = random.one(random.one(byKind));
+    const pool = poolOf(type);
+    const source = random.one(pool);
+    const { condition, key, value } = randomCondition(random, parameter, source);
+    const filter = filterOf(type, key, value);
+    const ranges = keyRanges(filter);
+    if (ranges !== undefined) indexed += 1;
+    for (const resource of [source, random.one(pool), random.one(pool)]) {
+      const expected = satisfies(condition, resource, BASE);
+      const what = () => `${type}?${key}=${value} on ${JSON.stringify(extract(parameter, resource))}`;
+      if (matches(filter, resource) !== expected) throw new Error(`${what()} should be ${expected}`);
+      if (expected && ranges !== undefined && !holdsKey(ranges, indexKeys(resource)))
+        throw new Error(`no key for ${what()}: ${JSON.stringify(ranges)}`);
+      answers += 1;
+      if (expected) found += 1;
+    }
+  }
+  return { answers, found, indexed };
+}

@@ -1,0 +1,252 @@
+import { Controller, Get, Module, Param, Post, UseGuards } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dataOf, type Disclosure, PA_AUDIT } from '@provider-access/events';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryState } from '@provider-access/engines/state/memory';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
+import { Refusal, type RefusalKind } from '@provider-access/kernel';
+import { createServiceApp, REFUSAL_OBSERVER, type RefusalObserver } from '@provider-access/service/http';
+import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
+import { SmartGuard, StaticTokenGuard, StaticTokens, type TokenIssuer } from '@provider-access/smart';
+import { actionOf } from './refused-requests.ts';
+import { ServiceModule } from './service-module.ts';
+import { appendFacts, approvedApp, issuerOf, recordsOf, request } from './testing/index.ts';
+
+const PUBLIC_URL = 'https://pa.example';
+const ADMINISTRATOR = 'a'.repeat(43);
+const NPI = 'npi|1234567893';
+
+/** Refuses with the kind that the path names. */
+@Controller('fhir')
+@UseGuards(SmartGuard)
+class DataController {
+  @Get(':type')
+  search(@Param('type') kind: string): never {
+    throw new Refusal(kind as RefusalKind, 'Refused.');
+  }
+  @Get('Group/:id')
+  group(@Param('id') kind: string): never {
+    throw new Refusal(kind as RefusalKind, 'Refused.');
+  }
+  @Get(':type/:id')
+  read(@Param('id') kind: string): never {
+    throw new Refusal(kind as RefusalKind, 'Refused.');
+  }
+  @Post('Group/:id/$export')
+  kickOff(): never {
+    throw new Refusal('required', 'Refused.');
+  }
+}
+@Controller('ops')
+@UseGuards(StaticTokenGuard('administrator'))
+class OperatorsController {
+  @Get('refused')
+  refused(): never {
+    throw new Refusal('invalid-value', 'Refused.');
+  }
+}
+@Module({})
+class TrialModule {}
+
+/** Keeps the parser of JSON, which refuses a body before a guard asks for the token. */
+const keepParsers = (): void => undefined;
+
+let now: number;
+let app: NestFastifyApplication;
+let log: ReturnType<typeof openMemoryLog>;
+let metrics: Metrics;
+let tokens: TokenIssuer;
+let lines: Record<string, unknown>[];
+let closing: (() => Promise<unknown>)[];
+beforeEach(async () => {
+  now = Date.UTC(2026, 5, 1, 12);
+  const clock = { now: () => now };
+  log = openMemoryLog({ now: clock.now });
+  const [views, state] = [openMemoryViews(), openMemoryState({ log, now: clock.now })];
+  metrics = new Metrics();
+  lines = [];
+  const info = (fields: Record<string, unknown>): void => void lines.push(fields);
+  const logger = { ...silentLogger, info, error: info } as unknown as Logger;
+  const facts = new ProjectionSet({ log, views, projections: FACTS_PROJECTIONS });
+  await facts.start();
+  tokens = await issuerOf(log, PUBLIC_URL, clock);
+  await appendFacts(log, [...approvedApp('c1', [NPI]), ...approvedApp('c2', [NPI])]);
+  const ports = { log, views, state, clock, logger, metrics };
+  const staticTokens = new StaticTokens({ administrator: ADMINISTRATOR });
+  const settings = { name: 'resources', facts: { boundMs: 60_000 }, publicUrl: PUBLIC_URL, http: keepParsers } as const;
+  app = await createServiceApp(
+    {
+      module: TrialModule,
+      imports: [ServiceModule.forRoot({ ports, staticTokens }, settings)],
+      controllers: [DataController, OperatorsController],
+    },
+    { name: 'resources', ports },
+  );
+  await app.get(Facts, { strict: false }).parties.waitFor(await log.head(['pa.registry']), 60_000);
+  closing = [() => app.close(), () => facts.stop(), () => state.close(), () => log.close()];
+});
+afterEach(async () => {
+  for (const close of closing) await close();
+});
+
+const token = async (client = 'c1'): Promise<string> => (await tokens.issue(client, 'system/*.rs')).token;
+const get = async (path: string, client?: string) => request(app, path, { token: await token(client) });
+async function audited(): Promise<readonly Omit<Disclosure, 'at' | 'agent' | 'purpose'>[]> {
+  const all = (await recordsOf(log, PA_AUDIT)).map((record) => dataOf<Disclosure>(record));
+  return all
+    .toSorted((a, b) => (a.at < b.at ? -1 : 1))
+    .map(({ at: _at, agent, purpose, ...entry }) => {
+      expect([agent?.name, purpose]).toEqual([entry.client, 'TREAT']);
+      return entry;
+    });
+}
+const refused = { outcome: 'refused', members: [], resources: 0, count: 1 };
+
+describe('a refused request of an authenticated client', () => {
+  it.each([
+    ['/fhir/insufficient-scope', 403, { action: 'search', reason: 'insufficient-scope' }],
+    ['/fhir/forbidden', 403, { action: 'search', reason: 'forbidden' }],
+    ['/fhir/Patient/invalid-value', 400, { action: 'read', reason: 'invalid-value', types: ['Patient'] }],
+    ['/fhir/Nonsense/not-supported', 400, { action: 'read', reason: 'not-supported' }],
+    [
+      '/fhir/Patient/invalid-value?_count=x&name=Jane',
+      400,
+      { action: 'read', reason: 'invalid-value', types: ['Patient'], query: '_count=x&name' },
+    ],
+    ['/fhir/Group/required', 400, { action: 'group-read', reason: 'required', types: ['Group'] }],
+  ])('%s is %d and recorded before the answer', async (path, status, entry) => {
+    expect((await get(path)).status).toBe(status);
+    expect(await audited()).toEqual([{ ...refused, client: 'c1', ...entry }]);
+  });
+
+  it('is recorded when its body cannot be read, before a guard asked for the token', async () => {
+    const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' } as const;
+    expect((await request(app, '/fhir/Group/g1/$export', { ...call, token: await token() })).status).toBe(400);
+    expect(await audited()).toEqual([
+      { ...refused, client: 'c1', action: 'export-requested', reason: 'invalid-request', types: ['Group'] },
+    ]);
+    for (const other of ['nonsense', undefined])
+      expect((await request(app, '/fhir/Group/g1/$export', { ...call, token: other })).status).toBe(400);
+    expect(await audited()).toHaveLength(1);
+  });
+
+  it('is counted: one record a minute for each client, action and reason, however many there are', async () => {
+    for (let i = 0; i < 50; i++) await get('/fhir/Patient/invalid-value');
+    await get('/fhir/Patient/required');
+    await get('/fhir/invalid-value');
+    await get('/fhir/Patient/invalid-value', 'c2');
+    expect(await audited()).toHaveLength(4);
+    now += 60_000;
+    await get('/fhir/Patient/invalid-value');
+    const [, , , , later, ...more] = await audited();
+    expect(more).toEqual([]);
+    expect(later).toMatchObject({ client: 'c1', action: 'read', reason: 'invalid-value', count: 50 });
+    await get('/fhir/Patient/invalid-value');
+    await closing.shift()!();
+    expect((await audited()).at(-1)).toMatchObject({ client: 'c1', reason: 'invalid-value', count: 1 });
+    expect(await metrics.text()).toContain('pa_refusals_total{reason="invalid-value"} 54');
+  });
+
+  it('is answered although it cannot be recorded, and counts in the next record', async () => {
+    const bearer = await token();
+    log.faults.away = true;
+    expect((await request(app, '/fhir/Patient/invalid-value', { token: bearer })).status).toBe(400);
+    log.faults.away = false;
+    now += 60_000;
+    expect((await get('/fhir/Patient/invalid-value')).status).toBe(400);
+    expect(await audited()).toMatchObject([{ reason: 'invalid-value', count: 2 }]);
+  });
+
+  it.each(['not-found', 'not-acceptable', 'too-many-requests', 'unavailable', 'too-costly'])(
+    'that is %s is left to the code that decided it',
+    async (kind) => {
+      await get(`/fhir/Patient/${kind}`);
+      expect(await audited()).toEqual([]);
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it('of an operator is none of a client', async () => {
+    expect((await request(app, '/ops/refused', { token: ADMINISTRATOR })).status).toBe(400);
+    expect(await audited()).toEqual([]);
+  });
+});
+
+describe('a request without a valid token', () => {
+  const counts = async (): Promise<Record<string, number>> => {
+    const text = await metrics.text();
+    const rows = [
+      ...text.matchAll(/^pa_unauthenticated_requests_total\{service="resources",reason="(\w+)"\} (\d+)$/gm),
+    ];
+    return Object.fromEntries(rows.map(([, reason, count]) => [reason, Number(count)]));
+  };
+
+  it('is counted by what is wrong, on routes of clients and of operators, and never audited', async () => {
+    expect(await counts()).toEqual({ missing: 0, invalid: 0, limited: 0 });
+    for (const [path, bearer] of [
+      ['/fhir/Patient', undefined],
+      ['/fhir/Patient', 'nonsense'],
+      ['/ops/refused', undefined],
+      ['/ops/refused', 'nonsense'],
+      ['/ops/refused', await token()],
+    ] as const)
+      expect((await request(app, path, { token: bearer })).status, path).toBe(401);
+    expect(await counts()).toEqual({ missing: 2, invalid: 3, limited: 0 });
+    expect(await audited()).toEqual([]);
+  });
+
+  it('is counted when too many forged ones came from its address', async () => {
+    const [head, claims] = (await token()).split('.') as [string, string];
+    const forged = (n: number): string => `${head}.${claims}.${String(n).padStart(4, '0')}${'A'.repeat(82)}`;
+    const statuses: number[] = [];
+    for (let n = 0; n < 62; n++) statuses.push((await request(app, '/fhir/Patient', { token: forged(n) })).status);
+    expect(statuses.slice(-2)).toEqual([429, 429]);
+    expect(await counts()).toEqual({ missing: 0, invalid: 60, limited: 2 });
+  });
+
+  it('is in the log once a minute and reason, with the number since the line before, without the token', async () => {
+    for (let i = 0; i < 20; i++) await request(app, '/fhir/Patient/m-000001', { token: 'secret', from: '192.0.2.7' });
+    await request(app, '/fhir/Patient/m-000001');
+    now += 60_000;
+    await request(app, '/fhir/Patient', { token: 'secret', from: '2001:db8::1' });
+    const line = { reason: 'invalid', method: 'GET', route: '/fhir/:type/:id', address: '192.0.2.7', requests: 1 };
+    expect(lines).toEqual([
+      line,
+      { ...line, reason: 'missing', address: '127.0.0.1' },
+      { ...line, route: '/fhir/:type', address: '2001:db8:0:0::/64', requests: 20 },
+    ]);
+    expect(JSON.stringify(lines)).not.toMatch(/secret|m-000001/);
+  });
+});
+
+describe('an observer that fails', () => {
+  it('leaves the answer as it is', async () => {
+    const observer = app.get<RefusalObserver>(REFUSAL_OBSERVER, { strict: false });
+    observer.refused = () => Promise.reject(new TypeError('a fault of ours'));
+    expect((await get('/fhir/Patient/invalid-value')).status).toBe(400);
+    expect(lines).toEqual([{ error: 'TypeError' }]);
+  });
+});
+
+describe('actionOf', () => {
+  it.each([
+    ['/fhir/Group', 'group-search'],
+    ['/fhir/Group/_search', 'group-search'],
+    ['/fhir/Group/:id', 'group-read'],
+    ['/fhir/Group/:id/$export', 'export-requested'],
+    ['/fhir/Group/:id/$davinci-data-export', 'export-requested'],
+    ['/fhir/bulk', 'download'],
+    ['/fhir/bulk/:job', 'download'],
+    ['/fhir/bulk/:job/:file', 'download'],
+    ['/fhir/:type', 'search'],
+    ['/fhir/:type/_search', 'search'],
+    ['/fhir/:type/:id', 'read'],
+    ['/fhir/:type/:id/_history/:version', 'read'],
+    ['/fhir/DocumentReference/$docref', 'search'],
+  ])('%s is %s', (route, action) => {
+    expect(actionOf(route)).toBe(action);
+  });
+});

@@ -1,0 +1,123 @@
+import { type Audit, auditedQuery, type AuditEntry, SampledRefusals } from '@provider-access/audit';
+import type { Service } from '@provider-access/events';
+import type { Refusal } from '@provider-access/kernel';
+import { isServedType } from '@provider-access/kernel/fhir';
+import { formatOf, type RefusalObserver, type RefusedRequest, type ServicePorts } from '@provider-access/service/http';
+import { addressBlock, type Authenticator } from '@provider-access/smart';
+
+const MINUTE = 60_000;
+/** What the pattern of a route asks for, in the words of `pa.audit`. The first that fits counts. */
+const ACTIONS: readonly (readonly [pattern: RegExp, action: AuditEntry['action']])[] = [
+  [/^\/fhir\/Group\/:\w+\/\$/, 'export-requested'],
+  [/^\/fhir\/Group\/:/, 'group-read'],
+  [/^\/fhir\/Group(\/_search)?$/, 'group-search'],
+  [/^\/fhir\/bulk(\/|$)/, 'download'],
+  [/^\/fhir\/[:\w]+\/:/, 'read'],
+  [/^\/fhir\//, 'search'],
+];
+/** Of a route under `/fhir`, given as its pattern. */
+export const actionOf = (route: string): AuditEntry['action'] =>
+  ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? 'read';
+
+type Unauthenticated = 'missing' | 'invalid' | 'limited';
+
+/**
+ * Accounts for refused requests, in one place for all routes of a service.
+ *
+ * - An authenticated client whose request on a data route is refused with 400 or 403: `pa.audit` gets one record a
+ *   minute for each client, action and reason, with their number. The first is durable before the answer. No member is
+ *   named, because the service refused the request before it looked at any member.
+ * - A request without a valid token: a metric counts it, and one line a minute in the log tells how many there were.
+ *
+ * Refusals that concern a member (404) are audited one by one where the decision is made.
+ */
+export class RefusedRequests implements RefusalObserver {
+  private readonly sampled: SampledRefusals;
+  private readonly logged = new Map<Unauthenticated, { until: number; waiting: number }>();
+  private readonly ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>;
+  private readonly service: Service;
+  private readonly authenticator: Authenticator | undefined;
+
+  constructor(
+    ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>,
+    of: { readonly service: Service; readonly audit: Audit; readonly authenticator: Authenticator | undefined },
+  ) {
+    this.ports = ports;
+    this.service = of.service;
+    this.authenticator = of.authenticator;
+    this.sampled = new SampledRefusals(of.audit, ports.clock);
+    ports.metrics.zero('pa_unauthenticated_requests_total', { service: of.service });
+  }
+
+  start(): Promise<void> {
+    this.sampled.start();
+    return Promise.resolve();
+  }
+  stop(): Promise<void> {
+    return this.sampled.stop();
+  }
+
+  refused(request: RefusedRequest, refusal: Refusal): Promise<void> | undefined {
+    const unauthenticated = this.unauthenticated(request, refusal);
+    if (unauthenticated !== undefined) this.count(unauthenticated, request);
+    else if ((refusal.status === 400 || refusal.status === 403) && formatOf(request.url) === 'fhir')
+      return this.record(request, refusal);
+    return undefined;
+  }
+
+  private async record(request: RefusedRequest, { kind }: Refusal): Promise<void> {
+    const smart = request.smart ?? (await this.clientOf(request));
+    if (smart === undefined) return;
+    const { url: route = '' } = request.routeOptions;
+    const type = route.startsWith('/fhir/Group') ? 'Group' : request.params?.type;
+    await this.sampled.refused({
+      client: smart.client,
+      action: actionOf(route),
+      outcome: 'refused',
+      reason: kind,
+      members: [],
+      resources: 0,
+      ...auditedQuery(new URL(request.url, 'http://localhost').searchParams),
+      ...(type !== undefined && (type === 'Group' || isServedType(type)) && { types: [type] }),
+    });
+  }
+
+  /** A body that cannot be read is refused before a guard asks for the token. */
+  private async clientOf(request: RefusedRequest): Promise<{ readonly client: string } | undefined> {
+    if (request.headers['authorization'] === undefined) return undefined;
+    try {
+      return await this.authenticator?.authenticate(request);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private unauthenticated({ headers, smart, url }: RefusedRequest, refusal: Refusal): Unauthenticated | undefined {
+    if (refusal.kind === 'invalid-token') return headers['authorization'] === undefined ? 'missing' : 'invalid';
+    // Too many forged tokens. A client with a valid token has its `smart` before any limit of its own.
+    const limited = refusal.kind === 'too-many-requests' && smart === undefined && formatOf(url) === 'fhir';
+    return limited && headers['authorization'] !== undefined ? 'limited' : undefined;
+  }
+
+  private count(reason: Unauthenticated, request: RefusedRequest): void {
+    const { metrics, clock, logger } = this.ports;
+    metrics.count('pa_unauthenticated_requests_total', { service: this.service, reason });
+    const now = clock.now();
+    const known = this.logged.get(reason) ?? { until: now, waiting: 0 };
+    this.logged.set(reason, known);
+    known.waiting++;
+    // A clock that was set back must not silence the log for longer than a minute.
+    if (now < known.until && known.until <= now + MINUTE) return;
+    logger.info(
+      {
+        reason,
+        requests: known.waiting,
+        method: request.method,
+        route: request.routeOptions.url ?? 'unmatched',
+        address: addressBlock(request.ip ?? ''),
+      },
+      'requests without a valid token',
+    );
+    this.logged.set(reason, { until: now + MINUTE, waiting: 0 });
+  }
+}

@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { encodeContent, lineOf, payerLastUpdated } from './content.ts';
+
+const BASE = 'https://pa.example.org';
+const AT = '2025-01-01T00:00:00.000Z';
+const encoded = (meta: object | undefined, publicUrl?: string) =>
+  encodeContent({ resourceType: 'Condition', id: 'c', meta, code: { text: 'x' } }, 'c', [], undefined, 's', publicUrl);
+const metaOf = (meta: object | undefined, publicUrl = BASE): unknown =>
+  (JSON.parse(lineOf(encoded(meta, publicUrl), 3, AT)) as { meta: unknown }).meta;
+
+it("keeps the payer's own lastUpdated, as it was written, beside the platform's", () => {
+  const extension = [{ url: payerLastUpdated(BASE), valueInstant: '2022-09-10T14:46:05-04:00' }];
+  const versionId = '3';
+  expect(metaOf({ lastUpdated: '2022-09-10T14:46:05-04:00', versionId: '9', source: 'x' })).toEqual({
+    ...{ versionId, lastUpdated: AT, extension },
+  });
+  const tag = [{ system: 's', code: 'c' }];
+  expect(metaOf({ lastUpdated: '2022-09-10T14:46:05-04:00', tag })).toEqual({
+    ...{ versionId, lastUpdated: AT, extension, tag },
+  });
+});
+
+it('writes nothing for a lastUpdated that is absent or no instant', () => {
+  for (const meta of [undefined, {}, { lastUpdated: '2022-09-10' }, { lastUpdated: 'soon' }, { lastUpdated: 7 }])
+    expect(metaOf(meta)).toEqual({ versionId: '3', lastUpdated: AT });
+});
+
+it('has one hash for the same content with another lastUpdated of the payer', () => {
+  const [one, other] = ['2022-09-10T14:46:05-04:00', '2025-01-01T00:00:00Z'].map((lastUpdated) =>
+    encoded({ lastUpdated }, BASE),
+  );
+  expect(one!.hash).toBe(other!.hash);
+  expect(one!.hash).toBe(encoded({}).hash);
+});

@@ -1,0 +1,54 @@
+import { Poll } from '@provider-access/engines/jobs';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Views } from '@provider-access/engines/views';
+import { versions, versionsReader } from '@provider-access/facts/records';
+import type { Clock } from '@provider-access/kernel';
+import type { Logger } from '@provider-access/service/observability';
+
+export interface ExpiryOptions {
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** ms: how long a version stays after it was replaced. */
+  readonly retentionMs: number;
+}
+
+/** ms between two runs. */
+const EVERY_MS = 60 * 60 * 1000;
+/** Documents in one transaction of the store. A request may wait for one transaction. */
+const TOGETHER = 200;
+
+/**
+ * Deletes the versions that were replaced too long ago. Readers leave such versions out in any case, so a run may be
+ * late, and several instances may run at once.
+ * @returns the number of deleted documents
+ * @throws EngineUnavailable; the next run continues
+ */
+export async function expireVersions({ views, clock, retentionMs }: Omit<ExpiryOptions, 'logger'>): Promise<number> {
+  const reader = versionsReader(views);
+  const before = clock.now() - retentionMs;
+  for (let removed = 0; ;) {
+    const ids = await reader.supersededBefore(before, TOGETHER);
+    await views.store.remove(versions, ids);
+    removed += ids.length;
+    if (ids.length < TOGETHER) return removed;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Deletes expired versions now and every hour. @returns a function that stops it */
+export function keepExpiring(options: ExpiryOptions): () => void {
+  const once = async (): Promise<void> => {
+    try {
+      const removed = await expireVersions(options);
+      if (removed > 0) options.logger.info({ removed }, 'expired versions of resources were deleted');
+    } catch (error) {
+      const reason =
+        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
+      options.logger.warn({ reason }, 'could not delete expired versions; the next run tries again');
+    }
+  };
+  const polling = new Poll(once, EVERY_MS);
+  void polling.start();
+  return () => polling.stop();
+}
