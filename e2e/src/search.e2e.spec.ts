@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FhirResource, isSharedType, SEARCH, type SearchParameter } from '@provider-access/kernel/fhir';
-// eslint-disable-next-line @nx/enforce-module-boundaries -- the oracle of the kernel's own tests
-import { type Condition, satisfies } from '../../libs/kernel/test/search/oracle.ts';
-// eslint-disable-next-line @nx/enforce-module-boundaries -- as above
-import { randomCondition } from '../../libs/kernel/test/search/queries.ts';
-// eslint-disable-next-line @nx/enforce-module-boundaries -- as above
-import { cases, Random, seed } from '../../libs/kernel/test/search/random.ts';
+import {
+  cases,
+  type Condition,
+  Random,
+  randomCondition,
+  satisfies,
+  seed,
+} from '@provider-access/kernel/testing/search';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
 import { freshPlatform, registerApp } from './harness.ts';
 import { paOf } from './pa.ts';
@@ -124,7 +126,7 @@ describe('searches over generated data and, where it is there, the examples of H
       );
       const alone = isSharedType(type) || type === 'Patient';
       const patients = alone ? members : [...new Set([owner(source), random.one(members), random.one(members)])];
-      const query = new URLSearchParams(conditions.map(({ key, value }) => [key, value]));
+      const query = new URLSearchParams(conditions.map(({ key, value }): [string, string] => [key, value]));
       if (!alone) query.append('patient', patients.join());
       query.append('_count', String(random.one([1, 3, 50])));
       if (random.chance(0.3)) query.append('_total', 'accurate');

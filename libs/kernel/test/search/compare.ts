@@ -4,9 +4,9 @@ import { extract } from '../../src/fhir/search/extract.ts';
 import { indexKeys, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
 import { parseQuery } from '../../src/fhir/search/query.ts';
 import type { FhirResource } from '../../src/fhir/types.ts';
-import { satisfies, valuesOf } from './oracle.ts';
-import { randomCondition } from './queries.ts';
-import { BASE, type Random } from './random.ts';
+import { satisfies, valuesOf } from '../../src/fhir/search/testing/oracle.ts';
+import { randomCondition } from '../../src/fhir/search/testing/queries.ts';
+import { BASE, type Random } from '../../src/fhir/search/testing/random.ts';
 
 /** Parameters that become filters. The parser turns the others into lists of ids, members and times. */
 export const FILTERS = Object.values(SEARCH).flatMap(({ type, parameters }) =>

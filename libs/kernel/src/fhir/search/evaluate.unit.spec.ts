@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { filterOf } from '../../../test/search/compare.ts';
-import { BASE } from '../../../test/search/random.ts';
+import { BASE } from './testing/random.ts';
 import { searchOf, type SearchParameter } from './definitions.ts';
 import { dateOf, matches, referencesIn } from './evaluate.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { compare, extractionFault, filterOf, FILTERS, holdsKey } from '../../../test/search/compare.ts';
-import { randomCondition } from '../../../test/search/queries.ts';
-import { cases, damaged, Random, randomResource, seed } from '../../../test/search/random.ts';
+import { randomCondition } from './testing/queries.ts';
+import { cases, damaged, Random, randomResource, seed } from './testing/random.ts';
 import type { FhirResource } from '../types.ts';
 import { SEARCH } from './definitions.ts';
 import { dateOf, matches, referencesIn } from './evaluate.ts';

@@ -1,5 +1,5 @@
-import type { SearchParameter } from '../../src/fhir/search/definitions.ts';
-import type { FhirResource } from '../../src/fhir/types.ts';
+import type { SearchParameter } from '../definitions.ts';
+import type { FhirResource } from '../../types.ts';
 import { type Condition, valuesOf, type Wanted } from './oracle.ts';
 import { BASE, type Random, randomDate, randomValue } from './random.ts';
 

@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
-import { structureOf } from '../../src/fhir/elements.ts';
-import { type FhirResource, isObject } from '../../src/fhir/types.ts';
+import { structureOf } from '../../elements.ts';
+import { type FhirResource, isObject } from '../../types.ts';
 
 /** The values of this spec's suite (`.ci/vitest.base.mjs`). */
 export const seed: number = inject('seed' as never);

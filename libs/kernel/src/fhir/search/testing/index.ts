@@ -1,0 +1,3 @@
+export { type Condition, satisfies } from './oracle.ts';
+export { randomCondition } from './queries.ts';
+export { cases, Random, seed } from './random.ts';
