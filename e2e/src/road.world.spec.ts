@@ -56,6 +56,51 @@ test('it reads and searches what the payer published of a member, page by page',
   expect(found.sort()).toEqual([...resources.keys()].filter((about) => about.startsWith('Observation/')).sort());
 });
 
+test('it searches by code, date and category, and finds a member by name and identifier', async () => {
+  type Found = {
+    total?: number;
+    entry?: { resource: Record<string, never> & { id: string }; search: { mode: string } }[];
+  };
+  const { member, perType } = mine.visible.find((m) => (m.perType['Observation'] ?? 0) > 4)!;
+  const ask = async (path: string): Promise<Found> => json(await http(`${platform.base}/fhir/${path}`, { token }));
+  const ids = ({ entry = [] }: Found, mode = 'match'): string[] =>
+    entry.filter(({ search }) => search.mode === mode).map(({ resource }) => resource.id);
+  type Dated = { id: string; code: { coding: { system: string; code: string }[] }; effectiveDateTime: string };
+  const all = (await ask(`Observation?patient=${member}&_count=200`)).entry!.map(
+    ({ resource }) => resource as unknown as Dated,
+  );
+  const { system, code } = all[0]!.code.coding[0]!;
+  const coded = all.filter(({ code: { coding } }) => coding.some((c) => c.system === system && c.code === code));
+  expect(ids(await ask(`Observation?patient=${member}&code=${system}|${code}`))).toEqual(coded.map(({ id }) => id));
+  const day = coded[0]!.effectiveDateTime.slice(0, 10);
+  expect(ids(await ask(`Observation?patient=${member}&code=${code}&date=${day}`))).toEqual(
+    coded.filter(({ effectiveDateTime }) => effectiveDateTime.startsWith(day)).map(({ id }) => id),
+  );
+  expect((await ask(`Observation?patient=${member}&_summary=count`)).total).toBe(perType['Observation']);
+  expect(ids(await ask(`Observation?patient=${member}&_sort=-date&_count=200`))).toHaveLength(all.length);
+  const about = (await ask(`Patient?_id=${member}&_revinclude=Provenance:target`)) as Found;
+  expect(ids(about)).toEqual([member]);
+  const { name, identifier } = about.entry![0]!.resource as unknown as {
+    name: { family: string }[];
+    identifier: { system: string; value: string }[];
+  };
+  const post = async (form: Record<string, string>): Promise<Found> =>
+    json(
+      await http(`${platform.base}/fhir/Patient/_search`, {
+        token,
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams(form).toString(),
+      }),
+    );
+  expect(ids(await post({ family: name[0]!.family }))).toContain(member);
+  expect(ids(await post({ identifier: `${identifier[0]!.system}|${identifier[0]!.value}` }))).toEqual([member]);
+  // A member of another provider is not found by any name.
+  const foreign = theirs.visible.find((m) => !mine.visible.some((v) => v.member === m.member))!.member;
+  expect(ids(await ask(`Patient?identifier=${foreign}`))).toEqual([]);
+  expect(await ask(`Observation?patient=${foreign}&code=${code}&_total=accurate`)).toMatchObject({ total: 0 });
+});
+
 /** Consumer groups whose lag a service reports. */
 const GROUPS: Readonly<Partial<Record<ServiceName, string>>> = {
   attribution: 'attribution-intake',
