@@ -7,6 +7,7 @@ import {
   type LabelPolicy,
   mentionsLabel,
   permitsOf,
+  policyAt,
   strictestRule,
   withholdingLabels,
 } from '@provider-access/domain/pdex/labels';
@@ -46,13 +47,18 @@ const providersOf = (party: Pick<PartyFacts, 'client' | 'identity'>, client: str
  */
 export class LabelGate {
   private readonly options: LabelGateOptions;
+  /** The policy without rules that have ended, and when it changes next. */
+  private current: { readonly policy: LabelPolicy; readonly until: number };
   constructor(options: LabelGateOptions) {
     this.options = options;
+    this.current = { policy: options.policy, until: Number.NEGATIVE_INFINITY };
   }
 
   /** The check of one request, or of one chunk of an export. It reads the consents of a member once. */
   check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
-    return new LabelCheck(this.options, providersOf(party, client));
+    const now = this.options.clock.now();
+    if (now >= this.current.until) this.current = policyAt(this.options.policy, now);
+    return new LabelCheck({ ...this.options, policy: this.current.policy }, providersOf(party, client));
   }
 }
 

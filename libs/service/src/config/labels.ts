@@ -1,7 +1,21 @@
-import { DEFAULT_LABEL_POLICY, type LabelPolicy, readLabelPolicy } from '@provider-access/domain/pdex/labels';
+import { PayerDays } from '@provider-access/domain/pdex/days';
+import {
+  DEFAULT_LABEL_POLICY,
+  type LabelPolicy,
+  readLabelPolicy,
+  withDrugs,
+} from '@provider-access/domain/pdex/labels';
+import { instant } from '@provider-access/kernel';
+import { dateRange } from '@provider-access/kernel/fhir';
+import { z } from 'zod';
 import { ConfigurationError } from './read-config.ts';
 import { readPublicFile } from './secret-file.ts';
 import { path } from './values.ts';
+
+/** A day that gives something begins where it begins last on earth. */
+const ANYWHERE = new PayerDays();
+const FROM = 'include-from:';
+const DRUGS = 'must be exclude, or include-from: and a day such as include-from:2027-10-01';
 
 /** Which security labels withhold a resource. Every service that reads records for a client or the payer has it. */
 export const labelsEnv = {
@@ -12,13 +26,23 @@ export const labelsEnv = {
         '`withhold unless consented` or `release` (`docs/security-labels.md`). It is read at the start. Give ' +
         'attribution, resources and export the same file.',
     ),
+  PRIOR_AUTH_DRUGS: z
+    .string()
+    .regex(/^(exclude|include-from:\d{4}-\d{2}-\d{2})$/, DRUGS)
+    .refine((v) => v === 'exclude' || dateRange(v.slice(FROM.length)) !== undefined, DRUGS)
+    .default('exclude')
+    .describe(
+      'Whether prior authorizations of drugs are served: `exclude`, or `include-from:2027-10-01` from the day on ' +
+        'which a rule asks for them. The day begins at UTC-12. Give attribution, resources and export the same value.',
+    ),
 };
 
 /** @throws ConfigurationError if the file cannot be read or has a fault */
-export function labelPolicy(env: { readonly SECURITY_LABELS_FILE?: string | undefined }): LabelPolicy {
-  const { SECURITY_LABELS_FILE: file } = env;
-  if (file === undefined) return DEFAULT_LABEL_POLICY;
+export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelPolicy {
+  const { SECURITY_LABELS_FILE: file, PRIOR_AUTH_DRUGS: drugs } = env;
+  const setting = drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length)));
+  if (file === undefined) return withDrugs(DEFAULT_LABEL_POLICY, setting);
   const reading = readLabelPolicy(readPublicFile('SECURITY_LABELS_FILE', file));
   if (!reading.ok) throw new ConfigurationError(`SECURITY_LABELS_FILE: ${reading.fault}`);
-  return reading.policy;
+  return withDrugs(reading.policy, setting);
 }

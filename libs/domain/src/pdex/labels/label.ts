@@ -1,4 +1,5 @@
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 
 /**
  * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a
@@ -13,11 +14,12 @@ const MAX_LABELS = 100;
 /** An extension that labels a part of a resource (HL7 Security Label DS4P). */
 const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 /** Every resource with a label contains one of these texts, because JSON.stringify changes neither of them. */
-const MARKS = ['"security":', INLINE_LABEL] as const;
+const MARKS = ['"security":', INLINE_LABEL, '"use":"preauthorization"'] as const;
 
 /**
  * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one
- * of its elements count for the whole resource, because it is released as a whole.
+ * of its elements count for the whole resource, because it is released as a whole. A prior authorization of drugs has
+ * a label of ours.
  */
 export function labelsOf(resource: FhirResource): readonly Label[] {
   const found = new Set<Label>();
@@ -32,6 +34,7 @@ export function labelsOf(resource: FhirResource): readonly Label[] {
     const { meta } = next;
     if (typeof next['resourceType'] === 'string' && isObject(meta) && meta['security'] !== undefined)
       for (const coding of [meta['security']].flat() as unknown[]) found.add(labelOf(coding));
+    if (isDrugAuthorization(next)) found.add(DRUG_AUTHORIZATION);
     if (next['url'] === INLINE_LABEL) found.add(labelOf(next['valueCoding']));
     for (const child of Object.values(next)) if (typeof child === 'object') open.push(child);
   }

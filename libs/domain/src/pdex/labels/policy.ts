@@ -1,12 +1,17 @@
 import type { ProviderKey } from '@provider-access/events';
 import { DEFAULT_LABELS } from './default-policy.ts';
+import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { type Label, UNREADABLE_LABEL } from './label.ts';
 
 export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
 export type LabelRule = (typeof LABEL_RULES)[number];
 
+/** A rule that ends at an instant (RFC 3339, UTC). Until `policyAt` has looked at the clock, it withholds. */
+export type DatedRule = LabelRule | `withhold until ${string}`;
+const UNTIL = 'withhold until ';
+
 /** Rules by normalised label. Plain data, so that worker threads can receive it. */
-export type LabelPolicy = Readonly<Record<Label, LabelRule>>;
+export type LabelPolicy = Readonly<Record<Label, DatedRule>>;
 
 /** A consent of the member to the release of resources with this label. */
 export interface LabelPermit {
@@ -42,12 +47,27 @@ export function normalLabel(label: Label): Label {
 const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold'];
 const isStricter = (a: LabelRule, b: LabelRule | undefined): boolean =>
   b === undefined || STRICTNESS.indexOf(a) > STRICTNESS.indexOf(b);
+const undated = (rule: DatedRule): LabelRule => (rule.startsWith(UNTIL) ? 'withhold' : (rule as LabelRule));
+
+/**
+ * The policy at a moment (ms since the epoch), without rules that have ended, and the moment of its next change
+ * (Infinity if there is none).
+ */
+export function policyAt(policy: LabelPolicy, now: number): { readonly policy: LabelPolicy; readonly until: number } {
+  const dated = Object.entries(policy).filter(([, rule]) => rule.startsWith(UNTIL));
+  const ends = dated.map(([label, rule]) => [label, Date.parse(rule.slice(UNTIL.length))] as const);
+  const over = ends.filter(([, end]) => end <= now).map(([label]) => [label, 'release'] as const);
+  return {
+    policy: over.length === 0 ? policy : { ...policy, ...Object.fromEntries(over) },
+    until: Math.min(Infinity, ...ends.map(([, end]) => end).filter((end) => end > now)),
+  };
+}
 
 /**
  * A policy from rules by label. A code that comes without its system has the strictest rule of all labels with this
  * code, because nobody knows which of them it is.
  */
-export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): LabelPolicy {
+export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): Readonly<Record<Label, LabelRule>> {
   const policy = new Map<Label, LabelRule>();
   const stated = new Set<Label>();
   for (const [label, rule] of Object.entries(rules)) {
@@ -63,7 +83,18 @@ export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): LabelPol
 }
 
 /** The policy of a deployment without a policy file. */
-export const DEFAULT_LABEL_POLICY: LabelPolicy = labelPolicy({ ...DEFAULT_LABELS, [UNREADABLE_LABEL]: 'withhold' });
+export const DEFAULT_LABEL_POLICY: LabelPolicy = withDrugs(
+  labelPolicy({ ...DEFAULT_LABELS, [UNREADABLE_LABEL]: 'withhold' }),
+  'exclude',
+);
+
+/**
+ * The policy with the rule for prior authorizations of drugs.
+ * @param drugs `exclude`, or the RFC 3339 instant (UTC) from which on they are released
+ */
+export function withDrugs(policy: LabelPolicy, drugs: string): LabelPolicy {
+  return { ...policy, [normalLabel(DRUG_AUTHORIZATION)]: drugs === 'exclude' ? 'withhold' : `${UNTIL}${drugs}` };
+}
 
 /**
  * The strictest rule for these labels, without consents. A caller that gets `withhold unless consented` needs the
@@ -72,8 +103,8 @@ export const DEFAULT_LABEL_POLICY: LabelPolicy = labelPolicy({ ...DEFAULT_LABELS
 export function strictestRule(labels: readonly Label[], policy: LabelPolicy): LabelRule {
   let strictest: LabelRule = 'release';
   for (const label of labels) {
-    const rule = policy[normalLabel(label)];
-    if (rule !== undefined && isStricter(rule, strictest)) strictest = rule;
+    const rule = undated(policy[normalLabel(label)] ?? 'release');
+    if (isStricter(rule, strictest)) strictest = rule;
   }
   return strictest;
 }
@@ -86,7 +117,7 @@ export function withholdingLabels(
 ): readonly Label[] {
   return labels.filter((label) => {
     const normal = normalLabel(label);
-    const rule = policy[normal] ?? 'release';
+    const rule = undated(policy[normal] ?? 'release');
     if (rule === 'release') return false;
     if (rule === 'withhold') return true;
     return !permits.some((p) => covers(p.label, normal) && reaches(p, providers));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { labelPolicy } from '@provider-access/domain/pdex/labels';
+import { labelPolicy, withDrugs } from '@provider-access/domain/pdex/labels';
 import { type Answer, condition, House, patient } from '../../../test/harness.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem';
@@ -97,5 +97,33 @@ describe('a resource that its security labels withhold', () => {
     ]);
     await house.settled();
     expect(await statusOf('c')).toBe(404);
+  });
+
+  it('is a prior authorization of a drug until the day from which on it is served', async () => {
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    const coding = (system: string, code: string) => ({ coding: [{ system, code }] });
+    const authorization = (id: string, type: string) => ({
+      ...{ resourceType: 'ExplanationOfBenefit', id, status: 'active', use: 'preauthorization', outcome: 'complete' },
+      type: coding(`${CODES}/claim-type`, type),
+      patient: { reference: 'Patient/m1' },
+      created: '2024-01-01',
+      insurer: { reference: 'Organization/o' },
+      provider: { reference: 'Organization/p' },
+      insurance: [{ focal: true, coverage: { reference: 'Coverage/c' } }],
+    });
+    const statuses = async (): Promise<number[]> =>
+      Promise.all(['drug', 'service'].map(async (id) => (await read(`ExplanationOfBenefit/${id}`)).status));
+    const found = async (): Promise<number> => (await read('ExplanationOfBenefit?patient=m1')).json().total;
+    for (const [drugs, expected] of [
+      ['exclude', [404, 200]],
+      [tomorrow, [404, 200]],
+      ['2020-01-01T00:00:00.000Z', [200, 200]],
+    ] as const) {
+      await open({ labels: withDrugs(labelPolicy({}), drugs) });
+      await publish(authorization('drug', 'pharmacy'), authorization('service', 'professional'));
+      expect([drugs, await statuses()]).toEqual([drugs, expected]);
+      expect(await found()).toBe(expected.filter((status) => status === 200).length);
+      if (drugs !== '2020-01-01T00:00:00.000Z') await house.close();
+    }
   });
 });

@@ -28,10 +28,13 @@ export class VisibleRecords {
    * A record that got its label just now may be missing: `seen` has the last word.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
+    const keys = this.check.labels.map(labelKey);
+    // A query for no key would have no meaning.
+    if (keys.length === 0) return new Set();
     const found = await this.reader.views.search.ids({
       index: 'by_key',
       equals: [members.length === 1 ? members[0]! : members, type],
-      all: [this.check.labels.map(labelKey)],
+      all: [keys],
       limit: MOST,
     });
     const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
