@@ -55,6 +55,7 @@ describe('docs/refusals.md has cause and remedy', () => {
       ...Object.keys(REFUSALS),
       ...Object.keys(FAULT_REASONS),
       ...DENIAL_REASONS,
+      ...['group-unknown', 'group-of-another'],
       ...['not-utf8', 'log-unavailable', 'decode', 'alg', 'client', 'aud', 'time', 'key', 'signature', 'jti'],
     ]);
     expect(refusals.filter(({ name }) => !known.has(name))).toEqual([]);
