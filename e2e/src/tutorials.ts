@@ -3,11 +3,11 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMPILED } from './compiled.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+export const ROOT = join(import.meta.dirname, '../..');
 
 /** Blocks with the word `sh` are run. Those with `shell` start a platform, or need a cluster. */
-const commandsOf = (page: string): string =>
-  [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
+export const commandsOf = (markdown: string): string =>
+  [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
 
 /**
  * Runs the commands of a page one after the other, as a reader does who copies them: in an empty folder with an empty
@@ -32,7 +32,7 @@ export async function follow(
     { mode: 0o755 },
   );
   symlinkSync(process.execPath, join(bin, 'node'));
-  let script = commandsOf(page);
+  let script = commandsOf(readFileSync(join(ROOT, page), 'utf8'));
   for (const [text, instead] of Object.entries(replace)) {
     if (!script.includes(text)) throw new Error(`${page} does not contain ${text}`);
     script = script.replaceAll(text, instead);

@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { Command } from 'commander';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
+import { benchNewcomer } from './newcomer.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
 import { printRows } from './rows.ts';
 import { benchStandalone } from './standalone.ts';
@@ -24,6 +25,7 @@ const program = new Command('bench')
     '--starts',
     "from the image's files on real engines: start, stop and memory of each service beside a bare Nest application",
   )
+  .option('--newcomer', 'the minutes from a clone to the first NDJSON files, on a machine with an empty home')
   .option('--idle', 'CPU of the five services and the engines without traffic')
   .option('--build <folder>', 'with --idle: the processes of another build')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
@@ -52,6 +54,7 @@ const given = program.opts<{
   telemetry?: boolean;
   recovery?: boolean;
   starts?: boolean;
+  newcomer?: boolean;
   idle?: boolean;
   build?: string;
   runs: number;
@@ -93,6 +96,10 @@ if (given.recovery === true) {
     members: given.members ?? (small ? 4 : 25),
     seconds: small ? 2 : given.seconds,
   });
+  printRows(rows);
+  figures = { rows };
+} else if (given.newcomer === true) {
+  const rows = await benchNewcomer();
   printRows(rows);
   figures = { rows };
 } else if (given.idle === true) {
