@@ -6,7 +6,7 @@ import { failure, progress } from '../status/job-texts.ts';
 /** Statuses of exports that a status request answers. */
 const ANSWERED: readonly JobStatus[] = ['requested', 'writing', 'sealed', 'failed'];
 /** Exports in one answer, so that an answer is at most some 100 KB. */
-export const LISTED = 100;
+const LISTED = 100;
 
 /** An export as its client reads it in the list: only what a status request also says, or what the client sent. */
 export interface OwnExport {
