@@ -37,7 +37,7 @@ test('a sandbox says that it is one, and has one more pod, which is ready', asyn
   expect(sandbox?.status?.readyReplicas).toBe(1);
 });
 
-test('its pod rejects an app of nobody with a reason, approves a synthetic one, and has published members', async () => {
+test('its pod rejects an app of nobody with a reason, approves a synthetic one, and publishes members', async () => {
   const stranger = await register('1234567893');
   const { reason } = await eventually(async () => {
     const answer = await own(stranger);
