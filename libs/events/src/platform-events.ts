@@ -161,7 +161,18 @@ const signingKeyWithdrawn = z.object({
  */
 const disclosure = z.object({
   client: z.string(),
-  action: z.enum(['read', 'search', 'group-read', 'group-search', 'export-requested', 'download', 'token', 'explain']),
+  action: z.enum([
+    'read',
+    'vread',
+    'history',
+    'search',
+    'group-read',
+    'group-search',
+    'export-requested',
+    'download',
+    'token',
+    'explain',
+  ]),
   outcome: z.enum(['released', 'refused']),
   reason: z.string().optional(),
   members: z.array(z.string()),

@@ -20,6 +20,7 @@ export const REFUSALS = {
   'not-acceptable': { status: 406, issue: 'not-supported', oauth: 'invalid_request' },
   'too-slow': { status: 408, issue: 'timeout', oauth: 'invalid_request' },
   conflict: { status: 409, issue: 'conflict', oauth: 'invalid_request' },
+  gone: { status: 410, issue: 'deleted', oauth: 'not_found' },
   'too-large': { status: 413, issue: 'too-long', oauth: 'invalid_request' },
   'too-costly': { status: 413, issue: 'too-costly', oauth: 'invalid_request' },
   'unsupported-media-type': { status: 415, issue: 'not-supported', oauth: 'invalid_request' },
@@ -64,3 +65,6 @@ export class Refusal extends Error {
  */
 export const unknownResource = (): Refusal =>
   new Refusal('not-found', 'There is no such resource, or it is not available to you.');
+
+/** The answer for a resource, or a version of one, that was removed. Only for a client that may see the member. */
+export const removedResource = (): Refusal => new Refusal('gone', 'This resource was removed.');

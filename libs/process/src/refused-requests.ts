@@ -12,6 +12,8 @@ const ACTIONS: readonly (readonly [pattern: RegExp, action: AuditEntry['action']
   [/^\/fhir\/Group\/:/, 'group-read'],
   [/^\/fhir\/Group(\/_search)?$/, 'group-search'],
   [/^\/fhir\/bulk(\/|$)/, 'download'],
+  [/^\/fhir\/[:\w]+\/:\w+\/_history\/:/, 'vread'],
+  [/^\/fhir\/[:\w]+\/:\w+\/_history$/, 'history'],
   [/^\/fhir\/[:\w]+\/:/, 'read'],
   [/^\/fhir\//, 'search'],
 ];

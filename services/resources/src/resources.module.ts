@@ -14,7 +14,13 @@ import { Derivation } from '@provider-access/engines/log';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { PA_RECORDS } from '@provider-access/events';
 import { Facts, type MemberFactsDocument } from '@provider-access/facts';
-import { LabelGate, recordsReader } from '@provider-access/facts/records';
+import {
+  LabelGate,
+  type RecordsReader,
+  recordsReader,
+  type VersionsReader,
+  versionsReader,
+} from '@provider-access/facts/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
@@ -28,6 +34,8 @@ import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
 import { EventsController } from './operations/events/events.controller.ts';
 import { MetadataController } from './operations/metadata/metadata.controller.ts';
+import { HistoryController } from './operations/history/history.controller.ts';
+import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { PageLinks } from './operations/search/page-links.ts';
@@ -35,7 +43,7 @@ import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
 import { keepExpiring } from './projections/expire-versions.ts';
-import { PROJECTIONS, RECORDS } from './projections/index.ts';
+import { PROJECTIONS, RECORDS, VERSIONS } from './projections/index.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
   readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
@@ -81,6 +89,7 @@ export class ResourcesModule
         MetadataController,
         SystemExportController,
         SearchController,
+        HistoryController,
         ReadController,
       ],
       providers: [
@@ -126,6 +135,13 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
   });
   return [
     { provide: RECORDS, useFactory: () => recordsReader(views) },
+    { provide: VERSIONS, useFactory: () => versionsReader(views) },
+    {
+      provide: ResourceFinder,
+      inject: [RECORDS, VERSIONS, Facts, LabelGate],
+      useFactory: (records: RecordsReader, versions: VersionsReader, facts: Facts, labels: LabelGate) =>
+        new ResourceFinder({ records, versions, facts, labels, clock, retentionMs: config.versionRetentionMs }),
+    },
     {
       provide: LabelGate,
       inject: [RECORDS],

@@ -48,6 +48,7 @@ const SECTIONS = {
   Reference: [
     'api/',
     'events/',
+    'reading.md',
     'search.md',
     'refusals.md',
     'configuration.md',

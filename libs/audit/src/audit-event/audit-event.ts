@@ -58,6 +58,8 @@ const QUERY: Pattern = {
 const NO_PROFILE = [undefined, undefined] as const;
 const PATTERNS: Readonly<Record<Disclosure['action'], Pattern>> = {
   read: READ,
+  vread: { ...READ, subtype: [interaction('vread')] },
+  history: { ...READ, subtype: [interaction('history-instance')] },
   'group-read': READ,
   search: QUERY,
   'group-search': QUERY,

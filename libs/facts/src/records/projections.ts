@@ -29,7 +29,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
       return {
         ...common,
         references: [],
-        bytes: 0,
+        bytes: Buffer.byteLength(data.enteredInError ?? ''),
         deleted: true,
         reason: data.reason,
         ...(data.enteredInError !== undefined && { line: data.enteredInError }),

@@ -36,7 +36,7 @@ export interface RecordPart {
    * version. Absent where an earlier release wrote the record: read them by `labelsOfRecord`.
    */
   readonly labels?: readonly string[];
-  /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record. */
+  /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record without a line. */
   readonly bytes: number;
   /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */
   readonly deleted?: true;

@@ -33,3 +33,32 @@ export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetI
 function link(relation: string, url: string): string {
   return `{"relation":"${relation}","url":${JSON.stringify(url)}}`;
 }
+
+/** One version in a history. `line` is absent for a removal. */
+export interface HistoryEntryLine {
+  readonly fullUrl: string;
+  readonly line?: string;
+  /** `Type/id` */
+  readonly url: string;
+  readonly versionId: number;
+  /** RFC 3339 instant. */
+  readonly lastModified: string;
+}
+
+/** A history Bundle as JSON text: https://hl7.org/fhir/R4/http.html#history. It joins encoded lines. */
+export function historyBundle(
+  input: Omit<SearchsetInput, 'entries'> & { entries: readonly HistoryEntryLine[] },
+): string {
+  const { selfUrl, nextUrl, total, entries } = input;
+  const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
+  const counted = total === undefined ? '' : `,"total":${total}`;
+  const texts = entries.map(({ fullUrl, line, url, versionId, lastModified }) => {
+    const [method, status] = line === undefined ? ['DELETE', '204'] : ['PUT', versionId === 1 ? '201' : '200'];
+    const request = JSON.stringify({ method, url });
+    const response = JSON.stringify({ status, etag: `W/"${versionId}"`, lastModified });
+    const resource = line === undefined ? '' : `"resource":${line},`;
+    return `{"fullUrl":${JSON.stringify(fullUrl)},${resource}"request":${request},"response":${response}}`;
+  });
+  const list = texts.length === 0 ? '' : `,"entry":[${texts.join(',')}]`;
+  return `{"resourceType":"Bundle","type":"history"${counted},"link":[${links}]${list}}`;
+}

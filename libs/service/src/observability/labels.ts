@@ -71,6 +71,8 @@ export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
 /** Actions of `pa.disclosure.v1`. */
 export const ACTION = [
   'read',
+  'vread',
+  'history',
   'search',
   'group-read',
   'group-search',

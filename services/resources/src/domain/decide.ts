@@ -156,10 +156,12 @@ function write(
   const at = instant(lastUpdated);
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
-    const labels = labelsAfter(removed);
+    const { reason, content: rest } = judgement;
+    const labels = labelsAfter(removed, rest?.labels);
+    const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at) };
     return {
-      event: { type: 'pa.record-deleted.v1', data: { ...common, reason: judgement.reason, ...labels } },
-      head: { ...order, versionId, lastUpdated, deleted: true, reason: judgement.reason, ...labels },
+      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...labels, ...enteredInError } },
+      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...labels },
     };
   }
   const { content } = judgement;
@@ -190,8 +192,10 @@ function write(
 }
 
 /** A tombstone keeps the labels, because the delete of a withheld resource would reveal it. */
-const labelsAfter = (head: Head | undefined): { labels?: string[] } =>
-  head?.labels === undefined || head.labels.length === 0 ? {} : { labels: [...head.labels] };
+function labelsAfter(head: Head | undefined, more: readonly string[] = []): { labels?: string[] } {
+  const labels = new Set([...(head?.labels ?? []), ...more]);
+  return labels.size === 0 ? {} : { labels: [...labels] };
+}
 
 /** Removes the copy under the retired id when the member into which it was merged takes the resource over. */
 export function takeOver(

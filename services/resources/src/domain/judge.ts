@@ -14,6 +14,7 @@ import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-ac
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
+import { enteredInErrorContent } from './entered-in-error.ts';
 import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
@@ -38,8 +39,16 @@ interface About {
 export type Judgement =
   | { readonly kind: 'dead-letter'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
   | { readonly kind: 'not-served'; readonly about: string }
-  /** The version is not kept. It removes the record of an older version. */
-  | { readonly kind: 'remove'; readonly about: About; readonly reason: 'deleted' | 'entered-in-error' | 'before-floor' }
+  /**
+   * The version is not kept. It removes the record of an older version. `content`: what a read still answers of a prior
+   * authorization that was entered in error.
+   */
+  | {
+      readonly kind: 'remove';
+      readonly about: About;
+      readonly reason: 'deleted' | 'entered-in-error' | 'before-floor';
+      readonly content?: AcceptedContent;
+    }
   /**
    * `removed`: number of elements that redaction removed, by path; absent if there are none.
    * `unresolved`: number of conditional references, by path; absent if there are none.
@@ -141,7 +150,10 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
     id,
     order: orderOf(event, sequence),
   };
-  if (isEnteredInError(fhir)) return { kind: 'remove', about, reason: 'entered-in-error' };
+  if (isEnteredInError(fhir)) {
+    const content = beforeFloor(fhir, options.floor) ? undefined : enteredInErrorContent(fhir, id);
+    return { kind: 'remove', about, reason: 'entered-in-error', ...(content !== undefined && { content }) };
+  }
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
   // Remove inner resources that would not be kept as resources of their own.
   const { resource: kept, dropped } = redact(
@@ -260,7 +272,7 @@ function targetsOf(resource: FhirResource): string[] {
  * A resource that was entered in error is removed, and not shown with its status
  * (docs/regulation.md#files-of-an-export).
  */
-function isEnteredInError(resource: FhirResource): boolean {
+export function isEnteredInError(resource: FhirResource): boolean {
   if (resource['status'] === 'entered-in-error') return true;
   const verification = resource['verificationStatus'];
   const codings: unknown = isObject(verification) ? verification['coding'] : undefined;

@@ -96,6 +96,14 @@ const kickOff = (operation: string, method: 'get' | 'post', more: readonly (type
   ],
 });
 
+const RESOURCE = { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' };
+const CONDITIONS = [
+  { name: 'If-None-Match', description: '`ETag` of the copy that the app has.' },
+  { name: 'If-Modified-Since', description: '`Last-Modified` of the copy. Without effect beside `If-None-Match`.' },
+];
+const VALIDATORS = { ETag: 'The version, as `W/"3"`.', 'Last-Modified': 'When the platform accepted the version.' };
+const NOT_MODIFIED = { 304: 'The copy of the app is current. The answer has no body.' };
+
 export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /fhir/metadata': {
     tag: 'Reads and searches',
@@ -133,10 +141,39 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /fhir/{type}/{id}': {
     tag: 'Reads and searches',
     summary: 'Read a resource',
-    description: 'A resource of a member whom the app may not see is answered as if nobody had it.',
-    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' },
-    answer: { description: 'The resource.', type: FHIR, schema: ref('Resource') },
-    refusals: ['not-found', 'not-acceptable'],
+    description:
+      'A resource of a member whom the app may not see is answered as if nobody had it. A resource that the payer ' +
+      'removed is 410, if the app may see the member.',
+    parameters: RESOURCE,
+    headers: CONDITIONS,
+    answer: { description: 'The resource.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
+    also: NOT_MODIFIED,
+    refusals: ['not-found', 'gone', 'not-acceptable'],
+  },
+  'GET /fhir/{type}/{id}/_history': {
+    tag: 'Reads and searches',
+    summary: 'List the versions of a resource, newest first',
+    description:
+      'Versions stay readable for 400 days after they were replaced, or as long as the payer configured. They pass ' +
+      "today's rules: what is redacted or withheld today is so in old versions. A removal is an entry with `DELETE`.",
+    parameters: RESOURCE,
+    query: [
+      { name: '_count', description: 'Entries of a page: 50 by default, 200 at most.' },
+      { name: '_since', description: 'Only versions that were recorded at or after this instant.' },
+      { name: '_at', description: 'Only versions that were current at some moment of this date or instant.' },
+      { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
+    ],
+    answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable'],
+  },
+  'GET /fhir/{type}/{id}/_history/{vid}': {
+    tag: 'Reads and searches',
+    summary: 'Read one version of a resource',
+    parameters: { ...RESOURCE, vid: 'The version, from `meta.versionId` or `ETag`.' },
+    headers: CONDITIONS,
+    answer: { description: 'The version.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
+    also: NOT_MODIFIED,
+    refusals: ['not-found', 'gone', 'not-acceptable'],
   },
   'GET /fhir/Group': {
     tag: 'Groups and exports',

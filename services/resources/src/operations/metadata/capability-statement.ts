@@ -78,9 +78,10 @@ function resource(type: string): unknown {
     ...(!isSharedType(type) && {
       documentation: `Members attributed to the caller only. A search needs one of ${alone.join(', ')}.`,
     }),
-    interaction: [{ code: 'read' }, { code: 'search-type' }],
-    versioning: 'no-version',
-    readHistory: false,
+    interaction: ['read', 'vread', 'history-instance', 'search-type'].map((code) => ({ code })),
+    versioning: 'versioned',
+    readHistory: true,
+    conditionalRead: 'full-support',
     ...(includes.length > 0 && { searchInclude: includes.map(({ parameter }) => `${type}:${parameter}`) }),
     ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
     searchParam: parameters.map(({ name, kind, documentation, level }) => ({

@@ -1,0 +1,140 @@
+import type { Decision, DenialReason } from '@provider-access/domain/access';
+import type { Facts } from '@provider-access/facts';
+import type { Clock } from '@provider-access/kernel';
+import { isId, isSharedType } from '@provider-access/kernel/fhir';
+import {
+  type LabelCheck,
+  type LabelGate,
+  recordId,
+  type RecordPart,
+  type RecordsReader,
+  SHARED,
+  type StoredRecord,
+  type VersionPart,
+  type VersionsReader,
+} from '@provider-access/facts/records';
+
+interface Refused {
+  readonly kind: 'refused';
+  readonly reason: DenialReason | 'unknown-resource' | 'withheld-by-label';
+  readonly member?: string;
+}
+/** A resource that the client may see. `member` is absent for a resource of the directory. */
+export interface Seen {
+  readonly kind: 'seen';
+  /** The id of the record: `member/Type/id`. */
+  readonly id: string;
+  /** The current version without its line. It may be a tombstone. */
+  readonly head: RecordPart;
+  readonly member?: string;
+  readonly decision?: Decision;
+  readonly labels: LabelCheck;
+}
+export type Found = Seen | Refused;
+
+const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
+/** No member has this id. */
+const NOBODY = '?';
+
+export interface ResourceFinderOptions {
+  readonly records: RecordsReader;
+  readonly versions: VersionsReader;
+  readonly facts: Facts;
+  readonly labels: LabelGate;
+  readonly clock: Clock;
+  /** ms: how long a version stays readable after it was replaced. */
+  readonly retentionMs: number;
+}
+
+/**
+ * Finds the resource of a read, vread or history: reads the locator, decides, reads the head and its security labels,
+ * and loads a line last. A record may have megabytes, so loading it earlier would let a client tell a denied or
+ * withheld record from an unknown one by the response time.
+ */
+export class ResourceFinder {
+  private readonly options: ResourceFinderOptions;
+  constructor(options: ResourceFinderOptions) {
+    this.options = options;
+  }
+
+  async find(client: string, type: string, id: string): Promise<Found> {
+    if (!isId(id)) return UNKNOWN;
+    if (!isSharedType(type)) return this.ofMember(client, type, id);
+    this.options.facts.access.assertFresh();
+    return this.visible(client, SHARED, type, id);
+  }
+
+  /**
+   * The current version with its line. Undefined if it was removed, or if a newer version came meanwhile that is
+   * withheld.
+   */
+  async line({ head, labels }: Seen): Promise<StoredRecord | undefined> {
+    const record = await this.options.records.current(head.member, head.type, head.id);
+    if (record === undefined || record.line.byteLength === 0) return undefined;
+    // A record of an earlier release shows its labels in its line, and a newer version may have come since.
+    return (await labels.withheld(record)) ? undefined : record;
+  }
+
+  /** Whether the version may still be read: its time is not over, and its labels do not withhold it. */
+  async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
+    const { clock, retentionMs } = this.options;
+    if (version.supersededAt < clock.now() - retentionMs) return false;
+    return !(await labels.withheld({ member: head.member, labels: version.labels }));
+  }
+
+  /**
+   * A resource under `shared` whose type is no directory type is not readable here; exports include it with the
+   * resources that refer to it.
+   */
+  private async ofMember(client: string, type: string, id: string): Promise<Found> {
+    const { records, facts } = this.options;
+    const { holders, former } = await records.owners(type, id);
+    const living = holders.filter((member) => member !== SHARED);
+    // If somebody has the resource now, a former owner does not count: the answer must not say that it moved.
+    const owners = living.length > 0 ? living : former.filter((member) => member !== SHARED);
+    // Decide for an unknown id too, so that it takes the same time.
+    const decisions = await facts.access.decideMany(client, { kind: 'read' }, owners.length === 0 ? [NOBODY] : owners);
+    const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
+    if (at < 0) {
+      // A withheld resource costs this read too, so that the time tells nothing.
+      await records.heads([recordId(NOBODY, type, id)]);
+      const [first] = decisions;
+      if (owners.length === 0) return UNKNOWN;
+      const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';
+      return { kind: 'refused', reason, member: owners[0]! };
+    }
+    const found = await this.visible(client, owners[at]!, type, id);
+    return found.kind === 'seen' ? { ...found, decision: decisions[at]! } : found;
+  }
+
+  private async visible(client: string, owner: string, type: string, id: string): Promise<Found> {
+    const { records, facts } = this.options;
+    const labels = this.options.labels.check(facts.parties, client);
+    const member = owner === SHARED ? {} : { member: owner };
+    const [head] = await records.heads([recordId(owner, type, id)]);
+    if (head === undefined) return { ...UNKNOWN, ...member };
+    if (head.labels !== undefined && (await labels.withheld(head)))
+      return { kind: 'refused', reason: 'withheld-by-label', ...member };
+    const seen: Seen = { kind: 'seen', id: recordId(owner, type, id), head, labels, ...member };
+    if (head.deleted !== true || (await this.isKnown(seen))) return seen;
+    return { ...UNKNOWN, ...member };
+  }
+
+  /**
+   * Whether an answer may say that a removed resource was there. A merge moved it to another id. A tombstone with
+   * versionId 1 removed nothing. For the others, the version that was removed must still be readable: it shows whether
+   * its labels withhold it.
+   */
+  private async isKnown(seen: Seen): Promise<boolean> {
+    const { head } = seen;
+    if (head.reason === 'merged') return false;
+    if (hasErrorLine(head)) return true;
+    if (head.versionId === 1) return false;
+    const [last] = await this.options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
+    return last?.versionId === head.versionId - 1 && (await this.isReadable(seen, last));
+  }
+}
+
+/** Whether a removed record keeps a line: a prior authorization that was entered in error. */
+export const hasErrorLine = ({ deleted, bytes }: Pick<RecordPart, 'deleted' | 'bytes'>): boolean =>
+  deleted === true && bytes > 0;

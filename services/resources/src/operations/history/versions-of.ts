@@ -1,0 +1,97 @@
+import type { VersionsReader } from '@provider-access/facts/records';
+import { bufferOf } from '@provider-access/events';
+import { judgeStored } from '../../domain/judge-stored.ts';
+import { hasErrorLine, type ResourceFinder, type Seen } from '../find-resource.ts';
+
+/** A version that a client may read. `line` is absent for a removal. Times are ms since the epoch. */
+export interface ReadableVersion {
+  readonly versionId: number;
+  readonly lastUpdated: number;
+  /** When the next version replaced this one. Absent for the current version. */
+  readonly supersededAt?: number;
+  readonly line?: Uint8Array;
+}
+
+/** Heads in one query, and lines in memory at once. */
+const TOGETHER = 32;
+
+/** The versions of a resource that the client may read, by today's rules. */
+export class VersionsOf {
+  private readonly finder: ResourceFinder;
+  private readonly versions: VersionsReader;
+  private readonly floor: string;
+  constructor(finder: ResourceFinder, versions: VersionsReader, floor: string) {
+    this.finder = finder;
+    this.versions = versions;
+    this.floor = floor;
+  }
+
+  /** From the newest, or from the version before `before`, to the oldest. */
+  async *newestFirst(seen: Seen, before?: number): AsyncGenerator<ReadableVersion> {
+    const { head } = seen;
+    if (before === undefined || head.versionId < before) {
+      const current = await this.current(seen);
+      if (current !== undefined) yield current;
+    }
+    if (isError(head)) return;
+    yield* this.replaced(seen, 1, Math.min(head.versionId, before ?? Infinity) - 1);
+  }
+
+  /** One version. Undefined if there is none that the client may read. */
+  async one(seen: Seen, versionId: number): Promise<ReadableVersion | undefined> {
+    const { head } = seen;
+    if (versionId === head.versionId) return this.current(seen);
+    if (versionId > head.versionId || isError(head)) return undefined;
+    const after = await this.errorAfter(seen, versionId);
+    if (after) return undefined;
+    for await (const version of this.replaced(seen, versionId, versionId)) return version;
+    return undefined;
+  }
+
+  private async current(seen: Seen): Promise<ReadableVersion | undefined> {
+    const { versionId, lastUpdated, deleted } = seen.head;
+    if (deleted === true && !hasErrorLine(seen.head)) return { versionId, lastUpdated };
+    const record = await this.finder.line(seen);
+    // If another version came since the head was read, this answer goes without it: the next one has it.
+    return record?.versionId === versionId ? { versionId, lastUpdated, line: record.line } : undefined;
+  }
+
+  /** Superseded versions from `until` down to `from`. It ends behind a removal as entered in error. */
+  private async *replaced(seen: Seen, from: number, until: number): AsyncGenerator<ReadableVersion> {
+    for (let next = until; next >= from;) {
+      const heads = await this.versions.list(seen.id, { from, until: next, limit: TOGETHER });
+      const readable: (typeof heads)[number][] = [];
+      for (const version of heads) if (await this.finder.isReadable(seen, version)) readable.push(version);
+      const wanted = readable.filter(({ bytes }) => bytes > 0).map(({ versionId }) => versionId);
+      const lines = new Map(
+        (await this.versions.load(seen.id, wanted)).flatMap((v) => (v === undefined ? [] : [[v.versionId, v.line]])),
+      );
+      for (const { versionId, lastUpdated, supersededAt, reason } of readable) {
+        if (reason !== undefined) {
+          yield { versionId, lastUpdated, supersededAt };
+          if (isError({ reason })) return;
+          continue;
+        }
+        const stored = lines.get(versionId);
+        const line = stored && judgeStored(bufferOf(stored), this.floor);
+        if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
+      }
+      if (heads.length < TOGETHER) return;
+      next = heads.at(-1)!.versionId - 1;
+    }
+  }
+
+  /** Whether a later version says that the resource was entered in error. */
+  private async errorAfter(seen: Seen, versionId: number): Promise<boolean> {
+    for (let until = seen.head.versionId - 1; until > versionId;) {
+      const heads = await this.versions.list(seen.id, { from: versionId + 1, until, limit: TOGETHER });
+      if (heads.some(isError)) return true;
+      if (heads.length < TOGETHER) return false;
+      until = heads.at(-1)!.versionId - 1;
+    }
+    return false;
+  }
+}
+
+/** The payer says that the resource was never true, so nothing before this version is released. */
+const isError = ({ reason }: { readonly reason?: string | undefined }): boolean => reason === 'entered-in-error';
