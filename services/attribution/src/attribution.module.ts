@@ -11,6 +11,7 @@ import { ProviderEventsIntake } from './intake/provider-events.ts';
 import { ExportWithoutGroupController } from './operations/davinci-data-export/export-without-group.controller.ts';
 import { MisroutedExportController } from './operations/davinci-data-export/misrouted-export.controller.ts';
 import { GroupReadController } from './operations/read/read.controller.ts';
+import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
@@ -63,6 +64,7 @@ export class AttributionModule {
         ProviderEventsIntake,
         GroupView,
         ManagingEntity,
+        GroupFilters,
         {
           provide: LabelGate,
           useFactory: () => new LabelGate({ policy: config.labels, records: recordsReader(views), clock }),

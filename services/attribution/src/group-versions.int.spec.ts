@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Facts } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/engines/state/memory';
@@ -70,7 +69,7 @@ const EVERYTHING: Step[] = [
 /** Two processes, two clients and one Group with members. */
 class World {
   h = new Harness();
-  private other!: NestFastifyApplication;
+  private other!: Harness['app'];
   private group = '';
   private asked = 0;
   private holds = 0;

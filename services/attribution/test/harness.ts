@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamicModule } from '@nestjs/common';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   type DomainEvent,
   encodeEvent,
@@ -52,7 +51,7 @@ export class Harness extends IntakeHarness {
     });
   }
   /** Starts another process of the service over the same engines. Close it before this harness. */
-  another(config: Partial<AttributionConfig> = {}, ports = this.ports): Promise<NestFastifyApplication> {
+  another(config: Partial<AttributionConfig> = {}, ports = this.ports): ReturnType<typeof createServiceApp> {
     return createServiceApp(this.module(config, undefined, ports), { name: 'attribution', ports });
   }
   override async stop(): Promise<void> {

@@ -25,6 +25,7 @@ const STATEMENTS = [
  * `_revinclude` names, and the patient of types for which the guides declare nothing.
  */
 const CARIN = 'CARIN BB 2.1.0';
+const ATR = 'ATR 2.1.0';
 const SILENT = {
   Coverage: [
     { source: CARIN, level: 'SHALL', names: ['_id'] },
@@ -50,6 +51,7 @@ const SILENT = {
     { source: 'PDex 2.2.0', level: 'MAY', names: ['use'] },
   ],
   CareTeam: [{ source: 'R4', level: 'MAY', names: ['participant'] }],
+  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name', 'period'] }],
   Media: [{ source: 'R4', level: 'MAY', names: ['patient'] }],
   MedicationDispense: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
   MedicationRequest: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
@@ -61,6 +63,19 @@ const SILENT = {
   ],
   Provenance: [{ source: 'R4', level: 'MAY', names: ['target'] }],
 };
+/** The statement of ATR's consumer lists parameters for which no guide has a SearchParameter. */
+const UNDEFINED = [
+  { base: ['Group'], code: 'name', type: 'string', expression: 'Group.name', description: 'The name of the list' },
+  {
+    base: ['Group'],
+    code: 'period',
+    type: 'date',
+    expression:
+      "Group.extension('http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod')" +
+      '.value.ofType(Period)',
+    description: 'When the contract of the list is valid',
+  },
+];
 const SILENT_INCLUDES = {
   Coverage: ['payor'],
   ExplanationOfBenefit: ['patient', 'provider', 'care-team', 'coverage', 'insurer', 'payee'],
@@ -84,7 +99,10 @@ const core = resourcesOf(join(folder, 'hl7.fhir.r4.core-4.0.1.tgz'), (name) =>
   /^(SearchParameter|StructureDefinition|ValueSet)-/.test(name),
 );
 
-const parameters = [...guides.values(), core].flat().filter(({ resourceType }) => resourceType === 'SearchParameter');
+const parameters = [
+  ...[...guides.values(), core].flat().filter(({ resourceType }) => resourceType === 'SearchParameter'),
+  ...UNDEFINED,
+];
 const ofCore = core.filter(({ resourceType }) => resourceType === 'SearchParameter');
 const definitionOf = (type, name) => parameters.find(({ base, code }) => base?.includes(type) && code === name);
 

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type GroupDenial, groupDenial } from '@provider-access/domain/access';
-import { NPI_SYSTEM, type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
+import type { ProviderKey } from '@provider-access/events';
 import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
 import { type FhirResource, isId } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';
+import { type GroupInput, type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { ContentHash, GroupVersions } from './group-versions.ts';
@@ -108,16 +108,7 @@ export class GroupView {
       if (page.length === PAGE) await decidePage();
     }
     if (page.length > 0) await decidePage();
-    const npi = valueOf(group.providers, 'npi|');
-    const tin = valueOf(group.providers, 'tin|');
-    const common = {
-      id: group.id,
-      quantity,
-      ...(npi !== undefined && { providerNpi: npi }),
-      ...(tin !== undefined && { tin }),
-      ...(group.contract !== undefined && { contract: group.contract }),
-      payer: await this.managingEntity.of(client),
-    };
+    const common = { ...headOf(group), quantity, payer: await this.managingEntity.of(client) };
     // The members are in the hash already. A summary has the version of the whole Group.
     content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
     const now = this.facts.parties.decisionTime(this.ports.clock.now());
@@ -133,15 +124,14 @@ export class GroupView {
   }
 }
 
-/** Identifiers by which a Group can be searched. */
-export function identifiersOf(
-  group: ClientGroup,
-): readonly { readonly system: string | undefined; readonly value: string }[] {
+/** What a Group says about itself for every client. */
+export function headOf(group: ClientGroup): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract'> {
   const npi = valueOf(group.providers, 'npi|');
   const tin = valueOf(group.providers, 'tin|');
-  return [
-    ...(npi === undefined ? [] : [{ system: NPI_SYSTEM, value: npi }]),
-    ...(tin === undefined ? [] : [{ system: TIN_SYSTEM, value: tin }]),
-    ...(group.contract === undefined ? [] : [{ system: undefined, value: group.contract }]),
-  ];
+  return {
+    id: group.id,
+    ...(npi !== undefined && { providerNpi: npi }),
+    ...(tin !== undefined && { tin }),
+    ...(group.contract !== undefined && { contract: group.contract }),
+  };
 }

@@ -1,4 +1,4 @@
-import { SEARCH, SEARCH_PARAMETERS, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { FHIR, JSON_TYPE, ref, type Operation } from './operation.ts';
 
 const GROUP = { id: 'The id of the Group, from `GET /fhir/Group`.' };
@@ -30,10 +30,23 @@ const RESULT_PARAMETERS = [
   { name: '_format', description: 'JSON only. It wins before `Accept`.' },
 ];
 const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS];
-const groupSearch = SEARCH_PARAMETERS['Group']!.map(({ name, documentation }) => ({
-  name,
-  description: `${documentation}.`,
-}));
+const LENIENT = {
+  name: 'Prefer',
+  description: '`handling=lenient` leaves out parameters that are not declared, and reports them in the Bundle.',
+};
+const groupSearch = [
+  ...SEARCH['Group']!.parameters.map(({ name, documentation }) => ({ name, description: `${documentation}.` })),
+  ...RESULT_PARAMETERS.filter(({ name }) => !name.endsWith('include')),
+];
+const GROUP_SEARCH = {
+  tag: 'Groups and exports',
+  headers: [LENIENT],
+  answer: {
+    description: 'A searchset of Groups, with the members whom the app may see.',
+    type: FHIR,
+    schema: ref('Bundle'),
+  },
+} as const;
 const SEARCH_ANSWER = { description: 'A searchset.', type: FHIR, schema: ref('Bundle') };
 const SEARCH_REFUSALS = [
   'invalid-request',
@@ -44,10 +57,6 @@ const SEARCH_REFUSALS = [
   'not-acceptable',
   'too-costly',
 ] as const;
-const LENIENT = {
-  name: 'Prefer',
-  description: '`handling=lenient` leaves out parameters that are not declared, and reports them in the Bundle.',
-};
 const KICK_OFF_PARAMETERS = [
   { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
   { name: '_since', description: 'Only what changed since this instant: `transactionTime` of the export before.' },
@@ -176,20 +185,37 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: ['not-found', 'gone', 'not-acceptable'],
   },
   'GET /fhir/Group': {
-    tag: 'Groups and exports',
+    ...GROUP_SEARCH,
     summary: 'Find the Groups of the app',
     query: [...groupSearch, { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' }],
-    answer: {
-      description: 'A searchset of Groups, with the members whom the app may see.',
-      type: FHIR,
-      schema: ref('Bundle'),
+    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-acceptable', 'too-costly'],
+  },
+  'POST /fhir/Group/_search': {
+    ...GROUP_SEARCH,
+    summary: 'Find the Groups of the app, with the parameters in the body',
+    description: 'The same search as by GET.',
+    body: {
+      content: {
+        'application/x-www-form-urlencoded': { schema: { type: 'object' }, example: { identifier: '1234567893' } },
+      },
     },
-    refusals: ['invalid-value', 'not-supported', 'too-costly'],
+    refusals: [
+      'invalid-request',
+      'invalid-value',
+      'not-supported',
+      'not-acceptable',
+      'too-costly',
+      'unsupported-media-type',
+    ],
   },
   'GET /fhir/Group/{id}': {
     tag: 'Groups and exports',
     summary: 'Read a Group',
     parameters: GROUP,
+    query: RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements', '_format'].includes(name)),
+    headers: [
+      { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
+    ],
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
     refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly'],
   },

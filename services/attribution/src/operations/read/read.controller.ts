@@ -1,11 +1,11 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import { parseSearch } from '@provider-access/kernel/fhir';
 import { Refusal, unknownResource } from '@provider-access/kernel';
 import { assertJson } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { GROUP_FILTERS } from '../search/search-type.controller.ts';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
+import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-query.ts';
 import { GroupView } from '../group-view.ts';
 
 /**
@@ -17,6 +17,7 @@ export class GroupReadController {
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
   ) {}
 
   @Get('fhir/Group/:id')
@@ -26,7 +27,7 @@ export class GroupReadController {
     requireScope(scopes, 'Group', 'r');
     const parameters = new URL(request.url, 'http://localhost').searchParams;
     assertJson(request.headers.accept, parameters.getAll('_format'));
-    const summary = readSummary(parameters);
+    const shape = readShape(parameters, this.config.publicUrl);
     const refuse = (reason: string): Promise<void> =>
       this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
     const group = await this.view.one(client, id);
@@ -34,7 +35,7 @@ export class GroupReadController {
       await refuse(group.denied);
       throw unknownResource();
     }
-    const visible = await this.view.render(client, group, summary).catch(async (error: unknown) => {
+    const visible = await this.view.render(client, group, !showsMembers(shape)).catch(async (error: unknown) => {
       if (error instanceof Refusal) await refuse(error.kind);
       throw error;
     });
@@ -56,7 +57,7 @@ export class GroupReadController {
     if (unchanged) return void reply.code(304).headers(validators).send();
     void reply
       .headers({ ...validators, 'content-type': 'application/fhir+json; charset=utf-8' })
-      .send(JSON.stringify(visible.resource));
+      .send(JSON.stringify(shaped(visible.resource, shape)));
   }
 }
 
@@ -66,12 +67,14 @@ function hasVersion(ifNoneMatch: string | undefined, versionId: string): boolean
   return tags.some((tag) => tag === '*' || tag.replace(/^W\//, '') === `"${versionId}"`);
 }
 
-/** `_summary` and `_format` as in a search; any other parameter is refused. */
-function readSummary(parameters: URLSearchParams): boolean {
+const TAKEN = ['_summary', '_elements', '_format'];
+
+/** As in a search; any other parameter is refused. */
+function readShape(parameters: URLSearchParams, publicUrl: string): GroupShape {
   for (const name of parameters.keys())
-    if (name !== '_summary' && name !== '_format')
-      throw new Refusal('not-supported', 'A read takes _summary and _format only.');
-  const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
-  if (!parsed.ok) throw new Refusal('invalid-value', parsed.issue.details?.text ?? 'A parameter is not valid.');
-  return parsed.query.summary ?? false;
+    if (!TAKEN.includes(name)) throw new Refusal('not-supported', `A read takes ${TAKEN.join(', ')} only.`);
+  const shape = readGroupQuery(parameters, publicUrl);
+  if (shape.summary === 'count')
+    throw new Refusal('invalid-value', '_summary=count belongs to a search.', { expression: '_summary' });
+  return shape;
 }

@@ -1,21 +1,15 @@
-import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audit';
-import {
-  type BundleEntryLine,
-  matchesInstant,
-  matchesToken,
-  parseSearch,
-  searchsetBundle,
-  type FormerSearchQuery as SearchQuery,
-  type Token,
-} from '@provider-access/kernel/fhir';
+import { allows } from '@provider-access/domain/smart';
+import { type BundleEntryLine, matchesInstant, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE } from '@provider-access/domain/pdex';
 import { assertJson } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { type ClientGroup, GroupView, identifiersOf, type VisibleGroup } from '../group-view.ts';
+import { readGroupQuery, shaped, showsMembers } from '../group-query.ts';
+import { type ClientGroup, GroupView, type VisibleGroup } from '../group-view.ts';
+import { GroupFilters } from './group-filters.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
@@ -29,42 +23,67 @@ interface Found {
   readonly total: number;
   readonly next?: string;
 }
+interface Asked {
+  readonly request: SmartRequest;
+  readonly query: SearchQuery;
+  /** The last Group of the page before. */
+  readonly after: string | undefined;
+}
 /** The cursor of a page: the last Group id of the page before. It names nothing that the client may not see. */
 const PAGE = '_page';
+const badPage = (): Refusal =>
+  new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.', {
+    expression: PAGE,
+  });
 
 /**
- * https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client finds only its own Groups.
+ * Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client
+ * finds only its own Groups.
  */
-@Controller()
+@Controller('fhir/Group')
+@UseGuards(SmartGuard)
 export class GroupSearchController {
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
+    @Inject(GroupFilters) private readonly filters: GroupFilters,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(CONFIG) private readonly config: AttributionConfig,
   ) {}
 
-  @Get('fhir/Group')
-  @UseGuards(SmartGuard)
-  async search(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  @Get()
+  search(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(request, parametersOf(request), reply);
+  }
+
+  /** Parameters in the body, in the URL, or in both. */
+  @Post('_search')
+  @HttpCode(200)
+  searchByPost(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const parameters = parametersOf(request);
+    for (const [name, value] of formOf(request)) parameters.append(name, value);
+    return this.answer(request, parameters, reply);
+  }
+
+  private async answer(request: SmartRequest, parameters: URLSearchParams, reply: FastifyReply): Promise<void> {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 's');
-    const parameters = new URL(request.url, 'http://localhost').searchParams;
     assertJson(request.headers.accept, parameters.getAll('_format'));
-    const { query, after } = readQuery(parameters);
+    const asked = this.read(request, parameters);
     try {
-      const { given, entries, total, next } = await this.find(client, query, after);
+      const { given, entries, total, next } = await this.find(asked);
       await this.record(client, given, parameters);
       const body = searchsetBundle({
         selfUrl: this.url(parameters),
-        total,
-        entries,
+        ...(asked.query.total !== 'none' && { total }),
+        entries: [...entries, ...remarks(asked.query)],
         ...(next !== undefined && { nextUrl: this.url(parameters, next) }),
       });
       void reply
         .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
         .send(body);
     } catch (error) {
-      if (error instanceof Refusal)
+      // The frame of the service audits what a client could have asked for otherwise (400 and 403).
+      if (error instanceof Refusal && error.status !== 400)
         await this.audit.refuse({
           client,
           action: 'group-search',
@@ -76,22 +95,31 @@ export class GroupSearchController {
     }
   }
 
-  private async find(client: string, query: SearchQuery, after: string | undefined): Promise<Found> {
-    const summary = query.summary ?? false;
-    const matching = (await this.view.ofClient(client)).filter((group) => matches(group, query));
+  private read(request: SmartRequest, all: URLSearchParams): Asked {
+    const parameters = new URLSearchParams(all);
+    const after = parameters.get(PAGE) ?? undefined;
+    parameters.delete(PAGE);
+    if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw badPage();
+    const lenient = /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
+    return { request, query: readGroupQuery(parameters, this.config.publicUrl, lenient), after };
+  }
+
+  private async find({ request, query, after }: Asked): Promise<Found> {
+    const { client, scopes } = request.smart;
     const rendered = new Map<string, VisibleGroup>();
     const render = async (group: ClientGroup): Promise<VisibleGroup> => {
-      const known = rendered.get(group.id) ?? (await this.view.render(client, group, summary));
+      const known = rendered.get(group.id) ?? (await this.view.render(client, group, !showsMembers(query)));
       rendered.set(group.id, known);
       return known;
     };
+    const mayRead = (type: string): boolean => allows(scopes, type, 'r');
     const found: ClientGroup[] = [];
-    for (const group of matching) {
-      const updated = query.dates?.['_lastUpdated'];
-      if (updated === undefined || matchesInstant(updated, (await render(group)).lastUpdated)) found.push(group);
-    }
-    const count = Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
-    const rest = after === undefined ? found : found.filter((g) => g.id > after);
+    for (const group of await this.filters.matching(await this.view.ofClient(client), query, mayRead))
+      if (query.updated.length === 0 || matchesInstant(query.updated, (await render(group)).lastUpdated))
+        found.push(group);
+    await sort(found, query, render);
+    const count = query.summary === 'count' ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
+    const rest = behind(found, after, query);
     const page = rest.slice(0, count);
     const given: Given[] = [];
     const entries: BundleEntryLine[] = [];
@@ -100,7 +128,7 @@ export class GroupSearchController {
       given.push({ group: group.id, members: visible.members });
       entries.push({
         fullUrl: `${this.config.publicUrl}/fhir/Group/${group.id}`,
-        line: JSON.stringify(visible.resource),
+        line: JSON.stringify(shaped(visible.resource, query)),
       });
     }
     return { given, entries, total: found.length, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
@@ -125,46 +153,53 @@ export class GroupSearchController {
   }
 }
 
-function readQuery(all: URLSearchParams): { readonly query: SearchQuery; readonly after: string | undefined } {
-  const parameters = new URLSearchParams(all);
-  const after = parameters.get(PAGE) ?? undefined;
-  parameters.delete(PAGE);
-  if (after !== undefined && !/^[a-z2-7]{26}$/.test(after))
-    throw new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.');
-  const parsed = parseSearch('Group', parameters, GROUP_FILTERS);
-  if (parsed.ok) return { query: parsed.query, after };
-  const { code, details, expression } = parsed.issue;
-  throw new Refusal(
-    code === 'not-supported' ? 'not-supported' : 'invalid-value',
-    details?.text ?? 'A parameter is not valid.',
-    expression?.[0] === undefined ? {} : { expression: expression[0] },
-  );
+/** Sorts by `_sort`, then by id. Contracts have no dates here, so `period` leaves the order of the ids. */
+async function sort(
+  groups: ClientGroup[],
+  { sort: orders }: SearchQuery,
+  render: (group: ClientGroup) => Promise<VisibleGroup>,
+): Promise<void> {
+  const updated = new Map<string, number>();
+  if (orders.some(({ by }) => by === '_lastUpdated'))
+    for (const group of groups) updated.set(group.id, (await render(group)).lastUpdated);
+  const compare = (by: string, a: ClientGroup, b: ClientGroup): number => {
+    if (by === '_lastUpdated') return updated.get(a.id)! - updated.get(b.id)!;
+    return by === '_id' ? (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) : 0;
+  };
+  groups.sort((a, b) => {
+    for (const { by, descending } of orders) {
+      const order = compare(by, a, b);
+      if (order !== 0) return descending ? -order : order;
+    }
+    return compare('_id', a, b);
+  });
 }
 
-/** The filters that `matches` and the page apply. */
-export const GROUP_FILTERS: ReadonlySet<string> = new Set([
-  '_id',
-  'identifier',
-  'code',
-  'characteristic',
-  '_lastUpdated',
-]);
+/** The Groups behind the last one of the page before. @throws Refusal if that one has left a list with an own order */
+function behind(
+  groups: readonly ClientGroup[],
+  after: string | undefined,
+  { sort: orders }: SearchQuery,
+): readonly ClientGroup[] {
+  if (after === undefined) return groups;
+  if (orders.length === 0) return groups.filter(({ id }) => id > after);
+  const at = groups.findIndex(({ id }) => id === after);
+  if (at < 0) throw badPage();
+  return groups.slice(at + 1);
+}
 
-/** Every Group here has the same code and the same characteristic. */
-function matches(group: ClientGroup, { ids, tokens = {} }: SearchQuery): boolean {
-  if (ids !== undefined && !ids.includes(group.id)) return false;
-  const coded = (list: readonly (readonly Token[])[]): boolean =>
-    list.every((any) => any.some((t) => matchesToken(t, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE)));
-  const identified = (tokens['identifier'] ?? []).every((any) =>
-    any.some((t) =>
-      identifiersOf(group).some(
-        (i) =>
-          matchesToken(t, i.system, i.value) ||
-          (i.system !== undefined &&
-            t.code?.replace('-', '') === i.value &&
-            matchesToken({ ...t, code: i.value }, i.system, i.value)),
-      ),
-    ),
-  );
-  return identified && coded(tokens['code'] ?? []) && coded(tokens['characteristic'] ?? []);
+/** What a lenient search ignored, as an entry of the Bundle. */
+const remarks = ({ ignored }: SearchQuery): readonly BundleEntryLine[] =>
+  ignored.length === 0
+    ? []
+    : [{ line: JSON.stringify({ resourceType: 'OperationOutcome', issue: ignored }), mode: 'outcome' }];
+
+const parametersOf = ({ url }: SmartRequest): URLSearchParams => new URL(url, 'http://localhost').searchParams;
+
+/** @throws Refusal if the body is no form */
+function formOf({ body, headers }: SmartRequest): URLSearchParams {
+  if (!Buffer.isBuffer(body) || body.length === 0) return new URLSearchParams();
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? ''))
+    throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');
+  return new URLSearchParams(body.toString('utf8'));
 }

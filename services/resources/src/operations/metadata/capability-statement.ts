@@ -1,4 +1,4 @@
-import { isSharedType, SEARCH_PARAMETERS, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
 import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
@@ -54,14 +54,17 @@ const PROFILES: Readonly<Record<string, readonly string[]>> = {
   Specimen: [us.specimen],
 };
 
-const searchParam = (type: string): unknown[] =>
-  (SEARCH_PARAMETERS[type] ?? [])
-    .filter((p) => p.role === 'filter')
-    .map((p) => ({ name: p.name, type: p.fhirType, documentation: p.documentation }));
-
 const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
 const COMBINATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination';
 const expected = (level: string): object => ({ url: EXPECTATION, valueCode: level });
+
+const searchParam = (type: string): readonly object[] =>
+  searchOf(type)!.parameters.map(({ name, kind, documentation, level }) => ({
+    extension: [expected(level)],
+    name,
+    type: kind,
+    documentation,
+  }));
 
 function resource(type: string): unknown {
   const { parameters, combinations, includes, revincludes } = searchOf(type)!;
@@ -84,12 +87,7 @@ function resource(type: string): unknown {
     conditionalRead: 'full-support',
     ...(includes.length > 0 && { searchInclude: includes.map(({ parameter }) => `${type}:${parameter}`) }),
     ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
-    searchParam: parameters.map(({ name, kind, documentation, level }) => ({
-      extension: [expected(level)],
-      name,
-      type: kind,
-      documentation,
-    })),
+    searchParam: searchParam(type),
   };
 }
 
@@ -104,6 +102,7 @@ const oauthUris = (publicUrl: string): object => ({
 
 const group = {
   type: 'Group',
+  documentation: 'The own Groups of the caller only, by GET and by POST _search.',
   supportedProfile: [ATR_PROFILES.group, PDEX_PROFILES.providerGroup],
   interaction: [{ code: 'read' }, { code: 'search-type' }],
   versioning: 'no-version',

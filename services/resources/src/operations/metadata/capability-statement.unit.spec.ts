@@ -140,7 +140,9 @@ describe('the CapabilityStatement', () => {
     const parameters = new Map(group.searchParam!.map(({ name, type }) => [name, type]));
     for (const name of ['identifier', 'characteristic', 'code', '_id'])
       expect(parameters.get(name), name).toBe('token');
-    expect(parameters.get('_lastUpdated')).toBe('date');
+    for (const name of ['period', '_lastUpdated']) expect(parameters.get(name), name).toBe('date');
+    expect(parameters.get('name')).toBe('string');
+    expect(parameters.get('characteristic-value-reference')).toBe('reference');
     expect(group.operation!.map(({ name, definition }) => [name, definition])).toEqual([
       ['export', 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export'],
       ['davinci-data-export', 'http://hl7.org/fhir/us/davinci-atr/OperationDefinition/davinci-data-export'],

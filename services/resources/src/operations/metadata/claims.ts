@@ -16,7 +16,7 @@ export const CLAIMS: readonly Claim[] = [
   {
     guide: 'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
-    lacks: ['Group?characteristic-value-reference'],
+    lacks: [],
   },
   {
     guide: 'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',

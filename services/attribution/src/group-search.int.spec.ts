@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeEvent, PA_AUDIT, PA_RECORDS } from '@provider-access/events';
+import { ProjectionSet } from '@provider-access/engines/views';
+import { directory, recordId } from '@provider-access/facts/records';
+import { searchOf } from '@provider-access/kernel/fhir';
+import { instant } from '@provider-access/kernel';
+import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
+import { type BundleJson, find, typed } from '../test/groups.ts';
+
+const TIN = '123456789';
+const NPI_SYSTEM = 'http://hl7.org/fhir/sid/us-npi';
+const TIN_SYSTEM = 'urn:oid:2.16.840.1.113883.4.4';
+const CODES = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS';
+const PROFILE = 'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-provider-group';
+const SCOPE = 'system/Group.rs system/Organization.rs';
+
+let h: Harness;
+let views: ProjectionSet;
+/** Ids of the Groups of the NPI, of the TIN and of the NPI with a contract, and of a foreign provider. */
+let groups: Readonly<Record<'npi' | 'tin' | 'contract', string>>;
+let token: Record<string, string>;
+let narrow: Record<string, string>;
+
+beforeAll(async () => {
+  h = new Harness();
+  views = new ProjectionSet({ log: h.log, views: h.views, projections: [directory] });
+  await views.start();
+  await h.start();
+  const assert = (provider: object) =>
+    payerEvent('payer.attribution-asserted.v1', 'm1', { provider, from: '2025-01-01' });
+  await h.publish(
+    inNetwork(),
+    inNetwork(OTHER_NPI),
+    payerEvent('payer.network-status-changed.v1', TIN, { tin: TIN, status: 'in-network', from: '2025-01-01' }),
+    enrolled('m1'),
+    attributed('m1'),
+    attributed('m1', OTHER_NPI),
+    assert({ npi: NPI, contract: 'K-1' }),
+    assert({ tin: TIN }),
+  );
+  for (const [id, identifier] of [
+    ['clinic', [{ system: NPI_SYSTEM, value: NPI }]],
+    ['practice', [{ system: TIN_SYSTEM, value: '12-3456789' }]],
+    ['elsewhere', [{ system: NPI_SYSTEM, value: OTHER_NPI }]],
+  ] as const)
+    await organization(id, identifier);
+  token = await h.app1('c1', [`npi|${NPI}`, `tin|${TIN}`], SCOPE);
+  narrow = await h.app1('c2', [`npi|${NPI}`, `tin|${TIN}`]);
+  const idOf = async (query: string): Promise<string> => (await find(h, token, query)).entry![0]!.resource.id;
+  groups = {
+    npi: (await ids(`?identifier=${NPI_SYSTEM}|${NPI}`)).find((id) => id !== undefined)!,
+    tin: await idOf(`?identifier=${TIN_SYSTEM}|${TIN}`),
+    contract: await idOf('?identifier=K-1'),
+  };
+  const both = await ids(`?identifier=${NPI_SYSTEM}|${NPI}`);
+  groups = { ...groups, npi: both.find((id) => id !== groups.contract)! };
+});
+afterAll(async () => {
+  await views.stop();
+  await h.stop();
+});
+
+async function organization(id: string, identifier: readonly object[]): Promise<void> {
+  const at = instant(h.now);
+  const line = JSON.stringify({ resourceType: 'Organization', id, identifier, name: id });
+  const common = { member: 'shared', type: 'Organization', id, versionId: 1, lastUpdated: at, businessTime: at };
+  const data = { ...common, sequence: 0, contentHash: id, references: [], tokens: [], line };
+  const event = { id: `r-${id}`, source: 'urn:test', type: 'pa.record-accepted.v1', time: at, subject: 'shared', data };
+  await h.log.append(PA_RECORDS, [encodeEvent(event, { key: recordId('shared', 'Organization', id) })]);
+  if (!(await h.views.reader(directory).waitFor(await h.log.head([PA_RECORDS]), 60_000)))
+    throw new Error('the view did not pass the record');
+}
+const post = (body: string, type = 'application/x-www-form-urlencoded', query = '') =>
+  h.app.inject({
+    method: 'POST',
+    url: `/fhir/Group/_search${query}`,
+    headers: { ...token, 'content-type': type },
+    payload: body,
+  });
+const idsOf = (bundle: BundleJson): string[] => (bundle.entry ?? []).map(({ resource }) => resource.id);
+const ids = async (query: string, headers = token): Promise<string[]> => idsOf(await find(h, headers, query));
+type Name = keyof typeof groups;
+const all: readonly Name[] = ['npi', 'tin', 'contract'];
+
+describe('a search for Groups', () => {
+  /** Each row: a search, and the Groups that it means. */
+  const rows: readonly (readonly [query: string, found: readonly Name[]])[] = [
+    ['', all],
+    ['_lastUpdated=ge2026-06-01', all],
+    ['_lastUpdated=lt2026-06-01', []],
+    [`_profile=${PROFILE}`, all],
+    ['_profile=http://example.org/other', []],
+    [`identifier=${NPI}`, ['npi', 'contract']],
+    [`identifier=${NPI_SYSTEM}|${NPI}`, ['npi', 'contract']],
+    [`identifier=${NPI_SYSTEM}|`, ['npi', 'contract']],
+    [`identifier=|${NPI}`, []],
+    ['identifier=|K-1', ['contract']],
+    [`identifier=${TIN}`, ['tin']],
+    ['identifier=12-3456789', ['tin']],
+    [`identifier=${TIN_SYSTEM}|12-3456789`, ['tin']],
+    [`identifier=${TIN},K-1`, ['tin', 'contract']],
+    [`identifier=${NPI}&identifier=K-1`, ['contract']],
+    [`identifier=${OTHER_NPI}`, []],
+    ['identifier:missing=false', all],
+    [`identifier:not=${NPI}`, ['tin']],
+    ['code=pdexprovidergroup', all],
+    [`code=${CODES}|pdexprovidergroup`, all],
+    [`code=${CODES}|pdex-member,${CODES}|pdexprovidergroup`, all],
+    [`code=pdex-member&code=pdexprovidergroup`, []],
+    ['characteristic=pdexprovidergroup', all],
+    ['characteristic=other', []],
+    [`characteristic-value-reference:identifier=${NPI_SYSTEM}|${NPI}`, ['npi', 'contract']],
+    [`characteristic-value-reference:identifier=${TIN}`, ['tin']],
+    ['characteristic-value-reference=Organization/clinic', ['npi', 'contract']],
+    ['characteristic-value-reference=https://pa.example/fhir/Organization/practice', ['tin']],
+    ['characteristic-value-reference:Organization=clinic', ['npi', 'contract']],
+    ['characteristic-value-reference=clinic,practice', all],
+    ['characteristic-value-reference=Organization/elsewhere', []],
+    ['characteristic-value-reference=Organization/nobody', []],
+    ['characteristic-value-reference=https://other.example/fhir/Organization/clinic', []],
+    ['name=Clinic', []],
+    ['name:missing=true', all],
+    ['period=2026', []],
+    ['period:missing=true', all],
+  ];
+  it.each(rows)('by %s', async (query, found) => {
+    const expected = found.map((name) => groups[name]).toSorted();
+    expect(await ids(`?${query}`)).toEqual(expected);
+    const posted = await post(query);
+    expect([posted.statusCode, idsOf(posted.json<BundleJson>())]).toEqual([200, expected]);
+  });
+
+  it('uses every declared parameter, and only these', () => {
+    const used = new Set(
+      rows.flatMap(([query]) => [...new URLSearchParams(query).keys()].map((k) => k.split(':')[0]!)),
+    );
+    expect([...used, '_id'].toSorted()).toEqual(
+      searchOf('Group')!
+        .parameters.map(({ name }) => name)
+        .toSorted(),
+    );
+  });
+
+  it('finds one by its id, and never the Group of another provider', async () => {
+    expect(await ids(`?_id=${groups.tin},${groups.contract}`)).toEqual([groups.tin, groups.contract].toSorted());
+    const other = await h.app1('c3', [`npi|${OTHER_NPI}`]);
+    expect(await ids(`?_id=${groups.tin}`, other)).toEqual([]);
+    expect(await ids('', other)).toHaveLength(1);
+  });
+
+  it('by a reference finds nothing for an app that cannot read the Organization', async () => {
+    expect(await ids('?characteristic-value-reference=Organization/clinic', narrow)).toEqual([]);
+    expect(await ids(`?characteristic-value-reference:identifier=${NPI}`, narrow)).toHaveLength(2);
+  });
+
+  it('joins parameters of the body with those of the URL', async () => {
+    const answer = await post(`identifier=${NPI}`, undefined, '?identifier=K-1');
+    expect(idsOf(answer.json<BundleJson>())).toEqual([groups.contract]);
+    expect(idsOf((await post('', undefined, '?identifier=K-1')).json<BundleJson>())).toEqual([groups.contract]);
+    for (const type of ['application/json', 'application/fhir+json', 'text/plain'])
+      expect((await post('{}', type)).statusCode).toBe(415);
+    const bare = await h.app.inject({ method: 'POST', url: '/fhir/Group/_search' });
+    expect(bare.statusCode).toBe(401);
+  });
+
+  it.each([
+    ['color=blue', 'not-supported', 'color'],
+    ['identifier:above=x', 'not-supported', 'identifier'],
+    ['identifier=', 'value', 'identifier'],
+    ['period=yesterday', 'value', 'period'],
+    ['characteristic-value-reference=%23x', 'value', 'characteristic-value-reference'],
+    ['_count=x', 'value', '_count'],
+    ['_summary=some', 'value', '_summary'],
+    ['_total=many', 'value', '_total'],
+    ['_sort=name', 'not-supported', '_sort'],
+    ['_include=Group:member', 'not-supported', '_include'],
+    ['_elements=color', 'not-supported', '_elements'],
+    ['_page=tampered', 'value', '_page'],
+    ['_count=1&_count=2', 'invalid', '_count'],
+  ])('refuses %s and names the parameter', async (query, code, expression) => {
+    for (const answer of [await h.get(`/fhir/Group?${query}`, token), await post(query)]) {
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json()).toMatchObject({ issue: [{ code, expression: [expression] }] });
+    }
+  });
+
+  it('ignores what is not declared when asked to be lenient, and says so', async () => {
+    const answer = await h.get('/fhir/Group?color=blue&identifier=K-1', { ...token, prefer: 'handling=lenient' });
+    const { total, entry } = answer.json<{ total: number; entry: { search: { mode: string }; resource: object }[] }>();
+    expect([total, entry.map(({ search }) => search.mode)]).toEqual([1, ['match', 'outcome']]);
+    expect(entry[1]!.resource).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ expression: ['color'] }] });
+  });
+
+  it.each(['', '&_sort=-_id', '&_sort=_lastUpdated', '&_sort=-period,_id'])(
+    'gives each Group once over its pages (%s)',
+    async (sort) => {
+      const found: string[] = [];
+      for (let url: string | undefined = `/fhir/Group?_count=2&_summary=true${sort}`; url !== undefined;) {
+        const page: BundleJson = (await h.get(url, token)).json<BundleJson>();
+        expect(page.total).toBe(3);
+        found.push(...idsOf(page));
+        url = page.link.find(({ relation }) => relation === 'next')?.url.replace('https://pa.example', '');
+      }
+      const byId = Object.values(groups).toSorted();
+      if (sort === '&_sort=-_id') expect(found).toEqual(byId.toReversed());
+      else if (sort === '&_sort=_lastUpdated') expect(found.toSorted()).toEqual(byId);
+      else expect(found).toEqual(byId);
+    },
+  );
+});
+
+describe('the shape of a Group', () => {
+  const first = async (query: string): Promise<Record<string, unknown>> =>
+    (await find(h, token, `?identifier=K-1&${query}`)).entry![0]!.resource as never;
+  const SUBSETTED = { meta: { tag: [{ code: 'SUBSETTED' }] } };
+
+  it('is the same in a search and in a read', async () => {
+    for (const query of [
+      '',
+      '_summary=true',
+      '_summary=text',
+      '_summary=data',
+      '_summary=false',
+      '_elements=member,name',
+    ])
+      expect((await h.get(`/fhir/Group/${groups.contract}?${query}`, token)).json(), query).toEqual(await first(query));
+  });
+
+  it('follows _summary and _elements', async () => {
+    expect(await first('_summary=true')).toMatchObject({
+      ...SUBSETTED,
+      quantity: 1,
+      extension: [{}],
+    });
+    expect(await first('_summary=true')).not.toHaveProperty('member');
+    expect(Object.keys(await first('_summary=text'))).toEqual(['resourceType', 'id', 'meta', 'type', 'actual']);
+    expect(await first('_summary=data')).toMatchObject({ ...SUBSETTED, member: [{}] });
+    expect(await first('_elements=quantity')).toMatchObject({
+      ...SUBSETTED,
+      quantity: 1,
+      type: 'person',
+      actual: true,
+    });
+    expect(await first('_elements=quantity')).not.toHaveProperty('member');
+    expect(await first('_elements=member')).toMatchObject({ member: [{}] });
+    for (const query of ['_summary=text', '_elements=quantity'])
+      expect(((await first(query))['meta'] as { tag: unknown[] }).tag).toHaveLength(1);
+    expect(await first('_summary=false')).toEqual(await first(''));
+  });
+
+  it('counts without Groups, and leaves the total out', async () => {
+    for (const query of ['?_summary=count', '?_count=0'])
+      expect(await find(h, token, query)).toEqual({
+        resourceType: 'Bundle',
+        type: 'searchset',
+        total: 3,
+        link: [{ relation: 'self', url: `https://pa.example/fhir/Group${query}` }],
+      });
+    expect(await find(h, token, '?_total=none')).not.toHaveProperty('total');
+    expect((await h.get(`/fhir/Group/${groups.npi}?_summary=count`, token)).statusCode).toBe(400);
+  });
+
+  it('names in the audit only the members that it shows', async () => {
+    const before = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).length;
+    await h.advance(3_600_000);
+    token = await h.token('c1', SCOPE);
+    await first('_elements=quantity');
+    await first('_elements=member');
+    const entries = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).slice(before);
+    expect(entries.flatMap(({ members }) => members).toSorted()).toEqual(['m1']);
+    expect(entries).toHaveLength(2);
+  });
+});
