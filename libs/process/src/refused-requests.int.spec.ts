@@ -112,9 +112,9 @@ describe('a refused request of an authenticated client', () => {
     ['/fhir/Patient/invalid-value', 400, { action: 'read', reason: 'invalid-value', types: ['Patient'] }],
     ['/fhir/Nonsense/not-supported', 400, { action: 'read', reason: 'not-supported' }],
     [
-      '/fhir/Patient/invalid-value?_count=x&name=Jane',
+      '/fhir/Patient/invalid-value?_count=Jane&name=Doe&Jane=Doe',
       400,
-      { action: 'read', reason: 'invalid-value', types: ['Patient'], query: '_count=x&name' },
+      { action: 'read', reason: 'invalid-value', types: ['Patient'], query: '_count&name&other' },
     ],
     ['/fhir/Group/required', 400, { action: 'group-read', reason: 'required', types: ['Group'] }],
   ])('%s is %d and recorded before the answer', async (path, status, entry) => {

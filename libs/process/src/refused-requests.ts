@@ -21,6 +21,14 @@ const ACTIONS: readonly (readonly [pattern: RegExp, action: AuditEntry['action']
 export const actionOf = (route: string): AuditEntry['action'] =>
   ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? 'read';
 
+/** The names of the parameters. A value that was refused may be anything, also the name of a person. */
+function namesOf(url: string): Pick<AuditEntry, 'query'> {
+  const { query } = auditedQuery(new URL(url, 'http://localhost').searchParams);
+  return query === undefined
+    ? {}
+    : { query: [...new Set(query.split('&').map((part) => part.split('=')[0]))].join('&') };
+}
+
 type Unauthenticated = 'missing' | 'invalid' | 'limited';
 
 /**
@@ -79,7 +87,7 @@ export class RefusedRequests implements RefusalObserver {
       reason: kind,
       members: [],
       resources: 0,
-      ...auditedQuery(new URL(request.url, 'http://localhost').searchParams),
+      ...namesOf(request.url),
       ...(type !== undefined && (type === 'Group' || isServedType(type)) && { types: [type] }),
     });
   }
