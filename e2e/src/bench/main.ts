@@ -6,6 +6,7 @@ import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
 import { benchRecovery, printRecovery } from './recovery.ts';
 import { printRows } from './rows.ts';
+import { benchSearch, printSearch } from './search.ts';
 import { benchStandalone } from './standalone.ts';
 import { benchStarts } from './starts.ts';
 import { benchTelemetry, printTelemetry } from './telemetry.ts';
@@ -26,6 +27,7 @@ const program = new Command('bench')
     "from the image's files on real engines: start, stop and memory of each service beside a bare Nest application",
   )
   .option('--newcomer', 'the minutes from a clone to the first NDJSON files, on a machine with an empty home')
+  .option('--search', 'what searches cost in a store of 200 and of 20,000 members')
   .option('--idle', 'CPU of the five services and the engines without traffic')
   .option('--build <folder>', 'with --idle: the processes of another build')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
@@ -56,6 +58,7 @@ const given = program.opts<{
   starts?: boolean;
   newcomer?: boolean;
   idle?: boolean;
+  search?: boolean;
   build?: string;
   runs: number;
   rounds: number;
@@ -72,6 +75,11 @@ let figures: object;
 if (given.recovery === true) {
   const results = await benchRecovery();
   printRecovery(results);
+  figures = { results };
+} else if (given.search === true) {
+  const stores = { small: 200, large: small ? 2_000 : (given.members ?? 20_000) };
+  const results = await benchSearch({ ...stores, seconds: small ? 1 : given.seconds });
+  printSearch(results, stores);
   figures = { results };
 } else if (given.engines === true) {
   const results = await benchEngines({

@@ -2,7 +2,7 @@ import { type DateRange, dateRange } from '../dates.ts';
 import { parseReference } from '../references.ts';
 import { type FhirResource, isObject, SERVED_TYPES } from '../types.ts';
 import { SEARCH, type SearchKind, type SearchParameter } from './definitions.ts';
-import { compilePath, type Leaf, walk } from './path.ts';
+import { compilePath, isSingular, type Leaf, walk } from './path.ts';
 
 /** A value of a resource with its datatype, which a choice (`value[x]`) does not say by itself. */
 export interface ElementValue {
@@ -38,6 +38,9 @@ function leavesOf(parameter: SearchParameter): readonly Leaf[] {
 }
 // A wrong row of the table must end the start of a process, and not a search of a client.
 for (const { parameters } of Object.values(SEARCH)) parameters.forEach(leavesOf);
+
+/** Whether a resource has at most one value of the parameter. */
+export const hasOneValue = (parameter: SearchParameter): boolean => isSingular(leavesOf(parameter));
 
 /** The values that a search parameter reads from a resource. */
 export function extract(parameter: SearchParameter, resource: FhirResource): readonly ElementValue[] {

@@ -3,7 +3,17 @@ import { approximately, type DatePrefix, type DateRange } from '../dates.ts';
 import type { FhirResource } from '../types.ts';
 import { SEARCH, searchOf, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
-import { each, eachString, eachToken, identifierOf, isCanonical, referenceOf, timeOf, unversioned } from './extract.ts';
+import {
+  each,
+  eachString,
+  eachToken,
+  hasOneValue,
+  identifierOf,
+  isCanonical,
+  referenceOf,
+  timeOf,
+  unversioned,
+} from './extract.ts';
 import type { SearchValue } from './read-value.ts';
 import { fold, foldCode } from './text.ts';
 
@@ -124,6 +134,50 @@ export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly 
     ranges.push(...more);
   }
   return ranges;
+}
+
+/** Conditions on the keys that together hold every resource that satisfies all filters; the most selective one first. */
+export function keyConditions(filters: readonly SearchFilter[]): readonly (readonly KeyRange[])[] {
+  const found = new Map<string, { readonly rank: number; readonly ranges: readonly KeyRange[] }>();
+  for (const [at, filter] of filters.entries()) {
+    const ranges = keyRanges(filter);
+    if (ranges === undefined) continue;
+    const { parameter } = filter;
+    // Only the one value of a resource can satisfy both limits of a range of time, so the index looks between them.
+    const narrow = parameter.kind === 'date' && hasOneValue(parameter);
+    const name = narrow ? parameter.name : `${at}`;
+    const before = found.get(name);
+    found.set(name, {
+      rank: rankOf(parameter),
+      ranges: before === undefined ? ranges : common(before.ranges, ranges),
+    });
+  }
+  return [...found.values()].toSorted((a, b) => a.rank - b.rank).map(({ ranges }) => ranges);
+}
+
+/** Which kind of parameter fits the fewest records of a member, in general. */
+const RANK = ['identifier', 'reference', 'uri', 'string', 'quantity', 'token', 'date', 'group'];
+/** Tokens with few values, each of which many resources have. */
+const GROUPS = new Set(['category', 'type', 'class']);
+function rankOf({ name, kind }: SearchParameter): number {
+  return RANK.indexOf(name === 'identifier' ? name : GROUPS.has(name) ? 'group' : kind);
+}
+/** Holds no key. */
+const NONE: KeyRange = { gte: '=', lt: '=' };
+
+/** What lies in a range of both lists. The keys of dates are ASCII, so their order is that of their bytes. */
+function common(some: readonly KeyRange[], others: readonly KeyRange[]): readonly KeyRange[] {
+  const both: KeyRange[] = [];
+  for (const a of some)
+    for (const b of others) {
+      if ('key' in a || 'key' in b) {
+        if ('key' in a && 'key' in b && a.key === b.key) both.push(a);
+        continue;
+      }
+      const [gte, lt] = [a.gte > b.gte ? a.gte : b.gte, a.lt < b.lt ? a.lt : b.lt];
+      if (gte < lt) both.push({ gte, lt });
+    }
+  return both.length === 0 ? [NONE] : both;
 }
 
 function rangesOf(

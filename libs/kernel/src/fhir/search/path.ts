@@ -13,6 +13,10 @@ type Step =
 export interface Leaf {
   readonly type: string;
   readonly steps: readonly Step[];
+  /** The elements on the way as R4 declares them, such as `effective[x]`. */
+  readonly elements: readonly string[];
+  /** Whether an element on the way may occur more than once. */
+  readonly repeats: boolean;
 }
 
 const SEGMENT = new RegExp(
@@ -45,7 +49,7 @@ function compileBranch(branch: string, path: string): readonly Leaf[] {
   }
   const root = /^\w+/.exec(branch)?.[0] ?? '';
   if (structureOf(root) === undefined) throw fault(path, `${root} is no type of R4`);
-  return follow([{ type: root, steps: [] }], branch.slice(root.length), path);
+  return follow([{ type: root, steps: [], elements: [], repeats: false }], branch.slice(root.length), path);
 }
 
 function follow(start: readonly Leaf[], segments: string, path: string): readonly Leaf[] {
@@ -69,7 +73,12 @@ function into(leaves: readonly Leaf[], property: string, path: string): readonly
   const found = leaves.flatMap((leaf) =>
     [...(structureOf(leaf.type)?.elements.values() ?? [])]
       .filter(({ name, choice }) => name === property || choice === `${property}[x]`)
-      .map(({ name, type }) => ({ type, steps: [...leaf.steps, { property: name }] })),
+      .map(({ name, type, choice, list }) => ({
+        type,
+        steps: [...leaf.steps, { property: name }],
+        elements: [...leaf.elements, choice ?? name],
+        repeats: leaf.repeats || list,
+      })),
   );
   if (found.length === 0) throw fault(path, `R4 has no ${property} there`);
   return found;
@@ -81,8 +90,12 @@ function ofType(leaves: readonly Leaf[], type: string, path: string): readonly L
   return found;
 }
 
-const after = (leaf: Leaf, step: Step): Leaf => ({ type: leaf.type, steps: [...leaf.steps, step] });
+const after = (leaf: Leaf, step: Step): Leaf => ({ ...leaf, steps: [...leaf.steps, step] });
 const fault = (path: string, text: string): TypeError => new TypeError(`search path ${path}: ${text}`);
+
+/** Whether a resource has at most one value at the end of the leaves: one element, which does not repeat. */
+export const isSingular = (leaves: readonly Leaf[]): boolean =>
+  !leaves.some(({ repeats }) => repeats) && new Set(leaves.map(({ elements }) => elements.join('.'))).size === 1;
 
 /** Calls `found` with each value at the end of the leaf, in document order. A wrong shape is no value. */
 export function walk(value: unknown, { steps }: Leaf, found: (value: unknown) => void): void {

@@ -7,7 +7,7 @@ import type { FhirResource } from '../types.ts';
 import { SEARCH } from './definitions.ts';
 import { dateOf, matches, referencesIn } from './evaluate.ts';
 import { extract } from './extract.ts';
-import { indexKeys, keyRanges } from './keys.ts';
+import { indexKeys, keyConditions, keyRanges } from './keys.ts';
 import { subsetOf } from './subset.ts';
 
 /** Resources of a type that share values, so that a search finds some of them and not all. */
@@ -58,6 +58,37 @@ describe('the index', () => {
     const filter = filterOf('Organization', 'name', value);
     expect(matches(filter, organization)).toBe(true);
     expect(holdsKey(keyRanges(filter)!, indexKeys(organization))).toBe(true);
+  });
+
+  it('has a key for each condition of several filters, and looks between two limits of a time', () => {
+    let narrowed = 0;
+    for (let at = 0; at < cases(3_000); at++) {
+      const { type, parameters } = random.one(Object.values(SEARCH));
+      const usable = parameters.filter(({ name, indexed }) => indexed && !name.startsWith('_'));
+      if (usable.length === 0 || poolOf(type).length === 0) continue;
+      const resource = random.one(poolOf(type));
+      const [one, other] = [random.one(usable), random.one(usable)];
+      const filters = [one, other, one].map((parameter) => {
+        const { key, value } = randomCondition(random, parameter, resource);
+        return filterOf(type, key, value);
+      });
+      const conditions = keyConditions(filters);
+      if (one.kind === 'date' && conditions.length < filters.length) narrowed += 1;
+      if (filters.every((filter) => matches(filter, resource)))
+        for (const ranges of conditions) expect(holdsKey(ranges, indexKeys(resource))).toBe(true);
+    }
+    expect(narrowed).toBeGreaterThan(50);
+    const between = keyConditions([
+      filterOf('Observation', 'date', 'ge2021-02-01'),
+      filterOf('Observation', 'date', 'lt2021-03-01'),
+    ]);
+    const on = (day: string): boolean =>
+      between.every((ranges) => holdsKey(ranges, indexKeys({ resourceType: 'Observation', effectiveDateTime: day })));
+    expect(between).toHaveLength(1);
+    expect(['2021-01-01', '2021-02-10', '2021-04-01'].map(on)).toEqual([false, true, false]);
+    // A goal may have two targets, one behind each limit.
+    const targets = ['ge2021-02-01', 'lt2021-03-01'].map((value) => filterOf('Goal', 'target-date', value));
+    expect(keyConditions(targets)).toHaveLength(2);
   });
 
   it('keeps a value of a client inside its range', () => {

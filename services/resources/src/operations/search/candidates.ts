@@ -1,5 +1,7 @@
 import {
   type DateSearch,
+  keyConditions,
+  type KeyRange,
   keyRanges,
   matches,
   matchesInstant,
@@ -76,26 +78,14 @@ function keptOf({ updated, filters }: Conditions, entries: readonly Entry[]): re
 const fitsTime = (updated: readonly DateSearch[], { lastUpdated }: Pick<RecordPart, 'lastUpdated'>): boolean =>
   updated.length === 0 || matchesInstant(updated, lastUpdated);
 
-/** Which kind of parameter fits the fewest records of a member, in general. */
-const RANK = ['identifier', 'reference', 'uri', 'string', 'quantity', 'token', 'date'];
-function rankOf({ parameter }: SearchFilter): number {
-  return RANK.indexOf(parameter.name === 'identifier' ? 'identifier' : parameter.kind);
-}
-
 /** The parts of the index that hold what fits the filter; none if the index cannot help. */
-export const rangesOf = (filter: SearchFilter): readonly ElementRange[] =>
-  (keyRanges(filter) ?? []).map((range) => ('key' in range ? range.key : range));
+export const rangesOf = (filter: SearchFilter): readonly ElementRange[] => elementsOf(keyRanges(filter) ?? []);
+const elementsOf = (ranges: readonly KeyRange[]): readonly ElementRange[] =>
+  ranges.map((range) => ('key' in range ? range.key : range));
 
 /** The conditions of a query that the index of keys can check, the most selective one first. */
-function conditionsOf({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] {
-  return filters
-    .flatMap((filter) => {
-      const ranges = rangesOf(filter);
-      return ranges.length === 0 ? [] : [{ rank: rankOf(filter), ranges }];
-    })
-    .toSorted((a, b) => a.rank - b.rank)
-    .map(({ ranges }) => ranges);
-}
+const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] =>
+  keyConditions(filters).map(elementsOf);
 
 /** Reads lines in chunks, because the caller may stop after a few. */
 async function* linesOf({ reader }: VisibleRecords, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
