@@ -41,7 +41,7 @@ async function list(o: AppOptions & ListOptions, command: Command): Promise<void
     header: ['id', 'requested', 'group', 'state', 'until'],
     row: (e) => [e.id, e.requestedAt, e.group, stateOf(e), e.expiresAt ?? ''],
     timeOf: (e) => e.requestedAt,
-    none: ['no exports'],
+    none: ['This app has no exports on the platform. `pa export` starts one.'],
   };
   printList(context.out, rows, o);
   if (answer.total > answer.exports.length)
