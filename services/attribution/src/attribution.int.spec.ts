@@ -33,6 +33,8 @@ describe('Group', () => {
     const read = await h.get(`/fhir/Group/${resource.id}`, app);
     expect(read.json()).toEqual(resource);
     expect(read.headers['content-type']).toContain('application/fhir+json');
+    const head = await h.get(`/fhir/Group/${resource.id}`, app, 'HEAD');
+    expect([head.statusCode, head.payload]).toEqual([200, '']);
     expect(await typed(h, PA_AUDIT, 'pa.disclosure.v1')).toMatchObject(
       expect.arrayContaining([
         expect.objectContaining({ action: 'group-read', outcome: 'released', members: ['m1', 'm2'] }),

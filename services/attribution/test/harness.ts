@@ -105,8 +105,8 @@ export class Harness extends IntakeHarness {
   async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {
     return { authorization: `Bearer ${(await this.tokens.issue(client, scope)).token}` };
   }
-  get(url: string, headers: Record<string, string>) {
-    return this.app.inject({ method: 'GET', url, headers });
+  get(url: string, headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') {
+    return this.app.inject({ method, url, headers });
   }
   /** Moves the clock, and confirms the facts at the new time if possible. */
   async advance(ms: number): Promise<void> {

@@ -2,12 +2,13 @@ import 'reflect-metadata';
 import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
+import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
 import type { ServicePorts } from './ports.ts';
@@ -198,6 +199,8 @@ export async function createServiceApp(
     trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
+  // Before Nest adds the routes, because the plugin adds a hook to each of them.
+  await compressAnswers(fastify as unknown as FastifyInstance);
   if (log !== undefined)
     app.connectMicroservice({ strategy: new EventLogTransport({ log }) }, { inheritAppConfig: false });
   try {
