@@ -77,12 +77,15 @@ export function consentOf(
     },
   };
 }
+/** The code of every Condition, by which a search finds them. */
+export const CODE = '195967001';
 /** A Condition of a member. */
 export const conditionOf = (member: string, id: string, text: string): object => ({
   resourceType: 'Condition',
   id,
   subject: { reference: `Patient/${member}` },
-  code: { text },
+  code: { coding: [{ system: 'http://snomed.info/sct', code: CODE }], text },
+  recordedDate: '2024-03-01',
 });
 
 /** An event that was sent, and its data for the model. */

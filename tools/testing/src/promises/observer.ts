@@ -1,4 +1,5 @@
 import { eventually } from '../eventually.ts';
+import { CODE } from './events.ts';
 import type { Model } from './model.ts';
 import { MEMBERS, PRACTICES } from './operations.ts';
 import { type Answer, Broken, json, Missing, type World } from './world.ts';
@@ -18,6 +19,9 @@ interface Job {
   readonly empty: boolean;
   transactionTime?: string;
 }
+/** Ways to search for the Conditions of some members. */
+const SEARCHES = ['', '&_count=2', `&code=${CODE}`, `&code=${CODE}&_total=accurate`, '&_sort=-recorded-date&_count=50'];
+
 export interface ObserverOptions {
   readonly world: World;
   readonly model: Model;
@@ -81,11 +85,8 @@ export class Observer {
   /** Compares the members that one search for all of them shows. */
   async look(client: number, via: number): Promise<void> {
     this.#looks += 1;
-    const answer = await this.#world.readOnce(
-      `/fhir/Condition?patient=${this.#members.join(',')}${this.#looks % 3 === 0 ? '&_count=2' : ''}`,
-      client,
-      via,
-    );
+    const form = SEARCHES[this.#looks % SEARCHES.length]!;
+    const answer = await this.#world.readOnce(`/fhir/Condition?patient=${this.#members.join(',')}${form}`, client, via);
     if (answer === undefined) return;
     const { seen, next } = this.#compare(answer, client, via);
     if (next !== undefined) this.#pages.push({ client, url: next });
@@ -99,9 +100,15 @@ export class Observer {
     for (const client of PRACTICES.keys()) {
       for (const via of [0, 1]) {
         try {
-          const answer = await this.#world.read(`/fhir/Condition?patient=${this.#members.join(',')}`, client, via);
-          const { seen } = this.#compare(answer, client, via);
-          this.#mustSee(seen, client, via);
+          // All results on one page, by different means: by patient, by a key, and among all members of the client.
+          for (const query of [
+            `Condition?patient=${this.#members.join(',')}`,
+            `Condition?patient=${this.#members.join(',')}&code=${CODE}&_sort=-recorded-date`,
+            `Patient?family=${this.#members.join(',')}`,
+          ]) {
+            const answer = await this.#world.read(`/fhir/${query}`, client, via);
+            this.#mustSee(this.#compare(answer, client, via).seen, client, via);
+          }
         } catch (error) {
           if (error instanceof Broken) error.message = `${when}: ${error.message}`;
           throw error;
@@ -129,10 +136,14 @@ export class Observer {
     this.tick();
     const bundle = answer.status === 200 ? json(answer) : {};
     const seen = new Set(
-      ((bundle.entry ?? []) as { resource: { subject: { reference: string } } }[]).map(({ resource }) =>
-        resource.subject.reference.replace('Patient/', ''),
+      ((bundle.entry ?? []) as { resource: { id: string; subject?: { reference: string } } }[]).map(
+        ({ resource: { id, subject } }) => subject?.reference.replace('Patient/', '') ?? id,
       ),
     );
+    // A total counts what the client may see, and nothing else.
+    const { total } = bundle as { total?: number };
+    if (total !== undefined && seen.size === 0 && total > 0)
+      throw new Broken(`practice ${PRACTICES[client]} gets a total of ${total} without a result at resources ${via}`);
     for (const member of seen)
       if (!this.#visible(member, client, 'may'))
         throw new Broken(`practice ${PRACTICES[client]} sees ${member} at resources ${via}`);
