@@ -23,6 +23,12 @@ export const resourcesSettings = z.object({
   ...deploymentEnv,
   ...labelsEnv,
   ...versionsEnv,
+  PRIOR_AUTH_RETENTION_DAYS: whole(366, 36_500)
+    .default(400)
+    .describe(
+      'Days for which a prior authorization stays after its last change. Then a delete is published. The rule asks ' +
+        'for a year.',
+    ),
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
@@ -50,6 +56,8 @@ export const resourcesConfig = (
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
+  /** ms: how long a prior authorization stays after its last change. */
+  authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,
   /** ms: how long a version stays readable after it was replaced. */
   versionRetentionMs: env.VERSION_RETENTION_DAYS * 86_400_000,
   /** ms since the epoch: no service level measures claims with an earlier business time. */

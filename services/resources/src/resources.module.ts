@@ -28,6 +28,7 @@ import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
 import { RecordIntake } from './intake/record-intake.ts';
+import { keepRetiring } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
@@ -65,6 +66,7 @@ export class ResourcesModule
     @Inject(CONFIG) private readonly config: ResourcesConfig,
   ) {}
   private stopExpiring: (() => void) | undefined;
+  private stopRetiring: (() => void) | undefined;
 
   static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
@@ -113,11 +115,14 @@ export class ResourcesModule
   }
   /** In this hook, because the views exist only after the projections have started. */
   onApplicationBootstrap(): void {
-    const { views, clock, logger } = this.ports;
+    const { log, views, clock, logger, metrics } = this.ports;
+    const { sandbox, authorizationRetentionMs: retentionMs } = this.config;
+    this.stopRetiring = keepRetiring({ log, views, clock, logger, metrics, retentionMs, sandbox });
     this.stopExpiring = keepExpiring({ views, clock, logger, retentionMs: this.config.versionRetentionMs });
   }
   beforeApplicationShutdown(): void {
     this.stopExpiring?.();
+    this.stopRetiring?.();
   }
   /** In this hook, because consumers have stopped before and no batch needs the thread. */
   async onApplicationShutdown(): Promise<void> {

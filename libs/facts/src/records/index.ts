@@ -5,4 +5,5 @@ export * from './directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
+export * from './authorizations.ts';
 export * from './versions.ts';

@@ -123,6 +123,10 @@ export const METRICS = {
     'Conditional references in resources that were recorded: no reader can follow them',
     { service: SERVICE },
   ),
+  pa_prior_authorizations_retired_total: counter(
+    'Prior authorizations for which a delete was published, because their retention was over',
+    {},
+  ),
   pa_dead_letters_open: gauge('Parked payer events that wait for a person, by who could not take them', {
     topic: TOPIC,
     service: SERVICE,

@@ -1,4 +1,4 @@
-import { directory, locators, records, searchKeys, versions } from '@provider-access/facts/records';
+import { authorizations, directory, locators, records, searchKeys, versions } from '@provider-access/facts/records';
 import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { receipts } from './receipts.ts';
@@ -13,6 +13,7 @@ export const PROJECTIONS: readonly Projection[] = [
   locators,
   versions,
   searchKeys,
+  authorizations,
   directory,
   receipts,
   deadLetters,

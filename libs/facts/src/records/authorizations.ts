@@ -1,0 +1,72 @@
+import { dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
+import { recordKeys, replaces } from './record-events.ts';
+import type { VersionOrder } from './record.ts';
+
+/** When a prior authorization last changed. Times are ms since the epoch. */
+export interface AuthorizationPart extends VersionOrder {
+  readonly member: string;
+  readonly id: string;
+  readonly versionId: number;
+  /** `meta.lastUpdated` of the current version; NEVER if the record is removed, or no prior authorization any more. */
+  readonly changed: number;
+}
+const NEVER = Number.MAX_SAFE_INTEGER;
+const TYPE = '/ExplanationOfBenefit/';
+const MARK = '"use":"preauthorization"';
+
+/** A claim may contain a prior authorization, so the line is parsed where the text is found. */
+const isAuthorization = (line: string): boolean =>
+  line.includes(MARK) && (JSON.parse(line) as { use?: unknown }).use === 'preauthorization';
+
+const fromRecords: TopicEvolve<AuthorizationPart> = {
+  part: 'authorization',
+  keys: (record) => (record.key.includes(TYPE) ? recordKeys(record) : []),
+  evolve(part, record) {
+    const data = dataOf<RecordAccepted | RecordDeleted>(record);
+    const lives = 'line' in data && isAuthorization(data.line);
+    // Claims have no document.
+    if (part === undefined && !lives) return undefined;
+    const next: AuthorizationPart = {
+      member: data.member,
+      id: data.id,
+      versionId: data.versionId,
+      businessTime: Date.parse(data.businessTime),
+      sequence: data.sequence,
+      ...(data.source !== undefined && { source: data.source }),
+      ...(data.event !== undefined && { event: data.event }),
+      changed: lives ? Date.parse(data.lastUpdated) : NEVER,
+    };
+    return part === undefined || replaces(part, next) ? next : undefined;
+  },
+};
+
+/** One document for each prior authorization, by which old ones are found and removed (ADR 0047). */
+export const authorizations: Projection = {
+  owner: 'resources',
+  name: 'authorizations',
+  version: 1,
+  topics: { [PA_RECORDS]: fromRecords },
+  indexes: [{ name: 'by_changed', fields: ['authorization.changed'] }],
+};
+
+/** Prior authorizations that have not changed since before a time, the oldest first. @throws EngineUnavailable */
+export async function* authorizationsBefore(
+  reader: Pick<ViewReader, 'find'>,
+  before: number,
+  pageSize: number,
+): AsyncGenerator<readonly AuthorizationPart[]> {
+  let after: { readonly values: readonly number[]; readonly id: string } | undefined;
+  for (;;) {
+    const found = await reader.find({
+      index: 'by_changed',
+      range: { lt: before },
+      limit: pageSize,
+      ...(after !== undefined && { after }),
+    });
+    if (found.length > 0) yield found.map((document) => document['authorization'] as AuthorizationPart);
+    if (found.length < pageSize) return;
+    const last = found.at(-1)!;
+    after = { values: [(last['authorization'] as AuthorizationPart).changed], id: last._id };
+  }
+}

@@ -1,0 +1,82 @@
+import { encodeEvent, PAYER_MEMBER_EVENTS, SANDBOX_SOURCE } from '@provider-access/events';
+import { Poll } from '@provider-access/engines/jobs';
+import { EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
+import type { Views } from '@provider-access/engines/views';
+import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/facts/records';
+import { type Clock, instant } from '@provider-access/kernel';
+import type { Logger, Metrics } from '@provider-access/service/observability';
+
+export interface RetirementOptions {
+  readonly log: Pick<EventLog, 'append'>;
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** ms: how long a prior authorization stays after its last change. */
+  readonly retentionMs: number;
+  /** Whether only events of the sandbox's synthetic payer are taken. */
+  readonly sandbox?: boolean | undefined;
+}
+
+/** `source` of the deletes that this job publishes. */
+export const RETIREMENT = 'urn:provider-access:resources:retirement';
+/** ms between two runs. */
+const EVERY_MS = 60 * 60 * 1000;
+/** Events in one append. */
+const TOGETHER = 200;
+
+/**
+ * A delete as the payer would publish it, so that intake decides it in the order of all events about the resource. Its
+ * business time is just after that of the version that it removes: a later event of the payer wins, and one that comes
+ * again loses. Id and time follow from that version, so that several instances publish one event.
+ */
+function retirementOf({ member, id, businessTime, sequence }: AuthorizationPart, sandbox: boolean): NewRecord {
+  return encodeEvent({
+    id: `retired/ExplanationOfBenefit/${id}/${businessTime}/${sequence}`,
+    source: sandbox ? `${SANDBOX_SOURCE}/retirement` : RETIREMENT,
+    type: 'payer.resource-deleted.v1',
+    time: instant(businessTime + 1),
+    subject: member,
+    data: { resourceType: 'ExplanationOfBenefit', id },
+  });
+}
+
+/**
+ * Publishes a delete for each prior authorization whose retention is over (42 CFR 422.119(b)(1)(iv): one year after
+ * the last change of status). A repetition changes nothing.
+ * @returns the number of published deletes
+ * @throws EngineUnavailable; the next run continues
+ */
+export async function retireAuthorizations(options: Omit<RetirementOptions, 'logger'>): Promise<number> {
+  const { log, views, clock, metrics, retentionMs, sandbox = false } = options;
+  const before = clock.now() - retentionMs;
+  let retired = 0;
+  for await (const page of authorizationsBefore(views.reader(authorizations), before, TOGETHER)) {
+    await log.append(
+      PAYER_MEMBER_EVENTS,
+      page.map((authorization) => retirementOf(authorization, sandbox)),
+    );
+    metrics.count('pa_prior_authorizations_retired_total', {}, page.length);
+    retired += page.length;
+  }
+  return retired;
+}
+
+/** Removes old prior authorizations now and every hour. @returns a function that stops it */
+export function keepRetiring(options: RetirementOptions): () => void {
+  const { logger, metrics } = options;
+  metrics.zero('pa_prior_authorizations_retired_total');
+  const once = async (): Promise<void> => {
+    try {
+      const retired = await retireAuthorizations(options);
+      if (retired > 0) logger.info({ retired }, 'prior authorizations whose retention was over were removed');
+    } catch (error) {
+      const reason =
+        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
+      logger.warn({ reason }, 'could not remove old prior authorizations; the next run tries again');
+    }
+  };
+  const polling = new Poll(once, EVERY_MS);
+  void polling.start();
+  return () => polling.stop();
+}
