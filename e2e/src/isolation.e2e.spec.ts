@@ -123,6 +123,8 @@ describe('one client and another', () => {
     const own = { resourceType: 'Organization', id: 'payer', active: true, name: 'Northfield Health Plan' };
     await publishAll(platform, [payerEvent('payer.provider-recorded.v1', own.id, { resource: own })]);
     const { id } = await findGroup(platform, token, mine.npi);
+    const posted = await ask('/fhir/Group/_search', form({ identifier: mine.npi, _summary: 'true' }));
+    expect([posted.status, posted.body.toString()]).toEqual([200, expect.stringContaining(id)]);
     const group = await eventually(async () => {
       const answer = await ask(`/fhir/Group/${id}`);
       return answer.body.includes(`"Organization/${own.id}"`) && answer;
