@@ -111,8 +111,5 @@ ${KINDS.map(([kind, values, rule]) => `| ${kind} | ${cell(values)} | ${cell(rule
 \`:missing=true\` finds resources without a value, \`:not\` those without any of the codes, and \`:text\` compares the
 text of a code as a string. \`patient.identifier\` finds by an identifier of the member.
 
-${Object.values(SEARCH)
-  .filter(({ type }) => type !== 'Group')
-  .map(section)
-  .join('\n')}`;
+${Object.values(SEARCH).map(section).join('\n')}`;
 }

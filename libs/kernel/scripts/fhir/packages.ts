@@ -22,7 +22,7 @@ export function sharedData(name: 'ig' | 'foreign'): string | undefined {
 /**
  * Names and contents of a tar archive. A header has 512 bytes: the name, and from byte 124 the size in octal digits.
  */
-export function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: string }> {
+function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: string }> {
   const bytes = gunzipSync(readFileSync(archive));
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0;) {
     const path = bytes.toString('utf8', at, bytes.indexOf(0, at));

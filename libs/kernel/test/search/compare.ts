@@ -1,7 +1,7 @@
 import { SEARCH, type SearchParameter } from '../../src/fhir/search/definitions.ts';
 import { matches, type SearchFilter } from '../../src/fhir/search/evaluate.ts';
 import { extract } from '../../src/fhir/search/extract.ts';
-import { indexKeys, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
+import { indexKeys, keyConditions, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
 import { parseQuery } from '../../src/fhir/search/query.ts';
 import type { FhirResource } from '../../src/fhir/types.ts';
 import { satisfies, valuesOf } from '../../src/fhir/search/testing/oracle.ts';
@@ -51,7 +51,8 @@ export interface Comparison {
 
 /**
  * Asks random queries about three resources each, of which one gave the values of the query.
- * @throws Error if the rules of FHIR find another answer, or if the index has no key for a resource that is found
+ * @throws Error if the rules of FHIR find another answer, or if the index has no key for a resource that is found, also
+ * by a second condition
  */
 export function compare(
   random: Random,
@@ -78,6 +79,12 @@ export function compare(
       answers += 1;
       if (expected) found += 1;
     }
+    const another = random.chance(0.5) ? parameter : random.one(FILTERS.filter((each) => each.type === type)).parameter;
+    const more = randomCondition(random, another, source);
+    const both = [filter, filterOf(type, more.key, more.value)];
+    const keys = indexKeys(source);
+    if (both.every((each) => matches(each, source)) && !keyConditions(both).every((each) => holdsKey(each, keys)))
+      throw new Error(`no key for ${type}?${key}=${value}&${more.key}=${more.value} on ${JSON.stringify(source)}`);
   }
   return { answers, found, indexed };
 }

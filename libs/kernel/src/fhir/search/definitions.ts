@@ -3,7 +3,7 @@ import { PATIENT_ELEMENT } from '../references.ts';
 import { isSharedType, SERVED_TYPES } from '../types.ts';
 
 /** How strongly a guide asks for a parameter or a combination. */
-export type SearchLevel = 'SHALL' | 'SHOULD' | 'MAY';
+type SearchLevel = 'SHALL' | 'SHOULD' | 'MAY';
 export type SearchKind = 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri';
 
 export interface SearchParameter {
@@ -29,7 +29,7 @@ export interface SearchParameter {
   readonly documentation: string;
 }
 
-export interface SearchCombination {
+interface SearchCombination {
   readonly names: readonly string[];
   readonly level: SearchLevel;
 }
@@ -47,7 +47,7 @@ export interface SearchDefinition {
 }
 
 /** R4 has all of them for dates and quantities. */
-export const COMPARATORS = ['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'sa', 'eb', 'ap'] as const;
+const COMPARATORS = ['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'sa', 'eb', 'ap'] as const;
 
 const MODIFIERS: Readonly<Record<SearchKind, readonly string[]>> = {
   token: ['missing', 'not', 'text'],

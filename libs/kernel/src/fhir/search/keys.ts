@@ -136,7 +136,7 @@ export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly 
   return ranges;
 }
 
-/** Conditions on the keys that together hold every resource that satisfies all filters; the most selective one first. */
+/** Conditions on keys: each one holds every resource that satisfies all filters. The most selective one is first. */
 export function keyConditions(filters: readonly SearchFilter[]): readonly (readonly KeyRange[])[] {
   const found = new Map<string, { readonly rank: number; readonly ranges: readonly KeyRange[] }>();
   for (const [at, filter] of filters.entries()) {

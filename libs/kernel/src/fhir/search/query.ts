@@ -7,7 +7,7 @@ import type { SearchFilter } from './evaluate.ts';
 import { readValue, type SearchModifier, type SearchValue } from './read-value.ts';
 import { type DateSearch, parseDateSearch, splitOr } from './values.ts';
 
-export interface SearchInclude {
+interface SearchInclude {
   /** The type that has the reference. */
   readonly type: string;
   /** `*`: each reference that the type may include. */
@@ -75,7 +75,7 @@ interface Context {
 const MOST_VALUES = 1000;
 
 /** Parameters that shape the answer. None of them may be repeated, except the includes. */
-export const RESULT_PARAMETERS = [
+const RESULT_PARAMETERS = [
   '_include',
   '_revinclude',
   '_sort',
@@ -86,6 +86,12 @@ export const RESULT_PARAMETERS = [
   '_format',
 ] as const;
 type ResultParameter = (typeof RESULT_PARAMETERS)[number];
+
+/** The result parameters that have a value on a type. */
+const resultParametersOf = ({ includes, revincludes }: SearchDefinition): readonly ResultParameter[] =>
+  RESULT_PARAMETERS.filter(
+    (name) => !(name === '_include' && includes.length === 0) && !(name === '_revinclude' && revincludes.length === 0),
+  );
 
 /**
  * Reads a search on a type by its definition in SEARCH. A bad value, and a modifier that the parameter does not have,
@@ -146,7 +152,9 @@ function readParameter(context: Context, key: string, value: string, seen: Set<s
   }
   const parameter = definition.parameters.find((known) => known.name === name);
   if (parameter === undefined) {
-    const declared = [...definition.parameters.map((known) => known.name), ...RESULT_PARAMETERS].join(', ');
+    const declared = [...definition.parameters.map((known) => known.name), ...resultParametersOf(definition)].join(
+      ', ',
+    );
     return undeclared(
       printable(key),
       `unknown search parameter ${printable(key)}; ${definition.type} has: ${declared}`,

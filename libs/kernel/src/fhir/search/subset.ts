@@ -40,10 +40,11 @@ function tagged(resource: FhirResource): FhirResource {
   const meta = isObject(resource['meta']) ? resource['meta'] : {};
   const tags: readonly unknown[] = Array.isArray(meta['tag']) ? meta['tag'] : [];
   const { resourceType, id, meta: _former, ...rest } = resource;
+  const isTagged = tags.some((tag) => isObject(tag) && tag['code'] === SUBSETTED.code);
   return {
     resourceType,
     ...(id === undefined ? {} : { id }),
-    meta: { ...meta, tag: [...tags, SUBSETTED] },
+    meta: { ...meta, tag: isTagged ? tags : [...tags, SUBSETTED] },
     ...rest,
   };
 }

@@ -46,16 +46,6 @@ export function parseToken(value: string): Token | undefined {
   return { system: system === '' ? null : system, ...(code === '' ? {} : { code }) };
 }
 
-/**
- * Whether a token search matches a coding or identifier (`code` of a Coding, `value` of an Identifier), with regard to
- * case.
- */
-export function matchesToken(token: Token, system: string | undefined, code: string | undefined): boolean {
-  if (token.code !== undefined && token.code !== code) return false;
-  if (token.system === undefined) return true;
-  return token.system === null ? system === undefined : token.system === system;
-}
-
 /** Parses `[prefix]date`, precision from years to milliseconds. Undefined when it is no date. */
 export function parseDateSearch(value: string): DateSearch | undefined {
   const head = value.slice(0, 2);
