@@ -363,6 +363,13 @@ describe('a payer, two providers, a reviewer and an operator', () => {
       new Set([`${client} false`, 'administrator true']),
     );
     expect(await json('disclosures', '--member', 'unheard-of')).toEqual([]);
+    // As an argument, in pages, and as a page to print.
+    expect(await json('disclosures', 'm1', '--limit', '2')).toEqual(given.slice(0, 2));
+    const printed = join(work, 'accounting.html');
+    expect(await pa('disclosures', 'm1', '--html', printed)).toMatchObject({ code: 0 });
+    expect(readFileSync(printed, 'utf8')).toContain('Accounting of disclosures');
+    // Everything is of today, so nothing is sealed yet.
+    expect(await json('audit', 'verify')).toMatchObject({ intact: true, findings: [], seals: [] });
     const views = await json<Record<string, { view: string; documents: number }[]>>('views', 'list');
     const { view, documents } = views['resources']!.find((v) => v.view.startsWith('resources_records'))!;
     expect(await pa('views', 'rebuild', view)).toMatchObject({ code: 0, stdout: `rebuilt ${view}\n` });

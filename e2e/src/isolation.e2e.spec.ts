@@ -257,6 +257,7 @@ describe('one client and another', () => {
       '/ops/disclosures/document?member=m-000001',
       '/ops/audit/AuditEvent?patient=m-000001',
       '/ops/audit/AuditEvent/x',
+      '/ops/audit/verification',
       '/ops/slo',
     ])
       expect((await ask(path)).status, path).toBe(401);

@@ -95,6 +95,7 @@ describe('marked data', () => {
       `/ops/disclosures?member=${MEMBER}`,
       `/ops/disclosures/document?member=${MEMBER}`,
       `/ops/audit/AuditEvent?patient=${MEMBER}`,
+      '/ops/audit/verification',
     ])
       expect((await asAdministrator(path)).status, path).toBe(200);
     note(
@@ -107,6 +108,7 @@ describe('marked data', () => {
       await asAdministrator(`/ops/disclosures?member=${MARK.search}&since=${MARK.search}`),
       await asAdministrator(`/ops/audit/AuditEvent?patient=${MARK.search}&date=${MARK.search}`),
       await asAdministrator(`/ops/audit/AuditEvent/${MARK.search}`),
+      await asAdministrator(`/ops/audit/verification?page=${MARK.search}`),
     );
   });
 

@@ -11,3 +11,5 @@ export * from './service-levels/ledger.ts';
 export * from './service-levels/projection.ts';
 export * from './service-levels/report.ts';
 export * from './service-levels/unread.ts';
+export { AuditChain } from './chain/audit-chain.ts';
+export * from './chain/verify.ts';

@@ -3,6 +3,7 @@ export * from './envelope.ts';
 export * from './record-value.ts';
 export * from './topics.ts';
 export * from './payer-events.ts';
+export * from './audit-events.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIT_EVENTS } from './audit-events.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
 /**
@@ -156,57 +157,6 @@ const signingKeyWithdrawn = z.object({
 });
 
 /**
- * pa.audit: releases to a client, and refusals. Members are a set. Each read and search has an entry. Releases of a
- * Group (the Group, its files) have one entry an hour, and another only for members who are not in it yet (ADR 0025).
- */
-const disclosure = z.object({
-  client: z.string(),
-  action: z.enum([
-    'read',
-    'vread',
-    'history',
-    'search',
-    'group-read',
-    'group-search',
-    'export-requested',
-    'download',
-    'token',
-    'explain',
-  ]),
-  outcome: z.enum(['released', 'refused']),
-  reason: z.string().optional(),
-  members: z.array(z.string()),
-  /** Resources of the whole response. */
-  resources: z.int().nonnegative(),
-  /**
-   * Resources of each of `members`, in their order. Absent in entries of before: known for an entry of one member
-   * alone.
-   */
-  perMember: z.array(z.int().nonnegative()).optional(),
-  types: z.array(z.string()).optional(),
-  group: z.string().optional(),
-  job: z.string().optional(),
-  file: z.string().optional(),
-  at: instant,
-  /**
-   * The names of the parameters, with values that are codes, dates or numbers (ADR 0044). Never names, identifiers or
-   * free text.
-   */
-  query: z.string().optional(),
-  /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
-  purpose: z.string().optional(),
-  /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */
-  agent: z.object({ name: z.string(), providers: z.array(z.string()), more: z.int().positive().optional() }).optional(),
-  /** Groups to which the members are attributed, and which permitted the release; at most 20. */
-  basis: z.array(z.string()).optional(),
-  /**
-   * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
-   * one.
-   */
-  count: z.int().positive().optional(),
-});
-
-/**
  * Any derived topic: what a service has handled of an inbound topic. `after` names the offsets in other partitions that
  * a reader must have passed to have all outputs for this and every earlier batch (docs/architecture.md#progress).
  * `outcomes` counts per receipt what became of the events.
@@ -309,7 +259,6 @@ export type AppApproved = z.infer<typeof appApproved>;
 export type AppRejected = z.infer<typeof appRejected>;
 export type SigningKeyPublished = z.infer<typeof signingKeyPublished>;
 export type SigningKeyWithdrawn = z.infer<typeof signingKeyWithdrawn>;
-export type Disclosure = z.infer<typeof disclosure>;
 export type Progress = z.infer<typeof progress>;
 export type ProgressOutcome = NonNullable<Progress['outcomes']>[number];
 export type EventParked = z.infer<typeof eventParked>;
@@ -342,7 +291,7 @@ export const PLATFORM_EVENTS = {
   'pa.signing-key-withdrawn.v1': { topic: 'pa.registry', schema: signingKeyWithdrawn },
   'pa.log-restored.v1': { topic: 'pa.registry', schema: logRestored },
   'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
-  'pa.disclosure.v1': { topic: 'pa.audit', schema: disclosure },
+  ...AUDIT_EVENTS,
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   [GAP_TYPE]: { topic: '*', schema: gap },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },

@@ -48,6 +48,7 @@ export const PA_CONSENT = 'pa.consent';
 export const PA_REGISTRY = 'pa.registry';
 export const PA_EXPORTS = 'pa.exports';
 export const PA_AUDIT = 'pa.audit';
+export const PA_AUDIT_CHAIN = 'pa.audit-chain';
 export const PA_SERVICE_LEVELS = 'pa.service-levels';
 export const PA_DEPLOYMENT = 'pa.deployment';
 
@@ -113,6 +114,17 @@ export const TOPICS: readonly Topic[] = [
   { name: PA_CONSENT, key: 'member id', ...DERIVED, writers: ['consent'], readers: EVERY_SERVICE },
   { name: PA_REGISTRY, key: 'client id', ...DECIDED, writers: ['auth'], readers: EVERY_SERVICE },
   { name: PA_EXPORTS, key: 'job id', ...DECIDED, writers: ['export'], readers: ['export'] },
+  // Before the audit, because a copy reads the heads in this order: no seal may name records that the copy lacks.
+  {
+    name: PA_AUDIT_CHAIN,
+    key: 'one for all',
+    role: 'audit',
+    writers: ['attribution'],
+    readers: ['attribution'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
   {
     name: PA_AUDIT,
     key: 'member or client id',

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import {
   encodeEvent,
+  PA_AUDIT_CHAIN,
   PA_DEPLOYMENT,
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
@@ -28,11 +29,14 @@ const event = (type: string, subject: string, data: unknown) => ({
   data,
 });
 const NPI = '1234567893';
-/** Without the mark of the deployment, which a process reads and writes before its module starts. */
+/**
+ * Without the mark of the deployment, which a process reads and writes before its module starts, and without the seal
+ * of a day, which is written on the next one.
+ */
 function declared(service: (typeof SERVICES)[number]): Pick<ServiceTopics, 'writes' | 'reads'> {
   const { writes, reads } = topicsOf(service);
   const own = (topics: readonly string[]): string[] => topics.filter((topic) => topic !== PA_DEPLOYMENT);
-  return { writes: own(writes), reads: own(reads) };
+  return { writes: own(writes).filter((topic) => topic !== PA_AUDIT_CHAIN), reads: own(reads) };
 }
 type Asked = Parameters<RecordedServices['call']>;
 const answered = (...asked: Asked): ReturnType<RecordedServices['call']> =>

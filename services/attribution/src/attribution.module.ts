@@ -16,6 +16,8 @@ import { GroupSearchController } from './operations/search/search-type.controlle
 import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
+import { SealedDays } from './operations/ops/sealed-days.ts';
+import { VerificationController } from './operations/ops/verification.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
 import { ServiceLevels } from './operations/ops/service-levels.ts';
@@ -56,6 +58,7 @@ export class AttributionModule {
         ExplainController,
         DisclosuresController,
         AuditEventController,
+        VerificationController,
         SloController,
       ],
       providers: [
@@ -63,6 +66,7 @@ export class AttributionModule {
         MemberEventsIntake,
         ProviderEventsIntake,
         GroupView,
+        SealedDays,
         ManagingEntity,
         GroupFilters,
         {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { auditCommands } from './commands/audit.ts';
 import { completionCommand } from './commands/completion.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { disclosureCommand } from './commands/disclosures.ts';
@@ -55,6 +56,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   exportsCommands(program);
   operatorCommands(program);
   disclosureCommand(program);
+  auditCommands(program);
   probeCommand(program);
   sloCommand(program);
   engineCommands(program);

@@ -67,6 +67,18 @@ export const OPS: Readonly<Record<string, Operation>> = {
     answer: { description: 'The AuditEvent.', type: FHIR, schema: OBJECT },
     refusals: ['not-found'],
   },
+  'GET /ops/audit/verification': {
+    tag: 'Operations',
+    summary: 'Compare the audit with its daily seals',
+    description: 'Reads a bounded part of the log. `next` of an answer is the path of the next page.',
+    parameters: {
+      from: 'The first UTC day. Default: the first one.',
+      to: 'The last UTC day. Default: the last one.',
+      page: 'From the `next` of an answer.',
+    },
+    answer: { description: 'What was found for each seal and partition.', type: JSON_TYPE, schema: OBJECT },
+    refusals: ['invalid-value'],
+  },
   'GET /ops/slo': {
     tag: 'Operations',
     summary: 'Report the service levels',

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+
+/** Events of the audit (docs/adr/0044-audit-events.md, docs/adr/0049-audit-chain.md). */
+
+const instant = z.string();
+
+/**
+ * pa.audit: releases to a client, and refusals. Members are a set. Each read and search has an entry. Releases of a
+ * Group (the Group, its files) have one entry an hour, and another only for members who are not in it yet (ADR 0025).
+ */
+const disclosure = z.object({
+  client: z.string(),
+  action: z.enum([
+    'read',
+    'vread',
+    'history',
+    'search',
+    'group-read',
+    'group-search',
+    'export-requested',
+    'download',
+    'token',
+    'explain',
+  ]),
+  outcome: z.enum(['released', 'refused']),
+  reason: z.string().optional(),
+  members: z.array(z.string()),
+  /** Resources of the whole response. */
+  resources: z.int().nonnegative(),
+  /**
+   * Resources of each of `members`, in their order. Absent in entries of before: known for an entry of one member
+   * alone.
+   */
+  perMember: z.array(z.int().nonnegative()).optional(),
+  types: z.array(z.string()).optional(),
+  group: z.string().optional(),
+  job: z.string().optional(),
+  file: z.string().optional(),
+  at: instant,
+  /**
+   * The names of the parameters, with values that are codes, dates or numbers (ADR 0044). Never names, identifiers or
+   * free text.
+   */
+  query: z.string().optional(),
+  /** Purpose of use, a code of http://terminology.hl7.org/CodeSystem/v3-ActReason. */
+  purpose: z.string().optional(),
+  /** The client as it was registered at that moment. `more` counts providers that `providers` leaves out. */
+  agent: z.object({ name: z.string(), providers: z.array(z.string()), more: z.int().positive().optional() }).optional(),
+  /** Groups to which the members are attributed, and which permitted the release; at most 20. */
+  basis: z.array(z.string()).optional(),
+  /**
+   * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
+   * one.
+   */
+  count: z.int().positive().optional(),
+});
+
+/** A digest in hex. */
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+/**
+ * pa.audit-chain: the records of pa.audit that were appended on one UTC day, as they are in the log. A late record
+ * makes another seal of the same day. `n` counts the seals. Each seal has the digest of the one before.
+ */
+export const auditSealed = z.object({
+  n: z.int().nonnegative(),
+  /** YYYY-MM-DD */
+  day: z.string(),
+  /** Absent in the first seal. */
+  previous: digest.optional(),
+  /** By partition of pa.audit: the records from offset `from` up to before `to`. */
+  ranges: z.array(
+    z.object({
+      partition: z.int().nonnegative(),
+      from: z.int().nonnegative(),
+      to: z.int().positive(),
+      records: z.int().nonnegative(),
+      digest,
+    }),
+  ),
+  at: instant,
+  /** Of everything above. */
+  digest,
+});
+
+export type Disclosure = z.infer<typeof disclosure>;
+export type AuditSealed = z.infer<typeof auditSealed>;
+export const AUDIT_EVENTS = {
+  'pa.disclosure.v1': { topic: 'pa.audit', schema: disclosure },
+  'pa.audit-sealed.v1': { topic: 'pa.audit-chain', schema: auditSealed },
+} as const satisfies Record<string, { topic: string; schema: z.ZodType }>;

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { pa, type Captured } from '../../test/captured.ts';
+
+let server: Server;
+let base: string;
+let folder: string;
+const asked: string[] = [];
+let pages: object[];
+const seal = (n: number) => ({ n, day: `2026-01-0${n + 1}`, digest: String(n).repeat(64) });
+const intact = (n: number, partition: number) => ({
+  ...seal(n),
+  digest: undefined,
+  partition,
+  records: 10,
+  state: 'intact',
+});
+
+beforeAll(async () => {
+  vi.stubEnv('PA_ADMINISTRATOR_TOKEN', 'token');
+  folder = mkdtempSync(join(tmpdir(), 'provider-access-verify-'));
+  server = createServer((request, response) => {
+    asked.push(request.url!);
+    const page = pages[asked.length - 1];
+    response.writeHead(page === undefined ? 404 : 200).end(JSON.stringify(page ?? {}));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  asked.length = 0;
+  pages = [
+    { findings: [intact(0, 0), intact(0, 1)], seals: [seal(0)], next: '/ops/audit/verification?page=2' },
+    { findings: [intact(1, 0)], seals: [seal(1)], unsealed: 7 },
+  ];
+});
+const verify = (...argv: readonly string[]): Promise<Captured> => pa('--server', base, 'audit', 'verify', ...argv);
+
+describe('pa audit verify', () => {
+  test('follows the pages, and names the last seal to keep elsewhere', async () => {
+    const said = await verify('--from', '2026-01-01', '--to', '2026-01-31');
+    expect([said.code, asked]).toEqual([
+      0,
+      ['/ops/audit/verification?from=2026-01-01&to=2026-01-31', '/ops/audit/verification?page=2'],
+    ]);
+    expect(said.stdout).toContain('30 entries in 2 seals are as they were sealed.');
+    expect(said.stdout).toContain(`The last seal is 1 of 2026-01-02: ${'1'.repeat(64)}`);
+    expect(said.stdout).toContain('7 entries are not sealed yet.');
+  });
+
+  test('exits with 1 and names day and partition when something differs', async () => {
+    pages = [{ findings: [intact(0, 0), { ...intact(0, 1), state: 'differs', detail: 'changed' }], seals: [seal(0)] }];
+    const said = await verify();
+    expect(said.code).toBe(1);
+    expect(said.stdout).toMatch(/2026-01-01\s+0\s+1\s+differs\s+changed/);
+    expect(said.stdout).toContain('NOT as it was sealed');
+  });
+
+  test('says what is gone, and fails for it only with --complete', async () => {
+    const gone = { findings: [{ ...intact(0, 0), state: 'gone', detail: 'removed' }], seals: [seal(0)], unsealed: 0 };
+    pages = [gone, gone];
+    expect(await verify()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('oldest entries are gone') as string,
+    });
+    expect((await verify('--complete')).code).toBe(1);
+  });
+
+  test('compares with seals that were kept', async () => {
+    const file = join(folder, 'kept.json');
+    const first = await verify('--json');
+    writeFileSync(file, first.stdout);
+    asked.length = 0;
+    expect((await verify('--against', file)).code).toBe(0);
+    asked.length = 0;
+    pages = [{ findings: [intact(0, 0)], seals: [{ ...seal(0), digest: 'f'.repeat(64) }], unsealed: 0 }];
+    const said = await verify('--against', file);
+    expect([said.code, said.stdout]).toEqual([1, expect.stringContaining('not the one that was kept')]);
+    writeFileSync(file, '{}');
+    expect((await verify('--against', file)).code).toBe(2);
+    expect((await verify('--against', join(folder, 'none'))).code).toBe(2);
+  });
+
+  test.each([[['--from', 'yesterday']], [['--to', '2026-02-30']]])('refuses %j', async (argv) => {
+    expect((await verify(...argv)).code).toBe(2);
+    expect(asked).toEqual([]);
+  });
+
+  test('follows no link to another place', async () => {
+    pages = [{ findings: [], seals: [], next: 'https://elsewhere.example/' }];
+    expect((await verify()).code).toBe(3);
+  });
+});
