@@ -244,7 +244,8 @@ describe('actionOf', () => {
     ['/fhir/:type', 'search'],
     ['/fhir/:type/_search', 'search'],
     ['/fhir/:type/:id', 'read'],
-    ['/fhir/:type/:id/_history/:version', 'read'],
+    ['/fhir/:type/:id/_history/:vid', 'vread'],
+    ['/fhir/:type/:id/_history', 'history'],
     ['/fhir/DocumentReference/$docref', 'search'],
   ])('%s is %s', (route, action) => {
     expect(actionOf(route)).toBe(action);

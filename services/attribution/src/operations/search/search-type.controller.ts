@@ -37,8 +37,8 @@ const badPage = (): Refusal =>
   });
 
 /**
- * Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A client
- * finds only its own Groups.
+ * Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A
+ * client finds only its own Groups.
  */
 @Controller('fhir/Group')
 @UseGuards(SmartGuard)
