@@ -109,3 +109,24 @@ describe('recordsReader', () => {
     expect(await reader.holders('Medication', 'x')).toEqual(['m2', 'm1']);
   });
 });
+
+it('finds a prior authorization entered in error by its id alone, and in no scan of live records', async () => {
+  const at = new Date(DAY).toISOString();
+  const data = {
+    ...{ member: 'm1', type: 'ExplanationOfBenefit', id: 'pa1', versionId: 2, lastUpdated: at, businessTime: at },
+    ...{ sequence: 0, reason: 'entered-in-error', enteredInError: '{"status":"entered-in-error"}' },
+  };
+  await log.append(PA_RECORDS, [
+    encodeEvent(
+      { id: 'error', source: '/resources', type: 'pa.record-deleted.v1', time: at, data },
+      { key: recordId('m1', 'ExplanationOfBenefit', 'pa1'), partitionKey: 'm1' },
+    ),
+  ]);
+  await settled();
+  expect(await reader.byTypeId('m1', 'ExplanationOfBenefit', 'pa1')).toBeUndefined();
+  const current = (await reader.current('m1', 'ExplanationOfBenefit', 'pa1'))!;
+  expect([current.deleted, lineBytes(current).toString()]).toEqual([true, '{"status":"entered-in-error"}']);
+  expect(await reader.owners('ExplanationOfBenefit', 'pa1')).toEqual({ holders: [], former: ['m1'] });
+  expect(await names(reader.scanMember('m1'))).toEqual([]);
+  expect(await names(reader.scanMember('m1', { since: 0 }))).toEqual([]);
+});
