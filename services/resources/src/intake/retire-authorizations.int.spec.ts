@@ -55,7 +55,9 @@ it('removes prior authorizations, and no claims, once their retention is over, a
   expect(await retireIn(399)).toBe(0);
   expect(await retireIn(401)).toBe(1);
   await settled();
-  expect([await statusOf('pa'), await statusOf('claim'), await statusOf('outer')]).toEqual([404, 200, 200]);
+  expect([await statusOf('pa'), await statusOf('claim'), await statusOf('outer')]).toEqual([410, 200, 200]);
+  // No earlier version outlives it.
+  expect([await statusOf('pa/_history/1'), await statusOf('pa/_history')]).toEqual([404, 200]);
   const removed = (await recordsOf(house.log, PA_RECORDS)).map((record) => dataOf<RecordDeleted>(record));
   expect(removed.filter(({ source }) => source === RETIREMENT)).toEqual([
     expect.objectContaining({ id: 'pa', reason: 'deleted', versionId: 2 }),
@@ -79,7 +81,7 @@ it('lets a later change of the payer win, whenever it comes, and an old event th
   await retireIn(401);
   await settled();
   expect(await publish('2025-01-01T00:00:00Z', eob('pa', 'preauthorization'))).toEqual({ superseded: 1 });
-  expect(await statusOf('pa')).toBe(404);
+  expect(await statusOf('pa')).toBe(410);
   expect(await publish('2025-01-02T00:00:00Z', eob('pa', 'preauthorization', 'partial'))).toEqual({ recorded: 1 });
   expect(await statusOf('pa')).toBe(200);
   expect(await retireIn(399)).toBe(0);

@@ -20,6 +20,10 @@ export interface RetirementOptions {
 
 /** `source` of the deletes that this job publishes. */
 export const RETIREMENT = 'urn:provider-access:resources:retirement';
+const RETIREMENT_OF_SANDBOX = `${SANDBOX_SOURCE}/retirement`;
+/** Whether this job removed a record, given the `source` of its last event. */
+export const isRetirement = (source: string | undefined): boolean =>
+  source === RETIREMENT || source === RETIREMENT_OF_SANDBOX;
 /** ms between two runs. */
 const EVERY_MS = 60 * 60 * 1000;
 /** Events in one append. */
@@ -33,7 +37,7 @@ const TOGETHER = 200;
 function retirementOf({ member, id, businessTime, sequence }: AuthorizationPart, sandbox: boolean): NewRecord {
   return encodeEvent({
     id: `retired/ExplanationOfBenefit/${id}/${businessTime}/${sequence}`,
-    source: sandbox ? `${SANDBOX_SOURCE}/retirement` : RETIREMENT,
+    source: sandbox ? RETIREMENT_OF_SANDBOX : RETIREMENT,
     type: 'payer.resource-deleted.v1',
     time: instant(businessTime + 1),
     subject: member,

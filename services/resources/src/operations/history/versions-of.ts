@@ -1,6 +1,7 @@
-import type { VersionsReader } from '@provider-access/facts/records';
+import type { RecordPart, VersionsReader } from '@provider-access/facts/records';
 import { bufferOf } from '@provider-access/events';
 import { judgeStored } from '../../domain/judge-stored.ts';
+import { isRetirement } from '../../intake/retire-authorizations.ts';
 import { hasErrorLine, type ResourceFinder, type Seen } from '../find-resource.ts';
 
 /** A version that a client may read. `line` is absent for a removal. Times are ms since the epoch. */
@@ -33,7 +34,7 @@ export class VersionsOf {
       const current = await this.current(seen);
       if (current !== undefined) yield current;
     }
-    if (isError(head)) return;
+    if (hidesBefore(head)) return;
     yield* this.replaced(seen, 1, Math.min(head.versionId, before ?? Infinity) - 1);
   }
 
@@ -41,7 +42,7 @@ export class VersionsOf {
   async one(seen: Seen, versionId: number): Promise<ReadableVersion | undefined> {
     const { head } = seen;
     if (versionId === head.versionId) return this.current(seen);
-    if (versionId > head.versionId || isError(head)) return undefined;
+    if (versionId > head.versionId || hidesBefore(head)) return undefined;
     const after = await this.errorAfter(seen, versionId);
     if (after) return undefined;
     for await (const version of this.replaced(seen, versionId, versionId)) return version;
@@ -95,3 +96,6 @@ export class VersionsOf {
 
 /** The payer says that the resource was never true, so nothing before this version is released. */
 const isError = ({ reason }: { readonly reason?: string | undefined }): boolean => reason === 'entered-in-error';
+/** Whether nothing before the current version is released: it was never true, or its retention is over. */
+const hidesBefore = (head: RecordPart): boolean =>
+  isError(head) || (head.deleted === true && isRetirement(head.source));
