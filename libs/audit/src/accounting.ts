@@ -19,12 +19,18 @@ export interface Accounting {
 export const ACCOUNTING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const PURPOSES: Readonly<Record<string, string>> = { TREAT: 'Treatment', HOPERAT: 'Health care operations' };
-const ACTIONS: Readonly<Partial<Record<Disclosure['action'], string>>> = {
+/** What each action gives to somebody outside, or undefined if it gives nothing about a member. */
+const ACTIONS: Readonly<Record<Disclosure['action'], string | undefined>> = {
   read: 'read',
+  vread: 'an earlier version read',
+  history: 'read with its earlier versions',
   search: 'found by a search',
   'group-read': 'named in the list of members of a provider',
   'group-search': 'named in the list of members of a provider',
   download: 'downloaded as part of an export',
+  'export-requested': undefined,
+  token: undefined,
+  explain: undefined,
 };
 
 /** Whether a release gave something about the member to somebody outside. */

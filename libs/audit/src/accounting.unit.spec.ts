@@ -26,6 +26,13 @@ describe('the accounting of disclosures', () => {
     expect(text).not.toContain('opted-out');
   });
 
+  it('has every way in which a member is given to somebody, and none in which nothing leaves', () => {
+    const outside = ['read', 'vread', 'history', 'search', 'group-read', 'group-search', 'download'] as const;
+    const inside = ['export-requested', 'token', 'explain'] as const;
+    const text = page(...[...outside, ...inside].map((action) => one({ action })));
+    expect(text.match(/<tr><td>/g)).toHaveLength(outside.length);
+  });
+
   it('escapes every text, whoever wrote it', () => {
     const evil = `"><script>alert(1)</script>&'\u0000\u202e\``;
     const text = accountingDocument({

@@ -61,6 +61,23 @@ describe('operators', () => {
       )
       .toMatchObject([{ client: 'c1', action: 'group-search', member: 'm1', resources: 1 }]);
   });
+  it('cost one append a request, however many members and facts an entry has', async () => {
+    await h.publish(inNetwork(), ...['m1', 'm2', 'm3'].flatMap((member) => [enrolled(member), attributed(member)]));
+    const app = await h.app1('c1', [`npi|${NPI}`]);
+    const { id } = await onlyGroup(h, app);
+    const { log } = h.ports;
+    const append = log.append.bind(log);
+    const appended: [topic: string, records: number][] = [];
+    (log as { append: typeof log.append }).append = (topic, records) => {
+      if (topic === PA_AUDIT) appended.push([topic, records.length]);
+      return append(topic, records);
+    };
+    for (const path of [`/fhir/Group/${id}`, '/fhir/Group/unheard-of', '/ops/explain?client=c1&member=m1']) {
+      appended.length = 0;
+      await h.get(path, path.startsWith('/ops') ? admin : app);
+      expect([path, appended]).toEqual([path, [[PA_AUDIT, 1]]]);
+    }
+  });
   it('keep the query, the purpose and the registration of the client, and never what may name a person', async () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);

@@ -133,8 +133,6 @@ function providerIdentifier(provider: string): Element {
   return { ...(kind === 'npi' ? { system: NPI_SYSTEM } : kind === 'tin' ? { system: TIN_SYSTEM } : {}), value };
 }
 
-const typed = (entry: Disclosure): string => entry.types?.join(',') ?? '';
-
 function entities(entry: Disclosure, { entity }: Pattern, base: string): Element[] {
   const group = entry.group === undefined ? undefined : { reference: `${base}/fhir/Group/${entry.group}` };
   const system = coding(ENTITY_TYPE, '2', 'System Object');
@@ -144,7 +142,8 @@ function entities(entry: Disclosure, { entity }: Pattern, base: string): Element
     const one = type === 'Patient' && entry.members.length === 1 ? patient(entry.members[0]!, base) : { type };
     made.push({ what: group ?? one, type: system, role: coding(OBJECT_ROLE, '4', 'Domain Resource') });
   } else if (entity === 'query') {
-    const text = `${typed(entry)}${entry.query === undefined ? '' : `?${entry.query}`}` || 'Resource';
+    // The type that was searched is the first one. The others came with it.
+    const text = `${entry.types?.[0] ?? 'Resource'}${entry.query === undefined ? '' : `?${entry.query}`}`;
     made.push({
       type: system,
       role: coding(OBJECT_ROLE, '24', 'Query'),

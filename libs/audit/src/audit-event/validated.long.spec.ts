@@ -11,6 +11,8 @@ const validator = process.env['FHIR_VALIDATOR'] ?? '';
 
 const ACTIONS: readonly Disclosure['action'][] = [
   'read',
+  'vread',
+  'history',
   'search',
   'group-read',
   'group-search',
