@@ -68,6 +68,9 @@ export interface WithheldResources {
   readonly labels: Readonly<Record<Label, number>>;
 }
 
+/** The labels of a policy that may withhold a record. Every search asks for them. */
+const withholding = new WeakMap<LabelPolicy, readonly Label[]>();
+
 export class LabelCheck {
   private readonly options: LabelGateOptions;
   private readonly providers: readonly ProviderKey[];
@@ -79,7 +82,11 @@ export class LabelCheck {
 
   /** Every label that may withhold a record, in the form of `normalLabel`. */
   get labels(): readonly Label[] {
-    return Object.keys(this.options.policy).filter((label) => this.options.policy[label] !== 'release');
+    const { policy } = this.options;
+    let labels = withholding.get(policy);
+    if (labels === undefined)
+      withholding.set(policy, (labels = Object.keys(policy).filter((label) => policy[label] !== 'release')));
+    return labels;
   }
 
   /** Whether the client may not see the record. Only a rule that asks for consent makes this a promise. */

@@ -3,7 +3,7 @@ import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { recordKeys, replaces } from './record-events.ts';
 import { type SearchPart, searchPartOf } from './search-part.ts';
 
-export { labelKey } from './search-part.ts';
+export { keysWithLabels } from './search-part.ts';
 
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',

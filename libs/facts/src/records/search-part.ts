@@ -9,12 +9,30 @@ export interface SearchPart extends VersionOrder {
   readonly member: string;
   readonly type: string;
   readonly versionId: number;
-  /** `indexKeys` of the resource, and a key for each security label; empty for a deleted record. */
+  /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
   readonly keys: readonly string[];
 }
 
-/** The key of a security label (`system|code`). No search parameter has this name. */
-export const labelKey = (label: string): string => `_security=${normalLabel(label)}`;
+/** No search parameter has this name. */
+const LABEL = '_security';
+const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
+/** Labels that many payers put on every resource, and that policies seldom name. */
+const ORDINARY: ReadonlySet<string> = new Set(['U', 'L', 'M', 'N'].map((code) => `${CONFIDENTIALITY}|${code}`));
+
+/** A key for each security label, and one key if any of them is not ordinary. */
+function labelKeys(labels: readonly string[]): readonly string[] {
+  const keys = labels.map(normalLabel);
+  return [...(keys.some((label) => !ORDINARY.has(label)) ? [LABEL] : []), ...keys.map((label) => `${LABEL}=${label}`)];
+}
+
+/**
+ * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key suffices unless an
+ * ordinary label is among them.
+ */
+export const keysWithLabels = (labels: readonly string[]): readonly string[] =>
+  labels.length > 0 && !labels.some((label) => ORDINARY.has(label))
+    ? [LABEL]
+    : labels.map((label) => `${LABEL}=${label}`);
 
 /**
  * Search parts of events whose value was parsed already. The views `records` and `search` read the same events, and
@@ -53,7 +71,7 @@ const hasKeys = (data: RecordAccepted | RecordDeleted): boolean =>
 
 function keysOf(data: RecordAccepted): readonly string[] {
   const { tokens, labels, line } = data;
-  if (hasKeys(data)) return [...tokens, ...labels!.map(labelKey)];
+  if (hasKeys(data)) return [...tokens, ...labelKeys(labels!)];
   const resource = JSON.parse(line) as FhirResource;
-  return [...indexKeys(resource), ...(labels ?? labelsOf(resource)).map(labelKey)];
+  return [...indexKeys(resource), ...labelKeys(labels ?? labelsOf(resource))];
 }

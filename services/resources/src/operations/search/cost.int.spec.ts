@@ -85,11 +85,14 @@ describe('the queries of a search', () => {
       ]);
   });
 
-  it('read no key and no line of a denied member, as of an unknown one', async () => {
+  it('read no line of a denied member or a withheld record, as of an unknown one', async () => {
     const unknown = await asked('Condition?patient=nobody&code=one');
-    expect(unknown).toEqual(['members getMany 1']);
+    expect(unknown).toEqual(['members getMany 1', ...CURRENT, ...LABELS, 'search ids 1']);
     expect(await asked('Condition?patient=out&code=one')).toEqual(unknown);
-    expect(await asked('Condition?patient=out&code=one&_total=accurate&_sort=-recorded-date')).toEqual(unknown);
+    const sorted = 'code=one&_total=accurate&_sort=-recorded-date';
+    expect(await asked(`Condition?patient=out&${sorted}`)).toEqual(await asked(`Condition?patient=nobody&${sorted}`));
+    const byId = await asked('Condition?_id=nobody');
+    for (const id of ['secret', 'out-one-0', 'other-1']) expect(await asked(`Condition?_id=${id}`)).toEqual(byId);
   });
 
   it('for a patient by name follow the members of the client, and not those of the store', async () => {

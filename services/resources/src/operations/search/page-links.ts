@@ -19,6 +19,9 @@ const TAG = 16;
 const MAX_LINK = 12_000;
 const LINK = new RegExp(`^[A-Za-z0-9_-]{40,${MAX_LINK}}$`);
 const MAX_QUERY = 64 * 1024;
+/** Longer queries are deflated, so that they fit into a URL. */
+const SHORT = 1_000;
+const BRACKET = 0x5b;
 
 /**
  * Page links that only this server can read, and that work only for the client and type for which they were made. They
@@ -44,7 +47,9 @@ export class PageLinks {
   write({ client, type, query, after }: PageToken): string | undefined {
     const iv = randomBytes(IV);
     const cipher = createCipheriv(CIPHER, this.keys()[0]!, iv).setAAD(boundTo(client, type));
-    const text = deflateRawSync(JSON.stringify([query, after]));
+    const plain = Buffer.from(JSON.stringify([query, after]));
+    // Deflating costs more than the rest of a link. A deflated text never begins with the bracket of a plain one.
+    const text = plain.length <= SHORT ? plain : deflateRawSync(plain);
     const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
     const link = Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
     return link.length > MAX_LINK ? undefined : link;
@@ -72,7 +77,7 @@ function opened(key: Buffer, bytes: Buffer, aad: Buffer): string | undefined {
       .setAAD(aad)
       .setAuthTag(bytes.subarray(IV, IV + TAG));
     const text = Buffer.concat([decipher.update(bytes.subarray(IV + TAG)), decipher.final()]);
-    return inflateRawSync(text, { maxOutputLength: MAX_QUERY }).toString('utf8');
+    return (text[0] === BRACKET ? text : inflateRawSync(text, { maxOutputLength: MAX_QUERY })).toString('utf8');
   } catch {
     return undefined;
   }

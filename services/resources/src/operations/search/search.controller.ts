@@ -28,6 +28,8 @@ import { VisibleRecords } from './visible-records.ts';
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
 const PAGE = '_page';
+/** No member has this id. */
+const NOBODY = '?';
 const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
 /** How long a search waits until the index of keys shows what the records show. */
 const KEYS_PATIENCE_MS = 2_000;
@@ -90,11 +92,10 @@ export class SearchController {
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
     const members = await this.members.of(client, query, records);
-    if (members.permitted.length > 0) await this.keysAreCurrent(query);
-    const page =
-      members.permitted.length === 0
-        ? { records: [], total: 0 }
-        : await findPage(records, query, members.permitted, after, count);
+    await this.keysAreCurrent(query);
+    // Without a member it searches for nobody, so that the time does not tell an unknown id from a withheld resource.
+    const asked = members.permitted.length === 0 ? [NOBODY] : members.permitted;
+    const page = await findPage(records, query, asked, after, count);
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const included =
       page.records.length === 0

@@ -1,6 +1,6 @@
 import {
+  keysWithLabels,
   type LabelCheck,
-  labelKey,
   type RecordPart,
   type RecordsReader,
   recordId,
@@ -16,9 +16,11 @@ const NOBODY = '?';
 export class VisibleRecords {
   readonly reader: RecordsReader;
   private readonly check: LabelCheck;
+  private readonly keys: readonly string[];
   constructor(reader: RecordsReader, check: LabelCheck) {
     this.reader = reader;
     this.check = check;
+    this.keys = keysWithLabels(check.labels);
   }
 
   /**
@@ -28,13 +30,12 @@ export class VisibleRecords {
    * A record that got its label just now may be missing: `seen` has the last word.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
-    const keys = this.check.labels.map(labelKey);
     // A query for no key would have no meaning.
-    if (keys.length === 0) return new Set();
+    if (this.keys.length === 0) return new Set();
     const found = await this.reader.views.search.ids({
       index: 'by_key',
       equals: [members.length === 1 ? members[0]! : members, type],
-      all: [keys],
+      all: [this.keys],
       limit: MOST,
     });
     const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
