@@ -10,6 +10,8 @@ import { extract } from './extract.ts';
 import { indexKeys, keyConditions, keyRanges } from './keys.ts';
 import { subsetOf } from './subset.ts';
 
+const HOUR = 3_600_000;
+
 /** Resources of a type that share values, so that a search finds some of them and not all. */
 const pools = new Map<string, FhirResource[]>();
 const random = new Random(seed);
@@ -89,6 +91,26 @@ describe('the index', () => {
     // A goal may have two targets, one behind each limit.
     const targets = ['ge2021-02-01', 'lt2021-03-01'].map((value) => filterOf('Goal', 'target-date', value));
     expect(keyConditions(targets)).toHaveLength(2);
+  });
+
+  it('finds times of every length by every prefix', () => {
+    const values = ['2020', '2020-01', '2020-01-02', '2020-01-02T12:00', '2020-01-02T12:00:00Z'];
+    let found = 0;
+    for (let start = Date.UTC(2020, 0, 1); start < Date.UTC(2020, 0, 4); start += 6 * HOUR)
+      for (const hours of [0, 1, 24, 25, 36, 47, 48, 96]) {
+        const at = (ms: number) => new Date(ms).toISOString();
+        const encounter = { resourceType: 'Encounter', period: { start: at(start), end: at(start + hours * HOUR) } };
+        const keys = indexKeys(encounter);
+        for (const prefix of ['eq', 'ne', 'gt', 'ge', 'lt', 'le', 'sa', 'eb', 'ap'])
+          for (const value of values) {
+            const filter = filterOf('Encounter', 'date', prefix + value);
+            const ranges = keyRanges(filter);
+            if (!matches(filter, encounter) || ranges === undefined) continue;
+            found += 1;
+            if (!holdsKey(ranges, keys)) expect.fail(`${prefix}${value}: ${keys.join()}`);
+          }
+      }
+    expect(found).toBeGreaterThan(1000);
   });
 
   it('keeps a value of a client inside its range', () => {
