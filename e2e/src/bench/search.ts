@@ -176,8 +176,8 @@ export function printSearch(
   { small, large }: { small: number; large: number },
 ): void {
   console.log(`CPU µs a request, in a store of ${small} and of ${large} members`);
-  for (const { what, results, small: a, large: b } of figures)
-    console.log(
-      `${what.padEnd(34)}${String(results).padStart(6)} entries ${a.toFixed(0).padStart(7)} ${b.toFixed(0).padStart(7)} ${(b / a).toFixed(2).padStart(6)}`,
-    );
+  for (const { what, results, small: a, large: b } of figures) {
+    const costs = [a.toFixed(0), b.toFixed(0), (b / a).toFixed(2)].map((text) => text.padStart(8)).join('');
+    console.log(`${what.padEnd(34)}${String(results).padStart(6)} entries${costs}`);
+  }
 }
