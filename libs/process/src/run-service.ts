@@ -5,6 +5,7 @@ import {
   type FilesEnv,
   filesFaults,
   kafkaFaults,
+  labelFaults,
   lacksTimeZone,
   listenFaults,
   misspelled,
@@ -58,6 +59,7 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...mongoFaults(config),
     ...files,
     ...secretFaults(config),
+    ...labelFaults(config),
   ]);
   return config;
 }

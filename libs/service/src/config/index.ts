@@ -4,7 +4,7 @@ export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
-export { labelPolicy, labelsEnv } from './labels.ts';
+export { labelFaults, labelPolicy, labelsEnv } from './labels.ts';
 export { listenEnv, listenFaults } from './listen.ts';
 export { secretFaults, secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';

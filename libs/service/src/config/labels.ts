@@ -9,7 +9,7 @@ import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 import { ConfigurationError } from './read-config.ts';
-import { readPublicFile } from './secret-file.ts';
+import { faultsOfFile, readPublicFile } from './secret-file.ts';
 import { path } from './values.ts';
 
 /** A day that gives something begins where it begins last on earth. */
@@ -37,12 +37,23 @@ export const labelsEnv = {
     ),
 };
 
-/** @throws ConfigurationError if the file cannot be read or has a fault */
+/** The faults of the policy file as sentences, for checks that collect them. */
+export function labelFaults(env: Readonly<Record<string, unknown>>): readonly string[] {
+  const { SECURITY_LABELS_FILE: file } = env;
+  return faultsOfFile('SECURITY_LABELS_FILE', typeof file === 'string' ? file : undefined, readPolicy);
+}
+
+/** @throws ConfigurationError if the file cannot be used */
 export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelPolicy {
   const { SECURITY_LABELS_FILE: file, PRIOR_AUTH_DRUGS: drugs } = env;
   const setting = drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length)));
   if (file === undefined) return withDrugs(DEFAULT_LABEL_POLICY, setting);
-  const reading = readLabelPolicy(readPublicFile('SECURITY_LABELS_FILE', file));
-  if (!reading.ok) throw new ConfigurationError(`SECURITY_LABELS_FILE: ${reading.fault}`);
-  return withDrugs(reading.policy, setting);
+  return withDrugs(readPolicy('SECURITY_LABELS_FILE', file), setting);
+}
+
+/** @throws ConfigurationError if the file cannot be read or has a fault */
+function readPolicy(variable: string, file: string): LabelPolicy {
+  const reading = readLabelPolicy(readPublicFile(variable, file));
+  if (!reading.ok) throw new ConfigurationError(`${variable}: ${reading.fault}`);
+  return reading.policy;
 }

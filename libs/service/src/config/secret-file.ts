@@ -58,7 +58,7 @@ export function readPublicFile(variable: string, file: string): string {
 export function faultsOfFile(
   variable: string,
   file: string | undefined,
-  read: (variable: string, file: string) => string = readSecretFile,
+  read: (variable: string, file: string) => unknown = readSecretFile,
 ): readonly string[] {
   if (file === undefined) return [];
   try {
