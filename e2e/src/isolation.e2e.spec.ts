@@ -11,6 +11,7 @@ import {
   payerEvent,
   publishAll,
   sealed,
+  texts,
   type HttpAnswer,
   type HttpCall,
 } from './road.ts';
@@ -117,6 +118,55 @@ describe('one client and another', () => {
     expect(
       json<{ entry?: { resource: { id: string } }[] }>(await ask('/fhir/Group')).entry?.map((e) => e.resource.id),
     ).not.toContain(otherGroup);
+  });
+
+  test('a resource that its labels withhold looks like one that never was, and explain counts it', async () => {
+    const { member } = mine.visible[0]!;
+    const label = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
+    const [system, code] = label.split('|');
+    const condition = (id: string, extra: object = {}) => ({
+      ...{ resourceType: 'Condition', id, ...extra, subject: { reference: `Patient/${member}` } },
+      code: { text: 'a condition' },
+      clinicalStatus: { coding: [{ code: 'active' }] },
+      recordedDate: '2025-06-01',
+    });
+    const meta = { security: [{ system, code }] };
+    const contained = [{ resourceType: 'Organization', id: 'o', name: 'Clinic', meta }];
+    const sent = [
+      condition('labels-open'),
+      condition('labels-hidden', { meta }),
+      condition('labels-inside', { contained, recorder: { reference: '#o' } }),
+    ];
+    await publishAll(
+      platform,
+      [...sent].reverse().map((resource) => payerEvent('payer.resource-recorded.v1', member, { resource })),
+    );
+    await eventually(async () => (await ask('/fhir/Condition/labels-open')).status === 200);
+    for (const id of ['labels-hidden', 'labels-inside'])
+      for (const of of ['', '/_history', '/_history/1'])
+        expect(reply(await ask(`/fhir/Condition/${id}${of}`))).toEqual(
+          reply(await ask(`/fhir/Condition/nobodys${of}`)),
+        );
+    const found = json<{ total: number; entry: { resource: { id: string } }[] }>(
+      await ask('/fhir/Condition?_id=labels-open,labels-hidden,labels-inside&_total=accurate'),
+    );
+    expect([found.total, found.entry.map(({ resource }) => resource.id)]).toEqual([1, ['labels-open']]);
+    const { id } = await findGroup(platform, token, mine.npi);
+    const status = await kickOff(platform, token, id, '?_type=Condition');
+    const files = [...(await texts(await sealed(status, token), token)).values()].join('');
+    expect(files.match(/"id":"labels-[a-z]+"/g)).toEqual(['"id":"labels-open"']);
+    const explained = await http(at(`/ops/explain?client=${app.clientId}&member=${member}`), {
+      token: platform.administratorToken,
+    });
+    expect(json(explained)).toMatchObject({ withheld: { resources: 2, labels: { [label]: 2 } } });
+    // Other scenarios compare this member with the ledger.
+    await publishAll(
+      platform,
+      sent.map(({ resourceType, id: gone }) =>
+        payerEvent('payer.resource-deleted.v1', member, { resourceType, id: gone }),
+      ),
+    );
+    await eventually(async () => (await ask('/fhir/Condition/labels-open')).status !== 200);
   });
 
   test('what a Group refers to can be read by the client that reads the Group', async () => {
