@@ -213,7 +213,7 @@ export interface TopicChoices {
 const DEFAULT_PARTITIONS = 12;
 export const NARROW_PARTITIONS = 3;
 export const DEFAULT_PAYER_RETENTION_DAYS = 30;
-export const DEFAULT_VERSION_RETENTION_DAYS = 400;
+const DEFAULT_VERSION_RETENTION_DAYS = 400;
 
 /** How a log keeps a topic. */
 export interface TopicSettings {

@@ -18,7 +18,7 @@ interface ScanOptions {
   readonly pageSize?: number;
 }
 
-export interface Owners {
+interface Owners {
   readonly holders: readonly string[];
   readonly former: readonly string[];
 }

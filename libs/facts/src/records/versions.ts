@@ -20,7 +20,7 @@ export interface VersionPart {
   readonly labels: readonly string[];
 }
 /** A superseded version with its line. A tombstone has an empty line. */
-export interface StoredVersion extends VersionPart {
+interface StoredVersion extends VersionPart {
   readonly line: Uint8Array;
 }
 
@@ -28,7 +28,7 @@ const SUPERSEDED = 'pa.record-superseded.v1';
 const EMPTY = new Uint8Array(0);
 const LINE = ['version.line'];
 
-export const versionDocumentId = (record: string, versionId: number): string => `${record}/${versionId}`;
+const versionDocumentId = (record: string, versionId: number): string => `${record}/${versionId}`;
 
 /**
  * The key of the record and the header name the document, so that only `evolve` parses the event. The part is written

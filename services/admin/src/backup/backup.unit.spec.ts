@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   encodeEvent,
   PA_CONSENT,
+  PA_RECORD_VERSIONS,
   PA_RECORDS,
   PA_REGISTRY,
   PAYER_MEMBER_EVENTS,
@@ -110,6 +111,29 @@ describe('a copy of the topics', () => {
     for (const { name } of TOPICS)
       if (name !== PA_REGISTRY) expect((await kafka.heads([name]))[name]).toEqual((await log.head([name]))[name]);
     expect(statSync(join(root, 'copy/manifest.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps superseded versions with their offsets and times, also behind those that expired', async () => {
+    const version = (versionId: number): NewRecord =>
+      said('pa.record-superseded.v1', 'm', { member: 'm', type: 'Condition', id: 'c', versionId, line: '{}' });
+    await log.append(PA_RECORD_VERSIONS, [version(1), version(2)]);
+    await log.trim!(PA_RECORD_VERSIONS, Infinity);
+    await log.append(PA_RECORD_VERSIONS, [version(3), version(4)]);
+    await copy();
+    const kafka = new Kafka();
+    await loadTopics(kafka, { folder: join(root, 'copy'), now: () => AT });
+    const loaded = kafka.of(PA_RECORD_VERSIONS);
+    expect(loaded.map(({ offset, headers }) => [offset, headers['ce_type']])).toEqual([
+      [0, 'pa.gap.v1'],
+      [1, 'pa.gap.v1'],
+      [2, 'pa.record-superseded.v1'],
+      [3, 'pa.record-superseded.v1'],
+    ]);
+    expect(loaded.slice(2).map(plain)).toEqual((await log.read(PA_RECORD_VERSIONS, 0, 0, 10)).map(plain));
+    // The retention of the topic counts from these times.
+    expect(loaded.slice(2).map(({ timestamp }) => timestamp)).toEqual(
+      (await log.read(PA_RECORD_VERSIONS, 0, 0, 10)).map(({ timestamp }) => timestamp),
+    );
   });
 
   it('leaves out progress that stands for what is not in it', async () => {

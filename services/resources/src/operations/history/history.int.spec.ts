@@ -332,3 +332,28 @@ describe('vread and history', () => {
     ]);
   });
 });
+
+describe('a roll-out', () => {
+  it('loses no version that the process before wrote or had in flight', async () => {
+    const before = await House.open();
+    let after: House | undefined;
+    try {
+      await before.publish([said('m1', 'c1', 'text 1', 1)]);
+      await before.publish([said('m1', 'c1', 'text 2', 2)]);
+      await before.app.close();
+      for (const name of ['attribution', 'consent'] as const) await before.stopIntake(name);
+      const { log, views, state } = before;
+      after = await House.open({ log, views, state });
+      await after.approve('app1');
+      await after.attribute('m1');
+      await after.publish([said('m1', 'c1', 'text 3', 3)]);
+      await after.settled();
+      await versionsReader(views).view.waitFor(await log.head([PA_RECORD_VERSIONS]), 60_000);
+      const token = await after.token('app1');
+      const bundle = (await after.call('GET', '/fhir/Condition/c1/_history', { token })).json();
+      expect(bundle.entry.map((e: Loose) => e.resource.code.text)).toEqual(['text 3', 'text 2', 'text 1']);
+    } finally {
+      await (after ?? before).close();
+    }
+  });
+});
