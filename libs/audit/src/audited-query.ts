@@ -14,13 +14,15 @@ const DATES = new Set(
     '_lastUpdated _since _until'
   ).split(' '),
 );
-/** Parameters whose values are codes or numbers. */
+/** Parameters whose values are numbers. */
+const NUMBERS = new Set(['_count', 'value-quantity']);
+/** Parameters whose values are codes. */
 const CODES = new Set(
   (
     'active author-type category class clinical-status code code-value-concept content-type criticality ' +
     'discharge-disposition event facility format gender intent lifecycle-status participant-role reason-code ' +
     'relationship role security-label service-category setting specialty status type use vaccine-code value-concept ' +
-    'value-quantity _count _elements _format _include _outputFormat _revinclude _sort _summary _total _type ' +
+    '_elements _format _include _outputFormat _revinclude _sort _summary _total _type ' +
     'exportType organizeOutputBy'
   ).split(' '),
 );
@@ -39,15 +41,17 @@ const FREE_TEXT = new Set(['exact', 'contains', 'text']);
 const OTHER = 'other';
 
 const DATE = /^(?:eq|ne|gt|ge|lt|le|sa|eb|ap)?\d{4}(?:-\d\d(?:-\d\d(?:T[\d:.]{5,12}(?:Z|[+ -]\d\d:\d\d)?)?)?)?$/;
-/** `code`, `system|code` and a quantity. A text with a space is no code. */
+/** `code` and `system|code`. A text with a space is no code. */
 const CODE = /^(?:(?:https?:\/\/|urn:)[A-Za-z0-9./:_-]{1,120})?(?:\|?[A-Za-z0-9.:_/-]{0,64}){1,3}$/;
+/** A unit is left out with its number, because a client may write anything into it. */
+const NUMBER = /^(?:eq|ne|gt|ge|lt|le|sa|eb|ap)?-?\d{1,30}(?:\.\d{1,30})?$/;
 const MOST_PARAMETERS = 40;
 const MOST_CHARACTERS = 2000;
 
 function kept(name: string, value: string): string {
   const [, base, modifier] = /^([^:.]{1,64})(?::([^.]{1,64}))?/.exec(name) ?? [];
   if (base === undefined) return OTHER;
-  const grammar = DATES.has(base) ? DATE : CODES.has(base) ? CODE : undefined;
+  const grammar = DATES.has(base) ? DATE : CODES.has(base) ? CODE : NUMBERS.has(base) ? NUMBER : undefined;
   if (grammar === undefined) return NAMES_ONLY.has(base) ? base : OTHER;
   if (name.includes('.')) return base;
   const known = modifier !== undefined && MODIFIERS.has(modifier);

@@ -10,6 +10,7 @@ describe('the audited form of a query', () => {
     ['_lastUpdated=gt2026-01-01T10:00:00.000Z&_count=50', '_count=50&_lastUpdated=gt2026-01-01T10:00:00.000Z'],
     ['_include=MedicationRequest:medication&_sort=-date', '_include=MedicationRequest:medication&_sort=-date'],
     ['status:not=active', 'status:not=active'],
+    ['value-quantity=ge5.4', 'value-quantity=ge5.4'],
     ['onset-date:missing=true', 'onset-date:missing=true'],
     ['_type=Patient,Condition&_since=2026-01-01T00:00:00Z', '_since=2026-01-01T00:00:00Z&_type=Patient,Condition'],
   ])('keeps codes, dates and numbers: %s', (query, kept) => {
@@ -22,6 +23,7 @@ describe('the audited form of a query', () => {
     ['patient.identifier=123', 'patient'],
     ['code:text=Jane', 'code:text'],
     ['code=Jane Doe', 'code'],
+    ['_count=Jane&value-quantity=5||Jane', '_count&value-quantity'],
     ['code:jane=x', 'code'],
     ['date=1980-02-03&date=Jane', 'date&date=1980-02-03'],
     ['_typeFilter=Patient?name=Jane', '_typeFilter'],
