@@ -1,3 +1,4 @@
+import type { Decision } from '@provider-access/domain/access';
 import type { Views } from '@provider-access/engines/views';
 import { attributedMembers, type Facts } from '@provider-access/facts';
 import { type RecordsReader, SHARED } from '@provider-access/facts/records';
@@ -18,6 +19,8 @@ export interface Members {
   readonly permitted: readonly string[];
   /** Members whom the request named and whom the client may not see. */
   readonly refused: readonly { readonly member?: string; readonly reason: string }[];
+  /** Why the client may see a permitted member; absent for `shared`. */
+  readonly because: ReadonlyMap<string, Decision>;
 }
 
 /**
@@ -45,7 +48,7 @@ export class SearchMembers {
       throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
     if (isSharedType(type)) {
       this.facts.access.assertFresh();
-      return { permitted: [SHARED], refused: [] };
+      return { permitted: [SHARED], refused: [], because: new Map() };
     }
     if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
     if (ids !== undefined)
@@ -54,15 +57,15 @@ export class SearchMembers {
       throw new Refusal('required', `This search needs patient or _id${alternatives(type)}.`, {
         expression: 'patient',
       });
-    return this.chained({ permitted: await this.all(client), refused: [] }, patientFilters, records);
+    return this.chained(await this.all(client), patientFilters, records);
   }
 
   private async named(client: string, members: readonly string[]): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
     const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, asked);
-    if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }] };
+    if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
-      permitted: asked.filter((_, i) => decisions[i]?.permit === true),
+      ...permittedOf(asked, decisions),
       refused: asked.flatMap((member, i) => {
         const decision = decisions[i];
         return decision === undefined || decision.permit ? [] : [{ member, reason: decision.reason }];
@@ -79,17 +82,16 @@ export class SearchMembers {
    * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
-  private async all(client: string): Promise<readonly string[]> {
+  private async all(client: string): Promise<Members> {
     const providers = this.facts.parties.client(client)?.providers ?? [];
     const members = [...(await attributedMembers(this.views, providers))].toSorted(byRecord);
-    const permitted: string[] = [];
+    const decisions: Decision[] = [];
     this.facts.access.assertFresh();
     for (let at = 0; at < members.length; at += DECIDED) {
       const some = members.slice(at, at + DECIDED);
-      const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, some);
-      permitted.push(...some.filter((_, i) => decisions[i]!.permit));
+      decisions.push(...(await this.facts.access.decideMany(client, { kind: 'search' }, some)));
     }
-    return permitted;
+    return { ...permittedOf(members, decisions), refused: [] };
   }
 
   /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
@@ -101,6 +103,15 @@ export class SearchMembers {
       for (const { member } of batch) permitted.add(member);
     return { ...members, permitted: [...permitted] };
   }
+}
+
+function permittedOf(
+  members: readonly string[],
+  decisions: readonly Decision[],
+): Pick<Members, 'permitted' | 'because'> {
+  const because = new Map<string, Decision>();
+  for (const [i, member] of members.entries()) if (decisions[i]?.permit === true) because.set(member, decisions[i]);
+  return { permitted: [...because.keys()], because };
 }
 
 const aloneOf = (type: string): readonly string[] =>

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Audit, countedBy, membersOf } from '@provider-access/audit';
+import { Audit, auditedQuery, basisOf, countedBy, membersOf } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
@@ -101,7 +101,7 @@ export class SearchController {
       page.records.length === 0
         ? { records: [], cut: false }
         : await includedOf(records, query, page.records, { base: this.base, mayRead });
-    await this.record(client, type, [...page.records, ...included.records], members);
+    await this.record(client, type, text, [...page.records, ...included.records], members);
     const entries: BundleEntryLine[] = [
       ...page.records.map((record) => this.entry(record, 'match', query)),
       ...included.records.map((record) => this.entry(record, 'include', query)),
@@ -211,9 +211,13 @@ export class SearchController {
   private async record(
     client: string,
     type: string,
+    text: string,
     released: readonly Entry[],
-    { permitted, refused }: Members,
+    { permitted, refused, because }: Members,
   ): Promise<void> {
+    const parameters = new URLSearchParams(text);
+    parameters.delete(LENIENT);
+    const query = auditedQuery(parameters);
     const entries: Promise<void>[] = [];
     if (permitted.length > 0) {
       const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
@@ -225,6 +229,8 @@ export class SearchController {
           ...membersOf(given),
           resources: released.length,
           types: [...new Set([type, ...released.map((r) => r.type)])],
+          ...query,
+          ...basisOf([...given.keys()].map((member) => because.get(member))),
         }),
       );
     }
@@ -236,6 +242,7 @@ export class SearchController {
           reason,
           members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])),
           types: [type],
+          ...query,
         }),
       );
     }

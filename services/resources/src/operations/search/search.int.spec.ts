@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PA_AUDIT, textOf } from '@provider-access/events';
 import { type Answer, House, type Loose } from '../../../test/harness.ts';
 
 const LOINC = 'http://loinc.org';
@@ -260,6 +261,32 @@ describe('searches by parameters of the guides', () => {
     const xml = { accept: 'application/fhir+xml' };
     expect((await get('/fhir/Observation?patient=m1', xml)).status).toBe(406);
     expect((await get('/fhir/Observation?patient=m1&_format=json', xml)).status).toBe(200);
+  });
+
+  it('notes what was asked without a name of a person, and why it was released', async () => {
+    await get('/fhir/Observation?patient=m1&code=4548-4&date=ge2024&_revinclude=Provenance:target');
+    await house.call('POST', '/fhir/Patient/_search', {
+      token,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', prefer: 'handling=lenient' },
+      body: 'family=Garcia&birthdate=1970-05-01&gender=female',
+    });
+    const entries: Loose[] = [];
+    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
+    for (const [p, end] of head!.entries())
+      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        action: 'search',
+        members: ['m1'],
+        types: ['Observation', 'Provenance'],
+        query: '_revinclude=Provenance:target&code=4548-4&date=ge2024&patient',
+        basis: ['npi-1234567893'],
+      }),
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({ members: ['m1'], types: ['Patient'], query: 'birthdate&family&gender=female' }),
+    );
+    expect(JSON.stringify(entries)).not.toMatch(/garcia|1970/i);
   });
 
   it('answers for a withheld resource as for one that does not exist', async () => {
