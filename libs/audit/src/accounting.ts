@@ -34,7 +34,7 @@ const ACTIONS: Readonly<Record<Disclosure['action'], string | undefined>> = {
 };
 
 /** Whether a release gave something about the member to somebody outside. */
-export const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
+const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
   outcome === 'released' && ACTIONS[action] !== undefined;
 
 /** Escapes a text, and keeps characters that change the direction of writing within it. */

@@ -26,7 +26,7 @@ function keeping({ views = [{}], caughtUp = true, tooLarge }: World) {
     logger: silentLogger,
     log: {
       head: () => Promise.resolve({ [PA_RECORDS]: [1] }),
-      append: (topic, records: readonly NewRecord[]) => {
+      append: (topic: string, records: readonly NewRecord[]) => {
         expect(topic).toBe(PA_RECORD_VERSIONS);
         const index = records.findIndex(({ key }) => key === tooLarge);
         if (index >= 0) return Promise.reject(new RecordTooLarge('too large', index));
@@ -36,7 +36,7 @@ function keeping({ views = [{}], caughtUp = true, tooLarge }: World) {
     },
     reader: {
       views: { records: { waitFor: () => Promise.resolve(caughtUp) } } as never,
-      load: (ids) => {
+      load: (ids: readonly string[]) => {
         loads.push(ids.length);
         const view = views[Math.min(loads.length, views.length) - 1]!;
         return Promise.resolve(

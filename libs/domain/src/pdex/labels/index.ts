@@ -1,5 +1,4 @@
 export * from './consented.ts';
-export { DEFAULT_LABELS } from './default-policy.ts';
 export { DRUG_AUTHORIZATION } from './drugs.ts';
 export * from './label.ts';
 export * from './policy.ts';

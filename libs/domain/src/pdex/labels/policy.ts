@@ -7,7 +7,7 @@ export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] 
 export type LabelRule = (typeof LABEL_RULES)[number];
 
 /** A rule that ends at an instant (RFC 3339, UTC). Until `policyAt` has looked at the clock, it withholds. */
-export type DatedRule = LabelRule | `withhold until ${string}`;
+type DatedRule = LabelRule | `withhold until ${string}`;
 const UNTIL = 'withhold until ';
 
 /** Rules by normalised label. Plain data, so that worker threads can receive it. */

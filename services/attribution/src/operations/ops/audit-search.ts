@@ -11,7 +11,7 @@ export interface AuditSearch {
 }
 
 const DEFAULT_COUNT = 50;
-export const MAX_COUNT = 200;
+const MAX_COUNT = 200;
 const OUTCOMES = { '0': 'released', '4': 'refused' } as const;
 const OUTCOME_SYSTEM = 'http://terminology.hl7.org/CodeSystem/audit-event-outcome';
 /** A client id is chosen by the platform, or by the payer for a client of a sandbox. */
