@@ -145,7 +145,7 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
       provide: ResourceFinder,
       inject: [RECORDS, VERSIONS, Facts, LabelGate],
       useFactory: (records: RecordsReader, versions: VersionsReader, facts: Facts, labels: LabelGate) =>
-        new ResourceFinder({ records, versions, facts, labels, clock, retentionMs: config.versionRetentionMs }),
+        new ResourceFinder({ records, versions, facts, labels, log, clock, retentionMs: config.versionRetentionMs }),
     },
     {
       provide: LabelGate,

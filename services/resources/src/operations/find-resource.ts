@@ -1,6 +1,8 @@
 import type { Decision, DenialReason } from '@provider-access/domain/access';
+import type { EventLog } from '@provider-access/engines/log';
+import { PA_RECORD_VERSIONS } from '@provider-access/events';
 import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/kernel';
+import { type Clock, Refusal } from '@provider-access/kernel';
 import { isId, isSharedType } from '@provider-access/kernel/fhir';
 import {
   type LabelCheck,
@@ -35,12 +37,15 @@ export type Found = Seen | Refused;
 const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
 /** No member has this id. */
 const NOBODY = '?';
+/** ms. A view that is further behind makes the answer 503. */
+const VIEW_PATIENCE_MS = 1000;
 
 export interface ResourceFinderOptions {
   readonly records: RecordsReader;
   readonly versions: VersionsReader;
   readonly facts: Facts;
   readonly labels: LabelGate;
+  readonly log: Pick<EventLog, 'head'>;
   readonly clock: Clock;
   /** ms: how long a version stays readable after it was replaced. */
   readonly retentionMs: number;
@@ -80,6 +85,17 @@ export class ResourceFinder {
     const { clock, retentionMs } = this.options;
     if (version.supersededAt < clock.now() - retentionMs) return false;
     return !(await labels.withheld({ member: head.member, labels: version.labels }));
+  }
+
+  /**
+   * Waits until the view of versions shows what intake had kept before the records view showed the next version. Call
+   * this if a version is missing, which may have expired.
+   * @throws Refusal 503 if the view is behind: it may lack a removal that hides what was before
+   */
+  async caughtUp(): Promise<void> {
+    const { log, versions } = this.options;
+    if (!(await versions.view.waitFor(await log.head([PA_RECORD_VERSIONS]), VIEW_PATIENCE_MS)))
+      throw new Refusal('unavailable', 'The history is not current. Repeat the request.', { retryAfter: 1 });
   }
 
   /**
@@ -130,8 +146,12 @@ export class ResourceFinder {
     if (head.reason === 'merged') return false;
     if (hasErrorLine(head)) return true;
     if (head.versionId === 1) return false;
-    const [last] = await this.options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
-    return last?.versionId === head.versionId - 1 && (await this.isReadable(seen, last));
+    const look = async (): Promise<VersionPart | undefined> => {
+      const [last] = await this.options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
+      return last?.versionId === head.versionId - 1 ? last : undefined;
+    };
+    const last = (await look()) ?? (await this.caughtUp().then(look));
+    return last !== undefined && (await this.isReadable(seen, last));
   }
 }
 

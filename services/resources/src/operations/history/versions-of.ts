@@ -1,4 +1,4 @@
-import type { RecordPart, VersionsReader } from '@provider-access/facts/records';
+import type { RecordPart, VersionPart, VersionsReader } from '@provider-access/facts/records';
 import { bufferOf } from '@provider-access/events';
 import { judgeStored } from '../../domain/judge-stored.ts';
 import { isRetirement } from '../../intake/retire-authorizations.ts';
@@ -43,8 +43,7 @@ export class VersionsOf {
     const { head } = seen;
     if (versionId === head.versionId) return this.current(seen);
     if (versionId > head.versionId || hidesBefore(head)) return undefined;
-    const after = await this.errorAfter(seen, versionId);
-    if (after) return undefined;
+    if (await this.errorAfter(seen, versionId)) return undefined;
     for await (const version of this.replaced(seen, versionId, versionId)) return version;
     return undefined;
   }
@@ -60,8 +59,8 @@ export class VersionsOf {
   /** Superseded versions from `until` down to `from`. It ends behind a removal as entered in error. */
   private async *replaced(seen: Seen, from: number, until: number): AsyncGenerator<ReadableVersion> {
     for (let next = until; next >= from;) {
-      const heads = await this.versions.list(seen.id, { from, until: next, limit: TOGETHER });
-      const readable: (typeof heads)[number][] = [];
+      const heads = await this.headsOf(seen, from, next);
+      const readable: VersionPart[] = [];
       for (const version of heads) if (await this.finder.isReadable(seen, version)) readable.push(version);
       const wanted = readable.filter(({ bytes }) => bytes > 0).map(({ versionId }) => versionId);
       const lines = new Map(
@@ -82,10 +81,19 @@ export class VersionsOf {
     }
   }
 
+  /** Heads from `until` down. If the first is missing, the view may be behind, and the answer waits for it. */
+  private async headsOf({ id }: Seen, from: number, until: number): Promise<readonly VersionPart[]> {
+    const list = (): Promise<readonly VersionPart[]> => this.versions.list(id, { from, until, limit: TOGETHER });
+    const heads = await list();
+    if (heads[0]?.versionId === until) return heads;
+    await this.finder.caughtUp();
+    return list();
+  }
+
   /** Whether a later version says that the resource was entered in error. */
   private async errorAfter(seen: Seen, versionId: number): Promise<boolean> {
     for (let until = seen.head.versionId - 1; until > versionId;) {
-      const heads = await this.versions.list(seen.id, { from: versionId + 1, until, limit: TOGETHER });
+      const heads = await this.headsOf(seen, versionId + 1, until);
       if (heads.some(isError)) return true;
       if (heads.length < TOGETHER) return false;
       until = heads.at(-1)!.versionId - 1;
