@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Secret } from '@provider-access/smart';
 import type { PageCursor } from './page.ts';
@@ -10,6 +10,11 @@ export interface PageToken {
   readonly query: string;
   /** Absent for the first page. */
   readonly after?: PageCursor;
+}
+
+interface LinkKey {
+  readonly cipher: Buffer;
+  readonly nonce: Buffer;
 }
 
 const CIPHER = 'aes-256-gcm';
@@ -31,25 +36,30 @@ const BRACKET = 0x5b;
 export class PageLinks {
   private readonly secret: Secret<readonly Buffer[]>;
   private from: readonly Buffer[] | undefined;
-  private made: readonly Buffer[] = [];
+  private made: readonly LinkKey[] = [];
   constructor(secret: Secret<readonly Buffer[]>) {
     this.secret = secret;
   }
   /** Cached, because deriving the keys costs more than a link. */
-  private keys(): readonly Buffer[] {
+  private keys(): readonly LinkKey[] {
     const { current } = this.secret;
     if (this.from !== current)
-      this.made = (this.from = current).map((key) => Buffer.from(hkdfSync('sha256', key, '', 'page link', 32)));
+      this.made = (this.from = current).map((key) => ({
+        cipher: Buffer.from(hkdfSync('sha256', key, '', 'page link', 32)),
+        nonce: Buffer.from(hkdfSync('sha256', key, '', 'page link nonce', 32)),
+      }));
     return this.made;
   }
 
   /** Undefined if the link would be too long for a URL. */
   write({ client, type, query, after }: PageToken): string | undefined {
-    const iv = randomBytes(IV);
-    const cipher = createCipheriv(CIPHER, this.keys()[0]!, iv).setAAD(boundTo(client, type));
+    const key = this.keys()[0]!;
+    const aad = boundTo(client, type);
     const plain = Buffer.from(JSON.stringify([query, after]));
     // Deflating costs more than the rest of a link. A deflated text never begins with the bracket of a plain one.
     const text = plain.length <= SHORT ? plain : deflateRawSync(plain);
+    const iv = createHmac('sha256', key.nonce).update(aad).update(text).digest().subarray(0, IV);
+    const cipher = createCipheriv(CIPHER, key.cipher, iv).setAAD(aad);
     const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
     const link = Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64url');
     return link.length > MAX_LINK ? undefined : link;
@@ -60,7 +70,7 @@ export class PageLinks {
     if (!LINK.test(link)) return undefined;
     const bytes = Buffer.from(link, 'base64url');
     for (const key of this.keys()) {
-      const text = opened(key, bytes, boundTo(client, type));
+      const text = opened(key.cipher, bytes, boundTo(client, type));
       if (text === undefined) continue;
       const [query, after] = JSON.parse(text) as [string, PageCursor | null | undefined];
       return { client, type, query, ...(after && { after }) };
