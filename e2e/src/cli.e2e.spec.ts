@@ -370,16 +370,15 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(readFileSync(printed, 'utf8')).toContain('Accounting of disclosures');
     // Everything is of today, so nothing is sealed yet.
     expect(await json('audit', 'verify')).toMatchObject({ intact: true, findings: [], seals: [] });
-    const views = await json<Record<string, { view: string; documents: number }[]>>('views', 'list');
-    const { view, documents } = views['resources']!.find((v) => v.view.startsWith('resources_records'))!;
+    const ofRecords = async (): Promise<{ view: string; documents: number }> =>
+      (await json<Record<string, { view: string; documents: number }[]>>('views', 'list'))['resources']!.find((v) =>
+        v.view.startsWith('resources_records'),
+      )!;
+    const { view, documents } = await ofRecords();
     expect(await pa('views', 'rebuild', view)).toMatchObject({ code: 0, stdout: `rebuilt ${view}\n` });
-    expect(
-      (await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records')),
-    ).toMatchObject({ documents });
+    expect(await ofRecords()).toMatchObject({ documents });
     expect(await pa('views', 'rollback', view)).toMatchObject({ code: 0, stdout: `rolled back ${view}\n` });
-    expect(
-      (await json<typeof views>('views', 'list'))['resources']!.find((v) => v.view.startsWith('resources_records')),
-    ).toMatchObject({ documents });
+    expect(await ofRecords()).toMatchObject({ documents });
     expect(await json('views', 'abandon', view)).toEqual({ abandoned: false });
     expect(await pa('views', 'rebuild', 'none')).toMatchObject({
       code: 1,

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { ProjectionSet } from '@provider-access/engines/views';
+import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Audit } from './audit.ts';
 import type { AuditEntry } from './entry.ts';
-import { disclosures } from './disclosures.ts';
-import { disclosuresOf } from './find-disclosures.ts';
+import { type DisclosureOf, disclosures } from './disclosures.ts';
+import { disclosureOf, findDisclosures } from './find-disclosures.ts';
+
+/** Disclosures of a member, newest first, at most `limit`. */
+async function disclosuresOf(reader: ViewReader, member: string, limit: number): Promise<readonly DisclosureOf[]> {
+  const { found } = await findDisclosures(reader, { member }, { count: limit });
+  return found.map((one) => disclosureOf(one, member));
+}
 
 const clock = { now: () => Date.UTC(2026, 0, 1) };
 const entry = (members: string[], client = 'c1'): AuditEntry => ({

@@ -100,13 +100,3 @@ export function disclosureOf({ disclosure }: StoredDisclosure, member: string): 
   const resources = perMember?.[members.indexOf(member)];
   return { ...common, member, ...(resources !== undefined && { resources }) };
 }
-
-/** Disclosures of a member, newest first, at most `limit`. */
-export async function disclosuresOf(
-  reader: ViewReader,
-  member: string,
-  limit: number,
-): Promise<readonly DisclosureOf[]> {
-  const { found } = await findDisclosures(reader, { member }, { count: limit });
-  return found.map((one) => disclosureOf(one, member));
-}

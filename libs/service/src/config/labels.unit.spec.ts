@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { DRUG_AUTHORIZATION, policyAt, strictestRule } from '@provider-access/domain/pdex/labels';
+import { policyAt, strictestRule } from '@provider-access/domain/pdex/labels';
 import { labelFaults, labelPolicy, labelsEnv } from './labels.ts';
 import { ConfigurationError, readConfig } from './read-config.ts';
 
@@ -48,7 +48,10 @@ test('a policy file changes the built-in policy', () => {
 
 test('prior authorizations of drugs are excluded, or included from a day on that begins where it begins last', () => {
   const ruleAt = (env: Record<string, string>, now: number): string =>
-    strictestRule([DRUG_AUTHORIZATION], policyAt(labelPolicy(readConfig(schema, env)), now).policy);
+    strictestRule(
+      ['urn:provider-access:label|drug-prior-authorization'],
+      policyAt(labelPolicy(readConfig(schema, env)), now).policy,
+    );
   expect(ruleAt({}, Date.UTC(2099, 0))).toBe('withhold');
   expect(ruleAt({ PRIOR_AUTH_DRUGS: 'exclude' }, Date.UTC(2099, 0))).toBe('withhold');
   const dated = { PRIOR_AUTH_DRUGS: 'include-from:2027-10-01' };
