@@ -38,3 +38,5 @@ export const claim = (id: string, member: string): object => ({
   priority: { text: 'normal' },
   insurance: [{ sequence: 1, focal: true, coverage: { reference: `Coverage/cov-${member}` } }],
 });
+/** A conditional reference to somebody of the payer's staff. */
+export const staff = (id: string): object => ({ reference: `Practitioner?identifier=urn:staff|${id}` });

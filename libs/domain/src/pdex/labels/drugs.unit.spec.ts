@@ -1,13 +1,6 @@
+import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { describe, expect, it } from 'vitest';
-import {
-  DEFAULT_LABEL_POLICY,
-  DRUG_AUTHORIZATION,
-  labelsOf,
-  mentionsLabel,
-  policyAt,
-  strictestRule,
-  withDrugs,
-} from './index.ts';
+import { DEFAULT_LABEL_POLICY, labelsOf, mentionsLabel, policyAt, strictestRule, withDrugs } from './index.ts';
 
 const coding = (system: string, code: string) => ({ coding: [{ system, code }] });
 const HCPCS = 'https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets';
