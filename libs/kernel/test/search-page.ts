@@ -81,7 +81,8 @@ a value has a \`\\\` in front.
 A search finds only what its client may see. A search about members needs at least one parameter with _alone_; others
 narrow it. A parameter, modifier, chain or sort that this page does not have is refused by name. With the header
 \`Prefer: handling=lenient\` the search leaves an unknown parameter out and reports it. A modifier that a parameter does
-not have and a value that cannot be read are refused in every search.
+not have and a value that cannot be read are refused in every search. [Searching](searching.md) shows requests and
+answers.
 
 ## Every type
 

@@ -49,6 +49,7 @@ const SECTIONS = {
     'api/',
     'events/',
     'reading.md',
+    'searching.md',
     'search.md',
     'refusals.md',
     'configuration.md',
