@@ -52,6 +52,11 @@ test.each(PAGES)('%s names files, folders, scripts, projects and specs that exis
   expect(missing).toEqual([]);
 });
 
+test.each([...PAGES, 'CONTRIBUTING.md'])('%s runs our programs with the Node that npm ci brings', (page) => {
+  const own = readFileSync(join(ROOT, page), 'utf8').matchAll(/^node .*(?:services|libs|tools|e2e)\/.*$/gm);
+  expect([...own].map(([line]) => line)).toEqual([]);
+});
+
 test('a tutorial of each reader is there, and has commands', () => {
   expect(PAGES.map((page) => page.split('/').at(-1))).toEqual([
     'contributor.md',
