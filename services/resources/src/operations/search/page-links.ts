@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Secret } from '@provider-access/smart';
+import { readFormer, writeFormer } from './former-links.ts';
 import type { PageCursor } from './page.ts';
 
 export interface PageToken {
@@ -52,7 +53,10 @@ export class PageLinks {
   }
 
   /** Undefined if the link would be too long for a URL. */
-  write({ client, type, query, after }: PageToken): string | undefined {
+  write(token: PageToken): string | undefined {
+    const former = writeFormer(this.secret.current[0]!, token);
+    if (former !== undefined) return former;
+    const { client, type, query, after } = token;
     const key = this.keys()[0]!;
     const aad = boundTo(client, type);
     const plain = Buffer.from(JSON.stringify([query, after]));
@@ -75,7 +79,7 @@ export class PageLinks {
       const [query, after] = JSON.parse(text) as [string, PageCursor | null | undefined];
       return { client, type, query, ...(after && { after }) };
     }
-    return undefined;
+    return readFormer(this.secret.current, link, client, type);
   }
 }
 

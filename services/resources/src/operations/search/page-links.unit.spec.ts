@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { fixedSecret, type Secret } from '@provider-access/smart';
 import { PageLinks, type PageToken } from './page-links.ts';
@@ -70,4 +70,21 @@ it('are not opened into more than a query has', () => {
   const query = 'a'.repeat(1_000_000);
   const link = links(OLD).write({ ...token, query });
   expect(link === undefined ? undefined : links(OLD).read(link, 'c-1', 'Observation')).toBeUndefined();
+});
+it('have the form of the release before where that release knows the search, and name no person then', () => {
+  const readable = (of: Partial<PageToken>): string =>
+    Buffer.from(links(OLD).write({ ...token, ...of })!, 'base64url').toString('latin1');
+  expect(readable({ query: 'patient=m-1&_count=2' })).toContain('patient=m-1&_count=2');
+  for (const of of [
+    { query: 'patient=m-1&code=x' },
+    { query: 'name=x' },
+    { after: { member: 'm', id: 'o', sort: [1] } },
+  ])
+    expect(readable(of)).not.toMatch(/m-1|name|sort/);
+  // As the release before makes them.
+  const payload = Buffer.from(JSON.stringify(['patient=m-1', 'm-1', 'o-9', 5]));
+  const seal = createHmac('sha256', OLD).update('c-1\nObservation\n').update(payload).digest();
+  const link = Buffer.concat([seal, payload]).toString('base64url');
+  expect(links(NEW, OLD).read(link, 'c-1', 'Observation')).toEqual({ ...token, query: 'patient=m-1' });
+  expect(links(NEW, OLD).read(link, 'c-2', 'Observation')).toBeUndefined();
 });
