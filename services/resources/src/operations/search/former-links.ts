@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { PageToken } from './page-links.ts';
+import type { PageToken } from './page-token.ts';
 
 /**
  * Page links of the release before: signed, and readable. During a roll-out instances of both releases follow the same

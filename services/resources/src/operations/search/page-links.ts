@@ -3,15 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Secret } from '@provider-access/smart';
 import { readFormer, writeFormer } from './former-links.ts';
 import type { PageCursor } from './page.ts';
-
-export interface PageToken {
-  readonly client: string;
-  readonly type: string;
-  /** The normalised query of the first page. */
-  readonly query: string;
-  /** Absent for the first page. */
-  readonly after?: PageCursor;
-}
+import type { PageToken } from './page-token.ts';
 
 interface LinkKey {
   readonly cipher: Buffer;

@@ -1,7 +1,8 @@
 import { createHmac, hash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { fixedSecret, type Secret } from '@provider-access/smart';
-import { PageLinks, type PageToken } from './page-links.ts';
+import { PageLinks } from './page-links.ts';
+import type { PageToken } from './page-token.ts';
 
 const [OLD, NEW] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const token: PageToken = {

@@ -1,0 +1,10 @@
+import type { PageCursor } from './page.ts';
+
+export interface PageToken {
+  readonly client: string;
+  readonly type: string;
+  /** The normalised query of the first page. */
+  readonly query: string;
+  /** Absent for the first page. */
+  readonly after?: PageCursor;
+}
