@@ -1,6 +1,5 @@
-import { PA_RECORDS, type RecordAccepted, type RecordDeleted, typeOf, dataOf } from '@provider-access/events';
-import { recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
-import { keepSearchPart } from './search-part.ts';
+import { PA_RECORDS, typeOf } from '@provider-access/events';
+import { recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
@@ -8,9 +7,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   part: 'record',
   keys: recordKeys,
   evolve(part, record) {
-    // Not cached, because the log keeps its newest records in memory, and every line would be there a second time.
-    const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    keepSearchPart(record, data);
+    const data = recordData(record);
     const common = {
       member: data.member,
       type: data.type,

@@ -1,4 +1,4 @@
-import { typeOf } from '@provider-access/events';
+import { dataOf, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { compareVersions, type VersionOrder } from './record.ts';
 
@@ -21,4 +21,24 @@ export function replaces(known: Ordered, next: Ordered): boolean {
 }
 interface Ordered extends VersionOrder {
   readonly versionId: number;
+}
+
+type RecordData = RecordAccepted | RecordDeleted;
+
+/**
+ * Values that one view has parsed and another one of this process has not read yet. Two views read the same events, and
+ * parsing one costs more than writing it. The second reader takes the value out, because the log keeps its newest
+ * records in memory, and every line would be there a second time.
+ */
+const parsed = new WeakMap<LogRecord, RecordData>();
+
+export function recordData(record: LogRecord): RecordData {
+  const known = parsed.get(record);
+  if (known !== undefined) {
+    parsed.delete(record);
+    return known;
+  }
+  const data = dataOf<RecordData>(record);
+  parsed.set(record, data);
+  return data;
 }

@@ -5,6 +5,8 @@ import type { RecordDeleted } from '@provider-access/events';
  * have this id.
  */
 export const SHARED = 'shared';
+/** No member has this id. A request for something unknown asks about it, so that it takes as long as others. */
+export const NOBODY = '?';
 
 /** The `records` view's data about one resource, beside its encoded line. Times are ms since the epoch. */
 export interface RecordPart {

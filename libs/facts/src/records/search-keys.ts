@@ -1,15 +1,67 @@
-import { PA_RECORDS } from '@provider-access/events';
+import { PA_RECORDS, type RecordAccepted } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { recordKeys, replaces } from './record-events.ts';
-import { type SearchPart, searchPartOf } from './search-part.ts';
+import { labelsOf, normalLabel } from '@provider-access/domain/pdex/labels';
+import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
+import type { VersionOrder } from './record.ts';
+import { recordData, recordKeys, replaces } from './record-events.ts';
 
-export { keysWithLabels } from './search-part.ts';
+/** The search keys of one record, by which an array index finds it. */
+interface SearchPart extends VersionOrder {
+  readonly member: string;
+  readonly type: string;
+  readonly versionId: number;
+  /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
+  readonly keys: readonly string[];
+}
+
+/** No search parameter has this name. */
+const LABEL = '_security';
+const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
+/** Labels that many payers put on every resource, and that policies seldom name. */
+const ORDINARY: ReadonlySet<string> = new Set(['U', 'L', 'M', 'N'].map((code) => `${CONFIDENTIALITY}|${code}`));
+
+/** A key for each security label, and one key if any of them is not ordinary. */
+function labelKeys(labels: readonly string[]): readonly string[] {
+  const keys = labels.map(normalLabel);
+  return [...(keys.some((label) => !ORDINARY.has(label)) ? [LABEL] : []), ...keys.map((label) => `${LABEL}=${label}`)];
+}
+
+/**
+ * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key suffices unless an
+ * ordinary label is among them.
+ */
+export const keysWithLabels = (labels: readonly string[]): readonly string[] =>
+  labels.length > 0 && !labels.some((label) => ORDINARY.has(label))
+    ? [LABEL]
+    : labels.map((label) => `${LABEL}=${label}`);
+
+function partOf(record: LogRecord): SearchPart {
+  const data = recordData(record);
+  return {
+    member: data.member,
+    type: data.type,
+    versionId: data.versionId,
+    businessTime: Date.parse(data.businessTime),
+    sequence: data.sequence,
+    ...(data.source !== undefined && { source: data.source }),
+    ...(data.event !== undefined && { event: data.event }),
+    keys: 'line' in data ? keysOf(data) : [],
+  };
+}
+
+/** The keys of the event, or those of its line if another version of the keys wrote them. */
+function keysOf({ tokens, tokensBy, labels, line }: RecordAccepted): readonly string[] {
+  if (tokensBy === KEYS_VERSION && labels !== undefined) return [...tokens, ...labelKeys(labels)];
+  const resource = JSON.parse(line) as FhirResource;
+  return [...indexKeys(resource), ...labelKeys(labels ?? labelsOf(resource))];
+}
 
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',
   keys: recordKeys,
   evolve(part, record) {
-    const next = searchPartOf(record);
+    const next = partOf(record);
     return part === undefined || replaces(part, next) ? next : undefined;
   },
 };

@@ -7,6 +7,7 @@ import { isId, isSharedType } from '@provider-access/kernel/fhir';
 import {
   type LabelCheck,
   type LabelGate,
+  NOBODY,
   recordId,
   type RecordPart,
   type RecordsReader,
@@ -35,8 +36,6 @@ export interface Seen {
 export type Found = Seen | Refused;
 
 const UNKNOWN: Refused = { kind: 'refused', reason: 'unknown-resource' };
-/** No member has this id. */
-const NOBODY = '?';
 /** ms. A view that is further behind makes the answer 503. */
 const VIEW_PATIENCE_MS = 1000;
 

@@ -87,8 +87,8 @@ const elementsOf = (ranges: readonly KeyRange[]): readonly ElementRange[] =>
 const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (readonly ElementRange[])[] =>
   keyConditions(filters).map(elementsOf);
 
-/** Reads lines in chunks, because the caller may stop after a few. */
-async function* linesOf({ reader }: VisibleRecords, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
+/** The records of these ids in their order, in chunks, because the caller may stop after a few. */
+export async function* linesOf({ reader }: VisibleRecords, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
   for (let at = 0; at < ids.length; at += CHUNK) {
     const documents = await reader.views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
     // Skips records that were deleted since the index was read.

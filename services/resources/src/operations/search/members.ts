@@ -1,7 +1,7 @@
 import type { Decision } from '@provider-access/domain/access';
 import type { Views } from '@provider-access/engines/views';
 import { attributedMembers, type Facts } from '@provider-access/facts';
-import { type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { byRecord, fitting } from './candidates.ts';
@@ -11,8 +11,6 @@ import type { VisibleRecords } from './visible-records.ts';
 const MAX_LISTED = 200;
 /** Members whose facts one query reads. */
 const DECIDED = 500;
-/** No member has this id. */
-const NOBODY = '?';
 
 export interface Members {
   /** The members whose records the client may see, in the order of `byRecord`. */
@@ -58,6 +56,12 @@ export class SearchMembers {
         expression: 'patient',
       });
     return this.chained(await this.all(client), patientFilters, records);
+  }
+
+  /** The members of these records whom the client may not see any more, and why. */
+  async goneSince(client: string, released: readonly { readonly member: string }[]): Promise<Members['refused']> {
+    const members = [...new Set(released.map(({ member }) => member))].filter((member) => member !== SHARED);
+    return members.length === 0 ? [] : (await this.named(client, members)).refused;
   }
 
   private async named(client: string, members: readonly string[]): Promise<Members> {

@@ -1,7 +1,7 @@
 import { dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/facts/records';
-import { type Behind, fitting, isByTime } from './candidates.ts';
+import { type Behind, fitting, isByTime, linesOf } from './candidates.ts';
 import { type Entry, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -23,47 +23,46 @@ export interface Page {
   readonly total?: number;
 }
 
+/** What a page is asked of. */
+export interface PageOf {
+  readonly records: VisibleRecords;
+  readonly query: SearchQuery;
+  /** In the order of `byRecord`. */
+  readonly members: readonly string[];
+  readonly after?: PageCursor | undefined;
+  /** 0 for a page that only counts. */
+  readonly count: number;
+}
+
 /**
  * One page of the members' records, in the order of `_sort`, else of `fitting`.
- * @param members in the order of `byRecord`
- * @param count 0 for a page that only counts
  * @throws Refusal too-costly, if sorting or counting needs more than 20,000 resources
  */
-export async function findPage(
-  records: VisibleRecords,
-  query: SearchQuery,
-  members: readonly string[],
-  after: PageCursor | undefined,
-  count: number,
-): Promise<Page> {
-  const counted = query.total === 'accurate' || count === 0;
-  if (query.sort.length > 0) return sortedPage(records, query, members, after, count);
-  if (!counted) return firstOf(records, query, members, after, count);
-  const total = await countOf(records, query, members);
-  return { ...(count === 0 ? { records: [] } : await firstOf(records, query, members, after, count)), total };
+export async function findPage(of: PageOf): Promise<Page> {
+  const { query, after, count } = of;
+  if (query.sort.length > 0) return sortedPage(of);
+  const counts = query.total === 'accurate' || count === 0;
+  const page = await firstOf(of, counts && after === undefined);
+  if (!counts || after === undefined) return page;
+  const { total } = await firstOf({ ...of, after: undefined, count: 0 }, true);
+  return { ...page, ...(total !== undefined && { total }) };
 }
 
-async function firstOf(
-  records: VisibleRecords,
-  query: SearchQuery,
-  members: readonly string[],
-  after: PageCursor | undefined,
-  count: number,
-): Promise<Page> {
+/** @param counts goes on to the last result, for the total */
+async function firstOf({ records, query, members, after, count }: PageOf, counts: boolean): Promise<Page> {
   const page = new Filling(count);
-  const timed = isByTime(query);
-  for await (const batch of fitting(records, query, members, after, count)) {
-    if (batch.every((entry) => page.add(entry))) continue;
-    const { member, id, lastUpdated } = page.records.at(-1)!;
-    return { records: page.records, next: { member, id, ...(timed && { lastUpdated }) } };
-  }
-  return { records: page.records, ...(after === undefined && { total: page.records.length }) };
-}
-
-async function countOf(records: VisibleRecords, query: SearchQuery, members: readonly string[]): Promise<number> {
+  let next: PageCursor | undefined;
   let total = 0;
-  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) bounded((total += batch.length));
-  return total;
+  for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count)) {
+    total += batch.length;
+    if (counts) bounded(total);
+    if (next === undefined && count > 0 && !batch.every((entry) => page.add(entry))) {
+      const { member, id, lastUpdated } = page.records.at(-1)!;
+      next = { member, id, ...(isByTime(query) && { lastUpdated }) };
+    }
+    if (next !== undefined && !counts) return { records: page.records, next };
+  }
+  return { records: page.records, ...(next !== undefined && { next }), ...(after === undefined && { total }) };
 }
 
 interface Place {
@@ -75,13 +74,7 @@ interface Place {
  * Sorts the places of all results and reads the lines of one page. A deep page costs as much as the first one, and the
  * cost follows the number of results.
  */
-async function sortedPage(
-  records: VisibleRecords,
-  query: SearchQuery,
-  members: readonly string[],
-  after: PageCursor | undefined,
-  count: number,
-): Promise<Page> {
+async function sortedPage({ records, query, members, after, count }: PageOf): Promise<Page> {
   const places: Place[] = [];
   for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) {
     for (const entry of batch) {
@@ -93,22 +86,25 @@ async function sortedPage(
   const directions = query.sort.map(({ descending }) => (descending ? -1 : 1));
   places.sort((a, b) => compare(a, b, directions));
   const total = places.length;
+  if (count === 0) return { records: [], total };
   const last: Place | undefined = after && {
     entry: { member: after.member, type: query.type, id: after.id },
     values: after.sort ?? [],
   };
   const rest = last === undefined ? places : places.filter((place) => compare(place, last, directions) > 0);
+  const valuesById = new Map(rest.map(({ entry, values }) => [idOf(entry), values]));
   const page = new Filling(count);
-  for (const [at, { entry }] of rest.slice(0, count + 1).entries()) {
-    const record = await records.reader.byTypeId(entry.member, entry.type, entry.id);
-    const [seen] = record === undefined ? [] : await records.seen([record]);
-    if (seen === undefined || page.add(seen)) continue;
-    const before = rest[at - 1]!;
-    const { member, id } = before.entry;
-    return { records: page.records, next: { member, id, sort: before.values }, total };
+  // A record that was removed meanwhile is left out, so the page may reach beyond the first `count` places.
+  for await (const batch of linesOf(records, [...valuesById.keys()])) {
+    if ((await records.seen(batch)).every((entry) => page.add(entry))) continue;
+    const { member, type, id } = page.records.at(-1)!;
+    const sort = valuesById.get(idOf({ member, type, id }))!;
+    return { records: page.records, next: { member, id, sort }, total };
   }
   return { records: page.records, total };
 }
+
+const idOf = ({ member, type, id }: Pick<Entry, 'member' | 'type' | 'id'>): string => recordId(member, type, id);
 
 /** Collects entries until the page is full. */
 class Filling {
@@ -154,6 +150,6 @@ function compare(a: Place, b: Place, directions: readonly number[]): number {
     if (x === null || y === null) return x === null ? 1 : -1;
     return x < y ? -direction : direction;
   }
-  const [x, y] = [a, b].map(({ entry }) => recordId(entry.member, entry.type, entry.id)) as [string, string];
+  const [x, y] = [idOf(a.entry), idOf(b.entry)];
   return x < y ? -1 : x === y ? 0 : 1;
 }

@@ -11,7 +11,7 @@ import {
   subsetOf,
 } from '@provider-access/kernel/fhir';
 import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { LabelGate, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -28,8 +28,6 @@ import { VisibleRecords } from './visible-records.ts';
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
 const PAGE = '_page';
-/** No member has this id. */
-const NOBODY = '?';
 const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
 /** How long a search waits until the index of keys shows what the records show. */
 const KEYS_PATIENCE_MS = 2_000;
@@ -85,26 +83,32 @@ export class SearchController {
     servedType(type);
     const { client, scopes } = request.smart;
     requireScope(scopes, type, 's');
-    // `_format` wins before the header. https://hl7.org/fhir/R4/http.html#parameters
-    if (!parameters.has('_format')) acceptsJson(request.headers.accept);
+    acceptsJson(request.headers.accept, parameters.getAll('_format'));
     const { query, text, after, self } = this.understand(request, client, type, parameters, posted);
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
-    const members = await this.members.of(client, query, records);
     await this.keysAreCurrent(query);
+    const members = await this.members.of(client, query, records);
     // Without a member it searches for nobody, so that the time does not tell an unknown id from a withheld resource.
     const asked = members.permitted.length === 0 ? [NOBODY] : members.permitted;
-    const page = await findPage(records, query, asked, after, count);
+    const page = await findPage({ records, query, members: asked, after, count });
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const included =
       page.records.length === 0
         ? { records: [], cut: false }
         : await includedOf(records, query, page.records, { base: this.base, mayRead });
-    await this.record(client, type, text, [...page.records, ...included.records], members);
+    // A search may take seconds, so whoever opted out meanwhile is left out now.
+    const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
+    const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
+    const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
+    await this.record(client, type, text, [...found, ...besides], {
+      ...members,
+      refused: [...members.refused, ...gone],
+    });
     const entries: BundleEntryLine[] = [
-      ...page.records.map((record) => this.entry(record, 'match', query)),
-      ...included.records.map((record) => this.entry(record, 'include', query)),
+      ...found.map((record) => this.entry(record, 'match', query)),
+      ...besides.map((record) => this.entry(record, 'include', query)),
       ...this.remarks(query, included.cut),
     ];
     const next = page.next && this.linkTo(client, type, text, page.next);
@@ -115,7 +119,8 @@ export class SearchController {
         searchsetBundle({
           selfUrl: self,
           nextUrl: next,
-          total: query.total === 'none' ? undefined : page.total,
+          // A total would count resources of the members who are gone.
+          total: query.total === 'none' || gone.length > 0 ? undefined : page.total,
           entries,
         }),
       );
@@ -219,7 +224,7 @@ export class SearchController {
     parameters.delete(LENIENT);
     const query = auditedQuery(parameters);
     const entries: Promise<void>[] = [];
-    if (permitted.length > 0) {
+    if (permitted.length > 0 || refused.length === 0) {
       const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
       entries.push(
         this.audit.record({

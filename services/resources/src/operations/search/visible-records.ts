@@ -1,6 +1,7 @@
 import {
   keysWithLabels,
   type LabelCheck,
+  NOBODY,
   type RecordPart,
   type RecordsReader,
   recordId,
@@ -9,8 +10,6 @@ import { type Entry } from './entry.ts';
 
 /** Most records of one query of the index that may be withheld. */
 const MOST = 10_000;
-/** No member has this id. */
-const NOBODY = '?';
 
 /** The stored records as one client may see them: without those that their security labels withhold. */
 export class VisibleRecords {
