@@ -8,7 +8,7 @@ import {
   type SearchFilter,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
-import { recordId, type RecordPart } from '@provider-access/facts/records';
+import { NOBODY, recordId, type RecordPart } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
 import { type Entry, entryOf, type Head, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -107,11 +107,15 @@ async function* byIds(
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
   const sorted = [...wanted].toSorted();
   for (const member of members) {
-    const ids = sorted.map((id) => recordId(member, type, id)).filter((id) => id > last);
     const withheld = await records.withheldIds([member], type);
+    // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
+    const ids = sorted.map((id) => {
+      const own = recordId(member, type, id);
+      return withheld.has(own) ? recordId(NOBODY, type, id) : own;
+    });
     const heads = (await records.reader.heads(ids)).map((head, i) => ({ head, id: ids[i]! }));
     const live = heads.filter(
-      ({ head, id }) => head !== undefined && head.deleted !== true && !withheld.has(id) && fitsTime(updated, head),
+      ({ head, id }) => id > last && head !== undefined && head.deleted !== true && fitsTime(updated, head),
     );
     yield* linesOf(
       records,
