@@ -15,6 +15,7 @@ import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
 import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
+import { PayerDirectory } from './operations/payer-directory.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
 import { SealedDays } from './operations/ops/sealed-days.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
@@ -67,6 +68,7 @@ export class AttributionModule {
         ProviderEventsIntake,
         GroupView,
         SealedDays,
+        PayerDirectory,
         ManagingEntity,
         GroupFilters,
         {

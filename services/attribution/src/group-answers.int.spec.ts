@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { locators, recordId, records } from '@provider-access/facts/records';
+import { recordId, records } from '@provider-access/facts/records';
 import { instant } from '@provider-access/kernel';
 import { attributed, enrolled, Harness, inNetwork, NPI } from '../test/harness.ts';
 import { onlyGroup } from '../test/groups.ts';
@@ -15,7 +15,7 @@ let views: ProjectionSet;
 const start = async (...[config]: Parameters<Harness['start']>): Promise<void> => {
   h = new Harness();
   // The views of resources, which attribution reads.
-  views = new ProjectionSet({ log: h.log, views: h.views, projections: [records, locators] });
+  views = new ProjectionSet({ log: h.log, views: h.views, projections: [records] });
   await views.start();
   await h.start(config);
   await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
@@ -26,7 +26,11 @@ afterEach(async () => {
 });
 
 /** What resources publishes when the payer publishes its Organization, or deletes it. */
-async function organization(type: 'pa.record-accepted.v1' | 'pa.record-deleted.v1', version = 1): Promise<void> {
+async function organization(
+  type: 'pa.record-accepted.v1' | 'pa.record-deleted.v1',
+  version = 1,
+  labels: readonly string[] = [],
+): Promise<void> {
   const at = instant(h.now);
   const id = PAYER.split('/')[1]!;
   const data = {
@@ -40,12 +44,15 @@ async function organization(type: 'pa.record-accepted.v1' | 'pa.record-deleted.v
       sequence: 0,
     },
     ...(type === 'pa.record-accepted.v1'
-      ? { contentHash: 'x', references: [], tokens: [], line: JSON.stringify({ resourceType: 'Organization', id }) }
+      ? {
+          ...{ contentHash: 'x', references: [], tokens: [], labels },
+          line: JSON.stringify({ resourceType: 'Organization', id }),
+        }
       : { reason: 'deleted' }),
   };
   const event = { id: `r${version}`, source: 'urn:test', type, time: at, subject: 'shared', data };
   await h.log.append(PA_RECORDS, [encodeEvent(event, { key: recordId('shared', 'Organization', id) })]);
-  if (!(await h.views.reader(locators).waitFor(await h.log.head([PA_RECORDS]), 60_000)))
+  if (!(await h.views.reader(records).waitFor(await h.log.head([PA_RECORDS]), 60_000)))
     throw new Error('the view did not pass the record');
 }
 
@@ -70,6 +77,12 @@ describe('managingEntity', () => {
     });
     await organization('pa.record-deleted.v1', 2);
     expect(await seenBy('c3', READS_ALL)).toEqual({ identifier, display: named.payerName });
+  });
+
+  it('is an identifier while a label withholds the Organization of the payer', async () => {
+    await start(named);
+    await organization('pa.record-accepted.v1', 1, ['http://terminology.hl7.org/CodeSystem/v3-Confidentiality|R']);
+    expect(await seenBy('c1', READS_ALL)).toEqual({ identifier, display: named.payerName });
   });
 
   it('is an identifier while the payer has not published its Organization', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_AUDIT, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { directory, recordId } from '@provider-access/facts/records';
+import { directory, recordId, records } from '@provider-access/facts/records';
 import { searchOf } from '@provider-access/kernel/fhir';
 import { instant } from '@provider-access/kernel';
 import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
@@ -23,7 +23,7 @@ let narrow: Record<string, string>;
 
 beforeAll(async () => {
   h = new Harness();
-  views = new ProjectionSet({ log: h.log, views: h.views, projections: [directory] });
+  views = new ProjectionSet({ log: h.log, views: h.views, projections: [directory, records] });
   await views.start();
   await h.start();
   const assert = (provider: object) =>
@@ -60,15 +60,23 @@ afterAll(async () => {
   await h.stop();
 });
 
-async function organization(id: string, identifier: readonly object[]): Promise<void> {
+/** @param former whether an earlier release accepted the resource, which did not write the labels beside the line */
+async function organization(
+  id: string,
+  identifier: readonly object[],
+  { label, former = false }: { label?: { system: string; code: string }; former?: boolean } = {},
+): Promise<void> {
   const at = instant(h.now);
-  const line = JSON.stringify({ resourceType: 'Organization', id, identifier, name: id });
+  const security = label === undefined ? {} : { meta: { security: [label] } };
+  const line = JSON.stringify({ resourceType: 'Organization', id, ...security, identifier, name: id });
+  const labels = former ? undefined : label === undefined ? [] : [`${label.system}|${label.code}`];
   const common = { member: 'shared', type: 'Organization', id, versionId: 1, lastUpdated: at, businessTime: at };
-  const data = { ...common, sequence: 0, contentHash: id, references: [], tokens: [], line };
+  const data = { ...common, sequence: 0, contentHash: id, references: [], tokens: [], labels, line };
   const event = { id: `r-${id}`, source: 'urn:test', type: 'pa.record-accepted.v1', time: at, subject: 'shared', data };
   await h.log.append(PA_RECORDS, [encodeEvent(event, { key: recordId('shared', 'Organization', id) })]);
-  if (!(await h.views.reader(directory).waitFor(await h.log.head([PA_RECORDS]), 60_000)))
-    throw new Error('the view did not pass the record');
+  for (const view of [directory, records])
+    if (!(await h.views.reader(view).waitFor(await h.log.head([PA_RECORDS]), 60_000)))
+      throw new Error(`${view.name} did not pass the record`);
 }
 const post = (body: string, type = 'application/x-www-form-urlencoded', query = '') =>
   h.app.inject({
@@ -151,6 +159,17 @@ describe('a search for Groups', () => {
   it('by a reference finds nothing for an app that cannot read the Organization', async () => {
     expect(await ids('?characteristic-value-reference=Organization/clinic', narrow)).toEqual([]);
     expect(await ids(`?characteristic-value-reference:identifier=${NPI}`, narrow)).toHaveLength(2);
+  });
+
+  it('by a reference finds nothing while a label withholds the Organization', async () => {
+    const restricted = { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' };
+    const identifier = [{ system: NPI_SYSTEM, value: NPI }];
+    await organization('restricted', identifier, { label: restricted });
+    await organization('restricted-before', identifier, { label: restricted, former: true });
+    await organization('open-before', identifier, { former: true });
+    expect(await ids('?characteristic-value-reference=Organization/restricted')).toEqual([]);
+    expect(await ids('?characteristic-value-reference=Organization/restricted-before')).toEqual([]);
+    expect(await ids('?characteristic-value-reference=Organization/open-before')).toHaveLength(2);
   });
 
   it('joins parameters of the body with those of the URL', async () => {

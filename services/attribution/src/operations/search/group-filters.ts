@@ -6,27 +6,37 @@ import { type FhirResource, matches, type SearchFilter, type SearchQuery } from 
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type ClientGroup, headOf } from '../group-view.ts';
+import { PayerDirectory } from '../payer-directory.ts';
 
 const OF_PROVIDER = 'characteristic-value-reference';
+
+interface Reader {
+  readonly client: string;
+  /** Whether the scopes of the client cover reads of a type. */
+  readonly mayRead: (type: string) => boolean;
+}
 
 /** Decides which Groups a search means, by what a Group says without its members. */
 @Injectable()
 export class GroupFilters {
   private readonly directory: ViewReader;
-  constructor(@Inject(PORTS) ports: ServicePorts) {
+  constructor(
+    @Inject(PORTS) ports: ServicePorts,
+    @Inject(PayerDirectory) private readonly readable: PayerDirectory,
+  ) {
     this.directory = ports.views.reader(directory);
   }
 
-  /** @param mayRead whether the client may read a type: a reference to a resource that it cannot read finds nothing */
+  /** A reference to a resource that the client cannot read finds nothing. */
   async matching(
     groups: readonly ClientGroup[],
     { ids, filters }: SearchQuery,
-    mayRead: (type: string) => boolean,
+    reader: Reader,
   ): Promise<readonly ClientGroup[]> {
     const referred = new Map<SearchFilter, ReadonlySet<ProviderKey>>();
     for (const filter of filters)
       if (filter.parameter.name === OF_PROVIDER && filter.modifier === undefined)
-        referred.set(filter, await this.providersOf(filter, mayRead));
+        referred.set(filter, await this.providersOf(filter, reader));
     return groups.filter((group) => {
       if (ids !== undefined && !ids.includes(group.id)) return false;
       const head = searchable(group);
@@ -41,13 +51,11 @@ export class GroupFilters {
    * A Group names its provider by NPI or TIN. A reference to an Organization means the Groups of the identifiers that
    * the payer's directory has for it.
    */
-  private async providersOf(
-    { any }: SearchFilter,
-    mayRead: (type: string) => boolean,
-  ): Promise<ReadonlySet<ProviderKey>> {
+  private async providersOf({ any }: SearchFilter, { client, mayRead }: Reader): Promise<ReadonlySet<ProviderKey>> {
     const names = any.flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
-    const readable = names.filter((name) => mayRead(name.split('/')[0]!));
-    const documents = await this.directory.getMany([...new Set(readable)]);
+    const covered = names.filter((name) => mayRead(name.split('/')[0]!));
+    const readable = await this.readable.readable(client, [...new Set(covered)]);
+    const documents = await this.directory.getMany(readable);
     return new Set(
       documents.flatMap(
         (document) => (document?.['directory'] as { providers: ProviderKey[] } | undefined)?.providers ?? [],

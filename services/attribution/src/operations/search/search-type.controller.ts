@@ -114,7 +114,7 @@ export class GroupSearchController {
     };
     const mayRead = (type: string): boolean => allows(scopes, type, 'r');
     const found: ClientGroup[] = [];
-    for (const group of await this.filters.matching(await this.view.ofClient(client), query, mayRead))
+    for (const group of await this.filters.matching(await this.view.ofClient(client), query, { client, mayRead }))
       if (query.updated.length === 0 || matchesInstant(query.updated, (await render(group)).lastUpdated))
         found.push(group);
     await sort(found, query, render);
