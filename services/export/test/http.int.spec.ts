@@ -307,9 +307,8 @@ describe('a kick-off', () => {
       ).status,
     ).toBe(400);
     expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { method: 'PUT' })).status).toBe(405);
-    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { headers: { accept: 'text/html' } })).status).toBe(
-      406,
-    );
+    for (const accept of ['text/html', 'application/fhir+json;q=0'])
+      expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { headers: { accept } })).status, accept).toBe(406);
     expect(
       (
         await post(

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { matchesVersion } from '@provider-access/service/http';
 
 /** What a client compares with the copy that it has. */
 export interface Validators {
@@ -7,12 +8,8 @@ export interface Validators {
   readonly lastUpdated: number;
 }
 
-export const etagOf = ({ versionId }: Pick<Validators, 'versionId'>): string => `W/"${versionId}"`;
 export const lastModifiedOf = ({ lastUpdated }: Pick<Validators, 'lastUpdated'>): string =>
   new Date(lastUpdated).toUTCString();
-
-/** The opaque text of each entity tag in a list. Weak and strong tags are compared alike (RFC 9110 §13.1.2). */
-const TAG = /(?:W\/)?"([^"]*)"/g;
 
 /**
  * Whether the client's copy is current, so that the answer is 304 without a body. Ask only after the decision: the
@@ -20,10 +17,7 @@ const TAG = /(?:W\/)?"([^"]*)"/g;
  */
 export function isNotModified(headers: IncomingHttpHeaders, current: Validators): boolean {
   const none = headers['if-none-match'];
-  if (none !== undefined) {
-    if (none.trim() === '*') return true;
-    return [...none.matchAll(TAG)].some(([, tag]) => tag === String(current.versionId));
-  }
+  if (none !== undefined) return matchesVersion(none, current.versionId);
   const since = Date.parse(headers['if-modified-since'] ?? '');
   // The header has whole seconds, and so has Last-Modified. A date that cannot be read does not count.
   return !Number.isNaN(since) && Math.floor(current.lastUpdated / 1000) * 1000 <= since;

@@ -1,8 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import { type Audit, basisOf } from '@provider-access/audit';
 import { bufferOf } from '@provider-access/events';
+import { etagOf } from '@provider-access/service/http';
 import type { SmartRequest } from '@provider-access/smart';
-import { etagOf, isNotModified, lastModifiedOf, type Validators } from './conditional.ts';
+import { isNotModified, lastModifiedOf, type Validators } from './conditional.ts';
 import type { Found, Seen } from './find-resource.ts';
 import { FHIR_JSON, removedResource, unknownResource } from './fhir-request.ts';
 
@@ -62,7 +63,7 @@ export async function answerVersion(
   const current = isNotModified(asked.request.headers, version);
   await recordRelease(audit, asked, seen, current ? 0 : 1, current ? 'not-modified' : undefined);
   void reply
-    .header('etag', etagOf(version))
+    .header('etag', etagOf(version.versionId))
     .header('last-modified', lastModifiedOf(version))
     .header('cache-control', 'no-store');
   if (current) void reply.code(304).send();

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/com
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { Refusal, unknownResource } from '@provider-access/kernel';
-import { assertJson } from '@provider-access/service/http';
+import { assertJson, etagOf, matchesVersion } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-query.ts';
@@ -42,11 +42,12 @@ export class GroupReadController {
     const { versionId } = visible.resource['meta'] as { readonly versionId: string };
     const validators = {
       'cache-control': 'no-store',
-      etag: `W/"${versionId}"`,
+      etag: etagOf(versionId),
       'last-modified': new Date(visible.lastUpdated).toUTCString(),
     };
-    // The client has this version already. Access was decided as for an answer with the Group.
-    const unchanged = hasVersion(request.headers['if-none-match'], versionId);
+    // Access was decided as for an answer with the Group. If-Modified-Since does not count: its seconds cannot tell a
+    // Group from the one before a change in the same second, such as an opt-out.
+    const unchanged = matchesVersion(request.headers['if-none-match'] ?? '', versionId);
     await this.audit.release({
       client,
       action: 'group-read',
@@ -59,12 +60,6 @@ export class GroupReadController {
       .headers({ ...validators, 'content-type': 'application/fhir+json; charset=utf-8' })
       .send(JSON.stringify(shaped(visible.resource, shape)));
   }
-}
-
-/** Whether `If-None-Match` names the version, as a weak or a strong tag: RFC 9110 section 13.1.2. */
-function hasVersion(ifNoneMatch: string | undefined, versionId: string): boolean {
-  const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim());
-  return tags.some((tag) => tag === '*' || tag.replace(/^W\//, '') === `"${versionId}"`);
 }
 
 const TAKEN = ['_summary', '_elements', '_format'];

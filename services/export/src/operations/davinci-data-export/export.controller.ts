@@ -2,16 +2,11 @@ import { All, Body, Controller, Inject, Param, Req, Res, UseGuards } from '@nest
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
+import { assertJson } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
 import { readParametersResource, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
 import { kickOff } from './kick-off.ts';
-
-const JSON_RANGES = new Set(['*/*', 'application/*', 'application/fhir+json', 'application/json']);
-const acceptsJson = (accept: string | undefined): boolean =>
-  accept === undefined ||
-  accept === '' ||
-  accept.split(',').some((r) => JSON_RANGES.has((r.split(';')[0] ?? '').trim().toLowerCase()));
 
 /** GET and POST /fhir/Group/{id}/$export and $davinci-data-export. */
 @Controller('fhir/Group')
@@ -49,8 +44,7 @@ export class ExportController {
       throw new Refusal('method-not-allowed', `Use GET or POST for ${operation}.`, {
         headers: { allow: 'GET, POST' },
       });
-    if (!acceptsJson(request.headers.accept))
-      throw new Refusal('not-acceptable', 'Only application/fhir+json is served here.');
+    assertJson(request.headers.accept);
     const prefer = request.headers['prefer'];
     const accepted = await kickOff(this.context, {
       operation,

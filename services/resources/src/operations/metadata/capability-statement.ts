@@ -105,8 +105,9 @@ const group = {
   documentation: 'The own Groups of the caller only, by GET and by POST _search.',
   supportedProfile: [ATR_PROFILES.group, PDEX_PROFILES.providerGroup],
   interaction: [{ code: 'read' }, { code: 'search-type' }],
-  versioning: 'no-version',
+  versioning: 'versioned',
   readHistory: false,
+  conditionalRead: 'not-match',
   searchParam: searchParam('Group'),
   operation: [
     {

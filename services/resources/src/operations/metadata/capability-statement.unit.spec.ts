@@ -149,6 +149,14 @@ describe('the CapabilityStatement', () => {
     ]);
   });
 
+  it('says of Group that it has versions, and of them the current one by If-None-Match', () => {
+    expect(ownEntry('Group')).toMatchObject({
+      versioning: 'versioned',
+      readHistory: false,
+      conditionalRead: 'not-match',
+    });
+  });
+
   it('has each type that an export may contain, with read and search', () => {
     for (const type of SERVED_TYPES) {
       const codes = ownEntry(type)?.interaction.map(({ code }) => code);
