@@ -8,8 +8,8 @@ import { LIMITS } from './world/context.ts';
 const [NPI, OTHER] = ['1234567893', '1245319599'];
 const SECRET = { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] };
 /**
- * How much the CPU time of two requests may differ. A denied or withheld resource costs the queries of an absent one, and
- * some microseconds of decoding more.
+ * How much the CPU time of two requests may differ. A denied or withheld resource costs the queries of an absent one,
+ * and some microseconds of decoding more.
  */
 const TOLERATED = 0.2;
 /** Requests in one measurement, and measurements of each kind. */

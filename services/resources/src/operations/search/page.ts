@@ -23,7 +23,7 @@ export interface Page {
   readonly total?: number;
 }
 
-/** What a page is asked of. */
+/** A search, and the page of it that is wanted. */
 export interface PageOf {
   readonly records: VisibleRecords;
   readonly query: SearchQuery;

@@ -8,7 +8,7 @@ import {
 } from '@provider-access/facts/records';
 import { type Entry } from './entry.ts';
 
-/** Most records of one query of the index that may be withheld. */
+/** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
 
 /** The stored records as one client may see them: without those that their security labels withhold. */
@@ -23,13 +23,12 @@ export class VisibleRecords {
   }
 
   /**
-   * The ids of these members' records of a type that are withheld. A search leaves them out before it reads any line,
-   * so that the size of a withheld record does not show in the time. It costs the same number of queries if there are
-   * none.
-   * A record that got its label just now may be missing: `seen` has the last word.
+   * The ids of these members' records of a type that labels withhold. A search leaves them out before it reads any
+   * line, so that the time does not tell the size of a withheld record. It makes the same number of queries if there
+   * are none. The index may lack a label that came just now, so `seen` checks each loaded record once more.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
-    // A query for no key would have no meaning.
+    // The policy withholds nothing.
     if (this.keys.length === 0) return new Set();
     const found = await this.reader.views.search.ids({
       index: 'by_key',
