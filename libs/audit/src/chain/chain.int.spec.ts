@@ -96,8 +96,22 @@ describe('the chain of the audit', () => {
     expect([...new Set(found.findings.map(({ day }) => day))]).toEqual(['2026-01-01', '2026-01-02', '2026-01-03']);
     expect(found.findings.reduce((n, f) => n + f.records!, 0)).toBe(60);
     expect([found.unsealed, found.seals.map(({ n }) => n)]).toEqual([5, [0, 1, 2]]);
+    // Today's entries wait for their seal, so nothing is late.
+    expect(found.unsealedSince).toBe('2026-01-04');
     expect(await faults()).toEqual([]);
     expect(await chain().seal()).toBe(0);
+  });
+
+  it('says since when entries lack a seal', async () => {
+    expect((await verify()).unsealedSince).toBeUndefined();
+    await threeDays();
+    expect((await verify()).unsealedSince).toBeUndefined();
+    await record(5);
+    now += 2 * DAY;
+    await record(5);
+    // Nothing seals any more. The last page names the day from which on entries lack a seal, whatever period is asked.
+    for (const period of [{}, { to: '2026-01-01' }])
+      expect(await verify(period, { records: 7 })).toMatchObject({ unsealed: 10, unsealedSince: '2026-01-04' });
   });
 
   it('writes nothing for days without entries', async () => {

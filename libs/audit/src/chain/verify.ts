@@ -1,6 +1,6 @@
 import { type AuditSealed, auditSealed, dataOf, PA_AUDIT, PA_AUDIT_CHAIN } from '@provider-access/events';
 import type { EventLog, LogRecord } from '@provider-access/engines/log';
-import { digestAfter, emptyDigest, isPlace, sealDigest, type SealedRange } from './digest.ts';
+import { dayOf, digestAfter, emptyDigest, isPlace, sealDigest, type SealedRange } from './digest.ts';
 
 /** What a check found about a seal, or about one partition of it. */
 export interface ChainFinding {
@@ -22,6 +22,8 @@ export interface ChainPage {
   readonly next?: ChainCursor;
   /** On the last page: records that no seal has yet. */
   readonly unsealed?: number;
+  /** On the last page, if there are such records: the UTC day of the oldest. Yesterday or before: the seals are late. */
+  readonly unsealedSince?: string;
 }
 
 /** Where a page begins. Only `verifyChain` makes one; whoever reads one from outside checks its form. */
@@ -116,8 +118,24 @@ export async function verifyChain(
       }
     }
   }
-  const unsealed = heads.reduce((sum, head, p) => sum + Math.max(0, head - (ends[p] ?? 0)), 0);
-  return { findings, seals, unsealed };
+  return { findings, seals, ...(await unsealedBehind(log, heads, ends)) };
+}
+
+async function unsealedBehind(
+  log: Log,
+  heads: readonly number[],
+  ends: ChainCursor['ends'],
+): Promise<Required<Pick<ChainPage, 'unsealed'>> & Pick<ChainPage, 'unsealedSince'>> {
+  let unsealed = 0;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const [partition, head] of heads.entries()) {
+    const end = ends[partition] ?? 0;
+    if (head <= end) continue;
+    unsealed += head - end;
+    const [first] = await log.read(PA_AUDIT, partition, end, 1);
+    oldest = Math.min(oldest, first?.timestamp ?? oldest);
+  }
+  return { unsealed, ...(oldest < Number.POSITIVE_INFINITY && { unsealedSince: dayOf(oldest) }) };
 }
 
 function sealOf(record: LogRecord): AuditSealed | undefined {

@@ -66,6 +66,20 @@ describe('pa audit verify', () => {
     expect(said.stdout).toContain('NOT as it was sealed');
   });
 
+  test('exits with 1 if entries of a day that is over lack a seal', async () => {
+    const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10);
+    const since = (unsealedSince: string) => [{ findings: [], seals: [seal(0)], unsealed: 3, unsealedSince }];
+    pages = since(day(0));
+    expect((await verify()).code).toBe(0);
+    asked.length = 0;
+    pages = since(day(2));
+    const said = await verify();
+    expect([said.code, said.stdout]).toEqual([1, expect.stringContaining(`entries of ${day(2)} lack one`)]);
+    asked.length = 0;
+    const json = await verify('--json');
+    expect([json.code, JSON.parse(json.stdout)]).toEqual([1, expect.objectContaining({ late: day(2) })]);
+  });
+
   test('says what is gone, and fails for it only with --complete', async () => {
     const gone = { findings: [{ ...intact(0, 0), state: 'gone', detail: 'removed' }], seals: [seal(0)], unsealed: 0 };
     pages = [gone, gone];

@@ -21,6 +21,8 @@ interface Page {
   readonly findings: readonly Finding[];
   readonly seals: readonly Seal[];
   readonly unsealed?: number;
+  /** UTC day of the oldest entry without a seal. */
+  readonly unsealedSince?: string;
   /** A path on the server. */
   readonly next?: string;
 }
@@ -44,7 +46,7 @@ const utcDay =
 async function verified(
   { server, out, administratorToken }: Context,
   query: URLSearchParams,
-): Promise<Required<Omit<Page, 'next'>>> {
+): Promise<Omit<Page, 'next'>> {
   const token = administratorToken();
   const findings: Finding[] = [];
   const seals: Seal[] = [];
@@ -62,7 +64,7 @@ async function verified(
     progress.update(`${records} records`);
     if (page.next === undefined) {
       progress.done(`${records} records`);
-      return { findings, seals, unsealed: page.unsealed ?? 0 };
+      return { ...page, findings, seals };
     }
     next = page.next;
   }
@@ -92,13 +94,19 @@ function compared(kept: readonly Seal[], seals: readonly Seal[], { from, to }: O
     .map(({ n, day }) => ({ n, day, state: 'differs', detail: 'the seal is not the one that was kept' }));
 }
 
+/**
+ * The UTC day before which every entry must have a seal. The seals of a day come within two minutes of its end. An hour
+ * leaves room for a roll-out at midnight.
+ */
+const dueDay = (): string => new Date(Date.now() - 3_600_000).toISOString().slice(0, 10);
+
 /** `pa audit verify`: compares the audit with its daily seals. */
 export function auditCommands(program: Command): void {
   program
     .command('audit')
     .description('the audit itself')
     .command('verify')
-    .description('compare the audit with its daily seals (exit code 1: something differs)')
+    .description('compare the audit with its daily seals (exit code 1: something differs, or seals are late)')
     .option('--from <day>', 'first UTC day (default: the first one)', utcDay('--from'))
     .option('--to <day>', 'last UTC day (default: the last one)', utcDay('--to'))
     .option('--against <file>', 'seals that an earlier `pa --json audit verify` printed', text('--against'))
@@ -110,18 +118,20 @@ export function auditCommands(program: Command): void {
         ...(o.from !== undefined && { from: o.from }),
         ...(o.to !== undefined && { to: o.to }),
       });
-      const { seals, unsealed, ...found } = await verified(context, query);
+      const { seals, unsealed = 0, unsealedSince, ...found } = await verified(context, query);
       const findings = [...found.findings, ...compared(kept, seals, o)];
       const wrong = findings.filter(({ state }) => state === 'differs');
       const gone = findings.filter(({ state }) => state === 'gone');
       const last = seals.at(-1);
-      context.out.result({ intact: wrong.length === 0, findings, seals, unsealed }, [
+      const late = unsealedSince !== undefined && unsealedSince < dueDay();
+      const result = { intact: wrong.length === 0, findings, seals, unsealed, ...(late && { late: unsealedSince }) };
+      context.out.result(result, [
         ...(wrong.length + gone.length === 0 ? [] : [...rows([...wrong, ...gone]), '']),
         summary(findings, wrong.length, gone.length, seals.length),
         ...(last === undefined ? [] : [`The last seal is ${last.n} of ${last.day}: ${last.digest}`]),
-        `${unsealed} entries are not sealed yet.`,
+        `${unsealed} entries are not sealed yet.${late ? ` The seals are LATE: entries of ${unsealedSince} lack one.` : ''}`,
       ]);
-      if (wrong.length > 0 || (o.complete === true && gone.length > 0)) process.exitCode = EXIT.refused;
+      if (late || wrong.length > 0 || (o.complete === true && gone.length > 0)) process.exitCode = EXIT.refused;
     });
 }
 
