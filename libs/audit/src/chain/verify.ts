@@ -22,7 +22,7 @@ export interface ChainPage {
   readonly next?: ChainCursor;
   /** On the last page: records that no seal has yet. */
   readonly unsealed?: number;
-  /** On the last page, if there are such records: the UTC day of the oldest. Yesterday or before: the seals are late. */
+  /** On the last page: the UTC day of the oldest of them, if there are any. If that day is over, the seals are late. */
   readonly unsealedSince?: string;
 }
 

@@ -129,7 +129,8 @@ export function auditCommands(program: Command): void {
         ...(wrong.length + gone.length === 0 ? [] : [...rows([...wrong, ...gone]), '']),
         summary(findings, wrong.length, gone.length, seals.length),
         ...(last === undefined ? [] : [`The last seal is ${last.n} of ${last.day}: ${last.digest}`]),
-        `${unsealed} entries are not sealed yet.${late ? ` The seals are LATE: entries of ${unsealedSince} lack one.` : ''}`,
+        `${unsealed} entries are not sealed yet.`,
+        ...(late ? [`The seals are LATE: entries of ${unsealedSince} lack one.`] : []),
       ]);
       if (late || wrong.length > 0 || (o.complete === true && gone.length > 0)) process.exitCode = EXIT.refused;
     });

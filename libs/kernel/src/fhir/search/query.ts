@@ -268,7 +268,8 @@ function include({ draft, definition }: Context, value: string, iterate: boolean
   const known = parameter === '*' ? includes[0] : includes.find((each) => each.parameter === parameter);
   const isTarget = target === undefined || (parameter !== '*' && known?.targets.includes(target));
   if (known === undefined || !isTarget || more.length > 0) {
-    const declared = definition.includes.map((each) => `${definition.type}:${each.parameter}`);
+    const names = definition.includes.map((each) => each.parameter);
+    const declared = (names.length > 0 ? [...names, '*'] : []).map((name) => `${definition.type}:${name}`);
     return undeclared('_include', `_include does not have this value; ${definition.type} has: ${listed(declared)}`);
   }
   draft.include.push({ type, parameter, ...(target === undefined ? {} : { target }), iterate });

@@ -67,6 +67,11 @@ describe('parseQuery', () => {
     ['Observation', 'performer=1', 'unknown search parameter performer; Observation has: _id, _lastUpdated'],
     ['Observation', 'patient.name=x', 'patient does not have this chain; Observation has: patient.identifier'],
     ['Observation', '_sort=code', '_sort does not have this value; Observation has: _id, _lastUpdated, date'],
+    [
+      'MedicationRequest',
+      '_include=MedicationRequest:subject',
+      '_include does not have this value; MedicationRequest has: MedicationRequest:medication, MedicationRequest:*',
+    ],
     ['Observation', '_include=Observation:subject', '_include does not have this value; Observation has: none'],
     ['Medication', '_revinclude=Provenance:target', '_revinclude does not have this value; Medication has: none'],
     ['Observation', '_elements=code,colour', '_elements has a name that is no element of Observation'],
