@@ -79,7 +79,8 @@ export class RefusedRequests implements RefusalObserver {
     const smart = request.smart ?? (await this.clientOf(request));
     if (smart === undefined) return;
     const { url: route = '' } = request.routeOptions;
-    const type = route.startsWith('/fhir/Group') ? 'Group' : request.params?.type;
+    // A route of one type has its name.
+    const type = /^\/fhir\/([A-Z]\w*)/.exec(route)?.[1] ?? request.params?.type;
     await this.sampled.refused({
       client: smart.client,
       action: actionOf(route),

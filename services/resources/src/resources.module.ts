@@ -31,6 +31,7 @@ import { RecordIntake } from './intake/record-intake.ts';
 import { keepRetiring } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
+import { DocrefController } from './operations/docref/docref.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
 import { EventsController } from './operations/events/events.controller.ts';
@@ -40,6 +41,7 @@ import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
 import { PageLinks } from './operations/search/page-links.ts';
+import { SearchAnswer } from './operations/search/search-answer.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
@@ -90,6 +92,7 @@ export class ResourcesModule
         DeadLettersController,
         MetadataController,
         SystemExportController,
+        DocrefController,
         SearchController,
         HistoryController,
         ReadController,
@@ -97,6 +100,7 @@ export class ResourcesModule
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
+        SearchAnswer,
         ...providers(runtime.ports, config),
       ],
     };

@@ -57,6 +57,14 @@ const SEARCH_REFUSALS = [
   'not-acceptable',
   'too-costly',
 ] as const;
+const DOCREF = {
+  tag: 'Reads and searches',
+  description:
+    'The operation `$docref` of US Core. It finds what a search on DocumentReference finds. `start` and `end` mean ' +
+    'the time of care, `context.period`. Without both, current documents are found. No document is made on demand.',
+  answer: { description: 'A searchset of DocumentReferences.', type: FHIR, schema: ref('Bundle') },
+  refusals: ['invalid-request', 'invalid-value', 'required', 'not-supported', 'not-acceptable', 'too-costly'],
+} as const;
 const KICK_OFF_PARAMETERS = [
   { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
   { name: '_since', description: 'Only what changed since this instant: `transactionTime` of the export before.' },
@@ -146,6 +154,38 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     },
     answer: SEARCH_ANSWER,
     refusals: [...SEARCH_REFUSALS, 'unsupported-media-type'],
+  },
+  'GET /fhir/DocumentReference/$docref': {
+    ...DOCREF,
+    summary: 'Find the documents of a patient',
+    query: [
+      { name: 'patient', description: 'The id of the Patient. Required.' },
+      { name: 'start', description: 'Care that went on at or after this time.' },
+      { name: 'end', description: 'Care that went on at or before this time.' },
+      { name: 'type', description: 'Type of the document, `system|code`. Repeated: any of them.' },
+      { name: 'on-demand', description: '`true` finds nothing, because no document is made on demand.' },
+      { name: 'profile', description: 'A profile that the DocumentReference declares. Repeated: any of them.' },
+      { name: '_count', description: 'Results of a page, at most 200.' },
+    ],
+  },
+  'POST /fhir/DocumentReference/$docref': {
+    ...DOCREF,
+    summary: 'Find the documents of a patient, with the parameters in the body',
+    body: {
+      content: {
+        [FHIR]: {
+          schema: { type: 'object' },
+          example: {
+            resourceType: 'Parameters',
+            parameter: [
+              { name: 'patient', valueId: 'm1' },
+              { name: 'start', valueDateTime: '2027-01-01T00:00:00Z' },
+            ],
+          },
+        },
+      },
+    },
+    refusals: [...DOCREF.refusals, 'unsupported-media-type'],
   },
   'GET /fhir/{type}/{id}': {
     tag: 'Reads and searches',

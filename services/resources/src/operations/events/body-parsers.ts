@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 const STREAMED = [
   'application/cloudevents+json',
@@ -20,27 +21,35 @@ export function registerBodyParsers(fastify: FastifyInstance): void {
   fastify.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) =>
     done(null, new URLSearchParams(String(body))),
   );
-  if (fastify.hasContentTypeParser('application/json')) fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser('application/json', (request, payload, done) => {
-    if (request.routeOptions.url === '/events') return done(null, undefined);
-    const limit = request.routeOptions.bodyLimit ?? 1024 * 1024;
-    const chunks: Buffer[] = [];
-    let length = 0;
-    payload.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= limit) chunks.push(chunk);
-    });
-    payload.on('error', (error) => done(error));
-    payload.on('end', () => {
-      if (length > limit)
-        return done(Object.assign(new Error('too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }));
-      if (length === 0) return done(null, undefined);
-      try {
-        done(null, JSON.parse(Buffer.concat(chunks, length).toString('utf8')));
-      } catch {
-        done(Object.assign(new Error('not JSON'), { code: 'FST_ERR_CTP_INVALID_JSON_BODY', statusCode: 400 }));
-      }
-    });
-    return undefined;
+  for (const type of ['application/json', 'application/fhir+json']) {
+    if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
+    fastify.addContentTypeParser(type, parseJson);
+  }
+}
+
+/** Buffers and parses a body of JSON, except the body of POST /events. An empty body is undefined. */
+function parseJson(
+  request: FastifyRequest,
+  payload: IncomingMessage,
+  done: (error: Error | null, body?: unknown) => void,
+): void {
+  if (request.routeOptions.url === '/events') return done(null, undefined);
+  const limit = request.routeOptions.bodyLimit ?? 1024 * 1024;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  payload.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= limit) chunks.push(chunk);
+  });
+  payload.on('error', (error) => done(error));
+  payload.on('end', () => {
+    if (length > limit)
+      return done(Object.assign(new Error('too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }));
+    if (length === 0) return done(null, undefined);
+    try {
+      done(null, JSON.parse(Buffer.concat(chunks, length).toString('utf8')));
+    } catch {
+      done(Object.assign(new Error('not JSON'), { code: 'FST_ERR_CTP_INVALID_JSON_BODY', statusCode: 400 }));
+    }
   });
 }

@@ -66,6 +66,18 @@ const searchParam = (type: string): readonly object[] =>
     documentation,
   }));
 
+const OPERATIONS: Readonly<Record<string, readonly object[]>> = {
+  DocumentReference: [
+    {
+      name: 'docref',
+      definition: 'http://hl7.org/fhir/us/core/OperationDefinition/docref',
+      documentation:
+        'The documents that the payer has, of any of the types and profiles that are asked for. No document is made ' +
+        'on demand. Without start and end, current documents of any type.',
+    },
+  ],
+};
+
 function resource(type: string): unknown {
   const { parameters, combinations, includes, revincludes } = searchOf(type)!;
   const alone = parameters.filter((p) => p.alone === true).map(({ name }) => name);
@@ -88,6 +100,7 @@ function resource(type: string): unknown {
     ...(includes.length > 0 && { searchInclude: includes.map(({ parameter }) => `${type}:${parameter}`) }),
     ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
     searchParam: searchParam(type),
+    ...(OPERATIONS[type] !== undefined && { operation: OPERATIONS[type] }),
   };
 }
 

@@ -1,0 +1,203 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Audit, auditedQuery, basisOf, countedBy, membersOf } from '@provider-access/audit';
+import { Facts } from '@provider-access/facts';
+import {
+  type BundleEntryLine,
+  outcomeIssue,
+  parseQuery,
+  searchsetBundle,
+  type SearchQuery,
+  subsetOf,
+} from '@provider-access/kernel/fhir';
+import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
+import { LabelGate, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { allows } from '@provider-access/domain/smart';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import type { SmartRequest } from '@provider-access/smart';
+import { CONFIG, type ResourcesConfig } from '../../config.ts';
+import { RECORDS } from '../../projections/index.ts';
+import { FHIR_JSON } from '../fhir-request.ts';
+import { type Entry, parsedLine, textOfLine } from './entry.ts';
+import { includedOf } from './includes.ts';
+import { type Members, SearchMembers } from './members.ts';
+import { findPage, type PageCursor } from './page.ts';
+import { PageLinks } from './page-links.ts';
+import { VisibleRecords } from './visible-records.ts';
+
+const DEFAULT_COUNT = 50;
+const MAX_COUNT = 200;
+/** The parameter of a page link. */
+export const PAGE = '_page';
+/** Marks a query in a page link whose first request had `Prefer: handling=lenient`. */
+export const LENIENT = '_lenient';
+const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
+/** How long a search waits until the index of keys shows what the records show. */
+const KEYS_PATIENCE_MS = 2_000;
+
+/** A search that was understood, or one page of it. */
+export interface AskedSearch {
+  readonly query: SearchQuery;
+  /** The normalised query of the first page, for the links and the audit. */
+  readonly text: string;
+  readonly after?: PageCursor;
+  /** The link of this page. */
+  readonly self: string;
+}
+
+/** Answers searches of one client: decides, finds a page, decides again, records what leaves, and sends the Bundle. */
+@Injectable()
+export class SearchAnswer {
+  readonly base: string;
+  private readonly members: SearchMembers;
+  constructor(
+    @Inject(RECORDS) private readonly records: RecordsReader,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(PageLinks) private readonly links: PageLinks,
+    @Inject(PORTS) { views }: ServicePorts,
+    @Inject(CONFIG) config: ResourcesConfig,
+  ) {
+    this.base = `${config.publicUrl}/fhir`;
+    this.members = new SearchMembers(records, facts, views);
+  }
+
+  async answer(request: SmartRequest, { query, text, after, self }: AskedSearch, reply: FastifyReply): Promise<void> {
+    const { type } = query;
+    const { client, scopes } = request.smart;
+    const counts = query.summary === 'count' || query.count === 0;
+    const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
+    const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
+    await this.keysAreCurrent(query);
+    const members = await this.members.of(client, query, records);
+    // Without a member it searches for nobody, so that the time does not tell an unknown id from a withheld resource.
+    const asked = members.permitted.length === 0 ? [NOBODY] : members.permitted;
+    const page = await findPage({ records, query, members: asked, after, count });
+    const mayRead = (of: string): boolean => allows(scopes, of, 'r');
+    const included =
+      page.records.length === 0
+        ? { records: [], cut: false }
+        : await includedOf(records, query, page.records, { base: this.base, mayRead });
+    // A search may take seconds, so whoever opted out meanwhile is left out now.
+    const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
+    const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
+    const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
+    await this.record(client, type, text, [...found, ...besides], {
+      ...members,
+      refused: [...members.refused, ...gone],
+    });
+    const entries: BundleEntryLine[] = [
+      ...found.map((record) => this.entry(record, 'match', query)),
+      ...besides.map((record) => this.entry(record, 'include', query)),
+      ...this.remarks(query, included.cut),
+    ];
+    const next = page.next && this.linkTo(client, type, text, page.next);
+    void reply
+      .header('content-type', FHIR_JSON)
+      .header('cache-control', 'no-store')
+      .send(
+        searchsetBundle({
+          selfUrl: self,
+          nextUrl: next,
+          // A total would count resources of the members who are gone.
+          total: query.total === 'none' || gone.length > 0 ? undefined : page.total,
+          entries,
+        }),
+      );
+  }
+
+  private entry(record: Entry, mode: 'match' | 'include', { summary, elements }: SearchQuery): BundleEntryLine {
+    const whole = elements === undefined && (summary === undefined || summary === 'false');
+    return {
+      fullUrl: `${this.base}/${record.type}/${record.id}`,
+      line: whole ? textOfLine(record) : JSON.stringify(subsetOf(parsedLine(record), { summary, elements })),
+      mode,
+    };
+  }
+
+  /** What the search ignored or left out, as an entry of the Bundle. */
+  private remarks({ ignored }: SearchQuery, cut: boolean): readonly BundleEntryLine[] {
+    const issue = [...ignored, ...(cut ? [outcomeIssue('warning', 'incomplete', CUT)] : [])];
+    return issue.length === 0
+      ? []
+      : [{ line: JSON.stringify({ resourceType: 'OperationOutcome', issue }), mode: 'outcome' }];
+  }
+
+  /** @throws Refusal that names the parameter */
+  parsed(type: string, parameters: URLSearchParams, lenient: boolean): SearchQuery {
+    const result = parseQuery(type, parameters, { base: this.base, lenient });
+    if (result.ok) return result.query;
+    const { code, details, expression } = result.issue;
+    const kind =
+      (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ??
+      'invalid-request';
+    throw new Refusal(
+      kind,
+      `${details?.text ?? 'The search is not valid.'}.`,
+      expression?.[0] === undefined ? {} : { expression: expression[0] },
+    );
+  }
+
+  /** @throws Refusal if the link would be too long */
+  linkTo(client: string, type: string, query: string, after?: PageCursor): string {
+    const link = this.links.write({ client, type, query, ...(after !== undefined && { after }) });
+    if (link === undefined)
+      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
+    return `${this.base}/${type}?${PAGE}=${link}`;
+  }
+
+  /**
+   * Waits until the index of keys has passed everything that the records show, so that a search does not miss a
+   * resource that a read returns.
+   */
+  private async keysAreCurrent({ filters, revinclude, patientFilters }: SearchQuery): Promise<void> {
+    if (filters.length === 0 && revinclude.length === 0 && patientFilters.length === 0) return;
+    const { topics } = await this.records.views.records.position();
+    if (!(await this.records.views.search.waitFor(topics, KEYS_PATIENCE_MS)))
+      throw new Refusal('unavailable', 'The index of this search is not current. Repeat the request.', {
+        retryAfter: 1,
+      });
+  }
+
+  private async record(
+    client: string,
+    type: string,
+    text: string,
+    released: readonly Entry[],
+    { permitted, refused, because }: Members,
+  ): Promise<void> {
+    const parameters = new URLSearchParams(text);
+    parameters.delete(LENIENT);
+    const query = auditedQuery(parameters);
+    const entries: Promise<void>[] = [];
+    if (permitted.length > 0 || refused.length === 0) {
+      const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
+      entries.push(
+        this.audit.record({
+          client,
+          action: 'search',
+          outcome: 'released',
+          ...membersOf(given),
+          resources: released.length,
+          types: [...new Set([type, ...released.map((r) => r.type)])],
+          ...query,
+          ...basisOf([...given.keys()].map((member) => because.get(member))),
+        }),
+      );
+    }
+    for (const reason of new Set(refused.map((r) => r.reason))) {
+      entries.push(
+        this.audit.refuse({
+          client,
+          action: 'search',
+          reason,
+          members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])),
+          types: [type],
+          ...query,
+        }),
+      );
+    }
+    await Promise.all(entries);
+  }
+}
