@@ -44,8 +44,8 @@ const escaped = (text: string): string => text.replaceAll(/[\\,|$]/g, String.raw
 const printable = (name: string): string => (/^[A-Za-z0-9_-]{1,60}$/.test(name) ? name : '(unprintable)');
 
 /**
- * Turns `$docref` into a search for DocumentReferences. Care dates are those of `context.period`. Without dates only current documents are
- * meant: http://hl7.org/fhir/us/core/STU6.1/OperationDefinition-docref.html
+ * Turns `$docref` into a search for DocumentReferences. Care dates are those of `context.period`. Without dates only
+ * current documents are meant: http://hl7.org/fhir/us/core/STU6.1/OperationDefinition-docref.html
  * @throws Refusal that names the parameter
  */
 export function docrefSearch(given: Iterable<GivenParameter>): URLSearchParams {
