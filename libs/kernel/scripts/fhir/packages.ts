@@ -20,14 +20,23 @@ export function sharedData(name: 'ig' | 'foreign'): string | undefined {
 }
 
 /**
- * Names and contents of a tar archive. A header has 512 bytes: the name, and from byte 124 the size in octal digits.
+ * Names and contents of a tar archive. A header has 512 bytes: the name, and from byte 124 the size in octal digits. A
+ * name of more than 100 bytes stands in an entry of its own before the file (type `L`, or `x` with a record `path=`).
  */
 function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: string }> {
   const bytes = gunzipSync(readFileSync(archive));
+  let long: string | undefined;
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0;) {
-    const path = bytes.toString('utf8', at, bytes.indexOf(0, at));
     const size = Number.parseInt(bytes.toString('latin1', at + 124, at + 136), 8);
-    yield { name: path.slice(path.lastIndexOf('/') + 1), text: bytes.toString('utf8', at + 512, at + 512 + size) };
+    const type = String.fromCharCode(bytes[at + 156]!);
+    const text = bytes.toString('utf8', at + 512, at + 512 + size);
+    if (type === 'L') long = text.replace(/\0.*/s, '');
+    else if (type === 'x') long = /\d+ path=(.*)\n/.exec(text)?.[1];
+    else {
+      const path = long ?? bytes.toString('utf8', at, bytes.indexOf(0, at));
+      long = undefined;
+      yield { name: path.slice(path.lastIndexOf('/') + 1), text };
+    }
     at += 512 * (1 + Math.ceil(size / 512));
   }
 }

@@ -1,0 +1,125 @@
+import { RULE_LINES } from '../definitions/profile-table.ts';
+import { type Structure, structureOf } from '../elements.ts';
+import type { Lack, Rule } from './rules.ts';
+import { codeTest, patternTest, sliceTest, targetTest, type Test } from './values.ts';
+
+/** Properties of a choice, with the datatype of each. */
+interface Choice {
+  readonly stem: string;
+  readonly properties: readonly { readonly name: string; readonly sibling: string; readonly type: string }[];
+}
+
+/** An element of a profile with all that the profile asks of it. A slice has the same shape. */
+export interface Check {
+  readonly name: string;
+  /** Where a primitive keeps its extensions: `_birthDate`. */
+  readonly sibling: string;
+  readonly choice?: Choice;
+  readonly types?: ReadonlySet<string>;
+  readonly min: number;
+  readonly max: number;
+  /** Each must hold for each instance. `bare`: an instance that has only extensions need not fulfil it. */
+  readonly tests: readonly { readonly holds: Test; readonly bare: boolean; readonly lack: Lack }[];
+  readonly children: Check[];
+  readonly slices: (Check & { readonly isMember: Test })[];
+  /** How many instances of each slice were found; used again for each parent, so that a check allocates nothing. */
+  counts: Uint16Array;
+  readonly closed: boolean;
+  readonly lacks: Readonly<Record<'min' | 'max' | 'type' | 'slicing', Lack>>;
+}
+
+const ANY: Test = () => true;
+
+function choiceOf(name: string, structure: Structure | undefined): Choice | undefined {
+  if (!name.endsWith('[x]')) return undefined;
+  const properties = [...(structure?.elements.values() ?? [])]
+    .filter(({ choice }) => choice === name)
+    .map(({ name: property, type }) => ({ name: property, sibling: `_${property}`, type }));
+  return { stem: name.slice(0, -3), properties };
+}
+
+function checkOf(id: string, rule: Rule, structure: Structure | undefined): Check & { isMember: Test } {
+  const last = id.slice(id.lastIndexOf('.') + 1);
+  const name = last.includes(':') ? last.slice(0, last.indexOf(':')) : last;
+  const lack = (kind: Lack['rule']): Lack => Object.freeze({ element: id, rule: kind });
+  const tests: { holds: Test; bare: boolean; lack: Lack }[] = [];
+  const add = (holds: Test, bare: boolean, kind: Lack['rule']) => tests.push({ holds, bare, lack: lack(kind) });
+  if (rule.fixed !== undefined) add(patternTest(rule.fixed), false, 'fixed');
+  if (rule.pattern !== undefined) add(patternTest(rule.pattern), false, 'fixed');
+  if (rule.binding !== undefined) add(codeTest(rule.binding), true, 'binding');
+  if (rule.targets !== undefined) add(targetTest(rule.targets), true, 'type');
+  return {
+    name,
+    sibling: `_${name}`,
+    choice: choiceOf(name, structure),
+    types: rule.types && new Set(rule.types),
+    min: rule.min ?? 0,
+    max: rule.max ?? Number.POSITIVE_INFINITY,
+    tests,
+    children: [],
+    slices: [],
+    counts: new Uint16Array(0),
+    closed: rule.closed === true,
+    lacks: { min: lack('min'), max: lack('max'), type: lack('type'), slicing: lack('slicing') },
+    isMember: rule.when === undefined ? ANY : sliceTest(rule.when),
+  };
+}
+
+/** `Observation.category:VSCat.coding` in parts, with the structure of R4 to which each belongs. */
+interface Known {
+  readonly check: Check & { isMember: Test };
+  readonly structure: Structure | undefined;
+}
+
+/**
+ * The elements of the resource that the profile has rules about.
+ * @param places rules in RULE_LINES: `3 7-9`
+ */
+export function compileProfile(type: string, places: string): Check[] {
+  const root: Check[] = [];
+  const known = new Map<string, Known>();
+  const top = structureOf(type);
+
+  function find(id: string): Known {
+    const there = known.get(id);
+    return there ?? place(id, {});
+  }
+  function place(id: string, rule: Rule): Known {
+    const dot = id.lastIndexOf('.');
+    const parentId = id.slice(0, dot);
+    const parent = parentId === type ? undefined : find(parentId);
+    const structure = parent === undefined ? top : parent.structure;
+    const check = checkOf(id, rule, structure);
+    const colon = id.lastIndexOf(':');
+    const element = check.choice === undefined ? structure?.elements.get(check.name) : undefined;
+    // What lies in a choice is of one type, or has no choices of its own.
+    const inner = element === undefined ? undefined : structureOf(element.type);
+    if (colon > dot) {
+      const { check: sliced } = find(id.slice(0, colon));
+      sliced.slices.push(check);
+      sliced.counts = new Uint16Array(sliced.slices.length);
+    } else (parent?.check.children ?? root).push(check);
+    const entry = { check, structure: inner };
+    known.set(id, entry);
+    return entry;
+  }
+  for (const line of linesOf(places)) {
+    const space = line.indexOf(' ');
+    place(line.slice(0, space), JSON.parse(line.slice(space + 1)) as Rule);
+  }
+  return root;
+}
+
+/** The texts of a list of places. */
+function linesOf(places: string): string[] {
+  return placesOf(places).map((place) => RULE_LINES[place]!);
+}
+export function placesOf(text: string): number[] {
+  return text
+    .split(' ')
+    .filter((part) => part !== '')
+    .flatMap((part) => {
+      const [first = 0, last = first] = part.split('-').map(Number);
+      return Array.from({ length: last - first + 1 }, (_, at) => first + at);
+    });
+}
