@@ -7,6 +7,7 @@ export * from './find-disclosures.ts';
 export * from './accounting.ts';
 export { auditEvent } from './audit-event/audit-event.ts';
 export { auditEventKey } from './audit-event/id.ts';
+export * from './service-levels/freshness.ts';
 export * from './service-levels/ledger.ts';
 export * from './service-levels/projection.ts';
 export * from './service-levels/report.ts';

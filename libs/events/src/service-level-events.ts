@@ -18,9 +18,27 @@ const epochMs = z.int();
  */
 const scope = { scope: z.string(), from: z.int(), next: z.int() };
 
+/** A source of events and a type of resources. */
+const feed = {
+  /** CloudEvents `source`, or the name that stands for further ones. */
+  source: z.string(),
+  type: z.string(),
+  /** The latest time that its events state. */
+  newest: epochMs,
+};
 const serviceLevelStarted = z.object({
   ...scope,
   starts: z.array(z.object({ objective, offset: z.int(), at: epochMs })),
+  /** Absent from what earlier builds wrote (ADR 0053). */
+  feeds: z
+    .array(
+      z.object({
+        ...feed,
+        /** Times of the events that became a version, rounded down, and how many have the same. */
+        times: z.array(z.tuple([epochMs, z.int().positive()])),
+      }),
+    )
+    .optional(),
 });
 /** Rules of the payer's calendar that the results rest on; holidays only those between a start and the end. */
 const businessDays = z.object({
@@ -41,6 +59,17 @@ const serviceLevelMeasured = z.object({
       items: z.array(z.tuple([z.int(), z.int().nonnegative(), z.union([z.literal(0), z.literal(1)])])),
     }),
   ),
+  feeds: z
+    .array(
+      z.object({
+        ...feed,
+        /** By the local day of the events: ms from the event to visible, and how many took as long. */
+        days: z.array(
+          z.object({ day: z.string(), took: z.array(z.tuple([z.int().nonnegative(), z.int().positive()])) }),
+        ),
+      }),
+    )
+    .optional(),
 });
 export const probeReported = z.object({
   at: instant,
@@ -53,6 +82,8 @@ export const probeReported = z.object({
 
 export type ServiceLevelStarted = z.infer<typeof serviceLevelStarted>;
 export type ServiceLevelMeasured = z.infer<typeof serviceLevelMeasured>;
+export type StartedFeed = NonNullable<ServiceLevelStarted['feeds']>[number];
+export type MeasuredFeed = NonNullable<ServiceLevelMeasured['feeds']>[number];
 export type BusinessDays = z.infer<typeof businessDays>;
 export type ProbeReported = z.infer<typeof probeReported>;
 

@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { disclosures, LevelLedger, serviceLevels } from '@provider-access/audit';
+import { disclosures, freshness, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
 import { LabelGate, recordsReader } from '@provider-access/facts/records';
@@ -29,9 +29,10 @@ export interface AttributionOptions extends ServiceRuntime {
 }
 
 /**
- * The projections that attribution runs: the facts that every service reads, the disclosures, and the service levels.
+ * The projections that attribution runs: the facts that every service reads, the disclosures, the service levels, and
+ * the freshness of feeds.
  */
-const PROJECTIONS = [...FACTS_PROJECTIONS, disclosures, serviceLevels];
+const PROJECTIONS = [...FACTS_PROJECTIONS, disclosures, serviceLevels, freshness];
 /** The same beside processes of the release before, which read the former versions of some views (ADR 0037). */
 export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS];
 

@@ -78,6 +78,44 @@ it('starts claims and prior authorizations that became a record, and measures th
   expect(JSON.stringify({ started, measured })).not.toMatch(/m1|c1/);
 });
 
+it('measures each source and type: what became a version counts, and what changed nothing was heard', async () => {
+  house = await House.open({ levelsSince: Date.now() - 10 * 3_600_000 });
+  const [lab, ehr] = ['urn:lab', 'urn:ehr'];
+  const repeated = { id: 'e1', subject: 'm1', source: lab, time: at(3), resource: condition('m1', 'x1') };
+  const later = at(1);
+  await house.publish([
+    repeated,
+    { id: 'e2', subject: 'm1', source: ehr, time: at(4), resource: condition('m1', 'x2') },
+    { id: 'e3', subject: 'm1', source: ehr, time: at(2), resource: claim('m1', 'c1') },
+    // History, a dead letter, and a type that is not served.
+    { id: 'e4', subject: 'm1', source: lab, time: at(20), resource: claim('m1', 'old') },
+    { id: 'e5', subject: 'm1', source: lab, time: at(1), resource: claim('m2', 'other') },
+    { id: 'e6', subject: 'm1', source: lab, time: at(1), resource: { resourceType: 'Appointment', id: 'a1' } },
+  ]);
+  // The same content again, with a later time: it changes nothing.
+  await house.publish([{ ...repeated, id: 'e7', time: later }]);
+  const feeds = async () =>
+    (await said()).measured
+      .flatMap((m) => m.feeds ?? [])
+      .map(({ source, type, newest, days }) => [
+        source,
+        type,
+        new Date(newest).toISOString(),
+        days.reduce((n, { took }) => n + took.reduce((sum, [, count]) => sum + count, 0), 0),
+      ])
+      .toSorted();
+  await expect.poll(feeds).toContainEqual([lab, 'Condition', later, expect.any(Number)]);
+  const all = await feeds();
+  const counted = (source: string, type: string) =>
+    all.filter(([s, t]) => s === source && t === type).reduce((n, row) => n + (row[3] as number), 0);
+  expect(new Set(all.map(([source, type]) => `${source} ${type}`))).toEqual(
+    new Set(['urn:ehr Condition', 'urn:ehr ExplanationOfBenefit', 'urn:lab Condition']),
+  );
+  expect([counted(ehr, 'Condition'), counted(ehr, 'ExplanationOfBenefit'), counted(lab, 'Condition')]).toEqual([
+    1, 1, 1,
+  ]);
+});
+
 it('says nothing of history', async () => {
   house = await House.open({ levelsSince: Date.now() - 10 * 3_600_000 });
   await house.publish([

@@ -8,6 +8,7 @@ import { disclosureCommand } from './commands/disclosures.ts';
 import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
 import { exportsCommands } from './commands/exports.ts';
+import { freshnessCommand } from './commands/freshness.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { operatorCommands } from './commands/operator.ts';
@@ -59,6 +60,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   auditCommands(program);
   probeCommand(program);
   sloCommand(program);
+  freshnessCommand(program);
   engineCommands(program);
   sandboxCommands(program);
   profileCommands(program);

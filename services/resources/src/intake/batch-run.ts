@@ -6,12 +6,14 @@ import {
   type OutcomeRow,
   deadLetterRecord,
 } from '@provider-access/engines/log';
+import { StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import { recordId, VERSION_HEADER } from '@provider-access/facts/records';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
 import { standingOf } from '../domain/version-order.ts';
 import type { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
+import { isRetirement } from './retire-authorizations.ts';
 import type { Superseded } from './version-keeper.ts';
 
 export type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
@@ -33,6 +35,7 @@ export class BatchRun {
   readonly lines = new Map<string, string>();
   /** Claims and prior authorizations that became a record, with their business time. */
   readonly starts: ServiceLevelStarted['starts'] = [];
+  readonly feeds: StartedFeeds;
   private readonly sources = new Map<NewRecord, ReadEvent>();
   private readonly batch: Batch;
   private readonly heads: Map<string, Head>;
@@ -42,14 +45,16 @@ export class BatchRun {
 
   /**
    * `stamp`: recorded time, ms since the epoch. `lineInFlight`: the line of a record that an earlier batch wrote, if it
-   * is still in memory.
+   * is still in memory. `feeds` counts the events that are no dead letters.
    */
   constructor(
     batch: Batch,
     heads: Map<string, Head>,
     stamp: number,
     lineInFlight: (id: string) => string | undefined = () => undefined,
+    feeds = new StartedFeeds(stamp, Number.NEGATIVE_INFINITY),
   ) {
+    this.feeds = feeds;
     this.batch = batch;
     this.heads = heads;
     this.stamp = stamp;
@@ -101,8 +106,10 @@ export class BatchRun {
         // Both ids share one order of versions, so an event that is older than the copy under the retired id is
         // superseded.
         const theirs = this.heads.get(recordId(other, about.type, about.id));
-        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older')
+        if (theirs !== undefined && theirs.deleted !== true && standingOf(about.order, theirs) === 'older') {
+          this.hear(about, false);
           return this.outcome(event, 'superseded', name);
+        }
         this.release(event, about, other);
       }
     }
@@ -115,6 +122,7 @@ export class BatchRun {
         'an earlier event with this id has other content: give the event a new id',
         name,
       );
+    this.hear(about, decided.outcome === 'recorded');
     this.apply(event, id, decided);
     if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded')
       this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
@@ -131,6 +139,11 @@ export class BatchRun {
     }
     const details = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
     this.outcome(event, decided.outcome, name, decided.reason, undefined, details);
+  }
+
+  /** A delete of our own job says nothing about a source of the payer. */
+  private hear({ type, order }: Versioned['about'], recorded: boolean): void {
+    if (!isRetirement(order.source)) this.feeds.hear(order.source, type, order.businessTime, recorded);
   }
 
   private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {

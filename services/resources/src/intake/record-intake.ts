@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type EventFault, PA_RECORDS, type ServiceLevelStarted } from '@provider-access/events';
+import { type EventFault, PA_RECORDS } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import {
   type Batch,
@@ -11,6 +11,7 @@ import {
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
+import { ReportedFeeds, StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/service/observability';
@@ -45,9 +46,9 @@ export interface RecordIntakeOptions {
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
   readonly factsPassed?: ((timeoutMs: number) => Promise<boolean>) | undefined;
-  /** Records when intake starts with a claim, to measure the service level. */
+  /** Records when intake starts with a batch, to measure the service levels. */
   readonly levels?: Pick<LevelLedger, 'started'>;
-  /** ms since the epoch. Earlier claims are history and not measured. */
+  /** ms since the epoch. Earlier events are history and not measured. */
   readonly levelsSince?: number | undefined;
 }
 
@@ -87,6 +88,7 @@ export class RecordIntake {
   private readonly latest: LatestTime;
   private readonly shared: SharedTurn;
   private readonly versions: VersionKeeper;
+  private readonly reported = new ReportedFeeds();
   /** The error of the last batch, by topic and partition. */
   private readonly failing = new Map<string, string>();
 
@@ -193,7 +195,9 @@ export class RecordIntake {
     );
 
     this.lastStamp = Math.max(this.lastStamp, stamp);
-    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id));
+    const { levelsSince = Number.NEGATIVE_INFINITY } = this.options;
+    const feeds = new StartedFeeds(this.lastStamp, levelsSince);
+    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id), feeds);
     for (const event of events) {
       try {
         run.take(event, owners);
@@ -204,9 +208,9 @@ export class RecordIntake {
     }
     mine?.();
     try {
-      // Start the measurement before the claims are recorded. A redelivered batch finds them unchanged and would not
-      // start it.
-      await this.startLevels(batch, run.starts);
+      // Start the measurement before the batch is recorded. A redelivered batch finds its events unchanged and would
+      // not start it.
+      await this.startLevels(batch, run);
       // The versions come first, because a batch that runs again no longer finds them once they are replaced.
       await this.versions.keep(batch, run.superseded);
       await derivation.complete(batch, {
@@ -230,12 +234,14 @@ export class RecordIntake {
     return undefined;
   }
 
-  private async startLevels(batch: Batch, starts: ServiceLevelStarted['starts']): Promise<void> {
+  private async startLevels(batch: Batch, run: Pick<BatchRun, 'starts' | 'feeds'>): Promise<void> {
     const { levels, levelsSince = Number.NEGATIVE_INFINITY } = this.options;
-    const measured = starts.filter(({ at }) => at >= levelsSince);
-    if (levels === undefined || measured.length === 0 || batch.owned?.() === false) return;
+    const starts = run.starts.filter(({ at }) => at >= levelsSince);
+    const feeds = this.reported.news(run.feeds.values());
+    if (levels === undefined || (starts.length === 0 && feeds.length === 0) || batch.owned?.() === false) return;
     const [first, last] = [batch.records[0]!.offset, batch.records.at(-1)!.offset];
-    await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts: measured });
+    await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts, feeds });
+    this.reported.reported(feeds);
   }
 
   /** Waits until the view has passed the records that another instance wrote. */

@@ -33,8 +33,9 @@ const VIEW_PATIENCE_MS = 10_000;
 const INBOUND = /^(payer\..+)\/(\d+)$/;
 
 /**
- * Measures when claims and prior authorizations became visible. Intake writes a start to `pa.service-levels` before it
- * records a claim. This class waits until the views of reads and searches have passed the claim, and records the time.
+ * Measures when claims, prior authorizations and the events of each feed became visible. Intake writes a start to
+ * `pa.service-levels` before it records a batch. This class waits until the views of reads and searches have passed the
+ * batch, and records the time.
  * After a crash in between it measures again, so the time may be too long, but never too short and never counted twice.
  */
 export class VisibleLevels {
@@ -81,6 +82,7 @@ export class VisibleLevels {
     { starts }: ServiceLevelStarted,
     { topic, partition }: Place,
   ): Promise<ServiceLevelStarted['starts']> {
+    if (starts.length === 0) return starts;
     const { log, deadLetters } = this.options;
     // Intake appends a dead letter before the progress that the views have passed, so it is in the log by now.
     if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS)))

@@ -89,6 +89,20 @@ export const OPS: Readonly<Record<string, Operation>> = {
     answer: { description: 'Each service level with its target.', type: JSON_TYPE, schema: OBJECT },
     refusals: ['invalid-value'],
   },
+  'GET /ops/slo/freshness': {
+    tag: 'Operations',
+    summary: 'Report how fresh the events of each source and type are',
+    parameters: {
+      from: 'The first local day of the payer. Default: the first of the month.',
+      to: 'The last day. Default: today. At most 400 days are reported at once.',
+    },
+    answer: {
+      description: 'Each feed that was ever heard, the longest silent first.',
+      type: JSON_TYPE,
+      schema: OBJECT,
+    },
+    refusals: ['invalid-value'],
+  },
   'POST /ops/probe': {
     tag: 'Operations',
     summary: 'Report a run of the synthetic probe',

@@ -63,6 +63,14 @@ export function sloLines(report: ServiceLevelReport): string[] {
   ];
 }
 
+/** The query of `--from` and `--to`. @throws CliError for anything but days */
+export function periodQuery({ from, to }: { from?: string; to?: string }): URLSearchParams {
+  for (const [name, value] of Object.entries({ from, to }))
+    if (value !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(value))
+      throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
+  return new URLSearchParams({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
+}
+
 /** Whether the service levels of a period were met. */
 export function sloCommand(program: Command): void {
   program
@@ -78,12 +86,8 @@ Exit codes: 0 nothing was missed · 1 something was missed or is overdue (the re
 What is measured, and how a month is proven: docs/service-levels.md`,
     )
     .action(async (o: { from?: string; to?: string }, command: Command) => {
-      for (const [name, value] of Object.entries(o))
-        if (value !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(value))
-          throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
+      const query = periodQuery(o);
       const { server, out, administratorToken } = contextOf(command);
-      const { from, to } = o;
-      const query = new URLSearchParams({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
       const report = await server.json<ServiceLevelReport>(`/ops/slo?${query}`, { token: administratorToken() });
       out.result(report, sloLines(report));
       if (report.objectives.some((r) => r.missed + r.overdue > 0)) process.exitCode = EXIT.refused;

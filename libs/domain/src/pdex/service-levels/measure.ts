@@ -1,5 +1,6 @@
 import { type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
 import type { BusinessCalendar } from './business-calendar.ts';
+import { measureFeeds } from './freshness.ts';
 
 /**
  * An opt-out must be effective a second after its acceptance. Everything else has one business day
@@ -42,6 +43,7 @@ export function measure(
     endedAt: new Date(end).toISOString(),
     calendar: { timeZone, days: [...weekdays], holidays: [...calendar.holidaysBetween(first, end)] },
     days: [...days.values()],
+    ...(started.feeds !== undefined && { feeds: measureFeeds(started.feeds, end, calendar) }),
   };
 }
 
@@ -60,15 +62,19 @@ const PER_DOUBLING = 8;
 const bucketOf = (ms: number): number => (ms <= 1 ? 0 : Math.ceil(Math.log2(ms) * PER_DOUBLING - 1e-9));
 const boundOf = (bucket: number): number => 2 ** (bucket / PER_DOUBLING);
 
-export function tallied(tally: Tally, items: readonly (readonly [ms: number, met: boolean])[]): Tally {
+/** Items are durations, whether each met its level, and how many took as long (one if it is absent). */
+export function tallied(
+  tally: Tally,
+  items: readonly (readonly [ms: number, met: boolean, count?: number | undefined])[],
+): Tally {
   let { met, missed, worst } = tally;
   const buckets: Record<string, number> = { ...tally.buckets };
-  for (const [ms, good] of items) {
-    if (good) met++;
-    else missed++;
+  for (const [ms, good, count = 1] of items) {
+    if (good) met += count;
+    else missed += count;
     worst = Math.max(worst, ms);
     const bucket = bucketOf(ms);
-    buckets[bucket] = (buckets[bucket] ?? 0) + 1;
+    buckets[bucket] = (buckets[bucket] ?? 0) + count;
   }
   return { met, missed, buckets, worst };
 }

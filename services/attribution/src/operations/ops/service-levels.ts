@@ -1,4 +1,6 @@
 import {
+  freshness,
+  freshnessReport,
   type LevelLedger,
   type Open,
   openOf,
@@ -14,7 +16,11 @@ import type { EventLog, Position } from '@provider-access/engines/log';
 import type { Facts } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
-import type { BusinessCalendar, ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
+import type {
+  BusinessCalendar,
+  FreshnessReport,
+  ServiceLevelReport,
+} from '@provider-access/domain/pdex/service-levels';
 import { recordsReader } from '@provider-access/facts/records';
 import type { ViewReader, Views } from '@provider-access/engines/views';
 
@@ -35,12 +41,14 @@ const KEPT_MS = 5_000;
 export class ServiceLevels {
   private readonly options: ServiceLevelsOptions;
   private readonly reader: ViewReader;
+  private readonly feeds: ViewReader;
   private readonly records: ViewReader;
   private looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
 
   constructor(options: ServiceLevelsOptions) {
     this.options = options;
     this.reader = options.views.reader(serviceLevels);
+    this.feeds = options.views.reader(freshness);
     this.records = recordsReader(options.views).views.records;
     this.measure();
   }
@@ -52,6 +60,10 @@ export class ServiceLevels {
   async report(period: { readonly from: string; readonly to: string }): Promise<ServiceLevelReport> {
     const { clock, calendar } = this.options;
     return serviceLevelReport(this.reader, period, await this.open(), clock.now(), calendar);
+  }
+  /** How fresh the events of each source and type are. Local days of the payer, both included. */
+  async freshness(period: { readonly from: string; readonly to: string }): Promise<FreshnessReport> {
+    return freshnessReport(this.feeds, period, this.options.clock.now());
   }
   /** Stores the report of a probe run. */
   async probed(report: ProbeReported): Promise<void> {

@@ -18,7 +18,7 @@ const day = (name: string) => {
   return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
 };
 
-/** The answer for `pa slo`, and the reports of `pa probe --report`. */
+/** The answers for `pa slo` and `pa freshness`, and the reports of `pa probe --report`. */
 @Controller('ops')
 @UseGuards(StaticTokenGuard('administrator'))
 export class SloController {
@@ -35,13 +35,18 @@ export class SloController {
     @Query('from', day('from')) from: string | undefined,
     @Query('to', day('to')) to: string | undefined,
   ): Promise<string> {
-    const today = this.levels.calendar.dayOf(this.ports.clock.now());
-    const last = to ?? today;
-    const first = from ?? `${last.slice(0, 8)}01`;
-    if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
-    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
-      throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
-    return JSON.stringify(await this.levels.report({ from: first, to: last }));
+    return JSON.stringify(await this.levels.report(this.period(from, to)));
+  }
+
+  /** How fresh the events of each source and type are, for `pa freshness`. */
+  @Get('slo/freshness')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @Header('cache-control', 'no-store')
+  async freshness(
+    @Query('from', day('from')) from: string | undefined,
+    @Query('to', day('to')) to: string | undefined,
+  ): Promise<string> {
+    return JSON.stringify(await this.levels.freshness(this.period(from, to)));
   }
 
   @Post('probe')
@@ -61,6 +66,15 @@ export class SloController {
       throw new Refusal('invalid-value', 'failed names the step exactly when ok is false.');
     await this.levels.probed({ ...report.data, at: new Date(at).toISOString() });
     return JSON.stringify({ accepted: true });
+  }
+
+  private period(from: string | undefined, to: string | undefined): { from: string; to: string } {
+    const last = to ?? this.levels.calendar.dayOf(this.ports.clock.now());
+    const first = from ?? `${last.slice(0, 8)}01`;
+    if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
+    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
+      throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
+    return { from: first, to: last };
   }
 }
 

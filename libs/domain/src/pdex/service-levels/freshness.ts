@@ -1,0 +1,147 @@
+import type { MeasuredFeed, StartedFeed } from '@provider-access/events';
+import type { BusinessCalendar } from './business-calendar.ts';
+
+/** How fresh the events of one source about one type of resources are (docs/service-levels.md#freshness-of-feeds). */
+export interface FeedFreshness {
+  /** CloudEvents `source`. */
+  readonly source: string;
+  readonly type: string;
+  /** The latest time that its events state. An event counts for it even if it changed nothing. */
+  readonly newest: string;
+  /** ms since `newest`. */
+  readonly silentMs: number;
+  /** Of the events of the period that became a version. */
+  readonly period: Took;
+  /** The same by local day of the events; days without events are left out. */
+  readonly days: readonly (Took & { readonly day: string })[];
+}
+/** Number of events, and how long they took from their time to visible. */
+export interface Took {
+  readonly events: number;
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  readonly worstMs?: number;
+}
+export interface FreshnessReport {
+  /** Local days of the payer, both included. */
+  readonly from: string;
+  readonly to: string;
+  readonly at: string;
+  readonly feeds: readonly FeedFreshness[];
+}
+
+/** The name that stands for sources without a row of their own, because there are too many. */
+export const OTHER_SOURCES = '(other sources)';
+/** A longer name is cut. */
+const MAX_SOURCE_LENGTH = 200;
+
+const keyOf = ({ source, type }: { readonly source: string; readonly type: string }): string => `${type} ${source}`;
+
+/** Rows by source and type: at most `max` with names of their own, and one more for each type. */
+export class FeedRows<Row extends { readonly source: string; readonly type: string }> {
+  private readonly rows = new Map<string, Row>();
+  private readonly max: number;
+  private readonly create: (source: string, type: string) => Row;
+  constructor(max: number, create: (source: string, type: string) => Row, rows: readonly Row[] = []) {
+    this.max = max;
+    this.create = create;
+    for (const row of rows) this.rows.set(keyOf(row), row);
+  }
+
+  of(source: string, type: string): Row {
+    let name = source.slice(0, MAX_SOURCE_LENGTH);
+    let row = this.rows.get(keyOf({ source: name, type }));
+    if (row === undefined && this.rows.size >= this.max) {
+      name = OTHER_SOURCES;
+      row = this.rows.get(keyOf({ source: name, type }));
+    }
+    if (row === undefined) this.rows.set(keyOf({ source: name, type }), (row = this.create(name, type)));
+    return row;
+  }
+  values(): readonly Row[] {
+    return [...this.rows.values()];
+  }
+}
+
+/** In a batch. A batch has 250 events. */
+const MAX_FEEDS_OF_BATCH = 100;
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const QUARTER_MS = 15 * MINUTE_MS;
+/**
+ * A time (ms) rounded down by at most a tenth of its age, so that the events of a batch have few different times. Days
+ * begin at a quarter of an hour in every time zone, so the day stays the same.
+ */
+function roundedDown(at: number, now: number): number {
+  const age = now - at;
+  const step = age < 10 * MINUTE_MS ? SECOND_MS : age < 10 * QUARTER_MS ? MINUTE_MS : QUARTER_MS;
+  return Math.floor(at / step) * step;
+}
+
+/** An older event (ms) is history: it is heard, and how long it took says nothing about the platform or the source. */
+const HISTORY_MS = 31 * 24 * 60 * MINUTE_MS;
+
+/** The events of a batch, counted by source and type. */
+export class StartedFeeds {
+  private readonly rows = new FeedRows(MAX_FEEDS_OF_BATCH, (source, type) => ({
+    source,
+    type,
+    newest: Number.NEGATIVE_INFINITY,
+    times: new Map<number, number>(),
+  }));
+  private readonly now: number;
+  private readonly since: number;
+  /** Both ms since the epoch: the time of the batch, and the time before which events are history. */
+  constructor(now: number, since: number) {
+    this.now = now;
+    this.since = since;
+  }
+
+  /** An event with its time (ms), and whether it became a version. */
+  hear(source: string, type: string, at: number, recorded: boolean): void {
+    if (at < this.since) return;
+    const row = this.rows.of(source, type);
+    row.newest = Math.max(row.newest, at);
+    if (!recorded || this.now - at > HISTORY_MS) return;
+    const time = roundedDown(at, this.now);
+    row.times.set(time, (row.times.get(time) ?? 0) + 1);
+  }
+  values(): StartedFeed[] {
+    return this.rows.values().map(({ times, ...row }) => ({ ...row, times: [...times] }));
+  }
+}
+
+/** Processes remember so many feeds, and forget all when there are more. */
+const MAX_REMEMBERED = 1000;
+
+/** The newest times that a process has reported, so that it reports a feed of which it knows nothing new only once. */
+export class ReportedFeeds {
+  private readonly newest = new Map<string, number>();
+
+  news(feeds: readonly StartedFeed[]): StartedFeed[] {
+    return feeds.filter((feed) => feed.times.length > 0 || feed.newest > (this.newest.get(keyOf(feed)) ?? -Infinity));
+  }
+  /** They are durable. */
+  reported(feeds: readonly StartedFeed[]): void {
+    if (this.newest.size > MAX_REMEMBERED) this.newest.clear();
+    for (const feed of feeds) {
+      const key = keyOf(feed);
+      this.newest.set(key, Math.max(feed.newest, this.newest.get(key) ?? -Infinity));
+    }
+  }
+}
+
+/** The feeds of a batch that became visible at `end` (ms). */
+export function measureFeeds(feeds: readonly StartedFeed[], end: number, calendar: BusinessCalendar): MeasuredFeed[] {
+  return feeds.map(({ source, type, newest, times }) => {
+    const days = new Map<string, [number, number][]>();
+    for (const [at, count] of times) {
+      const day = calendar.dayOf(at);
+      const took = days.get(day);
+      const item: [number, number] = [Math.max(0, end - at), count];
+      if (took === undefined) days.set(day, [item]);
+      else took.push(item);
+    }
+    return { source, type, newest, days: [...days].map(([day, took]) => ({ day, took })) };
+  });
+}
