@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { Command } from 'commander';
+import { benchBuilds, printBuilds } from './builds.ts';
 import { benchEngines, printEngines } from './engines.ts';
 import { benchIdle } from './idle.ts';
 import { benchNewcomer } from './newcomer.ts';
@@ -30,11 +31,12 @@ const program = new Command('bench')
   .option('--search', 'what searches cost in a store of 200 and of 20,000 members')
   .option('--idle', 'CPU of the five services and the engines without traffic')
   .option('--build <folder>', 'with --idle: the processes of another build')
+  .option('--against <folder>', 'CPU of an event, a read and a page of this build beside those of another one')
   .option('--runs <n>', 'with --starts: how often each is started', Number, 5)
-  .option('--rounds <n>', 'with --telemetry: how often each is loaded', Number, 7)
+  .option('--rounds <n>', 'with --telemetry and --against: how often each is loaded', Number, 7)
   .option(
     '--members <n>',
-    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)',
+    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry and --against 60)',
     Number,
   )
   .option('--seconds <n>', 'of each load', Number, 8)
@@ -60,6 +62,7 @@ const given = program.opts<{
   idle?: boolean;
   search?: boolean;
   build?: string;
+  against?: string;
   runs: number;
   rounds: number;
   members?: number;
@@ -97,6 +100,15 @@ if (given.recovery === true) {
     rounds: small ? 2 : given.rounds,
   });
   printTelemetry(results);
+  figures = { results };
+} else if (given.against !== undefined) {
+  const results = await benchBuilds({
+    build: given.against,
+    members: given.members ?? (small ? 10 : 60),
+    seconds: small ? 1 : given.seconds,
+    rounds: small ? 2 : given.rounds,
+  });
+  printBuilds(results);
   figures = { results };
 } else if (given.starts === true) {
   const rows = await benchStarts({
