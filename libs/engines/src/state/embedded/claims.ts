@@ -2,6 +2,9 @@ import type { Claims } from '../port.ts';
 import { EmbeddedPart } from './database.ts';
 
 const PURGE_EVERY = 1000;
+/** With a condition on the claim that is there. */
+const INSERT =
+  'INSERT INTO claims VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET owner = excluded.owner, expires = excluded.expires';
 
 /** Claims. An expired claim counts as absent, and purging only saves space. */
 export class EmbeddedClaims extends EmbeddedPart implements Claims {
@@ -18,10 +21,11 @@ export class EmbeddedClaims extends EmbeddedPart implements Claims {
     return this.db.change(() => {
       this.#purge();
       return entries.map(({ key, owner, expiresAt }) => {
-        const holder = this.#holder(namespace, key);
-        if (holder !== undefined && holder !== owner) return holder;
-        this.db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, owner, expiresAt ?? null);
-        return owner;
+        const taken = this.db.run(
+          `${INSERT} WHERE owner = excluded.owner OR expires <= ?`,
+          ...[namespace, key, owner, expiresAt ?? null, this.now()],
+        );
+        return taken > 0 ? owner : this.#holder(namespace, key)!;
       });
     });
   }
@@ -29,9 +33,7 @@ export class EmbeddedClaims extends EmbeddedPart implements Claims {
   insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean> {
     return this.db.change(() => {
       this.#purge();
-      if (this.#holder(namespace, key) !== undefined) return false;
-      this.db.run('INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)', namespace, key, '', expiresAt);
-      return true;
+      return this.db.run(`${INSERT} WHERE expires <= ?`, namespace, key, '', expiresAt, this.now()) > 0;
     });
   }
 

@@ -166,7 +166,8 @@ export class Connection {
     this.control.commit.run();
   }
 
-  transaction<T>(work: () => T): T {
+  /** @param forgets false if `work` changes no entry of a collection */
+  transaction<T>(work: () => T, forgets = true): T {
     try {
       this.#endReading();
       this.control.begin.run();
@@ -181,7 +182,7 @@ export class Connection {
     } catch (error) {
       throw asFault(error);
     } finally {
-      this.#registered.clear();
+      if (forgets) this.#registered.clear();
     }
   }
 }

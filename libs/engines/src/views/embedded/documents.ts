@@ -54,8 +54,20 @@ export class Documents {
           );
     const values = [...part.indexed.map((i) => bound(fieldOf(op.value, i.fields))), encoded?.json ?? null];
     const position = packed(op.partition, op.offset);
-    if (op.base === undefined && part.arrays.length === 0 && position !== undefined) {
-      if (this.#upsert(statements, part, true, [op.id, position, ...values], encoded?.bodies)) return true;
+    if (position !== undefined) {
+      const row = [op.id, position, ...values];
+      if (op.base === undefined && part.arrays.length === 0) {
+        if (this.#upsert(statements, part, true, row, encoded?.bodies)) return true;
+      } else if (op.base === undefined || samePosition(op.base, {})) {
+        // Most documents are new, and then nothing is to be compared or removed.
+        if (this.#insert(statements, part, row, encoded?.bodies)) {
+          part.arrays.forEach(({ paths }, n) => {
+            const add = statements.addElement(part, n);
+            for (const element of elementsOf(op.value, paths)) add.run(...element, op.id);
+          });
+          return true;
+        }
+      }
     }
     const row = statements.position(part).get(op.id) as unknown as readonly unknown[] | undefined;
     const before = decodePosition(row?.[0]);
@@ -72,11 +84,25 @@ export class Documents {
       const json = row?.[1] as string | null | undefined;
       const old = json === null || json === undefined ? undefined : (JSON.parse(json) as unknown);
       part.arrays.forEach(({ paths }, n) => {
-        const [before, now] = [elementsOf(old, paths), elementsOf(op.value, paths)];
+        const [before, now] = [byContent(elementsOf(old, paths)), byContent(elementsOf(op.value, paths))];
         for (const [key, values] of before) if (!now.has(key)) statements.removeElement(part, n).run(...values, op.id);
         for (const [key, values] of now) if (!before.has(key)) statements.addElement(part, n).run(...values, op.id);
       });
     }
+    return true;
+  }
+
+  /** False if there is such a document. */
+  #insert(
+    statements: Statements,
+    part: PartColumns,
+    values: readonly (string | number | null)[],
+    bodies: readonly (Uint8Array | undefined)[] = [],
+  ): boolean {
+    const fresh = statements.nextBody();
+    if (statements.insert(part).run(fresh, ...values).changes === 0) return false;
+    if (part.bodies.length > 0)
+      statements.upsertBodies(part).run(fresh, ...part.bodies.map((_, i) => bodies[i] ?? null));
     return true;
   }
 
@@ -100,18 +126,17 @@ export class Documents {
 
 type Values = readonly (string | number)[];
 
-/** The rows of an array index for a part, without the id, by their content. */
-function elementsOf(value: unknown, paths: readonly (readonly string[])[]): ReadonlyMap<string, Values> {
+/** The rows of an array index for a part, without the id. A row may be there twice. */
+function elementsOf(value: unknown, paths: readonly (readonly string[])[]): readonly Values[] {
   const found = paths.map((fields) => fieldOf(value, fields));
   const elements = found.pop();
   const prefix = found.map(bound);
-  const rows = new Map<string, Values>();
-  if (!Array.isArray(elements) || prefix.includes(null)) return rows;
-  for (const element of elements) {
-    const last = bound(element);
-    if (last === null) continue;
-    const values = [...prefix, last] as Values;
-    rows.set(JSON.stringify(values), values);
-  }
-  return rows;
+  if (!Array.isArray(elements) || prefix.includes(null)) return [];
+  return elements
+    .map(bound)
+    .filter((element) => element !== null)
+    .map((element) => [...prefix, element] as Values);
 }
+
+const byContent = (rows: readonly Values[]): ReadonlyMap<string, Values> =>
+  new Map(rows.map((values) => [JSON.stringify(values), values]));

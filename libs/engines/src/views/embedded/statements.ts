@@ -37,6 +37,17 @@ export class Statements {
     return quoted(this.#physical);
   }
 
+  /** Values: as of `upsert`. It changes nothing if there is such a document. */
+  insert(part: PartColumns): StatementSync {
+    return this.#prepare(`insert/${part.n}`, () => {
+      const columns = [`p${part.n}`, ...part.indexed.map((i) => i.column), `d${part.n}`];
+      return (
+        `INSERT INTO ${this.#table} (body, _id, ${columns.join(', ')}) VALUES (?, ` +
+        `?${', ?'.repeat(columns.length)}) ON CONFLICT (_id) DO NOTHING`
+      );
+    });
+  }
+
   /**
    * Values: number of the bodies for a new document, _id, position, indexed columns, JSON. `conditional` only replaces
    * an older position. For a part with bodies it returns the number of the document's bodies.

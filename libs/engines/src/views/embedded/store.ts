@@ -71,7 +71,7 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
         this.save(collection, number, checkpoint, from);
       }
       return lost;
-    });
+    }, false);
     if (checkpoint !== undefined && refused.length === 0) this.#advances.announce(collection);
     return refused;
   }
