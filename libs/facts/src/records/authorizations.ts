@@ -1,4 +1,4 @@
-import { dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
+import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { recordKeys, replaces } from './record-events.ts';
 import type { VersionOrder } from './record.ts';
@@ -14,6 +14,8 @@ export interface AuthorizationPart extends VersionOrder {
 const NEVER = Number.MAX_SAFE_INTEGER;
 const TYPE = '/ExplanationOfBenefit/';
 const MARK = '"use":"preauthorization"';
+/** The mark in a line inside a record's JSON. */
+const QUOTED_MARK = JSON.stringify(MARK).slice(1, -1);
 
 /** A claim may contain a prior authorization, so the line is parsed where the text is found. */
 const isAuthorization = (line: string): boolean =>
@@ -23,9 +25,10 @@ const fromRecords: TopicEvolve<AuthorizationPart> = {
   part: 'authorization',
   keys: (record) => (record.key.includes(TYPE) ? recordKeys(record) : []),
   evolve(part, record) {
+    // Claims have no document. Most records are claims, so they are not parsed.
+    if (part === undefined && !bufferOf(record.value).includes(QUOTED_MARK)) return undefined;
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
     const lives = 'line' in data && isAuthorization(data.line);
-    // Claims have no document.
     if (part === undefined && !lives) return undefined;
     const next: AuthorizationPart = {
       member: data.member,

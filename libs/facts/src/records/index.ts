@@ -1,4 +1,5 @@
 export * from './record.ts';
+export { keepData } from './record-events.ts';
 export { locators, records } from './projections.ts';
 export * from './search-keys.ts';
 export * from './directory.ts';

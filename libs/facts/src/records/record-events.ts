@@ -25,20 +25,29 @@ interface Ordered extends VersionOrder {
 
 type RecordData = RecordAccepted | RecordDeleted;
 
+/** The views that read the value of each record: `records` and `search`. */
+const READERS = 2;
+interface Kept {
+  readonly data: RecordData;
+  /** Number of readers that have not had it yet. */
+  readonly open: number;
+}
+
 /**
- * Values that one view has parsed and another one of this process has not read yet. Two views read the same events, and
- * parsing one costs more than writing it. The second reader takes the value out, because the log keeps its newest
- * records in memory, and every line would be there a second time.
+ * Values that a view of this process has not read yet, by the headers of their record: the log of this process hands
+ * on the headers of an append as they are. Parsing a value costs more than writing it to a view. The last reader takes
+ * the value out, because the log keeps its newest records in memory, and every line would be there a second time.
  */
-const parsed = new WeakMap<LogRecord, RecordData>();
+const kept = new WeakMap<LogRecord['headers'], Kept>();
+
+/** Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. */
+export const keepData = ({ headers }: Pick<LogRecord, 'headers'>, data: RecordData): void =>
+  void kept.set(headers, { data, open: READERS });
 
 export function recordData(record: LogRecord): RecordData {
-  const known = parsed.get(record);
-  if (known !== undefined) {
-    parsed.delete(record);
-    return known;
-  }
-  const data = dataOf<RecordData>(record);
-  parsed.set(record, data);
+  const { headers } = record;
+  const { data, open } = kept.get(headers) ?? { data: dataOf<RecordData>(record), open: READERS };
+  if (open > 1) kept.set(headers, { data, open: open - 1 });
+  else kept.delete(headers);
   return data;
 }

@@ -7,7 +7,7 @@ import {
   deadLetterRecord,
 } from '@provider-access/engines/log';
 import { StartedFeeds } from '@provider-access/domain/pdex/service-levels';
-import { recordId, VERSION_HEADER } from '@provider-access/facts/records';
+import { keepData, recordId, VERSION_HEADER } from '@provider-access/facts/records';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
 import { standingOf } from '../domain/version-order.ts';
@@ -208,7 +208,7 @@ export class BatchRun {
 function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
   const { data } = event;
   const { traceparent } = record.headers;
-  return {
+  const encoded: NewRecord = {
     key: id,
     partitionKey: data.member,
     headers: {
@@ -224,4 +224,6 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
     },
     value: JSON.stringify(data),
   };
+  keepData(encoded, data);
+  return encoded;
 }
