@@ -10,6 +10,8 @@ import { open } from './road.ts';
  * 2 MB that do not compress well. Many of them fill every buffer between the platform and a client that does not read.
  */
 const DOCUMENT_BYTES = 1_600_000;
+/** Two attachments, because a larger one would not be in the resource. */
+const PAGES = 2;
 export const largeDocumentOf = (member: string): { readonly resource: unknown } => ({
   resource: {
     resourceType: 'DocumentReference',
@@ -18,9 +20,12 @@ export const largeDocumentOf = (member: string): { readonly resource: unknown } 
     type: { text: 'Scan' },
     subject: { reference: `Patient/${member}` },
     date: '2024-05-01T10:00:00Z',
-    content: [
-      { attachment: { contentType: 'application/octet-stream', data: randomBytes(DOCUMENT_BYTES).toString('base64') } },
-    ],
+    content: Array.from({ length: PAGES }, () => ({
+      attachment: {
+        contentType: 'application/octet-stream',
+        data: randomBytes(DOCUMENT_BYTES / PAGES).toString('base64'),
+      },
+    })),
   },
 });
 

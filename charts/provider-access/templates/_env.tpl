@@ -63,8 +63,21 @@ that it cannot override what the operator set elsewhere.
   "S3_KMS_KEY_ID" $s3.kmsKeyId) }}
 {{- else }}
 {{- $given = merge $given (dict "FILES_DIR" "/data") }}
+{{- if eq $v.files.fs.accessMode "ReadWriteOnce" }}
+{{- $given = merge $given (dict "ATTACHMENTS" "inline") }}
+{{- end }}
 {{- end }}
 {{- toYaml $given }}
+{{- end }}
+
+{{- /*
+"true" for a component with the file store: export, and resources for large attachments. A volume that one pod alone can mount
+is export's.
+*/}}
+{{- define "pa.hasFiles" -}}
+{{- $files := .root.Values.files }}
+{{- $alone := and (eq $files.store "fs") (eq $files.fs.accessMode "ReadWriteOnce") }}
+{{- if or (eq .component "export") (and (eq .component "resources") (not $alone)) }}true{{ end }}
 {{- end }}
 
 {{- define "pa.attributes" -}}

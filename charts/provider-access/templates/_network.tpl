@@ -61,7 +61,7 @@
 {{ include "pa.egress" (dict "peers" $n.toCollector "ports" (list (include "pa.portOf" $v.telemetry.endpoint))) }}
 {{- end }}
 {{- end }}
-{{- if and (eq .component "export") (eq $v.files.store "s3") }}
+{{- if and (include "pa.hasFiles" .) (eq $v.files.store "s3") }}
 {{ include "pa.egress" (dict "peers" $n.toObjectStore "ports" $n.objectStorePorts) }}
 {{- end }}
 {{- if and (eq .component "auth") $n.toJwks }}

@@ -43,6 +43,12 @@ export interface ServiceDefinition<S extends z.ZodObject> {
   ) => DynamicModule | Promise<DynamicModule>;
 }
 
+/** The settings of the file store; undefined for a service that has none, by its schema or by `ATTACHMENTS=inline`. */
+function filesOf<S extends z.ZodObject>({ shape }: S, config: z.infer<S>): FilesEnv | undefined {
+  const has = 'FILES' in shape && (config as { ATTACHMENTS?: string }).ATTACHMENTS !== 'inline';
+  return has ? (config as unknown as FilesEnv) : undefined;
+}
+
 /**
  * Reads the environment of a service.
  * @throws ConfigurationError with a sentence for each variable that is wrong, contradicts another or looks misspelled,
@@ -50,14 +56,14 @@ export interface ServiceDefinition<S extends z.ZodObject> {
  */
 function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
-  const files = 'FILES' in schema.shape ? filesFaults(config as unknown as FilesEnv) : [];
+  const files = filesOf(schema, config);
   refuse([
     ...misspelled(env, Object.keys(schema.shape)),
     ...listenFaults(config),
     ...telemetryFaults(config),
     ...kafkaFaults(config),
     ...mongoFaults(config),
-    ...files,
+    ...(files === undefined ? [] : filesFaults(files)),
     ...secretFaults(config),
     ...labelFaults(config),
   ]);
@@ -139,7 +145,7 @@ export async function runService<S extends z.ZodObject>(definition: ServiceDefin
       sandbox: config.SANDBOX,
       tokens: secrets.staticTokens,
       freshnessMs: (config as { FACTS_BOUND_MS?: number }).FACTS_BOUND_MS,
-      engines: openEngines(name, config, 'FILES' in schema.shape ? (config as unknown as FilesEnv) : undefined, logger),
+      engines: openEngines(name, config, filesOf(schema, config), logger),
       register: (context) => register({ ...context, ...shared(schema, config, secrets), secrets }, config),
       listening: (address) => say(`listening on ${address}`),
     });

@@ -6,6 +6,7 @@ import {
   labelPolicy,
   labelsEnv,
   deploymentEnv,
+  filesEnv,
   processEnv,
   secretsEnv,
   serviceLevelsSince,
@@ -29,15 +30,29 @@ export const resourcesSettings = z.object({
       'Days for which a prior authorization stays after its last change. Then a delete is published. The rule asks ' +
         'for a year.',
     ),
+  ATTACHMENT_INLINE_KIB: whole(64, 4096)
+    .default(1024)
+    .describe(
+      'KiB. The content of a larger attachment goes to the file store, and the resource gets the URL of a Binary.',
+    ),
   SERVICE_DATE_FLOOR: z
     .string()
     .refine((v) => dateRange(v) !== undefined, 'must be a date')
     .default(SERVICE_DATE_FLOOR)
     .describe('The service does not keep care that ended before this day. A FHIR date.'),
 });
+const attachments = z
+  .enum(['files', 'inline'], 'must be files or inline')
+  .default('files')
+  .describe(
+    '`files`: large attachments go to the file store, which must be that of export. `inline`: they stay in their ' +
+      'resources, and the service needs no file store.',
+  );
 /** Environment of a process of resources. */
 export const resourcesEnv = z.object({
   ...processEnv,
+  ...filesEnv,
+  ATTACHMENTS: attachments,
   ...resourcesSettings.shape,
   PUBLIC_URL: processEnv.PUBLIC_URL,
   PAGE_LINK_KEYS_FILE: secretsEnv.PAGE_LINK_KEYS_FILE,
@@ -60,6 +75,8 @@ export const resourcesConfig = (
   authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,
   /** ms: how long a version stays readable after it was replaced. */
   versionRetentionMs: env.VERSION_RETENTION_DAYS * 86_400_000,
+  /** Bytes: larger attachments are moved, if the service has a file store. */
+  attachmentsAbove: env.ATTACHMENT_INLINE_KIB * 1024,
   /** ms since the epoch: no service level measures claims with an earlier business time. */
   levelsSince: env.SERVICE_LEVELS_SINCE === undefined ? undefined : Date.parse(env.SERVICE_LEVELS_SINCE),
 });

@@ -8,6 +8,7 @@ await runService({
   register: (runtime, config) =>
     ResourcesModule.register({
       ...runtime,
+      blobs: config.ATTACHMENTS === 'files' ? runtime.blobs() : undefined,
       config: resourcesConfig(config),
       pageKeys: runtime.secrets.pageKeys(),
     }),

@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import type { Blobs } from '@provider-access/engines/blob';
 import { Derivation } from '@provider-access/engines/log';
 import { TransactionTimes } from '@provider-access/engines/state';
 import { PA_RECORDS } from '@provider-access/events';
@@ -24,6 +25,8 @@ import {
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
+import { AttachmentStore } from './attachments/attachment-store.ts';
+import { keepTidy } from './attachments/tidy-attachments.ts';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
@@ -31,12 +34,15 @@ import { RecordIntake } from './intake/record-intake.ts';
 import { keepRetiring } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
+import { BinaryController } from './operations/binary/binary.controller.ts';
+import { Carriers } from './operations/binary/carrier.ts';
 import { DocrefController } from './operations/docref/docref.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
 import { EventsController } from './operations/events/events.controller.ts';
 import { MetadataController } from './operations/metadata/metadata.controller.ts';
 import { HistoryController } from './operations/history/history.controller.ts';
+import { VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
@@ -52,6 +58,8 @@ export interface ResourcesOptions extends ServiceRuntime {
   readonly config: Partial<ResourcesConfig> & Pick<ResourcesConfig, 'publicUrl'>;
   /** Keys of page links. The first key signs; all keys verify. */
   readonly pageKeys: Secret<readonly Buffer[]>;
+  /** The store of large attachments. Without it they stay in their resources, and no Binary is found. */
+  readonly blobs?: Blobs | undefined;
 }
 /** Records in a transaction of a view. A request may wait for one transaction, so it must be short. */
 const VIEW_BATCH = 250;
@@ -66,11 +74,13 @@ export class ResourcesModule
     @Inject(ReadingThread) private readonly reading: ReadingThread,
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(CONFIG) private readonly config: ResourcesConfig,
+    @Inject(AttachmentStore) private readonly attachments: AttachmentStore,
   ) {}
   private stopExpiring: (() => void) | undefined;
   private stopRetiring: (() => void) | undefined;
+  private stopTidying: (() => void) | undefined;
 
-  static register({ config: given, pageKeys, ...runtime }: ResourcesOptions): DynamicModule {
+  static register({ config: given, pageKeys, blobs, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
     const { publicUrl, boundMs, pollMs } = config;
     return {
@@ -93,6 +103,7 @@ export class ResourcesModule
         MetadataController,
         SystemExportController,
         DocrefController,
+        BinaryController,
         SearchController,
         HistoryController,
         ReadController,
@@ -101,7 +112,7 @@ export class ResourcesModule
         { provide: CONFIG, useValue: config },
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         SearchAnswer,
-        ...providers(runtime.ports, config),
+        ...providers(runtime.ports, config, blobs),
       ],
     };
   }
@@ -119,14 +130,19 @@ export class ResourcesModule
   }
   /** In this hook, because the views exist only after the projections have started. */
   onApplicationBootstrap(): void {
-    const { log, views, clock, logger, metrics } = this.ports;
+    const { log, views, clock, logger, metrics, state } = this.ports;
     const { sandbox, authorizationRetentionMs: retentionMs } = this.config;
     this.stopRetiring = keepRetiring({ log, views, clock, logger, metrics, retentionMs, sandbox });
     this.stopExpiring = keepExpiring({ views, clock, logger, retentionMs: this.config.versionRetentionMs });
+    const { attachments } = this;
+    const [records, versions] = [recordsReader(views), versionsReader(views)];
+    if (attachments.isOpen)
+      this.stopTidying = keepTidy({ attachments, records, versions, log, clock, logger, leases: state.leases });
   }
   beforeApplicationShutdown(): void {
     this.stopExpiring?.();
     this.stopRetiring?.();
+    this.stopTidying?.();
   }
   /** In this hook, because consumers have stopped before and no batch needs the thread. */
   async onApplicationShutdown(): Promise<void> {
@@ -134,7 +150,12 @@ export class ResourcesModule
   }
 }
 
-function providers({ log, views, state, clock, logger, metrics }: ServicePorts, config: ResourcesConfig): Provider[] {
+function providers(
+  { log, views, state, clock, logger, metrics }: ServicePorts,
+  config: ResourcesConfig,
+  blobs: Blobs | undefined,
+): Provider[] {
+  const attachments = new AttachmentStore(blobs);
   const ledger = new LevelLedger({
     log,
     clock,
@@ -143,6 +164,13 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
     objectives: ['claims-visible', 'prior-authorization-visible'],
   });
   return [
+    { provide: AttachmentStore, useValue: attachments },
+    {
+      provide: Carriers,
+      inject: [ResourceFinder, VERSIONS],
+      useFactory: (finder: ResourceFinder, versions: VersionsReader) =>
+        new Carriers(attachments, finder, new VersionsOf(finder, versions, config.floor)),
+    },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: VERSIONS, useFactory: () => versionsReader(views) },
     {
@@ -181,6 +209,7 @@ function providers({ log, views, state, clock, logger, metrics }: ServicePorts, 
           logger,
           floor: config.floor,
           publicUrl: config.publicUrl,
+          ...(blobs !== undefined && { attachments: { store: attachments, above: config.attachmentsAbove } }),
           sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,

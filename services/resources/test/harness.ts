@@ -14,6 +14,8 @@ import {
   toStructured,
 } from '@provider-access/events';
 import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
+import type { Blobs } from '@provider-access/engines/blob';
+import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import type { Batch, EventLog, OutcomeRow, Subscription } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
@@ -50,6 +52,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Record<string, unknown>;
   readonly text: string;
+  readonly bytes: Buffer;
   json<T = Loose>(): T;
 }
 
@@ -61,6 +64,10 @@ export interface HouseOptions {
   readonly folder?: string;
   readonly levelsSince?: number;
   readonly labels?: LabelPolicy;
+  /** Bytes. Without it, the service has no file store. */
+  readonly attachmentsAbove?: number;
+  /** Wraps the file store. */
+  readonly blobs?: (blobs: Blobs) => Blobs;
 }
 
 /**
@@ -74,6 +81,7 @@ export class House {
   readonly views: Views;
   readonly state: State;
   readonly records: RecordsReader;
+  readonly blobs: Blobs;
   app!: NestFastifyApplication;
   private tokens!: TokenIssuer;
   private readonly folder: string;
@@ -86,6 +94,8 @@ export class House {
     this.views = options.views ?? openMemoryViews();
     this.state = options.state ?? openMemoryState();
     this.records = recordsReader(this.views);
+    const blobs = openFsBlobs({ root: this.folder, reserveBytes: 0 });
+    this.blobs = options.blobs?.(blobs) ?? blobs;
     this.facts = new ProjectionSet({ log: this.log, views: this.views, projections: FACTS_PROJECTIONS });
   }
 
@@ -112,8 +122,10 @@ export class House {
         pollMs: 20,
         levelsSince: options.levelsSince,
         ...(options.labels !== undefined && { labels: options.labels }),
+        ...(options.attachmentsAbove !== undefined && { attachmentsAbove: options.attachmentsAbove }),
       },
       staticTokens: new StaticTokens({ payer, administrator }),
+      ...(options.attachmentsAbove !== undefined && { blobs: house.blobs }),
       pageKeys: await openKeys({ role: 'page links', file, create: true, everyMs: 0 }),
     });
     house.app = await createServiceApp(module, { name: 'resources', ports });
@@ -146,13 +158,14 @@ export class House {
       status,
       headers,
       body: text,
+      bytes,
     } = await request(this.app, url, {
       ...call,
       method,
       headers: { ...(json && { 'content-type': 'application/json' }), ...call.headers },
       body: json ? JSON.stringify(body) : body,
     });
-    return { status, headers, text, json: () => JSON.parse(text) as never };
+    return { status, headers, text, bytes, json: () => JSON.parse(text) as never };
   }
 
   /** Publishes events as NDJSON; resolves with rows, summary and, once all are handled, the receipt. */

@@ -44,7 +44,7 @@ export function moduleOf(
     case 'consent':
       return ConsentModule.register({ ...runtime, config: configs.consent });
     case 'resources':
-      return ResourcesModule.register({ ...runtime, pageKeys, config: configs.resources });
+      return ResourcesModule.register({ blobs, ...runtime, pageKeys, config: configs.resources });
     case 'export':
       return ExportModule.register({ blobs, ...runtime, config: configs.export });
     case 'auth':

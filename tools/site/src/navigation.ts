@@ -50,6 +50,7 @@ const SECTIONS = {
     'events/',
     'reading.md',
     'searching.md',
+    'attachments.md',
     'search.md',
     'refusals.md',
     'configuration.md',

@@ -70,6 +70,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: string;
+  /** The body as it was sent. */
+  readonly bytes: Buffer;
 }
 /** Sends a request to a service that has no listener. */
 export async function request(
@@ -87,5 +89,5 @@ export async function request(
       ...(body !== undefined && { payload: body }),
       ...(from !== undefined && { remoteAddress: from }),
     });
-  return { status: answer.statusCode, headers: answer.headers, body: answer.payload };
+  return { status: answer.statusCode, headers: answer.headers, body: answer.payload, bytes: answer.rawPayload };
 }

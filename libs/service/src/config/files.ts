@@ -4,12 +4,12 @@ import { baseUrl, flag, path, whole } from './values.ts';
 
 const MIB = 1024 * 1024;
 
-/** Where files of exports lie. */
+/** Where files of exports and large attachments lie. */
 export const filesEnv = {
   FILES: z
     .enum(['fs', 's3'], 'must be fs or s3')
     .default('fs')
-    .describe('`fs`: a folder that all instances of export share; `s3`: a bucket.'),
+    .describe('`fs`: a folder that all instances of export and resources share; `s3`: a bucket.'),
   FILES_DIR: path.optional().describe('The folder of `FILES=fs`.'),
   S3_BUCKET: z
     .string()

@@ -1,6 +1,8 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
 export { assertJson } from './accepts-json.ts';
 export { etagOf, matchesVersion } from './entity-tags.ts';
+export * from './decided-stream.ts';
+export * from './ranges.ts';
 export * from './ports.ts';
 export * from './refusal-observer.ts';
 export * from './render-refusal.ts';

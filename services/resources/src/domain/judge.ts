@@ -13,6 +13,7 @@ import {
 import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
+import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
 import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';
 import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
@@ -25,6 +26,8 @@ export interface JudgeOptions {
   readonly floor: string;
   /** Base of the URL of our extension. Without it, the payer's own `meta.lastUpdated` is not kept. */
   readonly publicUrl?: string | undefined;
+  /** Bytes: larger attachments are moved to the file store. Without it, and without `publicUrl`, none is moved. */
+  readonly attachmentsAbove?: number | undefined;
   /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
   readonly sandbox?: boolean | undefined;
 }
@@ -54,6 +57,7 @@ export type Judgement =
    * `unresolved`: number of conditional references, by path; absent if there are none.
    * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
    * `objective`: the service level that measures when the resource becomes visible.
+   * `attachments`: content that must be in the file store before the record is in the log; absent without any.
    */
   | {
       readonly kind: 'accept';
@@ -63,6 +67,7 @@ export type Judgement =
       readonly unresolved?: Counts;
       readonly targets?: readonly string[];
       readonly objective?: Objective;
+      readonly attachments?: readonly MovedAttachment[];
     }
   /** The payer merged the id `retired` into `member`, which may take over its records. */
   | { readonly kind: 'merge'; readonly member: string; readonly retired: string }
@@ -92,8 +97,9 @@ const deadLetter = (reason: FaultReason, detail: string, about?: string): Judgem
 /**
  * Judges a valid event alone, without state, clock or I/O. A fault has a reason of a closed set. Its detail names
  * elements and rules, never values.
+ * @param bytes size of the event: a small one has no large attachment
  */
-export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): Judgement {
+export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions, bytes = Infinity): Judgement {
   switch (event.type) {
     case 'payer.members-merged.v1': {
       const { from } = event.data;
@@ -105,7 +111,7 @@ export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions): J
     case 'payer.resource-recorded.v1':
     case 'payer.prior-authorization-changed.v1':
     case PROVIDER_RECORDED:
-      return judgeResource(event, options);
+      return judgeResource(event, options, bytes);
     default:
       return OTHER;
   }
@@ -122,7 +128,7 @@ function judgeDelete(event: Valid<'payer.resource-deleted.v1'>): Judgement {
   return { kind: 'remove', about: { member, type, id, order: orderOf(event, sequence) }, reason: 'deleted' };
 }
 
-function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
+function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): Judgement {
   const { resource, sequence = 0 } = event.data;
   const type = resource['resourceType'];
   if (typeof type !== 'string' || type === '')
@@ -156,10 +162,13 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
   }
   if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
   // Remove inner resources that would not be kept as resources of their own.
-  const { resource: kept, dropped } = redact(
+  const { resource: redacted, dropped } = redact(
     fhir,
     (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
   );
+  const moving = movedFrom(redacted, about, options, bytes);
+  if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
+  const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
   const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir), options.publicUrl);
@@ -175,7 +184,21 @@ function judgeResource(event: Recorded, options: JudgeOptions): Judgement {
     ...unresolved,
     ...(targets.length > 0 && { targets }),
     ...(objective !== undefined && { objective }),
+    ...(attachments.length > 0 && { attachments }),
   };
+}
+
+/** Moves large attachments of a resource that clients can read. A shared resource of another type comes in exports. */
+function movedFrom(
+  resource: FhirResource,
+  about: About,
+  { attachmentsAbove: above, publicUrl }: JudgeOptions,
+  bytes: number,
+): Moving {
+  const readable = isServedType(about.type) && (about.member !== SHARED || isSharedType(about.type));
+  if (above === undefined || publicUrl === undefined || bytes <= above || !readable)
+    return { ok: true, resource, moved: [] };
+  return moveAttachments(resource, { about, above, publicUrl });
 }
 
 /** Checks the owner: the topic, the subject of the event and the patient of the resource must agree. */

@@ -65,7 +65,7 @@ export function readEvent(record: Readable, options: JudgeOptions): Reading {
     if (inbound === undefined) return { ...common, judgement: { kind: 'other' } };
     const event = inbound.event as DomainEvent | undefined;
     if (event !== undefined) common = { id: event.id, receipt: event.extensions?.['pareceipt'] };
-    if (inbound.ok) return { ...common, judgement: judge(inbound.event, options) };
+    if (inbound.ok) return { ...common, judgement: judge(inbound.event, options, record.value.byteLength) };
     // The attribution service writes the dead letter of a faulty merge.
     if (inbound.type === MERGED && !inbound.stray) return { ...common, judgement: { kind: 'other' } };
     return { ...common, judgement: deadLetter(inbound.fault, event?.type ?? typeOf(record)) };

@@ -17,6 +17,7 @@ import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/service/observability';
 import { type RecordsReader, SHARED } from '@provider-access/facts/records';
 import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/state';
+import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import { type Head } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
 import { Ownership } from './ownership.ts';
@@ -42,6 +43,8 @@ export interface RecordIntakeOptions {
   /** FHIR date. Care that ended before this day is not kept. */
   readonly floor: string;
   readonly publicUrl?: string | undefined;
+  /** The file store of attachments with more bytes than `above`. Without it, all stay in their resources. */
+  readonly attachments?: { readonly store: Pick<AttachmentStore, 'put'>; readonly above: number } | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
@@ -123,18 +126,28 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, publicUrl, sandbox, reading, transactionTimes } = this.options;
+      const { clock, floor, publicUrl, sandbox, reading, transactionTimes, attachments } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
       // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
       // batch has then already raised the time (ADR 0023).
       let [events, stamp] = await Promise.all([
-        reading.read(batch.records, { now: this.latest.with(batch.records), floor, publicUrl, sandbox }),
+        reading.read(batch.records, {
+          now: this.latest.with(batch.records),
+          floor,
+          publicUrl,
+          attachmentsAbove: attachments?.above,
+          sandbox,
+        }),
         transactionTimes.newest(),
         this.ready(),
       ]);
       stamp = Math.max(stamp, now);
       for (const { record, failed } of events) if (failed !== undefined) this.tell(batch, record.offset, failed);
+      const moved = events.flatMap(({ judgement }) =>
+        judgement.kind === 'accept' ? (judgement.attachments ?? []) : [],
+      );
+      await attachments?.store.put(moved);
       // An event at which the platform fails becomes a dead letter, and the batch runs again. So no event stops a
       // partition.
       for (;;) {
@@ -144,6 +157,7 @@ export class RecordIntake {
           event === failed.event ? { ...event, judgement: { kind: 'dead-letter' as const, ...failed.fault } } : event,
         );
       }
+      await attachments?.store.put(moved);
       this.failing.delete(partition);
     } catch (error) {
       this.failing.set(partition, error instanceof EngineUnavailable ? error.message : 'a batch of events failed');

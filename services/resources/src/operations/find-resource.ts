@@ -19,7 +19,7 @@ import {
 
 interface Refused {
   readonly kind: 'refused';
-  readonly reason: DenialReason | 'unknown-resource' | 'withheld-by-label';
+  readonly reason: DenialReason | 'unknown-resource' | 'withheld-by-label' | 'insufficient-scope';
   readonly member?: string;
 }
 /** A resource that the client may see. `member` is absent for a resource of the directory. */

@@ -187,6 +187,29 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     },
     refusals: [...DOCREF.refusals, 'unsupported-media-type'],
   },
+  'GET /fhir/Binary/{id}': {
+    tag: 'Reads and searches',
+    description:
+      'The URL is in `Attachment.url` of a resource. The app needs the scope to read that resource, and may see the ' +
+      'content as long as it may see a version that refers to it.',
+    parameters: { id: 'The id of the Binary.' },
+    query: [{ name: '_format', description: '`json` gives a Binary resource.' }],
+    answer: {
+      description: 'The bytes, with the `contentType` of the attachment.',
+      type: '*/*',
+      schema: { type: 'string', format: 'binary' },
+      headers: { ETag: 'The content of an id never changes.', 'Accept-Ranges': '`bytes`' },
+    },
+    summary: 'Get the content of a large attachment',
+    headers: [
+      { name: 'Accept', description: '`application/fhir+json` gives a Binary resource, with the content in base64.' },
+      { name: 'Range', description: 'One range of bytes, for example `bytes=1000-`.' },
+      { name: 'If-Range', description: '`ETag` of the part that the app has.' },
+      CONDITIONS[0]!,
+    ],
+    also: { 206: 'The range.', ...NOT_MODIFIED },
+    refusals: ['not-found', 'range-not-satisfiable'],
+  },
   'GET /fhir/{type}/{id}': {
     tag: 'Reads and searches',
     summary: 'Read a resource',

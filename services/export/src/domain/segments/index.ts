@@ -2,4 +2,4 @@ export * from './crc32.ts';
 export * from './segment.ts';
 export * from './part-index.ts';
 export * from './layout.ts';
-export * from './range.ts';
+export * from './accepts-gzip.ts';

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
@@ -6,11 +5,11 @@ import { membersOf } from '@provider-access/audit';
 import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { allows } from '@provider-access/domain/smart';
+import { AccessEnded, chooseRange, dropWhenAccessEnds } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
 import {
   acceptsGzip,
-  chooseRange,
   etag,
   type IndexedSegment,
   layout,
@@ -19,17 +18,7 @@ import {
 } from '../../domain/segments/index.ts';
 import { getJob } from '../../projections/export-jobs.ts';
 import { findJob, unknownExport } from '../find-job.ts';
-import { AccessEnded, segmentStream } from './segment-stream.ts';
-
-/**
- * Resets the connection when access ends. The kernel may buffer megabytes for a slow client, and an ordinary close
- * would still send them. Behind a proxy, the reset reaches only the proxy, which may still send its own buffer.
- */
-function dropWhenAccessEnds(stream: Readable, socket: Socket): void {
-  // Requests of tests by `inject` have no socket.
-  if (socket instanceof Socket)
-    stream.once('error', (error) => error instanceof AccessEnded && socket.resetAndDestroy());
-}
+import { segmentStream } from './segment-stream.ts';
 
 /** Limit of repeated decisions for a download, if a member's access ends before the first byte. */
 const ANEW = 10;
@@ -92,12 +81,9 @@ export class DownloadController {
     const ifNoneMatch = first(request.headers['if-none-match']);
     if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag))
       return void (await reply.code(304).headers(unchanged).send());
-    const range = chooseRange(
-      request.method === 'GET' ? first(request.headers['range']) : undefined,
-      first(request.headers['if-range']),
-      tag,
-      whole.length,
-    );
+    // A client must never join bytes of two permitted sets, so a range counts only for exactly this representation.
+    const counts = request.method === 'GET' && first(request.headers['if-range']) === tag;
+    const range = chooseRange(counts ? first(request.headers['range']) : undefined, whole.length);
     if (range.kind === 'unsatisfiable') {
       throw new Refusal('range-not-satisfiable', 'The range starts after the end of the file.', {
         headers: { ...unchanged, 'content-range': `bytes */${whole.length}` },

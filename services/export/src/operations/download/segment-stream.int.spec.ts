@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { deflateSegment, layout, type Coding, type PartIndex } from '../../domain/segments/index.ts';
-import { AccessEnded, segmentStream } from './segment-stream.ts';
+import { AccessEnded } from '@provider-access/service/http';
+import { segmentStream } from './segment-stream.ts';
 
 describe.each(['gzip', 'plain'] as Coding[])('a slow client of one large segment (%s)', (coding) => {
   let root: string;

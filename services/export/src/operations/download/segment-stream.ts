@@ -1,5 +1,6 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
+import { startedStream, whileDecided } from '@provider-access/service/http';
 import { type IndexedSegment, inflateSegment, pieces, type Layout, type Piece } from '../../domain/segments/index.ts';
 
 export interface SegmentStreamOptions {
@@ -15,18 +16,9 @@ export interface SegmentStreamOptions {
   mayGoOn(segments: readonly IndexedSegment[]): boolean | Promise<boolean>;
 }
 
-/**
- * Access ended during the response. The server resets the connection, so that no client takes the file for complete.
- */
-export class AccessEnded extends Error {
-  override readonly name = 'AccessEnded';
-}
-
 /** Limits of segments that are decided and read together: their number, and about how many compressed bytes. */
 const TOGETHER = 32;
 const TOGETHER_BYTES = 1024 * 1024;
-/** ms for which a decision is valid while its bytes are sent. */
-const DECIDED_FOR_MS = 50;
 const CHUNK_BYTES = 64 * 1024;
 type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
 
@@ -36,23 +28,8 @@ type SegmentPiece = Extract<Piece, { kind: 'segment' }>;
  * that the caller can still send another answer. A later error destroys the stream.
  */
 export async function segmentStream(options: SegmentStreamOptions): Promise<Readable> {
-  const rest = stretches(options);
-  const ahead: Uint8Array[] = [];
-  // The first piece may be the gzip header, which needs no decision, so read a second piece.
-  while (ahead.length < 2) {
-    const next = await rest.next();
-    if (next.done === true) break;
-    ahead.push(next.value);
-  }
-  const stream = Readable.from(joined(ahead, rest), { objectMode: false, highWaterMark: 64 * 1024 });
-  // If the client leaves before the first byte, the outer stream never starts. Close the inner one, which has an open
-  // file.
-  return stream.once('close', () => void rest.return(undefined).catch(() => undefined));
-}
-
-async function* joined(ahead: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* ahead;
-  yield* rest;
+  // The first piece may be the gzip header, which needs no decision, so wait for a second piece.
+  return startedStream(stretches(options), 2);
 }
 
 async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Array> {
@@ -77,17 +54,9 @@ async function* stretches(options: SegmentStreamOptions): AsyncGenerator<Uint8Ar
   if (batch.length > 0) yield* read(options, batch);
 }
 
-async function* read(options: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
+function read(options: SegmentStreamOptions, batch: readonly SegmentPiece[]): AsyncGenerator<Uint8Array> {
   const segments = batch.map((piece) => piece.segment);
-  let decidedAt = Number.NEGATIVE_INFINITY;
-  for await (const chunk of chunks(options, batch)) {
-    // A slow client may take minutes for a stretch, so repeat the decision.
-    if (performance.now() - decidedAt > DECIDED_FOR_MS) {
-      if (!(await options.mayGoOn(segments))) throw new AccessEnded('access ended during the download');
-      decidedAt = performance.now();
-    }
-    yield chunk;
-  }
+  return whileDecided(chunks(options, batch), () => options.mayGoOn(segments));
 }
 
 async function* chunks(

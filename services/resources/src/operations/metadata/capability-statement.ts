@@ -138,6 +138,14 @@ const group = {
   ],
 };
 
+const binary = {
+  type: 'Binary',
+  documentation:
+    'The content of a large attachment, by the URL in the resource that carries it, with the scope and the decision ' +
+    'of that resource. Bytes with ranges, or a Binary resource for application/fhir+json. No search.',
+  interaction: [{ code: 'read' }],
+};
+
 /**
  * GET [base]/metadata (docs/regulation.md#capabilitystatement), generated from the tables that the handlers use.
  * https://hl7.org/fhir/R4/capabilitystatement.html
@@ -186,7 +194,7 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
             `SMART Backend Services (private_key_jwt, system scopes); see ${base}/.well-known/smart-configuration. ` +
             'A request without a valid token is 401, and one beyond its scope 403.',
         },
-        resource: [...SERVED_TYPES.map(resource), group].toSorted((a, b) =>
+        resource: [...SERVED_TYPES.map(resource), group, binary].toSorted((a, b) =>
           (a as { type: string }).type < (b as { type: string }).type ? -1 : 1,
         ),
       },

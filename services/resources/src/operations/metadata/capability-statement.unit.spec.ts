@@ -168,6 +168,11 @@ describe('the CapabilityStatement', () => {
     expect(ownEntry('RelatedPerson')).toBeDefined();
   });
 
+  it('reads a Binary, which nobody searches for', () => {
+    expect(ownEntry('Binary')!.interaction).toEqual([{ code: 'read' }]);
+    expect(ownEntry('Binary')!.searchParam).toBeUndefined();
+  });
+
   it('leads to SMART by the service, the description and the extension oauth-uris', () => {
     expect(own.rest[0].security).toMatchObject({
       extension: [

@@ -1,0 +1,245 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PA_AUDIT, textOf } from '@provider-access/events';
+import { type Answer, House, type Loose } from '../../../test/harness.ts';
+
+const ABOVE = 1000;
+const CONTENT = randomBytes(300_000);
+const BASE = 'https://pa.example.org';
+
+const document = (member: string, id: string, bytes: Buffer, extra: object = {}): Loose => ({
+  resourceType: 'DocumentReference',
+  id,
+  status: 'current',
+  subject: { reference: `Patient/${member}` },
+  content: [{ attachment: { contentType: 'application/pdf', data: bytes.toString('base64'), title: 'Note' } }],
+  ...extra,
+});
+/** Of JSON answers, which hold the bytes of the body in latin1. */
+const pathOf = (resource: Loose): string => resource.content[0].attachment.url.slice(BASE.length);
+
+describe('Binary', () => {
+  let house: House;
+  let token: string;
+  let path: string;
+  const get = (url: string, headers: Record<string, string> = {}, by = token): Promise<Answer> =>
+    house.call('GET', url, { token: by, headers });
+  const read = async (id: string): Promise<Loose> => (await get(`/fhir/DocumentReference/${id}`)).json();
+
+  beforeAll(async () => {
+    house = await House.open({ attachmentsAbove: ABOVE });
+    await house.approve('app1');
+    await house.approve('app2', 'npi|1999999984');
+    for (const member of ['m1', 'm2', 'm4']) await house.attribute(member);
+    const html = {
+      contentType: 'text/html',
+      data: Buffer.from('<script>alert(1)</script>'.repeat(100)).toString('base64'),
+    };
+    await house.publish([
+      { resource: document('m1', 'd1', CONTENT) },
+      { resource: document('m1', 'small', Buffer.from('small')) },
+      { resource: { ...document('m1', 'html', CONTENT), content: [{ attachment: html }] } },
+      { subject: 'm2', resource: document('m2', 'd2', CONTENT) },
+      { subject: 'm3', resource: document('m3', 'd3', CONTENT) },
+      {
+        subject: 'm4',
+        resource: document('m4', 'labelled', CONTENT, {
+          meta: { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }] },
+        }),
+      },
+    ]);
+    await house.settled();
+    token = await house.token('app1');
+    path = pathOf(await read('d1'));
+  }, 60_000);
+  afterAll(() => house.close());
+
+  it('has the content of a large attachment, and the resource has its absolute URL', async () => {
+    const { attachment } = (await read('d1')).content[0];
+    expect(attachment).toEqual({
+      contentType: 'application/pdf',
+      url: expect.stringMatching(/^https:\/\/pa\.example\.org\/fhir\/Binary\/[0-9a-f]{64}$/),
+      size: CONTENT.length,
+      hash: createHash('sha1').update(CONTENT).digest('base64'),
+      title: 'Note',
+    });
+    const answer = await get(path);
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/pdf',
+      'content-length': String(CONTENT.length),
+      'accept-ranges': 'bytes',
+      'content-disposition': 'attachment',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': expect.stringContaining('sandbox'),
+      'cache-control': 'no-store',
+    });
+    expect(answer.bytes.equals(CONTENT)).toBe(true);
+  });
+
+  it('leaves a small attachment in its resource', async () => {
+    expect((await read('small')).content[0].attachment).toMatchObject({
+      data: Buffer.from('small').toString('base64'),
+    });
+  });
+
+  it.each([
+    ['bytes=0-99', 0, 100],
+    ['bytes=299990-', 299_990, 300_000],
+    ['bytes=-10', 299_990, 300_000],
+    ['bytes=100000-200000', 100_000, 200_001],
+  ])('answers %s with 206', async (range, start, end) => {
+    const answer = await get(path, { range });
+    expect(answer.status).toBe(206);
+    expect(answer.headers['content-range']).toBe(`bytes ${start}-${end - 1}/${CONTENT.length}`);
+    expect(answer.bytes.equals(CONTENT.subarray(start, end))).toBe(true);
+  });
+
+  it('obeys If-Range and If-None-Match, and refuses a range behind the end', async () => {
+    const etag = (await get(path)).headers['etag'] as string;
+    expect((await get(path, { range: 'bytes=0-9', 'if-range': etag })).status).toBe(206);
+    expect((await get(path, { range: 'bytes=0-9', 'if-range': '"another"' })).status).toBe(200);
+    const behind = await get(path, { range: 'bytes=300000-' });
+    expect(behind.status).toBe(416);
+    expect(behind.headers['content-range']).toBe('bytes */300000');
+    const unchanged = await get(path, { 'if-none-match': etag });
+    expect([unchanged.status, unchanged.text]).toEqual([304, '']);
+  });
+
+  it('answers HEAD with the size and no content', async () => {
+    const answer = await house.call('HEAD', path, { token });
+    expect([answer.status, answer.text]).toEqual([200, '']);
+    expect(answer.headers['content-length']).toBe('300000');
+  });
+
+  it.each([{ accept: 'application/fhir+json' }, { accept: 'text/html, application/fhir+json;q=0.9' }])(
+    'is a Binary resource for %j',
+    async (headers) => {
+      const answer = await get(path, headers);
+      expect(answer.headers['content-type']).toBe('application/fhir+json; charset=utf-8');
+      const binary = answer.json();
+      expect(binary).toEqual({
+        resourceType: 'Binary',
+        id: path.split('/').at(-1),
+        contentType: 'application/pdf',
+        securityContext: { reference: 'DocumentReference/d1' },
+        data: CONTENT.toString('base64'),
+      });
+      expect((await get(`${path}?_format=json`)).json()).toEqual(binary);
+      expect((await get(path, { ...headers, range: 'bytes=0-9' })).status).toBe(200);
+    },
+  );
+  it.each([{}, { accept: '*/*' }, { accept: 'application/fhir+json;q=0, */*' }, { accept: 'application/pdf' }])(
+    'is bytes for %j',
+    async (headers: Record<string, string>) => {
+      expect((await get(path, headers)).headers['content-type']).toBe('application/pdf');
+    },
+  );
+
+  it('never lets a browser show HTML of a payer as a page of this server', async () => {
+    const { headers } = await get(pathOf(await read('html')));
+    expect(headers).toMatchObject({
+      'content-type': 'text/html',
+      'content-disposition': 'attachment',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+  });
+
+  it('gives what is unknown, foreign, withheld, beyond the scope and of another client the same bytes', async () => {
+    const unknown = await get(`/fhir/Binary/${'0'.repeat(64)}`);
+    expect(unknown.status).toBe(404);
+    const idOf = async (member: string, id: string): Promise<string> => {
+      const record = await house.records.byTypeId(member, 'DocumentReference', id);
+      return pathOf(JSON.parse(Buffer.from(record!.line).toString()));
+    };
+    const others: [string, Promise<Answer>][] = [
+      ['foreign', get(await idOf('m3', 'd3'))],
+      ['labelled', get(await idOf('m4', 'labelled'))],
+      ['of another client', get(path, {}, await house.token('app2'))],
+      ['beyond the scope', get(path, {}, await house.token('app1', 'system/Condition.rs'))],
+      ['searchable only', get(path, {}, await house.token('app1', 'system/DocumentReference.s'))],
+      ['no id', get('/fhir/Binary/..%2f..%2fpage-key')],
+      ['a name of the store', get('/fhir/Binary/about.json')],
+    ];
+    for (const [what, asked] of others) {
+      const answer = await asked;
+      expect([answer.status, answer.text], what).toEqual([404, unknown.text]);
+      expect({ ...answer.headers, date: '' }, what).toEqual({ ...unknown.headers, date: '' });
+    }
+    expect((await get(path, {}, await house.token('app1', 'system/DocumentReference.r'))).status).toBe(200);
+    expect((await house.call('GET', path)).status).toBe(401);
+  });
+
+  it('is in the audit as a release of its resource, once an hour and not for each range', async () => {
+    const id = path.split('/').at(-1)!;
+    const entriesOf = async (): Promise<Loose[]> => {
+      const entries: Loose[] = [];
+      const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
+      for (const [p, end] of head!.entries())
+        for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+      return entries;
+    };
+    for (const range of ['bytes=0-9', 'bytes=10-19', 'bytes=20-'])
+      expect((await get(path, { range })).status).toBe(206);
+    const entries = await entriesOf();
+    const own = entries.filter(({ client, file }) => client === 'app1' && file === id);
+    expect(own.every(({ action, outcome }) => action === 'read' && outcome === 'released')).toBe(true);
+    expect(own[0]).toMatchObject({ members: ['m1'], types: ['Binary', 'DocumentReference'], resources: 1 });
+    // Two, if an hour began meanwhile.
+    expect(own.length).toBeLessThanOrEqual(2);
+    const refused = entries.filter(({ outcome }) => outcome === 'refused').map(({ reason }) => reason);
+    expect(refused).toEqual(expect.arrayContaining(['unknown-resource', 'withheld-by-label', 'insufficient-scope']));
+  });
+
+  it('stays as long as a version that vread answers refers to it, and not longer', async () => {
+    const old = pathOf(await read('d1'));
+    await house.publish([{ time: '2025-02-01T00:00:00Z', resource: document('m1', 'd1', randomBytes(5000)) }]);
+    await house.settled();
+    const now = pathOf(await read('d1'));
+    expect(now).not.toBe(old);
+    expect((await get(now)).bytes).toHaveLength(5000);
+    expect(pathOf((await get('/fhir/DocumentReference/d1/_history/1')).json())).toBe(old);
+    expect((await get(old)).status).toBe(200);
+    const error = { ...document('m1', 'd1', CONTENT), status: 'entered-in-error' };
+    await house.publish([{ time: '2025-03-01T00:00:00Z', resource: error }]);
+    await house.settled();
+    expect([(await get(now)).status, (await get(old)).status]).toEqual([404, 404]);
+  });
+
+  it('makes an event whose base64 is broken a dead letter, by the place', async () => {
+    const broken = document('m1', 'broken', CONTENT);
+    broken.content[0].attachment.data = `${'A'.repeat(2001)}`;
+    const { receipt } = await house.publish([{ resource: broken }]);
+    expect(receipt.items).toMatchObject([{ outcome: 'parked', reason: 'invalid-resource' }]);
+    const deadLetter = await house.call('GET', `/events/dead-letters/${receipt.items[0].deadLetter}`, {
+      token: house.administratorToken,
+    });
+    expect(deadLetter.text).toContain('DocumentReference.content.attachment.data: is not base64');
+  });
+
+  it('serves nothing of a member who has opted out', async () => {
+    const theirs = pathOf(await read('d2'));
+    expect((await get(theirs)).status).toBe(200);
+    await house.optOut('m2');
+    const unknown = await get(`/fhir/Binary/${'0'.repeat(64)}`);
+    const answer = await get(theirs);
+    expect([answer.status, answer.text]).toEqual([404, unknown.text]);
+  });
+});
+
+it('keeps every attachment in its resource without a file store', async () => {
+  const house = await House.open();
+  try {
+    await house.approve('app1');
+    await house.attribute('m1');
+    await house.publish([{ resource: document('m1', 'd1', CONTENT) }]);
+    await house.settled();
+    const token = await house.token('app1');
+    const { content } = (await house.call('GET', '/fhir/DocumentReference/d1', { token })).json();
+    expect(content[0].attachment.data).toBe(CONTENT.toString('base64'));
+    expect((await house.call('GET', `/fhir/Binary/${'0'.repeat(64)}`, { token })).status).toBe(404);
+  } finally {
+    await house.close();
+  }
+});

@@ -1,0 +1,56 @@
+import type { GrantedScopes } from '@provider-access/domain/smart';
+import { allows } from '@provider-access/domain/smart';
+import { SHARED } from '@provider-access/facts/records';
+import type { AttachmentStore, StoredAttachment } from '../../attachments/attachment-store.ts';
+import { refersTo } from '../../domain/attachments.ts';
+import type { Found, ResourceFinder, Seen } from '../find-resource.ts';
+import type { VersionsOf } from '../history/versions-of.ts';
+
+/** An attachment, and the resource by which the client may see it. */
+export interface Carried {
+  readonly kind: 'carried';
+  readonly about: StoredAttachment;
+  readonly seen: Seen;
+}
+type Refused = Extract<Found, { kind: 'refused' }>;
+
+/**
+ * Finds an attachment by the id of its Binary. It is as visible as the resource that carries it: the client needs the
+ * scope to read that resource, the decision is about its member, and the current version or one that vread still
+ * answers must refer to the attachment.
+ */
+export class Carriers {
+  private readonly attachments: AttachmentStore;
+  private readonly finder: ResourceFinder;
+  private readonly versions: VersionsOf;
+  constructor(attachments: AttachmentStore, finder: ResourceFinder, versions: VersionsOf) {
+    this.attachments = attachments;
+    this.finder = finder;
+    this.versions = versions;
+  }
+
+  async find(client: string, scopes: GrantedScopes, id: string): Promise<Carried | Refused> {
+    const about = await this.attachments.about(id);
+    // Nobody has a resource of that id. It is looked up all the same, so that an unknown id takes the same time.
+    const found = await this.finder.find(client, about?.type ?? 'DocumentReference', about?.resource ?? id);
+    if (found.kind === 'refused') return found;
+    const member = found.member === undefined ? {} : { member: found.member };
+    const unknown: Refused = { kind: 'refused', reason: 'unknown-resource', ...member };
+    if (about === undefined || (found.member ?? SHARED) !== about.member) return unknown;
+    if (!allows(scopes, about.type, 'r')) return { ...unknown, reason: 'insufficient-scope' };
+    return (await this.refers(found, id)) ? { kind: 'carried', about, seen: found } : unknown;
+  }
+
+  /** Whether the client may still have it. The versions are read again only if there is a new one. */
+  async stays(client: string, { about, seen }: Carried): Promise<boolean> {
+    const found = await this.finder.find(client, about.type, about.resource);
+    if (found.kind === 'refused' || found.member !== seen.member) return false;
+    return found.head.versionId === seen.head.versionId || this.refers(found, about.id);
+  }
+
+  private async refers(seen: Seen, id: string): Promise<boolean> {
+    for await (const { line } of this.versions.newestFirst(seen))
+      if (line !== undefined && refersTo(line, id)) return true;
+    return false;
+  }
+}
