@@ -88,7 +88,7 @@ const memberOptedIn = z.object({
   setBy: setBy.default('member'),
   channel: shortText.optional(),
 });
-/** One of Organization, Practitioner, PractitionerRole, Location; subject is NPI or organization id. */
+/** A type of the directory, or one without a patient (kernel/fhir SHARED_TYPES); subject is NPI or organization id. */
 const providerRecorded = resourceRecorded;
 const networkStatusChanged = z
   .object({

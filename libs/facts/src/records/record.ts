@@ -1,7 +1,7 @@
 import type { RecordDeleted } from '@provider-access/events';
 
 /**
- * Member key of resources without a patient (Practitioner, Organization, PractitionerRole, Location). No member may
+ * Member key of resources without a patient (kernel/fhir SHARED_TYPES). No member may
  * have this id.
  */
 export const SHARED = 'shared';

@@ -83,7 +83,7 @@ const SILENT_INCLUDES = {
 };
 
 /** Types that the platform does not serve, or that have no searches of their own. */
-const SKIPPED = new Set(['Consent', 'Endpoint', 'HealthcareService', 'Questionnaire', 'ValueSet']);
+const SKIPPED = new Set(['Consent', 'ValueSet']);
 const LEVELS = ['MAY', 'SHOULD', 'SHALL'];
 /** The guides write no expectation where they mean that a server has it (Group of PDex). */
 const expectation = (element) =>

@@ -21,8 +21,10 @@ export const SERVED_TYPES = [
   'DiagnosticReport',
   'DocumentReference',
   'Encounter',
+  'Endpoint',
   'ExplanationOfBenefit',
   'Goal',
+  'HealthcareService',
   'Immunization',
   'Location',
   'Media',
@@ -36,6 +38,7 @@ export const SERVED_TYPES = [
   'PractitionerRole',
   'Procedure',
   'Provenance',
+  'Questionnaire',
   'QuestionnaireResponse',
   'RelatedPerson',
   'ServiceRequest',
@@ -44,7 +47,15 @@ export const SERVED_TYPES = [
 export type ServedType = (typeof SERVED_TYPES)[number];
 
 /** Served types that belong to no patient. They are stored under the key `shared`. */
-export const SHARED_TYPES = ['Location', 'Organization', 'Practitioner', 'PractitionerRole'] as const;
+export const SHARED_TYPES = [
+  'Endpoint',
+  'HealthcareService',
+  'Location',
+  'Organization',
+  'Practitioner',
+  'PractitionerRole',
+  'Questionnaire',
+] as const;
 export type SharedType = (typeof SHARED_TYPES)[number];
 
 /** All resource types of R4 (4.0.1). An unknown name is an error; a known type that is not served is only counted. */

@@ -92,7 +92,7 @@ export function insideOf(resource: FhirResource): Inside {
   return { resources, references };
 }
 
-/** Types of the directory and of products, which a resource that every client may read may contain. */
+/** Types of the directory, of products, and value sets of forms, which a resource that every client may read may contain. */
 const SHAREABLE: ReadonlySet<string> = new Set([
   'Device',
   'DeviceDefinition',
@@ -105,6 +105,7 @@ const SHAREABLE: ReadonlySet<string> = new Set([
   'Practitioner',
   'PractitionerRole',
   'Substance',
+  'ValueSet',
 ]);
 /** Types that belong to a patient. */
 const OF_PATIENTS: ReadonlySet<string> = new Set([

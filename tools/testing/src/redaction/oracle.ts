@@ -34,6 +34,8 @@ const WITHHELD: ReadonlySet<string> = new Set([
 /** The platform writes its own version and time, and keeps these of a payer's meta. */
 const META: readonly string[] = ['profile', 'security', 'tag'];
 const REMOVED = '[amount removed]';
+/** They may hold credentials. */
+const SECRET = /(^|\.)Endpoint\.(header|text)$/;
 const NUMBER = /\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand)\b/i;
 
 function isObject(value: unknown): value is Fields {
@@ -131,6 +133,7 @@ function compareLists(given: readonly unknown[], kept: readonly unknown[], place
 /** The rule for an element by itself. */
 function fateOf(value: unknown, place: Place): Fate {
   const { key, path, parent, financial, authorization, gone } = place;
+  if (SECRET.test(path)) return 'goes';
   if (financial) {
     const fate = fateInFinancial(value, path, parent, authorization);
     if (fate !== 'stays') return fate;

@@ -95,6 +95,12 @@ export const WITHHELD_TYPES: ReadonlySet<string> = new Set([
   'PaymentReconciliation',
 ]);
 
+/**
+ * Elements of other types that go. The headers of an endpoint are sent with each request to it, so they may hold
+ * credentials, and its narrative may repeat them.
+ */
+export const WITHHELD_ELEMENTS: ReadonlySet<string> = new Set(['Endpoint.header', 'Endpoint.text']);
+
 /** Resource types under the allow-list above. All others keep their R4 elements without money. */
 export const FINANCIAL_TYPES: ReadonlySet<string> = new Set(['ExplanationOfBenefit', 'Coverage', 'Claim']);
 

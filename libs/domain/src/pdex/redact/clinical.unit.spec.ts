@@ -53,11 +53,41 @@ function primitiveOf(type: string, key: string): string | number | boolean {
 }
 
 describe('redact: clinical types', () => {
-  it.each(CLINICAL)('leaves every quantity, coding, date and text of %s', (type) => {
-    const filled = new Filled();
-    const resource = filled.resource(type);
+  it.each(CLINICAL.filter((type) => type !== 'Endpoint'))(
+    'leaves every quantity, coding, date and text of %s',
+    (type) => {
+      const filled = new Filled();
+      const resource = filled.resource(type);
+      expect(redact(resource)).toEqual({ resource, dropped: {} });
+      expect(redactionFaults(resource, redact(resource).resource)).toEqual([]);
+    },
+  );
+
+  it('leaves everything of an Endpoint but what may hold credentials', () => {
+    const { resource, dropped } = redact(new Filled().resource('Endpoint'));
+    expect(Object.keys(dropped).toSorted()).toEqual(['Endpoint.header', 'Endpoint.text']);
     expect(redact(resource)).toEqual({ resource, dropped: {} });
-    expect(redactionFaults(resource, redact(resource).resource)).toEqual([]);
+    const endpoint = {
+      resourceType: 'Endpoint',
+      id: 'e1',
+      status: 'active',
+      connectionType: { code: 'hl7-fhir-rest' },
+      payloadType: [{ text: 'any' }],
+    };
+    const secret = {
+      ...endpoint,
+      address: 'https://user:pass@fhir.example.org/r4',
+      header: ['Authorization: Bearer abc'],
+      _header: [{ extension: [{ url: 'urn:x', valueString: 'abc' }] }],
+      text: { status: 'generated', div: '<div xmlns="http://www.w3.org/1999/xhtml">abc</div>' },
+    };
+    expect(redact(secret).resource).toEqual({ ...endpoint, address: 'https://fhir.example.org/r4' });
+    // Inside another resource too.
+    const inside = redact({ resourceType: 'Organization', id: 'o1', name: 'x', contained: [secret] }).resource;
+    expect(inside['contained']).toEqual([{ ...endpoint, address: 'https://fhir.example.org/r4' }]);
+    for (const address of ['mailto:a@example.org', 'https://fhir.example.org/Patient/a@b', 'urn:x', '//x@y'])
+      expect(redact({ ...endpoint, address }).resource).toEqual({ ...endpoint, address });
+    expect(redact({ ...endpoint, address: 'ftp://a:b@c@host/x' }).resource['address']).toBe('ftp://host/x');
   });
 
   it('tries each common unit', () => {

@@ -1,6 +1,6 @@
 import { type ElementDefinition, structureOf, type Structure } from '@provider-access/kernel/fhir';
 
-import { ALLOWED, FINANCIAL_TYPES } from './allowed.ts';
+import { ALLOWED, FINANCIAL_TYPES, WITHHELD_ELEMENTS } from './allowed.ts';
 
 /**
  * The rules for a resource. A clinical resource keeps R4's elements without money; a financial one keeps listed
@@ -17,6 +17,8 @@ export type Step =
    * masked.
    */
   | { readonly kind: 'text'; readonly note: boolean }
+  /** A URL that loses the user and password that it may hold. */
+  | { readonly kind: 'address' }
   | { readonly kind: 'structure'; readonly type: string }
   | { readonly kind: 'resource' };
 
@@ -63,7 +65,8 @@ export function planOf(name: string, context: Context): Plan | undefined {
 
 function isAllowed(structure: string, element: ElementDefinition): boolean {
   const dot = structure.indexOf('.');
-  if (!FINANCIAL_TYPES.has(dot < 0 ? structure : structure.slice(0, dot))) return true;
+  if (!FINANCIAL_TYPES.has(dot < 0 ? structure : structure.slice(0, dot)))
+    return !WITHHELD_ELEMENTS.has(`${structure}.${element.name}`);
   return ALLOWED.get(structure)?.has(element.choice ?? element.name) === true;
 }
 
@@ -71,6 +74,7 @@ function stepOf(structure: string, element: ElementDefinition, context: Context)
   const { type } = element;
   if (type === 'Resource') return { kind: 'resource' };
   if (type === 'Money' || type === 'MoneyQuantity') return DROP;
+  if (structure === 'Endpoint' && element.name === 'address') return { kind: 'address' };
   if (!element.primitive) return { kind: 'structure', type };
   if (NUMBERS.has(type)) return { kind: 'primitive', of: 'number' };
   if (type === 'boolean') return { kind: 'primitive', of: 'boolean' };

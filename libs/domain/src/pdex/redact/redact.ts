@@ -32,6 +32,8 @@ const MAX_DEPTH = 80;
 /** Most names in a counted path, because structures may nest without limit. */
 const MAX_NAMES = 8;
 const SUPPORTING_ATTACHMENT = /^(ExplanationOfBenefit|Claim)\.supportingInfo$/;
+/** The user and password of a URL, behind its scheme. */
+const CREDENTIALS = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/?#]*@/;
 const ADJUDICATION = 'ExplanationOfBenefit.item.adjudication';
 
 /**
@@ -177,7 +179,7 @@ function keepElement(
       ? before
       : count(run, here);
   if (sibling)
-    return step.kind === 'primitive' || step.kind === 'text'
+    return step.kind === 'primitive' || step.kind === 'text' || step.kind === 'address'
       ? keepSibling(before, here, context, run, depth)
       : count(run, `${path}.(unknown)`);
   if (name === ADJUDICATION && key === 'value' && !countsUnits(source)) return count(run, here);
@@ -246,6 +248,12 @@ function keepOne(
       const masked = step.note ? maskNote(value) : maskAmounts(value);
       if (masked !== value) count(run, path);
       return masked;
+    }
+    case 'address': {
+      if (typeof value !== 'string') return count(run, path);
+      const address = value.replace(CREDENTIALS, '$1');
+      if (address !== value) count(run, path);
+      return address;
     }
     case 'resource':
       return isObject(value) ? keepResource(value, path, run, depth) : count(run, path);

@@ -35,7 +35,7 @@ export const CLAIMS: readonly Claim[] = [
   {
     guide: 'http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|6.1.0',
     statement: 'http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server',
-    lacks: ['DiagnosticReport create', 'DocumentReference create', 'Endpoint'],
+    lacks: ['DiagnosticReport create', 'DocumentReference create'],
   },
   {
     guide: 'http://hl7.org/fhir/us/carin-bb/ImplementationGuide/hl7.fhir.us.carin-bb|2.1.0',
