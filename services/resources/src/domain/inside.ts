@@ -92,7 +92,7 @@ export function insideOf(resource: FhirResource): Inside {
   return { resources, references };
 }
 
-/** Types of the directory, of products, and value sets of forms, which a resource that every client may read may contain. */
+/** Types of the directory, of products, and value sets of forms, which a shared resource may contain. */
 const SHAREABLE: ReadonlySet<string> = new Set([
   'Device',
   'DeviceDefinition',

@@ -97,35 +97,6 @@ describe('searches by parameters of the guides', () => {
         subject: '1234567893',
         resource: { resourceType: 'Organization', id: 'o1', name: 'Mercy Clinic', active: true },
       },
-      ...[
-        {
-          resourceType: 'Endpoint',
-          id: 'end1',
-          status: 'active',
-          connectionType: {
-            system: 'http://terminology.hl7.org/CodeSystem/endpoint-connection-type',
-            code: 'direct-project',
-          },
-          payloadType: [{ text: 'any' }],
-          address: 'https://user:secret@direct.example.org/fhir',
-          header: ['Authorization: Bearer secret'],
-          text: { status: 'generated', div: '<div xmlns="http://www.w3.org/1999/xhtml">secret</div>' },
-        },
-        {
-          resourceType: 'PractitionerRole',
-          id: 'role1',
-          practitioner: { reference: 'Practitioner/p1' },
-          endpoint: [{ reference: 'Endpoint/end1' }],
-        },
-        { resourceType: 'HealthcareService', id: 'hs1', name: 'Cardiology' },
-        {
-          resourceType: 'Questionnaire',
-          id: 'q1',
-          status: 'active',
-          url: 'https://payer.example.org/Questionnaire/q1',
-          contained: [{ resourceType: 'ValueSet', id: 'answers', status: 'active' }],
-        },
-      ].map((resource) => ({ type: 'payer.provider-recorded.v1', subject: '1234567893', resource })),
     ]);
     await house.settled();
   });
@@ -232,25 +203,6 @@ describe('searches by parameters of the guides', () => {
     const narrow = await house.token('app1', 'system/MedicationRequest.rs');
     const answer = await get('/fhir/MedicationRequest?patient=m1&_include=MedicationRequest:medication', {}, narrow);
     expect(answer.json().entry.map((e: Loose) => e.resource.id)).toEqual(['rx1']);
-  });
-
-  it('reads and finds Endpoints, services and questionnaires, and includes the Endpoint of a role', async () => {
-    for (const place of ['Endpoint/end1', 'HealthcareService/hs1', 'Questionnaire/q1']) {
-      const [type, id] = place.split('/') as [string, string];
-      const { status, text } = await get(`/fhir/${place}`);
-      expect([place, status]).toEqual([place, 200]);
-      expect(text).not.toContain('secret');
-      expect(await found(`${type}?_id=${id}`)).toEqual([id]);
-      expect(await found(`${type}?_lastUpdated=gt2020`)).toEqual([id]);
-    }
-    expect((await get('/fhir/Endpoint/end1')).json().address).toBe('https://direct.example.org/fhir');
-    expect(await included('PractitionerRole?practitioner=p1&_include=PractitionerRole:endpoint')).toEqual([
-      'Endpoint/end1',
-    ]);
-    const narrow = await house.token('app1', 'system/PractitionerRole.rs');
-    expect((await get('/fhir/Endpoint/end1', {}, narrow)).status).toBe(403);
-    const roles = await get('/fhir/PractitionerRole?practitioner=p1&_include=PractitionerRole:endpoint', {}, narrow);
-    expect(roles.json().entry.map((e: Loose) => e.resource.id)).toEqual(['role1']);
   });
 
   it('sorts, counts and shortens', async () => {
