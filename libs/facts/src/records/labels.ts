@@ -58,7 +58,7 @@ export class LabelGate {
   check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
     const now = this.options.clock.now();
     if (now >= this.current.until) this.current = policyAt(this.options.policy, now);
-    return new LabelCheck({ ...this.options, policy: this.current.policy }, providersOf(party, client));
+    return new LabelCheck({ ...this.options, policy: this.current.policy }, () => providersOf(party, client));
   }
 }
 
@@ -73,9 +73,9 @@ const withholding = new WeakMap<LabelPolicy, readonly Label[]>();
 
 export class LabelCheck {
   private readonly options: LabelGateOptions;
-  private readonly providers: readonly ProviderKey[];
+  private readonly providers: () => readonly ProviderKey[];
   private readonly permits = new Map<string, Promise<readonly LabelPermit[]>>();
-  constructor(options: LabelGateOptions, providers: readonly ProviderKey[]) {
+  constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[]) {
     this.options = options;
     this.providers = providers;
   }
@@ -124,7 +124,7 @@ export class LabelCheck {
   private async factsOf(member: string): Promise<LabelFacts> {
     let permits = this.permits.get(member);
     if (permits === undefined) this.permits.set(member, (permits = this.read(member)));
-    return { permits: await permits, providers: this.providers };
+    return { permits: await permits, providers: this.providers() };
   }
   /** The directory belongs to no member, so nobody can consent to its release. */
   private async read(member: string): Promise<readonly LabelPermit[]> {

@@ -1,8 +1,8 @@
-/** One entry of a searchset: `line` is the resource as encoded JSON and goes into the Bundle untouched. */
+/** One entry of a searchset: `line` is the resource as encoded JSON (text or UTF-8) and goes in untouched. */
 export interface BundleEntryLine {
   /** Absent for an OperationOutcome about the search. */
   readonly fullUrl?: string;
-  readonly line: string;
+  readonly line: string | Uint8Array;
   readonly mode?: 'match' | 'include' | 'outcome';
 }
 
@@ -14,20 +14,36 @@ export interface SearchsetInput {
   readonly entries: readonly BundleEntryLine[];
 }
 
-/** A searchset Bundle as JSON text. It joins encoded lines and neither parses nor stringifies resources. */
-export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): string {
+/**
+ * A searchset Bundle as JSON in UTF-8. It joins encoded lines: it neither parses nor stringifies resources, and lines
+ * that come as bytes never become text.
+ */
+export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetInput): Buffer {
   const links = [link('self', selfUrl), ...(nextUrl === undefined ? [] : [link('next', nextUrl)])].join(',');
   const counted = total === undefined ? '' : `,"total":${total}`;
+  const parts: (string | Uint8Array)[] = [];
   let text = `{"resourceType":"Bundle","type":"searchset"${counted},"link":[${links}]`;
-  if (entries.length === 0) return `${text}}`;
-  text += ',"entry":[';
-  for (let index = 0; index < entries.length; index++) {
-    const { fullUrl, line, mode = 'match' } = entries[index] as BundleEntryLine;
-    if (index > 0) text += ',';
+  entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
     const url = fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(fullUrl)},`;
-    text += `{${url}"resource":${line},"search":{"mode":"${mode}"}}`;
+    parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{${url}"resource":`, line);
+    text = `,"search":{"mode":"${mode}"}}`;
+  });
+  return joined([...parts, entries.length === 0 ? `${text}}` : `${text}]}`]);
+}
+
+function joined(parts: readonly (string | Uint8Array)[]): Buffer {
+  let bytes = 0;
+  for (const part of parts) bytes += Buffer.byteLength(part);
+  const all = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === 'string') at += all.write(part, at);
+    else {
+      all.set(part, at);
+      at += part.byteLength;
+    }
   }
-  return `${text}]}`;
+  return all;
 }
 
 function link(relation: string, url: string): string {

@@ -13,12 +13,12 @@ it('joins lines to a searchset Bundle that is valid R4', () => {
       { fullUrl: 'https://x/fhir/Patient/a', line: '{"resourceType":"Patient","id":"a"}' },
       {
         fullUrl: 'https://x/fhir/Organization/o',
-        line: '{"resourceType":"Organization","id":"o","name":"x"}',
+        line: Buffer.from('{"resourceType":"Organization","id":"o","name":"xé"}'),
         mode: 'include',
       },
     ],
   });
-  const bundle = JSON.parse(text) as Record<string, unknown>;
+  const bundle = JSON.parse(text.toString()) as Record<string, unknown>;
   expect(checkShape(bundle)).toEqual([]);
   expect(bundle).toEqual({
     resourceType: 'Bundle',
@@ -36,7 +36,7 @@ it('joins lines to a searchset Bundle that is valid R4', () => {
       },
       {
         fullUrl: 'https://x/fhir/Organization/o',
-        resource: { resourceType: 'Organization', id: 'o', name: 'x' },
+        resource: { resourceType: 'Organization', id: 'o', name: 'xé' },
         search: { mode: 'include' },
       },
     ],
@@ -44,7 +44,7 @@ it('joins lines to a searchset Bundle that is valid R4', () => {
 });
 
 it('has no empty entry list', () => {
-  expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }))).toEqual({
+  expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }).toString())).toEqual({
     resourceType: 'Bundle',
     type: 'searchset',
     link: [{ relation: 'self', url: 'https://x' }],

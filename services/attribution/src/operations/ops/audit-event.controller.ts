@@ -33,7 +33,7 @@ export class AuditEventController {
   @Get()
   @Header('content-type', FHIR)
   @Header('cache-control', 'no-store')
-  async search(@Req() request: FastifyRequest): Promise<string> {
+  async search(@Req() request: FastifyRequest): Promise<Buffer> {
     const parameters = new URL(request.url, 'http://localhost').searchParams;
     const { filter, count, after } = readAuditSearch(parameters, this.base);
     const { found, next } = await findDisclosures(this.reader, filter, { count, after });

@@ -17,7 +17,7 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-export const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
+const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
   typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
 export const parsedLine = (entry: Entry): FhirResource =>
   entry.resource ?? (JSON.parse(textOfLine(entry)) as FhirResource);

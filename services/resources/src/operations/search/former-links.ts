@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { PageToken } from './page-token.ts';
 
 /**
@@ -11,7 +11,7 @@ const LINK = /^[A-Za-z0-9_-]{44,4000}$/;
 const SEAL = 32;
 
 /** Undefined if the release before does not know such a search, or could not read its link. */
-export function writeFormer(key: Buffer, { client, type, query, after }: PageToken): string | undefined {
+export function writeFormer(key: KeyObject, { client, type, query, after }: PageToken): string | undefined {
   if (after === undefined || after.sort !== undefined) return undefined;
   if (![...new URLSearchParams(query).keys()].every((name) => KNOWN.has(name))) return undefined;
   const { member, id, lastUpdated } = after;
@@ -20,7 +20,12 @@ export function writeFormer(key: Buffer, { client, type, query, after }: PageTok
   return LINK.test(link) ? link : undefined;
 }
 
-export function readFormer(keys: readonly Buffer[], link: string, client: string, type: string): PageToken | undefined {
+export function readFormer(
+  keys: readonly KeyObject[],
+  link: string,
+  client: string,
+  type: string,
+): PageToken | undefined {
   const bytes = LINK.test(link) ? Buffer.from(link, 'base64url') : Buffer.alloc(0);
   if (bytes.length <= SEAL) return undefined;
   const payload = bytes.subarray(SEAL);
@@ -29,5 +34,5 @@ export function readFormer(keys: readonly Buffer[], link: string, client: string
   return { client, type, query, after: { member, id, ...(lastUpdated !== undefined && { lastUpdated }) } };
 }
 
-const seal = (key: Buffer, client: string, type: string, payload: Buffer): Buffer =>
+const seal = (key: KeyObject, client: string, type: string, payload: Buffer): Buffer =>
   createHmac('sha256', key).update(`${client}\n${type}\n`).update(payload).digest();

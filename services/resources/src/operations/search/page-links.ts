@@ -1,14 +1,18 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Secret } from '@provider-access/smart';
 import { readFormer, writeFormer } from './former-links.ts';
 import type { PageCursor } from './page.ts';
 import type { PageToken } from './page-token.ts';
 
+/** Node makes a KeyObject of any other key at each use, which costs more than a link. */
 interface LinkKey {
-  readonly cipher: Buffer;
-  readonly nonce: Buffer;
+  readonly cipher: KeyObject;
+  readonly nonce: KeyObject;
+  readonly former: KeyObject;
 }
+const derived = (key: Buffer, purpose: string): KeyObject =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', key, '', purpose, 32)));
 
 const CIPHER = 'aes-256-gcm';
 const IV = 12;
@@ -38,18 +42,19 @@ export class PageLinks {
     const { current } = this.secret;
     if (this.from !== current)
       this.made = (this.from = current).map((key) => ({
-        cipher: Buffer.from(hkdfSync('sha256', key, '', 'page link', 32)),
-        nonce: Buffer.from(hkdfSync('sha256', key, '', 'page link nonce', 32)),
+        cipher: derived(key, 'page link'),
+        nonce: derived(key, 'page link nonce'),
+        former: createSecretKey(key),
       }));
     return this.made;
   }
 
   /** Undefined if the link would be too long for a URL. */
   write(token: PageToken): string | undefined {
-    const former = writeFormer(this.secret.current[0]!, token);
+    const key = this.keys()[0]!;
+    const former = writeFormer(key.former, token);
     if (former !== undefined) return former;
     const { client, type, query, after } = token;
-    const key = this.keys()[0]!;
     const aad = boundTo(client, type);
     const plain = Buffer.from(JSON.stringify([query, after]));
     // Deflating costs more than the rest of a link. A deflated text never begins with the bracket of a plain one.
@@ -71,13 +76,14 @@ export class PageLinks {
       const [query, after] = JSON.parse(text) as [string, PageCursor | null | undefined];
       return { client, type, query, ...(after && { after }) };
     }
-    return readFormer(this.secret.current, link, client, type);
+    const former = this.keys().map((key) => key.former);
+    return readFormer(former, link, client, type);
   }
 }
 
 const boundTo = (client: string, type: string): Buffer => Buffer.from(`${client}\n${type}\n`);
 
-function opened(key: Buffer, bytes: Buffer, aad: Buffer): string | undefined {
+function opened(key: KeyObject, bytes: Buffer, aad: Buffer): string | undefined {
   try {
     const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, IV), { authTagLength: TAG })
       .setAAD(aad)

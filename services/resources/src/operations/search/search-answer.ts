@@ -18,7 +18,7 @@ import type { SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { FHIR_JSON } from '../fhir-request.ts';
-import { type Entry, parsedLine, textOfLine } from './entry.ts';
+import { type Entry, parsedLine } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';
@@ -111,7 +111,7 @@ export class SearchAnswer {
     const whole = elements === undefined && (summary === undefined || summary === 'false');
     return {
       fullUrl: `${this.base}/${record.type}/${record.id}`,
-      line: whole ? textOfLine(record) : JSON.stringify(subsetOf(parsedLine(record), { summary, elements })),
+      line: whole ? record.line : JSON.stringify(subsetOf(parsedLine(record), { summary, elements })),
       mode,
     };
   }
