@@ -150,7 +150,7 @@ export function rulesOf(profile: Definition, context: Context): { rules: Line[];
     const types = typesOf(element);
     if (!slice && element.path.endsWith('[x]') && types.length < typesOf(base ?? {}).length) rule.types = types;
     const targets = targetsOf(element);
-    if (targets !== undefined && targets.join() !== targetsOf(base ?? {})?.join()) rule.targets = targets;
+    if (targets !== undefined) rule.targets = targets;
     const fixed = valueOf(element, 'fixed');
     if (fixed !== undefined) rule.fixed = fixed;
     const pattern = valueOf(element, 'pattern');

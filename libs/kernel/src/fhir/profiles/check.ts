@@ -27,14 +27,15 @@ function checkElement(one: Check, parent: Element): void {
   let count = 0;
   if (choice === undefined) {
     const value = parent[one.name];
-    const sibling = parent[one.sibling];
+    const sibling = one.primitive ? parent[one.sibling] : undefined;
     if (Array.isArray(value)) {
       count = value.length;
-      for (let at = 0; at < count; at++)
-        checkInstance(one, value[at], Array.isArray(sibling) ? sibling[at] : undefined, '');
+      if (one.looksInside)
+        for (let at = 0; at < count; at++)
+          checkInstance(one, value[at], Array.isArray(sibling) ? sibling[at] : undefined, '');
     } else if (value !== undefined || sibling !== undefined) {
       count = 1;
-      checkInstance(one, value, sibling, '');
+      if (one.looksInside) checkInstance(one, value, sibling, '');
     }
   } else count = checkChoice(one, parent);
   if (count < one.min) report(one.lacks.min);
@@ -51,7 +52,7 @@ function checkElement(one: Check, parent: Element): void {
 function checkChoice(one: Check, parent: Element): number {
   for (const { name, sibling, type } of one.choice!.properties) {
     const value = parent[name];
-    const extensions = parent[sibling];
+    const extensions = sibling === undefined ? undefined : parent[sibling];
     if (value === undefined && extensions === undefined) continue;
     if (one.types !== undefined && !one.types.has(type)) report(one.lacks.type);
     checkInstance(one, value, extensions, type);
@@ -62,16 +63,12 @@ function checkChoice(one: Check, parent: Element): number {
 
 function checkInstance(one: Check, value: unknown, sibling: unknown, type: string): void {
   checkRules(one, value, sibling, type);
-  const { slices } = one;
-  if (slices.length === 0) return;
-  for (let at = 0; at < slices.length; at++) {
-    const slice = slices[at]!;
-    if (!slice.isMember(value, type)) continue;
+  if (one.slices.length === 0) return;
+  const at = one.sliceOf(value, type);
+  if (at >= 0) {
     one.counts[at]! += 1;
-    checkRules(slice, value, sibling, type);
-    return;
-  }
-  if (one.closed) report(one.lacks.slicing);
+    checkRules(one.slices[at]!, value, sibling, type);
+  } else if (one.closed) report(one.lacks.slicing);
 }
 
 function checkRules(one: Check, value: unknown, sibling: unknown, type: string): void {

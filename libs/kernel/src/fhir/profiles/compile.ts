@@ -1,17 +1,18 @@
 import { RULE_LINES } from '../definitions/profile-table.ts';
 import { type Structure, structureOf } from '../elements.ts';
-import type { Lack, Rule } from './rules.ts';
-import { codeTest, patternTest, sliceTest, targetTest, type Test } from './values.ts';
+import type { Criterion, Lack, Rule } from './rules.ts';
+import { codeTest, patternTest, sliceOf, type SliceOf, targetTest, type Test } from './values.ts';
 
 /** Properties of a choice, with the datatype of each. */
 interface Choice {
   readonly stem: string;
-  readonly properties: readonly { readonly name: string; readonly sibling: string; readonly type: string }[];
+  readonly properties: readonly { readonly name: string; readonly sibling?: string; readonly type: string }[];
 }
 
 /** An element of a profile with all that the profile asks of it. A slice has the same shape. */
 export interface Check {
   readonly name: string;
+  readonly primitive: boolean;
   /** Where a primitive keeps its extensions: `_birthDate`. */
   readonly sibling: string;
   readonly choice?: Choice;
@@ -21,24 +22,31 @@ export interface Check {
   /** Each must hold for each instance. `bare`: an instance that has only extensions need not fulfil it. */
   readonly tests: readonly { readonly holds: Test; readonly bare: boolean; readonly lack: Lack }[];
   readonly children: Check[];
-  readonly slices: (Check & { readonly isMember: Test })[];
+  readonly slices: Check[];
+  sliceOf: SliceOf;
   /** How many instances of each slice were found; used again for each parent, so that a check allocates nothing. */
   counts: Uint16Array;
   readonly closed: boolean;
+  /** False if only instances are counted. */
+  looksInside: boolean;
   readonly lacks: Readonly<Record<'min' | 'max' | 'type' | 'slicing', Lack>>;
 }
 
-const ANY: Test = () => true;
+const NO_SLICE: SliceOf = () => -1;
 
 function choiceOf(name: string, structure: Structure | undefined): Choice | undefined {
   if (!name.endsWith('[x]')) return undefined;
   const properties = [...(structure?.elements.values() ?? [])]
     .filter(({ choice }) => choice === name)
-    .map(({ name: property, type }) => ({ name: property, sibling: `_${property}`, type }));
+    .map(({ name: property, type, primitive }) => ({
+      name: property,
+      type,
+      ...(primitive && { sibling: `_${property}` }),
+    }));
   return { stem: name.slice(0, -3), properties };
 }
 
-function checkOf(id: string, rule: Rule, structure: Structure | undefined): Check & { isMember: Test } {
+function checkOf(id: string, rule: Rule, structure: Structure | undefined): Check {
   const last = id.slice(id.lastIndexOf('.') + 1);
   const name = last.includes(':') ? last.slice(0, last.indexOf(':')) : last;
   const lack = (kind: Lack['rule']): Lack => Object.freeze({ element: id, rule: kind });
@@ -50,6 +58,7 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
   if (rule.targets !== undefined) add(targetTest(rule.targets), true, 'type');
   return {
     name,
+    primitive: structure?.elements.get(name)?.primitive ?? true,
     sibling: `_${name}`,
     choice: choiceOf(name, structure),
     types: rule.types && new Set(rule.types),
@@ -58,17 +67,20 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
     tests,
     children: [],
     slices: [],
+    sliceOf: NO_SLICE,
     counts: new Uint16Array(0),
     closed: rule.closed === true,
+    looksInside: false,
     lacks: { min: lack('min'), max: lack('max'), type: lack('type'), slicing: lack('slicing') },
-    isMember: rule.when === undefined ? ANY : sliceTest(rule.when),
   };
 }
 
 /** `Observation.category:VSCat.coding` in parts, with the structure of R4 to which each belongs. */
 interface Known {
-  readonly check: Check & { isMember: Test };
+  readonly check: Check;
   readonly structure: Structure | undefined;
+  /** The criteria of its slices. */
+  readonly criteria: (readonly Criterion[])[];
 }
 
 /**
@@ -95,17 +107,22 @@ export function compileProfile(type: string, places: string): Check[] {
     // What lies in a choice is of one type, or has no choices of its own.
     const inner = element === undefined ? undefined : structureOf(element.type);
     if (colon > dot) {
-      const { check: sliced } = find(id.slice(0, colon));
+      const { check: sliced, criteria } = find(id.slice(0, colon));
       sliced.slices.push(check);
+      criteria.push(rule.when ?? []);
       sliced.counts = new Uint16Array(sliced.slices.length);
     } else (parent?.check.children ?? root).push(check);
-    const entry = { check, structure: inner };
+    const entry = { check, structure: inner, criteria: [] };
     known.set(id, entry);
     return entry;
   }
   for (const line of linesOf(places)) {
     const space = line.indexOf(' ');
     place(line.slice(0, space), JSON.parse(line.slice(space + 1)) as Rule);
+  }
+  for (const { check, criteria } of known.values()) {
+    if (criteria.length > 0) check.sliceOf = sliceOf(criteria);
+    check.looksInside = [check.tests, check.children, check.slices].some(({ length }) => length > 0);
   }
   return root;
 }

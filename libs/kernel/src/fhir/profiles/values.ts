@@ -7,6 +7,8 @@ export type Test = (value: unknown, type: string) => boolean;
 
 /** FHIR's pattern: what the pattern has, the value has too; each item of a list has a partner in the value. */
 export function patternTest(pattern: unknown): Test {
+  const coding = onlyCoding(pattern);
+  if (coding !== undefined) return (value) => isObject(value) && hasCoding(value['coding'], coding.system, coding.code);
   if (Array.isArray(pattern)) {
     const items = pattern.map(patternTest);
     return (value) => Array.isArray(value) && items.every((item) => value.some((one) => item(one, '')));
@@ -18,6 +20,25 @@ export function patternTest(pattern: unknown): Test {
     for (const [name, part] of parts) if (!part(value[name], '')) return false;
     return true;
   };
+}
+
+interface Coding {
+  readonly system: string;
+  readonly code: string;
+}
+/** The coding of a pattern that has nothing else, as nearly all have. */
+function onlyCoding(pattern: unknown): Coding | undefined {
+  if (!isObject(pattern) || Object.keys(pattern).join() !== 'coding') return undefined;
+  const [coding, another] = pattern['coding'] as Record<string, unknown>[];
+  if (coding === undefined || another !== undefined || Object.keys(coding).toSorted().join() !== 'code,system')
+    return undefined;
+  return coding as unknown as Coding;
+}
+function hasCoding(codings: unknown, system: string, code: string): boolean {
+  if (!Array.isArray(codings)) return false;
+  for (const one of codings as unknown[])
+    if (isObject(one) && one['code'] === code && one['system'] === system) return true;
+  return false;
 }
 
 const compiled: (Test | undefined)[] = [];
@@ -67,12 +88,58 @@ function targetOf({ reference, type }: Record<string, unknown>): string | undefi
   return KNOWN_R4_TYPES.has(name) ? name : undefined;
 }
 
-/** Whether an instance is one of the slice. */
-export function sliceTest(criteria: readonly Criterion[]): Test {
+/** The place of the slice that an instance belongs to; -1 if it is in none. */
+export type SliceOf = (value: unknown, type: string) => number;
+
+/** @param slices the criteria of each slice, in the order of the profile */
+export function sliceOf(slices: readonly (readonly Criterion[])[]): SliceOf {
+  const byUrl = placesBy(slices, (path, value) => (path === 'url' && typeof value === 'string' ? value : undefined));
+  if (byUrl !== undefined) return (value) => (isObject(value) ? (byUrl.get(value['url'] as string) ?? -1) : -1);
+  const path = slices[0]?.[0]?.[0] ?? '';
+  const byCoding = placesBy(slices, (at, value) => {
+    const coding = at === path && !path.includes('.') ? onlyCoding(value) : undefined;
+    return coding && `${coding.code} ${coding.system}`;
+  });
+  if (byCoding !== undefined) return codingSlice(path, byCoding);
+  const tests = slices.map(sliceTest);
+  return (value, type) => tests.findIndex((test) => test(value, type));
+}
+
+/** A map from keys to places, if each slice has one criterion and that has a key of its own. */
+function placesBy(
+  slices: readonly (readonly Criterion[])[],
+  keyOf: (path: string, value: unknown) => string | undefined,
+): Map<string, number> | undefined {
+  const places = new Map<string, number>();
+  for (const [at, criteria] of slices.entries()) {
+    const [path, kind, value] = criteria[0]!;
+    const key = criteria.length === 1 && (kind === 'pattern' || kind === 'fixed') ? keyOf(path, value) : undefined;
+    if (key === undefined || places.has(key)) return undefined;
+    places.set(key, at);
+  }
+  return places;
+}
+
+function codingSlice(path: string, places: ReadonlyMap<string, number>): SliceOf {
+  return (value) => {
+    const concept = path === '' ? value : isObject(value) ? value[path] : undefined;
+    const codings = isObject(concept) ? concept['coding'] : undefined;
+    if (!Array.isArray(codings)) return -1;
+    for (const one of codings as unknown[]) {
+      const place = isObject(one) ? places.get(`${String(one['code'])} ${String(one['system'])}`) : undefined;
+      if (place !== undefined) return place;
+    }
+    return -1;
+  };
+}
+
+function sliceTest(criteria: readonly Criterion[]): Test {
   const tests = criteria.map(([path, kind, value]): Test => {
     if (kind === 'types') return (_value, type) => value.includes(type);
     const test = kind === 'binding' ? codeTest(value) : patternTest(value);
-    return path === '' ? test : (instance) => someAt(instance, path.split('.'), 0, test);
+    if (path === '') return test;
+    const names = path.split('.');
+    return (instance) => someAt(instance, names, 0, test);
   });
   const [only] = tests;
   if (tests.length === 1 && only !== undefined) return only;
