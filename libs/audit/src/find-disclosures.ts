@@ -30,33 +30,30 @@ export interface DisclosurePage {
 const LOOKED_AT = 1000;
 const BATCH = 200;
 
+const OUTCOMES = ['released', 'refused'] as const satisfies readonly Disclosure['outcome'][];
+
+/** An index, and the values for which it is read side by side: each reading is in the order of ids. */
 interface Driver {
   readonly index: string;
-  readonly equals: readonly string[];
+  readonly each: readonly (readonly string[])[];
   /** The filters that the index applies. */
   readonly applied: readonly (keyof DisclosureFilter)[];
 }
 function driverOf({ member, client, outcome, group }: DisclosureFilter): Driver {
-  if (member !== undefined) {
-    if (client !== undefined)
-      return { index: 'by_member_client', equals: [client, member], applied: ['member', 'client'] };
-    if (outcome !== undefined)
-      return { index: 'by_member_outcome', equals: [outcome, member], applied: ['member', 'outcome'] };
-    return { index: 'by_member', equals: [member], applied: ['member'] };
-  }
-  if (group !== undefined) return { index: 'by_group', equals: [group], applied: ['group'] };
-  if (client !== undefined && outcome !== undefined)
-    return { index: 'by_client_outcome', equals: [client, outcome], applied: ['client', 'outcome'] };
-  if (client !== undefined) return { index: 'by_client', equals: [client], applied: ['client'] };
-  if (outcome !== undefined) return { index: 'by_outcome', equals: [outcome], applied: ['outcome'] };
-  return { index: 'by_time', equals: [], applied: [] };
+  const outcomes = outcome === undefined ? OUTCOMES : [outcome];
+  if (member !== undefined && client !== undefined)
+    return { index: 'by_member_client', each: [[client, member]], applied: ['member', 'client'] };
+  if (member !== undefined)
+    return { index: 'by_member_outcome', each: outcomes.map((one) => [one, member]), applied: ['member', 'outcome'] };
+  if (group !== undefined) return { index: 'by_group', each: [[group]], applied: ['group'] };
+  if (client !== undefined)
+    return { index: 'by_client_outcome', each: outcomes.map((one) => [client, one]), applied: ['client', 'outcome'] };
+  return { index: 'by_outcome', each: outcomes.map((one) => [one]), applied: ['outcome'] };
 }
 const keeps = ({ client, outcome, group }: DisclosureFilter, { disclosure }: StoredDisclosure): boolean =>
   (client === undefined || disclosure.client === client) &&
   (outcome === undefined || disclosure.outcome === outcome) &&
   (group === undefined || disclosure.group === group);
-/** The time with which an id begins. */
-const timeOf = (id: string): string => id.slice(0, id.indexOf('/') < 0 ? id.length : id.indexOf('/'));
 
 /** The newest first, at most `count`, behind the document `after`. */
 export async function findDisclosures(
@@ -64,7 +61,7 @@ export async function findDisclosures(
   filter: DisclosureFilter,
   { count, after }: { readonly count: number; readonly after?: string | undefined },
 ): Promise<DisclosurePage> {
-  const { index, equals, applied } = driverOf(filter);
+  const { index, each, applied } = driverOf(filter);
   const exact = (['client', 'outcome', 'group'] as const).every((n) => filter[n] === undefined || applied.includes(n));
   const found: StoredDisclosure[] = [];
   // An id is greater than the time with which it begins. So behind `before` are the documents of earlier times.
@@ -72,13 +69,14 @@ export async function findDisclosures(
   let last = after !== undefined && (before === undefined || after < before) ? after : before;
   for (let looked = 0; looked < LOOKED_AT;) {
     const limit = exact ? Math.min(BATCH, count + 1 - found.length) : BATCH;
-    const docs = await reader.find({
-      index,
-      equals,
-      order: 'desc',
-      limit,
-      ...(last !== undefined && { after: { values: index === 'by_time' ? [timeOf(last)] : [], id: last } }),
-    });
+    const behind = last === undefined ? {} : { after: { values: [], id: last } };
+    const read = await Promise.all(
+      each.map((equals) => reader.find({ index, equals, order: 'desc', limit, ...behind })),
+    );
+    const docs = read
+      .flat()
+      .toSorted((a, b) => (a._id < b._id ? 1 : -1))
+      .slice(0, limit);
     for (const doc of docs) {
       const one = { id: doc._id, disclosure: doc['disclosure'] as Disclosure };
       if (from !== undefined && one.id < from) return { found };
