@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { PA_RECORDS } from '@provider-access/events';
 import { labelPolicy, withDrugs } from '@provider-access/domain/pdex/labels';
 import { type Answer, condition, House, patient } from '../../../test/harness.ts';
 
@@ -57,6 +58,30 @@ describe('a resource that its security labels withhold', () => {
         expect(comparable(await read(`${type}/${id}`))).toEqual(unknown);
     }
     expect((await read('Patient/m1')).status).toBe(200);
+  });
+
+  it('is not counted where an earlier release wrote it, so that only its line has the label', async () => {
+    await open();
+    const at = '2025-01-01T00:00:00.000Z';
+    const written = [condition('m1', 'open'), condition('m1', 'secret', label('HIV'))].map((resource) => {
+      const { id } = resource as { id: string };
+      const about = {
+        member: 'm1',
+        type: 'Condition',
+        id,
+        versionId: 1,
+        lastUpdated: at,
+        businessTime: at,
+        sequence: 0,
+      };
+      const data = { ...about, contentHash: 'h', references: [], tokens: [], line: JSON.stringify(resource) };
+      const headers = { ce_id: id, ce_type: 'pa.record-accepted.v1', ce_source: '/resources', ce_time: at };
+      return { key: `m1/Condition/${id}`, partitionKey: 'm1', headers, value: JSON.stringify(data) };
+    });
+    await house.log.append(PA_RECORDS, written);
+    await house.settled();
+    for (const more of ['_summary=count', '_sort=_lastUpdated'])
+      expect((await read(`Condition?patient=m1&${more}`)).json()).toMatchObject({ total: 1 });
   });
 
   it('comes back when a newer version has no such label, and goes when it gets one', async () => {

@@ -15,7 +15,7 @@ import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
 const CHUNK = 32;
-/** Ids that one query of the index returns. */
+/** Ids that one query of the index returns, and rows that one query reads without their lines. */
 const IDS = 500;
 /** Members in one query of the index. */
 const MEMBERS = 200;
@@ -41,6 +41,7 @@ export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -
  * or of member, time of the version and id for a query by `_lastUpdated` that no index of keys helps (`isByTime`).
  * They come in batches, because a step of a generator for each record costs more than the record.
  * @param members in the order of `byRecord`
+ * @param lines false if the caller needs no line; an entry may then have an empty one
  */
 export async function* fitting(
   records: VisibleRecords,
@@ -48,6 +49,7 @@ export async function* fitting(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
+  lines = true,
 ): AsyncGenerator<readonly Entry[]> {
   const rest = behind === undefined ? members : members.filter((member) => byRecord(member, behind.member) >= 0);
   const conditions = conditionsOf(query);
@@ -56,7 +58,7 @@ export async function* fitting(
       ? byIds(records, query, query.ids, rest, behind)
       : conditions.length > 0
         ? byKeys(records, query, conditions, rest, behind)
-        : byType(records, query, rest, behind, wanted);
+        : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
   for await (const batch of found) {
     const kept = keptOf(query, await records.seen(batch));
     if (kept.length > 0) yield kept;
@@ -160,16 +162,20 @@ async function* byType(
   members: readonly string[],
   behind: Behind | undefined,
   wanted: number,
+  lines: boolean,
 ): AsyncGenerator<readonly Entry[]> {
   const timed = isByTime(query);
   for (const member of members) {
     let at = behind?.member === member ? behind : undefined;
     const except = [...(await records.withheldIds([member], query.type))];
     for (let open = wanted + 1; ;) {
-      const limit = Math.max(1, Math.min(open, CHUNK));
+      const limit = Math.max(1, Math.min(open, lines ? CHUNK : IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
-      const documents = await records.reader.views.records.find({ ...asked, except, limit, bodies: LINE });
-      const live = documents.map(entryOf).filter((entry) => entry !== undefined);
+      const bodies = lines ? { bodies: LINE } : {};
+      const documents = await records.reader.views.records.find({ ...asked, except, limit, ...bodies });
+      const live = lines
+        ? documents.map(entryOf).filter((entry) => entry !== undefined)
+        : await withoutLines(records, documents);
       open -= live.length;
       yield live;
       if (documents.length < limit) break;
@@ -177,6 +183,22 @@ async function* byType(
       at = { member, id: last.id, lastUpdated: last.lastUpdated };
     }
   }
+}
+
+const NO_LINE = new Uint8Array();
+/** Entries without lines. Where an earlier release wrote the record, only the line shows its labels. */
+async function withoutLines(records: VisibleRecords, documents: readonly ViewDocument[]): Promise<readonly Entry[]> {
+  const live = documents.filter((document) => headOf(document).deleted !== true);
+  const former = live.filter((document) => headOf(document).labels === undefined).map(({ _id }) => _id);
+  const loaded: Entry[] = [];
+  for await (const batch of linesOf(records, former)) loaded.push(...batch);
+  return [
+    ...live.flatMap((document) => {
+      const head = headOf(document);
+      return head.labels === undefined ? [] : [{ ...head, line: NO_LINE }];
+    }),
+    ...loaded,
+  ];
 }
 
 function inOrder({ type }: Conditions, member: string, behind: Behind | undefined): Omit<FindQuery, 'limit'> {

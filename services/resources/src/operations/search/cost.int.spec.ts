@@ -98,6 +98,16 @@ describe('the queries of a search', () => {
       ]);
   });
 
+  it('count and sort by what the heads have without any other line', async () => {
+    const read = ['members getMany 1', ...LABELS, 'records find 1'];
+    expect(await asked('Condition?patient=small&_summary=count')).toEqual(read);
+    expect(await asked('Condition?patient=small&_sort=-_lastUpdated&_count=10')).toEqual([
+      ...read,
+      'records getMany 32 record.line',
+      AGAIN,
+    ]);
+  });
+
   it('load the lines of a page in pieces, and no other line', async () => {
     for (const member of ['small', 'large'])
       expect(await asked(`Condition?patient=${member}&code=sixty&_count=40`)).toEqual([
@@ -134,6 +144,15 @@ describe('the queries of a search', () => {
       'records getMany 2 record.line',
     ]);
     expect(await asked('Patient?name=nobody')).toEqual(found.filter((s) => !/record.line$|members getMany 2/.test(s)));
+  });
+
+  it('of a read ask for the owner, the facts, the labels and then for the line', async () => {
+    expect(await asked('Condition/small-one-0')).toEqual([
+      'locators get 1',
+      'members getMany 1',
+      'records getMany 1',
+      'records get 1 record.line',
+    ]);
   });
 
   it('without a condition on elements ask the index of keys for labels alone', async () => {

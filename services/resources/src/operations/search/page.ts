@@ -10,6 +10,9 @@ const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** The most resources that one search sorts or counts. */
 const MAX_COUNTED = 20_000;
 
+/** Values to sort by that a record has without its line. */
+const OF_HEADS: ReadonlySet<string> = new Set(['_id', '_lastUpdated']);
+
 /** The end of a page. `sort`: the values of the last entry by which the search is sorted. */
 export interface PageCursor extends Behind {
   readonly sort?: readonly SortValue[];
@@ -53,7 +56,7 @@ async function firstOf({ records, query, members, after, count }: PageOf, counts
   const page = new Filling(count);
   let next: PageCursor | undefined;
   let total = 0;
-  for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count)) {
+  for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count, count > 0)) {
     total += batch.length;
     if (counts) bounded(total);
     if (next === undefined && count > 0 && !batch.every((entry) => page.add(entry))) {
@@ -76,7 +79,8 @@ interface Place {
  */
 async function sortedPage({ records, query, members, after, count }: PageOf): Promise<Page> {
   const places: Place[] = [];
-  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED)) {
+  const lines = query.sort.some(({ by }) => !OF_HEADS.has(by));
+  for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED, lines)) {
     for (const entry of batch) {
       const { member, type, id } = entry;
       places.push({ entry: { member, type, id }, values: valuesOf(query, entry) });
