@@ -129,12 +129,14 @@ describe('Binary', () => {
       expect((await get(path, { ...headers, range: 'bytes=0-9' })).status).toBe(200);
     },
   );
-  it.each([{}, { accept: '*/*' }, { accept: 'application/fhir+json;q=0, */*' }, { accept: 'application/pdf' }])(
-    'is bytes for %j',
-    async (headers: Record<string, string>) => {
-      expect((await get(path, headers)).headers['content-type']).toBe('application/pdf');
-    },
-  );
+  it.each<Record<string, string>>([
+    {},
+    { accept: '*/*' },
+    { accept: 'application/fhir+json;q=0, */*' },
+    { accept: 'application/pdf' },
+  ])('is bytes for %j', async (headers) => {
+    expect((await get(path, headers)).headers['content-type']).toBe('application/pdf');
+  });
 
   it('never lets a browser show HTML of a payer as a page of this server', async () => {
     const { headers } = await get(pathOf(await read('html')));
