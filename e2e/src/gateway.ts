@@ -23,6 +23,7 @@ export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName]
     ['/ops/audit', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
+    ['/ops/feeds', 'resources'],
     ['/fhir/bulk', 'export'],
     ['/fhir/Consent', 'consent'],
     ['/fhir', 'resources'],

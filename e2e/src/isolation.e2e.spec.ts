@@ -309,6 +309,7 @@ describe('one client and another', () => {
       '/ops/audit/AuditEvent/x',
       '/ops/audit/verification',
       '/ops/slo',
+      '/ops/feeds',
     ])
       expect((await ask(path)).status, path).toBe(401);
     for (const path of ['/auth/clients', '/ops/views/export', '/ops/disclosures?member=m-000001', '/ops/slo'])

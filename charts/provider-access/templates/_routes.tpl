@@ -20,6 +20,7 @@
 - { prefix: /ops/audit, service: attribution }
 - { prefix: /ops/slo, service: attribution }
 - { prefix: /ops/probe, service: attribution }
+- { prefix: /ops/feeds, service: resources }
 {{- range include "pa.services" . | splitList " " }}
 - { prefix: /ops/views/{{ . }}, service: {{ . }} }
 {{- end }}

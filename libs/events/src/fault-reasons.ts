@@ -27,6 +27,8 @@ export const FAULT_REASONS = {
   'not-a-provider-type': 'The resource belongs to a member or carries one: publish it as payer.resource-recorded.v1.',
   'not-a-member-type': 'The resource belongs to no member: publish it as payer.provider-recorded.v1.',
   'event-id-reused': 'The same source has sent another content under this event id before.',
+  'profile-not-met':
+    'The resource lacks what a profile asks for that it declares, and `PROFILE_POLICY_FILE` refuses such resources.',
   'too-many-ids':
     'The merge would give one person more than 100 member ids. Both ids are denied until somebody has looked at it.',
   'not-from-the-sandbox':

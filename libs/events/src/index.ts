@@ -7,6 +7,7 @@ export * from './audit-events.ts';
 export * from './platform-events.ts';
 export type { RecordAccepted, RecordDeleted, RecordSuperseded } from './record-events.ts';
 export * from './export-events.ts';
+export * from './feed-events.ts';
 export * from './known-types.ts';
 export * from './provider-key.ts';
 export * from './probe-steps.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUDIT_EVENTS } from './audit-events.ts';
+import { FEED_EVENTS } from './feed-events.ts';
 import { recordAccepted, recordDeleted, recordSuperseded, tie } from './record-events.ts';
 
 /**
@@ -186,6 +187,8 @@ export const progress = z.object({
         removed: z.record(z.string(), z.int().positive()).optional(),
         /** Conditional references in what was recorded, by path without indexes and type; at most 101 paths. */
         unresolved: z.record(z.string(), z.int().positive()).optional(),
+        /** What the recorded resources lack of profiles that they declare, by profile, element and rule. */
+        lacks: z.record(z.string(), z.int().positive()).optional(),
         /** Everything but `recorded`, one row an event. */
         items: z.array(
           z.object({
@@ -292,6 +295,7 @@ export const PLATFORM_EVENTS = {
   'pa.log-restored.v1': { topic: 'pa.registry', schema: logRestored },
   'pa.restore-accepted.v1': { topic: 'pa.registry', schema: restoreAccepted },
   ...AUDIT_EVENTS,
+  ...FEED_EVENTS,
   [PROGRESS_TYPE]: { topic: '*', schema: progress },
   [GAP_TYPE]: { topic: '*', schema: gap },
   'pa.event-parked.v1': { topic: 'payer.*.dead-letter', schema: eventParked },

@@ -50,6 +50,8 @@ export const PA_EXPORTS = 'pa.exports';
 export const PA_AUDIT = 'pa.audit';
 export const PA_AUDIT_CHAIN = 'pa.audit-chain';
 export const PA_SERVICE_LEVELS = 'pa.service-levels';
+/** What the payer's data lacks (ADR 0051). */
+export const PA_FEEDS = 'pa.feeds';
 export const PA_DEPLOYMENT = 'pa.deployment';
 
 /** Every service keeps the party facts in memory by following the topics that they come from. */
@@ -141,6 +143,16 @@ export const TOPICS: readonly Topic[] = [
     role: 'measured',
     writers: ['attribution', 'consent', 'resources', 'export'],
     readers: ['attribution', 'resources'],
+    heads: [],
+    spread: 'narrow',
+    cleanup: 'keep',
+  },
+  {
+    name: PA_FEEDS,
+    key: 'a partition of an inbound topic',
+    role: 'measured',
+    writers: ['resources'],
+    readers: ['resources'],
     heads: [],
     spread: 'narrow',
     cleanup: 'keep',

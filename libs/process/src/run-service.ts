@@ -6,6 +6,7 @@ import {
   filesFaults,
   kafkaFaults,
   labelFaults,
+  profileFaults,
   lacksTimeZone,
   listenFaults,
   misspelled,
@@ -66,6 +67,7 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...(files === undefined ? [] : filesFaults(files)),
     ...secretFaults(config),
     ...labelFaults(config),
+    ...profileFaults(config),
   ]);
   return config;
 }

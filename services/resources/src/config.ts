@@ -8,6 +8,8 @@ import {
   deploymentEnv,
   filesEnv,
   processEnv,
+  profilePolicy,
+  profilesEnv,
   secretsEnv,
   serviceLevelsSince,
   versionsEnv,
@@ -23,6 +25,7 @@ export const resourcesSettings = z.object({
     .describe('The service answers 503 while its facts are older than this (ms).'),
   ...deploymentEnv,
   ...labelsEnv,
+  ...profilesEnv,
   ...versionsEnv,
   PRIOR_AUTH_RETENTION_DAYS: whole(366, 36_500)
     .default(400)
@@ -71,6 +74,7 @@ export const resourcesConfig = (
   boundMs: env.FACTS_BOUND_MS,
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
+  profiles: profilePolicy(env),
   /** ms: how long a prior authorization stays after its last change. */
   authorizationRetentionMs: env.PRIOR_AUTH_RETENTION_DAYS * 86_400_000,
   /** ms: how long a version stays readable after it was replaced. */

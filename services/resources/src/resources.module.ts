@@ -40,6 +40,7 @@ import { DocrefController } from './operations/docref/docref.controller.ts';
 import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
 import { EventsController } from './operations/events/events.controller.ts';
+import { FeedsController } from './operations/feeds/feeds.controller.ts';
 import { MetadataController } from './operations/metadata/metadata.controller.ts';
 import { HistoryController } from './operations/history/history.controller.ts';
 import { VersionsOf } from './operations/history/versions-of.ts';
@@ -100,6 +101,7 @@ export class ResourcesModule
         EventsController,
         ReceiptsController,
         DeadLettersController,
+        FeedsController,
         MetadataController,
         SystemExportController,
         DocrefController,
@@ -210,6 +212,7 @@ function providers(
           floor: config.floor,
           publicUrl: config.publicUrl,
           ...(blobs !== undefined && { attachments: { store: attachments, above: config.attachmentsAbove } }),
+          profiles: config.profiles,
           sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,

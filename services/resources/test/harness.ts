@@ -13,6 +13,7 @@ import {
   type PayerEventType,
   toStructured,
 } from '@provider-access/events';
+import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import type { Blobs } from '@provider-access/engines/blob';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
@@ -68,6 +69,7 @@ export interface HouseOptions {
   readonly attachmentsAbove?: number;
   /** Wraps the file store. */
   readonly blobs?: (blobs: Blobs) => Blobs;
+  readonly profiles?: ProfilePolicy;
 }
 
 /**
@@ -123,6 +125,7 @@ export class House {
         levelsSince: options.levelsSince,
         ...(options.labels !== undefined && { labels: options.labels }),
         ...(options.attachmentsAbove !== undefined && { attachmentsAbove: options.attachmentsAbove }),
+        ...(options.profiles !== undefined && { profiles: options.profiles }),
       },
       staticTokens: new StaticTokens({ payer, administrator }),
       ...(options.attachmentsAbove !== undefined && { blobs: house.blobs }),

@@ -22,6 +22,7 @@ const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
     ['/ops/audit', 'attribution'],
     ['/ops/slo', 'attribution'],
     ['/ops/probe', 'attribution'],
+    ['/ops/feeds', 'resources'],
     ['/ops/views/auth', 'auth'],
     ['/ops/views/attribution', 'attribution'],
     ['/ops/views/consent', 'consent'],

@@ -30,6 +30,7 @@ test.each([
   ['/eventsource', undefined],
   ['/ops/audit/AuditEvent?patient=m', 'attribution'],
   ['/ops/disclosures/document', 'attribution'],
+  ['/ops/feeds?from=2026-11-01', 'resources'],
   ['/fhir/AuditEvent', 'resources'],
   ['/ops/auditX', undefined],
   ['/ops/views', undefined],

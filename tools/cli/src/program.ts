@@ -9,6 +9,7 @@ import { engineCommands } from './commands/engines.ts';
 import { exportCommand } from './commands/export.ts';
 import { exportsCommands } from './commands/exports.ts';
 import { freshnessCommand } from './commands/freshness.ts';
+import { feedsCommand } from './commands/feeds.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
 import { operatorCommands } from './commands/operator.ts';
@@ -61,6 +62,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   probeCommand(program);
   sloCommand(program);
   freshnessCommand(program);
+  feedsCommand(program);
   engineCommands(program);
   sandboxCommands(program);
   profileCommands(program);

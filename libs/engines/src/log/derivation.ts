@@ -22,6 +22,8 @@ export interface OutcomeRow {
   readonly removed?: Counts | undefined;
   /** Counts of conditional references in the recorded resource, by path without indexes and type. No values. */
   readonly unresolved?: Counts | undefined;
+  /** What the recorded resource lacks of profiles that it declares, by profile, element and rule. No values. */
+  readonly lacks?: Counts | undefined;
 }
 
 export interface DerivationOutput {
@@ -176,7 +178,7 @@ const MAX_EVENT_ID = 256;
 
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
-  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved } of rows) {
+  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved, lacks } of rows) {
     if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
     const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
@@ -184,6 +186,7 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     entry.counts[outcome] = (entry.counts[outcome] ?? 0) + 1;
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
     if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
+    if (lacks !== undefined) addCounts((entry.lacks ??= {}), lacks);
     // A recorded event that replaced another one of the same time has a reason, and is listed too.
     if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({

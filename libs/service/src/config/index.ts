@@ -5,6 +5,7 @@ export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsE
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
 export { filesEnv, filesFaults, filesOptions, type FilesConnection, type FilesEnv } from './files.ts';
 export { labelFaults, labelPolicy, labelsEnv } from './labels.ts';
+export { profileFaults, profilePolicy, profilesEnv } from './profiles.ts';
 export { listenEnv, listenFaults } from './listen.ts';
 export { secretFaults, secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';

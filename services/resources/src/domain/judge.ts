@@ -11,6 +11,12 @@ import {
   isId,
 } from '@provider-access/kernel/fhir';
 import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
+import {
+  checkProfiles,
+  type ProfileCheck,
+  type ProfilePolicy,
+  shortcomingName,
+} from '@provider-access/domain/pdex/feeds';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -28,6 +34,8 @@ export interface JudgeOptions {
   readonly publicUrl?: string | undefined;
   /** Bytes: larger attachments are moved to the file store. Without it, and without `publicUrl`, none is moved. */
   readonly attachmentsAbove?: number | undefined;
+  /** What happens to a resource that lacks what a declared profile asks for. Default: the profile is unmarked. */
+  readonly profiles?: ProfilePolicy | undefined;
   /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
   readonly sandbox?: boolean | undefined;
 }
@@ -39,8 +47,21 @@ interface About {
   readonly id: string;
   readonly order: Required<VersionOrder>;
 }
+/** What was checked of a resource of a payer's source. */
+export interface CheckedResource {
+  readonly source: string;
+  readonly type: string;
+  readonly checks: readonly ProfileCheck[];
+}
 export type Judgement =
-  | { readonly kind: 'dead-letter'; readonly reason: FaultReason; readonly detail: string; readonly about?: string }
+  | {
+      readonly kind: 'dead-letter';
+      readonly reason: FaultReason;
+      readonly detail: string;
+      readonly about?: string;
+      /** Present if the policy of profiles refuses the resource. */
+      readonly checked?: CheckedResource;
+    }
   | { readonly kind: 'not-served'; readonly about: string }
   /**
    * The version is not kept. It removes the record of an older version. `content`: what a read still answers of a prior
@@ -56,6 +77,7 @@ export type Judgement =
    * `removed`: number of elements that redaction removed, by path; absent if there are none.
    * `unresolved`: number of conditional references, by path; absent if there are none.
    * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
+   * `checked`: what the resource lacks of the profiles that it declares after redaction.
    * `objective`: the service level that measures when the resource becomes visible.
    * `attachments`: content that must be in the file store before the record is in the log; absent without any.
    */
@@ -66,6 +88,7 @@ export type Judgement =
       readonly removed?: Counts;
       readonly unresolved?: Counts;
       readonly targets?: readonly string[];
+      readonly checked: CheckedResource;
       readonly objective?: Objective;
       readonly attachments?: readonly MovedAttachment[];
     }
@@ -87,7 +110,11 @@ const isConsentOf = (event: Recorded, resource: FhirResource): boolean =>
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
-const deadLetter = (reason: FaultReason, detail: string, about?: string): Judgement => ({
+const deadLetter = (
+  reason: FaultReason,
+  detail: string,
+  about?: string,
+): Extract<Judgement, { kind: 'dead-letter' }> => ({
   kind: 'dead-letter',
   reason,
   detail,
@@ -166,7 +193,10 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     fhir,
     (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
   );
-  const moving = movedFrom(redacted, about, options, bytes);
+  const { resource: marked, checks, refused } = checkProfiles(redacted, options.profiles ?? {});
+  const checked: CheckedResource = { source: event.source, type, checks };
+  if (refused.length > 0) return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
+  const moving = movedFrom(marked, about, options, bytes);
   if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
   const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
@@ -180,6 +210,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     kind: 'accept',
     about,
     content,
+    checked,
     ...removed,
     ...unresolved,
     ...(targets.length > 0 && { targets }),
@@ -276,6 +307,14 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
     case 'none':
       return undefined;
   }
+}
+
+/** More would not help to correct an event. */
+const MAX_NAMED = 10;
+function lacksText(refused: readonly ProfileCheck[]): string {
+  const names = refused.flatMap((check) => check.lacks.map((lack) => shortcomingName(check, lack)));
+  const more = names.length > MAX_NAMED ? `; ${names.length - MAX_NAMED} more` : '';
+  return names.slice(0, MAX_NAMED).join('; ') + more;
 }
 
 /** The targets of a Provenance as `Type/id`, without Patients, which were compared with the subject before. */

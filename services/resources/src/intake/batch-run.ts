@@ -1,4 +1,5 @@
-import { type FaultReason, type ServiceLevelStarted } from '@provider-access/events';
+import { type Counts, type FaultReason, type ServiceLevelStarted } from '@provider-access/events';
+import { shortcomingName } from '@provider-access/domain/pdex/feeds';
 import {
   type Batch,
   deadLetterId,
@@ -9,8 +10,9 @@ import {
 import { StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import { keepData, recordId, VERSION_HEADER } from '@provider-access/facts/records';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
-import type { Judgement } from '../domain/judge.ts';
+import type { CheckedResource, Judgement } from '../domain/judge.ts';
 import { standingOf } from '../domain/version-order.ts';
+import type { CheckedEvent } from './feed-rows.ts';
 import type { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import { isRetirement } from './retire-authorizations.ts';
@@ -36,6 +38,8 @@ export class BatchRun {
   /** Claims and prior authorizations that became a record, with their business time. */
   readonly starts: ServiceLevelStarted['starts'] = [];
   readonly feeds: StartedFeeds;
+  /** The resources that became a record or that the policy of profiles refused, with what they lack. */
+  readonly checked: CheckedEvent[] = [];
   private readonly sources = new Map<NewRecord, ReadEvent>();
   private readonly batch: Batch;
   private readonly heads: Map<string, Head>;
@@ -73,6 +77,7 @@ export class BatchRun {
       case 'merge':
         return;
       case 'dead-letter':
+        if (judgement.checked !== undefined) this.checked.push({ record: event.record, ...judgement.checked });
         return this.deadLetter(event, judgement.reason, judgement.detail, judgement.about);
       case 'not-served':
         return this.outcome(event, 'not-served', judgement.about);
@@ -137,8 +142,15 @@ export class BatchRun {
       // release may have been lost.
       owners.removed(about);
     }
-    const details = judgement.kind === 'accept' && decided.outcome === 'recorded' ? judgement : {};
-    this.outcome(event, decided.outcome, name, decided.reason, undefined, details);
+    if (judgement.kind !== 'accept' || decided.outcome !== 'recorded')
+      return this.outcome(event, decided.outcome, name, decided.reason);
+    this.checked.push({ record: event.record, ...judgement.checked });
+    const { removed, unresolved } = judgement;
+    this.outcome(event, decided.outcome, name, decided.reason, undefined, {
+      removed,
+      unresolved,
+      lacks: lacksOf(judgement.checked),
+    });
   }
 
   /** A delete of our own job says nothing about a source of the payer. */
@@ -183,7 +195,7 @@ export class BatchRun {
     about?: string,
     reason?: string,
     deadLetter?: string,
-    { removed, unresolved }: Pick<OutcomeRow, 'removed' | 'unresolved'> = {},
+    { removed, unresolved, lacks }: Pick<OutcomeRow, 'removed' | 'unresolved' | 'lacks'> = {},
   ): void {
     this.outcomes.push({
       event: event.id,
@@ -194,6 +206,7 @@ export class BatchRun {
       ...(about !== undefined && { about }),
       ...(removed !== undefined && { removed }),
       ...(unresolved !== undefined && { unresolved }),
+      ...(lacks !== undefined && { lacks }),
     });
   }
 
@@ -202,6 +215,13 @@ export class BatchRun {
     this.deadLetters.push(deadLetterRecord(this.batch, record, reason, detail, 'resources', this.stamp));
     this.outcome(event, 'parked', about, reason, deadLetterId(record.topic, record.partition, record.offset));
   }
+}
+
+/** What a resource lacks, each once, by the name that receipts have. */
+function lacksOf({ checks }: CheckedResource): Counts | undefined {
+  let lacks: Record<string, number> | undefined;
+  for (const check of checks) for (const lack of check.lacks) (lacks ??= {})[shortcomingName(check, lack)] = 1;
+  return lacks;
 }
 
 /** Derives the id of our event from the inbound event, so that a redelivery writes the same id. */

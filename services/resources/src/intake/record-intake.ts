@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type EventFault, PA_RECORDS } from '@provider-access/events';
+import { type EventFault, PA_FEEDS, PA_RECORDS } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
+import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import {
   type Batch,
   deadLetterId,
@@ -20,6 +21,7 @@ import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import { type Head } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
+import { feedRecord } from './feed-rows.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';
@@ -45,6 +47,7 @@ export interface RecordIntakeOptions {
   readonly publicUrl?: string | undefined;
   /** The file store of attachments with more bytes than `above`. Without it, all stay in their resources. */
   readonly attachments?: { readonly store: Pick<AttachmentStore, 'put'>; readonly above: number } | undefined;
+  readonly profiles?: ProfilePolicy | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
@@ -126,7 +129,7 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, publicUrl, sandbox, reading, transactionTimes, attachments } = this.options;
+      const { clock, floor, publicUrl, profiles, sandbox, reading, transactionTimes, attachments } = this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
       // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
@@ -136,6 +139,7 @@ export class RecordIntake {
           now: this.latest.with(batch.records),
           floor,
           publicUrl,
+          profiles,
           attachmentsAbove: attachments?.above,
           sandbox,
         }),
@@ -222,9 +226,9 @@ export class RecordIntake {
     }
     mine?.();
     try {
-      // Start the measurement before the batch is recorded. A redelivered batch finds its events unchanged and would
-      // not start it.
-      await this.startLevels(batch, run);
+      // Start the measurement, and tell what was checked, before the batch is recorded. A redelivered batch finds its
+      // events unchanged and would not do so.
+      await Promise.all([this.startLevels(batch, run), this.tellChecked(batch, run)]);
       // The versions come first, because a batch that runs again no longer finds them once they are replaced.
       await this.versions.keep(batch, run.superseded);
       await derivation.complete(batch, {
@@ -256,6 +260,11 @@ export class RecordIntake {
     const [first, last] = [batch.records[0]!.offset, batch.records.at(-1)!.offset];
     await levels.started({ scope: `${batch.topic}/${batch.partition}`, from: first, next: last + 1, starts, feeds });
     this.reported.reported(feeds);
+  }
+
+  private async tellChecked(batch: Batch, { checked }: BatchRun): Promise<void> {
+    if (checked.length === 0 || batch.owned?.() === false) return;
+    await this.options.log.append(PA_FEEDS, [feedRecord(batch, checked, this.options.clock.now())]);
   }
 
   /** Waits until the view has passed the records that another instance wrote. */

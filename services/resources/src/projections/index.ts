@@ -1,6 +1,7 @@
 import { authorizations, directory, locators, records, searchKeys, versions } from '@provider-access/facts/records';
 import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
+import { feeds } from './feeds.ts';
 import { receipts } from './receipts.ts';
 
 /** Injection token of the RecordsReader. */
@@ -17,4 +18,5 @@ export const PROJECTIONS: readonly Projection[] = [
   directory,
   receipts,
   deadLetters,
+  feeds,
 ];

@@ -26,6 +26,8 @@ export interface HandledPart {
   readonly removed?: Counts;
   /** Number of conditional references in recorded resources, by path and type. Absent if there are none. */
   readonly unresolved?: Counts;
+  /** What recorded resources lack of profiles that they declare. Absent if they lack nothing. */
+  readonly lacks?: Counts;
   readonly items: ProgressOutcome['items'];
 }
 
@@ -53,7 +55,7 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
     const { deriver, topic, partition, from, next } = progress;
-    const { receipt, counts, removed, unresolved, items } = outcome;
+    const { receipt, counts, removed, unresolved, lacks, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
     return {
       receipt,
@@ -62,6 +64,7 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
       counts,
       ...(removed !== undefined && { removed }),
       ...(unresolved !== undefined && { unresolved }),
+      ...(lacks !== undefined && { lacks }),
       items,
     };
   },

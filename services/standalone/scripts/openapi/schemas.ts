@@ -216,6 +216,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       counts: counts('Events by outcome.'),
       removed: counts('Elements that redaction removed, by path.'),
       unresolved: counts('Conditional references that no reader can follow, by path.'),
+      lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
     },
   },

@@ -21,6 +21,7 @@ export async function faultsOf(scene: Scene): Promise<string[]> {
   await readsAndDisclosures(scene, say);
   exportsOnce(scene, say);
   await serviceLevelsOnce(scene, say);
+  await feedsOnce(scene, say);
   return faults;
 }
 /** Checks that do not depend on other published events: files, records and reads of the members of the story. */
@@ -301,4 +302,35 @@ async function serviceLevelsOnce(scene: Scene, say: Say): Promise<void> {
   };
   for (const [objective, n] of Object.entries(expected))
     if (counted[objective] !== n) say(`${objective} was measured ${counted[objective]} times instead of ${n}`);
+}
+
+/**
+ * The report of feeds counts each version that was recorded once. The payer's data lacks nothing, so each resource
+ * is served with all profiles that it declares, and a version of a profile has as many resources as are served with it.
+ */
+async function feedsOnce(scene: Scene, say: Say): Promise<void> {
+  const from = new Date(scene.clock.now() - 390 * DAY).toISOString().slice(0, 10);
+  const { feeds } = json(await get(scene, `/ops/feeds?from=${from}`, ADMINISTRATOR_TOKEN)) as {
+    feeds: { type: string; profile?: string; checked: number; lacking: number }[];
+  };
+  const served = new Map<string, Set<string>>();
+  for (const record of recordsOf(scene, 'pa.records')) {
+    if (typeOf(record) !== 'pa.record-accepted.v1') continue;
+    const { member, type, id, versionId, line } = dataOf(record);
+    for (const profile of (JSON.parse(line) as { meta: { profile?: string[] } }).meta.profile ?? []) {
+      const key = profile.split('|')[0]!;
+      if (!served.has(key)) served.set(key, new Set());
+      served.get(key)!.add(`${member} ${type}/${id} ${versionId}`);
+    }
+  }
+  const counted = new Map<string, number>();
+  for (const { type, profile, checked, lacking } of feeds) {
+    if (lacking > 0) say(`${lacking} of ${type} lack something of ${profile}`);
+    if (profile?.includes('|') === true) counted.set(profile, (counted.get(profile) ?? 0) + checked);
+  }
+  for (const [profile, n] of counted) {
+    const expected = served.get(profile.split('|')[0]!)?.size;
+    if (n !== expected) say(`the feed of ${profile} counts ${n} resources instead of ${expected}`);
+  }
+  if (counted.size < 20) say(`only ${counted.size} profiles were checked`);
 }

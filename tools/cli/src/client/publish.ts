@@ -18,6 +18,10 @@ export interface Receipt {
    * them.
    */
   readonly unresolved?: Counts;
+  /**
+   * What recorded resources lack of profiles that they declare. A platform of an earlier release does not report it.
+   */
+  readonly lacks?: Counts;
   readonly items: readonly {
     readonly event: string;
     readonly outcome: string;
@@ -48,6 +52,8 @@ export interface PublishReport {
   removed: Record<string, number>;
   /** Conditional references in recorded resources, by path and type. No reader can follow them. */
   unresolved: Record<string, number>;
+  /** What recorded resources lack of profiles that they declare, by profile, element and rule. */
+  lacks: Record<string, number>;
   /**
    * References of recorded resources to types that are not served, and to resources of the same publication before the
    * floor.
@@ -167,6 +173,7 @@ export async function publish(
     outcomes: {},
     removed: {},
     unresolved: {},
+    lacks: {},
     dangling: dangling.counts(),
     parked: [],
     withoutEffect: [],
@@ -189,6 +196,7 @@ export async function publish(
       report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     addCounts(report.removed, receipt.removed ?? {});
     addCounts(report.unresolved, receipt.unresolved ?? {});
+    addCounts(report.lacks, receipt.lacks ?? {});
     for (const item of receipt.items)
       if (item.outcome === 'parked' && report.parked.length < LISTED)
         report.parked.push({

@@ -57,8 +57,16 @@ export function withProfiles<S extends Source>(resource: S, context: Context, ch
     typeof one === 'string' ? profileAfter(one, context, changed) : undefined,
   );
   if (kept.every((profile, i) => profile === declared[i])) return resource;
-  const { profile: _profile, _profile: _extensions, ...rest } = meta as Source;
-  const profile = [...new Set(kept.filter((one) => one !== undefined))];
+  return declaring(
+    resource,
+    kept.filter((one) => one !== undefined),
+  );
+}
+
+/** The resource with these profiles in `meta.profile`, each once. */
+export function declaring<S extends Source>(resource: S, profiles: readonly string[]): S {
+  const { profile: _profile, _profile: _extensions, ...rest } = isObject(resource['meta']) ? resource['meta'] : {};
+  const profile = [...new Set(profiles)];
   const left = profile.length === 0 ? rest : { ...rest, profile };
   const { meta: _meta, ...others } = resource;
   return (Object.keys(left).length === 0 ? others : { ...resource, meta: left }) as S;

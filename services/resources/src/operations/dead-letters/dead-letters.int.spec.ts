@@ -251,6 +251,7 @@ describe('dead letters', () => {
       'resources_authorizations_v1',
       'resources_dead-letters_v1',
       'resources_directory_v1',
+      'resources_feeds_v1',
       'resources_locators_v1',
       'resources_receipts_v2',
       'resources_records_v1',

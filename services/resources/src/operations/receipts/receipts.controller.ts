@@ -27,6 +27,8 @@ export interface ReceiptAnswer {
   readonly removed: Counts;
   /** Conditional references in recorded resources, which no client can follow, by path and type; at most 101 paths. */
   readonly unresolved: Counts;
+  /** What recorded resources lack of profiles that they declare, by profile, element and rule; at most 101 names. */
+  readonly lacks: Counts;
   /** A row for each event with another outcome than `recorded`, or with a reason. */
   readonly items: HandledPart['items'];
 }
@@ -60,6 +62,7 @@ export class ReceiptsController {
     const items: HandledPart['items'][number][] = [];
     const removed: Record<string, number> = {};
     const unresolved: Record<string, number> = {};
+    const lacks: Record<string, number> = {};
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
@@ -68,9 +71,10 @@ export class ReceiptsController {
       }
       if (part.removed !== undefined) addCounts(removed, part.removed);
       if (part.unresolved !== undefined) addCounts(unresolved, part.unresolved);
+      if (part.lacks !== undefined) addCounts(lacks, part.lacks);
       for (const item of part.items) items.push(item);
     }
     if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
-    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, items };
+    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, lacks, items };
   }
 }

@@ -1,0 +1,3 @@
+export * from './check-profiles.ts';
+export * from './policy.ts';
+export * from './report.ts';

@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { profileFaults, profilePolicy, profilesEnv } from './profiles.ts';
+import { ConfigurationError, readConfig } from './read-config.ts';
+
+const schema = z.object(profilesEnv);
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'profiles-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+const withFile = (text: string) => {
+  const file = join(folder, 'profiles.json');
+  writeFileSync(file, text);
+  return readConfig(schema, { PROFILE_POLICY_FILE: file });
+};
+
+test('a policy of profiles is read from a file, and without a file everything is unmarked', () => {
+  expect(profilePolicy(withFile('{"profiles":{"*":"refuse"}}'))).toEqual({ '*': 'refuse' });
+  expect(profilePolicy(readConfig(schema, {}))).toEqual({});
+  expect(profileFaults({})).toEqual([]);
+});
+
+test('a policy of profiles that cannot be used ends the start with the variable and the fault', () => {
+  const fault = 'PROFILE_POLICY_FILE: "profiles" entry 1 must be one of "refuse", "unmark", "keep"';
+  const wrong = withFile('{"profiles":{"*":"drop"}}');
+  expect(() => profilePolicy(wrong)).toThrow(new ConfigurationError(fault));
+  expect(profileFaults(wrong)).toEqual([fault]);
+  const gone = readConfig(schema, { PROFILE_POLICY_FILE: join(folder, 'gone.json') });
+  expect(profileFaults(gone)).toEqual(['PROFILE_POLICY_FILE: names a file that is not there']);
+});

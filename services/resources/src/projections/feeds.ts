@@ -1,0 +1,169 @@
+import { dataOf, type FeedChecked, PA_FEEDS, typeOf } from '@provider-access/events';
+import { type Feed, type ProfilePolicy, profileRule } from '@provider-access/domain/pdex/feeds';
+import { profilesNamed } from '@provider-access/kernel/fhir/profiles';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
+
+/** The counts of one source, type and profile. */
+interface FeedRow {
+  readonly source: string;
+  readonly type: string;
+  readonly profile?: string;
+  readonly checked: number;
+  readonly lacking: number;
+  readonly lacks: readonly Lacks[];
+}
+interface Lacks {
+  readonly element: string;
+  readonly rule: string;
+  readonly count: number;
+}
+/** The counts of one UTC day and one inbound partition, and the offset up to which they count. */
+export interface FeedPart {
+  readonly day: string;
+  readonly scope: string;
+  readonly next: number;
+  readonly rows: readonly FeedRow[];
+}
+
+/** Bounds of a document, which senders must not exceed: the sources of a day, its rows, and its lacks. */
+const MAX_SOURCES = 50;
+const MAX_ROWS = 1000;
+const MAX_LACKS = 5000;
+const OTHERS = '(others)';
+
+type Checked = FeedChecked['days'][number]['rows'][number];
+const keyOf = ({ source, type, profile = '' }: Pick<FeedRow, 'source' | 'type' | 'profile'>): string =>
+  `${source}\n${type}\n${profile}`;
+const nameOf = ({ element, rule }: Pick<Lacks, 'element' | 'rule'>): string => `${element}\n${rule}`;
+
+/** Counts of rows, which become more. */
+class Tally {
+  private readonly rows = new Map<string, FeedRow & { readonly counts: Map<string, Lacks> }>();
+  private readonly sources = new Set<string>();
+  private lacks = 0;
+  /** The bounds of a document, or none for a report over documents. */
+  constructor(private readonly bounded: boolean) {}
+
+  add(more: FeedRow): void {
+    const row = this.rowOf(more);
+    const counts = row.counts;
+    for (const { element, rule, count } of more.lacks) {
+      const own = nameOf({ element, rule });
+      const known = counts.has(own) || !this.bounded || this.lacks < MAX_LACKS;
+      const name = known ? own : nameOf({ element: OTHERS, rule: OTHERS });
+      const before = counts.get(name);
+      if (before === undefined) this.lacks += 1;
+      const place = known ? { element, rule } : { element: OTHERS, rule: OTHERS };
+      counts.set(name, { ...place, count: (before?.count ?? 0) + count });
+    }
+    this.rows.set(keyOf(row), {
+      ...row,
+      checked: row.checked + more.checked,
+      lacking: row.lacking + more.lacking,
+    });
+  }
+
+  list(): FeedRow[] {
+    return [...this.rows.values()].map(({ counts, ...row }) => ({ ...row, lacks: [...counts.values()] }));
+  }
+
+  /** The row of the same key, or of `(others)` if a document would get too many sources or rows. */
+  private rowOf({ source, type, profile }: FeedRow): FeedRow & { readonly counts: Map<string, Lacks> } {
+    const known = this.sources.has(source) || !this.bounded || this.sources.size < MAX_SOURCES;
+    const own = { source: known ? source : OTHERS, type, ...(profile !== undefined && { profile }) };
+    const full = this.bounded && this.rows.size >= MAX_ROWS && !this.rows.has(keyOf(own));
+    const key = full ? { ...own, source: OTHERS } : own;
+    this.sources.add(key.source);
+    return this.rows.get(keyOf(key)) ?? { ...key, checked: 0, lacking: 0, lacks: [], counts: new Map() };
+  }
+}
+
+/** The counts of the offsets that were not counted before. Undefined if there are none. */
+function fresh({ source, type, profile, checked, lacks }: Checked, next: number): FeedRow | undefined {
+  const from = (offsets: readonly number[]): readonly number[] => offsets.filter((offset) => offset >= next);
+  const count = from(checked).length;
+  if (count === 0) return undefined;
+  const lacking = new Set(lacks.flatMap(({ offsets }) => from(offsets)));
+  return {
+    source,
+    type,
+    ...(profile !== undefined && { profile }),
+    checked: count,
+    lacking: lacking.size,
+    lacks: lacks.flatMap(({ element, rule, offsets }) => {
+      const n = from(offsets).length;
+      return n === 0 ? [] : [{ element, rule, count: n }];
+    }),
+  };
+}
+
+const parsed = new WeakMap<LogRecord, FeedChecked>();
+function checkedOf(record: LogRecord): FeedChecked {
+  let data = parsed.get(record);
+  if (data === undefined) parsed.set(record, (data = dataOf<FeedChecked>(record)));
+  return data;
+}
+const idOf = (day: string, scope: string): string => `${day}/${scope}`;
+
+const fromFeeds: TopicEvolve<FeedPart> = {
+  part: 'feed',
+  keys(record) {
+    if (typeOf(record) !== 'pa.feed-checked.v1') return [];
+    const { days, scope } = checkedOf(record);
+    return days.map(({ day }) => idOf(day, scope));
+  },
+  evolve(part, record, key) {
+    const { days, scope, next } = checkedOf(record);
+    const counted = part?.next ?? 0;
+    const found = days.find(({ day }) => idOf(day, scope) === key);
+    const rows = found?.rows.flatMap((row) => fresh(row, counted) ?? []) ?? [];
+    if (found === undefined || rows.length === 0) return undefined;
+    const tally = new Tally(true);
+    for (const row of part?.rows ?? []) tally.add(row);
+    for (const row of rows) tally.add(row);
+    return { day: found.day, scope, next: Math.max(counted, next), rows: tally.list() };
+  },
+  // The counts stay without the record that cannot be folded.
+  failed: () => undefined,
+};
+
+/** What intake checked, by day and inbound partition. A batch that was handled twice counts once (ADR 0051). */
+export const feeds: Projection = {
+  owner: 'resources',
+  name: 'feeds',
+  version: 1,
+  topics: { [PA_FEEDS]: fromFeeds },
+  lingerMs: 100,
+  indexes: [{ name: 'by_day', fields: ['feed.day'] }],
+};
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The feeds of a period, by source, type and profile. @param period UTC days, both included */
+export async function feedsOf(
+  reader: ViewReader,
+  period: { readonly from: string; readonly to: string },
+  policy: ProfilePolicy,
+): Promise<readonly Feed[]> {
+  const tally = new Tally(false);
+  for await (const document of reader.scan({ index: 'by_day', range: { gte: period.from, lte: period.to } }))
+    for (const row of (document['feed'] as FeedPart).rows) tally.add(row);
+  return tally
+    .list()
+    .toSorted((a, b) => byText(keyOf(a), keyOf(b)))
+    .map((row) => ({
+      ...row,
+      ...(row.profile !== undefined && { policy: profileRule(row.profile, policy) }),
+      ...aboutProfile(row.profile),
+      lacks: row.lacks.toSorted((a, b) => b.count - a.count || byText(nameOf(a), nameOf(b))),
+    }));
+}
+
+function aboutProfile(profile: string | undefined): Pick<Feed, 'guide' | 'unchecked'> {
+  // A version that the tables of this release do not know any more has no guide.
+  const [known] = profile === undefined ? [] : profilesNamed(profile);
+  if (known === undefined) return { unchecked: [] };
+  const { guide, unchecked } = known;
+  return { guide: `${guide.name} ${guide.version}`, unchecked };
+}

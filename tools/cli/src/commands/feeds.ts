@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { Feed, FeedReport } from '@provider-access/domain/pdex/feeds';
+import { contextOf } from '../context.ts';
+import { CliError, EXIT, table } from '../output.ts';
+import { text } from './options.ts';
+
+/** Without the beginning of the URL: `us-core-patient|6.1.0`. */
+const nameOf = (profile: string): string => profile.slice(profile.lastIndexOf('/') + 1);
+const feedName = ({ source, type, profile }: Feed): string =>
+  `${source} ${profile === undefined ? type : nameOf(profile)}`;
+
+/** The report in a form for people. */
+function feedLines({ from, to, feeds }: FeedReport): string[] {
+  const lacking = feeds.filter((feed) => feed.lacks.length > 0);
+  const unchecked = new Map<string, readonly string[]>();
+  for (const { profile, unchecked: what } of feeds)
+    if (profile !== undefined && what.length > 0) unchecked.set(nameOf(profile), what);
+  return [
+    `resources that the platform recorded or refused from ${from} to ${to} (UTC)`,
+    '',
+    ...(feeds.length === 0
+      ? ['none']
+      : table(
+          ['source', 'type', 'profile', 'checked', 'lacking', 'policy'],
+          feeds.map((feed) => [
+            feed.source,
+            feed.type,
+            feed.profile === undefined ? 'none that is checked' : nameOf(feed.profile),
+            String(feed.checked),
+            feed.profile === undefined ? '' : String(feed.lacking),
+            feed.policy ?? '',
+          ]),
+        )),
+    ...lacking.flatMap((feed) => [
+      '',
+      `${feedName(feed)} lacks:`,
+      ...table(
+        ['element', 'rule', 'resources'],
+        feed.lacks.map(({ element, rule, count }) => [element, rule, String(count)]),
+      ).map((line) => `  ${line}`),
+    ]),
+    ...(unchecked.size === 0 ? [] : ['', 'not checked:']),
+    ...[...unchecked].flatMap(([profile, what]) => [`  ${profile}:`, ...what.map((line) => `    ${line}`)]),
+  ];
+}
+
+/** What the payer's data lacks. */
+export function feedsCommand(program: Command): void {
+  program
+    .command('feeds')
+    .description("what the payer's data lacks of the profiles that it declares, by source, profile and element")
+    .option('--from <day>', 'first UTC day, e.g. 2026-11-01 (default: six days before --to)')
+    .option('--to <day>', 'last day, included (default: today)')
+    .option('--source <uri>', 'only this source of events', text('--source'))
+    .option('--for <canonical>', 'only this profile, with a version or in every version', text('--for'))
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 nothing is lacking · 1 something is lacking (the report says what) · 2 wrong usage ·
+3 cannot be reached · 4 not authorized
+What is checked, and how to refuse, unmark or keep such resources: docs/feeds.md`,
+    )
+    .action(async (o: { from?: string; to?: string; source?: string; for?: string }, command: Command) => {
+      for (const name of ['from', 'to'] as const)
+        if (o[name] !== undefined && !/^\d{4}-\d{2}-\d{2}$/.test(o[name]))
+          throw new CliError(EXIT.usage, `--${name} is a day such as 2026-11-30`);
+      const context = contextOf(command);
+      const query = new URLSearchParams();
+      const { from, to, source, for: profile } = o;
+      for (const [name, value] of Object.entries({ from, to, source, profile }))
+        if (value !== undefined) query.set(name, value);
+      const report = await context.server.json<FeedReport>(`/ops/feeds?${query}`, { token: context.payerToken() });
+      context.out.result(report, feedLines(report));
+      if (report.feeds.some(({ lacking }) => lacking > 0)) process.exitCode = EXIT.refused;
+    });
+}
