@@ -3,7 +3,8 @@ import { SEARCH, type SearchDefinition, type SearchParameter } from '../src/fhir
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
 
-const modifiersOf = ({ modifiers }: SearchParameter): string => code(modifiers.map((name) => `:${name}`));
+const modifiersOf = ({ modifiers, owner, chains = [] }: SearchParameter): string =>
+  code([...modifiers.map((name) => `:${name}`), ...(owner === true ? [] : chains.map((name) => `.${name}`))]);
 
 const row = (parameter: SearchParameter): string =>
   `| \`${parameter.name}\` | ${parameter.kind} | ${parameter.level} | ${parameter.alone === true ? 'yes' : ''} | ` +
@@ -41,7 +42,7 @@ const KINDS = [
   ['uri', 'a URI', 'exactly'],
 ] as const;
 
-const HEAD = '| parameter | kind | level | alone | modifiers | value |\n|---|---|---|---|---|---|';
+const HEAD = '| parameter | kind | level | alone | modifiers, chains | value |\n|---|---|---|---|---|---|';
 const COMMON = ['_id', '_lastUpdated', '_profile'];
 
 function section({ type, parameters, combinations, includes, revincludes, sorts }: SearchDefinition): string {
@@ -110,7 +111,9 @@ answers.
 ${KINDS.map(([kind, values, rule]) => `| ${kind} | ${cell(values)} | ${cell(rule)} |`).join('\n')}
 
 \`:missing=true\` finds resources without a value, \`:not\` those without any of the codes, and \`:text\` compares the
-text of a code as a string. \`patient.identifier\` finds by an identifier of the member.
+text of a code as a string. \`patient.identifier\` finds by an identifier of the member. A name
+after a dot is a chain: \`practitioner.name=who\` finds the roles of practitioners with that name. It needs the scope to
+search for practitioners too, and at most 1,000 of them may fit.
 
 ${Object.values(SEARCH).map(section).join('\n')}`;
 }

@@ -210,6 +210,7 @@ function rowOf(type, { name, level, sources, single }) {
     path,
     ...(definition.type === 'reference' && targets.length < 20 ? { targets } : {}),
     ...(system === undefined ? {} : { system }),
+    ...(definition.chain === undefined ? {} : { chains: definition.chain }),
     documentation: documentationOf(type, name),
   };
 }
@@ -243,6 +244,8 @@ export interface SearchRow {
   readonly path?: string;
   readonly targets?: readonly string[];
   readonly system?: string;
+  /** Parameters of the referenced resource that the SearchParameter names as chains. */
+  readonly chains?: readonly string[];
   readonly documentation?: string;
 }
 export interface SearchRows {

@@ -13,6 +13,8 @@ export interface SearchRow {
   readonly path?: string;
   readonly targets?: readonly string[];
   readonly system?: string;
+  /** Parameters of the referenced resource that the SearchParameter names as chains. */
+  readonly chains?: readonly string[];
   readonly documentation?: string;
 }
 export interface SearchRows {
@@ -351,7 +353,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   PractitionerRole: {
     parameters: [
       {"name":"specialty","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"PractitionerRole.specialty","documentation":"The practitioner has this specialty at an organization"},
-      {"name":"practitioner","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"PractitionerRole.practitioner","targets":["Practitioner"],"documentation":"Practitioner that is able to provide the defined services for the organization"},
+      {"name":"practitioner","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"PractitionerRole.practitioner","targets":["Practitioner"],"chains":["identifier","name"],"documentation":"Practitioner that is able to provide the defined services for the organization"},
       {"name":"organization","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"PractitionerRole.organization","targets":["Organization"],"documentation":"The identity of the organization the practitioner represents / acts on behalf of"},
       {"name":"endpoint","level":"MAY","sources":["R4"],"kind":"reference","path":"PractitionerRole.endpoint","targets":["Endpoint"],"documentation":"Technical endpoints providing access to services operated for the practitioner with this role"},
     ],

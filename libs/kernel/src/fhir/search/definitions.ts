@@ -22,6 +22,8 @@ export interface SearchParameter {
   readonly comparators?: readonly string[];
   /** Parameters of the referenced resource: `patient.identifier`. */
   readonly chains?: readonly string[];
+  /** It names the patient to whom the resource belongs. */
+  readonly owner?: true;
   /** A search may use this parameter without `patient` and `_id`. */
   readonly alone?: true;
   /** The index has keys of this parameter. Without them, a search finds candidates by other means and checks them. */
@@ -121,7 +123,7 @@ function own(type: string, row: SearchRow, combinations: readonly SearchCombinat
     sources: row.sources,
     modifiers: isPatient ? ['Patient'] : [...MODIFIERS[kind], ...(kind === 'reference' ? (row.targets ?? []) : [])],
     ...(kind === 'date' || kind === 'quantity' ? { comparators: COMPARATORS } : {}),
-    ...(isPatient ? { chains: ['identifier'] } : {}),
+    ...(isPatient ? { chains: ['identifier'], owner: true } : row.chains === undefined ? {} : { chains: row.chains }),
     ...(isPatient || aloneOf(type, row) ? { alone: true } : {}),
     indexed: isIndexed(type, row, combinations),
     documentation: row.documentation!,

@@ -17,6 +17,13 @@ interface SearchInclude {
   readonly iterate: boolean;
 }
 
+/** The reference `parameter` names a resource of the type that fits the filter. */
+export interface SearchChain {
+  readonly parameter: SearchParameter;
+  readonly type: string;
+  readonly filter: SearchFilter;
+}
+
 export type SummaryMode = 'true' | 'text' | 'data' | 'count' | 'false';
 
 /** A parsed search. All of its conditions must hold. The client did not use the parameter of an absent property. */
@@ -29,6 +36,8 @@ export interface SearchQuery {
   /** Conditions on the member's Patient, from a chain such as `patient.identifier`. */
   readonly patientFilters: readonly SearchFilter[];
   readonly filters: readonly SearchFilter[];
+  /** Conditions on a resource that a reference names, such as `practitioner.name`. */
+  readonly chains: readonly SearchChain[];
   /** When the platform accepted the version. */
   readonly updated: readonly DateSearch[];
   readonly include: readonly SearchInclude[];
@@ -106,6 +115,7 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
     type,
     patientFilters: [],
     filters: [],
+    chains: [],
     updated: [],
     include: [],
     revinclude: [],
@@ -168,7 +178,7 @@ function readParameter(context: Context, key: string, value: string, seen: Set<s
   if (value === '') return bad(name, 'value', `${name} must not be empty`);
   if (name === '_id') return ids(context, value);
   if (name === '_lastUpdated') return updated(context, value);
-  if (parameter.chains !== undefined) return patients(context, value);
+  if (parameter.owner === true) return patients(context, value);
   return filter(context, parameter, modifier, value);
 }
 
@@ -239,26 +249,40 @@ function patients({ draft, options }: Context, value: string): Fault | undefined
 
 function chained(
   { draft, definition, options }: Context,
-  { name, chains, modifiers }: SearchParameter,
+  reference: SearchParameter,
   modifier: string | undefined,
   chain: string,
   value: string,
 ): Fault | undefined {
-  if (!chains?.includes(chain) || (modifier !== undefined && !modifiers.includes(modifier))) {
+  const { name, chains, modifiers, targets, owner } = reference;
+  // An identifier stands for the reference itself, so it is no type of a target.
+  const isTarget = modifier === undefined || (modifiers.includes(modifier) && /^[A-Z]/.test(modifier));
+  if (!chains?.includes(chain) || !isTarget) {
     const declared = definition.parameters.flatMap((known) =>
       (known.chains ?? []).map((each) => `${known.name}.${each}`),
     );
     return undeclared(name, `${name} does not have this chain; ${definition.type} has: ${listed(declared)}`);
   }
-  const parameter = searchOf('Patient')!.parameters.find((known) => known.name === chain)!;
+  const type = owner === true ? 'Patient' : targets![0]!;
+  const parameter = searchOf(type)!.parameters.find((known) => known.name === chain)!;
   const any: SearchValue[] = [];
   for (const part of splitOr(value)) {
     const read = readValue(parameter, undefined, part, options.base);
     if (!read.ok) return bad(name, 'value', `${name}.${chain} ${read.rule}`);
     any.push(read.value);
   }
-  draft.patientFilters.push({ parameter, any });
+  if (owner === true) draft.patientFilters.push({ parameter, any });
+  else draft.chains.push({ parameter: reference, type, filter: { parameter, any } });
   return undefined;
+}
+
+/** The condition that a reference names one of these resources. @param base as in QueryOptions */
+export function referenceTo({ parameter, type }: SearchChain, ids: readonly string[], base: string): SearchFilter {
+  const any = ids.flatMap((id) => {
+    const read = readValue(parameter, undefined, `${type}/${id}`, base);
+    return read.ok ? [read.value] : [];
+  });
+  return { parameter, any };
 }
 
 function include({ draft, definition }: Context, value: string, iterate: boolean): Fault | undefined {

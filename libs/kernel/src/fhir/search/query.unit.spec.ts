@@ -42,6 +42,22 @@ describe('parseQuery', () => {
     ]);
   });
 
+  it('reads the chains that a guide names', () => {
+    const text = 'practitioner.name=Who,Smith&practitioner:Practitioner.identifier=urn:npi|1';
+    expect(
+      query('PractitionerRole', text).chains.map(({ parameter, type, filter }) => [
+        parameter.name,
+        type,
+        filter.parameter.name,
+        filter.any.length,
+      ]),
+    ).toEqual([
+      ['practitioner', 'Practitioner', 'name', 2],
+      ['practitioner', 'Practitioner', 'identifier', 1],
+    ]);
+    expect(query('PractitionerRole', 'practitioner=p1').chains).toEqual([]);
+  });
+
   it('reads what shapes the answer', () => {
     expect(
       query(
@@ -66,6 +82,11 @@ describe('parseQuery', () => {
   it.each([
     ['Observation', 'performer=1', 'unknown search parameter performer; Observation has: _id, _lastUpdated'],
     ['Observation', 'patient.name=x', 'patient does not have this chain; Observation has: patient.identifier'],
+    ...['practitioner.gender=x', 'practitioner:identifier.name=x', 'practitioner:missing.name=x'].map((text) => [
+      'PractitionerRole',
+      text,
+      'practitioner does not have this chain; PractitionerRole has: practitioner.identifier, practitioner.name',
+    ]),
     ['Observation', '_sort=code', '_sort does not have this value; Observation has: _id, _lastUpdated, date'],
     [
       'MedicationRequest',

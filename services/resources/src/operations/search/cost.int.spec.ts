@@ -35,6 +35,12 @@ describe('the queries of a search', () => {
       ...many('labelled', 1, 'other'),
       ...many('plain', 1, 'other'),
       ...Array.from({ length: 300 }, (_, i) => ({ subject: `other-${i}`, resource: patient(`other-${i}`) })),
+      ...Array.from({ length: 300 }, (_, i) => [
+        { resourceType: 'Practitioner', id: `p${i}`, name: [{ family: i < 2 ? `One${i}` : 'Many' }] },
+        { resourceType: 'PractitionerRole', id: `r${i}`, practitioner: { reference: `Practitioner/p${i}` } },
+      ]).flatMap((pair) =>
+        pair.map((resource) => ({ type: 'payer.provider-recorded.v1', subject: 'directory', resource })),
+      ),
     ]);
     await house.settled();
     token = await house.token('app1');
@@ -52,6 +58,18 @@ describe('the queries of a search', () => {
   const AGAIN = 'members getMany 1';
   /** Which records of the type are withheld by labels; the second query is there even if the first finds none. */
   const LABELS = ['search ids 1', 'records getMany 1'];
+
+  it('with a chain follow those who fit it, not the directory', async () => {
+    const found = [...LABELS, 'search ids 1', 'records getMany 1 record.line'];
+    expect(await asked('PractitionerRole?practitioner.name=one1')).toEqual([...CURRENT, ...found, ...found]);
+    expect(await asked('PractitionerRole?practitioner.name=nobody')).toEqual([
+      ...CURRENT,
+      ...LABELS,
+      'search ids 1',
+      ...LABELS,
+      'records getMany 0',
+    ]);
+  });
 
   it('with one result are the same for a member with 61 and with 1,061 resources', async () => {
     for (const member of ['small', 'large'])

@@ -14,10 +14,11 @@ import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { LabelGate, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import type { SmartRequest } from '@provider-access/smart';
+import { requireScope, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { FHIR_JSON } from '../fhir-request.ts';
+import { unchained } from './chains.ts';
 import { type Entry, parsedLine } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, SearchMembers } from './members.ts';
@@ -63,17 +64,20 @@ export class SearchAnswer {
     this.members = new SearchMembers(records, facts, views);
   }
 
-  async answer(request: SmartRequest, { query, text, after, self }: AskedSearch, reply: FastifyReply): Promise<void> {
-    const { type } = query;
+  async answer(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
+    const { text, after, self } = asked;
     const { client, scopes } = request.smart;
+    for (const chain of asked.query.chains) requireScope(scopes, chain.type, 's');
+    const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
+    await this.keysAreCurrent(asked.query);
+    const query = await unchained(records, asked.query, this.base);
+    const { type } = query;
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
-    const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
-    await this.keysAreCurrent(query);
     const members = await this.members.of(client, query, records);
     // Without a member it searches for nobody, so that the time does not tell an unknown id from a withheld resource.
-    const asked = members.permitted.length === 0 ? [NOBODY] : members.permitted;
-    const page = await findPage({ records, query, members: asked, after, count });
+    const searched = members.permitted.length === 0 ? [NOBODY] : members.permitted;
+    const page = await findPage({ records, query, members: searched, after, count });
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const included =
       page.records.length === 0
@@ -151,8 +155,8 @@ export class SearchAnswer {
    * Waits until the index of keys has passed everything that the records show, so that a search does not miss a
    * resource that a read returns.
    */
-  private async keysAreCurrent({ filters, revinclude, patientFilters }: SearchQuery): Promise<void> {
-    if (filters.length === 0 && revinclude.length === 0 && patientFilters.length === 0) return;
+  private async keysAreCurrent({ filters, revinclude, patientFilters, chains }: SearchQuery): Promise<void> {
+    if ([filters, revinclude, patientFilters, chains].every(({ length }) => length === 0)) return;
     const { topics } = await this.records.views.records.position();
     if (!(await this.records.views.search.waitFor(topics, KEYS_PATIENCE_MS)))
       throw new Refusal('unavailable', 'The index of this search is not current. Repeat the request.', {

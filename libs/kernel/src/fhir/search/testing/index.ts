@@ -1,3 +1,3 @@
-export { type Condition, satisfies } from './oracle.ts';
+export { type Condition, satisfies, satisfiesChain } from './oracle.ts';
 export { randomCondition } from './queries.ts';
 export { cases, Random, seed } from './random.ts';

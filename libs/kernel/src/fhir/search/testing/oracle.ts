@@ -58,6 +58,19 @@ export function satisfies({ parameter, modifier, any }: Condition, resource: obj
   return modifier === 'not' ? !found : found;
 }
 
+/** A chain: the reference names one of `others` of the type that satisfies the condition. */
+export function satisfiesChain(
+  { parameter, type, condition }: { parameter: Condition['parameter']; type: string; condition: Condition },
+  resource: object,
+  others: readonly object[],
+  base: string,
+): boolean {
+  const references = valuesOf(parameter, resource) as Json[];
+  return (others as readonly Json[])
+    .filter((other) => other['resourceType'] === type && satisfies(condition, other, base))
+    .some(({ id }) => references.some((each) => isReference({ text: `${type}/${id}` }, each, parameter.targets, base)));
+}
+
 /** As the search compares strings: without regard to case, accents and the width of white space. */
 const plain = (text: string) =>
   text.normalize('NFD').toLowerCase().replace(/\p{M}/gu, '').split(/\s+/).filter(Boolean).join(' ');
