@@ -34,7 +34,7 @@ const owned = parse(readFileSync(join(CHART, 'files/owned.yaml'), 'utf8')) as {
 const knownTo = (role: string): readonly string[] => [
   ...OF_NODE,
   ...(role === 'pa' ? OF_PA : KNOWN[role]!.map(({ name }) => name)),
-  ...(role === 'export' ? AWS : []),
+  ...(role === 'export' || role === 'resources' ? AWS : []),
 ];
 const environmentsOf = (name: string): readonly ContainerEnvironment[] => environments(objectsOfExample(name));
 const parsed = new Map<string, readonly KubernetesObject[]>();
@@ -84,6 +84,22 @@ describeUnless(noHelm, 'environment of the containers', () => {
       expect(holders('PAYER_TOKENS_FILE')).toEqual(['resources']);
       expect(objectsOfExample(name).filter(({ kind }) => kind === 'Secret')).toEqual([]);
     });
+  });
+
+  test.each([
+    ['ReadWriteMany', undefined, ['export', 'resources']],
+    ['ReadWriteOnce', 'inline', ['export']],
+  ])('keeps attachments where several pods can write: %s', async (accessMode, attachments, mounting) => {
+    const objects = await render([
+      exampleValues('gateway'),
+      { files: { fs: { accessMode } }, services: { export: { replicas: 1 } } },
+    ]);
+    const resources = environments(objects).find(({ role }) => role === 'resources')!;
+    expect(resources.variables.get('ATTACHMENTS')).toBe(attachments);
+    const claims = objects
+      .filter(({ kind }) => kind === 'Deployment')
+      .filter((one) => JSON.stringify(one).includes('claimName'));
+    expect(claims.map(({ metadata }) => metadata.name.split('-').at(-1)).toSorted()).toEqual(mounting);
   });
 
   describe('the other way round', () => {

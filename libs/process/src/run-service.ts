@@ -58,13 +58,16 @@ function filesOf<S extends z.ZodObject>({ shape }: S, config: z.infer<S>): Files
 function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> & ProcessEnv {
   const config = readConfig(schema, env) as z.infer<S> & ProcessEnv;
   const files = filesOf(schema, config);
+  const faultsOfFiles = files === undefined ? [] : filesFaults(files);
+  if (faultsOfFiles.length > 0 && 'ATTACHMENTS' in schema.shape)
+    faultsOfFiles.push('ATTACHMENTS: inline lets the service start without a file store');
   refuse([
     ...misspelled(env, Object.keys(schema.shape)),
     ...listenFaults(config),
     ...telemetryFaults(config),
     ...kafkaFaults(config),
     ...mongoFaults(config),
-    ...(files === undefined ? [] : filesFaults(files)),
+    ...faultsOfFiles,
     ...secretFaults(config),
     ...labelFaults(config),
     ...profileFaults(config),

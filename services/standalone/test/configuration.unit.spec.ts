@@ -24,7 +24,7 @@ describe('docs/configuration', () => {
     expect(holders('PAYER_TOKENS_FILE')).toEqual(['resources']);
     expect(holders('PAGE_LINK_KEYS_FILE')).toEqual(['resources']);
     expect(holders('MEMBER_HASH_KEYS_FILE')).toEqual(['attribution', 'consent']);
-    expect(holders('FILES')).toEqual(['export']);
+    expect(holders('FILES')).toEqual(['resources', 'export']);
     expect(holders('EXPORT_URL')).toEqual(['attribution']);
     expect(holders('ADMINISTRATOR_TOKENS_FILE')).toEqual(PROCESSES);
   });

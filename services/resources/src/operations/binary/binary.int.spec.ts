@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PA_AUDIT, textOf } from '@provider-access/events';
 import { type Answer, House, type Loose } from '../../../test/harness.ts';
@@ -129,6 +130,15 @@ describe('Binary', () => {
       expect((await get(path, { ...headers, range: 'bytes=0-9' })).status).toBe(200);
     },
   );
+  it('is compressed as a resource, and not as bytes', async () => {
+    const resource = await get(path, { accept: 'application/fhir+json', 'accept-encoding': 'gzip' });
+    expect(resource.headers['content-encoding']).toBe('gzip');
+    expect(JSON.parse(gunzipSync(resource.bytes).toString()).data).toBe(CONTENT.toString('base64'));
+    const bytes = await get(path, { 'accept-encoding': 'gzip' });
+    expect(bytes.headers['content-encoding']).toBeUndefined();
+    expect(bytes.bytes.equals(CONTENT)).toBe(true);
+  });
+
   it.each<Record<string, string>>([
     {},
     { accept: '*/*' },
