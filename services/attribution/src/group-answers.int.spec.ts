@@ -90,9 +90,11 @@ describe('managingEntity', () => {
     expect(await seenBy('c1', READS_ALL)).toEqual({ identifier });
   });
 
-  it('is left out when nothing resolves and nothing names the payer', async () => {
+  it('is a data-absent-reason when nothing resolves and nothing names the payer, because PDex demands it', async () => {
     await start();
-    expect(await seenBy('c1', READS_ALL)).toBeUndefined();
+    expect(await seenBy('c1', READS_ALL)).toEqual({
+      extension: [{ url: 'http://hl7.org/fhir/StructureDefinition/data-absent-reason', valueCode: 'unknown' }],
+    });
   });
 });
 

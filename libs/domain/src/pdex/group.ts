@@ -1,6 +1,14 @@
 import type { FhirResource } from '@provider-access/kernel/fhir';
 
-import { GROUP_EXTENSIONS, MEMBER_ATTRIBUTION, PROVIDER_GROUP_CODE, SUBSETTED, US_EIN, US_NPI } from './codes.ts';
+import {
+  DATA_ABSENT_REASON,
+  GROUP_EXTENSIONS,
+  MEMBER_ATTRIBUTION,
+  PROVIDER_GROUP_CODE,
+  SUBSETTED,
+  US_EIN,
+  US_NPI,
+} from './codes.ts';
 import { ATR_PROFILES, PDEX_PROFILES } from './profiles.ts';
 
 /** One attributed member. Dates are FHIR dates. */
@@ -81,14 +89,15 @@ export function groupResource(input: GroupInput): FhirResource {
   };
 }
 
-/** A Reference of FHIR needs at least one of its elements. */
-function managingEntity({ reference, identifier, display }: GroupPayer): { managingEntity?: object } {
+/** The profile demands a payer. Where none can be named, the reason stands for it. */
+function managingEntity({ reference, identifier, display }: GroupPayer): { managingEntity: object } {
   const found = {
     ...(reference === undefined ? {} : { reference }),
     ...(identifier === undefined ? {} : { identifier }),
     ...(display === undefined ? {} : { display }),
   };
-  return Object.keys(found).length === 0 ? {} : { managingEntity: found };
+  const isEmpty = Object.keys(found).length === 0;
+  return { managingEntity: isEmpty ? { extension: [{ url: DATA_ABSENT_REASON, valueCode: 'unknown' }] } : found };
 }
 
 /** The entry of one member in a Group. */

@@ -110,7 +110,7 @@ it('is valid with nothing but a TIN and no member', () => {
 });
 
 it.each([
-  [{}, undefined],
+  [{}, { extension: [{ url: expect.stringMatching(/data-absent-reason$/), valueCode: 'unknown' }] }],
   [{ display: 'Example Health Plan' }, { display: 'Example Health Plan' }],
   [{ identifier: { system: 's', value: 'v' } }, { identifier: { system: 's', value: 'v' } }],
 ])('names a payer that is %j by nothing that does not resolve', (payer, managingEntity) => {

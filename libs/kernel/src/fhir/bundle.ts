@@ -1,6 +1,9 @@
+/** R4 asks for a fullUrl of each entry. An outcome is no stored resource: nothing can be read by this one. */
+const OUTCOME_URL = 'urn:uuid:6f0d1a52-7c1e-4d5b-9a35-0c6f4b0e2d11';
+
 /** One entry of a searchset: `line` is the resource as encoded JSON (text or UTF-8) and goes in untouched. */
 export interface BundleEntryLine {
-  /** Absent for an OperationOutcome about the search. */
+  /** Of a stored resource. An OperationOutcome about the search has none of its own. */
   readonly fullUrl?: string;
   readonly line: string | Uint8Array;
   readonly mode?: 'match' | 'include' | 'outcome';
@@ -24,8 +27,8 @@ export function searchsetBundle({ selfUrl, nextUrl, total, entries }: SearchsetI
   const parts: (string | Uint8Array)[] = [];
   let text = `{"resourceType":"Bundle","type":"searchset"${counted},"link":[${links}]`;
   entries.forEach(({ fullUrl, line, mode = 'match' }, index) => {
-    const url = fullUrl === undefined ? '' : `"fullUrl":${JSON.stringify(fullUrl)},`;
-    parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{${url}"resource":`, line);
+    const url = JSON.stringify(fullUrl ?? OUTCOME_URL);
+    parts.push(`${text}${index === 0 ? ',"entry":[' : ','}{"fullUrl":${url},"resource":`, line);
     text = `,"search":{"mode":"${mode}"}}`;
   });
   return joined([...parts, entries.length === 0 ? `${text}}` : `${text}]}`]);

@@ -43,6 +43,18 @@ it('joins lines to a searchset Bundle that is valid R4', () => {
   });
 });
 
+it('gives an outcome a fullUrl, which R4 asks for in each entry', () => {
+  const line = JSON.stringify(operationOutcome('warning', 'not-supported', 'x'));
+  const bundle = JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [{ line, mode: 'outcome' }] }).toString());
+  expect(bundle.entry).toEqual([
+    {
+      fullUrl: expect.stringMatching(/^urn:uuid:[-0-9a-f]{36}$/),
+      resource: JSON.parse(line),
+      search: { mode: 'outcome' },
+    },
+  ]);
+});
+
 it('has no empty entry list', () => {
   expect(JSON.parse(searchsetBundle({ selfUrl: 'https://x', entries: [] }).toString())).toEqual({
     resourceType: 'Bundle',

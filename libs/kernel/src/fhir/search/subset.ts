@@ -87,7 +87,8 @@ function summaryOf(value: unknown, type: string): unknown {
   if (Array.isArray(value)) return value.map((item) => summaryOf(item, type));
   if (!isObject(value)) return value;
   const elements = structureOf(type)?.elements;
-  if (elements === undefined) return value;
+  // R4 marks nothing in an Extension, and an extension without its value is invalid (ext-1).
+  if (elements === undefined || type === 'Extension') return value;
   const names = summaryElementsOf(type);
   const kept = names === undefined ? value : only(value, names);
   return Object.fromEntries(

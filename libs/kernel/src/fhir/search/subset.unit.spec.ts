@@ -33,6 +33,12 @@ describe('subsetOf', () => {
     );
   });
 
+  it('keeps an extension whole, because one without its value is invalid', () => {
+    const extension = [{ url: 'http://x.example', valueInstant: '2024-01-01T00:00:00Z' }];
+    const location = { resourceType: 'Location', meta: { extension }, extension, name: 'x', _name: { extension } };
+    expect(subsetOf(location, { summary: 'true' })).toMatchObject({ meta: { extension }, _name: { extension } });
+  });
+
   it('keeps text, or everything else', () => {
     const { resourceType, id, text, status, _status, content } = document;
     expect(subsetOf(document, { summary: 'text' })).toEqual(
