@@ -31,10 +31,16 @@ function labelKeys(labels: readonly string[]): readonly string[] {
  * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key suffices unless an
  * ordinary label is among them.
  */
-export const keysWithLabels = (labels: readonly string[]): readonly string[] =>
-  labels.length > 0 && !labels.some((label) => ORDINARY.has(label))
-    ? [LABEL]
-    : labels.map((label) => `${LABEL}=${label}`);
+export function keysWithLabels(labels: readonly string[]): readonly string[] {
+  let keys = asked.get(labels);
+  if (keys === undefined) {
+    const one = labels.length > 0 && !labels.some((label) => ORDINARY.has(label));
+    asked.set(labels, (keys = one ? [LABEL] : labels.map((label) => `${LABEL}=${label}`)));
+  }
+  return keys;
+}
+/** Every search asks for the keys of a policy's labels. */
+const asked = new WeakMap<readonly string[], readonly string[]>();
 
 function partOf(record: LogRecord): SearchPart {
   const data = recordData(record);

@@ -41,6 +41,8 @@ export async function includedOf(
   page: readonly Entry[],
   { base, mayRead }: IncludeOptions,
 ): Promise<Included> {
+  if (page.length === 0 || (query.include.length === 0 && query.revinclude.length === 0))
+    return { records: [], cut: false };
   const known = new Set(page.map((entry) => recordId(entry.member, entry.type, entry.id)));
   const found: Entry[] = [];
   const rules = query.include;

@@ -79,10 +79,7 @@ export class SearchAnswer {
     const searched = members.permitted.length === 0 ? [NOBODY] : members.permitted;
     const page = await findPage({ records, query, members: searched, after, count });
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
-    const included =
-      page.records.length === 0
-        ? { records: [], cut: false }
-        : await includedOf(records, query, page.records, { base: this.base, mayRead });
+    const included = await includedOf(records, query, page.records, { base: this.base, mayRead });
     // A search may take seconds, so whoever opted out meanwhile is left out now.
     const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
     const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
