@@ -6,7 +6,7 @@ import { variant } from '@provider-access/testing/variant';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runSequences } from './model/run.ts';
 
-const SEQUENCES = 200;
+const SEQUENCES = 100;
 let folder: string;
 let keys: Secret<SigningKeys>;
 beforeAll(async () => {
