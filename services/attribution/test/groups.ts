@@ -7,7 +7,7 @@ export interface GroupJson {
   readonly id: string;
   readonly quantity: number;
   readonly member?: readonly { entity: { reference: string }; period: { start: string; end?: string } }[];
-  readonly meta: { readonly lastUpdated: string };
+  readonly meta: { readonly versionId: string; readonly lastUpdated: string };
 }
 export interface BundleJson {
   readonly total: number;

@@ -1,6 +1,7 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
 export { assertJson } from './accepts-json.ts';
 export { etagOf, matchesVersion } from './entity-tags.ts';
+export * from './history-query.ts';
 export * from './decided-stream.ts';
 export * from './ranges.ts';
 export * from './ports.ts';

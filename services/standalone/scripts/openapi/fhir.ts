@@ -38,6 +38,10 @@ const groupSearch = [
   ...SEARCH['Group']!.parameters.map(({ name, documentation }) => ({ name, description: `${documentation}.` })),
   ...RESULT_PARAMETERS.filter(({ name }) => !name.endsWith('include')),
 ];
+const GROUP_SHAPE = RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements', '_format'].includes(name));
+const GROUP_CONDITIONS = [
+  { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
+];
 const GROUP_SEARCH = {
   tag: 'Groups and exports',
   headers: [LENIENT],
@@ -113,6 +117,11 @@ const kickOff = (operation: string, method: 'get' | 'post', more: readonly (type
   ],
 });
 
+const HISTORY_PARAMETERS = [
+  { name: '_count', description: 'Entries of a page: 50 by default, 200 at most.' },
+  { name: '_since', description: 'Only versions that were recorded at or after this instant.' },
+  { name: '_at', description: 'Only versions that were current at some moment of this date or instant.' },
+];
 const RESOURCE = { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' };
 const CONDITIONS = [
   { name: 'If-None-Match', description: '`ETag` of the copy that the app has.' },
@@ -230,9 +239,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       "today's rules: what is redacted or withheld today is so in old versions. A removal is an entry with `DELETE`.",
     parameters: RESOURCE,
     query: [
-      { name: '_count', description: 'Entries of a page: 50 by default, 200 at most.' },
-      { name: '_since', description: 'Only versions that were recorded at or after this instant.' },
-      { name: '_at', description: 'Only versions that were current at some moment of this date or instant.' },
+      ...HISTORY_PARAMETERS,
       { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
     ],
     answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
@@ -275,12 +282,30 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Groups and exports',
     summary: 'Read a Group',
     parameters: GROUP,
-    query: RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements', '_format'].includes(name)),
-    headers: [
-      { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
-    ],
+    query: GROUP_SHAPE,
+    headers: GROUP_CONDITIONS,
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
     refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly'],
+  },
+  'GET /fhir/Group/{id}/_history': {
+    tag: 'Groups and exports',
+    summary: 'Read the history of a Group',
+    description:
+      'The version that the app sees now, if it fits the parameters. No former version is kept, because its members ' +
+      'may have opted out since.',
+    parameters: GROUP,
+    query: HISTORY_PARAMETERS,
+    answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly'],
+  },
+  'GET /fhir/Group/{id}/_history/{vid}': {
+    tag: 'Groups and exports',
+    summary: 'Read the version of a Group that the app sees now',
+    parameters: { ...GROUP, vid: 'The version, from `meta.versionId` or `ETag`.' },
+    query: GROUP_SHAPE,
+    headers: GROUP_CONDITIONS,
+    answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly'],
   },
   'GET /fhir/Group/{id}/$export': kickOff('$export', 'get'),
   'POST /fhir/Group/{id}/$export': kickOff('$export', 'post'),

@@ -1,18 +1,20 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
-import { Refusal, unknownResource } from '@provider-access/kernel';
-import { assertJson, etagOf, matchesVersion } from '@provider-access/service/http';
+import { instant, Refusal, unknownResource } from '@provider-access/kernel';
+import { historyBundle } from '@provider-access/kernel/fhir';
+import { assertJson, etagOf, holds, matchesVersion, queryOf, readHistoryQuery } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-query.ts';
-import { GroupView } from '../group-view.ts';
+import { GroupView, type VisibleGroup } from '../group-view.ts';
 
 /**
- * https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, in the form for this
+ * read, vread and history. https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, in the form for this
  * client now.
  */
 @Controller()
+@UseGuards(SmartGuard)
 export class GroupReadController {
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
@@ -21,25 +23,50 @@ export class GroupReadController {
   ) {}
 
   @Get('fhir/Group/:id')
-  @UseGuards(SmartGuard)
-  async read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { client, scopes } = request.smart;
-    requireScope(scopes, 'Group', 'r');
-    const parameters = new URL(request.url, 'http://localhost').searchParams;
-    assertJson(request.headers.accept, parameters.getAll('_format'));
-    const shape = readShape(parameters, this.config.publicUrl);
-    const refuse = (reason: string): Promise<void> =>
-      this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
-    const group = await this.view.one(client, id);
-    if ('denied' in group) {
-      await refuse(group.denied);
-      throw unknownResource();
-    }
-    const visible = await this.view.render(client, group, !showsMembers(shape)).catch(async (error: unknown) => {
-      if (error instanceof Refusal) await refuse(error.kind);
-      throw error;
-    });
-    const { versionId } = visible.resource['meta'] as { readonly versionId: string };
+  read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.answer(id, undefined, request, reply);
+  }
+
+  /** Only the version that the client sees now is one: ADR 0054. https://hl7.org/fhir/R4/http.html#vread */
+  @Get('fhir/Group/:id/_history/:vid')
+  vread(
+    @Param('id') id: string,
+    @Param('vid') vid: string,
+    @Req() request: SmartRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.answer(id, vid, request, reply);
+  }
+
+  /** https://hl7.org/fhir/R4/http.html#history */
+  @Get('fhir/Group/:id/_history')
+  async history(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    const parameters = this.asked(request);
+    const query = readHistoryQuery(parameters);
+    const { client } = request.smart;
+    const { resource, lastUpdated, members } = await this.visible(client, id, false);
+    const isIn = (query.since === undefined || lastUpdated >= query.since) && holds(query, { lastUpdated });
+    await this.release(client, id, isIn ? members : undefined);
+    const url = `Group/${id}`;
+    const fullUrl = `${this.config.publicUrl}/fhir/${url}`;
+    const text = queryOf(query);
+    const entry = { fullUrl, url, versionId: lastUpdated, lastModified: instant(lastUpdated) };
+    void reply.headers({ 'cache-control': 'no-store', 'content-type': FHIR_JSON }).send(
+      historyBundle({
+        selfUrl: `${fullUrl}/_history${text === '' ? '' : `?${text}`}`,
+        total: isIn ? 1 : 0,
+        entries: isIn ? [{ ...entry, line: JSON.stringify(resource) }] : [],
+      }),
+    );
+  }
+
+  /** `vid`: the version that the client asks for; undefined for the current one. */
+  private async answer(id: string, vid: string | undefined, request: SmartRequest, reply: FastifyReply): Promise<void> {
+    const shape = readShape(this.asked(request), this.config.publicUrl);
+    const { client } = request.smart;
+    const visible = await this.visible(client, id, !showsMembers(shape));
+    const versionId = String(visible.lastUpdated);
+    if (vid !== undefined && vid !== versionId) return this.refuse(client, 'unknown-resource');
     const validators = {
       'cache-control': 'no-store',
       etag: etagOf(versionId),
@@ -48,20 +75,52 @@ export class GroupReadController {
     // Access was decided as for an answer with the Group. If-Modified-Since does not count: its seconds cannot tell a
     // Group from the one before a change in the same second, such as an opt-out.
     const unchanged = matchesVersion(request.headers['if-none-match'] ?? '', versionId);
-    await this.audit.release({
-      client,
-      action: 'group-read',
-      ...(unchanged ? { members: [], resources: 0 } : { ...membersOf(countedBy(visible.members)), resources: 1 }),
-      types: ['Group'],
-      group: group.id,
-    });
+    await this.release(client, id, unchanged ? undefined : visible.members);
     if (unchanged) return void reply.code(304).headers(validators).send();
     void reply
-      .headers({ ...validators, 'content-type': 'application/fhir+json; charset=utf-8' })
+      .headers({ ...validators, 'content-type': FHIR_JSON })
       .send(JSON.stringify(shaped(visible.resource, shape)));
+  }
+
+  /** The parameters of a request that may ask for a Group. @throws Refusal */
+  private asked(request: SmartRequest): URLSearchParams {
+    requireScope(request.smart.scopes, 'Group', 'r');
+    const parameters = new URL(request.url, 'http://localhost').searchParams;
+    assertJson(request.headers.accept, parameters.getAll('_format'));
+    return parameters;
+  }
+
+  /** @throws Refusal: one answer for every denial; FactsStale */
+  private async visible(client: string, id: string, summary: boolean): Promise<VisibleGroup> {
+    const group = await this.view.one(client, id);
+    if ('denied' in group) return this.refuse(client, group.denied);
+    return this.view.render(client, group, summary).catch(async (error: unknown) => {
+      if (error instanceof Refusal)
+        await this.audit.refuse({ client, action: 'group-read', reason: error.kind, types: ['Group'] });
+      throw error;
+    });
+  }
+
+  private async refuse(client: string, reason: string): Promise<never> {
+    await this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
+    throw unknownResource();
+  }
+
+  /** `members`: undefined if the Group itself did not leave. */
+  private release(client: string, group: string, members: readonly string[] | undefined): Promise<void> {
+    const given = members === undefined ? { members: [], resources: 0 } : membersOf(countedBy(members));
+    return this.audit.release({
+      client,
+      action: 'group-read',
+      resources: members === undefined ? 0 : 1,
+      ...given,
+      types: ['Group'],
+      group,
+    });
   }
 }
 
+const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const TAKEN = ['_summary', '_elements', '_format'];
 
 /** As in a search; any other parameter is refused. */

@@ -5,6 +5,7 @@ import { bufferOf } from '@provider-access/events';
 import { instant, Refusal } from '@provider-access/kernel';
 import { historyBundle, type HistoryEntryLine } from '@provider-access/kernel/fhir';
 import type { VersionsReader } from '@provider-access/facts/records';
+import { type HistoryQuery, holds, queryOf, readHistoryQuery } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { VERSIONS } from '../../projections/index.ts';
@@ -12,7 +13,6 @@ import { acceptsJson, FHIR_JSON, servedType } from '../fhir-request.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
 import { answerRemoved, answerVersion, type Asked, recordRelease, refuse } from '../release.ts';
 import { PageLinks } from '../search/page-links.ts';
-import { type HistoryQuery, holds, queryOf, readHistoryQuery } from './history-query.ts';
 import { type ReadableVersion, VersionsOf } from './versions-of.ts';
 
 const PAGE = '_page';

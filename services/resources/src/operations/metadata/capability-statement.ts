@@ -117,8 +117,9 @@ const group = {
   type: 'Group',
   documentation: 'The own Groups of the caller only, by GET and by POST _search.',
   supportedProfile: [ATR_PROFILES.group, PDEX_PROFILES.providerGroup],
-  interaction: [{ code: 'read' }, { code: 'search-type' }],
+  interaction: ['read', 'vread', 'history-instance', 'search-type'].map((code) => ({ code })),
   versioning: 'versioned',
+  // A history has the version that the client sees now, and no former one (ADR 0054).
   readHistory: false,
   conditionalRead: 'not-match',
   searchParam: searchParam('Group'),

@@ -21,7 +21,7 @@ export const CLAIMS: readonly Claim[] = [
   {
     guide: 'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
-    lacks: ['Group history-instance'],
+    lacks: [],
   },
   {
     guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
