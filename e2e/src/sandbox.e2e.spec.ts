@@ -71,6 +71,11 @@ test('has two ready clients, whose files nobody else can read, and each of them 
   const { npi, token } = await clinic();
   const group = await findGroup(platform, await token(), npi);
   expect(group.quantity).toBeGreaterThan(0);
+  // The payer whom the Group names is the one that the synthetic payer published.
+  const read = async <T>(path: string): Promise<T> =>
+    json<T>(await http(`${platform.base}/fhir/${path}`, { token: await token() }));
+  const { managingEntity } = await read<{ managingEntity: { reference: string } }>(`Group/${group.id}`);
+  expect(await read(managingEntity.reference)).toMatchObject({ name: 'Northfield Health Plan' });
 });
 
 test('lives: claims arrive, a prior authorization is decided, a member leaves and returns', async () => {

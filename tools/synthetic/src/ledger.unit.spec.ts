@@ -203,7 +203,7 @@ describe.each([
       expect(expected.members).toBe(visible.length);
       expect(expected.resources).toBe(visible.reduce((sum, m) => sum + m.resources.size, 0));
       if (!o.inNetwork) expect(expected.members).toBe(0);
-      if (expected.members > 0) expect(expected.supporting).toContain('Organization/org-payer');
+      if (expected.members > 0) expect(expected.supporting).toContain('Organization/payer');
     }
     const own = new Set(payer.roster.resources.map((r) => `${r.resourceType}/${r.id}`));
     for (const p of providers.values()) for (const s of p.supporting) expect(own).toContain(s);

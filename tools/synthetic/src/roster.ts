@@ -146,7 +146,7 @@ export function roster(seed: string | number, practitionersEach: number): Roster
   const resources: Resource[] = [
     organization(
       random,
-      'org-payer',
+      'payer',
       'Northfield Health Plan',
       [
         npi(npiOf(base + 90_000)),
@@ -221,7 +221,7 @@ export function roster(seed: string | number, practitionersEach: number): Roster
     };
   });
   return {
-    payer: 'org-payer',
+    payer: 'payer',
     organizations,
     hospital: 'org-hospital',
     hospitalLocation: 'loc-hospital',
