@@ -1,55 +1,37 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
 import { exportOf } from './foreign-export.ts';
 import { freshPlatform } from './harness.ts';
 import { paOf } from './pa.ts';
+import { errorsOf, HAS_VALIDATOR } from './validator.ts';
 
 const NPI = '1234567893';
 const SETS = ['examples-carin-2.2.0-sushi', 'examples-pdex-2.2.0', 'examples-uscore-6.1.0'];
 const folder = foreignFolder();
-const shared = folder === undefined ? undefined : dirname(dirname(folder));
-const validator = shared === undefined ? undefined : join(shared, 'tools/validator/validate.sh');
-const isThere = validator !== undefined && existsSync(validator);
-if (!isThere)
+if (!HAS_VALIDATOR)
   console.warn('SKIPPED: profiles of the examples, since shared/tools/validator is not beside this checkout');
 
-/** A line of the validator's output. */
-interface Finding {
-  readonly type: string;
-  readonly id: string;
-  readonly issues: readonly { readonly sev: string; readonly at: string; readonly msg: string }[];
-}
 /** Errors of HL7's validator by `Type/id`. */
-function errorsOf(work: string, resources: readonly FhirResource[]): Map<string, string[]> {
-  const file = join(work, 'validate.ndjson');
-  writeFileSync(file, resources.map((resource) => `${JSON.stringify(resource)}\n`).join(''));
-  const { stdout, stderr } = spawnSync(validator!, [file], { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
-  // The last line counts what was validated: without it, nothing was.
-  expect(stderr).toContain(`${resources.length} resources, `);
-  const found = new Map<string, string[]>();
-  for (const line of stdout.split('\n').filter((text) => text !== '')) {
-    const { type, id, issues } = JSON.parse(line) as Finding;
-    const errors = issues.filter(({ sev }) => sev === 'error' || sev === 'fatal');
-    if (errors.length > 0)
-      found.set(
-        `${type}/${id}`,
-        errors.map(({ at, msg }) => `${at}: ${msg}`),
-      );
-  }
-  return found;
-}
+const errorsBy = (resources: readonly FhirResource[]): Map<string, string[]> =>
+  new Map(
+    errorsOf(resources)
+      .map((issues, at): [string, string[]] => [
+        `${resources[at]!.resourceType}/${resources[at]!.id}`,
+        issues.map(({ at: place, msg }) => `${place}: ${msg}`),
+      ])
+      .filter(([, errors]) => errors.length > 0),
+  );
 
 /**
  * The profiles that an exported resource declares hold, by HL7's validator with the packages of the guides. Errors that
  * the example has before it is published are the example's: 3 of US Core and 11 of PDex name profiles that are not here
  * or break their own.
  */
-describe.skipIf(!isThere)('the profiles of exported examples (where ../shared/tools/validator is there)', () => {
+describe.skipIf(!HAS_VALIDATOR)('the profiles of exported examples (where ../shared/tools/validator is there)', () => {
   const work = mkdtempSync(join(tmpdir(), 'provider-access-profiles-'));
   const published = new Map<string, FhirResource>();
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
@@ -100,11 +82,8 @@ describe.skipIf(!isThere)('the profiles of exported examples (where ../shared/to
   test('every exported resource conforms to the profiles that it declares', () => {
     const resources = [...exported.values()].filter(({ resourceType, id }) => published.has(`${resourceType}/${id}`));
     expect(resources.length).toBeGreaterThan(150);
-    const before = errorsOf(
-      work,
-      resources.map(({ resourceType, id }) => published.get(`${resourceType}/${id}`)!),
-    );
-    const after = errorsOf(work, resources);
+    const before = errorsBy(resources.map(({ resourceType, id }) => published.get(`${resourceType}/${id}`)!));
+    const after = errorsBy(resources);
     // What an example breaks itself stays broken; redaction and our meta add nothing.
     expect([...after].filter(([about]) => !before.has(about))).toEqual([]);
     expect([...after].filter(([about]) => about.startsWith('ExplanationOfBenefit/'))).toEqual([]);

@@ -25,7 +25,7 @@ export interface Check {
   readonly slices: Check[];
   sliceOf: SliceOf;
   /** How many instances of each slice were found; used again for each parent, so that a check allocates nothing. */
-  counts: Uint16Array;
+  counts: Uint32Array;
   readonly closed: boolean;
   /** False if only instances are counted. */
   looksInside: boolean;
@@ -68,7 +68,7 @@ function checkOf(id: string, rule: Rule, structure: Structure | undefined): Chec
     children: [],
     slices: [],
     sliceOf: NO_SLICE,
-    counts: new Uint16Array(0),
+    counts: new Uint32Array(0),
     closed: rule.closed === true,
     looksInside: false,
     lacks: { min: lack('min'), max: lack('max'), type: lack('type'), slicing: lack('slicing') },
@@ -110,7 +110,7 @@ export function compileProfile(type: string, places: string): Check[] {
       const { check: sliced, criteria } = find(id.slice(0, colon));
       sliced.slices.push(check);
       criteria.push(rule.when ?? []);
-      sliced.counts = new Uint16Array(sliced.slices.length);
+      sliced.counts = new Uint32Array(sliced.slices.length);
     } else (parent?.check.children ?? root).push(check);
     const entry = { check, structure: inner, criteria: [] };
     known.set(id, entry);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CARIN, CLAIMS, CLINICAL, coded, info, PDEX, US_CORE } from '../../../test/profiles/samples.ts';
+import { cases, damaged, Random, seed } from '../search/testing/random.ts';
 import type { FhirResource } from '../types.ts';
 import { type Guide, GUIDES, type KnownProfile, type Lack, lacksOf, profilesNamed, profilesOf } from './index.ts';
 
@@ -315,6 +316,36 @@ describe('the names of profiles', () => {
   it('come from the table: another object is refused', () => {
     const forged = { ...named(`${US_CORE}us-core-patient`) } as KnownProfile;
     expect(() => lacksOf(forged, CLINICAL['us-core-patient']!)).toThrow(TypeError);
+  });
+});
+
+describe('any input', () => {
+  const random = new Random(seed);
+  const samples = [...Object.values(CLAIMS), ...Object.values(CLINICAL)];
+  it('that is no R4, of the type or of another one, is checked without an error', () => {
+    for (let n = 0; n < cases(2_000); n++) {
+      const junk = damaged(random, random.one(samples));
+      if (typeof junk !== 'object' || junk === null || Array.isArray(junk)) continue;
+      for (const profile of profilesOf(random.one(samples).resourceType))
+        for (const lack of lacksOf(profile, junk as FhirResource)) expect(lack.element).not.toBe('');
+    }
+  });
+  it('gives the same lacks again, whatever was checked before', () => {
+    const profile = basis('Oral', '2.2.0');
+    const broken = changed(CLAIMS['Oral']!, (r) => delete r.item[0].adjudication);
+    const before = lacks(profile, broken);
+    expect(lacks(profile, CLAIMS['Oral']!)).toEqual([]);
+    expect(lacks(profile, broken)).toEqual(before);
+  });
+  it('with many instances is counted to the end', () => {
+    const identifier = Array.from({ length: 70_000 }, () => ({ system: 'http://x.example', value: '1' }));
+    const patient = { ...CLINICAL['us-core-patient']!, identifier };
+    expect(lacks(named(`${US_CORE}us-core-patient|6.1.0`), patient)).toEqual([]);
+    const claim = {
+      ...CLAIMS['Oral']!,
+      identifier: identifier.map(() => (CLAIMS['Oral']!['identifier'] as object[])[0]),
+    };
+    expect(lacks(basis('Oral', '2.2.0'), claim)).toEqual(['identifier:uniqueclaimid max']);
   });
 });
 
