@@ -126,11 +126,18 @@ describe('$docref', () => {
     ['?patient=m1&start=2025-03-01&end=2025-02-01', 'end', 'value'],
     ['?patient=m1&on-demand=maybe', 'on-demand', 'value'],
     ['?patient=m1&type=', 'type', 'value'],
-    ['?patient=m1&period=2025', 'period', 'not-supported'],
   ])('refuses %s by the name of the parameter', async (query, name, code) => {
     const answer = await get(query);
     expect(answer.status, answer.text).toBe(400);
     expect(answer.json().issue[0]).toMatchObject({ code, expression: [name] });
+  });
+
+  it('refuses a parameter that it does not have, and repeats none of it', async () => {
+    const answer = await get('?patient=m1&Garcia=1970');
+    expect(answer.status).toBe(400);
+    expect(answer.json().issue[0]).toMatchObject({ code: 'not-supported' });
+    expect(answer.text).toContain('patient, start, end, type, on-demand, profile');
+    expect(answer.text).not.toContain('Garcia');
   });
 
   it.each([

@@ -26,9 +26,8 @@ export function parametersOfBody(body: unknown): readonly GivenParameter[] {
       throw new Refusal('invalid-request', 'Each parameter of the body must have a name.');
     const values = Object.keys(item).filter((key) => key.startsWith('value'));
     const value = values.length === 1 ? textOf(item[values[0]!]) : undefined;
-    return value === undefined
-      ? refuse('invalid-value', printable(name), 'The parameter needs one value.')
-      : [name, value];
+    if (value === undefined) throw new Refusal('invalid-value', 'Each parameter of the body must have one value.');
+    return [name, value];
   });
 }
 
@@ -40,8 +39,6 @@ function textOf(value: unknown): string | undefined {
   return typeof system === 'string' ? `${escaped(system)}|${escaped(code as string)}` : escaped(code as string);
 }
 const escaped = (text: string): string => text.replaceAll(/[\\,|$]/g, String.raw`\$&`);
-/** The client chooses this text, so an error repeats it only if it looks like a name. */
-const printable = (name: string): string => (/^[A-Za-z0-9_-]{1,60}$/.test(name) ? name : '(unprintable)');
 
 /**
  * Turns `$docref` into a search for DocumentReferences. Care dates are those of `context.period`. Without dates only
@@ -51,12 +48,9 @@ const printable = (name: string): string => (/^[A-Za-z0-9_-]{1,60}$/.test(name) 
 export function docrefSearch(given: Iterable<GivenParameter>): URLSearchParams {
   const values = new Map<string, string[]>();
   for (const [name, value] of given) {
+    // The name is not repeated, because a client may write anything into it.
     if (!KNOWN.has(name) && !OF_ANSWERS.has(name))
-      refuse(
-        'not-supported',
-        printable(name),
-        `$docref has no parameter ${printable(name)}; it has: ${[...KNOWN].join(', ')}.`,
-      );
+      throw new Refusal('not-supported', `$docref has only the parameters ${[...KNOWN].join(', ')}.`);
     if (value === '') refuse('invalid-value', name, `${name} must not be empty.`);
     const known = values.get(name);
     if (known !== undefined && !REPEATED.has(name)) refuse('invalid-request', name, `${name} must be given only once.`);
