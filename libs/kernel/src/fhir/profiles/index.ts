@@ -1,2 +1,2 @@
-export { GUIDES, type Guide, type KnownProfile, lacksOf, profilesNamed, profilesOf } from './profiles.ts';
+export { type KnownProfile, lacksOf, profilesNamed, profilesOf } from './profiles.ts';
 export type { Lack } from './rules.ts';

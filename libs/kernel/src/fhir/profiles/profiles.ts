@@ -5,13 +5,12 @@ import { type Check, compileProfile, placesOf } from './compile.ts';
 import type { Lack } from './rules.ts';
 
 /** A guide whose profiles are known. */
-export interface Guide {
+interface Guide {
   readonly name: string;
   readonly version: string;
   /** SPDX. */
   readonly licence: string;
 }
-export const GUIDES: readonly Guide[] = GUIDE_ROWS;
 
 export interface KnownProfile {
   /** Canonical without a version. */
@@ -35,7 +34,7 @@ class TableProfile implements KnownProfile {
 
   constructor({ url, guide, type, rules, unchecked }: (typeof PROFILE_ROWS)[number]) {
     this.url = url;
-    this.guide = GUIDES[guide]!;
+    this.guide = GUIDE_ROWS[guide]!;
     this.version = this.guide.version;
     this.type = type;
     this.#rules = rules;
