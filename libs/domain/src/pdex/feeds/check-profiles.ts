@@ -20,8 +20,8 @@ export interface CheckedProfiles<R> {
   /** The resource without the profiles that the policy takes away. The same object if it takes none away. */
   readonly resource: R;
   /**
-   * One check for each known version of each declared profile. A canonical without a version tells of versions that do
-   * not hold only if none holds.
+   * One check for each declared profile. A canonical without a version has one of the first version that holds, or one
+   * of each known version if none holds.
    */
   readonly checks: readonly ProfileCheck[];
   /** The checks of the profiles for which the policy refuses the resource. Empty if it is taken. */
@@ -37,8 +37,8 @@ const TABLES: ProfileTables = { profilesNamed, lacksOf };
 
 /**
  * Checks a redacted resource against the profiles in its `meta.profile`, each once, and applies the policy to those
- * that do not hold. A canonical without a version holds if it holds in any known version. A canonical that the tables
- * do not know stays. Pure.
+ * that do not hold. A canonical without a version holds if it holds in any known version, and the others are not
+ * evaluated then. A canonical that the tables do not know stays. Pure.
  */
 export function checkProfiles<R extends FhirResource>(
   resource: R,
@@ -56,10 +56,18 @@ export function checkProfiles<R extends FhirResource>(
   const refused = new Set<ProfileCheck>();
   const stay: string[] = [];
   for (const canonical of declared) {
-    const found = tables.profilesNamed(canonical).map((known) => checkOnce(known, served, evaluated, tables));
-    const holding = found.filter(({ lacks }) => lacks.length === 0);
-    for (const check of holding.length > 0 ? holding : found) checks.add(check);
-    if (found.length === 0 || holding.length > 0) {
+    const versions = tables.profilesNamed(canonical);
+    const found: ProfileCheck[] = [];
+    let holding: ProfileCheck | undefined;
+    for (const known of versions) {
+      const check = checkOnce(known, served, evaluated, tables);
+      found.push(check);
+      if (check.lacks.length > 0) continue;
+      holding = check;
+      break;
+    }
+    for (const check of holding === undefined ? found : [holding]) checks.add(check);
+    if (versions.length === 0 || holding !== undefined) {
       stay.push(canonical);
       continue;
     }

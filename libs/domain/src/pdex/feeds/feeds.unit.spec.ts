@@ -96,14 +96,20 @@ describe('a resource and the profiles that it declares', () => {
     ]);
   });
 
+  it('is evaluated for a canonical without version until one version holds', () => {
+    const counted = tables();
+    checkProfiles(condition([CONDITION]), {}, counted);
+    expect(counted.asked).toEqual([`${CONDITION}|3.1.1`]);
+  });
+
   it('is evaluated once for each version of what it declares, and not at all without a known profile', () => {
     const asked = (resource: FhirResource): readonly string[] => {
       const counted = tables();
       checkProfiles(resource, {}, counted);
       return counted.asked;
     };
-    const both = [`${CONDITION}|3.1.1`, `${CONDITION}|6.1.0`];
-    expect(asked(condition([CONDITION, CONDITION, `${CONDITION}|6.1.0`]))).toEqual(both);
+    const both = [`${CONDITION}|6.1.0`, `${CONDITION}|3.1.1`];
+    expect(asked(condition([`${CONDITION}|6.1.0`, CONDITION, CONDITION, `${CONDITION}|6.1.0`]))).toEqual(both);
     expect(asked(condition([`${CORE}us-core-patient`]))).toEqual([]);
     for (const profile of [undefined, [], ['urn:own'], `${CONDITION}|6.1.0`, [{}, 1, null]])
       expect(asked(condition(profile))).toEqual([]);
