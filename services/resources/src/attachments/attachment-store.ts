@@ -47,7 +47,7 @@ export class AttachmentStore {
   async put(attachments: readonly MovedAttachment[]): Promise<void> {
     for (const { bytes, ...about } of attachments) {
       const known = await this.about(about.id);
-      if (known !== undefined && known.unusedSince === undefined) continue;
+      if (known !== undefined && known.unusedSince === undefined && (await this.isWhole(known))) continue;
       try {
         await this.blobs.put(contentName(about.id), bytes);
         await this.write({ v: 1, ...about });
@@ -88,6 +88,16 @@ export class AttachmentStore {
       const id = ABOUT.exec(name)?.[1];
       const about = id === undefined ? undefined : await this.described(id);
       if (about !== undefined) yield about;
+    }
+  }
+
+  /** Whether the content is there to its last byte. A copy of the store may have been restored in part. */
+  private async isWhole({ id, size }: StoredAttachment): Promise<boolean> {
+    try {
+      return (await this.content(id, size - 1, size).toArray()).length > 0;
+    } catch {
+      // If the store is away, the write that follows says so.
+      return false;
     }
   }
 

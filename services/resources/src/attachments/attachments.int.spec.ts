@@ -98,12 +98,15 @@ describe('intake', () => {
     expect(await statusOf(await pathOf('d1'))).toBe(200);
   });
 
-  it('stores a lost attachment again when the payer publishes the resource again', async () => {
+  it.each([
+    ['all of it', () => 'attachments/', 404],
+    ['its content', (id: string) => `attachments/${id.slice(0, 2)}/${id}/content/`, 500],
+  ])('stores a lost attachment again when the payer publishes the resource again: %s', async (_what, lost, without) => {
     await open();
     await publish('d1', CONTENT);
     const path = await pathOf('d1');
-    await house.blobs.deletePrefix('attachments/');
-    expect(await statusOf(path)).toBe(404);
+    await house.blobs.deletePrefix(lost(path.split('/').at(-1)!));
+    expect(await statusOf(path)).toBe(without);
     expect(await publish('d1', CONTENT, '2025-01-02T00:00:00Z')).toEqual({ unchanged: 1 });
     expect(await statusOf(path)).toBe(200);
   });
@@ -157,6 +160,7 @@ describe('a download', () => {
         }),
     });
     await publish('d1', CONTENT);
+    ranges.length = 0;
     const answer = await house.call('GET', await pathOf('d1'), { token, headers: { range: 'bytes=5-14' } });
     expect([answer.status, ranges]).toEqual([206, [10]]);
   });
