@@ -267,6 +267,30 @@ describe('the shape of a Group', () => {
     expect(await first('_summary=false')).toEqual(await first(''));
   });
 
+  it('shows parameters of a body in no link, and follows the links only for their own client', async () => {
+    const query = `identifier=${NPI_SYSTEM}|${NPI},K-1&_count=1&_sort=-_id`;
+    const linksOf = ({ link }: BundleJson): Record<string, string> =>
+      Object.fromEntries(link.map(({ relation, url }) => [relation, url.replace('https://pa.example', '')]));
+    const follow = async (url: string, headers = token) => h.get(url, headers);
+    const firstPage = (await post(query)).json<BundleJson>();
+    const posted = linksOf(firstPage);
+    for (const url of Object.values(posted)) {
+      expect(url).toMatch(/^\/fhir\/Group\?_page=[\w-]+$/);
+      expect(url).not.toContain(NPI);
+      expect((await follow(url, narrow)).statusCode).toBe(400);
+      const other = url.replace(/_page=./, (start) => (start.endsWith('A') ? '_page=B' : '_page=A'));
+      for (const changed of [other, `${url}&_count=1`, `${url}&${url.split('?')[1]}`])
+        expect((await follow(changed)).statusCode, changed).toBe(400);
+    }
+    expect((await follow(posted['self']!)).json()).toEqual(firstPage);
+    const second = (await follow(posted['next']!)).json<BundleJson>();
+    expect([...idsOf(firstPage), ...idsOf(second)].toSorted()).toEqual([groups.npi, groups.contract].toSorted());
+    expect(linksOf(second)['next']).toBeUndefined();
+    expect(linksOf(second)['self']).toBe(posted['next']);
+    // The links of a GET show what the client wrote into the URL.
+    expect(linksOf((await h.get(`/fhir/Group?${query}`, token)).json())['next']).toContain(NPI);
+  });
+
   it('counts without Groups, and leaves the total out', async () => {
     for (const query of ['?_summary=count', '?_count=0'])
       expect(await find(h, token, query)).toEqual({

@@ -4,6 +4,7 @@ export { etagOf, matchesVersion } from './entity-tags.ts';
 export * from './history-query.ts';
 export * from './decided-stream.ts';
 export * from './ranges.ts';
+export { SealedLinks } from './sealed-links.ts';
 export * from './ports.ts';
 export * from './refusal-observer.ts';
 export * from './render-refusal.ts';

@@ -7,8 +7,8 @@ import { base32 } from '@provider-access/kernel';
  * list of all member ids does not turn it around.
  */
 export class MemberHash {
-  private readonly keys: () => readonly Uint8Array[];
-  /** `keys`: asked each time, the first hashes. */
+  /** Asked each time, the first hashes. Another use of the same keys must derive its own ones from them. */
+  readonly keys: () => readonly Uint8Array[];
   constructor(keys: () => readonly Uint8Array[]) {
     this.keys = keys;
   }

@@ -4,7 +4,8 @@ import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audi
 import { allows } from '@provider-access/domain/smart';
 import { type BundleEntryLine, matchesInstant, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { assertJson } from '@provider-access/service/http';
+import { assertJson, SealedLinks } from '@provider-access/service/http';
+import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { readGroupQuery, shaped, showsMembers } from '../group-query.ts';
@@ -26,10 +27,17 @@ interface Found {
 interface Asked {
   readonly request: SmartRequest;
   readonly query: SearchQuery;
+  /** The parameters of the first page, for the links and the audit. */
+  readonly parameters: URLSearchParams;
   /** The last Group of the page before. */
   readonly after: string | undefined;
+  /** Whether the parameters came in a body, so that no URL may show them. */
+  readonly posted: boolean;
 }
-/** The cursor of a page: the last Group id of the page before. It names nothing that the client may not see. */
+/**
+ * The cursor of a page: the last Group id of the page before, which names nothing that the client may not see. The
+ * links of a search by POST have its parameters and the cursor sealed in it.
+ */
 const PAGE = '_page';
 const badPage = (): Refusal =>
   new Refusal('invalid-value', 'The page link is not valid. Repeat the search from its first page.', {
@@ -43,12 +51,16 @@ const badPage = (): Refusal =>
 @Controller('fhir/Group')
 @UseGuards(SmartGuard)
 export class GroupSearchController {
+  private readonly links: SealedLinks;
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
     @Inject(GroupFilters) private readonly filters: GroupFilters,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(CONFIG) private readonly config: AttributionConfig,
-  ) {}
+    @Inject(MEMBER_HASH) hash: MemberHash,
+  ) {
+    this.links = new SealedLinks(hash.keys, 'group page link');
+  }
 
   @Get()
   search(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
@@ -61,22 +73,27 @@ export class GroupSearchController {
   searchByPost(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
     const parameters = parametersOf(request);
     for (const [name, value] of formOf(request)) parameters.append(name, value);
-    return this.answer(request, parameters, reply);
+    return this.answer(request, parameters, reply, true);
   }
 
-  private async answer(request: SmartRequest, parameters: URLSearchParams, reply: FastifyReply): Promise<void> {
+  private async answer(
+    request: SmartRequest,
+    given: URLSearchParams,
+    reply: FastifyReply,
+    posted = false,
+  ): Promise<void> {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 's');
-    assertJson(request.headers.accept, parameters.getAll('_format'));
-    const asked = this.read(request, parameters);
+    const asked = this.read(request, given, posted);
+    const { parameters } = asked;
     try {
       const { given, entries, total, next } = await this.find(asked);
       await this.record(client, given, parameters);
       const body = searchsetBundle({
-        selfUrl: this.url(parameters),
+        selfUrl: this.url(asked, asked.after),
         ...(asked.query.total !== 'none' && { total }),
         entries: [...entries, ...remarks(asked.query)],
-        ...(next !== undefined && { nextUrl: this.url(parameters, next) }),
+        ...(next !== undefined && { nextUrl: this.url(asked, next) }),
       });
       void reply
         .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
@@ -95,13 +112,21 @@ export class GroupSearchController {
     }
   }
 
-  private read(request: SmartRequest, all: URLSearchParams): Asked {
-    const parameters = new URLSearchParams(all);
-    const after = parameters.get(PAGE) ?? undefined;
+  private read(request: SmartRequest, given: URLSearchParams, posted: boolean): Asked {
+    const link = given.get(PAGE) ?? undefined;
+    const sealed = link === undefined ? undefined : this.links.read(request.smart.client, link);
+    if (sealed !== undefined && given.size > 1) throw badPage();
+    const [text, cursor] = (sealed ?? [given.toString(), link]) as [string, string | null | undefined];
+    const parameters = new URLSearchParams(text);
     parameters.delete(PAGE);
+    assertJson(request.headers.accept, parameters.getAll('_format'));
+    const after = cursor ?? undefined;
     if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw badPage();
-    const lenient = /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
-    return { request, query: readGroupQuery(parameters, this.config.publicUrl, lenient), after };
+    // A page link of a lenient search is followed without its header.
+    const lenient =
+      sealed !== undefined || /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
+    const query = readGroupQuery(parameters, this.config.publicUrl, lenient);
+    return { request, query, parameters, after, posted: posted || sealed !== undefined };
   }
 
   private async find({ request, query, after }: Asked): Promise<Found> {
@@ -145,9 +170,12 @@ export class GroupSearchController {
     );
   }
 
-  private url(parameters: URLSearchParams, page?: string): string {
-    const own = new URLSearchParams(parameters);
-    if (page !== undefined) own.set(PAGE, page);
+  private url({ request, parameters, posted }: Asked, page: string | undefined): string {
+    const own = posted ? new URLSearchParams() : new URLSearchParams(parameters);
+    const cursor = posted ? this.links.write(request.smart.client, [parameters.toString(), page]) : page;
+    if (posted && cursor === undefined)
+      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
+    if (cursor !== undefined) own.set(PAGE, cursor);
     const query = own.toString();
     return `${this.config.publicUrl}/fhir/Group${query === '' ? '' : `?${query}`}`;
   }
