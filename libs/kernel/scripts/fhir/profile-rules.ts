@@ -136,15 +136,16 @@ export function rulesOf(profile: Definition, context: Context): { rules: Line[];
   function ruleOf(element: Definition): Pick<Node, 'rule' | 'codes'> {
     const rule: Node['rule'] = {};
     const path = element.path.split('.').slice(1);
-    const extension = path.findIndex((name: string) => name === 'extension' || name === 'modifierExtension');
+    // The innermost extension around the element: `Patient.extension.extension` is an element of Extension.
+    const extension = path.length < 2 ? -1 : path.lastIndexOf('extension', path.length - 2);
     const found =
-      extension >= 0 && extension < path.length - 1
-        ? baseOf('Extension', path.slice(path.lastIndexOf('extension') + 1), typesOf(element)[0])
+      extension >= 0
+        ? baseOf('Extension', path.slice(extension + 1), typesOf(element)[0])
         : baseOf(profile.type, path, 'Quantity');
     const base = found?.base;
     const slice = isSlice(element.id);
     if (element.min > 0 && (slice || found?.datatype !== true || element.min > base!.min)) rule.min = element.min;
-    if (element.max !== '*' && (slice ? base?.max === '*' : numeric(element.max) < numeric(base?.max ?? '*')))
+    if (element.max !== '*' && (slice ? base?.max !== '1' : numeric(element.max) < numeric(base?.max ?? '*')))
       rule.max = Number(element.max);
     if (element.max === '0') return { rule: { max: 0 } };
     const types = typesOf(element);

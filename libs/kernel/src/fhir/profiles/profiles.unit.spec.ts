@@ -179,6 +179,11 @@ const US_CORE_ROWS: Readonly<Record<string, readonly Row[]>> = {
     ['race 0..1', (r) => r.extension.push(r.extension[0]), 'Patient.extension:race max'],
     ['race has a text', (r) => r.extension[0].extension.pop(), 'Patient.extension:race.extension:text min'],
     [
+      'and one only',
+      (r) => r.extension[0].extension.push(r.extension[0].extension[1]),
+      'Patient.extension:race.extension:text max',
+    ],
+    [
       'its text is a string',
       (r) => (r.extension[0].extension[1] = { url: 'text', valueCode: 'x' }),
       'Patient.extension:race.extension:text.value[x] type',
