@@ -11,7 +11,7 @@ import { BASE, type Random } from '../../src/fhir/search/testing/random.ts';
 /** Parameters that become filters. The parser turns the others into lists of ids, members and times. */
 export const FILTERS = Object.values(SEARCH).flatMap(({ type, parameters }) =>
   parameters
-    .filter(({ name, chains }) => !['_id', '_lastUpdated'].includes(name) && chains === undefined)
+    .filter(({ name, owner }) => !['_id', '_lastUpdated'].includes(name) && owner === undefined)
     .map((parameter) => ({ type, parameter })),
 );
 

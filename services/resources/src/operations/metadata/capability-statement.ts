@@ -128,9 +128,8 @@ const group = {
       name: 'export',
       definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export',
       documentation:
-        'FHIR NDJSON of the members of the Group; _type, _since, _outputFormat. Practitioner, Organization, ' +
-        'PractitionerRole and Location that a released resource refers to come along. A member who became visible ' +
-        'after _since comes whole.',
+        'FHIR NDJSON of the members of the Group; _type, _since, _outputFormat. Resources of the directory that a ' +
+        'released resource refers to come along. A member who became visible after _since comes whole.',
     },
     {
       name: 'davinci-data-export',
