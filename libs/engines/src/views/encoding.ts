@@ -19,6 +19,10 @@ export interface EncodedPart {
   readonly bodies: readonly (Uint8Array | undefined)[];
 }
 
+/** What `FindQuery.fields` makes of the JSON of a part. */
+export const decoderOf = ({ text }: { readonly text: boolean }): ((json: string) => unknown) =>
+  text ? (json) => ({ json }) : JSON.parse;
+
 const utf8 = new TextEncoder();
 
 export function encodePart(value: unknown, bodyFields: readonly string[]): EncodedPart {

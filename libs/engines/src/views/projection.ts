@@ -100,7 +100,8 @@ export interface FindQuery {
   readonly bodies?: readonly string[];
   /**
    * With `indexed`, only fields of declared indexes and the named bodies are certain, and a boolean may be 0 or 1. This
-   * saves parsing each document.
+   * saves parsing each document. With `text`, a part is its JSON text (`json`) and the named bodies, for a caller that
+   * seldom needs more than a look at the text.
    */
-  readonly fields?: 'all' | 'indexed';
+  readonly fields?: 'all' | 'indexed' | 'text';
 }

@@ -26,6 +26,8 @@ export interface QueryPlan {
   readonly bodies: readonly string[];
   /** Whether indexed fields suffice. */
   readonly indexedOnly: boolean;
+  /** Whether parts stay JSON text. */
+  readonly text: boolean;
 }
 
 const MAX_LIMIT = 10_000;
@@ -78,6 +80,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     limit: query.limit,
     bodies: checkBodies(projection, query.bodies),
     indexedOnly: query.fields === 'indexed',
+    text: query.fields === 'text',
     ...(query.after !== undefined && { after: query.after }),
   };
 }

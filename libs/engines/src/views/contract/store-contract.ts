@@ -154,6 +154,11 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(
         await fresh.views.reader(items).find({ index: 'by_tag', equals: ['g', 'x'], limit: 5, fields: 'indexed' }),
       ).toMatchObject([{ _id: 'a', item: { n: 1 } }]);
+      const [first] = await fresh.views
+        .reader(items)
+        .find({ index: 'by_group', equals: ['g'], limit: 1, bodies: ['item.line'], fields: 'text' });
+      const { json, line } = first!['item'] as { json: string; line: Uint8Array };
+      expect([JSON.parse(json), Buffer.from(line).toString()]).toEqual([{ n: 1, group: 'g', tags: ['x'] }, 'é']);
     });
 
     it('removes a part, then the document, and no older record restores it', async () => {

@@ -1,4 +1,5 @@
 import { BoundedMap } from '@provider-access/kernel';
+import { decoderOf } from '../encoding.ts';
 import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../projection.ts';
 import { type IdsCondition, planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
@@ -73,8 +74,10 @@ export class Queries {
       plan.limit,
     ].map(bound);
     const rows = statements.find(plan, needed).all(...values) as unknown as readonly (readonly unknown[])[];
-    const decode = plan.indexedOnly ? indexedDocumentOf : documentOf;
-    return rows.map((row) => decode(statements.layout, row, plan.bodies)!);
+    const { layout } = statements;
+    if (plan.indexedOnly) return rows.map((row) => indexedDocumentOf(layout, row, plan.bodies));
+    const decode = decoderOf(plan);
+    return rows.map((row) => documentOf(layout, row, plan.bodies, decode)!);
   }
 
   ids(projection: Projection, query: IdsQuery): readonly string[] {

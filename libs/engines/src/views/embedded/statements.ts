@@ -288,6 +288,7 @@ export function documentOf(
   layout: Layout,
   row: readonly unknown[],
   bodies: readonly string[],
+  decode: (json: string) => unknown = JSON.parse,
 ): ({ _id: string } & Record<string, unknown>) | undefined {
   const document: { _id: string } & Record<string, unknown> = { _id: row[0] as string };
   let column = 1;
@@ -295,7 +296,7 @@ export function documentOf(
   for (const part of layout.parts) {
     const json = row[column++];
     if (json === null) continue;
-    document[part.name] = JSON.parse(json as string);
+    document[part.name] = decode(json as string);
     any = true;
   }
   if (!any) return undefined;

@@ -165,13 +165,17 @@ export const indexedProjection = (layout: Layout, bodies: readonly string[]): Re
 });
 
 /** Undefined if the document has no part. */
-export function decode(layout: Layout, stored: StoredDocument): ViewDocument | undefined {
+export function decode(
+  layout: Layout,
+  stored: StoredDocument,
+  decodePart: (json: string) => unknown = JSON.parse,
+): ViewDocument | undefined {
   const document: Record<string, unknown> = { _id: stored._id };
   let any = false;
   for (const { name } of layout.parts) {
     const json = stored._d?.[name];
     if (json === undefined) continue;
-    const value: unknown = JSON.parse(json);
+    const value = decodePart(json);
     const bodies = stored._b?.[name];
     document[name] = bodies === undefined ? value : Object.assign(value as object, bodies);
     any = true;

@@ -1,5 +1,5 @@
 import type { Collection, MongoClient } from 'mongodb';
-import { physicalName } from '../encoding.ts';
+import { decoderOf, physicalName } from '../encoding.ts';
 import { collectionName } from '../projection.ts';
 import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
 import { planIds, planQuery } from '../query.ts';
@@ -176,7 +176,8 @@ export class MongoStore extends MongoBuilds implements ViewStore {
         if (limit === 0) break;
         found.push(...(await collection.find(filter, { sort, limit, batchSize: limit, projection: fields }).toArray()));
       }
-      return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d)!));
+      const decodePart = decoderOf(plan);
+      return found.map((d) => (plan.indexedOnly ? decodeIndexed(layout, d) : decode(layout, d, decodePart)!));
     });
   }
 

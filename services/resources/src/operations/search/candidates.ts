@@ -10,7 +10,7 @@ import {
 } from '@provider-access/kernel/fhir';
 import { NOBODY, recordId, type RecordPart } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
-import { type Entry, entryOf, type Head, parsedLine } from './entry.ts';
+import { type Entry, entryOf, entryOfText, type Head, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
@@ -171,15 +171,16 @@ async function* byType(
     for (let open = wanted + 1; ;) {
       const limit = Math.max(1, Math.min(open, lines ? CHUNK : IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
-      const bodies = lines ? { bodies: LINE } : {};
-      const documents = await records.reader.views.records.find({ ...asked, except, limit, ...bodies });
+      const what = lines ? { bodies: LINE, fields: 'text' as const } : {};
+      const documents = await records.reader.views.records.find({ ...asked, except, limit, ...what });
       const live = lines
-        ? documents.map(entryOf).filter((entry) => entry !== undefined)
+        ? documents.map(entryOfText).filter((entry) => entry !== undefined)
         : await withoutLines(records, documents);
       open -= live.length;
       yield live;
       if (documents.length < limit) break;
-      const last = headOf(documents.at(-1)!);
+      const part = documents.at(-1)!['record'] as Head & { readonly json?: string };
+      const last = part.json === undefined ? part : (JSON.parse(part.json) as Head);
       at = { member, id: last.id, lastUpdated: last.lastUpdated };
     }
   }
