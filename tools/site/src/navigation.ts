@@ -16,6 +16,7 @@ const SECTIONS = {
   Tutorials: ['tutorials/provider.md', 'tutorials/payer.md', 'tutorials/operator.md', 'tutorials/contributor.md'],
   'How to: payers': [
     'publishing.md',
+    'feeds.md',
     'import.md',
     'coverage.md',
     'opt-outs.md',
