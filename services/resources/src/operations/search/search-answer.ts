@@ -67,7 +67,9 @@ export class SearchAnswer {
   async answer(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
     const { text, after, self } = asked;
     const { client, scopes } = request.smart;
+    // A chain searches among resources of another type.
     for (const chain of asked.query.chains) requireScope(scopes, chain.type, 's');
+    if (asked.query.patientFilters.length > 0) requireScope(scopes, 'Patient', 's');
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
     await this.keysAreCurrent(asked.query);
     const query = await unchained(records, asked.query, this.base);

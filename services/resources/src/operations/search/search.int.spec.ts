@@ -165,6 +165,16 @@ describe('searches by parameters of the guides', () => {
     expect(await found(`Observation?patient.identifier=${MEMBER_ID}|card-out&code=8302-2`)).toEqual([]);
   });
 
+  it('follows a chain to the Patient only with the scope to search for Patients', async () => {
+    const chained = `/fhir/Observation?patient.identifier=${MEMBER_ID}|card-m2&code=8302-2`;
+    for (const [scope, status] of [
+      ['system/Observation.rs', 403],
+      ['system/Observation.rs system/Patient.r', 403],
+      ['system/Observation.rs system/Patient.s', 200],
+    ] as const)
+      expect([scope, (await get(chained, {}, await house.token('app1', scope))).status]).toEqual([scope, status]);
+  });
+
   it('answers a search for nobody, for a denied, a foreign and an absent patient with the same bytes', async () => {
     const asked = async (value: string): Promise<string> =>
       (await get(`/fhir/Patient?identifier=${value}`)).text.replaceAll(value, 'VALUE');
