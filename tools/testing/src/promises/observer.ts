@@ -114,17 +114,20 @@ export class Observer {
           throw error;
         }
       }
-      await this.#readPatient(this.#members[this.#looks % MEMBERS]!, client, this.#looks % 2);
+      const member = this.#members[this.#looks % MEMBERS]!;
+      for (const form of ['', '/_history'])
+        await this.#readPatient(`${member}${form}`, member, client, this.#looks % 2);
     }
   }
-  async #readPatient(member: string, client: number, via: number): Promise<void> {
-    const answer = await this.#world.readOnce(`/fhir/Patient/${member}`, client, via);
+  /** @param path of the current version, or of all versions */
+  async #readPatient(path: string, member: string, client: number, via: number): Promise<void> {
+    const answer = await this.#world.readOnce(`/fhir/Patient/${path}`, client, via);
     if (answer === undefined) return;
     if (answer.status === 200 && !this.#visible(member, client, 'may'))
-      throw new Broken(`practice ${PRACTICES[client]} reads Patient/${member} at resources ${via}`);
+      throw new Broken(`practice ${PRACTICES[client]} reads Patient/${path} at resources ${via}`);
     if (answer.status !== 200 && this.#visible(member, client, 'must'))
       throw new Missing(
-        `practice ${PRACTICES[client]} cannot read Patient/${member} at resources ${via}: ${answer.status}`,
+        `practice ${PRACTICES[client]} cannot read Patient/${path} at resources ${via}: ${answer.status}`,
       );
   }
   /** Checks that the answer contains no data of a member that the client may not see. */
