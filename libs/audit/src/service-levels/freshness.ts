@@ -134,8 +134,8 @@ const tookOf = (tally: Tally): Took => ({
 });
 
 /**
- * Every feed that was ever heard, the longest silent first. The period has ISO dates in the payer's time zone. @param
- * now ms
+ * Every feed that was ever heard, the longest silent first. The period has ISO dates in the payer's time zone,
+ * and `now` is in ms.
  */
 export async function freshnessReport(
   reader: ViewReader,

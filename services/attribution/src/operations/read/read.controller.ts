@@ -10,8 +10,8 @@ import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-
 import { GroupView, type VisibleGroup } from '../group-view.ts';
 
 /**
- * read, vread and history. https://hl7.org/fhir/R4/http.html#read , docs/regulation.md#groups. The list of one provider, in the form for this
- * client now.
+ * read, vread and history of a Group: the list of one provider, as this client sees it now. docs/regulation.md#groups,
+ * https://hl7.org/fhir/R4/http.html#read
  */
 @Controller()
 @UseGuards(SmartGuard)
