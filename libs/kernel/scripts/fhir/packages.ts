@@ -23,15 +23,16 @@ export function sharedData(name: 'ig' | 'foreign'): string | undefined {
  * Names and contents of a tar archive. A header has 512 bytes: the name, and from byte 124 the size in octal digits. A
  * name of more than 100 bytes stands in an entry of its own before the file (type `L`, or `x` with a record `path=`).
  */
-function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: string }> {
+function* filesOf(archive: string): Generator<{ readonly name: string; readonly text: () => string }> {
   const bytes = gunzipSync(readFileSync(archive));
   let long: string | undefined;
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0;) {
     const size = Number.parseInt(bytes.toString('latin1', at + 124, at + 136), 8);
     const type = String.fromCharCode(bytes[at + 156]!);
-    const text = bytes.toString('utf8', at + 512, at + 512 + size);
-    if (type === 'L') long = text.replace(/\0.*/s, '');
-    else if (type === 'x') long = /\d+ path=(.*)\n/.exec(text)?.[1];
+    const start = at + 512;
+    const text = (): string => bytes.toString('utf8', start, start + size);
+    if (type === 'L') long = text().replace(/\0.*/s, '');
+    else if (type === 'x') long = /\d+ path=(.*)\n/.exec(text())?.[1];
     else {
       const path = long ?? bytes.toString('utf8', at, bytes.indexOf(0, at));
       long = undefined;
@@ -45,6 +46,6 @@ function* filesOf(archive: string): Generator<{ readonly name: string; readonly 
 export function resourcesOf(archive: string, wanted: (name: string) => boolean): Definition[] {
   return [...filesOf(archive)]
     .filter(({ name }) => name.endsWith('.json') && wanted(name))
-    .map(({ text }) => JSON.parse(text) as Definition)
+    .map(({ text }) => JSON.parse(text()) as Definition)
     .filter(({ resourceType }) => resourceType !== undefined);
 }

@@ -2,11 +2,29 @@ import type { Definition } from './packages.ts';
 import type { Criterion, Rule } from '../../src/fhir/profiles/rules.ts';
 import type { Codes, ValueSets } from './value-sets.ts';
 
-/** The definitions of a guide and of those on which it builds, the guide's own first. */
+/** What the rules of a guide's profiles rest on. */
 export interface Context {
-  readonly definitions: readonly Definition[];
-  readonly core: readonly Definition[];
+  /** StructureDefinitions by canonical: those of the guide, else those of a guide on which it builds. */
+  readonly definitions: ReadonlyMap<string, Definition>;
+  readonly core: Core;
   readonly sets: ValueSets;
+}
+/** R4: its types by name, its elements by type and path, and the keys of its invariants. */
+export interface Core {
+  readonly structures: ReadonlyMap<string, Definition>;
+  readonly elements: ReadonlyMap<string, Definition>;
+  readonly invariants: ReadonlySet<string>;
+}
+export function coreOf(definitions: readonly Definition[]): Core {
+  const types = definitions.filter(
+    ({ resourceType, derivation }) => resourceType === 'StructureDefinition' && derivation !== 'constraint',
+  );
+  const elements: Definition[] = types.flatMap(({ snapshot }) => snapshot.element);
+  return {
+    structures: new Map(types.map((each) => [each.type, each])),
+    elements: new Map(elements.map((each) => [each.path, each])),
+    invariants: new Set(elements.flatMap(({ constraint = [] }) => constraint.map(({ key }: Definition) => key))),
+  };
 }
 type CodesText = Readonly<Record<string, string>>;
 interface Line {
@@ -45,17 +63,9 @@ function ordered(value: unknown): unknown {
 /** What the profile asks for beyond R4, and what of it the table cannot express. */
 export function rulesOf(profile: Definition, context: Context): { rules: Line[]; unchecked: string[] } {
   const { core, definitions, sets } = context;
-  const structures = new Map<string, Definition>(
-    core
-      .filter(({ resourceType, derivation }) => resourceType === 'StructureDefinition' && derivation !== 'constraint')
-      .map((each) => [each.type, each]),
-  );
-  const coreInvariants = new Set<string>();
-  for (const { snapshot } of structures.values())
-    for (const { constraint = [] } of snapshot.element) for (const { key } of constraint) coreInvariants.add(key);
+  const { structures, elements, invariants } = core;
   const unchecked = new Set<string>();
-  const definitionOf = (url: string): Definition | undefined =>
-    definitions.find(({ resourceType, url: each }) => resourceType === 'StructureDefinition' && each === bare(url));
+  const definitionOf = (url: string): Definition | undefined => definitions.get(bare(url));
 
   /** The element of R4, and whether it is one of a datatype, whose rules no profile repeats. */
   function baseOf(
@@ -66,9 +76,7 @@ export function rulesOf(profile: Definition, context: Context): { rules: Line[];
     const structure = structures.get(type);
     if (structure === undefined) return undefined;
     for (let length = path.length; length > 0; length--) {
-      const base = structure.snapshot.element.find(
-        ({ path: each }: Definition) => each === [type, ...path.slice(0, length)].join('.'),
-      );
+      const base = elements.get([type, ...path.slice(0, length)].join('.'));
       if (base === undefined) continue;
       if (length === path.length) return { base, datatype: structure.kind === 'complex-type' };
       const types = typesOf(base);
@@ -163,7 +171,7 @@ export function rulesOf(profile: Definition, context: Context): { rules: Line[];
       if (!same || bare(base!.binding.valueSet) !== bare(binding.valueSet)) codes = codesOf(element);
     }
     for (const { key, severity } of element.constraint ?? [])
-      if (severity === 'error' && !coreInvariants.has(key)) unchecked.add(`${element.id}: the invariant ${key}`);
+      if (severity === 'error' && !invariants.has(key)) unchecked.add(`${element.id}: the invariant ${key}`);
     return { rule, codes };
   }
 
@@ -181,7 +189,7 @@ export function rulesOf(profile: Definition, context: Context): { rules: Line[];
     nodes.set(id, node);
     if (!id.includes('.')) {
       for (const { key, severity } of element.constraint ?? [])
-        if (severity === 'error' && !coreInvariants.has(key)) unchecked.add(`${id}: the invariant ${key}`);
+        if (severity === 'error' && !invariants.has(key)) unchecked.add(`${id}: the invariant ${key}`);
     } else if (isSlice(id)) nodes.get(id.slice(0, id.lastIndexOf(':')))!.slices.push(node);
     else parentOf(id)?.children.push(node);
   }

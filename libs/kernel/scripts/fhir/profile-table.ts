@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import type { Definition } from './packages.ts';
 import { resourcesOf } from './packages.ts';
-import { rulesOf } from './profile-rules.ts';
+import { coreOf, rulesOf } from './profile-rules.ts';
 import { SERVED_TYPES } from '../../src/fhir/types.ts';
 import { ValueSets } from './value-sets.ts';
 
@@ -80,6 +80,7 @@ export function profileTable(folder: string): string {
       archive,
       resourcesOf(join(folder, archive), (name) => /^(StructureDefinition|ValueSet|CodeSystem)-/.test(name)),
     );
+  const core = coreOf(packages.get(CORE)!);
   const rules = new Distinct();
   const sets = new Distinct();
   const unchecked = new Distinct();
@@ -87,7 +88,10 @@ export function profileTable(folder: string): string {
   SOURCES.forEach(({ archive, wanted }, guide) => {
     // The guide's own definitions come first, then those of the guides on which it builds.
     const ordered = [packages.get(archive)!, ...[...packages].filter(([name]) => name !== archive).map(([, p]) => p)];
-    const context = { definitions: ordered.flat(), core: packages.get(CORE)!, sets: new ValueSets(ordered) };
+    const definitions = new Map<string, Definition>();
+    for (const each of ordered.flat())
+      if (each.resourceType === 'StructureDefinition' && !definitions.has(each.url)) definitions.set(each.url, each);
+    const context = { definitions, core, sets: new ValueSets(ordered) };
     const profiles = packages
       .get(archive)!
       .filter(

@@ -135,7 +135,7 @@ describe('odd resources', () => {
       expect(keys.every((key) => key.length <= 128)).toBe(true);
       expect(new Set(keys).size).toBe(keys.length);
       for (const parameter of parameters) {
-        expect(() => extract(parameter, resource)).not.toThrow();
+        extract(parameter, resource);
         if (sorts.includes(parameter.name) && parameter.kind === 'date') dateOf(parameter, resource);
         if (parameter.owner === true || ['_id', '_lastUpdated'].includes(parameter.name)) continue;
         const { key, value } = randomCondition(random, parameter, poolOf(type)[0]!);

@@ -31,24 +31,35 @@ const KINDS: Record<string, string> = {
   uri: 'uri',
 };
 const compiled = new Map<string, (resource: Json) => unknown[]>();
+/** By resource and path: the engine is slow, and thousands of queries ask about the same resources. */
+const found = new WeakMap<object, Map<string, readonly unknown[]>>();
 
-/**
- * The values of a parameter that its kind can compare. The engine cannot resolve references, so `resolve() is Patient`
- * is checked here.
- */
-export function valuesOf({ kind, path }: Condition['parameter'], resource: object): unknown[] {
-  const known = compiled.get(path);
+/** The values of a parameter that its kind can compare. Do not change the resource after the first call. */
+export function valuesOf(parameter: Condition['parameter'], resource: object): readonly unknown[] {
+  let byPath = found.get(resource);
+  if (byPath === undefined) found.set(resource, (byPath = new Map()));
+  let values = byPath.get(parameter.path);
+  if (values === undefined) byPath.set(parameter.path, (values = evaluated(parameter, resource)));
+  return values;
+}
+
+/** The engine cannot resolve references, so `resolve() is Patient` is checked here. */
+function evaluated({ kind, path }: Condition['parameter'], resource: object): readonly unknown[] {
+  let evaluate = compiled.get(path);
+  if (evaluate === undefined) compiled.set(path, (evaluate = compile(kind, path)));
+  const values = evaluate(resource as Json);
+  if (!path.includes('resolve()')) return values;
+  return values.filter((each) => /(^|\/)Patient\/[^/]+(\/_history\/[^/]+)?$/.test((each as Json)['reference'] ?? ''));
+}
+
+function compile(kind: string, path: string): (resource: Json) => unknown[] {
   const expression = path
     .replace(/\((\S+) as (\w+)\)/g, '$1.ofType($2)')
     .replace(/\.as\(/g, '.ofType(')
     .replace(/\.valueDateTime/, '.value.ofType(dateTime)')
     .replace('.where(resolve() is Patient)', '');
   const types = KINDS[kind]!.split(' ').map((type) => `$this is FHIR.${type}`);
-  const evaluate = known ?? (fhirpath.compile(`(${expression}).where(${types.join(' or ')})`, r4) as never);
-  compiled.set(path, evaluate);
-  const values = evaluate(resource as Json);
-  if (!path.includes('resolve()')) return values;
-  return values.filter((each) => /(^|\/)Patient\/[^/]+(\/_history\/[^/]+)?$/.test((each as Json)['reference'] ?? ''));
+  return fhirpath.compile(`(${expression}).where(${types.join(' or ')})`, r4) as never;
 }
 
 export function satisfies({ parameter, modifier, any }: Condition, resource: object, base: string): boolean {
