@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   PA_ATTRIBUTION,
+  PA_AUDIT,
   PA_CONSENT,
   PA_GROUPS,
   PA_PROVIDERS,
@@ -11,6 +12,7 @@ import {
   PAYER_PROVIDER_EVENTS,
   PAYER_EVENTS,
   type PayerEventType,
+  textOf,
   toStructured,
 } from '@provider-access/events';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
@@ -198,6 +200,13 @@ export class House {
     const inbound = await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
     for (const view of [records, locators, search])
       if (!(await view.waitFor(inbound, 10_000, ['resources']))) throw new Error('the views did not settle');
+  }
+
+  /** What `pa.audit` has, in the order of each partition. */
+  async audited(): Promise<readonly Loose[]> {
+    const { [PA_AUDIT]: head } = await this.log.head([PA_AUDIT]);
+    const all = await Promise.all(head!.map((end, partition) => this.log.read(PA_AUDIT, partition, 0, end)));
+    return all.flat().map((record) => JSON.parse(textOf(record)) as Loose);
   }
 
   async token(client: string, scope = 'system/*.rs'): Promise<string> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PA_AUDIT, PA_RECORD_VERSIONS, textOf } from '@provider-access/events';
+import { PA_RECORD_VERSIONS } from '@provider-access/events';
 import { checkShape } from '@provider-access/kernel/fhir';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { versionsReader } from '@provider-access/facts/records';
@@ -258,19 +258,14 @@ describe('vread and history', () => {
   });
 
   it('notes every release and refusal as what it is', async () => {
-    const entries = async (): Promise<Loose[]> => {
-      const { [PA_AUDIT]: heads } = await house.log.head([PA_AUDIT]);
-      const found: Loose[] = [];
-      for (const [p, head] of heads!.entries())
-        if (head > 0) for (const r of await house.log.read(PA_AUDIT, p, 0, head)) found.push(JSON.parse(textOf(r)));
-      return found.map(({ action, outcome, reason, members, resources }) => [
+    const entries = async (): Promise<Loose[]> =>
+      (await house.audited()).map(({ action, outcome, reason, members, resources }) => [
         action,
         outcome,
         reason,
         members,
         resources,
       ]);
-    };
     const before = await entries();
     await get('m1-c/_history/1');
     await get('m1-c/_history');

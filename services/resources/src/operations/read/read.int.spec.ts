@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PA_AUDIT, textOf } from '@provider-access/events';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { countedViews } from '../../../test/counted-views.ts';
 import { type Answer, condition, House, patient, type Loose } from '../../../test/harness.ts';
@@ -39,11 +38,6 @@ describe('reads and searches', () => {
   afterAll(() => house.close());
   const get = (url: string, t = token, headers: Record<string, string> = {}): Promise<Answer> =>
     house.call('GET', url, { token: t, headers });
-  const audited = async (): Promise<readonly Loose[]> => {
-    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    const all = await Promise.all(head!.map((end, partition) => house.log.read(PA_AUDIT, partition, 0, end)));
-    return all.flat().map((record) => JSON.parse(textOf(record)) as Loose);
-  };
   const comparable = ({ status, headers, text }: Answer): unknown => ({
     status,
     text,
@@ -231,7 +225,7 @@ describe('reads and searches', () => {
     const narrow = await house.token('app1', 'system/Patient.rs');
     expect((await get('/fhir/Condition/m1-c', narrow)).status).toBe(403);
     expect((await get('/fhir/Condition?patient=m1', await house.token('app1', 'system/Condition.r'))).status).toBe(403);
-    const entries = await audited();
+    const entries = await house.audited();
     const refused = { client: 'app1', outcome: 'refused', members: [], types: ['Condition'], count: 1 };
     for (const [action, reason] of [
       ['search', 'required'],
@@ -244,11 +238,11 @@ describe('reads and searches', () => {
   });
 
   it('notes every release and refusal before it answers', async () => {
-    const before = (await house.log.head([PA_AUDIT]))[PA_AUDIT]!.reduce((a, b) => a + b, 0);
+    const before = (await house.audited()).length;
     await get('/fhir/Condition/m1-c');
     await get('/fhir/Condition/out-c');
     await get('/fhir/Condition/nobody');
-    const entries = await audited();
+    const entries = await house.audited();
     expect(entries).toHaveLength(before + 3);
     expect(entries).toContainEqual(
       expect.objectContaining({ client: 'app1', action: 'read', outcome: 'released', members: ['m1'], resources: 1 }),
@@ -263,10 +257,7 @@ describe('reads and searches', () => {
 
   it('counts of each member what a page of a search has of that member', async () => {
     await get('/fhir/Condition?patient=m1,m2&_count=9');
-    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    const entries: Loose[] = [];
-    for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+    const entries = await house.audited();
     // m1 has seven more conditions than the other members.
     expect(entries).toContainEqual(
       expect.objectContaining({

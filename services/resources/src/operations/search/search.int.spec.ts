@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PA_AUDIT, textOf } from '@provider-access/events';
 import { type Answer, House, type Loose } from '../../../test/harness.ts';
 
 const LOINC = 'http://loinc.org';
@@ -280,10 +279,7 @@ describe('searches by parameters of the guides', () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded', prefer: 'handling=lenient' },
       body: 'family=Garcia&birthdate=1970-05-01&gender=female',
     });
-    const entries: Loose[] = [];
-    const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-    for (const [p, end] of head!.entries())
-      for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
+    const entries = await house.audited();
     expect(entries).toContainEqual(
       expect.objectContaining({
         action: 'search',
