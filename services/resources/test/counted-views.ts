@@ -4,7 +4,10 @@ import type { Loose } from './harness.ts';
 const NOTED = ['get', 'getMany', 'find', 'ids', 'position', 'waitFor'];
 
 /** Wraps an object, and calls `before` ahead of its methods. */
-const watched = <T extends object>(of: T, before: (method: string, args: readonly Loose[]) => T | undefined): T =>
+export const watched = <T extends object>(
+  of: T,
+  before: (method: string, args: readonly Loose[]) => T | undefined,
+): T =>
   new Proxy(of, {
     get(target, name) {
       const value = Reflect.get(target, name, target) as unknown;

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Blobs, BlobStoreFull } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
 import { versionsReader } from '@provider-access/facts/records';
 import { READINESS, type ReadinessCheck } from '@provider-access/service/http';
@@ -116,41 +117,79 @@ describe('intake', () => {
 describe('a download', () => {
   afterEach(() => void vi.useRealTimers());
 
-  it('ends in the middle when the member opts out', async () => {
-    // Several chunks.
-    const content = randomBytes(300_000);
-    let optOut: (() => Promise<void>) | undefined;
-    await open({
-      blobs: (inner) =>
-        changed(inner, {
-          range: (name, start, end) =>
-            Readable.from(
-              (async function* () {
-                for await (const chunk of inner.range(name, start, end)) {
-                  yield chunk as Buffer;
-                  await optOut?.();
-                  // Longer than a decision counts.
-                  vi.advanceTimersByTime(1000);
-                }
-              })(),
-            ),
-        }),
+  /** Several chunks. */
+  const content = randomBytes(300_000);
+  /** What happens between the first chunk of the next download and its second. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  const interrupted = (inner: Blobs): Blobs =>
+    changed(inner, {
+      range: (name, start, end) =>
+        Readable.from(
+          (async function* () {
+            for await (const chunk of inner.range(name, start, end)) {
+              yield chunk as Buffer;
+              const happens = meanwhile;
+              meanwhile = undefined;
+              await happens?.();
+              // Longer than a decision counts.
+              vi.advanceTimersByTime(1000);
+            }
+          })(),
+        ),
     });
-    await publish('d1', content);
-    const path = await pathOf('d1');
+  async function endsWhen(path: string, happens: () => Promise<unknown>): Promise<void> {
     vi.useFakeTimers({ toFake: ['performance'] });
     expect((await house.call('GET', path, { token })).bytes.equals(content)).toBe(true);
-    optOut = async () => {
-      optOut = undefined;
-      await house.optOut('m1');
-    };
+    meanwhile = happens;
     const got = await house.call('GET', path, { token }).then(
       ({ bytes }) => bytes.length,
       () => 0,
     );
-    expect(optOut).toBeUndefined();
+    expect(meanwhile).toBeUndefined();
     expect(got).toBeLessThan(content.length);
     expect(await statusOf(path)).toBe(404);
+  }
+
+  it('ends in the middle when the member opts out', async () => {
+    await open({ blobs: interrupted });
+    await publish('d1', content);
+    await endsWhen(await pathOf('d1'), () => house.optOut('m1'));
+  });
+
+  it('of a superseded version ends in the middle when the labels of that version withhold it', async () => {
+    const HIV = { system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'HIV' };
+    const consent = (status: string, time: string): Promise<unknown> =>
+      house.publish([
+        {
+          time,
+          resource: {
+            resourceType: 'Consent',
+            id: 'k1',
+            status,
+            scope: {
+              coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }],
+            },
+            category: [{ coding: [{ system: HIV.system, code: 'IDSCL' }] }],
+            patient: { reference: 'Patient/m1' },
+            policyRule: { text: 'consent of the member' },
+            provision: { type: 'permit', securityLabel: [HIV] },
+          },
+        },
+      ]);
+    await open({
+      blobs: interrupted,
+      labels: labelPolicy({ [`${HIV.system}|HIV`]: 'withhold unless consented' }),
+    });
+    await consent('active', '2025-01-01T00:00:00Z');
+    await house.publish([{ resource: { ...document('d1', content), meta: { security: [HIV] } } }]);
+    await house.settled();
+    const path = await pathOf('d1');
+    await publish('d1', randomBytes(5000), '2025-01-02T00:00:00Z');
+    await endsWhen(path, async () => {
+      await consent('inactive', '2025-01-03T00:00:00Z');
+      await house.settled();
+    });
+    expect(await statusOf(await pathOf('d1'))).toBe(200);
   });
 
   it('of a range reads no more than the range', async () => {

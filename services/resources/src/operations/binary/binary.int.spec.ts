@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PA_AUDIT, textOf } from '@provider-access/events';
 import { type Answer, House, type Loose } from '../../../test/harness.ts';
 
 const ABOVE = 1000;
@@ -107,6 +106,18 @@ describe('Binary', () => {
     expect([unchanged.status, unchanged.text]).toEqual([304, '']);
   });
 
+  it.each([
+    ['416', { range: 'bytes=300000-' }, 416],
+    ['304', { 'if-none-match': '*' }, 304],
+  ])('has %s in the audit as a release, because it says that the content exists', async (client, headers, status) => {
+    await house.approve(client);
+    const { status: answered } = await get(path, headers, await house.token(client));
+    expect(answered).toBe(status);
+    expect((await house.audited()).filter((entry) => entry.client === client)).toMatchObject([
+      { action: 'read', outcome: 'released', members: ['m1'], file: path.split('/').at(-1) },
+    ]);
+  });
+
   it('answers HEAD with the size and no content', async () => {
     const answer = await house.call('HEAD', path, { token });
     expect([answer.status, answer.text]).toEqual([200, '']);
@@ -185,16 +196,9 @@ describe('Binary', () => {
 
   it('is in the audit as a release of its resource, once an hour and not for each range', async () => {
     const id = path.split('/').at(-1)!;
-    const entriesOf = async (): Promise<Loose[]> => {
-      const entries: Loose[] = [];
-      const { [PA_AUDIT]: head } = await house.log.head([PA_AUDIT]);
-      for (const [p, end] of head!.entries())
-        for (const r of await house.log.read(PA_AUDIT, p, 0, end)) entries.push(JSON.parse(textOf(r)));
-      return entries;
-    };
     for (const range of ['bytes=0-9', 'bytes=10-19', 'bytes=20-'])
       expect((await get(path, { range })).status).toBe(206);
-    const entries = await entriesOf();
+    const entries = await house.audited();
     const own = entries.filter(({ client, file }) => client === 'app1' && file === id);
     expect(own.every(({ action, outcome }) => action === 'read' && outcome === 'released')).toBe(true);
     expect(own[0]).toMatchObject({ members: ['m1'], types: ['Binary', 'DocumentReference'], resources: 1 });
@@ -217,6 +221,35 @@ describe('Binary', () => {
     await house.publish([{ time: '2025-03-01T00:00:00Z', resource: error }]);
     await house.settled();
     expect([(await get(now)).status, (await get(old)).status]).toEqual([404, 404]);
+  });
+
+  it('stays after a delete, as the version that vread answers', async () => {
+    await house.publish([{ resource: document('m1', 'deleted', CONTENT) }]);
+    await house.settled();
+    const kept = pathOf(await read('deleted'));
+    const data = { resourceType: 'DocumentReference', id: 'deleted' };
+    await house.publish([{ type: 'payer.resource-deleted.v1', time: '2025-02-01T00:00:00Z', data }]);
+    await house.settled();
+    expect((await get('/fhir/DocumentReference/deleted')).status).toBe(410);
+    expect(pathOf((await get('/fhir/DocumentReference/deleted/_history/1')).json())).toBe(kept);
+    expect((await get(kept)).bytes.equals(CONTENT)).toBe(true);
+  });
+
+  it('moves with its resource when two ids of a member are merged', async () => {
+    const idOf = async (): Promise<string> => pathOf(await read('moving'));
+    await house.publish([{ subject: 'm1', resource: document('m1', 'moving', CONTENT) }]);
+    await house.settled();
+    const before = await idOf();
+    await house.publish([
+      { type: 'payer.members-merged.v1', subject: 'm2', data: { from: 'm1' } },
+      { subject: 'm2', time: '2025-02-01T00:00:00Z', resource: document('m2', 'moving', CONTENT) },
+    ]);
+    await house.settled();
+    const after = await idOf();
+    expect(after).not.toBe(before);
+    expect((await get(after)).bytes.equals(CONTENT)).toBe(true);
+    const [former, unknown] = [await get(before), await get(`/fhir/Binary/${'0'.repeat(64)}`)];
+    expect([former.status, former.text]).toEqual([404, unknown.text]);
   });
 
   it('makes an event whose base64 is broken a dead letter, by the place', async () => {

@@ -11,6 +11,8 @@ export interface Carried {
   readonly kind: 'carried';
   readonly about: StoredAttachment;
   readonly seen: Seen;
+  /** The newest version that the client may read and that refers to the attachment. */
+  readonly versionId: number;
 }
 type Refused = Extract<Found, { kind: 'refused' }>;
 
@@ -38,19 +40,24 @@ export class Carriers {
     const unknown: Refused = { kind: 'refused', reason: 'unknown-resource', ...member };
     if (about === undefined || (found.member ?? SHARED) !== about.member) return unknown;
     if (!allows(scopes, about.type, 'r')) return { ...unknown, reason: 'insufficient-scope' };
-    return (await this.refers(found, id)) ? { kind: 'carried', about, seen: found } : unknown;
+    const versionId = await this.versionWith(found, id);
+    return versionId === undefined ? unknown : { kind: 'carried', about, seen: found, versionId };
   }
 
-  /** Whether the client may still have it. The versions are read again only if there is a new one. */
-  async stays(client: string, { about, seen }: Carried): Promise<boolean> {
+  /** Whether the client may still have it. */
+  async stays(client: string, { about, seen, versionId }: Carried): Promise<boolean> {
     const found = await this.finder.find(client, about.type, about.resource);
     if (found.kind === 'refused' || found.member !== seen.member) return false;
-    return found.head.versionId === seen.head.versionId || this.refers(found, about.id);
+    // The finder has decided about the labels of the current version. A superseded version has labels of its own, and
+    // a record of an earlier release has them in its line.
+    const { head } = found;
+    const decided = head.versionId === versionId && head.labels !== undefined;
+    return decided || (await this.versionWith(found, about.id)) !== undefined;
   }
 
-  private async refers(seen: Seen, id: string): Promise<boolean> {
-    for await (const { line } of this.versions.newestFirst(seen))
-      if (line !== undefined && refersTo(line, id)) return true;
-    return false;
+  private async versionWith(seen: Seen, id: string): Promise<number | undefined> {
+    for await (const { versionId, line } of this.versions.newestFirst(seen))
+      if (line !== undefined && refersTo(line, id)) return versionId;
+    return undefined;
   }
 }
