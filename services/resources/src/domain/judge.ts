@@ -17,6 +17,7 @@ import {
   type ProfilePolicy,
   shortcomingName,
 } from '@provider-access/domain/pdex/feeds';
+import { labelsOf } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -195,7 +196,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   );
   const { resource: marked, checks, refused } = checkProfiles(redacted, options.profiles ?? {});
   const checked: CheckedResource = { source: event.source, type, checks };
-  if (refused.length > 0) return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
+  if (refused.length > 0 && !mayWithhold(marked))
+    return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
   const moving = movedFrom(marked, about, options, bytes);
   if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
   const { resource: kept, moved: attachments } = moving;
@@ -308,6 +310,13 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
       return undefined;
   }
 }
+
+/**
+ * Whether the resource may withhold data: it has a security label, or is a Consent. The policy of profiles refuses no
+ * such resource. Otherwise the older version would stay in force, and clients could go on reading what it released.
+ */
+const mayWithhold = (resource: FhirResource): boolean =>
+  resource.resourceType === CONSENT || labelsOf(resource).length > 0;
 
 /** More would not help to correct an event. */
 const MAX_NAMED = 10;

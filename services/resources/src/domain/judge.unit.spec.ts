@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import { type DomainEvent, encodeEvent } from '@provider-access/events';
 import { condition, patient } from '../../test/harness.ts';
 import { readEvent } from '../intake/read-event.ts';
@@ -10,9 +11,10 @@ const PROVIDER = 'payer.provider-events';
 interface Given extends Partial<DomainEvent> {
   topic?: string;
   resource?: unknown;
+  profiles?: ProfilePolicy;
 }
 /** Judges an event as it is in the log. */
-const given = ({ resource, topic = MEMBER, ...rest }: Given): Judgement => {
+const given = ({ resource, topic = MEMBER, profiles, ...rest }: Given): Judgement => {
   const event = {
     id: 'e1',
     source: '/payer',
@@ -23,8 +25,8 @@ const given = ({ resource, topic = MEMBER, ...rest }: Given): Judgement => {
     ...rest,
   } as DomainEvent;
   const { key, headers, value } = encodeEvent({ ...event, data: event.data ?? null });
-  return readEvent({ topic, key, headers, value: Buffer.from(value as string) }, { now: NOW, floor: '2016-01-01' })
-    .judgement;
+  const options = { now: NOW, floor: '2016-01-01', profiles };
+  return readEvent({ topic, key, headers, value: Buffer.from(value as string) }, options).judgement;
 };
 const eob = (extra: object = {}): object => ({
   resourceType: 'ExplanationOfBenefit',
@@ -268,6 +270,22 @@ describe('judge lets through what is right', () => {
       }),
     ).toMatchObject({ kind: 'accept' });
   });
+  it('takes a Consent whatever profiles it declares, because it may withhold what another one released', () => {
+    const meta = { profile: ['http://hl7.org/fhir/us/core/StructureDefinition/us-core-patient'] };
+    const consent = {
+      resourceType: 'Consent',
+      id: 'c1',
+      meta,
+      status: 'active',
+      scope: { text: 'privacy' },
+      category: [{ text: 'disclosure' }],
+      patient: { reference: 'Patient/m1' },
+    };
+    const profiles: ProfilePolicy = { '*': 'refuse' };
+    expect(given({ resource: consent, profiles })).toMatchObject({ kind: 'accept' });
+    expect(given({ resource: condition('m1', 'c1', { meta }), profiles })).toMatchObject({ reason: 'profile-not-met' });
+  });
+
   it('counts types that are not served', () => {
     expect(given({ resource: { resourceType: 'Basic', id: 'b', code: { text: 'x' } } })).toEqual({
       kind: 'not-served',

@@ -17,14 +17,14 @@ export interface ProfileCheck {
   readonly lacks: readonly Shortcoming[];
 }
 export interface CheckedProfiles<R> {
-  /** The resource without the profiles that the policy takes away. The same object if it takes none away. */
+  /** The resource without the profiles that do not hold and that the policy does not keep. The same object if none. */
   readonly resource: R;
   /**
    * One check for each declared profile. A canonical without a version has one of the first version that holds, or one
    * of each known version if none holds.
    */
   readonly checks: readonly ProfileCheck[];
-  /** The checks of the profiles for which the policy refuses the resource. Empty if it is taken. */
+  /** The checks of the profiles for which the policy refuses the resource. Empty if the policy takes the resource. */
   readonly refused: readonly ProfileCheck[];
 }
 
@@ -72,7 +72,7 @@ export function checkProfiles<R extends FhirResource>(
       continue;
     }
     const rule = profileRule(canonical, policy);
-    if (rule !== 'unmark') stay.push(canonical);
+    if (rule === 'keep') stay.push(canonical);
     if (rule === 'refuse') for (const check of found) refused.add(check);
   }
   return {

@@ -122,7 +122,7 @@ describe('the policy', () => {
   it.each<[string, ProfilePolicy, boolean, number]>([
     ['unmarks by default', {}, false, 0],
     ['keeps', { [CONDITION]: 'keep' }, true, 0],
-    ['refuses', { '*': 'refuse' }, true, 1],
+    ['refuses', { '*': 'refuse' }, false, 1],
   ])('%s', (_name, policy, marked, refused) => {
     const checked = checkProfiles(bad, policy, tables());
     expect([profilesOf(checked.resource) !== undefined, checked.refused.length]).toEqual([marked, refused]);

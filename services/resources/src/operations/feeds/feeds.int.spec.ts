@@ -143,7 +143,9 @@ describe('GET /ops/feeds', () => {
   it('answers the payer and administrators, for days that it names', async () => {
     await open();
     const today = new Date().toISOString().slice(0, 10);
-    expect((await call('', '')).status).toBe(401);
+    await house.approve('app1');
+    for (const token of ['', 'x'.repeat(43), await house.token('app1')])
+      expect((await call('', token)).status).toBe(401);
     const answer = (await call('', house.administratorToken)).json<FeedReport>();
     expect(answer).toMatchObject({ to: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) as string, feeds: [] });
     expect(Date.parse(answer.to) - Date.parse(answer.from)).toBe(6 * 86_400_000);
@@ -216,5 +218,39 @@ describe('the policy of profiles', () => {
     expect(await report()).toMatchObject([{ checked: 2, lacking: 1, policy: 'refuse' }]);
     await publish(good('c1'));
     expect(await profilesServed('c1')).toEqual([`${CONDITION}|6.1.0`]);
+  });
+
+  it('refuses no resource that withholds, and leaves the older version of any other in force', async () => {
+    await open({ '*': 'refuse' });
+    await house.approve('app1');
+    await house.attribute('m1');
+    const token = await house.token('app1');
+    const read = async (id: string): Promise<[number, unknown]> => {
+      await house.settled();
+      const answer = await house.call('GET', `/fhir/Condition/${id}`, { token });
+      return [answer.status, answer.status === 200 ? answer.json().code.text : undefined];
+    };
+    await publish(good('plain'), good('labelled'), good('deleted'));
+    for (const id of ['plain', 'labelled', 'deleted']) expect(await read(id)).toEqual([200, 'asthma']);
+    const label = { system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: '42CFRPart2' };
+    const later = (id: string, meta: object = {}): EventInput => ({
+      time: '2025-02-01T00:00:00Z',
+      resource: condition(id, undefined, { meta: { profile: [CONDITION], ...meta }, code: { text: 'changed' } }),
+    });
+    const { receipt } = await house.publish([
+      later('plain'),
+      later('labelled', { security: [label] }),
+      later('deleted'),
+      {
+        type: 'payer.resource-deleted.v1',
+        time: '2025-03-01T00:00:00Z',
+        data: { resourceType: 'Condition', id: 'deleted' },
+      },
+    ]);
+    expect(receipt.counts).toEqual({ parked: 2, recorded: 2 });
+    expect(await read('plain')).toEqual([200, 'asthma']);
+    expect((await read('labelled'))[0]).toBe(404);
+    expect((await read('deleted'))[0]).toBe(410);
+    expect(await profilesServed('labelled')).toBeUndefined();
   });
 });
