@@ -7,6 +7,7 @@ const TAG = 16;
 /** Node refuses a request whose headers and URL have more than 16 KB. */
 const MAX_LINK = 12_000;
 const LINK = new RegExp(`^[A-Za-z0-9_-]{40,${MAX_LINK}}$`);
+/** Bytes of a text. A link must not inflate to more. */
 const MAX_TEXT = 64 * 1024;
 /** Longer texts are deflated, so that they fit into a URL. */
 const SHORT = 1_000;
@@ -49,11 +50,12 @@ export class SealedLinks {
     return this.made;
   }
 
-  /** @param items of JSON. Undefined if the link would be too long for a URL. */
+  /** @param items of JSON. Undefined if the link would be too long for a URL, or the text for a link. */
   write(boundTo: string, items: readonly unknown[]): string | undefined {
     const key = this.keys()[0]!;
     const aad = Buffer.from(boundTo);
     const plain = Buffer.from(JSON.stringify(items));
+    if (plain.length > MAX_TEXT) return undefined;
     // Deflating costs more than the rest of a link. A deflated text never begins with the bracket of a plain one.
     const text = plain.length <= SHORT ? plain : deflateRawSync(plain);
     const iv = createHmac('sha256', key.nonce).update(aad).update(text).digest().subarray(0, IV);
