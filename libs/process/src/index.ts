@@ -6,4 +6,5 @@ export { watchRoom } from './disk-room.ts';
 export { guardLosses } from './guard-losses.ts';
 export { measureLog } from './measured-log.ts';
 export { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
+export { regularly } from './regularly.ts';
 export { settleDeployment } from './deployment-mark.ts';

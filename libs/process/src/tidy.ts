@@ -1,8 +1,8 @@
 import { removeUnfinished } from '@provider-access/engines/blob/fs';
 import { removeUnfinishedUploads } from '@provider-access/engines/blob/s3';
 import type { FilesConnection } from '@provider-access/service/config';
-import { EngineUnavailable } from '@provider-access/engines/log';
 import type { Logger } from '@provider-access/service/observability';
+import { regularly } from './regularly.ts';
 
 /** Longer than any file takes to write. */
 const UNFINISHED_MS = 24 * 60 * 60 * 1000;
@@ -13,23 +13,15 @@ const TIDY_EVERY_MS = 60 * 60 * 1000;
  * it.
  */
 export function tidy(store: FilesConnection, logger: Pick<Logger, 'info' | 'warn'>): void {
-  const once = async (): Promise<void> => {
+  const run = async (): Promise<void> => {
     if (store.kind === 'fs') {
       await removeUnfinished(store, UNFINISHED_MS);
       return;
     }
     if ((await removeUnfinishedUploads(store, UNFINISHED_MS)) !== undefined) return;
     // A repetition would give the same answer.
-    clearInterval(timer);
+    stop();
     logger.info({}, 'the file store does not list unfinished uploads: a lifecycle rule of the bucket must remove them');
   };
-  // The text of EngineUnavailable is ours: it has the store's code and not its text.
-  const reason = (error: unknown): object =>
-    error instanceof EngineUnavailable
-      ? { error: error.name, reason: error.message }
-      : { error: error instanceof Error ? error.name : typeof error };
-  const run = (): void =>
-    void once().catch((error: unknown) => logger.warn(reason(error), 'unfinished files could not be removed'));
-  const timer = setInterval(run, TIDY_EVERY_MS).unref();
-  run();
+  const stop = regularly({ everyMs: TIDY_EVERY_MS, run, logger, failed: 'could not remove unfinished files' });
 }

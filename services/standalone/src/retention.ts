@@ -1,6 +1,6 @@
 import type { TopicSettings } from '@provider-access/events';
-import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
-import { Poll } from '@provider-access/engines/jobs';
+import type { EventLog } from '@provider-access/engines/log';
+import { regularly } from '@provider-access/process';
 import type { Logger } from '@provider-access/service/observability';
 
 /** ms between two runs. */
@@ -32,17 +32,9 @@ export async function applyRetention({ log, topics, now }: RetentionRun): Promis
 
 /** Applies retention now and every hour. @returns a function that stops it */
 export function keepToRetention(log: EventLog, topics: readonly TopicSettings[], logger: Logger): () => void {
-  const once = async (): Promise<void> => {
-    try {
-      const removed = await applyRetention({ log, topics, now: Date.now() });
-      if (Object.keys(removed).length > 0) logger.info({ removed }, 'retention removed records of the log');
-    } catch (error) {
-      const reason =
-        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
-      logger.warn({ reason }, 'could not apply retention to the log; the next run tries again');
-    }
+  const run = async (): Promise<void> => {
+    const removed = await applyRetention({ log, topics, now: Date.now() });
+    if (Object.keys(removed).length > 0) logger.info({ removed }, 'retention removed records of the log');
   };
-  const polling = new Poll(once, EVERY_MS);
-  void polling.start();
-  return () => polling.stop();
+  return regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not apply retention to the log' });
 }

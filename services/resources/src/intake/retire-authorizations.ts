@@ -1,9 +1,9 @@
 import { encodeEvent, PAYER_MEMBER_EVENTS, SANDBOX_SOURCE } from '@provider-access/events';
-import { Poll } from '@provider-access/engines/jobs';
-import { EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
+import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import type { Views } from '@provider-access/engines/views';
 import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/facts/records';
 import { type Clock, instant } from '@provider-access/kernel';
+import { regularly } from '@provider-access/process';
 import type { Logger, Metrics } from '@provider-access/service/observability';
 
 export interface RetirementOptions {
@@ -70,17 +70,9 @@ export async function retireAuthorizations(options: Omit<RetirementOptions, 'log
 export function keepRetiring(options: RetirementOptions): () => void {
   const { logger, metrics } = options;
   metrics.zero('pa_prior_authorizations_retired_total');
-  const once = async (): Promise<void> => {
-    try {
-      const retired = await retireAuthorizations(options);
-      if (retired > 0) logger.info({ retired }, 'prior authorizations whose retention was over were removed');
-    } catch (error) {
-      const reason =
-        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
-      logger.warn({ reason }, 'could not remove old prior authorizations; the next run tries again');
-    }
+  const run = async (): Promise<void> => {
+    const retired = await retireAuthorizations(options);
+    if (retired > 0) logger.info({ retired }, 'prior authorizations whose retention was over were removed');
   };
-  const polling = new Poll(once, EVERY_MS);
-  void polling.start();
-  return () => polling.stop();
+  return regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not remove old prior authorizations' });
 }

@@ -1,8 +1,7 @@
-import { Poll } from '@provider-access/engines/jobs';
-import { EngineUnavailable } from '@provider-access/engines/log';
 import type { Views } from '@provider-access/engines/views';
 import { versions, versionsReader } from '@provider-access/facts/records';
 import type { Clock } from '@provider-access/kernel';
+import { regularly } from '@provider-access/process';
 import type { Logger } from '@provider-access/service/observability';
 
 export interface ExpiryOptions {
@@ -38,17 +37,10 @@ export async function expireVersions({ views, clock, retentionMs }: Omit<ExpiryO
 
 /** Deletes expired versions now and every hour. @returns a function that stops it */
 export function keepExpiring(options: ExpiryOptions): () => void {
-  const once = async (): Promise<void> => {
-    try {
-      const removed = await expireVersions(options);
-      if (removed > 0) options.logger.info({ removed }, 'expired versions of resources were deleted');
-    } catch (error) {
-      const reason =
-        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
-      options.logger.warn({ reason }, 'could not delete expired versions; the next run tries again');
-    }
+  const { logger } = options;
+  const run = async (): Promise<void> => {
+    const removed = await expireVersions(options);
+    if (removed > 0) logger.info({ removed }, 'expired versions of resources were deleted');
   };
-  const polling = new Poll(once, EVERY_MS);
-  void polling.start();
-  return () => polling.stop();
+  return regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not delete expired versions' });
 }

@@ -1,0 +1,25 @@
+import { Poll } from '@provider-access/engines/jobs';
+import type { Logger } from '@provider-access/service/observability';
+import { reasonOf } from './faults.ts';
+
+/** A job that a process runs from its start on, again and again. */
+export interface RegularJob {
+  /** ms from the end of a run to the start of the next. */
+  readonly everyMs: number;
+  /** One run. After an error, the next run tries again. */
+  readonly run: () => Promise<void>;
+  readonly logger: Pick<Logger, 'warn'>;
+  /** What the log says if a run fails, such as `could not delete expired versions`. */
+  readonly failed: string;
+}
+
+/** Runs the job now and regularly. @returns a function that stops it after the current run */
+export function regularly({ everyMs, run, logger, failed }: RegularJob): () => void {
+  const polling = new Poll(
+    () =>
+      run().catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, `${failed}; the next run tries again`)),
+    everyMs,
+  );
+  void polling.start();
+  return () => polling.stop();
+}
