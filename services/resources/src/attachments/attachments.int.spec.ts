@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Blobs, BlobStoreFull } from '@provider-access/engines/blob';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { PA_RECORDS } from '@provider-access/events';
@@ -220,12 +220,12 @@ describe('a download', () => {
 });
 
 describe('the job that removes unused attachments', () => {
-  const tidyIn = (store: AttachmentStore, ms: number): Promise<number> =>
+  const tidyIn = (store: AttachmentStore, ms: number, log: Pick<EventLog, 'head'> = house.log): Promise<number> =>
     tidyAttachments({
       attachments: store,
       records: house.records,
       versions: versionsReader(house.views),
-      log: house.log,
+      log,
       clock: { now: () => Date.now() + ms },
     });
   const expireIn = (days: number): Promise<number> =>
@@ -299,6 +299,20 @@ describe('the job that removes unused attachments', () => {
     expect(await store.about(id)).toBeUndefined();
     expect(await tidyIn(store, UNUSED_FOR_MS + DAY)).toBe(1);
     expect(await all(store)).toEqual([]);
+  });
+
+  it('asks for the heads of the log once a run, however many attachments there are', async () => {
+    const store = await open();
+    await publish('d1', CONTENT);
+    const asked = async (): Promise<number> => {
+      const head = vi.fn<EventLog['head']>((topics) => house.log.head(topics));
+      await tidyIn(store, 0, { head });
+      return head.mock.calls.length;
+    };
+    const once = await asked();
+    for (const id of ['d2', 'd3', 'd4']) await publish(id, CONTENT);
+    expect(await all(store)).toHaveLength(4);
+    expect(await asked()).toBe(once);
   });
 
   it('removes nothing while the views are behind', async () => {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Poll } from '@provider-access/engines/jobs';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Leases } from '@provider-access/engines/state';
 import { PA_RECORD_VERSIONS, PA_RECORDS } from '@provider-access/events';
 import { recordId, type RecordsReader, type VersionsReader } from '@provider-access/facts/records';
 import type { Clock } from '@provider-access/kernel';
+import { regularly } from '@provider-access/process';
 import type { Logger } from '@provider-access/service/observability';
 import { refersTo } from '../domain/attachments.ts';
 import type { AttachmentStore, StoredAttachment } from './attachment-store.ts';
@@ -34,6 +34,7 @@ const TOGETHER = 8;
  */
 export async function tidyAttachments(options: TidyOptions): Promise<number> {
   const { attachments, clock } = options;
+  await caughtUp(options);
   let removed = 0;
   for await (const about of attachments.all()) {
     if (about.removed !== true) {
@@ -53,17 +54,25 @@ export async function tidyAttachments(options: TidyOptions): Promise<number> {
   return removed;
 }
 
-/** Whether a version that a client may still ask for refers to the attachment. */
-async function isUsed(
-  { records, versions, log }: TidyOptions,
-  { id, member, type, resource }: StoredAttachment,
-): Promise<boolean> {
+/**
+ * Waits until the views show what the log had when the run began. Once a run is enough: what is removed was marked a
+ * week ago, and intake clears a mark when it appends a record. So only a record from before the mark may refer to it.
+ * @throws EngineUnavailable
+ */
+async function caughtUp({ records, versions, log }: TidyOptions): Promise<void> {
   for (const [topic, view] of [
     [PA_RECORDS, records.views.records],
     [PA_RECORD_VERSIONS, versions.view],
   ] as const)
     if (!(await view.waitFor(await log.head([topic]), VIEW_PATIENCE_MS)))
       throw new EngineUnavailable('the views of resources and versions have not caught up');
+}
+
+/** Whether a version that a client may still ask for refers to the attachment. */
+async function isUsed(
+  { records, versions }: TidyOptions,
+  { id, member, type, resource }: StoredAttachment,
+): Promise<boolean> {
   const record = await records.byTypeId(member, type, resource);
   if (record !== undefined && refersTo(record.line, id)) return true;
   for (let until: number | undefined; ;) {
@@ -85,23 +94,15 @@ async function isUsed(
 export function keepTidy(options: TidyOptions & { readonly leases: Leases; readonly logger: Logger }): () => void {
   const { leases, logger } = options;
   const holder = `resources-${randomUUID()}`;
-  const once = async (): Promise<void> => {
+  const run = async (): Promise<void> => {
+    const lease = await leases.acquire('resources/attachments', holder, LEASE_MS);
+    if (lease === undefined) return;
     try {
-      const lease = await leases.acquire('resources/attachments', holder, LEASE_MS);
-      if (lease === undefined) return;
-      try {
-        const removed = await tidyAttachments(options);
-        if (removed > 0) logger.info({ removed }, 'attachments that nothing refers to were removed');
-      } finally {
-        await leases.release(lease);
-      }
-    } catch (error) {
-      const reason =
-        error instanceof EngineUnavailable ? error.message : error instanceof Error ? error.name : typeof error;
-      logger.warn({ reason }, 'could not remove unused attachments; the next run tries again');
+      const removed = await tidyAttachments(options);
+      if (removed > 0) logger.info({ removed }, 'attachments that nothing refers to were removed');
+    } finally {
+      await leases.release(lease);
     }
   };
-  const polling = new Poll(once, EVERY_MS);
-  void polling.start();
-  return () => polling.stop();
+  return regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not remove unused attachments' });
 }
