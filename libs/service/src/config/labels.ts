@@ -8,8 +8,7 @@ import {
 import { instant } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
-import { ConfigurationError } from './read-config.ts';
-import { faultsOfFile, readPublicFile } from './secret-file.ts';
+import { policyFile } from './policy-file.ts';
 import { path } from './values.ts';
 
 /** A day that gives something begins where it begins last on earth. */
@@ -37,23 +36,13 @@ export const labelsEnv = {
     ),
 };
 
-/** The faults of the policy file as sentences, for checks that collect them. */
-export function labelFaults(env: Readonly<Record<string, unknown>>): readonly string[] {
-  const { SECURITY_LABELS_FILE: file } = env;
-  return faultsOfFile('SECURITY_LABELS_FILE', typeof file === 'string' ? file : undefined, readPolicy);
-}
+const labelsFile = policyFile('SECURITY_LABELS_FILE', readLabelPolicy);
+export const labelFaults = labelsFile.faults;
 
 /** @throws ConfigurationError if the file cannot be used */
 export function labelPolicy(env: z.infer<z.ZodObject<typeof labelsEnv>>): LabelPolicy {
   const { SECURITY_LABELS_FILE: file, PRIOR_AUTH_DRUGS: drugs } = env;
   const setting = drugs === 'exclude' ? drugs : instant(ANYWHERE.permitsFrom(drugs.slice(FROM.length)));
   if (file === undefined) return withDrugs(DEFAULT_LABEL_POLICY, setting);
-  return withDrugs(readPolicy('SECURITY_LABELS_FILE', file), setting);
-}
-
-/** @throws ConfigurationError if the file cannot be read or has a fault */
-function readPolicy(variable: string, file: string): LabelPolicy {
-  const reading = readLabelPolicy(readPublicFile(variable, file));
-  if (!reading.ok) throw new ConfigurationError(`${variable}: ${reading.fault}`);
-  return reading.policy;
+  return withDrugs(labelsFile.policy(file), setting);
 }

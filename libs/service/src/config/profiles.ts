@@ -1,7 +1,6 @@
 import { type ProfilePolicy, readProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import type { z } from 'zod';
-import { ConfigurationError } from './read-config.ts';
-import { faultsOfFile, readPublicFile } from './secret-file.ts';
+import { policyFile } from './policy-file.ts';
 import { path } from './values.ts';
 
 const VARIABLE = 'PROFILE_POLICY_FILE';
@@ -16,18 +15,9 @@ export const profilesEnv = {
     ),
 };
 
-/** The faults of the policy file as sentences, for checks that collect them. */
-export function profileFaults(env: Readonly<Record<string, unknown>>): readonly string[] {
-  const file = env[VARIABLE];
-  return faultsOfFile(VARIABLE, typeof file === 'string' ? file : undefined, readPolicy);
-}
+const file = policyFile(VARIABLE, readProfilePolicy);
+export const profileFaults = file.faults;
 
 /** @throws ConfigurationError if the file cannot be used */
 export const profilePolicy = (env: z.infer<z.ZodObject<typeof profilesEnv>>): ProfilePolicy =>
-  env[VARIABLE] === undefined ? {} : readPolicy(VARIABLE, env[VARIABLE]);
-
-function readPolicy(variable: string, file: string): ProfilePolicy {
-  const reading = readProfilePolicy(readPublicFile(variable, file));
-  if (!reading.ok) throw new ConfigurationError(`${variable}: ${reading.fault}`);
-  return reading.policy;
-}
+  env[VARIABLE] === undefined ? {} : file.policy(env[VARIABLE]);

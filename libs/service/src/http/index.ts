@@ -2,6 +2,7 @@ export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRE
 export { assertJson } from './accepts-json.ts';
 export { etagOf, matchesVersion } from './entity-tags.ts';
 export * from './history-query.ts';
+export * from './days.ts';
 export * from './decided-stream.ts';
 export * from './ranges.ts';
 export { SealedLinks } from './sealed-links.ts';

@@ -1,5 +1,6 @@
-import { isObject, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { profilesNamed, profilesOf } from '@provider-access/kernel/fhir/profiles';
+import { type PolicyReading, readRules } from '../policy-file.ts';
 
 /**
  * What intake does with a resource that lacks what a declared profile asks for. `refuse`: the event becomes a dead
@@ -30,37 +31,19 @@ export function profileRule(canonical: string, policy: ProfilePolicy): ProfileRu
   return policy[EVERY] ?? DEFAULT_RULE;
 }
 
-/** The policy that a file states, or the first fault of the file: a sentence without its subject. */
-type PolicyReading =
-  { readonly ok: true; readonly policy: ProfilePolicy } | { readonly ok: false; readonly fault: string };
-const fault = (text: string): PolicyReading => ({ ok: false, fault: text });
-
 /**
  * Reads a policy file (docs/feeds.md). A name that fits no profile of the tables is a fault, because a misspelt name
  * would leave a profile with another rule.
  */
-export function readProfilePolicy(text: string): PolicyReading {
-  let file: unknown;
-  try {
-    file = JSON.parse(text);
-  } catch {
-    return fault('is not JSON');
-  }
-  if (!isObject(file)) return fault('must be a JSON object');
-  if (Object.keys(file).some((name) => name !== 'profiles')) return fault('has a member other than "profiles"');
-  const { profiles } = file;
-  if (!isObject(profiles)) return fault('"profiles" must be an object of profile and rule');
-  const rules = Object.entries(profiles);
-  for (const [at, [name, rule]] of rules.entries()) {
-    const place = `"profiles" entry ${at + 1}`;
-    if (!isKnown(name))
-      return fault(
-        `${place} must be named *, a profile that the platform checks, or the beginning of one that ends with /`,
-      );
-    if (!(PROFILE_RULES as readonly unknown[]).includes(rule))
-      return fault(`${place} must be one of ${PROFILE_RULES.map((each) => `"${each}"`).join(', ')}`);
-  }
-  return { ok: true, policy: Object.fromEntries(rules) as ProfilePolicy };
+export function readProfilePolicy(text: string): PolicyReading<ProfilePolicy> {
+  const reading = readRules(text, {
+    list: 'profiles',
+    subject: 'profile',
+    rules: PROFILE_RULES,
+    isName: isKnown,
+    named: '*, a profile that the platform checks, or the beginning of one that ends with /',
+  });
+  return reading.ok ? { ok: true, policy: reading.policy.rules } : reading;
 }
 
 function isKnown(name: string): boolean {

@@ -2,3 +2,4 @@ export * from './consented.ts';
 export * from './label.ts';
 export * from './policy.ts';
 export * from './read-policy.ts';
+export type { PolicyReading } from '../policy-file.ts';

@@ -1,22 +1,12 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
 import { probeReported } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
+import { dayPipe, daysOfReport, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
-import { z } from 'zod';
 import { ServiceLevels } from './service-levels.ts';
 
-/** Clients ask for more days in parts. */
-const MAX_DAYS = 400;
-const DAY_MS = 86_400_000;
 /** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
-
-const day = (name: string) => {
-  const text = `${name} must be a day such as 2026-11-30.`;
-  return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
-};
 
 /** The answers for `pa slo` and `pa freshness`, and the reports of `pa probe --report`. */
 @Controller('ops')
@@ -32,8 +22,8 @@ export class SloController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   async report(
-    @Query('from', day('from')) from: string | undefined,
-    @Query('to', day('to')) to: string | undefined,
+    @Query('from', dayPipe('from')) from: string | undefined,
+    @Query('to', dayPipe('to')) to: string | undefined,
   ): Promise<string> {
     return JSON.stringify(await this.levels.report(this.period(from, to)));
   }
@@ -43,8 +33,8 @@ export class SloController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   async freshness(
-    @Query('from', day('from')) from: string | undefined,
-    @Query('to', day('to')) to: string | undefined,
+    @Query('from', dayPipe('from')) from: string | undefined,
+    @Query('to', dayPipe('to')) to: string | undefined,
   ): Promise<string> {
     return JSON.stringify(await this.levels.freshness(this.period(from, to)));
   }
@@ -70,11 +60,7 @@ export class SloController {
 
   private period(from: string | undefined, to: string | undefined): { from: string; to: string } {
     const last = to ?? this.levels.calendar.dayOf(this.ports.clock.now());
-    const first = from ?? `${last.slice(0, 8)}01`;
-    if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
-    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
-      throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
-    return { from: first, to: last };
+    return daysOfReport(from ?? `${last.slice(0, 8)}01`, last);
   }
 }
 

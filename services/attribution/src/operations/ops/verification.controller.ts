@@ -1,15 +1,10 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import { type ChainCursor, verifyChain } from '@provider-access/audit';
-import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
+import { dayPipe, PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { z } from 'zod';
 
-const day = (name: string) => {
-  const text = `${name} must be a UTC day such as 2026-11-30.`;
-  return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
-};
 const place = z.int().nonnegative();
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const CURSOR: z.ZodType<ChainCursor> = z.strictObject({
@@ -33,8 +28,8 @@ export class VerificationController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   async verify(
-    @Query('from', day('from')) from: string | undefined,
-    @Query('to', day('to')) to: string | undefined,
+    @Query('from', dayPipe('from', 'UTC day')) from: string | undefined,
+    @Query('to', dayPipe('to', 'UTC day')) to: string | undefined,
     @Query('page', zodPipe('invalid-value', PAGE)) page: string | undefined,
   ): Promise<string> {
     if (from !== undefined && to !== undefined && from > to)

@@ -1,9 +1,8 @@
 import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
 import type { FeedReport } from '@provider-access/domain/pdex/feeds';
-import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import type { ViewReader } from '@provider-access/engines/views';
-import { instant, Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
+import { instant } from '@provider-access/kernel';
+import { dayPipe, daysOfReport, PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { z } from 'zod';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
@@ -11,14 +10,8 @@ import { feeds, feedsOf } from '../../projections/feeds.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
-/** Clients ask for more days in parts. */
-const MAX_DAYS = 400;
 
 const dayOf = (ms: number): string => instant(ms).slice(0, 10);
-const day = (name: string) => {
-  const text = `${name} must be a day such as 2026-11-30.`;
-  return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
-};
 const one = (name: string) => zodPipe('invalid-value', z.string(`${name} may be given once.`).optional());
 
 /** GET /ops/feeds: what the payer's data lacks, for `pa feeds`. */
@@ -38,22 +31,19 @@ export class FeedsController {
   @Header('content-type', 'application/json; charset=utf-8')
   @Header('cache-control', 'no-store')
   async report(
-    @Query('from', day('from')) from: string | undefined,
-    @Query('to', day('to')) to: string | undefined,
+    @Query('from', dayPipe('from')) from: string | undefined,
+    @Query('to', dayPipe('to')) to: string | undefined,
     @Query('source', one('source')) source: string | undefined,
     @Query('profile', one('profile')) profile: string | undefined,
   ): Promise<string> {
     const last = to ?? dayOf(this.ports.clock.now());
-    const first = from ?? dayOf(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
-    if (first > last) throw new Refusal('invalid-value', 'from must not lie after to.');
-    if (Date.parse(last) - Date.parse(first) >= MAX_DAYS * DAY_MS)
-      throw new Refusal('invalid-value', `At most ${MAX_DAYS} days are reported at once.`);
-    const all = await feedsOf(this.reader, { from: first, to: last }, this.config.profiles);
+    const period = daysOfReport(from ?? dayOf(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS), last);
+    const all = await feedsOf(this.reader, period, this.config.profiles);
     const found = all.filter(
       (feed) =>
         (source === undefined || feed.source === source) &&
         (profile === undefined || feed.profile === profile || feed.profile?.startsWith(`${profile}|`) === true),
     );
-    return JSON.stringify({ from: first, to: last, feeds: found } satisfies FeedReport);
+    return JSON.stringify({ ...period, feeds: found } satisfies FeedReport);
   }
 }
