@@ -309,6 +309,7 @@ describe('one client and another', () => {
       '/ops/audit/AuditEvent/x',
       '/ops/audit/verification',
       '/ops/slo',
+      '/ops/slo/freshness',
       '/ops/feeds',
     ])
       expect((await ask(path)).status, path).toBe(401);

@@ -54,7 +54,7 @@ function heard(part: HeardPart | undefined, scope: string, feeds: readonly Measu
   const before = part?.feeds ?? [];
   const rows = new FeedRows<Newest>(
     MAX_FEEDS,
-    (source, type) => ({ source, type, newest: Number.NEGATIVE_INFINITY }),
+    (feed) => ({ ...feed, newest: Number.NEGATIVE_INFINITY }),
     before.map((row) => ({ ...row })),
   );
   let later = false;
@@ -73,7 +73,7 @@ function counted(part: DayPart | undefined, day: string, measured: ServiceLevelM
   if (part !== undefined && next <= part.next) return undefined;
   const rows = new FeedRows<Counted>(
     MAX_FEEDS,
-    (source, type) => ({ source, type, tally: EMPTY_TALLY }),
+    (feed) => ({ ...feed, tally: EMPTY_TALLY }),
     part?.feeds.map((row) => ({ ...row })),
   );
   for (const { source, type, days } of feeds)

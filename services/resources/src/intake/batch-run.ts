@@ -12,7 +12,7 @@ import { keepData, recordId, VERSION_HEADER } from '@provider-access/facts/recor
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import type { CheckedResource, Judgement } from '../domain/judge.ts';
 import { standingOf } from '../domain/version-order.ts';
-import type { CheckedEvent } from './feed-rows.ts';
+import type { CheckedEvent } from './feed-record.ts';
 import type { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import { isRetirement } from './retire-authorizations.ts';

@@ -21,7 +21,7 @@ import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import { type Head } from '../domain/decide.ts';
 import { InFlight } from '../domain/in-flight.ts';
-import { feedRecord } from './feed-rows.ts';
+import { feedRecord } from './feed-record.ts';
 import { Ownership } from './ownership.ts';
 import type { ReadEvent } from './read-event.ts';
 import type { ReadingThread } from './reading-thread.ts';

@@ -1,5 +1,6 @@
-import { dataOf, type FeedChecked, PA_FEEDS, typeOf } from '@provider-access/events';
+import { COUNTED_ELSEWHERE, dataOf, type FeedChecked, PA_FEEDS, typeOf } from '@provider-access/events';
 import { type Feed, type ProfilePolicy, profileRule } from '@provider-access/domain/pdex/feeds';
+import { FeedRows } from '@provider-access/domain/pdex/service-levels';
 import { profilesNamed } from '@provider-access/kernel/fhir/profiles';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
@@ -26,56 +27,45 @@ export interface FeedPart {
   readonly rows: readonly FeedRow[];
 }
 
-/** Bounds of a document, which senders must not exceed: the sources of a day, its rows, and its lacks. */
-const MAX_SOURCES = 50;
+/** Bounds of a document, which senders must not exceed. */
 const MAX_ROWS = 1000;
 const MAX_LACKS = 5000;
-const OTHERS = '(others)';
 
 type Checked = FeedChecked['days'][number]['rows'][number];
-const keyOf = ({ source, type, profile = '' }: Pick<FeedRow, 'source' | 'type' | 'profile'>): string =>
-  `${source}\n${type}\n${profile}`;
 const nameOf = ({ element, rule }: Pick<Lacks, 'element' | 'rule'>): string => `${element}\n${rule}`;
 
+/** A row to which counts are added. */
+interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks'> {
+  checked: number;
+  lacking: number;
+  readonly counts: Map<string, Lacks>;
+}
 /** Counts of rows, which become more. */
 class Tally {
-  private readonly rows = new Map<string, FeedRow & { readonly counts: Map<string, Lacks> }>();
-  private readonly sources = new Set<string>();
+  private readonly rows: FeedRows<Growing>;
   private lacks = 0;
-  /** The bounds of a document, or none for a report over documents. */
-  constructor(private readonly bounded: boolean) {}
+  private readonly maxLacks: number;
+  /** Bounds: those of a document, or none for a report over documents. */
+  constructor(maxRows: number, maxLacks: number) {
+    this.maxLacks = maxLacks;
+    this.rows = new FeedRows(maxRows, (feed) => ({ ...feed, checked: 0, lacking: 0, counts: new Map() }));
+  }
 
-  add(more: FeedRow): void {
-    const row = this.rowOf(more);
-    const counts = row.counts;
-    for (const { element, rule, count } of more.lacks) {
-      const own = nameOf({ element, rule });
-      const known = counts.has(own) || !this.bounded || this.lacks < MAX_LACKS;
-      const name = known ? own : nameOf({ element: OTHERS, rule: OTHERS });
-      const before = counts.get(name);
+  add({ source, type, profile, checked, lacking, lacks }: FeedRow): void {
+    const row = this.rows.of(source, type, profile);
+    row.checked += checked;
+    row.lacking += lacking;
+    for (const { count, ...own } of lacks) {
+      const known = row.counts.has(nameOf(own)) || this.lacks < this.maxLacks;
+      const lack = known ? own : { element: COUNTED_ELSEWHERE, rule: COUNTED_ELSEWHERE };
+      const before = row.counts.get(nameOf(lack));
       if (before === undefined) this.lacks += 1;
-      const place = known ? { element, rule } : { element: OTHERS, rule: OTHERS };
-      counts.set(name, { ...place, count: (before?.count ?? 0) + count });
+      row.counts.set(nameOf(lack), { ...lack, count: (before?.count ?? 0) + count });
     }
-    this.rows.set(keyOf(row), {
-      ...row,
-      checked: row.checked + more.checked,
-      lacking: row.lacking + more.lacking,
-    });
   }
 
   list(): FeedRow[] {
-    return [...this.rows.values()].map(({ counts, ...row }) => ({ ...row, lacks: [...counts.values()] }));
-  }
-
-  /** The row of the same key, or of `(others)` if a document would get too many sources or rows. */
-  private rowOf({ source, type, profile }: FeedRow): FeedRow & { readonly counts: Map<string, Lacks> } {
-    const known = this.sources.has(source) || !this.bounded || this.sources.size < MAX_SOURCES;
-    const own = { source: known ? source : OTHERS, type, ...(profile !== undefined && { profile }) };
-    const full = this.bounded && this.rows.size >= MAX_ROWS && !this.rows.has(keyOf(own));
-    const key = full ? { ...own, source: OTHERS } : own;
-    this.sources.add(key.source);
-    return this.rows.get(keyOf(key)) ?? { ...key, checked: 0, lacking: 0, lacks: [], counts: new Map() };
+    return this.rows.values().map(({ counts, ...row }) => ({ ...row, lacks: [...counts.values()] }));
   }
 }
 
@@ -119,7 +109,7 @@ const fromFeeds: TopicEvolve<FeedPart> = {
     const found = days.find(({ day }) => idOf(day, scope) === key);
     const rows = found?.rows.flatMap((row) => fresh(row, counted) ?? []) ?? [];
     if (found === undefined || rows.length === 0) return undefined;
-    const tally = new Tally(true);
+    const tally = new Tally(MAX_ROWS, MAX_LACKS);
     for (const row of part?.rows ?? []) tally.add(row);
     for (const row of rows) tally.add(row);
     return { day: found.day, scope, next: Math.max(counted, next), rows: tally.list() };
@@ -138,6 +128,7 @@ export const feeds: Projection = {
   indexes: [{ name: 'by_day', fields: ['feed.day'] }],
 };
 
+const placeOf = ({ source, type, profile = '' }: FeedRow): string => [source, type, profile].join('\n');
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The feeds of a period, by source, type and profile. @param period UTC days, both included */
@@ -146,12 +137,12 @@ export async function feedsOf(
   period: { readonly from: string; readonly to: string },
   policy: ProfilePolicy,
 ): Promise<readonly Feed[]> {
-  const tally = new Tally(false);
+  const tally = new Tally(Infinity, Infinity);
   for await (const document of reader.scan({ index: 'by_day', range: { gte: period.from, lte: period.to } }))
     for (const row of (document['feed'] as FeedPart).rows) tally.add(row);
   return tally
     .list()
-    .toSorted((a, b) => byText(keyOf(a), keyOf(b)))
+    .toSorted((a, b) => byText(placeOf(a), placeOf(b)))
     .map((row) => ({
       ...row,
       ...(row.profile !== undefined && { policy: profileRule(row.profile, policy) }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedChecked } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { type CheckedEvent, feedRecord } from '../intake/feed-rows.ts';
+import { type CheckedEvent, feedRecord } from '../intake/feed-record.ts';
 import { type FeedPart, feeds } from './feeds.ts';
 
 const [{ keys, evolve, failed }] = Object.values(feeds.topics) as [(typeof feeds.topics)[string]];

@@ -1,4 +1,4 @@
-import type { MeasuredFeed, StartedFeed } from '@provider-access/events';
+import { COUNTED_ELSEWHERE, type MeasuredFeed, type StartedFeed } from '@provider-access/events';
 import type { BusinessCalendar } from './business-calendar.ts';
 
 /** How fresh the events of one source about one type of resources are (docs/service-levels.md#freshness-of-feeds). */
@@ -30,32 +30,38 @@ export interface FreshnessReport {
   readonly feeds: readonly FeedFreshness[];
 }
 
-/** The name that stands for sources without a row of their own, because there are too many. */
-export const OTHER_SOURCES = '(other sources)';
-/** A longer name is cut. */
+/** Senders choose the name of a source. A longer one is cut. */
 const MAX_SOURCE_LENGTH = 200;
 
-const keyOf = ({ source, type }: { readonly source: string; readonly type: string }): string => `${type} ${source}`;
+/** What a row is about. Some rows are about a profile, too. */
+interface FeedName {
+  readonly source: string;
+  readonly type: string;
+  readonly profile?: string;
+}
+/** Type and profile come first, because a source may contain anything. */
+const keyOf = ({ source, type, profile = '' }: FeedName): string => `${type}\n${profile}\n${source}`;
 
-/** Rows by source and type: at most `max` with names of their own, and one more for each type. */
-export class FeedRows<Row extends { readonly source: string; readonly type: string }> {
+/**
+ * Rows by source, type and profile: at most `max` with the names of their sources. Each type and profile has one more
+ * row for further sources, whose name is `(others)`.
+ */
+export class FeedRows<Row extends FeedName> {
   private readonly rows = new Map<string, Row>();
   private readonly max: number;
-  private readonly create: (source: string, type: string) => Row;
-  constructor(max: number, create: (source: string, type: string) => Row, rows: readonly Row[] = []) {
+  private readonly create: (name: FeedName) => Row;
+  constructor(max: number, create: (name: FeedName) => Row, rows: readonly Row[] = []) {
     this.max = max;
     this.create = create;
     for (const row of rows) this.rows.set(keyOf(row), row);
   }
 
-  of(source: string, type: string): Row {
-    let name = source.slice(0, MAX_SOURCE_LENGTH);
-    let row = this.rows.get(keyOf({ source: name, type }));
-    if (row === undefined && this.rows.size >= this.max) {
-      name = OTHER_SOURCES;
-      row = this.rows.get(keyOf({ source: name, type }));
-    }
-    if (row === undefined) this.rows.set(keyOf({ source: name, type }), (row = this.create(name, type)));
+  of(source: string, type: string, profile?: string): Row {
+    const about = { type, ...(profile !== undefined && { profile }) };
+    let name: FeedName = { source: source.slice(0, MAX_SOURCE_LENGTH), ...about };
+    if (this.rows.size >= this.max && !this.rows.has(keyOf(name))) name = { source: COUNTED_ELSEWHERE, ...about };
+    let row = this.rows.get(keyOf(name));
+    if (row === undefined) this.rows.set(keyOf(name), (row = this.create(name)));
     return row;
   }
   values(): readonly Row[] {
@@ -83,9 +89,8 @@ const HISTORY_MS = 31 * 24 * 60 * MINUTE_MS;
 
 /** The events of a batch, counted by source and type. */
 export class StartedFeeds {
-  private readonly rows = new FeedRows(MAX_FEEDS_OF_BATCH, (source, type) => ({
-    source,
-    type,
+  private readonly rows = new FeedRows(MAX_FEEDS_OF_BATCH, (feed) => ({
+    ...feed,
     newest: Number.NEGATIVE_INFINITY,
     times: new Map<number, number>(),
   }));

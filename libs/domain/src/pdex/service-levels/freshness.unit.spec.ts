@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { BusinessCalendar, DEFAULT_RULES } from './business-calendar.ts';
-import { FeedRows, measureFeeds, OTHER_SOURCES, ReportedFeeds, StartedFeeds } from './freshness.ts';
+import { FeedRows, measureFeeds, ReportedFeeds, StartedFeeds } from './freshness.ts';
 
 const at = (text: string): number => Date.parse(text);
 const HOUR = 3_600_000;
@@ -60,8 +60,8 @@ it('stays small when every event has a source of its own, and loses no event', (
   expect(rows).toHaveLength(102);
   expect(rows.reduce((n, { times }) => n + times.reduce((sum, [, count]) => sum + count, 0), 0)).toBe(250);
   expect(rows.slice(100).map(({ source, type }) => [source, type])).toEqual([
-    [OTHER_SOURCES, 'Patient'],
-    [OTHER_SOURCES, 'Coverage'],
+    ['(others)', 'Patient'],
+    ['(others)', 'Coverage'],
   ]);
 });
 
@@ -88,9 +88,15 @@ it('reports a feed again only with a newer event or a new version', () => {
 });
 
 it('cuts long names of sources, and keeps a row that it has', () => {
-  const create = (source: string, type: string) => ({ source, type, n: 0 });
+  const create = (name: { source: string; type: string; profile?: string }) => ({ ...name, n: 0 });
   const rows = new FeedRows(1, create, [{ source: 'known', type: 'Patient', n: 7 }]);
   expect(rows.of('known', 'Patient').n).toBe(7);
-  expect(rows.of('x'.repeat(1000), 'Patient').source).toBe(OTHER_SOURCES);
+  expect(rows.of('x'.repeat(1000), 'Patient').source).toBe('(others)');
   expect(new FeedRows(1, create).of('x'.repeat(1000), 'Patient').source).toHaveLength(200);
+  expect(rows.of('known', 'Patient', 'http://example.org/p|1')).toEqual({
+    source: '(others)',
+    type: 'Patient',
+    profile: 'http://example.org/p|1',
+    n: 0,
+  });
 });

@@ -1,4 +1,5 @@
 import { encodeEvent, type FeedChecked } from '@provider-access/events';
+import { FeedRows } from '@provider-access/domain/pdex/service-levels';
 import type { Batch, LogRecord, NewRecord } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
 import type { CheckedResource } from '../domain/judge.ts';
@@ -10,34 +11,30 @@ export interface CheckedEvent extends CheckedResource {
 
 type Row = FeedChecked['days'][number]['rows'][number];
 
-/** Length of a source in the report. A longer one is cut, because producers choose it. */
-const MAX_SOURCE = 200;
 /** Bounds of what a batch tells, because producers choose sources and profiles: its record must fit into the log. */
-const MAX_SOURCES = 20;
+const MAX_ROWS = 200;
 const MAX_CHECKS = 10;
 const MAX_LACKS = 30;
-const OTHERS = '(others)';
 
 /**
  * The record of `pa.feeds` for what was checked of a batch. Its rows are by day, source, type and profile. The day is
- * that of the inbound record, so that a batch that is handled again says the same. @param now ms since the epoch
+ * that of the inbound record, so that a batch that is handled again says the same.
+ * @param now ms since the epoch
  */
 export function feedRecord(
   batch: Pick<Batch, 'topic' | 'partition' | 'records'>,
   checked: readonly CheckedEvent[],
   now: number,
 ): NewRecord {
-  const days = new Map<string, Map<string, Row>>();
-  const sources = new Set<string>();
+  const days = new Map<string, FeedRows<Row>>();
   for (const { record, source, type, checks } of checked) {
     const day = instant(record.timestamp).slice(0, 10);
     let rows = days.get(day);
-    if (rows === undefined) days.set(day, (rows = new Map()));
-    const shown = sources.has(source) || sources.size < MAX_SOURCES ? cut(source) : OTHERS;
-    if (shown !== OTHERS) sources.add(source);
-    if (checks.length === 0) rowOf(rows, shown, type).checked.push(record.offset);
+    if (rows === undefined)
+      days.set(day, (rows = new FeedRows(MAX_ROWS, (feed) => ({ ...feed, checked: [], lacks: [] }))));
+    if (checks.length === 0) rows.of(source, type).checked.push(record.offset);
     for (const { profile, lacks } of checks.slice(0, MAX_CHECKS)) {
-      const row = rowOf(rows, shown, type, profile);
+      const row = rows.of(source, type, profile);
       row.checked.push(record.offset);
       for (const { element, rule } of lacks.slice(0, MAX_LACKS)) {
         let lack = row.lacks.find((one) => one.element === element && one.rule === rule);
@@ -60,14 +57,4 @@ export function feedRecord(
     subject: data.scope,
     data,
   });
-}
-
-const cut = (source: string): string => (source.length > MAX_SOURCE ? `${source.slice(0, MAX_SOURCE)}…` : source);
-
-function rowOf(rows: Map<string, Row>, source: string, type: string, profile?: string): Row {
-  const key = `${source}\n${type}\n${profile ?? ''}`;
-  let row = rows.get(key);
-  if (row === undefined)
-    rows.set(key, (row = { source, type, ...(profile !== undefined && { profile }), checked: [], lacks: [] }));
-  return row;
 }
