@@ -132,847 +132,847 @@ export const PROFILE_ROWS: readonly {
   { url: "http://hl7.org/fhir/StructureDefinition/vitalspanel", guide: 5, type: 'Observation', rules: '0-7 253 9-12 837 18-19 838 21-22 443', unchecked: '0-2' },
 ];
 
-export const RULE_LINES: readonly string[] = [
-  "Observation.basedOn {\"targets\":[\"CarePlan\",\"DeviceRequest\",\"ImmunizationRecommendation\",\"MedicationRequest\",\"NutritionOrder\",\"ServiceRequest\"]}",
-  "Observation.partOf {\"targets\":[\"ImagingStudy\",\"Immunization\",\"MedicationAdministration\",\"MedicationDispense\",\"MedicationStatement\",\"Procedure\"]}",
-  "Observation.status {\"min\":1,\"binding\":0}",
-  "Observation.category {\"min\":1}",
-  "Observation.category:VSCat {\"min\":1,\"max\":1,\"when\":[[\"coding.code\",\"fixed\",\"vital-signs\"],[\"coding.system\",\"fixed\",\"http://terminology.hl7.org/CodeSystem/observation-category\"]]}",
-  "Observation.category:VSCat.coding {\"min\":1}",
-  "Observation.category:VSCat.coding.system {\"min\":1,\"fixed\":\"http://terminology.hl7.org/CodeSystem/observation-category\"}",
-  "Observation.category:VSCat.coding.code {\"min\":1,\"fixed\":\"vital-signs\"}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8289-1\"}]}}",
-  "Observation.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Observation.encounter {\"targets\":[\"Encounter\"]}",
-  "Observation.effective[x] {\"min\":1,\"types\":[\"dateTime\",\"Period\"]}",
-  "Observation.performer {\"targets\":[\"CareTeam\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Observation.value[x]:valueQuantity {\"when\":[[\"\",\"types\",[\"Quantity\"]]]}",
-  "Observation.value[x]:valueQuantity.value {\"min\":1}",
-  "Observation.value[x]:valueQuantity.unit {\"min\":1}",
-  "Observation.value[x]:valueQuantity.system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"fixed\":\"%\"}",
-  "Observation.specimen {\"targets\":[\"Specimen\"]}",
-  "Observation.device {\"targets\":[\"Device\",\"DeviceMetric\"]}",
-  "Observation.hasMember {\"targets\":[\"MolecularSequence\",\"Observation\",\"QuestionnaireResponse\"]}",
-  "Observation.derivedFrom {\"targets\":[\"DocumentReference\",\"ImagingStudy\",\"Media\",\"MolecularSequence\",\"Observation\",\"QuestionnaireResponse\"]}",
-  "Observation.component.code {\"min\":1}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"59576-9\"}]}}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"77606-2\"}]}}",
-  "AllergyIntolerance.clinicalStatus {\"binding\":1}",
-  "AllergyIntolerance.verificationStatus {\"binding\":2}",
-  "AllergyIntolerance.type {\"binding\":3}",
-  "AllergyIntolerance.category {\"binding\":4}",
-  "AllergyIntolerance.criticality {\"binding\":5}",
-  "AllergyIntolerance.code {\"min\":1}",
-  "AllergyIntolerance.patient {\"min\":1,\"targets\":[\"Patient\"]}",
-  "AllergyIntolerance.encounter {\"targets\":[\"Encounter\"]}",
-  "AllergyIntolerance.recorder {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "AllergyIntolerance.asserter {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "AllergyIntolerance.reaction.manifestation {\"min\":1}",
-  "AllergyIntolerance.reaction.severity {\"binding\":6}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"85354-9\"}]}}",
-  "Observation.component {\"min\":2}",
-  "Observation.component:systolic {\"min\":1,\"max\":1,\"when\":[[\"code\",\"pattern\",{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8480-6\"}]}]]}",
-  "Observation.component:systolic.value[x] {\"types\":[\"Quantity\"]}",
-  "Observation.component:systolic.value[x].value {\"min\":1}",
-  "Observation.component:systolic.value[x].unit {\"min\":1}",
-  "Observation.component:systolic.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:systolic.value[x].code {\"min\":1,\"fixed\":\"mm[Hg]\"}",
-  "Observation.component:diastolic {\"min\":1,\"max\":1,\"when\":[[\"code\",\"pattern\",{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8462-4\"}]}]]}",
-  "Observation.component:diastolic.value[x] {\"types\":[\"Quantity\"]}",
-  "Observation.component:diastolic.value[x].value {\"min\":1}",
-  "Observation.component:diastolic.value[x].unit {\"min\":1}",
-  "Observation.component:diastolic.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:diastolic.value[x].code {\"min\":1,\"fixed\":\"mm[Hg]\"}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"39156-5\"}]}}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"fixed\":\"kg/m2\"}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8302-2\"}]}}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"binding\":7}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8310-5\"}]}}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"binding\":8}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"29463-7\"}]}}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"binding\":9}",
-  "CarePlan.text.status {\"binding\":10}",
-  "CarePlan.basedOn {\"targets\":[\"CarePlan\"]}",
-  "CarePlan.replaces {\"targets\":[\"CarePlan\"]}",
-  "CarePlan.partOf {\"targets\":[\"CarePlan\"]}",
-  "CarePlan.status {\"min\":1,\"binding\":11}",
-  "CarePlan.intent {\"min\":1,\"binding\":12}",
-  "CarePlan.category {\"min\":1}",
-  "CarePlan.category:AssessPlan {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/core/CodeSystem/careplan-category\",\"code\":\"assess-plan\"}]}]]}",
-  "CarePlan.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "CarePlan.encounter {\"targets\":[\"Encounter\"]}",
-  "CarePlan.author {\"targets\":[\"CareTeam\",\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "CarePlan.contributor {\"targets\":[\"CareTeam\",\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "CarePlan.careTeam {\"targets\":[\"CareTeam\"]}",
-  "CarePlan.addresses {\"targets\":[\"Condition\"]}",
-  "CarePlan.goal {\"targets\":[\"Goal\"]}",
-  "CarePlan.activity.reference {\"targets\":[\"Appointment\",\"CommunicationRequest\",\"DeviceRequest\",\"MedicationRequest\",\"NutritionOrder\",\"RequestGroup\",\"ServiceRequest\",\"Task\",\"VisionPrescription\"]}",
-  "CarePlan.activity.detail.kind {\"binding\":13}",
-  "CarePlan.activity.detail.reasonReference {\"targets\":[\"Condition\",\"DiagnosticReport\",\"DocumentReference\",\"Observation\"]}",
-  "CarePlan.activity.detail.goal {\"targets\":[\"Goal\"]}",
-  "CarePlan.activity.detail.status {\"min\":1,\"binding\":14}",
-  "CarePlan.activity.detail.location {\"targets\":[\"Location\"]}",
-  "CarePlan.activity.detail.performer {\"targets\":[\"CareTeam\",\"Device\",\"HealthcareService\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "CarePlan.activity.detail.product[x] {\"targets\":[\"Medication\",\"Substance\"]}",
-  "CareTeam.status {\"binding\":15}",
-  "CareTeam.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "CareTeam.encounter {\"targets\":[\"Encounter\"]}",
-  "CareTeam.participant {\"min\":1}",
-  "CareTeam.participant.role {\"min\":1,\"max\":1}",
-  "CareTeam.participant.member {\"min\":1,\"targets\":[\"CareTeam\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "CareTeam.participant.onBehalfOf {\"targets\":[\"Organization\"]}",
-  "CareTeam.reasonReference {\"targets\":[\"Condition\"]}",
-  "CareTeam.managingOrganization {\"targets\":[\"Organization\"]}",
-  "Condition.extension:assertedDate {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/condition-assertedDate\"]]}",
-  "Condition.extension:assertedDate.extension {\"max\":0}",
-  "Condition.extension:assertedDate.value[x] {\"min\":1,\"types\":[\"dateTime\"]}",
-  "Condition.clinicalStatus {\"binding\":16}",
-  "Condition.verificationStatus {\"binding\":17}",
-  "Condition.category {\"min\":1}",
-  "Condition.category:us-core {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/condition-category\",\"code\":\"encounter-diagnosis\"}]}]]}",
-  "Condition.code {\"min\":1}",
-  "Condition.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Condition.encounter {\"targets\":[\"Encounter\"]}",
-  "Condition.recorder {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Condition.asserter {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Condition.stage.assessment {\"targets\":[\"ClinicalImpression\",\"DiagnosticReport\",\"Observation\"]}",
-  "Condition.category:us-core {\"min\":1,\"when\":[[\"\",\"binding\",18]]}",
-  "Coverage.identifier:memberid {\"max\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0203\",\"code\":\"MB\"}]}]]}",
-  "Coverage.identifier:memberid.assigner {\"targets\":[\"Organization\"]}",
-  "Coverage.status {\"min\":1,\"binding\":19}",
-  "Coverage.policyHolder {\"targets\":[\"Organization\",\"Patient\",\"RelatedPerson\"]}",
-  "Coverage.subscriber {\"targets\":[\"Patient\",\"RelatedPerson\"]}",
-  "Coverage.beneficiary {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Coverage.relationship {\"min\":1}",
-  "Coverage.payor {\"min\":1,\"max\":1,\"targets\":[\"Organization\",\"Patient\",\"RelatedPerson\"]}",
-  "Coverage.class.type {\"min\":1}",
-  "Coverage.class.value {\"min\":1}",
-  "Coverage.class:group {\"max\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/coverage-class\",\"code\":\"group\"}]}]]}",
-  "Coverage.class:plan {\"max\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/coverage-class\",\"code\":\"plan\"}]}]]}",
-  "Coverage.costToBeneficiary.value[x] {\"min\":1}",
-  "Coverage.costToBeneficiary.exception.type {\"min\":1}",
-  "Coverage.contract {\"targets\":[\"Contract\"]}",
-  "DiagnosticReport.basedOn {\"targets\":[\"CarePlan\",\"ImmunizationRecommendation\",\"MedicationRequest\",\"NutritionOrder\",\"ServiceRequest\"]}",
-  "DiagnosticReport.status {\"min\":1,\"binding\":20}",
-  "DiagnosticReport.category {\"min\":1}",
-  "DiagnosticReport.category:LaboratorySlice {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0074\",\"code\":\"LAB\"}]}]]}",
-  "DiagnosticReport.code {\"min\":1}",
-  "DiagnosticReport.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "DiagnosticReport.encounter {\"targets\":[\"Encounter\"]}",
-  "DiagnosticReport.performer {\"targets\":[\"CareTeam\",\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "DiagnosticReport.resultsInterpreter {\"targets\":[\"CareTeam\",\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "DiagnosticReport.specimen {\"targets\":[\"Specimen\"]}",
-  "DiagnosticReport.result {\"targets\":[\"Observation\"]}",
-  "DiagnosticReport.imagingStudy {\"targets\":[\"ImagingStudy\"]}",
-  "DiagnosticReport.media.link {\"min\":1,\"targets\":[\"Media\"]}",
-  "DocumentReference.status {\"min\":1,\"binding\":21}",
-  "DocumentReference.docStatus {\"binding\":22}",
-  "DocumentReference.type {\"min\":1,\"binding\":23}",
-  "DocumentReference.category {\"min\":1}",
-  "DocumentReference.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "DocumentReference.author {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "DocumentReference.authenticator {\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "DocumentReference.custodian {\"targets\":[\"Organization\"]}",
-  "DocumentReference.relatesTo.code {\"min\":1,\"binding\":24}",
-  "DocumentReference.relatesTo.target {\"min\":1,\"targets\":[\"DocumentReference\"]}",
-  "DocumentReference.content {\"min\":1}",
-  "DocumentReference.content.attachment {\"min\":1}",
-  "DocumentReference.context.encounter {\"max\":1,\"targets\":[\"Encounter\"]}",
-  "DocumentReference.context.sourcePatientInfo {\"targets\":[\"Patient\"]}",
-  "Encounter.identifier.system {\"min\":1}",
-  "Encounter.identifier.value {\"min\":1}",
-  "Encounter.identifier.assigner {\"targets\":[\"Organization\"]}",
-  "Encounter.status {\"min\":1,\"binding\":25}",
-  "Encounter.statusHistory.status {\"min\":1,\"binding\":25}",
-  "Encounter.statusHistory.period {\"min\":1}",
-  "Encounter.class {\"min\":1}",
-  "Encounter.classHistory.class {\"min\":1}",
-  "Encounter.classHistory.period {\"min\":1}",
-  "Encounter.type {\"min\":1}",
-  "Encounter.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Encounter.episodeOfCare {\"targets\":[\"EpisodeOfCare\"]}",
-  "Encounter.basedOn {\"targets\":[\"ServiceRequest\"]}",
-  "Encounter.participant.individual {\"targets\":[\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Encounter.appointment {\"targets\":[\"Appointment\"]}",
-  "Encounter.reasonReference {\"targets\":[\"Condition\",\"ImmunizationRecommendation\",\"Observation\",\"Procedure\"]}",
-  "Encounter.diagnosis.condition {\"min\":1,\"targets\":[\"Condition\",\"Procedure\"]}",
-  "Encounter.account {\"targets\":[\"Account\"]}",
-  "Encounter.hospitalization.origin {\"targets\":[\"Location\",\"Organization\"]}",
-  "Encounter.hospitalization.destination {\"targets\":[\"Location\",\"Organization\"]}",
-  "Encounter.location.location {\"min\":1,\"targets\":[\"Location\"]}",
-  "Encounter.location.status {\"binding\":26}",
-  "Encounter.serviceProvider {\"targets\":[\"Organization\"]}",
-  "Encounter.partOf {\"targets\":[\"Encounter\"]}",
-  "Goal.lifecycleStatus {\"min\":1,\"binding\":27}",
-  "Goal.description {\"min\":1}",
-  "Goal.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Goal.expressedBy {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Goal.addresses {\"targets\":[\"Condition\",\"MedicationStatement\",\"NutritionOrder\",\"Observation\",\"RiskAssessment\",\"ServiceRequest\"]}",
-  "Goal.outcomeReference {\"targets\":[\"Observation\"]}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"9843-4\"}]}}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"8867-4\"}]}}",
-  "Observation.value[x]:valueQuantity.code {\"min\":1,\"fixed\":\"/min\"}",
-  "Immunization.status {\"min\":1,\"binding\":28}",
-  "Immunization.vaccineCode {\"min\":1}",
-  "Immunization.patient {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Immunization.encounter {\"targets\":[\"Encounter\"]}",
-  "Immunization.occurrence[x] {\"min\":1}",
-  "Immunization.location {\"targets\":[\"Location\"]}",
-  "Immunization.manufacturer {\"targets\":[\"Organization\"]}",
-  "Immunization.performer.actor {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "Immunization.reasonReference {\"targets\":[\"Condition\",\"DiagnosticReport\",\"Observation\"]}",
-  "Immunization.reaction.detail {\"targets\":[\"Observation\"]}",
-  "Immunization.protocolApplied.authority {\"targets\":[\"Organization\"]}",
-  "Immunization.protocolApplied.doseNumber[x] {\"min\":1}",
-  "Device.definition {\"targets\":[\"DeviceDefinition\"]}",
-  "Device.udiCarrier {\"max\":1}",
-  "Device.udiCarrier.deviceIdentifier {\"min\":1}",
-  "Device.udiCarrier.entryType {\"binding\":29}",
-  "Device.status {\"binding\":30}",
-  "Device.deviceName.name {\"min\":1}",
-  "Device.deviceName.type {\"min\":1,\"binding\":31}",
-  "Device.type {\"min\":1}",
-  "Device.specialization.systemType {\"min\":1}",
-  "Device.version.value {\"min\":1}",
-  "Device.property.type {\"min\":1}",
-  "Device.patient {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Device.owner {\"targets\":[\"Organization\"]}",
-  "Device.location {\"targets\":[\"Location\"]}",
-  "Device.parent {\"targets\":[\"Device\"]}",
-  "Location.status {\"binding\":32}",
-  "Location.name {\"min\":1}",
-  "Location.mode {\"binding\":33}",
-  "Location.position.longitude {\"min\":1}",
-  "Location.position.latitude {\"min\":1}",
-  "Location.managingOrganization {\"targets\":[\"Organization\"]}",
-  "Location.partOf {\"targets\":[\"Location\"]}",
-  "Location.hoursOfOperation.daysOfWeek {\"binding\":34}",
-  "Location.endpoint {\"targets\":[\"Endpoint\"]}",
-  "Medication.code {\"min\":1}",
-  "Medication.status {\"binding\":35}",
-  "Medication.manufacturer {\"targets\":[\"Organization\"]}",
-  "Medication.ingredient.item[x] {\"min\":1,\"targets\":[\"Medication\",\"Substance\"]}",
-  "MedicationDispense.partOf {\"targets\":[\"Procedure\"]}",
-  "MedicationDispense.status {\"min\":1,\"binding\":36}",
-  "MedicationDispense.statusReason[x] {\"targets\":[\"DetectedIssue\"]}",
-  "MedicationDispense.medication[x] {\"min\":1,\"targets\":[\"Medication\"]}",
-  "MedicationDispense.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "MedicationDispense.context {\"targets\":[\"Encounter\",\"EpisodeOfCare\"]}",
-  "MedicationDispense.performer.actor {\"min\":1,\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "MedicationDispense.location {\"targets\":[\"Location\"]}",
-  "MedicationDispense.authorizingPrescription {\"targets\":[\"MedicationRequest\"]}",
-  "MedicationDispense.destination {\"targets\":[\"Location\"]}",
-  "MedicationDispense.receiver {\"targets\":[\"Patient\",\"Practitioner\"]}",
-  "MedicationDispense.substitution.wasSubstituted {\"min\":1}",
-  "MedicationDispense.substitution.responsibleParty {\"targets\":[\"Practitioner\",\"PractitionerRole\"]}",
-  "MedicationDispense.detectedIssue {\"targets\":[\"DetectedIssue\"]}",
-  "MedicationDispense.eventHistory {\"targets\":[\"Provenance\"]}",
-  "MedicationRequest.status {\"min\":1,\"binding\":37}",
-  "MedicationRequest.intent {\"min\":1,\"binding\":38}",
-  "MedicationRequest.priority {\"binding\":39}",
-  "MedicationRequest.reported[x] {\"targets\":[\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "MedicationRequest.medication[x] {\"min\":1,\"targets\":[\"Medication\"]}",
-  "MedicationRequest.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "MedicationRequest.encounter {\"targets\":[\"Encounter\"]}",
-  "MedicationRequest.requester {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "MedicationRequest.performer {\"targets\":[\"CareTeam\",\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "MedicationRequest.recorder {\"targets\":[\"Practitioner\",\"PractitionerRole\"]}",
-  "MedicationRequest.reasonReference {\"targets\":[\"Condition\",\"Observation\"]}",
-  "MedicationRequest.basedOn {\"targets\":[\"CarePlan\",\"ImmunizationRecommendation\",\"MedicationRequest\",\"ServiceRequest\"]}",
-  "MedicationRequest.insurance {\"targets\":[\"ClaimResponse\",\"Coverage\"]}",
-  "MedicationRequest.dispenseRequest.performer {\"targets\":[\"Organization\"]}",
-  "MedicationRequest.substitution.allowed[x] {\"min\":1}",
-  "MedicationRequest.priorPrescription {\"targets\":[\"MedicationRequest\"]}",
-  "MedicationRequest.detectedIssue {\"targets\":[\"DetectedIssue\"]}",
-  "MedicationRequest.eventHistory {\"targets\":[\"Provenance\"]}",
-  "Observation.code {\"min\":1}",
-  "Observation.category:us-core {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"laboratory\"}]}]],\"binding\":40}",
-  "Observation.category:socialhistory {\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"social-history\"}]}]]}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"11341-5\"}]}}",
-  "Observation.value[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"closed\":true}",
-  "Observation.value[x]:valueCodeableConcept {\"min\":1,\"when\":[[\"\",\"types\",[\"CodeableConcept\"]]]}",
-  "Observation.component:industry {\"max\":1,\"when\":[[\"code\",\"pattern\",{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"86188-0\"}]}]]}",
-  "Observation.component:industry.value[x] {\"min\":1,\"types\":[\"CodeableConcept\"]}",
-  "Observation.category:SocialHistory {\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"social-history\"}]}]]}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"86645-9\"}]}}",
-  "Observation.effective[x] {\"min\":1,\"types\":[\"dateTime\"],\"closed\":true}",
-  "Observation.effective[x]:effectiveDateTime {\"min\":1,\"when\":[[\"\",\"types\",[\"dateTime\"]]]}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"82810-3\"}]}}",
-  "Observation.category:survey {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"survey\"}]}]]}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"76690-7\"}]}}",
-  "Organization.identifier.assigner {\"targets\":[\"Organization\"]}",
-  "Organization.active {\"min\":1}",
-  "Organization.name {\"min\":1}",
-  "Organization.address.line {\"max\":4}",
-  "Organization.partOf {\"targets\":[\"Organization\"]}",
-  "Organization.endpoint {\"targets\":[\"Endpoint\"]}",
-  "Patient.extension:race {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-race\"]]}",
-  "Patient.extension:race.extension {\"min\":1}",
-  "Patient.extension:race.extension:ombCategory {\"max\":5,\"when\":[[\"url\",\"fixed\",\"ombCategory\"]]}",
-  "Patient.extension:race.extension:ombCategory.value[x] {\"min\":1,\"types\":[\"Coding\"],\"binding\":41}",
-  "Patient.extension:race.extension:detailed {\"when\":[[\"url\",\"fixed\",\"detailed\"]]}",
-  "Patient.extension:race.extension:detailed.value[x] {\"min\":1,\"types\":[\"Coding\"],\"binding\":42}",
-  "Patient.extension:race.extension:text {\"min\":1,\"max\":1,\"when\":[[\"url\",\"fixed\",\"text\"]]}",
-  "Patient.extension:race.extension:text.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "Patient.extension:race.value[x] {\"max\":0}",
-  "Patient.extension:ethnicity {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity\"]]}",
-  "Patient.extension:ethnicity.extension {\"min\":1}",
-  "Patient.extension:ethnicity.extension:ombCategory {\"max\":1,\"when\":[[\"url\",\"fixed\",\"ombCategory\"]]}",
-  "Patient.extension:ethnicity.extension:ombCategory.value[x] {\"min\":1,\"types\":[\"Coding\"],\"binding\":43}",
-  "Patient.extension:ethnicity.extension:detailed {\"when\":[[\"url\",\"fixed\",\"detailed\"]]}",
-  "Patient.extension:ethnicity.extension:detailed.value[x] {\"min\":1,\"types\":[\"Coding\"],\"binding\":44}",
-  "Patient.extension:ethnicity.extension:text {\"min\":1,\"max\":1,\"when\":[[\"url\",\"fixed\",\"text\"]]}",
-  "Patient.extension:ethnicity.extension:text.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "Patient.extension:ethnicity.value[x] {\"max\":0}",
-  "Patient.extension:tribalAffiliation {\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-tribal-affiliation\"]]}",
-  "Patient.extension:tribalAffiliation.extension {\"min\":1}",
-  "Patient.extension:tribalAffiliation.extension:tribalAffiliation {\"min\":1,\"max\":1,\"when\":[[\"url\",\"fixed\",\"tribalAffiliation\"]]}",
-  "Patient.extension:tribalAffiliation.extension:tribalAffiliation.value[x] {\"min\":1,\"types\":[\"CodeableConcept\"]}",
-  "Patient.extension:tribalAffiliation.extension:isEnrolled {\"max\":1,\"when\":[[\"url\",\"fixed\",\"isEnrolled\"]]}",
-  "Patient.extension:tribalAffiliation.extension:isEnrolled.value[x] {\"min\":1,\"types\":[\"boolean\"]}",
-  "Patient.extension:tribalAffiliation.value[x] {\"max\":0}",
-  "Patient.extension:birthsex {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex\"]]}",
-  "Patient.extension:birthsex.value[x] {\"min\":1,\"types\":[\"code\"],\"binding\":45}",
-  "Patient.extension:sex {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-sex\"]]}",
-  "Patient.extension:sex.value[x] {\"min\":1,\"types\":[\"code\"]}",
-  "Patient.extension:genderIdentity {\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-genderIdentity\"]]}",
-  "Patient.extension:genderIdentity.value[x] {\"types\":[\"CodeableConcept\"]}",
-  "Patient.identifier {\"min\":1}",
-  "Patient.identifier.system {\"min\":1}",
-  "Patient.identifier.value {\"min\":1}",
-  "Patient.identifier.assigner {\"targets\":[\"Organization\"]}",
-  "Patient.name {\"min\":1}",
-  "Patient.telecom.system {\"min\":1}",
-  "Patient.telecom.value {\"min\":1}",
-  "Patient.gender {\"min\":1,\"binding\":46}",
-  "Patient.contact.gender {\"binding\":46}",
-  "Patient.contact.organization {\"targets\":[\"Organization\"]}",
-  "Patient.communication.language {\"min\":1}",
-  "Patient.generalPractitioner {\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "Patient.managingOrganization {\"targets\":[\"Organization\"]}",
-  "Patient.link.other {\"min\":1,\"targets\":[\"Patient\",\"RelatedPerson\"]}",
-  "Patient.link.type {\"min\":1,\"binding\":47}",
-  "Practitioner.identifier {\"min\":1}",
-  "Practitioner.identifier.system {\"min\":1}",
-  "Practitioner.identifier.value {\"min\":1}",
-  "Practitioner.identifier.assigner {\"targets\":[\"Organization\"]}",
-  "Practitioner.name {\"min\":1}",
-  "Practitioner.name.family {\"min\":1}",
-  "Practitioner.address.line {\"max\":4}",
-  "Practitioner.gender {\"binding\":46}",
-  "Practitioner.qualification.code {\"min\":1}",
-  "Practitioner.qualification.issuer {\"targets\":[\"Organization\"]}",
-  "PractitionerRole.practitioner {\"targets\":[\"Practitioner\"]}",
-  "PractitionerRole.organization {\"targets\":[\"Organization\"]}",
-  "PractitionerRole.location {\"targets\":[\"Location\"]}",
-  "PractitionerRole.healthcareService {\"targets\":[\"HealthcareService\"]}",
-  "PractitionerRole.telecom.system {\"min\":1}",
-  "PractitionerRole.telecom.value {\"min\":1}",
-  "PractitionerRole.availableTime.daysOfWeek {\"binding\":34}",
-  "PractitionerRole.notAvailable.description {\"min\":1}",
-  "PractitionerRole.endpoint {\"targets\":[\"Endpoint\"]}",
-  "Procedure.basedOn {\"targets\":[\"CarePlan\",\"ServiceRequest\"]}",
-  "Procedure.partOf {\"targets\":[\"MedicationAdministration\",\"Observation\",\"Procedure\"]}",
-  "Procedure.status {\"min\":1,\"binding\":48}",
-  "Procedure.code {\"min\":1}",
-  "Procedure.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "Procedure.encounter {\"targets\":[\"Encounter\"]}",
-  "Procedure.recorder {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Procedure.asserter {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Procedure.performer.actor {\"min\":1,\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Procedure.performer.onBehalfOf {\"targets\":[\"Organization\"]}",
-  "Procedure.location {\"targets\":[\"Location\"]}",
-  "Procedure.reasonReference {\"targets\":[\"Condition\",\"DiagnosticReport\",\"DocumentReference\",\"Observation\",\"Procedure\"]}",
-  "Procedure.report {\"targets\":[\"Composition\",\"DiagnosticReport\",\"DocumentReference\"]}",
-  "Procedure.complicationDetail {\"targets\":[\"Condition\"]}",
-  "Procedure.focalDevice.manipulated {\"min\":1,\"targets\":[\"Device\"]}",
-  "Procedure.usedReference {\"targets\":[\"Device\",\"Medication\",\"Substance\"]}",
-  "Provenance.target {\"min\":1}",
-  "Provenance.recorded {\"min\":1}",
-  "Provenance.location {\"targets\":[\"Location\"]}",
-  "Provenance.agent {\"min\":1}",
-  "Provenance.agent.who {\"min\":1,\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Provenance.agent.onBehalfOf {\"targets\":[\"Organization\"]}",
-  "Provenance.agent:ProvenanceAuthor {\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/provenance-participant-type\",\"code\":\"author\"}]}]]}",
-  "Provenance.agent:ProvenanceAuthor.onBehalfOf {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Provenance.agent:ProvenanceTransmitter {\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type\",\"code\":\"transmitter\"}]}]]}",
-  "Provenance.agent:ProvenanceTransmitter.onBehalfOf {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Provenance.entity.role {\"min\":1,\"binding\":49}",
-  "Provenance.entity.what {\"min\":1}",
-  "Observation.code.coding {\"min\":2}",
-  "Observation.code.coding:PulseOx {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"system\":\"http://loinc.org\",\"code\":\"59408-5\"}]]}",
-  "Observation.code.coding:O2Sat {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"system\":\"http://loinc.org\",\"code\":\"2708-6\"}]]}",
-  "Observation.component:FlowRate {\"max\":1,\"when\":[[\"code\",\"pattern\",{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"3151-8\"}]}]]}",
-  "Observation.component:FlowRate.value[x] {\"types\":[\"Quantity\"]}",
-  "Observation.component:FlowRate.value[x].value {\"min\":1}",
-  "Observation.component:FlowRate.value[x].unit {\"min\":1}",
-  "Observation.component:FlowRate.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:FlowRate.value[x].code {\"min\":1,\"fixed\":\"L/min\"}",
-  "Observation.component:Concentration {\"max\":1,\"when\":[[\"code\",\"pattern\",{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"3150-0\"}]}]]}",
-  "Observation.component:Concentration.value[x] {\"types\":[\"Quantity\"]}",
-  "Observation.component:Concentration.value[x].value {\"min\":1}",
-  "Observation.component:Concentration.value[x].unit {\"min\":1}",
-  "Observation.component:Concentration.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:Concentration.value[x].code {\"min\":1,\"fixed\":\"%\"}",
-  "QuestionnaireResponse.extension:signature {\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/questionnaireresponse-signature\"]]}",
-  "QuestionnaireResponse.extension:signature.extension {\"max\":0}",
-  "QuestionnaireResponse.extension:signature.value[x] {\"min\":1,\"types\":[\"Signature\"]}",
-  "QuestionnaireResponse.extension:completionMode {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/questionnaireresponse-completionMode\"]]}",
-  "QuestionnaireResponse.extension:completionMode.extension {\"max\":0}",
-  "QuestionnaireResponse.extension:completionMode.value[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":50}",
-  "QuestionnaireResponse.basedOn {\"targets\":[\"CarePlan\",\"ServiceRequest\"]}",
-  "QuestionnaireResponse.partOf {\"targets\":[\"Observation\",\"Procedure\"]}",
-  "QuestionnaireResponse.questionnaire {\"min\":1}",
-  "QuestionnaireResponse.questionnaire.extension:questionnaireDisplay {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/display\"]]}",
-  "QuestionnaireResponse.questionnaire.extension:questionnaireDisplay.extension {\"max\":0}",
-  "QuestionnaireResponse.questionnaire.extension:questionnaireDisplay.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "QuestionnaireResponse.questionnaire.extension:url {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/core/StructureDefinition/us-core-extension-questionnaire-uri\"]]}",
-  "QuestionnaireResponse.questionnaire.extension:url.value[x] {\"types\":[\"uri\"]}",
-  "QuestionnaireResponse.status {\"min\":1,\"binding\":51}",
-  "QuestionnaireResponse.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "QuestionnaireResponse.encounter {\"targets\":[\"Encounter\"]}",
-  "QuestionnaireResponse.authored {\"min\":1}",
-  "QuestionnaireResponse.author {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "QuestionnaireResponse.source {\"targets\":[\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "QuestionnaireResponse.item.extension:itemMedia {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemMedia\"]]}",
-  "QuestionnaireResponse.item.extension:ItemSignature {\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/questionnaireresponse-signature\"]]}",
-  "QuestionnaireResponse.item.extension:ItemSignature.extension {\"max\":0}",
-  "QuestionnaireResponse.item.extension:ItemSignature.value[x] {\"min\":1,\"types\":[\"Signature\"]}",
-  "QuestionnaireResponse.item.linkId {\"min\":1}",
-  "QuestionnaireResponse.item.answer.extension:itemAnswerMedia {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemAnswerMedia\"]]}",
-  "QuestionnaireResponse.item.answer.extension:ordinalValue {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/StructureDefinition/ordinalValue\"]]}",
-  "QuestionnaireResponse.item.answer.extension:ordinalValue.extension {\"max\":0}",
-  "QuestionnaireResponse.item.answer.extension:ordinalValue.value[x] {\"min\":1,\"types\":[\"decimal\"]}",
-  "RelatedPerson.active {\"min\":1}",
-  "RelatedPerson.patient {\"min\":1,\"targets\":[\"Patient\"]}",
-  "RelatedPerson.gender {\"binding\":46}",
-  "RelatedPerson.communication.language {\"min\":1}",
-  "Observation.code {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"9279-1\"}]}}",
-  "ServiceRequest.basedOn {\"targets\":[\"CarePlan\",\"MedicationRequest\",\"ServiceRequest\"]}",
-  "ServiceRequest.replaces {\"targets\":[\"ServiceRequest\"]}",
-  "ServiceRequest.status {\"min\":1,\"binding\":11}",
-  "ServiceRequest.intent {\"min\":1,\"binding\":52}",
-  "ServiceRequest.priority {\"binding\":39}",
-  "ServiceRequest.code {\"min\":1}",
-  "ServiceRequest.subject {\"min\":1,\"targets\":[\"Patient\"]}",
-  "ServiceRequest.encounter {\"targets\":[\"Encounter\"]}",
-  "ServiceRequest.requester {\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "ServiceRequest.performer {\"targets\":[\"CareTeam\",\"Device\",\"HealthcareService\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "ServiceRequest.locationReference {\"targets\":[\"Location\"]}",
-  "ServiceRequest.reasonReference {\"targets\":[\"Condition\",\"DiagnosticReport\",\"DocumentReference\",\"Observation\"]}",
-  "ServiceRequest.insurance {\"targets\":[\"ClaimResponse\",\"Coverage\"]}",
-  "ServiceRequest.specimen {\"targets\":[\"Specimen\"]}",
-  "ServiceRequest.relevantHistory {\"targets\":[\"Provenance\"]}",
-  "Observation.status {\"min\":1,\"binding\":53}",
-  "Observation.category:SocialHistory {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"social-history\"}]}]]}",
-  "Observation.value[x] {\"min\":1}",
-  "Specimen.status {\"binding\":54}",
-  "Specimen.type {\"min\":1}",
-  "Specimen.subject {\"targets\":[\"Patient\"]}",
-  "Specimen.parent {\"targets\":[\"Specimen\"]}",
-  "Specimen.request {\"targets\":[\"ServiceRequest\"]}",
-  "Specimen.collection.collector {\"targets\":[\"Practitioner\",\"PractitionerRole\"]}",
-  "Specimen.processing.additive {\"targets\":[\"Substance\"]}",
-  "Specimen.container.additive[x] {\"targets\":[\"Substance\"]}",
-  "Observation.value[x] {\"types\":[\"Quantity\"],\"closed\":true}",
-  "Observation.component.value[x] {\"binding\":55}",
-  "CarePlan.text {\"min\":1}",
-  "CareTeam.participant.member {\"min\":1,\"targets\":[\"Organization\",\"Patient\",\"Practitioner\"]}",
-  "DiagnosticReport.effective[x] {\"min\":1}",
-  "DiagnosticReport.issued {\"min\":1}",
-  "DiagnosticReport.performer {\"targets\":[\"Organization\",\"Practitioner\"]}",
-  "DocumentReference.author {\"targets\":[\"Organization\",\"Patient\",\"Practitioner\"]}",
-  "DocumentReference.content.attachment.contentType {\"min\":1}",
-  "Encounter.participant.individual {\"targets\":[\"Practitioner\"]}",
-  "Goal.target.due[x] {\"types\":[\"date\"],\"closed\":true}",
-  "Goal.target.due[x]:dueDate {\"when\":[[\"\",\"types\",[\"date\"]]]}",
-  "Immunization.primarySource {\"min\":1}",
-  "MedicationRequest.reported[x] {\"targets\":[\"Organization\",\"Patient\",\"Practitioner\"]}",
-  "MedicationRequest.authoredOn {\"min\":1}",
-  "MedicationRequest.requester {\"min\":1,\"targets\":[\"Organization\",\"Patient\",\"Practitioner\"]}",
-  "Observation.category:Laboratory {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/observation-category\",\"code\":\"laboratory\"}]}]]}",
-  "Observation.effective[x] {\"types\":[\"dateTime\",\"Period\"]}",
-  "Organization.identifier:NPI {\"max\":1,\"when\":[[\"\",\"pattern\",{\"system\":\"http://hl7.org/fhir/sid/us-npi\"}]]}",
-  "Organization.identifier:CLIA {\"max\":1,\"when\":[[\"\",\"pattern\",{\"system\":\"urn:oid:2.16.840.1.113883.4.7\"}]]}",
-  "Patient.extension:race.extension:ombCategory.value[x] {\"min\":1,\"types\":[\"Coding\"],\"closed\":true}",
-  "Patient.extension:race.extension:ombCategory.value[x]:valueCoding {\"min\":1,\"when\":[[\"\",\"types\",[\"Coding\"]]],\"binding\":41}",
-  "Patient.extension:race.extension:detailed.value[x] {\"min\":1,\"types\":[\"Coding\"],\"closed\":true}",
-  "Patient.extension:race.extension:detailed.value[x]:valueCoding {\"min\":1,\"when\":[[\"\",\"types\",[\"Coding\"]]],\"binding\":42}",
-  "Patient.extension:race.extension:text.value[x] {\"min\":1,\"types\":[\"string\"],\"closed\":true}",
-  "Patient.extension:race.extension:text.value[x]:valueString {\"min\":1,\"when\":[[\"\",\"types\",[\"string\"]]]}",
-  "Patient.extension:birthsex.value[x] {\"min\":1,\"types\":[\"code\"],\"closed\":true}",
-  "Patient.extension:birthsex.value[x]:valueCode {\"min\":1,\"when\":[[\"\",\"types\",[\"code\"]]],\"binding\":45}",
-  "Practitioner.identifier:NPI {\"max\":1,\"when\":[[\"\",\"pattern\",{\"system\":\"http://hl7.org/fhir/sid/us-npi\"}]]}",
-  "PractitionerRole.practitioner {\"min\":1,\"targets\":[\"Practitioner\"]}",
-  "PractitionerRole.organization {\"min\":1,\"targets\":[\"Organization\"]}",
-  "Procedure.performed[x] {\"min\":1,\"types\":[\"dateTime\",\"Period\"]}",
-  "Provenance.agent.who {\"min\":1,\"targets\":[\"Organization\",\"Patient\",\"Practitioner\"]}",
-  "Provenance.agent:ProvenanceAuthor.who {\"min\":1,\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Provenance.agent:ProvenanceTransmitter {\"max\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type\",\"code\":\"transmitter\"}]}]]}",
-  "Provenance.agent:ProvenanceTransmitter.who {\"min\":1,\"targets\":[\"Device\",\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "Observation.code.coding:OxygenSatCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"2708-6\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:PulseOx {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"59408-5\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.component:FlowRate.value[x] {\"types\":[\"Quantity\"],\"binding\":55}",
-  "Observation.component:Concentration.value[x] {\"types\":[\"Quantity\"],\"binding\":55}",
-  "Observation.issued {\"min\":1}",
-  "Coverage.meta {\"min\":1}",
-  "Coverage.meta.lastUpdated {\"min\":1}",
-  "Coverage.meta.profile {\"min\":1}",
-  "Coverage.subscriberId {\"min\":1}",
-  "Coverage.relationship {\"min\":1,\"binding\":56}",
-  "Coverage.payor {\"min\":1,\"max\":1,\"targets\":[\"Organization\"]}",
-  "ExplanationOfBenefit.meta {\"min\":1}",
-  "ExplanationOfBenefit.meta.lastUpdated {\"min\":1}",
-  "ExplanationOfBenefit.meta.profile {\"min\":1}",
-  "ExplanationOfBenefit.identifier {\"min\":1}",
-  "ExplanationOfBenefit.identifier.assigner {\"targets\":[\"Organization\"]}",
-  "ExplanationOfBenefit.identifier:uniqueclaimid {\"min\":1,\"max\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType\",\"code\":\"uc\"}]}]]}",
-  "ExplanationOfBenefit.identifier:uniqueclaimid.value {\"min\":1}",
-  "ExplanationOfBenefit.status {\"min\":1,\"binding\":57}",
-  "ExplanationOfBenefit.type {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/claim-type\",\"code\":\"institutional\"}]},\"binding\":58}",
-  "ExplanationOfBenefit.subType {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType\",\"code\":\"inpatient\"}]},\"binding\":59}",
-  "ExplanationOfBenefit.use {\"min\":1,\"pattern\":\"claim\",\"binding\":60}",
-  "ExplanationOfBenefit.patient {\"min\":1,\"targets\":[\"Patient\"]}",
-  "ExplanationOfBenefit.billablePeriod {\"min\":1}",
-  "ExplanationOfBenefit.billablePeriod.start {\"min\":1}",
-  "ExplanationOfBenefit.created {\"min\":1}",
-  "ExplanationOfBenefit.enterer {\"targets\":[\"Practitioner\",\"PractitionerRole\"]}",
-  "ExplanationOfBenefit.insurer {\"min\":1,\"targets\":[\"Organization\"]}",
-  "ExplanationOfBenefit.provider {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\"]}",
-  "ExplanationOfBenefit.priority {\"binding\":61}",
-  "ExplanationOfBenefit.related.claim {\"targets\":[\"Claim\"]}",
-  "ExplanationOfBenefit.related.relationship {\"min\":1,\"binding\":62}",
-  "ExplanationOfBenefit.related.reference {\"min\":1}",
-  "ExplanationOfBenefit.prescription {\"targets\":[\"MedicationRequest\",\"VisionPrescription\"]}",
-  "ExplanationOfBenefit.originalPrescription {\"targets\":[\"MedicationRequest\"]}",
-  "ExplanationOfBenefit.payee.type {\"min\":1,\"binding\":63}",
-  "ExplanationOfBenefit.payee.party {\"targets\":[\"Organization\",\"Patient\",\"Practitioner\",\"RelatedPerson\"]}",
-  "ExplanationOfBenefit.referral {\"targets\":[\"ServiceRequest\"]}",
-  "ExplanationOfBenefit.facility {\"targets\":[\"Location\"]}",
-  "ExplanationOfBenefit.claim {\"targets\":[\"Claim\"]}",
-  "ExplanationOfBenefit.claimResponse {\"targets\":[\"ClaimResponse\"]}",
-  "ExplanationOfBenefit.outcome {\"min\":1,\"binding\":64}",
-  "ExplanationOfBenefit.careTeam.sequence {\"min\":1}",
-  "ExplanationOfBenefit.careTeam.provider {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\"]}",
-  "ExplanationOfBenefit.careTeam.role {\"min\":1,\"binding\":65}",
-  "ExplanationOfBenefit.supportingInfo {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo.sequence {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo.category {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:admissionperiod {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"admissionperiod\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x] {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x]:timingPeriod {\"min\":1,\"when\":[[\"\",\"types\",[\"Period\"]]]}",
-  "ExplanationOfBenefit.supportingInfo:clmrecvddate {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"clmrecvddate\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:clmrecvddate.timing[x] {\"min\":1,\"types\":[\"date\"]}",
-  "ExplanationOfBenefit.supportingInfo:typeofbill {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"typeofbill\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:typeofbill.code {\"min\":1,\"binding\":66}",
-  "ExplanationOfBenefit.supportingInfo:pointoforigin {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"pointoforigin\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:pointoforigin.code {\"min\":1,\"binding\":67}",
-  "ExplanationOfBenefit.supportingInfo:admtype {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"admtype\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:admtype.code {\"min\":1,\"binding\":68}",
-  "ExplanationOfBenefit.supportingInfo:discharge-status {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"discharge-status\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:discharge-status.code {\"min\":1,\"binding\":69}",
-  "ExplanationOfBenefit.supportingInfo:drg {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"drg\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:drg.code {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:medicalrecordnumber {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"medicalrecordnumber\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x] {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x]:valueString {\"min\":1,\"when\":[[\"\",\"types\",[\"string\"]]]}",
-  "ExplanationOfBenefit.supportingInfo:patientaccountnumber {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"patientaccountnumber\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x] {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x]:valueString {\"min\":1,\"when\":[[\"\",\"types\",[\"string\"]]]}",
-  "ExplanationOfBenefit.diagnosis {\"min\":1}",
-  "ExplanationOfBenefit.diagnosis.sequence {\"min\":1}",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":70}",
-  "ExplanationOfBenefit.diagnosis.type {\"min\":1,\"max\":1,\"binding\":71}",
-  "ExplanationOfBenefit.diagnosis.onAdmission {\"binding\":72}",
-  "ExplanationOfBenefit.procedure.sequence {\"min\":1}",
-  "ExplanationOfBenefit.procedure.type {\"min\":1,\"max\":1,\"binding\":73}",
-  "ExplanationOfBenefit.procedure.procedure[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":74}",
-  "ExplanationOfBenefit.procedure.udi {\"targets\":[\"Device\"]}",
-  "ExplanationOfBenefit.insurance {\"min\":1}",
-  "ExplanationOfBenefit.insurance.focal {\"min\":1}",
-  "ExplanationOfBenefit.insurance.coverage {\"min\":1,\"targets\":[\"Coverage\"]}",
-  "ExplanationOfBenefit.accident.location[x] {\"targets\":[\"Location\"]}",
-  "ExplanationOfBenefit.item {\"min\":1}",
-  "ExplanationOfBenefit.item.sequence {\"min\":1}",
-  "ExplanationOfBenefit.item.revenue {\"min\":1,\"binding\":75}",
-  "ExplanationOfBenefit.item.productOrService {\"min\":1,\"binding\":76}",
-  "ExplanationOfBenefit.item.modifier {\"binding\":77}",
-  "ExplanationOfBenefit.item.location[x] {\"targets\":[\"Location\"]}",
-  "ExplanationOfBenefit.item.udi {\"targets\":[\"Device\"]}",
-  "ExplanationOfBenefit.item.encounter {\"targets\":[\"Encounter\"]}",
-  "ExplanationOfBenefit.item.adjudication.category {\"min\":1}",
-  "ExplanationOfBenefit.item.adjudication:adjustmentreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"adjustmentreason\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:adjustmentreason.reason {\"min\":1,\"binding\":78}",
-  "ExplanationOfBenefit.item.adjudication:allowedunits {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"allowedunits\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:allowedunits.value {\"min\":1}",
-  "ExplanationOfBenefit.item.detail.sequence {\"min\":1}",
-  "ExplanationOfBenefit.item.detail.productOrService {\"min\":1}",
-  "ExplanationOfBenefit.item.detail.udi {\"targets\":[\"Device\"]}",
-  "ExplanationOfBenefit.item.detail.subDetail.sequence {\"min\":1}",
-  "ExplanationOfBenefit.item.detail.subDetail.productOrService {\"min\":1}",
-  "ExplanationOfBenefit.item.detail.subDetail.udi {\"targets\":[\"Device\"]}",
-  "ExplanationOfBenefit.addItem.provider {\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "ExplanationOfBenefit.addItem.productOrService {\"min\":1}",
-  "ExplanationOfBenefit.addItem.location[x] {\"targets\":[\"Location\"]}",
-  "ExplanationOfBenefit.addItem.detail.productOrService {\"min\":1}",
-  "ExplanationOfBenefit.addItem.detail.subDetail.productOrService {\"min\":1}",
-  "ExplanationOfBenefit.adjudication {\"min\":1}",
-  "ExplanationOfBenefit.adjudication.category {\"min\":1,\"max\":1}",
-  "ExplanationOfBenefit.adjudication.reason {\"max\":1}",
-  "ExplanationOfBenefit.adjudication.amount {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:billingnetworkstatus {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"billingnetworkstatus\"}]}]]}",
-  "ExplanationOfBenefit.adjudication:billingnetworkstatus.category {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:billingnetworkstatus.reason {\"min\":1,\"max\":1,\"binding\":79}",
-  "ExplanationOfBenefit.adjudication:benefitpaymentstatus {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"benefitpaymentstatus\"}]}]]}",
-  "ExplanationOfBenefit.adjudication:benefitpaymentstatus.category {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:benefitpaymentstatus.reason {\"min\":1,\"max\":1,\"binding\":80}",
-  "ExplanationOfBenefit.adjudication:adjustmentreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"adjustmentreason\"}]}]]}",
-  "ExplanationOfBenefit.adjudication:adjustmentreason.category {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:adjustmentreason.reason {\"min\":1,\"max\":1,\"binding\":78}",
-  "ExplanationOfBenefit.total.category {\"min\":1}",
-  "ExplanationOfBenefit.total.amount {\"min\":1}",
-  "ExplanationOfBenefit.payment.type {\"binding\":81}",
-  "ExplanationOfBenefit.processNote.type {\"binding\":82}",
-  "ExplanationOfBenefit.benefitBalance.category {\"min\":1}",
-  "ExplanationOfBenefit.benefitBalance.financial.type {\"min\":1}",
-  "ExplanationOfBenefit.type {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/claim-type\",\"code\":\"oral\"}]},\"binding\":58}",
-  "ExplanationOfBenefit.careTeam.role {\"min\":1,\"binding\":83}",
-  "ExplanationOfBenefit.supportingInfo:servicefacility {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"servicefacility\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:servicefacility.value[x] {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:servicefacility.value[x]:valueReference {\"min\":1,\"targets\":[\"Organization\"],\"when\":[[\"\",\"types\",[\"Reference\"]]]}",
-  "ExplanationOfBenefit.supportingInfo:orthodontics {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"orthodontics\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:orthodontics.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:prosthesis {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"prosthesis\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:prosthesis.value[x] {\"min\":1,\"types\":[\"boolean\"]}",
-  "ExplanationOfBenefit.supportingInfo:additionalbodysite {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"additionalbodysite\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:additionalbodysite.code {\"min\":1,\"binding\":84}",
-  "ExplanationOfBenefit.supportingInfo:missingtoothnumber {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"missingtoothnumber\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:missingtoothnumber.code {\"min\":1,\"binding\":85}",
-  "ExplanationOfBenefit.diagnosis.type {\"min\":1,\"max\":1,\"binding\":86}",
-  "ExplanationOfBenefit.procedure.procedure[x] {\"min\":1,\"targets\":[\"Procedure\"]}",
-  "ExplanationOfBenefit.item.productOrService {\"min\":1,\"binding\":87}",
-  "ExplanationOfBenefit.item.serviced[x] {\"min\":1}",
-  "ExplanationOfBenefit.item.location[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":88}",
-  "ExplanationOfBenefit.item.bodySite {\"binding\":84}",
-  "ExplanationOfBenefit.item.subSite {\"binding\":89}",
-  "ExplanationOfBenefit.item.adjudication {\"min\":1}",
-  "ExplanationOfBenefit.item.adjudication:benefitpaymentstatus {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"benefitpaymentstatus\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:benefitpaymentstatus.reason {\"min\":1,\"binding\":80}",
-  "ExplanationOfBenefit.adjudication {\"min\":2}",
-  "ExplanationOfBenefit.adjudication:renderingnetworkstatus {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"renderingnetworkstatus\"}]}]]}",
-  "ExplanationOfBenefit.adjudication:renderingnetworkstatus.category {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:renderingnetworkstatus.reason {\"min\":1,\"max\":1,\"binding\":79}",
-  "ExplanationOfBenefit.adjudication:benefitpaymentstatus {\"min\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"benefitpaymentstatus\"}]}]]}",
-  "ExplanationOfBenefit.subType {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType\",\"code\":\"outpatient\"}]},\"binding\":59}",
-  "ExplanationOfBenefit.diagnosis.type {\"min\":1,\"max\":1,\"binding\":90}",
-  "ExplanationOfBenefit.item.revenue {\"binding\":75}",
-  "ExplanationOfBenefit.item.serviced[x] {\"min\":1,\"types\":[\"date\"]}",
-  "ExplanationOfBenefit.type {\"min\":1,\"pattern\":{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/claim-type\",\"code\":\"pharmacy\"}]},\"binding\":58}",
-  "ExplanationOfBenefit.careTeam.role {\"min\":1,\"binding\":91}",
-  "ExplanationOfBenefit.supportingInfo {\"min\":3}",
-  "ExplanationOfBenefit.supportingInfo:dayssupply {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"dayssupply\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:dayssupply.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:dawcode {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"dawcode\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:dawcode.code {\"min\":1,\"binding\":92}",
-  "ExplanationOfBenefit.supportingInfo:refillNum {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"refillnum\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:refillNum.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:refillsAuthorized {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"refillsauthorized\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:refillsAuthorized.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:brandgenericindicator {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"brandgenericindicator\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:brandgenericindicator.code {\"min\":1,\"binding\":93}",
-  "ExplanationOfBenefit.supportingInfo:rxoriginCode {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"rxorigincode\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:rxoriginCode.code {\"min\":1,\"binding\":94}",
-  "ExplanationOfBenefit.supportingInfo:compoundcode {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"compoundcode\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:compoundcode.code {\"min\":1,\"binding\":95}",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x] {\"min\":1,\"targets\":[\"Condition\"]}",
-  "ExplanationOfBenefit.item.productOrService {\"min\":1,\"binding\":96}",
-  "ExplanationOfBenefit.item.adjudication:rejectreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"rejectreason\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:rejectreason.reason {\"min\":1,\"binding\":97}",
-  "ExplanationOfBenefit.item.detail.productOrService {\"min\":1,\"binding\":98}",
-  "ExplanationOfBenefit.type {\"min\":1,\"binding\":99}",
-  "ExplanationOfBenefit.supportingInfo:patientweight {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"patientweight\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.value[x].value {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.value[x].unit {\"pattern\":\"[lb_av]\"}",
-  "ExplanationOfBenefit.supportingInfo:patientweight.value[x].system {\"pattern\":\"http://unitsofmeasure.org\"}",
-  "ExplanationOfBenefit.supportingInfo:ambulancetransportreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"ambulancetransportreason\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:ambulancetransportreason.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:ambulancetransportreason.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:ambulancetransportreason.reason {\"min\":1,\"binding\":100}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"transportationdistance\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.value[x] {\"min\":1,\"types\":[\"Quantity\"]}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].value {\"min\":1}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].unit {\"pattern\":\"[mi_i]\"}",
-  "ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].system {\"pattern\":\"http://unitsofmeasure.org\"}",
-  "ExplanationOfBenefit.supportingInfo:roudtrippurpose {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"roudtrippurpose\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:roudtrippurpose.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:roudtrippurpose.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:roudtrippurpose.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.supportingInfo:stretcherpurpose {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"stretcherpurpose\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:stretcherpurpose.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:stretcherpurpose.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:stretcherpurpose.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.supportingInfo:pickuplocation {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"pickuplocation\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:pickuplocation.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:pickuplocation.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:pickuplocation.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.supportingInfo:dropofflocation {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"dropofflocation\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo:dropofflocation.code {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:dropofflocation.timing[x] {\"max\":0}",
-  "ExplanationOfBenefit.supportingInfo:dropofflocation.value[x] {\"min\":1,\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.item.productOrService {\"min\":1,\"binding\":101}",
-  "ExplanationOfBenefit.adjudication:renderingnetworkstatus {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"renderingnetworkstatus\"}]}]]}",
-  "Organization.meta {\"min\":1}",
-  "Organization.meta.profile {\"min\":1}",
-  "Patient.meta {\"min\":1}",
-  "Patient.meta.lastUpdated {\"min\":1}",
-  "Patient.meta.profile {\"min\":1}",
-  "Patient.identifier:memberid {\"min\":1,\"when\":[[\"type\",\"pattern\",{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0203\",\"code\":\"MB\"}]}]]}",
-  "Practitioner.meta {\"min\":1}",
-  "Practitioner.meta.profile {\"min\":1}",
-  "RelatedPerson.meta {\"min\":1}",
-  "RelatedPerson.meta.lastUpdated {\"min\":1}",
-  "RelatedPerson.meta.profile {\"min\":1}",
-  "Coverage.extension {\"min\":1}",
-  "Coverage.extension:coverage-kind {\"min\":1,\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind\"]]}",
-  "Coverage.extension:coverage-kind.extension {\"max\":0}",
-  "Coverage.extension:coverage-kind.value[x] {\"min\":1,\"types\":[\"code\"],\"pattern\":\"insurance\"}",
-  "ExplanationOfBenefit.identifier:uniqueclaimid.assigner {\"targets\":[\"Organization\"]}",
-  "ExplanationOfBenefit.provider {\"min\":1,\"targets\":[\"Organization\"]}",
-  "ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x] {\"min\":1,\"types\":[\"Period\"],\"closed\":true}",
-  "ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x] {\"min\":1,\"types\":[\"string\"],\"closed\":true}",
-  "ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x] {\"min\":1,\"types\":[\"string\"],\"closed\":true}",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":102}",
-  "ExplanationOfBenefit.diagnosis.onAdmission {\"binding\":103}",
-  "ExplanationOfBenefit.procedure.procedure[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"binding\":104}",
-  "ExplanationOfBenefit.provider {\"min\":1,\"targets\":[\"Practitioner\"]}",
-  "ExplanationOfBenefit.supportingInfo:servicefacility.value[x] {\"min\":1,\"types\":[\"Reference\"],\"closed\":true}",
-  "ExplanationOfBenefit.item.adjudication:adjustmentreason {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"adjustmentreason\"}]}]]}",
-  "ExplanationOfBenefit.supportingInfo {\"min\":4}",
-  "ExplanationOfBenefit.supportingInfo:refillsAuthorized {\"min\":1,\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType\",\"code\":\"refillsauthorized\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:rejectreason {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator\",\"code\":\"rejectreason\"}]}]]}",
-  "Practitioner.identifier:NPI {\"max\":1,\"when\":[[\"\",\"pattern\",{\"type\":{\"coding\":[{\"system\":\"http://terminology.hl7.org/CodeSystem/v2-0203\",\"code\":\"NPI\"}]},\"system\":\"http://hl7.org/fhir/sid/us-npi\"}]]}",
-  "MedicationDispense.extension:refillNum {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/DispenseRefill\"]]}",
-  "MedicationDispense.extension:refillNum.extension {\"max\":0}",
-  "MedicationDispense.extension:refillNum.value[x] {\"types\":[\"Quantity\"]}",
-  "MedicationDispense.category {\"binding\":105}",
-  "MedicationDispense.medication[x] {\"min\":1,\"types\":[\"CodeableConcept\"],\"closed\":true}",
-  "MedicationDispense.medication[x]:medicationCodeableConcept {\"min\":1,\"when\":[[\"\",\"types\",[\"CodeableConcept\"]]],\"binding\":98}",
-  "MedicationDispense.performer.actor {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "MedicationDispense.type {\"binding\":106}",
-  "ExplanationOfBenefit.meta.profile:supportedProfile {\"min\":1,\"max\":1,\"when\":[[\"\",\"pattern\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization\"]]}",
-  "ExplanationOfBenefit.extension:levelOfServiceType {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-levelOfServiceCode\"]]}",
-  "ExplanationOfBenefit.extension:levelOfServiceType.extension {\"max\":0}",
-  "ExplanationOfBenefit.extension:levelOfServiceType.value[x] {\"types\":[\"CodeableConcept\"]}",
-  "ExplanationOfBenefit.type {\"min\":1}",
-  "ExplanationOfBenefit.use {\"min\":1,\"pattern\":\"preauthorization\",\"binding\":60}",
-  "ExplanationOfBenefit.provider {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "ExplanationOfBenefit.payee.party {\"targets\":[\"Organization\",\"Patient\",\"Practitioner\",\"PractitionerRole\",\"RelatedPerson\"]}",
-  "ExplanationOfBenefit.preAuthRefPeriod {\"max\":1}",
-  "ExplanationOfBenefit.careTeam.provider {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\",\"PractitionerRole\"]}",
-  "ExplanationOfBenefit.insurance.coverage {\"min\":1}",
-  "ExplanationOfBenefit.item.extension:preAuthIssueDate {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthIssueDate\"]]}",
-  "ExplanationOfBenefit.item.extension:preAuthPeriod {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod\"]]}",
-  "ExplanationOfBenefit.item.extension:previousAuthorizationNumber {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber\"]]}",
-  "ExplanationOfBenefit.item.extension:administrationReferenceNumber {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber\"]]}",
-  "ExplanationOfBenefit.item.extension:authorizedItemDetail {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail\"]]}",
-  "ExplanationOfBenefit.item.category {\"binding\":107}",
-  "ExplanationOfBenefit.item.adjudication {\"closed\":true}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.extension {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.value[x] {\"types\":[\"CodeableConcept\"]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number {\"max\":1,\"when\":[[\"url\",\"fixed\",\"number\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number.extension {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number.value[x] {\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode {\"when\":[[\"url\",\"fixed\",\"reasonCode\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.extension {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.value[x] {\"types\":[\"CodeableConcept\"],\"binding\":108}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag {\"max\":1,\"when\":[[\"url\",\"fixed\",\"secondSurgicalOpinionFlag\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.extension {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.value[x] {\"types\":[\"boolean\"]}",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.value[x] {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-when-adjudicated\"]]}",
-  "ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate.extension {\"max\":0}",
-  "ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate.value[x] {\"types\":[\"dateTime\"]}",
-  "ExplanationOfBenefit.item.adjudication.category {\"min\":1,\"binding\":109}",
-  "ExplanationOfBenefit.item.adjudication:adjudicationamounttype {\"when\":[[\"category\",\"binding\",110]]}",
-  "ExplanationOfBenefit.item.adjudication:adjudicationamounttype.amount {\"min\":1}",
-  "ExplanationOfBenefit.item.adjudication:allowedunits {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator\",\"code\":\"allowedunits\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:allowedunits.category {\"binding\":109}",
-  "ExplanationOfBenefit.item.adjudication:denialreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator\",\"code\":\"denialreason\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:denialreason.category {\"binding\":109}",
-  "ExplanationOfBenefit.item.adjudication:denialreason.reason {\"min\":1,\"binding\":78}",
-  "ExplanationOfBenefit.item.adjudication:consumedunits {\"max\":1,\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator\",\"code\":\"consumedunits\"}]}]]}",
-  "ExplanationOfBenefit.item.adjudication:consumedunits.category {\"binding\":109}",
-  "ExplanationOfBenefit.item.adjudication:consumedunits.value {\"min\":1}",
-  "ExplanationOfBenefit.adjudication {\"closed\":true}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.extension {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.value[x] {\"types\":[\"CodeableConcept\"]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number {\"max\":1,\"when\":[[\"url\",\"fixed\",\"number\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number.extension {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number.value[x] {\"types\":[\"string\"]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode {\"when\":[[\"url\",\"fixed\",\"reasonCode\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.extension {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.value[x] {\"types\":[\"CodeableConcept\"],\"binding\":108}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag {\"max\":1,\"when\":[[\"url\",\"fixed\",\"secondSurgicalOpinionFlag\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.extension {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.value[x] {\"types\":[\"boolean\"]}",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.value[x] {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:adjudicationActionDate {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-when-adjudicated\"]]}",
-  "ExplanationOfBenefit.adjudication.extension:adjudicationActionDate.extension {\"max\":0}",
-  "ExplanationOfBenefit.adjudication.extension:adjudicationActionDate.value[x] {\"types\":[\"dateTime\"]}",
-  "ExplanationOfBenefit.adjudication.category {\"min\":1,\"max\":1,\"binding\":109}",
-  "ExplanationOfBenefit.adjudication:adjudicationamounttype {\"when\":[[\"category\",\"binding\",110]]}",
-  "ExplanationOfBenefit.adjudication:adjudicationamounttype.category {\"max\":1}",
-  "ExplanationOfBenefit.adjudication:adjudicationamounttype.amount {\"min\":1,\"max\":1}",
-  "ExplanationOfBenefit.adjudication:denialreason {\"when\":[[\"category\",\"pattern\",{\"coding\":[{\"system\":\"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator\",\"code\":\"denialreason\"}]}]]}",
-  "ExplanationOfBenefit.adjudication:denialreason.category {\"max\":1,\"binding\":109}",
-  "ExplanationOfBenefit.adjudication:denialreason.reason {\"min\":1,\"max\":1,\"binding\":78}",
-  "ExplanationOfBenefit.total.extension:priorauth-utilization {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/PriorAuthorizationUtilization\"]]}",
-  "ExplanationOfBenefit.total.extension:priorauth-utilization.extension {\"max\":0}",
-  "ExplanationOfBenefit.total.extension:priorauth-utilization.value[x] {\"types\":[\"Quantity\",\"Ratio\"]}",
-  "Provenance.agent.who {\"min\":1,\"targets\":[\"Organization\",\"Practitioner\"]}",
-  "Provenance.agent:ProvenanceAuthor.type {\"binding\":111}",
-  "Provenance.entity.extension:sourceFormat {\"max\":1,\"when\":[[\"url\",\"fixed\",\"http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/ProvenanceSourceFrom\"]]}",
-  "Provenance.entity.extension:sourceFormat.extension {\"max\":0}",
-  "Provenance.entity.extension:sourceFormat.value[x] {\"types\":[\"CodeableConcept\"],\"binding\":112}",
-  "Observation.code.coding:BMICode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"39156-5\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.value[x]:valueQuantity {\"min\":1,\"when\":[[\"\",\"types\",[\"Quantity\"]]]}",
-  "Observation.code.coding:BodyHeightCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"8302-2\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:BodyTempCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"8310-5\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:BodyWeightCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"29463-7\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:BPCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"85354-9\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.value[x]:valueQuantity {\"max\":0,\"when\":[[\"\",\"types\",[\"Quantity\"]]]}",
-  "Observation.component:SystolicBP {\"min\":1,\"max\":1,\"when\":[[\"code.coding.code\",\"fixed\",\"8480-6\"],[\"code.coding.system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.component:SystolicBP.code {\"min\":1}",
-  "Observation.component:SystolicBP.code.coding:SBPCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"8480-6\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.component:SystolicBP.value[x] {\"types\":[\"Quantity\"],\"binding\":55}",
-  "Observation.component:SystolicBP.value[x].value {\"min\":1}",
-  "Observation.component:SystolicBP.value[x].unit {\"min\":1}",
-  "Observation.component:SystolicBP.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:SystolicBP.value[x].code {\"min\":1,\"fixed\":\"mm[Hg]\"}",
-  "Observation.component:DiastolicBP {\"min\":1,\"max\":1,\"when\":[[\"code.coding.code\",\"fixed\",\"8462-4\"],[\"code.coding.system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.component:DiastolicBP.code {\"min\":1}",
-  "Observation.component:DiastolicBP.code.coding:DBPCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"8462-4\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.component:DiastolicBP.value[x] {\"types\":[\"Quantity\"],\"binding\":55}",
-  "Observation.component:DiastolicBP.value[x].value {\"min\":1}",
-  "Observation.component:DiastolicBP.value[x].unit {\"min\":1}",
-  "Observation.component:DiastolicBP.value[x].system {\"min\":1,\"fixed\":\"http://unitsofmeasure.org\"}",
-  "Observation.component:DiastolicBP.value[x].code {\"min\":1,\"fixed\":\"mm[Hg]\"}",
-  "Observation.code.coding:HeadCircumCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"9843-4\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:HeartRateCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"8867-4\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.code.coding:RespRateCode {\"min\":1,\"max\":1,\"when\":[[\"code\",\"fixed\",\"9279-1\"],[\"system\",\"fixed\",\"http://loinc.org\"]]}",
-  "Observation.value[x] {\"max\":0}",
-  "Observation.hasMember {\"min\":1,\"targets\":[\"MolecularSequence\",\"Observation\",\"QuestionnaireResponse\"]}",
-];
+export const RULE_LINES: readonly string[] = `
+Observation.basedOn {"targets":["CarePlan","DeviceRequest","ImmunizationRecommendation","MedicationRequest","NutritionOrder","ServiceRequest"]}
+Observation.partOf {"targets":["ImagingStudy","Immunization","MedicationAdministration","MedicationDispense","MedicationStatement","Procedure"]}
+Observation.status {"min":1,"binding":0}
+Observation.category {"min":1}
+Observation.category:VSCat {"min":1,"max":1,"when":[["coding.code","fixed","vital-signs"],["coding.system","fixed","http://terminology.hl7.org/CodeSystem/observation-category"]]}
+Observation.category:VSCat.coding {"min":1}
+Observation.category:VSCat.coding.system {"min":1,"fixed":"http://terminology.hl7.org/CodeSystem/observation-category"}
+Observation.category:VSCat.coding.code {"min":1,"fixed":"vital-signs"}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"8289-1"}]}}
+Observation.subject {"min":1,"targets":["Patient"]}
+Observation.encounter {"targets":["Encounter"]}
+Observation.effective[x] {"min":1,"types":["dateTime","Period"]}
+Observation.performer {"targets":["CareTeam","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Observation.value[x]:valueQuantity {"when":[["","types",["Quantity"]]]}
+Observation.value[x]:valueQuantity.value {"min":1}
+Observation.value[x]:valueQuantity.unit {"min":1}
+Observation.value[x]:valueQuantity.system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.value[x]:valueQuantity.code {"min":1,"fixed":"%"}
+Observation.specimen {"targets":["Specimen"]}
+Observation.device {"targets":["Device","DeviceMetric"]}
+Observation.hasMember {"targets":["MolecularSequence","Observation","QuestionnaireResponse"]}
+Observation.derivedFrom {"targets":["DocumentReference","ImagingStudy","Media","MolecularSequence","Observation","QuestionnaireResponse"]}
+Observation.component.code {"min":1}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"59576-9"}]}}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"77606-2"}]}}
+AllergyIntolerance.clinicalStatus {"binding":1}
+AllergyIntolerance.verificationStatus {"binding":2}
+AllergyIntolerance.type {"binding":3}
+AllergyIntolerance.category {"binding":4}
+AllergyIntolerance.criticality {"binding":5}
+AllergyIntolerance.code {"min":1}
+AllergyIntolerance.patient {"min":1,"targets":["Patient"]}
+AllergyIntolerance.encounter {"targets":["Encounter"]}
+AllergyIntolerance.recorder {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+AllergyIntolerance.asserter {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+AllergyIntolerance.reaction.manifestation {"min":1}
+AllergyIntolerance.reaction.severity {"binding":6}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"85354-9"}]}}
+Observation.component {"min":2}
+Observation.component:systolic {"min":1,"max":1,"when":[["code","pattern",{"coding":[{"system":"http://loinc.org","code":"8480-6"}]}]]}
+Observation.component:systolic.value[x] {"types":["Quantity"]}
+Observation.component:systolic.value[x].value {"min":1}
+Observation.component:systolic.value[x].unit {"min":1}
+Observation.component:systolic.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:systolic.value[x].code {"min":1,"fixed":"mm[Hg]"}
+Observation.component:diastolic {"min":1,"max":1,"when":[["code","pattern",{"coding":[{"system":"http://loinc.org","code":"8462-4"}]}]]}
+Observation.component:diastolic.value[x] {"types":["Quantity"]}
+Observation.component:diastolic.value[x].value {"min":1}
+Observation.component:diastolic.value[x].unit {"min":1}
+Observation.component:diastolic.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:diastolic.value[x].code {"min":1,"fixed":"mm[Hg]"}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"39156-5"}]}}
+Observation.value[x]:valueQuantity.code {"min":1,"fixed":"kg/m2"}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"8302-2"}]}}
+Observation.value[x]:valueQuantity.code {"min":1,"binding":7}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"8310-5"}]}}
+Observation.value[x]:valueQuantity.code {"min":1,"binding":8}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"29463-7"}]}}
+Observation.value[x]:valueQuantity.code {"min":1,"binding":9}
+CarePlan.text.status {"binding":10}
+CarePlan.basedOn {"targets":["CarePlan"]}
+CarePlan.replaces {"targets":["CarePlan"]}
+CarePlan.partOf {"targets":["CarePlan"]}
+CarePlan.status {"min":1,"binding":11}
+CarePlan.intent {"min":1,"binding":12}
+CarePlan.category {"min":1}
+CarePlan.category:AssessPlan {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/careplan-category","code":"assess-plan"}]}]]}
+CarePlan.subject {"min":1,"targets":["Patient"]}
+CarePlan.encounter {"targets":["Encounter"]}
+CarePlan.author {"targets":["CareTeam","Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+CarePlan.contributor {"targets":["CareTeam","Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+CarePlan.careTeam {"targets":["CareTeam"]}
+CarePlan.addresses {"targets":["Condition"]}
+CarePlan.goal {"targets":["Goal"]}
+CarePlan.activity.reference {"targets":["Appointment","CommunicationRequest","DeviceRequest","MedicationRequest","NutritionOrder","RequestGroup","ServiceRequest","Task","VisionPrescription"]}
+CarePlan.activity.detail.kind {"binding":13}
+CarePlan.activity.detail.reasonReference {"targets":["Condition","DiagnosticReport","DocumentReference","Observation"]}
+CarePlan.activity.detail.goal {"targets":["Goal"]}
+CarePlan.activity.detail.status {"min":1,"binding":14}
+CarePlan.activity.detail.location {"targets":["Location"]}
+CarePlan.activity.detail.performer {"targets":["CareTeam","Device","HealthcareService","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+CarePlan.activity.detail.product[x] {"targets":["Medication","Substance"]}
+CareTeam.status {"binding":15}
+CareTeam.subject {"min":1,"targets":["Patient"]}
+CareTeam.encounter {"targets":["Encounter"]}
+CareTeam.participant {"min":1}
+CareTeam.participant.role {"min":1,"max":1}
+CareTeam.participant.member {"min":1,"targets":["CareTeam","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+CareTeam.participant.onBehalfOf {"targets":["Organization"]}
+CareTeam.reasonReference {"targets":["Condition"]}
+CareTeam.managingOrganization {"targets":["Organization"]}
+Condition.extension:assertedDate {"max":1,"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/condition-assertedDate"]]}
+Condition.extension:assertedDate.extension {"max":0}
+Condition.extension:assertedDate.value[x] {"min":1,"types":["dateTime"]}
+Condition.clinicalStatus {"binding":16}
+Condition.verificationStatus {"binding":17}
+Condition.category {"min":1}
+Condition.category:us-core {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"encounter-diagnosis"}]}]]}
+Condition.code {"min":1}
+Condition.subject {"min":1,"targets":["Patient"]}
+Condition.encounter {"targets":["Encounter"]}
+Condition.recorder {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Condition.asserter {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Condition.stage.assessment {"targets":["ClinicalImpression","DiagnosticReport","Observation"]}
+Condition.category:us-core {"min":1,"when":[["","binding",18]]}
+Coverage.identifier:memberid {"max":1,"when":[["type","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MB"}]}]]}
+Coverage.identifier:memberid.assigner {"targets":["Organization"]}
+Coverage.status {"min":1,"binding":19}
+Coverage.policyHolder {"targets":["Organization","Patient","RelatedPerson"]}
+Coverage.subscriber {"targets":["Patient","RelatedPerson"]}
+Coverage.beneficiary {"min":1,"targets":["Patient"]}
+Coverage.relationship {"min":1}
+Coverage.payor {"min":1,"max":1,"targets":["Organization","Patient","RelatedPerson"]}
+Coverage.class.type {"min":1}
+Coverage.class.value {"min":1}
+Coverage.class:group {"max":1,"when":[["type","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/coverage-class","code":"group"}]}]]}
+Coverage.class:plan {"max":1,"when":[["type","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/coverage-class","code":"plan"}]}]]}
+Coverage.costToBeneficiary.value[x] {"min":1}
+Coverage.costToBeneficiary.exception.type {"min":1}
+Coverage.contract {"targets":["Contract"]}
+DiagnosticReport.basedOn {"targets":["CarePlan","ImmunizationRecommendation","MedicationRequest","NutritionOrder","ServiceRequest"]}
+DiagnosticReport.status {"min":1,"binding":20}
+DiagnosticReport.category {"min":1}
+DiagnosticReport.category:LaboratorySlice {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0074","code":"LAB"}]}]]}
+DiagnosticReport.code {"min":1}
+DiagnosticReport.subject {"min":1,"targets":["Patient"]}
+DiagnosticReport.encounter {"targets":["Encounter"]}
+DiagnosticReport.performer {"targets":["CareTeam","Organization","Practitioner","PractitionerRole"]}
+DiagnosticReport.resultsInterpreter {"targets":["CareTeam","Organization","Practitioner","PractitionerRole"]}
+DiagnosticReport.specimen {"targets":["Specimen"]}
+DiagnosticReport.result {"targets":["Observation"]}
+DiagnosticReport.imagingStudy {"targets":["ImagingStudy"]}
+DiagnosticReport.media.link {"min":1,"targets":["Media"]}
+DocumentReference.status {"min":1,"binding":21}
+DocumentReference.docStatus {"binding":22}
+DocumentReference.type {"min":1,"binding":23}
+DocumentReference.category {"min":1}
+DocumentReference.subject {"min":1,"targets":["Patient"]}
+DocumentReference.author {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+DocumentReference.authenticator {"targets":["Organization","Practitioner","PractitionerRole"]}
+DocumentReference.custodian {"targets":["Organization"]}
+DocumentReference.relatesTo.code {"min":1,"binding":24}
+DocumentReference.relatesTo.target {"min":1,"targets":["DocumentReference"]}
+DocumentReference.content {"min":1}
+DocumentReference.content.attachment {"min":1}
+DocumentReference.context.encounter {"max":1,"targets":["Encounter"]}
+DocumentReference.context.sourcePatientInfo {"targets":["Patient"]}
+Encounter.identifier.system {"min":1}
+Encounter.identifier.value {"min":1}
+Encounter.identifier.assigner {"targets":["Organization"]}
+Encounter.status {"min":1,"binding":25}
+Encounter.statusHistory.status {"min":1,"binding":25}
+Encounter.statusHistory.period {"min":1}
+Encounter.class {"min":1}
+Encounter.classHistory.class {"min":1}
+Encounter.classHistory.period {"min":1}
+Encounter.type {"min":1}
+Encounter.subject {"min":1,"targets":["Patient"]}
+Encounter.episodeOfCare {"targets":["EpisodeOfCare"]}
+Encounter.basedOn {"targets":["ServiceRequest"]}
+Encounter.participant.individual {"targets":["Practitioner","PractitionerRole","RelatedPerson"]}
+Encounter.appointment {"targets":["Appointment"]}
+Encounter.reasonReference {"targets":["Condition","ImmunizationRecommendation","Observation","Procedure"]}
+Encounter.diagnosis.condition {"min":1,"targets":["Condition","Procedure"]}
+Encounter.account {"targets":["Account"]}
+Encounter.hospitalization.origin {"targets":["Location","Organization"]}
+Encounter.hospitalization.destination {"targets":["Location","Organization"]}
+Encounter.location.location {"min":1,"targets":["Location"]}
+Encounter.location.status {"binding":26}
+Encounter.serviceProvider {"targets":["Organization"]}
+Encounter.partOf {"targets":["Encounter"]}
+Goal.lifecycleStatus {"min":1,"binding":27}
+Goal.description {"min":1}
+Goal.subject {"min":1,"targets":["Patient"]}
+Goal.expressedBy {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Goal.addresses {"targets":["Condition","MedicationStatement","NutritionOrder","Observation","RiskAssessment","ServiceRequest"]}
+Goal.outcomeReference {"targets":["Observation"]}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"9843-4"}]}}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]}}
+Observation.value[x]:valueQuantity.code {"min":1,"fixed":"/min"}
+Immunization.status {"min":1,"binding":28}
+Immunization.vaccineCode {"min":1}
+Immunization.patient {"min":1,"targets":["Patient"]}
+Immunization.encounter {"targets":["Encounter"]}
+Immunization.occurrence[x] {"min":1}
+Immunization.location {"targets":["Location"]}
+Immunization.manufacturer {"targets":["Organization"]}
+Immunization.performer.actor {"min":1,"targets":["Organization","Practitioner","PractitionerRole"]}
+Immunization.reasonReference {"targets":["Condition","DiagnosticReport","Observation"]}
+Immunization.reaction.detail {"targets":["Observation"]}
+Immunization.protocolApplied.authority {"targets":["Organization"]}
+Immunization.protocolApplied.doseNumber[x] {"min":1}
+Device.definition {"targets":["DeviceDefinition"]}
+Device.udiCarrier {"max":1}
+Device.udiCarrier.deviceIdentifier {"min":1}
+Device.udiCarrier.entryType {"binding":29}
+Device.status {"binding":30}
+Device.deviceName.name {"min":1}
+Device.deviceName.type {"min":1,"binding":31}
+Device.type {"min":1}
+Device.specialization.systemType {"min":1}
+Device.version.value {"min":1}
+Device.property.type {"min":1}
+Device.patient {"min":1,"targets":["Patient"]}
+Device.owner {"targets":["Organization"]}
+Device.location {"targets":["Location"]}
+Device.parent {"targets":["Device"]}
+Location.status {"binding":32}
+Location.name {"min":1}
+Location.mode {"binding":33}
+Location.position.longitude {"min":1}
+Location.position.latitude {"min":1}
+Location.managingOrganization {"targets":["Organization"]}
+Location.partOf {"targets":["Location"]}
+Location.hoursOfOperation.daysOfWeek {"binding":34}
+Location.endpoint {"targets":["Endpoint"]}
+Medication.code {"min":1}
+Medication.status {"binding":35}
+Medication.manufacturer {"targets":["Organization"]}
+Medication.ingredient.item[x] {"min":1,"targets":["Medication","Substance"]}
+MedicationDispense.partOf {"targets":["Procedure"]}
+MedicationDispense.status {"min":1,"binding":36}
+MedicationDispense.statusReason[x] {"targets":["DetectedIssue"]}
+MedicationDispense.medication[x] {"min":1,"targets":["Medication"]}
+MedicationDispense.subject {"min":1,"targets":["Patient"]}
+MedicationDispense.context {"targets":["Encounter","EpisodeOfCare"]}
+MedicationDispense.performer.actor {"min":1,"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+MedicationDispense.location {"targets":["Location"]}
+MedicationDispense.authorizingPrescription {"targets":["MedicationRequest"]}
+MedicationDispense.destination {"targets":["Location"]}
+MedicationDispense.receiver {"targets":["Patient","Practitioner"]}
+MedicationDispense.substitution.wasSubstituted {"min":1}
+MedicationDispense.substitution.responsibleParty {"targets":["Practitioner","PractitionerRole"]}
+MedicationDispense.detectedIssue {"targets":["DetectedIssue"]}
+MedicationDispense.eventHistory {"targets":["Provenance"]}
+MedicationRequest.status {"min":1,"binding":37}
+MedicationRequest.intent {"min":1,"binding":38}
+MedicationRequest.priority {"binding":39}
+MedicationRequest.reported[x] {"targets":["Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+MedicationRequest.medication[x] {"min":1,"targets":["Medication"]}
+MedicationRequest.subject {"min":1,"targets":["Patient"]}
+MedicationRequest.encounter {"targets":["Encounter"]}
+MedicationRequest.requester {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+MedicationRequest.performer {"targets":["CareTeam","Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+MedicationRequest.recorder {"targets":["Practitioner","PractitionerRole"]}
+MedicationRequest.reasonReference {"targets":["Condition","Observation"]}
+MedicationRequest.basedOn {"targets":["CarePlan","ImmunizationRecommendation","MedicationRequest","ServiceRequest"]}
+MedicationRequest.insurance {"targets":["ClaimResponse","Coverage"]}
+MedicationRequest.dispenseRequest.performer {"targets":["Organization"]}
+MedicationRequest.substitution.allowed[x] {"min":1}
+MedicationRequest.priorPrescription {"targets":["MedicationRequest"]}
+MedicationRequest.detectedIssue {"targets":["DetectedIssue"]}
+MedicationRequest.eventHistory {"targets":["Provenance"]}
+Observation.code {"min":1}
+Observation.category:us-core {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}]],"binding":40}
+Observation.category:socialhistory {"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"social-history"}]}]]}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"11341-5"}]}}
+Observation.value[x] {"min":1,"types":["CodeableConcept"],"closed":true}
+Observation.value[x]:valueCodeableConcept {"min":1,"when":[["","types",["CodeableConcept"]]]}
+Observation.component:industry {"max":1,"when":[["code","pattern",{"coding":[{"system":"http://loinc.org","code":"86188-0"}]}]]}
+Observation.component:industry.value[x] {"min":1,"types":["CodeableConcept"]}
+Observation.category:SocialHistory {"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"social-history"}]}]]}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"86645-9"}]}}
+Observation.effective[x] {"min":1,"types":["dateTime"],"closed":true}
+Observation.effective[x]:effectiveDateTime {"min":1,"when":[["","types",["dateTime"]]]}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"82810-3"}]}}
+Observation.category:survey {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"survey"}]}]]}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"76690-7"}]}}
+Organization.identifier.assigner {"targets":["Organization"]}
+Organization.active {"min":1}
+Organization.name {"min":1}
+Organization.address.line {"max":4}
+Organization.partOf {"targets":["Organization"]}
+Organization.endpoint {"targets":["Endpoint"]}
+Patient.extension:race {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"]]}
+Patient.extension:race.extension {"min":1}
+Patient.extension:race.extension:ombCategory {"max":5,"when":[["url","fixed","ombCategory"]]}
+Patient.extension:race.extension:ombCategory.value[x] {"min":1,"types":["Coding"],"binding":41}
+Patient.extension:race.extension:detailed {"when":[["url","fixed","detailed"]]}
+Patient.extension:race.extension:detailed.value[x] {"min":1,"types":["Coding"],"binding":42}
+Patient.extension:race.extension:text {"min":1,"max":1,"when":[["url","fixed","text"]]}
+Patient.extension:race.extension:text.value[x] {"min":1,"types":["string"]}
+Patient.extension:race.value[x] {"max":0}
+Patient.extension:ethnicity {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity"]]}
+Patient.extension:ethnicity.extension {"min":1}
+Patient.extension:ethnicity.extension:ombCategory {"max":1,"when":[["url","fixed","ombCategory"]]}
+Patient.extension:ethnicity.extension:ombCategory.value[x] {"min":1,"types":["Coding"],"binding":43}
+Patient.extension:ethnicity.extension:detailed {"when":[["url","fixed","detailed"]]}
+Patient.extension:ethnicity.extension:detailed.value[x] {"min":1,"types":["Coding"],"binding":44}
+Patient.extension:ethnicity.extension:text {"min":1,"max":1,"when":[["url","fixed","text"]]}
+Patient.extension:ethnicity.extension:text.value[x] {"min":1,"types":["string"]}
+Patient.extension:ethnicity.value[x] {"max":0}
+Patient.extension:tribalAffiliation {"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-tribal-affiliation"]]}
+Patient.extension:tribalAffiliation.extension {"min":1}
+Patient.extension:tribalAffiliation.extension:tribalAffiliation {"min":1,"max":1,"when":[["url","fixed","tribalAffiliation"]]}
+Patient.extension:tribalAffiliation.extension:tribalAffiliation.value[x] {"min":1,"types":["CodeableConcept"]}
+Patient.extension:tribalAffiliation.extension:isEnrolled {"max":1,"when":[["url","fixed","isEnrolled"]]}
+Patient.extension:tribalAffiliation.extension:isEnrolled.value[x] {"min":1,"types":["boolean"]}
+Patient.extension:tribalAffiliation.value[x] {"max":0}
+Patient.extension:birthsex {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex"]]}
+Patient.extension:birthsex.value[x] {"min":1,"types":["code"],"binding":45}
+Patient.extension:sex {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-sex"]]}
+Patient.extension:sex.value[x] {"min":1,"types":["code"]}
+Patient.extension:genderIdentity {"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-genderIdentity"]]}
+Patient.extension:genderIdentity.value[x] {"types":["CodeableConcept"]}
+Patient.identifier {"min":1}
+Patient.identifier.system {"min":1}
+Patient.identifier.value {"min":1}
+Patient.identifier.assigner {"targets":["Organization"]}
+Patient.name {"min":1}
+Patient.telecom.system {"min":1}
+Patient.telecom.value {"min":1}
+Patient.gender {"min":1,"binding":46}
+Patient.contact.gender {"binding":46}
+Patient.contact.organization {"targets":["Organization"]}
+Patient.communication.language {"min":1}
+Patient.generalPractitioner {"targets":["Organization","Practitioner","PractitionerRole"]}
+Patient.managingOrganization {"targets":["Organization"]}
+Patient.link.other {"min":1,"targets":["Patient","RelatedPerson"]}
+Patient.link.type {"min":1,"binding":47}
+Practitioner.identifier {"min":1}
+Practitioner.identifier.system {"min":1}
+Practitioner.identifier.value {"min":1}
+Practitioner.identifier.assigner {"targets":["Organization"]}
+Practitioner.name {"min":1}
+Practitioner.name.family {"min":1}
+Practitioner.address.line {"max":4}
+Practitioner.gender {"binding":46}
+Practitioner.qualification.code {"min":1}
+Practitioner.qualification.issuer {"targets":["Organization"]}
+PractitionerRole.practitioner {"targets":["Practitioner"]}
+PractitionerRole.organization {"targets":["Organization"]}
+PractitionerRole.location {"targets":["Location"]}
+PractitionerRole.healthcareService {"targets":["HealthcareService"]}
+PractitionerRole.telecom.system {"min":1}
+PractitionerRole.telecom.value {"min":1}
+PractitionerRole.availableTime.daysOfWeek {"binding":34}
+PractitionerRole.notAvailable.description {"min":1}
+PractitionerRole.endpoint {"targets":["Endpoint"]}
+Procedure.basedOn {"targets":["CarePlan","ServiceRequest"]}
+Procedure.partOf {"targets":["MedicationAdministration","Observation","Procedure"]}
+Procedure.status {"min":1,"binding":48}
+Procedure.code {"min":1}
+Procedure.subject {"min":1,"targets":["Patient"]}
+Procedure.encounter {"targets":["Encounter"]}
+Procedure.recorder {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Procedure.asserter {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Procedure.performer.actor {"min":1,"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Procedure.performer.onBehalfOf {"targets":["Organization"]}
+Procedure.location {"targets":["Location"]}
+Procedure.reasonReference {"targets":["Condition","DiagnosticReport","DocumentReference","Observation","Procedure"]}
+Procedure.report {"targets":["Composition","DiagnosticReport","DocumentReference"]}
+Procedure.complicationDetail {"targets":["Condition"]}
+Procedure.focalDevice.manipulated {"min":1,"targets":["Device"]}
+Procedure.usedReference {"targets":["Device","Medication","Substance"]}
+Provenance.target {"min":1}
+Provenance.recorded {"min":1}
+Provenance.location {"targets":["Location"]}
+Provenance.agent {"min":1}
+Provenance.agent.who {"min":1,"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Provenance.agent.onBehalfOf {"targets":["Organization"]}
+Provenance.agent:ProvenanceAuthor {"when":[["type","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/provenance-participant-type","code":"author"}]}]]}
+Provenance.agent:ProvenanceAuthor.onBehalfOf {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Provenance.agent:ProvenanceTransmitter {"when":[["type","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type","code":"transmitter"}]}]]}
+Provenance.agent:ProvenanceTransmitter.onBehalfOf {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Provenance.entity.role {"min":1,"binding":49}
+Provenance.entity.what {"min":1}
+Observation.code.coding {"min":2}
+Observation.code.coding:PulseOx {"min":1,"max":1,"when":[["","pattern",{"system":"http://loinc.org","code":"59408-5"}]]}
+Observation.code.coding:O2Sat {"min":1,"max":1,"when":[["","pattern",{"system":"http://loinc.org","code":"2708-6"}]]}
+Observation.component:FlowRate {"max":1,"when":[["code","pattern",{"coding":[{"system":"http://loinc.org","code":"3151-8"}]}]]}
+Observation.component:FlowRate.value[x] {"types":["Quantity"]}
+Observation.component:FlowRate.value[x].value {"min":1}
+Observation.component:FlowRate.value[x].unit {"min":1}
+Observation.component:FlowRate.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:FlowRate.value[x].code {"min":1,"fixed":"L/min"}
+Observation.component:Concentration {"max":1,"when":[["code","pattern",{"coding":[{"system":"http://loinc.org","code":"3150-0"}]}]]}
+Observation.component:Concentration.value[x] {"types":["Quantity"]}
+Observation.component:Concentration.value[x].value {"min":1}
+Observation.component:Concentration.value[x].unit {"min":1}
+Observation.component:Concentration.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:Concentration.value[x].code {"min":1,"fixed":"%"}
+QuestionnaireResponse.extension:signature {"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/questionnaireresponse-signature"]]}
+QuestionnaireResponse.extension:signature.extension {"max":0}
+QuestionnaireResponse.extension:signature.value[x] {"min":1,"types":["Signature"]}
+QuestionnaireResponse.extension:completionMode {"max":1,"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/questionnaireresponse-completionMode"]]}
+QuestionnaireResponse.extension:completionMode.extension {"max":0}
+QuestionnaireResponse.extension:completionMode.value[x] {"min":1,"types":["CodeableConcept"],"binding":50}
+QuestionnaireResponse.basedOn {"targets":["CarePlan","ServiceRequest"]}
+QuestionnaireResponse.partOf {"targets":["Observation","Procedure"]}
+QuestionnaireResponse.questionnaire {"min":1}
+QuestionnaireResponse.questionnaire.extension:questionnaireDisplay {"max":1,"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/display"]]}
+QuestionnaireResponse.questionnaire.extension:questionnaireDisplay.extension {"max":0}
+QuestionnaireResponse.questionnaire.extension:questionnaireDisplay.value[x] {"min":1,"types":["string"]}
+QuestionnaireResponse.questionnaire.extension:url {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/core/StructureDefinition/us-core-extension-questionnaire-uri"]]}
+QuestionnaireResponse.questionnaire.extension:url.value[x] {"types":["uri"]}
+QuestionnaireResponse.status {"min":1,"binding":51}
+QuestionnaireResponse.subject {"min":1,"targets":["Patient"]}
+QuestionnaireResponse.encounter {"targets":["Encounter"]}
+QuestionnaireResponse.authored {"min":1}
+QuestionnaireResponse.author {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+QuestionnaireResponse.source {"targets":["Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+QuestionnaireResponse.item.extension:itemMedia {"max":1,"when":[["url","fixed","http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemMedia"]]}
+QuestionnaireResponse.item.extension:ItemSignature {"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/questionnaireresponse-signature"]]}
+QuestionnaireResponse.item.extension:ItemSignature.extension {"max":0}
+QuestionnaireResponse.item.extension:ItemSignature.value[x] {"min":1,"types":["Signature"]}
+QuestionnaireResponse.item.linkId {"min":1}
+QuestionnaireResponse.item.answer.extension:itemAnswerMedia {"max":1,"when":[["url","fixed","http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemAnswerMedia"]]}
+QuestionnaireResponse.item.answer.extension:ordinalValue {"max":1,"when":[["url","fixed","http://hl7.org/fhir/StructureDefinition/ordinalValue"]]}
+QuestionnaireResponse.item.answer.extension:ordinalValue.extension {"max":0}
+QuestionnaireResponse.item.answer.extension:ordinalValue.value[x] {"min":1,"types":["decimal"]}
+RelatedPerson.active {"min":1}
+RelatedPerson.patient {"min":1,"targets":["Patient"]}
+RelatedPerson.gender {"binding":46}
+RelatedPerson.communication.language {"min":1}
+Observation.code {"min":1,"pattern":{"coding":[{"system":"http://loinc.org","code":"9279-1"}]}}
+ServiceRequest.basedOn {"targets":["CarePlan","MedicationRequest","ServiceRequest"]}
+ServiceRequest.replaces {"targets":["ServiceRequest"]}
+ServiceRequest.status {"min":1,"binding":11}
+ServiceRequest.intent {"min":1,"binding":52}
+ServiceRequest.priority {"binding":39}
+ServiceRequest.code {"min":1}
+ServiceRequest.subject {"min":1,"targets":["Patient"]}
+ServiceRequest.encounter {"targets":["Encounter"]}
+ServiceRequest.requester {"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+ServiceRequest.performer {"targets":["CareTeam","Device","HealthcareService","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+ServiceRequest.locationReference {"targets":["Location"]}
+ServiceRequest.reasonReference {"targets":["Condition","DiagnosticReport","DocumentReference","Observation"]}
+ServiceRequest.insurance {"targets":["ClaimResponse","Coverage"]}
+ServiceRequest.specimen {"targets":["Specimen"]}
+ServiceRequest.relevantHistory {"targets":["Provenance"]}
+Observation.status {"min":1,"binding":53}
+Observation.category:SocialHistory {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"social-history"}]}]]}
+Observation.value[x] {"min":1}
+Specimen.status {"binding":54}
+Specimen.type {"min":1}
+Specimen.subject {"targets":["Patient"]}
+Specimen.parent {"targets":["Specimen"]}
+Specimen.request {"targets":["ServiceRequest"]}
+Specimen.collection.collector {"targets":["Practitioner","PractitionerRole"]}
+Specimen.processing.additive {"targets":["Substance"]}
+Specimen.container.additive[x] {"targets":["Substance"]}
+Observation.value[x] {"types":["Quantity"],"closed":true}
+Observation.component.value[x] {"binding":55}
+CarePlan.text {"min":1}
+CareTeam.participant.member {"min":1,"targets":["Organization","Patient","Practitioner"]}
+DiagnosticReport.effective[x] {"min":1}
+DiagnosticReport.issued {"min":1}
+DiagnosticReport.performer {"targets":["Organization","Practitioner"]}
+DocumentReference.author {"targets":["Organization","Patient","Practitioner"]}
+DocumentReference.content.attachment.contentType {"min":1}
+Encounter.participant.individual {"targets":["Practitioner"]}
+Goal.target.due[x] {"types":["date"],"closed":true}
+Goal.target.due[x]:dueDate {"when":[["","types",["date"]]]}
+Immunization.primarySource {"min":1}
+MedicationRequest.reported[x] {"targets":["Organization","Patient","Practitioner"]}
+MedicationRequest.authoredOn {"min":1}
+MedicationRequest.requester {"min":1,"targets":["Organization","Patient","Practitioner"]}
+Observation.category:Laboratory {"min":1,"max":1,"when":[["","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"laboratory"}]}]]}
+Observation.effective[x] {"types":["dateTime","Period"]}
+Organization.identifier:NPI {"max":1,"when":[["","pattern",{"system":"http://hl7.org/fhir/sid/us-npi"}]]}
+Organization.identifier:CLIA {"max":1,"when":[["","pattern",{"system":"urn:oid:2.16.840.1.113883.4.7"}]]}
+Patient.extension:race.extension:ombCategory.value[x] {"min":1,"types":["Coding"],"closed":true}
+Patient.extension:race.extension:ombCategory.value[x]:valueCoding {"min":1,"when":[["","types",["Coding"]]],"binding":41}
+Patient.extension:race.extension:detailed.value[x] {"min":1,"types":["Coding"],"closed":true}
+Patient.extension:race.extension:detailed.value[x]:valueCoding {"min":1,"when":[["","types",["Coding"]]],"binding":42}
+Patient.extension:race.extension:text.value[x] {"min":1,"types":["string"],"closed":true}
+Patient.extension:race.extension:text.value[x]:valueString {"min":1,"when":[["","types",["string"]]]}
+Patient.extension:birthsex.value[x] {"min":1,"types":["code"],"closed":true}
+Patient.extension:birthsex.value[x]:valueCode {"min":1,"when":[["","types",["code"]]],"binding":45}
+Practitioner.identifier:NPI {"max":1,"when":[["","pattern",{"system":"http://hl7.org/fhir/sid/us-npi"}]]}
+PractitionerRole.practitioner {"min":1,"targets":["Practitioner"]}
+PractitionerRole.organization {"min":1,"targets":["Organization"]}
+Procedure.performed[x] {"min":1,"types":["dateTime","Period"]}
+Provenance.agent.who {"min":1,"targets":["Organization","Patient","Practitioner"]}
+Provenance.agent:ProvenanceAuthor.who {"min":1,"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Provenance.agent:ProvenanceTransmitter {"max":1,"when":[["type","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type","code":"transmitter"}]}]]}
+Provenance.agent:ProvenanceTransmitter.who {"min":1,"targets":["Device","Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+Observation.code.coding:OxygenSatCode {"min":1,"max":1,"when":[["code","fixed","2708-6"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:PulseOx {"min":1,"max":1,"when":[["code","fixed","59408-5"],["system","fixed","http://loinc.org"]]}
+Observation.component:FlowRate.value[x] {"types":["Quantity"],"binding":55}
+Observation.component:Concentration.value[x] {"types":["Quantity"],"binding":55}
+Observation.issued {"min":1}
+Coverage.meta {"min":1}
+Coverage.meta.lastUpdated {"min":1}
+Coverage.meta.profile {"min":1}
+Coverage.subscriberId {"min":1}
+Coverage.relationship {"min":1,"binding":56}
+Coverage.payor {"min":1,"max":1,"targets":["Organization"]}
+ExplanationOfBenefit.meta {"min":1}
+ExplanationOfBenefit.meta.lastUpdated {"min":1}
+ExplanationOfBenefit.meta.profile {"min":1}
+ExplanationOfBenefit.identifier {"min":1}
+ExplanationOfBenefit.identifier.assigner {"targets":["Organization"]}
+ExplanationOfBenefit.identifier:uniqueclaimid {"min":1,"max":1,"when":[["type","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBIdentifierType","code":"uc"}]}]]}
+ExplanationOfBenefit.identifier:uniqueclaimid.value {"min":1}
+ExplanationOfBenefit.status {"min":1,"binding":57}
+ExplanationOfBenefit.type {"min":1,"pattern":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/claim-type","code":"institutional"}]},"binding":58}
+ExplanationOfBenefit.subType {"min":1,"pattern":{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType","code":"inpatient"}]},"binding":59}
+ExplanationOfBenefit.use {"min":1,"pattern":"claim","binding":60}
+ExplanationOfBenefit.patient {"min":1,"targets":["Patient"]}
+ExplanationOfBenefit.billablePeriod {"min":1}
+ExplanationOfBenefit.billablePeriod.start {"min":1}
+ExplanationOfBenefit.created {"min":1}
+ExplanationOfBenefit.enterer {"targets":["Practitioner","PractitionerRole"]}
+ExplanationOfBenefit.insurer {"min":1,"targets":["Organization"]}
+ExplanationOfBenefit.provider {"min":1,"targets":["Organization","Practitioner"]}
+ExplanationOfBenefit.priority {"binding":61}
+ExplanationOfBenefit.related.claim {"targets":["Claim"]}
+ExplanationOfBenefit.related.relationship {"min":1,"binding":62}
+ExplanationOfBenefit.related.reference {"min":1}
+ExplanationOfBenefit.prescription {"targets":["MedicationRequest","VisionPrescription"]}
+ExplanationOfBenefit.originalPrescription {"targets":["MedicationRequest"]}
+ExplanationOfBenefit.payee.type {"min":1,"binding":63}
+ExplanationOfBenefit.payee.party {"targets":["Organization","Patient","Practitioner","RelatedPerson"]}
+ExplanationOfBenefit.referral {"targets":["ServiceRequest"]}
+ExplanationOfBenefit.facility {"targets":["Location"]}
+ExplanationOfBenefit.claim {"targets":["Claim"]}
+ExplanationOfBenefit.claimResponse {"targets":["ClaimResponse"]}
+ExplanationOfBenefit.outcome {"min":1,"binding":64}
+ExplanationOfBenefit.careTeam.sequence {"min":1}
+ExplanationOfBenefit.careTeam.provider {"min":1,"targets":["Organization","Practitioner"]}
+ExplanationOfBenefit.careTeam.role {"min":1,"binding":65}
+ExplanationOfBenefit.supportingInfo {"min":1}
+ExplanationOfBenefit.supportingInfo.sequence {"min":1}
+ExplanationOfBenefit.supportingInfo.category {"min":1}
+ExplanationOfBenefit.supportingInfo:admissionperiod {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"admissionperiod"}]}]]}
+ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x] {"min":1}
+ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x]:timingPeriod {"min":1,"when":[["","types",["Period"]]]}
+ExplanationOfBenefit.supportingInfo:clmrecvddate {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"clmrecvddate"}]}]]}
+ExplanationOfBenefit.supportingInfo:clmrecvddate.timing[x] {"min":1,"types":["date"]}
+ExplanationOfBenefit.supportingInfo:typeofbill {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"typeofbill"}]}]]}
+ExplanationOfBenefit.supportingInfo:typeofbill.code {"min":1,"binding":66}
+ExplanationOfBenefit.supportingInfo:pointoforigin {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"pointoforigin"}]}]]}
+ExplanationOfBenefit.supportingInfo:pointoforigin.code {"min":1,"binding":67}
+ExplanationOfBenefit.supportingInfo:admtype {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"admtype"}]}]]}
+ExplanationOfBenefit.supportingInfo:admtype.code {"min":1,"binding":68}
+ExplanationOfBenefit.supportingInfo:discharge-status {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"discharge-status"}]}]]}
+ExplanationOfBenefit.supportingInfo:discharge-status.code {"min":1,"binding":69}
+ExplanationOfBenefit.supportingInfo:drg {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"drg"}]}]]}
+ExplanationOfBenefit.supportingInfo:drg.code {"min":1}
+ExplanationOfBenefit.supportingInfo:medicalrecordnumber {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"medicalrecordnumber"}]}]]}
+ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x] {"min":1}
+ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x]:valueString {"min":1,"when":[["","types",["string"]]]}
+ExplanationOfBenefit.supportingInfo:patientaccountnumber {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"patientaccountnumber"}]}]]}
+ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x] {"min":1}
+ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x]:valueString {"min":1,"when":[["","types",["string"]]]}
+ExplanationOfBenefit.diagnosis {"min":1}
+ExplanationOfBenefit.diagnosis.sequence {"min":1}
+ExplanationOfBenefit.diagnosis.diagnosis[x] {"min":1,"types":["CodeableConcept"],"binding":70}
+ExplanationOfBenefit.diagnosis.type {"min":1,"max":1,"binding":71}
+ExplanationOfBenefit.diagnosis.onAdmission {"binding":72}
+ExplanationOfBenefit.procedure.sequence {"min":1}
+ExplanationOfBenefit.procedure.type {"min":1,"max":1,"binding":73}
+ExplanationOfBenefit.procedure.procedure[x] {"min":1,"types":["CodeableConcept"],"binding":74}
+ExplanationOfBenefit.procedure.udi {"targets":["Device"]}
+ExplanationOfBenefit.insurance {"min":1}
+ExplanationOfBenefit.insurance.focal {"min":1}
+ExplanationOfBenefit.insurance.coverage {"min":1,"targets":["Coverage"]}
+ExplanationOfBenefit.accident.location[x] {"targets":["Location"]}
+ExplanationOfBenefit.item {"min":1}
+ExplanationOfBenefit.item.sequence {"min":1}
+ExplanationOfBenefit.item.revenue {"min":1,"binding":75}
+ExplanationOfBenefit.item.productOrService {"min":1,"binding":76}
+ExplanationOfBenefit.item.modifier {"binding":77}
+ExplanationOfBenefit.item.location[x] {"targets":["Location"]}
+ExplanationOfBenefit.item.udi {"targets":["Device"]}
+ExplanationOfBenefit.item.encounter {"targets":["Encounter"]}
+ExplanationOfBenefit.item.adjudication.category {"min":1}
+ExplanationOfBenefit.item.adjudication:adjustmentreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"adjustmentreason"}]}]]}
+ExplanationOfBenefit.item.adjudication:adjustmentreason.reason {"min":1,"binding":78}
+ExplanationOfBenefit.item.adjudication:allowedunits {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"allowedunits"}]}]]}
+ExplanationOfBenefit.item.adjudication:allowedunits.value {"min":1}
+ExplanationOfBenefit.item.detail.sequence {"min":1}
+ExplanationOfBenefit.item.detail.productOrService {"min":1}
+ExplanationOfBenefit.item.detail.udi {"targets":["Device"]}
+ExplanationOfBenefit.item.detail.subDetail.sequence {"min":1}
+ExplanationOfBenefit.item.detail.subDetail.productOrService {"min":1}
+ExplanationOfBenefit.item.detail.subDetail.udi {"targets":["Device"]}
+ExplanationOfBenefit.addItem.provider {"targets":["Organization","Practitioner","PractitionerRole"]}
+ExplanationOfBenefit.addItem.productOrService {"min":1}
+ExplanationOfBenefit.addItem.location[x] {"targets":["Location"]}
+ExplanationOfBenefit.addItem.detail.productOrService {"min":1}
+ExplanationOfBenefit.addItem.detail.subDetail.productOrService {"min":1}
+ExplanationOfBenefit.adjudication {"min":1}
+ExplanationOfBenefit.adjudication.category {"min":1,"max":1}
+ExplanationOfBenefit.adjudication.reason {"max":1}
+ExplanationOfBenefit.adjudication.amount {"max":1}
+ExplanationOfBenefit.adjudication:billingnetworkstatus {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"billingnetworkstatus"}]}]]}
+ExplanationOfBenefit.adjudication:billingnetworkstatus.category {"max":1}
+ExplanationOfBenefit.adjudication:billingnetworkstatus.reason {"min":1,"max":1,"binding":79}
+ExplanationOfBenefit.adjudication:benefitpaymentstatus {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"benefitpaymentstatus"}]}]]}
+ExplanationOfBenefit.adjudication:benefitpaymentstatus.category {"max":1}
+ExplanationOfBenefit.adjudication:benefitpaymentstatus.reason {"min":1,"max":1,"binding":80}
+ExplanationOfBenefit.adjudication:adjustmentreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"adjustmentreason"}]}]]}
+ExplanationOfBenefit.adjudication:adjustmentreason.category {"max":1}
+ExplanationOfBenefit.adjudication:adjustmentreason.reason {"min":1,"max":1,"binding":78}
+ExplanationOfBenefit.total.category {"min":1}
+ExplanationOfBenefit.total.amount {"min":1}
+ExplanationOfBenefit.payment.type {"binding":81}
+ExplanationOfBenefit.processNote.type {"binding":82}
+ExplanationOfBenefit.benefitBalance.category {"min":1}
+ExplanationOfBenefit.benefitBalance.financial.type {"min":1}
+ExplanationOfBenefit.type {"min":1,"pattern":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/claim-type","code":"oral"}]},"binding":58}
+ExplanationOfBenefit.careTeam.role {"min":1,"binding":83}
+ExplanationOfBenefit.supportingInfo:servicefacility {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"servicefacility"}]}]]}
+ExplanationOfBenefit.supportingInfo:servicefacility.value[x] {"min":1}
+ExplanationOfBenefit.supportingInfo:servicefacility.value[x]:valueReference {"min":1,"targets":["Organization"],"when":[["","types",["Reference"]]]}
+ExplanationOfBenefit.supportingInfo:orthodontics {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"orthodontics"}]}]]}
+ExplanationOfBenefit.supportingInfo:orthodontics.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:prosthesis {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"prosthesis"}]}]]}
+ExplanationOfBenefit.supportingInfo:prosthesis.value[x] {"min":1,"types":["boolean"]}
+ExplanationOfBenefit.supportingInfo:additionalbodysite {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"additionalbodysite"}]}]]}
+ExplanationOfBenefit.supportingInfo:additionalbodysite.code {"min":1,"binding":84}
+ExplanationOfBenefit.supportingInfo:missingtoothnumber {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"missingtoothnumber"}]}]]}
+ExplanationOfBenefit.supportingInfo:missingtoothnumber.code {"min":1,"binding":85}
+ExplanationOfBenefit.diagnosis.type {"min":1,"max":1,"binding":86}
+ExplanationOfBenefit.procedure.procedure[x] {"min":1,"targets":["Procedure"]}
+ExplanationOfBenefit.item.productOrService {"min":1,"binding":87}
+ExplanationOfBenefit.item.serviced[x] {"min":1}
+ExplanationOfBenefit.item.location[x] {"min":1,"types":["CodeableConcept"],"binding":88}
+ExplanationOfBenefit.item.bodySite {"binding":84}
+ExplanationOfBenefit.item.subSite {"binding":89}
+ExplanationOfBenefit.item.adjudication {"min":1}
+ExplanationOfBenefit.item.adjudication:benefitpaymentstatus {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"benefitpaymentstatus"}]}]]}
+ExplanationOfBenefit.item.adjudication:benefitpaymentstatus.reason {"min":1,"binding":80}
+ExplanationOfBenefit.adjudication {"min":2}
+ExplanationOfBenefit.adjudication:renderingnetworkstatus {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"renderingnetworkstatus"}]}]]}
+ExplanationOfBenefit.adjudication:renderingnetworkstatus.category {"max":1}
+ExplanationOfBenefit.adjudication:renderingnetworkstatus.reason {"min":1,"max":1,"binding":79}
+ExplanationOfBenefit.adjudication:benefitpaymentstatus {"min":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"benefitpaymentstatus"}]}]]}
+ExplanationOfBenefit.subType {"min":1,"pattern":{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBInstitutionalClaimSubType","code":"outpatient"}]},"binding":59}
+ExplanationOfBenefit.diagnosis.type {"min":1,"max":1,"binding":90}
+ExplanationOfBenefit.item.revenue {"binding":75}
+ExplanationOfBenefit.item.serviced[x] {"min":1,"types":["date"]}
+ExplanationOfBenefit.type {"min":1,"pattern":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/claim-type","code":"pharmacy"}]},"binding":58}
+ExplanationOfBenefit.careTeam.role {"min":1,"binding":91}
+ExplanationOfBenefit.supportingInfo {"min":3}
+ExplanationOfBenefit.supportingInfo:dayssupply {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"dayssupply"}]}]]}
+ExplanationOfBenefit.supportingInfo:dayssupply.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:dawcode {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"dawcode"}]}]]}
+ExplanationOfBenefit.supportingInfo:dawcode.code {"min":1,"binding":92}
+ExplanationOfBenefit.supportingInfo:refillNum {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"refillnum"}]}]]}
+ExplanationOfBenefit.supportingInfo:refillNum.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:refillsAuthorized {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"refillsauthorized"}]}]]}
+ExplanationOfBenefit.supportingInfo:refillsAuthorized.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:brandgenericindicator {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"brandgenericindicator"}]}]]}
+ExplanationOfBenefit.supportingInfo:brandgenericindicator.code {"min":1,"binding":93}
+ExplanationOfBenefit.supportingInfo:rxoriginCode {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"rxorigincode"}]}]]}
+ExplanationOfBenefit.supportingInfo:rxoriginCode.code {"min":1,"binding":94}
+ExplanationOfBenefit.supportingInfo:compoundcode {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"compoundcode"}]}]]}
+ExplanationOfBenefit.supportingInfo:compoundcode.code {"min":1,"binding":95}
+ExplanationOfBenefit.diagnosis.diagnosis[x] {"min":1,"targets":["Condition"]}
+ExplanationOfBenefit.item.productOrService {"min":1,"binding":96}
+ExplanationOfBenefit.item.adjudication:rejectreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"rejectreason"}]}]]}
+ExplanationOfBenefit.item.adjudication:rejectreason.reason {"min":1,"binding":97}
+ExplanationOfBenefit.item.detail.productOrService {"min":1,"binding":98}
+ExplanationOfBenefit.type {"min":1,"binding":99}
+ExplanationOfBenefit.supportingInfo:patientweight {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"patientweight"}]}]]}
+ExplanationOfBenefit.supportingInfo:patientweight.code {"max":0}
+ExplanationOfBenefit.supportingInfo:patientweight.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:patientweight.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:patientweight.value[x].value {"min":1}
+ExplanationOfBenefit.supportingInfo:patientweight.value[x].unit {"pattern":"[lb_av]"}
+ExplanationOfBenefit.supportingInfo:patientweight.value[x].system {"pattern":"http://unitsofmeasure.org"}
+ExplanationOfBenefit.supportingInfo:ambulancetransportreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"ambulancetransportreason"}]}]]}
+ExplanationOfBenefit.supportingInfo:ambulancetransportreason.code {"max":0}
+ExplanationOfBenefit.supportingInfo:ambulancetransportreason.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:ambulancetransportreason.reason {"min":1,"binding":100}
+ExplanationOfBenefit.supportingInfo:transportationdistance {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"transportationdistance"}]}]]}
+ExplanationOfBenefit.supportingInfo:transportationdistance.code {"max":0}
+ExplanationOfBenefit.supportingInfo:transportationdistance.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:transportationdistance.value[x] {"min":1,"types":["Quantity"]}
+ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].value {"min":1}
+ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].unit {"pattern":"[mi_i]"}
+ExplanationOfBenefit.supportingInfo:transportationdistance.value[x].system {"pattern":"http://unitsofmeasure.org"}
+ExplanationOfBenefit.supportingInfo:roudtrippurpose {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"roudtrippurpose"}]}]]}
+ExplanationOfBenefit.supportingInfo:roudtrippurpose.code {"max":0}
+ExplanationOfBenefit.supportingInfo:roudtrippurpose.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:roudtrippurpose.value[x] {"min":1,"types":["string"]}
+ExplanationOfBenefit.supportingInfo:stretcherpurpose {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"stretcherpurpose"}]}]]}
+ExplanationOfBenefit.supportingInfo:stretcherpurpose.code {"max":0}
+ExplanationOfBenefit.supportingInfo:stretcherpurpose.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:stretcherpurpose.value[x] {"min":1,"types":["string"]}
+ExplanationOfBenefit.supportingInfo:pickuplocation {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"pickuplocation"}]}]]}
+ExplanationOfBenefit.supportingInfo:pickuplocation.code {"max":0}
+ExplanationOfBenefit.supportingInfo:pickuplocation.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:pickuplocation.value[x] {"min":1,"types":["string"]}
+ExplanationOfBenefit.supportingInfo:dropofflocation {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"dropofflocation"}]}]]}
+ExplanationOfBenefit.supportingInfo:dropofflocation.code {"max":0}
+ExplanationOfBenefit.supportingInfo:dropofflocation.timing[x] {"max":0}
+ExplanationOfBenefit.supportingInfo:dropofflocation.value[x] {"min":1,"types":["string"]}
+ExplanationOfBenefit.item.productOrService {"min":1,"binding":101}
+ExplanationOfBenefit.adjudication:renderingnetworkstatus {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"renderingnetworkstatus"}]}]]}
+Organization.meta {"min":1}
+Organization.meta.profile {"min":1}
+Patient.meta {"min":1}
+Patient.meta.lastUpdated {"min":1}
+Patient.meta.profile {"min":1}
+Patient.identifier:memberid {"min":1,"when":[["type","pattern",{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"MB"}]}]]}
+Practitioner.meta {"min":1}
+Practitioner.meta.profile {"min":1}
+RelatedPerson.meta {"min":1}
+RelatedPerson.meta.lastUpdated {"min":1}
+RelatedPerson.meta.profile {"min":1}
+Coverage.extension {"min":1}
+Coverage.extension:coverage-kind {"min":1,"max":1,"when":[["url","fixed","http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind"]]}
+Coverage.extension:coverage-kind.extension {"max":0}
+Coverage.extension:coverage-kind.value[x] {"min":1,"types":["code"],"pattern":"insurance"}
+ExplanationOfBenefit.identifier:uniqueclaimid.assigner {"targets":["Organization"]}
+ExplanationOfBenefit.provider {"min":1,"targets":["Organization"]}
+ExplanationOfBenefit.supportingInfo:admissionperiod.timing[x] {"min":1,"types":["Period"],"closed":true}
+ExplanationOfBenefit.supportingInfo:medicalrecordnumber.value[x] {"min":1,"types":["string"],"closed":true}
+ExplanationOfBenefit.supportingInfo:patientaccountnumber.value[x] {"min":1,"types":["string"],"closed":true}
+ExplanationOfBenefit.diagnosis.diagnosis[x] {"min":1,"types":["CodeableConcept"],"binding":102}
+ExplanationOfBenefit.diagnosis.onAdmission {"binding":103}
+ExplanationOfBenefit.procedure.procedure[x] {"min":1,"types":["CodeableConcept"],"binding":104}
+ExplanationOfBenefit.provider {"min":1,"targets":["Practitioner"]}
+ExplanationOfBenefit.supportingInfo:servicefacility.value[x] {"min":1,"types":["Reference"],"closed":true}
+ExplanationOfBenefit.item.adjudication:adjustmentreason {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"adjustmentreason"}]}]]}
+ExplanationOfBenefit.supportingInfo {"min":4}
+ExplanationOfBenefit.supportingInfo:refillsAuthorized {"min":1,"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBSupportingInfoType","code":"refillsauthorized"}]}]]}
+ExplanationOfBenefit.item.adjudication:rejectreason {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator","code":"rejectreason"}]}]]}
+Practitioner.identifier:NPI {"max":1,"when":[["","pattern",{"type":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v2-0203","code":"NPI"}]},"system":"http://hl7.org/fhir/sid/us-npi"}]]}
+MedicationDispense.extension:refillNum {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/DispenseRefill"]]}
+MedicationDispense.extension:refillNum.extension {"max":0}
+MedicationDispense.extension:refillNum.value[x] {"types":["Quantity"]}
+MedicationDispense.category {"binding":105}
+MedicationDispense.medication[x] {"min":1,"types":["CodeableConcept"],"closed":true}
+MedicationDispense.medication[x]:medicationCodeableConcept {"min":1,"when":[["","types",["CodeableConcept"]]],"binding":98}
+MedicationDispense.performer.actor {"min":1,"targets":["Organization","Practitioner","PractitionerRole"]}
+MedicationDispense.type {"binding":106}
+ExplanationOfBenefit.meta.profile:supportedProfile {"min":1,"max":1,"when":[["","pattern","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/pdex-priorauthorization"]]}
+ExplanationOfBenefit.extension:levelOfServiceType {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-levelOfServiceCode"]]}
+ExplanationOfBenefit.extension:levelOfServiceType.extension {"max":0}
+ExplanationOfBenefit.extension:levelOfServiceType.value[x] {"types":["CodeableConcept"]}
+ExplanationOfBenefit.type {"min":1}
+ExplanationOfBenefit.use {"min":1,"pattern":"preauthorization","binding":60}
+ExplanationOfBenefit.provider {"min":1,"targets":["Organization","Practitioner","PractitionerRole"]}
+ExplanationOfBenefit.payee.party {"targets":["Organization","Patient","Practitioner","PractitionerRole","RelatedPerson"]}
+ExplanationOfBenefit.preAuthRefPeriod {"max":1}
+ExplanationOfBenefit.careTeam.provider {"min":1,"targets":["Organization","Practitioner","PractitionerRole"]}
+ExplanationOfBenefit.insurance.coverage {"min":1}
+ExplanationOfBenefit.item.extension:preAuthIssueDate {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthIssueDate"]]}
+ExplanationOfBenefit.item.extension:preAuthPeriod {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod"]]}
+ExplanationOfBenefit.item.extension:previousAuthorizationNumber {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber"]]}
+ExplanationOfBenefit.item.extension:administrationReferenceNumber {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber"]]}
+ExplanationOfBenefit.item.extension:authorizedItemDetail {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail"]]}
+ExplanationOfBenefit.item.category {"binding":107}
+ExplanationOfBenefit.item.adjudication {"closed":true}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction"]]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode"]]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.extension {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.value[x] {"types":["CodeableConcept"]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number {"max":1,"when":[["url","fixed","number"]]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number.extension {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:number.value[x] {"types":["string"]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode {"when":[["url","fixed","reasonCode"]]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.extension {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.value[x] {"types":["CodeableConcept"],"binding":108}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag {"max":1,"when":[["url","fixed","secondSurgicalOpinionFlag"]]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.extension {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.value[x] {"types":["boolean"]}
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.value[x] {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-when-adjudicated"]]}
+ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate.extension {"max":0}
+ExplanationOfBenefit.item.adjudication.extension:adjudicationActionDate.value[x] {"types":["dateTime"]}
+ExplanationOfBenefit.item.adjudication.category {"min":1,"binding":109}
+ExplanationOfBenefit.item.adjudication:adjudicationamounttype {"when":[["category","binding",110]]}
+ExplanationOfBenefit.item.adjudication:adjudicationamounttype.amount {"min":1}
+ExplanationOfBenefit.item.adjudication:allowedunits {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator","code":"allowedunits"}]}]]}
+ExplanationOfBenefit.item.adjudication:allowedunits.category {"binding":109}
+ExplanationOfBenefit.item.adjudication:denialreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator","code":"denialreason"}]}]]}
+ExplanationOfBenefit.item.adjudication:denialreason.category {"binding":109}
+ExplanationOfBenefit.item.adjudication:denialreason.reason {"min":1,"binding":78}
+ExplanationOfBenefit.item.adjudication:consumedunits {"max":1,"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator","code":"consumedunits"}]}]]}
+ExplanationOfBenefit.item.adjudication:consumedunits.category {"binding":109}
+ExplanationOfBenefit.item.adjudication:consumedunits.value {"min":1}
+ExplanationOfBenefit.adjudication {"closed":true}
+ExplanationOfBenefit.adjudication.extension:reviewAction {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction"]]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewActionCode"]]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.extension {"max":0}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.value[x] {"types":["CodeableConcept"]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number {"max":1,"when":[["url","fixed","number"]]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number.extension {"max":0}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:number.value[x] {"types":["string"]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode {"when":[["url","fixed","reasonCode"]]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.extension {"max":0}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.value[x] {"types":["CodeableConcept"],"binding":108}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag {"max":1,"when":[["url","fixed","secondSurgicalOpinionFlag"]]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.extension {"max":0}
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:secondSurgicalOpinionFlag.value[x] {"types":["boolean"]}
+ExplanationOfBenefit.adjudication.extension:reviewAction.value[x] {"max":0}
+ExplanationOfBenefit.adjudication.extension:adjudicationActionDate {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/base-ext-when-adjudicated"]]}
+ExplanationOfBenefit.adjudication.extension:adjudicationActionDate.extension {"max":0}
+ExplanationOfBenefit.adjudication.extension:adjudicationActionDate.value[x] {"types":["dateTime"]}
+ExplanationOfBenefit.adjudication.category {"min":1,"max":1,"binding":109}
+ExplanationOfBenefit.adjudication:adjudicationamounttype {"when":[["category","binding",110]]}
+ExplanationOfBenefit.adjudication:adjudicationamounttype.category {"max":1}
+ExplanationOfBenefit.adjudication:adjudicationamounttype.amount {"min":1,"max":1}
+ExplanationOfBenefit.adjudication:denialreason {"when":[["category","pattern",{"coding":[{"system":"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PDexAdjudicationDiscriminator","code":"denialreason"}]}]]}
+ExplanationOfBenefit.adjudication:denialreason.category {"max":1,"binding":109}
+ExplanationOfBenefit.adjudication:denialreason.reason {"min":1,"max":1,"binding":78}
+ExplanationOfBenefit.total.extension:priorauth-utilization {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/PriorAuthorizationUtilization"]]}
+ExplanationOfBenefit.total.extension:priorauth-utilization.extension {"max":0}
+ExplanationOfBenefit.total.extension:priorauth-utilization.value[x] {"types":["Quantity","Ratio"]}
+Provenance.agent.who {"min":1,"targets":["Organization","Practitioner"]}
+Provenance.agent:ProvenanceAuthor.type {"binding":111}
+Provenance.entity.extension:sourceFormat {"max":1,"when":[["url","fixed","http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/ProvenanceSourceFrom"]]}
+Provenance.entity.extension:sourceFormat.extension {"max":0}
+Provenance.entity.extension:sourceFormat.value[x] {"types":["CodeableConcept"],"binding":112}
+Observation.code.coding:BMICode {"min":1,"max":1,"when":[["code","fixed","39156-5"],["system","fixed","http://loinc.org"]]}
+Observation.value[x]:valueQuantity {"min":1,"when":[["","types",["Quantity"]]]}
+Observation.code.coding:BodyHeightCode {"min":1,"max":1,"when":[["code","fixed","8302-2"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:BodyTempCode {"min":1,"max":1,"when":[["code","fixed","8310-5"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:BodyWeightCode {"min":1,"max":1,"when":[["code","fixed","29463-7"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:BPCode {"min":1,"max":1,"when":[["code","fixed","85354-9"],["system","fixed","http://loinc.org"]]}
+Observation.value[x]:valueQuantity {"max":0,"when":[["","types",["Quantity"]]]}
+Observation.component:SystolicBP {"min":1,"max":1,"when":[["code.coding.code","fixed","8480-6"],["code.coding.system","fixed","http://loinc.org"]]}
+Observation.component:SystolicBP.code {"min":1}
+Observation.component:SystolicBP.code.coding:SBPCode {"min":1,"max":1,"when":[["code","fixed","8480-6"],["system","fixed","http://loinc.org"]]}
+Observation.component:SystolicBP.value[x] {"types":["Quantity"],"binding":55}
+Observation.component:SystolicBP.value[x].value {"min":1}
+Observation.component:SystolicBP.value[x].unit {"min":1}
+Observation.component:SystolicBP.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:SystolicBP.value[x].code {"min":1,"fixed":"mm[Hg]"}
+Observation.component:DiastolicBP {"min":1,"max":1,"when":[["code.coding.code","fixed","8462-4"],["code.coding.system","fixed","http://loinc.org"]]}
+Observation.component:DiastolicBP.code {"min":1}
+Observation.component:DiastolicBP.code.coding:DBPCode {"min":1,"max":1,"when":[["code","fixed","8462-4"],["system","fixed","http://loinc.org"]]}
+Observation.component:DiastolicBP.value[x] {"types":["Quantity"],"binding":55}
+Observation.component:DiastolicBP.value[x].value {"min":1}
+Observation.component:DiastolicBP.value[x].unit {"min":1}
+Observation.component:DiastolicBP.value[x].system {"min":1,"fixed":"http://unitsofmeasure.org"}
+Observation.component:DiastolicBP.value[x].code {"min":1,"fixed":"mm[Hg]"}
+Observation.code.coding:HeadCircumCode {"min":1,"max":1,"when":[["code","fixed","9843-4"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:HeartRateCode {"min":1,"max":1,"when":[["code","fixed","8867-4"],["system","fixed","http://loinc.org"]]}
+Observation.code.coding:RespRateCode {"min":1,"max":1,"when":[["code","fixed","9279-1"],["system","fixed","http://loinc.org"]]}
+Observation.value[x] {"max":0}
+Observation.hasMember {"min":1,"targets":["MolecularSequence","Observation","QuestionnaireResponse"]}
+`.slice(1, -1).split('\n');
 
 export const CODE_SETS: readonly Readonly<Record<string, string>>[] = [
   {"http://hl7.org/fhir/observation-status":"registered preliminary final amended corrected cancelled entered-in-error unknown"},
@@ -1090,136 +1090,136 @@ export const CODE_SETS: readonly Readonly<Record<string, string>>[] = [
   {"http://hl7.org/fhir/us/davinci-pdex/CodeSystem/ProvenancePayerDataSource":"hl7v2other hl7v2oru hl7v2adt hl7v2r01 hl7v2rsp hl7v2orm hl7v2mdm hl7v2vxu hl7v3 hl7ccda hl7cda hl7cdaqrda hl7fhirdstu2 hl7fhirdstu3 hl7fhirr4 x12837 x12278 x12275 x12other script ncpdp capture customtx image unstructured other"},
 ];
 
-export const UNCHECKED_LINES: readonly string[] = [
-  "Observation: the invariant vs-2",
-  "Observation.effective[x]: the invariant vs-1",
-  "Observation.component: the invariant vs-3",
-  "Observation.component:systolic: the invariant vs-3",
-  "Observation.component:diastolic: the invariant vs-3",
-  "Coverage: the invariant us-core-15",
-  "DiagnosticReport: the invariant us-core-8",
-  "DiagnosticReport: the invariant us-core-9",
-  "DiagnosticReport: the invariant us-core-10",
-  "DocumentReference.type: the codes of http://loinc.org",
-  "DocumentReference.content.attachment: the invariant us-core-6",
-  "MedicationDispense: the invariant us-core-20",
-  "MedicationRequest: the invariant us-core-21",
-  "Observation: the invariant us-core-2",
-  "Observation.effective[x]: the invariant us-core-1",
-  "Observation.value[x]: the invariant us-core-3",
-  "Observation: the invariant us-core-3",
-  "Organization.identifier:NPI: the invariant us-core-16",
-  "Organization.identifier:NPI: the invariant us-core-17",
-  "Organization.identifier:CLIA: the invariant us-core-18",
-  "Organization.identifier:NAIC: the invariant us-core-19",
-  "Patient.extension:sex.value[x]: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.113762.1.4.1240.3",
-  "Patient.name: the invariant us-core-6",
-  "Practitioner.identifier:NPI: the invariant us-core-16",
-  "Practitioner.identifier:NPI: the invariant us-core-17",
-  "PractitionerRole: the invariant pd-1",
-  "PractitionerRole: the invariant us-core-13",
-  "Procedure: the invariant us-core-7",
-  "Provenance.agent: the invariant provenance-1",
-  "Observation.component:FlowRate: the invariant vs-3",
-  "Observation.component:Concentration: the invariant vs-3",
-  "QuestionnaireResponse: the invariant sdcqr-2",
-  "QuestionnaireResponse.item.extension:itemMedia: the contents of the extension http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemMedia",
-  "QuestionnaireResponse.item.answer.extension:itemAnswerMedia: the contents of the extension http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemAnswerMedia",
-  "RelatedPerson: the invariant us-core-14",
-  "Device: the invariant us-core-12",
-  "Device: the invariant us-core-9",
-  "Patient.name: the invariant us-core-8",
-  "Provenance.agent.onBehalfOf: the invariant provenance-1",
-  "ExplanationOfBenefit: the invariant EOB-inst-pointoforigin",
-  "ExplanationOfBenefit.payee: the invariant EOB-payee-other-type-requires-party",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-inst-careTeam-practitioner",
-  "ExplanationOfBenefit.supportingInfo:typeofbill.code: the codes of https://www.nubc.org/CodeSystem/TypeOfBill",
-  "ExplanationOfBenefit.supportingInfo:pointoforigin.code: the codes of https://www.nubc.org/CodeSystem/PointOfOrigin",
-  "ExplanationOfBenefit.supportingInfo:pointoforigin.code: the codes of https://www.nubc.org/CodeSystem/PointOfOriginNewborn",
-  "ExplanationOfBenefit.supportingInfo:admtype.code: the codes of https://www.nubc.org/CodeSystem/PriorityTypeOfAdmitOrVisit",
-  "ExplanationOfBenefit.supportingInfo:discharge-status.code: the codes of https://www.nubc.org/CodeSystem/PatDischargeStatus",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://hl7.org/fhir/sid/icd-10-cm",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://hl7.org/fhir/sid/icd-9-cm",
-  "ExplanationOfBenefit.diagnosis.onAdmission: the codes of https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/HospitalAcqCond/Coding",
-  "ExplanationOfBenefit.procedure.procedure[x]: the codes of http://www.cms.gov/Medicare/Coding/ICD10",
-  "ExplanationOfBenefit.procedure.procedure[x]: the codes of http://hl7.org/fhir/sid/icd-9-cm",
-  "ExplanationOfBenefit.insurance: the invariant EOB-insurance-focal",
-  "ExplanationOfBenefit.item.revenue: the codes of https://www.nubc.org/CodeSystem/RevenueCodes",
-  "ExplanationOfBenefit.item.productOrService: the codes of http://www.ama-assn.org/go/cpt",
-  "ExplanationOfBenefit.item.productOrService: the codes of https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
-  "ExplanationOfBenefit.item.productOrService: the codes of https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/ProspMedicareFeeSvcPmtGen/HIPPSCodes",
-  "ExplanationOfBenefit.item.modifier: the codes of http://www.ama-assn.org/go/cpt",
-  "ExplanationOfBenefit.item.modifier: the codes of https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
-  "ExplanationOfBenefit.item.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes",
-  "ExplanationOfBenefit.item.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes",
-  "ExplanationOfBenefit.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes",
-  "ExplanationOfBenefit.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes",
-  "ExplanationOfBenefit: the invariant Oral-EOB-supportinginfo-additionalbodysite-requires-line-item",
-  "ExplanationOfBenefit: the invariant Oral-line-item-with-linked-additionalbody-site-requires-bodysite",
-  "ExplanationOfBenefit: the invariant Oral-EOB-surface-subsite-requires-tooth-number",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-prof-careTeam-practitioner",
-  "ExplanationOfBenefit.careTeam.qualification: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.114222.4.11.1066|20240606",
-  "ExplanationOfBenefit.supportingInfo:additionalbodysite.code: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem",
-  "ExplanationOfBenefit.supportingInfo:additionalbodysite.code: the codes of http://terminology.hl7.org/CodeSystem/ADAAreaOralCavitySystem",
-  "ExplanationOfBenefit.supportingInfo:missingtoothnumber.code: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem",
-  "ExplanationOfBenefit.item.productOrService: the codes of http://www.ada.org/cdt",
-  "ExplanationOfBenefit.item.location[x]: the codes of https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set",
-  "ExplanationOfBenefit.item.bodySite: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem",
-  "ExplanationOfBenefit.item.bodySite: the codes of http://terminology.hl7.org/CodeSystem/ADAAreaOralCavitySystem",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-careteam-qualification",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-pharm-careTeam-practitioner",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-pharm-careTeam-organization",
-  "ExplanationOfBenefit.supportingInfo:dawcode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode",
-  "ExplanationOfBenefit.supportingInfo:brandgenericindicator.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator",
-  "ExplanationOfBenefit.supportingInfo:rxoriginCode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode",
-  "ExplanationOfBenefit.supportingInfo:compoundcode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPCompoundCode",
-  "ExplanationOfBenefit.item.productOrService: the codes of http://hl7.org/fhir/sid/ndc",
-  "ExplanationOfBenefit.item.adjudication:rejectreason.reason: the codes of http://terminology.hl7.org/CodeSystem/NCPDPRejectCode",
-  "ExplanationOfBenefit.item.detail.productOrService: the codes of http://hl7.org/fhir/sid/ndc",
-  "ExplanationOfBenefit: the invariant EOB-prof-all-transportation-supportinginfo-linked-to-line",
-  "ExplanationOfBenefit: the invariant EOB-vision-item-productorservice",
-  "ExplanationOfBenefit.supportingInfo:ambulancetransportreason.reason: the codes of https://x12.org/codesystem.x12.org/ambulance-transport-reason-codes",
-  "Organization: the invariant uncontained-requires-lastUpdated",
-  "Patient.extension:race: the invariant us-core-23",
-  "Practitioner: the invariant Practitioner-identifier",
-  "Coverage.extension:coverage-kind: the contents of the extension http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind",
-  "ExplanationOfBenefit.careTeam: the invariant EOB-inst-careTeam-organization",
-  "ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://terminology.hl7.org/CodeSystem/icd9",
-  "ExplanationOfBenefit.diagnosis.onAdmission: the codes of https://www.nubc.org/CodeSystem/PresentOnAdmissionIndicator",
-  "ExplanationOfBenefit.procedure.procedure[x]: the codes of http://www.cms.gov/Medicare/Coding/ICD9",
-  "ExplanationOfBenefit.careTeam.qualification: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.114222.4.11.1066",
-  "ExplanationOfBenefit.item.productOrService: the invariant EOB-vision-item-productorservice",
-  "RelatedPerson: the invariant relatedperson-name-or-relationship",
-  "MedicationDispense.medication[x]:medicationCodeableConcept: the codes of http://hl7.org/fhir/sid/ndc",
-  "ExplanationOfBenefit.extension:levelOfServiceType.value[x]: the codes of https://valueset.x12.org/x217/005010/request/2000E/UM/1/06/00/1338",
-  "ExplanationOfBenefit.item.extension:itemTraceNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemTraceNumber",
-  "ExplanationOfBenefit.item.extension:preAuthIssueDate: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthIssueDate",
-  "ExplanationOfBenefit.item.extension:preAuthPeriod: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod",
-  "ExplanationOfBenefit.item.extension:previousAuthorizationNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber",
-  "ExplanationOfBenefit.item.extension:administrationReferenceNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber",
-  "ExplanationOfBenefit.item.extension:authorizedItemDetail: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail",
-  "ExplanationOfBenefit.item.extension:authorizedProvider: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedProvider",
-  "ExplanationOfBenefit.item.category: the codes of https://x12.org/codes/service-type-codes",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.item.adjudication:adjudicationamounttype.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.item.adjudication:adjudicationamounttype.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.item.adjudication:allowedunits.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.item.adjudication:allowedunits.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.item.adjudication:denialreason.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.item.adjudication:denialreason.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.item.adjudication:denialreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes",
-  "ExplanationOfBenefit.item.adjudication:denialreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes",
-  "ExplanationOfBenefit.item.adjudication:consumedunits.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.item.adjudication:consumedunits.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.adjudication:adjudicationamounttype.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.adjudication:adjudicationamounttype.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.adjudication:denialreason.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306",
-  "ExplanationOfBenefit.adjudication:denialreason.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886",
-  "ExplanationOfBenefit.adjudication:denialreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes",
-  "ExplanationOfBenefit.adjudication:denialreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes",
-  "Observation.component:SystolicBP: the invariant vs-3",
-  "Observation.component:DiastolicBP: the invariant vs-3",
-];
+export const UNCHECKED_LINES: readonly string[] = `
+Observation: the invariant vs-2
+Observation.effective[x]: the invariant vs-1
+Observation.component: the invariant vs-3
+Observation.component:systolic: the invariant vs-3
+Observation.component:diastolic: the invariant vs-3
+Coverage: the invariant us-core-15
+DiagnosticReport: the invariant us-core-8
+DiagnosticReport: the invariant us-core-9
+DiagnosticReport: the invariant us-core-10
+DocumentReference.type: the codes of http://loinc.org
+DocumentReference.content.attachment: the invariant us-core-6
+MedicationDispense: the invariant us-core-20
+MedicationRequest: the invariant us-core-21
+Observation: the invariant us-core-2
+Observation.effective[x]: the invariant us-core-1
+Observation.value[x]: the invariant us-core-3
+Observation: the invariant us-core-3
+Organization.identifier:NPI: the invariant us-core-16
+Organization.identifier:NPI: the invariant us-core-17
+Organization.identifier:CLIA: the invariant us-core-18
+Organization.identifier:NAIC: the invariant us-core-19
+Patient.extension:sex.value[x]: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.113762.1.4.1240.3
+Patient.name: the invariant us-core-6
+Practitioner.identifier:NPI: the invariant us-core-16
+Practitioner.identifier:NPI: the invariant us-core-17
+PractitionerRole: the invariant pd-1
+PractitionerRole: the invariant us-core-13
+Procedure: the invariant us-core-7
+Provenance.agent: the invariant provenance-1
+Observation.component:FlowRate: the invariant vs-3
+Observation.component:Concentration: the invariant vs-3
+QuestionnaireResponse: the invariant sdcqr-2
+QuestionnaireResponse.item.extension:itemMedia: the contents of the extension http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemMedia
+QuestionnaireResponse.item.answer.extension:itemAnswerMedia: the contents of the extension http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-itemAnswerMedia
+RelatedPerson: the invariant us-core-14
+Device: the invariant us-core-12
+Device: the invariant us-core-9
+Patient.name: the invariant us-core-8
+Provenance.agent.onBehalfOf: the invariant provenance-1
+ExplanationOfBenefit: the invariant EOB-inst-pointoforigin
+ExplanationOfBenefit.payee: the invariant EOB-payee-other-type-requires-party
+ExplanationOfBenefit.careTeam: the invariant EOB-inst-careTeam-practitioner
+ExplanationOfBenefit.supportingInfo:typeofbill.code: the codes of https://www.nubc.org/CodeSystem/TypeOfBill
+ExplanationOfBenefit.supportingInfo:pointoforigin.code: the codes of https://www.nubc.org/CodeSystem/PointOfOrigin
+ExplanationOfBenefit.supportingInfo:pointoforigin.code: the codes of https://www.nubc.org/CodeSystem/PointOfOriginNewborn
+ExplanationOfBenefit.supportingInfo:admtype.code: the codes of https://www.nubc.org/CodeSystem/PriorityTypeOfAdmitOrVisit
+ExplanationOfBenefit.supportingInfo:discharge-status.code: the codes of https://www.nubc.org/CodeSystem/PatDischargeStatus
+ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://hl7.org/fhir/sid/icd-10-cm
+ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://hl7.org/fhir/sid/icd-9-cm
+ExplanationOfBenefit.diagnosis.onAdmission: the codes of https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/HospitalAcqCond/Coding
+ExplanationOfBenefit.procedure.procedure[x]: the codes of http://www.cms.gov/Medicare/Coding/ICD10
+ExplanationOfBenefit.procedure.procedure[x]: the codes of http://hl7.org/fhir/sid/icd-9-cm
+ExplanationOfBenefit.insurance: the invariant EOB-insurance-focal
+ExplanationOfBenefit.item.revenue: the codes of https://www.nubc.org/CodeSystem/RevenueCodes
+ExplanationOfBenefit.item.productOrService: the codes of http://www.ama-assn.org/go/cpt
+ExplanationOfBenefit.item.productOrService: the codes of https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets
+ExplanationOfBenefit.item.productOrService: the codes of https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/ProspMedicareFeeSvcPmtGen/HIPPSCodes
+ExplanationOfBenefit.item.modifier: the codes of http://www.ama-assn.org/go/cpt
+ExplanationOfBenefit.item.modifier: the codes of https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets
+ExplanationOfBenefit.item.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes
+ExplanationOfBenefit.item.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes
+ExplanationOfBenefit.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes
+ExplanationOfBenefit.adjudication:adjustmentreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes
+ExplanationOfBenefit: the invariant Oral-EOB-supportinginfo-additionalbodysite-requires-line-item
+ExplanationOfBenefit: the invariant Oral-line-item-with-linked-additionalbody-site-requires-bodysite
+ExplanationOfBenefit: the invariant Oral-EOB-surface-subsite-requires-tooth-number
+ExplanationOfBenefit.careTeam: the invariant EOB-prof-careTeam-practitioner
+ExplanationOfBenefit.careTeam.qualification: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.114222.4.11.1066|20240606
+ExplanationOfBenefit.supportingInfo:additionalbodysite.code: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem
+ExplanationOfBenefit.supportingInfo:additionalbodysite.code: the codes of http://terminology.hl7.org/CodeSystem/ADAAreaOralCavitySystem
+ExplanationOfBenefit.supportingInfo:missingtoothnumber.code: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem
+ExplanationOfBenefit.item.productOrService: the codes of http://www.ada.org/cdt
+ExplanationOfBenefit.item.location[x]: the codes of https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set
+ExplanationOfBenefit.item.bodySite: the codes of http://terminology.hl7.org/CodeSystem/ADAUniversalToothDesignationSystem
+ExplanationOfBenefit.item.bodySite: the codes of http://terminology.hl7.org/CodeSystem/ADAAreaOralCavitySystem
+ExplanationOfBenefit.careTeam: the invariant EOB-careteam-qualification
+ExplanationOfBenefit.careTeam: the invariant EOB-pharm-careTeam-practitioner
+ExplanationOfBenefit.careTeam: the invariant EOB-pharm-careTeam-organization
+ExplanationOfBenefit.supportingInfo:dawcode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPDispensedAsWrittenOrProductSelectionCode
+ExplanationOfBenefit.supportingInfo:brandgenericindicator.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPBrandGenericIndicator
+ExplanationOfBenefit.supportingInfo:rxoriginCode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPPrescriptionOriginCode
+ExplanationOfBenefit.supportingInfo:compoundcode.code: the codes of http://terminology.hl7.org/CodeSystem/NCPDPCompoundCode
+ExplanationOfBenefit.item.productOrService: the codes of http://hl7.org/fhir/sid/ndc
+ExplanationOfBenefit.item.adjudication:rejectreason.reason: the codes of http://terminology.hl7.org/CodeSystem/NCPDPRejectCode
+ExplanationOfBenefit.item.detail.productOrService: the codes of http://hl7.org/fhir/sid/ndc
+ExplanationOfBenefit: the invariant EOB-prof-all-transportation-supportinginfo-linked-to-line
+ExplanationOfBenefit: the invariant EOB-vision-item-productorservice
+ExplanationOfBenefit.supportingInfo:ambulancetransportreason.reason: the codes of https://x12.org/codesystem.x12.org/ambulance-transport-reason-codes
+Organization: the invariant uncontained-requires-lastUpdated
+Patient.extension:race: the invariant us-core-23
+Practitioner: the invariant Practitioner-identifier
+Coverage.extension:coverage-kind: the contents of the extension http://hl7.org/fhir/5.0/StructureDefinition/extension-Coverage.kind
+ExplanationOfBenefit.careTeam: the invariant EOB-inst-careTeam-organization
+ExplanationOfBenefit.diagnosis.diagnosis[x]: the codes of http://terminology.hl7.org/CodeSystem/icd9
+ExplanationOfBenefit.diagnosis.onAdmission: the codes of https://www.nubc.org/CodeSystem/PresentOnAdmissionIndicator
+ExplanationOfBenefit.procedure.procedure[x]: the codes of http://www.cms.gov/Medicare/Coding/ICD9
+ExplanationOfBenefit.careTeam.qualification: the codes of http://cts.nlm.nih.gov/fhir/ValueSet/2.16.840.1.114222.4.11.1066
+ExplanationOfBenefit.item.productOrService: the invariant EOB-vision-item-productorservice
+RelatedPerson: the invariant relatedperson-name-or-relationship
+MedicationDispense.medication[x]:medicationCodeableConcept: the codes of http://hl7.org/fhir/sid/ndc
+ExplanationOfBenefit.extension:levelOfServiceType.value[x]: the codes of https://valueset.x12.org/x217/005010/request/2000E/UM/1/06/00/1338
+ExplanationOfBenefit.item.extension:itemTraceNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemTraceNumber
+ExplanationOfBenefit.item.extension:preAuthIssueDate: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthIssueDate
+ExplanationOfBenefit.item.extension:preAuthPeriod: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod
+ExplanationOfBenefit.item.extension:previousAuthorizationNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber
+ExplanationOfBenefit.item.extension:administrationReferenceNumber: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber
+ExplanationOfBenefit.item.extension:authorizedItemDetail: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail
+ExplanationOfBenefit.item.extension:authorizedProvider: the contents of the extension http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedProvider
+ExplanationOfBenefit.item.category: the codes of https://x12.org/codes/service-type-codes
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.item.adjudication.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.item.adjudication:adjudicationamounttype.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.item.adjudication:adjudicationamounttype.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.item.adjudication:allowedunits.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.item.adjudication:allowedunits.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.item.adjudication:denialreason.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.item.adjudication:denialreason.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.item.adjudication:denialreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes
+ExplanationOfBenefit.item.adjudication:denialreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes
+ExplanationOfBenefit.item.adjudication:consumedunits.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.item.adjudication:consumedunits.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.adjudication.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.adjudication:adjudicationamounttype.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.adjudication:adjudicationamounttype.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.adjudication:denialreason.extension:reviewAction.extension:code.value[x]: the codes of https://valueset.x12.org/x217/005010/response/2000F/HCR/1/01/00/306
+ExplanationOfBenefit.adjudication:denialreason.extension:reviewAction.extension:reasonCode.value[x]: the codes of https://codesystem.x12.org/external/886
+ExplanationOfBenefit.adjudication:denialreason.reason: the codes of https://x12.org/codes/claim-adjustment-reason-codes
+ExplanationOfBenefit.adjudication:denialreason.reason: the codes of https://x12.org/codes/remittance-advice-remark-codes
+Observation.component:SystolicBP: the invariant vs-3
+Observation.component:DiastolicBP: the invariant vs-3
+`.slice(1, -1).split('\n');
