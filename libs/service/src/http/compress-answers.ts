@@ -20,8 +20,11 @@ export async function compressAnswers(fastify: FastifyInstance): Promise<void> {
     threshold: FROM_BYTES,
     syncThreshold: INLINE_BYTES,
   });
-  // Also where the answer is not compressed, because another request for it may get a compressed one.
-  fastify.addHook('onSend', (_request, reply, payload, done) => {
+  // This hook runs before that of the plugin.
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    // A range is one of the uncompressed bytes. A client that continues an answer by a range must have begun with them.
+    if (reply.hasHeader('accept-ranges')) request.headers['x-no-compression'] = '';
+    // Also where the answer is not compressed, because another request for it may get a compressed one.
     if (FHIR.test(String(reply.getHeader('content-type') ?? '')) && !reply.hasHeader('vary'))
       void reply.header('vary', 'accept-encoding');
     done(null, payload);

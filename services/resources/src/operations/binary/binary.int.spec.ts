@@ -150,6 +150,22 @@ describe('Binary', () => {
     expect(bytes.bytes.equals(CONTENT)).toBe(true);
   });
 
+  it('is not compressed as bytes of FHIR, because a client may continue them with a range', async () => {
+    const content = JSON.stringify({ resourceType: 'Basic', id: 'x'.repeat(30_000) });
+    const data = Buffer.from(content).toString('base64');
+    const attachment = { contentType: 'application/fhir+json; charset=utf-8', data };
+    await house.publish([{ resource: { ...document('m1', 'fhir', CONTENT), content: [{ attachment }] } }]);
+    await house.settled();
+    const answer = await get(pathOf(await read('fhir')), { 'accept-encoding': 'gzip, br' });
+    expect(answer.headers).toMatchObject({
+      'content-type': attachment.contentType,
+      'content-length': String(content.length),
+      'accept-ranges': 'bytes',
+    });
+    expect(answer.headers['content-encoding']).toBeUndefined();
+    expect(answer.text).toBe(content);
+  });
+
   it.each<Record<string, string>>([
     {},
     { accept: '*/*' },
