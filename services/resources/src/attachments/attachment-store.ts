@@ -101,9 +101,15 @@ export class AttachmentStore {
     }
   }
 
+  /** A broken description counts as none, so that the next publication of the resource replaces it. */
   private async described(id: string): Promise<StoredAttachment | undefined> {
     const bytes = await this.blobs.get(aboutName(id));
-    return bytes === undefined ? undefined : (JSON.parse(bufferOf(bytes).toString('utf8')) as StoredAttachment);
+    if (bytes === undefined) return undefined;
+    try {
+      return JSON.parse(bufferOf(bytes).toString('utf8')) as StoredAttachment;
+    } catch {
+      return undefined;
+    }
   }
 
   private async write(about: StoredAttachment): Promise<void> {

@@ -100,6 +100,19 @@ describe('intake', () => {
     expect(await statusOf(await pathOf('d1'))).toBe(200);
   });
 
+  it('replaces a description that is broken, and does not stop at it', async () => {
+    const store = await open();
+    await publish('d1', CONTENT);
+    await publish('d2', CONTENT);
+    const path = await pathOf('d1');
+    const id = path.split('/').at(-1)!;
+    await house.blobs.put(`attachments/${id.slice(0, 2)}/${id}/about.json`, '{"v":1,"id":');
+    expect(await statusOf(path)).toBe(404);
+    expect((await all(store)).map(({ resource }) => resource)).toEqual(['d2']);
+    expect(await publish('d1', CONTENT, '2025-01-02T00:00:00Z')).toEqual({ unchanged: 1 });
+    expect(await statusOf(path)).toBe(200);
+  });
+
   it.each([
     ['all of it', () => 'attachments/', 404],
     ['its content', (id: string) => `attachments/${id.slice(0, 2)}/${id}/content/`, 500],
