@@ -23,6 +23,17 @@ describe('the queries of a search', () => {
     await house.optOut('out');
     await house.publish([
       ...['small', 'large', 'out'].map((m) => ({ subject: m, resource: patient(m) })),
+      ...['out', 'other-1'].map((member) => ({
+        subject: member,
+        resource: {
+          resourceType: 'DocumentReference',
+          id: `${member}-note`,
+          status: 'current',
+          subject: { reference: `Patient/${member}` },
+          context: { period: { start: '2024-05-01' } },
+          content: [{ attachment: { url: 'https://payer.example/note' } }],
+        },
+      })),
       ...['small', 'large', 'out'].flatMap((m) => [...many(m, 1, 'one'), ...many(m, 60, 'sixty')]),
       ...many('large', 1_000, 'rest'),
       {
@@ -147,6 +158,9 @@ describe('the queries of a search', () => {
     expect(await asked(`Condition?patient=out&${sorted}`)).toEqual(await asked(`Condition?patient=nobody&${sorted}`));
     const byId = await asked('Condition?_id=nobody');
     for (const id of ['secret', 'out-one-0', 'other-1']) expect(await asked(`Condition?_id=${id}`)).toEqual(byId);
+    const documents = await asked('DocumentReference/$docref?patient=nobody&start=2024');
+    for (const member of ['out', 'other-1'])
+      expect(await asked(`DocumentReference/$docref?patient=${member}&start=2024`)).toEqual(documents);
   });
 
   it('for a patient by name follow the members of the client, and not those of the store', async () => {
