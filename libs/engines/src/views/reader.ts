@@ -28,7 +28,8 @@ class StoreReader implements ViewReader {
     ids: readonly string[],
     options?: { bodies?: readonly string[] },
   ): Promise<readonly (ViewDocument | undefined)[]> {
-    return this.#store.getMany(this.#projection, ids, checkBodies(this.#projection, options?.bodies));
+    const bodies = checkBodies(this.#projection, options?.bodies);
+    return ids.length === 0 ? [] : this.#store.getMany(this.#projection, ids, bodies);
   }
 
   async find(query: FindQuery): Promise<readonly ViewDocument[]> {
