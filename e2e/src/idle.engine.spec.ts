@@ -8,7 +8,7 @@ import { toStructured, type DomainEvent } from '@provider-access/events';
 import {
   eventually,
   kafkaRequest,
-  mongoCommand,
+  mongoTarget,
   startKafka,
   startMongo,
   tcpProxy,
@@ -81,17 +81,6 @@ function kafkaName(frame: Buffer): string {
   );
 }
 
-/** `find views`: the command and its collection. */
-function mongoName(frame: Buffer): string {
-  const command = mongoCommand(frame);
-  if (command === undefined) return 'another message';
-  const STRING = 2;
-  const value = 26 + command.length + 1;
-  return frame[25] === STRING
-    ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}`
-    : command;
-}
-
 describe('five services', () => {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-idle-'));
   const requests = new Counter();
@@ -117,7 +106,9 @@ describe('five services', () => {
       advertise: (_broker, port) => counted('kafka', port, (frame) => requests.add(kafkaName(frame), frame)),
     });
     mongo = await startMongo();
-    const port = await counted('mongo', mongo.port, (frame) => commands.add(mongoName(frame), frame));
+    const port = await counted('mongo', mongo.port, (frame) =>
+      commands.add(mongoTarget(frame) ?? 'another message', frame),
+    );
     // Intervals of production, because the short session of the other tests would cost more heartbeats.
     platform = await startDeployment({
       dataDir: join(folder, 'data'),

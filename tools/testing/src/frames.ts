@@ -116,3 +116,17 @@ export function mongoCommand(frame: Buffer): string | undefined {
   if (frame.length < name || frame.readInt32LE(12) !== OP_MSG || frame[20] !== 0) return undefined;
   return frame.toString('utf8', name, frame.indexOf(0, name));
 }
+
+/**
+ * A command and what it is about, e.g. `find views` or `ping`, of a whole, uncompressed OP_MSG; undefined for other
+ * messages.
+ */
+export function mongoTarget(frame: Buffer): string | undefined {
+  const command = mongoCommand(frame);
+  if (command === undefined) return undefined;
+  const STRING = 2;
+  const value = 26 + command.length + 1;
+  return frame[25] === STRING
+    ? `${command} ${frame.toString('utf8', value + 4, value + 4 + frame.readInt32LE(value) - 1)}`
+    : command;
+}

@@ -9,7 +9,7 @@ export { fetchKafka } from './fetch-kafka.ts';
 export { fetchSeaweed } from './fetch-seaweed.ts';
 export { buildSecantus } from './fetch-secantus.ts';
 export { goProgram, noGo } from './go-program.ts';
-export { KAFKA_API, kafkaRequest, mongoCommand } from './frames.ts';
+export { KAFKA_API, kafkaRequest, mongoCommand, mongoTarget } from './frames.ts';
 export { sharedKafka, startKafka } from './kafka.ts';
 export type { Kafka } from './kafka.ts';
 export { sharedMongo, startMongo } from './mongo.ts';
