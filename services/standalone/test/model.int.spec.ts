@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fixedSecret, type Secret, SigningKeys } from '@provider-access/smart';
+import { Driver } from '@provider-access/testing/promises';
 import { variant } from '@provider-access/testing/variant';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MemoryWorld } from './model/memory-world.ts';
 import { runSequences } from './model/run.ts';
 
 const SEQUENCES = 100;
@@ -21,3 +23,18 @@ test(`${SEQUENCES} random sequences keep the promises (seed ${variant.seed})`, a
   const { user, system } = process.cpuUsage(before);
   console.info(`${SEQUENCES} sequences: ${((user + system) / 1e6).toFixed(1)} CPU-seconds`);
 }, 1_200_000);
+
+test('an opt-in after a corrected opt-out shows the member at once (sequence 496712160)', async () => {
+  const world = await MemoryWorld.start(keys);
+  try {
+    await new Driver(world, 'corrected').run([
+      { op: 'fault', how: 'an opt-out of the future', member: 0, other: 0, via: 1 },
+      { op: 'settle' },
+      { op: 'time passes', minutes: 4 },
+      { op: 'resolve', which: 0, how: 'correct', via: 0 },
+      { op: 'opt-in', member: 0, source: 0, ago: 0, day: false, via: 1, post: true },
+    ]);
+  } finally {
+    await world.stop();
+  }
+});

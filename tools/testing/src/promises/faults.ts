@@ -1,6 +1,6 @@
 import type { DomainEvent } from '@provider-access/events';
 import { iso, type Payer } from './events.ts';
-import type { Hold, Model } from './model.ts';
+import type { Hold, Model, Statement } from './model.ts';
 import type { Operation } from './operations.ts';
 import { type Answer, Broken, json, type World } from './world.ts';
 
@@ -14,11 +14,10 @@ export interface FaultsOptions {
 }
 
 interface Spoilt {
-  readonly corrected?: DomainEvent;
+  /** The event that was meant, and what it states from the moment on at which it is sent. */
+  readonly corrected?: { readonly event: DomainEvent; readonly states: () => Statement };
   /** The event names its member. */
   readonly named: boolean;
-  /** Records in the model what the corrected event states. */
-  readonly apply: () => void;
 }
 export type Resolution = Extract<Operation, { op: 'resolve' }>['how'];
 
@@ -54,12 +53,11 @@ export class Faults {
     const out = 'payer.member-opted-out.v1';
     const hold = (id: string, members: readonly string[] | undefined, person: boolean): void =>
       void this.#model.holds.push({ id, members, person });
-    const spoilt = (event: DomainEvent, corrected?: DomainEvent, apply: () => void = () => undefined): DomainEvent => {
+    const spoilt = (event: DomainEvent, corrected?: Spoilt['corrected']): DomainEvent => {
       this.#payer.sent.push({ event, spoilt: true });
       this.#spoilt.set(event.id, {
         ...(corrected !== undefined && { corrected }),
         named: event.subject !== undefined,
-        apply,
       });
       return event;
     };
@@ -73,8 +71,9 @@ export class Faults {
         data: { scope: 'global' },
       };
       const { now } = this.#world;
-      return spoilt(event, corrected, () =>
-        this.#model.statements.push({
+      return spoilt(event, {
+        event: corrected,
+        states: () => ({
           id: event.id,
           out: true,
           member,
@@ -82,7 +81,7 @@ export class Faults {
           time: Date.parse(corrected.time),
           sent: [now, this.#world.now],
         }),
-      );
+      });
     };
     switch (how) {
       case 'an opt-out with impossible data': {
@@ -138,7 +137,7 @@ export class Faults {
           data: before.event.type === out ? { scope: 'global', channel: 'again' } : before.event.data,
         };
         this.#payer.sent.push({ event, spoilt: true });
-        this.#spoilt.set(event.id, { named: true, apply: () => undefined });
+        this.#spoilt.set(event.id, { named: true });
         hold(`${event.id} again`, [member], true);
         return this.#world.publish(event, via).then((answer) => this.#parked(answer, event, `${event.id} again`));
       }
@@ -165,7 +164,7 @@ export class Faults {
       (hold: Hold) => hold.id === (letter.reason === 'event-id-reused' ? `${letter.event} again` : letter.event),
     );
     const corrected = known?.corrected;
-    const other = this.#members.find((member) => member !== corrected?.subject)!;
+    const other = this.#members.find((member) => member !== corrected?.event.subject)!;
     switch (how) {
       case 'discard':
         await this.#answered(id, how, { reason: 'a test' }, via);
@@ -173,9 +172,8 @@ export class Faults {
         return;
       case 'correct':
         if (corrected === undefined) return;
-        await this.#answered(id, 'replay', { specversion: '1.0', ...corrected }, via);
-        known!.apply();
-        for (const hold of holds) hold.ending = true;
+        await this.#answered(id, 'replay', { specversion: '1.0', ...corrected.event }, via);
+        this.#model.correct(holds, corrected.states());
         return;
       case 'correct for another member':
       case 'correct to another type': {
@@ -184,14 +182,19 @@ export class Faults {
           how === 'correct for another member'
             ? { subject: other }
             : { type: 'payer.member-enrolled.v1', data: { coverageId: 'another', from: '2020-01-01' } };
-        const body = { specversion: '1.0', ...corrected, ...another };
+        const body = { specversion: '1.0', ...corrected.event, ...another };
         const { status } = await this.#world.administer(`/events/dead-letters/${id}/replay`, body, via);
         if (status < 400) throw new Broken(`${how}: the replay of a dead letter was answered ${status}`);
         return;
       }
       case 'claim to be its replay': {
         // So old that it has no effect. Only an operator's replay ends a hold.
-        const event = this.#payer.event('payer.member-opted-in.v1', corrected?.subject ?? other, {}, { ago: 100_000 });
+        const event = this.#payer.event(
+          'payer.member-opted-in.v1',
+          corrected?.event.subject ?? other,
+          {},
+          { ago: 100_000 },
+        );
         return this.#world.append({ ...event, extensions: { pareplayof: id } });
       }
       case 'replay':

@@ -48,6 +48,8 @@ export interface Hold {
   readonly person: boolean;
   settled?: boolean;
   ending?: boolean;
+  /** The opt-out to which the dead letter was corrected. It takes the place of the hold. */
+  readonly corrected?: Statement;
 }
 
 export class Model {
@@ -79,6 +81,14 @@ export class Model {
   /** For an instance whose clock is so far behind, present events come from the future. */
   get farBehind(): boolean {
     return this.lag > TOLERANCE_MS - MINUTE;
+  }
+  /** An operator corrected a dead letter to an opt-out. Its member is denied by the hold, and then by the opt-out. */
+  correct(holds: readonly Hold[], corrected: Statement): void {
+    this.statements.push(corrected);
+    for (const hold of holds) {
+      this.holds.push({ ...hold, members: [corrected.member], person: true, ending: true, corrected });
+      Object.assign(hold, { ending: true, settled: false });
+    }
   }
   /** The effects of a statement that the platform may report. */
   answers(stated: Statement): readonly string[] {
@@ -139,9 +149,11 @@ export class Model {
   }
   #held(member: string, lean: Lean): boolean {
     const person = this.#person(member, lean === 'may');
+    // An opt-in that is later than the opt-out of a correction may end it before everything is settled.
+    const ins = this.#ins(member, lean);
     return this.holds.some(
-      ({ members, person: whole, settled }) =>
-        (lean === 'must' || settled === true) &&
+      ({ members, person: whole, settled, corrected: o }) =>
+        (lean === 'must' || (settled === true && !(o !== undefined && ins.some((i) => this.#ends(i, o, lean))))) &&
         (members === undefined || members.some((m) => (whole ? person.has(m) : m === member))),
     );
   }
