@@ -58,6 +58,7 @@ const answerOf = (answer: HttpAnswer): Answer => ({ ...answer, body: answer.body
  */
 export class ProcessWorld extends World {
   readonly completeAtOnce = false;
+  readonly attachmentBytes = 65 * 1024;
   protected readonly payerToken: string;
   protected readonly administratorToken: string;
   readonly #platform: Deployment;
@@ -85,6 +86,7 @@ export class ProcessWorld extends World {
       ...LIMITS,
       ...PATIENT,
       ...clocks.env,
+      ATTACHMENT_INLINE_KIB: '64',
       EXPORT_CHUNK_MEMBERS: '2',
       EXPORT_LEASE_SECONDS: '2',
       AUTH_REFUSALS_PER_MINUTE: '100000',

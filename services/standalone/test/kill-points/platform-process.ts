@@ -39,7 +39,7 @@ export interface EnginePorts {
 const configs = {
   attribution: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
   consent: consentConfig(consentSettings.parse({})),
-  resources: { publicUrl: PUBLIC_URL },
+  resources: { publicUrl: PUBLIC_URL, attachmentsAbove: 1000 },
   export: {
     publicUrl: PUBLIC_URL,
     writers: 0,

@@ -23,6 +23,7 @@ const DOOMED_STEPS = 2;
 /** Two instances of each module in this process. The test sets the clock. */
 export class MemoryWorld extends World {
   readonly completeAtOnce = true;
+  readonly attachmentBytes = 1500;
   protected readonly payerToken = PAYER_TOKEN;
   protected readonly administratorToken = ADMINISTRATOR_TOKEN;
   readonly #cluster: Cluster;

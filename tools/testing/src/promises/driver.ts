@@ -1,13 +1,20 @@
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { Model, type Span, type Statement as ModelStatement } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
-import { conditionOf, consentOf, iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
+import { conditionOf, consentOf, documentOf, FIRST, iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
 import { Faults } from './faults.ts';
 import { Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
 
 /** Operations of clients change nothing in the model. */
-const READING: ReadonlySet<Operation['op']> = new Set(['next page', 'export', 'delta', 'download']);
+const READING: ReadonlySet<Operation['op']> = new Set([
+  'next page',
+  '$docref',
+  'binary',
+  'export',
+  'delta',
+  'download',
+]);
 
 /** Runs a sequence and compares each answer of the platform with the model. Throws `Broken` if they disagree. */
 export class Driver {
@@ -55,7 +62,7 @@ export class Driver {
       model.approved[client] = true;
     });
     const events: DomainEvent[] = [];
-    for (const member of this.#members) {
+    for (const [i, member] of this.#members.entries()) {
       events.push(
         this.#payer.event('payer.resource-recorded.v1', member, {
           resource: { resourceType: 'Patient', id: member, name: [{ family: member }] },
@@ -68,6 +75,7 @@ export class Driver {
           }),
         );
       events.push(
+        this.#document({ member: i, attachments: FIRST, labelled: false }),
         this.#coverage(member, { ends: false, ago: 0, from: -100_000, day: false }),
         this.#attribution(member, 'A', 'npi', false, -100_000),
       );
@@ -77,6 +85,7 @@ export class Driver {
     await this.#settle();
     if (!this.#world.completeAtOnce) await this.#observer.lookAround('at the beginning');
     await this.#observer.findGroups();
+    await this.#world.settled(() => this.#observer.documents.checkUrls());
   }
   /** Leaves the world as the next sequence needs it. */
   async #end(): Promise<void> {
@@ -116,6 +125,9 @@ export class Driver {
         this.#observer.recorded(member(operation.member));
         break;
       }
+      case 'document':
+        await this.#post(this.#document(operation), operation.via);
+        break;
       case 'coverage':
         await this.#post(this.#coverage(member(operation.member), operation), operation.via);
         break;
@@ -162,6 +174,12 @@ export class Driver {
       }
       case 'next page':
         await this.#observer.nextPage(operation.which, operation.via);
+        break;
+      case '$docref':
+        await this.#observer.documents.docref(operation);
+        break;
+      case 'binary':
+        await this.#observer.documents.binary(operation);
         break;
       case 'export':
         await this.#observer.export(operation.client, operation.via);
@@ -316,6 +334,15 @@ export class Driver {
       ends ? { provider, to: iso(start) } : { provider, from: iso(start) },
     );
     return this.#span(event, { key: `${practice}/${by}`, start, inForce: !ends });
+  }
+
+  /** Each version has a text of its own, because the same content would make no new version. */
+  #document(version: Pick<Extract<Operation, { op: 'document' }>, 'member' | 'attachments' | 'labelled'>): DomainEvent {
+    const member = this.#members[version.member]!;
+    this.#model.revise({ ...version, member });
+    const text = `version ${this.#model.documents.length}`;
+    const resource = documentOf(member, version, text, this.#world.attachmentBytes);
+    return this.#payer.event('payer.resource-recorded.v1', member, { resource });
   }
 
   async #review({

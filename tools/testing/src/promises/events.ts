@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
 import type { Statement as ModelStatement } from './model.ts';
 import { PROVIDERS, type Statement } from './operations.ts';
@@ -49,7 +50,8 @@ export function scopeOf(target: Extract<Statement, { op: 'opt-out' }>['target'])
 }
 
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem';
-const concept = (system: string, code: string): object => ({ coding: [{ system: `${TERMINOLOGY}/${system}`, code }] });
+const coding = (system: string, code: string): object => ({ system: `${TERMINOLOGY}/${system}`, code });
+const concept = (system: string, code: string): object => ({ coding: [coding(system, code)] });
 const SYSTEMS = { npi: 'http://hl7.org/fhir/sid/us-npi', tin: 'urn:oid:2.16.840.1.113883.4.4' } as const;
 /** The FHIR Consent that states an opt-out. Each target is a recipient; any other limit is an extension. */
 export function consentOf(
@@ -86,6 +88,40 @@ export const conditionOf = (member: string, id: string, text: string): object =>
   subject: { reference: `Patient/${member}` },
   code: { coding: [{ system: 'http://snomed.info/sct', code: CODE }], text },
   recordedDate: '2024-03-01',
+});
+
+/** Attachments that a document may have. The first version has those of `FIRST`. */
+export const ATTACHMENTS = [0, 1, 2] as const;
+export const FIRST = [0, 1] as const;
+/** The content of an attachment, which is no other one's. */
+export const contentOf = (member: string, attachment: number, bytes: number): string =>
+  `attachment ${attachment} of ${member}, `.repeat(bytes).slice(0, bytes);
+/** The path of the attachment's Binary (docs/adr/0052-attachments.md). A client that has the content knows it too. */
+export function binaryOf(member: string, attachment: number, bytes: number): string {
+  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+  const content = sha256(contentOf(member, attachment, bytes));
+  const what = [member, 'DocumentReference', `${member}-d`, 'text/plain', content];
+  return `/fhir/Binary/${sha256(JSON.stringify(what))}`;
+}
+/** The document of a member. Without an attachment, it has a content that stays in the resource. */
+export const documentOf = (
+  member: string,
+  { attachments, labelled }: { readonly attachments: readonly number[]; readonly labelled: boolean },
+  text: string,
+  bytes: number,
+): object => ({
+  resourceType: 'DocumentReference',
+  id: `${member}-d`,
+  ...(labelled && { meta: { security: [coding('v3-Confidentiality', 'R')] } }),
+  status: 'current',
+  subject: { reference: `Patient/${member}` },
+  description: text,
+  content: (attachments.length === 0
+    ? ['nothing']
+    : attachments.map((attachment) => contentOf(member, attachment, bytes))
+  ).map((content) => ({
+    attachment: { contentType: 'text/plain', data: Buffer.from(content).toString('base64') },
+  })),
 });
 
 /** An event that was sent, and its data for the model. */

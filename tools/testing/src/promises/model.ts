@@ -52,6 +52,18 @@ export interface Hold {
   readonly corrected?: Statement;
 }
 
+/** A version of the document of a member. */
+export interface DocumentVersion {
+  readonly member: string;
+  /** The attachments that it refers to. */
+  readonly attachments: readonly number[];
+  /** Its security labels withhold it. */
+  readonly labelled: boolean;
+  settled?: boolean;
+  /** The platform had it before the next one came, so that it is among the kept versions. */
+  kept?: boolean;
+}
+
 export class Model {
   now = 0;
   /** How far the clock of an instance may be behind or ahead, and how far one was since everything was settled. */
@@ -60,6 +72,8 @@ export class Model {
   readonly statements: Statement[] = [];
   readonly spans: Span[] = [];
   readonly merges: Merge[] = [];
+  /** In the order of their business time. */
+  readonly documents: DocumentVersion[] = [];
   holds: Hold[] = [];
   /** The last network status of a practice, and earlier ones that may still be in effect. */
   readonly network = new Map<string, boolean[]>();
@@ -76,6 +90,29 @@ export class Model {
     const keys = key === undefined ? [`${practice}/npi`, `${practice}/tin`] : [key];
     if (!keys.some((k) => this.#inForce(member, k, lean)) || !this.#inForce(member, 'coverage', lean)) return false;
     return !this.#outs(member, lean).some((o) => o.practices?.includes(practice) ?? true);
+  }
+
+  /** A newer version of a member's document. */
+  revise({ member, attachments, labelled }: DocumentVersion): void {
+    const before = this.documents.findLast((version) => version.member === member);
+    if (before?.settled === true) before.kept = true;
+    this.documents.push({ member, attachments, labelled });
+  }
+  /**
+   * Whether labels permit the member's document, or this attachment of it: the current version is permitted, and a
+   * permitted version refers to the attachment.
+   */
+  permits(member: string, lean: Lean, attachment?: number): boolean {
+    const all = this.documents.filter((version) => version.member === member);
+    /** One of them is the current one. */
+    const present = all.slice(all.findLastIndex(({ settled }) => settled === true));
+    const has = ({ labelled, attachments }: DocumentVersion): boolean =>
+      !labelled && (attachment === undefined || attachments.includes(attachment));
+    if (lean === 'may') return present.some(({ labelled }) => !labelled) && all.some(has);
+    return (
+      present.every(({ labelled }) => !labelled) &&
+      (present.every(has) || all.some((version) => version.kept === true && has(version)))
+    );
   }
 
   /** For an instance whose clock is so far behind, present events come from the future. */
@@ -123,7 +160,8 @@ export class Model {
     for (const stated of this.statements) {
       if (stated.settled !== true) stated.lag = this.lag;
     }
-    for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds]) event.settled = true;
+    for (const event of [...this.statements, ...this.spans, ...this.merges, ...this.holds, ...this.documents])
+      event.settled = true;
     this.holds = this.holds.filter(({ ending }) => ending !== true);
     for (const statuses of this.network.values()) statuses.splice(0, statuses.length - 1);
     this.lag = 0;

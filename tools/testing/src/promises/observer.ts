@@ -1,4 +1,5 @@
 import { eventually } from '../eventually.ts';
+import { Documents } from './documents.ts';
 import { CODE } from './events.ts';
 import type { Model } from './model.ts';
 import { MEMBERS, PRACTICES } from './operations.ts';
@@ -39,6 +40,7 @@ export class Observer {
   readonly #members: readonly string[];
   readonly #contract: string;
   readonly #afterwards: () => Promise<void>;
+  readonly documents: Documents;
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   readonly #jobs: Job[] = [];
   readonly #groups: (string | undefined)[] = [];
@@ -52,6 +54,7 @@ export class Observer {
     this.#members = members;
     this.#contract = contract;
     this.#afterwards = afterwards;
+    this.documents = new Documents({ world, model, members, tick: () => this.tick() });
   }
 
   /** Updates the clocks of the model to those of the platform. */
@@ -117,6 +120,7 @@ export class Observer {
       const member = this.#members[this.#looks % MEMBERS]!;
       for (const form of ['', '/_history'])
         await this.#readPatient(`${member}${form}`, member, client, this.#looks % 2);
+      await this.documents.lookAround(client, this.#looks % 2);
     }
   }
   /** @param path of the current version, or of all versions */

@@ -40,6 +40,9 @@ const RESOLUTIONS = [
   'claim to be its replay',
 ] as const;
 
+/** How a client asks for the content of an attachment. */
+export const FORMS = ['bytes', 'resource', 'range', 'HEAD'] as const;
+
 interface OptStatement {
   readonly member: number;
   readonly source: number;
@@ -75,6 +78,14 @@ export type Operation =
   /** Several events in one request, one on each line. A line that is no event may come before them. */
   | { readonly op: 'lines'; readonly statements: readonly Statement[]; readonly junk: boolean; readonly via: number }
   | { readonly op: 'record'; readonly member: number; readonly via: number }
+  /** A newer version of the member's document, with some of its attachments or none. */
+  | {
+      readonly op: 'document';
+      readonly member: number;
+      readonly attachments: readonly number[];
+      readonly labelled: boolean;
+      readonly via: number;
+    }
   | {
       readonly op: 'coverage';
       readonly member: number;
@@ -111,6 +122,21 @@ export type Operation =
     }
   | { readonly op: 'repeat'; readonly which: number; readonly via: number }
   | { readonly op: 'next page'; readonly which: number; readonly via: number }
+  | {
+      readonly op: '$docref';
+      readonly client: number;
+      readonly member: number;
+      readonly post: boolean;
+      readonly via: number;
+    }
+  | {
+      readonly op: 'binary';
+      readonly client: number;
+      readonly member: number;
+      readonly attachment: number;
+      readonly form: (typeof FORMS)[number];
+      readonly via: number;
+    }
   | { readonly op: 'export'; readonly client: number; readonly via: number }
   /** An export of the changes since another one. `which` counts from the newest, here and in `download`. */
   | { readonly op: 'delta'; readonly which: number; readonly via: number }
@@ -154,6 +180,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   'at once': 5,
   lines: 4,
   record: 3,
+  document: 8,
   coverage: 5,
   attribution: 5,
   network: 3,
@@ -162,6 +189,8 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   resolve: 5,
   repeat: 6,
   'next page': 4,
+  $docref: 3,
+  binary: 4,
   export: 4,
   delta: 1,
   download: 4,
@@ -204,6 +233,13 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
     const a = member();
     return { op: kind, member: a, other: (a + 1 + draw(MEMBERS - 1)) % MEMBERS, via: via(), post: draw(4) > 0 };
   };
+  const document = (of: number): Operation => ({
+    op: 'document',
+    member: of,
+    attachments: one([[0, 1], [0], [2], [1, 2], []]),
+    labelled: draw(2) === 0,
+    via: via(),
+  });
   const resolution = (): Operation => ({ op: 'resolve', which: draw(4), how: one(RESOLUTIONS), via: via() });
   const operation = (): Operation => {
     const op = one(kinds);
@@ -220,6 +256,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       }
       case 'record':
         return { op, member: member(), via: via() };
+      case 'document':
+        return document(member());
       case 'at once':
         return { op, statements: [statement(one(['opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
       case 'coverage':
@@ -254,6 +292,10 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
       case 'repeat':
       case 'next page':
         return { op, which: draw(8), via: via() };
+      case '$docref':
+        return { op, client: draw(2), member: member(), post: draw(2) === 0, via: via() };
+      case 'binary':
+        return { op, client: draw(2), member: member(), attachment: draw(3), form: one(FORMS), via: via() };
       case 'export':
         return { op, client: one([0, 0, 1]), via: via() };
       case 'delta':
@@ -289,10 +331,18 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
   const disturbs: readonly Operation['op'][] = ['kill', 'partial append', 'clock'];
   const followed = (done: Operation): readonly Operation[] => {
     if (disturbs.includes(done.op) && draw(2) === 0) return [done, statement('opt-out')];
+    if (done.op === 'document' && draw(2) === 0) return [done, opposite(done)];
     if (done.op === 'fault' && draw(2) === 0) return [done, resolution()];
     if (done.op === 'rebuild') return [done, statement('opt-out'), { ...done, back: true, via: via() }];
     return done.op === 'export' ? continued(done) : [done];
   };
+  /** The next version of a document has the other attachments and the other label. */
+  const opposite = (done: Extract<Operation, { op: 'document' }>): Operation => ({
+    ...done,
+    attachments: [0, 1, 2].filter((attachment) => !done.attachments.includes(attachment)),
+    labelled: !done.labelled,
+    via: via(),
+  });
   /** An export, an operation on a member after it, and an export since then. */
   const continued = (done: Operation): readonly Operation[] => {
     const who = { member: member(), via: via() };
@@ -314,8 +364,10 @@ export const printed = (sequence: readonly Operation[]): string =>
   sequence.map((operation, i) => `  ${i + 1}. ${inWords(operation)}`).join('\n');
 
 function inWords({ op, ...about }: Operation): string {
-  const inside = (value: unknown): string =>
-    Array.isArray(value) ? `[${(value as Operation[]).map(inWords).join('; ')}]` : String(value);
+  const inside = (value: unknown): string => {
+    if (Array.isArray(value)) return `[${value.map(inside).join('; ')}]`;
+    return typeof value === 'object' ? inWords(value as Operation) : String(value);
+  };
   const details = Object.entries(about).filter(([, value]) => value !== undefined);
   return [op, ...details.map(([name, value]) => `${name}=${inside(value)}`)].join(' ');
 }

@@ -14,7 +14,7 @@ export class Missing extends Broken {
 }
 
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'DELETE';
   readonly token?: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
@@ -53,6 +53,8 @@ export abstract class World {
   abstract readonly now: number;
   /** Whether an answer must be complete at once, or only soon after everything is settled. */
   abstract readonly completeAtOnce: boolean;
+  /** The size of an attachment that the platform moves to the file store. */
+  abstract readonly attachmentBytes: number;
   protected abstract readonly payerToken: string;
   protected abstract readonly administratorToken: string;
 
@@ -159,8 +161,8 @@ export abstract class World {
     return this.ask(url, { token: await this.token(client), headers }, via);
   }
   /** Like `read`, but without a repeat. Undefined if the facts were too old or the instance died. */
-  async readOnce(url: string, client: number, via: number): Promise<Answer | undefined> {
-    const answer = await this.request(url, { token: await this.token(client) }, via);
+  async readOnce(url: string, client: number, via: number, call: Call = {}): Promise<Answer | undefined> {
+    const answer = await this.request(url, { ...call, token: await this.token(client) }, via);
     return answer?.status === 503 ? undefined : answer;
   }
   /** Checks what must hold when everything is settled. */
