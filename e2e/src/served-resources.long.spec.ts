@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FhirResource, isObject, isSharedType, SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { syntheticPayer } from '@provider-access/synthetic';
@@ -64,6 +65,27 @@ const ofMember = (member: string): readonly FhirResource[] => [
     patient: subjectOf(member),
   },
 ];
+/** Its attachment is so large that the platform serves it as a Binary. */
+const noteOf = (member: string): FhirResource => ({
+  resourceType: 'DocumentReference',
+  id: `note-of-${member}`,
+  meta: usCore('us-core-documentreference'),
+  status: 'current',
+  type: { coding: [{ system: 'http://loinc.org', code: '11506-3', display: 'Progress note' }] },
+  category: [
+    {
+      coding: [
+        {
+          system: 'http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category',
+          code: 'clinical-note',
+        },
+      ],
+    },
+  ],
+  subject: subjectOf(member),
+  date: '2025-03-01T10:00:00Z',
+  content: [{ attachment: { contentType: 'text/plain', data: randomBytes(70_000).toString('base64') } }],
+});
 const SHARED: readonly FhirResource[] = [
   {
     resourceType: 'Endpoint',
@@ -137,6 +159,16 @@ describe.skipIf(!HAS_VALIDATOR)('everything that is generated or served, by HL7â
     await ask(200, `${path}/_history/${(one['meta'] as { versionId: string }).versionId}`);
   }
 
+  /** The attachment as a Binary, by header and by parameter. */
+  async function askForBinary(member: string): Promise<void> {
+    const note = await ask(200, `/fhir/DocumentReference/note-of-${member}`);
+    const { content } = json<{ content: { attachment: { url: string } }[] }>(note);
+    const { url } = content[0]!.attachment;
+    await ask(200, url, { headers: { accept: 'application/fhir+json' } });
+    await ask(200, `${url}?_format=json`);
+    await ask(404, '/fhir/Binary/nobody', { headers: { accept: 'application/fhir+json' } });
+  }
+
   async function askForFiles(group: string): Promise<void> {
     const first = await sealed(await kickOff(fresh.platform(), token, group), token);
     for (const { url } of first.output) await ask(200, url);
@@ -170,12 +202,14 @@ describe.skipIf(!HAS_VALIDATOR)('everything that is generated or served, by HL7â
   }
 
   beforeAll(async () => {
-    fresh = await freshPlatform({ env: LIMITS, shared: payer });
+    fresh = await freshPlatform({ env: { ...LIMITS, ATTACHMENT_INLINE_KIB: '64' }, shared: payer });
     ({ base } = fresh.platform());
     const [member] = members as [string];
     await publishTaken(
       fresh.platform(),
-      ...ofMember(member).map((resource) => payerEvent('payer.resource-recorded.v1', member, { resource })),
+      ...[...ofMember(member), noteOf(member)].map((resource) =>
+        payerEvent('payer.resource-recorded.v1', member, { resource }),
+      ),
       ...SHARED.map((resource) => payerEvent('payer.provider-recorded.v1', resource.id!, { resource })),
     );
     const app = await registerApp(fresh.platform(), { name: 'Reader', npi: mine.npi, tin: mine.tin });
@@ -183,6 +217,7 @@ describe.skipIf(!HAS_VALIDATOR)('everything that is generated or served, by HL7â
     await ask(200, '/fhir/metadata');
     for (const type of SERVED_TYPES) await askFor(type);
     await ask(200, `/fhir/DocumentReference/$docref?patient=${member}`);
+    await askForBinary(member);
     await ask(200, `/fhir/Observation?patient=${member}&_revinclude=Provenance:target`);
     await ask(200, `/fhir/ExplanationOfBenefit?patient=${member}&_include=ExplanationOfBenefit:*`);
     const { id: group } = await findGroup(fresh.platform(), token, mine.npi);
@@ -233,7 +268,7 @@ describe.skipIf(!HAS_VALIDATOR)('everything that is generated or served, by HL7â
 
   test('every type that the platform serves was served', () => {
     const types = new Set(served.map(({ resource }) => resource.resourceType));
-    const others = ['AuditEvent', 'Bundle', 'CapabilityStatement', 'Group', 'OperationOutcome'];
+    const others = ['AuditEvent', 'Binary', 'Bundle', 'CapabilityStatement', 'Group', 'OperationOutcome'];
     expect([...SERVED_TYPES, ...others].filter((type) => !types.has(type))).toEqual([]);
   });
 
