@@ -68,8 +68,21 @@ export interface WithheldResources {
   readonly labels: Readonly<Record<Label, number>>;
 }
 
-/** The labels of a policy that may withhold a record. Every search asks for them. */
-const withholding = new WeakMap<LabelPolicy, readonly Label[]>();
+/** The labels of a policy that may withhold a record, and whether a consent may release one of them. */
+interface Withholding {
+  readonly labels: readonly Label[];
+  readonly asksForConsents: boolean;
+}
+const withholding = new WeakMap<LabelPolicy, Withholding>();
+function withholdingOf(policy: LabelPolicy): Withholding {
+  let found = withholding.get(policy);
+  if (found === undefined) {
+    const labels = Object.keys(policy).filter((label) => policy[label] !== 'release');
+    const asksForConsents = labels.some((label) => policy[label] === 'withhold unless consented');
+    withholding.set(policy, (found = { labels, asksForConsents }));
+  }
+  return found;
+}
 
 export class LabelCheck {
   private readonly options: LabelGateOptions;
@@ -82,11 +95,15 @@ export class LabelCheck {
 
   /** Every label that may withhold a record, in the form of `normalLabel`. */
   get labels(): readonly Label[] {
-    const { policy } = this.options;
-    let labels = withholding.get(policy);
-    if (labels === undefined)
-      withholding.set(policy, (labels = Object.keys(policy).filter((label) => policy[label] !== 'release')));
-    return labels;
+    return withholdingOf(this.options.policy).labels;
+  }
+
+  /**
+   * Reads the member's consents if the policy asks for any. Call it before you look at a record: a record with a label
+   * then costs no query that another one does not cost.
+   */
+  async readConsents(member: string): Promise<void> {
+    if (withholdingOf(this.options.policy).asksForConsents) await this.consentsOf(member);
   }
 
   /** Whether the client may not see the record. Only a rule that asks for consent makes this a promise. */
@@ -122,9 +139,12 @@ export class LabelCheck {
   }
 
   private async factsOf(member: string): Promise<LabelFacts> {
+    return { permits: await this.consentsOf(member), providers: this.providers() };
+  }
+  private consentsOf(member: string): Promise<readonly LabelPermit[]> {
     let permits = this.permits.get(member);
     if (permits === undefined) this.permits.set(member, (permits = this.read(member)));
-    return { permits: await permits, providers: this.providers() };
+    return permits;
   }
   /** The directory belongs to no member, so nobody can consent to its release. */
   private async read(member: string): Promise<readonly LabelPermit[]> {

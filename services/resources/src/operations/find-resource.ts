@@ -111,7 +111,8 @@ export class ResourceFinder {
     const decisions = await facts.access.decideMany(client, { kind: 'read' }, owners.length === 0 ? [NOBODY] : owners);
     const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
     if (at < 0) {
-      // A withheld resource costs this read too, so that the time tells nothing.
+      // A withheld resource costs these reads too, so that the time tells nothing.
+      await this.options.labels.check(facts.parties, client).readConsents(NOBODY);
       await records.heads([recordId(NOBODY, type, id)]);
       const [first] = decisions;
       if (owners.length === 0) return UNKNOWN;
@@ -126,6 +127,7 @@ export class ResourceFinder {
     const { records, facts } = this.options;
     const labels = this.options.labels.check(facts.parties, client);
     const member = owner === SHARED ? {} : { member: owner };
+    await labels.readConsents(owner);
     const [head] = await records.heads([recordId(owner, type, id)]);
     if (head === undefined) return { ...UNKNOWN, ...member };
     if (head.labels !== undefined && (await labels.withheld(head)))

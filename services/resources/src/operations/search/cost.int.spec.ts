@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { labelPolicy } from '@provider-access/domain/pdex/labels';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { countedViews } from '../../../test/counted-views.ts';
 import { condition, House, patient } from '../../../test/harness.ts';
@@ -165,7 +166,8 @@ describe('the queries of a search', () => {
 
   it('for a patient by name follow the members of the client, and not those of the store', async () => {
     const found = await asked('Patient?name=test');
-    expect(found.filter((statement) => statement.startsWith('members'))).toEqual([
+    expect(found.filter((statement) => statement.startsWith('member'))).toEqual([
+      'memberships scan 1',
       'members getMany 5',
       'members getMany 2',
     ]);
@@ -194,5 +196,44 @@ describe('the queries of a search', () => {
       'records find 1 record.line',
       AGAIN,
     ]);
+  });
+});
+
+describe('the queries under a policy that asks for consents', () => {
+  const statements: string[] = [];
+  const CODES = 'http://terminology.hl7.org/CodeSystem';
+  const restricted = { meta: { security: [{ system: `${CODES}/v3-Confidentiality`, code: 'R' }] } };
+  let house: House;
+  let token: string;
+  beforeAll(async () => {
+    const labels = labelPolicy({ [`${CODES}/v3-Confidentiality|R`]: 'withhold unless consented' });
+    house = await House.open({ views: countedViews(openMemoryViews(), statements), labels });
+    await house.approve('app1');
+    for (const member of ['m1', 'm2']) await house.attribute(member);
+    await house.publish([
+      { subject: 'm1', resource: condition('m1', 'open') },
+      { subject: 'm1', resource: condition('m1', 'withheld', restricted) },
+      { subject: 'm2', resource: condition('m2', 'other') },
+    ]);
+    await house.settled();
+    token = await house.token('app1');
+  });
+  afterAll(() => house.close());
+  async function asked(query: string): Promise<readonly string[]> {
+    statements.splice(0);
+    await house.call('GET', `/fhir/${query}`, { token });
+    return statements.splice(0).filter((statement) => !BACKGROUND.test(statement));
+  }
+
+  it('of a read are the same for a withheld resource as for an unknown one', async () => {
+    const unknown = ['locators get 1', 'members getMany 1', 'records scan 1 record.line', 'records getMany 1'];
+    for (const form of ['', '/_history', '/_history/1'])
+      for (const id of ['nobody', 'withheld']) expect(await asked(`Condition/${id}${form}`)).toEqual(unknown);
+    expect(await asked('Condition/open')).toEqual([...unknown, 'records get 1 record.line']);
+  });
+
+  it('of a search are the same for a member with a withheld resource as for another', async () => {
+    for (const query of ['_summary=count', 'code=x', '_id=withheld'])
+      expect(await asked(`Condition?patient=m1&${query}`)).toEqual(await asked(`Condition?patient=m2&${query}`));
   });
 });

@@ -30,6 +30,7 @@ export class VisibleRecords {
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
     if (this.keys.length === 0) return new Set();
+    if (members.length === 1) await this.check.readConsents(members[0]!);
     const found = await this.reader.views.search.ids({
       index: 'by_key',
       equals: [members.length === 1 ? members[0]! : members, type],
