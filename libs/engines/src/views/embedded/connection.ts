@@ -28,6 +28,16 @@ export interface Registered {
   readonly definition: string;
 }
 
+/** A write that waits for the transaction of its turn. */
+interface Waiting {
+  /** Writes and returns what is to be done once the write is committed. */
+  readonly work: () => () => void;
+  readonly rows: number;
+  readonly reject: (error: unknown) => void;
+}
+/** A transaction with more rows would hold up the event loop. */
+const ROWS_TOGETHER = 1000;
+
 /**
  * One connection to the file with its transactions, cached entries of collections and their statements. A transaction
  * never spans an await.
@@ -41,6 +51,8 @@ export class Connection {
   readonly #registered = new Map<string, Registered>();
   #dataVersion = -1;
   #reading: NodeJS.Immediate | undefined;
+  #waiting: Waiting[] = [];
+  #writing: NodeJS.Immediate | undefined;
 
   /** @param content initial content of a database in memory, from `DatabaseSync.serialize` */
   constructor(file: string, readonly: boolean, content?: Uint8Array) {
@@ -86,6 +98,8 @@ export class Connection {
 
   close(): void {
     if (!this.db.isOpen) return;
+    while (this.#waiting.length > 0) this.#writeTogether();
+    clearImmediate(this.#writing);
     this.#endReading();
     this.db.close();
   }
@@ -164,6 +178,47 @@ export class Connection {
     clearImmediate(this.#reading);
     this.#reading = undefined;
     this.control.commit.run();
+  }
+
+  /**
+   * Writes in one transaction with the other writes of this turn of the event loop, because a commit costs as much as
+   * some twenty rows. A write that throws changes nothing and hinders no other. `work` must change no entry of a
+   * collection.
+   * @param rows how many rows `work` writes, about
+   */
+  together<T>(rows: number, work: () => T): Promise<T> {
+    this.#writing ??= setImmediate(() => this.#writeTogether());
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        work: () => {
+          const result = work();
+          return () => resolve(result);
+        },
+        rows,
+        reject,
+      });
+    });
+  }
+
+  #writeTogether(): void {
+    let rows = 0;
+    let count = 0;
+    while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count]!.rows <= ROWS_TOGETHER))
+      rows += this.#waiting[count++]!.rows;
+    const group = this.#waiting.splice(0, count);
+    this.#writing = this.#waiting.length === 0 ? undefined : setImmediate(() => this.#writeTogether());
+    try {
+      for (const done of this.transaction(() => group.map(({ work }) => work()), false)) done();
+    } catch (error) {
+      if (group.length === 1) return group[0]!.reject(error);
+      for (const { work, reject } of group) {
+        try {
+          this.transaction(work, false)();
+        } catch (own) {
+          reject(own);
+        }
+      }
+    }
   }
 
   /** @param forgets false if `work` changes no entry of a collection */

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { items, totals } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
-import type { PartPosition } from '../store.ts';
+import { CheckpointMoved, type PartPosition, type ViewOp } from '../store.ts';
 
 let views: ReturnType<typeof openMemoryViews>;
 const statements: string[] = [];
+let commits = 0;
 
 beforeEach(async () => {
   views = openMemoryViews();
@@ -17,6 +18,7 @@ beforeEach(async () => {
     vi.spyOn(StatementSync.prototype, method).mockImplementation(function (this: StatementSync, ...values: unknown[]) {
       const [, what, table] = /^(\w+).*?"test_(\w+)"/.exec(this.sourceSQL) ?? [];
       if (what !== undefined) statements.push(`${what} ${table}`);
+      if (this.sourceSQL === 'COMMIT') commits += 1;
       return original.apply(this, values) as never;
     });
   }
@@ -33,14 +35,13 @@ async function written(projection: Projection, part: string, offset: number, val
   return statements.splice(0);
 }
 
-it('writes a new document with a statement for the row, the body and each element of an array index', async () => {
+it('writes a new document with a statement for the row, the body and the elements of an array index', async () => {
   const value = { n: 1, group: 'g', tags: ['x', 'y'], line: 'l' };
   expect(await written(items, 'item', 0, value)).toEqual([
     // The last number of a body: once for each process.
     'SELECT items_v1_r1__bodies',
     'INSERT items_v1_r1',
     'INSERT items_v1_r1__bodies',
-    'INSERT items_v1_r1__by_tag',
     'INSERT items_v1_r1__by_tag',
   ]);
   // An array index needs the elements that were there, and changes only those that differ.
@@ -66,4 +67,55 @@ it('refuses a part that was written since it was loaded', async () => {
   await written(totals, 'left', 0, { sum: 1, seen: 1 }, {});
   const op = { id: 'a', part: 'left', partition: 1, offset: 0, value: { sum: 5, seen: 1 }, base: {} };
   expect(await views.store.apply(totals, 'live', [op])).toEqual(['a']);
+});
+
+const sum = (id: string, value: Record<string, unknown> = { sum: 1, seen: 1 }): ViewOp => ({
+  id,
+  part: 'left',
+  partition: 0,
+  offset: 0,
+  value,
+});
+
+it('commits the writes of one turn of the event loop together, up to a thousand rows', async () => {
+  const write = (count: number, name: string) =>
+    views.store.apply(
+      totals,
+      'live',
+      Array.from({ length: count }, (_, n) => sum(`${name}-${n}`)),
+    );
+  commits = 0;
+  await Promise.all([write(400, 'a'), write(600, 'b')]);
+  expect(commits).toBe(1);
+  await Promise.all([write(400, 'c'), write(600, 'd'), write(1, 'e'), write(2000, 'f')]);
+  expect(commits).toBe(4);
+});
+
+it('lets a write that fails neither hinder the writes beside it nor leave a part of itself', async () => {
+  const { store } = views;
+  const checkpoint = { topic: 't.left', partition: 0, next: 1, progress: [] };
+  const cyclic: Record<string, unknown> = { sum: 1, seen: 1 };
+  cyclic['self'] = cyclic;
+  const writes = await Promise.allSettled([
+    store.apply(items, 1, [{ ...sum('good', { n: 1, group: 'g', tags: ['t'] }), part: 'item' }]),
+    store.apply(totals, 1, [sum('moved')], checkpoint, 7),
+    store.apply(totals, 1, [sum('before'), sum('cyclic', cyclic)]),
+    store.apply(totals, 1, [sum('last')], checkpoint, 0),
+  ]);
+  expect(writes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+  expect(writes[1]).toMatchObject({ reason: expect.any(CheckpointMoved) as unknown });
+  expect(await views.reader(items).getMany(['good'])).toMatchObject([{ item: { n: 1 } }]);
+  expect(await views.reader(totals).getMany(['moved', 'before', 'cyclic', 'last'])).toMatchObject([
+    undefined,
+    undefined,
+    undefined,
+    { left: { sum: 1 } },
+  ]);
+  expect(await store.checkpoints(totals, 1)).toEqual([checkpoint]);
+});
+
+it('writes what waits before it closes', async () => {
+  const written = views.store.apply(totals, 'live', [sum('a')]);
+  await views.close();
+  expect(await written).toEqual([]);
 });

@@ -61,10 +61,7 @@ export class Documents {
       } else if (op.base === undefined || samePosition(op.base, {})) {
         // Most documents are new, and then nothing is to be compared or removed.
         if (this.#insert(statements, part, row, encoded?.bodies)) {
-          part.arrays.forEach(({ paths }, n) => {
-            const add = statements.addElement(part, n);
-            for (const element of elementsOf(op.value, paths)) add.run(...element, op.id);
-          });
+          part.arrays.forEach(({ paths }, n) => addElements(statements, part, n, elementsOf(op.value, paths), op.id));
           return true;
         }
       }
@@ -86,7 +83,8 @@ export class Documents {
       part.arrays.forEach(({ paths }, n) => {
         const [before, now] = [byContent(elementsOf(old, paths)), byContent(elementsOf(op.value, paths))];
         for (const [key, values] of before) if (!now.has(key)) statements.removeElement(part, n).run(...values, op.id);
-        for (const [key, values] of now) if (!before.has(key)) statements.addElement(part, n).run(...values, op.id);
+        const added = [...now].flatMap(([key, values]) => (before.has(key) ? [] : [values]));
+        addElements(statements, part, n, added, op.id);
       });
     }
     return true;
@@ -125,6 +123,23 @@ export class Documents {
 }
 
 type Values = readonly (string | number)[];
+
+/** Each number of rows is a statement that stays prepared. */
+const ROWS = 8;
+
+/** Writes the rows of an array index, several with one statement. */
+function addElements(
+  statements: Statements,
+  part: PartColumns,
+  n: number,
+  elements: readonly Values[],
+  id: string,
+): void {
+  for (let at = 0; at < elements.length; at += ROWS) {
+    const some = elements.slice(at, at + ROWS);
+    statements.addElements(part, n, some.length).run(...some.flatMap((element) => [...element, id]));
+  }
+}
 
 /** The rows of an array index for a part, without the id. A row may be there twice. */
 function elementsOf(value: unknown, paths: readonly (readonly string[])[]): readonly Values[] {

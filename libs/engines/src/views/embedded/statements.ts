@@ -117,13 +117,14 @@ export class Statements {
     });
   }
 
-  /** Values as of `removeElement`. */
-  addElement(part: PartColumns, n: number): StatementSync {
-    return this.#prepare(`add/${part.n}/${n}`, () => {
+  /** Values: those of `removeElement` for each of `count` elements. */
+  addElements(part: PartColumns, n: number, count: number): StatementSync {
+    return this.#prepare(`add/${part.n}/${n}/${count}`, () => {
       const { index } = part.arrays[n]!;
+      const row = `(?${', ?'.repeat(index.fields.length)})`;
       return (
         `INSERT OR IGNORE INTO ${quoted(arrayTable(this.#physical, index))} VALUES ` +
-        `(?${', ?'.repeat(index.fields.length)})`
+        `${row}${`, ${row}`.repeat(count - 1)}`
       );
     });
   }

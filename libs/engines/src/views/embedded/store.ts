@@ -62,16 +62,16 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
     checkpoint?: Checkpoint,
     from?: number,
   ): Promise<readonly string[]> {
-    const statements = this.connection.of(projection, build)!;
-    const { collection } = statements.layout;
-    const refused = this.connection.transaction(() => {
+    const collection = collectionName(projection);
+    const refused = await this.connection.together(ops.length, () => {
+      const statements = this.connection.of(projection, build)!;
       const lost = this.#documents.write(statements, ops);
       if (checkpoint !== undefined && lost.length === 0) {
         const number = build === 'live' ? this.connection.lookup(collection)!.live : build;
         this.save(collection, number, checkpoint, from);
       }
       return lost;
-    }, false);
+    });
     if (checkpoint !== undefined && refused.length === 0) this.#advances.announce(collection);
     return refused;
   }
