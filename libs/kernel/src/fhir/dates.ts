@@ -6,7 +6,6 @@ export interface DateRange {
 
 /** `Date.toISOString` writes later years with a sign and six digits, and such text sorts before all other instants. */
 const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-const PATTERN = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
@@ -15,32 +14,50 @@ const DAY = 24 * 60 * MINUTE;
  * without a time zone is read as UTC. Undefined when the text is not a date or the calendar has no such day.
  */
 export function dateRange(value: string): DateRange | undefined {
-  const match = PATTERN.exec(value);
-  if (match === null) return undefined;
-  const year = Number(match[1]);
-  if (year === 0) return undefined;
-  const month = match[2] === undefined ? 1 : Number(match[2]);
-  if (month < 1 || month > 12) return undefined;
-  if (match[2] === undefined) return { start: utc(year, 0, 1), end: utc(year + 1, 0, 1) };
-  if (match[3] === undefined)
+  const { length } = value;
+  const year = twoDigits(value, 0) * 100 + twoDigits(value, 2);
+  if (!(year > 0)) return undefined;
+  if (length === 4) return { start: utc(year, 0, 1), end: utc(year + 1, 0, 1) };
+  const month = value.charCodeAt(4) === HYPHEN ? twoDigits(value, 5) : Number.NaN;
+  if (!(month >= 1 && month <= 12)) return undefined;
+  if (length === 7)
     return { start: utc(year, month - 1, 1), end: month === 12 ? utc(year + 1, 0, 1) : utc(year, month, 1) };
-  const day = Number(match[3]);
-  if (day < 1 || day > daysInMonth(year, month)) return undefined;
+  const day = value.charCodeAt(7) === HYPHEN ? twoDigits(value, 8) : Number.NaN;
+  if (!(day >= 1 && day <= daysInMonth(year, month))) return undefined;
   const midnight = utc(year, month - 1, day);
-  if (match[4] === undefined) return { start: midnight, end: midnight + DAY };
-  const hour = Number(match[4]);
-  const minute = Number(match[5]);
-  const second = match[6] === undefined ? 0 : Number(match[6]);
-  const offset = offsetMinutes(match[8]);
-  if (hour > 23 || minute > 59 || second > 60 || offset === undefined) return undefined;
+  return length === 10 ? { start: midnight, end: midnight + DAY } : timeRange(value, midnight);
+}
+
+/** The time after the day: `Thh:mm`, seconds, fraction and zone. @param midnight the day, ms since the epoch */
+function timeRange(value: string, midnight: number): DateRange | undefined {
+  const hour = value.charCodeAt(10) === LETTER_T ? twoDigits(value, 11) : Number.NaN;
+  const minute = value.charCodeAt(13) === COLON ? twoDigits(value, 14) : Number.NaN;
+  if (!(hour <= 23 && minute <= 59)) return undefined;
+  const hasSecond = value.charCodeAt(16) === COLON;
+  const second = hasSecond ? twoDigits(value, 17) : 0;
+  if (!(second <= 60)) return undefined;
+  const tail = TAIL.exec(value.slice(hasSecond ? 19 : 16));
+  const [, fraction, zone] = tail ?? [];
+  const offset = tail === null || (!hasSecond && fraction !== undefined) ? undefined : offsetMinutes(zone);
+  if (offset === undefined) return undefined;
   const start = midnight + hour * 60 * MINUTE + minute * MINUTE + second * 1000 - offset * MINUTE;
-  if (match[6] === undefined) return { start, end: start + MINUTE };
-  if (match[7] === undefined) return { start, end: start + 1000 };
-  const millis = Number(match[7].slice(0, 3).padEnd(3, '0'));
+  if (!hasSecond) return { start, end: start + MINUTE };
+  if (fraction === undefined) return { start, end: start + 1000 };
+  const millis = Number(fraction.slice(0, 3).padEnd(3, '0'));
   return {
     start: start + millis,
-    end: start + millis + (match[7].length === 1 ? 100 : match[7].length === 2 ? 10 : 1),
+    end: start + millis + (fraction.length === 1 ? 100 : fraction.length === 2 ? 10 : 1),
   };
+}
+
+const [HYPHEN, COLON, LETTER_T] = [45, 58, 84];
+/** Fraction of a second, and zone. */
+const TAIL = /^(?:\.(\d+))?(Z|[+-]\d{2}:\d{2})?$/;
+/** The number of two digits at a place; NaN if there are others. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48;
+  const ones = text.charCodeAt(at + 1) - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
 }
 
 /**

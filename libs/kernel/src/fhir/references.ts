@@ -112,21 +112,25 @@ function literalReferences(value: unknown): ParsedReference[] {
  */
 export function referencesOf(resource: FhirResource): string[] {
   const found = new Set<string>();
-  const open: unknown[] = [resource];
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (Array.isArray(value)) {
-      for (let index = value.length - 1; index >= 0; index--) push(open, value[index]);
-    } else if (isObject(value)) {
-      const reference = value['reference'];
-      if (typeof reference === 'string') {
-        const parsed = parseReference(reference);
-        if (parsed.kind === 'relative') found.add(`${parsed.type}/${parsed.id}`);
-      }
-      const children = Object.values(value);
-      for (let index = children.length - 1; index >= 0; index--) push(open, children[index]);
-    }
-  }
+  collect(resource, found);
   return [...found];
+}
+
+function collect(value: object, found: Set<string>): void {
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) collect(item, found);
+    return;
+  }
+  const fields = value as Record<string, unknown>;
+  const { reference } = fields;
+  if (typeof reference === 'string') {
+    const parsed = parseReference(reference);
+    if (parsed.kind === 'relative') found.add(`${parsed.type}/${parsed.id}`);
+  }
+  for (const name in fields) {
+    const child = fields[name];
+    if (typeof child === 'object' && child !== null) collect(child, found);
+  }
 }
 
 /**
@@ -137,8 +141,4 @@ export function carriedReferencesOf(resource: FhirResource): string[] {
   if (resource.resourceType !== 'Provenance') return referencesOf(resource);
   const { target: _about, ...rest } = resource;
   return referencesOf(rest as FhirResource);
-}
-
-function push(open: unknown[], value: unknown): void {
-  if (typeof value === 'object' && value !== null) open.push(value);
 }

@@ -61,35 +61,36 @@ function targetOf(
 export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
   const references: ReferenceInside[] = [];
-  interface Place {
-    readonly value: unknown;
-    readonly holder: string;
-    readonly path: string;
-    readonly inner: boolean;
-  }
-  const open: Place[] = [{ value: resource, holder: resource.resourceType, path: '', inner: false }];
-  for (let place = open.pop(); place !== undefined; place = open.pop()) {
-    const { value, path } = place;
-    let { holder, inner } = place;
-    if (Array.isArray(value)) {
-      for (const item of value as unknown[]) open.push({ ...place, value: item });
-      continue;
-    }
-    if (!isObject(value)) continue;
-    const nested = value !== resource && typeof value['resourceType'] === 'string';
-    if (nested) {
-      resources.push({ resource: value as FhirResource, contained: path === 'contained' });
-      holder = value['resourceType'] as string;
-      inner = true;
-    }
-    const target = targetOf(value);
-    if (target !== undefined) references.push({ ...target, holder, path: nested ? '' : path, inner });
-    for (const [name, child] of Object.entries(value)) {
-      if (typeof child === 'object')
-        open.push({ value: child, holder, path: nested || path === '' ? name : `${path}.${name}`, inner });
-    }
-  }
+  collect(resource, resource.resourceType, '', 'outermost', { resources, references });
   return { resources, references };
+}
+
+type Level = 'outermost' | 'outer' | 'inner';
+function collect(
+  value: unknown,
+  holder: string,
+  path: string,
+  level: Level,
+  found: { readonly resources: Inner[]; readonly references: ReferenceInside[] },
+): void {
+  if (Array.isArray(value)) {
+    for (const item of value as unknown[]) collect(item, holder, path, level, found);
+    return;
+  }
+  if (!isObject(value)) return;
+  const nested = level !== 'outermost' && typeof value['resourceType'] === 'string';
+  let mayRefer = false;
+  if (nested) found.resources.push({ resource: value as FhirResource, contained: path === 'contained' });
+  const own = nested ? (value['resourceType'] as string) : holder;
+  const here = nested ? '' : path;
+  const below = nested || level === 'inner' ? 'inner' : 'outer';
+  for (const name in value) {
+    const child = value[name];
+    if (typeof child === 'object') collect(child, own, here === '' ? name : `${here}.${name}`, below, found);
+    else if (name === 'reference' || name === 'type') mayRefer = true;
+  }
+  const target = mayRefer ? targetOf(value) : undefined;
+  if (target !== undefined) found.references.push({ ...target, holder: own, path: here, inner: below === 'inner' });
 }
 
 /** Types of the directory, of products, and value sets of forms, which a shared resource may contain. */

@@ -13,8 +13,11 @@ const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
 /** An extension that labels a part of a resource (HL7 Security Label DS4P). */
 const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
-/** Every resource with a label contains one of these texts, because JSON.stringify changes neither of them. */
-const MARKS = ['"security":', INLINE_LABEL, '"use":"preauthorization"'] as const;
+/**
+ * Every resource with a label contains one of these texts, because JSON.stringify changes neither of them. None begins
+ * with a quotation mark, at each of which a search in JSON would stop.
+ */
+const MARKS = ['security":', 'security-label-ds4p/', 'preauthorization"'] as const;
 
 /**
  * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one

@@ -89,10 +89,18 @@ function without(source: Source, name: string): Source {
 }
 
 function count(run: Run, path: string): undefined {
-  const names = path.split('.');
-  const place = names.length > MAX_NAMES ? `${names.slice(0, MAX_NAMES).join('.')}…` : path;
+  const place = shortened(path);
   run.dropped[place] = (run.dropped[place] ?? 0) + 1;
   return undefined;
+}
+
+function shortened(path: string): string {
+  let end = -1;
+  for (let names = 0; names < MAX_NAMES; names++) {
+    end = path.indexOf('.', end + 1);
+    if (end < 0) return path;
+  }
+  return `${path.slice(0, end)}…`;
 }
 
 function keepResource(source: Source, path: string, run: Run, depth: number): Source | undefined {

@@ -27,7 +27,8 @@ function checkElement(one: Check, parent: Element): void {
   let count = 0;
   if (choice === undefined) {
     const value = parent[one.name];
-    const sibling = one.primitive ? parent[one.sibling] : undefined;
+    // Most primitives have no extensions, and looking for what an object does not have is slow.
+    const sibling = one.primitive && (value === undefined || one.looksInside) ? parent[one.sibling] : undefined;
     if (Array.isArray(value)) {
       count = value.length;
       if (one.looksInside)
