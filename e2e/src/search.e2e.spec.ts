@@ -13,7 +13,7 @@ import {
   seed,
 } from '@provider-access/kernel/testing/search';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
-import { freshPlatform, registerApp } from './harness.ts';
+import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { paOf } from './pa.ts';
 import { byMembers } from './payers.ts';
 import { type HttpAnswer, http, json, payerEvent, publishAll } from './road.ts';
@@ -35,13 +35,14 @@ describe('searches over generated data and, where it is there, the examples of H
   const work = mkdtempSync(join(tmpdir(), 'provider-access-search-'));
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let base: string;
-  let token: string;
+  let app: TestApp;
   /** Everything that the client may see, as the platform lists it, by type. */
   const seen = new Map<string, FhirResource[]>();
   const members: string[] = [];
 
-  const ask = (path: string): Promise<HttpAnswer> =>
-    http(path.startsWith('http') ? path : `${base}/fhir/${path}`, { token });
+  /** A token may expire between two of these requests. */
+  const ask = async (path: string): Promise<HttpAnswer> =>
+    http(path.startsWith('http') ? path : `${base}/fhir/${path}`, { token: await app.tokens.get() });
   async function pagesOf(path: string): Promise<Bundle[]> {
     const pages: Bundle[] = [];
     for (let next: string | undefined = path; next !== undefined;) {
@@ -86,8 +87,7 @@ describe('searches over generated data and, where it is there, the examples of H
   beforeAll(async () => {
     fresh = await freshPlatform({ env: LIMITS, shared: payer });
     ({ base } = fresh.platform());
-    const app = await registerApp(fresh.platform(), { name: 'Searcher', npi: mine.npi, tin: mine.tin });
-    token = await app.tokens.get();
+    app = await registerApp(fresh.platform(), { name: 'Searcher', npi: mine.npi, tin: mine.tin });
     members.push(...mine.visible.map(({ member }) => member));
     if (folder !== undefined)
       for (const name of ['examples-uscore-6.1.0', 'examples-carin-2.2.0-sushi']) await takeIn(name);
