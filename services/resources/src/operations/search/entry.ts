@@ -17,9 +17,12 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
-/** In the JSON text of a record. Quotes inside its texts are escaped, so they cannot look like this. */
-const DELETED = '"deleted":true';
-const UNLABELLED = '"labels":[]';
+/**
+ * In the JSON text of a record. Quotes inside its texts are escaped, so they cannot look like this. The quotation mark
+ * before the name is left out, because a search would stop at each one: that takes three times as long.
+ */
+const DELETED = 'deleted":true';
+const UNLABELLED = 'labels":[]';
 const UPDATED = /"lastUpdated":(\d+)/;
 
 /**
@@ -31,7 +34,9 @@ export function entryOfText({ _id, record }: ViewDocument): Entry | undefined {
   if (line === undefined || json.includes(DELETED)) return undefined;
   const updated = json.includes(UNLABELLED) ? UPDATED.exec(json) : null;
   if (updated === null) return { ...(JSON.parse(json) as Head), line };
-  const [member = '', type = '', id = ''] = _id.split('/');
+  const slash = _id.indexOf('/');
+  const second = _id.indexOf('/', slash + 1);
+  const [member, type, id] = [_id.slice(0, slash), _id.slice(slash + 1, second), _id.slice(second + 1)];
   return { member, type, id, lastUpdated: Number(updated[1]), labels: [], line };
 }
 
