@@ -38,3 +38,18 @@ test('an opt-in after a corrected opt-out shows the member at once (sequence 496
     await world.stop();
   }
 });
+
+test('a process that dies within a rebuild, at any step of it, holds up the view until its lease ends', async () => {
+  const world = await MemoryWorld.start(keys);
+  try {
+    for (let changes = 0; changes < 8; changes++)
+      await new Driver(world, `dies-${changes}`).run([
+        { op: 'kill', module: 'attribution', instance: 1, changes, side: 'after' },
+        { op: 'rebuild', view: 'members', back: false, via: 1 },
+        { op: 'opt-out', member: 0, source: 1, ago: 0, day: false, via: 0, post: true, target: 'all' },
+        { op: 'settle' },
+      ]);
+  } finally {
+    await world.stop();
+  }
+});

@@ -92,7 +92,7 @@ export class Cluster {
   readonly #shared: Shared;
   readonly #broker;
   readonly #state;
-  readonly #views = openMemoryViews({ shared: true });
+  readonly #views = openMemoryViews({ shared: true, now: () => this.now });
   readonly #blobs = mapBlobs(new Map());
   readonly #joined: Joined = { groups: new Map(), failures: new Map(), follows: [] };
   readonly #present = new PresenceBoard();

@@ -13,7 +13,7 @@ import type { Layout } from './tables.ts';
 /** Builds of a view (live, building, previous) and the position of each. */
 export abstract class ViewBuilds {
   protected connection!: Connection;
-  readonly #leases = new Leases();
+  protected leases = new Leases();
   readonly #sealed = new Set<string>();
 
   async ensure(projection: Projection): Promise<number> {
@@ -40,7 +40,7 @@ export abstract class ViewBuilds {
     return 1;
   }
 
-  async builds(projection: Projection): Promise<Builds | undefined> {
+  async builds(projection: Projection, _fresh = false): Promise<Builds | undefined> {
     const registered = this.connection.lookup(collectionName(projection));
     return registered && buildsOf(registered);
   }
@@ -59,7 +59,7 @@ export abstract class ViewBuilds {
       this.connection.control.save!.run(collection, build, topic, partition, next, entries);
       return;
     }
-    const saved = this.#sealed.has(`${collection}/${build}`)
+    const saved = this.isSealed(collection, build)
       ? 0
       : from === 0
         ? this.connection.control.first!.run(collection, build, topic, partition, next, entries).changes
@@ -106,18 +106,22 @@ export abstract class ViewBuilds {
     const collection = collectionName(projection);
     return (
       this.connection.lookup(collection)?.building === build &&
-      this.#leases.take(`${collection}/${build}`, holder, ttlMs)
+      this.leases.take(`${collection}/${build}`, holder, ttlMs)
     );
   }
 
   async release(projection: Projection, build: number, holder: string): Promise<void> {
-    this.#leases.release(`${collectionName(projection)}/${build}`, holder);
+    this.leases.release(`${collectionName(projection)}/${build}`, holder);
   }
 
   async seal(projection: Projection): Promise<readonly Checkpoint[]> {
     const collection = collectionName(projection);
     this.#sealed.add(`${collection}/${this.connection.lookup(collection)!.live}`);
     return this.connection.checkpoints(projection, 'live');
+  }
+
+  protected isSealed(collection: string, build: number): boolean {
+    return this.#sealed.has(`${collection}/${build}`);
   }
 
   async unseal(projection: Projection): Promise<void> {

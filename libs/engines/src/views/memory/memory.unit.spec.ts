@@ -4,6 +4,7 @@ import type { ViewsHarness } from '../contract/fixture.ts';
 import { instancesContract } from '../contract/instances-contract.ts';
 import { rebuildContract } from '../contract/rebuild-contract.ts';
 import { runnerContract } from '../contract/runner-contract.ts';
+import { CheckpointMoved } from '../store.ts';
 import { openMemoryViews } from './index.ts';
 
 // The embedded engine, which this store uses, passes the whole contract. The memory engine adds a shared store.
@@ -33,4 +34,26 @@ it('holds what is written, apart from another', async () => {
   expect(await one.reader(items).get('a')).toEqual({ _id: 'a', item: { n: 1, group: 'g' } });
   expect(await other.reader(items).get('a')).toBeUndefined();
   await Promise.all([one.close(), other.close()]);
+});
+
+it('lifts the seal of a builder whose lease has run out, and lets no late swap of it through', async () => {
+  let now = 0;
+  const views = openMemoryViews({ shared: true, now: () => now });
+  const { store } = views;
+  await store.ensure(items);
+  const at = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
+  const build = await store.startBuild(items);
+  expect(await store.lease(items, build, 'a', 1000)).toBe(true);
+  await store.seal(items);
+  await store.builds(items, true);
+  await expect(store.apply(items, 1, [], at(1), 0)).rejects.toThrow(CheckpointMoved);
+  now = 1000;
+  await store.builds(items, true);
+  await store.apply(items, 1, [], at(1), 0);
+  await expect(store.swap(items, build)).rejects.toThrow(/seal/);
+  // The next builder seals and swaps.
+  expect(await store.lease(items, build, 'b', 1000)).toBe(true);
+  await store.seal(items);
+  await store.swap(items, build);
+  await views.close();
 });
