@@ -30,7 +30,7 @@ export interface Registered {
 
 /** A write that waits for the transaction of its turn. */
 interface Waiting {
-  /** Writes and returns what is to be done once the write is committed. */
+  /** Writes. Call what it returns once the write is committed. */
   readonly work: () => () => void;
   readonly rows: number;
   readonly reject: (error: unknown) => void;
@@ -99,7 +99,6 @@ export class Connection {
   close(): void {
     if (!this.db.isOpen) return;
     while (this.#waiting.length > 0) this.#writeTogether();
-    clearImmediate(this.#writing);
     this.#endReading();
     this.db.close();
   }
@@ -181,10 +180,11 @@ export class Connection {
   }
 
   /**
-   * Writes in one transaction with the other writes of this turn of the event loop, because a commit costs as much as
-   * some twenty rows. A write that throws changes nothing and hinders no other. `work` must change no entry of a
-   * collection.
+   * Runs `work` in one transaction with the other writes of this turn of the event loop, because a commit costs as much
+   * as some twenty rows. If the transaction fails, each write gets a transaction of its own. So a write that throws
+   * changes nothing and hinders no other, and `work` may run twice. It must change no entry of a collection.
    * @param rows how many rows `work` writes, about
+   * @returns the result of `work`, once it is committed. It rejects with the error of `work` or of the file.
    */
   together<T>(rows: number, work: () => T): Promise<T> {
     this.#writing ??= setImmediate(() => this.#writeTogether());
@@ -206,6 +206,7 @@ export class Connection {
     while (count < this.#waiting.length && (count === 0 || rows + this.#waiting[count]!.rows <= ROWS_TOGETHER))
       rows += this.#waiting[count++]!.rows;
     const group = this.#waiting.splice(0, count);
+    clearImmediate(this.#writing);
     this.#writing = this.#waiting.length === 0 ? undefined : setImmediate(() => this.#writeTogether());
     try {
       for (const done of this.transaction(() => group.map(({ work }) => work()), false)) done();

@@ -1,8 +1,10 @@
 import { StatementSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { items, totals } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
+import { Connection } from './connection.ts';
 import { CheckpointMoved, type PartPosition, type ViewOp } from '../store.ts';
 
 let views: ReturnType<typeof openMemoryViews>;
@@ -114,8 +116,38 @@ it('lets a write that fails neither hinder the writes beside it nor leave a part
   expect(await store.checkpoints(totals, 1)).toEqual([checkpoint]);
 });
 
-it('writes what waits before it closes', async () => {
-  const written = views.store.apply(totals, 'live', [sum('a')]);
+it('leaves nothing of a write whose build is sealed or dropped while it waits', async () => {
+  const { store } = views;
+  const checkpoint = { topic: 't.left', partition: 0, next: 1, progress: [] };
+  const building = await store.startBuild(totals);
+  const sealed = store.apply(totals, 1, [sum('sealed')], checkpoint, 0);
+  await Promise.all([expect(sealed).rejects.toThrow(CheckpointMoved), store.seal(totals)]);
+  const dropped = store.apply(totals, building, [sum('dropped')], checkpoint, 0);
+  await Promise.all([dropped.catch(() => undefined), store.dropBuild(totals, building)]);
+  expect(await views.reader(totals).get('sealed')).toBeUndefined();
+  expect(await store.builds(totals)).toEqual({ live: 1 });
+  const next = await store.startBuild(totals);
+  expect([await store.count(totals, next), await store.checkpoints(totals, building)]).toEqual([0, []]);
+  const { db } = new Connection(':memory:', true, store.copy());
+  const tables = db.prepare("SELECT name FROM sqlite_master WHERE name LIKE 'test_totals%'").all();
+  db.close();
+  expect(tables).not.toEqual([]);
+  expect(tables).not.toContainEqual({ name: expect.stringContaining(`_r${building}`) as string });
+});
+
+it('writes what waits before it closes, and nothing afterwards', async () => {
+  const written = ['a', 'b'].map((name) =>
+    views.store.apply(
+      totals,
+      'live',
+      Array.from({ length: 600 }, (_, n) => sum(`${name}-${n}`)),
+    ),
+  );
   await views.close();
-  expect(await written).toEqual([]);
+  expect(await Promise.all(written)).toEqual([[], []]);
+  const run = vi.mocked(StatementSync.prototype.run);
+  run.mockClear();
+  await nextTurn();
+  expect(run).not.toHaveBeenCalled();
+  await expect(views.store.apply(totals, 'live', [sum('late')])).rejects.toThrow();
 });
