@@ -20,11 +20,12 @@ export async function compressAnswers(fastify: FastifyInstance): Promise<void> {
     threshold: FROM_BYTES,
     syncThreshold: INLINE_BYTES,
   });
-  // This hook runs before that of the plugin.
+  // The hook of the plugin runs after this one.
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    // A range is one of the uncompressed bytes. A client that continues an answer by a range must have begun with them.
+    // A range counts uncompressed bytes, so a client that continues an answer by a range must have begun with those.
+    // The plugin compresses no answer to a request with this header.
     if (reply.hasHeader('accept-ranges')) request.headers['x-no-compression'] = '';
-    // Also where the answer is not compressed, because another request for it may get a compressed one.
+    // An answer that is not compressed varies too, because another request for it may get a compressed one.
     if (FHIR.test(String(reply.getHeader('content-type') ?? '')) && !reply.hasHeader('vary'))
       void reply.header('vary', 'accept-encoding');
     done(null, payload);

@@ -50,7 +50,7 @@ export class SealedLinks {
     return this.made;
   }
 
-  /** @param items of JSON. Undefined if the link would be too long for a URL, or the text for a link. */
+  /** @param items of JSON. Undefined if the link would be too long for a URL, or if `read` would refuse its text. */
   write(boundTo: string, items: readonly unknown[]): string | undefined {
     const key = this.keys()[0]!;
     const aad = Buffer.from(boundTo);

@@ -55,8 +55,9 @@ export async function tidyAttachments(options: TidyOptions): Promise<number> {
 }
 
 /**
- * Waits until the views show what the log had when the run began. Once a run is enough: what is removed was marked a
- * week ago, and intake clears a mark when it appends a record. So only a record from before the mark may refer to it.
+ * Waits until the views show everything that the log had when the run began. Once a run is enough, because the run
+ * removes only attachments that were marked a week ago. Intake clears the mark when it appends a record that refers to
+ * the attachment. So no record that came after the mark refers to a marked attachment.
  * @throws EngineUnavailable
  */
 async function caughtUp({ records, versions, log }: TidyOptions): Promise<void> {

@@ -79,11 +79,12 @@ function collect(
   }
   if (!isObject(value)) return;
   const nested = level !== 'outermost' && typeof value['resourceType'] === 'string';
-  let mayRefer = false;
   if (nested) found.resources.push({ resource: value as FhirResource, contained: path === 'contained' });
   const own = nested ? (value['resourceType'] as string) : holder;
   const here = nested ? '' : path;
   const below = nested || level === 'inner' ? 'inner' : 'outer';
+  // Most objects are no Reference, and looking for what an object does not have is slow.
+  let mayRefer = false;
   for (const name in value) {
     const child = value[name];
     if (typeof child === 'object') collect(child, own, here === '' ? name : `${here}.${name}`, below, found);

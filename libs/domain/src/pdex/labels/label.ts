@@ -14,8 +14,8 @@ const MAX_LABELS = 100;
 /** An extension that labels a part of a resource (HL7 Security Label DS4P). */
 const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 /**
- * Every resource with a label contains one of these texts, because JSON.stringify changes neither of them. None begins
- * with a quotation mark, at each of which a search in JSON would stop.
+ * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them.
+ * None begins with a quotation mark, because a search would stop at every quotation mark of the text.
  */
 const MARKS = ['security":', 'security-label-ds4p/', 'preauthorization"'] as const;
 

@@ -18,8 +18,9 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
 }
 
 /**
- * In the JSON text of a record. Quotes inside its texts are escaped, so they cannot look like this. The quotation mark
- * before the name is left out, because a search would stop at each one: that takes three times as long.
+ * How the JSON text of a record shows a tombstone, and that there are no labels. No value can contain these, because
+ * JSON escapes quotation marks inside values. They lack the quotation mark before the name, because a search stops at
+ * every quotation mark of the text, and then takes three times as long.
  */
 const DELETED = 'deleted":true';
 const UNLABELLED = 'labels":[]';

@@ -21,7 +21,7 @@ export class PageLinks {
     return this.formerKeys;
   }
 
-  /** Undefined if the link would be too long for a URL. */
+  /** Undefined if the link would be too long. */
   write(token: PageToken): string | undefined {
     const { client, type, query, after } = token;
     return writeFormer(this.former()[0]!, token) ?? this.links.write(boundTo(client, type), [query, after]);
