@@ -133,6 +133,7 @@ export class BuildWriter {
           return parts;
         },
         failing,
+        attempt === 0,
       );
       const next = Math.max(stop?.offset ?? until, from);
       const checkpoint: Checkpoint = {
@@ -149,7 +150,8 @@ export class BuildWriter {
         return this.#oneByOne(topic, partition, records, until, failing, error);
       }
       if (refused > 0) {
-        // Another instance wrote the same part from another partition: load and evolve again.
+        // A document that was taken for a new one exists, or another instance wrote the same part from another
+        // partition: load and evolve again.
         if (attempt < 20) continue;
         throw new EngineUnavailable(`${this.#view}: ${refused} documents kept changing under the write`);
       }

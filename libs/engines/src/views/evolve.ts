@@ -82,15 +82,17 @@ export type Failing = 'with-part' | 'afresh';
  * A record at which `keys` or `evolve` throws is passed over. The topic's `failed` returns its parts, and the view
  * notes the record in `PASSED_OVER_ID`. `failing` names the only record of a batch whose documents could not be
  * written.
+ * @param guess whether the documents of records that `begins` are taken for new ones and not loaded
  */
 export async function evolveBatch(
   topic: TopicEvolve,
   batch: Batch,
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, StoredPart>>,
   failing?: Failing,
+  guess = false,
 ): Promise<Evolved> {
   const progress: { readonly offset: number; readonly entry: ProgressEntry }[] = [];
-  const work: { record: LogRecord; keys: readonly string[] }[] = [];
+  const work: { record: LogRecord; keys: readonly string[]; begins: boolean }[] = [];
   const passedOver: PassedOver[] = [];
   const passOver = (record: LogRecord, key: string, what: string, error: unknown): void =>
     void passedOver.push({
@@ -110,7 +112,7 @@ export async function evolveBatch(
       if (entry !== undefined) progress.push({ offset: record.offset, entry });
       if (entry === undefined || topic.progress === true) {
         const keys = topic.keys(record);
-        if (keys.length > 0) work.push({ record, keys });
+        if (keys.length > 0) work.push({ record, keys, begins: guess && topic.begins?.(record) === true });
       }
     } catch (error) {
       // `keys` threw, so the documents that the record concerns are unknown.
@@ -118,7 +120,15 @@ export async function evolveBatch(
     }
   }
   const ops = new Map<string, ViewOp>();
-  const loaded = topic.blind || work.length === 0 ? undefined : await load([...new Set(work.flatMap((w) => w.keys))]);
+  const known = new Set(work.flatMap(({ keys, begins }) => (begins ? [] : keys)));
+  /**
+   * Whether a part that was taken for missing stays as it is, or its record fails. A stored part might change or not
+   * fail, and the store would refuse no write that tells.
+   */
+  let unsure = false;
+  const isGuess = (id: string): boolean => !known.has(id);
+  const none: ReadonlyMap<string, StoredPart> = new Map();
+  const loaded = topic.blind ? undefined : known.size === 0 ? none : await load([...known]);
   for (const { record, keys } of work) {
     const { partition, offset } = record;
     const before = new Map(keys.map((id) => [id, ops.get(id)]));
@@ -133,8 +143,8 @@ export async function evolveBatch(
           news = true;
           const current = ops.has(id) ? ops.get(id)!.value : stored?.value;
           const value = next(topic.blind ? undefined : (current ?? undefined), id);
-          if (value !== undefined)
-            ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
+          if (value === undefined) unsure ||= isGuess(id);
+          else ops.set(id, { id, part: topic.part, partition, offset, value, ...(loaded !== undefined && { base }) });
         }
       } catch (error) {
         for (const [id, op] of before) {
@@ -153,6 +163,7 @@ export async function evolveBatch(
       }
     } catch (error) {
       failed = error;
+      unsure ||= keys.some(isGuess);
     }
     const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
     try {
@@ -162,6 +173,7 @@ export async function evolveBatch(
       break;
     }
   }
+  if (unsure) return evolveBatch(topic, batch, load, failing);
   // Progress behind the stop must not count.
   const until = stop?.offset ?? Infinity;
   const heard = progress.filter(({ offset }) => offset < until).map(({ entry }) => entry);

@@ -10,7 +10,8 @@ interface Sum {
 const adding = {
   part: 'p',
   keys: (record: LogRecord) => record.key.split('+').filter((k) => k !== ''),
-  evolve: (part: Sum | undefined, record: LogRecord): Sum | null => {
+  evolve: (part: Sum | undefined, record: LogRecord): Sum | null | undefined => {
+    if (record.headers['doubles']) return part && { sum: part.sum * 2 };
     if (record.headers['bad']) throw new RangeError(record.key);
     return record.headers['gone'] ? null : { sum: (part?.sum ?? 0) + 1 };
   },
@@ -42,6 +43,36 @@ describe('evolveBatch', () => {
       { id: 'a', part: 'p', partition: 0, offset: 2, value: { sum: 6 }, base: { 0: 1 } },
       { id: 'b', part: 'p', partition: 0, offset: 3, value: { sum: 2 }, base: {} },
     ]);
+  });
+
+  it('loads no document for a record that begins it, unless another record of the batch changes it', async () => {
+    const loads: (readonly string[])[] = [];
+    const beginning = { ...adding, begins: ({ headers }: LogRecord) => headers['first'] === 'yes' };
+    const stored = new Map<string, StoredPart>([['b', { value: { sum: 5 }, position: { 0: 1 } }]]);
+    const evolved = async (guess: boolean, ...records: LogRecord[]): Promise<unknown> => {
+      loads.splice(0);
+      const found = async (ids: readonly string[]) => {
+        loads.push(ids);
+        return new Map(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id)!] as const] : [])));
+      };
+      return (await evolveBatch(beginning, batch(...records), found, undefined, guess)).ops.map(({ value }) => value);
+    };
+    const first = { first: 'yes' };
+    expect(await evolved(true, at(2, 'a', first), at(3, 'b', first))).toEqual([{ sum: 1 }, { sum: 1 }]);
+    expect(loads).toEqual([]);
+    expect(await evolved(true, at(2, 'a', first), at(3, 'b', first), at(4, 'b'))).toEqual([{ sum: 1 }, { sum: 7 }]);
+    expect(loads).toEqual([['b']]);
+    expect(await evolved(false, at(2, 'a', first), at(3, 'b', first))).toEqual([{ sum: 1 }, { sum: 6 }]);
+    expect(loads).toEqual([['a', 'b']]);
+    // A record that leaves a missing part as it is might change a stored one.
+    expect(await evolved(true, at(2, 'a', first), at(3, 'b', { ...first, doubles: 'yes' }))).toEqual([
+      { sum: 1 },
+      { sum: 10 },
+    ]);
+    expect(loads).toEqual([['a', 'b']]);
+    // Nor does a record that fails with a missing part say that it fails with a stored one.
+    await evolved(true, at(2, 'a', { ...first, bad: 'yes' }));
+    expect(loads).toEqual([['a'], ['~passed-over']]);
   });
 
   const bad = { bad: 'yes' };

@@ -29,10 +29,12 @@ const step = fc.oneof(
 );
 
 /**
- * Two partitions may count into one document. In a blind view the newest record of a partition wins, also a removal.
+ * Two partitions may count into one document, which the second view takes for a new one each time. In a blind view the
+ * newest record of a partition wins, also a removal.
  */
 const views = [
   { name: 'counting', projection: totals, topic: 't.left', partitions: 2, type: () => 'added' },
+  { name: 'guessing', projection: totals, topic: 't.right', partitions: 2, type: () => 'added' },
   {
     name: 'blind',
     projection: items,

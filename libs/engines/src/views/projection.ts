@@ -30,6 +30,12 @@ export interface TopicEvolve<Part = unknown> {
   evolve(part: Part | undefined, record: LogRecord, key: string): Part | null | undefined;
   readonly blind?: boolean;
   /**
+   * Whether the record is probably the first one about its documents, so that a view does not look for them before it
+   * inserts them. A wrong answer costs time and changes nothing: the store refuses to insert a document that exists,
+   * and the view loads the documents of the batch and evolves it again. Default: false.
+   */
+  begins?(record: LogRecord): boolean;
+  /**
    * The part after a record at which `evolve` threw, or whose document could not be written, with results as of
    * `evolve`. The view continues after the record, so the part must not show or permit data that the record may have
    * withdrawn. `part` is undefined if the stored part is unusable. It must be pure. Default: removes the part.

@@ -1,11 +1,12 @@
 import { PA_RECORDS, typeOf } from '@provider-access/events';
-import { recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
+import { isFirstVersion, recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
   part: 'record',
   keys: recordKeys,
+  begins: isFirstVersion,
   evolve(part, record) {
     const data = recordData(record);
     const common = {
@@ -90,6 +91,7 @@ const fromRecordsLocator: TopicEvolve<LocatorPart> = {
     if (recordKeys(record).length === 0) return [];
     return [record.key.slice(record.key.indexOf('/') + 1)];
   },
+  begins: isFirstVersion,
   evolve(part, record) {
     const member = record.key.slice(0, record.key.indexOf('/'));
     const at = Date.parse(record.headers['ce_time'] ?? '');

@@ -1,6 +1,6 @@
 import { dataOf, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { compareVersions, type VersionOrder } from './record.ts';
+import { compareVersions, VERSION_HEADER, type VersionOrder } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
 export const RECORD_DELETED = 'pa.record-deleted.v1';
@@ -8,6 +8,9 @@ const RELEVANT = new Set<string | undefined>([ACCEPTED, RECORD_DELETED]);
 
 /** pa.records keys are `<member>/<Type>/<id>`: the id of the record needs no parse. */
 export const recordKeys = (record: LogRecord): readonly string[] => (RELEVANT.has(typeOf(record)) ? [record.key] : []);
+
+/** Nearly every first version makes a new document, so the views do not look for one. */
+export const isFirstVersion = ({ headers }: LogRecord): boolean => headers[VERSION_HEADER] === '1';
 
 /**
  * Whether a record replaces the version that the view has. An instance that was taken for dead, and its successor, may

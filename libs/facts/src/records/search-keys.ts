@@ -4,7 +4,7 @@ import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { labelsOf, normalLabel } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from './record.ts';
-import { recordData, recordKeys, replaces } from './record-events.ts';
+import { isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. */
 interface SearchPart extends VersionOrder {
@@ -66,6 +66,7 @@ function keysOf({ tokens, tokensBy, labels, line }: RecordAccepted): readonly st
 const fromRecords: TopicEvolve<SearchPart> = {
   part: 'search',
   keys: recordKeys,
+  begins: isFirstVersion,
   evolve(part, record) {
     const next = partOf(record);
     return part === undefined || replaces(part, next) ? next : undefined;

@@ -1,7 +1,9 @@
 import { StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { items, totals } from '../contract/fixture.ts';
+import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { BuildWriter } from '../build-writer.ts';
+import { items, record, totals } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';
 import type { Projection } from '../projection.ts';
 import { Connection } from './connection.ts';
@@ -63,6 +65,31 @@ it('writes a part that was loaded and is new with one statement, and compares a 
   expect(await written(totals, 'left', 1, { sum: 2, seen: 2 }, { 0: 0 })).toEqual(compared);
   // The document is there, because of its other part.
   expect(await written(totals, 'right', 0, { sum: 1, seen: 1 }, {})).toEqual(['INSERT totals_v1_r1', ...compared]);
+});
+
+it('looks for a document that a record begins only if the store refuses to insert it', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  const context = { log, store: views.store, projection: totals, logger: undefined, maxRecords: 9 };
+  const writer = new BuildWriter(context, 1);
+  const written = async (...keys: string[]): Promise<readonly string[]> => {
+    await log.append(
+      't.right',
+      keys.map((key) => record(key, { n: 1 })),
+    );
+    statements.splice(0);
+    await writer.fillAll(await log.head(['t.right']), new AbortController().signal);
+    return statements.splice(0);
+  };
+  const insert = 'INSERT totals_v1_r1';
+  expect(await written('a', 'b')).toEqual([insert, insert]);
+  const found = 'SELECT totals_v1_r1';
+  // The first attempt inserts c and finds b. The second one loads both, and changes b if it is as it was loaded.
+  expect(await written('c', 'b')).toEqual([insert, insert, found, found, found, found, insert]);
+  expect(await views.reader(totals).getMany(['a', 'b', 'c'])).toMatchObject([
+    { right: { sum: 1 } },
+    { right: { sum: 2 } },
+    { right: { sum: 1 } },
+  ]);
 });
 
 it('refuses a part that was written since it was loaded', async () => {
