@@ -7,15 +7,23 @@ import { existsSync } from 'node:fs';
  */
 const file = process.env['UNREADABLE'];
 const MARK = 'nobody can project this';
-/** The place where views and facts decode records of the platform. */
+/** The place where views and facts read records of the platform. */
 const READERS = /\/libs\/facts\/dist\/(records\/projections|registrations|client-details)\.js/;
 
 if (file !== undefined) {
-  const parse = JSON.parse;
-  JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {
-    if (typeof text === 'string' && text.includes(MARK) && existsSync(file) && READERS.test(new Error().stack ?? '')) {
+  const refuse = (text: unknown): void => {
+    if (typeof text === 'string' && text.includes(MARK) && existsSync(file) && READERS.test(new Error().stack ?? ''))
       throw new RangeError('a fault that a test has put here');
-    }
+  };
+  const { parse } = JSON;
+  JSON.parse = (text: string, reviver?: Parameters<typeof parse>[1]): unknown => {
+    refuse(text);
     return parse(text, reviver);
+  };
+  // The view of records gets what its own process wrote without parsing it again, and counts the bytes of the line.
+  const { byteLength } = Buffer;
+  Buffer.byteLength = (text: Parameters<typeof byteLength>[0], encoding?: BufferEncoding): number => {
+    refuse(text);
+    return byteLength(text, encoding);
   };
 }
