@@ -198,6 +198,37 @@ describe('whatever the zones and the day', () => {
   });
 });
 
+describe('local time', () => {
+  // Sweden writes 2026-03-08 03:00:00.
+  const shown = (timeZone: string, at: number): string =>
+    new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(at);
+  const written = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+
+  it('is what the runtime shows, at any time of a day on which the clocks change or do not', () => {
+    const changes = ['2026-03-08', '2026-11-01', '2026-04-05', '2026-04-24', '2011-12-30', '2016-05-01', '2026-07-01'];
+    const time = fc.oneof(
+      fc
+        .tuple(fc.constantFrom(...changes), fc.integer({ min: -2880, max: 2880 }))
+        .map(([date, minutes]) => Date.parse(date) + minutes * 60_000),
+      fc.integer({ min: Date.parse('1905-01-01') / 1000, max: Date.parse('2037-12-31') / 1000 }).map((s) => s * 1000),
+    );
+    const zone = fc.constantFrom(...Intl.supportedValuesOf('timeZone'));
+    fc.assert(
+      fc.property(zone, fc.array(time, { minLength: 1, maxLength: 8 }), (name, times) => {
+        const there = new TimeZone(name);
+        for (const at of times) expect(written(there.local(at))).toBe(shown(name, at));
+      }),
+      { numRuns: cases(500) },
+    );
+  });
+
+  it('keeps the offsets of thirty years, whatever days are asked', () => {
+    const there = new TimeZone('America/New_York');
+    for (let day = 0; day < 25_000; day++) there.local(day * 86_400_000);
+    expect(new Date(there.local(Date.parse('2026-07-01T04:00:00Z'))).toISOString()).toBe('2026-07-01T00:00:00.000Z');
+  });
+});
+
 describe('a restriction until a date', () => {
   it.each([
     ['where the next day begins last', ['Pacific/Guam', 'Pacific/Honolulu'], '2026-07-01', '2026-07-02T10:00:00Z'],

@@ -51,7 +51,7 @@ export function checkProfiles<R extends FhirResource>(
   // Every resource is served with a time, which the platform sets (ADR 0046).
   const dated = !isObject(meta) || declared.length === 0 || meta['lastUpdated'] !== undefined;
   const served = dated ? resource : withTime(resource, meta);
-  const evaluated = new Map<string, ProfileCheck>();
+  const evaluated = new Map<KnownProfile, ProfileCheck>();
   const checks = new Set<ProfileCheck>();
   const refused = new Set<ProfileCheck>();
   const stay: string[] = [];
@@ -90,16 +90,15 @@ const withTime = (resource: FhirResource, meta: object): FhirResource => ({
 function checkOnce(
   known: KnownProfile,
   resource: FhirResource,
-  evaluated: Map<string, ProfileCheck>,
+  evaluated: Map<KnownProfile, ProfileCheck>,
   tables: ProfileTables,
 ): ProfileCheck {
-  const profile = `${known.url}|${known.version}`;
-  let check = evaluated.get(profile);
+  let check = evaluated.get(known);
   if (check === undefined) {
     // A profile of another type does not hold, whatever the resource contains.
     const lacks: readonly Shortcoming[] =
       known.type === resource.resourceType ? tables.lacksOf(known, resource) : [{ element: known.type, rule: 'type' }];
-    evaluated.set(profile, (check = { profile, lacks }));
+    evaluated.set(known, (check = { profile: `${known.url}|${known.version}`, lacks }));
   }
   return check;
 }

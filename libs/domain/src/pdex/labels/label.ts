@@ -14,10 +14,11 @@ const MAX_LABELS = 100;
 /** An extension that labels a part of a resource (HL7 Security Label DS4P). */
 const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 /**
- * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them.
- * None begins with a quotation mark, because a search would stop at every quotation mark of the text.
+ * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them:
+ * the element `security`, the URL of an inline label, or the use of a prior authorization. None begins with a quotation
+ * mark, because a search would stop at every quotation mark of the text.
  */
-const MARKS = ['security":', 'security-label-ds4p/', 'preauthorization"'] as const;
+const MARKS = ['security', 'preauthorization"'] as const;
 
 /**
  * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one

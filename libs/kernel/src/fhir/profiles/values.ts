@@ -71,8 +71,14 @@ function compileCodes(set: Readonly<Record<string, string>>): Test {
 /** Whether a Reference points at one of these types, as far as it says a type. */
 export function targetTest(targets: readonly string[]): Test {
   const allowed = new Set(targets);
+  const relative = targets.map((target) => `${target}/`);
   return (value) => {
     if (!isObject(value)) return true;
+    const { reference } = value;
+    // Most references are `Type/id`.
+    if (typeof reference === 'string')
+      for (const start of relative)
+        if (reference.startsWith(start) && !reference.includes('/', start.length)) return true;
     const type = targetOf(value);
     return type === undefined || allowed.has(type);
   };
@@ -98,7 +104,7 @@ export function sliceOf(slices: readonly (readonly Criterion[])[]): SliceOf {
   const path = slices[0]?.[0]?.[0] ?? '';
   const byCoding = placesBy(slices, (at, value) => {
     const coding = at === path && !path.includes('.') ? onlyCoding(value) : undefined;
-    return coding && `${coding.code} ${coding.system}`;
+    return coding && JSON.stringify([coding.code, coding.system]);
   });
   if (byCoding !== undefined) return codingSlice(path, byCoding);
   const tests = slices.map(sliceTest);
@@ -120,14 +126,21 @@ function placesBy(
   return places;
 }
 
+/** @param places places of slices by the JSON of code and system */
 function codingSlice(path: string, places: ReadonlyMap<string, number>): SliceOf {
+  // A text of both, made for each coding, would cost more than the rest of the check.
+  const byCode = new Map<unknown, { readonly system: string; readonly place: number }[]>();
+  for (const [key, place] of places) {
+    const [code, system] = JSON.parse(key) as [string, string];
+    byCode.set(code, [...(byCode.get(code) ?? []), { system, place }]);
+  }
   return (value) => {
     const concept = path === '' ? value : isObject(value) ? value[path] : undefined;
     const codings = isObject(concept) ? concept['coding'] : undefined;
     if (!Array.isArray(codings)) return -1;
     for (const one of codings as unknown[]) {
-      const place = isObject(one) ? places.get(`${String(one['code'])} ${String(one['system'])}`) : undefined;
-      if (place !== undefined) return place;
+      if (!isObject(one)) continue;
+      for (const { system, place } of byCode.get(one['code']) ?? []) if (one['system'] === system) return place;
     }
     return -1;
   };

@@ -31,10 +31,17 @@ const FIRST = Date.UTC(0, 0, 1) - 2000 * 366 * DAY;
 const LOWEST = '0000000000';
 const HIGHEST = 'zzzzzzzzzz';
 
-/** Text that sorts as the instant does. */
+/** What half of the digits of base 36 can count. V8 writes a small integer in base 36 in a fourth of the time. */
+const HALF = 36 ** (LOWEST.length / 2);
+/** A number below HALF, with all digits. */
+const digits = (value: number): string => (HALF + value).toString(36).slice(1);
+
+/** Text that sorts as the instant does: milliseconds in base 36. */
 function sortable(ms: number): string {
   if (ms <= FIRST) return LOWEST;
-  return ms === Number.POSITIVE_INFINITY ? HIGHEST : (ms - FIRST).toString(36).padStart(LOWEST.length, '0');
+  if (ms === Number.POSITIVE_INFINITY) return HIGHEST;
+  const low = (ms - FIRST) % HALF;
+  return digits((ms - FIRST - low) / HALF) + digits(low);
 }
 
 function cut(key: string): string {
@@ -76,35 +83,37 @@ export const KEYS_VERSION: string = hash(
   'base64url',
 ).slice(0, 8);
 
-function addKeys(parameter: SearchParameter, resource: FhirResource, all: Set<string>): void {
+function addKeys(parameter: SearchParameter, resource: FhirResource, keys: Set<string>): void {
   const { name, kind } = parameter;
-  const own = new Set<string>();
+  const before = keys.size;
   each(parameter, resource, (type, value) => {
-    if (own.size > MOST_KEYS) return;
+    if (keys.size - before > MOST_KEYS) return;
     switch (kind) {
       case 'token':
         eachToken(type, value, (system, code) => {
-          if (code !== undefined) own.add(tokenKey(name, code, system));
+          if (code !== undefined) keys.add(tokenKey(name, code, system));
         });
         break;
       case 'reference':
-        addReference(name, type, value, own);
+        addReference(name, type, value, keys);
         break;
       case 'string':
-        eachString(type, value, (text) => own.add(cut(`${name}=${fold(text)}`)));
+        eachString(type, value, (text) => keys.add(cut(`${name}=${fold(text)}`)));
         break;
       case 'date': {
         const time = timeOf(type, value);
-        if (time !== undefined) own.add(dateKey(name, time));
+        if (time !== undefined) keys.add(dateKey(name, time));
         break;
       }
       case 'uri':
-        if (typeof value === 'string') own.add(uriKey(name, value));
+        if (typeof value === 'string') keys.add(uriKey(name, value));
         break;
     }
   });
-  if (own.size > MOST_KEYS) all.add(`${name}!`);
-  else for (const key of own) all.add(key);
+  if (keys.size - before <= MOST_KEYS) return;
+  // No two parameters have a key in common, so the last keys are the ones of this parameter.
+  for (const key of [...keys].slice(before)) keys.delete(key);
+  keys.add(`${name}!`);
 }
 
 const uriKey = (name: string, uri: string): string => cut(`${name}=${unversioned(uri).toWellFormed()}`);
