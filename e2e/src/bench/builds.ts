@@ -24,6 +24,8 @@ export interface BuildFigure {
   readonly range: readonly [number, number];
   /** Ratio of the lower quartiles. Other work on the machine only adds to a cost, so the cheap rounds tell most. */
   readonly quiet: number;
+  /** Median of the rounds' ratios of events or requests a second. */
+  readonly rate: number;
 }
 
 /**
@@ -58,15 +60,21 @@ export async function benchBuilds(options: {
     ): Promise<BuildFigure> => {
       note(what);
       const rounds: number[][] = [];
+      const rates: number[] = [];
       for (let round = 0; round <= options.rounds; round += 1) {
         const costs: number[] = [];
+        const took: number[] = [];
         for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) {
           const build = builds[i]!;
           const before = cpuOf(build.platform.pid);
+          const start = performance.now();
           const count = await act(build, round);
+          took[i] = (performance.now() - start) / count;
           costs[i] = ((cpuOf(build.platform.pid) - before) / count) * 1e6;
         }
-        if (round > 0) rounds.push(costs);
+        if (round === 0) continue;
+        rounds.push(costs);
+        rates.push(took[1]! / took[0]!);
       }
       const ratios = rounds.map(([a, b]) => a! / b!);
       return {
@@ -76,6 +84,7 @@ export async function benchBuilds(options: {
         ratio: median(ratios),
         range: [Math.min(...ratios), Math.max(...ratios)],
         quiet: lowerQuartile(rounds.map(([a]) => a!)) / lowerQuartile(rounds.map(([, b]) => b!)),
+        rate: median(rates),
       };
     };
     const requests =
@@ -85,7 +94,8 @@ export async function benchBuilds(options: {
         return (await load({ base: platform.base, targets, token, connections, seconds: options.seconds })).requests;
       };
 
-    // Half of the events warm up: V8 compiles for some ten thousand events, which a process does once.
+    // Half of the events warm up: V8 compiles for some ten thousand events, which a process does once. A round is long,
+    // because its end waits for views that wait for more records.
     const half = Math.ceil(items.length / 2);
     const part = Math.ceil((items.length - half) / options.rounds);
     const intake = await compare(`intake of ${items.length} events, an event`, async ({ platform }, round) => {
@@ -117,9 +127,11 @@ const lowerQuartile = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 4)]!;
 
 export function printBuilds(figures: readonly BuildFigure[]): void {
-  console.log('CPU µs of this build and of the other one, ratio of the rounds and their range, of the cheap rounds');
-  for (const { what, this: a, other, ratio, range, quiet } of figures) {
-    const ratios = [ratio.toFixed(2), range.map((r) => r.toFixed(2)).join('–'), quiet.toFixed(2)];
+  console.log(
+    'CPU µs of this build and of the other one, ratio of the rounds and their range, of the cheap rounds; ratio of rates',
+  );
+  for (const { what, this: a, other, ratio, range, quiet, rate } of figures) {
+    const ratios = [ratio.toFixed(2), range.map((r) => r.toFixed(2)).join('–'), quiet.toFixed(2), rate.toFixed(2)];
     const cells = [a.toFixed(0), other.toFixed(0), ...ratios];
     console.log(`${what.padEnd(36)}${cells.map((cell) => cell.padStart(12)).join('')}`);
   }

@@ -36,7 +36,7 @@ const program = new Command('bench')
   .option('--rounds <n>', 'with --telemetry and --against: how often each is loaded', Number, 7)
   .option(
     '--members <n>',
-    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry and --against 60)',
+    'members of the synthetic payer (400; with --engines and --starts 25, with --telemetry 60)',
     Number,
   )
   .option('--seconds <n>', 'of each load', Number, 8)
@@ -104,7 +104,7 @@ if (given.recovery === true) {
 } else if (given.against !== undefined) {
   const results = await benchBuilds({
     build: given.against,
-    members: given.members ?? (small ? 10 : 60),
+    members: given.members ?? (small ? 10 : 400),
     seconds: small ? 1 : given.seconds,
     rounds: small ? 2 : given.rounds,
   });

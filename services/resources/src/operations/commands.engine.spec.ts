@@ -218,4 +218,18 @@ describe('the commands that MongoDB gets', () => {
       }
     },
   );
+
+  it('for new resources look for none of them before they write them', async () => {
+    const commandsOf = async (recordedDate: string): Promise<ReadonlySet<string>> => {
+      commands.splice(0);
+      const resources = Array.from({ length: 20 }, (_, n) => condition('seen', `seen-new-${n}`, { recordedDate }));
+      await house.publish(
+        resources.map((resource) => ({ subject: 'seen', time: `${recordedDate}T00:00:00Z`, resource })),
+      );
+      await house.settled();
+      return new Set(commands.splice(0).filter((name) => /^(find|update) search$/.test(name)));
+    };
+    expect(await commandsOf('2025-03-01')).toEqual(new Set(['update search']));
+    expect(await commandsOf('2025-03-02')).toEqual(new Set(['find search', 'update search']));
+  });
 });
