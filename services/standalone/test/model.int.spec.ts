@@ -39,6 +39,27 @@ test('an opt-in after a corrected opt-out shows the member at once (sequence 496
   }
 });
 
+test('an opt-out for which a scheduled one stands is answered with that one (sequence 379726102)', async () => {
+  const world = await MemoryWorld.start(keys);
+  const stated = { member: 0, day: false, via: 1, post: true } as const;
+  try {
+    await new Driver(world, 'stands').run([
+      {
+        op: 'lines',
+        statements: [
+          { ...stated, op: 'consent', source: 1, ago: 1, from: 20, target: 'all', content: 'deny' },
+          { ...stated, op: 'opt-in', source: 1, ago: 3, from: 900, day: true, post: false },
+          { ...stated, op: 'opt-out', source: 0, ago: 10, from: 900, target: 'B by NPI' },
+        ],
+        junk: false,
+        via: 0,
+      },
+    ]);
+  } finally {
+    await world.stop();
+  }
+});
+
 test('a process that dies within a rebuild, at any step of it, holds up the view until its lease ends', async () => {
   const world = await MemoryWorld.start(keys);
   try {

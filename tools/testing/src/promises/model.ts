@@ -137,11 +137,12 @@ export class Model {
     if (stated.out) {
       const ins = this.#ins(stated.member, 'may');
       if (ins.some((i) => this.#ends(i, stated, 'may'))) effects.push('superseded');
-      // If another opt-out denies as much and is later, the answer describes that one (ADR 0017).
-      const denied = this.#outs(stated.member, 'must').some(
+      // If another opt-out denies as much, is later and begins no later, the answer describes that one (ADR 0017).
+      const denied = this.#outs(stated.member, 'must', true).some(
         (o) =>
           o !== stated &&
           o.time > stated.time &&
+          (o.from ?? 0) <= Math.max(this.now + this.lead, stated.from ?? 0) &&
           (o.practices === undefined || stated.practices?.every((p) => o.practices!.includes(p)) === true),
       );
       if (denied) effects.push('effective', 'scheduled');
@@ -219,15 +220,18 @@ export class Model {
     return lean === 'may' ? found.some(Boolean) : found.every(Boolean);
   }
 
-  /** Opt-outs that stand: the certain ones for `may`, the possible ones for `must`. */
-  #outs(member: string, lean: Lean): readonly Statement[] {
+  /**
+   * Opt-outs that stand: the certain ones for `may`, the possible ones for `must`.
+   * @param scheduled includes those that have not begun
+   */
+  #outs(member: string, lean: Lean, scheduled = false): readonly Statement[] {
     const surely = lean === 'may';
     const person = this.#person(member, surely);
     const ins = this.#ins(member, lean);
     return this.statements.filter((o) => {
       if (!o.out || !person.has(o.member) || (surely && o.settled !== true)) return false;
       const ahead = o.from !== undefined && o.from > o.sent[0];
-      if (ahead && o.from > (surely ? this.now - this.lag : this.now + this.lead)) return false;
+      if (!scheduled && ahead && o.from > (surely ? this.now - this.lag : this.now + this.lead)) return false;
       return !ins.some((i) => this.#ends(i, o, lean));
     });
   }
