@@ -3,7 +3,7 @@ import { isFirstVersion, recordData, recordKeys, RECORD_DELETED, replaces } from
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
 
-const fromRecords: TopicEvolve<RecordPart & { line?: string }> = {
+const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',
   keys: recordKeys,
   begins: isFirstVersion,

@@ -3,15 +3,7 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import {
-  lineBytes,
-  locators,
-  records,
-  recordsReader,
-  type RecordsReader,
-  recordId,
-  type StoredRecord,
-} from './index.ts';
+import { locators, records, recordsReader, type RecordsReader, recordId, type StoredRecord } from './index.ts';
 
 const DAY = 86_400_000;
 let log: MemoryLog;
@@ -91,7 +83,7 @@ describe('recordsReader', () => {
     for (const id of ['a', 'b', 'c', 'd']) await write('m1', 'Condition', id);
     await write('m1', 'Condition', 'b', { day: 2, deleted: true });
     await settled();
-    expect(lineBytes((await reader.byTypeId('m1', 'Condition', 'a'))!).toString()).toBe(
+    expect(Buffer.from((await reader.byTypeId('m1', 'Condition', 'a'))!.line).toString()).toBe(
       '{"resourceType":"Condition","id":"a"}',
     );
     expect(await reader.byTypeId('m1', 'Condition', 'b')).toBeUndefined();
@@ -125,7 +117,7 @@ it('finds a prior authorization entered in error by its id alone, and in no scan
   await settled();
   expect(await reader.byTypeId('m1', 'ExplanationOfBenefit', 'pa1')).toBeUndefined();
   const current = (await reader.current('m1', 'ExplanationOfBenefit', 'pa1'))!;
-  expect([current.deleted, lineBytes(current).toString()]).toEqual([true, '{"status":"entered-in-error"}']);
+  expect([current.deleted, Buffer.from(current.line).toString()]).toEqual([true, '{"status":"entered-in-error"}']);
   expect(await reader.owners('ExplanationOfBenefit', 'pa1')).toEqual({ holders: [], former: ['m1'] });
   expect(await names(reader.scanMember('m1'))).toEqual([]);
   expect(await names(reader.scanMember('m1', { since: 0 }))).toEqual([]);

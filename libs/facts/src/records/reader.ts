@@ -1,4 +1,3 @@
-import { bufferOf } from '@provider-access/events';
 import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
 import { searchKeys } from './search-keys.ts';
@@ -54,9 +53,6 @@ function stored(document: ViewDocument): StoredRecord {
   const { line } = record;
   return { ...record, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line, 'utf8') : line };
 }
-
-/** The line of a stored record as a Buffer on the same memory. */
-export const lineBytes = (record: StoredRecord): Buffer => bufferOf(record.line);
 
 /** Reads the two views. Errors of the store pass through. */
 export function recordsReader(views: Views): RecordsReader {

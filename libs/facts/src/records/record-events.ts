@@ -26,7 +26,9 @@ interface Ordered extends VersionOrder {
   readonly versionId: number;
 }
 
-type RecordData = RecordAccepted | RecordDeleted;
+/** The line of a record that this process wrote is bytes (`keepData`). */
+export type AcceptedData = Omit<RecordAccepted, 'line'> & { readonly line: string | Uint8Array };
+type RecordData = AcceptedData | RecordDeleted;
 
 /** The views that read the value of each record: `records` and `search`. */
 const READERS = 2;
@@ -43,7 +45,10 @@ interface Kept {
  */
 const kept = new WeakMap<LogRecord['headers'], Kept>();
 
-/** Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. */
+/**
+ * Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. Pass a long
+ * line as bytes, which the garbage collector does not copy while they wait for the views.
+ */
 export const keepData = ({ headers }: Pick<LogRecord, 'headers'>, data: RecordData): void =>
   void kept.set(headers, { data, open: READERS });
 

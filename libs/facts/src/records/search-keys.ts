@@ -1,10 +1,10 @@
-import { PA_RECORDS, type RecordAccepted } from '@provider-access/events';
+import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { labelsOf, normalLabel } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from './record.ts';
-import { isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
+import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. */
 interface SearchPart extends VersionOrder {
@@ -57,9 +57,9 @@ function partOf(record: LogRecord): SearchPart {
 }
 
 /** The keys of the event, or those of its line if another version of the keys wrote them. */
-function keysOf({ tokens, tokensBy, labels, line }: RecordAccepted): readonly string[] {
+function keysOf({ tokens, tokensBy, labels, line }: AcceptedData): readonly string[] {
   if (tokensBy === KEYS_VERSION && labels !== undefined) return [...tokens, ...labelKeys(labels)];
-  const resource = JSON.parse(line) as FhirResource;
+  const resource = JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource;
   return [...indexKeys(resource), ...labelKeys(labels ?? labelsOf(resource))];
 }
 

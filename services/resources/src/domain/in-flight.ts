@@ -1,7 +1,7 @@
 import { type Position, reached } from '@provider-access/engines/log';
 import type { Head } from './decide.ts';
 
-/** Bytes of lines in memory, about. A line beyond them is read from the view when a next version replaces it. */
+/** Bytes of lines in memory. A line beyond them is read from the view when a next version replaces it. */
 const MAX_LINES = 32 * 1024 * 1024;
 
 interface Flight {
@@ -10,7 +10,7 @@ interface Flight {
 }
 interface Entry {
   readonly head: Head;
-  readonly line?: string;
+  readonly line?: Uint8Array;
   readonly flight: Flight;
 }
 
@@ -34,24 +34,24 @@ export class InFlight {
     return this.heads.get(recordId)?.head;
   }
   /** The line of the current version, if it fits into memory. */
-  lineOf(recordId: string): string | undefined {
+  lineOf(recordId: string): Uint8Array | undefined {
     return this.heads.get(recordId)?.line;
   }
   /** Adds heads and lines by record id. Their records are in the log before `target`. */
-  add(heads: ReadonlyMap<string, Head>, target: Position, lines: ReadonlyMap<string, string> = new Map()): void {
+  add(heads: ReadonlyMap<string, Head>, target: Position, lines: ReadonlyMap<string, Uint8Array> = new Map()): void {
     if (heads.size === 0) return;
     const flight: Flight = { target, ids: [...heads.keys()] };
     for (const [id, head] of heads) {
       this.forget(id);
       const line = lines.get(id);
-      const fits = line !== undefined && this.bytes + line.length <= MAX_LINES;
-      if (fits) this.bytes += line.length;
+      const fits = line !== undefined && this.bytes + line.byteLength <= MAX_LINES;
+      if (fits) this.bytes += line.byteLength;
       this.heads.set(id, { head, flight, ...(fits && { line }) });
     }
     this.flights.push(flight);
   }
   private forget(id: string): void {
-    this.bytes -= this.heads.get(id)?.line?.length ?? 0;
+    this.bytes -= this.heads.get(id)?.line?.byteLength ?? 0;
     this.heads.delete(id);
   }
   /** Forgets heads that all views have passed. */

@@ -34,7 +34,7 @@ export class BatchRun {
   /** The versions that the batch replaces. */
   readonly superseded: Superseded[] = [];
   /** Lines of the current versions that the batch wrote, by record id. */
-  readonly lines = new Map<string, string>();
+  readonly lines = new Map<string, Uint8Array>();
   /** Claims and prior authorizations that became a record, with their business time. */
   readonly starts: ServiceLevelStarted['starts'] = [];
   readonly feeds: StartedFeeds;
@@ -45,7 +45,7 @@ export class BatchRun {
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
 
-  private readonly lineInFlight: (id: string) => string | undefined;
+  private readonly lineInFlight: (id: string) => Uint8Array | undefined;
 
   /**
    * `stamp`: recorded time, ms since the epoch. `lineInFlight`: the line of a record that an earlier batch wrote, if it
@@ -55,7 +55,7 @@ export class BatchRun {
     batch: Batch,
     heads: Map<string, Head>,
     stamp: number,
-    lineInFlight: (id: string) => string | undefined = () => undefined,
+    lineInFlight: (id: string) => Uint8Array | undefined = () => undefined,
     feeds = new StartedFeeds(stamp, Number.NEGATIVE_INFINITY),
   ) {
     this.feeds = feeds;
@@ -167,8 +167,10 @@ export class BatchRun {
 
   private apply(event: ReadEvent, id: string, decided: Pick<Decided, 'event' | 'head'>): void {
     if (decided.event === undefined || decided.head === undefined) return;
-    this.supersede(id, decided.event.data, decided.head);
-    const record = encode(event, id, decided.event);
+    const { data } = decided.event;
+    const line = 'line' in data ? Buffer.from(data.line) : undefined;
+    this.supersede(id, data, decided.head, line);
+    const record = encode(event, id, decided.event, line);
     this.records.push(record);
     this.sources.set(record, event);
     this.heads.set(id, decided.head);
@@ -176,7 +178,7 @@ export class BatchRun {
   }
 
   /** Notes the version that the next one replaces, and remembers the line of the next one. */
-  private supersede(id: string, data: RecordEvent['data'], next: Head): void {
+  private supersede(id: string, data: RecordEvent['data'], next: Head, written: Uint8Array | undefined): void {
     const head = this.heads.get(id);
     // A tombstone with versionId 1 removed nothing, so it is no version of the resource.
     const wasVersion = head !== undefined && (head.deleted !== true || head.versionId > 1);
@@ -185,8 +187,8 @@ export class BatchRun {
       const line = head.deleted === true ? undefined : (this.lines.get(id) ?? this.lineInFlight(id));
       this.superseded.push({ id, about: { member, type, id: resource }, head, at: next.lastUpdated, line });
     }
-    if ('line' in data) this.lines.set(id, data.line);
-    else this.lines.delete(id);
+    if (written === undefined) this.lines.delete(id);
+    else this.lines.set(id, written);
   }
 
   private outcome(
@@ -224,8 +226,11 @@ function lacksOf({ checks }: CheckedResource): Counts | undefined {
   return lacks;
 }
 
-/** Derives the id of our event from the inbound event, so that a redelivery writes the same id. */
-function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecord {
+/**
+ * Derives the id of our event from the inbound event, so that a redelivery writes the same id. The value and the line
+ * are bytes, because the garbage collector would copy texts while they wait for the log and the views.
+ */
+function encode({ record }: ReadEvent, id: string, event: RecordEvent, line: Uint8Array | undefined): NewRecord {
   const { data } = event;
   const { traceparent } = record.headers;
   const encoded: NewRecord = {
@@ -242,8 +247,8 @@ function encode({ record }: ReadEvent, id: string, event: RecordEvent): NewRecor
       'content-type': 'application/json',
       ...(traceparent !== undefined && { traceparent }),
     },
-    value: JSON.stringify(data),
+    value: Buffer.from(JSON.stringify(data)),
   };
-  keepData(encoded, data);
+  keepData(encoded, line === undefined || !('line' in data) ? data : { ...data, line });
   return encoded;
 }

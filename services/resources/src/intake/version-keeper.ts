@@ -1,4 +1,4 @@
-import { PA_RECORD_VERSIONS, PA_RECORDS, type RecordSuperseded } from '@provider-access/events';
+import { bufferOf, PA_RECORD_VERSIONS, PA_RECORDS, type RecordSuperseded } from '@provider-access/events';
 import {
   type Batch,
   EngineUnavailable,
@@ -7,7 +7,7 @@ import {
   RecordTooLarge,
 } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
-import { lineBytes, type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/facts/records';
+import { type RecordsReader, type StoredRecord, VERSION_HEADER } from '@provider-access/facts/records';
 import type { Logger } from '@provider-access/service/observability';
 import type { Head } from '../domain/decide.ts';
 
@@ -20,7 +20,7 @@ export interface Superseded {
   /** ms since the epoch: `lastUpdated` of the next version. */
   readonly at: number;
   /** The line, if the same batch or a batch in flight wrote the version. */
-  readonly line?: string | undefined;
+  readonly line?: Uint8Array | undefined;
 }
 
 /** Lines that are in memory at once. */
@@ -56,7 +56,7 @@ export class VersionKeeper {
   }
 
   /** The line of each version. Undefined for a tombstone, and if another instance has replaced the version already. */
-  private async linesOf(some: readonly Superseded[]): Promise<readonly (string | undefined)[]> {
+  private async linesOf(some: readonly Superseded[]): Promise<readonly (Uint8Array | undefined)[]> {
     const lines = some.map(({ line }) => line);
     const open = some.flatMap(({ head }, i) => (lines[i] === undefined && head.deleted !== true ? [i] : []));
     if (open.length === 0) return lines;
@@ -76,8 +76,7 @@ export class VersionKeeper {
     // If the view has a later version, the instance that wrote it has also appended the version before.
     open.forEach((i, n) => {
       const record = found[n]!;
-      if (record.versionId === some[i]!.head.versionId && record.deleted !== true)
-        lines[i] = lineBytes(record).toString('utf8');
+      if (record.versionId === some[i]!.head.versionId && record.deleted !== true) lines[i] = record.line;
     });
     return lines;
   }
@@ -98,13 +97,13 @@ export class VersionKeeper {
 }
 
 /** The id names the record and the version, so that an event that comes again is the same. */
-function encode({ id, about, head, at }: Superseded, line: string | undefined): NewRecord {
+function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefined): NewRecord {
   const data: RecordSuperseded = {
     ...about,
     versionId: head.versionId,
     lastUpdated: instant(head.lastUpdated),
     supersededAt: instant(at),
-    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line }),
+    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),
   };
   return {
     key: id,

@@ -11,7 +11,7 @@ const superseded = (id: string, versionId = 1, line?: string): Superseded => ({
   about: { member: 'm1', type: 'Condition', id },
   head: { versionId, lastUpdated: 1000 },
   at: 2000,
-  line,
+  line: line === undefined ? undefined : Buffer.from(line),
 });
 interface World {
   /** The versionId that the view has for each id, at each look. */

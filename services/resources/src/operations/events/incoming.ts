@@ -164,8 +164,9 @@ function incoming(
   const text = value ?? encodedData(event.data);
   if (text === undefined)
     return { index, ok: false, id: event.id, reason: 'not-json', detail: 'the data is nested too deeply' };
-  const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: text };
-  const bytes = size ?? Buffer.byteLength(text);
+  // As bytes, because the garbage collector would copy the text while it waits for the log.
+  const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: Buffer.from(text) };
+  const bytes = size ?? encoded.value.byteLength;
   if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
   const { topic } = PAYER_CONTRACT.definition(event.type)!;
   return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
