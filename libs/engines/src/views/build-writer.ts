@@ -7,7 +7,7 @@ import { collectionName } from './projection.ts';
 import type { Projection } from './projection.ts';
 import { topicPosition } from './progress.ts';
 import { CheckpointMoved, DocumentTooLarge } from './store.ts';
-import type { Checkpoint, ViewOp, ViewStore } from './store.ts';
+import type { Checkpoint, StoredPart, ViewOp, ViewStore } from './store.ts';
 
 /** A logger as pino. Messages and details must have no protected data. */
 export interface ViewLogger {
@@ -38,6 +38,8 @@ export interface Lost {
   readonly partition: number;
   readonly until: number;
 }
+
+const NONE: ReadonlyMap<string, StoredPart> = new Map();
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
@@ -128,7 +130,8 @@ export class BuildWriter {
         evolve,
         { topic, partition, records },
         async (ids) => {
-          const parts = await store.parts(projection, this.build, evolve.part, ids);
+          const parts = ids.length === 0 ? NONE : await store.parts(projection, this.build, evolve.part, ids);
+          // Also for documents that are taken for new ones: the store may have lost them, and then they begin earlier.
           if (store.shared) await store.verify(projection, this.build, topic, partition, from);
           return parts;
         },

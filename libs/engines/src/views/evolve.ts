@@ -127,8 +127,7 @@ export async function evolveBatch(
    */
   let unsure = false;
   const isGuess = (id: string): boolean => !known.has(id);
-  const none: ReadonlyMap<string, StoredPart> = new Map();
-  const loaded = topic.blind ? undefined : known.size === 0 ? none : await load([...known]);
+  const loaded = topic.blind || work.length === 0 ? undefined : await load([...known]);
   for (const { record, keys } of work) {
     const { partition, offset } = record;
     const before = new Map(keys.map((id) => [id, ops.get(id)]));

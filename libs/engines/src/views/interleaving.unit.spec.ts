@@ -111,3 +111,20 @@ it.each(views)(
     await log.close();
   },
 );
+
+it('inserts no document that a record begins if the store has lost what came before', async () => {
+  const log = openMemoryLog({ partitions: 1 });
+  const store = openMemoryViews({ shared: true }).store as MemoryStore;
+  await store.ensure(totals);
+  const writer = new BuildWriter({ log, store, projection: totals, logger: undefined, maxRecords: 4 }, 1);
+  await log.append('t.right', [record('a', { n: 1 })]);
+  // The store lost an earlier beginning of the document, and only its checkpoint tells so before the write.
+  const { verify } = store;
+  store.verify = () => Promise.reject(new CheckpointMoved('lost'));
+  await expect(writer.fillAll(await log.head(['t.right']), signal)).rejects.toThrow('lost');
+  expect(await store.parts(totals, 1, 'right', ['a'])).toEqual(new Map());
+  store.verify = verify.bind(store);
+  await writer.fillAll(await log.head(['t.right']), signal);
+  expect((await store.parts(totals, 1, 'right', ['a'])).get('a')).toMatchObject({ value: { sum: 1 } });
+  await log.close();
+});
