@@ -122,8 +122,8 @@ export async function evolveBatch(
   const ops = new Map<string, ViewOp>();
   const known = new Set(work.flatMap(({ keys, begins }) => (begins ? [] : keys)));
   /**
-   * Whether a part that was taken for missing stays as it is, or its record fails. A stored part might change or not
-   * fail, and the store would refuse no write that tells.
+   * Whether a part that was taken for missing stays as it is, or a record fails with it. A stored part might change, or
+   * the record might not fail, and then no refused write tells that the part was there.
    */
   let unsure = false;
   const isGuess = (id: string): boolean => !known.has(id);

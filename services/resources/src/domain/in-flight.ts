@@ -1,7 +1,7 @@
 import { type Position, reached } from '@provider-access/engines/log';
 import type { Head } from './decide.ts';
 
-/** Bytes of lines in memory. A line beyond them is read from the view when a next version replaces it. */
+/** Bytes of lines in memory, about. A line beyond them is read from the view when a next version replaces it. */
 const MAX_LINES = 32 * 1024 * 1024;
 
 interface Flight {
