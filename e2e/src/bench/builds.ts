@@ -128,7 +128,7 @@ const lowerQuartile = (values: readonly number[]): number =>
 
 export function printBuilds(figures: readonly BuildFigure[]): void {
   console.log(
-    'CPU µs of this build and of the other one, ratio of the rounds and their range, of the cheap rounds; ratio of rates',
+    'CPU µs of this build and of the other one, ratio of the rounds, their range, and of the cheap rounds; rate',
   );
   for (const { what, this: a, other, ratio, range, quiet, rate } of figures) {
     const ratios = [ratio.toFixed(2), range.map((r) => r.toFixed(2)).join('–'), quiet.toFixed(2), rate.toFixed(2)];

@@ -46,8 +46,8 @@ interface Kept {
 const kept = new WeakMap<LogRecord['headers'], Kept>();
 
 /**
- * Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. Pass a long
- * line as bytes, which the garbage collector does not copy while they wait for the views.
+ * Keeps the value of a record that is about to be appended, so that no view of this process has to parse it. Pass a
+ * long line as bytes, which the garbage collector does not copy while they wait for the views.
  */
 export const keepData = ({ headers }: Pick<LogRecord, 'headers'>, data: RecordData): void =>
   void kept.set(headers, { data, open: READERS });
