@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { cases } from '@provider-access/testing/variant';
 import { PayerDays } from './payer-days.ts';
 import { isTimeZone, TimeZone } from './time-zone.ts';
@@ -222,10 +222,21 @@ describe('local time', () => {
     );
   });
 
-  it('keeps the offsets of thirty years, whatever days are asked', () => {
+  it('formats nothing on a day that it knows, and forgets days when they are those of thirty years', () => {
     const there = new TimeZone('America/New_York');
-    for (let day = 0; day < 25_000; day++) there.local(day * 86_400_000);
-    expect(new Date(there.local(Date.parse('2026-07-01T04:00:00Z'))).toISOString()).toBe('2026-07-01T00:00:00.000Z');
+    const format = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
+    const formats = (day: number): number => {
+      format.mockClear();
+      there.local(day * 86_400_000 + 1000);
+      return format.mock.calls.length;
+    };
+    try {
+      expect([formats(20_000), formats(20_000)]).toEqual([2, 0]);
+      for (let day = 0; day < 11_000; day++) there.local(day * 86_400_000);
+      expect(formats(20_000)).toBe(2);
+    } finally {
+      format.mockRestore();
+    }
   });
 });
 

@@ -53,6 +53,9 @@ describe('the labels of a resource', () => {
   it('are never in a text that mentions none', () => {
     expect(mentionsLabel(JSON.stringify(condition()))).toBe(false);
     expect(mentionsLabel(JSON.stringify({ contained: [condition('a|b')] }))).toBe(true);
+    const inline = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
+    const labelled = { ...condition(), extension: [{ url: inline, valueCoding: coding('a|b') }] };
+    expect([labelsOf(labelled), mentionsLabel(JSON.stringify(labelled))]).toEqual([['a|b'], true]);
   });
 });
 

@@ -120,7 +120,7 @@ function step(value: unknown, steps: readonly Step[], at: number, found: (value:
     return;
   }
   if (!isObject(value)) return;
-  // Every property is an element of R4, and none of those is a property of all objects.
+  // A path names elements of R4. A test checks that none of them is a property of every object.
   if (next.property !== undefined) step(value[next.property], steps, at + 1, found);
   else if (next.where !== undefined) {
     if (value[next.where] === next.equals) step(value, steps, at + 1, found);

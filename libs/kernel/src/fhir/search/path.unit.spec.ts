@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { SEARCH } from './definitions.ts';
 import { compilePath, walk } from './path.ts';
 
 function read(path: string, resource: object): unknown[] {
@@ -7,6 +8,15 @@ function read(path: string, resource: object): unknown[] {
   for (const leaf of compilePath(path)) walk(resource, leaf, (value) => values.push(value));
   return values;
 }
+
+it('walks into no property that every object has', () => {
+  const steps = Object.values(SEARCH).flatMap(({ parameters }) =>
+    parameters.flatMap(({ path }) => compilePath(path).flatMap((leaf) => leaf.steps)),
+  );
+  const names = new Set(steps.flatMap(({ property, where }) => property ?? where ?? []));
+  expect(names.size).toBeGreaterThan(50);
+  expect([...names].filter((name) => name in {})).toEqual([]);
+});
 
 describe('compilePath', () => {
   it.each([
