@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { ESLint } from 'eslint';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../../..');
 const projects = ['libs', 'tools', 'services']
@@ -106,35 +107,39 @@ describe('READMEs', () => {
   });
 });
 
-/** Prettier cannot break a string, a comment, a code block or a line of a Helm template. */
-describe('the width of lines', () => {
-  const WIDTH = 120;
-  const GENERATED = [
-    /^libs\/kernel\/src\/fhir\/definitions\//,
-    /^docs\/(configuration|metrics|search|topics)\.md$/,
-    /^charts\/provider-access\/(examples\/\w+\/rendered|files\/alerts\/[\w-]+)\.yaml$/,
-  ];
-  const isTableRow = (file: string, line: string): boolean => file.endsWith('.md') && /^\s*\|/.test(line);
-  const widthOf = (line: string): number => [...line.replace(/https?:\/\/[^\s'"`)>]+/g, '')].length;
-  const tooWide = (file: string, text: string): string[] =>
-    text
-      .split('\n')
-      .flatMap((line, i) => (widthOf(line) > WIDTH && !isTableRow(file, line) ? [`${file}:${i + 1}`] : []));
-
-  test(`is ${WIDTH} columns at most in every hand-written file`, () => {
-    const scripts = ['.ci/run', ':(glob)tools/cluster/*', ':(glob)e2e/engines/*', '*.sh'];
-    const patterns = ['*.ts', '*.mjs', '*.md', '*.yaml', '*.yml', ...scripts];
-    const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], { cwd: root });
-    const files = listed.toString().trimEnd().split('\n');
-    const written = files.filter((f) => existsSync(join(root, f)) && !GENERATED.some((form) => form.test(f)));
-    expect(written.length).toBeGreaterThan(1000);
-    expect(written.flatMap((file) => tooWide(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);
+describe('the width of lines (.ci/width.mjs)', () => {
+  test('is checked by the lint step', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(scripts['lint']).toContain('npm run --silent format:check &&');
+    expect(scripts['format:check']).toContain('&& node .ci/width.mjs');
   });
 
-  test('counts characters, and neither URLs nor rows of tables', () => {
-    const long = 'x'.repeat(WIDTH + 1);
-    const url = `// https://example.org/${long}`;
-    expect(tooWide('a.ts', `${'§'.repeat(WIDTH)}\n${url}\n${long}`)).toEqual(['a.ts:3']);
-    expect(tooWide('a.md', `| ${long} |\n${long}`)).toEqual(['a.md:2']);
+  test('is 120 characters in each file that git lists; URLs, rows of tables and generated files are free', () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'width-'));
+    onTestFinished(() => rmSync(cwd, { recursive: true }));
+    execFileSync('git', ['init', '--quiet'], { cwd });
+    const long = 'x'.repeat(121);
+    const write = (file: string, text: string): void => {
+      mkdirSync(dirname(join(cwd, file)), { recursive: true });
+      writeFileSync(join(cwd, file), text);
+    };
+    const check = (): object => {
+      const { status, stderr } = spawnSync(process.execPath, [join(root, '.ci/width.mjs')], { cwd, encoding: 'utf8' });
+      return { status, lines: stderr.split('\n').filter(Boolean) };
+    };
+    write('free.ts', `${'§'.repeat(120)}\n// https://example.org/${long}`);
+    write('free.md', `| ${long} |`);
+    write('docs/metrics.md', long);
+    write('build/a.ts', long);
+    write('.gitignore', 'build/');
+    expect(check()).toEqual({ status: 0, lines: [] });
+    write('libs/a.ts', `\n${long}`);
+    write('charts/a.yaml', long);
+    expect(check()).toEqual({
+      status: 1,
+      lines: ['charts/a.yaml:1: 121 columns; 120 are allowed', 'libs/a.ts:2: 121 columns; 120 are allowed'],
+    });
   });
 });

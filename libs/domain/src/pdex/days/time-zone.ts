@@ -21,8 +21,8 @@ const MOST_DAYS = 30 * 366;
 export class TimeZone {
   private readonly format: Intl.DateTimeFormat;
   /**
-   * ms from UTC to local time, by UTC day; NaN for a day with a change of the clocks. Equal offsets at both ends of a day
-   * mean no change, because no zone of the time zone data changes its clocks twice on one UTC day.
+   * ms from UTC to local time, by UTC day; NaN for a day with a change of the clocks. Equal offsets at both ends of a
+   * day mean no change, because no zone of the time zone data changes its clocks twice on one UTC day.
    */
   private readonly offsets = new BoundedMap<number, number>(MOST_DAYS);
 
