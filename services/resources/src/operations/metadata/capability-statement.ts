@@ -1,58 +1,29 @@
 import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { ATR_PROFILES, CARIN_PROFILES, PDEX_PROFILES, US_CORE_PROFILES } from '@provider-access/domain/pdex';
+import { profilesOf } from '@provider-access/kernel/fhir/profiles';
+import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
 import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
 const VERSION = '0.1.0';
 /** Date of the last change of this statement. A constant, so that every instance has the same date. */
-const DATE = '2026-11-27';
-const us = US_CORE_PROFILES;
+const DATE = '2026-11-28';
 
-/** Profiles that resources may claim in meta.profile, by type (docs/regulation.md#profiles). */
-const PROFILES: Readonly<Record<string, readonly string[]>> = {
-  AllergyIntolerance: [us.allergyIntolerance],
-  CarePlan: [us.carePlan],
-  CareTeam: [us.careTeam],
-  Condition: [us.conditionEncounterDiagnosis, us.conditionProblem],
-  Coverage: [us.coverage, CARIN_PROFILES.coverage, PDEX_PROFILES.hrexCoverage],
-  Device: [us.device, PDEX_PROFILES.device],
-  DiagnosticReport: [us.diagnosticReportLab, us.diagnosticReportNote],
-  DocumentReference: [us.documentReference],
-  Encounter: [us.encounter],
-  ExplanationOfBenefit: [
-    CARIN_PROFILES.inpatientBasis,
-    CARIN_PROFILES.outpatientBasis,
-    CARIN_PROFILES.professionalBasis,
-    CARIN_PROFILES.oralBasis,
-    CARIN_PROFILES.pharmacyBasis,
-    PDEX_PROFILES.priorAuthorization,
-  ],
-  Goal: [us.goal],
-  Immunization: [us.immunization],
-  Location: [us.location],
-  Medication: [us.medication],
-  MedicationDispense: [us.medicationDispense, PDEX_PROFILES.medicationDispense],
-  MedicationRequest: [us.medicationRequest],
-  Observation: [
-    us.observationLab,
-    us.observationVitalSigns,
-    us.bloodPressure,
-    us.bodyHeight,
-    us.bodyWeight,
-    us.bmi,
-    us.heartRate,
-    us.smokingStatus,
-  ],
-  Organization: [us.organization, CARIN_PROFILES.organization],
-  Patient: [us.patient, CARIN_PROFILES.patient, ATR_PROFILES.patient],
-  Practitioner: [us.practitioner, CARIN_PROFILES.practitioner],
-  PractitionerRole: [us.practitionerRole],
-  Procedure: [us.procedure],
-  Provenance: [us.provenance, PDEX_PROFILES.provenance],
-  QuestionnaireResponse: [us.questionnaireResponse],
-  RelatedPerson: [us.relatedPerson, CARIN_PROFILES.relatedPerson],
-  ServiceRequest: [us.serviceRequest],
-  Specimen: [us.specimen],
+/** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
+const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
+/** Profiles of guides that the table of profiles does not have. */
+const WITHOUT_TABLE: Readonly<Record<string, readonly string[]>> = {
+  Coverage: [PDEX_PROFILES.hrexCoverage],
+  Patient: [ATR_PROFILES.patient],
 };
+
+/** Profiles that resources may claim in meta.profile: those that intake checks. */
+const profilesOfType = (type: string): readonly string[] => [
+  ...new Set(
+    profilesOf(type)
+      .filter(({ guide }) => GUIDES.has(`${guide.name} ${guide.version}`))
+      .map(({ url }) => url),
+  ),
+  ...(WITHOUT_TABLE[type] ?? []),
+];
 
 const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
 const COMBINATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-search-parameter-combination';
@@ -80,6 +51,7 @@ const OPERATIONS: Readonly<Record<string, readonly object[]>> = {
 
 function resource(type: string): unknown {
   const { parameters, combinations, includes, revincludes } = searchOf(type)!;
+  const profiles = profilesOfType(type);
   const alone = parameters.filter((p) => p.alone === true).map(({ name }) => name);
   return {
     ...(combinations.length > 0 && {
@@ -89,7 +61,7 @@ function resource(type: string): unknown {
       })),
     }),
     type,
-    ...(PROFILES[type] !== undefined && { supportedProfile: PROFILES[type] }),
+    ...(profiles.length > 0 && { supportedProfile: profiles }),
     ...(!isSharedType(type) && {
       documentation: `Members attributed to the caller only. A search needs one of ${alone.join(', ')}.`,
     }),

@@ -12,6 +12,7 @@ interface Extended {
 interface ResourceEntry extends Extended {
   readonly type: string;
   readonly supportedProfile?: readonly string[];
+  readonly _supportedProfile?: readonly (Extended | null)[];
   readonly interaction: readonly (Extended & { readonly code: string })[];
   readonly searchParam?: readonly (Extended & { readonly name: string; readonly type: string })[];
   readonly operation?: readonly (Extended & { readonly name: string; readonly definition: string })[];
@@ -45,9 +46,26 @@ const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement
 const shall = (element: Extended | null | undefined): boolean =>
   element?.extension?.some(({ url, valueCode }) => url === EXPECTATION && valueCode === 'SHALL') === true;
 
+/** A profile that the statement does not mark with SHOULD or MAY. */
+const asksFor = (asked: ResourceEntry, i: number): boolean => {
+  const marks = asked._supportedProfile?.[i]?.extension ?? [];
+  return marks.every(({ url, valueCode }) => url !== EXPECTATION || valueCode === 'SHALL');
+};
+
+/** The profiles that a statement asks for and ours does not name. Types that ours does not have are left out. */
+const lacksProfiles = ({ rest }: Statement): readonly string[] =>
+  rest[0].resource.flatMap((asked) => {
+    const named = ownEntry(asked.type)?.supportedProfile ?? [];
+    return (asked.supportedProfile ?? [])
+      .filter((_, i) => ownEntry(asked.type) !== undefined && asksFor(asked, i))
+      .map((profile) => profile.split('|')[0]!)
+      .filter((profile) => !named.includes(profile))
+      .map((profile) => `${asked.type} ${profile.split('/').at(-1)}`);
+  });
+
 /** What a statement asks for with SHALL and ours does not have. It shares no code with the table of searches. */
-function lacks({ rest }: Statement): readonly string[] {
-  return rest[0].resource.filter(shall).flatMap((asked) => {
+function lacks(statement: Statement): readonly string[] {
+  const parts = statement.rest[0].resource.filter(shall).flatMap((asked) => {
     const { type } = asked;
     const entry = ownEntry(type);
     if (entry === undefined) return [type];
@@ -64,6 +82,7 @@ function lacks({ rest }: Statement): readonly string[] {
       ...revincludes.filter((one) => !(entry.searchRevInclude ?? []).includes(one)).map((one) => ` ${one}`),
     ].map((what) => type + what);
   });
+  return [...parts, ...lacksProfiles(statement)];
 }
 
 describe.skipIf(folder === undefined)('the packages of the guides', () => {
@@ -79,6 +98,29 @@ describe.skipIf(folder === undefined)('the packages of the guides', () => {
     expect(lacks(read(archive, file)).toSorted()).toEqual(claim.lacks);
     expect(own.instantiates.includes(claim.statement!)).toBe(claim.lacks.length === 0);
   });
+
+  // It has the profiles of a payer's other interfaces too: no Group of this one is of a member match.
+  it('have no profile in the statement pdex-server-6-1 that ours leaves out, other than declared', () => {
+    const asked = read('pdex-2.2.0.tgz', 'pdex-2.2.0/CapabilityStatement-pdex-server-6-1.json');
+    expect(lacksProfiles(asked)).toEqual(['Group pdex-member-match-group', 'Questionnaire sdc-questionnaire']);
+  });
+
+  it.each(['carin-bb-2.1.0', 'carin-bb-2.2.0-sushi'])(
+    '%s has no profile without money that the statement leaves out, and none with money that it names',
+    (name) => {
+      const archive = join(folder!, `${name}.tgz`);
+      const files = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).split('\n');
+      const profiles = files
+        .filter((file) => /StructureDefinition-C4BB-[\w-]+\.json$/.test(file))
+        .map((file) => read(`${name}.tgz`, file) as unknown as { type: string; url: string });
+      const isFinancial = ({ type, url }: { type: string; url: string }): boolean =>
+        type === 'ExplanationOfBenefit' && !url.endsWith('-Basis');
+      const isNamed = ({ type, url }: { type: string; url: string }): boolean =>
+        ownEntry(type)!.supportedProfile!.includes(url);
+      expect(profiles.length).toBeGreaterThan(10);
+      expect(profiles.filter((profile) => isNamed(profile) === isFinancial(profile))).toEqual([]);
+    },
+  );
 
   it('have every profile of US Core that the statement names', () => {
     const { rest } = read('us_core_610.tgz', 'package/CapabilityStatement-us-core-server.json');

@@ -4,7 +4,10 @@ export interface Claim {
   readonly guide: string;
   /** Canonical of the CapabilityStatement that the guide has for servers. */
   readonly statement?: string;
-  /** What the statement asks for with SHALL and this server does not have. The guide is claimed if nothing is left. */
+  /**
+   * What the statement asks for with SHALL and this server does not have, for a served type also profiles. The guide is
+   * claimed if nothing is left.
+   */
   readonly lacks: readonly string[];
 }
 
@@ -35,7 +38,7 @@ export const CLAIMS: readonly Claim[] = [
   {
     guide: 'http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|6.1.0',
     statement: 'http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server',
-    lacks: ['DiagnosticReport create', 'DocumentReference create'],
+    lacks: ['DiagnosticReport create', 'DocumentReference create', 'Questionnaire sdc-questionnaire'],
   },
   {
     guide: 'http://hl7.org/fhir/us/carin-bb/ImplementationGuide/hl7.fhir.us.carin-bb|2.1.0',
