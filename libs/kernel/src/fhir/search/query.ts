@@ -141,8 +141,12 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
     if (!fault.undeclared || !options.lenient) return { ok: false, issue };
     draft.ignored.push(issue);
   }
+  // https://hl7.org/fhir/R4/search.html#summary
+  if (draft.summary === 'text' && (draft.include.length > 0 || draft.revinclude.length > 0))
+    return { ok: false, issue: outcomeIssue('error', 'not-supported', TEXT_ALONE, '_summary') };
   return { ok: true, query: draft };
 }
+const TEXT_ALONE = '_summary=text does not go with _include or _revinclude; leave one of them out';
 
 function readParameter(context: Context, key: string, value: string, seen: Set<string>): Fault | undefined {
   const { definition } = context;
@@ -276,14 +280,15 @@ function chained(
   return undefined;
 }
 
-/** The condition that a reference names one of these resources. @param base as in QueryOptions */
-export function referenceTo({ parameter, type }: SearchChain, ids: readonly string[], base: string): SearchFilter {
-  const any = ids.flatMap((id) => {
-    const read = readValue(parameter, undefined, `${type}/${id}`, base);
-    return read.ok ? [read.value] : [];
-  });
-  return { parameter, any };
-}
+/**
+ * The condition that a reference names one of these resources of ours.
+ * @param names `Type/id`
+ * @param base as in QueryOptions: an absolute reference of this base names the same resource
+ */
+export const referenceTo = (parameter: SearchParameter, names: readonly string[], base: string): SearchFilter => ({
+  parameter,
+  any: [{ kind: 'reference', names, base, foreign: false }],
+});
 
 function include({ draft, definition }: Context, value: string, iterate: boolean): Fault | undefined {
   const [type = '', parameter = '', target, ...more] = value.split(':');

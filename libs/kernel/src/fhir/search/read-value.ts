@@ -23,7 +23,7 @@ export interface ReferenceSearch {
   /** `Type/id`; several for a bare id, which may point to each target of the parameter. */
   readonly names: readonly string[];
   /** The base of the URLs that name the same resources: ours, or that of another server. */
-  readonly base?: string;
+  readonly base: string;
   /** Resources of another server have no relative name here. */
   readonly foreign: boolean;
   /** A canonical or another URI; absent for a bare id. */
@@ -107,7 +107,7 @@ function readReference(parameter: SearchParameter, type: string | undefined, raw
   if (parsed.kind === 'contained') return fail('must be an id, Type/id or a URL');
   if (parsed.kind === 'other') {
     return text.includes(':') && type === undefined
-      ? ok({ kind: 'reference', names: [], foreign: true, text })
+      ? ok({ kind: 'reference', names: [], base, foreign: true, text })
       : fail('must be an id, Type/id or a URL');
   }
   if (parsed.version !== undefined) return fail('must not name a version');

@@ -15,11 +15,13 @@ const MAX_CHAINED = 1000;
 export async function unchained(records: VisibleRecords, query: SearchQuery, base: string): Promise<SearchQuery> {
   let result = query;
   for (const chain of query.chains) {
+    const { parameter, type } = chain;
     const ids = await fittingIds(records, chain);
+    const names = ids.map((id) => `${type}/${id}`);
     result =
       ids.length === 0
         ? { ...result, ids: [] }
-        : { ...result, filters: [...result.filters, referenceTo(chain, ids, base)] };
+        : { ...result, filters: [...result.filters, referenceTo(parameter, names, base)] };
   }
   return result;
 }

@@ -3,8 +3,8 @@ import {
   isSharedType,
   matches,
   referencesIn,
+  referenceTo,
   SEARCH,
-  type SearchFilter,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
 import { recordId, SHARED } from '@provider-access/facts/records';
@@ -54,9 +54,7 @@ export async function includedOf(
     round = next;
   }
   for (const name of query.revinclude) {
-    found.push(
-      ...(await referring(records, name, [...page, ...(name.endsWith(':iterate') ? found : [])], known, mayRead)),
-    );
+    found.push(...(await referring(records, base, name, page, known, mayRead)));
     if (found.length > MAX_INCLUDED) return { records: found.slice(0, MAX_INCLUDED), cut: true };
   }
   return { records: found, cut: false };
@@ -94,6 +92,7 @@ async function referred(
 
 async function referring(
   records: VisibleRecords,
+  base: string,
   revinclude: string,
   to: readonly Entry[],
   known: Set<string>,
@@ -109,7 +108,7 @@ async function referring(
   const found: Entry[] = [];
   for (const [member, entries] of byMember) {
     const names = entries.map((entry) => `${entry.type}/${entry.id}`);
-    const filter: SearchFilter = { parameter, any: [{ kind: 'reference', names, foreign: false }] };
+    const filter = referenceTo(parameter, names, base);
     const ids = await records.reader.views.search.ids({
       index: 'by_key',
       equals: [member, type],

@@ -110,7 +110,9 @@ export class SearchAnswer {
       );
   }
 
-  private entry(record: Entry, mode: 'match' | 'include', { summary, elements }: SearchQuery): BundleEntryLine {
+  /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
+  private entry(record: Entry, mode: 'match' | 'include', { summary, elements: named }: SearchQuery): BundleEntryLine {
+    const elements = mode === 'match' ? named : undefined;
     const whole = elements === undefined && (summary === undefined || summary === 'false');
     return {
       fullUrl: `${this.base}/${record.type}/${record.id}`,
