@@ -180,7 +180,7 @@ describe('a disk that is full', () => {
     const storage = async () => (await platform.readiness()).find((c) => c.name === 'storage')!;
     await expect.poll(storage).toMatchObject({ ready: true, detail: expect.stringContaining('full') as string });
     const status = await platform.fetch(job);
-    expect([status.status, status.headers.get('x-progress')]).toEqual([202, '0 of 3 chunks written, 0 %']);
+    expect([status.status, status.headers.get('x-progress')]).toEqual([202, '0 members written']);
     full = false;
     expect(await idsIn(job)).toEqual(expected);
     expect(await storage()).toEqual({ name: 'storage', ready: true });
@@ -332,10 +332,24 @@ describe('a job', () => {
     const job = await platform.kickOff();
     await expect
       .poll(async () => (await platform.fetch(job)).headers.get('x-progress'))
-      .toBe('2 of 3 chunks written, 66 %');
+      .toBe('4 members written');
     const retry = Number((await platform.fetch(job)).headers.get('retry-after'));
     expect(retry >= 1 && retry <= 5).toBe(true);
     gate.letThrough();
     expect(await idsIn(job)).toEqual(expected);
+  });
+
+  it('counts nobody in its progress whom the client may not see', async () => {
+    const gate = new Gate();
+    await populated({}, (blobs) =>
+      interfered(blobs, (action, name) => (action === 'put' && name.includes('/seal/') ? gate.pass() : undefined)),
+    );
+    for (const member of MEMBERS.slice(1)) await platform.optOut(member);
+    const job = await platform.kickOff();
+    await gate.reached;
+    // Of three chunks of two members one had a member to write.
+    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress')).toBe('1 member written');
+    gate.letThrough();
+    await platform.manifest(job);
   });
 });

@@ -97,7 +97,7 @@ describe("the list of a client's exports", () => {
     await chunk.reached;
     await eventually(async () =>
       expect((await list()).exports).toMatchObject([
-        { id: idOf(job), state: 'running', progress: '0 of 1 chunks written, 0 %' },
+        { id: idOf(job), state: 'running', progress: '0 members written' },
       ]),
     );
     chunk.letThrough();

@@ -60,7 +60,7 @@ describe('pa exports', () => {
       {
         total: 2,
         exports: [
-          entry('e2', '2026-11-27T12:00:00.000Z', { state: 'running', progress: '1 of 2 chunks written, 50 %' }),
+          entry('e2', '2026-11-27T12:00:00.000Z', { state: 'running', progress: '250 members written' }),
           entry('e1', '2026-11-26T12:00:00.000Z', { state: 'complete', expiresAt: '2026-11-29T12:00:00.000Z' }),
         ],
       },
@@ -71,13 +71,13 @@ describe('pa exports', () => {
     const table = await exports('exports');
     expect(table.code).toBe(0);
     expect(table.stdout).toMatch(/^id +requested +group +state +until\n/);
-    expect(table.stdout).toMatch(/\ne2 .* g-1 +running: 1 of 2 chunks written, 50 %\ne1 .*complete .*2026-11-29T12/);
+    expect(table.stdout).toMatch(/\ne2 .* g-1 +running: 250 members written\ne1 .*complete .*2026-11-29T12/);
     expect(asked).toEqual(['GET /fhir/bulk Bearer token']);
     expect(await exports('exports', 'list')).toEqual(table);
     expect(JSON.parse((await exports('--json', 'exports')).stdout)).toHaveLength(2);
     expect((await exports('exports', '--csv')).stdout.split('\n').slice(0, 2)).toEqual([
       'id,requested,group,state,until',
-      'e2,2026-11-27T12:00:00.000Z,g-1,"running: 1 of 2 chunks written, 50 %",',
+      'e2,2026-11-27T12:00:00.000Z,g-1,running: 250 members written,',
     ]);
   });
 
@@ -97,10 +97,10 @@ describe('pa exports', () => {
   });
 
   test('show says how far an export is, what it has, or why it failed', async () => {
-    answers[`GET /fhir/bulk/${ID}`] = [202, undefined, { 'x-progress': '1 of 2 chunks written, 50 %' }];
+    answers[`GET /fhir/bulk/${ID}`] = [202, undefined, { 'x-progress': '250 members written' }];
     expect(await exports('exports', 'show', ID)).toMatchObject({
       code: 0,
-      stdout: 'The export runs: 1 of 2 chunks written, 50 %.\n',
+      stdout: 'The export runs: 250 members written.\n',
     });
     const manifest = {
       transactionTime: '2026-11-27T12:00:00.000Z',

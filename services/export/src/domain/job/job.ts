@@ -24,6 +24,8 @@ export interface Job extends Omit<ExportRequested, 'warnings'> {
   readonly plan?: { readonly prefix: string; readonly members: number; readonly chunks: number };
   /** Fence of the accepted result of each chunk; 0 while there is none. */
   readonly written: readonly number[];
+  /** Released members of each chunk; 0 while it has no result. Absent in a job that an earlier release planned. */
+  readonly released?: readonly number[];
   readonly sealed?: { readonly manifest: string; readonly sealedAt: string; readonly expiresAt: string };
   readonly ended?: { readonly reason: string; readonly at: string };
 }
@@ -113,9 +115,14 @@ export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
         status: 'writing',
         plan: { prefix: event.data.plan, members: event.data.members, chunks: event.data.chunks },
         written: new Array<number>(event.data.chunks).fill(0),
+        released: new Array<number>(event.data.chunks).fill(0),
       };
     case 'pa.export-chunk-written.v1':
-      return { ...job, written: job.written.with(event.data.chunk, event.data.fence) };
+      return {
+        ...job,
+        written: job.written.with(event.data.chunk, event.data.fence),
+        ...(job.released !== undefined && { released: job.released.with(event.data.chunk, event.data.members) }),
+      };
     case 'pa.export-sealed.v1':
       return {
         ...job,

@@ -1,4 +1,3 @@
-import { chunksWritten } from '../../domain/job/job.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
 
 const FAILURES: Readonly<Record<string, string>> = {
@@ -9,12 +8,12 @@ const FAILURES: Readonly<Record<string, string>> = {
 export const failure = (job: JobPart): string =>
   FAILURES[job.ended!.reason] ?? 'The export failed. The error has been logged. Start the export again.';
 
-/** The share of written chunks, at most 99 % until the job is sealed. */
-export function progress(job: JobPart): string {
-  if (job.plan === undefined) return 'planning, 0 %';
-  const done = chunksWritten(job);
-  return (
-    `${done} of ${job.plan.chunks} chunks written, ` +
-    `${job.plan.chunks === 0 ? 99 : Math.min(99, Math.floor((100 * done) / job.plan.chunks))} %`
-  );
+/**
+ * How far a job is. It counts released members only: the number of chunks, and a share of it, would tell how many
+ * members the Group has whom the client may not see.
+ */
+export function progress({ plan, released = [] }: JobPart): string {
+  if (plan === undefined) return 'planning';
+  const members = released.reduce((sum, n) => sum + n, 0);
+  return `${members} ${members === 1 ? 'member' : 'members'} written`;
 }
