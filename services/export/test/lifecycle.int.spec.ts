@@ -330,9 +330,7 @@ describe('a job', () => {
       ),
     );
     const job = await platform.kickOff();
-    await expect
-      .poll(async () => (await platform.fetch(job)).headers.get('x-progress'))
-      .toBe('4 members written');
+    await expect.poll(async () => (await platform.fetch(job)).headers.get('x-progress')).toBe('4 members written');
     const retry = Number((await platform.fetch(job)).headers.get('retry-after'));
     expect(retry >= 1 && retry <= 5).toBe(true);
     gate.letThrough();

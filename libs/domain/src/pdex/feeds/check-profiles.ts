@@ -71,9 +71,10 @@ export function checkProfiles<R extends FhirResource>(
       stay.push(canonical);
       continue;
     }
-    const rule = profileRule(canonical, policy);
-    if (rule === 'keep') stay.push(canonical);
-    if (rule === 'refuse') for (const check of found) refused.add(check);
+    // A canonical without a version stands for each known version, so the strictest of their rules holds.
+    const rules = found.map(({ profile }) => profileRule(profile, policy));
+    if (rules.every((rule) => rule === 'keep')) stay.push(canonical);
+    found.forEach((check, i) => rules[i] === 'refuse' && refused.add(check));
   }
   return {
     resource: stay.length === declared.length ? resource : declaring(resource, stay),

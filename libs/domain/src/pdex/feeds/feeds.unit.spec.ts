@@ -129,6 +129,19 @@ describe('the policy', () => {
     expect(checked.checks[0]!.lacks).toHaveLength(1);
   });
 
+  it('is the strictest rule of the known versions for a profile that is declared without one', () => {
+    const never: ProfileTables = { ...tables(), lacksOf: () => [{ element: 'Condition.code', rule: 'min' }] };
+    const told = (policy: ProfilePolicy): unknown => {
+      const { resource, refused } = checkProfiles(condition([CONDITION]), policy, never);
+      return [profilesOf(resource), refused.map(({ profile }) => profile.split('|')[1])];
+    };
+    // The example of docs/feeds.md.
+    expect(told({ [CORE]: 'keep', [`${CONDITION}|6.1.0`]: 'refuse' })).toEqual([undefined, ['6.1.0']]);
+    expect(told({ [CORE]: 'keep', [`${CONDITION}|3.1.1`]: 'unmark' })).toEqual([undefined, []]);
+    expect(told({ [CONDITION]: 'refuse', [`${CONDITION}|3.1.1`]: 'keep' })).toEqual([undefined, ['6.1.0']]);
+    expect(told({ [CORE]: 'keep' })).toEqual([[CONDITION], []]);
+  });
+
   it('takes the most exact name', () => {
     const policy: ProfilePolicy = {
       '*': 'keep',
