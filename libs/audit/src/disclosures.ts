@@ -27,6 +27,9 @@ function parse(record: LogRecord): Parsed {
   return { entry, members: unique, counts: new Map(known.map((count, i) => [members[i]!, count])) };
 }
 
+/** Counted refusals of a token: the log keeps them, and nobody can be named for them. */
+const provedNothing = ({ action, client }: Disclosure): boolean => action === 'token' || client === 'unknown';
+
 /** Parses an entry once and not for each document, because an entry may name 50,000 members. */
 function disclosureTopic(): TopicEvolve<Disclosure> {
   const parsed = new WeakMap<LogRecord, Parsed>();
@@ -41,8 +44,7 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
     keys: (record) => {
       if (record.headers['ce_type'] !== 'pa.disclosure.v1') return [];
       const { entry, members } = parsedOf(record);
-      // A count stands for callers who proved nothing. The log keeps it, and nobody can be named for it.
-      if (entry.count !== undefined) return [];
+      if (entry.count !== undefined && provedNothing(entry)) return [];
       return Array.from(
         { length: Math.max(1, Math.ceil(members.length / MEMBERS)) },
         (_, n) => `${entry.at}/${record.headers['ce_id']}/${n}`,
@@ -71,7 +73,7 @@ function disclosureTopic(): TopicEvolve<Disclosure> {
 export const disclosures: Projection = {
   owner: 'audit',
   name: 'disclosures',
-  version: 3,
+  version: 4,
   topics: { [PA_AUDIT]: disclosureTopic() },
   lingerMs: 100,
   indexes: [

@@ -5,10 +5,10 @@ import type { AuditEntry } from './entry.ts';
 const MINUTE = 60_000;
 
 /**
- * Refusals of callers without a proven identity. Anybody can cause any number of them. So the audit gets one record a
- * minute for each client and reason, whose `count` has the refusals since the record before. Reasons are a closed set,
- * and `client` is `unknown` unless the caller names an approved client. If an append fails, its refusals count in the
- * next record, because nothing was released.
+ * Refusals that a caller can cause in any number: of a token, and 400 and 403 of an authenticated client. So the audit
+ * gets one record a minute for each client, action and reason, whose `count` has the refusals since the record before.
+ * Reasons are a closed set, and `client` is `unknown` unless the caller names an approved client. If an append fails,
+ * its refusals count in the next record, because nothing was released.
  */
 export class SampledRefusals {
   private readonly audit: Pick<Audit, 'record'>;

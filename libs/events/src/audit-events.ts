@@ -49,8 +49,8 @@ const disclosure = z.object({
   /** Groups to which the members are attributed, and which permitted the release; at most 20. */
   basis: z.array(z.string()).optional(),
   /**
-   * The number of refusals of callers who proved nothing, since the record before of this client and reason. Absent:
-   * one.
+   * The number of refusals since the record before of this client, action and reason. Absent: one. Counted are
+   * refusals of callers who proved nothing, and 400 and 403 of authenticated clients.
    */
   count: z.int().positive().optional(),
 });

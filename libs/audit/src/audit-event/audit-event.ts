@@ -167,7 +167,9 @@ function entities(entry: Disclosure, { entity }: Pattern, base: string): Element
       what: { reference: `${base}/fhir/Group/${id}` },
       type: coding('http://hl7.org/fhir/resource-types', 'Group', 'Group'),
     });
-  return made;
+  if (entry.count === undefined) return made;
+  const [first = { type: system }, ...others] = made;
+  return [{ ...first, detail: [{ type: 'requests', valueString: String(entry.count) }] }, ...others];
 }
 function described({ types, query }: Disclosure): Element {
   const parts = [...(types === undefined || types.length === 0 ? [] : [types.join(',')]), ...(query ?? '').split('&')];

@@ -54,6 +54,14 @@ describe('an AuditEvent', () => {
     expect(of({ outcome: 'refused' })['meta']).not.toHaveProperty('profile');
   });
 
+  it('has the number of refusals that one entry counts, also where nothing else is an entity', () => {
+    const counted: Partial<Disclosure> = { outcome: 'refused', reason: 'invalid-value', members: [], count: 3 };
+    const detail = [{ type: 'requests', valueString: '3' }];
+    expect(of(counted)['entity']).toMatchObject([{ description: 'Condition', detail }]);
+    for (const action of ['download', 'export-requested'] as const)
+      expect(of({ ...counted, action })['entity']).toMatchObject([{ type: { code: '2' }, detail }]);
+  });
+
   it('has an id of FHIR that leads back to its document', () => {
     for (const key of [{ document }, { document, member: 249 }, { document: document.replace(/0$/, '9999') }]) {
       const id = auditEventId(key);

@@ -33,6 +33,7 @@ function* entries(): Generator<Disclosure> {
             action,
             outcome,
             ...(outcome === 'refused' && { reason: 'opted-out' }),
+            ...(outcome === 'refused' && members.length === 0 && { count: 3 }),
             members,
             resources: members.length,
             types: [action.startsWith('group') ? 'Group' : 'Condition'],

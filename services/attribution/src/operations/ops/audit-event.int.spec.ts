@@ -36,6 +36,7 @@ interface Entity {
   readonly what?: { readonly reference?: string; readonly type?: string };
   readonly query?: string;
   readonly description?: string;
+  readonly detail?: readonly { readonly type: string; readonly valueString: string }[];
 }
 interface Bundle {
   readonly link: readonly { readonly relation: string; readonly url: string }[];
@@ -255,6 +256,47 @@ describe('AuditEvents', () => {
     });
     expect(read.agent.map(({ who }) => who.identifier.value)).toEqual(['c1', BASE, NPI]);
     expect(events.find((e) => e.outcome === '4')).toMatchObject({ outcomeDesc: 'group-unknown', action: 'R' });
+  });
+
+  it('tell of each 400 and 403 of an app with their number, and of no refused token of a stranger', async () => {
+    const started = new Date(h.now).toISOString();
+    const wide = await h.app1('c-wide', [`npi|${NPI}`]);
+    const narrow = await h.app1('c-narrow', [`npi|${NPI}`], 'system/Patient.rs');
+    const refuse = async (path: string, headers: typeof app, status: number): Promise<void> => {
+      expect((await h.get(path, headers)).statusCode).toBe(status);
+      h.now++;
+    };
+    for (let i = 0; i < 3; i++) await refuse('/fhir/Group?Jane=Doe', wide, 400);
+    await refuse('/fhir/Group?_summary=every', wide, 400);
+    for (let i = 0; i < 2; i++) await refuse('/fhir/Group?_summary=count', narrow, 403);
+    // What auth counts, of nobody and of somebody who only says the name of an app.
+    const audit = h.app.get(Audit, { strict: false });
+    const counted = { action: 'token', outcome: 'refused', reason: 'invalid_client', count: 7 } as const;
+    for (const client of ['unknown', 'c-wide']) await audit.record({ client, members: [], resources: 0, ...counted });
+    // The minute ends, and the next refusal tells how many there were.
+    h.now += MINUTE;
+    await refuse('/fhir/Group?Jane=Doe', wide, 400);
+    await refuse('/fhir/Group?_summary=count', narrow, 403);
+    await passed();
+    const told = async (client: string): Promise<unknown[]> =>
+      (await all(`agent=${client}&outcome=4&date=ge${started}`)).events
+        .toReversed()
+        .map(({ outcomeDesc, subtype, entity = [] }) => [
+          outcomeDesc,
+          subtype[0]!.code,
+          entity.flatMap(({ detail = [] }) => detail),
+        ]);
+    const requests = (n: number) => [{ type: 'requests', valueString: String(n) }];
+    expect(await told('c-wide')).toEqual([
+      ['not-supported', 'search-type', requests(1)],
+      ['invalid-value', 'search-type', requests(1)],
+      ['not-supported', 'search-type', requests(3)],
+    ]);
+    expect(await told('c-narrow')).toEqual([
+      ['insufficient-scope', 'search-type', requests(1)],
+      ['insufficient-scope', 'search-type', requests(2)],
+    ]);
+    expect(await told('unknown')).toEqual([]);
   });
 
   it.each([
