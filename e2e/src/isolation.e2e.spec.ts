@@ -132,9 +132,22 @@ describe('one client and another', () => {
     });
     const meta = { security: [{ system, code }] };
     const contained = [{ resourceType: 'Organization', id: 'o', name: 'Clinic', meta }];
+    const url = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
+    const reference = 'Organization/payer';
+    // Redaction reads claims by an allow-list.
+    const claim = {
+      ...{ resourceType: 'ExplanationOfBenefit', id: 'labels-claim', status: 'active', use: 'claim' },
+      ...{ outcome: 'complete', type: { text: 'claim' }, patient: { reference: `Patient/${member}` } },
+      ...{ created: '2025-06-01', insurer: { reference }, provider: { reference } },
+      insurance: [{ focal: true, coverage: { reference: 'Coverage/none' } }],
+      diagnosis: [
+        { sequence: 1, diagnosisCodeableConcept: { extension: [{ url, valueCoding: { system, code } }], text: 'x' } },
+      ],
+    };
     const sent = [
       condition('labels-open'),
       condition('labels-hidden', { meta }),
+      claim,
       condition('labels-inside', { contained, recorder: { reference: '#o' } }),
     ];
     await publishAll(
@@ -147,18 +160,22 @@ describe('one client and another', () => {
         expect(reply(await ask(`/fhir/Condition/${id}${of}`))).toEqual(
           reply(await ask(`/fhir/Condition/nobodys${of}`)),
         );
+    expect(reply(await ask(`/fhir/${claim.resourceType}/${claim.id}`))).toEqual(
+      reply(await ask(`/fhir/${claim.resourceType}/nobodys`)),
+    );
+    expect(json(await ask(`/fhir/${claim.resourceType}?_id=${claim.id}`))).toMatchObject({ total: 0 });
     const found = json<{ total: number; entry: { resource: { id: string } }[] }>(
       await ask('/fhir/Condition?_id=labels-open,labels-hidden,labels-inside&_total=accurate'),
     );
     expect([found.total, found.entry.map(({ resource }) => resource.id)]).toEqual([1, ['labels-open']]);
     const { id } = await findGroup(platform, token, mine.npi);
-    const status = await kickOff(platform, token, id, '?_type=Condition');
+    const status = await kickOff(platform, token, id, '?_type=Condition,ExplanationOfBenefit');
     const files = [...(await texts(await sealed(status, token), token)).values()].join('');
     expect(files.match(/"id":"labels-[a-z]+"/g)).toEqual(['"id":"labels-open"']);
     const explained = await http(at(`/ops/explain?client=${app.clientId}&member=${member}`), {
       token: platform.administratorToken,
     });
-    expect(json(explained)).toMatchObject({ withheld: { resources: 2, labels: { [label]: 2 } } });
+    expect(json(explained)).toMatchObject({ withheld: { resources: 3, labels: { [label]: 3 } } });
     // Other scenarios compare this member with the ledger.
     await publishAll(
       platform,

@@ -51,8 +51,8 @@ export const recordAccepted = recordChange.extend({
   /** The version of the keys (`KEYS_VERSION`). A reader of another version makes them from `line`. */
   tokensBy: z.string().optional(),
   /**
-   * Security labels of the resource and of everything inside it, `system|code`. Absent in records of earlier releases:
-   * a reader takes them from `line`.
+   * Security labels of the resource and of everything inside it, `system|code`, as the payer sent it: `line` may lack
+   * the part that has a label. Absent in records of earlier releases: a reader takes them from `line`.
    */
   labels: z.array(z.string()).optional(),
   /** The encoded resource, one line, without the newline. */
@@ -84,6 +84,8 @@ export const recordSuperseded = z.object({
   /** `lastUpdated` of the version that replaced this one. The version is kept for a time from then on. */
   supersededAt: instant,
   reason: removal.optional(),
+  /** As `labels` of the accepted version. Absent in records of earlier releases: a reader takes them from `line`. */
+  labels: z.array(z.string()).optional(),
   /** The encoded resource, as `line` of the accepted version. */
   line: z.string().optional(),
 });

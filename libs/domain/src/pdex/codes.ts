@@ -5,6 +5,8 @@ export const US_NPI = 'http://hl7.org/fhir/sid/us-npi';
 export const US_EIN = 'urn:oid:2.16.840.1.113883.4.4';
 export const ISO_4217 = 'urn:iso:std:iso:4217';
 export const DATA_ABSENT_REASON = 'http://hl7.org/fhir/StructureDefinition/data-absent-reason';
+/** Labels a part of a resource (HL7 Security Label DS4P). */
+export const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 export const SUBSETTED = {
   system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationValue',
   code: 'SUBSETTED',

@@ -40,14 +40,15 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
   keys: (record) =>
     typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
   evolve(_part, record) {
-    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line } = dataOf<RecordSuperseded>(record);
+    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, labels } =
+      dataOf<RecordSuperseded>(record);
     return {
       resource: recordId(member, type, id),
       versionId,
       lastUpdated: Date.parse(lastUpdated),
       supersededAt: Date.parse(supersededAt),
       bytes: line === undefined ? 0 : Buffer.byteLength(line),
-      labels: line === undefined ? [] : labelsOfRecord({ member, line }),
+      labels: line === undefined ? [] : labelsOfRecord({ member, line, ...(labels !== undefined && { labels }) }),
       ...(reason !== undefined && { reason }),
       ...(line !== undefined && { line }),
     };

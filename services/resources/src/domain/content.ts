@@ -4,13 +4,16 @@ import { type FhirResource, indexKeys, isInstant, isObject } from '@provider-acc
 
 /** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
 export interface AcceptedContent {
-  /** sha256 of the content without versionId, lastUpdated and the payer's own lastUpdated. */
+  /**
+   * sha256 of the content without versionId, lastUpdated and the payer's own lastUpdated, and of the labels of parts
+   * that redaction removed.
+   */
   readonly hash: string;
   /** sha256 of the resource as the payer sent it. */
   readonly sourceHash: string;
   readonly references: readonly string[];
   readonly serviceDate?: string;
-  /** Security labels, `system|code`. */
+  /** Security labels, `system|code`, those of parts that redaction removed included. */
   readonly labels: readonly string[];
   /** Search keys (`indexKeys`). */
   readonly keys: readonly string[];
@@ -31,13 +34,14 @@ const META = ['profile', 'security', 'tag'] as const;
 /**
  * Encodes a redacted resource so that versionId and lastUpdated can be inserted later without encoding it again.
  * resourceType, id and meta come first; the other elements keep the payer's order.
+ * @param sent the resource as the payer sent it: labels of parts that redaction removed count for the rest
  */
 export function encodeContent(
   resource: FhirResource,
   id: string,
   references: readonly string[],
   serviceDate: string | undefined,
-  sourceHash: string,
+  sent: FhirResource,
   publicUrl?: string,
 ): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
@@ -50,12 +54,16 @@ export function encodeContent(
   const tail = `${moreMeta}}${restText === '{}' ? '}' : `,${restText.slice(1)}`}`;
   const dated = serviceDate === undefined ? {} : { serviceDate };
   const text = head + tail;
-  const labels = mentionsLabel(text) ? labelsOf(resource) : [];
+  const sentText = JSON.stringify(sent);
+  const labels = mentionsLabel(sentText) ? labelsOf(resource, sent) : [];
+  // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
+  const shown = new Set(labels.length > 0 ? labelsOf(resource) : []);
+  const unshown = labels.filter((label) => !shown.has(label));
   const keys = indexKeys(resource);
   const payerUpdated = payerUpdatedOf(meta, publicUrl);
   return {
-    hash: hash('sha256', text, 'base64url'),
-    sourceHash,
+    hash: sha256(unshown.length === 0 ? text : `${text}\n${JSON.stringify(unshown)}`),
+    sourceHash: sha256(sentText),
     references,
     labels,
     keys,
@@ -76,8 +84,7 @@ function payerUpdatedOf(meta: unknown, publicUrl: string | undefined): string {
   return `,"extension":${JSON.stringify([{ url: payerLastUpdated(publicUrl), valueInstant: at }])}`;
 }
 
-/** Hash of a resource as the payer sent it, which does not depend on the rules of redaction. */
-export const sourceHashOf = (resource: object): string => hash('sha256', JSON.stringify(resource), 'base64url');
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 /** `lastUpdated` is an RFC 3339 instant. */
 export const lineOf = (content: AcceptedContent, versionId: number, lastUpdated: string): string =>

@@ -3,8 +3,9 @@ import { encodeContent, lineOf, payerLastUpdated } from './content.ts';
 
 const BASE = 'https://pa.example.org';
 const AT = '2025-01-01T00:00:00.000Z';
+const of = (meta: object | undefined) => ({ resourceType: 'Condition', id: 'c', meta, code: { text: 'x' } });
 const encoded = (meta: object | undefined, publicUrl?: string) =>
-  encodeContent({ resourceType: 'Condition', id: 'c', meta, code: { text: 'x' } }, 'c', [], undefined, 's', publicUrl);
+  encodeContent(of(meta), 'c', [], undefined, of(meta), publicUrl);
 const metaOf = (meta: object | undefined, publicUrl = BASE): unknown =>
   (JSON.parse(lineOf(encoded(meta, publicUrl), 3, AT)) as { meta: unknown }).meta;
 

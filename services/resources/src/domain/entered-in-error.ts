@@ -1,7 +1,7 @@
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { isObject } from '@provider-access/kernel/fhir';
 import { redact } from '@provider-access/domain/pdex';
-import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
+import { type AcceptedContent, encodeContent } from './content.ts';
 
 /** The elements that R4 requires, and those by which a reader recognises the prior authorization. */
 const KEPT = [
@@ -32,5 +32,5 @@ export function enteredInErrorContent(resource: FhirResource, id: string): Accep
     kept['contained'] = redacted['contained'];
   const { profile: _profile, ...meta } = isObject(redacted['meta']) ? redacted['meta'] : {};
   const resourceType = 'ExplanationOfBenefit';
-  return encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, sourceHashOf(resource));
+  return encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, resource);
 }

@@ -21,7 +21,7 @@ import { labelsOf } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
-import { type AcceptedContent, encodeContent, sourceHashOf } from './content.ts';
+import { type AcceptedContent, encodeContent } from './content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';
 import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
 
@@ -196,14 +196,14 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   );
   const { resource: marked, checks, refused } = checkProfiles(redacted, options.profiles ?? {});
   const checked: CheckedResource = { source: event.source, type, checks };
-  if (refused.length > 0 && !mayWithhold(marked))
+  if (refused.length > 0 && !mayWithhold(fhir))
     return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
   const moving = movedFrom(marked, about, options, bytes);
   if (!moving.ok) return deadLetter('invalid-resource', `${moving.path}: is not base64`, name);
   const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, sourceHashOf(fhir), options.publicUrl);
+  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, fhir, options.publicUrl);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
   const conditionals = conditionalsIn(inside);
   const unresolved = Object.keys(conditionals).length > 0 ? { unresolved: conditionals } : {};

@@ -16,7 +16,7 @@ export interface Superseded {
   /** Id of the record: `member/Type/id`. */
   readonly id: string;
   readonly about: { readonly member: string; readonly type: string; readonly id: string };
-  readonly head: Pick<Head, 'versionId' | 'lastUpdated' | 'deleted' | 'reason'>;
+  readonly head: Pick<Head, 'versionId' | 'lastUpdated' | 'deleted' | 'reason' | 'labels'>;
   /** ms since the epoch: `lastUpdated` of the next version. */
   readonly at: number;
   /** The line, if the same batch or a batch in flight wrote the version. */
@@ -96,6 +96,12 @@ export class VersionKeeper {
   }
 }
 
+/** Redaction may have removed the part that had a label, so the labels of the version stay with its line. */
+const lineOf = ({ labels }: Superseded['head'], line: Uint8Array): Pick<RecordSuperseded, 'line' | 'labels'> => ({
+  ...(labels !== undefined && { labels: [...labels] }),
+  line: bufferOf(line).toString(),
+});
+
 /** The id names the record and the version, so that an event that comes again is the same. */
 function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefined): NewRecord {
   const data: RecordSuperseded = {
@@ -103,7 +109,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     versionId: head.versionId,
     lastUpdated: instant(head.lastUpdated),
     supersededAt: instant(at),
-    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),
+    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : lineOf(head, line)),
   };
   return {
     key: id,

@@ -17,6 +17,7 @@ const EXTENSION = /\.(extension|modifierExtension)$/;
 /** Free texts: an amount inside is masked, the rest stays. */
 const PROSE = /\.(text|display|disposition|title|description|name|valueString|valueMarkdown)$/;
 
+const LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 const UNITS: ReadonlySet<string> = new Set(['allowedunits', 'consumedunits']);
 /** Categories that state a reason or a method, and no amount. */
 const REASONS: ReadonlySet<string> = new Set([
@@ -48,7 +49,7 @@ export function fateInFinancial(
   authorization: boolean,
 ): Fate {
   if (AMOUNTS.some((rule) => rule.test(path))) return 'goes';
-  if (EXTENSION.test(path)) return fateOfExtension((value as Fields)['url'], parent);
+  if (EXTENSION.test(path)) return fateOfExtension(value as Fields, parent);
   if (ADJUDICATION.test(path)) {
     const { category, extension } = value as Fields;
     if (codings(category).some((coding) => known(coding, REASONS) || known(coding, UNITS))) return 'stays';
@@ -67,8 +68,10 @@ export function fateInFinancial(
 }
 
 /** A payer's own extensions may or may not be amounts. HL7's extensions stay unless their name is one of an amount. */
-function fateOfExtension(url: unknown, parent: Fields | undefined): Fate {
-  const text = String(url);
+function fateOfExtension(extension: Fields, parent: Fields | undefined): Fate {
+  const text = String(extension['url']);
+  // A label withholds the claim, so a reader needs it. Beside its Coding it may have nothing, which could be an amount.
+  if (text === LABEL) return /^(id,)?url,valueCoding$/.test(Object.keys(extension).sort().join()) ? 'stays' : 'goes';
   if (/(price|amount|cost|paid|currency)$/i.test(text)) return 'goes';
   const part = !text.includes(':') && parent !== undefined && 'url' in parent;
   return part || text.startsWith('http://hl7.org/fhir/') ? 'stays' : 'goes';

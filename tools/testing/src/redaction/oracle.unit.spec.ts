@@ -27,6 +27,8 @@ const observation: Json = {
 const BASIS = 'http://hl7.org/fhir/us/carin-bb/CodeSystem/C4BBAdjudicationDiscriminator';
 const units = { category: { coding: [{ system: BASIS, code: 'allowedunits' }] }, value: 3 };
 const submitted = { category: { coding: [{ code: 'submitted' }] }, amount: money };
+const url = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
+const label = { url, valueCoding: { system: 's', code: 'HIV' } };
 const keptClaim: Json = {
   resourceType: 'ExplanationOfBenefit',
   id: 'e',
@@ -36,7 +38,7 @@ const keptClaim: Json = {
     {
       sequence: 1,
       servicedDate: '2024-01-01',
-      productOrService: { coding: [coding] },
+      productOrService: { coding: [coding], extension: [label] },
       quantity: { value: 1 },
       adjudication: [units],
     },
@@ -50,7 +52,14 @@ const claim: Json = {
   type: { coding: [coding], text: 'pays $12.50' },
   total: [{ category: { text: 't' }, amount: money }],
   text: { status: 'generated', div: '<div/>' },
-  item: [{ ...(keptClaim['item'] as Json[])[0], net: money, adjudication: [submitted, units, submitted] }],
+  item: [
+    {
+      ...(keptClaim['item'] as Json[])[0],
+      extension: [{ ...label, _url: {} }, { url }],
+      net: money,
+      adjudication: [submitted, units, submitted],
+    },
+  ],
   payment: { type: { text: 'partial' }, date: '2024-01-01', amount: money },
   supportingInfo: [
     ...(keptClaim['supportingInfo'] as Json[]),

@@ -1,4 +1,5 @@
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { INLINE_LABEL } from '../codes.ts';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 
 /**
@@ -11,8 +12,6 @@ export type Label = string;
 export const UNREADABLE_LABEL: Label = '|';
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
-/** An extension that labels a part of a resource (HL7 Security Label DS4P). */
-const INLINE_LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 /**
  * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them:
  * the element `security`, the URL of an inline label, or the use of a prior authorization. None begins with a quotation
@@ -24,9 +23,20 @@ const MARKS = ['security', 'preauthorization"'] as const;
  * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one
  * of its elements count for the whole resource, because it is released as a whole. A prior authorization of drugs has
  * a label of ours.
+ * @param sent the resource as the payer sent it. What redaction removed from it may be the reason of a label, and the
+ * rest tells about it too, so labels of removed parts count as well.
  */
-export function labelsOf(resource: FhirResource): readonly Label[] {
+export function labelsOf(resource: FhirResource, sent?: FhirResource): readonly Label[] {
   const found = new Set<Label>();
+  collect(resource, found, isDrugAuthorization);
+  // Our own label is about what is served, so a removed part has none.
+  if (sent !== undefined && sent !== resource) collect(sent, found, () => false);
+  const labels = [...found].toSorted();
+  // The labels that are left out could be the ones that withhold, so they count as unreadable.
+  return labels.length <= MAX_LABELS ? labels : [UNREADABLE_LABEL, ...labels.slice(0, MAX_LABELS - 1)];
+}
+
+function collect(resource: FhirResource, found: Set<Label>, isDrug: typeof isDrugAuthorization): void {
   const open: unknown[] = [resource];
   while (open.length > 0) {
     const next = open.pop();
@@ -38,13 +48,10 @@ export function labelsOf(resource: FhirResource): readonly Label[] {
     const { meta } = next;
     if (typeof next['resourceType'] === 'string' && isObject(meta) && meta['security'] !== undefined)
       for (const coding of [meta['security']].flat() as unknown[]) found.add(labelOf(coding));
-    if (isDrugAuthorization(next)) found.add(DRUG_AUTHORIZATION);
+    if (isDrug(next)) found.add(DRUG_AUTHORIZATION);
     if (next['url'] === INLINE_LABEL) found.add(labelOf(next['valueCoding']));
     for (const child of Object.values(next)) if (typeof child === 'object') open.push(child);
   }
-  const labels = [...found].toSorted();
-  // The labels that are left out could be the ones that withhold, so they count as unreadable.
-  return labels.length <= MAX_LABELS ? labels : [UNREADABLE_LABEL, ...labels.slice(0, MAX_LABELS - 1)];
 }
 
 function labelOf(coding: unknown): Label {

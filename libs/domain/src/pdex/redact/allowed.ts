@@ -3,7 +3,7 @@ import { ATR, DATA_ABSENT_REASON, PAS, PDEX, US_CORE } from '../codes.ts';
 /**
  * The elements that a financial resource keeps, by structure (docs/regulation.md#redaction). `redact` drops all others,
  * so a new element of a payer's system must be added here before a provider can see it. Extensions stay if their URL is
- * listed below.
+ * listed below, and inline security labels, which a reader has to see.
  */
 const LISTS: Readonly<Record<string, string>> = {
   ExplanationOfBenefit:

@@ -16,6 +16,7 @@ const key = fc.constantFrom(
   'unitPrice',
   'valueMoney',
   'valueQuantity',
+  'valueCoding',
   'extension',
   'modifierExtension',
   'contained',
@@ -85,6 +86,7 @@ const text = fc.constantFrom(
   'http://x/currency',
   'currency',
   'http://hl7.org/fhir/us/davinci-pdex/StructureDefinition/extension-reviewAction',
+  'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label',
   '#a',
   'a',
   '$12.50 and 3 dollars',
@@ -101,6 +103,7 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
 })).value;
 
 /** Resources with every structure that may contain money, into which arbitrary JSON is grafted. */
+const LABEL = 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label';
 const money = { value: 5, currency: 'USD' };
 const seeds: readonly FhirResource[] = [
   {
@@ -125,7 +128,7 @@ const seeds: readonly FhirResource[] = [
     item: [
       {
         sequence: 1,
-        productOrService: { text: 't' },
+        productOrService: { text: 't', extension: [{ url: LABEL, valueCoding: { system: 's', code: 'c' } }] },
         quantity: { value: 1 },
         adjudication: [{ category: { coding: [{ code: 'denialreason' }] }, value: 1, amount: money }],
         detail: [{ subDetail: [{}] }],

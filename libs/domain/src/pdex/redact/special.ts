@@ -1,4 +1,4 @@
-import { DATA_ABSENT_REASON, REVIEW_ACTION, WHEN_ADJUDICATED } from '../codes.ts';
+import { DATA_ABSENT_REASON, INLINE_LABEL, REVIEW_ACTION, WHEN_ADJUDICATED } from '../codes.ts';
 import { isObject } from '@provider-access/kernel/fhir';
 import { ADJUDICATION_SYSTEMS, KEPT_ADJUDICATIONS, KNOWN_EXTENSIONS, UNIT_ADJUDICATIONS } from './allowed.ts';
 import { isCurrencyQuantity, isCurrencySystem } from './currency.ts';
@@ -59,10 +59,16 @@ function isDroppedExtension(source: Source, context: Context, nested: boolean): 
   )
     return true;
   if (context === 'clinical') return false;
+  if (url === INLINE_LABEL) return !isPlainLabel(source);
   // The definition of a known extension gives its parts relative names.
   if (nested && /^[A-Za-z0-9._-]+$/.test(url)) return AMOUNT_PART.test(url);
   return !KNOWN_EXTENSIONS.has(url);
 }
+
+/** Whether an inline security label has its label and nothing else. Every other part of it could be an amount. */
+const isPlainLabel = (source: Source): boolean =>
+  isObject(source['valueCoding']) && Object.keys(source).every((key) => LABEL_PARTS.has(key));
+const LABEL_PARTS: ReadonlySet<string> = new Set(['id', 'url', 'valueCoding']);
 
 const namesCurrency = (url: string): boolean => /(^|[/#-])currency$/i.test(url);
 const namesPrice = (url: string): boolean => /(^|[/#-])unitPrice$/i.test(url);

@@ -16,6 +16,63 @@ const LABELLED = {
   inside: { contained: [{ resourceType: 'Organization', id: 'x', name: 'Clinic', ...label('ETH') }] },
 };
 
+const inline = (code: string) => ({
+  url: 'http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label',
+  valueCoding: { system: ACT_CODE, code },
+});
+type Spot = 'root' | 'backbone' | 'concept' | 'coding' | 'item' | 'careTeam' | 'total' | 'net' | 'payment';
+
+/** A claim with extensions at some places. Redaction removes what is at `total`, `net` and `payment`. */
+function claimOf(extensions: Partial<Record<Spot, object[]>> = {}, use = 'claim') {
+  const at = (spot: Spot) => (extensions[spot] === undefined ? {} : { extension: extensions[spot] });
+  const coding = { system: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'F11.20', ...at('coding') };
+  return {
+    ...{ resourceType: 'ExplanationOfBenefit', status: 'active', use, outcome: 'complete', ...at('root') },
+    type: { coding: [{ system: `${CODES}/claim-type`, code: 'professional' }] },
+    patient: { reference: 'Patient/m1' },
+    created: '2024-01-01',
+    insurer: { reference: 'Organization/o' },
+    provider: { reference: 'Organization/p' },
+    insurance: [{ focal: true, coverage: { reference: 'Coverage/c' } }],
+    diagnosis: [{ sequence: 1, ...at('backbone'), diagnosisCodeableConcept: { ...at('concept'), coding: [coding] } }],
+    careTeam: [{ sequence: 1, ...at('careTeam'), provider: { reference: 'Practitioner/p' } }],
+    item: [{ sequence: 1, ...at('item'), productOrService: { text: 'x' }, net: { value: 5, ...at('net') } }],
+    total: [{ category: { text: 'x' }, amount: { value: 5, currency: 'USD' }, ...at('total') }],
+    payment: { amount: { value: 5 }, ...at('payment') },
+  };
+}
+
+/** Resources by id, each with one label inside. */
+function labelledClaims(): Record<string, { resourceType: string }> {
+  const spots = ['root', 'backbone', 'concept', 'coding', 'item', 'careTeam', 'total', 'net', 'payment'] as const;
+  const label42 = [inline('42CFRPart2')];
+  const coverage = { resourceType: 'Coverage', status: 'active', beneficiary: { reference: 'Patient/m1' } };
+  const payor = [{ reference: 'Organization/o' }];
+  const group = { type: { coding: [{ system: `${CODES}/coverage-class`, code: 'group' }] }, value: 'g' };
+  const claim = (more: object): { resourceType: string } => ({ ...claimOf(), ...more });
+  const inside = (part: object) => claim({ contained: [{ id: 'x', ...part }] });
+  const meta = label('HIV');
+  return {
+    ...Object.fromEntries(spots.map((spot) => [`claim-${spot}`, claimOf({ [spot]: label42 })])),
+    ...Object.fromEntries(spots.map((spot) => [`auth-${spot}`, claimOf({ [spot]: label42 }, 'preauthorization')])),
+    'claim-no-code': claimOf({ concept: [{ ...inline(''), valueCoding: { system: ACT_CODE } }] }),
+    'claim-sibling': claim({ _created: { extension: label42 } }),
+    'claim-meta': claim({ meta: { extension: label42 } }),
+    coverage: { ...coverage, payor, extension: label42 } as { resourceType: string },
+    'coverage-class': { ...coverage, payor, class: [{ ...group, extension: label42 }] } as { resourceType: string },
+    'inside-condition': condition('m1', 'x', {
+      contained: [{ ...claimOf({ concept: label42 }), id: 'e' }],
+      extension: [{ url: 'http://payer.example/of', valueReference: { reference: '#e' } }],
+    }) as { resourceType: string },
+    'inside-invoice': inside({ resourceType: 'Invoice', status: 'issued', ...meta }),
+    'inside-error': inside({ resourceType: 'Observation', status: 'entered-in-error', code: { text: 'x' }, ...meta }),
+    'inside-old': inside({
+      ...{ resourceType: 'Observation', status: 'final', code: { text: 'x' }, effectiveDateTime: '2015-01-01' },
+      ...meta,
+    }),
+  };
+}
+
 describe('a resource that its security labels withhold', () => {
   let house: House;
   let token: string;
@@ -58,6 +115,51 @@ describe('a resource that its security labels withhold', () => {
         expect(comparable(await read(`${type}/${id}`))).toEqual(unknown);
     }
     expect((await read('Patient/m1')).status).toBe(200);
+  });
+
+  it('is a claim, a prior authorization or a coverage with an inline label anywhere, also on money', async () => {
+    const spots = Object.entries(labelledClaims());
+    for (const [labels, status] of [
+      [labelPolicy({}), 200],
+      [undefined, 404],
+    ] as const) {
+      await open(labels && { labels });
+      await publish(...spots.map(([id, claim]) => ({ ...claim, id })), { ...claimOf(), id: 'plain' });
+      const statuses: unknown[] = await Promise.all(
+        spots.map(async ([id, { resourceType }]) => [id, (await read(`${resourceType}/${id}`)).status]),
+      );
+      expect(statuses).toEqual(spots.map(([id]) => [id, status]));
+      expect((await read('ExplanationOfBenefit/plain')).status).toBe(200);
+      if (status === 200) await house.close();
+    }
+    for (const [type, total] of [
+      ['ExplanationOfBenefit', 1],
+      ['Coverage', 0],
+      ['Condition', 0],
+    ] as const)
+      expect((await read(`${type}?patient=m1`)).json()).toMatchObject({ total });
+  });
+
+  it('keeps its inline label for a client that may see it, and its older version stays withheld', async () => {
+    await open({ labels: labelPolicy({ [`${ACT_CODE}|SUD`]: 'withhold', [`${ACT_CODE}|SEX`]: 'release' }) });
+    const claim = (code?: string) => ({ ...claimOf(code === undefined ? {} : { concept: [inline(code)] }), id: 'e' });
+    // The first label is on a part that goes, so only the event of the version has it.
+    await publish({ ...claimOf({ payment: [inline('SUD')] }), id: 'e' });
+    expect((await read('ExplanationOfBenefit/e')).status).toBe(404);
+    await publish(claim());
+    expect((await read('ExplanationOfBenefit/e')).status).toBe(200);
+    await publish(claim('SEX'));
+    const answer = await read('ExplanationOfBenefit/e');
+    expect([answer.status, answer.json().meta.versionId]).toEqual([200, '3']);
+    expect(answer.json().diagnosis[0].diagnosisCodeableConcept.extension).toEqual([inline('SEX')]);
+    const history = (await read('ExplanationOfBenefit/e/_history')).json();
+    expect(history.entry.map(({ resource }: { resource: { meta: object } }) => resource.meta)).toMatchObject([
+      { versionId: '3' },
+      { versionId: '2' },
+    ]);
+    expect(comparable(await read('ExplanationOfBenefit/e/_history/1'))).toEqual(
+      comparable(await read('ExplanationOfBenefit/nobody/_history/1')),
+    );
   });
 
   it('is not counted where an earlier release wrote it, so that only its line has the label', async () => {
