@@ -26,6 +26,7 @@ export const REFUSALS = {
   'unsupported-media-type': { status: 415, issue: 'not-supported', oauth: 'invalid_request' },
   'range-not-satisfiable': { status: 416, issue: 'value', oauth: 'invalid_request' },
   'too-many-requests': { status: 429, issue: 'throttled', oauth: 'slow_down' },
+  'head-too-large': { status: 431, issue: 'too-long', oauth: 'invalid_request' },
   internal: { status: 500, issue: 'exception', oauth: 'server_error' },
   unavailable: { status: 503, issue: 'transient', oauth: 'temporarily_unavailable' },
   'storage-full': { status: 507, issue: 'no-store', oauth: 'temporarily_unavailable' },

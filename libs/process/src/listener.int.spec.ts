@@ -48,16 +48,22 @@ interface Peer {
   received: string;
   closed: boolean;
 }
-async function send(text: string): Promise<Peer> {
-  const socket = connect((listening.server.address() as AddressInfo).port, '127.0.0.1');
+/** @param allowHalfOpen the peer does not end the connection when the server has ended it */
+function open(allowHalfOpen = false): Peer {
+  const { port } = listening.server.address() as AddressInfo;
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
   sockets.push(socket);
   const peer: Peer = { socket, received: '', closed: false };
   socket
     .on('data', (data) => (peer.received += data.toString()))
     .on('close', () => (peer.closed = true))
     .on('error', () => undefined);
+  return peer;
+}
+async function send(text: string): Promise<Peer> {
+  const peer = open();
   const before = requests;
-  socket.write(text);
+  peer.socket.write(text);
   await eventually(() => requests > before);
   return peer;
 }
@@ -104,6 +110,83 @@ describe('a body', () => {
     const peer = await send('GET /fhir/metadata HTTP/1.1\r\nhost: x\r\nauthorization: Bearer t\r\n\r\n');
     await eventually(() => peer.received.includes('done'));
     expect(deadlines.running.size).toBe(0);
+  });
+});
+
+describe('a request that cannot be read', () => {
+  const URL_OF = (path: string): string => `${path}?_id=${'a,'.repeat(10_000)}`;
+  /** Sends the parts as packets of their own, because the next one leaves when the one before has arrived. */
+  async function packets(parts: readonly string[], allowHalfOpen = false): Promise<Peer> {
+    const peer = open(allowHalfOpen);
+    peer.socket.setNoDelay();
+    for (const part of parts) await new Promise<void>((resolve) => peer.socket.write(part, () => resolve()));
+    await eventually(() => peer.received.includes('\r\n\r\n'));
+    return peer;
+  }
+  const bodyOf = ({ received }: Peer): unknown => JSON.parse(received.slice(received.indexOf('\r\n\r\n')));
+  const line = (path: string): string => `GET ${URL_OF(path)} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const FHIR = {
+    resourceType: 'OperationOutcome',
+    issue: [{ severity: 'error', code: 'too-long', diagnostics: expect.stringMatching(/16 KiB\. .* POST .*_search/) }],
+  };
+
+  it.each([
+    ['/fhir/Patient', FHIR],
+    ['/fhir/Group', FHIR],
+    ['/ops/explain', { error: 'head-too-large', message: 'The head of a request may have at most 16 KiB.' }],
+    ['/auth/token', { error: 'invalid_request', error_description: expect.stringContaining('16 KiB') }],
+  ])('because the URL of %s is too long is 431 in the format of the path', async (path, body) => {
+    const peer = await packets([line(path)]);
+    expect(peer.received).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+    expect(peer.received).toMatch(/\r\nconnection: close\r\n/);
+    expect(bodyOf(peer)).toEqual(body);
+    expect(requests).toBe(0);
+  });
+  it('is answered once, and its connection ends after a second if the client sends on', async () => {
+    const text = line('/fhir/Patient');
+    const peer = await packets([text.slice(0, 17_000), text.slice(17_000)], true);
+    expect(bodyOf(peer)).toEqual(FHIR);
+    await new Promise<void>((resolve) => peer.socket.write('GET /fhir/metadata HTTP/1.1\r\n\r\n', () => resolve()));
+    expect([...deadlines.running].map(({ ms }) => ms)).toEqual([1000]);
+    deadlines.pass();
+    await eventually(() => {
+      peer.socket.write('more');
+      return peer.closed;
+    });
+    expect(peer.received.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    expect(requests).toBe(0);
+  });
+  it('leaves nothing behind when the client ends the connection', async () => {
+    const peer = await packets([line('/fhir/Patient')]);
+    await eventually(() => peer.closed && deadlines.running.size === 0);
+  });
+  it('whose path came in an earlier packet gets an OperationOutcome: only searches have long URLs', async () => {
+    const text = line('/fhir/Patient');
+    expect(bodyOf(await packets([text.slice(0, 20), text.slice(20)]))).toEqual(FHIR);
+  });
+  it('because of a long header is 431 too', async () => {
+    const peer = await packets([`GET /events HTTP/1.1\r\nhost: x\r\nx-long: ${'a'.repeat(20_000)}\r\n\r\n`]);
+    expect(bodyOf(peer)).toMatchObject({ error: 'head-too-large' });
+  });
+  it.each(['nonsense\r\n\r\n', '\u0016\u0003\u0001'])('because it is not HTTP is 400: %j', async (text) => {
+    const peer = await packets([text]);
+    expect(peer.received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(bodyOf(peer)).toEqual({ error: 'invalid-request', message: 'The request is not valid HTTP.' });
+  });
+  it('behind one that is being answered ends the connection, and breaks no answer', async () => {
+    listening.serve((_request, response) => {
+      requests++;
+      response.writeHead(200, { 'content-length': '10' }).write('half');
+    });
+    const peer = await send('GET /fhir/metadata HTTP/1.1\r\nhost: x\r\n\r\n');
+    await eventually(() => peer.received.endsWith('half'));
+    peer.socket.write(line('/fhir/Patient'));
+    await eventually(() => peer.closed);
+    expect(peer.received).toMatch(/half$/);
+  });
+  it('does not hold up the end of the process', async () => {
+    await packets([line('/fhir/Patient')]);
+    await listening.close(0);
   });
 });
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type AddressInfo } from 'node:net';
 import { Refusal } from '@provider-access/kernel';
 import { formatOf, renderRefusal } from '@provider-access/service/http';
+import { rawAnswer, refuseUnreadable } from './unreadable.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -15,6 +16,8 @@ const BODY_TIMEOUT_MS = 60_000;
 /** Longest time for the head of a request to arrive, and the interval of the check. */
 const HEAD_TIMEOUT_MS = 30_000;
 const LOOK_THROUGH_MS = 5000;
+/** How long the connection of a request that cannot be read stays open after its answer. */
+const LINGER_MS = 1000;
 
 /** Calls `run` after `ms`, unless the function that it returns is called before. */
 type After = (ms: number, run: () => void) => () => void;
@@ -60,16 +63,11 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
     if (request.complete || socket.destroyed) return;
     if (!response.headersSent) {
       // This bypasses the handler, which waits for the body and learns from the end of the connection that none comes.
-      const { status, headers, body } = renderRefusal(
-        new Refusal('too-slow', `The body of a request must arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`),
-        formatOf(request.url ?? '/'),
+      const slow = new Refusal(
+        'too-slow',
+        `The body of a request must arrive within ${BODY_TIMEOUT_MS / 1000} seconds.`,
       );
-      const lines = Object.entries({
-        ...headers,
-        'content-length': String(Buffer.byteLength(body)),
-        connection: 'close',
-      }).map(([name, value]) => `${name}: ${value}\r\n`);
-      socket.write(`HTTP/1.1 ${status} Request Timeout\r\n${lines.join('')}\r\n${body}`);
+      socket.write(rawAnswer(slow, formatOf(request.url ?? '/')));
     }
     socket.destroySoon();
   };
@@ -104,6 +102,10 @@ export async function bind(
     boundBody(request, response, after);
     handler(request, response);
   });
+  server.on(
+    'clientError',
+    refuseUnreadable(answering, (run) => after(LINGER_MS, run)),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.PORT, options.HOST, resolve);

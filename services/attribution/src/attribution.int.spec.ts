@@ -82,9 +82,16 @@ describe('Group', () => {
         statusCode: 400,
         body: expect.stringMatching(/Group has: _id, _lastUpdated, _profile, identifier, .*_format/),
       });
-    expect((await h.get(`/fhir/Group/${'a'.repeat(26)}?name=x`, app)).body).toContain(
-      'A read takes _summary, _elements, _format only.',
-    );
+    const read = (await h.get(`/fhir/Group/${'a'.repeat(26)}?_summary=true&name=x`, app)).json() as unknown;
+    expect(read).toMatchObject({
+      issue: [
+        {
+          code: 'not-supported',
+          expression: ['name'],
+          diagnostics: expect.stringMatching(/ name; .*_summary, _elements, _format/),
+        },
+      ],
+    });
   });
 
   it('audits what it refuses to an app, without a member', async () => {

@@ -173,14 +173,16 @@ describe("the list of a client's exports", () => {
     );
   });
 
-  it('without a valid token is 401, and other methods are not there', async () => {
+  it('without a valid token is 401, and other methods are 405', async () => {
     expect((await fetch(`${platform.url}/fhir/bulk`)).status).toBe(401);
     const suspended = await platform.token('c2');
     await platform.suspend('c2');
     for (const token of ['nonsense', suspended])
       expect((await platform.fetch('/fhir/bulk', { token })).status).toBe(401);
-    for (const method of ['DELETE', 'POST', 'PUT'])
-      expect((await platform.fetch('/fhir/bulk', { method })).status, method).toBe(404);
+    for (const method of ['DELETE', 'POST', 'PUT']) {
+      const answer = await platform.fetch('/fhir/bulk', { method });
+      expect([answer.status, answer.headers.get('allow')], method).toEqual([405, 'GET, HEAD']);
+    }
   });
 });
 

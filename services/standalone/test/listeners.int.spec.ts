@@ -71,6 +71,51 @@ test.each([
   }
 });
 
+// RFC 9110 section 15.5.6. The answer comes before the token, and is the same whether or not there is such a resource.
+test.each([
+  ['PUT', '/fhir/Condition/x', 'GET, HEAD'],
+  ['PATCH', '/fhir/Condition/x', 'GET, HEAD'],
+  ['DELETE', '/fhir/Condition/x', 'GET, HEAD'],
+  ['POST', '/fhir/Patient', 'GET, HEAD'],
+  ['POST', '/fhir/metadata', 'GET, HEAD'],
+  ['DELETE', '/fhir/Binary/x', 'GET, HEAD'],
+  ['PUT', '/fhir/Patient/m1/_history/1', 'GET, HEAD'],
+  ['DELETE', '/fhir/Patient/m1/_history', 'GET, HEAD'],
+  ['PUT', '/fhir/DocumentReference/$docref', 'GET, HEAD, POST'],
+  ['POST', '/fhir/Group', 'GET, HEAD'],
+  ['PUT', '/fhir/Group/x', 'GET, HEAD'],
+  ['PUT', '/fhir/Group/_search', 'POST'],
+  ['POST', '/fhir/bulk/x', 'GET, HEAD, DELETE'],
+  ['PUT', '/fhir/.well-known/smart-configuration', 'GET, HEAD'],
+  ['GET', '/auth/introspect', 'POST'],
+])('%s %s, which no service offers, is 405 and names %s', async (method, path, allow) => {
+  const answer = await fetch(platform.address + path, {
+    method,
+    ...(method !== 'GET' && { body: '{}', headers: { 'content-type': 'application/fhir+json' } }),
+  });
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+  const body = (await answer.json()) as object;
+  if (path.startsWith('/fhir'))
+    expect(body).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ code: 'not-supported' }] });
+  else expect(body).toHaveProperty('error', 'invalid_request');
+});
+
+test('a URL of more than 16 KiB is refused with the way that a search has for it', async () => {
+  const ids = Array.from({ length: 2000 }, (_, i) => `patient-${i}`).join(',');
+  const answer = await fetch(`${platform.address}/fhir/Patient?_id=${ids}`);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([431, 'application/fhir+json; charset=utf-8']);
+  expect(await answer.json()).toMatchObject({
+    resourceType: 'OperationOutcome',
+    issue: [{ code: 'too-long', diagnostics: expect.stringContaining('POST to [type]/_search') }],
+  });
+  // With a token, this would be the search.
+  const byPost = await fetch(`${platform.address}/fhir/Patient/_search`, {
+    method: 'POST',
+    body: new URLSearchParams({ _id: ids }),
+  });
+  expect(byPost.status).toBe(401);
+});
+
 test('a start without BUSINESS_TIME_ZONE says once what a day means then', () => {
   expect(warnings.filter((message) => message.includes('BUSINESS_TIME_ZONE'))).toEqual([NO_TIME_ZONE]);
 });

@@ -12,6 +12,7 @@ import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
 import type { ServicePorts } from './ports.ts';
+import { refuseOtherMethods } from './refuse-methods.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
@@ -199,12 +200,14 @@ export async function createServiceApp(
     trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
-  // Before Nest adds the routes, because the plugin adds a hook to each of them.
+  // Both before Nest adds the routes, because they hook into each of them.
   await compressAnswers(fastify as unknown as FastifyInstance);
+  const refuseMethods = refuseOtherMethods(fastify as unknown as FastifyInstance);
   if (log !== undefined)
     app.connectMicroservice({ strategy: new EventLogTransport({ log }) }, { inheritAppConfig: false });
   try {
     await app.init();
+    refuseMethods();
     await fastify.ready();
     await app.startAllMicroservices();
     return app;

@@ -1,4 +1,4 @@
-import { Controller, Get, Module, Param } from '@nestjs/common';
+import { Controller, Get, Module, Param, Post, Put } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EngineUnavailable } from '@provider-access/engines/log';
@@ -55,6 +55,22 @@ describe('a service', () => {
     class Trial {
       @Get('fhir/Group/:id/$export')
       export(@Param('id') id: string): string {
+        return id;
+      }
+      @Get('fhir/:type/:id')
+      read(@Param('id') id: string): string {
+        return id;
+      }
+      @Post('fhir/:type/_search')
+      search(): string {
+        return 'found';
+      }
+      @Put('auth/apps/:id')
+      change(): string {
+        return 'changed';
+      }
+      @Get('auth/apps/:id')
+      app(@Param('id') id: string): string {
         return id;
       }
       @Get('fhir/bug')
@@ -117,5 +133,56 @@ describe('a service', () => {
   test('answers an unknown path as the prefix asks', async () => {
     expect(JSON.parse((await get('/fhir/nothing')).payload)).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(JSON.parse((await get('/nothing')).payload)).toMatchObject({ error: 'not-found' });
+  });
+
+  // RFC 9110 section 15.5.6: a 405 names the methods that there are.
+  test.each([
+    ['POST', '/fhir/Patient/m1', 'GET, HEAD'],
+    ['PUT', '/fhir/Patient/m1?_format=json', 'GET, HEAD'],
+    ['PATCH', '/fhir/Patient/none', 'GET, HEAD'],
+    ['DELETE', '/fhir/Patient/m1/', 'GET, HEAD'],
+    ['POST', '/fhir/Group/g1/$export?_type=Patient', 'GET, HEAD'],
+    ['GET', '/fhir/Patient/_search', 'POST'],
+    ['HEAD', '/fhir/Patient/_search', 'POST'],
+    ['DELETE', '/auth/apps/a1', 'GET, HEAD, PUT'],
+  ] as const)('answers %s %s with 405 and Allow: %s', async (method, url, allow) => {
+    const answer = await app.getHttpAdapter().getInstance().inject({ method, url });
+    expect([answer.statusCode, answer.headers['allow']]).toEqual([405, allow]);
+    if (method === 'HEAD') return;
+    const text = `This path does not take ${method}. Use ${allow.replaceAll(', ', ' or ')}.`;
+    expect(JSON.parse(answer.payload)).toEqual(
+      url.startsWith('/fhir')
+        ? {
+            resourceType: 'OperationOutcome',
+            issue: [{ severity: 'error', code: 'not-supported', diagnostics: text }],
+          }
+        : { error: 'invalid_request', error_description: text },
+    );
+  });
+  test.each([
+    ['text/turtle', '<> a <>'],
+    ['application/json', '{'],
+    ['application/json', 'x'.repeat(2 * 1024 * 1024)],
+  ])('answers 405 to a body of %s without looking at it', async (type, payload) => {
+    const request = { method: 'PUT', url: '/fhir/Patient/m1', headers: { 'content-type': type }, payload } as const;
+    expect((await app.getHttpAdapter().getInstance().inject(request)).statusCode).toBe(405);
+  });
+  test.each([
+    ['POST', '/fhir/Patient/$everything'],
+    ['POST', '/fhir/Patient/%24everything?_count=1'],
+    ['DELETE', '/fhir/Group/g1/$export/x'],
+    ['DELETE', '/fhir'],
+    ['OPTIONS', '/fhir/Patient/m1'],
+  ] as const)('answers %s %s with 404, because no method finds anything there', async (method, url) => {
+    const answer = await app.getHttpAdapter().getInstance().inject({ method, url });
+    expect([answer.statusCode, answer.headers['allow']]).toEqual([404, undefined]);
+  });
+  test('leaves the methods of a path alone', async () => {
+    const call = async (method: 'GET' | 'HEAD' | 'POST' | 'PUT', url: string): Promise<number> =>
+      (await app.getHttpAdapter().getInstance().inject({ method, url })).statusCode;
+    expect(await call('GET', '/fhir/Patient/m1')).toBe(200);
+    expect(await call('HEAD', '/fhir/Patient/m1')).toBe(200);
+    expect(await call('POST', '/fhir/Patient/_search')).toBe(201);
+    expect(await call('PUT', '/auth/apps/a1')).toBe(200);
   });
 });

@@ -31,7 +31,6 @@ type Class = (new (...args: never[]) => unknown) & { readonly name: string };
 const LEFT_OUT = new Set(['DocsController']);
 /** The name of handlers that only explain what to call instead. */
 const EXPLAINS = 'refuse';
-const LEFT_OUT_ROUTES = new Set(['GET /auth/token', 'GET /auth/check-assertion']);
 
 /** The controllers of all services, from their sources (in vitest) or from what was built. */
 export async function controllersOf(from: 'src' | 'dist'): Promise<Class[]> {
@@ -59,7 +58,7 @@ export function routesOf(controllers: readonly Class[]): Route[] {
         : [];
     }),
   );
-  return routes.filter(({ name }) => !LEFT_OUT_ROUTES.has(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return routes.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Thrown in place of an answer, with the roles that the route asks for. */

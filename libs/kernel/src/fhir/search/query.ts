@@ -193,8 +193,8 @@ const isResultParameter = (name: string): name is ResultParameter =>
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
-/** The client chooses this text, so an error repeats it only if it looks like a name. */
-const printable = (name: string): string => (/^[A-Za-z0-9_:.-]{1,60}$/.test(name) ? name : '(unprintable)');
+/** The name of a parameter for an error. The client chooses it, so only what looks like a name is repeated. */
+export const printable = (name: string): string => (/^[A-Za-z0-9_:.-]{1,60}$/.test(name) ? name : '(unprintable)');
 
 function filter(
   { draft, options }: Context,

@@ -3,7 +3,15 @@ import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
 import { historyBundle } from '@provider-access/kernel/fhir';
-import { assertJson, etagOf, holds, matchesVersion, queryOf, readHistoryQuery } from '@provider-access/service/http';
+import {
+  assertJson,
+  etagOf,
+  holds,
+  matchesVersion,
+  queryOf,
+  readHistoryQuery,
+  unknownParameter,
+} from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-query.ts';
@@ -126,7 +134,7 @@ const TAKEN = ['_summary', '_elements', '_format'];
 /** As in a search; any other parameter is refused. */
 function readShape(parameters: URLSearchParams, publicUrl: string): GroupShape {
   for (const name of parameters.keys())
-    if (!TAKEN.includes(name)) throw new Refusal('not-supported', `A read takes ${TAKEN.join(', ')} only.`);
+    if (!TAKEN.includes(name)) throw unknownParameter('A read of a Group', name, TAKEN);
   const shape = readGroupQuery(parameters, publicUrl);
   if (shape.summary === 'count')
     throw new Refusal('invalid-value', '_summary=count belongs to a search.', { expression: '_summary' });

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
@@ -52,11 +52,6 @@ const notSigned = (): Refusal =>
 @Controller('auth/check-assertion')
 export class CheckAssertionController {
   constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
-
-  @Get()
-  get(): never {
-    throw new Refusal('method-not-allowed', 'Use POST.', { headers: { allow: 'POST' } });
-  }
 
   /** Gives no token and uses up no `jti`. Counts as a token request, so that it adds no guesses. */
   @Post()

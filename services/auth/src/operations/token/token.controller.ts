@@ -1,5 +1,5 @@
 import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
-import { Controller, Get, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AuditEntry } from '@provider-access/audit';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
@@ -54,11 +54,6 @@ export interface TokenResponse {
 @Controller('auth/token')
 export class TokenController {
   constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
-
-  @Get()
-  get(): never {
-    throw new Refusal('method-not-allowed', 'Use POST.', { headers: { allow: 'POST' } });
-  }
 
   /** The audit records every token and every refusal of a proven client before the answer leaves. */
   @Post()

@@ -131,11 +131,20 @@ describe('$docref', () => {
     expect(answer.json().issue[0]).toMatchObject({ code, expression: [name] });
   });
 
-  it('refuses a parameter that it does not have, and repeats none of it', async () => {
-    const answer = await get('?patient=m1&Garcia=1970');
+  it('refuses an unknown parameter by its name, without the value, and names those that it has', async () => {
+    const answer = await get('?patient=m1&bogus=1970');
     expect(answer.status).toBe(400);
-    expect(answer.json().issue[0]).toMatchObject({ code: 'not-supported' });
-    expect(answer.text).toContain('patient, start, end, type, on-demand, profile');
+    const [issue] = answer.json().issue;
+    expect(issue).toMatchObject({ code: 'not-supported', expression: ['bogus'] });
+    expect(issue.diagnostics).toContain('bogus');
+    for (const name of ['patient', 'start', 'end', 'type', 'on-demand', 'profile', '_count', '_format'])
+      expect(issue.diagnostics).toContain(name);
+    expect(answer.text).not.toContain('1970');
+  });
+
+  it('repeats no name of a parameter that is none', async () => {
+    const answer = await get(`?patient=m1&${encodeURIComponent('Ana Garcia <a@b.example>')}=1`);
+    expect(answer.json().issue[0]).toMatchObject({ code: 'not-supported', expression: ['(unprintable)'] });
     expect(answer.text).not.toContain('Garcia');
   });
 

@@ -1,5 +1,6 @@
 import { dateRange, isId, isObject, parseReference } from '@provider-access/kernel/fhir';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
+import { unknownParameter } from '@provider-access/service/http';
 
 /** A parameter of `$docref` as the client sent it, with repeats. */
 export type GivenParameter = readonly [name: string, value: string];
@@ -48,9 +49,7 @@ const escaped = (text: string): string => text.replaceAll(/[\\,|$]/g, String.raw
 export function docrefSearch(given: Iterable<GivenParameter>): URLSearchParams {
   const values = new Map<string, string[]>();
   for (const [name, value] of given) {
-    // The name is not repeated, because a client may write anything into it.
-    if (!KNOWN.has(name) && !OF_ANSWERS.has(name))
-      throw new Refusal('not-supported', `$docref has only the parameters ${[...KNOWN].join(', ')}.`);
+    if (!KNOWN.has(name) && !OF_ANSWERS.has(name)) throw unknownParameter('$docref', name, [...KNOWN, ...OF_ANSWERS]);
     if (value === '') refuse('invalid-value', name, `${name} must not be empty.`);
     const known = values.get(name);
     if (known !== undefined && !REPEATED.has(name)) refuse('invalid-request', name, `${name} must be given only once.`);
