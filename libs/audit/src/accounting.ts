@@ -50,7 +50,8 @@ function recipient({ client, agent }: DisclosureOf): string {
 function content({ action, types = [], resources, job }: DisclosureOf): string {
   const what = types.length === 0 ? 'Resources' : types.join(', ');
   const count = resources === undefined ? '' : ` (${resources})`;
-  return text(`${what}${count}, ${ACTIONS[action] ?? action}${job === undefined ? '' : `, export ${job}`}`);
+  const how = action === 'search' && resources === 0 ? 'asked about by a search' : ACTIONS[action];
+  return text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, export ${job}`}`);
 }
 const purpose = (code: string | undefined): string =>
   text(code === undefined ? 'Treatment' : `${PURPOSES[code] ?? code} (${code})`);

@@ -33,6 +33,11 @@ describe('the accounting of disclosures', () => {
     expect(text.match(/<tr><td>/g)).toHaveLength(outside.length);
   });
 
+  it('tells that a search asked about the member and found nothing', () => {
+    expect(page(one({ action: 'search', resources: 0 }))).toContain('Condition (0), asked about by a search');
+    expect(page(one({ action: 'search' }))).toContain('Condition (1), found by a search');
+  });
+
   it('escapes every text, whoever wrote it', () => {
     const evil = `"><script>alert(1)</script>&'\u0000\u202e\``;
     const text = accountingDocument({

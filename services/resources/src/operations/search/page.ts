@@ -24,6 +24,8 @@ export interface Page {
   readonly next?: PageCursor;
   /** Number of all results. Absent where it was not asked for and is not known anyway. */
   readonly total?: number;
+  /** The members whose resources a total counts beyond those of the page. */
+  readonly counted?: Iterable<string>;
 }
 
 /** A search, and the page of it that is wanted. */
@@ -47,8 +49,8 @@ export async function findPage(of: PageOf): Promise<Page> {
   const counts = query.total === 'accurate' || count === 0;
   const page = await firstOf(of, counts && after === undefined);
   if (!counts || after === undefined) return page;
-  const { total } = await firstOf({ ...of, after: undefined, count: 0 }, true);
-  return { ...page, ...(total !== undefined && { total }) };
+  const { total, counted } = await firstOf({ ...of, after: undefined, count: 0 }, true);
+  return { ...page, ...(total !== undefined && { total }), ...(counted !== undefined && { counted }) };
 }
 
 /** @param counts goes on to the last result, for the total */
@@ -56,16 +58,19 @@ async function firstOf({ records, query, members, after, count }: PageOf, counts
   const page = new Filling(count);
   let next: PageCursor | undefined;
   let total = 0;
+  const counted = new Set<string>();
   for await (const batch of fitting(records, query, members, after, counts ? MAX_COUNTED : count, count > 0)) {
     total += batch.length;
     if (counts) bounded(total);
+    if (counts) for (const { member } of batch) counted.add(member);
     if (next === undefined && count > 0 && !batch.every((entry) => page.add(entry))) {
       const { member, id, lastUpdated } = page.records.at(-1)!;
       next = { member, id, ...(isByTime(query) && { lastUpdated }) };
     }
     if (next !== undefined && !counts) return { records: page.records, next };
   }
-  return { records: page.records, ...(next !== undefined && { next }), ...(after === undefined && { total }) };
+  const whole = after === undefined ? { total, counted } : {};
+  return { records: page.records, ...(next !== undefined && { next }), ...whole };
 }
 
 interface Place {
@@ -90,7 +95,8 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
   const directions = query.sort.map(({ descending }) => (descending ? -1 : 1));
   places.sort((a, b) => compare(a, b, directions));
   const total = places.length;
-  if (count === 0) return { records: [], total };
+  const counted = new Set(places.map(({ entry }) => entry.member));
+  if (count === 0) return { records: [], total, counted };
   const last: Place | undefined = after && {
     entry: { member: after.member, type: query.type, id: after.id },
     values: after.sort ?? [],
@@ -103,9 +109,9 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
     if ((await records.seen(batch)).every((entry) => page.add(entry))) continue;
     const { member, type, id } = page.records.at(-1)!;
     const sort = valuesById.get(idOf({ member, type, id }))!;
-    return { records: page.records, next: { member, id, sort }, total };
+    return { records: page.records, next: { member, id, sort }, total, counted };
   }
-  return { records: page.records, total };
+  return { records: page.records, total, counted };
 }
 
 const idOf = ({ member, type, id }: Pick<Entry, 'member' | 'type' | 'id'>): string => recordId(member, type, id);

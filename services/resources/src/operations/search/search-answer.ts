@@ -33,6 +33,8 @@ export const PAGE = '_page';
 /** Marks a query in a page link whose first request had `Prefer: handling=lenient`. */
 export const LENIENT = '_lenient';
 const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
+/** Most members that the entry of a search names besides those whose resources it releases. */
+const MOST_BESIDES = 200;
 /** How long a search waits until the index of keys shows what the records show. */
 const KEYS_PATIENCE_MS = 2_000;
 
@@ -86,7 +88,9 @@ export class SearchAnswer {
     const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
     const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
     const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
-    await this.record(client, type, text, [...found, ...besides], {
+    const told = new Set([...namedBy(query, members), ...(page.counted ?? [])]);
+    for (const { member } of gone) told.delete(member!);
+    await this.record(client, type, text, [...found, ...besides], told, {
       ...members,
       refused: [...members.refused, ...gone],
     });
@@ -165,31 +169,49 @@ export class SearchAnswer {
       });
   }
 
+  /**
+   * @param told the members about whom the answer tells something, be it that they have no such resource. The entry
+   *   names them with the number of their resources in it. If they are many, because a search about all members of the
+   *   client counts, they are named in entries by the hour (ADR 0025).
+   */
   private async record(
     client: string,
     type: string,
     text: string,
     released: readonly Entry[],
-    { permitted, refused, because }: Members,
+    told: ReadonlySet<string>,
+    { refused, because }: Members,
   ): Promise<void> {
     const parameters = new URLSearchParams(text);
     parameters.delete(LENIENT);
     const query = auditedQuery(parameters);
     const entries: Promise<void>[] = [];
-    if (permitted.length > 0 || refused.length === 0) {
+    if (because.size > 0 || refused.length === 0) {
       const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
+      const besides = new Map([...told].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])));
+      const common = { client, action: 'search', ...query } as const;
+      const many = besides.size > MOST_BESIDES;
+      const named = many ? given : new Map([...given, ...besides]);
       entries.push(
         this.audit.record({
-          client,
-          action: 'search',
+          ...common,
           outcome: 'released',
-          ...membersOf(given),
+          ...membersOf(named),
           resources: released.length,
           types: [...new Set([type, ...released.map((r) => r.type)])],
-          ...query,
-          ...basisOf([...given.keys()].map((member) => because.get(member))),
+          ...basisOf([...named.keys()].map((member) => because.get(member))),
         }),
       );
+      if (many)
+        entries.push(
+          this.audit.release({
+            ...common,
+            ...membersOf(besides),
+            resources: 0,
+            types: [type],
+            ...basisOf([...besides.keys()].map((member) => because.get(member))),
+          }),
+        );
     }
     for (const reason of new Set(refused.map((r) => r.reason))) {
       entries.push(
@@ -205,4 +227,10 @@ export class SearchAnswer {
     }
     await Promise.all(entries);
   }
+}
+
+/** The permitted members whom the search itself names: by their id, by the id of a resource, or by a chain. */
+function namedBy({ patients, ids, patientFilters }: SearchQuery, { permitted, because }: Members): Iterable<string> {
+  if (patients !== undefined || ids !== undefined) return because.keys();
+  return patientFilters.length > 0 ? permitted : [];
 }
