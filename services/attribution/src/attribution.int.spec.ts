@@ -80,7 +80,7 @@ describe('Group', () => {
     for (const query of ['npi=1234567893', 'identifer=x'])
       expect(await h.get(`/fhir/Group?${query}`, app)).toMatchObject({
         statusCode: 400,
-        body: expect.stringMatching(/Group has: _id, _lastUpdated, _profile, identifier, .*_format/),
+        body: expect.stringMatching(/Group has: _id, _lastUpdated, _profile, identifier, .*_elements/),
       });
     const read = (await h.get(`/fhir/Group/${'a'.repeat(26)}?_summary=true&name=x`, app)).json() as unknown;
     expect(read).toMatchObject({
@@ -88,7 +88,7 @@ describe('Group', () => {
         {
           code: 'not-supported',
           expression: ['name'],
-          diagnostics: expect.stringMatching(/ name; .*_summary, _elements, _format/),
+          diagnostics: expect.stringMatching(/ name; .*_summary, _elements, _format, _pretty/),
         },
       ],
     });

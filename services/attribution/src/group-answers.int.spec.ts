@@ -104,7 +104,9 @@ describe('the format of a Group', () => {
   beforeEach(async () => {
     await start();
     app = await h.app1('c1', [`npi|${NPI}`]);
-    paths = [`/fhir/Group/${(await onlyGroup(h, app)).id}?`, '/fhir/Group?'];
+    const { id, meta } = await onlyGroup(h, app);
+    const group = `/fhir/Group/${id}`;
+    paths = [`${group}?`, `${group}/_history?`, `${group}/_history/${Date.parse(meta.lastUpdated)}?`, '/fhir/Group?'];
   });
 
   it.each([
@@ -116,7 +118,10 @@ describe('the format of a Group', () => {
     ['application/fhir+json', '_format=xml', 406],
     ['application/fhir+json', '_format=', 406],
     ['application/fhir+json;q=0', '', 406],
-    ['application/fhir+json', '_format=json&_format=json', 400],
+    ['text/html', '_format=json&_format=json', 200],
+    ['text/html', '_format=json&_format=xml', 406],
+    ['text/html', '_format=application/fhir%2Bjson;charset=utf-8', 200],
+    ['application/fhir+json', '_pretty=true', 200],
   ])('with Accept %s and %s: %d', async (accept, query, status) => {
     for (const path of paths) {
       const answer = await h.get(path + query, { ...app, accept });

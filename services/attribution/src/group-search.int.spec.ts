@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_AUDIT, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
@@ -208,6 +209,57 @@ describe('a search for Groups', () => {
     const { total, entry } = answer.json<{ total: number; entry: { search: { mode: string }; resource: object }[] }>();
     expect([total, entry.map(({ search }) => search.mode)]).toEqual([1, ['match', 'outcome']]);
     expect(entry[1]!.resource).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ expression: ['color'] }] });
+  });
+
+  // https://hl7.org/fhir/R4/search.html#conformance: the server returns the parameters that it used.
+  it('has the parameters that it used in self, and its links need no header', async () => {
+    const lenient = { ...token, prefer: 'handling="lenient"' };
+    const linksOf = ({ link }: BundleJson): Record<string, string> =>
+      Object.fromEntries(link.map(({ relation, url }) => [relation, url.replace('https://pa.example', '')]));
+    const answer = await h.get('/fhir/Group?color=blue&_sort=name&_count=2&_pretty=true', lenient);
+    const bundle = answer.json<BundleJson>();
+    const links = linksOf(bundle);
+    expect(links['self']).toBe('/fhir/Group?_count=2');
+    const self = (await h.get(links['self']!, token)).json<BundleJson>();
+    expect(idsOf(self)).toEqual(idsOf(bundle).slice(0, 2));
+    const next = (await h.get(links['next']!, token)).json<BundleJson>();
+    expect(next.entry!.map((entry) => (entry as unknown as { search: { mode: string } }).search.mode)).toEqual([
+      'match',
+      'outcome',
+    ]);
+    expect((await h.get(linksOf(next)['self']!, token)).json()).toEqual(next);
+  });
+
+  it.each(['GET', 'POST'])('leads on in the format that the client names (%s)', async (method) => {
+    const accept = { accept: 'application/fhir+xml' };
+    const query = '_count=2&_format=json&_pretty=true';
+    const answer =
+      method === 'GET'
+        ? await h.get(`/fhir/Group?${query}`, { ...token, ...accept })
+        : await h.app.inject({
+            method: 'POST',
+            url: '/fhir/Group/_search',
+            headers: { ...token, ...accept, 'content-type': 'application/x-www-form-urlencoded' },
+            payload: query,
+          });
+    expect(answer.statusCode).toBe(200);
+    for (const { url } of answer.json<BundleJson>().link) {
+      const path = url.replace('https://pa.example', '');
+      expect((await h.get(path, { ...token, ...accept })).statusCode, path).toBe(200);
+      expect((await h.get(`${path}&_pretty=true`, { ...token, ...accept })).statusCode, path).toBe(200);
+    }
+  });
+
+  it('refuses more than 1,000 values as too costly, and takes a POST that is too long for a link', async () => {
+    const values = (count: number): string =>
+      Array.from({ length: count }, () => randomBytes(18).toString('hex')).join(',');
+    const costly = await post(`identifier=${values(1001)}`);
+    expect([costly.statusCode, costly.json()]).toMatchObject([413, { issue: [{ code: 'too-costly' }] }]);
+    const long = await post(`identifier=K-1,${values(990)}`);
+    expect([long.statusCode, idsOf(long.json<BundleJson>())]).toEqual([200, [groups.contract]]);
+    expect(long.json<BundleJson>().link).toEqual([{ relation: 'self', url: 'https://pa.example/fhir/Group/_search' }]);
+    const paged = await post(`identifier=${NPI},K-1,${values(990)}&_count=1`);
+    expect([paged.statusCode, paged.json()]).toMatchObject([400, { issue: [{ code: 'value' }] }]);
   });
 
   it.each(['', '&_sort=-_id', '&_sort=_lastUpdated', '&_sort=-period,_id'])(

@@ -336,3 +336,16 @@ describe('/ops/views/export', () => {
     );
   });
 });
+
+// https://hl7.org/fhir/R4/http.html#parameters: of every interaction.
+it.each([
+  ['?_format=json&_pretty=true', 'application/fhir+xml', 202],
+  ['?_format=application/fhir%2Bjson', 'text/html', 202],
+  ['?_pretty=true', 'application/fhir+xml', 406],
+  ['?_format=xml', 'application/fhir+json', 406],
+])('a kick-off with %s and Accept %s is %d', async (query, accept, status) => {
+  const answer = await platform.fetch(`/fhir/Group/${GROUP}/$export${query}`, {
+    headers: { prefer: 'respond-async', accept },
+  });
+  expect(answer.status, await answer.text()).toBe(status);
+});

@@ -1,5 +1,6 @@
 import { instant, Refusal } from '@provider-access/kernel';
 import { dateRange } from '@provider-access/kernel/fhir';
+import { unknownParameter } from './unknown-parameter.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
@@ -33,7 +34,7 @@ export function readHistoryQuery(parameters: URLSearchParams): HistoryQuery {
         query = { ...query, at: { ...timeOf(name, value), text: value } };
         break;
       default:
-        throw new Refusal('not-supported', 'A history has the parameters _count, _since and _at.');
+        throw unknownParameter('A history', name, ['_count', '_since', '_at']);
     }
   }
   return query;
@@ -49,13 +50,13 @@ function timeOf(name: string, value: string): { start: number; end: number } {
   return range;
 }
 
-/** The query as text. Equal queries have equal texts. */
-export function queryOf({ count, since, at }: HistoryQuery): string {
+/** The parameters of a query. Equal queries have equal ones. */
+export function queryOf({ count, since, at }: HistoryQuery): URLSearchParams {
   const parameters = new URLSearchParams();
   if (at !== undefined) parameters.set('_at', at.text);
   if (count !== DEFAULT_COUNT) parameters.set('_count', String(count));
   if (since !== undefined) parameters.set('_since', instant(since));
-  return parameters.toString();
+  return parameters;
 }
 
 /** Whether the version was current at some moment of `_at`. */

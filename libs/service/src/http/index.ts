@@ -1,7 +1,10 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
-export { assertJson } from './accepts-json.ts';
+export * from './general-parameters.ts';
 export { etagOf, matchesVersion } from './entity-tags.ts';
 export * from './history-query.ts';
+export { parseHttpDate } from './http-date.ts';
+export { isLenient } from './prefer.ts';
+export * from './read-search.ts';
 export * from './days.ts';
 export * from './decided-stream.ts';
 export * from './ranges.ts';

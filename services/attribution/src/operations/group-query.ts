@@ -1,25 +1,7 @@
-import { type FhirResource, parseQuery, type SearchQuery, subsetOf } from '@provider-access/kernel/fhir';
-import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
-
-/** What shapes one Group of an answer. */
-export type GroupShape = Pick<SearchQuery, 'summary' | 'elements'>;
-
-/** Reads parameters by the searches of Group. @throws Refusal 400 that names the parameter */
-export function readGroupQuery(parameters: URLSearchParams, publicUrl: string, lenient = false): SearchQuery {
-  const parsed = parseQuery('Group', parameters, { base: `${publicUrl}/fhir`, lenient });
-  if (parsed.ok) return parsed.query;
-  const { code, details, expression } = parsed.issue;
-  const kinds = Object.keys(REFUSALS) as RefusalKind[];
-  const kind = kinds.find((each) => REFUSALS[each].status === 400 && REFUSALS[each].issue === code);
-  throw new Refusal(
-    kind ?? 'invalid-request',
-    `${details?.text ?? 'A parameter is not valid'}.`,
-    expression?.[0] === undefined ? {} : { expression: expression[0] },
-  );
-}
+import { type FhirResource, type Subset, subsetOf } from '@provider-access/kernel/fhir';
 
 /** Whether the answer shows members. Without them, a Group may have any number of members. */
-export const showsMembers = ({ summary, elements }: GroupShape): boolean =>
+export const showsMembers = ({ summary, elements }: Subset): boolean =>
   elements === undefined
     ? summary === undefined || summary === 'false' || summary === 'data'
     : elements.includes('member');
@@ -30,7 +12,7 @@ export const showsMembers = ({ summary, elements }: GroupShape): boolean =>
  *
  * @param group as `GroupView.render` gives it: a summary if the answer shows no members
  */
-export function shaped(group: FhirResource, { summary, elements }: GroupShape): FhirResource {
+export function shaped(group: FhirResource, { summary, elements }: Subset): FhirResource {
   if (elements === undefined && summary !== 'text' && summary !== 'data') return group;
   const { tag: _subsetted, ...meta } = group['meta'] as Readonly<Record<string, unknown>>;
   return subsetOf({ ...group, meta }, { summary, elements });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { matchesVersion } from '@provider-access/service/http';
+import { matchesVersion, parseHttpDate } from '@provider-access/service/http';
 
 /** What a client compares with the copy that it has. */
 export interface Validators {
@@ -18,7 +18,7 @@ export const lastModifiedOf = ({ lastUpdated }: Pick<Validators, 'lastUpdated'>)
 export function isNotModified(headers: IncomingHttpHeaders, current: Validators): boolean {
   const none = headers['if-none-match'];
   if (none !== undefined) return matchesVersion(none, current.versionId);
-  const since = Date.parse(headers['if-modified-since'] ?? '');
-  // The header has whole seconds, and so has Last-Modified. A date that cannot be read does not count.
-  return !Number.isNaN(since) && Math.floor(current.lastUpdated / 1000) * 1000 <= since;
+  const since = parseHttpDate(headers['if-modified-since'] ?? '');
+  // The header has whole seconds, and so has Last-Modified. What is no HTTP-date does not count (RFC 9110 §13.1.3).
+  return since !== undefined && Math.floor(current.lastUpdated / 1000) * 1000 <= since;
 }

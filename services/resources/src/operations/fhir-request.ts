@@ -2,7 +2,6 @@ import { isServedType } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 
 export { removedResource, unknownResource } from '@provider-access/kernel';
-export { assertJson as acceptsJson } from '@provider-access/service/http';
 
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type Audit, basisOf } from '@provider-access/audit';
 import { bufferOf } from '@provider-access/events';
+import { type FhirResource, type Subset, subsetOf } from '@provider-access/kernel/fhir';
 import { etagOf } from '@provider-access/service/http';
 import type { SmartRequest } from '@provider-access/smart';
 import { isNotModified, lastModifiedOf, type Validators } from './conditional.ts';
@@ -13,6 +14,8 @@ export interface Asked {
   readonly action: Action;
   readonly type: string;
   readonly request: SmartRequest;
+  /** The part of the resource that a read asks for. */
+  readonly shape?: Subset;
 }
 type Refusable = Pick<Extract<Found, { kind: 'refused' }>, 'reason' | 'member'>;
 
@@ -67,5 +70,13 @@ export async function answerVersion(
     .header('last-modified', lastModifiedOf(version))
     .header('cache-control', 'no-store');
   if (current) void reply.code(304).send();
-  else void reply.header('content-type', FHIR_JSON).send(bufferOf(version.line));
+  else void reply.header('content-type', FHIR_JSON).send(partOf(version.line, asked.shape ?? {}));
+}
+
+/** The stored line, or the part of it that the client asks for. */
+function partOf(line: Uint8Array, shape: Subset): Buffer | string {
+  const text = bufferOf(line);
+  const { summary = 'false', elements } = shape;
+  if (summary === 'false' && elements === undefined) return text;
+  return JSON.stringify(subsetOf(JSON.parse(text.toString('utf8')) as FhirResource, shape));
 }

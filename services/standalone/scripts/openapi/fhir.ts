@@ -27,9 +27,13 @@ const RESULT_PARAMETERS = [
   { name: '_total', description: '`accurate` counts all results; `none` leaves the total out.' },
   { name: '_summary', description: '`true`, `text`, `data`, `count` or `false`.' },
   { name: '_elements', description: 'Names of elements, separated by commas: the others are left out.' },
-  { name: '_format', description: 'JSON only. It wins before `Accept`.' },
 ];
-const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS];
+/** Of every interaction: https://hl7.org/fhir/R4/http.html#parameters */
+const GENERAL = [
+  { name: '_format', description: 'JSON only. It wins before `Accept`.' },
+  { name: '_pretty', description: 'Taken, and without effect.' },
+];
+const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS, ...GENERAL];
 const LENIENT = {
   name: 'Prefer',
   description: '`handling=lenient` leaves out parameters that are not declared, and reports them in the Bundle.',
@@ -37,8 +41,9 @@ const LENIENT = {
 const groupSearch = [
   ...SEARCH['Group']!.parameters.map(({ name, documentation }) => ({ name, description: `${documentation}.` })),
   ...RESULT_PARAMETERS.filter(({ name }) => !name.endsWith('include')),
+  ...GENERAL,
 ];
-const GROUP_SHAPE = RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements', '_format'].includes(name));
+const SHAPE = [...RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements'].includes(name)), ...GENERAL];
 const GROUP_CONDITIONS = [
   { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
 ];
@@ -74,6 +79,7 @@ const KICK_OFF_PARAMETERS = [
   { name: '_since', description: 'Only what changed since this instant: `transactionTime` of the export before.' },
   { name: '_outputFormat', description: 'Only `application/fhir+ndjson`.' },
   { name: 'allowPartialManifests', description: 'Accepted. The manifest is always complete.' },
+  ...GENERAL,
 ];
 const EXPORT_TYPE = {
   name: 'exportType',
@@ -121,6 +127,7 @@ const HISTORY_PARAMETERS = [
   { name: '_count', description: 'Entries of a page: 50 by default, 200 at most.' },
   { name: '_since', description: 'Only versions that were recorded at or after this instant.' },
   { name: '_at', description: 'Only versions that were current at some moment of this date or instant.' },
+  ...GENERAL,
 ];
 const RESOURCE = { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' };
 const CONDITIONS = [
@@ -134,6 +141,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /fhir/metadata': {
     tag: 'Reads and searches',
     summary: 'Get the CapabilityStatement',
+    query: GENERAL,
     answer: { description: 'What this server offers.', type: FHIR, schema: ref('Resource') },
     refusals: ['not-acceptable'],
   },
@@ -175,6 +183,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       { name: 'on-demand', description: '`true` finds nothing, because no document is made on demand.' },
       { name: 'profile', description: 'A profile that the DocumentReference declares. Repeated: any of them.' },
       { name: '_count', description: 'Results of a page, at most 200.' },
+      ...GENERAL,
     ],
   },
   'POST /fhir/DocumentReference/$docref': {
@@ -217,7 +226,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       CONDITIONS[0]!,
     ],
     also: { 206: 'The range.', ...NOT_MODIFIED },
-    refusals: ['not-found', 'range-not-satisfiable'],
+    refusals: ['not-found', 'not-acceptable', 'range-not-satisfiable'],
   },
   'GET /fhir/{type}/{id}': {
     tag: 'Reads and searches',
@@ -226,10 +235,11 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       'A resource of a member whom the app may not see is answered as if nobody had it. A resource that the payer ' +
       'removed is 410, if the app may see the member.',
     parameters: RESOURCE,
+    query: SHAPE,
     headers: CONDITIONS,
     answer: { description: 'The resource.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
     also: NOT_MODIFIED,
-    refusals: ['not-found', 'gone', 'not-acceptable'],
+    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
   },
   'GET /fhir/{type}/{id}/_history': {
     tag: 'Reads and searches',
@@ -249,10 +259,11 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Reads and searches',
     summary: 'Read one version of a resource',
     parameters: { ...RESOURCE, vid: 'The version, from `meta.versionId` or `ETag`.' },
+    query: SHAPE,
     headers: CONDITIONS,
     answer: { description: 'The version.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
     also: NOT_MODIFIED,
-    refusals: ['not-found', 'gone', 'not-acceptable'],
+    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
   },
   'GET /fhir/Group': {
     ...GROUP_SEARCH,
@@ -282,7 +293,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Groups and exports',
     summary: 'Read a Group',
     parameters: GROUP,
-    query: GROUP_SHAPE,
+    query: SHAPE,
     headers: GROUP_CONDITIONS,
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
     refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly'],
@@ -302,7 +313,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Groups and exports',
     summary: 'Read the version of a Group that the app sees now',
     parameters: { ...GROUP, vid: 'The version, from `meta.versionId` or `ETag`.' },
-    query: GROUP_SHAPE,
+    query: SHAPE,
     headers: GROUP_CONDITIONS,
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
     refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly'],

@@ -48,6 +48,8 @@ export interface SearchQuery {
   readonly total?: 'none' | 'accurate';
   readonly summary?: SummaryMode;
   readonly elements?: readonly string[];
+  /** The parameters that count, for the link `self`: all but those of `ignored`. */
+  readonly used: readonly [name: string, value: string][];
   /** What a lenient search left out, for an outcome entry. */
   readonly ignored: readonly OperationOutcomeIssue[];
 }
@@ -84,16 +86,7 @@ interface Context {
 const MOST_VALUES = 1000;
 
 /** Parameters that shape the answer. None of them may be repeated, except the includes. */
-const RESULT_PARAMETERS = [
-  '_include',
-  '_revinclude',
-  '_sort',
-  '_count',
-  '_total',
-  '_summary',
-  '_elements',
-  '_format',
-] as const;
+const RESULT_PARAMETERS = ['_include', '_revinclude', '_sort', '_count', '_total', '_summary', '_elements'] as const;
 type ResultParameter = (typeof RESULT_PARAMETERS)[number];
 
 /** The result parameters that have a value on a type. */
@@ -105,7 +98,7 @@ const resultParametersOf = ({ includes, revincludes }: SearchDefinition): readon
 /**
  * Reads a search on a type by its definition in SEARCH. A bad value, and a modifier that the parameter does not have,
  * are always errors, because a search without them would find too much. The caller must remove the parameter of a page
- * link first.
+ * link and the parameters of every interaction (`_format`, `_pretty`) first.
  */
 export function parseQuery(type: string, parameters: URLSearchParams, options: QueryOptions): QueryParse {
   const definition = searchOf(type);
@@ -120,6 +113,7 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
     include: [],
     revinclude: [],
     sort: [],
+    used: [],
     ignored: [],
   };
   const context = { definition, draft, options };
@@ -131,7 +125,10 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
       values > MOST_VALUES
         ? { code: 'too-costly' as const, text: `a search has at most ${MOST_VALUES} values`, name: printable(key) }
         : readParameter(context, key, value, seen);
-    if (fault === undefined) continue;
+    if (fault === undefined) {
+      draft.used.push([key, value]);
+      continue;
+    }
     const issue = outcomeIssue(
       fault.undeclared && options.lenient ? 'warning' : 'error',
       fault.code,
@@ -315,12 +312,12 @@ function revinclude({ draft, definition }: Context, value: string): Fault | unde
 }
 
 const SUMMARIES: readonly string[] = ['true', 'text', 'data', 'count', 'false'] satisfies SummaryMode[];
-const JSON_FORMATS = new Set(['json', 'application/json', 'application/fhir+json', 'text/json']);
 
 const RESULTS: Readonly<
   Record<Exclude<ResultParameter, '_include' | '_revinclude'>, (context: Context, value: string) => Fault | undefined>
 > = {
   _sort({ draft, definition }, value) {
+    const sort: Draft['sort'] = [];
     for (const part of value.split(',')) {
       const by = part.startsWith('-') ? part.slice(1) : part;
       if (!definition.sorts.includes(by))
@@ -328,8 +325,9 @@ const RESULTS: Readonly<
           '_sort',
           `_sort does not have this value; ${definition.type} has: ${definition.sorts.join(', ')}`,
         );
-      draft.sort.push({ by, descending: part !== by });
+      sort.push({ by, descending: part !== by });
     }
+    draft.sort = sort;
     return undefined;
   },
   _count({ draft }, value) {
@@ -358,9 +356,6 @@ const RESULTS: Readonly<
     draft.elements = [...new Set(names)];
     return undefined;
   },
-  // URLSearchParams reads `+` as a space: `application/fhir json`.
-  _format: (_context, value) =>
-    JSON_FORMATS.has(value.replace(' ', '+')) ? undefined : bad('_format', 'value', '_format: only JSON is served'),
 };
 
 function both(before: readonly string[] | undefined, now: readonly string[]): string[] {

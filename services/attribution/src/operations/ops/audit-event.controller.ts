@@ -5,7 +5,7 @@ import type { Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
 import { searchsetBundle } from '@provider-access/kernel/fhir';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { linkedQuery, PORTS, readGeneral, type ServicePorts } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { readAuditSearch } from './audit-search.ts';
@@ -34,8 +34,10 @@ export class AuditEventController {
   @Header('content-type', FHIR)
   @Header('cache-control', 'no-store')
   async search(@Req() request: FastifyRequest): Promise<Buffer> {
-    const parameters = new URL(request.url, 'http://localhost').searchParams;
-    const { filter, count, after } = readAuditSearch(parameters, this.base);
+    // `Accept` does not count under `/ops`.
+    const { own, format } = readGeneral(undefined, new URL(request.url, 'http://localhost').searchParams);
+    const { filter, count, after } = readAuditSearch(own, this.base);
+    const parameters = linkedQuery(own, format);
     const { found, next } = await findDisclosures(this.reader, filter, { count, after });
     const page = bounded(found, filter.member);
     const rest = page.length < found.length ? page.at(-1)!.id : next;

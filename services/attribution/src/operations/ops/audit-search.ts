@@ -16,17 +16,7 @@ const OUTCOMES = { '0': 'released', '4': 'refused' } as const;
 const OUTCOME_SYSTEM = 'http://terminology.hl7.org/CodeSystem/audit-event-outcome';
 /** A client id is chosen by the platform, or by the payer for a client of a sandbox. */
 const CLIENT = /^[\x21-\x7e]{1,200}$/;
-const PARAMETERS = new Set([
-  'patient',
-  'agent',
-  'agent:identifier',
-  'date',
-  'outcome',
-  'entity',
-  '_count',
-  '_format',
-  '_page',
-]);
+const PARAMETERS = new Set(['patient', 'agent', 'agent:identifier', 'date', 'outcome', 'entity', '_count', '_page']);
 
 const invalid = (name: string, text: string): Refusal => new Refusal('invalid-value', text, { expression: name });
 
@@ -41,12 +31,6 @@ export function readAuditSearch(parameters: URLSearchParams, base: string): Audi
     const value = parameters.get(name);
     return value === null ? undefined : read(value);
   };
-  const format = parameters.get('_format');
-  if (
-    format !== null &&
-    !['json', 'application/json', 'application/fhir+json', 'application/fhir json'].includes(format)
-  )
-    throw new Refusal('not-acceptable', 'AuditEvents are served as JSON.', { expression: '_format' });
   const entity = one('entity', (value) => readEntity(value, base));
   const patient = one('patient', (value) => readReference('patient', 'Patient', value, base));
   if (entity?.member !== undefined && patient !== undefined && entity.member !== patient)

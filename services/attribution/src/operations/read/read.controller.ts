@@ -2,19 +2,23 @@ import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/com
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
-import { historyBundle } from '@provider-access/kernel/fhir';
+import { historyBundle, type Subset } from '@provider-access/kernel/fhir';
 import {
-  assertJson,
   etagOf,
   holds,
+  linkedQuery,
   matchesVersion,
   queryOf,
+  readGeneral,
   readHistoryQuery,
+  readShape,
+  SHAPES,
   unknownParameter,
+  urlWith,
 } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { type GroupShape, readGroupQuery, shaped, showsMembers } from '../group-query.ts';
+import { shaped, showsMembers } from '../group-query.ts';
 import { GroupView, type VisibleGroup } from '../group-view.ts';
 
 /**
@@ -49,19 +53,18 @@ export class GroupReadController {
   /** https://hl7.org/fhir/R4/http.html#history */
   @Get('fhir/Group/:id/_history')
   async history(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const parameters = this.asked(request);
-    const query = readHistoryQuery(parameters);
+    const { own, format } = this.asked(request);
+    const query = readHistoryQuery(own);
     const { client } = request.smart;
     const { resource, lastUpdated, members } = await this.visible(client, id, false);
     const isIn = (query.since === undefined || lastUpdated >= query.since) && holds(query, { lastUpdated });
     await this.release(client, id, isIn ? members : undefined);
     const url = `Group/${id}`;
     const fullUrl = `${this.config.publicUrl}/fhir/${url}`;
-    const text = queryOf(query);
     const entry = { fullUrl, url, versionId: lastUpdated, lastModified: instant(lastUpdated) };
     void reply.headers({ 'cache-control': 'no-store', 'content-type': FHIR_JSON }).send(
       historyBundle({
-        selfUrl: `${fullUrl}/_history${text === '' ? '' : `?${text}`}`,
+        selfUrl: urlWith(`${fullUrl}/_history`, linkedQuery(queryOf(query), format)),
         total: isIn ? 1 : 0,
         entries: isIn ? [{ ...entry, line: JSON.stringify(resource) }] : [],
       }),
@@ -70,7 +73,7 @@ export class GroupReadController {
 
   /** `vid`: the version that the client asks for; undefined for the current one. */
   private async answer(id: string, vid: string | undefined, request: SmartRequest, reply: FastifyReply): Promise<void> {
-    const shape = readShape(this.asked(request), this.config.publicUrl);
+    const shape = readGroupShape(this.asked(request).own, `${this.config.publicUrl}/fhir`);
     const { client } = request.smart;
     const visible = await this.visible(client, id, !showsMembers(shape));
     const versionId = String(visible.lastUpdated);
@@ -91,11 +94,9 @@ export class GroupReadController {
   }
 
   /** The parameters of a request that may ask for a Group. @throws Refusal */
-  private asked(request: SmartRequest): URLSearchParams {
-    requireScope(request.smart.scopes, 'Group', 'r');
-    const parameters = new URL(request.url, 'http://localhost').searchParams;
-    assertJson(request.headers.accept, parameters.getAll('_format'));
-    return parameters;
+  private asked({ smart, url, headers }: SmartRequest): ReturnType<typeof readGeneral> {
+    requireScope(smart.scopes, 'Group', 'r');
+    return readGeneral(headers.accept, new URL(url, 'http://localhost').searchParams);
   }
 
   /** @throws Refusal: one answer for every denial; FactsStale */
@@ -129,14 +130,10 @@ export class GroupReadController {
 }
 
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
-const TAKEN = ['_summary', '_elements', '_format'];
 
 /** As in a search; any other parameter is refused. */
-function readShape(parameters: URLSearchParams, publicUrl: string): GroupShape {
+function readGroupShape(parameters: URLSearchParams, base: string): Subset {
   for (const name of parameters.keys())
-    if (!TAKEN.includes(name)) throw unknownParameter('A read of a Group', name, TAKEN);
-  const shape = readGroupQuery(parameters, publicUrl);
-  if (shape.summary === 'count')
-    throw new Refusal('invalid-value', '_summary=count belongs to a search.', { expression: '_summary' });
-  return shape;
+    if (!SHAPES.includes(name)) throw unknownParameter('A read of a Group', name, SHAPES);
+  return readShape('Group', parameters, base);
 }

@@ -4,11 +4,11 @@ import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audi
 import { allows } from '@provider-access/domain/smart';
 import { type BundleEntryLine, matchesInstant, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { assertJson, SealedLinks } from '@provider-access/service/http';
+import { isLenient, linkedQuery, readGeneral, readSearch, SealedLinks, urlWith } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
-import { readGroupQuery, shaped, showsMembers } from '../group-query.ts';
+import { shaped, showsMembers } from '../group-query.ts';
 import { type ClientGroup, GroupView, type VisibleGroup } from '../group-view.ts';
 import { GroupFilters } from './group-filters.ts';
 
@@ -27,8 +27,10 @@ interface Found {
 interface Asked {
   readonly request: SmartRequest;
   readonly query: SearchQuery;
-  /** The parameters of the first page, for the links and the audit. */
+  /** The parameters of the first page, for sealed links and the audit. */
   readonly parameters: URLSearchParams;
+  /** `_format`, for the links. */
+  readonly format: string | undefined;
   /** The last Group of the page before. */
   readonly after: string | undefined;
   /** Whether the parameters came in a body, so that no URL may show them. */
@@ -52,6 +54,7 @@ const badPage = (): Refusal =>
 @UseGuards(SmartGuard)
 export class GroupSearchController {
   private readonly links: SealedLinks;
+  private readonly groups: string;
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
     @Inject(GroupFilters) private readonly filters: GroupFilters,
@@ -59,6 +62,7 @@ export class GroupSearchController {
     @Inject(CONFIG) private readonly config: AttributionConfig,
     @Inject(MEMBER_HASH) hash: MemberHash,
   ) {
+    this.groups = `${config.publicUrl}/fhir/Group`;
     this.links = new SealedLinks(hash.keys, 'group page link');
   }
 
@@ -88,12 +92,16 @@ export class GroupSearchController {
     const { parameters } = asked;
     try {
       const { given, entries, total, next } = await this.find(asked);
+      const nextUrl = next === undefined ? undefined : this.url(asked, next);
+      if (next !== undefined && nextUrl === undefined)
+        throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
       await this.record(client, given, parameters);
       const body = searchsetBundle({
-        selfUrl: this.url(asked, asked.after),
+        // Without a query, for a search by POST that is too long for a link.
+        selfUrl: this.url(asked, asked.after) ?? `${this.groups}/_search`,
         ...(asked.query.total !== 'none' && { total }),
         entries: [...entries, ...remarks(asked.query)],
-        ...(next !== undefined && { nextUrl: this.url(asked, next) }),
+        ...(nextUrl !== undefined && { nextUrl }),
       });
       void reply
         .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
@@ -115,18 +123,17 @@ export class GroupSearchController {
   private read(request: SmartRequest, given: URLSearchParams, posted: boolean): Asked {
     const link = given.get(PAGE) ?? undefined;
     const sealed = link === undefined ? undefined : this.links.read(request.smart.client, link);
-    if (sealed !== undefined && given.size > 1) throw badPage();
-    const [text, cursor] = (sealed ?? [given.toString(), link]) as [string, string | null | undefined];
-    const parameters = new URLSearchParams(text);
+    const linked = new URLSearchParams(sealed?.[0] as string | undefined);
+    const { own, format } = readGeneral(request.headers.accept, given, linked);
+    if (sealed !== undefined && own.size > 1) throw badPage();
+    const parameters = sealed === undefined ? own : readGeneral(undefined, linked).own;
     parameters.delete(PAGE);
-    assertJson(request.headers.accept, parameters.getAll('_format'));
-    const after = cursor ?? undefined;
+    const after = (sealed === undefined ? link : (sealed[1] as string | null)) ?? undefined;
     if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw badPage();
     // A page link of a lenient search is followed without its header.
-    const lenient =
-      sealed !== undefined || /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
-    const query = readGroupQuery(parameters, this.config.publicUrl, lenient);
-    return { request, query, parameters, after, posted: posted || sealed !== undefined };
+    const lenient = sealed !== undefined || isLenient(request.headers.prefer);
+    const query = readSearch('Group', parameters, { base: `${this.config.publicUrl}/fhir`, lenient });
+    return { request, query, parameters, format, after, posted: posted || sealed !== undefined };
   }
 
   private async find({ request, query, after }: Asked): Promise<Found> {
@@ -152,7 +159,7 @@ export class GroupSearchController {
       const visible = await render(group);
       given.push({ group: group.id, members: visible.members });
       entries.push({
-        fullUrl: `${this.config.publicUrl}/fhir/Group/${group.id}`,
+        fullUrl: `${this.groups}/${group.id}`,
         line: JSON.stringify(shaped(visible.resource, query)),
       });
     }
@@ -170,14 +177,14 @@ export class GroupSearchController {
     );
   }
 
-  private url({ request, parameters, posted }: Asked, page: string | undefined): string {
-    const own = posted ? new URLSearchParams() : new URLSearchParams(parameters);
-    const cursor = posted ? this.links.write(request.smart.client, [parameters.toString(), page]) : page;
-    if (posted && cursor === undefined)
-      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
-    if (cursor !== undefined) own.set(PAGE, cursor);
-    const query = own.toString();
-    return `${this.config.publicUrl}/fhir/Group${query === '' ? '' : `?${query}`}`;
+  /** Undefined if the link would be too long. */
+  private url({ request, query, parameters, format, posted }: Asked, page: string | undefined): string | undefined {
+    // Each page reports what a lenient search ignored, so the link to it has more than the parameters that count.
+    const isSealed = posted || (page !== undefined && query.ignored.length > 0);
+    if (!isSealed)
+      return urlWith(this.groups, linkedQuery(page === undefined ? query.used : [...query.used, [PAGE, page]], format));
+    const link = this.links.write(request.smart.client, [linkedQuery(parameters, format).toString(), page]);
+    return link === undefined ? undefined : urlWith(this.groups, new URLSearchParams({ [PAGE]: link }));
   }
 }
 

@@ -70,11 +70,6 @@ export function readParametersResource(body: unknown): readonly GivenParameter[]
   return given;
 }
 
-/** `handling=lenient` among the Prefer headers (RFC 7240). */
-export function isLenient(prefer: string | undefined): boolean {
-  return (prefer ?? '').split(/[,;]/).some((p) => /^\s*handling\s*=\s*"?lenient"?\s*$/i.test(p));
-}
-
 /**
  * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores a parameter that it cannot apply and
  * adds a warning. Otherwise it refuses the request and names the parameter. `inScope` tells whether the access token

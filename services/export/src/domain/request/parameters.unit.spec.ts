@@ -1,7 +1,6 @@
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { describe, expect, it } from 'vitest';
 import {
-  isLenient,
   parseKickOff,
   readParametersResource,
   type GivenParameter,
@@ -233,19 +232,5 @@ describe('a Parameters resource', () => {
     { resourceType: 'Parameters', parameter: [{ name: 'a', valueString: '1', valueCode: '2' }] },
   ])('refuses %j', (body) => {
     expect(readParametersResource(body)).toBeUndefined();
-  });
-});
-
-describe('Prefer', () => {
-  it.each([
-    ['handling=lenient', true],
-    ['respond-async, handling=lenient', true],
-    ['respond-async; handling="lenient"', true],
-    ['HANDLING=Lenient', true],
-    ['respond-async', false],
-    ['handling=strict', false],
-    [undefined, false],
-  ])('%s', (prefer, lenient) => {
-    expect(isLenient(prefer)).toBe(lenient);
   });
 });

@@ -2,7 +2,7 @@ import { All, Body, Controller, Inject, Param, Req, Res, UseGuards } from '@nest
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { assertJson } from '@provider-access/service/http';
+import { readGeneral } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
 import { readParametersResource, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
@@ -44,13 +44,13 @@ export class ExportController {
       throw new Refusal('method-not-allowed', `Use GET or POST for ${operation}.`, {
         headers: { allow: 'GET, POST' },
       });
-    assertJson(request.headers.accept);
+    const { own } = readGeneral(request.headers.accept, new URL(request.url, 'http://localhost').searchParams);
     const prefer = request.headers['prefer'];
     const accepted = await kickOff(this.context, {
       operation,
       group,
       url: request.url,
-      query: queryOf(request.url),
+      query: [...own].map(([name, value]) => ({ name, value })),
       body: request.method === 'POST' ? bodyOf(body) : [],
       prefer: Array.isArray(prefer) ? prefer.join(',') : prefer,
       smart: request.smart,
@@ -74,11 +74,6 @@ export class ExportController {
       );
   }
 }
-
-const queryOf = (url: string): GivenParameter[] => {
-  const at = url.indexOf('?');
-  return at < 0 ? [] : [...new URLSearchParams(url.slice(at + 1))].map(([name, value]) => ({ name, value }));
-};
 
 function bodyOf(body: unknown): readonly GivenParameter[] {
   if (body === undefined || body === null || body === '') return [];

@@ -5,6 +5,7 @@ import type { GroupPart } from '@provider-access/facts';
 import { groupDenial } from '@provider-access/domain/access';
 import { base32, instant, Refusal, unknownResource } from '@provider-access/kernel';
 import type { LabelsOf } from '@provider-access/service/observability';
+import { isLenient } from '@provider-access/service/http';
 import { allows } from '@provider-access/domain/smart';
 import type { SmartContext } from '@provider-access/smart';
 import { TransactionTimes } from '@provider-access/engines/state';
@@ -12,7 +13,7 @@ import { viewsPassed } from '../../jobs/views-passed.ts';
 import { NOT_ACKNOWLEDGED } from '../../jobs/answered-levels.ts';
 import type { ExportContext } from '../../context.ts';
 import { keptExports } from './kept-exports.ts';
-import { isLenient, parseKickOff, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
+import { parseKickOff, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
 
 export interface KickOff {
   readonly operation: Operation;

@@ -4,11 +4,15 @@ import type { FastifyReply } from 'fastify';
 import { Audit, basisOf } from '@provider-access/audit';
 import { Refusal } from '@provider-access/kernel';
 import {
+  acceptedMedia,
   AccessEnded,
   chooseRange,
   dropWhenAccessEnds,
   etagOf,
+  isJson,
   matchesVersion,
+  mediaOfFormat,
+  notJson,
   startedStream,
   whileDecided,
 } from '@provider-access/service/http';
@@ -51,6 +55,7 @@ export class BinaryController {
   private async serve(id: string, request: SmartRequest, reply: FastifyReply, again = false): Promise<void> {
     const { client, scopes } = request.smart;
     const { headers, method } = request;
+    const asResource = wantsResource(request);
     const asked: Asked = { action: 'read', type: 'Binary', request };
     const found = await this.carriers.find(client, scopes, id);
     if (found.kind === 'refused') return refuse(this.audit, asked, found);
@@ -65,8 +70,10 @@ export class BinaryController {
       file: id,
       ...basisOf([seen.decision]),
     });
-    const envelope = wantsResource(request) ? enveloped(about) : undefined;
-    const tag = envelope === undefined ? `"${id}"` : etagOf(id);
+    const envelope = asResource ? enveloped(about) : undefined;
+    // The resource and the bytes have different tags, because a client with one of them lacks the other.
+    const version = asResource ? `${id}.json` : id;
+    const tag = asResource ? etagOf(version) : `"${version}"`;
     const unchanged = {
       ...SAFE,
       etag: tag,
@@ -74,7 +81,7 @@ export class BinaryController {
       'cache-control': 'no-store',
       ...(envelope === undefined && { 'accept-ranges': 'bytes' }),
     };
-    if (headers['if-none-match'] !== undefined && matchesVersion(headers['if-none-match'], id))
+    if (headers['if-none-match'] !== undefined && matchesVersion(headers['if-none-match'], version))
       return void reply.code(304).headers(unchanged).send();
     // The content of an id never changes, so a range may count without If-Range.
     const ifRange = headers['if-range'];
@@ -110,13 +117,23 @@ export class BinaryController {
   }
 }
 
-/** Whether the client asks for the Binary resource. Any other type gets the bytes. */
+/** Formats of FHIR that are not served: https://hl7.org/fhir/R4/http.html#mime-type */
+const OTHER_FORMATS = new Set(['xml', 'text/xml', 'application/xml', 'ttl', 'html', 'text/html', 'text/turtle']);
+const OTHER_FHIR = /^application\/(?:fhir\+(?!json)[a-z]+|xml\+fhir)$/;
+
+/**
+ * Whether the client asks for the Binary resource. Any type but those of FHIR gets the bytes:
+ * https://hl7.org/fhir/R4/binary.html#rest
+ *
+ * @throws Refusal 406 if it asks for a format of FHIR that is not served
+ */
 function wantsResource({ headers, url }: SmartRequest): boolean {
-  const [format] = parametersOf(url).getAll('_format');
-  if (format !== undefined) return /^(?:json|application\/(?:fhir[+ ])?json|text\/json)$/.test(format);
-  return /(?:^|,)\s*application\/(?:fhir\+json|json\+fhir)\s*(?:;(?!\s*q=0(?:\.0*)?\s*(?:,|$))|,|$)/i.test(
-    headers.accept ?? '',
-  );
+  const formats = parametersOf(url).getAll('_format').map(mediaOfFormat);
+  if (formats.some((format) => OTHER_FORMATS.has(format) || OTHER_FHIR.test(format))) throw notJson();
+  if (formats.length > 0) return formats.every(isJson);
+  const accepted = acceptedMedia(headers.accept ?? '');
+  if (accepted.length > 0 && accepted.every((media) => OTHER_FHIR.test(media))) throw notJson();
+  return accepted.some((media) => /^application\/(?:fhir\+json|json\+fhir)$/.test(media));
 }
 
 /** The Binary resource around the content in base64. `length` is in bytes. */

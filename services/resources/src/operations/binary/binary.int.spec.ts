@@ -141,6 +141,37 @@ describe('Binary', () => {
       expect((await get(path, { ...headers, range: 'bytes=0-9' })).status).toBe(200);
     },
   );
+  // https://hl7.org/fhir/R4/binary.html#rest
+  it('refuses a format of FHIR that is not JSON', async () => {
+    for (const accept of ['application/fhir+xml', 'application/fhir+xml;q=1.0, application/xml+fhir;q=0.9'])
+      expect((await get(path, { accept })).status, accept).toBe(406);
+    for (const format of ['xml', 'application/fhir%2Bxml', 'application/fhir+xml', 'text/turtle'])
+      expect((await get(`${path}?_format=${format}`)).status, format).toBe(406);
+    // No sooner for what exists than for what does not.
+    expect((await get(`/fhir/Binary/${'0'.repeat(64)}?_format=xml`)).status).toBe(406);
+    for (const format of ['application/fhir%2Bjson;charset=utf-8', 'application/fhir+json', 'JSON'])
+      expect((await get(`${path}?_format=${format}`, { accept: 'application/fhir+xml' })).json(), format).toMatchObject(
+        {
+          resourceType: 'Binary',
+        },
+      );
+    for (const accept of ['application/fhir+xml, */*;q=0.1', 'application/xml', 'text/html'])
+      expect((await get(path, { accept })).headers['content-type'], accept).toBe('application/pdf');
+  });
+
+  it('does not take the bytes that a client has for the resource', async () => {
+    const json = { accept: 'application/fhir+json' };
+    const [bytes, resource] = [await get(path), await get(path, json)].map(({ headers }) => headers['etag'] as string);
+    for (const [headers, etag, status] of [
+      [{}, bytes, 304],
+      [json, resource, 304],
+      [json, bytes, 200],
+      [{}, resource, 200],
+      [json, `${bytes}, ${resource}`, 304],
+    ] as const)
+      expect((await get(path, { ...headers, 'if-none-match': etag! })).status).toBe(status);
+  });
+
   it('is compressed as a resource, and not as bytes', async () => {
     const resource = await get(path, { accept: 'application/fhir+json', 'accept-encoding': 'gzip' });
     expect(resource.headers['content-encoding']).toBe('gzip');

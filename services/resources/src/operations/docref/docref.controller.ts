@@ -1,7 +1,8 @@
 import { Controller, Get, HttpCode, Post, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { linkedQuery, readGeneral, urlWith } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { acceptsJson, parametersOf } from '../fhir-request.ts';
+import { parametersOf } from '../fhir-request.ts';
 import { SearchAnswer } from '../search/search-answer.ts';
 import { docrefSearch, type GivenParameter, parametersOfBody } from './parameters.ts';
 
@@ -30,17 +31,17 @@ export class DocrefController {
   private async answer(request: SmartRequest, reply: FastifyReply, body: readonly GivenParameter[]): Promise<void> {
     const { client, scopes } = request.smart;
     requireScope(scopes, TYPE, 's');
-    const onUrl = parametersOf(request.url);
-    acceptsJson(request.headers.accept, onUrl.getAll('_format'));
-    const parameters = docrefSearch([...onUrl, ...body]);
+    const given = parametersOf(request.url);
+    for (const [name, value] of body) given.append(name, value);
+    const { own, format } = readGeneral(request.headers.accept, given);
+    const parameters = docrefSearch(own);
     const { searches } = this;
     const query = searches.parsed(TYPE, parameters, false);
-    const text = parameters.toString();
-    // The parameters of a POST stay out of URLs.
+    const text = linkedQuery(parameters, format).toString();
     const self =
       request.method === 'POST'
-        ? searches.linkTo(client, TYPE, text)
-        : `${searches.base}/${TYPE}/$docref?${onUrl.toString()}`;
+        ? searches.selfOfPost(client, TYPE, text, '$docref')
+        : urlWith(`${searches.base}/${TYPE}/$docref`, linkedQuery(own, format));
     return searches.answer(request, { query, text, self }, reply);
   }
 }

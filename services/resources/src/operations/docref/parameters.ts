@@ -6,8 +6,8 @@ import { unknownParameter } from '@provider-access/service/http';
 export type GivenParameter = readonly [name: string, value: string];
 
 const KNOWN = new Set(['patient', 'start', 'end', 'type', 'on-demand', 'profile']);
-/** Parameters of every answer, which the search knows too. */
-const OF_ANSWERS = new Set(['_count', '_format']);
+/** Parameters of its answers, which the search knows too. */
+const OF_ANSWERS = new Set(['_count']);
 const REPEATED = new Set(['type', 'profile']);
 
 const refuse = (kind: RefusalKind, expression: string, text: string): never => {

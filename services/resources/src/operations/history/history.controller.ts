@@ -5,11 +5,20 @@ import { bufferOf } from '@provider-access/events';
 import { instant, Refusal } from '@provider-access/kernel';
 import { historyBundle, type HistoryEntryLine } from '@provider-access/kernel/fhir';
 import type { VersionsReader } from '@provider-access/facts/records';
-import { type HistoryQuery, holds, queryOf, readHistoryQuery } from '@provider-access/service/http';
+import {
+  type HistoryQuery,
+  holds,
+  linkedQuery,
+  queryOf,
+  readGeneral,
+  readHistoryQuery,
+  readShape,
+  urlWith,
+} from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { VERSIONS } from '../../projections/index.ts';
-import { acceptsJson, FHIR_JSON, servedType } from '../fhir-request.ts';
+import { FHIR_JSON, parametersOf, servedType } from '../fhir-request.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
 import { answerRemoved, answerVersion, type Asked, recordRelease, refuse } from '../release.ts';
 import { PageLinks } from '../search/page-links.ts';
@@ -20,6 +29,15 @@ const PAGE = '_page';
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 const VERSION = /^[1-9][0-9]{0,8}$/;
 
+/** A history that was understood, or one page of it. */
+interface AskedHistory {
+  readonly query: HistoryQuery;
+  /** The query as text, with the `_format` of the client, for the links. */
+  readonly text: string;
+  /** The versionId of the last entry of the page before. */
+  readonly before?: number;
+  readonly self: string;
+}
 interface Page {
   readonly entries: readonly ReadableVersion[];
   /** The versionId of the last entry, if there are more. */
@@ -51,7 +69,9 @@ export class HistoryController {
     @Req() request: SmartRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const asked = this.asked('vread', type, request);
+    const about = this.asked('vread', type, request);
+    const { own } = readGeneral(request.headers.accept, parametersOf(request.url));
+    const asked = { ...about, shape: readShape(type, own, this.base) };
     const found = await this.finder.find(request.smart.client, type, id);
     if (found.kind === 'refused') return refuse(this.audit, asked, found);
     const version = VERSION.test(vid) ? await this.versions.one(found, Number(vid)) : undefined;
@@ -70,7 +90,7 @@ export class HistoryController {
   ): Promise<void> {
     const asked = this.asked('history', type, request);
     const url = `${this.base}/${type}/${id}/_history`;
-    const { query, before, self } = this.understand(request, `${type}/${id}`, url);
+    const { query, text, before, self } = this.understand(request, `${type}/${id}`, url);
     const found = await this.finder.find(request.smart.client, type, id);
     if (found.kind === 'refused') return refuse(this.audit, asked, found);
     const { entries, next } = await this.page(found, query, before);
@@ -86,7 +106,7 @@ export class HistoryController {
       .send(
         historyBundle({
           selfUrl: self,
-          nextUrl: next === undefined ? undefined : `${url}?${PAGE}=${this.link(request, found, query, next)}`,
+          nextUrl: next === undefined ? undefined : `${url}?${PAGE}=${this.link(request, found, text, next)}`,
           total: before === undefined && next === undefined ? entries.length : undefined,
           entries: lines,
         }),
@@ -96,7 +116,6 @@ export class HistoryController {
   private asked(action: 'vread' | 'history', type: string, request: SmartRequest): Asked {
     servedType(type);
     requireScope(request.smart.scopes, type, 'r');
-    acceptsJson(request.headers.accept);
     return { action, type, request };
   }
 
@@ -118,33 +137,32 @@ export class HistoryController {
   }
 
   /** Parses the request or its page link, which is bound to the client and the resource. */
-  private understand(
-    request: SmartRequest,
-    resource: string,
-    url: string,
-  ): { query: HistoryQuery; before?: number; self: string } {
-    const mark = request.url.indexOf('?');
-    const given = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
+  private understand({ url: asked, headers, smart }: SmartRequest, resource: string, url: string): AskedHistory {
+    const given = parametersOf(asked);
     const link = given.get(PAGE);
-    if (link === null) {
-      const query = readHistoryQuery(given);
-      const text = queryOf(query);
-      return { query, self: `${url}${text === '' ? '' : `?${text}`}` };
-    }
-    const token = given.size === 1 ? this.links.read(link, request.smart.client, `${resource}/_history`) : undefined;
-    if (token?.after === undefined)
+    const token = link === null ? undefined : this.links.read(link, smart.client, `${resource}/_history`);
+    const linked = new URLSearchParams(token?.query);
+    const { own, format } = readGeneral(headers.accept, given, linked);
+    if (link !== null && (token?.after === undefined || own.size > 1))
       throw new Refusal(
         'invalid-value',
         'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
         { expression: PAGE },
       );
-    const query = readHistoryQuery(new URLSearchParams(token.query));
-    return { query, before: Number(token.after.id), self: `${url}?${PAGE}=${link}` };
+    const query = readHistoryQuery(token === undefined ? own : readGeneral(undefined, linked).own);
+    const text = linkedQuery(queryOf(query), format);
+    const self = urlWith(url, link === null ? text : linkedQuery(own, format));
+    return {
+      query,
+      text: text.toString(),
+      self,
+      ...(token?.after !== undefined && { before: Number(token.after.id) }),
+    };
   }
 
-  private link(request: SmartRequest, { head }: Seen, query: HistoryQuery, next: number): string | undefined {
+  private link(request: SmartRequest, { head }: Seen, query: string, next: number): string | undefined {
     const { client } = request.smart;
     const type = `${head.type}/${head.id}/_history`;
-    return this.links.write({ client, type, query: queryOf(query), after: { member: head.member, id: String(next) } });
+    return this.links.write({ client, type, query, after: { member: head.member, id: String(next) } });
   }
 }

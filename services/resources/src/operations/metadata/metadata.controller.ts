@@ -1,7 +1,8 @@
 import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { readGeneral } from '@provider-access/service/http';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { acceptsJson, FHIR_JSON } from '../fhir-request.ts';
+import { FHIR_JSON, parametersOf } from '../fhir-request.ts';
 import { capabilityStatement } from './capability-statement.ts';
 
 /** GET [base]/metadata, without authentication. https://hl7.org/fhir/R4/http.html#capabilities */
@@ -15,7 +16,7 @@ export class MetadataController {
   @Get()
   @Header('content-type', FHIR_JSON)
   get(@Req() request: FastifyRequest): string {
-    acceptsJson(request.headers.accept, new URL(request.url, 'http://localhost').searchParams.getAll('_format'));
+    readGeneral(request.headers.accept, parametersOf(request.url));
     return this.statement;
   }
 }

@@ -1,8 +1,10 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit } from '@provider-access/audit';
+import { readGeneral, readShape } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { acceptsJson, servedType } from '../fhir-request.ts';
+import { CONFIG, type ResourcesConfig } from '../../config.ts';
+import { parametersOf, servedType } from '../fhir-request.ts';
 import { hasErrorLine, ResourceFinder } from '../find-resource.ts';
 import { answerRemoved, answerVersion, type Asked, refuse } from '../release.ts';
 
@@ -10,10 +12,14 @@ import { answerRemoved, answerVersion, type Asked, refuse } from '../release.ts'
 @Controller('fhir')
 @UseGuards(SmartGuard)
 export class ReadController {
+  private readonly base: string;
   constructor(
     @Inject(ResourceFinder) private readonly finder: ResourceFinder,
     @Inject(Audit) private readonly audit: Audit,
-  ) {}
+    @Inject(CONFIG) config: ResourcesConfig,
+  ) {
+    this.base = `${config.publicUrl}/fhir`;
+  }
 
   @Get(':type/:id')
   async read(
@@ -25,8 +31,8 @@ export class ReadController {
     servedType(type);
     const { client, scopes } = request.smart;
     requireScope(scopes, type, 'r');
-    acceptsJson(request.headers.accept);
-    const asked: Asked = { action: 'read', type, request };
+    const { own } = readGeneral(request.headers.accept, parametersOf(request.url));
+    const asked: Asked = { action: 'read', type, request, shape: readShape(type, own, this.base) };
     const found = await this.finder.find(client, type, id);
     if (found.kind === 'refused') return refuse(this.audit, asked, found);
     if (found.head.deleted === true && !hasErrorLine(found.head)) return answerRemoved(this.audit, asked, found);

@@ -5,15 +5,14 @@ import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
   outcomeIssue,
-  parseQuery,
   searchsetBundle,
   type SearchQuery,
   subsetOf,
 } from '@provider-access/kernel/fhir';
-import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
+import { Refusal } from '@provider-access/kernel';
 import { LabelGate, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
@@ -88,18 +87,27 @@ export class SearchAnswer {
     const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
     const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
     const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
-    const told = new Set([...namedBy(query, members), ...(page.counted ?? [])]);
+    const next = page.next && this.linkTo(client, type, text, page.next);
+    const endless = page.next !== undefined && next === undefined;
+    // The refusal of a search without a link to its next page still tells that there are resources.
+    const shown = endless ? [] : [...found, ...besides];
+    const told = new Set([
+      ...namedBy(query, members),
+      ...(page.counted ?? []),
+      ...(endless ? found.map(({ member }) => member) : []),
+    ]);
     for (const { member } of gone) told.delete(member!);
-    await this.record(client, type, text, [...found, ...besides], told, {
+    await this.record(client, type, text, shown, told, {
       ...members,
       refused: [...members.refused, ...gone],
     });
+    if (endless)
+      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
     const entries: BundleEntryLine[] = [
       ...found.map((record) => this.entry(record, 'match', query)),
       ...besides.map((record) => this.entry(record, 'include', query)),
       ...this.remarks(query, included.cut),
     ];
-    const next = page.next && this.linkTo(client, type, text, page.next);
     void reply
       .header('content-type', FHIR_JSON)
       .header('cache-control', 'no-store')
@@ -135,25 +143,22 @@ export class SearchAnswer {
 
   /** @throws Refusal that names the parameter */
   parsed(type: string, parameters: URLSearchParams, lenient: boolean): SearchQuery {
-    const result = parseQuery(type, parameters, { base: this.base, lenient });
-    if (result.ok) return result.query;
-    const { code, details, expression } = result.issue;
-    const kind =
-      (Object.keys(REFUSALS) as RefusalKind[]).find((k) => REFUSALS[k].status === 400 && REFUSALS[k].issue === code) ??
-      'invalid-request';
-    throw new Refusal(
-      kind,
-      `${details?.text ?? 'The search is not valid.'}.`,
-      expression?.[0] === undefined ? {} : { expression: expression[0] },
-    );
+    return readSearch(type, parameters, { base: this.base, lenient });
   }
 
-  /** @throws Refusal if the link would be too long */
-  linkTo(client: string, type: string, query: string, after?: PageCursor): string {
+  /**
+   * The parameters of a POST stay out of URLs, because they may name a person.
+   *
+   * @param operation of the type, such as `_search`. Its URL is the link of a search that is too long for a link.
+   */
+  selfOfPost(client: string, type: string, query: string, operation: string): string {
+    return this.linkTo(client, type, query) ?? `${this.base}/${type}/${operation}`;
+  }
+
+  /** Undefined if the link would be too long. */
+  private linkTo(client: string, type: string, query: string, after?: PageCursor): string | undefined {
     const link = this.links.write({ client, type, query, ...(after !== undefined && { after }) });
-    if (link === undefined)
-      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
-    return `${this.base}/${type}?${PAGE}=${link}`;
+    return link === undefined ? undefined : `${this.base}/${type}?${PAGE}=${link}`;
   }
 
   /**

@@ -1,8 +1,9 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
+import { isLenient, linkedQuery, readGeneral, urlWith } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { acceptsJson, parametersOf, servedType } from '../fhir-request.ts';
+import { parametersOf, servedType } from '../fhir-request.ts';
 import { PageLinks } from './page-links.ts';
 import { type AskedSearch, LENIENT, PAGE, SearchAnswer } from './search-answer.ts';
 
@@ -37,45 +38,46 @@ export class SearchController {
     posted = false,
   ): Promise<void> {
     servedType(type);
-    const { client, scopes } = request.smart;
-    requireScope(scopes, type, 's');
-    acceptsJson(request.headers.accept, parameters.getAll('_format'));
-    return this.searches.answer(request, this.understand(request, client, type, parameters, posted), reply);
+    requireScope(request.smart.scopes, type, 's');
+    return this.searches.answer(request, this.understand(request, type, parameters, posted), reply);
   }
 
   /** Parses the request or its page link. The query is normalised, so that equal searches have equal links. */
   private understand(
-    request: SmartRequest,
-    client: string,
+    { headers, smart: { client } }: SmartRequest,
     type: string,
-    asked: URLSearchParams,
+    given: URLSearchParams,
     posted: boolean,
   ): AskedSearch {
-    const lenient = /(?:^|[,;\s])handling\s*=\s*lenient\b/i.test(String(request.headers.prefer ?? ''));
-    const link = asked.get(PAGE);
+    const url = `${this.searches.base}/${type}`;
+    const link = given.get(PAGE);
     if (link === null) {
-      const query = this.searches.parsed(type, asked, lenient);
-      const text = normalised(asked, lenient);
-      const url = `${this.searches.base}/${type}`;
-      // The parameters of a POST stay out of URLs, because they may name a person.
-      const self = posted ? this.searches.linkTo(client, type, text) : text === '' ? url : `${url}?${text}`;
+      const { own, format } = readGeneral(headers.accept, given);
+      const lenient = isLenient(headers.prefer);
+      const query = this.searches.parsed(type, own, lenient);
+      const text = textOf(own, format, lenient);
+      const self = posted
+        ? this.searches.selfOfPost(client, type, text, '_search')
+        : urlWith(url, linkedQuery(query.used, format));
       return { query, text, self };
     }
-    const token = asked.size === 1 ? this.links.read(link, client, type) : undefined;
-    if (token === undefined)
+    const token = this.links.read(link, client, type);
+    const linked = new URLSearchParams(token?.query);
+    const { own, format } = readGeneral(headers.accept, given, linked);
+    if (token === undefined || own.size > 1)
       throw new Refusal(
         'invalid-value',
         'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
         { expression: PAGE },
       );
-    const given = new URLSearchParams(token.query);
-    const wasLenient = given.get(LENIENT) !== null;
-    given.delete(LENIENT);
+    const { own: first } = readGeneral(undefined, linked);
+    const wasLenient = first.has(LENIENT);
+    first.delete(LENIENT);
     return {
-      query: this.searches.parsed(type, given, wasLenient),
-      text: token.query,
+      query: this.searches.parsed(type, first, wasLenient),
+      text: textOf(first, format, wasLenient),
       ...(token.after !== undefined && { after: token.after }),
-      self: `${this.searches.base}/${type}?${PAGE}=${link}`,
+      self: urlWith(url, linkedQuery(own, format)),
     };
   }
 }
@@ -87,10 +89,9 @@ function formOf({ body }: SmartRequest): URLSearchParams {
   throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');
 }
 
-/** Sorts parameters by name. Values of the same name keep their order. */
-function normalised(parameters: URLSearchParams, lenient: boolean): string {
-  const copy = new URLSearchParams(parameters);
-  copy.sort();
-  if (lenient) copy.append(LENIENT, '');
-  return copy.toString();
+/** What a page link has of the first request, ignored parameters included: each page reports them. */
+function textOf(parameters: URLSearchParams, format: string | undefined, lenient: boolean): string {
+  const query = linkedQuery(parameters, format);
+  if (lenient) query.append(LENIENT, '');
+  return query.toString();
 }
