@@ -84,7 +84,10 @@ export const recordSuperseded = z.object({
   /** `lastUpdated` of the version that replaced this one. The version is kept for a time from then on. */
   supersededAt: instant,
   reason: removal.optional(),
-  /** As `labels` of the accepted version. Absent in records of earlier releases: a reader takes them from `line`. */
+  /**
+   * As `labels` of the accepted version, or of the one that was removed. Absent in records of earlier releases: a reader
+   * takes them from `line`.
+   */
   labels: z.array(z.string()).optional(),
   /** The encoded resource, as `line` of the accepted version. */
   line: z.string().optional(),

@@ -16,7 +16,10 @@ export interface VersionPart {
   readonly bytes: number;
   /** Present on a tombstone: why the resource was removed. */
   readonly reason?: RecordDeleted['reason'];
-  /** Security labels of the line, `system|code`, so that a reader decides before it loads the line. */
+  /**
+   * Security labels, `system|code`, so that a reader decides before it loads the line. A tombstone has those of the
+   * version before it.
+   */
   readonly labels: readonly string[];
 }
 /** A superseded version with its line. A tombstone has an empty line. */
@@ -48,7 +51,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
       lastUpdated: Date.parse(lastUpdated),
       supersededAt: Date.parse(supersededAt),
       bytes: line === undefined ? 0 : Buffer.byteLength(line),
-      labels: line === undefined ? [] : labelsOfRecord({ member, line, ...(labels !== undefined && { labels }) }),
+      labels: labels ?? (line === undefined ? [] : labelsOfRecord({ member, line })),
       ...(reason !== undefined && { reason }),
       ...(line !== undefined && { line }),
     };

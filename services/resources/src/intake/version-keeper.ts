@@ -96,12 +96,6 @@ export class VersionKeeper {
   }
 }
 
-/** Redaction may have removed the part that had a label, so the labels of the version stay with its line. */
-const lineOf = ({ labels }: Superseded['head'], line: Uint8Array): Pick<RecordSuperseded, 'line' | 'labels'> => ({
-  ...(labels !== undefined && { labels: [...labels] }),
-  line: bufferOf(line).toString(),
-});
-
 /** The id names the record and the version, so that an event that comes again is the same. */
 function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefined): NewRecord {
   const data: RecordSuperseded = {
@@ -109,7 +103,9 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     versionId: head.versionId,
     lastUpdated: instant(head.lastUpdated),
     supersededAt: instant(at),
-    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : lineOf(head, line)),
+    // The line may lack the part that had a label, and a tombstone has none. Its version is withheld as the one before.
+    ...(head.labels !== undefined && { labels: [...head.labels] }),
+    ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),
   };
   return {
     key: id,

@@ -68,10 +68,18 @@ describe('vread and history', () => {
       said('m1', 'was-restricted', 'open', 2),
     );
     await publish(removal('m1', 'restricted', 3));
+    await publish(said('m1', 'removed', 'x', 1, { meta: { security: [RESTRICTED] } }));
+    await publish(removal('m1', 'removed', 2));
+    await publish(said('m1', 'removed', 'open', 3));
+    await publish(said('m1', 'hidden-error', 'wrong person', 1));
+    const inError = { verificationStatus: { coding: [{ code: 'entered-in-error' }] } };
+    await publish(said('m1', 'hidden-error', 'x', 2, { meta: { security: [RESTRICTED] } }));
+    await publish(said('m1', 'hidden-error', 'x', 3, inError));
+    await publish(said('m1', 'hidden-error', 'right person', 4));
     await publish(said('m1', 'error', 'wrong person', 1));
-    await publish(said('m1', 'error', 'x', 2, { verificationStatus: { coding: [{ code: 'entered-in-error' }] } }));
+    await publish(said('m1', 'error', 'x', 2, inError));
     await publish(said('m1', 'corrected', 'wrong person', 1));
-    await publish(said('m1', 'corrected', 'x', 2, { verificationStatus: { coding: [{ code: 'entered-in-error' }] } }));
+    await publish(said('m1', 'corrected', 'x', 2, inError));
     await publish(said('m1', 'corrected', 'right person', 3));
     await publish(priorAuthorization('active', 1));
     await publish(priorAuthorization('entered-in-error', 2));
@@ -195,6 +203,16 @@ describe('vread and history', () => {
   it('leaves out versions whose labels withhold them, also when the label came or went later', async () => {
     expect(await entriesOf('was-restricted/_history')).toEqual([['PUT', 'W/"2"', 'open']]);
     expect(comparable(await get('was-restricted/_history/1'))).toEqual(comparable(await get('nobody/_history/1')));
+  });
+
+  it('leaves out the removal of a withheld version, which would tell that there was one', async () => {
+    expect(await entriesOf('removed/_history')).toEqual([['PUT', 'W/"3"', 'open']]);
+    for (const version of [1, 2])
+      expect(comparable(await get(`removed/_history/${version}`)), String(version)).toEqual(
+        comparable(await get('nobody/_history/1')),
+      );
+    expect(await entriesOf('hidden-error/_history')).toEqual([['PUT', 'W/"4"', 'right person']]);
+    expect((await get('hidden-error/_history/1')).status).toBe(404);
   });
 
   it('releases nothing that the payer calls entered in error', async () => {

@@ -60,21 +60,22 @@ export class VersionsOf {
   private async *replaced(seen: Seen, from: number, until: number): AsyncGenerator<ReadableVersion> {
     for (let next = until; next >= from;) {
       const heads = await this.headsOf(seen, from, next);
-      const readable: VersionPart[] = [];
-      for (const version of heads) if (await this.finder.isReadable(seen, version)) readable.push(version);
-      const wanted = readable.filter(({ bytes }) => bytes > 0).map(({ versionId }) => versionId);
+      const readable = new Set<VersionPart>();
+      for (const version of heads) if (await this.finder.isReadable(seen, version)) readable.add(version);
+      const wanted = [...readable].filter(({ bytes }) => bytes > 0).map(({ versionId }) => versionId);
       const lines = new Map(
         (await this.versions.load(seen.id, wanted)).flatMap((v) => (v === undefined ? [] : [[v.versionId, v.line]])),
       );
-      for (const { versionId, lastUpdated, supersededAt, reason } of readable) {
-        if (reason !== undefined) {
-          yield { versionId, lastUpdated, supersededAt };
-          if (isError({ reason })) return;
-          continue;
+      for (const version of heads) {
+        const { versionId, lastUpdated, supersededAt, reason } = version;
+        if (readable.has(version)) {
+          const stored = lines.get(versionId);
+          const line = stored && judgeStored(bufferOf(stored), this.floor);
+          if (reason !== undefined) yield { versionId, lastUpdated, supersededAt };
+          else if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
         }
-        const stored = lines.get(versionId);
-        const line = stored && judgeStored(bufferOf(stored), this.floor);
-        if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
+        // Also a removal that is withheld ends what is released.
+        if (isError(version)) return;
       }
       if (heads.length < TOGETHER) return;
       next = heads.at(-1)!.versionId - 1;
