@@ -85,8 +85,8 @@ export const recordSuperseded = z.object({
   supersededAt: instant,
   reason: removal.optional(),
   /**
-   * As `labels` of the accepted version, or of the one that was removed. Absent in records of earlier releases: a reader
-   * takes them from `line`.
+   * As `labels` of the accepted version, or of the one that was removed. Absent in records of earlier releases: a
+   * reader takes them from `line`.
    */
   labels: z.array(z.string()).optional(),
   /** The encoded resource, as `line` of the accepted version. */
