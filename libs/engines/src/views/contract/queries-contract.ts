@@ -115,6 +115,27 @@ export function queriesContract(name: string, open: () => Promise<ViewsHarness>)
       expect(await ids([['c=1']])).toEqual(['b']);
     });
 
+    it('answers ids by as many ranges as a search may have values', async () => {
+      await put(
+        item('a', 1, { n: 1, group: 'g', tags: ['c=0007', 'd=1'] }),
+        item('b', 2, { n: 2, group: 'g', tags: ['c=0996', 'c=0997', 'c=0997x'] }),
+        item('c', 3, { n: 3, group: 'g', tags: ['c=0997', 'd=2', 'e'] }),
+        item('d', 4, { n: 4, group: 'h', tags: ['c=0997'] }),
+      );
+      const range = (text: string): ElementRange => ({ gte: text, lt: `${text}\uFFFD` });
+      const many = Array.from({ length: 1000 }, (_, n) => range(`c=${String(n).padStart(4, '0')}`));
+      const ids = async (all: readonly (readonly ElementRange[])[], more: object = {}) =>
+        fresh.views.reader(items).ids({ index: 'by_tag', equals: ['g'], all, limit: 10, ...more });
+      expect(await ids([many])).toEqual(['a', 'b', 'c']);
+      expect(await ids([many], { limit: 1, after: 'a' })).toEqual(['b']);
+      expect(await ids([many], { equals: [['h', 'g']] })).toEqual(['a', 'b', 'c', 'd']);
+      expect(await ids([many.slice(990)])).toEqual(['b', 'c']);
+      expect(await ids([['e', ...many.slice(0, 500)]])).toEqual(['a', 'c']);
+      expect(await ids([[range('d=')], many])).toEqual(['a', 'c']);
+      expect(await ids([many, many.slice(0, 20)])).toEqual(['a']);
+      expect(await ids([many.slice(8, 900)])).toEqual([]);
+    });
+
     it('refuses a query for ids that its array index cannot answer', async () => {
       const reader = fresh.views.reader(items);
       const refused: [object, RegExp][] = [

@@ -7,7 +7,7 @@ import { viewsContract } from '../contract/index.ts';
 import { items } from '../contract/fixture.ts';
 import type { Views } from '../port.ts';
 import type { FindQuery } from '../projection.ts';
-import { planQuery } from '../query.ts';
+import { planIds, planQuery } from '../query.ts';
 import { openEmbeddedViews } from './index.ts';
 import { Statements } from './statements.ts';
 import { layoutOf } from './tables.ts';
@@ -92,6 +92,19 @@ describe('embedded: readers of other threads', () => {
           expect(steps, JSON.stringify(shape)).toMatch(
             shape.equals!.length === 1 ? /f0=\? AND \(f1,_id\)[>=]/ : /_id[>]/,
           );
+      }
+      const range = { gte: 'c=1', lt: 'c=2' };
+      for (const [equals, ranges] of [
+        [['g'], 2],
+        [['g'], 1000],
+        [[['g', 'h']], 1000],
+      ] as const) {
+        const all = [Array.from({ length: ranges }, () => range), Array.from({ length: ranges }, () => range)];
+        const { sourceSQL } = statements.ids(planIds(items, { index: 'by_tag', equals, all, limit: 5 }));
+        const steps = db.prepare(`EXPLAIN QUERY PLAN ${sourceSQL}`).all() as { detail: string }[];
+        const ofElements = steps.filter(({ detail }) => / a (USING|VIRTUAL)|^(SCAN|SEARCH) a\b/.test(detail));
+        expect(ofElements.length).toBe(ranges > 2 ? 1 : ranges);
+        for (const { detail } of ofElements) expect(detail).toMatch(/^SEARCH a USING .*k0=\? AND k1>\? AND k1<\?/);
       }
     } finally {
       db.close();

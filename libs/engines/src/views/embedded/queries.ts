@@ -4,7 +4,7 @@ import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../p
 import { type IdsCondition, planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { documentOf, indexedDocumentOf } from './statements.ts';
+import { documentOf, indexedDocumentOf, MOST_RANGES } from './statements.ts';
 import type { Statements } from './statements.ts';
 import { bound, inside } from './values.ts';
 
@@ -89,7 +89,7 @@ export class Queries {
     // The statement takes a list as JSON.
     const given = equals.map((value) => (Array.isArray(value) ? JSON.stringify(value.map(bound)) : value)) as Scalar[];
     const rest = [...all.slice(1).flatMap((any) => partsOf(any).flat()), ...(after === undefined ? [] : [after])];
-    const values = [...partsOf(all[0]!).flatMap((part) => [...given, ...part, ...rest]), limit].map(bound);
+    const values = [...partsOf(all[0]!).flatMap((part) => [...part, ...given, ...rest]), limit].map(bound);
     const rows = statements.ids(plan).all(...values) as unknown as readonly (readonly [string])[];
     return rows.map(([id]) => id);
   }
@@ -100,8 +100,10 @@ export class Queries {
   }
 }
 
-/** The values of each part of a condition in `Statements.ids`: a list of keys as JSON, a key, or two bounds. */
+/** The values of each part of a condition in `Statements.ids`: a list as JSON, a key, or two bounds. */
 const partsOf = ({ keys, ranges }: IdsCondition): readonly (readonly string[])[] => [
   ...(keys.length === 0 ? [] : [[keys.length === 1 ? keys[0]! : JSON.stringify(keys)]]),
-  ...ranges.map(({ gte, lt }) => [gte, lt]),
+  ...(ranges.length > MOST_RANGES
+    ? [[JSON.stringify(ranges.map(({ gte, lt }) => [gte, lt]))]]
+    : ranges.map(({ gte, lt }) => [gte, lt])),
 ];

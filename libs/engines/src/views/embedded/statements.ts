@@ -7,6 +7,12 @@ import { physicalName } from '../encoding.ts';
 import { arrayTable, bodyTable, quoted } from './tables.ts';
 import type { Layout, PartColumns } from './tables.ts';
 
+/**
+ * More ranges of one condition are a list in JSON. SQLite takes at most 500 parts of a UNION, and each number of parts
+ * is another statement.
+ */
+export const MOST_RANGES = 8;
+
 /** The prepared statements of one build, made at their first use. Rows are arrays. */
 export class Statements {
   readonly layout: Layout;
@@ -201,12 +207,14 @@ export class Statements {
   }
 
   /**
-   * Values for each part of the first condition: equality prefix, its values, those of the other conditions, `after`;
+   * Values for each part of the first condition: its values, equality prefix, those of the other conditions, `after`;
    * then the limit. A list is JSON. The first condition reads the table in the order of its elements. The others look
    * at the array in the document, because an index of the elements by document would double the cost of each write.
    */
   ids({ index, equals, all, after }: IdsPlan): StatementSync {
-    const shape = all.map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${ranges.length}`).join('/');
+    const shape = all
+      .map(({ keys, ranges }) => `${Math.min(keys.length, 2)}.${Math.min(ranges.length, MOST_RANGES + 1)}`)
+      .join('/');
     const lists = Array.isArray(equals[0]);
     return this.#prepare(`ids/${index.name}/${lists}/${shape}/${after !== undefined}`, () => {
       const table = quoted(arrayTable(this.#physical, index));
@@ -214,24 +222,32 @@ export class Statements {
       const json = `t.d${this.layout.partByName.get(partName)!.n}, '$.${fields.join('.')}'`;
       const prefix = index.fields.slice(0, -1).map((_, i) => `k${i}`);
       const element = `k${prefix.length}`;
-      const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly string[] => [
+      const partsOf = (value: string, { keys, ranges }: IdsCondition): readonly { from?: string; where: string }[] => [
         ...(keys.length === 0
           ? []
-          : [keys.length === 1 ? `${value} = ?` : `${value} IN (SELECT value FROM json_each(?))`]),
-        ...ranges.map(() => `(${value} >= ? AND ${value} < ?)`),
+          : [{ where: keys.length === 1 ? `${value} = ?` : `${value} IN (SELECT value FROM json_each(?))` }]),
+        ...(ranges.length > MOST_RANGES
+          ? [{ from: 'json_each(?) r', where: `${value} >= r.value ->> 0 AND ${value} < r.value ->> 1` }]
+          : ranges.map(() => ({ where: `(${value} >= ? AND ${value} < ?)` }))),
       ];
       const others = all.slice(1).map((any) => {
-        const where = partsOf('j.value', any).join(' OR ');
+        const where = partsOf('j.value', any)
+          .map((part) =>
+            part.from === undefined ? part.where : `EXISTS (SELECT 1 FROM ${part.from} WHERE ${part.where})`,
+          )
+          .join(' OR ');
         return `EXISTS (SELECT 1 FROM ${this.#table} t, json_each(${json}) j WHERE t._id = a._id AND (${where}))`;
       });
-      const selects = partsOf(`a.${element}`, all[0]!).map((first) => {
+      const selects = partsOf(`a.${element}`, all[0]!).map((part) => {
         const where = [
+          part.where,
           ...prefix.map((k, i) => (lists && i === 0 ? `a.${k} IN (SELECT value FROM json_each(?))` : `a.${k} = ?`)),
-          first,
           ...others,
           ...(after === undefined ? [] : ['a._id > ?']),
         ];
-        return `SELECT DISTINCT a._id FROM ${table} a WHERE ${where.join(' AND ')}`;
+        // A list comes first, so that each of its ranges is one interval of the index.
+        const from = part.from === undefined ? '' : `${part.from} CROSS JOIN `;
+        return `SELECT DISTINCT a._id FROM ${from}${table} a WHERE ${where.join(' AND ')}`;
       });
       return `${selects.join(' UNION ')} ORDER BY 1 LIMIT ?`;
     });

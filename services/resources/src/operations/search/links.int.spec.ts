@@ -74,6 +74,17 @@ describe('the links of a search', () => {
     }
   });
 
+  it('answers a search by as many codes as a search may have values', async () => {
+    const codes = Array.from({ length: 998 }, () => randomBytes(18).toString('hex'));
+    for (const [parameter, found] of [
+      [`code=${codes.join(',')}`, []],
+      [`clinical-status=${[...codes, 'active'].join(',')}`, ['match', 'match', 'match']],
+    ] as const) {
+      const answer = await post(`patient=m1&${parameter}`);
+      expect([answer.status, modesOf({ entry: [], ...answer.json<Loose>() })]).toEqual([200, found]);
+    }
+  });
+
   it('answers a search by POST that is too long for a link, as long as it needs no next page', async () => {
     const codes = Array.from({ length: 997 }, () => randomBytes(18).toString('hex')).join(',');
     const answer = await post(`patient=m1&code:not=${codes}`);
