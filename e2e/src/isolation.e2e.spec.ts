@@ -26,6 +26,7 @@ const reply = ({ status, headers, body }: HttpAnswer): unknown => ({
 describe('one client and another', () => {
   const payer = sharedPayer();
   const [mine, theirs] = [byMembers(payer)[0]!, byMembers(payer)[1]!];
+  const onlyTheirs = theirs.visible.find((m) => !mine.visible.some((v) => v.member === m.member))!.member;
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
   let platform: PlatformProcess;
   let app: TestApp;
@@ -56,7 +57,7 @@ describe('one client and another', () => {
     const unknown = 'a'.repeat(26);
     const job = new URL(otherStatus).pathname.split('/').at(-1)!;
     const file = new URL(otherManifest.output[0]!.url).pathname;
-    const member = theirs.visible.find((m) => !mine.visible.some((v) => v.member === m.member))!.member;
+    const member = onlyTheirs;
     const async = { accept: 'application/fhir+json', prefer: 'respond-async' };
     const pairs: readonly (readonly [theirs: string, nobodys: string, call?: HttpCall])[] = [
       [`/fhir/Group/${otherGroup}`, `/fhir/Group/${unknown}`],
@@ -200,6 +201,37 @@ describe('one client and another', () => {
     const types = [...references].map((reference) => reference.split('/')[0]);
     expect(new Set(types)).toEqual(new Set(['Organization', 'Patient', 'Coverage']));
     for (const reference of references) expect((await ask(`/fhir/${reference}`)).status, reference).toBe(200);
+  });
+
+  /** US Core 6.1.0: a Medication that a MedicationRequest refers to can be read. */
+  test('every client reads a Medication that the payer shares, and no other client that of a member', async () => {
+    const member = onlyTheirs;
+    const medication = (id: string): object => ({ resource: { resourceType: 'Medication', id, code: { text: id } } });
+    await publishAll(platform, [
+      payerEvent('payer.provider-recorded.v1', 'medications', medication('shared-drug')),
+      payerEvent('payer.resource-recorded.v1', member, medication('their-drug')),
+      payerEvent('payer.resource-recorded.v1', member, {
+        resource: {
+          resourceType: 'MedicationRequest',
+          id: 'their-prescription',
+          status: 'active',
+          intent: 'order',
+          medicationReference: { reference: 'Medication/shared-drug' },
+          subject: { reference: `Patient/${member}` },
+        },
+      }),
+    ]);
+    const prescribed = '/fhir/MedicationRequest?_id=their-prescription&_include=MedicationRequest:medication';
+    const found = await eventually(async () => {
+      const answer = await ask(prescribed, { token: otherToken });
+      return answer.body.includes('shared-drug","') && answer;
+    });
+    for (const path of ['', '/_history/1', '/_history'].map((form) => `/fhir/Medication/shared-drug${form}`))
+      for (const by of [token, otherToken])
+        expect([path, (await ask(path, { token: by })).status]).toEqual([path, 200]);
+    expect(found.body.toString()).toContain((await ask('/fhir/Medication/shared-drug')).body.toString());
+    expect((await ask('/fhir/Medication/their-drug', { token: otherToken })).status).toBe(200);
+    expect(reply(await ask('/fhir/Medication/their-drug'))).toEqual(reply(await ask('/fhir/Medication/unknown')));
   });
 
   test("another's page link, or one that was changed, is no link", async () => {

@@ -1,9 +1,11 @@
 import { SHARED_TYPES } from '@provider-access/kernel/fhir';
 
-/**
- * Types that may be stored under the key `shared`: the directory, and types that a payer may publish without a patient.
- */
-const SUPPORTING: ReadonlySet<string> = new Set([...SHARED_TYPES, 'Medication', 'Device']);
+/** Types that a payer may publish with a member, or without a patient as a shared resource. */
+const MAY_BE_SHARED: ReadonlySet<string> = new Set(['Medication', 'Device']);
+/** Whether both members and `shared` may have a resource of this type, even under one id. */
+export const mayBeShared = (type: string): boolean => MAY_BE_SHARED.has(type);
+/** Types that may be stored under the key `shared`. */
+const SUPPORTING: ReadonlySet<string> = new Set([...SHARED_TYPES, ...MAY_BE_SHARED]);
 /**
  * The resources that a Provenance brings along: who recorded something, and where. Records of earlier releases also
  * name the targets of the Provenance. Such a target may be a medication of a prescription from before 2016.

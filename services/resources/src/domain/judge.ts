@@ -221,7 +221,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   };
 }
 
-/** Moves large attachments of a resource that clients can read. A shared resource of another type comes in exports. */
+/** Moves large attachments of a served resource. A shared Medication or Device keeps what it contains inline. */
 function movedFrom(
   resource: FhirResource,
   about: About,
@@ -238,8 +238,7 @@ function movedFrom(
 function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, name: string): Judgement | undefined {
   const type = resource.resourceType;
   if (event.type === PROVIDER_RECORDED) {
-    // A Medication or Device without a patient belongs to no member. Only exports release it, with a resource that
-    // refers to it.
+    // A Medication or Device without a patient belongs to no member.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none')
       return deadLetter(
@@ -247,7 +246,7 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
         'this type belongs to a member: publish it as payer.resource-recorded.v1',
         name,
       );
-    // Every approved client may read a directory resource, so it must not contain data of a patient.
+    // Every approved client may read a shared resource, so it must not contain data of a patient.
     const carries = patientIn(inside);
     return carries === undefined
       ? undefined

@@ -7,6 +7,7 @@ import { isId, isSharedType } from '@provider-access/kernel/fhir';
 import {
   type LabelCheck,
   type LabelGate,
+  mayBeShared,
   NOBODY,
   recordId,
   type RecordPart,
@@ -65,7 +66,7 @@ export class ResourceFinder {
     if (!isId(id)) return UNKNOWN;
     if (!isSharedType(type)) return this.ofMember(client, type, id);
     this.options.facts.access.assertFresh();
-    return this.visible(client, SHARED, type, id);
+    return this.visible(client, [SHARED], type, id);
   }
 
   /**
@@ -98,41 +99,51 @@ export class ResourceFinder {
   }
 
   /**
-   * A resource under `shared` whose type is no directory type is not readable here; exports include it with the
-   * resources that refer to it.
+   * The record of a member whom the client may see, else the shared one. A record that the client may not see does not
+   * hide the shared one, so that the answer does not tell that it is there.
    */
   private async ofMember(client: string, type: string, id: string): Promise<Found> {
     const { records, facts } = this.options;
     const { holders, former } = await records.owners(type, id);
-    const living = holders.filter((member) => member !== SHARED);
     // If somebody has the resource now, a former owner does not count: the answer must not say that it moved.
+    const living = holders.filter((member) => member !== SHARED);
     const owners = living.length > 0 ? living : former.filter((member) => member !== SHARED);
     // Decide for an unknown id too, so that it takes the same time.
     const decisions = await facts.access.decideMany(client, { kind: 'read' }, owners.length === 0 ? [NOBODY] : owners);
     const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
-    if (at < 0) {
-      // A withheld resource costs these reads too, so that the time tells nothing.
-      await this.options.labels.check(facts.parties, client).readConsents(NOBODY);
-      await records.heads([recordId(NOBODY, type, id)]);
-      const [first] = decisions;
-      if (owners.length === 0) return UNKNOWN;
-      const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';
-      return { kind: 'refused', reason, member: owners[0]! };
-    }
-    const found = await this.visible(client, owners[at]!, type, id);
-    return found.kind === 'seen' ? { ...found, decision: decisions[at]! } : found;
+    // Without a permitted owner it looks for a record of nobody, so that the time tells nothing.
+    const owner = owners[at] ?? NOBODY;
+    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
+    if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
+    const [first] = decisions;
+    if (at >= 0 || owners.length === 0) return found;
+    const reason = first !== undefined && !first.permit ? first.reason : 'member-unknown';
+    return { kind: 'refused', reason, member: owners[0]! };
   }
 
-  private async visible(client: string, owner: string, type: string, id: string): Promise<Found> {
+  /** The first record of these owners that the client may see, removed ones last. One query reads the heads of all. */
+  private async visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
     const { records, facts } = this.options;
     const labels = this.options.labels.check(facts.parties, client);
-    const member = owner === SHARED ? {} : { member: owner };
-    await labels.readConsents(owner);
-    const [head] = await records.heads([recordId(owner, type, id)]);
+    await labels.readConsents(owners[0]!);
+    const heads = await records.heads(owners.map((owner) => recordId(owner, type, id)));
+    const places = heads.map((head, i) => ({ head, owner: owners[i]! }));
+    let refused: Refused | undefined;
+    for (const { head, owner } of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
+      const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
+      const found = await this.seen(head, { id: recordId(owner, type, id), labels, ...member });
+      if (found.kind === 'seen') return found;
+      refused ??= found;
+    }
+    return refused ?? UNKNOWN;
+  }
+
+  private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
+    const member = about.member === undefined ? {} : { member: about.member };
     if (head === undefined) return { ...UNKNOWN, ...member };
-    if (head.labels !== undefined && (await labels.withheld(head)))
+    if (head.labels !== undefined && (await about.labels.withheld(head)))
       return { kind: 'refused', reason: 'withheld-by-label', ...member };
-    const seen: Seen = { kind: 'seen', id: recordId(owner, type, id), head, labels, ...member };
+    const seen: Seen = { kind: 'seen', head, ...about };
     if (head.deleted !== true || (await this.isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };
   }
@@ -156,6 +167,7 @@ export class ResourceFinder {
   }
 }
 
+const isRemoved = (head: RecordPart | undefined): boolean => head?.deleted === true;
 /** Whether a removed record keeps a line: a prior authorization that was entered in error. */
 export const hasErrorLine = ({ deleted, bytes }: Pick<RecordPart, 'deleted' | 'bytes'>): boolean =>
   deleted === true && bytes > 0;

@@ -1,5 +1,6 @@
 import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { profilesOf } from '@provider-access/kernel/fhir/profiles';
+import { mayBeShared } from '@provider-access/facts/records';
 import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
 import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
@@ -49,6 +50,9 @@ const OPERATIONS: Readonly<Record<string, readonly object[]>> = {
   ],
 };
 
+const reachOf = (type: string): string =>
+  `Members attributed to the caller only${mayBeShared(type) ? ', and what the payer shares without a patient' : ''}.`;
+
 function resource(type: string): unknown {
   const { parameters, combinations, includes, revincludes } = searchOf(type)!;
   const profiles = profilesOfType(type);
@@ -63,7 +67,7 @@ function resource(type: string): unknown {
     type,
     ...(profiles.length > 0 && { supportedProfile: profiles }),
     ...(!isSharedType(type) && {
-      documentation: `Members attributed to the caller only. A search needs one of ${alone.join(', ')}.`,
+      documentation: `${reachOf(type)} A search needs one of ${alone.join(', ')}.`,
     }),
     interaction: ['read', 'vread', 'history-instance', 'search-type'].map((code) => ({ code })),
     versioning: 'versioned',

@@ -194,10 +194,10 @@ describe('reads and searches', () => {
     expect(seen.toSorted()).toEqual(['m1-c', ...Array.from({ length: 7 }, (_, i) => `page-${i}`)]);
   });
 
-  it('lets every approved client read directory resources, and Medication only with its member', async () => {
+  it("lets every approved client read shared resources, and a member's Medication with the member only", async () => {
     expect((await get('/fhir/Practitioner/p1', other)).status).toBe(200);
     expect((await get('/fhir/Practitioner', other)).json()).toMatchObject({ total: 1 });
-    expect((await get('/fhir/Medication/med1')).status).toBe(404);
+    for (const of of [token, other]) expect((await get('/fhir/Medication/med1', of)).status).toBe(200);
     expect((await get('/fhir/Medication/med2')).status).toBe(200);
     expect((await get('/fhir/Medication/med2', other)).status).toBe(404);
   });

@@ -8,7 +8,7 @@ import {
   type SearchFilter,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
-import { NOBODY, recordId, type RecordPart } from '@provider-access/facts/records';
+import { mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
 import { type Entry, entryOf, entryOfText, type Head, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -55,7 +55,7 @@ export async function* fitting(
   const conditions = conditionsOf(query);
   const found =
     query.ids !== undefined
-      ? byIds(records, query, query.ids, rest, behind)
+      ? byIds(records, query, query.ids, members, behind)
       : conditions.length > 0
         ? byKeys(records, query, conditions, rest, behind)
         : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
@@ -108,23 +108,53 @@ async function* byIds(
 ): AsyncGenerator<readonly Entry[]> {
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
   const sorted = [...wanted].toSorted();
-  for (const member of members) {
-    const withheld = await records.withheldIds([member], type);
-    // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
-    const ids = sorted.map((id) => {
-      const own = recordId(member, type, id);
-      return withheld.has(own) ? recordId(NOBODY, type, id) : own;
-    });
-    const heads = (await records.reader.heads(ids)).map((head, i) => ({ head, id: ids[i]! }));
-    const live = heads.filter(
-      ({ head, id }) => id > last && head !== undefined && head.deleted !== true && fitsTime(updated, head),
-    );
-    yield* linesOf(
+  const linesAfter = (heads: readonly RecordPart[]): AsyncGenerator<readonly Entry[]> =>
+    linesOf(
       records,
-      live.map(({ id }) => id),
+      heads
+        .filter((head) => fitsTime(updated, head))
+        .map((head) => recordId(head.member, type, head.id))
+        .filter((id) => id > last),
     );
+  if (mayBeShared(type)) {
+    const copies: RecordPart[] = [];
+    for (const member of members) copies.push(...(await headsOf(records, member, type, sorted)));
+    yield* linesAfter(oneOfEach(copies));
+    return;
   }
+  for (const member of members)
+    if (behind === undefined || byRecord(member, behind.member) >= 0)
+      yield* linesAfter(await headsOf(records, member, type, sorted));
 }
+
+/** The heads of the member's live records of these ids that the client may see. */
+async function headsOf(
+  records: VisibleRecords,
+  member: string,
+  type: string,
+  ids: readonly string[],
+): Promise<readonly RecordPart[]> {
+  const withheld = await records.withheldIds([member], type);
+  // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
+  const own = ids.map((id) => recordId(withheld.has(recordId(member, type, id)) ? NOBODY : member, type, id));
+  const heads = await records.reader.heads(own);
+  return heads.filter((head) => head !== undefined).filter(({ deleted }) => deleted !== true);
+}
+
+/**
+ * Several members and `shared` may have a Medication of one id, and a Bundle has each URL once. A copy of a member
+ * stands before the shared one, then the one that was accepted last.
+ */
+function oneOfEach(copies: readonly RecordPart[]): readonly RecordPart[] {
+  const chosen = new Map<string, RecordPart>();
+  for (const copy of copies) {
+    const other = chosen.get(copy.id);
+    if (other === undefined || standsBefore(copy, other)) chosen.set(copy.id, copy);
+  }
+  return copies.filter((copy) => chosen.get(copy.id) === copy);
+}
+const standsBefore = (a: RecordPart, b: RecordPart): boolean =>
+  (a.member === SHARED) === (b.member === SHARED) ? a.lastUpdated > b.lastUpdated : b.member === SHARED;
 
 async function* byKeys(
   records: VisibleRecords,

@@ -7,7 +7,7 @@ import {
   SEARCH,
   type SearchQuery,
 } from '@provider-access/kernel/fhir';
-import { recordId, SHARED } from '@provider-access/facts/records';
+import { mayBeShared, recordId, SHARED } from '@provider-access/facts/records';
 import { rangesOf } from './candidates.ts';
 import { type Entry, entryOf, parsedLine } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -82,7 +82,7 @@ async function referred(
         // A Medication or a Device may be the member's, or the payer's without a patient.
         wanted.push({
           own,
-          ...((type === 'Medication' || type === 'Device') && { shared: recordId(SHARED, type, id) }),
+          ...(mayBeShared(type) && { shared: recordId(SHARED, type, id) }),
         });
       }
     }

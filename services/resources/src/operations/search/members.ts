@@ -1,7 +1,7 @@
 import type { Decision } from '@provider-access/domain/access';
 import type { Views } from '@provider-access/engines/views';
 import { attributedMembers, type Facts } from '@provider-access/facts';
-import { NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { mayBeShared, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { byRecord, fitting } from './candidates.ts';
@@ -15,6 +15,8 @@ const DECIDED = 500;
 export interface Members {
   /** The members whose records the client may see, in the order of `byRecord`. */
   readonly permitted: readonly string[];
+  /** Whether the shared records of the type count too. */
+  readonly shared?: true;
   /** Members whom the request named and whom the client may not see. */
   readonly refused: readonly { readonly member?: string; readonly reason: string }[];
   /** Why the client may see a permitted member; absent for `shared`. */
@@ -49,8 +51,13 @@ export class SearchMembers {
       return { permitted: [SHARED], refused: [], because: new Map() };
     }
     if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
-    if (ids !== undefined)
-      return this.chained(await this.named(client, await this.holders(type, ids)), patientFilters, records);
+    if (ids !== undefined) {
+      const found = await this.holding(client, type, ids);
+      // A condition on the member's Patient leaves out what belongs to no member.
+      return patientFilters.length === 0 && mayBeShared(type)
+        ? { ...found, shared: true }
+        : this.chained(found, patientFilters, records);
+    }
     if (patientFilters.length === 0 && !isAlone(query))
       throw new Refusal('required', `This search needs patient or _id${alternatives(type)}.`, {
         expression: 'patient',
@@ -77,9 +84,19 @@ export class SearchMembers {
     };
   }
 
-  private async holders(type: string, ids: readonly string[]): Promise<readonly string[]> {
-    const found = await Promise.all(ids.map((id) => this.records.holders(type, id)));
-    return found.flat().filter((member) => member !== SHARED);
+  /** Decides about everybody who has a resource of these ids. */
+  private async holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
+    const holders = await Promise.all(ids.map((id) => this.records.holders(type, id)));
+    const all = holders.flat();
+    const members = await this.named(
+      client,
+      all.filter((member) => member !== SHARED),
+    );
+    if (all.length === 0) return members;
+    // The client gets a copy of the id that it may see, whoever else has one, so that is no refusal.
+    const given = new Set([SHARED, ...members.permitted]);
+    const others = new Set(holders.filter((of) => !of.some((member) => given.has(member))).flat());
+    return { ...members, refused: members.refused.filter(({ member }) => member !== undefined && others.has(member)) };
   }
 
   /**
@@ -116,6 +133,15 @@ function permittedOf(
   const because = new Map<string, Decision>();
   for (const [i, member] of members.entries()) if (decisions[i]?.permit === true) because.set(member, decisions[i]);
   return { permitted: [...because.keys()], because };
+}
+
+/**
+ * Whose records a search reads, in the order of `byRecord`. Without a permitted member it reads those of nobody, so
+ * that the time does not tell an unknown id from a withheld resource.
+ */
+export function searchedOf({ permitted, shared }: Members): readonly string[] {
+  const members = permitted.length === 0 ? [NOBODY] : permitted;
+  return shared === true ? [...members, SHARED].toSorted(byRecord) : members;
 }
 
 const aloneOf = (type: string): readonly string[] =>

@@ -10,7 +10,7 @@ import {
   subsetOf,
 } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { LabelGate, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
 import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, type SmartRequest } from '@provider-access/smart';
@@ -20,7 +20,7 @@ import { FHIR_JSON } from '../fhir-request.ts';
 import { unchained } from './chains.ts';
 import { type Entry, parsedLine } from './entry.ts';
 import { includedOf } from './includes.ts';
-import { type Members, SearchMembers } from './members.ts';
+import { type Members, searchedOf, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';
 import { PageLinks } from './page-links.ts';
 import { VisibleRecords } from './visible-records.ts';
@@ -78,9 +78,7 @@ export class SearchAnswer {
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const members = await this.members.of(client, query, records);
-    // Without a member it searches for nobody, so that the time does not tell an unknown id from a withheld resource.
-    const searched = members.permitted.length === 0 ? [NOBODY] : members.permitted;
-    const page = await findPage({ records, query, members: searched, after, count });
+    const page = await findPage({ records, query, members: searchedOf(members), after, count });
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const included = await includedOf(records, query, page.records, { base: this.base, mayRead });
     // A search may take seconds, so whoever opted out meanwhile is left out now.
@@ -191,7 +189,7 @@ export class SearchAnswer {
     parameters.delete(LENIENT);
     const query = auditedQuery(parameters);
     const entries: Promise<void>[] = [];
-    if (because.size > 0 || refused.length === 0) {
+    if (because.size > 0 || released.length > 0 || refused.length === 0) {
       const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
       const besides = new Map([...told].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])));
       const common = { client, action: 'search', ...query } as const;
