@@ -202,3 +202,41 @@ it('records what it refuses to a client: a scope, a parameter, a body and a file
     ]),
   );
 });
+
+it('records each attempt on an export of another client, and on one that never was', async () => {
+  await populated();
+  const job = await platform.kickOff('?_type=Observation');
+  const [url, id] = [await fileOf(job), job.split('/').at(-1)!];
+  const answers = new Set<string>();
+  /** What the audit has of it. */
+  const attempt = async (method: string, path: string, token?: string): Promise<unknown[]> => {
+    const before = new Set((await downloads()).map(({ at }) => at));
+    await platform.advance(1);
+    const answer = await platform.fetch(path, { method, ...(token !== undefined && { token }) });
+    const text = await answer.text();
+    answers.add(JSON.stringify([method === 'HEAD', answer.status, answer.headers.get('content-type'), text]));
+    return (await downloads())
+      .filter(({ at }) => !before.has(at))
+      .map((entry) => [entry.client, entry.outcome, entry.reason, entry.job, entry.group, entry.file, entry.members]);
+  };
+  const other = await platform.token('c2');
+  const never = `/fhir/bulk/${'a'.repeat(26)}`;
+  const foreign = [['c2', 'refused', 'export-of-another', id, GROUP, undefined, []]];
+  const unknown = [['c2', 'refused', 'export-unknown', undefined, undefined, undefined, []]];
+  for (const method of ['GET', 'HEAD', 'DELETE']) {
+    expect(await attempt(method, job, other)).toEqual(foreign);
+    for (const path of [never, '/fhir/bulk/Jane-Doe']) expect(await attempt(method, path, other)).toEqual(unknown);
+  }
+  for (const method of ['GET', 'HEAD']) {
+    expect(await attempt(method, url, other)).toEqual(foreign);
+    expect(await attempt(method, `${never}/Observation-0-0.ndjson`, other)).toEqual(unknown);
+  }
+  // The client's own: a file that is not in it, then everything of an export that it deleted.
+  const own = (reason: string): unknown[] => [['c1', 'refused', reason, id, GROUP, undefined, []]];
+  expect(await attempt('GET', `${job}/Jane-Doe.ndjson`)).toEqual(own('export-file-unknown'));
+  expect((await platform.fetch(job, { method: 'DELETE' })).status).toBe(202);
+  for (const path of [job, url]) expect(await attempt('GET', path)).toEqual(own('export-gone'));
+  // One answer for everything, without a body for HEAD.
+  expect([...answers].map((text) => text.slice(0, 11)).toSorted()).toEqual(['[false,404,', '[true,404,"']);
+  expect(JSON.stringify(await downloads())).not.toContain('Jane');
+});

@@ -56,6 +56,7 @@ describe('docs/refusals.md has cause and remedy', () => {
       ...Object.keys(FAULT_REASONS),
       ...DENIAL_REASONS,
       ...['group-unknown', 'group-of-another'],
+      ...['export-unknown', 'export-of-another', 'export-gone', 'export-file-unknown'],
       ...['not-utf8', 'log-unavailable', 'decode', 'alg', 'client', 'aud', 'time', 'key', 'signature', 'jti'],
     ]);
     expect(refusals.filter(({ name }) => !known.has(name))).toEqual([]);

@@ -17,7 +17,7 @@ import {
   releasedBy,
 } from '../../domain/segments/index.ts';
 import { getJob } from '../../projections/export-jobs.ts';
-import { findJob, unknownExport } from '../find-job.ts';
+import { findJob, refuseExport } from '../find-job.ts';
 import { segmentStream } from './segment-stream.ts';
 
 /** Limit of repeated decisions for a download, if a member's access ends before the first byte. */
@@ -57,16 +57,18 @@ export class DownloadController {
     const { releases, blobs, audit } = this.context;
     const { client, scopes } = request.smart;
     const job = await findJob(this.context, client, id);
-    if (job.sealed === undefined) throw unknownExport();
+    const absent = (): Promise<never> =>
+      refuseExport(this.context, client, 'export-file-unknown', { id, group: job.group });
+    if (job.sealed === undefined) return absent();
     const { manifest } = await releases.manifest(job);
     const file = manifest.files.find((f) => f.file === name);
-    if (file === undefined) throw unknownExport();
+    if (file === undefined) return absent();
     if (file.kind === 'output' && !allows(scopes, file.type, 'r'))
       throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
     const decided = new Map<string, boolean>();
     const { index, segments } = await releases.visible(job, file, decided);
     // A file without a permitted segment does not exist, as in the manifest.
-    if (segments.length === 0) throw unknownExport();
+    if (segments.length === 0) return absent();
 
     const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
     const whole = layout(segments, coding);

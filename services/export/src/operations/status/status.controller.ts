@@ -7,7 +7,7 @@ import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { ExportContext } from '../../context.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
-import { findJob, unknownExport } from '../find-job.ts';
+import { findJob, refuseExport } from '../find-job.ts';
 import { seen } from '../davinci-data-export/kick-off.ts';
 import { failure, progress } from './job-texts.ts';
 import { manifestBody } from './manifest.ts';
@@ -61,12 +61,13 @@ export class StatusController {
 
   @Delete(':job')
   async cancel(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    await findJob(this.context, request.smart.client, id);
+    const { client } = request.smart;
+    const { group } = await findJob(this.context, client, id);
     const cancelled = await this.context.streams.execute({
       kind: 'cancel',
       data: { job: id, reason: 'deleted by the client', at: instant(this.context.ports.clock.now()) },
     });
-    if (!cancelled.ok) throw unknownExport();
+    if (!cancelled.ok) return refuseExport(this.context, client, 'export-gone', { id, group });
     if (!(await seen(this.context, id, cancelled.version)))
       throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
         retryAfter: 2,
