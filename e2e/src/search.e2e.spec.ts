@@ -297,4 +297,41 @@ describe('searches over generated data and, where it is there, the examples of H
     }
     expect(revincludes).toBeGreaterThanOrEqual(19);
   }, 600_000);
+
+  // https://hl7.org/fhir/R4/http.html#parameters: of every interaction. HAPI's client sends them with each request.
+  test('serve a client that sends its format with every request, also with links', async () => {
+    const accept = { accept: 'application/fhir+xml' };
+    let followed = 0;
+    const get = async (url: string): Promise<HttpAnswer> => {
+      const answer = await http(url, { token: await app.tokens.get(), headers: accept });
+      expect([url, answer.status, answer.headers['content-type']]).toEqual([
+        url,
+        200,
+        'application/fhir+json; charset=utf-8',
+      ]);
+      return answer;
+    };
+    const added = (url: string): string => `${url}${url.includes('?') ? '&' : '?'}_format=json&_pretty=true`;
+    const groups = json<Bundle>(await get(added(`${base}/fhir/Group`)));
+    const found = [...seen.values()].map((pool) => pool[0]!);
+    for (const { resourceType, id, meta } of [...found, ...groups.entry!.map(({ resource }) => resource)]) {
+      const url = `${base}/fhir/${resourceType}/${id}`;
+      const { versionId } = meta as { versionId?: string };
+      const pools = seen
+        .get(resourceType)
+        ?.slice(0, 3)
+        .map((each) => each.id) ?? [id];
+      const current = json<FhirResource>(await get(added(url)));
+      expect(current.id).toBe(id);
+      // A Group has its time as version.
+      const vid = versionId ?? Date.parse((meta as { lastUpdated: string }).lastUpdated);
+      expect(json(await get(added(`${url}/_history/${vid}`)))).toEqual(current);
+      for (const path of [`${resourceType}?_id=${pools.join()}&_count=1`, `${resourceType}/${id}/_history?_count=1`]) {
+        const { link } = json<Bundle>(await get(added(`${base}/fhir/${path}`)));
+        for (const each of link) for (const next of [each.url, added(each.url)]) await get(next);
+        followed += link.length;
+      }
+    }
+    expect(followed).toBeGreaterThan(2 * found.length);
+  }, 600_000);
 });
