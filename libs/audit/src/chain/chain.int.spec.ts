@@ -165,6 +165,26 @@ describe('the chain of the audit', () => {
     expect(found.every((fault) => fault.split(' ')[1] === String(partition))).toBe(true);
   });
 
+  it('never calls a day intact that lost its oldest entry, whatever was changed behind it', async () => {
+    await threeDays();
+    const { partition } = (await verify()).findings.find(({ records }) => records! > 5)!;
+    const rewrite = `v = CAST(replace(CAST(v AS TEXT), 'released', 'refused!') AS BLOB)`;
+    await tamper(
+      PA_AUDIT,
+      partition!,
+      (t) => `DELETE FROM ${t} WHERE rowid = (SELECT min(rowid) FROM ${t}); UPDATE ${t} SET ${rewrite} WHERE rowid = 3`,
+    );
+    expect(await faults()).toEqual([`2026-01-01 ${partition} gone`]);
+  });
+
+  it('says that the first seal is gone, so that nobody takes its entries for checked', async () => {
+    await threeDays();
+    for (let p = 0; p < 3; p++)
+      if ((await log.head([PA_AUDIT_CHAIN]))[PA_AUDIT_CHAIN]![p]! > 0)
+        await tamper(PA_AUDIT_CHAIN, p, (t) => `DELETE FROM ${t} WHERE rowid = (SELECT min(rowid) FROM ${t})`);
+    expect(await faults()).toEqual(['2026-01-02 seal gone']);
+  });
+
   it('finds a lost tail, also after new records took its place', async () => {
     await threeDays();
     const { findings } = await verify();

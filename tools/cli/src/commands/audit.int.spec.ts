@@ -80,14 +80,42 @@ describe('pa audit verify', () => {
     expect([json.code, JSON.parse(json.stdout)]).toEqual([1, expect.objectContaining({ late: day(2) })]);
   });
 
-  test('says what is gone, and fails for it only with --complete', async () => {
-    const gone = { findings: [{ ...intact(0, 0), state: 'gone', detail: 'removed' }], seals: [seal(0)], unsealed: 0 };
-    pages = [gone, gone];
-    expect(await verify()).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('oldest entries are gone') as string,
-    });
-    expect((await verify('--complete')).code).toBe(1);
+  test('exits with 1 if entries or seals are gone, unless a retention of the operator removed them', async () => {
+    const gone = (n: number, partition?: number) => ({ ...intact(n, 0), partition, state: 'gone', detail: 'removed' });
+    const verified = async (found: object, ...argv: string[]): Promise<Captured> => {
+      asked.length = 0;
+      pages = [{ findings: [found, intact(2, 0)], seals: [seal(1), seal(2)], unsealed: 0 }];
+      return verify(...argv);
+    };
+    for (const found of [gone(1, 0), gone(1)]) {
+      const said = await verified(found);
+      expect([said.code, said.stdout]).toEqual([1, expect.stringContaining('NOT complete: 1 checks')]);
+      const json = await verified(found, '--json');
+      expect([json.code, JSON.parse(json.stdout)]).toEqual([1, expect.objectContaining({ intact: false })]);
+      const expected = await verified(found, '--gone-before', '2026-01-03');
+      expect([expected.code, expected.stdout]).toEqual([0, expect.stringContaining('the oldest entries are gone')]);
+      expect((await verified(found, '--gone-before', '2026-01-01')).code).toBe(1);
+    }
+    // The day itself must be complete, and its seal may be the first one that is left.
+    expect((await verified(gone(1, 0), '--gone-before', '2026-01-02')).code).toBe(1);
+    expect((await verified(gone(1), '--gone-before', '2026-01-02')).code).toBe(0);
+    expect((await verified({ ...gone(1, 0), state: 'differs' }, '--gone-before', '2026-01-03')).code).toBe(1);
+  });
+
+  test('fails on a kept day that is gone, and on a kept seal that is gone', async () => {
+    const file = join(folder, 'kept-days.json');
+    writeFileSync(file, (await verify('--json')).stdout);
+    const against = async (page: object, ...argv: string[]): Promise<number> => {
+      asked.length = 0;
+      pages = [{ unsealed: 0, ...page }];
+      return (await verify('--against', file, ...argv)).code;
+    };
+    const gone = { ...intact(0, 0), state: 'gone' };
+    expect(await against({ findings: [gone, intact(1, 0)], seals: [seal(0), seal(1)] })).toBe(1);
+    const first = { findings: [{ ...intact(1, 0), partition: undefined, state: 'gone' }], seals: [seal(1)] };
+    expect(await against(first)).toBe(1);
+    expect(await against(first, '--gone-before', '2026-01-02')).toBe(0);
+    expect(await against({ findings: [], seals: [] }, '--gone-before', '2026-01-02')).toBe(1);
   });
 
   test('compares with seals that were kept', async () => {
@@ -105,10 +133,13 @@ describe('pa audit verify', () => {
     expect((await verify('--against', join(folder, 'none'))).code).toBe(2);
   });
 
-  test.each([[['--from', 'yesterday']], [['--to', '2026-02-30']]])('refuses %j', async (argv) => {
-    expect((await verify(...argv)).code).toBe(2);
-    expect(asked).toEqual([]);
-  });
+  test.each([[['--from', 'yesterday']], [['--to', '2026-02-30']], [['--gone-before', '1']]])(
+    'refuses %j',
+    async (argv) => {
+      expect((await verify(...argv)).code).toBe(2);
+      expect(asked).toEqual([]);
+    },
+  );
 
   test('follows no link to another place', async () => {
     pages = [{ findings: [], seals: [], next: 'https://elsewhere.example/' }];

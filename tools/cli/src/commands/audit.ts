@@ -30,7 +30,7 @@ interface Options {
   readonly from?: string;
   readonly to?: string;
   readonly against?: string;
-  readonly complete?: boolean;
+  readonly goneBefore?: string;
 }
 const PATH = '/ops/audit/verification';
 
@@ -85,14 +85,25 @@ function keptSeals(file: string): readonly Seal[] {
     throw new CliError(EXIT.usage, `${file} has no seals: name a file that \`pa --json audit verify\` wrote`);
   return seals;
 }
-/** Seals of the file that the log has no more, or with another digest. A kept seal of another period is left alone. */
-function compared(kept: readonly Seal[], seals: readonly Seal[], { from, to }: Options): Finding[] {
+/**
+ * Seals of the file that the log has no more, or with another digest. A kept seal of another period is left alone, and
+ * so is one that the operator's retention has removed.
+ */
+function compared(kept: readonly Seal[], seals: readonly Seal[], { from, to, goneBefore = '' }: Options): Finding[] {
   const digests = new Map(seals.map(({ n, digest }) => [n, digest]));
   return kept
     .filter(({ day }) => (from === undefined || day >= from) && (to === undefined || day <= to))
     .filter(({ n, digest }) => digests.get(n) !== digest)
+    .filter(({ n, day }) => digests.has(n) || day >= goneBefore)
     .map(({ n, day }) => ({ n, day, state: 'differs', detail: 'the seal is not the one that was kept' }));
 }
+
+/**
+ * Whether the operator has said that this is gone. A finding without a partition is about the first seal that is left,
+ * so the days before it are gone.
+ */
+const isExpected = ({ day, partition, state }: Finding, { goneBefore = '' }: Options): boolean =>
+  state === 'gone' && (partition === undefined ? day <= goneBefore : day < goneBefore);
 
 /**
  * The UTC day before which every entry must have a seal. The seals of a day come within two minutes of its end. An hour
@@ -106,11 +117,17 @@ export function auditCommands(program: Command): void {
     .command('audit')
     .description('the audit itself')
     .command('verify')
-    .description('compare the audit with its daily seals (exit code 1: something differs, or seals are late)')
+    .description(
+      'compare the audit with its daily seals (exit code 1: something differs or is gone, or seals are late)',
+    )
     .option('--from <day>', 'first UTC day (default: the first one)', utcDay('--from'))
     .option('--to <day>', 'last UTC day (default: the last one)', utcDay('--to'))
     .option('--against <file>', 'seals that an earlier `pa --json audit verify` printed', text('--against'))
-    .option('--complete', 'fail also when entries are gone, as after a retention', false)
+    .option(
+      '--gone-before <day>',
+      'first UTC day that must be complete, if your own retention removed what was before',
+      utcDay('--gone-before'),
+    )
     .action(async (o: Options, command: Command) => {
       const context = contextOf(command);
       const kept = o.against === undefined ? [] : keptSeals(o.against);
@@ -120,19 +137,21 @@ export function auditCommands(program: Command): void {
       });
       const { seals, unsealed = 0, unsealedSince, ...found } = await verified(context, query);
       const findings = [...found.findings, ...compared(kept, seals, o)];
-      const wrong = findings.filter(({ state }) => state === 'differs');
+      const differs = findings.filter(({ state }) => state === 'differs');
       const gone = findings.filter(({ state }) => state === 'gone');
+      const missing = gone.filter((one) => !isExpected(one, o));
+      const intact = differs.length + missing.length === 0;
       const last = seals.at(-1);
       const late = unsealedSince !== undefined && unsealedSince < dueDay();
-      const result = { intact: wrong.length === 0, findings, seals, unsealed, ...(late && { late: unsealedSince }) };
+      const result = { intact, findings, seals, unsealed, ...(late && { late: unsealedSince }) };
       context.out.result(result, [
-        ...(wrong.length + gone.length === 0 ? [] : [...rows([...wrong, ...gone]), '']),
-        summary(findings, wrong.length, gone.length, seals.length),
+        ...(differs.length + gone.length === 0 ? [] : [...rows([...differs, ...gone]), '']),
+        summary(findings, { differs: differs.length, missing: missing.length, gone: gone.length, seals: seals.length }),
         ...(last === undefined ? [] : [`The last seal is ${last.n} of ${last.day}: ${last.digest}`]),
         `${unsealed} entries are not sealed yet.`,
         ...(late ? [`The seals are LATE: entries of ${unsealedSince} lack one.`] : []),
       ]);
-      if (late || wrong.length > 0 || (o.complete === true && gone.length > 0)) process.exitCode = EXIT.refused;
+      if (late || !intact) process.exitCode = EXIT.refused;
     });
 }
 
@@ -147,10 +166,18 @@ const rows = (findings: readonly Finding[]): string[] =>
       detail ?? '',
     ]),
   );
-function summary(findings: readonly Finding[], wrong: number, gone: number, seals: number): string {
+function summary(
+  findings: readonly Finding[],
+  { differs, missing, gone, seals }: Readonly<Record<'differs' | 'missing' | 'gone' | 'seals', number>>,
+): string {
   if (seals === 0 && findings.length === 0) return 'No day of this period is sealed.';
+  if (differs > 0) return `The audit is NOT as it was sealed: ${differs} of ${findings.length} checks differ.`;
+  if (missing > 0)
+    return (
+      `The audit is NOT complete: ${missing} checks could not be made, because entries or seals are gone. ` +
+      'If your own retention removed them, name the first day that must be complete with --gone-before.'
+    );
   const records = findings.reduce((n, f) => n + (f.state === 'intact' ? (f.records ?? 0) : 0), 0);
-  if (wrong > 0) return `The audit is NOT as it was sealed: ${wrong} of ${findings.length} checks differ.`;
-  const missing = gone > 0 ? ` ${gone} checks could not be made, because the oldest entries are gone.` : '';
-  return `${records} entries in ${seals} seals are as they were sealed.${missing}`;
+  const expected = gone > 0 ? ` ${gone} checks could not be made, because the oldest entries are gone.` : '';
+  return `${records} entries in ${seals} seals are as they were sealed.${expected}`;
 }
