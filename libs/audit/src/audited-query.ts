@@ -33,7 +33,7 @@ const NAMES_ONLY = new Set(
     'characteristic coverage custodian death-date email encounter endpoint family given identifier link location ' +
     'managing-entity medication member name organization owner partof participant patient payor performer phone ' +
     'phonetic practitioner primary-organization provider recorder requester source subject target telecom text url ' +
-    '_content _id _page _profile _security _source _tag _text _typeFilter patientIds'
+    '_content _id _page _pretty _profile _security _source _tag _text _typeFilter patientIds'
   ).split(' '),
 );
 const MODIFIERS = new Set(['exact', 'contains', 'text', 'not', 'missing', 'above', 'below', 'in', 'not-in', 'of-type']);

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type Audit, basisOf } from '@provider-access/audit';
 import { bufferOf } from '@provider-access/events';
-import { type FhirResource, type Subset, subsetOf } from '@provider-access/kernel/fhir';
+import { type FhirResource, isWhole, type Subset, subsetOf } from '@provider-access/kernel/fhir';
 import { etagOf } from '@provider-access/service/http';
 import type { SmartRequest } from '@provider-access/smart';
 import { isNotModified, lastModifiedOf, type Validators } from './conditional.ts';
@@ -76,7 +76,6 @@ export async function answerVersion(
 /** The stored line, or the part of it that the client asks for. */
 function partOf(line: Uint8Array, shape: Subset): Buffer | string {
   const text = bufferOf(line);
-  const { summary = 'false', elements } = shape;
-  if (summary === 'false' && elements === undefined) return text;
+  if (isWhole(shape)) return text;
   return JSON.stringify(subsetOf(JSON.parse(text.toString('utf8')) as FhirResource, shape));
 }

@@ -16,6 +16,10 @@ export interface Subset {
   readonly elements?: readonly string[];
 }
 
+/** Whether the whole resource is asked for. */
+export const isWhole = ({ summary, elements }: Subset): boolean =>
+  elements === undefined && (summary === undefined || summary === 'false');
+
 /**
  * The part of a resource that `_summary` or `_elements` asks for, with the tag SUBSETTED. Mandatory elements stay. The
  * resource itself if nothing asks for a part.

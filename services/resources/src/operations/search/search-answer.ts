@@ -4,6 +4,7 @@ import { Audit, auditedQuery, basisOf, countedBy, membersOf } from '@provider-ac
 import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
+  isWhole,
   outcomeIssue,
   searchsetBundle,
   type SearchQuery,
@@ -122,11 +123,10 @@ export class SearchAnswer {
 
   /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
   private entry(record: Entry, mode: 'match' | 'include', { summary, elements: named }: SearchQuery): BundleEntryLine {
-    const elements = mode === 'match' ? named : undefined;
-    const whole = elements === undefined && (summary === undefined || summary === 'false');
+    const shape = { summary, elements: mode === 'match' ? named : undefined };
     return {
       fullUrl: `${this.base}/${record.type}/${record.id}`,
-      line: whole ? record.line : JSON.stringify(subsetOf(parsedLine(record), { summary, elements })),
+      line: isWhole(shape) ? record.line : JSON.stringify(subsetOf(parsedLine(record), shape)),
       mode,
     };
   }
