@@ -185,7 +185,10 @@ export const progress = z.object({
          * Elements that redaction removed or masked in what was recorded, by path without indexes; at most 101 paths.
          */
         removed: z.record(z.string(), z.int().positive()).optional(),
-        /** Conditional references in what was recorded, by path without indexes and type; at most 101 paths. */
+        /**
+         * Conditional references in what was recorded, and attachments whose URL leads nowhere, by path without indexes
+         * and type; at most 101 paths.
+         */
         unresolved: z.record(z.string(), z.int().positive()).optional(),
         /** What the recorded resources lack of profiles that they declare, by profile, element and rule. */
         lacks: z.record(z.string(), z.int().positive()).optional(),

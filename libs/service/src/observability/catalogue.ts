@@ -120,7 +120,7 @@ export const METRICS = {
   // Intake
   pa_intake_events_total: counter('Payer events by what became of them', { service: SERVICE, outcome: INTAKE_OUTCOME }),
   pa_intake_unresolved_references_total: counter(
-    'Conditional references in resources that were recorded: no reader can follow them',
+    'Conditional references, and attachments whose URL leads nowhere, in resources that were recorded',
     { service: SERVICE },
   ),
   pa_prior_authorizations_retired_total: counter(

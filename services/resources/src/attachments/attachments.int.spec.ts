@@ -58,6 +58,60 @@ const changed = (blobs: Blobs, methods: Partial<Blobs>): Blobs =>
     },
   });
 
+/** `Attachment.url` must be absolute, and a client must get the content there (Bulk Data STU2, attachments). */
+describe('a URL in the place of content', () => {
+  const BASE = 'https://pa.example.org';
+  const NAME = 'DocumentReference.content.attachment -> Binary';
+  const withUrls = (id: string, ...attachments: readonly object[]): object => ({
+    ...document(id, CONTENT),
+    content: attachments.map((attachment) => ({ attachment })),
+  });
+  const receiptOf = async (resource: object, time = '2025-01-01T00:00:00Z'): Promise<Loose> => {
+    const { receipt } = await house.publish([{ time, resource }]);
+    await house.settled();
+    return receipt;
+  };
+
+  it('is counted where it leads nowhere, and the rest of the resource is served', async () => {
+    await open();
+    // The first two are as in the examples of US Core and PDex.
+    const urls = ['/Binary/1-note', 'Binary/abc', `${BASE}/fhir/Binary/abc`, `${BASE}/fhir/Binary/${'a'.repeat(64)}`];
+    const receipt = await receiptOf(withUrls('d1', ...urls.map((url) => ({ contentType: 'text/plain', url }))));
+    expect(receipt).toMatchObject({ counts: { recorded: 1 }, unresolved: { [NAME]: 4 } });
+    for (const url of urls.slice(2)) expect(await statusOf(url.slice(BASE.length))).toBe(404);
+    const { content } = (await house.call('GET', '/fhir/DocumentReference/d1', { token })).json();
+    expect(content.map((one: Loose) => one.attachment.url)).toEqual(urls);
+  });
+
+  it('is not counted where somebody else has the content, or it lies in the resource', async () => {
+    await open();
+    const data = Buffer.from('note').toString('base64');
+    const receipt = await receiptOf(
+      withUrls('d1', { url: 'https://documents.payer.example/1' }, { url: 'Binary/abc', data }, { title: 'none' }),
+    );
+    expect(receipt).toMatchObject({ counts: { recorded: 1 }, unresolved: {} });
+  });
+
+  it('of the platform is counted for every resource but the one whose content it is', async () => {
+    await open();
+    expect((await receiptOf(document('d1', CONTENT))).unresolved).toEqual({});
+    const url = BASE + (await pathOf('d1'));
+    const again = withUrls('d1', { url, title: 'as it was read' });
+    expect(await receiptOf(again, '2025-01-02T00:00:00Z')).toMatchObject({ counts: { recorded: 1 }, unresolved: {} });
+    expect(await statusOf(url.slice(BASE.length))).toBe(200);
+    expect(await receiptOf(withUrls('d2', { url }))).toMatchObject({ unresolved: { [NAME]: 1 } });
+    const other = { ...withUrls('d3', { url }), subject: { reference: 'Patient/m2' } };
+    const { receipt } = await house.publish([{ subject: 'm2', resource: other }]);
+    expect(receipt).toMatchObject({ counts: { recorded: 1 }, unresolved: { [NAME]: 1 } });
+  });
+
+  it('of the platform is counted where the deployment has no file store', async () => {
+    house = await House.open();
+    const resource = withUrls('d1', { url: `${BASE}/fhir/Binary/${'a'.repeat(64)}` });
+    expect(await receiptOf(resource)).toMatchObject({ counts: { recorded: 1 }, unresolved: { [NAME]: 1 } });
+  });
+});
+
 describe('intake', () => {
   it('stores an attachment once, although the process is killed between it and the record', async () => {
     const puts: string[] = [];

@@ -37,6 +37,9 @@ const OCTETS = 'application/octet-stream';
 const MEDIA_TYPE = /^[A-Za-z0-9][\w.+-]{0,63}\/[A-Za-z0-9][\w.+-]{0,63}(?:; ?[\w-]{1,32}=[\w.+-]{1,64}){0,4}$/;
 
 const binaryUrl = (publicUrl: string, id: string): string => `${publicUrl}/fhir/Binary/${id}`;
+/** What follows in a URL below our Binaries; undefined for any other URL. */
+export const binaryIn = (publicUrl: string, url: string): string | undefined =>
+  url.startsWith(binaryUrl(publicUrl, '')) ? url.slice(binaryUrl(publicUrl, '').length) : undefined;
 
 /** Whether a line has an attachment whose content is this Binary. */
 export const refersTo = (line: Uint8Array, id: string): boolean =>

@@ -6,6 +6,7 @@ import {
   parseReference,
   PATIENT_ELEMENT,
 } from '@provider-access/kernel/fhir';
+import { BINARY_ID, binaryIn } from './attachments.ts';
 
 /** A resource inside another one, at any depth. */
 interface Inner {
@@ -29,9 +30,17 @@ interface ReferenceInside {
   readonly inner: boolean;
 }
 
+/** An Attachment at any depth that has a URL instead of its content. */
+interface UrlInside {
+  readonly url: string;
+  /** The path of elements without indexes: `DocumentReference.content.attachment`. */
+  readonly path: string;
+}
+
 export interface Inside {
   readonly resources: readonly Inner[];
   readonly references: readonly ReferenceInside[];
+  readonly urls: readonly UrlInside[];
 }
 
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
@@ -61,9 +70,12 @@ function targetOf(
 export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
   const references: ReferenceInside[] = [];
-  collect(resource, resource.resourceType, '', 'outermost', { resources, references });
-  return { resources, references };
+  const urls: UrlInside[] = [];
+  collect(resource, resource.resourceType, '', 'outermost', { resources, references, urls });
+  return { resources, references, urls };
 }
+
+const EXTENSION = /(?:^|\.)(?:modifierE|e)xtension$/;
 
 type Level = 'outermost' | 'outer' | 'inner';
 function collect(
@@ -71,7 +83,7 @@ function collect(
   holder: string,
   path: string,
   level: Level,
-  found: { readonly resources: Inner[]; readonly references: ReferenceInside[] },
+  found: { readonly resources: Inner[]; readonly references: ReferenceInside[]; readonly urls: UrlInside[] },
 ): void {
   if (Array.isArray(value)) {
     for (const item of value as unknown[]) collect(item, holder, path, level, found);
@@ -85,11 +97,16 @@ function collect(
   const below = nested || level === 'inner' ? 'inner' : 'outer';
   // Most objects are no Reference, and looking for what an object does not have is slow.
   let mayRefer = false;
+  let hasUrl = false;
   for (const name in value) {
     const child = value[name];
     if (typeof child === 'object') collect(child, own, here === '' ? name : `${here}.${name}`, below, found);
     else if (name === 'reference' || name === 'type') mayRefer = true;
+    else if (name === 'url') hasUrl = true;
   }
+  // Below a resource, only Extensions and Attachments have a `url`.
+  if (hasUrl && here !== '' && !EXTENSION.test(here) && value['data'] === undefined)
+    found.urls.push({ url: String(value['url']), path: `${own}.${here}` });
   const target = mayRefer ? targetOf(value) : undefined;
   if (target !== undefined) found.references.push({ ...target, holder: own, path: here, inner: below === 'inner' });
 }
@@ -159,4 +176,33 @@ export function conditionalsIn({ references }: Inside): Counts {
   for (const { holder, path, type, conditional } of references)
     if (conditional) addCounts(counts, { [`${holder}.${path} -> ${KNOWN_R4_TYPES.has(type) ? type : '?'}`]: 1 });
   return counts;
+}
+
+/** An attachment whose URL is one of ours: its name in counts, and the id of the Binary. */
+export interface OwnUrl {
+  readonly name: string;
+  readonly binary: string;
+}
+
+/** A URL that a client can open: it has a scheme, and is no name. */
+const ABSOLUTE = /^(?!urn:)[a-z][a-z\d+.-]*:/i;
+
+/**
+ * Attachments whose content no client gets from their URL (docs/attachments.md).
+ * `lost`: their number by path and type (`DocumentReference.content.attachment -> Binary`): a URL that is relative, a
+ * URN, or one of ours that intake never makes. `own`: URLs of ours, whose content may be in the file store.
+ */
+export function attachmentsIn(
+  { urls }: Inside,
+  publicUrl: string | undefined,
+): { readonly lost: Counts; readonly own: readonly OwnUrl[] } {
+  const lost: Record<string, number> = {};
+  const own: OwnUrl[] = [];
+  for (const { url, path } of urls) {
+    const id = publicUrl === undefined ? undefined : binaryIn(publicUrl, url);
+    const name = `${path} -> ${id !== undefined || /(?:^|\/)Binary\//.test(url) ? 'Binary' : '?'}`;
+    if (id !== undefined && BINARY_ID.test(id)) own.push({ name, binary: id });
+    else if (id !== undefined || !ABSOLUTE.test(url)) addCounts(lost, { [name]: 1 });
+  }
+  return { lost, own };
 }

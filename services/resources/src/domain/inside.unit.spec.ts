@@ -29,6 +29,65 @@ const organization = (contained: object): object => ({
   contained: [contained],
 });
 
+describe('URLs in the place of content', () => {
+  const counted = (resource: object): unknown => {
+    const judgement = judged(resource);
+    return judgement.kind === 'accept' ? (judgement.unresolved ?? {}) : judgement.kind;
+  };
+  const report = (more: object): object => ({
+    resourceType: 'DiagnosticReport',
+    id: 'r1',
+    status: 'final',
+    code: { text: 'X-ray' },
+    subject: to('Patient/m1'),
+    ...more,
+  });
+  const url = 'http://payer.example/StructureDefinition/scan';
+
+  it('are found in every element of the type Attachment', () => {
+    expect(
+      counted(
+        report({
+          presentedForm: [
+            { url: 'Binary/a' },
+            { url: 'files/b.pdf' },
+            { url: 'urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0' },
+          ],
+          extension: [{ url, valueAttachment: { url: '/Binary/c' } }],
+          contained: [
+            {
+              resourceType: 'Media',
+              id: 'm',
+              status: 'completed',
+              subject: to('Patient/m1'),
+              content: { url: 'Binary/d' },
+            },
+          ],
+        }),
+      ),
+    ).toEqual({
+      'DiagnosticReport.presentedForm -> Binary': 1,
+      'DiagnosticReport.presentedForm -> ?': 2,
+      'DiagnosticReport.extension.valueAttachment -> Binary': 1,
+      'Media.content -> Binary': 1,
+    });
+  });
+
+  it('are no URLs of extensions, also of those whose parts have short names, as in US Core', () => {
+    const parts = { url, extension: [{ url: 'text', valueString: 'x' }] };
+    expect(counted(report({ extension: [parts], modifierExtension: [parts], code: { extension: [parts] } }))).toEqual(
+      {},
+    );
+  });
+
+  it.each(['https://a.example/1', 'http://a.example/1', 'data:text/plain,note', 'HTTPS://A.EXAMPLE/1'])(
+    'may be absolute: %s',
+    (absolute) => {
+      expect(counted(report({ presentedForm: [{ url: absolute }] }))).toEqual({});
+    },
+  );
+});
+
 const patient = { resourceType: 'Patient', id: 'm2', name: [{ family: 'Marker' }] };
 const bundle = (...resources: object[]): object => ({
   resourceType: 'Bundle',

@@ -1,4 +1,11 @@
-import type { Counts, DomainEvent, FaultReason, Objective, PayerEvent } from '@provider-access/events';
+import {
+  addCounts,
+  type Counts,
+  type DomainEvent,
+  type FaultReason,
+  type Objective,
+  type PayerEvent,
+} from '@provider-access/events';
 import {
   carriedReferencesOf,
   checkShape,
@@ -23,7 +30,15 @@ import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
 import { type AcceptedContent, encodeContent } from './content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';
-import { conditionalsIn, type Inside, insideOf, isAboutAnother, patientIn } from './inside.ts';
+import {
+  attachmentsIn,
+  conditionalsIn,
+  type Inside,
+  insideOf,
+  isAboutAnother,
+  type OwnUrl,
+  patientIn,
+} from './inside.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
 export interface JudgeOptions {
@@ -76,7 +91,9 @@ export type Judgement =
     }
   /**
    * `removed`: number of elements that redaction removed, by path; absent if there are none.
-   * `unresolved`: number of conditional references, by path; absent if there are none.
+   * `unresolved`: number of conditional references and of attachments whose URL leads nowhere, by path; absent if there
+   * are none.
+   * `own`: attachments whose URL is one of ours; absent if there are none.
    * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
    * `checked`: what the resource lacks of the profiles that it declares after redaction.
    * `objective`: the service level that measures when the resource becomes visible.
@@ -88,6 +105,7 @@ export type Judgement =
       readonly content: AcceptedContent;
       readonly removed?: Counts;
       readonly unresolved?: Counts;
+      readonly own?: readonly OwnUrl[];
       readonly targets?: readonly string[];
       readonly checked: CheckedResource;
       readonly objective?: Objective;
@@ -205,8 +223,9 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const objective = objectiveOf(fhir);
   const content = encodeContent(kept, id, carriedReferencesOf(kept), date, fhir, options.publicUrl);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
-  const conditionals = conditionalsIn(inside);
-  const unresolved = Object.keys(conditionals).length > 0 ? { unresolved: conditionals } : {};
+  const { lost, own } = attachmentsIn(inside, options.publicUrl);
+  const nowhere = { ...conditionalsIn(inside) };
+  addCounts(nowhere, lost);
   const targets = targetsOf(kept);
   return {
     kind: 'accept',
@@ -214,7 +233,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     content,
     checked,
     ...removed,
-    ...unresolved,
+    ...(Object.keys(nowhere).length > 0 && { unresolved: nowhere }),
+    ...(own.length > 0 && { own }),
     ...(targets.length > 0 && { targets }),
     ...(objective !== undefined && { objective }),
     ...(attachments.length > 0 && { attachments }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type EventFault, PA_FEEDS, PA_RECORDS } from '@provider-access/events';
+import { addCounts, type EventFault, PA_FEEDS, PA_RECORDS } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
 import {
@@ -46,7 +46,7 @@ export interface RecordIntakeOptions {
   readonly floor: string;
   readonly publicUrl?: string | undefined;
   /** The file store of attachments with more bytes than `above`. Without it, all stay in their resources. */
-  readonly attachments?: { readonly store: Pick<AttachmentStore, 'put'>; readonly above: number } | undefined;
+  readonly attachments?: { readonly store: Pick<AttachmentStore, 'put' | 'about'>; readonly above: number } | undefined;
   readonly profiles?: ProfilePolicy | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
@@ -152,6 +152,7 @@ export class RecordIntake {
         judgement.kind === 'accept' ? (judgement.attachments ?? []) : [],
       );
       await attachments?.store.put(moved);
+      events = await Promise.all(events.map((event) => this.withLost(event)));
       // An event at which the platform fails becomes a dead letter, and the batch runs again. So no event stops a
       // partition.
       for (;;) {
@@ -167,6 +168,20 @@ export class RecordIntake {
       this.failing.set(partition, error instanceof EngineUnavailable ? error.message : 'a batch of events failed');
       throw error;
     }
+  }
+
+  /** Counts attachments with a URL of ours that leads to no content of their own resource. */
+  private async withLost(event: ReadEvent): Promise<ReadEvent> {
+    const { judgement } = event;
+    if (judgement.kind !== 'accept' || judgement.own === undefined) return event;
+    const { about } = judgement;
+    const unresolved: Record<string, number> = { ...judgement.unresolved };
+    for (const { name, binary } of judgement.own) {
+      const stored = await this.options.attachments?.store.about(binary);
+      if (stored?.member !== about.member || stored.type !== about.type || stored.resource !== about.id)
+        addCounts(unresolved, { [name]: 1 });
+    }
+    return Object.keys(unresolved).length === 0 ? event : { ...event, judgement: { ...judgement, unresolved } };
   }
 
   /**

@@ -24,7 +24,10 @@ export interface HandledPart {
   readonly counts: Readonly<Record<string, number>>;
   /** Number of elements that redaction removed, by path. Absent if redaction removed nothing. */
   readonly removed?: Counts;
-  /** Number of conditional references in recorded resources, by path and type. Absent if there are none. */
+  /**
+   * Number of conditional references in recorded resources, and of attachments whose URL leads nowhere, by path and
+   * type. Absent if there are none.
+   */
   readonly unresolved?: Counts;
   /** What recorded resources lack of profiles that they declare. Absent if they lack nothing. */
   readonly lacks?: Counts;

@@ -215,7 +215,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       handled: { type: 'integer' },
       counts: counts('Events by outcome.'),
       removed: counts('Elements that redaction removed, by path.'),
-      unresolved: counts('Conditional references that no reader can follow, by path.'),
+      unresolved: counts('Conditional references and URLs of attachments that lead nowhere, by path and type.'),
       lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
     },

@@ -8,7 +8,10 @@ export type ReferenceAt = readonly [path: string, target: string];
  * References of recorded resources that no reader can follow, by path and type: `Observation.encounter -> Encounter`.
  */
 export interface DanglingReferences {
-  /** The platform serves no resource of the type (Claim, ImagingStudy). */
+  /**
+   * The platform serves no resource of the type (Claim, ImagingStudy). For a Binary, the receipts say it: only intake
+   * knows which URLs of attachments lead to content.
+   */
   readonly notServed: Counts;
   /** The target was in the same publication, and its care ended before the date floor. */
   readonly beforeFloor: Counts;
@@ -69,12 +72,16 @@ export class DanglingTally {
     this.beforeFloor.delete(about);
     for (const [path, target] of references) {
       const name = this.named(`${path} -> ${typeOf(target)}`);
-      if (!isServed(target)) addCounts(this.notServed, { [name]: 1 });
+      if (!isServed(target)) this.addNotServed(name, 1);
       else {
         const counts = this.byTarget.get(target) ?? new Map<string, number>();
         this.byTarget.set(target, counts.set(name, (counts.get(name) ?? 0) + 1));
       }
     }
+  }
+
+  addNotServed(name: string, count: number): void {
+    addCounts(this.notServed, { [name]: count });
   }
 
   /** The present result; it is complete when every resource has its outcome. */

@@ -225,6 +225,30 @@ test('adds up what redaction removed and which references nobody can follow, ove
   expect(report.unresolved).toEqual({ 'Encounter.location.location -> Location': 6 });
 });
 
+test('counts attachments whose URL names no content with the references to types that are not served', async () => {
+  const { server } = await platform(
+    (events) => ({ status: 200, rows: all(events) }),
+    () => undefined,
+    {
+      removed: {},
+      unresolved: {
+        'DocumentReference.content.attachment -> Binary': 2,
+        'DocumentReference.content.attachment -> ?': 1,
+        'Encounter.location.location -> Location': 3,
+      },
+    },
+  );
+  const report = await publish(items(2500), { server, token: 't' });
+  expect(report.dangling).toEqual({
+    notServed: { 'DocumentReference.content.attachment -> Binary': 6 },
+    beforeFloor: {},
+  });
+  expect(report.unresolved).toEqual({
+    'DocumentReference.content.attachment -> ?': 3,
+    'Encounter.location.location -> Location': 9,
+  });
+});
+
 test('counts nothing as removed where the platform does not say', async () => {
   const { server } = await platform((events) => ({ status: 200, rows: all(events) }));
   expect(await publish(items(1), { server, token: 't' })).toMatchObject({ removed: {}, unresolved: {} });

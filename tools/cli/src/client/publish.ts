@@ -14,8 +14,8 @@ export interface Receipt {
   /** Elements that redaction removed, by path. A platform of an earlier release does not report them. */
   readonly removed?: Counts;
   /**
-   * Conditional references in recorded resources, by path and type. A platform of an earlier release does not report
-   * them.
+   * Conditional references in recorded resources, and attachments whose URL leads nowhere, by path and type. A platform
+   * of an earlier release does not report them.
    */
   readonly unresolved?: Counts;
   /**
@@ -55,8 +55,8 @@ export interface PublishReport {
   /** What recorded resources lack of profiles that they declare, by profile, element and rule. */
   lacks: Record<string, number>;
   /**
-   * References of recorded resources to types that are not served, and to resources of the same publication before the
-   * floor.
+   * References of recorded resources to types that are not served, attachments whose URL names a Binary that is not
+   * there included, and to resources of the same publication before the floor.
    */
   dangling: DanglingReferences;
   /** The first thousand. */
@@ -188,6 +188,13 @@ export async function publish(
     options.onExplained?.({ ...(event !== undefined && { event }), about: place, outcome: 'refused', reason });
   };
 
+  // The platform serves no Binary of a payer, so a URL of one counts among the references to types that are not served.
+  const addUnresolved = (counts: Counts): void => {
+    for (const [name, count] of Object.entries(counts))
+      if (name.endsWith(' -> Binary')) dangling.addNotServed(name, count);
+      else addCounts(report.unresolved, { [name]: count });
+  };
+
   const settle = async (): Promise<void> => {
     const { receipt: id, events } = open.shift()!;
     const receipt = await awaitReceipt(server, token, id, events.length, options.patienceMs);
@@ -195,7 +202,7 @@ export async function publish(
     for (const [outcome, count] of Object.entries({ ...receipt.counts, ...(pending > 0 && { pending }) }))
       report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
     addCounts(report.removed, receipt.removed ?? {});
-    addCounts(report.unresolved, receipt.unresolved ?? {});
+    addUnresolved(receipt.unresolved ?? {});
     addCounts(report.lacks, receipt.lacks ?? {});
     for (const item of receipt.items)
       if (item.outcome === 'parked' && report.parked.length < LISTED)

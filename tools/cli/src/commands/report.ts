@@ -34,7 +34,7 @@ function reportLines(report: PublishReport, hints: readonly string[]): string[] 
     ),
     ...rest,
     ...countLines('elements that redaction removed', report.removed),
-    ...countLines('conditional references that were not resolved', report.unresolved),
+    ...countLines('conditional references and URLs of attachments that lead nowhere', report.unresolved),
     ...countLines('what resources lack of profiles that they declare', report.lacks),
     ...countLines('references to types that are not served', report.dangling.notServed),
     ...countLines('references to care before the date floor', report.dangling.beforeFloor),

@@ -29,8 +29,8 @@ export const intakeDashboard: Dashboard = {
         lines(
           'References that nobody can follow',
           'cps',
-          'Conditional references in recorded resources. `pa publish` resolves those of files; the receipt names ' +
-            'their places (docs/publishing.md).',
+          'Conditional references in recorded resources, and attachments whose URL leads nowhere. `pa publish` ' +
+            'resolves the references of files; the receipt names the places (docs/publishing.md).',
           [['{{service}}', perSecond('pa_intake_unresolved_references_total', 'service')]],
           { width: 12 },
         ),

@@ -25,7 +25,10 @@ export interface ReceiptAnswer {
   readonly counts: Counts;
   /** Elements that redaction removed or masked in recorded resources, by path without indexes; at most 101 paths. */
   readonly removed: Counts;
-  /** Conditional references in recorded resources, which no client can follow, by path and type; at most 101 paths. */
+  /**
+   * Conditional references in recorded resources, and attachments whose URL leads nowhere, by path and type; at most
+   * 101 paths.
+   */
   readonly unresolved: Counts;
   /** What recorded resources lack of profiles that they declare, by profile, element and rule; at most 101 names. */
   readonly lacks: Counts;
