@@ -1,5 +1,5 @@
 import { instant, Refusal } from '@provider-access/kernel';
-import { dateRange } from '@provider-access/kernel/fhir';
+import { dateRange, printable } from '@provider-access/kernel/fhir';
 import { unknownParameter } from './unknown-parameter.ts';
 
 const DEFAULT_COUNT = 50;
@@ -19,7 +19,7 @@ export function readHistoryQuery(parameters: URLSearchParams): HistoryQuery {
   let query: HistoryQuery = { count: DEFAULT_COUNT };
   for (const [name, value] of parameters) {
     if (parameters.getAll(name).length > 1)
-      throw new Refusal('invalid-value', 'Each parameter of a history may stand once.');
+      throw new Refusal('invalid-value', `A history takes ${printable(name)} once.`, { expression: printable(name) });
     switch (name) {
       case '_count': {
         if (!/^[0-9]{1,9}$/.test(value) || Number(value) < 1)
