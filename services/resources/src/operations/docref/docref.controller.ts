@@ -42,6 +42,6 @@ export class DocrefController {
       request.method === 'POST'
         ? searches.selfOfPost(client, TYPE, text, '$docref')
         : urlWith(`${searches.base}/${TYPE}/$docref`, linkedQuery(own, format));
-    return searches.answer(request, { query, text, self }, reply);
+    return searches.answer(request, { query, text, self, sealed: request.method === 'POST' }, reply);
   }
 }

@@ -74,6 +74,15 @@ describe('the links of a search', () => {
     }
   });
 
+  it('shows nothing of a search by POST on any of its pages', async () => {
+    const shown = (link: string): string => Buffer.from(link.split('_page=')[1]!, 'base64url').toString('latin1');
+    const first = (await post('patient=m1&_count=1')).json();
+    const second = (await get(linkOf(first, 'next')!)).json();
+    expect(modesOf((await get(linkOf(second, 'next')!)).json())).toEqual(['match']);
+    for (const link of [linkOf(first, 'self'), linkOf(first, 'next'), linkOf(second, 'next')])
+      expect(shown(link!)).not.toMatch(/patient|m1|c[123]/);
+  });
+
   it('answers a search by as many codes as a search may have values', async () => {
     const codes = Array.from({ length: 998 }, () => randomBytes(18).toString('hex'));
     for (const [parameter, found] of [

@@ -23,8 +23,9 @@ export class PageLinks {
 
   /** Undefined if the link would be too long. */
   write(token: PageToken): string | undefined {
-    const { client, type, query, after } = token;
-    return writeFormer(this.former()[0]!, token) ?? this.links.write(boundTo(client, type), [query, after]);
+    const { client, type, query, after, sealed = false } = token;
+    const former = sealed ? undefined : writeFormer(this.former()[0]!, token);
+    return former ?? this.links.write(boundTo(client, type), [query, after]);
   }
 
   /** Undefined, without a reason, when the link was changed or made for another client or type. */
@@ -32,7 +33,7 @@ export class PageLinks {
     const items = this.links.read(boundTo(client, type), link);
     if (items === undefined) return readFormer(this.former(), link, client, type);
     const [query, after] = items as [string, PageCursor | null | undefined];
-    return { client, type, query, ...(after && { after }) };
+    return { client, type, query, ...(after && { after }), sealed: true };
   }
 }
 

@@ -57,11 +57,11 @@ it('show nothing of the query, and are equal for equal places alone', () => {
 });
 it('begin a search, without a place behind which it continues', () => {
   const first = { client: 'c-1', type: 'Patient', query: 'name=x' };
-  expect(links(OLD).read(links(OLD).write(first)!, 'c-1', 'Patient')).toEqual(first);
+  expect(links(OLD).read(links(OLD).write(first)!, 'c-1', 'Patient')).toEqual({ ...first, sealed: true });
 });
 it('keep the values by which a search is sorted', () => {
   const sorted = { ...token, after: { member: 'm-1', id: 'o-9', sort: [5, null, 'x'] } };
-  expect(links(OLD).read(links(OLD).write(sorted)!, 'c-1', 'Observation')).toEqual(sorted);
+  expect(links(OLD).read(links(OLD).write(sorted)!, 'c-1', 'Observation')).toEqual({ ...sorted, sealed: true });
 });
 it('are not written if they would be too long for a URL', () => {
   const query = Array.from({ length: 500 }, (_, i) => hash('sha256', String(i))).join();

@@ -24,6 +24,7 @@ import { includedOf } from './includes.ts';
 import { type Members, searchedOf, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';
 import { PageLinks } from './page-links.ts';
+import type { PageToken } from './page-token.ts';
 import { VisibleRecords } from './visible-records.ts';
 
 const DEFAULT_COUNT = 50;
@@ -44,6 +45,8 @@ export interface AskedSearch {
   /** The normalised query of the first page, for the links and the audit. */
   readonly text: string;
   readonly after?: PageCursor;
+  /** Whether the link to the next page must not show its parameters, as after a POST. */
+  readonly sealed?: boolean;
   /** The link of this page. */
   readonly self: string;
 }
@@ -67,7 +70,7 @@ export class SearchAnswer {
   }
 
   async answer(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
-    const { text, after, self } = asked;
+    const { text, after, self, sealed = false } = asked;
     const { client, scopes } = request.smart;
     // A chain searches among resources of another type.
     for (const chain of asked.query.chains) requireScope(scopes, chain.type, 's');
@@ -86,7 +89,7 @@ export class SearchAnswer {
     const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
     const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
     const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
-    const next = page.next && this.linkTo(client, type, text, page.next);
+    const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
     const endless = page.next !== undefined && next === undefined;
     // The refusal of a search without a link to its next page still tells that there are resources.
     const shown = endless ? [] : [...found, ...besides];
@@ -150,13 +153,13 @@ export class SearchAnswer {
    * @param operation of the type, such as `_search`. Its URL is the link of a search that is too long for a link.
    */
   selfOfPost(client: string, type: string, query: string, operation: string): string {
-    return this.linkTo(client, type, query) ?? `${this.base}/${type}/${operation}`;
+    return this.linkTo({ client, type, query }) ?? `${this.base}/${type}/${operation}`;
   }
 
   /** Undefined if the link would be too long. */
-  private linkTo(client: string, type: string, query: string, after?: PageCursor): string | undefined {
-    const link = this.links.write({ client, type, query, ...(after !== undefined && { after }) });
-    return link === undefined ? undefined : `${this.base}/${type}?${PAGE}=${link}`;
+  private linkTo(token: PageToken): string | undefined {
+    const link = this.links.write(token);
+    return link === undefined ? undefined : `${this.base}/${token.type}?${PAGE}=${link}`;
   }
 
   /**
