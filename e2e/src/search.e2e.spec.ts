@@ -281,12 +281,15 @@ describe('searches over generated data and, where it is there, the examples of H
               .join() || 'none'
           }`;
       for (const include of searchInclude) {
-        const [, name = ''] = include.split(':');
+        const [, name = '', target] = include.split(':');
         const targets = new Set((await included(`${about}&_include=${include}`)).map((found) => found.split('/')[0]!));
         const allowed =
           name === '*' ? undefined : SEARCH[type]!.includes.find(({ parameter }) => parameter === name)?.targets;
         if (allowed !== undefined)
-          expect([include, [...targets].filter((target) => !allowed.includes(target))]).toEqual([include, []]);
+          expect([include, [...targets].filter((to) => !allowed.includes(to))]).toEqual([include, []]);
+        if (target !== undefined) expect([include, [...targets].filter((to) => to !== target)]).toEqual([include, []]);
+        if (name === '*')
+          expect(await included(`${about}&_include=*`)).toEqual(await included(`${about}&_include=${include}`));
       }
       for (const rev of searchRevInclude) {
         expect((await included(`${about}&_revinclude=${rev}`)).every((found) => found.startsWith('Provenance/'))).toBe(

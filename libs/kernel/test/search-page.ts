@@ -95,7 +95,7 @@ answers.
 
 | result parameter | value |
 |---|---|
-| \`_include\`, \`_include:iterate\` | \`Type:parameter\`, \`Type:parameter:Target\` or \`Type:*\` |
+| \`_include\`, \`_include:iterate\` | \`Type:parameter\`, \`Type:parameter:Target\`, \`Type:*\` or \`*\` |
 | \`_revinclude\` | \`Provenance:target\` |
 | \`_sort\` | names in a comma list; \`-\` in front sorts downwards |
 | \`_count\` | entries of a page |

@@ -33,9 +33,13 @@ export interface ServiceAppOptions {
   readonly trustTraceparent?: boolean | undefined;
 }
 
+/** Routes that take other types have parsers and texts of their own. */
+const TYPES =
+  'This Content-Type is not taken here. Use application/json or application/fhir+json. The body of a search is ' +
+  'application/x-www-form-urlencoded.';
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The request body is larger than this server takes.'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'This Content-Type is not taken here.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', TYPES],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'invalid-request',
     'The body does not have the length that Content-Length says.',
@@ -75,6 +79,7 @@ export function toRefusal(error: unknown, logger: Logger): Refusal {
   if (error instanceof HttpException) {
     const kind = HTTP_KINDS[error.getStatus()];
     if (kind === 'not-found') return new Refusal('not-found', 'There is nothing here.');
+    if (kind === 'unsupported-media-type') return new Refusal(kind, TYPES);
     if (kind !== undefined) return new Refusal(kind, 'The request was refused.');
   }
   const status = (error as { statusCode?: number }).statusCode;

@@ -42,6 +42,8 @@ export interface SearchDefinition {
   readonly parameters: readonly SearchParameter[];
   readonly combinations: readonly SearchCombination[];
   readonly includes: readonly { readonly parameter: string; readonly targets: readonly string[] }[];
+  /** The values of `_include`, as the guides write them. `_include` also takes `*`, and each target of a parameter. */
+  readonly includeForms: readonly string[];
   /** `Type:parameter` of the resources that a `_revinclude` adds. */
   readonly revincludes: readonly string[];
   /** Parameters that `_sort` accepts. */
@@ -134,6 +136,12 @@ function own(type: string, row: SearchRow, combinations: readonly SearchCombinat
 const aloneOf = (type: string, row: SearchRow | undefined): boolean =>
   type === 'Patient' || type === 'Group' || isSharedType(type) || row?.single === true;
 
+/** A guide that names targets of a parameter writes one value for each. */
+function includeFormsOf(type: string, includes: Readonly<Record<string, readonly string[]>>): readonly string[] {
+  const named = Object.entries(includes).flatMap(([name, targets]) => [name, ...targets.map((to) => `${name}:${to}`)]);
+  return (named.length > 0 ? [...named, '*'] : []).map((form) => `${type}:${form}`);
+}
+
 function definitionOf(type: string): SearchDefinition {
   const table = Object.hasOwn(SEARCH_TABLE, type) ? SEARCH_TABLE[type] : undefined;
   const rows = table?.parameters ?? [];
@@ -155,6 +163,7 @@ function definitionOf(type: string): SearchDefinition {
       parameter,
       targets: targets.length > 0 ? targets : (parameters.find(({ name }) => name === parameter)?.targets ?? []),
     })),
+    includeForms: includeFormsOf(type, table?.includes ?? {}),
     revincludes: table?.revincludes ?? [],
     sorts: ['_id', ...parameters.filter(({ kind }) => kind === 'date').map(({ name }) => name)],
   };

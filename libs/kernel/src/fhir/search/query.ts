@@ -288,15 +288,16 @@ export const referenceTo = (parameter: SearchParameter, names: readonly string[]
 });
 
 function include({ draft, definition }: Context, value: string, iterate: boolean): Fault | undefined {
-  const [type = '', parameter = '', target, ...more] = value.split(':');
+  // Clients write `*` for all includes of the type that is searched.
+  const written = value === '*' && !iterate ? `${definition.type}:*` : value;
+  const [type = '', parameter = '', target, ...more] = written.split(':');
   const source = iterate ? searchOf(type) : type === definition.type ? definition : undefined;
   const includes = source?.includes ?? [];
   const known = parameter === '*' ? includes[0] : includes.find((each) => each.parameter === parameter);
   const isTarget = target === undefined || (parameter !== '*' && known?.targets.includes(target));
   if (known === undefined || !isTarget || more.length > 0) {
-    const names = definition.includes.map((each) => each.parameter);
-    const declared = (names.length > 0 ? [...names, '*'] : []).map((name) => `${definition.type}:${name}`);
-    return undeclared('_include', `_include does not have this value; ${definition.type} has: ${listed(declared)}`);
+    const declared = listed(definition.includeForms);
+    return undeclared('_include', `_include does not have this value; ${definition.type} has: ${declared}`);
   }
   draft.include.push({ type, parameter, ...(target === undefined ? {} : { target }), iterate });
   return undefined;
@@ -351,8 +352,9 @@ const RESULTS: Readonly<
     const known = structureOf(definition.type)?.elements;
     const has = (name: string) =>
       known?.has(name) || [...(known?.values() ?? [])].some(({ choice }) => choice === `${name}[x]`);
-    if (!names.every(has))
-      return undeclared('_elements', `_elements has a name that is no element of ${definition.type}`);
+    const unknown = names.find((name) => !has(name));
+    if (unknown !== undefined)
+      return undeclared('_elements', `_elements: ${printable(unknown)} is no element of ${definition.type}`);
     draft.elements = [...new Set(names)];
     return undefined;
   },

@@ -93,9 +93,18 @@ describe('parseQuery', () => {
       '_include=MedicationRequest:subject',
       '_include does not have this value; MedicationRequest has: MedicationRequest:medication, MedicationRequest:*',
     ],
+    ...['CareTeam:*:Patient', 'CareTeam:participant:Group', 'Patient:*'].map((value) => [
+      'CareTeam',
+      `_include=${value}`,
+      '_include does not have this value; CareTeam has: CareTeam:participant, CareTeam:participant:PractitionerRole, ' +
+        'CareTeam:participant:Practitioner, CareTeam:participant:Patient, CareTeam:participant:RelatedPerson, ' +
+        'CareTeam:*',
+    ]),
+    ['MedicationRequest', '_include:iterate=*', '_include does not have this value; MedicationRequest has:'],
+    ['Observation', '_include=*', '_include does not have this value; Observation has: none'],
     ['Observation', '_include=Observation:subject', '_include does not have this value; Observation has: none'],
     ['Medication', '_revinclude=Provenance:target', '_revinclude does not have this value; Medication has: none'],
-    ['Observation', '_elements=code,colour', '_elements has a name that is no element of Observation'],
+    ['Observation', '_elements=code,colour', '_elements: colour is no element of Observation'],
   ])('%s?%s is refused by name, and left out and reported when lenient', (type, text, message) => {
     const strict = parse(type, text);
     expect(strict.ok ? '' : strict.issue.details?.text).toContain(message);
@@ -129,9 +138,17 @@ describe('parseQuery', () => {
     }
   });
 
+  /** PDex: "_include:* SHALL be supported" of an ExplanationOfBenefit. */
+  it('reads * as all includes of the type', () => {
+    for (const type of ['ExplanationOfBenefit', 'MedicationRequest', 'CareTeam'])
+      expect(query(type, '_include=*').include).toEqual(query(type, `_include=${type}:*`).include);
+  });
+
   it('repeats no text of a client that does not look like a name', () => {
-    const parsed = parse('Patient', '%3Cscript%3E=1');
-    expect(parsed.ok ? '' : parsed.issue.details?.text).toContain('unknown search parameter (unprintable)');
+    for (const text of ['%3Cscript%3E=1', '_elements=name,%3Cscript%3E']) {
+      const parsed = parse('Patient', text);
+      expect(parsed.ok ? '' : parsed.issue.details?.text).toContain('(unprintable)');
+    }
   });
 
   it('has no searches for a type that is not served', () => {

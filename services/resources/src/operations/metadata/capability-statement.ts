@@ -54,7 +54,7 @@ const reachOf = (type: string): string =>
   `Members attributed to the caller only${mayBeShared(type) ? ', and what the payer shares without a patient' : ''}.`;
 
 function resource(type: string): unknown {
-  const { parameters, combinations, includes, revincludes } = searchOf(type)!;
+  const { parameters, combinations, includeForms, revincludes } = searchOf(type)!;
   const profiles = profilesOfType(type);
   const alone = parameters.filter((p) => p.alone === true).map(({ name }) => name);
   return {
@@ -73,7 +73,7 @@ function resource(type: string): unknown {
     versioning: 'versioned',
     readHistory: true,
     conditionalRead: 'full-support',
-    ...(includes.length > 0 && { searchInclude: includes.map(({ parameter }) => `${type}:${parameter}`) }),
+    ...(includeForms.length > 0 && { searchInclude: includeForms }),
     ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
     searchParam: searchParam(type),
     ...(OPERATIONS[type] !== undefined && { operation: OPERATIONS[type] }),

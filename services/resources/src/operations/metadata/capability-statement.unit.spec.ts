@@ -16,6 +16,7 @@ interface ResourceEntry extends Extended {
   readonly interaction: readonly (Extended & { readonly code: string })[];
   readonly searchParam?: readonly (Extended & { readonly name: string; readonly type: string })[];
   readonly operation?: readonly (Extended & { readonly name: string; readonly definition: string })[];
+  readonly searchInclude?: readonly string[];
   readonly searchRevInclude?: readonly string[];
   readonly _searchRevInclude?: readonly (Extended | null)[];
 }
@@ -86,6 +87,17 @@ function lacks(statement: Statement): readonly string[] {
 }
 
 describe.skipIf(folder === undefined)('the packages of the guides', () => {
+  it.each([
+    ['us_core_610.tgz', 'package/CapabilityStatement-us-core-server.json', 8],
+    ['us_core_700.tgz', 'package/CapabilityStatement-us-core-server.json', 8],
+    ['pdex-2.2.0.tgz', 'pdex-2.2.0/CapabilityStatement-pdex-server-6-1.json', 14],
+  ])('%s: each include that the statement of a server lists is listed', (archive, file, least) => {
+    const asked = read(archive, file).rest[0].resource.filter(({ type }) => ownEntry(type) !== undefined);
+    const includes = asked.flatMap(({ type, searchInclude = [] }) => searchInclude.map((value) => ({ type, value })));
+    expect(includes.length).toBeGreaterThanOrEqual(least);
+    expect(includes.filter(({ type, value }) => !ownEntry(type)!.searchInclude?.includes(value))).toEqual([]);
+  });
+
   it.each([
     ['us-core-server', 'us_core_610.tgz', 'package/CapabilityStatement-us-core-server.json'],
     [

@@ -44,8 +44,14 @@ export class SearchMembers {
    */
   async of(client: string, query: SearchQuery, records: VisibleRecords): Promise<Members> {
     const { type, patients, ids, patientFilters } = query;
-    if ((patients?.length ?? 0) > MAX_LISTED || (ids?.length ?? 0) > MAX_LISTED)
-      throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in one search; use $export for more.`);
+    for (const [expression, { length = 0 } = []] of [
+      ['patient', patients],
+      ['_id', ids],
+    ] as const)
+      if (length > MAX_LISTED)
+        throw new Refusal('invalid-value', `At most ${MAX_LISTED} ids in ${expression}; use $export for more.`, {
+          expression,
+        });
     if (isSharedType(type)) {
       this.facts.access.assertFresh();
       return { permitted: [SHARED], refused: [], because: new Map() };
@@ -58,10 +64,7 @@ export class SearchMembers {
         ? { ...found, shared: true }
         : this.chained(found, patientFilters, records);
     }
-    if (patientFilters.length === 0 && !isAlone(query))
-      throw new Refusal('required', `This search needs patient or _id${alternatives(type)}.`, {
-        expression: 'patient',
-      });
+    if (patientFilters.length === 0 && !isAlone(query)) throw needed(type);
     return this.chained(await this.all(client), patientFilters, records);
   }
 
@@ -156,7 +159,11 @@ function isAlone({ type, filters, updated }: SearchQuery): boolean {
   );
 }
 
-function alternatives(type: string): string {
-  const names = aloneOf(type).filter((name) => name !== '_id' && name !== 'patient');
-  return names.length === 0 ? '' : `, or one of ${names.join(', ')}`;
+/** Names what the type declares: a Medication has no patient. */
+function needed(type: string): Refusal {
+  const names = aloneOf(type);
+  const usual = ['patient', '_id'].filter((name) => names.includes(name));
+  const others = names.filter((name) => !usual.includes(name));
+  const besides = others.length === 0 ? '' : `, or one of ${others.join(', ')}`;
+  return new Refusal('required', `This search needs ${usual.join(' or ')}${besides}.`, { expression: usual[0]! });
 }

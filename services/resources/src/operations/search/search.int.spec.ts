@@ -195,7 +195,11 @@ describe('searches by parameters of the guides', () => {
       const path = url.replace('https://pa.example.org/fhir/', '');
       expect((await found(path)).slice(0, 1)).toEqual([relation === 'self' ? 'm1' : 'm2']);
     }
-    expect((await post('/fhir/Patient/_search', '{}', { 'content-type': 'application/json' })).status).toBe(415);
+    for (const type of ['application/json', 'multipart/form-data; boundary=x', 'text/plain']) {
+      const refused = await post('/fhir/Patient/_search', '{}', { 'content-type': type });
+      expect([type, refused.status]).toEqual([type, 415]);
+      expect(refused.json().issue[0].diagnostics).toContain('application/x-www-form-urlencoded');
+    }
     expect((await post('/fhir/Patient/_search', '')).json()).toMatchObject({ issue: [{ code: 'required' }] });
     expect((await post('/fhir/Claim/_search', 'patient=m1')).status).toBe(404);
     expect((await house.call('POST', '/fhir/Patient/_search', { headers: form, body: 'name=x' })).status).toBe(401);
@@ -258,12 +262,39 @@ describe('searches by parameters of the guides', () => {
     expect((await refused('_sort=colour')).diagnostics).toMatch(/_sort/);
     expect((await refused('_include=Observation:colour')).diagnostics).toMatch(/_include/);
     expect((await refused('date=yesterday')).diagnostics).not.toMatch(/yesterday/);
+    expect((await refused('_elements=status,colour')).diagnostics).toMatch(/colour/);
+    const ids = Array.from({ length: 201 }, (_, i) => `i${i}`).join();
+    for (const name of ['_id', 'patient'])
+      expect((await get(`/fhir/Observation?${name}=${ids}`)).json().issue[0]).toMatchObject({ expression: [name] });
     const lenient = await get('/fhir/Observation?patient=m1&colour=red&_count=2', { prefer: 'handling=lenient' });
     const bundle = lenient.json();
     expect(bundle.entry.map((e: Loose) => e.search.mode)).toEqual(['match', 'match', 'outcome']);
     expect(bundle.entry[2].resource).toMatchObject({ resourceType: 'OperationOutcome' });
     const next = bundle.link.find((l: Loose) => l.relation === 'next').url.replace('https://pa.example.org', '');
     expect((await get(next)).json().entry.map((e: Loose) => e.search.mode)).toEqual(['match', 'outcome']);
+  });
+
+  it('names only parameters that the type declares where a search needs one', async () => {
+    const { rest } = (await house.call('GET', '/fhir/metadata')).json();
+    const declared = new Map<string, string[]>(
+      rest[0].resource.map(({ type, searchParam = [] }: Loose) => [type, searchParam.map(({ name }: Loose) => name)]),
+    );
+    let asked = 0;
+    for (const [type, names] of declared) {
+      if (type === 'Group' || type === 'Binary') continue;
+      const answer = await get(`/fhir/${type}`);
+      if (answer.status === 200) continue;
+      const { code, diagnostics, expression } = answer.json().issue[0];
+      expect([type, code]).toEqual([type, 'required']);
+      const named = /^This search needs (.*)\.$/.exec(diagnostics)![1]!.split(/,? or (?:one of )?|, /);
+      expect([type, [...named, ...expression].filter((name) => !names.includes(name))]).toEqual([type, []]);
+      asked += 1;
+    }
+    expect(asked).toBeGreaterThan(20);
+    expect((await get('/fhir/Medication')).json().issue[0]).toMatchObject({
+      diagnostics: 'This search needs _id.',
+      expression: ['_id'],
+    });
   });
 
   it('prefers _format to the Accept header', async () => {
