@@ -160,6 +160,22 @@ describe('notes of a member', () => {
     expect((await get(old)).status).toBe(404);
   }, 300_000);
 
+  test('with a URL in the place of content: the payer learns that it leads nowhere', async () => {
+    const member = members[3]!;
+    const id = `${member}-linked`;
+    const urls = ['/Binary/1-note', `${platform.base}/fhir/Binary/1-note`, 'https://documents.payer.example/1-note'];
+    const content = urls.map((url) => ({ attachment: { contentType: 'text/plain', url } }));
+    const binary = { resourceType: 'Binary', id: '1-note', contentType: 'text/plain', data: 'bm90ZQ==' };
+    const report = await publishAll(platform, [
+      note(member, id, Buffer.alloc(0), { content }),
+      payerEvent('payer.resource-recorded.v1', member, { resource: binary }),
+    ]);
+    expect(report.outcomes).toEqual({ recorded: 1, 'not-served': 1 });
+    expect(report.dangling.notServed).toEqual({ 'DocumentReference.content.attachment -> Binary': 2 });
+    expect((await noteOf(member, id)).content.map(({ attachment }) => attachment.url)).toEqual(urls);
+    expect((await get(urls[1]!)).status).toBe(404);
+  }, 300_000);
+
   test('survive a restart', async () => {
     const member = members[2]!;
     await publishAll(platform, [note(member, `${member}-note`, NOTE)]);
