@@ -4,7 +4,7 @@ import { linkedQuery, readGeneral } from './general-parameters.ts';
 
 const answer = (accept: string | undefined, ...formats: readonly string[]): string => {
   try {
-    readGeneral(accept, new URLSearchParams(formats.map((format) => ['_format', format])));
+    readGeneral(accept, new URLSearchParams(formats.map((format): [string, string] => ['_format', format])));
     return 'json';
   } catch (error) {
     return error instanceof Refusal ? error.kind : 'error';
