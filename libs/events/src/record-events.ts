@@ -55,6 +55,11 @@ export const recordAccepted = recordChange.extend({
    * the part that has a label. Absent in records of earlier releases: a reader takes them from `line`.
    */
   labels: z.array(z.string()).optional(),
+  /**
+   * `Type/id` of the targets of a Provenance, whose labels withhold it too. Absent for other types, and in records of
+   * earlier releases: a reader takes them from `line`.
+   */
+  targets: z.array(z.string()).optional(),
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
 });
@@ -63,6 +68,8 @@ export const recordDeleted = recordChange.extend({
   reason: removal,
   /** Security labels of the version that was removed. Absent without labels. */
   labels: z.array(z.string()).optional(),
+  /** `Type/id` of the targets of the Provenance that was removed. */
+  targets: z.array(z.string()).optional(),
   /**
    * Of a prior authorization that was entered in error: the resource that a read answers with, one line. It is not
    * named `line`, because readers of earlier releases take a record with a `line` for an accepted one.
@@ -89,6 +96,8 @@ export const recordSuperseded = z.object({
    * reader takes them from `line`.
    */
   labels: z.array(z.string()).optional(),
+  /** As `targets` of the accepted version, or of the one that was removed. */
+  targets: z.array(z.string()).optional(),
   /** The encoded resource, as `line` of the accepted version. */
   line: z.string().optional(),
 });

@@ -16,7 +16,13 @@ beforeAll(async () => {
   projections = new ProjectionSet({ log: h.log, views: h.views, projections: [records] });
   await projections.start();
   const at = '2026-01-01T00:00:00.000Z';
-  const record = (id: string, labels: string[] | undefined, security: object[] = []) =>
+  const record = (
+    id: string,
+    labels: string[] | undefined,
+    security: object[] = [],
+    type = 'Condition',
+    targets?: string[],
+  ) =>
     encodeEvent(
       {
         id: `r-${id}`,
@@ -25,18 +31,20 @@ beforeAll(async () => {
         time: at,
         subject: 'm1',
         data: {
-          ...{ member: 'm1', type: 'Condition', id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 },
-          ...{ contentHash: id, references: [], tokens: [], labels },
-          line: JSON.stringify({ resourceType: 'Condition', id, meta: { security } }),
+          ...{ member: 'm1', type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 },
+          ...{ contentHash: id, references: [], tokens: [], labels, targets },
+          line: JSON.stringify({ resourceType: type, id, meta: { security } }),
         },
       },
-      { key: recordId('m1', 'Condition', id), partitionKey: 'm1' },
+      { key: recordId('m1', type, id), partitionKey: 'm1' },
     );
   await h.log.append(PA_RECORDS, [
     record('a', []),
     record('b', [NORMAL]),
     record('c', [HIV]),
     record('d', [HIV, RESTRICTED]),
+    record('of-a', [], [], 'Provenance', ['Condition/a', 'Condition/b']),
+    record('of-d', [], [], 'Provenance', ['Condition/a', 'Condition/d']),
     record('of-an-earlier-release', undefined, [
       { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' },
     ]),
@@ -50,7 +58,7 @@ afterAll(async () => {
 
 it('explains how many resources of a member are withheld by which label', async () => {
   const answer = await h.get('/ops/explain?client=c1&member=m1', { authorization: `Bearer ${ADMIN}` });
-  expect(answer.json()).toMatchObject({ withheld: { resources: 3, labels: { [HIV]: 2, [RESTRICTED]: 2 } } });
+  expect(answer.json()).toMatchObject({ withheld: { resources: 4, labels: { [HIV]: 3, [RESTRICTED]: 3 } } });
   const none = await h.get('/ops/explain?client=c1&member=m2', { authorization: `Bearer ${ADMIN}` });
   expect(none.json()).toMatchObject({ withheld: { resources: 0, labels: {} } });
 });

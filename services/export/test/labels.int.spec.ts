@@ -117,6 +117,72 @@ describe('an export of labelled resources', () => {
     ]);
   });
 
+  describe('and of Provenances', () => {
+    const ABOUT = {
+      a: ['Observation/a'],
+      b: ['Observation/a', 'Observation/b'],
+      c: ['Observation/c'],
+      labelled: ['Practitioner/labelled'],
+      nothing: [],
+    };
+    const publishAll = async (more: { at?: string; version?: number } = {}): Promise<void> =>
+      platform.resources(
+        Object.entries(ABOUT).flatMap(([id, targets]) => [
+          { member: 'm1', type: 'Provenance', id: `of-${id}`, targets, ...more },
+          { member: 'm1', type: 'Provenance', id: `former-of-${id}`, targets, former: true, ...more },
+        ]),
+      );
+    const provenances = async (job?: string): Promise<string[]> =>
+      (await exported(job)).filter((id) => id.includes('of-'));
+    const VISIBLE = ['former-of-a', 'former-of-nothing', 'of-a', 'of-nothing'];
+
+    it('leaves out those of withheld resources, also in files that were written before, and in deltas', async () => {
+      await open(labelPolicy({}));
+      await publishAll();
+      const job = await platform.kickOff();
+      expect(await provenances(job)).toHaveLength(10);
+      const strict = await platform.another({ labels: DEFAULT_LABEL_POLICY });
+      const url = platform.url;
+      platform.url = strict.url;
+      try {
+        expect(await provenances(job)).toEqual(VISIBLE);
+        expect(await provenances()).toEqual(VISIBLE);
+        const since = new Date(platform.clock.now()).toISOString();
+        platform.clock.offset += 10_000;
+        await publishAll({ at: new Date(platform.clock.now()).toISOString(), version: 2 });
+        expect(await provenances(await platform.kickOff(`?_since=${since}`))).toEqual(VISIBLE);
+      } finally {
+        platform.url = url;
+      }
+    });
+
+    it('lists the delete of one only if its targets are visible', async () => {
+      await open();
+      await publishAll();
+      const since = new Date(platform.clock.now()).toISOString();
+      platform.clock.offset += 10_000;
+      for (const [id, targets] of Object.entries(ABOUT))
+        await platform.deleted('m1', 'Provenance', `of-${id}`, { targets });
+      const manifest = await platform.manifest(await platform.kickOff(`?_since=${since}`));
+      const { Bundle: bundles } = await platform.lines(manifest, 'deleted');
+      expect(JSON.stringify(bundles).match(/Provenance\/[a-z-]+/g)).toEqual([
+        'Provenance/of-a',
+        'Provenance/of-nothing',
+      ]);
+    });
+
+    it('asks for the consent of the member at the write and at each download', async () => {
+      await open(HIV_IF_CONSENTED);
+      await publishAll();
+      expect(await provenances()).toEqual([...VISIBLE, 'former-of-labelled', 'of-labelled'].toSorted());
+      await platform.consent('m1', HIV, 1);
+      const job = await platform.kickOff();
+      expect(await provenances(job)).toHaveLength(10);
+      await platform.consent('m1', HIV, 2, 'inactive');
+      expect(await provenances(job)).toEqual([...VISIBLE, 'former-of-labelled', 'of-labelled'].toSorted());
+    });
+  });
+
   describe('of a store without labels', () => {
     beforeEach(async () => {
       platform = await Platform.start();

@@ -157,6 +157,8 @@ export abstract class Publisher {
       type: string;
       id: string;
       references?: readonly string[];
+      /** `Type/id` of the targets of a Provenance. */
+      targets?: readonly string[];
       text?: string;
       at?: string;
       version?: number;
@@ -168,31 +170,34 @@ export abstract class Publisher {
   ): Promise<void> {
     await this.append(
       PA_RECORDS,
-      list.map(({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1, labels = [], former }) => ({
-        type: 'pa.record-accepted.v1',
-        subject: member,
-        key: recordId(member, type, id),
-        at,
-        data: {
-          member,
-          type,
-          id,
-          versionId: version,
-          lastUpdated: at,
-          businessTime: at,
-          sequence: 0,
-          contentHash: text,
-          references,
-          tokens: [],
-          ...(former !== true && { labels }),
-          line: JSON.stringify({
-            resourceType: type,
+      list.map(
+        ({ member, type, id, references = [], text = '', at = LONG_AGO, version = 1, labels = [], ...rest }) => ({
+          type: 'pa.record-accepted.v1',
+          subject: member,
+          key: recordId(member, type, id),
+          at,
+          data: {
+            member,
+            type,
             id,
-            ...(labels.length > 0 && { meta: { security: labels.map(codingOf) } }),
-            text,
-          }),
-        },
-      })),
+            versionId: version,
+            lastUpdated: at,
+            businessTime: at,
+            sequence: 0,
+            contentHash: text,
+            references,
+            tokens: [],
+            ...(rest.former !== true && { labels, ...(rest.targets !== undefined && { targets: rest.targets }) }),
+            line: JSON.stringify({
+              resourceType: type,
+              id,
+              ...(labels.length > 0 && { meta: { security: labels.map(codingOf) } }),
+              ...(rest.targets !== undefined && { target: rest.targets.map((reference) => ({ reference })) }),
+              text,
+            }),
+          },
+        }),
+      ),
     );
   }
   /** A version of the Consent by which the member permits the release of resources with a label. */
@@ -223,7 +228,11 @@ export abstract class Publisher {
     member: string,
     type: string,
     id: string,
-    { reason = 'deleted', labels }: { reason?: string; labels?: readonly string[] } = {},
+    {
+      reason = 'deleted',
+      labels,
+      targets,
+    }: { reason?: string; labels?: readonly string[]; targets?: readonly string[] } = {},
   ): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();
     await this.append(PA_RECORDS, [
@@ -231,7 +240,18 @@ export abstract class Publisher {
         type: 'pa.record-deleted.v1',
         subject: member,
         key: recordId(member, type, id),
-        data: { member, type, id, versionId: 2, lastUpdated: at, businessTime: at, sequence: 0, reason, labels },
+        data: {
+          member,
+          type,
+          id,
+          versionId: 2,
+          lastUpdated: at,
+          businessTime: at,
+          sequence: 0,
+          reason,
+          labels,
+          targets,
+        },
       },
     ]);
   }

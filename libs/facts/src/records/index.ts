@@ -6,5 +6,6 @@ export * from './directory.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
+export { labelsOfRecord, PROVENANCE, targetsOfLine } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';

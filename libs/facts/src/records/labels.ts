@@ -1,39 +1,36 @@
 import type { PartyFacts } from '@provider-access/domain/access';
 import {
   type Label,
-  labelsOf,
   type LabelFacts,
   type LabelPermit,
   type LabelPolicy,
-  mentionsLabel,
   permitsOf,
   policyAt,
   strictestRule,
   withholdingLabels,
 } from '@provider-access/domain/pdex/labels';
 import { bufferOf, type ProviderKey } from '@provider-access/events';
-import { type FhirResource, isServedType } from '@provider-access/kernel/fhir';
+import { isServedType } from '@provider-access/kernel/fhir';
 import type { Clock } from '@provider-access/kernel';
 import type { RecordsReader } from './reader.ts';
-import { type RecordPart, SHARED } from './record.ts';
+import { NOBODY, type RecordPart, SHARED } from './record.ts';
+import {
+  type Labelled,
+  labelsOfProvenances,
+  labelsOfRecord,
+  needsLine,
+  ownLabels,
+  type OwnedLabels,
+  PROVENANCE,
+  withLines,
+} from './targets.ts';
 
-/** A record with what is needed to know its labels. `line` may be absent if `labels` is there. */
-export interface Labelled extends Pick<RecordPart, 'member' | 'labels'> {
-  readonly line?: Uint8Array | string;
-}
-
-/** The labels of a stored record. The line of a record of an earlier release is parsed only if it mentions a label. */
-export function labelsOfRecord({ labels, line }: Labelled): readonly Label[] {
-  if (labels !== undefined) return labels;
-  if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
-  const text = typeof line === 'string' ? line : bufferOf(line);
-  if (!mentionsLabel(text)) return [];
-  return labelsOf(JSON.parse(text.toString()) as FhirResource);
-}
+/** Heads whose targets, and lines if an earlier release wrote them, are read at once. */
+const TOGETHER = 32;
 
 export interface LabelGateOptions {
   readonly policy: LabelPolicy;
-  readonly records: Pick<RecordsReader, 'scanMember' | 'byTypeId' | 'views'>;
+  readonly records: Pick<RecordsReader, 'scanMember' | 'heads' | 'load' | 'views'>;
   readonly clock: Clock;
 }
 
@@ -60,6 +57,11 @@ export class LabelGate {
     if (now >= this.current.until) this.current = policyAt(this.options.policy, now);
     return new LabelCheck({ ...this.options, policy: this.current.policy }, () => providersOf(party, client));
   }
+}
+
+export interface LabelDecision {
+  readonly withheld: boolean;
+  readonly labels: readonly Label[];
 }
 
 export interface WithheldResources {
@@ -106,13 +108,59 @@ export class LabelCheck {
     if (withholdingOf(this.options.policy).asksForConsents) await this.consentsOf(member);
   }
 
-  /** Whether the client may not see the record. Only a rule that asks for consent makes this a promise. */
+  /**
+   * Whether the client may not see the record. A promise only for a rule that asks for consent, and for a Provenance,
+   * which costs a query for its targets.
+   */
   withheld(record: Labelled): boolean | Promise<boolean> {
-    const labels = labelsOfRecord(record);
+    if (record.type === PROVENANCE) return this.withheldEach([record]).then(([withheld]) => withheld!);
+    return this.withheldBy(record.member, labelsOfRecord(record));
+  }
+  /** Whether these labels withhold a resource of the member. */
+  withheldBy(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
     if (labels.length === 0) return false;
     const rule = strictestRule(labels, this.options.policy);
     if (rule !== 'withhold unless consented') return rule === 'withhold';
-    return this.because(record.member, labels).then((because) => because.length > 0);
+    return this.because(member, labels).then((because) => because.length > 0);
+  }
+  /**
+   * As `withheld`, of many records. One query finds the targets of all Provenances, and one the lines of records of an
+   * earlier release. A record that is gone meanwhile counts as withheld.
+   */
+  async withheldEach(some: readonly Labelled[]): Promise<readonly boolean[]> {
+    return (await this.decideEach(some)).map(({ withheld }) => withheld);
+  }
+  /** As `withheldEach`, with the labels that decided, each once. */
+  async decideEach(some: readonly Labelled[]): Promise<readonly LabelDecision[]> {
+    const decisions: LabelDecision[] = [];
+    for (const owned of await this.labelsOfEach(some)) {
+      let withheld = owned === undefined;
+      for (const one of owned ?? []) withheld ||= await this.withheldBy(one.member, one.labels);
+      const [own] = owned ?? [];
+      const labels =
+        own === undefined || owned?.length === 1
+          ? (own?.labels ?? [])
+          : [...new Set(owned!.flatMap((one) => one.labels))].toSorted();
+      decisions.push({ withheld, labels });
+    }
+    return decisions;
+  }
+  /** The labels that decide about each record: its own, and for a Provenance those of its targets. */
+  async labelsOfEach(some: readonly Labelled[]): Promise<readonly (readonly OwnedLabels[] | undefined)[]> {
+    const { records } = this.options;
+    const known = some.some(needsLine) ? await withLines(records, some) : some;
+    const provenances = known.filter((one) => one?.type === PROVENANCE) as readonly Labelled[];
+    const asked = some.some(({ type }) => type === PROVENANCE);
+    const found = asked ? await labelsOfProvenances(records, provenances) : [];
+    let at = 0;
+    return known.map((one) => {
+      if (one === undefined) return undefined;
+      return one.type === PROVENANCE ? found[at++] : [ownLabels(one)];
+    });
+  }
+  /** Makes the query that a Provenance costs, so that an unknown one costs it too. Nothing for another type. */
+  async readTargets(type: string): Promise<void> {
+    if (type === PROVENANCE) await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], targets: [] });
   }
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
@@ -123,19 +171,28 @@ export class LabelCheck {
 
   /** How many resources of a member are withheld, and by which labels. A resource with two labels counts for both. */
   async withheldOf(member: string): Promise<WithheldResources> {
-    const { records } = this.options;
-    const labels = new Map<Label, number>();
+    const counts = new Map<Label, number>();
     let resources = 0;
-    for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
+    const count = async (some: readonly RecordPart[]): Promise<void> => {
+      for (const owned of await this.labelsOfEach(some)) {
+        const because = new Set<Label>();
+        for (const one of owned ?? [])
+          for (const label of await this.because(one.member, one.labels)) because.add(label);
+        if (because.size > 0) resources += 1;
+        for (const label of because) counts.set(label, (counts.get(label) ?? 0) + 1);
+      }
+    };
+    let some: RecordPart[] = [];
+    for await (const document of this.options.records.views.records.scan({ index: 'by_type', equals: [member] })) {
       const head = document['record'] as RecordPart;
       if (head.deleted === true || !isServedType(head.type)) continue;
-      // The line of a record is loaded only if an earlier release wrote it.
-      const record = head.labels === undefined ? await records.byTypeId(member, head.type, head.id) : head;
-      const because = record === undefined ? [] : await this.because(member, labelsOfRecord(record));
-      if (because.length > 0) resources += 1;
-      for (const label of because) labels.set(label, (labels.get(label) ?? 0) + 1);
+      some.push(head);
+      if (some.length < TOGETHER) continue;
+      await count(some);
+      some = [];
     }
-    return { resources, labels: Object.fromEntries([...labels].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+    await count(some);
+    return { resources, labels: Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
   }
 
   private async factsOf(member: string): Promise<LabelFacts> {

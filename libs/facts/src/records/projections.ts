@@ -20,6 +20,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.source !== undefined && { source: data.source }),
       ...(data.event !== undefined && { event: data.event }),
       ...(data.labels !== undefined && { labels: data.labels }),
+      ...(data.targets !== undefined && { targets: data.targets }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
@@ -46,8 +47,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
 
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
- * `sourceHash`, `tie` and `labels` came without a new version of the view: a document without them means the same, so
- * both releases may write it.
+ * `sourceHash`, `tie`, `labels` and `targets` came without a new version of the view: a document without them means the
+ * same, so both releases may write it.
  */
 export const records: Projection = {
   owner: 'resources',

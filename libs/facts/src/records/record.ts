@@ -38,6 +38,11 @@ export interface RecordPart {
    * version. Absent where an earlier release wrote the record: read them by `labelsOfRecord`.
    */
   readonly labels?: readonly string[];
+  /**
+   * `Type/id` of the targets of a Provenance, whose labels withhold it too. A deleted record has those of its last
+   * version. Absent for other types, and where an earlier release wrote the record.
+   */
+  readonly targets?: readonly string[];
   /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record without a line. */
   readonly bytes: number;
   /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */

@@ -1,7 +1,7 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
-import { labelsOfRecord } from './labels.ts';
 import { recordId, VERSION_HEADER } from './record.ts';
+import { labelsOfRecord } from './targets.ts';
 
 /** The `versions` view's data about one superseded version. Times are ms since the epoch. */
 export interface VersionPart {
@@ -21,6 +21,8 @@ export interface VersionPart {
    * version before it.
    */
   readonly labels: readonly string[];
+  /** `Type/id` of the targets of a Provenance. Absent for other types, and where an earlier release wrote the part. */
+  readonly targets?: readonly string[];
 }
 /** A superseded version with its line. A tombstone has an empty line. */
 interface StoredVersion extends VersionPart {
@@ -43,7 +45,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
   keys: (record) =>
     typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
   evolve(_part, record) {
-    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, labels } =
+    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, labels, targets } =
       dataOf<RecordSuperseded>(record);
     return {
       resource: recordId(member, type, id),
@@ -51,7 +53,8 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
       lastUpdated: Date.parse(lastUpdated),
       supersededAt: Date.parse(supersededAt),
       bytes: line === undefined ? 0 : Buffer.byteLength(line),
-      labels: labels ?? (line === undefined ? [] : labelsOfRecord({ member, line })),
+      labels: labels ?? (line === undefined ? [] : labelsOfRecord({ line })),
+      ...(targets !== undefined && { targets }),
       ...(reason !== undefined && { reason }),
       ...(line !== undefined && { line }),
     };

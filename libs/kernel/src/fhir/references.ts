@@ -133,6 +133,17 @@ function collect(value: object, found: Set<string>): void {
   }
 }
 
+/** `Type/id` of the targets of a Provenance, without versions and duplicates; none for another type. */
+export function targetsOf(resource: FhirResource): string[] {
+  const owner = ownerOf(resource);
+  if (owner.kind !== 'targets') return [];
+  return [
+    ...new Set(
+      owner.targets.flatMap((t) => (t.kind === 'relative' || t.kind === 'absolute' ? [`${t.type}/${t.id}`] : [])),
+    ),
+  ];
+}
+
 /**
  * The resources that an answer must bring along: `referencesOf` without the targets of a Provenance. A Provenance
  * describes its targets. A target must be visible by itself, and the Provenance must not bring it along.

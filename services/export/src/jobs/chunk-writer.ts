@@ -11,13 +11,7 @@ import type { Blobs } from '@provider-access/engines/blob';
 import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
-import {
-  broughtType,
-  type LabelGate,
-  labelsOfRecord,
-  type RecordPart,
-  type RecordsReader,
-} from '@provider-access/facts/records';
+import { broughtType, type LabelGate, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
 import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
 import { chunkPrefix } from './job-files.ts';
@@ -56,6 +50,12 @@ export interface ChunkSources {
   readonly blobs: Blobs;
   readonly clock: Clock;
   readonly labels: LabelGate;
+}
+
+/** A record that is not withheld, and the labels that decided. */
+interface Unwithheld<R> {
+  readonly record: R;
+  readonly labels: readonly string[];
 }
 
 /** Types without a patient that are kept under a member. Two members may have the same resource. */
@@ -110,7 +110,7 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
 /**
  * Writes a chunk. Decides about each member, then appends the lines of permitted members: each type to its own part,
  * and a segment for each patient. All files are under the fence of the task, so that a repeated chunk replaces them as
- * a whole. Memory is bounded by ROWS_TOGETHER lines, one segment (8 MB) and a stretch for each type.
+ * a whole. Memory is bounded by twice ROWS_TOGETHER lines, one segment (8 MB) and a stretch for each type.
  * @throws BlobStoreFull when the disk is full, and any error of the store
  */
 export async function writeChunk(
@@ -168,16 +168,35 @@ export async function writeChunk(
     for (const reference of found) if (types.has(broughtType(type, reference) ?? '')) to.add(reference, at);
   }
 
+  /** Whether an unchanged record, of which only the head was read, brings along something that nothing else does. */
+  function brings({ type, references: found }: RecordPart, at: number): boolean {
+    return found.some((r) => types.has(broughtType(type, r) ?? '') && !unchanged.has(r, at));
+  }
+
+  async function* ofTypes<R extends RecordPart>(some: AsyncIterable<R>): AsyncGenerator<R> {
+    for await (const record of some) if (types.has(record.type)) yield record;
+  }
+
   /**
-   * Whether an unchanged record, of which only the head was read, brings along something that nothing else does, and is
-   * not withheld. A head of an earlier release has no labels, so its line must be read.
+   * The records that are not withheld, with the labels that decide about each. Records come together until there are
+   * ROWS_TOGETHER, because one query finds the targets of many Provenances.
    */
-  async function carriesUnwithheld(record: RecordPart, at: number): Promise<boolean> {
-    const { type, references: found } = record;
-    const news = found.some((r) => types.has(broughtType(type, r) ?? '') && !unchanged.has(r, at));
-    if (!news) return false;
-    const whole = record.labels === undefined ? await records.byTypeId(record.member, type, record.id) : record;
-    return whole !== undefined && !(await check.withheld(whole));
+  async function* unwithheld<R extends RecordPart>(some: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
+    let waiting: R[] = [];
+    for await (const record of some) {
+      waiting.push(record);
+      if (waiting.length < ROWS_TOGETHER) continue;
+      yield* decided(waiting);
+      waiting = [];
+    }
+    yield* decided(waiting);
+  }
+  async function* decided<R extends RecordPart>(some: readonly R[]): AsyncGenerator<Unwithheld<R>> {
+    const decisions = await check.decideEach(some);
+    for (const [i, record] of some.entries()) {
+      const { withheld, labels } = decisions[i]!;
+      if (!withheld) yield { record, labels };
+    }
   }
 
   async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
@@ -189,14 +208,12 @@ export async function writeChunk(
       const segment = builder.end();
       if (segment !== undefined) await parts.add('output', current, [member], segment, labelled);
     };
-    for await (const record of records.scanMember(member, {
+    const scanned = records.scanMember(member, {
       pageSize: ROWS_TOGETHER,
       ...(only !== undefined && { types: only }),
       ...(since !== undefined && { since }),
-    })) {
-      if (!types.has(record.type)) continue;
-      if (await check.withheld(record)) continue;
-      const found = labelsOfRecord(record);
+    });
+    for await (const { record, labels: found } of unwithheld(ofTypes(scanned))) {
       // The labels of a segment are in the index, so that a download can apply another policy than this one.
       if (record.type !== current || !isSame(found, labelled)) {
         await end();
@@ -225,18 +242,22 @@ export async function writeChunk(
       await parts.add('deleted', 'Bundle', [member], segment!);
       gone = [];
     };
-    for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
-      const record = document['record'] as RecordPart;
-      if (!types.has(record.type)) continue;
+    async function* changes(): AsyncGenerator<RecordPart> {
+      for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
+        const record = document['record'] as RecordPart;
+        if (!types.has(record.type)) continue;
+        if (record.deleted === true ? record.lastUpdated >= since : partial && brings(record, at)) yield record;
+      }
+    }
+    // The delete of a resource that the client never saw would reveal that it existed.
+    for await (const { record } of unwithheld(changes())) {
       if (record.deleted !== true) {
-        if (partial && (await carriesUnwithheld(record, at))) carry(record, unchanged, at);
+        carry(record, unchanged, at);
         continue;
       }
-      // The delete of a resource that the client never saw would reveal that it existed.
-      if (await check.withheld({ member, labels: record.labels ?? [] })) continue;
       // A merge moved the resource to another member. Do not list a delete, because the client has just received the
       // resource under the other member.
-      if (record.lastUpdated < since || (await records.holders(record.type, record.id)).length > 0) continue;
+      if ((await records.holders(record.type, record.id)).length > 0) continue;
       gone.push(`${record.type}/${record.id}`);
       if (gone.length >= DELETES_A_BUNDLE) await flush();
     }

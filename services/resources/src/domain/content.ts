@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
-import { type FhirResource, indexKeys, isInstant, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, indexKeys, isInstant, isObject, targetsOf } from '@provider-access/kernel/fhir';
 
 /** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
 export interface AcceptedContent {
@@ -15,6 +15,8 @@ export interface AcceptedContent {
   readonly serviceDate?: string;
   /** Security labels, `system|code`, those of parts that redaction removed included. */
   readonly labels: readonly string[];
+  /** `Type/id` of the targets of a Provenance; absent for another type. */
+  readonly targets?: readonly string[];
   /** Search keys (`indexKeys`). */
   readonly keys: readonly string[];
   /** `{"resourceType":…,"id":…,"meta":{` */
@@ -71,6 +73,7 @@ export function encodeContent(
     payerUpdated,
     tail,
     ...dated,
+    ...(resourceType === 'Provenance' && { targets: targetsOf(resource) }),
   };
 }
 

@@ -17,6 +17,8 @@ export interface Head extends StandingOrder {
   readonly sourceHash?: string | undefined;
   /** Security labels. Absent in records of earlier releases. */
   readonly labels?: readonly string[] | undefined;
+  /** `Type/id` of the targets of a Provenance. Absent in records of earlier releases. */
+  readonly targets?: readonly string[] | undefined;
   readonly deleted?: true;
   /** Why the record was removed. Present with `deleted`. */
   readonly reason?: RecordDeleted['reason'] | undefined;
@@ -157,11 +159,11 @@ function write(
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
     const { reason, content: rest } = judgement;
-    const labels = labelsAfter(removed, rest?.labels);
+    const kept = keptAfter(removed, rest?.labels);
     const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at) };
     return {
-      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...labels, ...enteredInError } },
-      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...labels },
+      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...enteredInError } },
+      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...kept },
     };
   }
   const { content } = judgement;
@@ -177,6 +179,7 @@ function write(
         tokens: content.keys as string[],
         tokensBy: KEYS_VERSION,
         labels: content.labels as string[],
+        ...(content.targets !== undefined && { targets: content.targets as string[] }),
         line: lineOf(content, versionId, at),
       },
     },
@@ -187,14 +190,18 @@ function write(
       contentHash: content.hash,
       sourceHash: content.sourceHash,
       labels: content.labels,
+      ...(content.targets !== undefined && { targets: content.targets }),
     },
   };
 }
 
-/** A tombstone keeps the labels, because the delete of a withheld resource would reveal it. */
-function labelsAfter(head: Head | undefined, more: readonly string[] = []): { labels?: string[] } {
+/** A tombstone keeps labels and targets, because the delete of a withheld resource would reveal it. */
+function keptAfter(head: Head | undefined, more: readonly string[] = []): { labels?: string[]; targets?: string[] } {
   const labels = new Set([...(head?.labels ?? []), ...more]);
-  return labels.size === 0 ? {} : { labels: [...labels] };
+  return {
+    ...(labels.size > 0 && { labels: [...labels] }),
+    ...(head?.targets !== undefined && { targets: [...head.targets] }),
+  };
 }
 
 /** Removes the copy under the retired id when the member into which it was merged takes the resource over. */
@@ -217,9 +224,9 @@ export function takeOver(
         lastUpdated: instant(lastUpdated),
         ...orderData(order),
         reason: 'merged',
-        ...labelsAfter(retiredHead),
+        ...keptAfter(retiredHead),
       },
     },
-    head: { ...order, versionId, lastUpdated, deleted: true, reason: 'merged', ...labelsAfter(retiredHead) },
+    head: { ...order, versionId, lastUpdated, deleted: true, reason: 'merged', ...keptAfter(retiredHead) },
   };
 }

@@ -226,7 +226,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const { lost, own } = attachmentsIn(inside, options.publicUrl);
   const nowhere = { ...conditionalsIn(inside) };
   addCounts(nowhere, lost);
-  const targets = targetsOf(kept);
+  // Patients were compared with the subject before.
+  const targets = content.targets?.filter((target) => !target.startsWith('Patient/')) ?? [];
   return {
     kind: 'accept',
     about,
@@ -343,19 +344,6 @@ function lacksText(refused: readonly ProfileCheck[]): string {
   const names = refused.flatMap((check) => check.lacks.map((lack) => shortcomingName(check, lack)));
   const more = names.length > MAX_NAMED ? `; ${names.length - MAX_NAMED} more` : '';
   return names.slice(0, MAX_NAMED).join('; ') + more;
-}
-
-/** The targets of a Provenance as `Type/id`, without Patients, which were compared with the subject before. */
-function targetsOf(resource: FhirResource): string[] {
-  const owner = ownerOf(resource);
-  if (owner.kind !== 'targets') return [];
-  return [
-    ...new Set(
-      owner.targets.flatMap((t) =>
-        (t.kind === 'relative' || t.kind === 'absolute') && t.type !== 'Patient' ? [`${t.type}/${t.id}`] : [],
-      ),
-    ),
-  ];
 }
 
 /**

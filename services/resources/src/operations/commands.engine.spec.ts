@@ -77,7 +77,7 @@ const CURRENT = ['position records', 'position search'];
 const LABELS = ['find search', 'find records'];
 /** A list of versions, and the lines of some. */
 const VERSIONS = ['find versions', 'find versions'];
-const [HEADS, LINES] = ['find records', 'find records'];
+const [HEADS, LINES, TARGETS] = ['find records', 'find records', 'find records'];
 const DECIDED = 'find members';
 /** `finds`: how many ranges of keys the search reads. */
 const searched = (finds: number): readonly string[] => [
@@ -161,6 +161,12 @@ describe('the commands that MongoDB gets', () => {
 
   it.each<[what: string, path: (member: string) => string, seen: readonly string[], hidden: readonly string[]]>([
     ['a read', (m) => `Condition/${m}-one-0`, [...FOUND, LINES], FOUND],
+    [
+      'a read of a Provenance',
+      (m) => `Provenance/${m}-origin`,
+      [...FOUND, TARGETS, LINES, TARGETS],
+      [...FOUND, TARGETS],
+    ],
     ['a read of the current version', (m) => `Condition/${m}-one-0/_history/2`, [...FOUND, LINES], FOUND],
     ['a read of an older version', (m) => `Condition/${m}-one-0/_history/1`, [...FOUND, ...VERSIONS], FOUND],
     ['a history of two versions', (m) => `Condition/${m}-one-0/_history`, [...FOUND, LINES, ...VERSIONS], FOUND],
@@ -192,7 +198,7 @@ describe('the commands that MongoDB gets', () => {
     [
       'a search with _revinclude',
       (m) => `Condition?patient=${m}&code=one&_revinclude=Provenance:target`,
-      [...searched(2), LINES, 'find search', HEADS, LINES, DECIDED],
+      [...searched(2), LINES, 'find search', HEADS, TARGETS, LINES, TARGETS, DECIDED],
       searched(2),
     ],
     ['a search for a patient by name', (m) => `Patient?name=family-${m}`, [...BY_NAME, LINES, DECIDED], BY_NAME],

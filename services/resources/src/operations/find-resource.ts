@@ -9,11 +9,13 @@ import {
   type LabelGate,
   mayBeShared,
   NOBODY,
+  PROVENANCE,
   recordId,
   type RecordPart,
   type RecordsReader,
   SHARED,
   type StoredRecord,
+  targetsOfLine,
   type VersionPart,
   type VersionsReader,
 } from '@provider-access/facts/records';
@@ -84,7 +86,17 @@ export class ResourceFinder {
   async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
     const { clock, retentionMs } = this.options;
     if (version.supersededAt < clock.now() - retentionMs) return false;
-    return !(await labels.withheld({ member: head.member, labels: version.labels }));
+    const { member, type, id } = head;
+    const known = { member, type, id, labels: version.labels };
+    if (type !== PROVENANCE) return !(await labels.withheld(known));
+    const targets = version.targets ?? (await this.targetsOf(version));
+    return !(await labels.withheld({ ...known, targets }));
+  }
+
+  /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */
+  private async targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
+    const [stored] = await this.options.versions.load(resource, [versionId]);
+    return stored === undefined || stored.line.byteLength === 0 ? [] : targetsOfLine(stored.line);
   }
 
   /**
@@ -127,6 +139,8 @@ export class ResourceFinder {
     const labels = this.options.labels.check(facts.parties, client);
     await labels.readConsents(owners[0]!);
     const heads = await records.heads(owners.map((owner) => recordId(owner, type, id)));
+    // A Provenance costs a query for its targets, and so does an unknown one.
+    if (heads.every((head) => head === undefined)) await labels.readTargets(type);
     const places = heads.map((head, i) => ({ head, owner: owners[i]! }));
     let refused: Refused | undefined;
     for (const { head, owner } of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
@@ -141,7 +155,7 @@ export class ResourceFinder {
   private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
     const member = about.member === undefined ? {} : { member: about.member };
     if (head === undefined) return { ...UNKNOWN, ...member };
-    if (head.labels !== undefined && (await about.labels.withheld(head)))
+    if ((head.labels !== undefined || head.type === PROVENANCE) && (await about.labels.withheld(head)))
       return { kind: 'refused', reason: 'withheld-by-label', ...member };
     const seen: Seen = { kind: 'seen', head, ...about };
     if (head.deleted !== true || (await this.isKnown(seen))) return seen;

@@ -125,7 +125,7 @@ async function isReleased(
   if (labels.length === 0) return true;
   for (const at of of) {
     const member = index.members[at]!;
-    if (decided.get(member) === true && !(await check.withheld({ member, labels }))) return true;
+    if (decided.get(member) === true && !(await check.withheldBy(member, labels))) return true;
   }
   return false;
 }

@@ -137,8 +137,7 @@ async function headsOf(
   const withheld = await records.withheldIds([member], type);
   // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
   const own = ids.map((id) => recordId(withheld.has(recordId(member, type, id)) ? NOBODY : member, type, id));
-  const heads = await records.reader.heads(own);
-  return heads.filter((head) => head !== undefined).filter(({ deleted }) => deleted !== true);
+  return records.unwithheld(type, await records.reader.heads(own));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { RecordPart } from '@provider-access/facts/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels'> {
+export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'targets'> {
   readonly line: Uint8Array | string;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;

@@ -116,6 +116,11 @@ async function referring(
       limit: MAX_INCLUDED + 1,
     });
     const wanted = ids.filter((own) => !known.has(own)).map((own) => ({ own }));
+    if (wanted.length === 0) {
+      // A withheld Provenance is found and left out, so the time must not tell that there is none.
+      await records.nothing(type);
+      continue;
+    }
     // The index returns candidates, so each is checked.
     for (const entry of await load(records, wanted, known)) {
       const resource = parsedLine(entry);
@@ -135,9 +140,9 @@ async function load(
   const some = wanted.slice(0, MAX_INCLUDED + 1);
   const ids = some.flatMap(({ own, shared }) => (shared === undefined ? [own] : [own, shared]));
   const heads = await reader.heads(ids);
-  const visible = new Set<string>();
-  for (const [i, head] of heads.entries())
-    if (head !== undefined && head.deleted !== true && !(await records.isWithheld(head))) visible.add(ids[i]!);
+  const visible = new Set(
+    (await records.unwithheld('', heads)).map((head) => recordId(head.member, head.type, head.id)),
+  );
   const chosen = some.flatMap(({ own, shared }) => {
     known.add(own);
     return [own, shared].find((id) => id !== undefined && visible.has(id)) ?? [];

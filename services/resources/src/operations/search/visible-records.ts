@@ -2,11 +2,12 @@ import {
   keysWithLabels,
   type LabelCheck,
   NOBODY,
+  PROVENANCE,
   type RecordPart,
   type RecordsReader,
   recordId,
 } from '@provider-access/facts/records';
-import { type Entry } from './entry.ts';
+import { type Entry, type Head } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
@@ -25,12 +26,14 @@ export class VisibleRecords {
   /**
    * The ids of these members' records of a type that labels withhold. A search leaves them out before it reads any
    * line, so that the time does not tell the size of a withheld record. It makes the same number of queries if there
-   * are none. The index may lack a label that came just now, so `seen` checks each loaded record once more.
+   * are none. The index may lack a label that came just now, so `seen` checks each loaded record once more. It has no
+   * labels of the targets of a Provenance; `unwithheld` asks for those, and every search for Provenances names ids.
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
     if (this.keys.length === 0) return new Set();
     if (members.length === 1) await this.check.readConsents(members[0]!);
+    if (type === PROVENANCE) return new Set();
     const found = await this.reader.views.search.ids({
       index: 'by_key',
       equals: [members.length === 1 ? members[0]! : members, type],
@@ -39,14 +42,18 @@ export class VisibleRecords {
     });
     const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
     const heads = await this.reader.heads(ids);
-    const withheld = new Set<string>();
-    for (const [i, head] of heads.entries())
-      if (head !== undefined && head.deleted !== true && (await this.isWithheld(head))) withheld.add(ids[i]!);
-    return withheld;
+    const live = heads.filter((head) => head !== undefined && head.deleted !== true) as readonly RecordPart[];
+    const withheld = await this.check.withheldEach(live);
+    return new Set(live.filter((_, i) => withheld[i]).map(idOf));
   }
 
   /** The entries that the client may see. */
   async seen(entries: readonly Entry[]): Promise<readonly Entry[]> {
+    if (entries.some(({ type }) => type === PROVENANCE)) {
+      const known = entries.map(({ line, ...head }) => (line.length === 0 ? head : { ...head, line }));
+      const answers = await this.check.withheldEach(known);
+      return entries.filter((_, i) => answers[i] === false);
+    }
     let withheld: Set<Entry> | undefined;
     for (const entry of entries) {
       const answer = this.check.withheld(entry);
@@ -55,10 +62,21 @@ export class VisibleRecords {
     return withheld === undefined ? entries : entries.filter((entry) => !withheld.has(entry));
   }
 
-  /** Whether the record of this head is withheld. An earlier release wrote the labels in the line alone. */
-  async isWithheld(head: RecordPart): Promise<boolean> {
-    if (head.labels !== undefined) return this.check.withheld(head);
-    const record = await this.reader.byTypeId(head.member, head.type, head.id);
-    return record !== undefined && (await this.check.withheld(record));
+  /**
+   * The live records among these, of one type, that the client may see. For Provenances it makes the same number of
+   * queries if there are none.
+   */
+  async unwithheld<H extends Head>(type: string, heads: readonly (H | undefined)[]): Promise<readonly H[]> {
+    const live = heads.filter((head) => head !== undefined).filter(({ deleted }) => deleted !== true);
+    if (live.length === 0) await this.check.readTargets(type);
+    const withheld = await this.check.withheldEach(live);
+    return live.filter((_, i) => withheld[i] === false);
+  }
+
+  /** Makes the queries that one record of this type costs before its line is read. */
+  async nothing(type: string): Promise<void> {
+    await this.reader.heads([recordId(NOBODY, type, NOBODY)]);
+    await this.check.readTargets(type);
   }
 }
+const idOf = ({ member, type, id }: Head): string => recordId(member, type, id);

@@ -1,0 +1,108 @@
+import { type Label, labelsOf, mentionsLabel, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
+import { bufferOf } from '@provider-access/events';
+import { type FhirResource, isSharedType, targetsOf } from '@provider-access/kernel/fhir';
+import type { RecordsReader } from './reader.ts';
+import { NOBODY, type RecordPart, recordId, SHARED } from './record.ts';
+import { mayBeShared } from './supporting.ts';
+
+export const PROVENANCE = 'Provenance';
+/** Provenances of Provenances are followed so far. Whatever lies behind counts as unreadable. */
+const MAX_DEPTH = 3;
+
+/** A record with what is needed to know its labels. `line` may be absent if `labels` and `targets` are there. */
+export interface Labelled extends Pick<RecordPart, 'member' | 'type' | 'id' | 'labels' | 'targets' | 'deleted'> {
+  readonly line?: Uint8Array | string;
+}
+
+/** The labels of one resource. Whether they withhold it depends on the consents of the member who has it. */
+export interface OwnedLabels {
+  readonly member: string;
+  readonly labels: readonly Label[];
+}
+
+const textOf = (line: Uint8Array | string): string | Buffer => (typeof line === 'string' ? line : bufferOf(line));
+const parsed = (line: Uint8Array | string): FhirResource => JSON.parse(textOf(line).toString()) as FhirResource;
+
+/** The labels of a stored record. The line of a record of an earlier release is parsed only if it mentions a label. */
+export function labelsOfRecord({ labels, line }: Pick<Labelled, 'labels' | 'line'>): readonly Label[] {
+  if (labels !== undefined) return labels;
+  if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
+  return mentionsLabel(textOf(line)) ? labelsOf(parsed(line)) : [];
+}
+
+/** `Type/id` of the targets of a Provenance, by its line. */
+export const targetsOfLine = (line: Uint8Array | string): readonly string[] => targetsOf(parsed(line));
+
+/** Whether an earlier release wrote the record, so that only its line has all that decides. */
+export const needsLine = ({ type, labels, targets, line, deleted }: Labelled): boolean =>
+  line === undefined && deleted !== true && (labels === undefined || (type === PROVENANCE && targets === undefined));
+
+/**
+ * The records with the lines of those that need one, in one query; none is made if no record does. A record that is
+ * gone meanwhile is undefined.
+ */
+export async function withLines(
+  records: Pick<RecordsReader, 'load'>,
+  some: readonly (Labelled | undefined)[],
+): Promise<readonly (Labelled | undefined)[]> {
+  const ids = some.flatMap((one) => (one !== undefined && needsLine(one) ? [idOf(one)] : []));
+  if (ids.length === 0) return some;
+  const lines = new Map((await records.load(ids)).map((record, i) => [ids[i]!, record]));
+  return some.map((one) => {
+    if (one === undefined || !needsLine(one)) return one;
+    const record = lines.get(idOf(one));
+    return record?.deleted === true ? undefined : record;
+  });
+}
+const idOf = ({ member, type, id }: Labelled): string => recordId(member, type, id);
+
+/** The records that a Provenance is about, as far as this member or the payer's directory has them. */
+function recordsOf({ member, type, targets, line }: Labelled): readonly string[] {
+  if (type !== PROVENANCE) return [];
+  return (targets ?? (line === undefined ? [] : targetsOfLine(line))).flatMap((target) => {
+    const [of = '', id = ''] = target.split('/');
+    if (isSharedType(of)) return [recordId(SHARED, of, id)];
+    return [recordId(member, of, id), ...(mayBeShared(of) ? [recordId(SHARED, of, id)] : [])];
+  });
+}
+export const ownLabels = (record: Labelled): OwnedLabels => ({
+  member: record.member,
+  labels: record.deleted === true ? (record.labels ?? []) : labelsOfRecord(record),
+});
+
+/**
+ * The labels that decide about each Provenance: its own, and those of its targets, a Provenance among them included.
+ * One query of heads serves all, and it is there even if no Provenance has a target, so that the number of queries does
+ * not tell that there is one. Only a Provenance of a Provenance costs another query.
+ * @param some Provenances with their lines, if they need them
+ */
+export async function labelsOfProvenances(
+  records: Pick<RecordsReader, 'heads' | 'load'>,
+  some: readonly Labelled[],
+): Promise<readonly (readonly OwnedLabels[])[]> {
+  const known = new Map<string, Labelled | undefined>();
+  let open = [...new Set(some.flatMap(recordsOf))];
+  for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
+    const ids = open.length === 0 ? [recordId(NOBODY, PROVENANCE, NOBODY)] : open;
+    const found = await withLines(records, await records.heads(ids));
+    for (const [i, id] of ids.entries()) known.set(id, found[i]);
+    open = [...new Set(found.flatMap((one) => (one === undefined ? [] : recordsOf(one))))].filter(
+      (id) => !known.has(id),
+    );
+  }
+  return some.map((one) => {
+    const all = [ownLabels(one)];
+    const seen = new Set<string>();
+    for (const queue = [...recordsOf(one)]; queue.length > 0;) {
+      const id = queue.pop()!;
+      if (seen.has(id)) continue;
+      seen.add(id);
+      const target = known.get(id);
+      if (target !== undefined) {
+        all.push(ownLabels(target));
+        queue.push(...recordsOf(target));
+      } else if (!known.has(id)) all.push({ member: one.member, labels: [UNREADABLE_LABEL] });
+    }
+    return all;
+  });
+}
