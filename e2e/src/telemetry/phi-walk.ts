@@ -146,7 +146,9 @@ export async function wrongRequests(base: string, token: string, group: string):
     `/fhir/Condition/${MEMBER}-c1/_history/${MARK.path}`,
     `/fhir/Binary/${MARK.path}`,
     `/fhir/DocumentReference/$docref?patient=${MEMBER}&start=${MARK.search}&profile=${MARK.search}`,
-    `/fhir/DocumentReference/$docref?patient=${MARK.search}&${MARK.search}=1`,
+    `/fhir/DocumentReference/$docref?patient=${MARK.search}&no-such-parameter=${MARK.search}`,
+    // An answer names an unknown parameter to the client that sent it, if the name has the form of one.
+    `/fhir/DocumentReference/$docref?patient=${MEMBER}&${MARK.search}%20x=${MARK.search}`,
     `/fhir/Group/${MARK.path}`,
     `/fhir/Group?name=${MARK.search}`,
     `/fhir/Group/${MARK.path}/$export`,
