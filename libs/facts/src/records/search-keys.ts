@@ -28,14 +28,14 @@ function labelKeys(labels: readonly string[]): readonly string[] {
 }
 
 /**
- * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key suffices unless an
- * ordinary label is among them.
+ * The keys of all records that may have one of these labels (in the form of `normalLabel`). One key finds every label
+ * that is not ordinary, also one that an earlier release normalised in another way.
  */
 export function keysWithLabels(labels: readonly string[]): readonly string[] {
   let keys = asked.get(labels);
   if (keys === undefined) {
-    const one = labels.length > 0 && !labels.some((label) => ORDINARY.has(label));
-    asked.set(labels, (keys = one ? [LABEL] : labels.map((label) => `${LABEL}=${label}`)));
+    const ordinary = labels.filter((label) => ORDINARY.has(label)).map((label) => `${LABEL}=${label}`);
+    asked.set(labels, (keys = labels.length === 0 ? [] : [LABEL, ...ordinary]));
   }
   return keys;
 }

@@ -67,7 +67,7 @@ describe('search keys', () => {
     expect(labelled(`${C}|N`)).toEqual([`_security=${C}|N`]);
     expect(labelled(`${C}|N`, `${C}|r`)).toEqual(['_security', `_security=${C}|N`, `_security=${C}|R`]);
     expect(keysWithLabels([`${C}|R`, `${C}|V`])).toEqual(['_security']);
-    expect(keysWithLabels([`${C}|R`, `${C}|N`])).toEqual([`_security=${C}|R`, `_security=${C}|N`]);
+    expect(keysWithLabels([`${C}|R`, `${C}|N`])).toEqual(['_security', `_security=${C}|N`]);
     expect(keysWithLabels([])).toEqual([]);
   });
 });

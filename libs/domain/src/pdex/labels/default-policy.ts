@@ -1,7 +1,10 @@
 const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';
 const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
+const V2_CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v2-0177';
 
-/** Codes with their source. All are in the code systems of R4 core 4.0.1 (v3-ActCode and v3-Confidentiality). */
+/**
+ * Codes with their source. All are in the code systems of R4 core 4.0.1 (v3-ActCode, v3-Confidentiality and v2-0177).
+ */
 const WITHHELD: readonly (readonly [system: string, codes: readonly string[]])[] = [
   // v3-Confidentiality: restricted, and very restricted.
   [CONFIDENTIALITY, ['R', 'V']],
@@ -19,6 +22,8 @@ const WITHHELD: readonly (readonly [system: string, codes: readonly string[]])[]
   // v3-ActCode, EntityInformationSensitivityPolicy and RoleInformationSensitivityPolicy: sexual orientation, where a
   // person may be found, and providers whose name alone reveals a condition.
   [ACT_CODE, ['GENDER', 'LOCIS', 'SSP']],
+  // v2-0177, the confidentiality code of HL7 version 2, without VIPs, employees and the usual control.
+  [V2_CONFIDENTIALITY, ['R', 'V', 'AID', 'HIV', 'PSY', 'ETH', 'UWM']],
 ];
 
 /** What a deployment without a policy file withholds (docs/security-labels.md). */

@@ -14,7 +14,8 @@ const CODES = 'http://terminology.hl7.org/CodeSystem';
 const CONFIDENTIALITY = `${CODES}/v3-Confidentiality`;
 const ACT_CODE = `${CODES}/v3-ActCode`;
 const coding = (label: string): object => {
-  const [system, code] = label.split('|');
+  const at = label.lastIndexOf('|');
+  const [system, code] = [label.slice(0, at), label.slice(at + 1)];
   return { ...(system !== '' && { system }), ...(code !== '' && { code }) };
 };
 const condition = (...labels: string[]) => ({
@@ -82,6 +83,37 @@ describe('the built-in policy', () => {
     expect(withholds('urn:oid:2.16.840.1.113883.5.25|V')).toBe(true);
     expect(withholds('https://payer.example/labels|R')).toBe(false);
   });
+  it.each([
+    `${CONFIDENTIALITY}/|R`,
+    `${CONFIDENTIALITY.replace('http:', 'https:')}|R`,
+    `${CONFIDENTIALITY}|2018-08-12|R`,
+    `${CONFIDENTIALITY.toUpperCase()}|R`,
+    'HTTP://Terminology.HL7.org/CodeSystem/v3-Confidentiality//|R ',
+    'http://terminology.hl7.org/ValueSet/v3-Confidentiality|R',
+    'http://terminology.hl7.org/ValueSet/v3-ActUSPrivacyLaw|42CFRPart2',
+    'http://www.hl7.org/fhir/v3/Confidentiality|V',
+    '2.16.840.1.113883.5.25|V',
+    'URN:OID:2.16.840.1.113883.5.4|HIV',
+    'http://hl7.org/fhir/v3/vs/ActCode|HIV',
+    'http://terminology.hl7.org/CodeSystem/v2-0177|R',
+    'http://hl7.org/fhir/v2/0177|HIV',
+    '2.16.840.1.113883.18.92|aid',
+  ])('withholds %s, a name of HL7 that is nearly right', (label) => {
+    expect(withholds(label)).toBe(true);
+    const named = readLabelPolicy(JSON.stringify({ default: false, labels: { [label.trim()]: 'withhold' } }));
+    expect(named.ok && strictestRule([label], named.policy)).toBe('withhold');
+  });
+  it.each([
+    'https://payer.example/CodeSystem/v3-Confidentiality|R',
+    'http://terminology.hl7.org.payer.example/CodeSystem/v3-ActCode|HIV',
+    'http://terminology.hl7.org/CodeSystem/v3-ActCodeOfOurs|HIV',
+    '2.16.840.1.113883.5.250|R',
+    `${ACT_CODE}/|TBOO`,
+    'http://terminology.hl7.org/CodeSystem/v2-0177|VIP',
+    `${CONFIDENTIALITY}/|N`,
+  ])('releases %s, which is not among them', (label) => {
+    expect(withholds(label)).toBe(false);
+  });
   it('withholds a label without a code', () => {
     expect(withholds(`${CONFIDENTIALITY}|`)).toBe(true);
   });
@@ -99,7 +131,9 @@ describe('a policy file', () => {
     expect(strictestRule([`${ACT_CODE}|HIV`], added)).toBe('withhold');
     expect(strictestRule(['x|y', `${ACT_CODE}|SEX`], added)).toBe('withhold unless consented');
     const alone = policyOf({ default: false, labels: { 'x|y': 'withhold' } });
-    expect(strictestRule([`${ACT_CODE}|HIV`, '|'], alone)).toBe('release');
+    expect(strictestRule([`${ACT_CODE}|HIV`], alone)).toBe('release');
+    expect(strictestRule(['|'], alone)).toBe('withhold');
+    expect(strictestRule(['|'], policyOf({ default: false, labels: { '|': 'release' } }))).toBe('release');
     expect(strictestRule(['x|Y'], alone)).toBe('withhold');
   });
   it.each([
@@ -109,6 +143,11 @@ describe('a policy file', () => {
     ['{"label":{},"labels":{}}', 'has a member other than "default" and "labels"'],
     ['{"default":"no","labels":{}}', '"default" must be true or false'],
     ['{"labels":{"HIV":"withhold"}}', '"labels" entry 1 must be named system|code'],
+    ['{"labels":{"x|Y":"release","x|y":"withhold"}}', '"labels" names one label twice: "x|Y" and "x|y"'],
+    [
+      '{"labels":{"http://hl7.org/fhir/v3/ActCode|HIV":"withhold","2.16.840.1.113883.5.4|HIV":"release"}}',
+      '"labels" names one label twice: "http://hl7.org/fhir/v3/ActCode|HIV" and "2.16.840.1.113883.5.4|HIV"',
+    ],
     [
       '{"labels":{"x|y":"withhold","x|z":"hide"}}',
       '"labels" entry 2 must be one of "withhold", "withhold unless consented", "release"',

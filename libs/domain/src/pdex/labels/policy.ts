@@ -27,21 +27,57 @@ export interface LabelFacts {
   readonly providers: readonly ProviderKey[];
 }
 
-/** Names of the same code system in earlier versions of FHIR and in CDA. */
-const SAME_SYSTEM: Readonly<Record<string, string>> = {
-  'http://hl7.org/fhir/v3/Confidentiality': 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality',
-  'urn:oid:2.16.840.1.113883.5.25': 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality',
-  'http://hl7.org/fhir/v3/ActCode': 'http://terminology.hl7.org/CodeSystem/v3-ActCode',
-  'urn:oid:2.16.840.1.113883.5.4': 'http://terminology.hl7.org/CodeSystem/v3-ActCode',
-  'http://hl7.org/fhir/v3/ActReason': 'http://terminology.hl7.org/CodeSystem/v3-ActReason',
-  'urn:oid:2.16.840.1.113883.5.8': 'http://terminology.hl7.org/CodeSystem/v3-ActReason',
+const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem/';
+/** HL7's code systems for labels, by their lower-case names without `v3-`, and by the value sets of their codes. */
+const SYSTEMS: Readonly<Record<string, string>> = {
+  confidentiality: 'v3-Confidentiality',
+  actcode: 'v3-ActCode',
+  actreason: 'v3-ActReason',
+  informationsensitivitypolicy: 'v3-ActCode',
+  actinformationsensitivitypolicy: 'v3-ActCode',
+  actprivacylaw: 'v3-ActCode',
+  actusprivacylaw: 'v3-ActCode',
+  '0177': 'v2-0177',
 };
+const OIDS: Readonly<Record<string, string>> = {
+  '2.16.840.1.113883.5.25': 'v3-Confidentiality',
+  '2.16.840.1.113883.5.4': 'v3-ActCode',
+  '2.16.840.1.113883.5.8': 'v3-ActReason',
+  '2.16.840.1.113883.18.92': 'v2-0177',
+};
+/** URLs under which HL7 names them today, and did in earlier versions of FHIR: as a code system, and as a value set. */
+const HL7_URL = new RegExp(
+  String.raw`^https?://(?:www\.)?(?:terminology\.hl7\.org|hl7\.org/fhir)/` +
+    String.raw`(?:(?:codesystem|valueset)/v[23]-|v[23]/(?:vs/)?)([a-z0-9]{1,40})$`,
+);
+const HL7_OID = /^(?:urn:oid:)?([\d.]{1,64})$/;
+
+/**
+ * HL7's own name of a code system, for a name that is nearly right: another scheme, case, or form, a version, a slash
+ * at the end. A label that only a slip keeps from its rule would be released. Names of others stay as they are.
+ */
+function normalSystem(system: string): string {
+  const name = system.split('|', 1)[0]!.trim().replace(/\/+$/, '').toLowerCase();
+  const known = OIDS[HL7_OID.exec(name)?.[1] ?? ''] ?? SYSTEMS[HL7_URL.exec(name)?.[1] ?? ''];
+  return known === undefined ? system : TERMINOLOGY + known;
+}
+const normalSystems = new Map<string, string>();
+/** Systems whose form is remembered. Payers use few, and a search asks for each record. */
+const REMEMBERED = 1000;
 
 /** The label as a policy names it. Codes are compared without case, because `r` can only mean `R`. */
 export function normalLabel(label: Label): Label {
   const at = label.lastIndexOf('|');
   const system = label.slice(0, at);
-  return `${SAME_SYSTEM[system] ?? system}|${label.slice(at + 1).toUpperCase()}`;
+  let normal = normalSystems.get(system);
+  if (normal === undefined) {
+    normal = normalSystem(system);
+    if (normalSystems.size < REMEMBERED) normalSystems.set(system, normal);
+  }
+  return `${normal}|${label
+    .slice(at + 1)
+    .trim()
+    .toUpperCase()}`;
 }
 
 const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold'];
