@@ -145,10 +145,19 @@ describe('one client and another', () => {
         { sequence: 1, diagnosisCodeableConcept: { extension: [{ url, valueCoding: { system, code } }], text: 'x' } },
       ],
     };
+    const origin = {
+      ...{ resourceType: 'Provenance', id: 'labels-origin', recorded: '2025-06-01T00:00:00Z' },
+      target: ['labels-open', 'labels-hidden'].map((of) => ({
+        reference: `Condition/${of}`,
+        display: 'HIV infection',
+      })),
+      agent: [{ who: { display: 'County clinic' } }],
+    };
     const sent = [
       condition('labels-open'),
       condition('labels-hidden', { meta }),
       claim,
+      origin,
       condition('labels-inside', { contained, recorder: { reference: '#o' } }),
     ];
     await publishAll(
@@ -161,22 +170,26 @@ describe('one client and another', () => {
         expect(reply(await ask(`/fhir/Condition/${id}${of}`))).toEqual(
           reply(await ask(`/fhir/Condition/nobodys${of}`)),
         );
-    expect(reply(await ask(`/fhir/${claim.resourceType}/${claim.id}`))).toEqual(
-      reply(await ask(`/fhir/${claim.resourceType}/nobodys`)),
-    );
-    expect(json(await ask(`/fhir/${claim.resourceType}?_id=${claim.id}`))).toMatchObject({ total: 0 });
+    for (const { resourceType, id } of [claim, origin]) {
+      expect(reply(await ask(`/fhir/${resourceType}/${id}`))).toEqual(
+        reply(await ask(`/fhir/${resourceType}/nobodys`)),
+      );
+      expect(json(await ask(`/fhir/${resourceType}?_id=${id}`))).toMatchObject({ total: 0 });
+    }
+    const about = await ask('/fhir/Condition?_id=labels-open&_revinclude=Provenance:target');
+    expect([about.status, about.body.toString()]).toEqual([200, expect.not.stringContaining(origin.id)]);
     const found = json<{ total: number; entry: { resource: { id: string } }[] }>(
       await ask('/fhir/Condition?_id=labels-open,labels-hidden,labels-inside&_total=accurate'),
     );
     expect([found.total, found.entry.map(({ resource }) => resource.id)]).toEqual([1, ['labels-open']]);
     const { id } = await findGroup(platform, token, mine.npi);
-    const status = await kickOff(platform, token, id, '?_type=Condition,ExplanationOfBenefit');
+    const status = await kickOff(platform, token, id, '?_type=Condition,ExplanationOfBenefit,Provenance');
     const files = [...(await texts(await sealed(status, token), token)).values()].join('');
     expect(files.match(/"id":"labels-[a-z]+"/g)).toEqual(['"id":"labels-open"']);
     const explained = await http(at(`/ops/explain?client=${app.clientId}&member=${member}`), {
       token: platform.administratorToken,
     });
-    expect(json(explained)).toMatchObject({ withheld: { resources: 3, labels: { [label]: 3 } } });
+    expect(json(explained)).toMatchObject({ withheld: { resources: 4, labels: { [label]: 4 } } });
     // Other scenarios compare this member with the ledger.
     await publishAll(
       platform,
