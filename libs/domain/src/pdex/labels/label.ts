@@ -1,5 +1,4 @@
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
-import { INLINE_LABEL } from '../codes.ts';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 
 /**
@@ -12,6 +11,8 @@ export type Label = string;
 export const UNREADABLE_LABEL: Label = '|';
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
+/** The URL of an inline label (`INLINE_LABEL`), also with a version, a final slash or another scheme. */
+const INLINE = /\/security-label-ds4p\/StructureDefinition\/extension-inline-sec-label\/?(?:\|.*)?$/;
 /**
  * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them:
  * the element `security`, the URL of an inline label, or the use of a prior authorization. None begins with a quotation
@@ -49,7 +50,8 @@ function collect(resource: FhirResource, found: Set<Label>, isDrug: typeof isDru
     if (typeof next['resourceType'] === 'string' && isObject(meta) && meta['security'] !== undefined)
       for (const coding of [meta['security']].flat() as unknown[]) found.add(labelOf(coding));
     if (isDrug(next)) found.add(DRUG_AUTHORIZATION);
-    if (next['url'] === INLINE_LABEL) found.add(labelOf(next['valueCoding']));
+    const { url } = next;
+    if (typeof url === 'string' && INLINE.test(url)) found.add(labelOf(next['valueCoding']));
     for (const child of Object.values(next)) if (typeof child === 'object') open.push(child);
   }
 }

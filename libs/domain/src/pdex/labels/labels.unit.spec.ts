@@ -45,6 +45,17 @@ describe('the labels of a resource', () => {
     ).toEqual(['a|inline', 'a|inner', 'a|own']);
   });
 
+  it.each(['https://hl7.org/fhir', 'http://www.hl7.org/fhir', 'http://hl7.org/fhir/'])(
+    'include those of an inline label whose URL is nearly right (%s)',
+    (base) => {
+      for (const end of ['', '/', '|1.0.0']) {
+        const url = `${base}/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label${end}`;
+        const labelled = { ...condition(), extension: [{ url, valueCoding: coding('a|b') }] };
+        expect([labelsOf(labelled), mentionsLabel(JSON.stringify(labelled))]).toEqual([['a|b'], true]);
+      }
+    },
+  );
+
   it('are unreadable without a code, and beyond a hundred', () => {
     expect(labelsOf({ ...condition(), meta: { security: [{ display: 'restricted' }, 'R', null] } })).toEqual(['|']);
     const many = labelsOf(condition(...Array.from({ length: 101 }, (_, i) => `a|${i}`)));
