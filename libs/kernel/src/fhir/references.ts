@@ -107,29 +107,32 @@ function literalReferences(value: unknown): ParsedReference[] {
 }
 
 /**
- * Every relative `Type/id` that a resource references at any depth, without versions and duplicates, in document order.
- * Contained resources and extensions count. Absolute references point to other servers and are not listed.
+ * Every `Type/id` of this server that a resource references at any depth, without versions and duplicates, in document
+ * order. Contained resources and extensions count.
+ * @param base of this server, such as `https://example.org/fhir`. Absolute references with another one point elsewhere
+ * and are not listed.
  */
-export function referencesOf(resource: FhirResource): string[] {
+export function referencesOf(resource: FhirResource, base?: string): string[] {
   const found = new Set<string>();
-  collect(resource, found);
+  collect(resource, found, base);
   return [...found];
 }
 
-function collect(value: object, found: Set<string>): void {
+function collect(value: object, found: Set<string>, base: string | undefined): void {
   if (Array.isArray(value)) {
-    for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) collect(item, found);
+    for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) collect(item, found, base);
     return;
   }
   const fields = value as Record<string, unknown>;
   const { reference } = fields;
   if (typeof reference === 'string') {
     const parsed = parseReference(reference);
-    if (parsed.kind === 'relative') found.add(`${parsed.type}/${parsed.id}`);
+    const ours = parsed.kind === 'relative' || (parsed.kind === 'absolute' && parsed.base === base);
+    if (ours) found.add(`${parsed.type}/${parsed.id}`);
   }
   for (const name in fields) {
     const child = fields[name];
-    if (typeof child === 'object' && child !== null) collect(child, found);
+    if (typeof child === 'object' && child !== null) collect(child, found, base);
   }
 }
 
@@ -148,8 +151,8 @@ export function targetsOf(resource: FhirResource): string[] {
  * The resources that an answer must bring along: `referencesOf` without the targets of a Provenance. A Provenance
  * describes its targets. A target must be visible by itself, and the Provenance must not bring it along.
  */
-export function carriedReferencesOf(resource: FhirResource): string[] {
-  if (resource.resourceType !== 'Provenance') return referencesOf(resource);
+export function carriedReferencesOf(resource: FhirResource, base?: string): string[] {
+  if (resource.resourceType !== 'Provenance') return referencesOf(resource, base);
   const { target: _about, ...rest } = resource;
-  return referencesOf(rest as FhirResource);
+  return referencesOf(rest as FhirResource, base);
 }

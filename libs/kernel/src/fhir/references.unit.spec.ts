@@ -85,6 +85,18 @@ it('finds relative references at any depth, once, without versions, in order', (
   ).toEqual(['Patient/m1', 'Practitioner/p', 'Location/l']);
 });
 
+it('finds absolute references to this server alone', () => {
+  const resource = {
+    resourceType: 'Observation',
+    performer: ['https://x/fhir/Organization/o', 'https://y/fhir/Organization/p', 'https://x/Organization/q'].map(
+      (reference) => ({ reference }),
+    ),
+    encounter: { reference: 'https://x/fhir/Encounter/e/_history/2' },
+  };
+  expect(referencesOf(resource, 'https://x/fhir')).toEqual(['Organization/o', 'Encounter/e']);
+  expect(carriedReferencesOf(resource)).toEqual([]);
+});
+
 it('omits the targets of a Provenance, and keeps agents and locations', () => {
   const provenance = {
     resourceType: 'Provenance',

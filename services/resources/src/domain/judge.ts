@@ -221,9 +221,11 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const { resource: kept, moved: attachments } = moving;
   const date = serviceDate(kept);
   const objective = objectiveOf(fhir);
-  const content = encodeContent(kept, id, carriedReferencesOf(kept), date, fhir, options.publicUrl);
+  const { publicUrl } = options;
+  const references = carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
+  const content = encodeContent(kept, id, references, date, fhir, publicUrl);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
-  const { lost, own } = attachmentsIn(inside, options.publicUrl);
+  const { lost, own } = attachmentsIn(inside, publicUrl);
   const nowhere = { ...conditionalsIn(inside) };
   addCounts(nowhere, lost);
   // Patients were compared with the subject before.

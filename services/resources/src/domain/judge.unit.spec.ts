@@ -12,9 +12,10 @@ interface Given extends Partial<DomainEvent> {
   topic?: string;
   resource?: unknown;
   profiles?: ProfilePolicy;
+  publicUrl?: string;
 }
 /** Judges an event as it is in the log. */
-const given = ({ resource, topic = MEMBER, profiles, ...rest }: Given): Judgement => {
+const given = ({ resource, topic = MEMBER, profiles, publicUrl, ...rest }: Given): Judgement => {
   const event = {
     id: 'e1',
     source: '/payer',
@@ -25,7 +26,7 @@ const given = ({ resource, topic = MEMBER, profiles, ...rest }: Given): Judgemen
     ...rest,
   } as DomainEvent;
   const { key, headers, value } = encodeEvent({ ...event, data: event.data ?? null });
-  const options = { now: NOW, floor: '2016-01-01', profiles };
+  const options = { now: NOW, floor: '2016-01-01', profiles, publicUrl };
   return readEvent({ topic, key, headers, value: Buffer.from(value as string) }, options).judgement;
 };
 const eob = (extra: object = {}): object => ({
@@ -253,6 +254,22 @@ describe('judge lets through what is right', () => {
       agent: [{ who: { reference: 'Practitioner/author' } }],
     };
     expect(given({ resource })).toMatchObject({ kind: 'accept', content: { references: ['Practitioner/author'] } });
+  });
+  it('brings along what an absolute URL of this server names, and nothing of another one', () => {
+    const coverage = {
+      resourceType: 'Coverage',
+      id: 'c',
+      status: 'active',
+      beneficiary: { reference: 'Patient/m1' },
+      payor: [
+        { reference: 'https://pa.example.org/fhir/Organization/own' },
+        { reference: 'https://elsewhere.example.org/fhir/Organization/other' },
+      ],
+    };
+    expect(given({ resource: coverage, publicUrl: 'https://pa.example.org' })).toMatchObject({
+      content: { references: ['Patient/m1', 'Organization/own'] },
+    });
+    expect(given({ resource: coverage })).toMatchObject({ content: { references: ['Patient/m1'] } });
   });
   it('accepts contained resources of the same member, and of nobody', () => {
     const contained = [
