@@ -148,7 +148,25 @@ export class House {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Stops a stand-in, so that the facts grow old. */
+  /** Stops a stand-in and publishes an event that it does not handle any more, so that the facts grow old. */
+  async ageFacts(name: 'attribution' | 'consent'): Promise<void> {
+    await this.stopIntake(name);
+    const event = {
+      specversion: '1.0',
+      id: 'x',
+      source: '/p',
+      type: 'payer.member-changed.v1',
+      subject: 'm1',
+      data: {},
+    };
+    await this.call('POST', '/events', {
+      token: this.payerToken,
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: JSON.stringify({ ...event, time: '2025-01-01T00:00:00Z' }),
+    });
+  }
+
+  /** Stops a stand-in for another service. */
   async stopIntake(name: 'attribution' | 'consent'): Promise<void> {
     await Promise.all(this.others[name].map((intake) => intake.stop()));
   }

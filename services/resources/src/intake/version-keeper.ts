@@ -103,7 +103,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     versionId: head.versionId,
     lastUpdated: instant(head.lastUpdated),
     supersededAt: instant(at),
-    // The line may lack the part that had a label, and a tombstone has none. Its version is withheld as the one before.
+    // The line may lack the part that had a label. A tombstone has no line, and keeps the labels of what it removed.
     ...(head.labels !== undefined && { labels: [...head.labels] }),
     ...(head.targets !== undefined && { targets: [...head.targets] }),
     ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),

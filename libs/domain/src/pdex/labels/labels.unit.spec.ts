@@ -119,6 +119,7 @@ describe('the built-in policy', () => {
     'http://terminology.hl7.org.payer.example/CodeSystem/v3-ActCode|HIV',
     'http://terminology.hl7.org/CodeSystem/v3-ActCodeOfOurs|HIV',
     '2.16.840.1.113883.5.250|R',
+    'http://hl7.org/fhir/v3/constructor|R',
     `${ACT_CODE}/|TBOO`,
     'http://terminology.hl7.org/CodeSystem/v2-0177|VIP',
     `${CONFIDENTIALITY}/|N`,

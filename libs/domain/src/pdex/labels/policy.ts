@@ -1,4 +1,5 @@
 import type { ProviderKey } from '@provider-access/events';
+import { BoundedMap } from '@provider-access/kernel';
 import { DEFAULT_LABELS } from './default-policy.ts';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
 import { type Label, UNREADABLE_LABEL } from './label.ts';
@@ -29,22 +30,22 @@ export interface LabelFacts {
 
 const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem/';
 /** HL7's code systems for labels, by their lower-case names without `v3-`, and by the value sets of their codes. */
-const SYSTEMS: Readonly<Record<string, string>> = {
-  confidentiality: 'v3-Confidentiality',
-  actcode: 'v3-ActCode',
-  actreason: 'v3-ActReason',
-  informationsensitivitypolicy: 'v3-ActCode',
-  actinformationsensitivitypolicy: 'v3-ActCode',
-  actprivacylaw: 'v3-ActCode',
-  actusprivacylaw: 'v3-ActCode',
-  '0177': 'v2-0177',
-};
-const OIDS: Readonly<Record<string, string>> = {
-  '2.16.840.1.113883.5.25': 'v3-Confidentiality',
-  '2.16.840.1.113883.5.4': 'v3-ActCode',
-  '2.16.840.1.113883.5.8': 'v3-ActReason',
-  '2.16.840.1.113883.18.92': 'v2-0177',
-};
+const SYSTEMS: ReadonlyMap<string, string> = new Map([
+  ['confidentiality', 'v3-Confidentiality'],
+  ['actcode', 'v3-ActCode'],
+  ['actreason', 'v3-ActReason'],
+  ['informationsensitivitypolicy', 'v3-ActCode'],
+  ['actinformationsensitivitypolicy', 'v3-ActCode'],
+  ['actprivacylaw', 'v3-ActCode'],
+  ['actusprivacylaw', 'v3-ActCode'],
+  ['0177', 'v2-0177'],
+]);
+const OIDS: ReadonlyMap<string, string> = new Map([
+  ['2.16.840.1.113883.5.25', 'v3-Confidentiality'],
+  ['2.16.840.1.113883.5.4', 'v3-ActCode'],
+  ['2.16.840.1.113883.5.8', 'v3-ActReason'],
+  ['2.16.840.1.113883.18.92', 'v2-0177'],
+]);
 /** URLs under which HL7 names them today, and did in earlier versions of FHIR: as a code system, and as a value set. */
 const HL7_URL = new RegExp(
   String.raw`^https?://(?:www\.)?(?:terminology\.hl7\.org|hl7\.org/fhir)/` +
@@ -58,12 +59,11 @@ const HL7_OID = /^(?:urn:oid:)?([\d.]{1,64})$/;
  */
 function normalSystem(system: string): string {
   const name = system.split('|', 1)[0]!.trim().replace(/\/+$/, '').toLowerCase();
-  const known = OIDS[HL7_OID.exec(name)?.[1] ?? ''] ?? SYSTEMS[HL7_URL.exec(name)?.[1] ?? ''];
+  const known = OIDS.get(HL7_OID.exec(name)?.[1] ?? '') ?? SYSTEMS.get(HL7_URL.exec(name)?.[1] ?? '');
   return known === undefined ? system : TERMINOLOGY + known;
 }
-const normalSystems = new Map<string, string>();
-/** Systems whose form is remembered. Payers use few, and a search asks for each record. */
-const REMEMBERED = 1000;
+/** Payers use few systems, and a search asks for each record. */
+const normalSystems = new BoundedMap<string, string>(1000);
 
 /** The label as a policy names it. Codes are compared without case, because `r` can only mean `R`. */
 export function normalLabel(label: Label): Label {
@@ -72,7 +72,7 @@ export function normalLabel(label: Label): Label {
   let normal = normalSystems.get(system);
   if (normal === undefined) {
     normal = normalSystem(system);
-    if (normalSystems.size < REMEMBERED) normalSystems.set(system, normal);
+    normalSystems.set(system, normal);
   }
   return `${normal}|${label
     .slice(at + 1)

@@ -74,7 +74,7 @@ export class VersionsOf {
           if (reason !== undefined) yield { versionId, lastUpdated, supersededAt };
           else if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
         }
-        // Also a removal that is withheld ends what is released.
+        // The payer says that nothing before was true. That holds if a label withholds this removal, too.
         if (isError(version)) return;
       }
       if (heads.length < TOGETHER) return;

@@ -7,6 +7,6 @@ export interface PageToken {
   readonly query: string;
   /** Absent for the first page. */
   readonly after?: PageCursor;
-  /** The link shows nothing to the release before either (`former-links.ts`). A page passes it on to the next one. */
+  /** The link must be encrypted, so the release before cannot follow it (`former-links.ts`). The next page's is too. */
   readonly sealed?: boolean;
 }
