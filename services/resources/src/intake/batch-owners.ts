@@ -1,4 +1,5 @@
 import { locatorId, SHARED } from '@provider-access/facts/records';
+import { isSharedType } from '@provider-access/kernel/fhir';
 
 /** Namespaces of claims: the owner of a Type/id, and the member into which a retired id was merged. */
 export const OWNER = 'record-owner';
@@ -11,8 +12,9 @@ export interface Thing {
   readonly type: string;
   readonly id: string;
 }
-/** Whether one member alone may have the resource. Directory resources and Medications may belong to several. */
-export const isExclusive = (thing: Thing): boolean => thing.member !== SHARED && thing.type !== 'Medication';
+/** Whether one member alone may have the resource. Directory resources belong to nobody, Medications to several. */
+export const isExclusive = ({ member, type }: Thing): boolean =>
+  member !== SHARED && type !== 'Medication' && !isSharedType(type);
 
 export const pairOf = (a: string, b: string): string => JSON.stringify([a, b].toSorted());
 

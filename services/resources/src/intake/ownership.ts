@@ -1,7 +1,7 @@
 import { PA_RECORDS } from '@provider-access/events';
 import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import type { Clock } from '@provider-access/kernel';
-import { locatorId, type LocatorPart, recordId, type RecordsReader } from '@provider-access/facts/records';
+import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
@@ -112,10 +112,14 @@ export class Ownership {
       throw new EngineUnavailable('the locators view does not keep up');
   }
 
-  /** The owner in the view, except a member whose record this process has already removed. */
+  /**
+   * The owner in the view, except a member whose record this process has already removed. A copy that the payer shares
+   * with everybody has no owner.
+   */
   private holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
+      if (member === SHARED) return false;
       const head = this.options.inFlight(recordId(member, type, id));
       return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
     });
