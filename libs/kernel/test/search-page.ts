@@ -102,7 +102,7 @@ answers.
 | \`_total\` | \`none\`, \`estimate\` or \`accurate\`; an estimate is accurate |
 | \`_summary\` | \`true\`, \`text\`, \`data\`, \`count\` or \`false\` |
 | \`_elements\` | names of elements in a comma list |
-| \`_format\` | JSON; also of every other request, as \`_pretty\`, which changes nothing |
+| \`_format\` | JSON; also of every other request, as \`_pretty\`, which indents an answer of at most 512 KiB |
 
 ## Kinds
 

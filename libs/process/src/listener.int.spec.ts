@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '@provider-access/testing';
 import { bind, type Handler, type Listening } from './listener.ts';
+import { SAFE_HEADERS } from './safe-headers.ts';
 
 /** Deadlines that end when the test decides. */
 class Deadlines {
@@ -110,6 +111,48 @@ describe('a body', () => {
     const peer = await send('GET /fhir/metadata HTTP/1.1\r\nhost: x\r\nauthorization: Bearer t\r\n\r\n');
     await eventually(() => peer.received.includes('done'));
     expect(deadlines.running.size).toBe(0);
+  });
+});
+
+// N8: documents, contents and accountings had these headers, and nothing else.
+describe('every answer has the headers that keep a browser from running or showing it', () => {
+  const GET = 'GET /fhir/metadata HTTP/1.1\r\nhost: x\r\nauthorization: Bearer t\r\n\r\n';
+  const headersOf = ({ received }: Peer): Record<string, string> => {
+    const [, ...lines] = received.split('\r\n\r\n', 1)[0]!.split('\r\n');
+    return Object.fromEntries(lines.map((line) => line.split(': ', 2) as [string, string]));
+  };
+  async function answerTo(text: string): Promise<Peer> {
+    const peer = open();
+    peer.socket.write(text);
+    await eventually(() => peer.received.includes('\r\n\r\n'));
+    return peer;
+  }
+
+  it('one of a service', async () => {
+    expect(headersOf(await answerTo(GET))).toMatchObject(SAFE_HEADERS);
+    expect(headersOf(await answerTo(GET))).toMatchObject({ 'x-content-type-options': 'nosniff' });
+  });
+  it('one whose handler gives its own value to one of them', async () => {
+    const own = "default-src 'self'";
+    listening.serve((_request, response) => response.writeHead(200, { 'content-security-policy': own }).end());
+    expect(headersOf(await answerTo(GET))).toMatchObject({ ...SAFE_HEADERS, 'content-security-policy': own });
+  });
+  it('one of a process that is starting', async () => {
+    const starting = await bind({ HOST: '127.0.0.1', PORT: 0 }, deadlines.after);
+    const { headers, status } = await fetch(`${starting.address}/fhir/metadata`);
+    expect({ status, ...Object.fromEntries(headers) }).toMatchObject({ status: 503, ...SAFE_HEADERS });
+    await starting.close(0);
+  });
+  it('one to a request that is no HTTP', async () => {
+    const peer = await answerTo('GET / HTTP/9\r\n\r\n');
+    expect(peer.received).toMatch(/^HTTP\/1\.1 400/);
+    expect(headersOf(peer)).toMatchObject(SAFE_HEADERS);
+  });
+  it('one to a body that does not arrive', async () => {
+    const peer = await send(request('/auth/token', 'application/json'));
+    deadlines.pass();
+    await eventually(() => peer.closed);
+    expect(headersOf(peer)).toMatchObject(SAFE_HEADERS);
   });
 });
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { isIPv6, type AddressInfo } from 'node:net';
 import { Refusal } from '@provider-access/kernel';
 import { formatOf, renderRefusal } from '@provider-access/service/http';
+import { SAFE_HEADERS } from './safe-headers.ts';
 import { rawAnswer, refuseUnreadable } from './unreadable.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -99,6 +100,7 @@ export async function bind(
     answering.add(response);
     response.once('close', () => answering.delete(response));
     if (closing) response.shouldKeepAlive = false;
+    for (const name in SAFE_HEADERS) response.setHeader(name, SAFE_HEADERS[name]!);
     boundBody(request, response, after);
     handler(request, response);
   });

@@ -2,6 +2,7 @@ import { maxHeaderSize, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { type ErrorFormat, formatOf, renderRefusal } from '@provider-access/service/http';
+import { SAFE_HEADERS } from './safe-headers.ts';
 
 /** An error of Node's HTTP parser. */
 interface ParserError extends Error {
@@ -36,6 +37,7 @@ function answerTo({ code = '', rawPacket }: ParserError): string {
 export function rawAnswer(refusal: Refusal, format: ErrorFormat): string {
   const { status, headers, body } = renderRefusal(refusal, format);
   const lines = Object.entries({
+    ...SAFE_HEADERS,
     ...headers,
     'content-length': String(Buffer.byteLength(body)),
     connection: 'close',

@@ -11,7 +11,9 @@ import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './r
 import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
+import { nothingHere } from './nothing-here.ts';
 import type { ServicePorts } from './ports.ts';
+import { prettyAnswers } from './pretty-answers.ts';
 import { refuseOtherMethods } from './refuse-methods.ts';
 import { traceRequests } from './trace-requests.ts';
 
@@ -61,7 +63,7 @@ const HTTP_KINDS: Record<number, RefusalKind> = {
 /**
  * Turns everything that is thrown into a refusal. An unexpected error is logged and answered as a 500 without details.
  */
-export function toRefusal(error: unknown, logger: Logger): Refusal {
+export function toRefusal(error: unknown, logger: Logger, url = '/'): Refusal {
   if (error instanceof Refusal) return error;
   const unavailable = (): Refusal =>
     new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
@@ -78,13 +80,13 @@ export function toRefusal(error: unknown, logger: Logger): Refusal {
     return new Refusal('invalid-request', 'The body is not valid JSON.');
   if (error instanceof HttpException) {
     const kind = HTTP_KINDS[error.getStatus()];
-    if (kind === 'not-found') return new Refusal('not-found', 'There is nothing here.');
+    if (kind === 'not-found') return nothingHere(url);
     if (kind === 'unsupported-media-type') return new Refusal(kind, TYPES);
     if (kind !== undefined) return new Refusal(kind, 'The request was refused.');
   }
   const status = (error as { statusCode?: number }).statusCode;
   if (status !== undefined && HTTP_KINDS[status] !== undefined)
-    return new Refusal(HTTP_KINDS[status], status === 404 ? 'There is nothing here.' : 'The request is not valid.');
+    return status === 404 ? nothingHere(url) : new Refusal(HTTP_KINDS[status], 'The request is not valid.');
   // The stack is code, not data; the message may quote input and stays out.
   logger.error(
     {
@@ -111,7 +113,7 @@ class RefusalFilter implements ExceptionFilter {
       return;
     }
     const request = host.switchToHttp().getRequest<RefusedRequest>();
-    const refusal = toRefusal(error, this.logger);
+    const refusal = toRefusal(error, this.logger, request.url);
     const answer = (): void => {
       const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
       void reply.code(status).headers(headers).send(body);
@@ -161,7 +163,7 @@ const unroutable =
   (error: { readonly code?: string }, request: FastifyRequest, reply: FastifyReply): void => {
     const refusal =
       error.code === 'FST_ERR_MAX_PARAM_LENGTH'
-        ? new Refusal('not-found', 'There is nothing here.')
+        ? nothingHere(request.url)
         : new Refusal('invalid-request', 'The URL is not valid.');
     const { status, headers, body } = renderRefusal(refusal, formatOf(request.url));
     metrics.request(name, request.method, 'unmatched', status, reply.elapsedTime);
@@ -205,7 +207,8 @@ export async function createServiceApp(
     trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
-  // Both before Nest adds the routes, because they hook into each of them.
+  // All before Nest adds the routes, because they hook into each of them.
+  prettyAnswers(fastify as unknown as FastifyInstance);
   await compressAnswers(fastify as unknown as FastifyInstance);
   const refuseMethods = refuseOtherMethods(fastify as unknown as FastifyInstance);
   if (log !== undefined)

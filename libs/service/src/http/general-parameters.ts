@@ -53,7 +53,7 @@ interface Given {
 
 /**
  * Reads the parameters that every interaction has, and leaves the others: `_format`, which decides before `Accept`, and
- * `_pretty`, which changes nothing here. https://hl7.org/fhir/R4/http.html#parameters
+ * `_pretty`, which `prettyAnswers` obeys. https://hl7.org/fhir/R4/http.html#parameters
  *
  * @param given with repeats
  * @param linked the query in a page link. Its `_format` counts if the request has none.

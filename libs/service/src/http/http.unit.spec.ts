@@ -134,6 +134,23 @@ describe('a service', () => {
     expect(JSON.parse((await get('/fhir/nothing')).payload)).toMatchObject({ resourceType: 'OperationOutcome' });
     expect(JSON.parse((await get('/nothing')).payload)).toMatchObject({ error: 'not-found' });
   });
+  // U20: "There is nothing here." told nobody what to ask for.
+  test.each([
+    ['GET', '/fhir', /base of the FHIR API/],
+    ['POST', '/fhir/?_format=json', /base of the FHIR API/],
+    ['GET', '/fhir/Patient/m1/$everything', /this operation/],
+    ['GET', '/fhir/Patient/m1/%24everything/', /this operation/],
+    ['POST', '/fhir/Patient/$everything', /this operation/],
+    ['POST', '/fhir/$match?x=/fhir', /this operation/],
+    ['GET', '/fhir/Patient/m1/Observation/o1', /this path/],
+  ] as const)('says at %s %s what there is instead', async (method, url, text) => {
+    const { statusCode, payload } = await app.getHttpAdapter().getInstance().inject({ method, url });
+    const { resourceType, issue } = JSON.parse(payload) as { resourceType: string; issue: { diagnostics: string }[] };
+    expect([statusCode, resourceType]).toEqual([404, 'OperationOutcome']);
+    expect(issue[0]!.diagnostics).toMatch(text);
+    expect(issue[0]!.diagnostics).toContain('GET /fhir/metadata');
+    expect(issue[0]!.diagnostics).not.toMatch(/m1|o1|everything|match/);
+  });
 
   // RFC 9110 section 15.5.6: a 405 names the methods that there are.
   test.each([

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
+import { nothingHere } from './nothing-here.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 
 /** In the order of the header `Allow`. The router adds HEAD wherever there is GET. */
@@ -13,7 +14,7 @@ function refuse(route: string, allowed: readonly Method[], request: FastifyReque
   // An operation that does not exist fits the pattern of a read, and no method would find it.
   const refusal =
     OPERATION.test(request.url) && !OPERATION.test(route)
-      ? new Refusal('not-found', 'There is nothing here.')
+      ? nothingHere(request.url)
       : new Refusal('method-not-allowed', `This path does not take ${request.method}. Use ${allowed.join(' or ')}.`, {
           headers: { allow: allowed.join(', ') },
         });

@@ -31,7 +31,7 @@ const RESULT_PARAMETERS = [
 /** Of every interaction: https://hl7.org/fhir/R4/http.html#parameters */
 const GENERAL = [
   { name: '_format', description: 'JSON only. It wins before `Accept`.' },
-  { name: '_pretty', description: 'Taken, and without effect.' },
+  { name: '_pretty', description: '`true` on the URL indents an answer of at most 512 KiB.' },
 ];
 const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS, ...GENERAL];
 const LENIENT = {

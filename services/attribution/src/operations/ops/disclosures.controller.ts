@@ -87,7 +87,6 @@ export class DisclosuresController {
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', ACCOUNTING_POLICY)
   @Header('content-disposition', 'inline; filename="accounting-of-disclosures.html"')
-  @Header('x-content-type-options', 'nosniff')
   @Header('cache-control', 'no-store')
   async document(
     @Query('member', MEMBER) member: string,

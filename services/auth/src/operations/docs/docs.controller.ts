@@ -50,7 +50,6 @@ export class DocsController {
         'content-type': 'application/json; charset=utf-8',
         'cache-control': 'public, max-age=300',
         'access-control-allow-origin': '*',
-        'x-content-type-options': 'nosniff',
       })
       .send(openApi);
   }
@@ -74,8 +73,6 @@ export class DocsController {
     const { site } = this.documentation;
     void reply.headers({
       'content-security-policy': name.endsWith('.svg') ? PICTURE_POLICY : PAGE_POLICY,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'same-origin',
       // A name in assets/ changes with its content.
       'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     });

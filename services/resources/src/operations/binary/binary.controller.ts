@@ -26,7 +26,6 @@ import { Carriers } from './carrier.ts';
 const SAFE = {
   'content-disposition': 'attachment',
   'content-security-policy': "default-src 'none'; sandbox",
-  'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
 };
 

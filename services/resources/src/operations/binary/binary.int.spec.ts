@@ -70,7 +70,6 @@ describe('Binary', () => {
       'content-length': String(CONTENT.length),
       'accept-ranges': 'bytes',
       'content-disposition': 'attachment',
-      'x-content-type-options': 'nosniff',
       'content-security-policy': expect.stringContaining('sandbox'),
       'cache-control': 'no-store',
     });
@@ -211,7 +210,6 @@ describe('Binary', () => {
     expect(headers).toMatchObject({
       'content-type': 'text/html',
       'content-disposition': 'attachment',
-      'x-content-type-options': 'nosniff',
       'content-security-policy': "default-src 'none'; sandbox",
     });
   });
