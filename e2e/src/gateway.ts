@@ -11,6 +11,7 @@ export const SERVICES: readonly ServiceName[] = ['auth', 'attribution', 'consent
 
 export const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   [
+    ['/', 'auth'],
     ['/auth', 'auth'],
     ['/fhir/.well-known', 'auth'],
     ['/.well-known', 'auth'],
@@ -39,9 +40,7 @@ const EXPORT_OPERATION = /^\/fhir\/Group\/[^/]+\/(?:\$|%24)(?:export|davinci-dat
 export const serviceOf = (path: string): ServiceName | undefined =>
   EXPORT_OPERATION.test(path)
     ? 'export'
-    : PREFIXES.find(
-        ([prefix]) => path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/'),
-      )?.[1];
+    : PREFIXES.find(([prefix]) => path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`)))?.[1];
 
 /** Headers of one hop only (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'proxy-connection', 'te', 'upgrade']);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -143,6 +143,62 @@ describeUnless(existsSync(CHROMIUM) ? undefined : `${CHROMIUM} is missing`, 'the
     await console.getByRole('button', { name: 'Send' }).click();
     await console.getByText('200 OK').waitFor();
     expect(await console.locator('pre').last().innerText()).toContain('"resourceType": "Group"');
+    await page.close();
+  });
+
+  /** U5: a URL without `.html` was an empty page. */
+  test('answers every page under its URL with and without .html', async () => {
+    const site = join(ROOT, 'docs/dist');
+    const pages = globSync('**/*.html', { cwd: site }).filter((name) => name !== '404.html');
+    expect(pages.length).toBeGreaterThan(100);
+    const wrong: string[] = [];
+    for (const name of pages) {
+      const text = readFileSync(join(site, name), 'utf8');
+      const title = /<title>(.*?)<\/title>/.exec(text)![1]!;
+      for (const path of [
+        name,
+        name.replace(/\.html$/, ''),
+        name.replace(/\.html$/, '/'),
+        name.replace(/html$/, 'md'),
+      ]) {
+        const answer = await fetch(`${platform.base}/docs/${path}`);
+        const html = await answer.text();
+        if (answer.status !== 200 || !html.includes(`<title>${title}</title>`)) wrong.push(`${path}: ${answer.status}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('says that an unknown page is unknown, and offers a search for its words', async () => {
+    const page = await open('security_labels-of');
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await page.getByRole('button', { name: 'Search for “security labels of”' }).click();
+    await page.locator('.VPLocalSearchBox .result').first().waitFor();
+    await page.close();
+    // The browser tells of the status of the page, which is a 404 as it should be.
+    expect(faults.splice(0).filter((fault) => !fault.includes('404 (Not Found)'))).toEqual([]);
+  });
+
+  /** U20: the first console's example has no keys that work. */
+  test('registers an app with the example of the first console', async () => {
+    const page = await open('api/apps-and-tokens.html');
+    const console = page.locator('details.try-it').first();
+    expect(await console.locator('summary').first().innerText()).toBe('Try it: POST /auth/register');
+    await console.locator('summary').first().click();
+    await expect.poll(() => console.getByLabel(/^The private key/).count()).toBe(1);
+    await console.getByRole('button', { name: 'Send' }).click();
+    await console.getByText('201 Created').waitFor();
+    await page.close();
+  });
+
+  test.each(SCREENS)('begins with a page of links at /, in %s at %i pixels', async (mode, width) => {
+    const page = await open('../', mode, width);
+    await page.evaluate(AXE);
+    expect(((await page.evaluate('axe.run()')) as AxeResults).violations.map(({ id }) => id)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    const links = await page.getByRole('link').evaluateAll((all) => all.map((one) => (one as HTMLAnchorElement).href));
+    expect(links.length).toBeGreaterThan(5);
+    for (const link of links) expect((await fetch(link)).status, link).toBe(200);
     await page.close();
   });
 

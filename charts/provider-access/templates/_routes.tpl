@@ -1,6 +1,7 @@
 {{- /* Which prefix belongs to whom; the longest wins. The operations of export on a Group come before them (exportPaths).
        /health and /metrics belong to each process and are not routed. */}}
 {{- define "pa.publicRoutes" -}}
+- { prefix: /, service: auth, exact: true }
 - { prefix: /auth, service: auth }
 - { prefix: /portal, service: auth }
 - { prefix: /.well-known, service: auth }
@@ -62,7 +63,7 @@ spec:
           {{- end }}
           {{- range .routes | fromYamlArray }}
           - path: {{ .prefix }}
-            pathType: Prefix
+            pathType: {{ ternary "Exact" "Prefix" (default false .exact) }}
             backend: { service: { name: {{ include "pa.fullname" $.root }}-{{ .service }}, port: { name: http } } }
           {{- end }}
 {{- end }}
@@ -92,7 +93,7 @@ spec:
     {{- end }}
     {{- range .routes | fromYamlArray }}
     - matches:
-        - path: { type: PathPrefix, value: {{ .prefix }} }
+        - path: { type: {{ ternary "Exact" "PathPrefix" (default false .exact) }}, value: {{ .prefix }} }
       {{- with $.root.Values.gateway.timeouts }}
       timeouts: {{- toYaml . | nindent 8 }}
       {{- end }}

@@ -21,6 +21,7 @@ import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
 import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
 import { PortalController } from './operations/portal/portal.controller.ts';
+import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
@@ -81,6 +82,7 @@ export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModul
         IntrospectionController,
         DiscoveryController,
         DocsController,
+        HomeController,
         PortalController,
         ReviewController,
         SigningKeysController,

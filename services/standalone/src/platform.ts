@@ -240,14 +240,6 @@ export async function startPlatform(
       metrics,
       logger,
       routes: {
-        '/': async (_request, response) =>
-          answer(
-            response,
-            200,
-            'text/plain; charset=utf-8',
-            `Provider Access API${config.SANDBOX ? ', a sandbox: all data is synthetic' : ''}. FHIR base: /fhir ` +
-              '(start at /fhir/metadata and /fhir/.well-known/smart-configuration).\n',
-          ),
         // Merges the answers of `GET /ops/views/<service>`, called in the process with the caller's token.
         '/ops/views': async (request, response) => {
           staticTokens.require(request, ['administrator']);

@@ -6,6 +6,7 @@ export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'ex
 
 const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
   [
+    ['/', 'auth'],
     ['/auth', 'auth'],
     ['/fhir/.well-known', 'auth'],
     ['/.well-known', 'auth'],
@@ -44,9 +45,9 @@ const pathOf = (target: string): string => {
   const end = target.search(/[?#]/);
   return end < 0 ? target : target.slice(0, end);
 };
-/** Whether the path starts with the prefix, and the prefix ends at the end of a path segment. */
+/** Whether the path starts with the prefix, and the prefix ends at the end of a path segment. `/` fits itself only. */
 const under = (path: string, prefix: string): boolean =>
-  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/');
+  path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`));
 
 /** The service of a request target. Undefined if no prefix fits. */
 export function serviceOf(target: string): ServiceName | undefined {

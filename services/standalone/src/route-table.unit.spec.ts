@@ -35,7 +35,9 @@ test.each([
   ['/ops/auditX', undefined],
   ['/ops/views', undefined],
   ['/ops/views/export', 'export'],
-  ['/', undefined],
+  ['/', 'auth'],
+  ['/?x', 'auth'],
+  ['//', undefined],
   ['/authx', undefined],
 ])('%s belongs to %s', (target, service) => {
   expect(serviceOf(target)).toBe(service);

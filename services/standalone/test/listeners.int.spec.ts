@@ -46,7 +46,7 @@ test.each([
     expect(await status(platform.address, spelt, method), spelt).toBe(404);
 });
 
-test.each(['/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])(
+test.each(['/', '/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])(
   '%s is answered on both',
   async (path) => {
     expect([await status(platform.address, path), await status(platform.internalAddress, path)]).toEqual([200, 200]);

@@ -16,6 +16,10 @@ const ACCESSIBLE = [
   ['<th></th>', '<td></td>'],
 ] as const;
 
+/** Only the page of unknown URLs has no content before its script runs. */
+const NO_SCRIPT =
+  '<noscript><h1>There is no such page</h1><p>Begin at the <a href="/docs/">first page</a>.</p></noscript>';
+
 /**
  * Finishes a page. Moves its inline scripts into files and removes `style` attributes, so that the services can forbid
  * both without a list of hashes. Scripts that choose light or dark still block the first paint, as they must.
@@ -29,5 +33,6 @@ export function finish(file: string): void {
     writeFileSync(join(SITE, 'assets', name), code);
     return `<script${attributes} src="/docs/assets/${name}"></script>`;
   });
-  if (changed !== html) writeFileSync(file, changed);
+  const complete = changed.replace('<div id="app"></div>', `${NO_SCRIPT}<div id="app"></div>`);
+  if (complete !== html) writeFileSync(file, complete);
 }

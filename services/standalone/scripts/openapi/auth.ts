@@ -185,6 +185,29 @@ export const AUTH: Readonly<Record<string, Operation>> = {
     answer: { description: 'What is known of the token.', type: JSON_TYPE, schema: ref('Introspection') },
     refusals: ['invalid-request', 'invalid-token'],
   },
+  'GET /': {
+    tag: 'Apps and tokens',
+    summary: 'Find the API and its documentation',
+    description: 'The URLs that a client begins with. A browser gets a page with the same links.',
+    answer: {
+      description: 'Absolute URLs.',
+      type: JSON_TYPE,
+      schema: {
+        type: 'object',
+        required: ['name', 'sandbox', 'fhir', 'capabilities', 'discovery', 'openapi', 'documentation'],
+        properties: {
+          name: { type: 'string' },
+          sandbox: { type: 'boolean', description: 'Whether all data is synthetic.' },
+          fhir: { type: 'string', description: 'Base URL of the FHIR API.' },
+          capabilities: { type: 'string', description: 'The CapabilityStatement.' },
+          discovery: { type: 'string', description: 'The SMART configuration.' },
+          openapi: { type: 'string', description: 'This document.' },
+          documentation: { type: 'string', description: 'The pages for people.' },
+        },
+      },
+    },
+    refusals: [],
+  },
   'GET /.well-known/smart-configuration': {
     tag: 'Apps and tokens',
     summary: 'Find the endpoints',

@@ -80,6 +80,18 @@ export function curlOf({ url, init }: Request, origin: string): string {
   return ['curl -i', `-X ${init.method}`, ...headers, ...body, quoted(`${origin}${url}`)].join(' \\\n  ');
 }
 
+/**
+ * A new ES384 key pair. The example of a registration has no keys that work, because another app must not have the same.
+ */
+export async function newKeys(): Promise<{ readonly open: JsonWebKey; readonly secret: string }> {
+  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, true, ['sign', 'verify']);
+  const kid = crypto.randomUUID();
+  const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+  const { d } = await crypto.subtle.exportKey('jwk', pair.privateKey);
+  const open = { kty, crv, x, y, kid } as JsonWebKey;
+  return { open, secret: JSON.stringify({ ...open, d }, undefined, 2) };
+}
+
 const base64url = (bytes: Uint8Array): string =>
   btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')

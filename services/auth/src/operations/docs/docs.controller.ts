@@ -54,19 +54,22 @@ export class DocsController {
       .send(openApi);
   }
 
-  /** The router removes a slash at the end, but relative links of a folder's page need it. */
+  /**
+   * A page has one URL. Other spellings that readers try (without `.html`, with `.md`, a slash too many) lead there,
+   * because links of a page are relative to its URL. The router removes a slash at the end, so the URL is asked for it.
+   */
   @Get(['docs', 'docs/*'])
   async file(
     @Param('*') path: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const name = (path ?? '').replace(/\/$/, '');
-    const index = name === '' ? 'index.html' : `${name}/index.html`;
-    const folder = name === '' || (await this.documentation.site.file(index)) !== undefined;
-    if (!folder) await this.send(name, request, reply);
-    else if (/^[^?]*\/(?:\?|$)/.test(request.url)) await this.send(index, request, reply);
-    else await reply.redirect(name === '' ? '/docs/' : `/docs/${name}/`, 301);
+    const slash = /^[^?]*\/(?:\?|$)/.test(request.url);
+    const asked = `${(path ?? '').replace(/\/$/, '')}${slash ? '/' : ''}`.replace(/^\/$/, '');
+    const page = this.documentation.site.pageOf(asked);
+    const here = page === asked && (slash || page !== '');
+    if (page === undefined || here) await this.send(page?.replace(/(^|\/)$/, '$1index.html') ?? asked, request, reply);
+    else await reply.redirect(`/docs/${page}`, 301);
   }
 
   private async send(name: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {

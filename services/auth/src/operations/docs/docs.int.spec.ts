@@ -72,6 +72,7 @@ describe('a site that was built', () => {
       'index.html': '<h1>home</h1>',
       '404.html': 'nothing here',
       'adr/index.html': 'records',
+      'refusals.html': 'codes',
       'assets/a.js': 'run()',
       'diagrams/d.svg': '<svg/>',
       'notes.bin': 'unknown type',
@@ -142,6 +143,14 @@ describe('a site that was built', () => {
     ['/docs', '/docs/'],
     ['/docs?x', '/docs/'],
     ['/docs/adr', '/docs/adr/'],
+    // U5: these were empty pages.
+    ['/docs/refusals', '/docs/refusals.html'],
+    ['/docs/refusals/', '/docs/refusals.html'],
+    ['/docs/refusals.md?x', '/docs/refusals.html'],
+    ['/docs/Refusals.HTML', '/docs/refusals.html'],
+    ['/docs/adr/README.md', '/docs/adr/'],
+    ['/docs/adr/index', '/docs/adr/'],
+    ['/docs/index', '/docs/'],
   ])('%s leads to %s, because links of a page are relative', async (path, location) => {
     expect(await get(path)).toMatchObject({ status: 301, headers: { location } });
   });

@@ -57,6 +57,22 @@ export class Site {
     });
   }
 
+  /**
+   * The place of the page that a reader means, relative to the root: `refusals.html`, or `adr/` for its index. Undefined
+   * if `asked` names no page. A file that has exactly this name is found before any page.
+   */
+  pageOf(asked: string): string | undefined {
+    const names = this.names();
+    if (names === undefined || names.has(asked)) return undefined;
+    const plain = asked.replace(/\/$/, '').replace(/\.(?:md|html)$/i, '');
+    for (const name of [plain, plain.toLowerCase()]) {
+      const folder = name.replace(/(?:^|\/)(?:index|readme)$/i, '');
+      if (names.has(folder === '' ? 'index.html' : `${folder}/index.html`)) return folder === '' ? '' : `${folder}/`;
+      if (names.has(`${name}.html`)) return `${name}.html`;
+    }
+    return undefined;
+  }
+
   /** Lists the folder once for each build, so that a page that was built again needs no restart. */
   private names(): ReadonlyMap<string, string> | undefined {
     const built = statSync(join(this.folder, 'index.html'), { throwIfNoEntry: false })?.mtimeMs;
