@@ -74,7 +74,9 @@ export class AttributionModule {
         GroupFilters,
         {
           provide: LabelGate,
-          useFactory: () => new LabelGate({ policy: config.labels, records: recordsReader(views), clock }),
+          inject: [Facts],
+          useFactory: ({ reader: members }: Facts) =>
+            new LabelGate({ policy: config.labels, records: recordsReader(views), members, clock }),
         },
         {
           provide: ServiceLevels,

@@ -36,7 +36,7 @@ export class ExportContext {
     const { views, state, clock } = ports;
     this.records = recordsReader(views);
     this.slots = new RunningSlots(state, streams, clock, config.runningPerClient);
-    this.labels = new LabelGate({ policy: config.labels, records: this.records, clock });
+    this.labels = new LabelGate({ policy: config.labels, records: this.records, members: facts.reader, clock });
     this.releases = new Releases(blobs, facts, this.labels);
     this.downloads = new DownloadNotes(ports);
     this.views = {

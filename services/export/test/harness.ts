@@ -195,7 +195,8 @@ export class Platform extends Publisher {
     return { ...of, client: 'c1', party };
   }
   labels(policy: LabelPolicy = DEFAULT_LABEL_POLICY): LabelGate {
-    return new LabelGate({ policy, records: recordsReader(this.views), clock: this.clock });
+    const members = this.views.reader(memberFacts);
+    return new LabelGate({ policy, records: recordsReader(this.views), members, clock: this.clock });
   }
   reader(projection: Projection): ViewReader {
     return this.views.reader(projection);

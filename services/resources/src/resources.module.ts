@@ -183,9 +183,9 @@ function providers(
     },
     {
       provide: LabelGate,
-      inject: [RECORDS],
-      useFactory: (records: ReturnType<typeof recordsReader>) =>
-        new LabelGate({ policy: config.labels, records, clock }),
+      inject: [RECORDS, Facts],
+      useFactory: (records: ReturnType<typeof recordsReader>, facts: Facts) =>
+        new LabelGate({ policy: config.labels, records, members: facts.reader, clock }),
     },
     { provide: ReadingThread, useFactory: () => new ReadingThread() },
     {
@@ -201,6 +201,7 @@ function providers(
           log,
           reader,
           reading,
+          members: facts.reader,
           claims: state.claims,
           leases: state.leases,
           transactionTimes: new TransactionTimes(state.streams),

@@ -214,9 +214,8 @@ export class House {
 
   /** Waits until the records views have passed everything that is in the log. */
   async settled(): Promise<void> {
-    const { records, locators, search } = this.records.views;
     const inbound = await this.log.head([PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS]);
-    for (const view of [records, locators, search])
+    for (const view of Object.values(this.records.views))
       if (!(await view.waitFor(inbound, 10_000, ['resources']))) throw new Error('the views did not settle');
   }
 

@@ -70,6 +70,7 @@ export class Instance {
     this.intake = new RecordIntake({
       log: late,
       reader,
+      members: { getMany: async (ids) => ids.map(() => undefined) },
       claims: state.claims,
       leases: state.leases,
       transactionTimes: { newest: () => Promise.resolve(0) },

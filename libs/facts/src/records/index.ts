@@ -3,6 +3,7 @@ export { keepData } from './record-events.ts';
 export { locators, records } from './projections.ts';
 export * from './search-keys.ts';
 export * from './directory.ts';
+export * from './patients.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';

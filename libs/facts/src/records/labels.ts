@@ -1,17 +1,21 @@
 import type { PartyFacts } from '@provider-access/domain/access';
 import {
+  ANOTHER_MEMBER,
   type Label,
   type LabelFacts,
   type LabelPermit,
   type LabelPolicy,
   permitsOf,
+  personsOf,
   policyAt,
   strictestRule,
   withholdingLabels,
 } from '@provider-access/domain/pdex/labels';
 import { bufferOf, type ProviderKey } from '@provider-access/events';
 import { isServedType } from '@provider-access/kernel/fhir';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';
+import { namesAnother } from './patients.ts';
 import type { RecordsReader } from './reader.ts';
 import { NOBODY, type RecordPart, SHARED } from './record.ts';
 import {
@@ -31,6 +35,8 @@ const TOGETHER = 32;
 export interface LabelGateOptions {
   readonly policy: LabelPolicy;
   readonly records: Pick<RecordsReader, 'scanMember' | 'heads' | 'load' | 'views'>;
+  /** Reader of the member facts. */
+  readonly members: Pick<ViewReader, 'getMany'>;
   readonly clock: Clock;
 }
 
@@ -109,8 +115,8 @@ export class LabelCheck {
   }
 
   /**
-   * Whether the client may not see the record. A promise only for a rule that asks for consent, and for a Provenance,
-   * which costs a query for its targets.
+   * Whether the client may not see the record. A promise only for a rule that asks for consent, for a Provenance, which
+   * costs a query for its targets, and for a record that names a person inside.
    */
   withheld(record: Labelled): boolean | Promise<boolean> {
     if (record.type === PROVENANCE) return this.withheldEach([record]).then(([withheld]) => withheld!);
@@ -120,7 +126,8 @@ export class LabelCheck {
   withheldBy(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
     if (labels.length === 0) return false;
     const rule = strictestRule(labels, this.options.policy);
-    if (rule !== 'withhold unless consented') return rule === 'withhold';
+    if (rule === 'withhold') return true;
+    if (rule === 'release' && personsOf(labels) === undefined) return false;
     return this.because(member, labels).then((because) => because.length > 0);
   }
   /**
@@ -164,9 +171,15 @@ export class LabelCheck {
   }
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
-    const rule = strictestRule(labels, this.options.policy);
-    if (rule === 'release') return [];
-    return withholdingLabels(labels, this.options.policy, await this.factsOf(member));
+    const persons = personsOf(labels);
+    const { records, members } = this.options;
+    const another =
+      persons !== undefined && (await namesAnother({ patients: records.views.patients, members }, member, persons));
+    const because =
+      strictestRule(labels, this.options.policy) === 'release'
+        ? []
+        : withholdingLabels(labels, this.options.policy, await this.factsOf(member));
+    return another ? [ANOTHER_MEMBER, ...because] : because;
   }
 
   /** How many resources of a member are withheld, and by which labels. A resource with two labels counts for both. */

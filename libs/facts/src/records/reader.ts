@@ -1,5 +1,6 @@
 import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { locators, records } from './projections.ts';
+import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
 import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
 
@@ -41,7 +42,7 @@ export interface RecordsReader {
   /** A member's resources in the order of type and id, with lines as bytes. Safe while a writer changes the view. */
   scanMember(member: string, options?: ScanOptions): AsyncIterable<StoredRecord>;
   /** The views themselves, for their positions and for searches. */
-  readonly views: { readonly records: ViewReader; readonly locators: ViewReader; readonly search: ViewReader };
+  readonly views: Readonly<Record<'records' | 'locators' | 'search' | 'patients', ViewReader>>;
 }
 
 const EMPTY = new Uint8Array(0);
@@ -115,7 +116,7 @@ export function recordsReader(views: Views): RecordsReader {
   }
 
   return {
-    views: { records: byRecord, locators: byLocator, search },
+    views: { records: byRecord, locators: byLocator, search, patients: views.reader(patients) },
     async byTypeId(member, type, id) {
       const record = await current(member, type, id);
       return record?.deleted === true ? undefined : record;

@@ -22,12 +22,13 @@ async function open({ views, blobs, labels: policy }: ChunkWorkerData): Promise<
   const store = openReader(views.options);
   const clock = { now: () => Date.now() };
   const records = recordsReader(store);
+  const facts = store.reader(memberFacts);
   return {
     records,
-    facts: store.reader(memberFacts),
+    facts,
     blobs: openBlobs(blobs.options),
     clock,
-    labels: new LabelGate({ policy, records, clock }),
+    labels: new LabelGate({ policy, records, members: facts, clock }),
   };
 }
 

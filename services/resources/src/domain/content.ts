@@ -1,5 +1,11 @@
 import { hash } from 'node:crypto';
-import { labelsOf, mentionsLabel } from '@provider-access/domain/pdex/labels';
+import {
+  labelsOf,
+  mentionsLabel,
+  personLabels,
+  type Persons,
+  UNREADABLE_LABEL,
+} from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, isInstant, isObject, targetsOf } from '@provider-access/kernel/fhir';
 
 /** An accepted resource, encoded once. The line is `head`, then the meta of the version, then `tail`. */
@@ -13,7 +19,7 @@ export interface AcceptedContent {
   readonly sourceHash: string;
   readonly references: readonly string[];
   readonly serviceDate?: string;
-  /** Security labels, `system|code`, those of parts that redaction removed included. */
+  /** Security labels, `system|code`, those of parts that redaction removed included, and labels of persons inside. */
   readonly labels: readonly string[];
   /** `Type/id` of the targets of a Provenance; absent for another type. */
   readonly targets?: readonly string[];
@@ -28,6 +34,14 @@ export interface AcceptedContent {
   readonly payerUpdated: string;
   /** The text after that, to the end of the line. */
   readonly tail: string;
+}
+
+/** A resource with more persons inside is withheld. */
+const MOST_PERSONS = 100;
+const NO_PERSONS: Persons = { ids: [], identifiers: [] };
+function labelsFor(persons: Persons): readonly string[] {
+  const labels = personLabels(persons);
+  return labels.length <= MOST_PERSONS ? labels : [UNREADABLE_LABEL];
 }
 
 /** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
@@ -45,6 +59,7 @@ export function encodeContent(
   serviceDate: string | undefined,
   sent: FhirResource,
   publicUrl?: string,
+  persons = NO_PERSONS,
 ): AcceptedContent {
   const { resourceType, id: _id, meta, ...rest } = resource;
   const kept: Record<string, unknown> = {};
@@ -67,7 +82,7 @@ export function encodeContent(
     hash: sha256(unshown.length === 0 ? text : `${text}\n${JSON.stringify(unshown)}`),
     sourceHash: sha256(sentText),
     references,
-    labels,
+    labels: [...labels, ...labelsFor(persons)],
     keys,
     head,
     payerUpdated,

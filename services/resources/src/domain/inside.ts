@@ -6,6 +6,7 @@ import {
   parseReference,
   PATIENT_ELEMENT,
 } from '@provider-access/kernel/fhir';
+import { identifierKey, type Persons } from '@provider-access/domain/pdex/labels';
 import { BINARY_ID, binaryIn } from './attachments.ts';
 
 /** A resource inside another one, at any depth. */
@@ -41,6 +42,8 @@ export interface Inside {
   readonly resources: readonly Inner[];
   readonly references: readonly ReferenceInside[];
   readonly urls: readonly UrlInside[];
+  /** Identifiers of the Patients and Persons inside, and of references that say whom an inner resource is about. */
+  readonly identifiers: readonly unknown[];
 }
 
 const CONDITIONAL = /^(?:https?:\/\/[^\s?#]+\/)?([A-Z][A-Za-z]+)\?/;
@@ -71,9 +74,15 @@ export function insideOf(resource: FhirResource): Inside {
   const resources: Inner[] = [];
   const references: ReferenceInside[] = [];
   const urls: UrlInside[] = [];
-  collect(resource, resource.resourceType, '', 'outermost', { resources, references, urls });
-  return { resources, references, urls };
+  const identifiers: unknown[] = [];
+  collect(resource, resource.resourceType, '', 'outermost', { resources, references, urls, identifiers });
+  return { resources, references, urls, identifiers };
 }
+
+/** Types that describe a person by identifiers. A RelatedPerson is a relative of the member, who may be one too. */
+const IDENTIFIED: ReadonlySet<unknown> = new Set(['Patient', 'Person']);
+/** Elements that say whom a resource is about. */
+const ABOUT = /(?:^|\.)(?:subject|patient|beneficiary|for|candidate|focus|target)$/;
 
 const EXTENSION = /(?:^|\.)(?:modifierE|e)xtension$/;
 
@@ -83,7 +92,12 @@ function collect(
   holder: string,
   path: string,
   level: Level,
-  found: { readonly resources: Inner[]; readonly references: ReferenceInside[]; readonly urls: UrlInside[] },
+  found: {
+    readonly resources: Inner[];
+    readonly references: ReferenceInside[];
+    readonly urls: UrlInside[];
+    readonly identifiers: unknown[];
+  },
 ): void {
   if (Array.isArray(value)) {
     for (const item of value as unknown[]) collect(item, holder, path, level, found);
@@ -91,7 +105,14 @@ function collect(
   }
   if (!isObject(value)) return;
   const nested = level !== 'outermost' && typeof value['resourceType'] === 'string';
-  if (nested) found.resources.push({ resource: value as FhirResource, contained: path === 'contained' });
+  if (nested) {
+    found.resources.push({ resource: value as FhirResource, contained: path === 'contained' });
+    if (IDENTIFIED.has(value['resourceType']))
+      found.identifiers.push(...([value['identifier'] ?? []].flat() as unknown[]));
+  } else if (level === 'inner' && ABOUT.test(path) && (value['type'] === undefined || value['type'] === 'Patient')) {
+    // A logical reference: `{ "identifier": { … } }`.
+    found.identifiers.push(value['identifier']);
+  }
   const own = nested ? (value['resourceType'] as string) : holder;
   const here = nested ? '' : path;
   const below = nested || level === 'inner' ? 'inner' : 'outer';
@@ -165,6 +186,18 @@ export function isAboutAnother({ resources, references }: Inside, member: string
       (conditional || (id !== undefined && id !== member)) &&
       !OTHER_PERSONS.has(`${holder}.${path}`),
   );
+}
+
+/**
+ * The persons inside, apart from the member. `contained` ids are local to the document, but one that is the id of
+ * another member tells whose data it is (ADR 0057).
+ */
+export function personsIn({ resources, identifiers }: Inside, member: string): Persons {
+  const ids = resources.flatMap(({ resource: { resourceType, id } }) =>
+    resourceType === 'Patient' && id !== undefined && id !== member ? [id] : [],
+  );
+  const keys = identifiers.flatMap((identifier) => identifierKey(identifier) ?? []);
+  return { ids: [...new Set(ids)], identifiers: [...new Set(keys)] };
 }
 
 /**

@@ -24,7 +24,7 @@ import {
   type ProfilePolicy,
   shortcomingName,
 } from '@provider-access/domain/pdex/feeds';
-import { labelsOf } from '@provider-access/domain/pdex/labels';
+import { labelsOf, type Persons } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -38,6 +38,7 @@ import {
   isAboutAnother,
   type OwnUrl,
   patientIn,
+  personsIn,
 } from './inside.ts';
 
 type Valid<T extends PayerEvent['type']> = Extract<PayerEvent, { type: T }> & DomainEvent;
@@ -95,6 +96,7 @@ export type Judgement =
    * are none.
    * `own`: attachments whose URL is one of ours; absent if there are none.
    * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
+   * `persons`: those inside the resource, who must not be other members; absent if there are none.
    * `checked`: what the resource lacks of the profiles that it declares after redaction.
    * `objective`: the service level that measures when the resource becomes visible.
    * `attachments`: content that must be in the file store before the record is in the log; absent without any.
@@ -107,6 +109,7 @@ export type Judgement =
       readonly unresolved?: Counts;
       readonly own?: readonly OwnUrl[];
       readonly targets?: readonly string[];
+      readonly persons?: Persons;
       readonly checked: CheckedResource;
       readonly objective?: Objective;
       readonly attachments?: readonly MovedAttachment[];
@@ -223,7 +226,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const objective = objectiveOf(fhir);
   const { publicUrl } = options;
   const references = carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
-  const content = encodeContent(kept, id, references, date, fhir, publicUrl);
+  const persons = personsIn(inside, about.member);
+  const content = encodeContent(kept, id, references, date, fhir, publicUrl, persons);
   const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
   const nowhere = { ...conditionalsIn(inside) };
@@ -239,6 +243,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     ...(Object.keys(nowhere).length > 0 && { unresolved: nowhere }),
     ...(own.length > 0 && { own }),
     ...(targets.length > 0 && { targets }),
+    ...(persons.ids.length + persons.identifiers.length > 0 && { persons }),
     ...(objective !== undefined && { objective }),
     ...(attachments.length > 0 && { attachments }),
   };

@@ -37,6 +37,7 @@ function intake(factsPassed: RecordIntakeOptions['factsPassed']): {
     factsPassed,
     transactionTimes: { newest: async () => 0 },
     reader: { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader,
+    members: { getMany: async () => [] },
     reading: { read: async () => (done.push('read'), []) },
     derivation: {
       complete: async () => void done.push('recorded'),

@@ -16,7 +16,8 @@ import { ReportedFeeds, StartedFeeds } from '@provider-access/domain/pdex/servic
 import { LatestTime } from '@provider-access/intake';
 import { INTERNAL_FAULT, placeOf } from '@provider-access/intake/read';
 import type { Logger } from '@provider-access/service/observability';
-import { type RecordsReader, SHARED } from '@provider-access/facts/records';
+import { namesAnother, type RecordsReader, SHARED } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { Claims, Leases, TransactionTimes } from '@provider-access/engines/state';
 import type { AttachmentStore } from '../attachments/attachment-store.ts';
 import { type Head } from '../domain/decide.ts';
@@ -33,6 +34,8 @@ export interface RecordIntakeOptions {
   readonly log: EventLog;
   readonly derivation: Derivation;
   readonly reader: RecordsReader;
+  /** Reader of the member facts. */
+  readonly members: Pick<ViewReader, 'getMany'>;
   readonly claims: Claims;
   readonly leases: Leases;
   /** Records get no `lastUpdated` before the newest transactionTime of an export. */
@@ -152,7 +155,7 @@ export class RecordIntake {
         judgement.kind === 'accept' ? (judgement.attachments ?? []) : [],
       );
       await attachments?.store.put(moved);
-      events = await Promise.all(events.map((event) => this.withLost(event)));
+      events = await Promise.all(events.map(async (event) => this.withLost(await this.withPersons(event))));
       // An event at which the platform fails becomes a dead letter, and the batch runs again. So no event stops a
       // partition.
       for (;;) {
@@ -168,6 +171,27 @@ export class RecordIntake {
       this.failing.set(partition, error instanceof EngineUnavailable ? error.message : 'a batch of events failed');
       throw error;
     }
+  }
+
+  /**
+   * Makes a dead letter of a resource that contains another member. A member who comes later is unknown here, so readers
+   * ask again (ADR 0057).
+   */
+  private async withPersons(event: ReadEvent): Promise<ReadEvent> {
+    const { judgement } = event;
+    if (judgement.kind !== 'accept' || judgement.persons === undefined) return event;
+    const { about, persons } = judgement;
+    const { patients } = this.options.reader.views;
+    if (!(await namesAnother({ patients, members: this.options.members }, about.member, persons))) return event;
+    return {
+      ...event,
+      judgement: {
+        kind: 'dead-letter',
+        reason: 'names-another-member',
+        detail: 'a Patient, Person or subject inside it has the id or an identifier of another member',
+        about: `${about.type}/${about.id}`,
+      },
+    };
   }
 
   /** Counts attachments with a URL of ours that leads to no content of their own resource. */

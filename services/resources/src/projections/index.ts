@@ -1,4 +1,12 @@
-import { authorizations, directory, locators, records, searchKeys, versions } from '@provider-access/facts/records';
+import {
+  authorizations,
+  directory,
+  locators,
+  patients,
+  records,
+  searchKeys,
+  versions,
+} from '@provider-access/facts/records';
 import type { Projection } from '@provider-access/engines/views';
 import { deadLetters } from './dead-letters.ts';
 import { feeds } from './feeds.ts';
@@ -16,6 +24,7 @@ export const PROJECTIONS: readonly Projection[] = [
   searchKeys,
   authorizations,
   directory,
+  patients,
   receipts,
   deadLetters,
   feeds,

@@ -1,5 +1,6 @@
 export * from './consented.ts';
 export * from './label.ts';
+export * from './persons.ts';
 export * from './policy.ts';
 export * from './read-policy.ts';
 export type { PolicyReading } from '../policy-file.ts';
