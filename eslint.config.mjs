@@ -60,16 +60,27 @@ const engineBan = (allowed) => ({
 });
 
 /**
- * A test that waits for a time instead of a condition fails on a slow machine. e2e/src/house/conventions.house.spec.ts
- * proves each row.
+ * A test that waits for a time instead of a condition fails on a slow machine, and a test that looks for a short text in
+ * a random one fails by chance. e2e/src/house/conventions.house.spec.ts proves each row.
  */
 const SHORT = 'ObjectExpression > Property[key.name="timeout"][value.value<60000]';
 const SLEEP = 'CallExpression[callee.name="setTimeout"]';
+/** A text of two characters at most; in a pattern, as one of its alternatives. */
+const FEW = '[\\w-]{1,2}';
+const CHANCE =
+  'A text this short occurs by chance in random text, e.g. in a sealed link: name more of it, as in \'"m1"\' or ' +
+  "'Patient/m1'. For a list, write expect.not.arrayContaining.";
+const absent = (matcher) => `CallExpression[callee.object.property.name="not"][callee.property.name="${matcher}"] >`;
 const INSTEAD =
   'wait for a condition with eventually() of @provider-access/testing or expect.poll, or move a fake clock.';
-const waiting = {
+const tests = {
   'no-restricted-syntax': [
     'error',
+    { selector: `${absent('toContain')} Literal[value=/^${FEW}$/]`, message: CHANCE },
+    {
+      selector: `${absent('toMatch')} Literal[regex.pattern=/(^|\\|)(${FEW}|[\\w-]\\x5b[^|]+\\x5d)(\\x5cb)?(\\||$)/]`,
+      message: CHANCE,
+    },
     {
       selector: 'CallExpression[callee.object.name="vi"][callee.property.name=/^wait(For|Until)$/]',
       message: `vi.waitFor and vi.waitUntil give up after one second: ${INSTEAD}`,
@@ -137,7 +148,7 @@ export default tseslint.config(
   {
     files: ['**/*.spec.ts', '**/contract/**/*.ts', '**/test/**/*.ts'],
     ignores: ['tools/testing/src/eventually.unit.spec.ts'],
-    rules: waiting,
+    rules: tests,
   },
   {
     files: ['tools/{cli,cluster}/**', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],

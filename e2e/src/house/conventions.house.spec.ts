@@ -92,6 +92,32 @@ describe('a test that waits', () => {
   });
 });
 
+describe('a test that looks for a text which must not be there', () => {
+  const eslint = new ESLint({ cwd: root });
+  const breaches = async (code: string): Promise<number> =>
+    (await eslint.lintText(`${code}\nexport {};\n`, { filePath: join(root, 'services/auth/src/x.spec.ts') }))[0]!
+      .messages.length;
+
+  // Two characters occur in one sealed link of 25, so such a test fails by chance.
+  test.each([
+    "expect(link).not.toContain('m1');",
+    'expect(link).not.toMatch(/m1/);',
+    'expect(link).not.toMatch(/patient|m1|family/);',
+    'expect(link).not.toMatch(/patient|c[123]/);',
+    'expect(link).not.toMatch(/<script|m2\\b/);',
+  ])('may not say %s', async (code) => {
+    expect(await breaches(`const link = '';\n${code}`)).toBe(1);
+  });
+  test.each([
+    'expect(link).not.toContain(\'"m1"\');',
+    'expect(link).not.toMatch(/patient|"m1"|\\b(c1|c2)\\b/);',
+    'expect(link).not.toMatch(/[SLOIBZ]/);',
+    "expect(list).toEqual(expect.not.arrayContaining(['m1']));",
+  ])('may say %s', async (code) => {
+    expect(await breaches(`const [link, list] = ['', ['']];\n${code}\nlist.push(link);`)).toBe(0);
+  });
+});
+
 describe('READMEs', () => {
   const folders = ['libs', 'tools', 'services', 'e2e'].map((folder) => `${folder}/*README.md`);
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...folders], { cwd: root });

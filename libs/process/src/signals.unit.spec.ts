@@ -71,7 +71,7 @@ test("a rejection that nobody handles does not end the process; an exception doe
   signals.emit('uncaughtException', new TypeError('member m1'));
   expect(signals.codes).toEqual([1]);
   expect(said.map((each) => (each as [string])[0])).toEqual(['warn', 'error', 'warn', 'error']);
-  expect(JSON.stringify(said)).not.toContain('m1');
+  expect(JSON.stringify(said)).not.toMatch(/\bm1\b/);
 });
 
 test.each([
@@ -91,5 +91,5 @@ test('a missing result of an administration step is a fault of configuration', (
   expect(isConfigurationFault(named('MissingIndexes'))).toBe(true);
   expect(isConfigurationFault(new EngineUnavailable('x'))).toBe(false);
   expect(traceOf(new TypeError('member m1'))).toMatchObject({ error: 'TypeError' });
-  expect(JSON.stringify(traceOf(new TypeError('member m1')))).not.toContain('m1');
+  expect(JSON.stringify(traceOf(new TypeError('member m1')))).not.toMatch(/\bm1\b/);
 });
