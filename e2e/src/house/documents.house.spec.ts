@@ -45,6 +45,12 @@ const linksIn = (markdown: string): string[] => {
 const NAMED = /(?<![\w/.-])(?:docs\/[\w/.-]+\.md(?:#[\w-]+)?|(?:SECURITY|CONTRIBUTING|CHANGELOG)\.md#[\w-]+)/g;
 const namedIn = (text: string): string[] => [...text.matchAll(NAMED)].map(([name]) => name);
 
+/** Left out: descriptions of variables, and the words of `npm start` before anything serves pages. */
+const isPrinted = (file: string): boolean =>
+  file.endsWith('.ts') &&
+  !/spec\.ts$|\/(?:test|testing)\/|\/config(?:\/[\w-]+)?\.ts$|^services\/standalone\/src\//.test(file);
+const withoutComments = (source: string): string => source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+
 /** What is wrong with a path and anchor, undefined when both are there. */
 function fault(path: string, anchor: string | undefined): string | undefined {
   if (!files.has(path) && !folders.has(path)) return `${path} is not in the repository`;
@@ -74,6 +80,24 @@ describe('citations', () => {
     const named = texts.flatMap((file) => namedIn(read(file)).map((name) => ({ file, fault: faultOfName(name) })));
     expect(named.length).toBeGreaterThan(100);
     expect(named.filter(({ fault }) => fault !== undefined)).toEqual([]);
+  });
+
+  /** A user has a running platform and no clone. Descriptions of variables become a page of the documentation. */
+  test('in texts that a program prints are URLs of the documentation that the platform serves', () => {
+    const sources = texts.filter(
+      (file) =>
+        /^(?:libs|services|tools\/(?:cli|sandbox))\/.*\/src\/|\/scripts\/openapi\//.test(file) && isPrinted(file),
+    );
+    const code = sources.map((file) => ({ file, text: withoutComments(read(file)) }));
+    expect(code.flatMap(({ file, text }) => namedIn(text).map((name) => ({ file, name })))).toEqual([]);
+    const urls = code.flatMap(({ file, text }) =>
+      [...text.matchAll(/\/docs\/([\w/-]+)\.html(#[\w-]+)?/g)].map(([, page, anchor = '']) => ({
+        file,
+        fault: faultOfName(`docs/${page}.md${anchor}`),
+      })),
+    );
+    expect(urls.length).toBeGreaterThan(8);
+    expect(urls.filter(({ fault }) => fault !== undefined)).toEqual([]);
   });
 
   test('of decision records lead to one', () => {

@@ -95,7 +95,7 @@ export class Freshness {
     if (this.shorter)
       return (
         'the payer topics end before what was read of them: ' +
-        'an older copy of the log was restored, see docs/backup.md'
+        'an older copy of the log was restored, see /docs/backup.html'
       );
     const loss = this.losses.current();
     if (loss !== undefined) return `${loss.group} has lost events: ${lossSentence(loss)}`;
@@ -103,7 +103,7 @@ export class Freshness {
     return (
       restored &&
       `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published ` +
-        'what came after it, see docs/backup.md'
+        'what came after it, see /docs/backup.html'
     );
   }
 

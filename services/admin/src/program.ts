@@ -129,7 +129,7 @@ MONGODB_DATABASE`,
   topics
     .command('dump')
     .argument('<folder>', 'new or empty; it will contain health data')
-    .description('copies every topic into a folder while the platform runs (docs/backup.md)')
+    .description('copies every topic into a folder while the platform runs (/docs/backup.html)')
     .action(async (folder: string) =>
       say([`Copied as of ${await copying((copies, progress) => copies.dump(folder, progress))}.`]),
     );

@@ -6,11 +6,11 @@ import type { Area, Row } from './report.ts';
 
 const NOTES: Readonly<Record<string, string>> = {
   partitions:
-    'partitions: never change a count in place, because records would lose their order. docs/topics.md has the steps.',
+    'partitions: never change a count in place, because records would lose their order. /docs/topics.html has the steps.',
   replication:
     'replication: move the replicas with kafka-reassign-partitions.sh, or set KAFKA_REPLICATION to the actual value.',
   'cleanup.policy':
-    'cleanup.policy: compaction would remove records. Find out who changed the policy; docs/topics.md has the ' +
+    'cleanup.policy: compaction would remove records. Find out who changed the policy; /docs/topics.html has the ' +
     'declared one.',
   'retention.ms': 'retention.ms: a shorter retention removes records. If you want this, use kafka-configs.sh.',
   'max.message.bytes':

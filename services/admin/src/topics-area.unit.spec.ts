@@ -55,7 +55,7 @@ test('a partition count that differs is for people, with the documented way', ()
     is: '6',
     shouldBe: '12',
     action: 'by hand',
-    note: expect.stringContaining('docs/topics.md') as string,
+    note: expect.stringContaining('/docs/topics.html') as string,
   });
 });
 

@@ -39,6 +39,10 @@ function serverOf(options: GlobalOptions & AppOptions, profile: Profile | undefi
   return profile?.server ?? options.server;
 }
 
+/** URL of a page of the documentation that the platform of the command line serves. @param page for example `feeds` */
+export const documentationOf = (command: Command, page: string): string =>
+  `${command.optsWithGlobals<GlobalOptions>().server}/docs/${page}.html`;
+
 export function contextOf(command: Command): Context {
   const options = command.optsWithGlobals<GlobalOptions & AppOptions>();
   const given = (name: string, variable: string): boolean =>

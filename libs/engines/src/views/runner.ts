@@ -262,7 +262,7 @@ export class ProjectionRunner {
     if (place === undefined) return;
     this.#foreign =
       `${this.view} has read ${place.topic}/${place.partition} up to ${place.at}, and the log ends at ` +
-      `${place.head}: an older copy of the log was restored (docs/backup.md)`;
+      `${place.head}: an older copy of the log was restored (/docs/backup.html)`;
     this.#context.logger?.error({ view: this.view, topic: place.topic, partition: place.partition }, this.#foreign);
     throw new EngineUnavailable(this.#foreign);
   }

@@ -64,7 +64,7 @@ export const NO_TIME_ZONE =
   'BUSINESS_TIME_ZONE is not set: a day that takes access away begins at UTC+14, and a day that gives access at ' +
   'UTC-12. ' +
   'Between spans that follow each other by the day, members are hidden for 26 hours. Set it to the time zones in ' +
-  'which the payer counts days (docs/deployment.md).';
+  'which the payer counts days (/docs/deployment.html).';
 /** Whether days mean the widest thing that they can, because the operator has not said where the payer counts them. */
 export const lacksTimeZone = (env: Pick<BusinessEnv, 'BUSINESS_TIME_ZONE'>): boolean =>
   env.BUSINESS_TIME_ZONE === undefined;

@@ -14,6 +14,8 @@ export function renderRefusal(
   const headers: Record<string, string> = {
     'content-type': format === 'fhir' ? 'application/fhir+json; charset=utf-8' : 'application/json; charset=utf-8',
     'cache-control': 'no-store',
+    // RFC 8288: the page of this server that explains every code.
+    link: '</docs/refusals.html>; rel="help"',
     ...refusal.headers,
   };
   if (refusal.retryAfter !== undefined) headers['retry-after'] = String(refusal.retryAfter);

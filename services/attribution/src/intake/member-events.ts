@@ -82,7 +82,7 @@ export class MemberEventsIntake {
     logger.warn(
       {},
       'a Coverage names another payer than PAYER_IDENTIFIERS and PAYER_ORGANIZATION: it makes nobody covered ' +
-        '(docs/coverage.md)',
+        '(/docs/coverage.html)',
     );
   }
 

@@ -260,7 +260,7 @@ export const AUTH: Readonly<Record<string, Operation>> = {
   'POST /auth/clients/{client}/approve': {
     ...DECISION,
     summary: 'Approve an app for NPIs and TINs',
-    description: 'Name each NPI and TIN with the evidence that it belongs to the app (docs/reviewing.md).',
+    description: 'Name each NPI and TIN with the evidence that it belongs to the app (/docs/reviewing.html).',
     body: {
       content: {
         [JSON_TYPE]: {

@@ -18,7 +18,7 @@ export const EVENTS: Readonly<Record<string, Operation>> = {
     description:
       'CloudEvents 1.0 over HTTP: one event (structured, or binary with `ce-` headers), a batch of at most 16 MiB, ' +
       'or a stream of NDJSON without a limit. `accepted` means durable. An opt-out is answered with its effect ' +
-      '(docs/opt-outs.md). Repeating an event under the same `source` and `id` changes nothing.',
+      '(/docs/opt-outs.html). Repeating an event under the same `source` and `id` changes nothing.',
     body: {
       required: true,
       content: {
@@ -43,7 +43,7 @@ export const EVENTS: Readonly<Record<string, Operation>> = {
   'GET /events/receipts/{id}': {
     tag: 'Events of the payer',
     summary: 'Ask what became of the events of a request',
-    description: 'docs/publishing.md explains each outcome.',
+    description: '/docs/publishing.html explains each outcome.',
     parameters: {
       id: 'The `receipt` of the answer to `POST /events`.',
       wait: 'Seconds to wait for the last event, at most 60.',

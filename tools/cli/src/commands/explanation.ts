@@ -147,7 +147,7 @@ export function withheldLines({ withheld }: Explanation): string[] {
   const { resources, labels } = withheld;
   return [
     `${resources} ${resources === 1 ? 'resource' : 'resources'} of this member ` +
-      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (docs/security-labels.md).`,
+      `${resources === 1 ? 'is' : 'are'} withheld because of security labels (/docs/security-labels.html).`,
     ...table(
       ['label', 'resources'],
       Object.entries(labels).map(([label, count]) => [label, String(count)]),

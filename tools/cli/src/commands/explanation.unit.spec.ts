@@ -70,7 +70,7 @@ test('the statements are rows, and an unknown member has none', () => {
 test('says how many resources each label withholds, and nothing where nothing is withheld', () => {
   const label = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
   expect(withheldLines({ ...base, withheld: { resources: 2, labels: { [label]: 2 } } })).toEqual([
-    '2 resources of this member are withheld because of security labels (docs/security-labels.md).',
+    '2 resources of this member are withheld because of security labels (/docs/security-labels.html).',
     expect.stringMatching(/^label +resources$/),
     expect.anything(),
     expect.stringContaining(label),

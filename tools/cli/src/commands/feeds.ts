@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Feed, FeedReport } from '@provider-access/domain/pdex/feeds';
-import { contextOf } from '../context.ts';
+import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { text } from './options.ts';
 
@@ -55,10 +55,10 @@ export function feedsCommand(program: Command): void {
     .option('--for <canonical>', 'only this profile, with a version or in every version', text('--for'))
     .addHelpText(
       'after',
-      `
+      ({ command }) => `
 Exit codes: 0 nothing is lacking · 1 something is lacking (the report says what) · 2 wrong usage ·
 3 cannot be reached · 4 not authorized
-What is checked, and how to refuse, unmark or keep such resources: docs/feeds.md`,
+What is checked, and how to refuse, unmark or keep such resources: ${documentationOf(command, 'feeds')}`,
     )
     .action(async (o: { from?: string; to?: string; source?: string; for?: string }, command: Command) => {
       for (const name of ['from', 'to'] as const)

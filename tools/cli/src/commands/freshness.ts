@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { FreshnessReport, Took } from '@provider-access/domain/pdex/service-levels';
-import { contextOf } from '../context.ts';
+import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { duration, periodQuery } from './slo.ts';
 
@@ -46,10 +46,10 @@ export function freshnessCommand(program: Command): void {
     .option('--by-day', 'a row for each day with events', false)
     .addHelpText(
       'after',
-      `
+      ({ command }) => `
 Exit codes: 0 no feed is silent for longer than --silent · 1 a feed is (the report says which) · 2 wrong usage ·
 3 cannot be reached · 4 not authorized
-What is measured: docs/service-levels.md`,
+What is measured: ${documentationOf(command, 'service-levels')}`,
     )
     .action(async (o: { from?: string; to?: string; silent?: number; byDay: boolean }, command: Command) => {
       const query = periodQuery(o);

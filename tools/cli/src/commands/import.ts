@@ -103,7 +103,7 @@ export function importCommand(program: Command): void {
     .argument('<what>', IMPORT_NAMES.join(' | '), oneOf('what to import', ...IMPORT_NAMES))
     .argument('<file>', 'CSV with a header (UTF-8); .gz too')
     .description('publish the rows of a CSV file; says line, column and reason of each row that is refused')
-    .option('--map <file>', 'YAML: which column is which attribute (docs/import.md)')
+    .option('--map <file>', 'YAML: which column is which attribute (/docs/import.html of the platform)')
     .option(
       '--time <instant>',
       'business time of rows without one (default: when the file was last changed)',

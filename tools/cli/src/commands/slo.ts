@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { ServiceLevelReport } from '@provider-access/domain/pdex/service-levels';
 import type { BusinessDays } from '@provider-access/events';
-import { contextOf } from '../context.ts';
+import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 
 /** Short enough for a column: `850 ms`, `2.4 s`, `13 min`, `26.0 h`, `3.1 days`. */
@@ -80,10 +80,10 @@ export function sloCommand(program: Command): void {
     .option('--to <day>', 'last day, included (default: today)')
     .addHelpText(
       'after',
-      `
+      ({ command }) => `
 Exit codes: 0 nothing was missed · 1 something was missed or is overdue (the report says what) · 2 wrong usage ·
 3 cannot be reached · 4 not authorized
-What is measured, and how a month is proven: docs/service-levels.md`,
+What is measured, and how a month is proven: ${documentationOf(command, 'service-levels')}`,
     )
     .action(async (o: { from?: string; to?: string }, command: Command) => {
       const query = periodQuery(o);
