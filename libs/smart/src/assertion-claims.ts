@@ -18,11 +18,17 @@ export const typFault = ({ typ }: ProtectedHeaderParameters): string | undefined
 export const subFault = ({ iss, sub }: JWTPayload): string | undefined =>
   sub === iss ? undefined : 'sub must equal iss: both are the client_id.';
 
-/** Every audience must be this server, because another server that accepts the assertion could replay it here. */
-export function audFault({ aud }: JWTPayload, accepted: readonly string[]): string | undefined {
-  const given = typeof aud === 'string' ? [aud] : (aud ?? []);
-  const good = Array.isArray(given) && given.length > 0 && given.every((a) => accepted.includes(a));
-  return good ? undefined : `aud must be the token endpoint of this server: ${accepted[0]}`;
+/**
+ * Every audience must be this server, because another server that accepts the assertion could replay it here. SMART
+ * asks for the token endpoint, so one of several audiences must be that.
+ * @param audiences the token endpoint first, then other names of this server
+ */
+export function audFault({ aud }: JWTPayload, audiences: readonly string[]): string | undefined {
+  const given: unknown = typeof aud === 'string' ? [aud] : aud;
+  if (Array.isArray(given) && given.includes(audiences[0]) && given.every((a) => audiences.includes(a as string)))
+    return undefined;
+  const beside = Array.isArray(aud) ? ` A list may also have ${audiences.slice(1).join(', ')}, and nothing else.` : '';
+  return `aud must be the token endpoint of this server: ${audiences[0]}${beside && `.${beside}`}`;
 }
 
 /** `now`: ms since the epoch, here and below. */

@@ -39,7 +39,7 @@ export type AssertionResult =
 
 export interface AssertionInput {
   readonly assertion: string;
-  /** Accepted values of `aud`: the token URL. */
+  /** Accepted values of `aud`: the token URL, and then names that may stand beside it in a list. */
   readonly audiences: readonly string[];
   /** ms since the epoch. */
   readonly now: number;

@@ -6,6 +6,7 @@ import { verifyClientAssertion, type AssertionInput, type AssertionResult } from
 import { keyMark } from './client-keys.ts';
 import type { JwksResult } from './jwks-source.ts';
 
+const ISSUER = 'https://payer.example';
 const JWKS_URI = 'https://app.example/jwks.json';
 let es: KeyPair, rs: KeyPair, other: KeyPair, es256: KeyPair;
 beforeAll(async () => {
@@ -34,7 +35,7 @@ interface Overrides extends Partial<AssertionInput> {
 function check(assertion: string, { published = [], fetched = [], ...over }: Overrides = {}): Promise<AssertionResult> {
   return verifyClientAssertion({
     assertion,
-    audiences: [TOKEN_URL],
+    audiences: [TOKEN_URL, ISSUER],
     now: NOW,
     lookup: (id) => clients()[id],
     claims: new OnceStore(),
@@ -60,6 +61,8 @@ describe('a good assertion', () => {
     ['RS384', () => signed({}, { alg: 'RS384', kid: 'rs' }, rs.privateKey)],
     ['without typ', () => signed({}, { typ: undefined })],
     ['with aud in an array', () => signed({ aud: [TOKEN_URL] })],
+    ['with our issuer beside the token endpoint in aud', () => signed({ aud: [ISSUER, TOKEN_URL] })],
+    ['with one audience twice', () => signed({ aud: [TOKEN_URL, TOKEN_URL] })],
     ['with iat and nbf', () => signed({ iat: NOW_S - 5, nbf: NOW_S - 5 })],
     ['exp just past, within the skew', () => signed({ exp: NOW_S - 29 })],
     ['exp five minutes ahead', () => signed({ exp: NOW_S + 300 })],
@@ -202,6 +205,14 @@ describe('a bad assertion', () => {
     ],
     ['aud with a slash more', 'aud', /aud/, () => signed({ aud: `${TOKEN_URL}/` })],
     ['aud also of another server', 'aud', /aud/, () => signed({ aud: [TOKEN_URL, 'https://other.example/token'] })],
+    ['aud of our issuer alone', 'aud', /aud/, () => signed({ aud: ISSUER })],
+    ['aud of our issuer alone in an array', 'aud', /aud/, () => signed({ aud: [ISSUER] })],
+    ['an empty aud', 'aud', /aud/, () => signed({ aud: [] })],
+    ['aud in an array in an array', 'aud', /aud/, () => signed({ aud: [[TOKEN_URL]] })],
+    ['aud beside null', 'aud', /aud/, () => signed({ aud: [TOKEN_URL, null] })],
+    ['aud beside an array', 'aud', /aud/, () => signed({ aud: [TOKEN_URL, [TOKEN_URL]] })],
+    ['two audiences in one text', 'aud', /aud/, () => signed({ aud: `${TOKEN_URL} ${ISSUER}` })],
+    ['aud of our issuer with a user part', 'aud', /aud/, () => signed({ aud: [TOKEN_URL, `${ISSUER}@other.example`] })],
     ['aud as an object', 'aud', /aud/, () => signed({ aud: { a: TOKEN_URL } })],
     ['no aud', 'aud', /aud/, () => signed({ aud: undefined })],
     ['expired', 'time', /exp is past/, () => signed({ exp: NOW_S - 30 })],

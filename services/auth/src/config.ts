@@ -53,6 +53,8 @@ export const AUTH_DEFAULTS: AuthConfig = authConfig(authSettings.parse({ PUBLIC_
 /** Absolute URLs of our endpoints. */
 export const urls = (publicUrl: string) => ({
   token: `${publicUrl}/auth/token`,
+  /** Audiences of a client assertion. The second one is the issuer of our access tokens. */
+  audiences: [`${publicUrl}/auth/token`, publicUrl],
   register: `${publicUrl}/auth/register`,
   registration: (client: string) => `${publicUrl}/auth/register/${encodeURIComponent(client)}`,
   introspect: `${publicUrl}/auth/introspect`,

@@ -71,7 +71,7 @@ export class CheckAssertionController {
     let registration: ClientRegistration | undefined;
     const explained = await explainAssertion({
       assertion: form['client_assertion'],
-      audiences: [urls(config.publicUrl).token],
+      audiences: urls(config.publicUrl).audiences,
       now: ports.clock.now(),
       lookup: async (id) => {
         registration = await clients.findWithEqualWork(id);

@@ -112,7 +112,7 @@ export class TokenController {
       });
     const result = await verifyClientAssertion({
       assertion: form['client_assertion'],
-      audiences: [urls(config.publicUrl).token],
+      audiences: urls(config.publicUrl).audiences,
       now: ports.clock.now(),
       lookup: async (id) => assertionClient(await clients.find(id), ports.clock.now()),
       jwksSource,

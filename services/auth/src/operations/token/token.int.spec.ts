@@ -341,8 +341,20 @@ describe('POST /auth/token', () => {
     expect(fetched).toEqual([]);
     await bench.network(`npi|${NPI}`, 'in-network');
     await bench.review(app, 'approve');
-    expect((await bench.token(app)).status).toBe(200);
+    // The approval compares the published keys with those of other apps.
     expect(fetched).toEqual([uri]);
+    expect((await bench.token(app)).status).toBe(200);
+    expect(fetched).toEqual([uri, uri]);
+  });
+  it('takes a list of audiences that are all this server (aud as an array)', async () => {
+    await open();
+    const app = await bench.approved();
+    const token = `${PUBLIC_URL}/auth/token`;
+    const status = async (aud: unknown) =>
+      (await bench.token(app, { client_assertion: await bench.assertion(app.id, { aud }) })).status;
+    expect([await status([token]), await status([PUBLIC_URL, token])]).toEqual([200, 200]);
+    for (const aud of [[], [PUBLIC_URL], [[token]], [token, null], [token, 'https://other.example'], { 0: token }])
+      expect(await status(aud), JSON.stringify(aud)).toBe(401);
   });
   it('gives no token that cannot be recorded', async () => {
     await open();
