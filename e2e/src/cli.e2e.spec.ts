@@ -172,7 +172,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
 
   let client: string;
   test('the developer makes a key and registers; nothing works before the reviewer approves', async () => {
-    expect(await pa('keys', 'new', '--out', 'key.json')).toMatchObject({ code: 0 });
+    for (const out of ['key.json', 'key2.json']) await json('keys', 'new', '--out', out);
     expect(statSync(at('key.json')).mode & 0o777).toBe(0o600);
     expect(await pa('keys', 'new', '--out', 'key.json')).toMatchObject({
       code: 2,
@@ -215,7 +215,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     });
     // The file names the platform of the registration.
     expect(await pa.with({ env: { PA_SERVER: undefined } }, 'token', '--app', 'app.json')).toMatchObject({ code: 0 });
-    await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key.json', '--out', 'other.json');
+    await json('apps', 'register', '--name', 'Rejected', '--npi', OTHER, '--key', 'key2.json', '--out', 'other.json');
     const other = (JSON.parse(readFileSync(at('other.json'), 'utf8')) as { client_id: string }).client_id;
     expect(await pa('apps', 'reject', other)).toMatchObject({ code: 2 });
     expect(await pa('apps', 'reject', other, '--reason', 'not in our directory')).toMatchObject({ code: 0 });

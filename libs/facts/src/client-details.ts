@@ -122,6 +122,10 @@ export class ClientDetails {
     const known = this.clients.get(client);
     return known instanceof Uint8Array ? unpacked(known) : known;
   }
+  /** The apps that a reviewer has approved once, in the order of registration. Packed ones never were. */
+  decided(): readonly ClientRegistration[] {
+    return [...this.clients.values()].filter((known): known is ClientRegistration => !(known instanceof Uint8Array));
+  }
   /** Ids in the order of registration. */
   ids(): readonly string[] {
     return [...this.clients.keys()];

@@ -16,6 +16,7 @@ import {
 import { Clients } from './clients.ts';
 import type { AuthConfig } from './config.ts';
 import { Applications } from './operations/register/applications.ts';
+import { ForeignKeys } from './operations/register/foreign-keys.ts';
 import { KeyChanges } from './operations/register/key-changes.ts';
 import { Identifiers } from './operations/clients/identifiers.ts';
 import { ReplayMemory } from './operations/token/replay-memory.ts';
@@ -50,6 +51,7 @@ export class AuthContext {
   readonly clients: Clients;
   readonly identifiers: Identifiers;
   readonly applications: Applications;
+  readonly foreignKeys: ForeignKeys;
   readonly keyChanges: KeyChanges;
   readonly signing: SigningRing;
   /** Verifies tokens with the published signing keys. */
@@ -107,12 +109,14 @@ export class AuthContext {
     this.issuer = new TokenIssuer({ key: () => this.signing.key(), publicUrl, clock });
     this.authenticator = new Authenticator(this.tokens, parties);
     this.jwksSource = given.jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: config.allowInsecureJwks });
+    this.foreignKeys = new ForeignKeys(details, this.jwksSource, clock);
     this.keyChanges = new KeyChanges({
       ports,
       known: parties,
       registry: this.registry,
       details,
       jwksSource: this.jwksSource,
+      foreign: this.foreignKeys,
     });
     this.replays = new ReplayMemory(state.claims, clock);
     this.refusals = new SampledRefusals(audit, clock);

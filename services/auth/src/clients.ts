@@ -1,9 +1,10 @@
 import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
+import { skeleton } from './domain/names.ts';
 import type { Applications } from './operations/register/applications.ts';
 
 /** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
 export class Clients {
-  private readonly details: Pick<ClientDetails, 'get' | 'ids'>;
+  private readonly details: Pick<ClientDetails, 'get' | 'ids' | 'decided'>;
   private readonly applications: Pick<Applications, 'get' | 'getWithEqualWork' | 'list'>;
   constructor(details: Clients['details'], applications: Clients['applications']) {
     this.details = details;
@@ -18,6 +19,11 @@ export class Clients {
   async findWithEqualWork(client: string): Promise<ClientRegistration | undefined> {
     const waiting = await this.applications.getWithEqualWork(client);
     return this.details.get(client) ?? waiting;
+  }
+  /** Other apps that a reviewer approved once and whose names people may take for the name of this one. */
+  namedAlike({ client, name }: ClientRegistration): readonly ClientRegistration[] {
+    const wanted = skeleton(name);
+    return this.details.decided().filter((other) => other.client !== client && skeleton(other.name) === wanted);
   }
   /** Whether pa.registry has the app. If so, the app's stream decides, and not the waiting registration. */
   registered(client: string): boolean {

@@ -1,5 +1,6 @@
 // Answers and events are read as they come over the wire: their shape is what the tests assert.
 /* eslint-disable @typescript-eslint/no-explicit-any */
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +55,8 @@ let serial = 0;
 let keyFile: string | undefined;
 let privateKey: CryptoKey;
 export let publicJwk: JWK;
+/** Private keys of apps with another key than `publicJwk`, by client and by `x` of the public key. */
+const ownKeys = new Map<string, KeyObject>();
 /** Makes one key pair and one key file for all benches of a spec file, because generating them is slow. */
 export async function prepare(): Promise<void> {
   const pair = await generateKeyPair('ES384', { extractable: true });
@@ -82,6 +85,8 @@ export class Bench {
   readonly stateFile: string;
   ports!: ServicePorts;
   private sharesState = false;
+  /** Another app may have `publicJwk`. */
+  private hasApps: boolean;
   private directory: ProjectionSet | undefined;
   app!: NestFastifyApplication;
 
@@ -89,6 +94,7 @@ export class Bench {
     this.log = options.log ?? openMemoryLog({ partitions: 2, now: () => this.clock.ms });
     this.clock.ms = options.now ?? NOW;
     this.stateFile = options.stateFile ?? ':memory:';
+    this.hasApps = (options.log ?? options.state ?? options.stateFile) !== undefined;
   }
 
   static async start(options: BenchOptions = {}): Promise<Bench> {
@@ -169,10 +175,23 @@ export class Bench {
     };
   }
 
+  /** The public key of the next app. The first app of a bench has `publicJwk`. */
+  private ownKey(): JWK {
+    if (this.hasApps) return this.newKey();
+    this.hasApps = true;
+    return publicJwk;
+  }
+  private newKey(): JWK {
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const jwk = { ...(pair.publicKey.export({ format: 'jwk' }) as JWK), kid: 'k1' };
+    ownKeys.set(jwk.x!, pair.privateKey);
+    return jwk;
+  }
+
   metadata(over: Record<string, unknown> = {}): Record<string, unknown> {
     return {
       client_name: 'An EHR',
-      jwks: { keys: [publicJwk] },
+      jwks: { keys: [this.ownKey()] },
       scope: 'system/*.rs',
       contacts: ['mailto:dev@app.example'],
       npi: NPI,
@@ -183,6 +202,8 @@ export class Bench {
   async register(over: Record<string, unknown> = {}): Promise<App> {
     const { status, body } = await this.call('POST', '/auth/register', { json: this.metadata(over) });
     if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);
+    const key = ownKeys.get((body['jwks'] as { keys: JWK[] } | undefined)?.keys[0]?.x ?? '');
+    if (key !== undefined) ownKeys.set(body['client_id'] as string, key);
     return {
       id: body['client_id'] as string,
       token: body['registration_access_token'] as string,
@@ -286,7 +307,7 @@ export class Bench {
   assertion(
     client: string,
     over: Record<string, unknown> = {},
-    key: CryptoKey = privateKey,
+    key: CryptoKey | KeyObject = ownKeys.get(client) ?? privateKey,
     header: Record<string, unknown> = {},
   ): Promise<string> {
     const payload = {

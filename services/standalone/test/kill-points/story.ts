@@ -15,6 +15,7 @@ export interface Known {
   /** Receipts of requests whose events were all acknowledged. */
   receipts: { readonly receipt: string; readonly events: readonly string[] }[];
   client?: string;
+  key?: JsonWebKey;
   registrationToken?: string;
   token?: string;
   /** A client assertion that was exchanged for a token. */
@@ -80,7 +81,6 @@ function ask(
   });
 }
 
-const APP = newAppKey();
 const asJson = (body: unknown): Pick<Call, 'headers' | 'body'> => ({
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify(body),
@@ -147,9 +147,11 @@ const STEPS: readonly Step[] = [
   {
     name: 'an app registers',
     async run(scene) {
+      // New with each attempt, because a registration whose answer was lost has its key (ADR 0062).
+      const { key, publicJwk } = newAppKey();
       const metadata = {
         client_name: 'An app',
-        jwks: { keys: [APP.publicJwk] },
+        jwks: { keys: [publicJwk] },
         scope: 'system/*.rs',
         contacts: ['mailto:dev@app.example'],
         npi: PROVIDER.npi,
@@ -158,7 +160,7 @@ const STEPS: readonly Step[] = [
       const { client_id, registration_access_token } = json<Record<string, string>>(
         await ask(scene, 'register', '/auth/register', { method: 'POST', ...asJson(metadata) }, [201]),
       );
-      Object.assign(scene.known, { client: client_id, registrationToken: registration_access_token });
+      Object.assign(scene.known, { client: client_id, key, registrationToken: registration_access_token });
     },
   },
   {
@@ -179,7 +181,7 @@ const STEPS: readonly Step[] = [
     name: 'the app gets a token',
     async run(scene) {
       const iat = Math.floor(scene.clock.now() / 1000);
-      const app = { clientId: scene.known.client!, key: APP.key };
+      const app = { clientId: scene.known.client!, key: scene.known.key! };
       const used = clientAssertion(app, `${PUBLIC_URL}/auth/token`, { iat, exp: iat + 240 });
       const { access_token: token } = json<Record<string, string>>(
         await ask(scene, 'token', '/auth/token', exchange(used)),

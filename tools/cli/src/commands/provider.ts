@@ -32,6 +32,7 @@ interface Client {
   readonly reason?: string;
   readonly identifiers?: readonly Identifier[];
   readonly identifiers_not_shown?: number;
+  readonly named_alike?: Identifier['bound_to'];
   readonly history?: readonly Change[];
 }
 interface Change {
@@ -49,6 +50,9 @@ const clientRow = (c: Client): string[] => [
   (c.tin ?? []).join(' '),
 ];
 
+const inWords = (others: Identifier['bound_to']): string =>
+  others.map((other) => `${other.client_id} ${other.client_name} (${other.status})`).join(', ');
+
 /** The page of a reviewer before an approval. */
 function identifierRows(identifiers: readonly Identifier[] = []): string[] {
   if (identifiers.length === 0) return [];
@@ -58,9 +62,7 @@ function identifierRows(identifiers: readonly Identifier[] = []): string[] {
       : directory.length === 0
         ? 'unknown'
         : directory.map((entry) => `${entry.name} (${entry.resource})`).join(', ');
-  const othersOf = (identifier: Identifier): string =>
-    identifier.bound_to.map((other) => `${other.client_id} ${other.client_name} (${other.status})`).join(', ') ||
-    'nobody';
+  const othersOf = (identifier: Identifier): string => inWords(identifier.bound_to) || 'nobody';
   return [
     '',
     ...table(
@@ -256,6 +258,7 @@ export function providerCommands(program: Command): void {
       out.result(client, [
         ...table(CLIENT_COLUMNS, [clientRow(client)]),
         ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]),
+        ...(client.named_alike?.length ? [`others whose names look the same: ${inWords(client.named_alike)}`] : []),
         ...identifierRows(client.identifiers),
         ...(client.identifiers_not_shown === undefined ? [] : [`and ${client.identifiers_not_shown} more identifiers`]),
         ...historyRows(client.history),

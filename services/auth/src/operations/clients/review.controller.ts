@@ -3,6 +3,7 @@ import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Re
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
+import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { zodPipe } from '@provider-access/service/http';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
@@ -81,6 +82,12 @@ function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   );
 }
 
+const brief = ({ client, name, status }: ClientRegistration): Record<string, string> => ({
+  client_id: client,
+  client_name: name,
+  status,
+});
+
 type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
 const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
 
@@ -136,8 +143,13 @@ export class ReviewController {
   async show(@Param('client') client: string): Promise<Record<string, unknown>> {
     const found = await this.auth.clients.find(client);
     if (found === undefined) throw unknown();
-    const now = this.auth.ports.clock.now();
-    return { ...clientDocument(found, now), history: found.history, ...(await this.auth.identifiers.of(found)) };
+    const { clients, identifiers, ports } = this.auth;
+    return {
+      ...clientDocument(found, ports.clock.now()),
+      history: found.history,
+      ...(await identifiers.of(found)),
+      named_alike: clients.namedAlike(found).map(brief),
+    };
   }
 
   @Post(':client/approve')
@@ -179,7 +191,9 @@ export class ReviewController {
   }
   private async bind(client: string, command: Approve): Promise<void> {
     await this.requireNamed(client, command);
-    await this.make(client, command);
+    const app = await this.auth.clients.find(client);
+    if (app?.status !== 'pending') return this.make(client, command);
+    await this.auth.keyChanges.approveOwn(app, () => this.make(client, command));
   }
   private async make(client: string, command: ReviewCommand): Promise<void> {
     if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);

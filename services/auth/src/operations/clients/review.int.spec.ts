@@ -241,6 +241,17 @@ describe('an identifier as a reviewer sees it', () => {
     await bench.inDirectory({ resourceType: 'Organization', id: 'o1', name: 'Riverside Clinic', identifier: [] }, 2);
     expect(await identifierOf(app)).toMatchObject({ directory: [] });
   });
+  it('names the apps whose names look the same, also a suspended one, and no app that nobody approved (N11)', async () => {
+    const known = await bench.approved({ client_name: 'Elm Street' });
+    await bench.review(known, 'suspend');
+    await bench.approved({ client_name: 'Elm Street North' });
+    await bench.register({ client_name: 'Elm Street' });
+    const copy = await bench.register({ client_name: 'ElM\u3000StreEt' });
+    expect((await show(copy))['named_alike']).toEqual([
+      { client_id: known.id, client_name: 'Elm Street', status: 'suspended' },
+    ]);
+    expect((await show(known))['named_alike']).toEqual([]);
+  });
   it('goes on without the directory while it cannot be asked', async () => {
     const app = await bench.register();
     bench.ports.views.reader = (() => ({ find: () => Promise.reject(new EngineUnavailable('away')) })) as never;

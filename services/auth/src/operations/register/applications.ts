@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
+import { keyMark } from '@provider-access/smart';
+import { foreignKey } from './foreign-keys.ts';
 
 /** Namespace of the claims that hold a registration each. A claim expires by itself. */
 const DOCUMENTS = 'registration';
@@ -16,6 +19,8 @@ interface Entry {
   readonly at: number;
   /** Hash of the sender's address block. */
   readonly from: string;
+  /** Marks of its registered keys. The releases before have none. */
+  readonly keys?: readonly string[];
   readonly rejected?: { readonly at: string; readonly by: string; readonly reason: string };
   /** A reviewer has approved it, and pa.registry may have it already. */
   readonly approved?: true;
@@ -48,18 +53,26 @@ export class Applications {
   }
 
   /**
-   * Keeps a new registration. `from`: hash of the sender's address block. @returns when it expires, ms since the epoch
+   * Keeps a new registration. `from`: hash of the sender's address block.
+   * @returns when it expires, ms since the epoch
+   * @throws Refusal 400 when a registration that waits for a reviewer has one of the keys (ADR 0062)
    */
   async submit(app: AppRegistered, from: string): Promise<number> {
     const at = this.ports.clock.now();
     const expiresAt = at + this.options.keepMs;
     // The document is written first, so that an index entry always has one.
     await this.ports.state.claims.claim(DOCUMENTS, app.client, JSON.stringify(app), expiresAt);
+    const keys = (app.jwks?.keys ?? []).map(shortMark);
     const left = await this.change((entries) => {
-      const kept = [...entries, { client: app.client, at, from }];
+      if (entries.some((e) => e.rejected === undefined && e.keys?.some((key) => keys.includes(key))))
+        throw foreignKey(app);
+      const kept = [...entries, { client: app.client, at, from, ...(keys.length > 0 && { keys }) }];
       const displaced: Entry[] = [];
       while (kept.length > this.options.capacity) displaced.push(...kept.splice(displacedNext(kept), 1));
       return { entries: kept, answer: displaced };
+    }).catch(async (error: unknown) => {
+      await this.forget(app.client);
+      throw error;
     });
     for (const { client } of left) await this.forget(client);
     if (left.length > 0)
@@ -181,6 +194,9 @@ export class Applications {
     if (text !== undefined) await claims.release(DOCUMENTS, client, text);
   }
 }
+
+/** Short, because the index is written anew with each registration. */
+const shortMark = (key: unknown): string => createHash('sha256').update(keyMark(key)).digest('base64url').slice(0, 16);
 
 /** An id that no client gets. */
 const NO_CLIENT = `c-${'0'.repeat(32)}`;

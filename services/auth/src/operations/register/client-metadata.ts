@@ -3,6 +3,7 @@ import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
 import { isNpi, isTin } from '../../domain/identifiers.ts';
+import { nameFault, oneForm } from '../../domain/names.ts';
 import { PLAIN } from '../../domain/plain.ts';
 
 const KEY_MEMBERS = ['kty', 'kid', 'use', 'alg', 'n', 'e', 'crv', 'x', 'y'] as const;
@@ -44,14 +45,19 @@ const keySet = z
     ),
   }));
 
+const name = z
+  .string('must be a text')
+  .trim()
+  .min(1, 'must not be empty')
+  .max(200, 'is longer than 200 characters')
+  .regex(PLAIN, 'holds control characters');
+
 const fields = (allowInsecureJwks: boolean) =>
   z.object({
-    client_name: z
-      .string('must be a text')
-      .trim()
-      .min(1, 'must not be empty')
-      .max(200, 'is longer than 200 characters')
-      .regex(PLAIN, 'holds control characters'),
+    client_name: name.transform(oneForm).superRefine((text, context) => {
+      const fault = nameFault(text);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    }),
     jwks: keySet.optional(),
     jwks_uri: z
       .string('must be a URL')
@@ -105,6 +111,8 @@ export const registrationUpdate = (allowInsecureJwks: boolean) =>
     .partial()
     .extend({
       client_id: z.string('must be the client_id of the URL'),
+      /** By no rule for new names, because apps of earlier releases may have others. */
+      client_name: name.optional(),
       previous_keys: z.enum(['keep', 'end'], 'must be keep or end').optional(),
     })
     .refine(hasOneKeySet, NOT_ONE_KEY_SET);

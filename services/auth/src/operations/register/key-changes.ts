@@ -4,18 +4,17 @@ import type { EventLog } from '@provider-access/engines/log';
 import type { ClientDetails, ClientKeySet, ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
-import { type JwksSource, keyFault, keyMark } from '@provider-access/smart';
-import { acceptedFormer, changeKeys, type PreviousKeys } from '../../domain/client-keys.ts';
+import { type JwksSource, keyFault } from '@provider-access/smart';
+import { changeKeys, type PreviousKeys } from '../../domain/client-keys.ts';
 import { type Registry, SOURCE } from '../../registry.ts';
 import { type RegistryKnowledge, streamHead } from '../../stream-head.ts';
+import { foreignKey, type ForeignKeys } from './foreign-keys.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
 const CHANGES_A_DAY = 20;
 /** ms: longer than a change waits for its readers. If its instance dies, the next change waits this long. */
 const CHANGE_MS = 15_000;
-/** Apps whose keys nobody else may register: a reviewer has approved them once. */
-const APPROVED_ONCE = new Set<ClientRegistration['status']>(['approved', 'suspended', 'revoked']);
 
 export interface KeyChangesParts {
   readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'> & {
@@ -23,8 +22,9 @@ export interface KeyChangesParts {
   };
   readonly known: RegistryKnowledge;
   readonly registry: Pick<Registry, 'acknowledge'>;
-  readonly details: Pick<ClientDetails, 'get' | 'ids'>;
+  readonly details: Pick<ClientDetails, 'get'>;
   readonly jwksSource: JwksSource;
+  readonly foreign: ForeignKeys;
 }
 
 /**
@@ -41,19 +41,34 @@ export class KeyChanges {
    */
   async change(client: string, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
     const published = wanted.jwksUri === undefined ? undefined : await this.published(wanted.jwksUri);
-    const marks = (published ?? wanted.jwks?.keys ?? []).map(keyMark);
-    const change = (): Promise<void> =>
-      this.alone(async () => {
-        // Read now, because a reviewer may have suspended the app while this request waited.
-        const registration = this.parts.details.get(client);
-        if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
-        await this.refuseForeign(client, wanted.jwksUri, marks);
-        await this.decide(registration, wanted, previous);
-      });
-    // In sequence, so that requests to this instance do not refuse each other because of the lease.
-    const turn = this.turn.then(change);
-    this.turn = turn.catch(() => undefined);
-    await turn;
+    await this.alone(async () => {
+      // Read now, because a reviewer may have suspended the app while this request waited.
+      const registration = this.parts.details.get(client);
+      if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
+      if (this.parts.foreign.owner(client, wanted, published) !== undefined) throw foreignKey(wanted);
+      await this.decide(registration, wanted, previous);
+    });
+  }
+
+  /**
+   * Runs the first approval of an app, unless another app that was approved has one of its keys. A registration does
+   * not compare the keys under a jwks_uri, because this server fetches a URL only when a reviewer approves it. If the
+   * URL gives no keys now, the approval goes on: the app gets no token before it publishes them.
+   * @throws Refusal 409 that names the other app to the reviewer
+   */
+  async approveOwn(app: ClientRegistration, approve: () => Promise<void>): Promise<void> {
+    const { jwksSource, foreign } = this.parts;
+    const set = app.jwksUri === undefined ? undefined : await jwksSource.get(app.jwksUri, { refresh: true });
+    await this.alone(async () => {
+      const owner = foreign.owner(app.client, app, set?.ok === true ? set.keys : undefined);
+      if (owner !== undefined)
+        throw new Refusal(
+          'conflict',
+          `The client has a key of ${owner}, so each of them could act as the other. Reject it, and ask its developer ` +
+            'to register again with a new key pair.',
+        );
+      await approve();
+    });
   }
 
   private async decide(client: ClientRegistration, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
@@ -95,16 +110,23 @@ export class KeyChanges {
     await registry.acknowledge(name, result.version);
   }
 
-  /** Runs one change at a time over all instances, so that two apps cannot register the same key at the same time. */
-  private async alone(change: () => Promise<void>): Promise<void> {
+  /**
+   * Runs one decision about keys at a time over all instances, so that two apps cannot get the same key at the same
+   * time. Decisions of this instance wait in sequence, so that they do not refuse each other because of the lease.
+   */
+  private async alone(decision: () => Promise<void>): Promise<void> {
     const { leases } = this.parts.ports.state;
-    const lease = await leases.acquire('auth/client-keys', randomUUID(), CHANGE_MS);
-    if (lease === undefined) throw busy();
-    try {
-      await change();
-    } finally {
-      await leases.release(lease);
-    }
+    const turn = this.turn.then(async () => {
+      const lease = await leases.acquire('auth/client-keys', randomUUID(), CHANGE_MS);
+      if (lease === undefined) throw busy();
+      try {
+        await decision();
+      } finally {
+        await leases.release(lease);
+      }
+    });
+    this.turn = turn.catch(() => undefined);
+    await turn;
   }
 
   /** The keys under a jwks_uri. A URL that serves no key would lock the app out, so it is refused now. */
@@ -116,25 +138,6 @@ export class KeyChanges {
       'invalid-client-metadata',
       `jwks_uri: gives no key that this server accepts: keys.0 ${keyFault(set.keys[0])}.`,
     );
-  }
-
-  private async refuseForeign(client: string, url: string | undefined, marks: readonly string[]): Promise<void> {
-    const { details, jwksSource, ports } = this.parts;
-    const wanted = new Set(marks);
-    for (const id of details.ids()) {
-      const other = id === client ? undefined : details.get(id);
-      if (other === undefined || !APPROVED_ONCE.has(other.status)) continue;
-      for (const set of [other, ...acceptedFormer(other.formerKeys, ports.clock.now())]) {
-        const keys = set.jwksUri === undefined ? set.jwks?.keys : jwksSource.kept?.(set.jwksUri);
-        const shared = (keys ?? []).some((key) => wanted.has(keyMark(key)));
-        if (shared || (url !== undefined && set.jwksUri === url))
-          throw new Refusal(
-            'invalid-client-metadata',
-            `${url === undefined ? 'jwks' : 'jwks_uri'}: has a key of another client. ` +
-              'Make a new key pair for each app.',
-          );
-      }
-    }
   }
 }
 

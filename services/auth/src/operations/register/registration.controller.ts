@@ -10,6 +10,7 @@ import { AuthContext } from '../../auth.ts';
 import { urls } from '../../config.ts';
 import { clientDocument } from './client-document.ts';
 import { readClientMetadata, readRegistrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
+import { foreignKey } from './foreign-keys.ts';
 import { notApproved } from './key-changes.ts';
 
 const MINUTE = 60_000;
@@ -78,6 +79,7 @@ export class RegistrationController {
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
+    if (this.auth.foreignKeys.owner(client, app) !== undefined) throw foreignKey(app);
     const expiresAt = await applications.submit(app, secretHash(from).slice(0, 16));
     return {
       ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
