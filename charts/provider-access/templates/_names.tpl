@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* The services, in the order of the road. */}}
+{{- /* The services, in the order in which data flow. */}}
 {{- define "pa.services" -}}
 auth attribution consent resources export
 {{- end }}

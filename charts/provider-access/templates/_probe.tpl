@@ -1,5 +1,5 @@
 {{- /*
-A pod that walks the road (dict "root" "component" "probe" "args" list "tokens" list of administrator, payer "app" name of a Secret).
+A pod that takes the steps of a provider (dict "root" "component" "probe" "args" list "tokens" list of administrator, payer "app" name of a Secret).
 `pa probe --help` says what the arguments and variables are.
 */}}
 {{- define "pa.probePod" -}}

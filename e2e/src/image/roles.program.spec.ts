@@ -254,7 +254,7 @@ describe.skipIf(why !== undefined)(`roles from the image, confined${why === unde
     const confined: Spawn = (role, { env: outside, args = [], onLine }) =>
       start([role, ...args], { data: dataDir, env: inside(outside), onLine });
 
-    test('the five services walk the road together', async () => {
+    test('the five services take every step together', async () => {
       // Other suites may share the cores. The test checks the answers, not their time.
       const patient = { FACTS_BOUND_MS: '20000', EXPORT_CHUNK_MEMBERS: '2', EXPORT_POLLS_PER_MINUTE: '1000000' };
       const platform = await startDeployment({ dataDir, env: { ...addresses, ...patient }, spawn: confined });

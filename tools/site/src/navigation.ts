@@ -24,8 +24,17 @@ const SECTIONS = {
     'disclosures.md',
     'reviewing.md',
   ],
-  'How to: providers': ['sandbox.md', 'samples.md', 'exporting.md', 'client-keys.md'],
+  'How to: providers': [
+    'sandbox.md',
+    'samples.md',
+    'exporting.md',
+    'keeping-your-copy-right.md',
+    'prior-authorizations.md',
+    'client-keys.md',
+    'going-to-production.md',
+  ],
   'How to: operators': [
+    'sizing.md',
     'deployment.md',
     'helm.md',
     'image.md',
@@ -49,6 +58,7 @@ const SECTIONS = {
   Reference: [
     'api/',
     'events/',
+    'what-is-in-the-data.md',
     'reading.md',
     'searching.md',
     'attachments.md',

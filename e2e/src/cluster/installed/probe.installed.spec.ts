@@ -205,7 +205,9 @@ describe('the CronJob of the probe', () => {
     });
     const lines = linesOf(pod!.metadata!.name!);
     expect(lines.flatMap((line) => /^ok +(\S+) +\d+ ms {2}\S/.exec(line)?.[1] ?? [])).toEqual(WALKED);
-    expect(lines.find((line) => line.startsWith('the road is open'))).toMatch(/^the road is open: 12 steps in /);
+    expect(lines.find((line) => line.startsWith('every step succeeded'))).toMatch(
+      /^every step succeeded: 12 steps in /,
+    );
     expect(lines.filter((line) => /FAILED|could not be told/.test(line))).toEqual([]);
     for (const secret of [release.administratorToken, release.payerToken])
       expect(lines.join('\n')).not.toContain(secret);

@@ -113,10 +113,10 @@ describe('installed in a namespace under the restricted level', () => {
     }
   });
 
-  test('helm test walks the road and leaves nobody behind', async () => {
+  test('helm test takes every step of a provider and leaves nobody behind', async () => {
     expect(await release.test()).toMatch(/Phase:\s+Succeeded[\s\S]*Phase:\s+Succeeded/);
     const logs = [...cluster.logs(release.namespace)]
-      .filter(([name]) => name.includes('test-road'))
+      .filter(([name]) => name.includes('test-probe'))
       .map(([, text]) => text)
       .join('\n');
     const member = /\b(probe-[a-z0-9-]+)\b/i.exec(logs)?.[1];

@@ -49,8 +49,8 @@ test('every pod is ready, with the Secrets and the values of the page', async ()
 
 test('`helm test` is the first read: the last line says that every step succeeded', async () => {
   expect(await release.test()).toMatch(/Phase:\s+Succeeded[\s\S]*Phase:\s+Succeeded/);
-  const [, log] = [...cluster.logs(NAME)].find(([name]) => name.includes('test-road'))!;
-  expect(log.trim().split('\n').at(-1), log).toMatch(/^the road is open: \d+ steps/);
+  const [, log] = [...cluster.logs(NAME)].find(([name]) => name.includes('test-probe'))!;
+  expect(log.trim().split('\n').at(-1), log).toMatch(/^every step succeeded: \d+ steps/);
 });
 
 test('`pa` reaches the internal host with the tokens of the page', async () => {

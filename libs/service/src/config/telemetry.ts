@@ -40,8 +40,8 @@ export const telemetryEnv = {
     .max(1, 'must be a number from 0 to 1')
     .default(0.01)
     .describe(
-      'Share of traces that are kept, of those that begin here. One that began elsewhere is kept as its beginning ' +
-        'says.',
+      'Share of the traces that begin here and are kept. Where a trace began elsewhere, that place decided whether it ' +
+        'is kept.',
     ),
   OTEL_RESOURCE_ATTRIBUTES: z
     .string()
@@ -60,8 +60,9 @@ export const telemetryEnv = {
   TRUST_TRACEPARENT: flag
     .default(false)
     .describe(
-      "`true`: a request's `traceparent` is continued, and says whether the trace is kept: only where whoever is " +
-        'in front sets or removes that header. Otherwise a request begins a trace of its own with a link to it.',
+      "`true`: the service continues a request's `traceparent`, which also decides whether the trace is kept. Set it " +
+        'only where the proxy in front sets or removes this header. Without it, a request begins a trace of its own ' +
+        'with a link to the other one.',
     ),
   REQUEST_LOG: flag.default(true).describe('`false`: no line a request in the log.'),
   METRICS: flag.default(true).describe('`false`: nothing is measured, and there is no `/metrics`.'),

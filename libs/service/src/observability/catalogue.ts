@@ -196,7 +196,7 @@ export const METRICS = {
     step: PROBE_STEP,
   }),
   pa_probe_last_success_timestamp_seconds: gauge(
-    'When the probe last walked the whole road, seconds since the epoch',
+    'When the probe last took every step of a provider, seconds since the epoch',
     {},
   ),
   pa_probe_step_duration_seconds: gauge('Duration of a step in the last run of the probe', { step: PROBE_STEP }),

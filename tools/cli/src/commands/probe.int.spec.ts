@@ -248,7 +248,7 @@ describe('pa probe', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('takes every step of the road, in order, and reports it', async () => {
+  test('takes every step of a provider, in order, and reports it', async () => {
     const ran = await walk('--publish', '--opt-out', '--report');
     expect(ran).toMatchObject({ code: 0, report: { ok: true } });
     expect(steps(ran)).toEqual(ALL);

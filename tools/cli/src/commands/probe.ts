@@ -141,7 +141,7 @@ async function run(context: Context, o: ProbeOptions): Promise<ProbeReport> {
 export function probeCommand(program: Command): void {
   const probe = program
     .command('probe')
-    .description('walk the road as a provider would, with a synthetic member; exits 1 and names the step that failed')
+    .description('take every step of a provider, with a synthetic member; exits 1 and names the step that failed')
     .option('--app <file>', "the probe's app, as `pa probe setup` wrote it (PA_PROBE_APP)")
     .option('--client <id>', 'client id, instead of --app (PA_PROBE_CLIENT)')
     .option('--key <file>', 'private JWK of the app, if not beside --app (PA_PROBE_KEY)')
@@ -179,7 +179,7 @@ counts), else those in --data-dir. They are never printed.`,
       const taken = `${report.steps.length} steps in ${(ms / 1000).toFixed(1)} s`;
       context.out.result(report, [
         report.ok
-          ? `the road is open: ${taken}`
+          ? `every step succeeded: ${taken}`
           : `failed at ${report.failed}: ${report.steps.find((s) => !s.ok)!.detail}`,
       ]);
       if (!report.ok) process.exitCode = EXIT.refused;

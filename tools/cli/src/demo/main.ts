@@ -38,7 +38,7 @@ function closing(report: DemoReport): string[] {
 /** `npm run demo`. @returns the exit code: 1 for any mismatch with the ledger */
 export async function demo(argv: readonly string[]): Promise<number> {
   const program = new Command('demo')
-    .description('the whole road on a synthetic payer, checked against its ledger')
+    .description('every step of a payer and a provider on synthetic data, checked against its ledger')
     .option('--members <n>', 'members', positiveInteger('--members'), 200)
     .option('--seed <s>', 'same seed, same payer', '1')
     .option('--report <file>', 'write the closing table as JSON')

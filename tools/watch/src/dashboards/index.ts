@@ -6,9 +6,9 @@ import { enginesDashboard } from './engines.ts';
 import { exportsDashboard } from './exports.ts';
 import { intakeDashboard } from './intake.ts';
 import { lines, perSecond, quantile, type Dashboard, type Panel } from './panels.ts';
-import { road } from './road.ts';
+import { overview } from './overview.ts';
 
-const WRITTEN: readonly Dashboard[] = [road, intakeDashboard, exportsDashboard, accessDashboard, enginesDashboard];
+const WRITTEN: readonly Dashboard[] = [overview, intakeDashboard, exportsDashboard, accessDashboard, enginesDashboard];
 
 /** The metrics that some panel of these dashboards reads. */
 function shown(dashboards: readonly Dashboard[]): ReadonlySet<string> {

@@ -5,9 +5,9 @@ const REQUESTS = 'http_server_request_duration_seconds';
 /**
  * Do providers get their data in time? The panels follow the data from left to right, from the payer to the download.
  */
-export const road: Dashboard = {
-  name: 'road',
-  title: 'Provider Access / 1 Road at a glance',
+export const overview: Dashboard = {
+  name: 'overview',
+  title: 'Provider Access / 1 Overview',
   about:
     'Whether providers get their data in time. If everything is green and the first row is below half, there is ' +
     'nothing to do.',
@@ -41,7 +41,7 @@ export const road: Dashboard = {
           { width: 9, steps: ['red', [0.99, 'yellow'], [0.999, 'green']] },
         ),
         stat(
-          'The probe walked the road',
+          'The probe took all steps',
           'dateTimeFromNow',
           'When the probe last took all steps of a provider, from the token to the file.',
           [['last success', (of) => `max(${of('pa_probe_last_success_timestamp_seconds')}) * 1000`]],
