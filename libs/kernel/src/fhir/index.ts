@@ -11,5 +11,6 @@ export * from './search/keys.ts';
 export * from './search/query.ts';
 export * from './search/subset.ts';
 export * from './search/values.ts';
+export * from './search/work.ts';
 export * from './shape.ts';
 export * from './types.ts';

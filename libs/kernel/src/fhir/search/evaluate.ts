@@ -5,15 +5,16 @@ import {
   each,
   eachString,
   eachToken,
-  extract,
   identifierOf,
+  isOfType,
   referenceOf,
   textsOf,
   timeOf,
   unversioned,
 } from './extract.ts';
-import type { QuantitySearch, ReferenceSearch, SearchModifier, SearchValue } from './read-value.ts';
+import type { QuantitySearch, SearchModifier, SearchValue } from './read-value.ts';
 import { fold, foldCode } from './text.ts';
+import { COST, type SearchWork } from './work.ts';
 
 /** A condition on one parameter: any of the values. A query has a list of filters, and all of them must hold. */
 export interface SearchFilter {
@@ -22,91 +23,211 @@ export interface SearchFilter {
   readonly any: readonly SearchValue[];
 }
 
-/**
- * Whether a resource satisfies a filter of its type. It decides on the resource that a client would see, so that a
- * filter reveals nothing about elements that redaction removes.
- */
-export function matches(filter: SearchFilter, resource: FhirResource): boolean {
-  const { parameter, modifier, any } = filter;
-  const values = extract(parameter, resource);
-  if (modifier === 'missing')
-    return any.some((wanted) => wanted.kind === 'missing' && wanted.missing === (values.length === 0));
-  const found = any.some((wanted) => values.some(({ type, value }) => holds(wanted, modifier, parameter, type, value)));
-  return modifier === 'not' ? !found : found;
+/** Reads from an element what conditions of one kind compare. */
+type Reader = (parameter: SearchParameter, type: string, value: unknown, found: unknown[]) => void;
+interface Condition {
+  /** Comparisons with each value of a resource. Values that are looked up are one comparison. */
+  readonly alternatives: number;
+  holds(found: readonly unknown[]): boolean;
+}
+/** Conditions that compare the same form of a parameter. `found` has the values of the resource at hand. */
+interface Reading {
+  readonly read: Reader;
+  readonly conditions: Condition[];
+  readonly found: unknown[];
+}
+interface Parameter {
+  readonly parameter: SearchParameter;
+  readonly readings: Reading[];
+  readonly take: (type: string, value: unknown) => void;
 }
 
-function holds(
-  wanted: SearchValue,
-  modifier: SearchModifier | undefined,
-  parameter: SearchParameter,
-  type: string,
-  value: unknown,
-): boolean {
-  switch (wanted.kind) {
-    case 'token':
-      return modifier === 'identifier'
-        ? holdsToken(wanted, undefined, 'Identifier', identifierOf(type, value))
-        : holdsToken(wanted, parameter.system, type, value);
-    case 'string':
-      return modifier === 'text'
-        ? textsOf(type, value).some((text) => fold(text).startsWith(wanted.folded))
-        : holdsString(wanted, modifier, type, value);
-    case 'reference':
-      return holdsReference(wanted, type, value);
-    case 'date': {
-      const time = timeOf(type, value);
-      return time !== undefined && matchesDate(wanted.prefix, wanted.range, time);
+/** The filters of a search, prepared once to be compared with many resources. */
+export class Matcher {
+  private readonly parameters: Parameter[] = [];
+  /** Evaluations for each resource: the alternatives of all conditions. */
+  readonly evaluations: number;
+  constructor(filters: readonly SearchFilter[]) {
+    let evaluations = 0;
+    for (const filter of filters) {
+      const { readings } = this.of(filter.parameter);
+      const read = readerOf(filter);
+      let reading = readings.find((known) => known.read === read);
+      if (reading === undefined) readings.push((reading = { read, conditions: [], found: [] }));
+      const condition = conditionOf(filter);
+      reading.conditions.push(condition);
+      evaluations += condition.alternatives;
     }
-    case 'quantity':
-      return holdsQuantity(wanted, value);
-    case 'uri':
-      return typeof value === 'string' && sameUri(wanted.text, value);
-    case 'missing':
-      return false;
+    this.evaluations = evaluations;
+  }
+  private of(parameter: SearchParameter): Parameter {
+    const known = this.parameters.find((each) => each.parameter === parameter);
+    if (known !== undefined) return known;
+    const readings: Reading[] = [];
+    const take = (type: string, value: unknown): void => {
+      for (const { read, found } of readings) read(parameter, type, value, found);
+    };
+    const added = { parameter, readings, take };
+    this.parameters.push(added);
+    return added;
+  }
+
+  /**
+   * Whether a resource satisfies all filters of its type. It decides on the resource that a client would see, so that a
+   * filter reveals nothing about elements that redaction removes. It reads the values of a parameter once.
+   * @throws OverBudget
+   */
+  matches(resource: FhirResource, work?: SearchWork): boolean {
+    work?.evaluate(this.evaluations);
+    for (const { parameter, readings, take } of this.parameters) {
+      for (const { found } of readings) found.length = 0;
+      if (isOfType(parameter, resource)) each(parameter, resource, take);
+      for (const { conditions, found } of readings)
+        for (const condition of conditions) {
+          work?.count(condition.alternatives * found.length * COST.comparison);
+          if (!condition.holds(found)) return false;
+        }
+    }
+    return true;
   }
 }
 
-function holdsToken(
-  wanted: SearchValue & { readonly kind: 'token' },
-  implied: string | undefined,
-  type: string,
-  value: unknown,
-): boolean {
-  let found = false;
-  eachToken(type, value, (system, code) => {
-    if (wanted.folded !== undefined && (code === undefined || foldCode(code) !== wanted.folded)) return;
-    if (wanted.system === undefined) found ||= code !== undefined;
-    else if (wanted.system === null) found ||= system === undefined;
-    else found ||= wanted.system === (type === 'code' ? implied : system);
-  });
-  return found;
-}
+/** Whether a resource satisfies one filter of its type. */
+export const matches = (filter: SearchFilter, resource: FhirResource): boolean =>
+  new Matcher([filter]).matches(resource);
 
-function holdsString(
-  wanted: SearchValue & { readonly kind: 'string' },
-  modifier: SearchModifier | undefined,
-  type: string,
-  value: unknown,
-): boolean {
-  let found = false;
-  eachString(type, value, (text) => {
-    if (modifier === 'exact') found ||= text === wanted.text;
-    else if (modifier === 'contains') found ||= fold(text).includes(wanted.folded);
-    else found ||= fold(text).startsWith(wanted.folded);
-  });
-  return found;
-}
-
-function holdsReference(wanted: ReferenceSearch, type: string, value: unknown): boolean {
+const readToken: Reader = ({ system: implied }, type, value, found) =>
+  eachToken(type, value, (system, code) =>
+    found.push({
+      system,
+      named: type === 'code' ? implied : system,
+      folded: code === undefined ? undefined : foldCode(code),
+    } satisfies FoundToken),
+  );
+const readString: Reader = (_parameter, type, value, found) =>
+  eachString(type, value, (text) => found.push({ text, folded: fold(text) } satisfies FoundString));
+const readTime: Reader = (_parameter, type, value, found) => {
+  const time = timeOf(type, value);
+  if (time !== undefined) found.push(time);
+};
+const readReference: Reader = (_parameter, type, value, found) => {
   const reference = referenceOf(type, value);
-  if (reference === undefined) return false;
-  if (reference.kind === 'text') return wanted.text !== undefined && sameUri(wanted.text, reference.text);
-  if (!wanted.names.includes(reference.name)) return false;
-  return reference.base === undefined ? !wanted.foreign : reference.base === wanted.base;
+  if (reference?.kind === 'text') readUri(_parameter, type, reference.text, found);
+  else if (reference !== undefined) found.push(referenceKey(reference.base, reference.name));
+};
+const readUri: Reader = (_parameter, _type, value, found) => {
+  // A canonical in a search finds each version of it, unless the search names one.
+  if (typeof value === 'string') found.push(uriKey(value), uriKey(unversioned(value)));
+};
+const readAsIs: Reader = (_parameter, _type, value, found) => found.push(value);
+const readText: Reader = (_parameter, type, value, found) => found.push(...textsOf(type, value).map(fold));
+const readIdentifier: Reader = (parameter, type, value, found) =>
+  readToken(parameter, 'Identifier', identifierOf(type, value), found);
+
+const READERS = {
+  token: readToken,
+  string: readString,
+  date: readTime,
+  reference: readReference,
+  uri: readUri,
+  quantity: readAsIs,
+} satisfies Record<SearchParameter['kind'], Reader>;
+
+function readerOf({ parameter, modifier }: SearchFilter): Reader {
+  if (modifier === 'missing') return readAsIs;
+  if (modifier === 'text') return readText;
+  return modifier === 'identifier' ? readIdentifier : READERS[parameter.kind];
 }
 
-/** A canonical in a search finds each version of it, unless the search names one. */
-const sameUri = (wanted: string, found: string): boolean => wanted === found || wanted === unversioned(found);
+interface FoundToken {
+  readonly system: string | undefined;
+  /** The system that a search may name. */
+  readonly named: string | undefined;
+  readonly folded: string | undefined;
+}
+interface FoundString {
+  readonly text: string;
+  readonly folded: string;
+}
+type Of<K extends SearchValue['kind']> = SearchValue & { readonly kind: K };
+const only = <K extends SearchValue['kind']>(kind: K, any: readonly SearchValue[]): readonly Of<K>[] =>
+  any.filter((value): value is Of<K> => value.kind === kind);
+
+function conditionOf({ parameter, modifier, any }: SearchFilter): Condition {
+  const condition = positive(parameter, modifier, any);
+  return modifier === 'not' ? { ...condition, holds: (found) => !condition.holds(found) } : condition;
+}
+
+function positive(
+  { kind }: SearchParameter,
+  modifier: SearchModifier | undefined,
+  any: readonly SearchValue[],
+): Condition {
+  if (modifier === 'missing') {
+    const wanted = only('missing', any);
+    return { alternatives: 1, holds: ({ length }) => wanted.some(({ missing }) => missing === (length === 0)) };
+  }
+  if (modifier === 'text')
+    return oneByOne<'string', string>(only('string', any), ({ folded }, text) => text.startsWith(folded));
+  if (modifier === 'identifier' || kind === 'token') return ofTokens(only('token', any));
+  switch (kind) {
+    case 'reference':
+      return lookup(only('reference', any).flatMap(referenceKeysOf));
+    case 'uri':
+      return lookup(only('uri', any).map(({ text }) => uriKey(text)));
+    case 'string':
+      return oneByOne<'string', FoundString>(only('string', any), (wanted, { text, folded }) => {
+        if (modifier === 'exact') return text === wanted.text;
+        return modifier === 'contains' ? folded.includes(wanted.folded) : folded.startsWith(wanted.folded);
+      });
+    case 'date':
+      return oneByOne<'date', DateRange>(only('date', any), ({ prefix, range }, time) =>
+        matchesDate(prefix, range, time),
+      );
+    case 'quantity':
+      return oneByOne<'quantity', unknown>(only('quantity', any), holdsQuantity);
+  }
+}
+
+function oneByOne<K extends SearchValue['kind'], F>(
+  any: readonly Of<K>[],
+  holds: (wanted: Of<K>, found: F) => boolean,
+): Condition {
+  return {
+    alternatives: any.length,
+    holds: (found) => found.some((value) => any.some((wanted) => holds(wanted, value as F))),
+  };
+}
+function lookup(keys: readonly string[]): Condition {
+  const wanted = new Set<unknown>(keys);
+  return { alternatives: 1, holds: (found) => found.some((key) => wanted.has(key)) };
+}
+
+/** A list of different codes costs as much as one code. */
+function ofTokens(any: readonly Of<'token'>[]): Condition {
+  const systems = new Set(any.flatMap(({ folded, system }) => (folded === undefined ? [system] : [])));
+  const codes = Map.groupBy(any, ({ folded }) => folded);
+  codes.delete(undefined);
+  const holds = ({ system, named, folded }: FoundToken): boolean =>
+    (named !== undefined && systems.has(named)) ||
+    (folded !== undefined &&
+      codes.get(folded)?.some((wanted) => {
+        if (wanted.system === undefined) return true;
+        return wanted.system === null ? system === undefined : wanted.system === named;
+      }) === true);
+  return {
+    alternatives: Math.max(1, ...[...codes.values()].map(({ length }) => length)),
+    holds: (found) => (found as readonly FoundToken[]).some(holds),
+  };
+}
+
+const uriKey = (uri: string): string => `uri ${uri}`;
+const referenceKey = (base: string | undefined, name: string): string => `${base ?? ''} ${name}`;
+/** A relative reference names a resource of ours, and so does an absolute one with our base. */
+const referenceKeysOf = ({ names, base, foreign, text }: Of<'reference'>): readonly string[] => [
+  ...names.flatMap((name) => [referenceKey(base, name), ...(foreign ? [] : [referenceKey(undefined, name)])]),
+  ...(text === undefined ? [] : [uriKey(text)]),
+];
 
 function holdsQuantity({ prefix, number, low, high, system, unit }: QuantitySearch, value: unknown): boolean {
   if (!isObject(value) || typeof value['value'] !== 'number') return false;

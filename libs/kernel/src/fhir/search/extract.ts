@@ -45,10 +45,13 @@ export const hasOneValue = (parameter: SearchParameter): boolean => isSingular(l
 /** The values that a search parameter reads from a resource. */
 export function extract(parameter: SearchParameter, resource: FhirResource): readonly ElementValue[] {
   const values: ElementValue[] = [];
-  if (parameter.path.startsWith(`${resource.resourceType}.`) || parameter.path.startsWith(`(${resource.resourceType}.`))
-    each(parameter, resource, (type, value) => values.push({ type, value }));
+  if (isOfType(parameter, resource)) each(parameter, resource, (type, value) => values.push({ type, value }));
   return values;
 }
+
+/** Whether the parameter belongs to the type of the resource. */
+export const isOfType = ({ path }: SearchParameter, { resourceType }: FhirResource): boolean =>
+  path.startsWith(`${resourceType}.`, path.startsWith('(') ? 1 : 0);
 
 /** As `extract`, without a list. The resource must be of the parameter's type. */
 export function each(

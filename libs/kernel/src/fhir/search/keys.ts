@@ -161,8 +161,11 @@ export function keyConditions(filters: readonly SearchFilter[]): readonly (reado
       ranges: before === undefined ? ranges : common(before.ranges, ranges),
     });
   }
-  return [...found.values()].toSorted((a, b) => a.rank - b.rank).map(({ ranges }) => ranges);
+  const conditions = [...found.values()].toSorted((a, b) => a.rank - b.rank).map(({ ranges }) => ranges);
+  return conditions.slice(0, MOST_CONDITIONS);
 }
+/** The search checks every candidate anyway. More conditions would cost the index more than they leave out. */
+const MOST_CONDITIONS = 8;
 
 /** Which kind of parameter fits the fewest records of a member, in general. */
 const RANK = ['identifier', 'reference', 'uri', 'string', 'quantity', 'token', 'date', 'group'];

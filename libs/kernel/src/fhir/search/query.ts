@@ -124,7 +124,7 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
     const fault =
       values > MOST_VALUES
         ? { code: 'too-costly' as const, text: `a search has at most ${MOST_VALUES} values`, name: printable(key) }
-        : readParameter(context, key, value, seen);
+        : readOnce(context, key, value, seen);
     if (fault === undefined) {
       draft.used.push([key, value]);
       continue;
@@ -144,6 +144,15 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
   return { ok: true, query: draft };
 }
 const TEXT_ALONE = '_summary=text does not go with _include or _revinclude; leave one of them out';
+
+/** A condition that stands there again changes nothing. */
+function readOnce(context: Context, key: string, value: string, seen: Set<string>): Fault | undefined {
+  const given = `${key}=${value}`;
+  if (seen.has(given)) return undefined;
+  const fault = readParameter(context, key, value, seen);
+  if (fault === undefined && !isSingle(key)) seen.add(given);
+  return fault;
+}
 
 function readParameter(context: Context, key: string, value: string, seen: Set<string>): Fault | undefined {
   const { definition } = context;
@@ -187,6 +196,8 @@ const bad = (name: string, code: Fault['code'], text: string): Fault => ({ name,
 const undeclared = (name: string, text: string): Fault => ({ name, code: 'not-supported', text, undeclared: true });
 const isResultParameter = (name: string): name is ResultParameter =>
   (RESULT_PARAMETERS as readonly string[]).includes(name);
+/** A second one is an error, although it is equal. */
+const isSingle = (key: string): boolean => isResultParameter(key) && key !== '_include' && key !== '_revinclude';
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
@@ -200,7 +211,7 @@ function filter(
   value: string,
 ): Fault | undefined {
   const any: SearchValue[] = [];
-  for (const part of splitOr(value)) {
+  for (const part of new Set(splitOr(value))) {
     const read = readValue(parameter, modifier, part, options.base);
     if (!read.ok) return bad(parameter.name, 'value', `${parameter.name} ${read.rule}`);
     any.push(read.value);
@@ -267,7 +278,7 @@ function chained(
   const type = owner === true ? 'Patient' : targets![0]!;
   const parameter = searchOf(type)!.parameters.find((known) => known.name === chain)!;
   const any: SearchValue[] = [];
-  for (const part of splitOr(value)) {
+  for (const part of new Set(splitOr(value))) {
     const read = readValue(parameter, undefined, part, options.base);
     if (!read.ok) return bad(name, 'value', `${name}.${chain} ${read.rule}`);
     any.push(read.value);
@@ -326,7 +337,8 @@ const RESULTS: Readonly<
           '_sort',
           `_sort does not have this value; ${definition.type} has: ${definition.sorts.join(', ')}`,
         );
-      sort.push({ by, descending: part !== by });
+      // Resources that are equal by the first one are equal by the second one.
+      if (!sort.some((known) => known.by === by)) sort.push({ by, descending: part !== by });
     }
     draft.sort = sort;
     return undefined;
