@@ -23,6 +23,7 @@ import {
   REFUSAL_OBSERVER,
   type ServicePorts,
   viewsController,
+  SearchTurns,
 } from '@provider-access/service/http';
 import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
 import {
@@ -47,6 +48,8 @@ export interface ServiceRuntime {
   readonly memberHash?: MemberHash | undefined;
   /** The calendar by which service levels are measured. */
   readonly calendar?: CalendarRules | undefined;
+  /** Shared by the services of one process. Default: turns of this service alone. */
+  readonly turns?: SearchTurns | undefined;
   /** What dates of events mean. Default: days begin in UTC+14 or UTC-12. */
   readonly days?: PayerDays | undefined;
 }
@@ -111,6 +114,7 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
       { provide: STATIC_TOKENS, useValue: runtime.staticTokens ?? new StaticTokens({}) },
       { provide: MEMBER_HASH, useValue: memberHash },
       { provide: BusinessCalendar, useValue: new BusinessCalendar(runtime.calendar) },
+      { provide: SearchTurns, useValue: runtime.turns ?? new SearchTurns() },
       { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
       { provide: Audit, useValue: audit },
       { provide: READINESS, useValue: checks },

@@ -23,6 +23,7 @@ import {
   measureDecoded,
   NO_TRUSTED_PROXY,
   READINESS,
+  SearchTurns,
   systemClock,
   type ReadinessCheck,
   type ServicePorts,
@@ -185,6 +186,7 @@ export async function startPlatform(
         blobs,
         calendar: calendarRules(config),
         days: payerDays(config),
+        turns: new SearchTurns(),
         configs: {
           attribution: attributionConfig(readConfig(attributionSettings, env)),
           consent: consentConfig(readConfig(consentSettings, env)),

@@ -16,7 +16,7 @@ type Export = OptionsOf<typeof ExportModule>;
 type Resources = OptionsOf<typeof ResourcesModule>;
 
 /** The parts that the services of one process share. */
-export interface Shared extends Pick<ServiceRuntime, 'memberHash' | 'calendar' | 'days'> {
+export interface Shared extends Pick<ServiceRuntime, 'memberHash' | 'calendar' | 'days' | 'turns'> {
   readonly staticTokens: Auth['staticTokens'];
   readonly keys: Auth['keys'];
   readonly pageKeys: Resources['pageKeys'];

@@ -7,6 +7,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
+import { OverBudget } from '@provider-access/kernel/fhir';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
@@ -68,6 +69,7 @@ export function toRefusal(error: unknown, logger: Logger, url = '/'): Refusal {
   const unavailable = (): Refusal =>
     new Refusal('unavailable', 'The platform cannot answer at the moment. Repeat the request.', { retryAfter: 2 });
   if (error instanceof EngineUnavailable) return unavailable();
+  if (error instanceof OverBudget) return new Refusal('over-budget', error.message);
   // A view lacks an index. The message names the index and the command that creates it, and holds no data.
   if (error instanceof Error && error.name === 'EnsureError') {
     logger.error({ error: error.name }, error.message);

@@ -9,6 +9,7 @@ export * from './days.ts';
 export * from './decided-stream.ts';
 export * from './ranges.ts';
 export { SealedLinks } from './sealed-links.ts';
+export { SearchTurns } from './search-turns.ts';
 export * from './ports.ts';
 export * from './refusal-observer.ts';
 export * from './render-refusal.ts';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type GroupDenial, groupDenial } from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import { Facts, type GroupPart, groups, memberships, type MembershipPart } from '@provider-access/facts';
-import { type FhirResource, isId } from '@provider-access/kernel/fhir';
+import { type FhirResource, isId, nextTurn } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type GroupInput, type GroupMember, groupMember, groupResource } from '@provider-access/domain/pdex';
@@ -85,6 +85,8 @@ export class GroupView {
     let page: string[] = [];
     let quantity = 0;
     const decidePage = async (): Promise<void> => {
+      // A large Group is many decisions, so the rest of the process goes on between two pages.
+      if (quantity > 0) await nextTurn();
       const decisions = await this.facts.access.decideMany(client, { kind: 'group', group: group.id }, page);
       decisions.forEach((decision, i) => {
         if (!decision.permit) return;

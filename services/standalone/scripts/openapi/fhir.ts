@@ -65,6 +65,8 @@ const SEARCH_REFUSALS = [
   'not-found',
   'not-acceptable',
   'too-costly',
+  'over-budget',
+  'too-many-requests',
 ] as const;
 const DOCREF = {
   tag: 'Reads and searches',
@@ -72,7 +74,7 @@ const DOCREF = {
     'The operation `$docref` of US Core. It finds what a search on DocumentReference finds. `start` and `end` mean ' +
     'the time of care, `context.period`. Without both, current documents are found. No document is made on demand.',
   answer: { description: 'A searchset of DocumentReferences.', type: FHIR, schema: ref('Bundle') },
-  refusals: ['invalid-request', 'invalid-value', 'required', 'not-supported', 'not-acceptable', 'too-costly'],
+  refusals: SEARCH_REFUSALS.filter((kind) => kind !== 'not-found'),
 } as const;
 const KICK_OFF_PARAMETERS = [
   { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
@@ -253,7 +255,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
     ],
     answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
-    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable'],
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-many-requests'],
   },
   'GET /fhir/{type}/{id}/_history/{vid}': {
     tag: 'Reads and searches',
@@ -269,7 +271,15 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     ...GROUP_SEARCH,
     summary: 'Find the Groups of the app',
     query: [...groupSearch, { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' }],
-    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-acceptable', 'too-costly'],
+    refusals: [
+      'invalid-request',
+      'invalid-value',
+      'not-supported',
+      'not-acceptable',
+      'too-costly',
+      'over-budget',
+      'too-many-requests',
+    ],
   },
   'POST /fhir/Group/_search': {
     ...GROUP_SEARCH,
@@ -286,6 +296,8 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
       'not-supported',
       'not-acceptable',
       'too-costly',
+      'over-budget',
+      'too-many-requests',
       'unsupported-media-type',
     ],
   },
@@ -296,7 +308,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     query: SHAPE,
     headers: GROUP_CONDITIONS,
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
-    refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly'],
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly', 'too-many-requests'],
   },
   'GET /fhir/Group/{id}/_history': {
     tag: 'Groups and exports',
@@ -307,7 +319,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     parameters: GROUP,
     query: HISTORY_PARAMETERS,
     answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
-    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly'],
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly', 'too-many-requests'],
   },
   'GET /fhir/Group/{id}/_history/{vid}': {
     tag: 'Groups and exports',
@@ -316,7 +328,7 @@ export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
     query: SHAPE,
     headers: GROUP_CONDITIONS,
     answer: { description: 'The Group.', type: FHIR, schema: ref('Resource') },
-    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly'],
+    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly', 'too-many-requests'],
   },
   'GET /fhir/Group/{id}/$export': kickOff('$export', 'get'),
   'POST /fhir/Group/{id}/$export': kickOff('$export', 'post'),

@@ -12,6 +12,7 @@ import {
   readGeneral,
   readHistoryQuery,
   readShape,
+  SearchTurns,
   SHAPES,
   unknownParameter,
   urlWith,
@@ -31,12 +32,13 @@ export class GroupReadController {
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
     @Inject(Audit) private readonly audit: Audit,
+    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(CONFIG) private readonly config: AttributionConfig,
   ) {}
 
   @Get('fhir/Group/:id')
   read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer(id, undefined, request, reply);
+    return this.inTurn(request, reply, () => this.answer(id, undefined, request, reply));
   }
 
   /** Only the version that the client sees now is one: ADR 0054. https://hl7.org/fhir/R4/http.html#vread */
@@ -47,12 +49,21 @@ export class GroupReadController {
     @Req() request: SmartRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.answer(id, vid, request, reply);
+    return this.inTurn(request, reply, () => this.answer(id, vid, request, reply));
   }
 
   /** https://hl7.org/fhir/R4/http.html#history */
   @Get('fhir/Group/:id/_history')
-  async history(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+  history(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.inTurn(request, reply, () => this.answerHistory(id, request, reply));
+  }
+
+  /** A Group has as many decisions as members, so it waits in turn as a search does (ADR 0055). */
+  private inTurn({ smart }: SmartRequest, reply: FastifyReply, answer: () => Promise<void>): Promise<void> {
+    return this.turns.take(smart.client, reply.raw, answer);
+  }
+
+  private async answerHistory(id: string, request: SmartRequest, reply: FastifyReply): Promise<void> {
     const { own, format } = this.asked(request);
     const query = readHistoryQuery(own);
     const { client } = request.smart;

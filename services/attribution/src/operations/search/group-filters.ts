@@ -2,7 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { groupResource } from '@provider-access/domain/pdex';
 import { type ProviderKey, TIN_SYSTEM } from '@provider-access/events';
 import { directory } from '@provider-access/facts/records';
-import { type FhirResource, matches, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
+import {
+  type FhirResource,
+  Matcher,
+  type SearchFilter,
+  type SearchQuery,
+  type SearchWork,
+} from '@provider-access/kernel/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
 import { type ClientGroup, headOf } from '../group-view.ts';
@@ -32,35 +38,48 @@ export class GroupFilters {
     groups: readonly ClientGroup[],
     { ids, filters }: SearchQuery,
     reader: Reader,
+    work: SearchWork,
   ): Promise<readonly ClientGroup[]> {
-    const referred = new Map<SearchFilter, ReadonlySet<ProviderKey>>();
-    for (const filter of filters)
-      if (filter.parameter.name === OF_PROVIDER && filter.modifier === undefined)
-        referred.set(filter, await this.providersOf(filter, reader));
-    return groups.filter((group) => {
-      if (ids !== undefined && !ids.includes(group.id)) return false;
-      const head = searchable(group);
-      return filters.every((filter) => {
-        const providers = referred.get(filter);
-        return providers === undefined ? matches(filter, head) : group.providers.some((one) => providers.has(one));
-      });
-    });
+    const isOfProvider = ({ parameter, modifier }: SearchFilter): boolean =>
+      parameter.name === OF_PROVIDER && modifier === undefined;
+    const { referred = [], others = [] } = Object.groupBy(filters, (f) => (isOfProvider(f) ? 'referred' : 'others'));
+    const providers = await this.providersOf(referred, reader);
+    const matcher = new Matcher(others);
+    const found: ClientGroup[] = [];
+    for (const group of groups) {
+      await work.pause();
+      if (ids !== undefined && !ids.includes(group.id)) continue;
+      work.evaluate(providers.length);
+      if (
+        providers.every((any) => group.providers.some((one) => any.has(one))) &&
+        matcher.matches(searchable(group), work)
+      )
+        found.push(group);
+    }
+    return found;
   }
 
   /**
    * A Group names its provider by NPI or TIN. A reference to an Organization means the Groups of the identifiers that
-   * the payer's directory has for it.
+   * the payer's directory has for it. One look at the directory serves all conditions.
    */
-  private async providersOf({ any }: SearchFilter, { client, mayRead }: Reader): Promise<ReadonlySet<ProviderKey>> {
-    const names = any.flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
-    const covered = names.filter((name) => mayRead(name.split('/')[0]!));
+  private async providersOf(
+    filters: readonly SearchFilter[],
+    { client, mayRead }: Reader,
+  ): Promise<readonly ReadonlySet<ProviderKey>[]> {
+    if (filters.length === 0) return [];
+    const namesOf = ({ any }: SearchFilter): readonly string[] =>
+      any.flatMap((value) => (value.kind === 'reference' && !value.foreign ? value.names : []));
+    const covered = filters.flatMap(namesOf).filter((name) => mayRead(name.split('/')[0]!));
     const readable = await this.readable.readable(client, [...new Set(covered)]);
     const documents = await this.directory.getMany(readable);
-    return new Set(
-      documents.flatMap(
-        (document) => (document?.['directory'] as { providers: ProviderKey[] } | undefined)?.providers ?? [],
-      ),
+    const providers = new Map(
+      documents.flatMap((document, at) => {
+        const found = document?.['directory'] as { providers: ProviderKey[] } | undefined;
+        return found === undefined ? [] : [[readable[at]!, found.providers] as const];
+      }),
     );
+    return filters.map((filter) => new Set(namesOf(filter).flatMap((name) => providers.get(name) ?? [])));
   }
 }
 

@@ -2,9 +2,23 @@ import { Controller, Get, HttpCode, Inject, Post, Req, Res, UseGuards } from '@n
 import type { FastifyReply } from 'fastify';
 import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
-import { type BundleEntryLine, matchesInstant, searchsetBundle, type SearchQuery } from '@provider-access/kernel/fhir';
+import {
+  type BundleEntryLine,
+  matchesInstant,
+  searchsetBundle,
+  type SearchQuery,
+  SearchWork,
+} from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { isLenient, linkedQuery, readGeneral, readSearch, SealedLinks, urlWith } from '@provider-access/service/http';
+import {
+  isLenient,
+  linkedQuery,
+  readGeneral,
+  readSearch,
+  SealedLinks,
+  SearchTurns,
+  urlWith,
+} from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
@@ -60,6 +74,7 @@ export class GroupSearchController {
     @Inject(GroupFilters) private readonly filters: GroupFilters,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(CONFIG) private readonly config: AttributionConfig,
+    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(MEMBER_HASH) hash: MemberHash,
   ) {
     this.groups = `${config.publicUrl}/fhir/Group`;
@@ -89,6 +104,11 @@ export class GroupSearchController {
     const { client, scopes } = request.smart;
     requireScope(scopes, 'Group', 's');
     const asked = this.read(request, given, posted);
+    return this.turns.take(client, reply.raw, () => this.found(asked, reply));
+  }
+
+  private async found(asked: Asked, reply: FastifyReply): Promise<void> {
+    const { client } = asked.request.smart;
     const { parameters } = asked;
     try {
       const { given, entries, total, next } = await this.find(asked);
@@ -146,9 +166,13 @@ export class GroupSearchController {
     };
     const mayRead = (type: string): boolean => allows(scopes, type, 'r');
     const found: ClientGroup[] = [];
-    for (const group of await this.filters.matching(await this.view.ofClient(client), query, { client, mayRead }))
+    const work = new SearchWork();
+    const groups = await this.view.ofClient(client);
+    for (const group of await this.filters.matching(groups, query, { client, mayRead }, work)) {
+      work.evaluate(query.updated.length);
       if (query.updated.length === 0 || matchesInstant(query.updated, (await render(group)).lastUpdated))
         found.push(group);
+    }
     await sort(found, query, render);
     const count = query.summary === 'count' ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const rest = behind(found, after, query);

@@ -13,6 +13,7 @@ import {
   readGeneral,
   readHistoryQuery,
   readShape,
+  SearchTurns,
   urlWith,
 } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -55,6 +56,7 @@ export class HistoryController {
     @Inject(VERSIONS) versions: VersionsReader,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
+    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
     this.base = `${config.publicUrl}/fhir`;
@@ -90,7 +92,18 @@ export class HistoryController {
   ): Promise<void> {
     const asked = this.asked('history', type, request);
     const url = `${this.base}/${type}/${id}/_history`;
-    const { query, text, before, self } = this.understand(request, `${type}/${id}`, url);
+    const understood = this.understand(request, `${type}/${id}`, url);
+    const { client } = request.smart;
+    return this.turns.take(client, reply.raw, () => this.answer(asked, id, { url, ...understood }, reply));
+  }
+
+  private async answer(
+    asked: Asked,
+    id: string,
+    { url, query, text, before, self }: AskedHistory & { readonly url: string },
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { type, request } = asked;
     const found = await this.finder.find(request.smart.client, type, id);
     if (found.kind === 'refused') return refuse(this.audit, asked, found);
     const { entries, next } = await this.page(found, query, before);

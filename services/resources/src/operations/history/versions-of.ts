@@ -1,5 +1,6 @@
 import type { RecordPart, VersionPart, VersionsReader } from '@provider-access/facts/records';
 import { bufferOf } from '@provider-access/events';
+import { COST, SearchWork } from '@provider-access/kernel/fhir';
 import { judgeStored } from '../../domain/judge-stored.ts';
 import { isRetirement } from '../../intake/retire-authorizations.ts';
 import { hasErrorLine, type ResourceFinder, type Seen } from '../find-resource.ts';
@@ -58,6 +59,7 @@ export class VersionsOf {
 
   /** Superseded versions from `until` down to `from`. It ends behind a removal as entered in error. */
   private async *replaced(seen: Seen, from: number, until: number): AsyncGenerator<ReadableVersion> {
+    const work = new SearchWork();
     for (let next = until; next >= from;) {
       const heads = await this.headsOf(seen, from, next);
       const readable = new Set<VersionPart>();
@@ -67,6 +69,8 @@ export class VersionsOf {
         (await this.versions.load(seen.id, wanted)).flatMap((v) => (v === undefined ? [] : [[v.versionId, v.line]])),
       );
       for (const version of heads) {
+        work.count(version.bytes * COST.byte + COST.row);
+        await work.pause();
         const { versionId, lastUpdated, supersededAt, reason } = version;
         if (readable.has(version)) {
           const stored = lines.get(versionId);

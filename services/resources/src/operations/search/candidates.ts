@@ -1,16 +1,18 @@
 import {
+  COST,
   type DateSearch,
   keyConditions,
   type KeyRange,
   keyRanges,
-  matches,
+  Matcher,
   matchesInstant,
   type SearchFilter,
   type SearchQuery,
+  type SearchWork,
 } from '@provider-access/kernel/fhir';
 import { mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
-import { type Entry, entryOf, entryOfText, type Head, parsedLine } from './entry.ts';
+import { type Entry, entryOf, entryOfText, type Head, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
@@ -42,6 +44,7 @@ export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -
  * They come in batches, because a step of a generator for each record costs more than the record.
  * @param members in the order of `byRecord`
  * @param lines false if the caller needs no line; an entry may then have an empty one
+ * @throws OverBudget
  */
 export async function* fitting(
   records: VisibleRecords,
@@ -59,8 +62,9 @@ export async function* fitting(
       : conditions.length > 0
         ? byKeys(records, query, conditions, rest, behind)
         : byType(records, query, rest, behind, wanted, lines || query.filters.length > 0);
+  const matcher = query.filters.length === 0 ? undefined : new Matcher(query.filters);
   for await (const batch of found) {
-    const kept = keptOf(query, await records.seen(batch));
+    const kept = await keptOf(records, query.updated, matcher, await records.seen(batch));
     if (kept.length > 0) yield kept;
   }
 }
@@ -70,15 +74,36 @@ export const isByTime = (query: Conditions): boolean =>
   query.updated.length > 0 && query.ids === undefined && conditionsOf(query).length === 0;
 
 /** The entries that fit. They have the parsed resource if a filter had to look into it. */
-function keptOf({ updated, filters }: Conditions, entries: readonly Entry[]): readonly Entry[] {
-  const timely = updated.length === 0 ? entries : entries.filter((entry) => fitsTime(updated, entry));
-  if (filters.length === 0) return timely;
-  return timely
-    .map((entry) => ({ ...entry, resource: parsedLine(entry) }))
-    .filter(({ resource }) => filters.every((filter) => matches(filter, resource)));
+async function keptOf(
+  { work }: VisibleRecords,
+  updated: readonly DateSearch[],
+  matcher: Matcher | undefined,
+  entries: readonly Entry[],
+): Promise<readonly Entry[]> {
+  work.count(entries.length * COST.row);
+  const kept: Entry[] = [];
+  for (const entry of entries) {
+    const pause = work.pause();
+    if (pause !== undefined) await pause;
+    if (!fitsTime(work, updated, entry)) continue;
+    if (matcher === undefined) kept.push(entry);
+    else {
+      work.count(sizeOf(entry) * COST.byte);
+      const resource = parsedLine(entry);
+      if (matcher.matches(resource, work)) kept.push({ ...entry, resource });
+    }
+  }
+  return kept;
 }
-const fitsTime = (updated: readonly DateSearch[], { lastUpdated }: Pick<RecordPart, 'lastUpdated'>): boolean =>
-  updated.length === 0 || matchesInstant(updated, lastUpdated);
+
+function fitsTime(
+  work: SearchWork,
+  updated: readonly DateSearch[],
+  { lastUpdated }: Pick<RecordPart, 'lastUpdated'>,
+): boolean {
+  work.evaluate(updated.length);
+  return updated.length === 0 || matchesInstant(updated, lastUpdated);
+}
 
 /** The parts of the index that hold what fits the filter; none if the index cannot help. */
 export const rangesOf = (filter: SearchFilter): readonly ElementRange[] => elementsOf(keyRanges(filter) ?? []);
@@ -90,8 +115,13 @@ const conditionsOf = ({ filters }: Pick<Conditions, 'filters'>): readonly (reado
   keyConditions(filters).map(elementsOf);
 
 /** The records of these ids in their order, in chunks, because the caller may stop after a few. */
-export async function* linesOf({ reader }: VisibleRecords, ids: readonly string[]): AsyncGenerator<readonly Entry[]> {
+export async function* linesOf(
+  { reader, work }: VisibleRecords,
+  ids: readonly string[],
+): AsyncGenerator<readonly Entry[]> {
   for (let at = 0; at < ids.length; at += CHUNK) {
+    work.count(COST.query);
+    await work.pause();
     const documents = await reader.views.records.getMany(ids.slice(at, at + CHUNK), { bodies: LINE });
     // Skips records that were deleted since the index was read.
     yield documents.map(entryOf).filter((entry) => entry !== undefined);
@@ -112,7 +142,7 @@ async function* byIds(
     linesOf(
       records,
       heads
-        .filter((head) => fitsTime(updated, head))
+        .filter((head) => fitsTime(records.work, updated, head))
         .map((head) => recordId(head.member, type, head.id))
         .filter((id) => id > last),
     );
@@ -175,6 +205,7 @@ async function* byKeys(
         limit: IDS,
         ...(after !== undefined && { after }),
       });
+      records.work.count(COST.query + ids.length * COST.row);
       yield* linesOf(
         records,
         ids.filter((id) => !withheld.has(id)),
@@ -201,6 +232,8 @@ async function* byType(
       const limit = Math.max(1, Math.min(open, lines ? CHUNK : IDS));
       const asked = timed ? inTime(query, member, at) : inOrder(query, member, at);
       const what = lines ? { bodies: LINE, fields: 'text' as const } : {};
+      records.work.count(COST.query);
+      await records.work.pause();
       const documents = await records.reader.views.records.find({ ...asked, except, limit, ...what });
       const live = lines
         ? documents.map(entryOfText).filter((entry) => entry !== undefined)

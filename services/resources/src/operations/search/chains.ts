@@ -10,18 +10,16 @@ const MAX_CHAINED = 1000;
 /**
  * The query with each chain, such as `practitioner.name`, replaced by the references to the resources that fit it and
  * that the client may see. So the cost follows the number of these resources and the answer.
- * @throws Refusal too-costly, if more than 1000 resources fit a chain
+ * @throws Refusal too-costly, if more than 1000 resources fit a chain; OverBudget
  */
 export async function unchained(records: VisibleRecords, query: SearchQuery, base: string): Promise<SearchQuery> {
   let result = query;
   for (const chain of query.chains) {
     const { parameter, type } = chain;
     const ids = await fittingIds(records, chain);
+    if (ids.length === 0) return { ...result, ids: [] };
     const names = ids.map((id) => `${type}/${id}`);
-    result =
-      ids.length === 0
-        ? { ...result, ids: [] }
-        : { ...result, filters: [...result.filters, referenceTo(parameter, names, base)] };
+    result = { ...result, filters: [...result.filters, referenceTo(parameter, names, base)] };
   }
   return result;
 }

@@ -43,5 +43,7 @@ export function entryOfText({ _id, record }: ViewDocument): Entry | undefined {
 
 const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
   typeof line === 'string' ? line : Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+export const sizeOf = ({ line }: Pick<Entry, 'line'>): number =>
+  typeof line === 'string' ? Buffer.byteLength(line) : line.byteLength;
 export const parsedLine = (entry: Entry): FhirResource =>
   entry.resource ?? (JSON.parse(textOfLine(entry)) as FhirResource);

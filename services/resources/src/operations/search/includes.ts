@@ -1,7 +1,8 @@
 import {
+  COST,
   type FhirResource,
   isSharedType,
-  matches,
+  Matcher,
   referencesIn,
   referenceTo,
   SEARCH,
@@ -9,19 +10,31 @@ import {
 } from '@provider-access/kernel/fhir';
 import { mayBeShared, recordId, SHARED } from '@provider-access/facts/records';
 import { rangesOf } from './candidates.ts';
-import { type Entry, entryOf, parsedLine } from './entry.ts';
+import { type Entry, entryOf, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** How often `:iterate` follows references of what was included. */
 const MAX_ROUNDS = 4;
 /** The most resources that a page includes. */
 const MAX_INCLUDED = 1_000;
+/** The most bytes of the resources that a page includes. */
+const MAX_INCLUDED_BYTES = 8 * 1024 * 1024;
+/** Resources that one query reads with their lines. */
+const CHUNK = 200;
 const LINE = ['record.line'];
 
-export interface Included {
-  readonly records: readonly Entry[];
+export class Included {
+  readonly records: Entry[] = [];
   /** Whether more resources would have been included. */
-  readonly cut: boolean;
+  cut = false;
+  private bytes = 0;
+  /** False if the page takes no more. */
+  add(entry: Entry): boolean {
+    this.bytes += sizeOf(entry);
+    this.cut ||= this.records.length >= MAX_INCLUDED || this.bytes > MAX_INCLUDED_BYTES;
+    if (!this.cut) this.records.push(entry);
+    return !this.cut;
+  }
 }
 
 export interface IncludeOptions {
@@ -41,23 +54,29 @@ export async function includedOf(
   page: readonly Entry[],
   { base, mayRead }: IncludeOptions,
 ): Promise<Included> {
-  if (page.length === 0 || (query.include.length === 0 && query.revinclude.length === 0))
-    return { records: [], cut: false };
+  const included = new Included();
+  if (page.length === 0 || (query.include.length === 0 && query.revinclude.length === 0)) return included;
   const known = new Set(page.map((entry) => recordId(entry.member, entry.type, entry.id)));
-  const found: Entry[] = [];
   const rules = query.include;
   let round = page;
   for (let n = 0; n < MAX_ROUNDS && round.length > 0 && rules.length > 0; n++) {
-    const next = await referred(records, base, n === 0 ? rules : rules.filter((r) => r.iterate), round, known, mayRead);
-    found.push(...next);
-    if (found.length > MAX_INCLUDED) return { records: found.slice(0, MAX_INCLUDED), cut: true };
-    round = next;
+    const some = n === 0 ? rules : rules.filter((r) => r.iterate);
+    const before = included.records.length;
+    const wanted = await referred(records, base, some, round, known, mayRead);
+    for await (const batch of load(records, wanted, known)) if (!batch.every((entry) => included.add(entry))) break;
+    if (included.cut) return included;
+    round = included.records.slice(before);
   }
   for (const name of query.revinclude) {
-    found.push(...(await referring(records, base, name, page, known, mayRead)));
-    if (found.length > MAX_INCLUDED) return { records: found.slice(0, MAX_INCLUDED), cut: true };
+    for await (const entry of referring(records, base, name, page, known, mayRead)) if (!included.add(entry)) break;
+    if (included.cut) return included;
   }
-  return { records: found, cut: false };
+  return included;
+}
+
+interface Wanted {
+  readonly own: string;
+  readonly shared?: string;
 }
 
 async function referred(
@@ -67,12 +86,15 @@ async function referred(
   from: readonly Entry[],
   known: Set<string>,
   mayRead: (type: string) => boolean,
-): Promise<readonly Entry[]> {
-  const wanted: { readonly own: string; readonly shared?: string }[] = [];
+): Promise<readonly Wanted[]> {
+  const wanted: Wanted[] = [];
   for (const entry of from) {
+    const pause = records.work.pause();
+    if (pause !== undefined) await pause;
     let resource: FhirResource | undefined;
     for (const rule of rules) {
       if (rule.type !== entry.type) continue;
+      records.work.count(COST.condition + (resource === undefined ? sizeOf(entry) * COST.byte : 0));
       for (const reference of referencesIn(rule.type, rule.parameter, (resource ??= parsedLine(entry)), base)) {
         const [type = '', id = ''] = reference.split('/');
         if ((rule.target !== undefined && rule.target !== type) || !mayRead(type)) continue;
@@ -87,25 +109,24 @@ async function referred(
       }
     }
   }
-  return load(records, wanted, known);
+  return wanted;
 }
 
-async function referring(
+async function* referring(
   records: VisibleRecords,
   base: string,
   revinclude: string,
   to: readonly Entry[],
   known: Set<string>,
   mayRead: (type: string) => boolean,
-): Promise<readonly Entry[]> {
+): AsyncGenerator<Entry> {
   const [type = '', name = ''] = revinclude.split(':');
   const parameter = SEARCH[type]?.parameters.find((known) => known.name === name);
-  if (parameter === undefined || !mayRead(type)) return [];
+  if (parameter === undefined || !mayRead(type)) return;
   const byMember = Map.groupBy(
     to.filter(({ member }) => member !== SHARED),
     ({ member }) => member,
   );
-  const found: Entry[] = [];
   for (const [member, entries] of byMember) {
     const names = entries.map((entry) => `${entry.type}/${entry.id}`);
     const filter = referenceTo(parameter, names, base);
@@ -122,21 +143,25 @@ async function referring(
       continue;
     }
     // The index returns candidates, so each is checked.
-    for (const entry of await load(records, wanted, known)) {
-      const resource = parsedLine(entry);
-      if (matches(filter, resource)) found.push({ ...entry, resource });
-    }
+    const matcher = new Matcher([filter]);
+    for await (const batch of load(records, wanted, known))
+      for (const entry of batch) {
+        const pause = records.work.pause();
+        if (pause !== undefined) await pause;
+        records.work.count(sizeOf(entry) * COST.byte);
+        const resource = parsedLine(entry);
+        if (matcher.matches(resource, records.work)) yield { ...entry, resource };
+      }
   }
-  return found;
 }
 
 /** Reads heads first, so that the line of a withheld record is never read. */
-async function load(
+async function* load(
   records: VisibleRecords,
-  wanted: readonly { readonly own: string; readonly shared?: string }[],
+  wanted: readonly Wanted[],
   known: Set<string>,
-): Promise<readonly Entry[]> {
-  const { reader } = records;
+): AsyncGenerator<readonly Entry[]> {
+  const { reader, work } = records;
   const some = wanted.slice(0, MAX_INCLUDED + 1);
   const ids = some.flatMap(({ own, shared }) => (shared === undefined ? [own] : [own, shared]));
   const heads = await reader.heads(ids);
@@ -147,6 +172,11 @@ async function load(
     known.add(own);
     return [own, shared].find((id) => id !== undefined && visible.has(id)) ?? [];
   });
-  const documents = await reader.views.records.getMany(chosen, { bodies: LINE });
-  return records.seen(documents.map(entryOf).filter((entry) => entry !== undefined));
+  work.count(COST.query + ids.length * COST.row);
+  for (let at = 0; at === 0 || at < chosen.length; at += CHUNK) {
+    work.count(COST.query + CHUNK * COST.row);
+    await work.pause();
+    const documents = await reader.views.records.getMany(chosen.slice(at, at + CHUNK), { bodies: LINE });
+    yield records.seen(documents.map(entryOf).filter((entry) => entry !== undefined));
+  }
 }

@@ -2,7 +2,7 @@ import type { Decision } from '@provider-access/domain/access';
 import type { Views } from '@provider-access/engines/views';
 import { attributedMembers, type Facts } from '@provider-access/facts';
 import { mayBeShared, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
-import { isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
+import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { byRecord, fitting } from './candidates.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -11,6 +11,8 @@ import type { VisibleRecords } from './visible-records.ts';
 const MAX_LISTED = 200;
 /** Members whose facts one query reads. */
 const DECIDED = 500;
+/** Work of one decision, in units of COST. */
+const DECISION = 10 * COST.row;
 
 export interface Members {
   /** The members whose records the client may see, in the order of `byRecord`. */
@@ -65,12 +67,12 @@ export class SearchMembers {
         : this.chained(found, patientFilters, records);
     }
     if (patientFilters.length === 0 && !isAlone(query)) throw needed(type);
-    return this.chained(await this.all(client), patientFilters, records);
+    return this.chained(await this.all(client, records), patientFilters, records);
   }
 
-  /** The members of these records whom the client may not see any more, and why. */
-  async goneSince(client: string, released: readonly { readonly member: string }[]): Promise<Members['refused']> {
-    const members = [...new Set(released.map(({ member }) => member))].filter((member) => member !== SHARED);
+  /** Those of the members whom the client may not see any more, and why. */
+  async goneSince(client: string, released: Iterable<string>): Promise<Members['refused']> {
+    const members = [...new Set(released)].filter((member) => member !== SHARED);
     return members.length === 0 ? [] : (await this.named(client, members)).refused;
   }
 
@@ -106,13 +108,15 @@ export class SearchMembers {
    * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
-  private async all(client: string): Promise<Members> {
+  private async all(client: string, { work }: VisibleRecords): Promise<Members> {
     const providers = this.facts.parties.client(client)?.providers ?? [];
     const members = [...(await attributedMembers(this.views, providers))].toSorted(byRecord);
     const decisions: Decision[] = [];
     this.facts.access.assertFresh();
     for (let at = 0; at < members.length; at += DECIDED) {
       const some = members.slice(at, at + DECIDED);
+      work.count(COST.query + some.length * DECISION);
+      await work.pause();
       decisions.push(...(await this.facts.access.decideMany(client, { kind: 'search' }, some)));
     }
     return { ...permittedOf(members, decisions), refused: [] };

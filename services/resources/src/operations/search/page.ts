@@ -1,8 +1,8 @@
-import { dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
+import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/facts/records';
 import { type Behind, fitting, isByTime, linesOf } from './candidates.ts';
-import { type Entry, parsedLine } from './entry.ts';
+import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
@@ -41,7 +41,7 @@ export interface PageOf {
 
 /**
  * One page of the members' records, in the order of `_sort`, else of `fitting`.
- * @throws Refusal too-costly, if sorting or counting needs more than 20,000 resources
+ * @throws Refusal too-costly, if sorting or counting needs more than 20,000 resources; OverBudget
  */
 export async function findPage(of: PageOf): Promise<Page> {
   const { query, after, count } = of;
@@ -74,7 +74,8 @@ async function firstOf({ records, query, members, after, count }: PageOf, counts
 }
 
 interface Place {
-  readonly entry: Pick<Entry, 'member' | 'type' | 'id'>;
+  readonly id: string;
+  readonly member: string;
   readonly values: readonly SortValue[];
 }
 
@@ -87,34 +88,40 @@ async function sortedPage({ records, query, members, after, count }: PageOf): Pr
   const lines = query.sort.some(({ by }) => !OF_HEADS.has(by));
   for await (const batch of fitting(records, query, members, undefined, MAX_COUNTED, lines)) {
     for (const entry of batch) {
-      const { member, type, id } = entry;
-      places.push({ entry: { member, type, id }, values: valuesOf(query, entry) });
+      const pause = records.work.pause();
+      if (pause !== undefined) await pause;
+      const size = entry.resource === undefined && lines ? sizeOf(entry) : 0;
+      records.work.count(size * COST.byte + query.sort.length * COST.condition);
+      places.push({ id: idOf(entry), member: entry.member, values: valuesOf(query, entry) });
     }
     bounded(places.length);
   }
+  records.work.count(places.length * Math.ceil(Math.log2(places.length + 1)) * COST.comparison);
+  await records.work.pause();
   const directions = query.sort.map(({ descending }) => (descending ? -1 : 1));
   places.sort((a, b) => compare(a, b, directions));
   const total = places.length;
-  const counted = new Set(places.map(({ entry }) => entry.member));
+  const counted = new Set(places.map(({ member }) => member));
   if (count === 0) return { records: [], total, counted };
   const last: Place | undefined = after && {
-    entry: { member: after.member, type: query.type, id: after.id },
+    id: recordId(after.member, query.type, after.id),
+    member: after.member,
     values: after.sort ?? [],
   };
   const rest = last === undefined ? places : places.filter((place) => compare(place, last, directions) > 0);
-  const valuesById = new Map(rest.map(({ entry, values }) => [idOf(entry), values]));
+  const valuesById = new Map(rest.map(({ id, values }) => [id, values]));
   const page = new Filling(count);
   // A record that was removed meanwhile is left out, so the page may reach beyond the first `count` places.
   for await (const batch of linesOf(records, [...valuesById.keys()])) {
     if ((await records.seen(batch)).every((entry) => page.add(entry))) continue;
-    const { member, type, id } = page.records.at(-1)!;
-    const sort = valuesById.get(idOf({ member, type, id }))!;
-    return { records: page.records, next: { member, id, sort }, total, counted };
+    const end = page.records.at(-1)!;
+    const sort = valuesById.get(idOf(end))!;
+    return { records: page.records, next: { member: end.member, id: end.id, sort }, total, counted };
   }
   return { records: page.records, total, counted };
 }
 
-const idOf = ({ member, type, id }: Pick<Entry, 'member' | 'type' | 'id'>): string => recordId(member, type, id);
+const idOf = ({ member, type, id }: Entry): string => recordId(member, type, id);
 
 /** Collects entries until the page is full. */
 class Filling {
@@ -126,7 +133,7 @@ class Filling {
   }
   /** False if the entry belongs to the next page. */
   add(entry: Entry): boolean {
-    const size = typeof entry.line === 'string' ? Buffer.byteLength(entry.line) : entry.line.byteLength;
+    const size = sizeOf(entry);
     const { length } = this.records;
     if (length > 0 && (length >= this.count || this.bytes + size > MAX_PAGE_BYTES)) return false;
     this.records.push(entry);
@@ -160,6 +167,5 @@ function compare(a: Place, b: Place, directions: readonly number[]): number {
     if (x === null || y === null) return x === null ? 1 : -1;
     return x < y ? -direction : direction;
   }
-  const [x, y] = [idOf(a.entry), idOf(b.entry)];
-  return x < y ? -1 : x === y ? 0 : 1;
+  return a.id < b.id ? -1 : a.id === b.id ? 0 : 1;
 }

@@ -4,22 +4,25 @@ import { Audit, auditedQuery, basisOf, countedBy, membersOf } from '@provider-ac
 import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
+  COST,
   isWhole,
+  OverBudget,
   outcomeIssue,
   searchsetBundle,
   type SearchQuery,
+  type SearchWork,
   subsetOf,
 } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
-import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, readSearch, SearchTurns, type ServicePorts } from '@provider-access/service/http';
 import { requireScope, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
 import { FHIR_JSON } from '../fhir-request.ts';
 import { unchained } from './chains.ts';
-import { type Entry, parsedLine } from './entry.ts';
+import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, searchedOf, SearchMembers } from './members.ts';
 import { findPage, type PageCursor } from './page.ts';
@@ -62,6 +65,7 @@ export class SearchAnswer {
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
+    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(PORTS) { views }: ServicePorts,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
@@ -70,11 +74,16 @@ export class SearchAnswer {
   }
 
   async answer(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
-    const { text, after, self, sealed = false } = asked;
     const { client, scopes } = request.smart;
     // A chain searches among resources of another type.
     for (const chain of asked.query.chains) requireScope(scopes, chain.type, 's');
     if (asked.query.patientFilters.length > 0) requireScope(scopes, 'Patient', 's');
+    return this.turns.take(client, reply.raw, () => this.search(request, asked, reply));
+  }
+
+  private async search(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
+    const { text, after, self, sealed = false } = asked;
+    const { client, scopes } = request.smart;
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
     await this.keysAreCurrent(asked.query);
     const query = await unchained(records, asked.query, this.base);
@@ -82,11 +91,22 @@ export class SearchAnswer {
     const counts = query.summary === 'count' || query.count === 0;
     const count = counts ? 0 : Math.min(query.count ?? DEFAULT_COUNT, MAX_COUNT);
     const members = await this.members.of(client, query, records);
-    const page = await findPage({ records, query, members: searchedOf(members), after, count });
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
-    const included = await includedOf(records, query, page.records, { base: this.base, mayRead });
+    const answered = await (async () => {
+      const page = await findPage({ records, query, members: searchedOf(members), after, count });
+      return { page, included: await includedOf(records, query, page.records, { base: this.base, mayRead }) };
+    })().catch(async (error: unknown) => {
+      // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
+      const gone = isTooCostly(error) ? await this.members.goneSince(client, members.because.keys()) : [];
+      if (gone.length === 0) throw error;
+    });
+    if (answered === undefined) return this.search(request, asked, reply);
+    const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
-    const gone = await this.members.goneSince(client, [...page.records, ...included.records]);
+    const gone = await this.members.goneSince(
+      client,
+      [...page.records, ...included.records].map(({ member }) => member),
+    );
     const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
     const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
     const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
@@ -105,11 +125,17 @@ export class SearchAnswer {
     });
     if (endless)
       throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
-    const entries: BundleEntryLine[] = [
-      ...found.map((record) => this.entry(record, 'match', query)),
-      ...besides.map((record) => this.entry(record, 'include', query)),
-      ...this.remarks(query, included.cut),
-    ];
+    const entries: BundleEntryLine[] = [];
+    for (const [mode, all] of [
+      ['match', found],
+      ['include', besides],
+    ] as const)
+      for (const record of all) {
+        const pause = records.work.pause();
+        if (pause !== undefined) await pause;
+        entries.push(this.entry(record, mode, query, records.work));
+      }
+    entries.push(...this.remarks(query, included.cut));
     void reply
       .header('content-type', FHIR_JSON)
       .header('cache-control', 'no-store')
@@ -125,8 +151,15 @@ export class SearchAnswer {
   }
 
   /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
-  private entry(record: Entry, mode: 'match' | 'include', { summary, elements: named }: SearchQuery): BundleEntryLine {
+  private entry(
+    record: Entry,
+    mode: 'match' | 'include',
+    { summary, elements: named }: SearchQuery,
+    work: SearchWork,
+  ): BundleEntryLine {
     const shape = { summary, elements: mode === 'match' ? named : undefined };
+    // Parsed and written again.
+    if (!isWhole(shape)) work.count(2 * sizeOf(record) * COST.byte);
     return {
       fullUrl: `${this.base}/${record.type}/${record.id}`,
       line: isWhole(shape) ? record.line : JSON.stringify(subsetOf(parsedLine(record), shape)),
@@ -234,6 +267,9 @@ export class SearchAnswer {
     await Promise.all(entries);
   }
 }
+
+const isTooCostly = (error: unknown): boolean =>
+  error instanceof OverBudget || (error instanceof Refusal && error.kind === 'too-costly');
 
 /** The permitted members whom the search itself names: by their id, by the id of a resource, or by a chain. */
 function namedBy({ patients, ids, patientFilters }: SearchQuery, { permitted, because }: Members): Iterable<string> {

@@ -7,14 +7,17 @@ import {
   type RecordsReader,
   recordId,
 } from '@provider-access/facts/records';
+import { COST, SearchWork } from '@provider-access/kernel/fhir';
 import { type Entry, type Head } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
 
-/** The stored records as one client may see them: without those that their security labels withhold. */
+/** The stored records as one search may see them: without those that their security labels withhold. */
 export class VisibleRecords {
   readonly reader: RecordsReader;
+  /** What the search has cost so far. */
+  readonly work = new SearchWork();
   private readonly check: LabelCheck;
   private readonly keys: readonly string[];
   constructor(reader: RecordsReader, check: LabelCheck) {
@@ -40,6 +43,8 @@ export class VisibleRecords {
       all: [this.keys],
       limit: MOST,
     });
+    this.work.count(2 * COST.query + found.length * COST.row);
+    await this.work.pause();
     const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
     const heads = await this.reader.heads(ids);
     const live = heads.filter((head) => head !== undefined && head.deleted !== true) as readonly RecordPart[];
