@@ -1,7 +1,7 @@
 import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { labelsOf, normalLabel } from '@provider-access/domain/pdex/labels';
+import { labelsOf, normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from './record.ts';
 import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
@@ -34,7 +34,8 @@ function labelKeys(labels: readonly string[]): readonly string[] {
 export function keysWithLabels(labels: readonly string[]): readonly string[] {
   let keys = asked.get(labels);
   if (keys === undefined) {
-    const ordinary = labels.filter((label) => ORDINARY.has(label)).map((label) => `${LABEL}=${label}`);
+    const named = labels.includes(UNKNOWN_LABEL) ? [...ORDINARY] : labels.filter((label) => ORDINARY.has(label));
+    const ordinary = named.map((label) => `${LABEL}=${label}`);
     asked.set(labels, (keys = labels.length === 0 ? [] : [LABEL, ...ordinary]));
   }
   return keys;

@@ -1,5 +1,6 @@
 export * from './bundle.ts';
 export * from './dates.ts';
+export { LABEL_CODE_SETS, LABEL_ELEMENTS } from './definitions/label-table.ts';
 export * from './elements.ts';
 export * from './ndjson.ts';
 export * from './outcome.ts';

@@ -2,7 +2,8 @@ import { isNpi, isTin, npiKey, type ProviderKey, tinKey } from '@provider-access
 import { dateRange, isInstant, isObject } from '@provider-access/kernel/fhir';
 import { US_EIN, US_NPI } from '../codes.ts';
 import { PayerDays } from '../days/payer-days.ts';
-import { type LabelPermit, normalLabel } from './policy.ts';
+import { normalLabel } from './names.ts';
+import type { LabelPermit } from './policy.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem/';
 /** The elements that a Consent may have. Any other one could narrow it, so a Consent with one permits nothing. */

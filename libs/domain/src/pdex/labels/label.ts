@@ -1,24 +1,17 @@
-import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/kernel/fhir';
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
+import { type Label, labelOfText, normalLabel, UNREADABLE_LABEL } from './names.ts';
 
-/**
- * A security label as text: `system|code`. A missing part is empty, so `|R` is a code without a system, and `|` is a
- * label without a code.
- */
-export type Label = string;
-
-/** A label that nobody can read: no code, or more text or labels than a resource can reasonably have. */
-export const UNREADABLE_LABEL: Label = '|';
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
-/** The URL of an inline label (`INLINE_LABEL`), also with a version, a final slash or another scheme. */
-const INLINE = /\/security-label-ds4p\/StructureDefinition\/extension-inline-sec-label\/?(?:\|.*)?$/;
+/** The URL of an inline label (`INLINE_LABEL`), also under another base, with a version, or with a slash at the end. */
+const INLINE = /(?:^|\/)extension-inline-sec-label\/?(?:[|#].*)?$/;
 /**
  * The JSON text of every resource with a label contains one of these, because JSON.stringify escapes nothing in them:
- * the element `security`, the URL of an inline label, or the use of a prior authorization. None begins with a quotation
- * mark, because a search would stop at every quotation mark of the text.
+ * `security` and `securityLabel`, `confidentiality`, the URL of an inline label, or the use of a prior authorization.
+ * None begins with a quotation mark, because a search would stop at every quotation mark of the text.
  */
-const MARKS = ['security', 'preauthorization"'] as const;
+const MARKS = ['security', 'confidentiality', 'inline-sec-label', 'preauthorization"'] as const;
 
 /**
  * The labels of a resource, each once, in the order of their text. The labels of a resource inside it and those of one
@@ -37,23 +30,76 @@ export function labelsOf(resource: FhirResource, sent?: FhirResource): readonly 
   return labels.length <= MAX_LABELS ? labels : [UNREADABLE_LABEL, ...labels.slice(0, MAX_LABELS - 1)];
 }
 
+/** Elements that label content, by name. A name counts at every place, also where R4 does not have it. */
+const ELEMENTS: ReadonlyMap<string, { readonly system: string }> = new Map(
+  LABEL_ELEMENTS.filter(({ path, not }) => path !== 'Meta.security' && not === undefined).map(({ path, system }) => [
+    nameOf(path),
+    { system: system ?? '' },
+  ]),
+);
+/** `Type.name` of elements that have such a name and label no content. */
+const NO_LABEL: ReadonlySet<string> = new Set(
+  LABEL_ELEMENTS.filter(({ not }) => not !== undefined).map(({ path }) => `${path.split('.', 1)[0]!}.${nameOf(path)}`),
+);
+/** `securityLabel` of `Contract.term.securityLabel.category`, and the last name of other paths. */
+function nameOf(path: string): string {
+  const names = path.split('.');
+  return names.find((name) => name === 'securityLabel') ?? names.at(-1)!;
+}
+
 function collect(resource: FhirResource, found: Set<Label>, isDrug: typeof isDrugAuthorization): void {
-  const open: unknown[] = [resource];
+  const open: (readonly [node: unknown, type: string])[] = [[resource, '']];
   while (open.length > 0) {
-    const next = open.pop();
+    const [next, within] = open.pop()!;
     if (Array.isArray(next)) {
-      for (const item of next as unknown[]) open.push(item);
+      for (const item of next as unknown[]) open.push([item, within]);
       continue;
     }
     if (!isObject(next)) continue;
-    const { meta } = next;
-    if (typeof next['resourceType'] === 'string' && isObject(meta) && meta['security'] !== undefined)
-      for (const coding of [meta['security']].flat() as unknown[]) found.add(labelOf(coding));
+    const { meta, url, resourceType } = next;
+    const type = typeof resourceType === 'string' ? resourceType : within;
+    if (typeof resourceType === 'string' && isObject(meta) && meta['security'] !== undefined)
+      for (const coding of [meta['security']].flat() as unknown[]) addCoding(coding, found);
     if (isDrug(next)) found.add(DRUG_AUTHORIZATION);
-    const { url } = next;
-    if (typeof url === 'string' && INLINE.test(url)) found.add(labelOf(next['valueCoding']));
-    for (const child of Object.values(next)) if (typeof child === 'object') open.push(child);
+    if (typeof url === 'string' && INLINE.test(url)) addCoding(next['valueCoding'], found);
+    for (const [name, child] of Object.entries(next)) {
+      const element = ELEMENTS.get(name.replace(/^_/, ''));
+      if (element !== undefined && !NO_LABEL.has(`${type}.${name}`)) {
+        // `_confidentiality` alone says that there is a label, and not which one.
+        if (!name.startsWith('_')) addCoded(child, element.system, found);
+        else if (next[name.slice(1)] === undefined) found.add(UNREADABLE_LABEL);
+      }
+      if (typeof child === 'object') open.push([child, type]);
+    }
   }
+}
+
+/** Adds the labels of an element: a code, a Coding, a CodeableConcept, a structure of these, or a list of them. */
+function addCoded(value: unknown, system: string, found: Set<Label>): void {
+  if (Array.isArray(value)) for (const each of value as unknown[]) addCoded(each, system, found);
+  else if (typeof value === 'string') addCoding({ system, code: value }, found);
+  else if (!isObject(value) || 'code' in value || 'system' in value || 'display' in value) addCoding(value, found);
+  else if ('coding' in value || 'text' in value) {
+    const codings = [value['coding'] ?? []].flat() as unknown[];
+    for (const each of codings.length === 0 ? [undefined] : codings) addCoding(each, found);
+    addText(value['text'], found);
+  } else {
+    const parts = Object.entries(value).flatMap(([name, part]) =>
+      typeof part !== 'object' || /extension$/i.test(name) ? [] : [part],
+    );
+    if (parts.length === 0) found.add(UNREADABLE_LABEL);
+    addCoded(parts, system, found);
+  }
+}
+
+function addCoding(coding: unknown, found: Set<Label>): void {
+  found.add(labelOf(coding));
+  if (isObject(coding)) addText(coding['display'], found);
+}
+/** A text beside a code may name a stricter label than the code does. */
+function addText(text: unknown, found: Set<Label>): void {
+  const label = typeof text === 'string' && text.length <= MAX_LENGTH ? labelOfText(text) : undefined;
+  if (label !== undefined && ![...found].some((other) => normalLabel(other) === label)) found.add(label);
 }
 
 function labelOf(coding: unknown): Label {

@@ -7,6 +7,7 @@ import {
   permitsOf,
   readLabelPolicy,
   strictestRule,
+  unknownLabels,
   withholdingLabels,
 } from './index.ts';
 
@@ -57,7 +58,7 @@ describe('the labels of a resource', () => {
   );
 
   it('are unreadable without a code, and beyond a hundred', () => {
-    expect(labelsOf({ ...condition(), meta: { security: [{ display: 'restricted' }, 'R', null] } })).toEqual(['|']);
+    expect(labelsOf({ ...condition(), meta: { security: [{ display: 'secret' }, 'R', null] } })).toEqual(['|']);
     const many = labelsOf(condition(...Array.from({ length: 101 }, (_, i) => `a|${i}`)));
     expect([many.length, many[0]]).toEqual([100, '|']);
   });
@@ -94,6 +95,20 @@ describe('the built-in policy', () => {
     expect(withholds('urn:oid:2.16.840.1.113883.5.25|V')).toBe(true);
     expect(withholds('https://payer.example/labels|R')).toBe(false);
   });
+  // N3: a system that HL7 does not have, or that is no system, names nobody's code.
+  it.each([
+    'https://payer.example/CodeSystem/v3-Confidentiality|R',
+    'http://terminology.hl7.org.payer.example/CodeSystem/v3-ActCode|HIV',
+    'http://terminology.hl7.org/CodeSystem/v3-ActCodeOfOurs|HIV',
+    '2.16.840.1.113883.5.250|R',
+    'http://hl7.org/fhir/v3/constructor|R',
+    'http://hl7.org/fhir/v3-ActCode|42CFRPart2',
+    'Confidentiality|V',
+    `${ACT_CODE}|R`,
+    `${CONFIDENTIALITY}|42CFRPart2`,
+  ])('withholds %s, whose system is wrong', (label) => {
+    expect(withholds(label)).toBe(true);
+  });
   it.each([
     `${CONFIDENTIALITY}/|R`,
     `${CONFIDENTIALITY.replace('http:', 'https:')}|R`,
@@ -115,19 +130,73 @@ describe('the built-in policy', () => {
     expect(named.ok && strictestRule([label], named.policy)).toBe('withhold');
   });
   it.each([
-    'https://payer.example/CodeSystem/v3-Confidentiality|R',
-    'http://terminology.hl7.org.payer.example/CodeSystem/v3-ActCode|HIV',
-    'http://terminology.hl7.org/CodeSystem/v3-ActCodeOfOurs|HIV',
-    '2.16.840.1.113883.5.250|R',
-    'http://hl7.org/fhir/v3/constructor|R',
+    'https://payer.example/labels|HIV',
+    '2.16.840.1.113883.3.1234.5|R',
     `${ACT_CODE}/|TBOO`,
     'http://terminology.hl7.org/CodeSystem/v2-0177|VIP',
     `${CONFIDENTIALITY}/|N`,
   ])('releases %s, which is not among them', (label) => {
     expect(withholds(label)).toBe(false);
   });
+  it.each([
+    '42 CFR Part 2',
+    '42cfr-part_2',
+    '\u200b42CFRPart\u00ad2',
+    '４２ＣＦＲＰａｒｔ２',
+    'Title 38 Section 7332',
+    'very restricted',
+  ])('withholds %s under any system', (code) => {
+    for (const system of ['https://payer.example/labels', 'urn:uuid:0f', '', CONFIDENTIALITY])
+      expect(withholds(`${system}|${code}`)).toBe(true);
+  });
   it('withholds a label without a code', () => {
     expect(withholds(`${CONFIDENTIALITY}|`)).toBe(true);
+  });
+});
+
+/** N2. The elements are those of HL7's definitions (LABEL_ELEMENTS); the sets of labels are made by hand. */
+describe('the elements of R4 that label content', () => {
+  const V = { system: CONFIDENTIALITY, code: 'V' };
+  const inside = (...contained: object[]) => labelsOf({ ...condition(), contained });
+  it('are each read, also in contained resources and in resources of a Bundle', () => {
+    const note = { resourceType: 'DocumentReference', securityLabel: [{ coding: [V] }, { coding: [coding('a|b')] }] };
+    const others = [
+      { resourceType: 'Composition', confidentiality: 'V' },
+      { resourceType: 'AuditEvent', entity: [{ securityLabel: [V] }] },
+      ...['classification', 'category', 'control'].map((name) => ({
+        resourceType: 'Contract',
+        term: [{ group: [{ securityLabel: [{ number: [1], classification: coding('a|c'), [name]: V }] }] }],
+      })),
+    ];
+    expect(labelsOf(note)).toEqual([`a|b`, `${CONFIDENTIALITY}|V`]);
+    for (const one of [note, ...others]) {
+      expect(inside(one)).toContain(`${CONFIDENTIALITY}|V`);
+      const bundle = { resourceType: 'Bundle', entry: [{ resource: one }] };
+      expect(inside({ resourceType: 'Parameters', parameter: [{ resource: bundle }] })).toContain(
+        `${CONFIDENTIALITY}|V`,
+      );
+      expect(mentionsLabel(JSON.stringify(one))).toBe(true);
+    }
+  });
+  it('are unreadable labels where the code cannot be read', () => {
+    for (const securityLabel of [[{}], [{ text: 'secret' }], [{ coding: [{ system: CONFIDENTIALITY }] }], [null], 7])
+      expect(labelsOf({ resourceType: 'DocumentReference', securityLabel })).toEqual(['|']);
+    expect(inside({ resourceType: 'Composition', _confidentiality: { extension: [] } })).toEqual(['|']);
+  });
+  it('are not those that say which resources a consent is about, and trade secrets', () => {
+    const provision = { securityLabel: [V], provision: [{ securityLabel: [V] }] };
+    expect(inside({ resourceType: 'Consent', provision })).toEqual([]);
+    const specifiedSubstance = [{ confidentiality: { coding: [V] } }];
+    expect(inside({ resourceType: 'MedicinalProductIngredient', specifiedSubstance })).toEqual([]);
+  });
+  it('have a text that may be stricter than the code beside it', () => {
+    const labelled = (extra: object) =>
+      withholdingLabels(labelsOf({ ...condition(), ...extra }), DEFAULT_LABEL_POLICY, NOBODY).length > 0;
+    const coded = { system: 'https://payer.example/labels', code: 'p2', display: '42 CFR Part 2' };
+    expect(labelled({ meta: { security: [coded] } })).toBe(true);
+    expect(labelled({ meta: { security: [{ ...coded, display: 'our patients' }] } })).toBe(false);
+    const securityLabel = [{ coding: [{ ...coded, display: undefined }], text: 'Restricted' }];
+    expect(labelled({ resourceType: 'DocumentReference', securityLabel })).toBe(true);
   });
 });
 
@@ -137,6 +206,17 @@ describe('a policy file', () => {
     if (!reading.ok) throw new Error(reading.fault);
     return reading.policy;
   };
+  // N3: a deployment may withhold what its policy does not know.
+  it('may withhold every label that it does not know, and then knows those that HL7 has', () => {
+    const policy = policyOf({ unknown: 'withhold', labels: { 'https://payer.example/labels|ok-1': 'release' } });
+    const rule = (label: string) => strictestRule([label], policy);
+    expect(rule('https://payer.example/labels|other')).toBe('withhold');
+    expect(['https://payer.example/labels|OK 1', `${CONFIDENTIALITY}|N`, `${ACT_CODE}|TBOO`].map(rule)).toEqual(
+      Array(3).fill('release'),
+    );
+    const labels = ['https://payer.example/labels|oth\u200ber', `${CONFIDENTIALITY}|N`, '|'];
+    expect(unknownLabels(labels, policy)).toEqual(['https://payer.example/labels|oth\\u{200b}er']);
+  });
   it('changes rules of the built-in policy, or replaces it', () => {
     const added = policyOf({ labels: { [`${ACT_CODE}|SEX`]: 'release', 'x|y': 'withhold unless consented' } });
     expect(strictestRule([`${ACT_CODE}|SEX`], added)).toBe('release');
@@ -152,8 +232,9 @@ describe('a policy file', () => {
     ['{', 'is not JSON'],
     ['[]', 'must be a JSON object'],
     ['{}', '"labels" must be an object of system|code and rule'],
-    ['{"label":{},"labels":{}}', 'has a member other than "default" and "labels"'],
+    ['{"label":{},"labels":{}}', 'has a member other than "default" and "unknown" and "labels"'],
     ['{"default":"no","labels":{}}', '"default" must be true or false'],
+    ['{"unknown":"hide","labels":{}}', '"unknown" must be one of "withhold", "withhold unless consented", "release"'],
     ['{"labels":{"HIV":"withhold"}}', '"labels" entry 1 must be named system|code'],
     ['{"labels":{"x|Y":"release","x|y":"withhold"}}', '"labels" names one label twice: "x|Y" and "x|y"'],
     [

@@ -1,8 +1,7 @@
 import type { ProviderKey } from '@provider-access/events';
-import { BoundedMap } from '@provider-access/kernel';
 import { DEFAULT_LABELS } from './default-policy.ts';
 import { DRUG_AUTHORIZATION } from './drugs.ts';
-import { type Label, UNREADABLE_LABEL } from './label.ts';
+import { formsOf, type Label, normalLabel, UNREADABLE_LABEL } from './names.ts';
 
 export const LABEL_RULES = ['withhold', 'withhold unless consented', 'release'] as const;
 export type LabelRule = (typeof LABEL_RULES)[number];
@@ -11,7 +10,9 @@ export type LabelRule = (typeof LABEL_RULES)[number];
 type DatedRule = LabelRule | `withhold until ${string}`;
 const UNTIL = 'withhold until ';
 
-/** Rules by normalised label. Plain data, so that worker threads can receive it. */
+/** Names the rule for labels that have no rule of their own. No label has this form. */
+export const UNKNOWN_LABEL = '*';
+/** Rules by normalised label, and by `UNKNOWN_LABEL`. Plain data, so that worker threads can receive it. */
 export type LabelPolicy = Readonly<Record<Label, DatedRule>>;
 
 /** A consent of the member to the release of resources with this label. */
@@ -26,58 +27,6 @@ export interface LabelFacts {
   readonly permits: readonly LabelPermit[];
   /** Every identifier of the providers to whom the client is bound. */
   readonly providers: readonly ProviderKey[];
-}
-
-const TERMINOLOGY = 'http://terminology.hl7.org/CodeSystem/';
-/** HL7's code systems for labels, by their lower-case names without `v3-`, and by the value sets of their codes. */
-const SYSTEMS: ReadonlyMap<string, string> = new Map([
-  ['confidentiality', 'v3-Confidentiality'],
-  ['actcode', 'v3-ActCode'],
-  ['actreason', 'v3-ActReason'],
-  ['informationsensitivitypolicy', 'v3-ActCode'],
-  ['actinformationsensitivitypolicy', 'v3-ActCode'],
-  ['actprivacylaw', 'v3-ActCode'],
-  ['actusprivacylaw', 'v3-ActCode'],
-  ['0177', 'v2-0177'],
-]);
-const OIDS: ReadonlyMap<string, string> = new Map([
-  ['2.16.840.1.113883.5.25', 'v3-Confidentiality'],
-  ['2.16.840.1.113883.5.4', 'v3-ActCode'],
-  ['2.16.840.1.113883.5.8', 'v3-ActReason'],
-  ['2.16.840.1.113883.18.92', 'v2-0177'],
-]);
-/** URLs under which HL7 names them today, and did in earlier versions of FHIR: as a code system, and as a value set. */
-const HL7_URL = new RegExp(
-  String.raw`^https?://(?:www\.)?(?:terminology\.hl7\.org|hl7\.org/fhir)/` +
-    String.raw`(?:(?:codesystem|valueset)/v[23]-|v[23]/(?:vs/)?)([a-z0-9]{1,40})$`,
-);
-const HL7_OID = /^(?:urn:oid:)?([\d.]{1,64})$/;
-
-/**
- * HL7's own name of a code system, for a name that is nearly right: another scheme, case, or form, a version, a slash
- * at the end. A label that only a slip keeps from its rule would be released. Names of others stay as they are.
- */
-function normalSystem(system: string): string {
-  const name = system.split('|', 1)[0]!.trim().replace(/\/+$/, '').toLowerCase();
-  const known = OIDS.get(HL7_OID.exec(name)?.[1] ?? '') ?? SYSTEMS.get(HL7_URL.exec(name)?.[1] ?? '');
-  return known === undefined ? system : TERMINOLOGY + known;
-}
-/** Payers use few systems, and a search asks for each record. */
-const normalSystems = new BoundedMap<string, string>(1000);
-
-/** The label as a policy names it. Codes are compared without case, because `r` can only mean `R`. */
-export function normalLabel(label: Label): Label {
-  const at = label.lastIndexOf('|');
-  const system = label.slice(0, at);
-  let normal = normalSystems.get(system);
-  if (normal === undefined) {
-    normal = normalSystem(system);
-    normalSystems.set(system, normal);
-  }
-  return `${normal}|${label
-    .slice(at + 1)
-    .trim()
-    .toUpperCase()}`;
 }
 
 const STRICTNESS: readonly LabelRule[] = ['release', 'withhold unless consented', 'withhold'];
@@ -107,6 +56,7 @@ export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): Readonly
   const policy = new Map<Label, LabelRule>();
   const stated = new Set<Label>();
   for (const [label, rule] of Object.entries(rules)) {
+    if (label === UNKNOWN_LABEL) continue;
     const normal = normalLabel(label);
     policy.set(normal, rule);
     stated.add(normal);
@@ -115,7 +65,8 @@ export function labelPolicy(rules: Readonly<Record<Label, LabelRule>>): Readonly
     const alone = label.slice(label.lastIndexOf('|'));
     if (!stated.has(alone) && isStricter(rule, policy.get(alone))) policy.set(alone, rule);
   }
-  return Object.fromEntries(policy);
+  const unknown = rules[UNKNOWN_LABEL];
+  return { ...Object.fromEntries(policy), ...(unknown !== undefined && { [UNKNOWN_LABEL]: unknown }) };
 }
 
 /** The policy of a deployment without a policy file. */
@@ -132,6 +83,24 @@ export function withDrugs(policy: LabelPolicy, drugs: string): LabelPolicy {
   return { ...policy, [normalLabel(DRUG_AUTHORIZATION)]: drugs === 'exclude' ? 'withhold' : `${UNTIL}${drugs}` };
 }
 
+interface RuleOf {
+  readonly rule: LabelRule;
+  /** The label of the policy whose rule it is; absent for a label that the policy does not know. */
+  readonly by?: Label;
+}
+/** The rule for a label: its own one, else that of the label that was probably meant, else that for unknown labels. */
+function ruleOf(label: Label, policy: LabelPolicy): RuleOf {
+  const { normal, near } = formsOf(label);
+  const by = policy[normal] === undefined ? near.find((each) => policy[each] !== undefined) : normal;
+  if (by === undefined) return { rule: undated(policy[UNKNOWN_LABEL] ?? 'release') };
+  return { rule: undated(policy[by]!), by };
+}
+/** The labels for which the policy has no rule, in a form for people: signs that nobody sees are escaped. */
+export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): readonly string[] =>
+  labels
+    .filter((label) => ruleOf(label, policy).by === undefined)
+    .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
+
 /**
  * The strictest rule for these labels, without consents. A caller that gets `withhold unless consented` needs the
  * member's consents.
@@ -139,7 +108,7 @@ export function withDrugs(policy: LabelPolicy, drugs: string): LabelPolicy {
 export function strictestRule(labels: readonly Label[], policy: LabelPolicy): LabelRule {
   let strictest: LabelRule = 'release';
   for (const label of labels) {
-    const rule = undated(policy[normalLabel(label)] ?? 'release');
+    const { rule } = ruleOf(label, policy);
     if (isStricter(rule, strictest)) strictest = rule;
   }
   return strictest;
@@ -152,11 +121,10 @@ export function withholdingLabels(
   { permits, providers }: LabelFacts,
 ): readonly Label[] {
   return labels.filter((label) => {
-    const normal = normalLabel(label);
-    const rule = undated(policy[normal] ?? 'release');
+    const { rule, by = normalLabel(label) } = ruleOf(label, policy);
     if (rule === 'release') return false;
     if (rule === 'withhold') return true;
-    return !permits.some((p) => covers(p.label, normal) && reaches(p, providers));
+    return !permits.some((p) => covers(p.label, by) && reaches(p, providers));
   });
 }
 
