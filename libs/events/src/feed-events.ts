@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 /**
  * pa.feeds: what intake checked of the resources that it recorded or refused, and what they lack of the profiles that
- * they declare (docs/feeds.md, ADR 0051). No members and no values: places in the log, elements, and the payer's own
- * names of its systems.
+ * they declare (docs/feeds.md, ADR 0051). No members and no values of elements: places in the log, elements,
+ * security labels, and the payer's own names of its systems.
  */
 const lack = z.object({
   /** Id of an element of the profile. */
@@ -20,6 +20,11 @@ const feedRow = z.object({
   /** Offsets of the inbound events. */
   checked: z.array(z.int()),
   lacks: z.array(lack),
+  /**
+   * Security labels that the policy of the platform does not know, in a form for people, with the events that have
+   * them. A resource counts in one of its rows only. Absent without any.
+   */
+  unknownLabels: z.array(z.object({ label: z.string(), offsets: z.array(z.int()) })).optional(),
 });
 const feedChecked = z.object({
   /**

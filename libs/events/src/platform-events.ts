@@ -192,6 +192,8 @@ export const progress = z.object({
         unresolved: z.record(z.string(), z.int().positive()).optional(),
         /** What the recorded resources lack of profiles that they declare, by profile, element and rule. */
         lacks: z.record(z.string(), z.int().positive()).optional(),
+        /** Security labels of the recorded resources that the policy does not know; at most 101. */
+        unknownLabels: z.record(z.string(), z.int().positive()).optional(),
         /** Everything but `recorded`, one row an event. */
         items: z.array(
           z.object({

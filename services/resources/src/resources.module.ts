@@ -214,6 +214,7 @@ function providers(
           publicUrl: config.publicUrl,
           ...(blobs !== undefined && { attachments: { store: attachments, above: config.attachmentsAbove } }),
           profiles: config.profiles,
+          labels: config.labels,
           sandbox: config.sandbox,
           levels: ledger,
           levelsSince: config.levelsSince,

@@ -24,6 +24,8 @@ export interface OutcomeRow {
   readonly unresolved?: Counts | undefined;
   /** What the recorded resource lacks of profiles that it declares, by profile, element and rule. No values. */
   readonly lacks?: Counts | undefined;
+  /** Security labels of the recorded resource that the policy does not know. */
+  readonly unknownLabels?: Counts | undefined;
 }
 
 export interface DerivationOutput {
@@ -178,7 +180,8 @@ const MAX_EVENT_ID = 256;
 
 function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
   const receipts = new Map<string, ProgressOutcome>();
-  for (const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved, lacks } of rows) {
+  for (const row of rows) {
+    const { receipt, event: id, outcome, reason, deadLetter, about, removed, unresolved, lacks, unknownLabels } = row;
     if (receipt === undefined || receipt.length > MAX_RECEIPT) continue;
     const event = id.length > MAX_EVENT_ID ? `${id.slice(0, MAX_EVENT_ID)}…` : id;
     let entry = receipts.get(receipt);
@@ -187,6 +190,7 @@ function byReceipt(rows: readonly OutcomeRow[]): ProgressOutcome[] {
     if (removed !== undefined) addCounts((entry.removed ??= {}), removed);
     if (unresolved !== undefined) addCounts((entry.unresolved ??= {}), unresolved);
     if (lacks !== undefined) addCounts((entry.lacks ??= {}), lacks);
+    if (unknownLabels !== undefined) addCounts((entry.unknownLabels ??= {}), unknownLabels);
     // A recorded event that replaced another one of the same time has a reason, and is listed too.
     if (outcome !== 'recorded' || reason !== undefined) {
       entry.items.push({

@@ -1,5 +1,6 @@
 import { type Counts, type FaultReason, type ServiceLevelStarted } from '@provider-access/events';
 import { shortcomingName } from '@provider-access/domain/pdex/feeds';
+import { DEFAULT_LABEL_POLICY, type LabelPolicy, unknownLabels } from '@provider-access/domain/pdex/labels';
 import {
   type Batch,
   deadLetterId,
@@ -25,6 +26,8 @@ export const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Version
 
 export const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
 
+type Told = Pick<OutcomeRow, 'removed' | 'unresolved' | 'lacks' | 'unknownLabels'>;
+
 /** Decides the events of a batch in order. Each decision updates the heads for the next event. */
 export class BatchRun {
   readonly records: NewRecord[] = [];
@@ -45,11 +48,14 @@ export class BatchRun {
   private readonly heads: Map<string, Head>;
   private readonly stamp: number;
 
+  private readonly labels: LabelPolicy;
+
   private readonly lineInFlight: (id: string) => Uint8Array | undefined;
 
   /**
    * `stamp`: recorded time, ms since the epoch. `lineInFlight`: the line of a record that an earlier batch wrote, if it
-   * is still in memory. `feeds` counts the events that are no dead letters.
+   * is still in memory. `feeds` counts the events that are no dead letters. `labels`: the policy whose unknown labels
+   * are counted.
    */
   constructor(
     batch: Batch,
@@ -57,7 +63,9 @@ export class BatchRun {
     stamp: number,
     lineInFlight: (id: string) => Uint8Array | undefined = () => undefined,
     feeds = new StartedFeeds(stamp, Number.NEGATIVE_INFINITY),
+    labels: LabelPolicy = DEFAULT_LABEL_POLICY,
   ) {
+    this.labels = labels;
     this.feeds = feeds;
     this.batch = batch;
     this.heads = heads;
@@ -144,12 +152,14 @@ export class BatchRun {
     }
     if (judgement.kind !== 'accept' || decided.outcome !== 'recorded')
       return this.outcome(event, decided.outcome, name, decided.reason);
-    this.checked.push({ record: event.record, ...judgement.checked });
+    const unknown = unknownLabels(judgement.content.labels, this.labels);
+    this.checked.push({ record: event.record, ...judgement.checked, unknownLabels: unknown });
     const { removed, unresolved } = judgement;
     this.outcome(event, decided.outcome, name, decided.reason, undefined, {
       removed,
       unresolved,
       lacks: lacksOf(judgement.checked),
+      unknownLabels: unknown.length === 0 ? undefined : Object.fromEntries(unknown.map((label) => [label, 1])),
     });
   }
 
@@ -197,7 +207,7 @@ export class BatchRun {
     about?: string,
     reason?: string,
     deadLetter?: string,
-    { removed, unresolved, lacks }: Pick<OutcomeRow, 'removed' | 'unresolved' | 'lacks'> = {},
+    { removed, unresolved, lacks, unknownLabels: unknown }: Told = {},
   ): void {
     this.outcomes.push({
       event: event.id,
@@ -209,6 +219,7 @@ export class BatchRun {
       ...(removed !== undefined && { removed }),
       ...(unresolved !== undefined && { unresolved }),
       ...(lacks !== undefined && { lacks }),
+      ...(unknown !== undefined && { unknownLabels: unknown }),
     });
   }
 

@@ -1,4 +1,4 @@
-import { encodeEvent, type FeedChecked } from '@provider-access/events';
+import { COUNTED_ELSEWHERE, encodeEvent, type FeedChecked } from '@provider-access/events';
 import { FeedRows } from '@provider-access/domain/pdex/service-levels';
 import type { Batch, LogRecord, NewRecord } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
@@ -7,6 +7,8 @@ import type { CheckedResource } from '../domain/judge.ts';
 /** A resource that became a record or that the policy refused, with its inbound record. */
 export interface CheckedEvent extends CheckedResource {
   readonly record: Pick<LogRecord, 'offset' | 'timestamp'>;
+  /** Security labels that the policy does not know. */
+  readonly unknownLabels?: readonly string[];
 }
 
 type Row = FeedChecked['days'][number]['rows'][number];
@@ -15,6 +17,7 @@ type Row = FeedChecked['days'][number]['rows'][number];
 const MAX_ROWS = 200;
 const MAX_CHECKS = 10;
 const MAX_LACKS = 30;
+const MAX_LABELS = 30;
 
 /**
  * The record of `pa.feeds` for what was checked of a batch. Its rows are by day, source, type and profile. The day is
@@ -27,12 +30,13 @@ export function feedRecord(
   now: number,
 ): NewRecord {
   const days = new Map<string, FeedRows<Row>>();
-  for (const { record, source, type, checks } of checked) {
+  for (const { record, source, type, checks, unknownLabels = [] } of checked) {
     const day = instant(record.timestamp).slice(0, 10);
     let rows = days.get(day);
     if (rows === undefined)
       days.set(day, (rows = new FeedRows(MAX_ROWS, (feed) => ({ ...feed, checked: [], lacks: [] }))));
     if (checks.length === 0) rows.of(source, type).checked.push(record.offset);
+    if (unknownLabels.length > 0) addLabels(rows.of(source, type, checks[0]?.profile), unknownLabels, record.offset);
     for (const { profile, lacks } of checks.slice(0, MAX_CHECKS)) {
       const row = rows.of(source, type, profile);
       row.checked.push(record.offset);
@@ -57,4 +61,15 @@ export function feedRecord(
     subject: data.scope,
     data,
   });
+}
+
+function addLabels(row: Row, labels: readonly string[], offset: number): void {
+  const all = (row.unknownLabels ??= []);
+  for (const each of labels) {
+    const find = (name: string): (typeof all)[number] | undefined => all.find(({ label }) => label === name);
+    const label = find(each) !== undefined || all.length < MAX_LABELS ? each : COUNTED_ELSEWHERE;
+    let entry = find(label);
+    if (entry === undefined) all.push((entry = { label, offsets: [] }));
+    if (entry.offsets.at(-1) !== offset) entry.offsets.push(offset);
+  }
 }

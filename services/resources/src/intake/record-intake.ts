@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { addCounts, type EventFault, PA_FEEDS, PA_RECORDS } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
+import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
 import {
   type Batch,
   deadLetterId,
@@ -51,6 +52,8 @@ export interface RecordIntakeOptions {
   /** The file store of attachments with more bytes than `above`. Without it, all stay in their resources. */
   readonly attachments?: { readonly store: Pick<AttachmentStore, 'put' | 'about'>; readonly above: number } | undefined;
   readonly profiles?: ProfilePolicy | undefined;
+  /** The policy whose unknown labels are counted. Default: the built-in one. */
+  readonly labels?: LabelPolicy | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
   /** True once the facts have passed the present heads of the payer's topics, false after the timeout (ms). */
@@ -254,7 +257,7 @@ export class RecordIntake {
     this.lastStamp = Math.max(this.lastStamp, stamp);
     const { levelsSince = Number.NEGATIVE_INFINITY } = this.options;
     const feeds = new StartedFeeds(this.lastStamp, levelsSince);
-    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id), feeds);
+    const run = new BatchRun(batch, heads, this.lastStamp, (id) => inFlight.lineOf(id), feeds, this.options.labels);
     for (const event of events) {
       try {
         run.take(event, owners);

@@ -13,6 +13,12 @@ interface FeedRow {
   readonly checked: number;
   readonly lacking: number;
   readonly lacks: readonly Lacks[];
+  /** Security labels that the policy does not know. Absent without any. */
+  readonly unknownLabels?: readonly Labelled[];
+}
+interface Labelled {
+  readonly label: string;
+  readonly count: number;
 }
 interface Lacks {
   readonly element: string;
@@ -30,15 +36,17 @@ export interface FeedPart {
 /** Bounds of a document, which senders must not exceed. */
 const MAX_ROWS = 1000;
 const MAX_LACKS = 5000;
+const MAX_LABELS = 500;
 
 type Checked = FeedChecked['days'][number]['rows'][number];
 const nameOf = ({ element, rule }: Pick<Lacks, 'element' | 'rule'>): string => `${element}\n${rule}`;
 
 /** A row to which counts are added. */
-interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks'> {
+interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks' | 'unknownLabels'> {
   checked: number;
   lacking: number;
   readonly counts: Map<string, Lacks>;
+  readonly labels: Map<string, number>;
 }
 /** Counts of rows, which become more. */
 class Tally {
@@ -48,10 +56,16 @@ class Tally {
   /** Bounds: those of a document, or none for a report over documents. */
   constructor(maxRows: number, maxLacks: number) {
     this.maxLacks = maxLacks;
-    this.rows = new FeedRows(maxRows, (feed) => ({ ...feed, checked: 0, lacking: 0, counts: new Map() }));
+    this.rows = new FeedRows(maxRows, (feed) => ({
+      ...feed,
+      checked: 0,
+      lacking: 0,
+      counts: new Map(),
+      labels: new Map(),
+    }));
   }
 
-  add({ source, type, profile, checked, lacking, lacks }: FeedRow): void {
+  add({ source, type, profile, checked, lacking, lacks, unknownLabels = [] }: FeedRow): void {
     const row = this.rows.of(source, type, profile);
     row.checked += checked;
     row.lacking += lacking;
@@ -62,18 +76,33 @@ class Tally {
       if (before === undefined) this.lacks += 1;
       row.counts.set(nameOf(lack), { ...lack, count: (before?.count ?? 0) + count });
     }
+    for (const { label: each, count } of unknownLabels) {
+      const label = row.labels.has(each) || row.labels.size < MAX_LABELS ? each : COUNTED_ELSEWHERE;
+      row.labels.set(label, (row.labels.get(label) ?? 0) + count);
+    }
   }
 
   list(): FeedRow[] {
-    return this.rows.values().map(({ counts, ...row }) => ({ ...row, lacks: [...counts.values()] }));
+    return this.rows.values().map(({ counts, labels, ...row }) => ({
+      ...row,
+      lacks: [...counts.values()],
+      ...(labels.size > 0 && { unknownLabels: [...labels].map(([label, count]) => ({ label, count })) }),
+    }));
   }
 }
 
 /** The counts of the offsets that were not counted before. Undefined if there are none. */
-function fresh({ source, type, profile, checked, lacks }: Checked, next: number): FeedRow | undefined {
+function fresh(
+  { source, type, profile, checked, lacks, unknownLabels = [] }: Checked,
+  next: number,
+): FeedRow | undefined {
   const from = (offsets: readonly number[]): readonly number[] => offsets.filter((offset) => offset >= next);
   const count = from(checked).length;
   if (count === 0) return undefined;
+  const labelled = unknownLabels.flatMap(({ label, offsets }) => {
+    const n = from(offsets).length;
+    return n === 0 ? [] : [{ label, count: n }];
+  });
   const lacking = new Set(lacks.flatMap(({ offsets }) => from(offsets)));
   return {
     source,
@@ -85,6 +114,7 @@ function fresh({ source, type, profile, checked, lacks }: Checked, next: number)
       const n = from(offsets).length;
       return n === 0 ? [] : [{ element, rule, count: n }];
     }),
+    ...(labelled.length > 0 && { unknownLabels: labelled }),
   };
 }
 
@@ -148,6 +178,7 @@ export async function feedsOf(
       ...(row.profile !== undefined && { policy: profileRule(row.profile, policy) }),
       ...aboutProfile(row.profile),
       lacks: row.lacks.toSorted((a, b) => b.count - a.count || byText(nameOf(a), nameOf(b))),
+      unknownLabels: (row.unknownLabels ?? []).toSorted((a, b) => b.count - a.count || byText(a.label, b.label)),
     }));
 }
 

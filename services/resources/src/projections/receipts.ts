@@ -31,6 +31,8 @@ export interface HandledPart {
   readonly unresolved?: Counts;
   /** What recorded resources lack of profiles that they declare. Absent if they lack nothing. */
   readonly lacks?: Counts;
+  /** Security labels of recorded resources that the policy does not know. Absent if there are none. */
+  readonly unknownLabels?: Counts;
   readonly items: ProgressOutcome['items'];
 }
 
@@ -58,7 +60,7 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
     const { deriver, topic, partition, from, next } = progress;
-    const { receipt, counts, removed, unresolved, lacks, items } = outcome;
+    const { receipt, counts, removed, unresolved, lacks, unknownLabels, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
     return {
       receipt,
@@ -68,6 +70,7 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
       ...(removed !== undefined && { removed }),
       ...(unresolved !== undefined && { unresolved }),
       ...(lacks !== undefined && { lacks }),
+      ...(unknownLabels !== undefined && { unknownLabels }),
       items,
     };
   },

@@ -108,7 +108,7 @@ export const OPS: Readonly<Record<string, Operation>> = {
     summary: "Report what the payer's data lacks",
     description:
       'By source, type and profile, the elements that recorded and refused resources lack of the profiles that they ' +
-      'declare, and what is not checked.',
+      'declare, the security labels that the policy does not know, and what is not checked.',
     parameters: {
       from: 'The first UTC day. Default: six days before `to`.',
       to: 'The last UTC day. Default: today. At most 400 days are reported at once.',

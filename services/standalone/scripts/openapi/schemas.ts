@@ -217,6 +217,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       removed: counts('Elements that redaction removed, by path.'),
       unresolved: counts('Conditional references and URLs of attachments that lead nowhere, by path and type.'),
       lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
+      unknownLabels: counts('Security labels of recorded resources that the policy of the platform does not know.'),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),
     },
   },

@@ -22,6 +22,8 @@ export interface Receipt {
    * What recorded resources lack of profiles that they declare. A platform of an earlier release does not report it.
    */
   readonly lacks?: Counts;
+  /** Security labels that the policy does not know. A platform of an earlier release does not report them. */
+  readonly unknownLabels?: Counts;
   readonly items: readonly {
     readonly event: string;
     readonly outcome: string;
@@ -54,6 +56,8 @@ export interface PublishReport {
   unresolved: Record<string, number>;
   /** What recorded resources lack of profiles that they declare, by profile, element and rule. */
   lacks: Record<string, number>;
+  /** Security labels of recorded resources that the policy of the platform does not know: they may withhold nothing. */
+  unknownLabels: Record<string, number>;
   /**
    * References of recorded resources to types that are not served, attachments whose URL names a Binary that is not
    * there included, and to resources of the same publication before the floor.
@@ -173,6 +177,7 @@ export async function publish(
     outcomes: {},
     removed: {},
     unresolved: {},
+    unknownLabels: {},
     lacks: {},
     dangling: dangling.counts(),
     parked: [],
@@ -204,6 +209,7 @@ export async function publish(
     addCounts(report.removed, receipt.removed ?? {});
     addUnresolved(receipt.unresolved ?? {});
     addCounts(report.lacks, receipt.lacks ?? {});
+    addCounts(report.unknownLabels, receipt.unknownLabels ?? {});
     for (const item of receipt.items)
       if (item.outcome === 'parked' && report.parked.length < LISTED)
         report.parked.push({

@@ -9,6 +9,8 @@ const nameOf = (profile: string): string => profile.slice(profile.lastIndexOf('/
 const feedName = ({ source, type, profile }: Feed): string =>
   `${source} ${profile === undefined ? type : nameOf(profile)}`;
 
+const hasUnknownLabels = ({ unknownLabels = [] }: Feed): boolean => unknownLabels.length > 0;
+
 /** The report in a form for people. */
 function feedLines({ from, to, feeds }: FeedReport): string[] {
   const lacking = feeds.filter((feed) => feed.lacks.length > 0);
@@ -39,6 +41,14 @@ function feedLines({ from, to, feeds }: FeedReport): string[] {
         feed.lacks.map(({ element, rule, count }) => [element, rule, String(count)]),
       ).map((line) => `  ${line}`),
     ]),
+    ...feeds.filter(hasUnknownLabels).flatMap((feed) => [
+      '',
+      `${feedName(feed)} has security labels that the policy does not know:`,
+      ...table(
+        ['label', 'resources'],
+        feed.unknownLabels!.map(({ label, count }) => [label, String(count)]),
+      ).map((line) => `  ${line}`),
+    ]),
     ...(unchecked.size === 0 ? [] : ['', 'not checked:']),
     ...[...unchecked].flatMap(([profile, what]) => [`  ${profile}:`, ...what.map((line) => `    ${line}`)]),
   ];
@@ -56,8 +66,8 @@ export function feedsCommand(program: Command): void {
     .addHelpText(
       'after',
       ({ command }) => `
-Exit codes: 0 nothing is lacking · 1 something is lacking (the report says what) · 2 wrong usage ·
-3 cannot be reached · 4 not authorized
+Exit codes: 0 nothing is lacking · 1 something is lacking, or a security label is unknown (the report says what) ·
+2 wrong usage · 3 cannot be reached · 4 not authorized
 What is checked, and how to refuse, unmark or keep such resources: ${documentationOf(command, 'feeds')}`,
     )
     .action(async (o: { from?: string; to?: string; source?: string; for?: string }, command: Command) => {
@@ -71,6 +81,6 @@ What is checked, and how to refuse, unmark or keep such resources: ${documentati
         if (value !== undefined) query.set(name, value);
       const report = await context.server.json<FeedReport>(`/ops/feeds?${query}`, { token: context.payerToken() });
       context.out.result(report, feedLines(report));
-      if (report.feeds.some(({ lacking }) => lacking > 0)) process.exitCode = EXIT.refused;
+      if (report.feeds.some((feed) => feed.lacking > 0 || hasUnknownLabels(feed))) process.exitCode = EXIT.refused;
     });
 }

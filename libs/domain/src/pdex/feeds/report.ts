@@ -27,6 +27,11 @@ export interface Feed {
   readonly lacking: number;
   /** By number of resources, the most frequent first. */
   readonly lacks: readonly { readonly element: string; readonly rule: string; readonly count: number }[];
+  /**
+   * Security labels that the policy of the platform does not know, with the number of resources that have them. A
+   * platform of an earlier release does not report them.
+   */
+  readonly unknownLabels?: readonly { readonly label: string; readonly count: number }[];
   /** What the platform does not check of the profile: licensed code systems, invariants. */
   readonly unchecked: readonly string[];
 }

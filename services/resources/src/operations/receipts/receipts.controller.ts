@@ -32,6 +32,8 @@ export interface ReceiptAnswer {
   readonly unresolved: Counts;
   /** What recorded resources lack of profiles that they declare, by profile, element and rule; at most 101 names. */
   readonly lacks: Counts;
+  /** Security labels of recorded resources that the policy does not know; at most 101. */
+  readonly unknownLabels: Counts;
   /** A row for each event with another outcome than `recorded`, or with a reason. */
   readonly items: HandledPart['items'];
 }
@@ -66,6 +68,7 @@ export class ReceiptsController {
     const removed: Record<string, number> = {};
     const unresolved: Record<string, number> = {};
     const lacks: Record<string, number> = {};
+    const unknownLabels: Record<string, number> = {};
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
@@ -75,9 +78,10 @@ export class ReceiptsController {
       if (part.removed !== undefined) addCounts(removed, part.removed);
       if (part.unresolved !== undefined) addCounts(unresolved, part.unresolved);
       if (part.lacks !== undefined) addCounts(lacks, part.lacks);
+      if (part.unknownLabels !== undefined) addCounts(unknownLabels, part.unknownLabels);
       for (const item of part.items) items.push(item);
     }
     if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
-    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, lacks, items };
+    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, lacks, unknownLabels, items };
   }
 }
