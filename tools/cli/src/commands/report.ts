@@ -36,7 +36,7 @@ function reportLines(report: PublishReport, hints: readonly string[]): string[] 
     ...countLines('elements that redaction removed', report.removed),
     ...countLines('conditional references and URLs of attachments that lead nowhere', report.unresolved),
     ...countLines('what resources lack of profiles that they declare', report.lacks),
-    ...countLines('security labels that the policy does not know (docs/security-labels.md)', report.unknownLabels),
+    ...countLines('security labels that the policy does not know', report.unknownLabels),
     ...countLines('references to types that are not served', report.dangling.notServed),
     ...countLines('references to care before the date floor', report.dangling.beforeFloor),
   ];

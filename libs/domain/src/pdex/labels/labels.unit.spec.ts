@@ -5,6 +5,7 @@ import {
   labelPolicy,
   mentionsLabel,
   permitsOf,
+  personLabels,
   readLabelPolicy,
   strictestRule,
   unknownLabels,
@@ -214,7 +215,10 @@ describe('a policy file', () => {
     expect(['https://payer.example/labels|OK 1', `${CONFIDENTIALITY}|N`, `${ACT_CODE}|TBOO`].map(rule)).toEqual(
       Array(3).fill('release'),
     );
-    const labels = ['https://payer.example/labels|oth\u200ber', `${CONFIDENTIALITY}|N`, '|'];
+    // Labels of ours about persons inside are no labels of the payer.
+    const [person] = personLabels({ ids: ['m2'], identifiers: [] });
+    expect(rule(person!)).toBe('release');
+    const labels = [person!, 'https://payer.example/labels|oth\u200ber', `${CONFIDENTIALITY}|N`, '|'];
     expect(unknownLabels(labels, policy)).toEqual(['https://payer.example/labels|oth\\u{200b}er']);
   });
   it('changes rules of the built-in policy, or replaces it', () => {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { isObject } from '@provider-access/kernel/fhir';
-import type { Label } from './label.ts';
+import type { Label } from './names.ts';
 
 /**
  * Labels of ours for the persons that a resource contains: the id of a contained Patient, and hashes of identifiers.
