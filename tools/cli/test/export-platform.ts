@@ -15,6 +15,8 @@ export class ExportPlatform {
   readonly files = new Map<string, ServedFile>();
   transactionTime = '2026-11-26T12:00:00.000Z';
   members = 2;
+  /** Ids that the search for Groups finds. */
+  groups: readonly string[] = ['g'];
   /** The answer of the status request; 404 after an export expired. */
   status = 200;
   /** May answer a download first. */
@@ -46,6 +48,7 @@ export class ExportPlatform {
       this.status = 200;
       return json({}, 202, { 'content-location': `${this.base}/status/${this.kickOffs.length}` });
     }
+    if (pathname === '/fhir/Group') return json({ entry: this.groups.map((id) => ({ resource: { id } })) });
     if (pathname.startsWith('/fhir/Group/')) return json({ resourceType: 'Group', quantity: this.members });
     if (pathname.startsWith('/status/')) {
       if (this.status !== 200) return json({ issue: [{ diagnostics: 'The export failed.' }] }, this.status);

@@ -105,3 +105,19 @@ export interface GroupRow {
 export const groupsTarget = (npi?: string): string =>
   '/fhir/Group?_summary=true' +
   (npi === undefined ? '' : `&identifier=${encodeURIComponent(`http://hl7.org/fhir/sid/us-npi|${npi}`)}`);
+
+/** The Groups that an app may see, of all pages. */
+export async function groupsOf(server: Server, tokens: TokenSource, npi?: string): Promise<readonly GroupRow[]> {
+  const groups: GroupRow[] = [];
+  let next: string | undefined = groupsTarget(npi);
+  while (next !== undefined) {
+    const bundle: GroupBundle = await server.json(next, { token: await tokens.get() });
+    groups.push(...(bundle.entry ?? []).map((e) => e.resource));
+    next = bundle.link?.find((l) => l.relation === 'next')?.url;
+  }
+  return groups;
+}
+interface GroupBundle {
+  readonly entry?: readonly { readonly resource: GroupRow }[];
+  readonly link?: readonly { readonly relation: string; readonly url: string }[];
+}

@@ -49,6 +49,33 @@ const kept = (name: string): Promise<unknown> =>
   });
 const patients = 'Patient-1.ndjson.gz';
 
+describe('the Group', () => {
+  const NPI = '1234567893';
+  const asked = (...group: readonly string[]): Promise<Captured> =>
+    pa(
+      ...['--server', platform.base, 'export', '--client', 'app', '--key', join(folder, 'key.json'), '--out', out()],
+      ...group,
+    );
+  test('may be named by the NPI of its provider, if there is one', async () => {
+    platform.groups = ['only'];
+    expect(await asked('--npi', NPI)).toMatchObject({ code: 0 });
+    expect(platform.kickOffs).toEqual([expect.stringContaining('/fhir/Group/only/$export')]);
+    platform.groups = [];
+    expect(await asked('--npi', NPI, '--new')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('`pa groups`'),
+    });
+    platform.groups = ['one', 'two'];
+    const several = await asked('--npi', NPI, '--new');
+    expect(several).toMatchObject({ code: 2, stderr: expect.stringContaining('choose one with --group: one, two') });
+    expect(platform.kickOffs).toHaveLength(1);
+  });
+  test.each([[[]], [['--group', 'g', '--npi', NPI]]])('is named once: %j', async (options) => {
+    const ran = await asked(...options);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('--group ID') });
+  });
+});
+
 describe('a folder with a finished export', () => {
   beforeEach(async () => {
     expect(await exported()).toMatchObject({ code: 0 });

@@ -3,10 +3,13 @@ import { isInstant } from '@provider-access/kernel/fhir';
 import { bulkExport, ExportEnded, type BulkOptions, type BulkResult } from '../client/bulk.ts';
 import { ExportFolder, typesOf, type Series } from '../client/export-folder.ts';
 import { PATIENCE_MS } from '../client/patience.ts';
-import { appOf, contextOf, tokenSource, withApp, type AppOptions } from '../context.ts';
+import { groupsOf } from '../client/steps.ts';
+import type { TokenSource } from '../client/token.ts';
+import { appOf, contextOf, tokenSource, withApp, type AppOptions, type Context } from '../context.ts';
 import { afterInterrupt, EXPORT_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { emptyLines, sizeOf } from './empty.ts';
+import { npi } from './options.ts';
 
 const secondsOf = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);
@@ -23,7 +26,8 @@ const sinceOf = (text: string): string => {
 };
 
 interface ExportOptions extends AppOptions {
-  readonly group: string;
+  readonly group?: string;
+  readonly npi?: string;
   readonly out: string;
   readonly since?: string;
   readonly type?: string;
@@ -33,11 +37,32 @@ interface ExportOptions extends AppOptions {
   readonly patience: number;
 }
 
+/** The Group that the options name. A provider with several contracts has several. */
+async function groupOf({ group, npi }: ExportOptions, { server }: Context, tokens: TokenSource): Promise<string> {
+  if ((group === undefined) === (npi === undefined))
+    throw new CliError(EXIT.usage, 'name the Group: --group ID, as `pa groups` prints it, or --npi NPI, one of them');
+  if (group !== undefined) return group;
+  const [only, ...others] = await groupsOf(server, tokens, npi);
+  if (only === undefined)
+    throw new CliError(EXIT.refused, `no Group of NPI ${npi}: \`pa groups\` says which there are`);
+  if (others.length > 0)
+    throw new CliError(
+      EXIT.usage,
+      `NPI ${npi} has several Groups, choose one with --group: ${[only, ...others].map(({ id }) => id).join(', ')}`,
+    );
+  return only.id;
+}
+
 /**
  * Makes room for the export that the options ask for. @returns the `_since` of it
  * @throws CliError if the folder holds a finished export and no option says what to do with it
  */
-function prepare(folder: ExportFolder, o: ExportOptions, series: Series, note: (line: string) => void) {
+function prepare(
+  folder: ExportFolder,
+  o: Pick<ExportOptions, 'new' | 'resume' | 'since'>,
+  series: Series,
+  note: (line: string) => void,
+) {
   const state = folder.load();
   const finished = ExportFolder.finished(state);
   // A process that was killed after the last file has not remembered it.
@@ -55,7 +80,7 @@ function prepare(folder: ExportFolder, o: ExportOptions, series: Series, note: (
   // What is unfinished covers at least as much, because the remembered time changes only when an export is finished.
   else if (state !== undefined && o.since === LAST && state.series?.group === series.group) return state.since;
   if (o.since === LAST && since === undefined)
-    note(`No earlier export of Group ${o.group} is remembered in ${folder.path}: everything is exported.`);
+    note(`No earlier export of Group ${series.group} is remembered in ${folder.path}: everything is exported.`);
   return since;
 }
 
@@ -66,7 +91,8 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   const { server, out } = context;
   const { clientId, scope } = appOf(o);
   const tokens = tokenSource(context, o);
-  const series: Series = { server: server.base, client: clientId, scope, group: o.group, types: typesOf(o.type) };
+  const group = await groupOf(o, context, tokens);
+  const series: Series = { server: server.base, client: clientId, scope, group, types: typesOf(o.type) };
   const folder = new ExportFolder(o.out);
   if (folder.create().open)
     out.note(
@@ -79,7 +105,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
     server,
     token: (refused) => tokens.get(refused),
     patienceMs: o.patience * 1000,
-    group: o.group,
+    group,
     out: o.out,
     since: from,
     types: o.type,
@@ -104,7 +130,7 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
   if (ExportFolder.finished(state)) folder.remember(state);
   progress.done(`${files.length} files, ${(result.bytes / 1e6).toFixed(1)} MB`);
   const empty = files.every(({ kind }) => kind !== 'output')
-    ? emptyLines({ group: o.group, since: asked, types: o.type }, await sizeOf(server, await tokens.get(), o.group))
+    ? emptyLines({ group, since: asked, types: o.type }, await sizeOf(server, await tokens.get(), group))
     : [];
   out.result({ transactionTime: manifest.transactionTime, status, files, ...(empty.length > 0 && { empty }) }, [
     ...empty,
@@ -122,7 +148,8 @@ async function exportGroup(o: ExportOptions, command: Command): Promise<void> {
 export function exportCommand(program: Command): void {
   withApp(program.command('export'))
     .description('export a Group and download it; run again to go on where it stopped')
-    .requiredOption('--group <id>', 'as `pa groups` names it')
+    .option('--group <id>', 'as `pa groups` names it')
+    .option('--npi <npi>', 'the Group of this provider, instead of --group', npi)
     .requiredOption('--out <dir>', 'folder of the files, made for you alone')
     .option('--since <instant>', 'what changed since an instant, or since the `last` finished export', sinceOf)
     .option('--resume', 'continue the export of the folder, or show it if it is finished')

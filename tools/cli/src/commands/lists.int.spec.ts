@@ -19,6 +19,8 @@ const client = (client_id: string, issued: string): object => ({
   status: 'approved',
 });
 let groups: object[];
+/** Of the app c-3, one for each time that somebody asks. Then it stays pending. */
+let statuses: string[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'provider-access-lists-'));
@@ -32,6 +34,7 @@ beforeAll(async () => {
       '/ops/views/export': { views: [] },
       '/fhir/Group?_summary=true': { resourceType: 'Bundle', entry: groups },
       '/auth/clients': { clients: [client('c-1', '2026-11-01T00:00:00Z')], next: '/auth/clients?page=2' },
+      '/auth/clients/c-3': { ...client('c-3', '2026-11-20T00:00:00Z'), status: statuses.shift() ?? 'pending' },
       '/auth/clients?page=2': { clients: [client('c-2', '2026-11-20T00:00:00Z')] },
     };
     response
@@ -77,6 +80,17 @@ test('pa apps list has those that registered since then', async () => {
   expect(ids(await since('2026-11-01T00:00:00Z'), 'client_id')).toEqual(['c-1', 'c-2']);
   expect(ids(await since('2026-11-01T00:00:01Z'), 'client_id')).toEqual(['c-2']);
   expect(ids(await since('2026-12-01T00:00:00Z'), 'client_id')).toEqual([]);
+});
+
+test('pa apps show waits until the reviewer has decided, and exits 3 while nobody has', async () => {
+  const shown = (...wait: readonly string[]): Promise<Captured> => listed('apps', 'show', 'c-3', ...wait);
+  statuses = ['pending', 'pending', 'approved'];
+  expect(await shown('--wait', '60')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^c-3 +approved /m) });
+  statuses = ['pending', 'rejected'];
+  expect(await shown('--wait', '60')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^c-3 +rejected /m) });
+  expect(await shown('--wait', '1')).toMatchObject({ code: 3, stdout: expect.stringMatching(/^c-3 +pending /m) });
+  expect(await shown()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^c-3 +pending /m) });
+  expect(await shown('--wait', 'long')).toMatchObject({ code: 2 });
 });
 
 test('pa groups has those that changed since then, and does not blame the Group if none did', async () => {

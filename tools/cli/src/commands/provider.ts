@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Identifier } from '../client/approval.ts';
 import {
@@ -12,9 +13,10 @@ import {
   type AppFile,
   type KeyAlgorithm,
 } from '../client/credentials.ts';
-import { groupsTarget, type GroupRow } from '../client/steps.ts';
+import { groupsOf, type GroupRow } from '../client/steps.ts';
 import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
+import { positiveInteger } from './generate.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
 import { npi, npis, scopes, tins } from './options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
@@ -104,10 +106,6 @@ function named(kind: 'npi' | 'tin', values: readonly string[] = [], common?: str
   });
 }
 
-interface GroupBundle {
-  readonly entry?: readonly { readonly resource: GroupRow }[];
-  readonly link?: readonly { readonly relation: string; readonly url: string }[];
-}
 /** The commands of a provider's developer, and of the reviewer who approves. */
 export function providerCommands(program: Command): void {
   program
@@ -248,13 +246,22 @@ export function providerCommands(program: Command): void {
   apps
     .command('show')
     .argument('<app>', 'client id (as the reviewer), or the app file (as its developer)')
-    .action(async (app: string, _o: unknown, command: Command) => {
+    .description('an app with its status and history')
+    .option('--wait <s>', 'wait so many seconds for the decision of the reviewer', positiveInteger('--wait'))
+    .action(async (app: string, { wait = 0 }: { wait?: number }, command: Command) => {
       const { server, out, administratorToken } = contextOf(command);
       const own = existsSync(app) ? readApp(app) : undefined;
-      const client =
+      const deadline = Date.now() + wait * 1000;
+      const ask = (): Promise<Client> =>
         own === undefined
-          ? await server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() })
-          : await server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
+          ? server.json<Client>(`/auth/clients/${encodeURIComponent(app)}`, { token: administratorToken() })
+          : server.json<Client>(own.registration_client_uri, { token: own.registration_access_token });
+      let client = await ask();
+      while (client.status === 'pending' && Date.now() < deadline) {
+        await delay(1000);
+        client = await ask();
+      }
+      if (wait > 0 && client.status === 'pending') process.exitCode = EXIT.unavailable;
       out.result(client, [
         ...table(CLIENT_COLUMNS, [clientRow(client)]),
         ...(client.reason === undefined ? [] : [`reason: ${client.reason}`]),
@@ -285,14 +292,7 @@ export function providerCommands(program: Command): void {
     .option('--npi <npi>', 'the Group of this provider alone', npi)
     .action(async (o: AppOptions & ListOptions & { npi?: string }, command: Command) => {
       const context = contextOf(command);
-      const tokens = tokenSource(context, o);
-      const groups: GroupRow[] = [];
-      let next: string | undefined = groupsTarget(o.npi);
-      while (next !== undefined) {
-        const bundle: GroupBundle = await context.server.json(next, { token: await tokens.get() });
-        groups.push(...(bundle.entry ?? []).map((e) => e.resource));
-        next = bundle.link?.find((l) => l.relation === 'next')?.url;
-      }
+      const groups = await groupsOf(context.server, tokenSource(context, o), o.npi);
       const list: List<GroupRow> = {
         items: groups,
         header: ['id', 'members', 'identifiers'],
