@@ -9,4 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
-process.exitCode = await run(process.argv.slice(2), { before: proxyFromEnvironment });
+// Without `await` at the top level, which the bundle cannot have because it is CommonJS (tools/image/src/pa).
+void run(process.argv.slice(2), { before: proxyFromEnvironment }).then((code) => {
+  process.exitCode = code;
+});

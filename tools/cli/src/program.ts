@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { buildLine } from './build.ts';
 import { auditCommands } from './commands/audit.ts';
 import { completionCommand } from './commands/completion.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
@@ -22,13 +21,14 @@ import { sloCommand } from './commands/slo.ts';
 import { statementCommands } from './commands/statements.ts';
 import { CliError, createOutput, EXIT, painted, printable } from './output.ts';
 
-const version = (): string =>
-  (JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }).version;
-
 export function createProgram(): Command {
   const program = new Command('pa')
     .description("Provider Access: publish a payer's events, register apps, export Groups, ask why")
-    .version(version(), '-V, --version')
+    .option('-V, --version', 'print the version and the build: a line for a bug report')
+    .on('option:version', () => {
+      process.stdout.write(`${buildLine()}\n`);
+      throw new CommanderError(EXIT.ok, 'commander.version', '');
+    })
     .option('--server <url>', 'the platform', process.env['PA_SERVER'] ?? 'http://127.0.0.1:8080')
     .option('--profile <name>', 'the platform, as `pa profile add` named it')
     .option('--json', 'results as JSON on standard output', false)
@@ -94,7 +94,13 @@ export async function run(argv: readonly string[], { before }: { before?: () => 
       if (json) printError(error.code, error.message);
       return error.code;
     }
-    throw error;
+    // A command throws nothing else, unless it has a fault.
+    const { stack = String(error) } = error as Partial<Error>;
+    process.stderr.write(
+      `pa: This is a fault of pa. Please report it with these lines, without what names a person:\npa ${buildLine()}\n${stack}\n`,
+    );
+    if (json) printError(EXIT.refused, 'a fault of pa: standard error has the details');
+    return EXIT.refused;
   }
 }
 

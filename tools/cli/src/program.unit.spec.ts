@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { commitOf } from './build.ts';
 import { run } from './program.ts';
 
 const NPI = '1234567893';
@@ -51,4 +52,26 @@ test.each([
   vi.mocked(process.stderr.write).mockImplementation(() => true);
   expect(await run(args)).toBe(exitCode);
   expect(JSON.parse(said)).toEqual({ error: { exitCode, message: expect.stringContaining(message) as string } });
+});
+
+test.each(['-V', '--version'])('%s prints the line that a bug report needs (U4)', async (option) => {
+  expect(await run([option])).toBe(0);
+  const { node } = process.versions;
+  const version = /^(\d+\.\d+\.\d+) \((.+), checkout, Node (.+), (.+)\)\n$/.exec(said);
+  expect(version?.slice(2)).toEqual([commitOf('.'), node, `${process.platform}-${process.arch}`]);
+  expect(version?.[2]).toMatch(/^[0-9a-f]{8,}(-dirty)?$|^commit unknown$/);
+});
+
+test('a fault of pa prints the build beside its stack, and is one JSON value with --json (U4)', async () => {
+  const before = (): never => {
+    throw new TypeError('x is not a function');
+  };
+  expect(await run(['slo'], { before })).toBe(1);
+  expect(said).toMatch(
+    /^pa: This is a fault of pa\..*\npa \d+\.\d+\.\d+ \(.*\)\nTypeError: x is not a function\n\s+at /,
+  );
+  said = '';
+  vi.mocked(process.stderr.write).mockImplementation(() => true);
+  await run(['slo', '--json'], { before });
+  expect(JSON.parse(said)).toMatchObject({ error: { exitCode: 1 } });
 });

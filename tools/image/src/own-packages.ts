@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
+import { commitOf } from '@provider-access/cli/build';
 import { filesBelow, isFolder, link, place, write } from './files.ts';
 import type { Located } from './lock.ts';
 
@@ -69,12 +70,14 @@ function relativeImports(code: string): string[] {
   );
 }
 
-/** The repository's own name and version, and its licence. */
+/** The repository's own name, version and commit, and its licence. */
 export function placeIdentity(checkout: string, app: string): void {
   const { name, version, license } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8')) as Manifest;
+  // A build of the Dockerfile has no git, and gets the commit as an argument.
+  const revision = process.env['REVISION'] || commitOf(checkout);
   write(
     join(app, 'package.json'),
-    `${JSON.stringify({ name, version, license, private: true, type: 'module' }, undefined, 2)}\n`,
+    `${JSON.stringify({ name, version, revision, license, private: true, type: 'module' }, undefined, 2)}\n`,
   );
   if (existsSync(join(checkout, 'LICENSE'))) place(join(checkout, 'LICENSE'), join(app, 'LICENSE'));
 }

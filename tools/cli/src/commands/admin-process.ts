@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlone } from '../build.ts';
 import { CliError, EXIT } from '../output.ts';
 
 /** The built administration program of this checkout. It imports the adapters of the engines and has its own help. */
@@ -11,7 +12,14 @@ const ADMIN_MAIN = join(import.meta.dirname, '../../../../services/admin/dist/ma
  * that ended it
  */
 export async function runAdmin(argv: readonly string[], main = ADMIN_MAIN): Promise<number> {
-  if (!existsSync(main)) throw new CliError(EXIT.usage, 'the administration program is not built: run `npm run build`');
+  if (!existsSync(main))
+    throw new CliError(
+      EXIT.usage,
+      isAlone()
+        ? 'this command needs the administration program, which only the image and a clone have: run it as ' +
+            `\`docker run … IMAGE admin ${argv.join(' ')}\``
+        : 'the administration program is not built: run `npm run build`',
+    );
   const child = spawn(process.execPath, [main, ...argv], { stdio: 'inherit' });
   // Ctrl-C reaches both processes. The exit of the child decides.
   const ignore = (): void => undefined;

@@ -30,7 +30,3 @@ test('zsh and fish have scripts with the same commands, and another shell is ref
   expect((await pa('completion', 'fish')).stdout).toMatch(/complete -c pa -f -n '_pa_at pa dead-letters' -a replay/);
   expect(await pa('completion', 'tcsh')).toMatchObject({ code: 2 });
 });
-
-test('--version prints the version', async () => {
-  expect((await pa('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-});
