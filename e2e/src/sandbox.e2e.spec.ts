@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -13,10 +13,11 @@ import {
   startPlatform as startStandalone,
   TokenSource,
 } from '@provider-access/cli';
+import { bundlePa, packPa } from '@provider-access/image';
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from './compiled.ts';
 import { paOf } from './pa.ts';
-import { follow } from './tutorials.ts';
+import { follow, ROOT } from './tutorials.ts';
 import { findGroup, http, json, optOut, payerEvent, tell } from './road.ts';
 
 /** A provider's developer, a payer's engineer and an operator meet a sandbox: `npm start -- --sandbox`. */
@@ -164,14 +165,27 @@ test('the Node sample downloads the files of the Group', async () => {
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ resourceType: 'Patient' });
 });
 
-test("follows the tutorial of a provider's developer word for word, from a key to NDJSON files", async () => {
+/** The program of the page is the one of `npm pack`, and nothing else of the repository is in its folder (U4). */
+test("follows the tutorial of a provider's developer word for word, from `npm pack` to NDJSON files", async () => {
   const cwd = join(folder, 'tutorial');
+  mkdirSync(cwd);
+  const packed = basename(packPa(ROOT, cwd, await bundlePa(ROOT)));
   const { npi } = (await shown()).clients[0]!;
   const { code, stdout, stderr } = await follow('docs/tutorials/provider.md', {
     cwd,
-    replace: { 'http://127.0.0.1:8080': platform.base, 'NPI=1238000008': `NPI=${npi}` },
+    replace: {
+      'http://127.0.0.1:8080': platform.base,
+      '1238000008': npi,
+      'provider-access-pa-0.1.0.tgz': packed,
+    },
   });
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  // `pa export` reports its progress there.
+  expect(stderr.replace(/^export .*\n|^The earlier export is now in .*\n/gm, '')).toBe('');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+ \(.*, npm package, Node /m);
+  expect(readdirSync(join(cwd, 'clinic-files'), { recursive: true })).toContainEqual(
+    expect.stringMatching(/\/Patient.*\.ndjson\.gz$/),
+  );
   expect(stdout).toContain('"resourceType":"Patient"');
   expect(stdout).toContain('"code":"not-found"');
   // The last command shows until when the former key is accepted.

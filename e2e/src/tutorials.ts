@@ -12,7 +12,7 @@ export const commandsOf = (markdown: string): string =>
 /**
  * Runs the commands of a page one after the other, as a reader does who copies them: in an empty folder with an empty
  * home, with the address that a reader would see in place of the one of the page. `npx pa` is the program of this
- * checkout. Ends at the first command that fails.
+ * checkout. `npm install -g` installs into the home, and fetches nothing. Ends at the first command that fails.
  */
 export async function follow(
   page: string,
@@ -39,7 +39,15 @@ export async function follow(
   }
   const child = spawn('bash', ['-euo', 'pipefail'], {
     cwd,
-    env: { ...COMPILED, PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`, HOME: home, LANG: 'C.UTF-8', ...env },
+    env: {
+      ...COMPILED,
+      PATH: `${bin}:${join(home, 'npm/bin')}:/usr/local/bin:/usr/bin:/bin`,
+      HOME: home,
+      LANG: 'C.UTF-8',
+      npm_config_prefix: join(home, 'npm'),
+      npm_config_offline: 'true',
+      ...env,
+    },
   });
   child.stdin.end(script);
   let stdout = '';

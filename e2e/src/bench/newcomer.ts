@@ -7,8 +7,8 @@ import { commandsOf, ROOT } from '../tutorials.ts';
 import { note, type Row } from './rows.ts';
 
 const PAGE = 'docs/tutorials/provider.md';
-/** The first section after the first files. */
-const REST = '## 8. ';
+/** The sections with `curl` and `openssl`, from the first one to the first files. */
+const [FIRST, REST] = ['## 3. ', '## 9. '];
 
 /** Variables that an empty machine has too: how it reaches the network. */
 const NETWORK = /^(?:https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS)$/i;
@@ -63,7 +63,10 @@ export async function benchNewcomer(): Promise<Row[]> {
       run('npm start -- --sandbox', clone, 'sandbox: ready'),
     );
     const page = readFileSync(join(clone, PAGE), 'utf8');
-    const commands = commandsOf(page.slice(0, page.indexOf(REST))).replaceAll('http://127.0.0.1:8080', base);
+    const commands = commandsOf(page.slice(page.indexOf(FIRST), page.indexOf(REST))).replaceAll(
+      'http://127.0.0.1:8080',
+      base,
+    );
     await timed('the commands of the page until the first files', () => run(commands, work));
     const [patients] = readdirSync(join(work, 'files')).filter((name) => name.startsWith('Patient'));
     const [line] = readFileSync(join(work, 'files', patients!), 'utf8').split('\n');

@@ -25,6 +25,7 @@ const SECTIONS = {
     'reviewing.md',
   ],
   'How to: providers': [
+    'install-pa.md',
     'sandbox.md',
     'samples.md',
     'exporting.md',

@@ -38,6 +38,6 @@ export function placePapers({ checkout, lock, closure, app, seconds }: PapersOpt
       seconds,
     ),
   );
-  write(join(app, LICENCES), licenceList(pieces, readFileSync(join(checkout, 'LICENSE'), 'utf8')));
+  write(join(app, LICENCES), licenceList(pieces, readFileSync(join(checkout, 'LICENSE'), 'utf8'), 'this image'));
   return pieces;
 }

@@ -42,11 +42,11 @@ OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
 CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 /**
- * THIRD-PARTY-LICENSES: name, version, licence and text of everything from others. `apache` is the text of Apache-2.0,
- * for packages that name it and have no text.
+ * THIRD-PARTY-LICENSES: name, version, licence and text of everything from others that is in `whole`. `apache` is the
+ * text of Apache-2.0, for packages that name it and have no text.
  * @throws if a licence has no text
  */
-export function licenceList(pieces: readonly Piece[], apache: string): string {
+export function licenceList(pieces: readonly Piece[], apache: string, whole: string): string {
   const others = pieces.filter(({ kind }) => kind !== 'ours');
   const standard: Readonly<Record<string, string>> = { MIT, 'Apache-2.0': apache };
   const textOf = ({ name, licence, kind, texts }: Piece): string => {
@@ -59,7 +59,7 @@ export function licenceList(pieces: readonly Piece[], apache: string): string {
   };
   return (
     [
-      'What is in this image and is not ours, with its licence. sbom.cdx.json says the same for programs.',
+      `What is in ${whole} and is not ours, with its licence.`,
       '',
       ...others.map(({ name, version, licence }) => `  ${name} ${version}  ${licence}`),
       ...others.flatMap((piece) => [

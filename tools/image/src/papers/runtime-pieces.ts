@@ -22,27 +22,29 @@ const BY_FILE: readonly (readonly [RegExp, string])[] = [
 /** The copied Node, and the packages of the distribution from which its libraries come. */
 export function runtimePieces(): Piece[] {
   const system = systemPieces();
+  return [{ ...nodePiece(), dependsOn: system.map(({ ref }) => ref) }, ...system];
+}
+
+/** The Node that runs this program. */
+export function nodePiece(): Piece {
   const { node, ...versions } = process.versions as Readonly<Record<string, string>>;
   const legal = join(dirname(dirname(realpathSync(process.execPath))), 'LICENSE');
-  return [
-    {
-      ref: `/${NODE}`,
-      kind: 'node',
-      name: 'node',
-      version: node!,
-      description: 'Node.js',
-      licence: 'MIT',
-      paths: [`/${NODE}`],
-      purl: `pkg:generic/node@${node}`,
-      cpe: `cpe:2.3:a:nodejs:node.js:${node}:*:*:*:*:*:*:*`,
-      contains: Object.fromEntries(
-        Object.entries(versions).filter(([name, version]) => !NOT_SOFTWARE.has(name) && version !== undefined),
-      ),
-      dependsOn: system.map(({ ref }) => ref),
-      texts: existsSync(legal) ? [{ file: 'LICENSE', text: readFileSync(legal, 'utf8') }] : [],
-    },
-    ...system,
-  ];
+  return {
+    ref: `/${NODE}`,
+    kind: 'node',
+    name: 'node',
+    version: node!,
+    description: 'Node.js',
+    licence: 'MIT',
+    paths: [`/${NODE}`],
+    purl: `pkg:generic/node@${node}`,
+    cpe: `cpe:2.3:a:nodejs:node.js:${node}:*:*:*:*:*:*:*`,
+    contains: Object.fromEntries(
+      Object.entries(versions).filter(([name, version]) => !NOT_SOFTWARE.has(name) && version !== undefined),
+    ),
+    dependsOn: [],
+    texts: existsSync(legal) ? [{ file: 'LICENSE', text: readFileSync(legal, 'utf8') }] : [],
+  };
 }
 /** Entries of `process.versions` that are versions of interfaces and data, and no pieces. */
 const NOT_SOFTWARE = new Set(['modules', 'napi', 'unicode', 'cldr', 'tz']);
