@@ -13,3 +13,4 @@ export * from './assertion-keys.ts';
 export * from './explain-assertion.ts';
 export { claimedClient, verifyClientAssertion, type AssertionStep } from './client-assertion.ts';
 export * from './jwks-source.ts';
+export { refuseUnknownParameters } from './declared-parameters.ts';

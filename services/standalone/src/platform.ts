@@ -47,7 +47,7 @@ import {
   watchRoom,
 } from '@provider-access/process';
 import { resourcesConfig, resourcesSettings } from '@provider-access/resources';
-import { openKeys, openSigningKeys, openTokens, StaticTokens } from '@provider-access/smart';
+import { openKeys, openSigningKeys, openTokens, refuseUnknownParameters, StaticTokens } from '@provider-access/smart';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { dataFolderOf, type StandaloneConfig } from './config.ts';
@@ -245,6 +245,7 @@ export async function startPlatform(
         // Merges the answers of `GET /ops/views/<service>`, called in the process with the caller's token.
         '/ops/views': async (request, response) => {
           staticTokens.require(request, ['administrator']);
+          refuseUnknownParameters(request.url ?? '', []);
           answer(response, 200, 'application/json', JSON.stringify(await viewsOf(request.headers.authorization ?? '')));
         },
         ...more(staticTokens),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer, type ProcessRoutesOptions } from '@provider-access/process';
 import type { SandboxState } from '@provider-access/sandbox';
-import type { StaticTokens } from '@provider-access/smart';
+import { refuseUnknownParameters, type StaticTokens } from '@provider-access/smart';
 import type { StandaloneConfig } from './config.ts';
 import type { Platform } from './platform.ts';
 
@@ -44,6 +44,7 @@ export function sandboxRoutes(
   return {
     '/ops/sandbox': async (request, response) => {
       tokens.require(request, ['administrator']);
+      refuseUnknownParameters(request.url ?? '', []);
       answer(response, 200, 'application/json', JSON.stringify(state() ?? { status: 'starting' }));
     },
     'POST /ops/sandbox/reset': async (request, response) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -45,6 +45,43 @@ test.each([
   for (const spelt of [path, path.toUpperCase(), `/${path}`, `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`])
     expect(await status(platform.address, spelt, method), spelt).toBe(404);
 });
+
+interface Described {
+  readonly security: readonly Readonly<Record<string, unknown>>[];
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+}
+/** The routes that operators may read, by the OpenAPI document. */
+const operatorRoutes = Object.entries(
+  (JSON.parse(readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8')) as { paths: object })
+    .paths as Readonly<Record<string, { readonly get?: Described }>>,
+)
+  .filter(([path, { get }]) => get?.security.some((one) => 'administrator' in one) && !path.startsWith('/ops/sandbox'))
+  .map(([path, { get }]) => ({ path, get: get! }))
+  // The process itself merges the answers of its services.
+  .concat({ path: '/ops/views', get: { security: [] } });
+
+test('there are routes of operators to try', () => {
+  expect(operatorRoutes.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['/ops/disclosures', '/ops/explain', '/ops/feeds', '/ops/views', '/auth/clients']),
+  );
+});
+test.each(operatorRoutes)(
+  'GET $path refuses a parameter that it does not have, and names it',
+  async ({ path, get }) => {
+    const token = readFileSync(platform.administratorTokenFile, 'utf8').trim();
+    const url = path.replace('{service}', 'resources').replaceAll(/{\w+}/g, 'x');
+    const own = get.parameters?.filter((parameter) => parameter.in === 'query').map(({ name }) => name) ?? [];
+    const read = (query: string): Promise<Response> =>
+      fetch(`${platform.internalAddress}${url}?${query}`, { headers: { authorization: `Bearer ${token}` } });
+    for (const wrong of ['count', 'Member', '__proto__', 'hasOwnProperty']) {
+      const answer = await read([...own.map((name) => `${name}=1`), `${wrong}=2`].join('&'));
+      const text = await answer.text();
+      expect([answer.status, text], wrong).toEqual([400, expect.stringContaining(`has no parameter ${wrong}`)]);
+    }
+    // Without a token nobody learns which parameters there are.
+    expect((await fetch(`${platform.internalAddress}${url}?count=2`)).status).toBe(401);
+  },
+);
 
 test.each(['/', '/fhir/metadata', '/health/ready', '/health/live', '/fhir/.well-known/smart-configuration'])(
   '%s is answered on both',

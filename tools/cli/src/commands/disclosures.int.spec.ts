@@ -14,6 +14,7 @@ let next: (page: number) => string | undefined;
 
 const entry = (n: number): object => ({
   client: 'c1',
+  ...(n !== 1 && { agent: { name: 'Elm Street', providers: ['npi|1234567893', 'tin|123456789'], more: 2 } }),
   action: 'read',
   outcome: n % 3 === 0 ? 'refused' : 'released',
   ...(n % 3 === 0 && { reason: 'opted-out' }),
@@ -60,6 +61,15 @@ describe('pa disclosures', () => {
     const some = await disclosures('--member', 'm1', '--limit', '6', '--csv');
     expect([some.code, some.stdout.trim().split('\n').length, asked.length]).toEqual([0, 7, 2]);
     expect(some.stderr).toContain('more rows without --limit');
+  });
+
+  test('names the app and its providers, and an app of an older entry by its id alone (U7)', async () => {
+    const { stdout } = await disclosures('m1', '--limit', '2');
+    const [, , first, second] = stdout.trim().split('\n');
+    expect(first).toMatch(/ Elm Street +npi 1234567893, tin 123456789, and 2 more +read .* c1$/);
+    expect(second).toMatch(/Z +read .* c1$/);
+    const csv = await disclosures('m1', '--limit', '1', '--csv');
+    expect(csv.stdout.split('\n')[0]).toBe('at,app,provider,action,outcome,resources,of,job,client');
   });
 
   test('asks the server for a period', async () => {

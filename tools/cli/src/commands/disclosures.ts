@@ -8,7 +8,8 @@ import { id, instant, text } from './options.ts';
 interface Disclosure {
   readonly at: string;
   readonly client: string;
-  readonly agent?: { readonly name: string };
+  /** Absent in entries of releases that did not record it, and of the administrator. */
+  readonly agent?: { readonly name: string; readonly providers?: readonly string[]; readonly more?: number };
   readonly action: string;
   readonly outcome: string;
   readonly reason?: string;
@@ -60,6 +61,13 @@ function memberOf(argument: string | undefined, option: string | undefined): str
   return member;
 }
 
+/** The NPIs and TINs that the app was bound to, such as `npi 1234567893`. */
+const providersOf = ({ agent }: Disclosure): string =>
+  [
+    ...(agent?.providers ?? []).map((provider) => provider.replace('|', ' ')),
+    ...(agent?.more === undefined ? [] : [`and ${agent.more} more`]),
+  ].join(', ');
+
 /** `pa disclosures`: a table, CSV, JSON, or a page to print. */
 export function disclosureCommand(program: Command): void {
   withList(program.command('disclosures'), 'time')
@@ -80,15 +88,17 @@ export function disclosureCommand(program: Command): void {
       const { items, more } = await disclosuresOf(context, query, o.limit);
       const list: List<Disclosure> = {
         items,
-        header: ['at', 'client', 'action', 'outcome', 'resources', 'of', 'job'],
+        header: ['at', 'app', 'provider', 'action', 'outcome', 'resources', 'of', 'job', 'client'],
         row: (d) => [
           d.at,
-          d.client,
+          d.agent?.name ?? '',
+          providersOf(d),
           d.action,
           d.reason === undefined ? d.outcome : `${d.outcome}: ${d.reason}`,
           String(d.resources ?? '?'),
           (d.types ?? []).join(' '),
           d.job ?? '',
+          d.client,
         ],
         timeOf: (d) => d.at,
         none: ['nothing'],

@@ -1,11 +1,11 @@
-import { Controller, Get, Header, Inject, Param, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { auditEvent, auditEventKey, disclosures, findDisclosures, type StoredDisclosure } from '@provider-access/audit';
 import type { Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
 import { searchsetBundle } from '@provider-access/kernel/fhir';
-import { linkedQuery, PORTS, readGeneral, type ServicePorts } from '@provider-access/service/http';
+import { linkedQuery, PORTS, readGeneral, type ServicePorts, unknownParameter } from '@provider-access/service/http';
 import { StaticTokenGuard } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { readAuditSearch } from './audit-search.ts';
@@ -33,9 +33,8 @@ export class AuditEventController {
   @Get()
   @Header('content-type', FHIR)
   @Header('cache-control', 'no-store')
-  async search(@Req() request: FastifyRequest): Promise<Buffer> {
-    // `Accept` does not count under `/ops`.
-    const { own, format } = readGeneral(undefined, new URL(request.url, 'http://localhost').searchParams);
+  async search(@Req() request: FastifyRequest, @Query() _all: unknown): Promise<Buffer> {
+    const { own, format } = parametersOf(request);
     const { filter, count, after } = readAuditSearch(own, this.base);
     const parameters = linkedQuery(own, format);
     const { found, next } = await findDisclosures(this.reader, filter, { count, after });
@@ -55,7 +54,9 @@ export class AuditEventController {
   @Get(':id')
   @Header('content-type', FHIR)
   @Header('cache-control', 'no-store')
-  async read(@Param('id') id: string): Promise<string> {
+  async read(@Req() request: FastifyRequest, @Param('id') id: string, @Query() _all: unknown): Promise<string> {
+    const [unknown] = parametersOf(request).own.keys();
+    if (unknown !== undefined) throw unknownParameter('A read', unknown, []);
     const key = auditEventKey(id);
     const doc = key === undefined ? undefined : await this.reader.get(key.document);
     const disclosure = doc?.['disclosure'] as Disclosure | undefined;
@@ -78,6 +79,10 @@ export class AuditEventController {
     return `${this.base}/ops/audit/AuditEvent?${own}`;
   }
 }
+
+/** `Accept` does not count under `/ops`. */
+const parametersOf = ({ url }: FastifyRequest): ReturnType<typeof readGeneral> =>
+  readGeneral(undefined, new URL(url, 'http://localhost').searchParams);
 
 function bounded(found: readonly StoredDisclosure[], member: string | undefined): readonly StoredDisclosure[] {
   if (member !== undefined) return found;

@@ -322,8 +322,8 @@ describe('AuditEvents', () => {
     ['agent=c1&_count=-1', '_count'],
     ['agent=c1&_page=x', 'page link'],
     [`agent=c1&_page=${Buffer.from('2026-01-01').toString('base64url')}`, 'page link'],
-    ['agent=c1&name=Jane', 'takes patient'],
-    ['patient:missing=true', 'takes patient'],
+    ['agent=c1&name=Jane', 'it has patient'],
+    ['patient:missing=true', 'it has patient'],
   ])('refuse the search "%s"', async (query, text) => {
     const refused = await h.get(`/ops/audit/AuditEvent?${query}`, admin);
     expect([refused.statusCode, refused.body]).toEqual([400, expect.stringContaining(text)]);

@@ -1,6 +1,7 @@
 import type { DisclosureFilter } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, parseDateSearch, parseToken } from '@provider-access/kernel/fhir';
+import { unknownParameter } from '@provider-access/service/http';
 import { documentOf, isCursor } from './page-cursor.ts';
 
 /** The parameters of a search for AuditEvents: https://hl7.org/fhir/R4/auditevent.html#search */
@@ -23,8 +24,7 @@ const invalid = (name: string, text: string): Refusal => new Refusal('invalid-va
 /** @throws Refusal */
 export function readAuditSearch(parameters: URLSearchParams, base: string): AuditSearch {
   for (const name of parameters.keys()) {
-    if (!PARAMETERS.has(name))
-      throw new Refusal('not-supported', 'A search for AuditEvents takes patient, agent, date, outcome and entity.');
+    if (!PARAMETERS.has(name)) throw unknownParameter('A search for AuditEvents', name, [...PARAMETERS]);
     if (name !== 'date' && parameters.getAll(name).length > 1) throw invalid(name, `${name} may be there once.`);
   }
   const one = <T>(name: string, read: (value: string) => T): T | undefined => {
