@@ -204,8 +204,49 @@ describe('Group', () => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const id = (await find(h, app, '?_summary=true')).entry![0]!.resource.id;
-    expect((await h.get(`/fhir/Group/${id}`, app)).json()).toMatchObject({ issue: [{ code: 'too-costly' }] });
+    const whole = await h.get(`/fhir/Group/${id}`, app);
+    expect(whole.json()).toMatchObject({ issue: [{ code: 'too-costly' }] });
+    // S9: the text led to an export of Groups, which does not exist.
+    expect(whole.body).toContain('_summary=true');
+    expect(whole.body).toContain('$export?_type=Patient');
     expect((await h.get(`/fhir/Group/${id}?_summary=true`, app)).json()).toMatchObject({ quantity: 2 });
+  });
+
+  // S9: one large Group made the whole list a 413.
+  it('comes as a summary in a list when it is too large, and the others come whole', async () => {
+    await h.stop();
+    h = await new Harness().start({ maxGroupMembers: 1 });
+    await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'), enrolled('m2'));
+    await h.publish(attributed('m2'), attributed('m2', OTHER_NPI));
+    const app = await h.app1('c1', [`npi|${NPI}`, `npi|${OTHER_NPI}`]);
+    const summaries = await find(h, app, '?_summary=true');
+    const versions = new Map(summaries.entry!.map(({ resource }) => [resource.id, resource.meta.versionId]));
+    for (const query of ['', '?_summary=data', '?_elements=member,quantity', '?_lastUpdated=gt2000']) {
+      const { entry = [], total } = await find(h, app, query);
+      expect(total, query).toBe(2);
+      const matched = entry.filter(({ resource }) => (resource as { resourceType?: string }).resourceType === 'Group');
+      expect(matched.map(({ resource: { quantity, member } }) => [quantity, member?.length]).toSorted(), query).toEqual(
+        query === '?_summary=data'
+          ? expect.arrayContaining([[1, 1]])
+          : [
+              [1, 1],
+              [2, undefined],
+            ],
+      );
+      for (const { resource } of matched) expect(resource.meta.versionId, query).toBe(versions.get(resource.id));
+      const large = matched.find(({ resource }) => resource.member === undefined)!;
+      expect(large.resource).toMatchObject({ meta: { tag: [{ code: 'SUBSETTED' }] } });
+      const said = entry.find(({ resource }) => !matched.some((one) => one.resource === resource))!;
+      expect(said).toMatchObject({
+        search: { mode: 'outcome' },
+        resource: {
+          issue: [{ severity: 'information', code: 'too-costly', diagnostics: expect.stringContaining('$export') }],
+        },
+      });
+    }
+    // Nobody is named in the audit as given who was not shown.
+    const named = (await typed(h, PA_AUDIT, 'pa.disclosure.v1')).flatMap((entry) => entry['members'] as string[]);
+    expect(new Set(named)).toEqual(new Set(['m2']));
   });
 });
 

@@ -13,6 +13,7 @@ import { MisroutedExportController } from './operations/davinci-data-export/misr
 import { GroupReadController } from './operations/read/read.controller.ts';
 import { GroupFilters } from './operations/search/group-filters.ts';
 import { GroupSearchController } from './operations/search/search-type.controller.ts';
+import { GroupNames } from './operations/group-names.ts';
 import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
@@ -67,6 +68,7 @@ export class AttributionModule {
         { provide: CONFIG, useValue: config },
         MemberEventsIntake,
         ProviderEventsIntake,
+        GroupNames,
         GroupView,
         SealedDays,
         PayerDirectory,

@@ -9,6 +9,8 @@ import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } 
 import { type BundleJson, find, typed } from '../test/groups.ts';
 
 const TIN = '123456789';
+/** In network, and in no directory. */
+const UNLISTED = '1999999984';
 const NPI_SYSTEM = 'http://hl7.org/fhir/sid/us-npi';
 const TIN_SYSTEM = 'urn:oid:2.16.840.1.113883.4.4';
 const CODES = 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/PdexMemberAttributionCS';
@@ -32,6 +34,8 @@ beforeAll(async () => {
   await h.publish(
     inNetwork(),
     inNetwork(OTHER_NPI),
+    inNetwork(UNLISTED),
+    attributed('m1', UNLISTED),
     payerEvent('payer.network-status-changed.v1', TIN, { tin: TIN, status: 'in-network', from: '2025-01-01' }),
     enrolled('m1'),
     attributed('m1'),
@@ -103,7 +107,8 @@ describe('a search for Groups', () => {
     [`identifier=${NPI_SYSTEM}|${NPI}`, ['npi', 'contract']],
     [`identifier=${NPI_SYSTEM}|`, ['npi', 'contract']],
     [`identifier=|${NPI}`, []],
-    ['identifier=|K-1', ['contract']],
+    ['identifier=|K-1', []],
+    ['identifier=https://pa.example/contracts|K-1', ['contract']],
     [`identifier=${TIN}`, ['tin']],
     ['identifier=12-3456789', ['tin']],
     [`identifier=${TIN_SYSTEM}|12-3456789`, ['tin']],
@@ -127,10 +132,15 @@ describe('a search for Groups', () => {
     ['characteristic-value-reference=Organization/elsewhere', []],
     ['characteristic-value-reference=Organization/nobody', []],
     ['characteristic-value-reference=https://other.example/fhir/Organization/clinic', []],
-    ['name=Clinic', []],
-    ['name:missing=true', all],
-    ['period=2026', []],
-    ['period:missing=true', all],
+    // U10: a Group is named after its provider in the directory. Without an entry it is named by the NPI or TIN.
+    ['name=CLINIC', ['npi', 'contract']],
+    ['name=lini', []],
+    ['name:contains=lini', ['npi', 'contract']],
+    ['name:exact=clinic', ['npi']],
+    ['name:exact=clinic (contract K-1)', ['contract']],
+    ['name=practice', ['tin']],
+    ['name=elsewhere', []],
+    ['name:missing=true', []],
   ];
   it.each(rows)('by %s', async (query, found) => {
     const expected = found.map((name) => groups[name]).toSorted();
@@ -162,6 +172,21 @@ describe('a search for Groups', () => {
     expect(await ids(`?characteristic-value-reference:identifier=${NPI}`, narrow)).toHaveLength(2);
   });
 
+  it('by a name finds nothing under a name that a label withholds', async () => {
+    const restricted = { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' };
+    // It stands before the other entry of this NPI, and may not be named.
+    await organization('a-secret', [{ system: NPI_SYSTEM, value: NPI }], { label: restricted });
+    expect(await ids('?name=a-secret')).toEqual([]);
+    expect(await ids('?name=clinic')).toHaveLength(2);
+  });
+
+  it('by a name finds by the NPI where the directory has no entry', async () => {
+    const alone = await h.app1('c4', [`npi|${UNLISTED}`]);
+    expect((await find(h, alone, `?name=NPI ${UNLISTED}`)).entry!.map(({ resource }) => resource)).toMatchObject([
+      { name: `NPI ${UNLISTED}` },
+    ]);
+  });
+
   it('by a reference finds nothing while a label withholds the Organization', async () => {
     const restricted = { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' };
     const identifier = [{ system: NPI_SYSTEM, value: NPI }];
@@ -187,7 +212,8 @@ describe('a search for Groups', () => {
     ['color=blue', 'not-supported', 'color'],
     ['identifier:above=x', 'not-supported', 'identifier'],
     ['identifier=', 'value', 'identifier'],
-    ['period=yesterday', 'value', 'period'],
+    ['period=2026', 'not-supported', 'period'],
+    ['name:above=x', 'not-supported', 'name'],
     ['characteristic-value-reference=%23x', 'value', 'characteristic-value-reference'],
     ['_count=x', 'value', '_count'],
     ['_summary=some', 'value', '_summary'],
@@ -262,7 +288,7 @@ describe('a search for Groups', () => {
     expect([paged.statusCode, paged.json()]).toMatchObject([400, { issue: [{ code: 'value' }] }]);
   });
 
-  it.each(['', '&_sort=-_id', '&_sort=_lastUpdated', '&_sort=-period,_id'])(
+  it.each(['', '&_sort=-_id', '&_sort=_lastUpdated', '&_sort=-_lastUpdated,_id'])(
     'gives each Group once over its pages (%s)',
     async (sort) => {
       const found: string[] = [];

@@ -35,7 +35,9 @@ export interface GroupInput {
   readonly lastUpdated: string;
   readonly providerNpi?: string | undefined;
   readonly tin?: string | undefined;
-  readonly contract?: string | undefined;
+  /** Of the provider, from the payer's directory. */
+  readonly providerName?: string | undefined;
+  readonly contract?: { readonly system: string; readonly value: string } | undefined;
   readonly payer: GroupPayer;
   readonly members: readonly GroupMember[];
   /** Size of the list, also where `members` is not the whole of it (summary). */
@@ -50,13 +52,14 @@ export interface GroupInput {
  */
 export function groupResource(input: GroupInput): FhirResource {
   const { id, versionId, lastUpdated, providerNpi, tin, contract, payer, members, summary = false } = input;
+  const named = nameOf(input);
   const code = { system: MEMBER_ATTRIBUTION, code: PROVIDER_GROUP_CODE, display: 'PDex Provider Group' };
   const known = [
     ...(providerNpi === undefined ? [] : [{ system: US_NPI, value: providerNpi }]),
     ...(tin === undefined ? [] : [{ system: US_EIN, value: tin }]),
   ];
   const [provider] = known;
-  const identifier = [...known, ...(contract === undefined ? [] : [{ value: contract }])];
+  const identifier = [...known, ...(contract === undefined ? [] : [contract])];
   return {
     resourceType: 'Group',
     id,
@@ -72,6 +75,7 @@ export function groupResource(input: GroupInput): FhirResource {
     type: 'person',
     actual: true,
     code: { coding: [code] },
+    ...(named !== undefined && { name: `${named}${contract === undefined ? '' : ` (contract ${contract.value})`}` }),
     quantity: input.quantity,
     ...managingEntity(payer),
     characteristic: [
@@ -79,7 +83,7 @@ export function groupResource(input: GroupInput): FhirResource {
         code: { coding: [code] },
         valueReference: {
           ...(provider === undefined ? {} : { identifier: provider }),
-          display: provider?.value ?? contract ?? id,
+          display: named ?? contract?.value ?? id,
         },
         exclude: false,
         period: { start: lastUpdated.slice(0, 10) },
@@ -87,6 +91,13 @@ export function groupResource(input: GroupInput): FhirResource {
     ],
     ...(summary || members.length === 0 ? {} : { member: members.map(groupMember) }),
   };
+}
+
+/** The provider as a person reads it. */
+function nameOf({ providerName, providerNpi, tin }: GroupInput): string | undefined {
+  if (providerName !== undefined && providerName !== '') return providerName;
+  if (providerNpi !== undefined) return `NPI ${providerNpi}`;
+  return tin === undefined ? undefined : `TIN ${tin}`;
 }
 
 /** The profile demands a payer. Where none can be named, the reason stands for it. */

@@ -9,7 +9,8 @@ const input = {
   lastUpdated: '2027-01-04T06:00:00Z',
   providerNpi: '1234567893',
   tin: '12-3456789',
-  contract: 'C-2027-88',
+  contract: { system: 'https://pa.example/contracts', value: 'C-2027-88' },
+  providerName: 'Riverside Clinic',
   payer: { reference: 'Organization/payer-1', display: 'Example Health Plan' },
   members: [
     {
@@ -50,12 +51,13 @@ it('builds the Group that the guides ask for', () => {
     identifier: [
       { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' },
       { system: 'urn:oid:2.16.840.1.113883.4.4', value: '12-3456789' },
-      { value: 'C-2027-88' },
+      { system: 'https://pa.example/contracts', value: 'C-2027-88' },
     ],
     active: true,
     type: 'person',
     actual: true,
     code,
+    name: 'Riverside Clinic (contract C-2027-88)',
     quantity: 1,
     managingEntity: { reference: 'Organization/payer-1', display: 'Example Health Plan' },
     characteristic: [
@@ -63,7 +65,7 @@ it('builds the Group that the guides ask for', () => {
         code,
         valueReference: {
           identifier: { system: 'http://hl7.org/fhir/sid/us-npi', value: '1234567893' },
-          display: '1234567893',
+          display: 'Riverside Clinic',
         },
         exclude: false,
         period: { start: '2027-01-04' },
@@ -93,6 +95,19 @@ it('omits the members of a summary, marks it, and keeps their number', () => {
     5000,
     'SUBSETTED',
   ]);
+});
+
+// U10: a list of Groups showed numbers only.
+it.each([
+  [{ providerName: 'Riverside Clinic', providerNpi: '1234567893' }, 'Riverside Clinic'],
+  [{ providerNpi: '1234567893', tin: '12-3456789' }, 'NPI 1234567893'],
+  [{ tin: '12-3456789' }, 'TIN 12-3456789'],
+  [{ tin: '12-3456789', contract: { system: 's', value: 'K' } }, 'TIN 12-3456789 (contract K)'],
+  [{ providerName: '', providerNpi: '1234567893' }, 'NPI 1234567893'],
+  [{}, undefined],
+])('names the list after its provider: %j', (provider, name) => {
+  const { id, versionId, lastUpdated, payer, members, quantity } = input;
+  expect(groupResource({ id, versionId, lastUpdated, payer, members, quantity, ...provider })['name']).toBe(name);
 });
 
 it('is valid with nothing but a TIN and no member', () => {

@@ -51,7 +51,7 @@ const SILENT = {
     { source: 'PDex 2.2.0', level: 'MAY', names: ['use'] },
   ],
   CareTeam: [{ source: 'R4', level: 'MAY', names: ['participant'] }],
-  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name', 'period'] }],
+  Group: [{ source: ATR, level: 'SHALL', names: ['identifier', 'name'] }],
   Media: [{ source: 'R4', level: 'MAY', names: ['patient'] }],
   MedicationDispense: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
   MedicationRequest: [{ source: 'R4', level: 'MAY', names: ['medication'] }],
@@ -63,18 +63,12 @@ const SILENT = {
   ],
   Provenance: [{ source: 'R4', level: 'MAY', names: ['target'] }],
 };
-/** The statement of ATR's consumer lists parameters for which no guide has a SearchParameter. */
+/**
+ * The statement of ATR's consumer lists parameters for which no guide has a SearchParameter. Its `period` is left out,
+ * because no event says when a contract is valid.
+ */
 const UNDEFINED = [
   { base: ['Group'], code: 'name', type: 'string', expression: 'Group.name', description: 'The name of the list' },
-  {
-    base: ['Group'],
-    code: 'period',
-    type: 'date',
-    expression:
-      "Group.extension('http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod')" +
-      '.value.ofType(Period)',
-    description: 'When the contract of the list is valid',
-  },
 ];
 const SILENT_INCLUDES = {
   Coverage: ['payor'],
@@ -208,6 +202,7 @@ function rowOf(type, { name, level, sources, single }) {
     ...common,
     kind: definition.type,
     path,
+    ...(definition.url === undefined ? {} : { definition: definition.url }),
     ...(definition.type === 'reference' && targets.length < 20 ? { targets } : {}),
     ...(system === undefined ? {} : { system }),
     ...(definition.chain === undefined ? {} : { chains: definition.chain }),
@@ -242,6 +237,8 @@ export interface SearchRow {
   readonly single?: true;
   readonly kind?: 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri';
   readonly path?: string;
+  /** Canonical of the SearchParameter; absent where no guide has one. */
+  readonly definition?: string;
   readonly targets?: readonly string[];
   readonly system?: string;
   /** Parameters of the referenced resource that the SearchParameter names as chains. */

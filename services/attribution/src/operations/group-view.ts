@@ -9,10 +9,13 @@ import { type GroupInput, type GroupMember, groupMember, groupResource } from '@
 import type { ViewDocument, ViewReader } from '@provider-access/engines/views';
 import { CONFIG, type AttributionConfig } from '../config.ts';
 import { ContentHash, GroupVersions } from './group-versions.ts';
+import { GroupNames } from './group-names.ts';
 import { ManagingEntity } from './managing-entity.ts';
 
 export interface ClientGroup extends GroupPart {
   readonly id: string;
+  /** Of the provider, if the directory names it for the client. */
+  readonly providerName?: string | undefined;
 }
 /** Why the Group does not exist for the client. */
 export interface DeniedGroup {
@@ -23,6 +26,8 @@ export interface VisibleGroup {
   readonly resource: FhirResource;
   readonly members: readonly string[];
   readonly lastUpdated: number;
+  /** It has more members than an answer may have, and comes without them. */
+  readonly isTooLarge: boolean;
 }
 
 const PAGE = 500;
@@ -45,6 +50,7 @@ export class GroupView {
     @Inject(Facts) private readonly facts: Facts,
     @Inject(CONFIG) private readonly config: AttributionConfig,
     @Inject(ManagingEntity) private readonly managingEntity: ManagingEntity,
+    @Inject(GroupNames) private readonly names: GroupNames,
   ) {
     this.groups = ports.views.reader(groups);
     this.memberships = ports.views.reader(memberships);
@@ -61,14 +67,30 @@ export class GroupView {
         if (!('denied' in group)) found.set(group.id, group);
       }
     }
-    return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const all = [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    return this.named(client, all);
   }
 
   /** The caller gives one answer for every denial, so that nobody can tell them apart. @throws FactsStale */
   async one(client: string, id: string): Promise<ClientGroup | DeniedGroup> {
     this.facts.access.assertFresh();
     const doc = isId(id) ? await this.groups.get(id) : undefined;
-    return doc === undefined ? { denied: 'group-unknown' } : this.admit(doc, client);
+    const group = doc === undefined ? { denied: 'group-unknown' as const } : this.admit(doc, client);
+    return 'denied' in group ? group : (await this.named(client, [group]))[0]!;
+  }
+
+  private async named(client: string, groups: readonly ClientGroup[]): Promise<readonly ClientGroup[]> {
+    const names = await this.names.of(
+      client,
+      groups.flatMap(({ providers }) => providers),
+    );
+    // The NPI comes first, because a TIN may name the practice of several providers.
+    const nameOf = ({ providers }: ClientGroup): string | undefined =>
+      providers
+        .toSorted()
+        .map((provider) => names.get(provider))
+        .find((name) => name !== undefined);
+    return groups.map((group) => ({ ...group, providerName: nameOf(group) }));
   }
 
   private admit(doc: ViewDocument, client: string): ClientGroup | DeniedGroup {
@@ -78,9 +100,13 @@ export class GroupView {
     return denied === undefined ? { ...group, id: doc._id } : { denied };
   }
 
-  /** Decides for every member now. The quantity counts only permitted ones. @throws FactsStale, Refusal too-costly */
-  async render(client: string, group: ClientGroup, summary: boolean): Promise<VisibleGroup> {
-    const members: GroupMember[] = [];
+  /**
+   * Decides for every member now. The quantity counts only permitted ones.
+   * @param summary `when-large`: only if the Group is too large to be read whole
+   * @throws FactsStale, Refusal too-costly
+   */
+  async render(client: string, group: ClientGroup, summary: boolean | 'when-large'): Promise<VisibleGroup> {
+    let members: GroupMember[] = [];
     const content = new ContentHash();
     let page: string[] = [];
     let quantity = 0;
@@ -91,17 +117,14 @@ export class GroupView {
       decisions.forEach((decision, i) => {
         if (!decision.permit) return;
         quantity++;
-        if (quantity > this.config.maxGroupMembers && !summary)
-          throw new Refusal(
-            'too-costly',
-            `This Group has more than ${this.config.maxGroupMembers} members. Read it with _summary=true and get ` +
-              'its members by $export.',
-          );
+        const isLarge = quantity > this.config.maxGroupMembers;
+        if (isLarge && summary === false) throw new Refusal('too-costly', tooLarge(this.config.maxGroupMembers));
+        if (isLarge) members = [];
         const { from, to, coverageId } = decision.attributions[0]!;
         const end = to !== undefined && { to: lastMoment(to) };
         const member = { member: page[i]!, from, ...end, ...(coverageId !== undefined && { coverageId }) };
         content.add(groupMember(member));
-        if (!summary) members.push(member);
+        if (summary !== true && !isLarge) members.push(member);
       });
       page = [];
     };
@@ -110,7 +133,8 @@ export class GroupView {
       if (page.length === PAGE) await decidePage();
     }
     if (page.length > 0) await decidePage();
-    const common = { ...headOf(group), quantity, payer: await this.managingEntity.of(client) };
+    const isTooLarge = quantity > this.config.maxGroupMembers && summary !== true;
+    const common = { ...headOf(group, this.config.publicUrl), quantity, payer: await this.managingEntity.of(client) };
     // The members are in the hash already. A summary has the version of the whole Group.
     content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
     const now = this.facts.parties.decisionTime(this.ports.clock.now());
@@ -120,20 +144,30 @@ export class GroupView {
       versionId: String(lastUpdated),
       lastUpdated: instant(lastUpdated),
       members,
-      summary,
+      summary: summary === true || isTooLarge,
     });
-    return { resource, members: members.map((m) => m.member), lastUpdated };
+    return { resource, members: members.map((m) => m.member), lastUpdated, isTooLarge };
   }
 }
 
-/** What a Group says about itself for every client. */
-export function headOf(group: ClientGroup): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract'> {
+/** What to do about a Group that is too large. */
+export const tooLarge = (most: number): string =>
+  `This Group has more than ${most} members. Read it with _summary=true, which gives their number. ` +
+  'Group/[id]/$export?_type=Patient gives the Patient of each member.';
+
+/** What a Group says about itself, without its members. */
+export function headOf(
+  group: ClientGroup,
+  publicUrl: string,
+): Pick<GroupInput, 'id' | 'providerNpi' | 'tin' | 'contract' | 'providerName'> {
   const npi = valueOf(group.providers, 'npi|');
   const tin = valueOf(group.providers, 'tin|');
   return {
     id: group.id,
     ...(npi !== undefined && { providerNpi: npi }),
     ...(tin !== undefined && { tin }),
-    ...(group.contract !== undefined && { contract: group.contract }),
+    providerName: group.providerName,
+    // The payer numbers its contracts, and its events name no system for the numbers.
+    ...(group.contract !== undefined && { contract: { system: `${publicUrl}/contracts`, value: group.contract } }),
   };
 }

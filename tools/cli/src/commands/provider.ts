@@ -295,8 +295,13 @@ export function providerCommands(program: Command): void {
       const groups = await groupsOf(context.server, tokenSource(context, o), o.npi);
       const list: List<GroupRow> = {
         items: groups,
-        header: ['id', 'members', 'identifiers'],
-        row: (g) => [g.id, String(g.quantity ?? ''), (g.identifier ?? []).map((i) => i.value ?? '').join(' ')],
+        header: ['id', 'members', 'name', 'identifiers'],
+        row: (g) => [
+          g.id,
+          String(g.quantity ?? ''),
+          g.name ?? '',
+          (g.identifier ?? []).map((i) => i.value ?? '').join(' '),
+        ],
         timeOf: (g) => g.meta?.lastUpdated ?? '',
         none: groups.length === 0 ? NO_GROUPS : ['No Group of this app changed since then.'],
       };

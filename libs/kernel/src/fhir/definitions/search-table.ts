@@ -11,6 +11,8 @@ export interface SearchRow {
   readonly single?: true;
   readonly kind?: 'token' | 'reference' | 'date' | 'string' | 'quantity' | 'uri';
   readonly path?: string;
+  /** Canonical of the SearchParameter; absent where no guide has one. */
+  readonly definition?: string;
   readonly targets?: readonly string[];
   readonly system?: string;
   /** Parameters of the referenced resource that the SearchParameter names as chains. */
@@ -27,8 +29,8 @@ export interface SearchRows {
 export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   AllergyIntolerance: {
     parameters: [
-      {"name":"clinical-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"AllergyIntolerance.clinicalStatus","documentation":"active | inactive | resolved"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"AllergyIntolerance.patient","targets":["Patient"],"documentation":"Who the sensitivity is for"},
+      {"name":"clinical-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"AllergyIntolerance.clinicalStatus","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-allergyintolerance-clinical-status","documentation":"active | inactive | resolved"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"AllergyIntolerance.patient","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-allergyintolerance-patient","targets":["Patient"],"documentation":"Who the sensitivity is for"},
     ],
     combinations: [
       {"names":["patient","clinical-status"],"level":"SHOULD"},
@@ -38,10 +40,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   CarePlan: {
     parameters: [
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CarePlan.category","documentation":"Type of plan"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"CarePlan.period","documentation":"Time period plan covers"},
-      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"CarePlan.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who the care plan is for"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CarePlan.status","system":"http://hl7.org/fhir/request-status","documentation":"draft | active | on-hold | revoked | completed | entered-in-error | unknown"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CarePlan.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careplan-category","documentation":"Type of plan"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"CarePlan.period","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careplan-date","documentation":"Time period plan covers"},
+      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"CarePlan.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careplan-patient","targets":["Patient"],"documentation":"Who the care plan is for"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CarePlan.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careplan-status","system":"http://hl7.org/fhir/request-status","documentation":"draft | active | on-hold | revoked | completed | entered-in-error | unknown"},
     ],
     combinations: [
       {"names":["patient","category","status"],"level":"SHOULD"},
@@ -54,10 +56,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   CareTeam: {
     parameters: [
-      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"CareTeam.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who care team is for"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CareTeam.status","system":"http://hl7.org/fhir/care-team-status","documentation":"proposed | active | suspended | inactive | entered-in-error"},
-      {"name":"role","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"token","path":"CareTeam.participant.role","documentation":"Returns CareTeam resources with a participant role matching the specified code"},
-      {"name":"participant","level":"MAY","sources":["R4"],"kind":"reference","path":"CareTeam.participant.member","targets":["Practitioner","Organization","CareTeam","Patient","PractitionerRole","RelatedPerson"],"documentation":"Who is involved"},
+      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"CareTeam.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careteam-patient","targets":["Patient"],"documentation":"Who care team is for"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"CareTeam.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careteam-status","system":"http://hl7.org/fhir/care-team-status","documentation":"proposed | active | suspended | inactive | entered-in-error"},
+      {"name":"role","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"token","path":"CareTeam.participant.role","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-careteam-role","documentation":"Returns CareTeam resources with a participant role matching the specified code"},
+      {"name":"participant","level":"MAY","sources":["R4"],"kind":"reference","path":"CareTeam.participant.member","definition":"http://hl7.org/fhir/SearchParameter/CareTeam-participant","targets":["Practitioner","Organization","CareTeam","Patient","PractitionerRole","RelatedPerson"],"documentation":"Who is involved"},
     ],
     combinations: [
       {"names":["patient","status"],"level":"SHALL"},
@@ -68,15 +70,15 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Condition: {
     parameters: [
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.category","documentation":"The category of the condition"},
-      {"name":"clinical-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.clinicalStatus","documentation":"The clinical status of the condition"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Condition.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who has the condition?"},
-      {"name":"onset-date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Condition.onset.as(dateTime) | Condition.onset.as(Period)","documentation":"Date related onsets (dateTime and Period)"},
-      {"name":"asserted-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.extension.where(url = 'http://hl7.org/fhir/StructureDefinition/condition-assertedDate').valueDateTime","documentation":"Returns conditions with an assertedDate extension matching the specified date (dateTime)"},
-      {"name":"recorded-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.recordedDate","documentation":"Date record was first recorded"},
-      {"name":"abatement-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.abatement.as(dateTime) | Condition.abatement.as(Period)","documentation":"Date-related abatements (dateTime and period)"},
-      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.code","documentation":"Code for the condition"},
-      {"name":"encounter","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"Condition.encounter","targets":["Encounter"],"documentation":"Encounter created as part of"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-category","documentation":"The category of the condition"},
+      {"name":"clinical-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.clinicalStatus","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-clinical-status","documentation":"The clinical status of the condition"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Condition.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-patient","targets":["Patient"],"documentation":"Who has the condition?"},
+      {"name":"onset-date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Condition.onset.as(dateTime) | Condition.onset.as(Period)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-onset-date","documentation":"Date related onsets (dateTime and Period)"},
+      {"name":"asserted-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.extension.where(url = 'http://hl7.org/fhir/StructureDefinition/condition-assertedDate').valueDateTime","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-asserted-date","documentation":"Returns conditions with an assertedDate extension matching the specified date (dateTime)"},
+      {"name":"recorded-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.recordedDate","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-recorded-date","documentation":"Date record was first recorded"},
+      {"name":"abatement-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"Condition.abatement.as(dateTime) | Condition.abatement.as(Period)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-abatement-date","documentation":"Date-related abatements (dateTime and period)"},
+      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Condition.code","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-code","documentation":"Code for the condition"},
+      {"name":"encounter","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"Condition.encounter","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-condition-encounter","targets":["Encounter"],"documentation":"Encounter created as part of"},
     ],
     combinations: [
       {"names":["patient","recorded-date"],"level":"SHOULD"},
@@ -94,9 +96,9 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Coverage: {
     parameters: [
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"Coverage.beneficiary","targets":["Patient"],"documentation":"Retrieve coverages for a patient"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"Coverage.beneficiary","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-coverage-patient","targets":["Patient"],"documentation":"Retrieve coverages for a patient"},
       {"name":"_id","level":"SHALL","sources":["CARIN BB 2.1.0"],"single":true},
-      {"name":"payor","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"Coverage.payor","targets":["Organization","Patient","RelatedPerson"],"documentation":"The identity of the insurer or party paying for services"},
+      {"name":"payor","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"Coverage.payor","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/coverage-payor","targets":["Organization","Patient","RelatedPerson"],"documentation":"The identity of the insurer or party paying for services"},
     ],
     combinations: [],
     includes: {"payor":[]},
@@ -104,9 +106,9 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Device: {
     parameters: [
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Device.patient","targets":["Patient"],"documentation":"Patient information, if the resource is affixed to a person"},
-      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Device.type","documentation":"The type of the device"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Device.status","system":"http://hl7.org/fhir/device-status","documentation":"active | inactive | entered-in-error | unknown"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Device.patient","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-device-patient","targets":["Patient"],"documentation":"Patient information, if the resource is affixed to a person"},
+      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Device.type","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-device-type","documentation":"The type of the device"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Device.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-device-status","system":"http://hl7.org/fhir/device-status","documentation":"active | inactive | entered-in-error | unknown"},
     ],
     combinations: [
       {"names":["patient","type"],"level":"SHOULD"},
@@ -117,11 +119,11 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   DiagnosticReport: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.status","system":"http://hl7.org/fhir/diagnostic-report-status","documentation":"The status of the report"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"DiagnosticReport.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The subject of the report if a patient"},
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.category","documentation":"Which diagnostic discipline/department created the report"},
-      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.code","documentation":"The code for the report, as opposed to codes for the atomic results, which are the names on the observation resource referred to from the result"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DiagnosticReport.effective","documentation":"The clinically relevant time of the report"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-diagnosticreport-status","system":"http://hl7.org/fhir/diagnostic-report-status","documentation":"The status of the report"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"DiagnosticReport.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-diagnosticreport-patient","targets":["Patient"],"documentation":"The subject of the report if a patient"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-diagnosticreport-category","documentation":"Which diagnostic discipline/department created the report"},
+      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DiagnosticReport.code","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-diagnosticreport-code","documentation":"The code for the report, as opposed to codes for the atomic results, which are the names on the observation resource referred to from the result"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DiagnosticReport.effective","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-diagnosticreport-date","documentation":"The clinically relevant time of the report"},
     ],
     combinations: [
       {"names":["patient","code","date"],"level":"SHOULD"},
@@ -136,12 +138,12 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   DocumentReference: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.status","system":"http://hl7.org/fhir/document-reference-status","documentation":"current | superseded | entered-in-error"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"DocumentReference.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who/what is the subject of the document"},
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.category","documentation":"Categorization of document"},
-      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.type","documentation":"Kind of document (LOINC if possible)"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DocumentReference.date","documentation":"When this document reference was created"},
-      {"name":"period","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DocumentReference.context.period","documentation":"Time of service that is being documented"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-status","system":"http://hl7.org/fhir/document-reference-status","documentation":"current | superseded | entered-in-error"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"DocumentReference.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-patient","targets":["Patient"],"documentation":"Who/what is the subject of the document"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-category","documentation":"Categorization of document"},
+      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"DocumentReference.type","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-type","documentation":"Kind of document (LOINC if possible)"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DocumentReference.date","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-date","documentation":"When this document reference was created"},
+      {"name":"period","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"DocumentReference.context.period","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-documentreference-period","documentation":"Time of service that is being documented"},
     ],
     combinations: [
       {"names":["patient","type"],"level":"SHALL"},
@@ -156,14 +158,14 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   Encounter: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true},
-      {"name":"class","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.class","documentation":"Classification of patient encounter"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Encounter.period","documentation":"A date within the period the Encounter lasted"},
-      {"name":"identifier","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Encounter.identifier","documentation":"Identifier(s) by which this encounter is known"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Encounter.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The patient or group present at the encounter"},
-      {"name":"location","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"Encounter.location.location","targets":["Location"],"documentation":"Location the encounter takes place"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.status","system":"http://hl7.org/fhir/encounter-status","documentation":"planned | arrived | triaged | in-progress | onleave | finished | cancelled +"},
-      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.type","documentation":"Specific type of encounter"},
-      {"name":"discharge-disposition","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Encounter.hospitalization.dischargeDisposition","documentation":"Returns encounters with an discharge-disposition matching the specified code"},
+      {"name":"class","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.class","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-class","documentation":"Classification of patient encounter"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Encounter.period","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-date","documentation":"A date within the period the Encounter lasted"},
+      {"name":"identifier","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Encounter.identifier","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-identifier","documentation":"Identifier(s) by which this encounter is known"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Encounter.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-patient","targets":["Patient"],"documentation":"The patient or group present at the encounter"},
+      {"name":"location","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"Encounter.location.location","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-location","targets":["Location"],"documentation":"Location the encounter takes place"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-status","system":"http://hl7.org/fhir/encounter-status","documentation":"planned | arrived | triaged | in-progress | onleave | finished | cancelled +"},
+      {"name":"type","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Encounter.type","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-type","documentation":"Specific type of encounter"},
+      {"name":"discharge-disposition","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Encounter.hospitalization.dischargeDisposition","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-encounter-discharge-disposition","documentation":"Returns encounters with an discharge-disposition matching the specified code"},
     ],
     combinations: [
       {"names":["patient","type"],"level":"SHOULD"},
@@ -179,19 +181,19 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   ExplanationOfBenefit: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true},
-      {"name":"patient","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"reference","path":"ExplanationOfBenefit.patient","targets":["Patient"],"documentation":"The reference to the patient"},
+      {"name":"patient","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"reference","path":"ExplanationOfBenefit.patient","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/explanationofbenefit-patient","targets":["Patient"],"documentation":"The reference to the patient"},
       {"name":"_lastUpdated","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true},
-      {"name":"type","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"token","path":"ExplanationOfBenefit.type","documentation":"The type of the ExplanationOfBenefit"},
-      {"name":"identifier","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"token","path":"ExplanationOfBenefit.identifier","documentation":"The business identifier of the Explanation of Benefit"},
-      {"name":"service-date","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod | ExplanationOfBenefit.item.serviced","documentation":"Date of the service for the EOB. The service-date search parameter simplifies the search, since a client doesn't need to know that. For inpatient and outpatient institutional EOB dates they need to search by billablePeriod.period.start, for a pharmacy EOB by item.servicedDate, and for a professional and non-clinician EOB - by item.servicedPeriod.period.start"},
-      {"name":"service-start-date","level":"SHALL","sources":["CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod.start | ExplanationOfBenefit.item.serviced.ofType(date) | ExplanationOfBenefit.item.serviced.ofType(Period).start","documentation":"Starting Date of the service for the EOB. The service-start-date search parameter simplifies search, since a client doesn't need to know that for inpatient and outpatient institutional EOB dates they need to search by billablePeriod.start, for a pharmacy EOB by item.servicedDate, for a professional and non-clinician EOB - by item.servicedPeriod.start and for an oral EOB – by item.servicedPeriod.start"},
-      {"name":"billable-period-start","level":"SHALL","sources":["CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod.start","documentation":"Starting Date of the service for the EOB using billablePeriod.period.start. The billable-period-start search parameter using the billablePeriod.period.start provides results with the earliest billablePeriod.start from a professional and non-clinician EOB or an oral EOB"},
-      {"name":"provider","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.provider","targets":["Practitioner","Organization","PractitionerRole"],"documentation":"The reference to the provider"},
-      {"name":"care-team","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.careTeam.provider","targets":["Practitioner","Organization","PractitionerRole"],"documentation":"Member of the CareTeam"},
-      {"name":"coverage","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.insurance.coverage","targets":["Coverage"],"documentation":"The plan under which the claim was adjudicated"},
-      {"name":"insurer","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.insurer","targets":["Organization"],"documentation":"The party responsible for the claim"},
-      {"name":"payee","level":"MAY","sources":["R4"],"kind":"reference","path":"ExplanationOfBenefit.payee.party","targets":["Practitioner","Organization","Patient","PractitionerRole","RelatedPerson"],"documentation":"The party receiving any payment for the Claim"},
-      {"name":"use","level":"MAY","sources":["PDex 2.2.0"],"kind":"token","path":"ExplanationOfBenefit.use","system":"http://hl7.org/fhir/claim-use","documentation":"The use of the ExplanationOfBenefit"},
+      {"name":"type","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"token","path":"ExplanationOfBenefit.type","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/explanationofbenefit-type","documentation":"The type of the ExplanationOfBenefit"},
+      {"name":"identifier","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"token","path":"ExplanationOfBenefit.identifier","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/explanationofbenefit-identifier","documentation":"The business identifier of the Explanation of Benefit"},
+      {"name":"service-date","level":"SHALL","sources":["PDex 2.2.0","CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod | ExplanationOfBenefit.item.serviced","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/explanationofbenefit-service-date","documentation":"Date of the service for the EOB. The service-date search parameter simplifies the search, since a client doesn't need to know that. For inpatient and outpatient institutional EOB dates they need to search by billablePeriod.period.start, for a pharmacy EOB by item.servicedDate, and for a professional and non-clinician EOB - by item.servicedPeriod.period.start"},
+      {"name":"service-start-date","level":"SHALL","sources":["CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod.start | ExplanationOfBenefit.item.serviced.ofType(date) | ExplanationOfBenefit.item.serviced.ofType(Period).start","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-service-start-date","documentation":"Starting Date of the service for the EOB. The service-start-date search parameter simplifies search, since a client doesn't need to know that for inpatient and outpatient institutional EOB dates they need to search by billablePeriod.start, for a pharmacy EOB by item.servicedDate, for a professional and non-clinician EOB - by item.servicedPeriod.start and for an oral EOB – by item.servicedPeriod.start"},
+      {"name":"billable-period-start","level":"SHALL","sources":["CARIN BB 2.1.0"],"single":true,"kind":"date","path":"ExplanationOfBenefit.billablePeriod.start","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-billable-period-start","documentation":"Starting Date of the service for the EOB using billablePeriod.period.start. The billable-period-start search parameter using the billablePeriod.period.start provides results with the earliest billablePeriod.start from a professional and non-clinician EOB or an oral EOB"},
+      {"name":"provider","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.provider","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-provider","targets":["Practitioner","Organization","PractitionerRole"],"documentation":"The reference to the provider"},
+      {"name":"care-team","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.careTeam.provider","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-care-team","targets":["Practitioner","Organization","PractitionerRole"],"documentation":"Member of the CareTeam"},
+      {"name":"coverage","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.insurance.coverage","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-coverage","targets":["Coverage"],"documentation":"The plan under which the claim was adjudicated"},
+      {"name":"insurer","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"ExplanationOfBenefit.insurer","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/explanationofbenefit-insurer","targets":["Organization"],"documentation":"The party responsible for the claim"},
+      {"name":"payee","level":"MAY","sources":["R4"],"kind":"reference","path":"ExplanationOfBenefit.payee.party","definition":"http://hl7.org/fhir/SearchParameter/ExplanationOfBenefit-payee","targets":["Practitioner","Organization","Patient","PractitionerRole","RelatedPerson"],"documentation":"The party receiving any payment for the Claim"},
+      {"name":"use","level":"MAY","sources":["PDex 2.2.0"],"kind":"token","path":"ExplanationOfBenefit.use","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/explanationofbenefit-use","system":"http://hl7.org/fhir/claim-use","documentation":"The use of the ExplanationOfBenefit"},
     ],
     combinations: [],
     includes: {"patient":[],"provider":[],"care-team":[],"coverage":[],"insurer":[],"payee":[]},
@@ -199,10 +201,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Goal: {
     parameters: [
-      {"name":"lifecycle-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Goal.lifecycleStatus","system":"http://hl7.org/fhir/goal-status","documentation":"proposed | planned | accepted | active | on-hold | completed | cancelled | entered-in-error | rejected"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Goal.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who this goal is intended for"},
-      {"name":"target-date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"(Goal.target.due as date)","documentation":"Reach goal on or before"},
-      {"name":"description","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Goal.description","documentation":"The code or text describing the goal"},
+      {"name":"lifecycle-status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Goal.lifecycleStatus","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-lifecycle-status","system":"http://hl7.org/fhir/goal-status","documentation":"proposed | planned | accepted | active | on-hold | completed | cancelled | entered-in-error | rejected"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Goal.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-patient","targets":["Patient"],"documentation":"Who this goal is intended for"},
+      {"name":"target-date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"(Goal.target.due as date)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-target-date","documentation":"Reach goal on or before"},
+      {"name":"description","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"Goal.description","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-goal-description","documentation":"The code or text describing the goal"},
     ],
     combinations: [
       {"names":["patient","target-date"],"level":"SHOULD"},
@@ -214,12 +216,11 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Group: {
     parameters: [
-      {"name":"identifier","level":"SHALL","sources":["PDex 2.2.0","ATR 2.1.0"],"single":true,"kind":"token","path":"Group.identifier","documentation":"Unique id"},
-      {"name":"characteristic","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.characteristic.code","documentation":"Kind of characteristic"},
-      {"name":"code","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.code","documentation":"The kind of resources contained"},
-      {"name":"characteristic-value-reference","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"reference","path":"Group.characteristic.value.ofType(Reference)","targets":["Organization"],"documentation":"Search for Group resources by the Reference value of a characteristic. Used to find PDex Member Match Groups and Provider Groups associated with a specific requesting payer or provider Organization (stored in characteristic.valueReference)"},
+      {"name":"identifier","level":"SHALL","sources":["PDex 2.2.0","ATR 2.1.0"],"single":true,"kind":"token","path":"Group.identifier","definition":"http://hl7.org/fhir/SearchParameter/Group-identifier","documentation":"Unique id"},
+      {"name":"characteristic","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.characteristic.code","definition":"http://hl7.org/fhir/SearchParameter/Group-characteristic","documentation":"Kind of characteristic"},
+      {"name":"code","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"token","path":"Group.code","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/group-code","documentation":"The kind of resources contained"},
+      {"name":"characteristic-value-reference","level":"SHALL","sources":["PDex 2.2.0"],"single":true,"kind":"reference","path":"Group.characteristic.value.ofType(Reference)","definition":"http://hl7.org/fhir/us/davinci-pdex/SearchParameter/pdex-group-characteristic-value-reference","targets":["Organization"],"documentation":"Search for Group resources by the Reference value of a characteristic. Used to find PDex Member Match Groups and Provider Groups associated with a specific requesting payer or provider Organization (stored in characteristic.valueReference)"},
       {"name":"name","level":"SHALL","sources":["ATR 2.1.0"],"single":true,"kind":"string","path":"Group.name","documentation":"The name of the list"},
-      {"name":"period","level":"SHALL","sources":["ATR 2.1.0"],"single":true,"kind":"date","path":"Group.extension('http://hl7.org/fhir/us/davinci-atr/StructureDefinition/ext-contractValidityPeriod').value.ofType(Period)","documentation":"When the contract of the list is valid"},
     ],
     combinations: [],
     includes: {},
@@ -227,9 +228,9 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Immunization: {
     parameters: [
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Immunization.patient","targets":["Patient"],"documentation":"The patient for the vaccination record"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Immunization.status","system":"http://hl7.org/fhir/event-status","documentation":"Immunization event status"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Immunization.occurrence","documentation":"Vaccination (non)-Administration Date"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Immunization.patient","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-immunization-patient","targets":["Patient"],"documentation":"The patient for the vaccination record"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Immunization.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-immunization-status","system":"http://hl7.org/fhir/event-status","documentation":"Immunization event status"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Immunization.occurrence","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-immunization-date","documentation":"Vaccination (non)-Administration Date"},
     ],
     combinations: [
       {"names":["patient","date"],"level":"SHOULD"},
@@ -240,11 +241,11 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Location: {
     parameters: [
-      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.name | Location.alias","documentation":"A portion of the location's name or alias"},
-      {"name":"address","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address","documentation":"A (part of the) address of the location"},
-      {"name":"address-city","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.city","documentation":"A city specified in an address"},
-      {"name":"address-state","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.state","documentation":"A state specified in an address"},
-      {"name":"address-postalcode","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.postalCode","documentation":"A postal code specified in an address"},
+      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.name | Location.alias","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-location-name","documentation":"A portion of the location's name or alias"},
+      {"name":"address","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-location-address","documentation":"A (part of the) address of the location"},
+      {"name":"address-city","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.city","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-location-address-city","documentation":"A city specified in an address"},
+      {"name":"address-state","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.state","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-location-address-state","documentation":"A state specified in an address"},
+      {"name":"address-postalcode","level":"SHOULD","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Location.address.postalCode","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-location-address-postalcode","documentation":"A postal code specified in an address"},
     ],
     combinations: [],
     includes: {},
@@ -252,7 +253,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Media: {
     parameters: [
-      {"name":"patient","level":"MAY","sources":["R4"],"kind":"reference","path":"Media.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Who/What this Media is a record of"},
+      {"name":"patient","level":"MAY","sources":["R4"],"kind":"reference","path":"Media.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/SearchParameter/Media-patient","targets":["Patient"],"documentation":"Who/What this Media is a record of"},
     ],
     combinations: [],
     includes: {},
@@ -260,10 +261,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   MedicationDispense: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"MedicationDispense.status","system":"http://terminology.hl7.org/CodeSystem/medicationdispense-status","documentation":"Returns dispenses with a specified dispense status"},
-      {"name":"type","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"MedicationDispense.type","documentation":"Returns dispenses of a specific type"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"MedicationDispense.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The identity of a patient to list dispenses for"},
-      {"name":"medication","level":"MAY","sources":["R4"],"kind":"reference","path":"(MedicationDispense.medication as Reference)","targets":["Medication"],"documentation":"Returns dispenses of this medicine resource"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"MedicationDispense.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationdispense-status","system":"http://terminology.hl7.org/CodeSystem/medicationdispense-status","documentation":"Returns dispenses with a specified dispense status"},
+      {"name":"type","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"MedicationDispense.type","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationdispense-type","documentation":"Returns dispenses of a specific type"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"MedicationDispense.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationdispense-patient","targets":["Patient"],"documentation":"The identity of a patient to list dispenses for"},
+      {"name":"medication","level":"MAY","sources":["R4"],"kind":"reference","path":"(MedicationDispense.medication as Reference)","definition":"http://hl7.org/fhir/SearchParameter/medications-medication","targets":["Medication"],"documentation":"Returns dispenses of this medicine resource"},
     ],
     combinations: [
       {"names":["patient","status","type"],"level":"SHOULD"},
@@ -274,12 +275,12 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   MedicationRequest: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"MedicationRequest.status","system":"http://hl7.org/fhir/CodeSystem/medicationrequest-status","documentation":"Status of the prescription"},
-      {"name":"intent","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"MedicationRequest.intent","system":"http://hl7.org/fhir/CodeSystem/medicationrequest-intent","documentation":"Returns prescriptions with different intents"},
-      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"MedicationRequest.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Returns prescriptions for a specific patient"},
-      {"name":"encounter","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"MedicationRequest.encounter","targets":["Encounter"],"documentation":"Return prescriptions with this encounter identifier"},
-      {"name":"authoredon","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"MedicationRequest.authoredOn","documentation":"Return prescriptions written on this date"},
-      {"name":"medication","level":"MAY","sources":["R4"],"kind":"reference","path":"(MedicationRequest.medication as Reference)","targets":["Medication"],"documentation":"Return prescriptions for this medication reference"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"MedicationRequest.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationrequest-status","system":"http://hl7.org/fhir/CodeSystem/medicationrequest-status","documentation":"Status of the prescription"},
+      {"name":"intent","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"MedicationRequest.intent","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationrequest-intent","system":"http://hl7.org/fhir/CodeSystem/medicationrequest-intent","documentation":"Returns prescriptions with different intents"},
+      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"MedicationRequest.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationrequest-patient","targets":["Patient"],"documentation":"Returns prescriptions for a specific patient"},
+      {"name":"encounter","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"MedicationRequest.encounter","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationrequest-encounter","targets":["Encounter"],"documentation":"Return prescriptions with this encounter identifier"},
+      {"name":"authoredon","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"MedicationRequest.authoredOn","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-medicationrequest-authoredon","documentation":"Return prescriptions written on this date"},
+      {"name":"medication","level":"MAY","sources":["R4"],"kind":"reference","path":"(MedicationRequest.medication as Reference)","definition":"http://hl7.org/fhir/SearchParameter/medications-medication","targets":["Medication"],"documentation":"Return prescriptions for this medication reference"},
     ],
     combinations: [
       {"names":["patient","intent","encounter"],"level":"SHOULD"},
@@ -292,12 +293,12 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Observation: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.status","system":"http://hl7.org/fhir/observation-status","documentation":"The status of the observation"},
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.category","documentation":"The classification of the type of observation"},
-      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.code","documentation":"The code of the observation type"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Observation.effective","documentation":"Obtained date/time. If the obtained element is a period, a date that falls in the period"},
-      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"Observation.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The subject that the observation is about (if patient)"},
-      {"name":"value-quantity","level":"MAY","sources":["R4"],"kind":"quantity","path":"(Observation.value as Quantity) | (Observation.value as SampledData)","documentation":"The value of the observation, if the value is a Quantity, or a SampledData (just search on the bounds of the values in sampled data)"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-observation-status","system":"http://hl7.org/fhir/observation-status","documentation":"The status of the observation"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-observation-category","documentation":"The classification of the type of observation"},
+      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Observation.code","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-observation-code","documentation":"The code of the observation type"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Observation.effective","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-observation-date","documentation":"Obtained date/time. If the obtained element is a period, a date that falls in the period"},
+      {"name":"patient","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"reference","path":"Observation.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-observation-patient","targets":["Patient"],"documentation":"The subject that the observation is about (if patient)"},
+      {"name":"value-quantity","level":"MAY","sources":["R4"],"kind":"quantity","path":"(Observation.value as Quantity) | (Observation.value as SampledData)","definition":"http://hl7.org/fhir/SearchParameter/Observation-value-quantity","documentation":"The value of the observation, if the value is a Quantity, or a SampledData (just search on the bounds of the values in sampled data)"},
     ],
     combinations: [
       {"names":["patient","code","date"],"level":"SHOULD"},
@@ -311,9 +312,9 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Organization: {
     parameters: [
-      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Organization.name | Organization.alias","documentation":"A portion of the organization's name or alias"},
-      {"name":"address","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Organization.address","documentation":"A server defined search that may match any of the string fields in the Address, including line, city, district, state, country, postalCode, and/or text"},
-      {"name":"identifier","level":"MAY","sources":["R4"],"kind":"token","path":"Organization.identifier","documentation":"Any identifier for the organization (not the accreditation issuer's identifier)"},
+      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Organization.name | Organization.alias","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-organization-name","documentation":"A portion of the organization's name or alias"},
+      {"name":"address","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Organization.address","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-organization-address","documentation":"A server defined search that may match any of the string fields in the Address, including line, city, district, state, country, postalCode, and/or text"},
+      {"name":"identifier","level":"MAY","sources":["R4"],"kind":"token","path":"Organization.identifier","definition":"http://hl7.org/fhir/SearchParameter/Organization-identifier","documentation":"Any identifier for the organization (not the accreditation issuer's identifier)"},
     ],
     combinations: [],
     includes: {},
@@ -322,13 +323,13 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   Patient: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true},
-      {"name":"birthdate","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Patient.birthDate","documentation":"The patient's date of birth"},
-      {"name":"death-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"(Patient.deceased as dateTime)","documentation":"The date of death has been provided and satisfies this search value"},
-      {"name":"family","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"string","path":"Patient.name.family","documentation":"A portion of the family name of the patient"},
-      {"name":"gender","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Patient.gender","system":"http://hl7.org/fhir/administrative-gender","documentation":"Gender of the patient"},
-      {"name":"given","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"string","path":"Patient.name.given","documentation":"A portion of the given name of the patient"},
-      {"name":"identifier","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Patient.identifier","documentation":"A patient identifier"},
-      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Patient.name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
+      {"name":"birthdate","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Patient.birthDate","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-birthdate","documentation":"The patient's date of birth"},
+      {"name":"death-date","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"(Patient.deceased as dateTime)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-death-date","documentation":"The date of death has been provided and satisfies this search value"},
+      {"name":"family","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"string","path":"Patient.name.family","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-family","documentation":"A portion of the family name of the patient"},
+      {"name":"gender","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Patient.gender","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-gender","system":"http://hl7.org/fhir/administrative-gender","documentation":"Gender of the patient"},
+      {"name":"given","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"string","path":"Patient.name.given","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-given","documentation":"A portion of the given name of the patient"},
+      {"name":"identifier","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Patient.identifier","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-identifier","documentation":"A patient identifier"},
+      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Patient.name","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-patient-name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
     ],
     combinations: [
       {"names":["birthdate","family"],"level":"SHOULD"},
@@ -343,8 +344,8 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   Practitioner: {
     parameters: [
       {"name":"_id","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true},
-      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Practitioner.name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
-      {"name":"identifier","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Practitioner.identifier","documentation":"A practitioner's Identifier"},
+      {"name":"name","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"string","path":"Practitioner.name","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-practitioner-name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
+      {"name":"identifier","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"Practitioner.identifier","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-practitioner-identifier","documentation":"A practitioner's Identifier"},
     ],
     combinations: [],
     includes: {},
@@ -352,10 +353,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   PractitionerRole: {
     parameters: [
-      {"name":"specialty","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"PractitionerRole.specialty","documentation":"The practitioner has this specialty at an organization"},
-      {"name":"practitioner","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"PractitionerRole.practitioner","targets":["Practitioner"],"chains":["identifier","name"],"documentation":"Practitioner that is able to provide the defined services for the organization"},
-      {"name":"organization","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"PractitionerRole.organization","targets":["Organization"],"documentation":"The identity of the organization the practitioner represents / acts on behalf of"},
-      {"name":"endpoint","level":"MAY","sources":["R4"],"kind":"reference","path":"PractitionerRole.endpoint","targets":["Endpoint"],"documentation":"Technical endpoints providing access to services operated for the practitioner with this role"},
+      {"name":"specialty","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"token","path":"PractitionerRole.specialty","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-practitionerrole-specialty","documentation":"The practitioner has this specialty at an organization"},
+      {"name":"practitioner","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"PractitionerRole.practitioner","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-practitionerrole-practitioner","targets":["Practitioner"],"chains":["identifier","name"],"documentation":"Practitioner that is able to provide the defined services for the organization"},
+      {"name":"organization","level":"MAY","sources":["CARIN BB 2.1.0"],"kind":"reference","path":"PractitionerRole.organization","definition":"http://hl7.org/fhir/us/carin-bb/SearchParameter/practitionerrole-organization","targets":["Organization"],"documentation":"The identity of the organization the practitioner represents / acts on behalf of"},
+      {"name":"endpoint","level":"MAY","sources":["R4"],"kind":"reference","path":"PractitionerRole.endpoint","definition":"http://hl7.org/fhir/SearchParameter/PractitionerRole-endpoint","targets":["Endpoint"],"documentation":"Technical endpoints providing access to services operated for the practitioner with this role"},
     ],
     combinations: [],
     includes: {"endpoint":[],"practitioner":[],"organization":[]},
@@ -363,10 +364,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Procedure: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Procedure.status","system":"http://hl7.org/fhir/event-status","documentation":"preparation | in-progress | not-done | on-hold | stopped | completed | entered-in-error | unknown"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Procedure.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Search by subject - a patient"},
-      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Procedure.performed","documentation":"When the procedure was performed"},
-      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Procedure.code","documentation":"A code to identify a procedure"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Procedure.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-procedure-status","system":"http://hl7.org/fhir/event-status","documentation":"preparation | in-progress | not-done | on-hold | stopped | completed | entered-in-error | unknown"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"single":true,"kind":"reference","path":"Procedure.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-procedure-patient","targets":["Patient"],"documentation":"Search by subject - a patient"},
+      {"name":"date","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"date","path":"Procedure.performed","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-procedure-date","documentation":"When the procedure was performed"},
+      {"name":"code","level":"MAY","sources":["US Core 6.1.0","US Core 3.1.1","PDex 2.2.0"],"kind":"token","path":"Procedure.code","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-procedure-code","documentation":"A code to identify a procedure"},
     ],
     combinations: [
       {"names":["patient","code","date"],"level":"SHOULD"},
@@ -378,7 +379,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   Provenance: {
     parameters: [
-      {"name":"target","level":"MAY","sources":["R4"],"kind":"reference","path":"Provenance.target","documentation":"Target Reference(s) (usually version specific)"},
+      {"name":"target","level":"MAY","sources":["R4"],"kind":"reference","path":"Provenance.target","definition":"http://hl7.org/fhir/SearchParameter/Provenance-target","documentation":"Target Reference(s) (usually version specific)"},
     ],
     combinations: [],
     includes: {},
@@ -387,10 +388,10 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   QuestionnaireResponse: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"QuestionnaireResponse.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The patient that is the subject of the questionnaire response"},
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"QuestionnaireResponse.status","system":"http://hl7.org/fhir/questionnaire-answers-status","documentation":"The status of the questionnaire response"},
-      {"name":"authored","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"QuestionnaireResponse.authored","documentation":"When the questionnaire response was last changed"},
-      {"name":"questionnaire","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"QuestionnaireResponse.questionnaire","targets":["Questionnaire"],"documentation":"The questionnaire the answers are provided for"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"QuestionnaireResponse.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-questionnaireresponse-patient","targets":["Patient"],"documentation":"The patient that is the subject of the questionnaire response"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"QuestionnaireResponse.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-questionnaireresponse-status","system":"http://hl7.org/fhir/questionnaire-answers-status","documentation":"The status of the questionnaire response"},
+      {"name":"authored","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"QuestionnaireResponse.authored","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-questionnaireresponse-authored","documentation":"When the questionnaire response was last changed"},
+      {"name":"questionnaire","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"reference","path":"QuestionnaireResponse.questionnaire","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-questionnaireresponse-questionnaire","targets":["Questionnaire"],"documentation":"The questionnaire the answers are provided for"},
     ],
     combinations: [
       {"names":["patient","questionnaire"],"level":"SHOULD"},
@@ -403,8 +404,8 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   RelatedPerson: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true},
-      {"name":"patient","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"RelatedPerson.patient","targets":["Patient"],"documentation":"The patient this related person is related to"},
-      {"name":"name","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"string","path":"RelatedPerson.name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
+      {"name":"patient","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"RelatedPerson.patient","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-relatedperson-patient","targets":["Patient"],"documentation":"The patient this related person is related to"},
+      {"name":"name","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"string","path":"RelatedPerson.name","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-relatedperson-name","documentation":"A server defined search that may match any of the string fields in the HumanName, including family, give, prefix, suffix, suffix, and/or text"},
     ],
     combinations: [
       {"names":["patient","name"],"level":"SHOULD"},
@@ -414,11 +415,11 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   },
   ServiceRequest: {
     parameters: [
-      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.status","system":"http://hl7.org/fhir/request-status","documentation":"draft | active | on-hold | revoked | completed | entered-in-error | unknown"},
-      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"ServiceRequest.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"Search by subject - a patient"},
-      {"name":"category","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.category","documentation":"Classification of service"},
-      {"name":"code","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.code","documentation":"What is being requested/ordered"},
-      {"name":"authored","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"ServiceRequest.authoredOn","documentation":"Date request signed"},
+      {"name":"status","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.status","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-servicerequest-status","system":"http://hl7.org/fhir/request-status","documentation":"draft | active | on-hold | revoked | completed | entered-in-error | unknown"},
+      {"name":"patient","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"ServiceRequest.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-servicerequest-patient","targets":["Patient"],"documentation":"Search by subject - a patient"},
+      {"name":"category","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.category","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-servicerequest-category","documentation":"Classification of service"},
+      {"name":"code","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"token","path":"ServiceRequest.code","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-servicerequest-code","documentation":"What is being requested/ordered"},
+      {"name":"authored","level":"MAY","sources":["US Core 6.1.0","PDex 2.2.0"],"kind":"date","path":"ServiceRequest.authoredOn","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-servicerequest-authored","documentation":"Date request signed"},
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true},
     ],
     combinations: [
@@ -434,7 +435,7 @@ export const SEARCH_TABLE: Readonly<Record<string, SearchRows>> = {
   Specimen: {
     parameters: [
       {"name":"_id","level":"SHALL","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true},
-      {"name":"patient","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"Specimen.subject.where(resolve() is Patient)","targets":["Patient"],"documentation":"The patient the specimen comes from"},
+      {"name":"patient","level":"SHOULD","sources":["US Core 6.1.0","PDex 2.2.0"],"single":true,"kind":"reference","path":"Specimen.subject.where(resolve() is Patient)","definition":"http://hl7.org/fhir/us/core/SearchParameter/us-core-specimen-patient","targets":["Patient"],"documentation":"The patient the specimen comes from"},
     ],
     combinations: [],
     includes: {},

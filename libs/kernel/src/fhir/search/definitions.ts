@@ -11,6 +11,8 @@ export interface SearchParameter {
   readonly kind: SearchKind;
   /** FHIRPath of the values, as the guide's SearchParameter has it, reduced to one resource type. */
   readonly path: string;
+  /** Canonical of the SearchParameter in a guide or in R4. Absent: none of them defines the parameter. */
+  readonly definition?: string;
   /** Types to which a reference may point. Absent: any type. */
   readonly targets?: readonly string[];
   /** The code system of a `code` element, which a resource does not repeat beside the code. */
@@ -86,6 +88,7 @@ function common(type: string, name: string, row: SearchRow | undefined): SearchP
     name,
     kind,
     path: `${type}.${COMMON_PATHS[name]!}`,
+    definition: `http://hl7.org/fhir/SearchParameter/Resource-${name.slice(1)}`,
     level: row?.level ?? 'MAY',
     sources: row?.sources ?? ['R4'],
     modifiers,
@@ -119,6 +122,7 @@ function own(type: string, row: SearchRow, combinations: readonly SearchCombinat
     name: row.name,
     kind,
     path: row.path!,
+    ...(row.definition === undefined ? {} : { definition: row.definition }),
     ...(row.targets === undefined ? {} : { targets: row.targets }),
     ...(row.system === undefined ? {} : { system: row.system }),
     level: row.level,

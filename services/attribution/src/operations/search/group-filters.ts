@@ -11,6 +11,7 @@ import {
 } from '@provider-access/kernel/fhir';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { ViewReader } from '@provider-access/engines/views';
+import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { type ClientGroup, headOf } from '../group-view.ts';
 import { PayerDirectory } from '../payer-directory.ts';
 
@@ -29,6 +30,7 @@ export class GroupFilters {
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(PayerDirectory) private readonly readable: PayerDirectory,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
   ) {
     this.directory = ports.views.reader(directory);
   }
@@ -52,7 +54,7 @@ export class GroupFilters {
       work.evaluate(providers.length);
       if (
         providers.every((any) => group.providers.some((one) => any.has(one))) &&
-        matcher.matches(searchable(group), work)
+        matcher.matches(searchable(group, this.config.publicUrl), work)
       )
         found.push(group);
     }
@@ -84,8 +86,8 @@ export class GroupFilters {
 }
 
 /** A Group without members. A TIN is also found with its hyphen, as the IRS writes it. */
-function searchable(group: ClientGroup): FhirResource {
-  const head = headOf(group);
+function searchable(group: ClientGroup, publicUrl: string): FhirResource {
+  const head = headOf(group, publicUrl);
   const resource = groupResource({ ...head, versionId: '', lastUpdated: '', quantity: 0, members: [], payer: {} });
   const { tin } = head;
   if (tin === undefined) return resource;

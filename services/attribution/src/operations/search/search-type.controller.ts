@@ -23,7 +23,7 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observabi
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { shaped, showsMembers } from '../group-query.ts';
-import { type ClientGroup, GroupView, type VisibleGroup } from '../group-view.ts';
+import { type ClientGroup, GroupView, tooLarge, type VisibleGroup } from '../group-view.ts';
 import { GroupFilters } from './group-filters.ts';
 
 const DEFAULT_COUNT = 50;
@@ -37,6 +37,8 @@ interface Found {
   readonly entries: readonly BundleEntryLine[];
   readonly total: number;
   readonly next?: string;
+  /** Whether a Group of the page is too large to have its members. */
+  readonly someTooLarge: boolean;
 }
 interface Asked {
   readonly request: SmartRequest;
@@ -111,7 +113,7 @@ export class GroupSearchController {
     const { client } = asked.request.smart;
     const { parameters } = asked;
     try {
-      const { given, entries, total, next } = await this.find(asked);
+      const { given, entries, total, next, someTooLarge } = await this.find(asked);
       const nextUrl = next === undefined ? undefined : this.url(asked, next);
       if (next !== undefined && nextUrl === undefined)
         throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
@@ -120,7 +122,7 @@ export class GroupSearchController {
         // Without a query, for a search by POST that is too long for a link.
         selfUrl: this.url(asked, asked.after) ?? `${this.groups}/_search`,
         ...(asked.query.total !== 'none' && { total }),
-        entries: [...entries, ...remarks(asked.query)],
+        entries: [...entries, ...this.remarks(asked.query, someTooLarge)],
         ...(nextUrl !== undefined && { nextUrl }),
       });
       void reply
@@ -160,7 +162,8 @@ export class GroupSearchController {
     const { client, scopes } = request.smart;
     const rendered = new Map<string, VisibleGroup>();
     const render = async (group: ClientGroup): Promise<VisibleGroup> => {
-      const known = rendered.get(group.id) ?? (await this.view.render(client, group, !showsMembers(query)));
+      const known =
+        rendered.get(group.id) ?? (await this.view.render(client, group, showsMembers(query) ? 'when-large' : true));
       rendered.set(group.id, known);
       return known;
     };
@@ -179,15 +182,18 @@ export class GroupSearchController {
     const page = rest.slice(0, count);
     const given: Given[] = [];
     const entries: BundleEntryLine[] = [];
+    let someTooLarge = false;
     for (const group of page) {
       const visible = await render(group);
+      someTooLarge ||= visible.isTooLarge;
       given.push({ group: group.id, members: visible.members });
       entries.push({
         fullUrl: `${this.groups}/${group.id}`,
         line: JSON.stringify(shaped(visible.resource, query)),
       });
     }
-    return { given, entries, total: found.length, ...(count > 0 && rest.length > count && { next: page.at(-1)!.id }) };
+    const isMore = count > 0 && rest.length > count;
+    return { given, entries, total: found.length, someTooLarge, ...(isMore && { next: page.at(-1)!.id }) };
   }
 
   /** Each Group of the page as a read would give it. */
@@ -201,6 +207,18 @@ export class GroupSearchController {
     );
   }
 
+  /** What a lenient search ignored, and that members are left out, as an entry of the Bundle. */
+  private remarks({ ignored }: SearchQuery, someTooLarge: boolean): readonly BundleEntryLine[] {
+    const text = `${tooLarge(this.config.maxGroupMembers)} A list has such a Group as a summary (SUBSETTED).`;
+    const issue = [
+      ...ignored,
+      ...(someTooLarge ? [{ severity: 'information', code: 'too-costly', diagnostics: text }] : []),
+    ];
+    return issue.length === 0
+      ? []
+      : [{ line: JSON.stringify({ resourceType: 'OperationOutcome', issue }), mode: 'outcome' }];
+  }
+
   /** Undefined if the link would be too long. */
   private url({ request, query, parameters, format, posted }: Asked, page: string | undefined): string | undefined {
     // Each page reports what a lenient search ignored, so the link to it has more than the parameters that count.
@@ -212,7 +230,7 @@ export class GroupSearchController {
   }
 }
 
-/** Sorts by `_sort`, then by id. Contracts have no dates here, so `period` leaves the order of the ids. */
+/** Sorts by `_sort`, then by id. */
 async function sort(
   groups: ClientGroup[],
   { sort: orders }: SearchQuery,
@@ -246,12 +264,6 @@ function behind(
   if (at < 0) throw badPage();
   return groups.slice(at + 1);
 }
-
-/** What a lenient search ignored, as an entry of the Bundle. */
-const remarks = ({ ignored }: SearchQuery): readonly BundleEntryLine[] =>
-  ignored.length === 0
-    ? []
-    : [{ line: JSON.stringify({ resourceType: 'OperationOutcome', issue: ignored }), mode: 'outcome' }];
 
 const parametersOf = ({ url }: SmartRequest): URLSearchParams => new URL(url, 'http://localhost').searchParams;
 

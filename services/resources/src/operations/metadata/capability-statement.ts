@@ -6,24 +6,17 @@ import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
 const VERSION = '0.1.0';
 /** Date of the last change of this statement. A constant, so that every instance has the same date. */
-const DATE = '2026-11-28';
+const DATE = '2026-11-29';
 
 /** The versions of guides whose profiles the statement names (docs/regulation.md#profiles). */
 const GUIDES: ReadonlySet<string> = new Set(['US Core 6.1.0', 'CARIN BB 2.2.0', 'CARIN BB 2.1.0', 'PDex 2.2.0']);
-/** Profiles of guides that the table of profiles does not have. */
-const WITHOUT_TABLE: Readonly<Record<string, readonly string[]>> = {
-  Coverage: [PDEX_PROFILES.hrexCoverage],
-  Patient: [ATR_PROFILES.patient],
-};
-
-/** Profiles that resources may claim in meta.profile: those that intake checks. */
+/** The profiles of a type that intake checks. A payer's resource may declare others, which nobody here has checked. */
 const profilesOfType = (type: string): readonly string[] => [
   ...new Set(
     profilesOf(type)
       .filter(({ guide }) => GUIDES.has(`${guide.name} ${guide.version}`))
       .map(({ url }) => url),
   ),
-  ...(WITHOUT_TABLE[type] ?? []),
 ];
 
 const EXPECTATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-expectation';
@@ -31,9 +24,10 @@ const COMBINATION = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement
 const expected = (level: string): object => ({ url: EXPECTATION, valueCode: level });
 
 const searchParam = (type: string): readonly object[] =>
-  searchOf(type)!.parameters.map(({ name, kind, documentation, level }) => ({
+  searchOf(type)!.parameters.map(({ name, definition, kind, documentation, level }) => ({
     extension: [expected(level)],
     name,
+    ...(definition !== undefined && { definition }),
     type: kind,
     documentation,
   }));
@@ -79,15 +73,6 @@ function resource(type: string): unknown {
     ...(OPERATIONS[type] !== undefined && { operation: OPERATIONS[type] }),
   };
 }
-
-/**
- * The endpoints of SMART for clients that do not read `.well-known/smart-configuration`. There is no `authorize`,
- * because only backend services are served.
- */
-const oauthUris = (publicUrl: string): object => ({
-  url: 'http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris',
-  extension: ['token', 'register', 'introspect'].map((url) => ({ url, valueUri: `${publicUrl}/auth/${url}` })),
-});
 
 const group = {
   type: 'Group',
@@ -156,7 +141,6 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
         mode: 'server',
         documentation: `Guides and an OpenAPI description: ${publicUrl}/docs`,
         security: {
-          extension: [oauthUris(publicUrl)],
           cors: false,
           service: [
             {
@@ -167,7 +151,9 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
             },
           ],
           description:
+            // The extension oauth-uris demands an authorization endpoint, which a backend service does not have.
             `SMART Backend Services (private_key_jwt, system scopes); see ${base}/.well-known/smart-configuration. ` +
+            `Tokens: ${publicUrl}/auth/token. Registration: ${publicUrl}/auth/register. ` +
             'A request without a valid token is 401, and one beyond its scope 403.',
         },
         resource: [...SERVED_TYPES.map(resource), group, binary].toSorted((a, b) =>

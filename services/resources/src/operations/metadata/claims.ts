@@ -1,5 +1,14 @@
+/** A SHALL in the text of a guide that this server does not meet. */
+export interface Unmet {
+  readonly shall: string;
+  /** Where the guide says so. */
+  readonly where: string;
+  /** docs/regulation.md#what-claimed-guides-ask-for-and-we-do-not-do has the reason. Otherwise the guide is not claimed. */
+  readonly explained: boolean;
+}
 /** A guide, and the statement of its server. The CapabilityStatement claims both, or neither. */
 export interface Claim {
+  readonly name: string;
   /** Canonical of the guide, with the version that is tested. */
   readonly guide: string;
   /** Canonical of the CapabilityStatement that the guide has for servers. */
@@ -9,44 +18,89 @@ export interface Claim {
    * claimed if nothing is left.
    */
   readonly lacks: readonly string[];
+  /** A statement lists interactions and parameters only. The text asks for more. */
+  readonly unmet: readonly Unmet[];
 }
 
 /**
- * The guides by which the platform is built (docs/regulation.md#capabilitystatement). A test compares `lacks` with the
- * statements of the packages, so that a claim appears when its last part works and not before.
+ * The guides by which the platform is built (docs/regulation.md#capabilitystatement). Tests compare `lacks` with the
+ * statements of the packages and `unmet` with docs/regulation.md (ADR 0060), so that a claim appears when its last part
+ * works and not before.
  */
 export const CLAIMS: readonly Claim[] = [
   {
+    name: 'PDex 2.1.0',
     guide: 'http://hl7.org/fhir/us/davinci-pdex/ImplementationGuide/hl7.fhir.us.davinci-pdex|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-pdex/CapabilityStatement/pdex-provider-access-server',
     lacks: [],
+    unmet: [
+      {
+        shall: '`patient` of `$davinci-data-export`: references that are invalid or name no member are ignored',
+        where: '§296, §360',
+        explained: true,
+      },
+      { shall: '`_typeFilter` of `$davinci-data-export` is followed', where: '§311, §375', explained: true },
+      { shall: '`exportType` takes `hl7.fhir.us.davinci-atr`', where: '§297, §361', explained: true },
+      { shall: 'A Consent with `permit` ends an opt-out', where: 'Consent profile', explained: true },
+    ],
   },
   {
+    name: 'ATR 2.1.0',
     guide: 'http://hl7.org/fhir/us/davinci-atr/ImplementationGuide/hl7.fhir.us.davinci-atr|2.1.0',
     statement: 'http://hl7.org/fhir/us/davinci-atr/CapabilityStatement/atr-producer',
-    lacks: [],
+    lacks: [
+      'Coverage atr-coverage',
+      'Location atr-location',
+      'Organization atr-organization',
+      'Patient atr-patient',
+      'Practitioner atr-practitioner',
+      'PractitionerRole atr-practitionerrole',
+      'RelatedPerson atr-relatedperson',
+    ],
+    unmet: [
+      { shall: 'The list is exported, with the Group and its members', where: 'export section', explained: false },
+      { shall: 'A Group has the period of its contract', where: 'narrative of the Group', explained: false },
+      { shall: 'Entries of a Group have `changeType`', where: 'narrative of the Group', explained: false },
+      { shall: 'A member who leaves is `inactive` first', where: 'narrative of the Group', explained: false },
+    ],
   },
   {
+    name: 'Bulk Data 2.0.0',
     guide: 'http://hl7.org/fhir/uv/bulkdata/ImplementationGuide/hl7.fhir.uv.bulkdata|2.0.0',
     statement: 'http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data',
     lacks: [],
+    unmet: [
+      {
+        shall: 'The `url` of an attachment is absolute, and the token of the export opens it',
+        where: 'Attachments',
+        explained: true,
+      },
+    ],
   },
   {
+    name: 'SMART App Launch 2.2.0',
     guide: 'http://hl7.org/fhir/smart-app-launch/ImplementationGuide/hl7.fhir.uv.smart-app-launch|2.2.0',
     lacks: [],
+    unmet: [],
   },
   {
+    name: 'US Core 6.1.0',
     guide: 'http://hl7.org/fhir/us/core/ImplementationGuide/hl7.fhir.us.core|6.1.0',
     statement: 'http://hl7.org/fhir/us/core/CapabilityStatement/us-core-server',
     lacks: ['DiagnosticReport create', 'DocumentReference create', 'Questionnaire sdc-questionnaire'],
+    unmet: [],
   },
   {
+    name: 'CARIN BB 2.1.0',
     guide: 'http://hl7.org/fhir/us/carin-bb/ImplementationGuide/hl7.fhir.us.carin-bb|2.1.0',
     statement: 'http://hl7.org/fhir/us/carin-bb/CapabilityStatement/c4bb',
     lacks: ['the financial profiles of ExplanationOfBenefit, which 42 CFR 422.121(a)(2) excludes'],
+    unmet: [],
   },
 ];
 
-const claimed = CLAIMS.filter(({ lacks }) => lacks.length === 0);
+export const isClaimed = ({ lacks, unmet }: Claim): boolean =>
+  lacks.length === 0 && unmet.every(({ explained }) => explained);
+const claimed = CLAIMS.filter(isClaimed);
 export const IMPLEMENTATION_GUIDES: readonly string[] = claimed.map(({ guide }) => guide);
 export const INSTANTIATES: readonly string[] = claimed.flatMap(({ statement }) => statement ?? []);

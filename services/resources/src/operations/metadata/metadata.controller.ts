@@ -1,6 +1,7 @@
 import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { readGeneral } from '@provider-access/service/http';
+import { Refusal } from '@provider-access/kernel';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { FHIR_JSON, parametersOf } from '../fhir-request.ts';
 import { capabilityStatement } from './capability-statement.ts';
@@ -16,7 +17,17 @@ export class MetadataController {
   @Get()
   @Header('content-type', FHIR_JSON)
   get(@Req() request: FastifyRequest): string {
-    readGeneral(request.headers.accept, parametersOf(request.url));
+    const { own } = readGeneral(request.headers.accept, parametersOf(request.url));
+    // R4 lets a server answer `normative` with the whole statement.
+    const mode = own.get('mode') ?? 'full';
+    if (mode === 'terminology')
+      throw new Refusal(
+        'not-supported',
+        'This server has no terminology service, and so no TerminologyCapabilities. Leave mode out.',
+        { expression: 'mode' },
+      );
+    if (mode !== 'full' && mode !== 'normative')
+      throw new Refusal('invalid-value', 'mode must be full, normative or terminology.', { expression: 'mode' });
     return this.statement;
   }
 }
