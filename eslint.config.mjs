@@ -164,6 +164,8 @@ export default tseslint.config(
         URLSearchParams: 'readonly',
         Buffer: 'readonly',
         setTimeout: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
         performance: 'readonly',
         fetch: 'readonly',
       },

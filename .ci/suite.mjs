@@ -11,22 +11,12 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { cpuOfChildren } from './cpu.mjs';
 import { reportOf } from './report.mjs';
 
 const [name, ...rest] = process.argv.slice(2);
 const secondChance = rest.includes('--second-chance');
 const args = rest.filter((arg) => arg !== '--second-chance');
-
-/** CPU-seconds of all child processes that have ended, of their children too. Undefined where there is no /proc. */
-function cpuOfChildren() {
-  try {
-    // proc(5): cutime and cstime are fields 16 and 17, in ticks of 10 ms. The name in field 2 may contain spaces.
-    const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
-    return (Number(fields[13]) + Number(fields[14])) / 100;
-  } catch {
-    return undefined;
-  }
-}
 
 let child;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child?.kill(signal));

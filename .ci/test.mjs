@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 /**
  * `npm test`: builds, runs the suites `npm` and `house` of every project through Nx, then prints in one place what ran,
- * what was skipped and why, and
- * the ten slowest tests. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test -- --skip-nx-cache`;
- * `--record` writes the CPU-seconds of each suite to `.ci/cpu.json`.
- * `docs/testing.md` describes the other suites.
+ * what was skipped and why, the
+ * ten slowest tests and what the suites cost. Ends with `N passed, N failed`. Arguments go to Nx, e.g. `npm test --
+ * --skip-nx-cache`; `--record` writes the cost of each suite to `.ci/cpu.json`. `docs/testing.md` describes the other
+ * suites.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { printCpu, recordCpu } from './cpu.mjs';
-import { count, print, projects, removeReports, requireNode24, root, specs, sum, withTarget } from './report.mjs';
+import { judgeCpu, measureUnit, printCpu, recordCpu } from './cpu.mjs';
+import { count, fail, print, projects, removeReports, requireNode24, root, specs, sum, withTarget } from './report.mjs';
 
 requireNode24();
 const SUITES = [
@@ -34,6 +34,7 @@ const run = (command, args) =>
   );
 const started = Date.now();
 if ((await run('npm', ['run', '--silent', 'build'])) !== 0) process.exit(1);
+const unitOfRun = measureUnit();
 // Three lanes of about equal length, side by side. The reports tell what failed.
 const nx = (...args) =>
   run('npx', ['nx', 'run-many', '--parallel=1', '--output-style=static', '--nxBail=false', ...args, ...nxArgs]);
@@ -56,6 +57,8 @@ elsewhere(
 );
 elsewhere(['program'], 'they need programs that npm does not bring; `npm run test:programs` fetches them');
 elsewhere(['long', 'installed', 'model'], 'they take up to half an hour each; `npm run test:long` runs them');
-if (record) recordCpu(counted.cpu);
-print(counted, Date.now() - started, () => printCpu(counted.cpu));
+const unit = await unitOfRun();
+if (record) recordCpu(counted.cpu, unit);
+judgeCpu(printCpu(counted.cpu, unit), (message) => fail(counted, 'the cost of the tests', message));
+print(counted, Date.now() - started);
 process.exit(counted.failed > 0 ? 1 : 0);

@@ -3,14 +3,14 @@
  * Runs the tiers that need more than npm: `engines` (contract and adapter suites, few faults), `world` (scenarios on
  * separate processes), `programs` (promtool, kubeconform, the image). All of them, or those named as arguments. Brings
  * the engines up when a tier needs them and they are not named in the environment; they end with this process. Nx
- * restores a tier of a project whose inputs have not changed. `--record` writes the CPU-seconds of each suite to
+ * restores a tier of a project whose inputs have not changed. `--record` writes the cost of each suite to
  * `.ci/cpu.json`. Other arguments go to Nx: `npm run test:engines -- --projects=engines --skip-nx-cache`. Ends with `N
  * passed, N failed`; more than two flaky files fail the run.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { startEngines } from '@provider-access/testing';
-import { printCpu, recordCpu } from './cpu.mjs';
+import { judgeCpu, measureUnit, printCpu, recordCpu } from './cpu.mjs';
 import {
   count,
   fail,
@@ -67,11 +67,13 @@ const nx = (args, env) =>
 
 const started = Date.now();
 let engines;
+let unitOfRun;
 const counts = [];
 try {
   // The scenarios start built processes; everything else runs from source.
   if (spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' }).status !== 0)
     throw new Error('The build failed.');
+  unitOfRun = measureUnit();
   for (const tier of tiers) {
     if (interrupted) break;
     const target = `test-${tier}`;
@@ -94,6 +96,10 @@ try {
   await engines?.stop();
 }
 const counted = limitFlaky(sum(counts));
-if (record) recordCpu(counted.cpu);
-print(counted, Date.now() - started, () => printCpu(counted.cpu));
+if (unitOfRun !== undefined) {
+  const unit = await unitOfRun();
+  if (record) recordCpu(counted.cpu, unit);
+  judgeCpu(printCpu(counted.cpu, unit), (message) => fail(counted, 'the cost of the tests', message));
+}
+print(counted, Date.now() - started);
 process.exit(interrupted || counted.failed > 0 ? 1 : 0);
