@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto';
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
 import { ADMINISTRATOR_TOKEN, PAYER_TOKEN, type Answer, type Call, PUBLIC_URL } from './platform-process.ts';

@@ -18,7 +18,7 @@ export type SearchValue =
   | { readonly kind: 'uri'; readonly text: string }
   | { readonly kind: 'missing'; readonly missing: boolean };
 
-export interface ReferenceSearch {
+interface ReferenceSearch {
   readonly kind: 'reference';
   /** `Type/id`; several for a bare id, which may point to each target of the parameter. */
   readonly names: readonly string[];

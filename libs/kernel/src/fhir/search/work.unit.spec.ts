@@ -12,7 +12,10 @@ const query = (type: string, text: string): SearchQuery => {
 const evaluations = (text: string): number => new Matcher(query('Observation', text).filters).evaluations;
 
 /** An Observation that notes how often a search looks at its date. */
-function watched(): { readonly observation: { readonly resourceType: string }; readonly reads: () => number } {
+function watched(): {
+  readonly observation: Readonly<Record<'resourceType' | 'effectiveDateTime', string>>;
+  readonly reads: () => number;
+} {
   let reads = 0;
   return {
     observation: {
