@@ -43,7 +43,7 @@ import { EventsController } from './operations/events/events.controller.ts';
 import { FeedsController } from './operations/feeds/feeds.controller.ts';
 import { MetadataController } from './operations/metadata/metadata.controller.ts';
 import { HistoryController } from './operations/history/history.controller.ts';
-import { VersionsOf } from './operations/history/versions-of.ts';
+import { storedRules, VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
 import { ReadController } from './operations/read/read.controller.ts';
 import { ReceiptsController } from './operations/receipts/receipts.controller.ts';
@@ -171,7 +171,7 @@ function providers(
       provide: Carriers,
       inject: [ResourceFinder, VERSIONS],
       useFactory: (finder: ResourceFinder, versions: VersionsReader) =>
-        new Carriers(attachments, finder, new VersionsOf(finder, versions, config.floor)),
+        new Carriers(attachments, finder, new VersionsOf(finder, versions, storedRules(config, clock))),
     },
     { provide: RECORDS, useFactory: () => recordsReader(views) },
     { provide: VERSIONS, useFactory: () => versionsReader(views) },

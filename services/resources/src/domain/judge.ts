@@ -24,7 +24,7 @@ import {
   type ProfilePolicy,
   shortcomingName,
 } from '@provider-access/domain/pdex/feeds';
-import { labelsOf, type Persons } from '@provider-access/domain/pdex/labels';
+import { labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pdex/labels';
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
@@ -53,6 +53,8 @@ export interface JudgeOptions {
   readonly attachmentsAbove?: number | undefined;
   /** What happens to a resource that lacks what a declared profile asks for. Default: the profile is unmarked. */
   readonly profiles?: ProfilePolicy | undefined;
+  /** Whether prior authorizations lose their drugs. */
+  readonly excludesDrugs?: boolean | undefined;
   /** Whether an event of another source than the sandbox's synthetic payer is a fault. */
   readonly sandbox?: boolean | undefined;
 }
@@ -91,9 +93,9 @@ export type Judgement =
       readonly content?: AcceptedContent;
     }
   /**
-   * `removed`: number of elements that redaction removed, by path; absent if there are none.
-   * `unresolved`: number of conditional references and of attachments whose URL leads nowhere, by path; absent if there
-   * are none.
+   * `removed`: number of elements that redaction removed, by path, and of drugs; absent if there are none.
+   * `unresolved`: number of conditional references, of attachments whose URL leads nowhere, and of authorized products
+   * without a code, by path; absent if there are none.
    * `own`: attachments whose URL is one of ours; absent if there are none.
    * `targets`: `Type/id` of the targets of a Provenance, which must not belong to another member.
    * `persons`: those inside the resource, who must not be other members; absent if there are none.
@@ -215,7 +217,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     fhir,
     (inner) => !beforeFloor(inner, options.floor) && !isEnteredInError(inner),
   );
-  const { resource: marked, checks, refused } = checkProfiles(redacted, options.profiles ?? {});
+  const drugs = options.excludesDrugs === true ? withoutDrugs(redacted) : undefined;
+  const { resource: marked, checks, refused } = checkProfiles(drugs?.resource ?? redacted, options.profiles ?? {});
   const checked: CheckedResource = { source: event.source, type, checks };
   if (refused.length > 0 && !mayWithhold(fhir))
     return { ...deadLetter('profile-not-met', lacksText(refused), name), checked };
@@ -228,10 +231,12 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const references = carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
   const content = encodeContent(kept, id, references, date, fhir, publicUrl, persons);
-  const removed = Object.keys(dropped).length > 0 ? { removed: dropped } : {};
+  const gone = { ...dropped, ...drugs?.removed };
+  const removed = Object.keys(gone).length > 0 ? { removed: gone } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
   const nowhere = { ...conditionalsIn(inside) };
   addCounts(nowhere, lost);
+  addCounts(nowhere, drugs?.unknown ?? {});
   // Patients were compared with the subject before.
   const targets = content.targets?.filter((target) => !target.startsWith('Patient/')) ?? [];
   return {

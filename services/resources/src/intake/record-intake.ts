@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { addCounts, type EventFault, PA_FEEDS, PA_RECORDS } from '@provider-access/events';
 import type { LevelLedger } from '@provider-access/audit';
 import type { ProfilePolicy } from '@provider-access/domain/pdex/feeds';
-import type { LabelPolicy } from '@provider-access/domain/pdex/labels';
+import { excludesDrugs, type LabelPolicy } from '@provider-access/domain/pdex/labels';
 import {
   type Batch,
   deadLetterId,
@@ -52,7 +52,7 @@ export interface RecordIntakeOptions {
   /** The file store of attachments with more bytes than `above`. Without it, all stay in their resources. */
   readonly attachments?: { readonly store: Pick<AttachmentStore, 'put' | 'about'>; readonly above: number } | undefined;
   readonly profiles?: ProfilePolicy | undefined;
-  /** The policy whose unknown labels are counted. Default: the built-in one. */
+  /** Its unknown labels are counted, and its rule on drugs decides what prior authorizations lose. */
   readonly labels?: LabelPolicy | undefined;
   /** Whether only the events of a sandbox's synthetic payer are taken. Default: those of every source. */
   readonly sandbox?: boolean;
@@ -135,7 +135,8 @@ export class RecordIntake {
   async handle(batch: Batch): Promise<void> {
     const partition = `${batch.topic}/${batch.partition}`;
     try {
-      const { clock, floor, publicUrl, profiles, sandbox, reading, transactionTimes, attachments } = this.options;
+      const { clock, floor, publicUrl, profiles, labels, sandbox, reading, transactionTimes, attachments } =
+        this.options;
       await this.letFactsPass(batch);
       const now = clock.now();
       // Read the newest transactionTime only after the log has delivered the batch. An export that does not include the
@@ -146,6 +147,7 @@ export class RecordIntake {
           floor,
           publicUrl,
           profiles,
+          excludesDrugs: labels !== undefined && excludesDrugs(labels, now),
           attachmentsAbove: attachments?.above,
           sandbox,
         }),

@@ -214,8 +214,11 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       expected: { type: ['integer', 'null'], description: 'Events that are stored. Null while the request runs.' },
       handled: { type: 'integer' },
       counts: counts('Events by outcome.'),
-      removed: counts('Elements that redaction removed, by path.'),
-      unresolved: counts('Conditional references and URLs of attachments that lead nowhere, by path and type.'),
+      removed: counts('Elements that redaction removed, by path, and drugs of prior authorizations.'),
+      unresolved: counts(
+        'Conditional references and URLs of attachments that lead nowhere, by path and type, and authorized products ' +
+          'that have no code.',
+      ),
       lacks: counts('What recorded resources lack of profiles that they declare, by profile, element and rule.'),
       unknownLabels: counts('Security labels of recorded resources that the policy of the platform does not know.'),
       items: list({ type: 'object' }, 'A row for each event that is not `recorded`, or has a reason.'),

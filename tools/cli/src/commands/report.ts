@@ -34,7 +34,7 @@ function reportLines(report: PublishReport, hints: readonly string[]): string[] 
     ),
     ...rest,
     ...countLines('elements that redaction removed', report.removed),
-    ...countLines('conditional references and URLs of attachments that lead nowhere', report.unresolved),
+    ...countLines('references, URLs of attachments and products without a code that lead nowhere', report.unresolved),
     ...countLines('what resources lack of profiles that they declare', report.lacks),
     ...countLines('security labels that the policy does not know', report.unknownLabels),
     ...countLines('references to types that are not served', report.dangling.notServed),

@@ -22,6 +22,7 @@ describe('a prior authorization of a drug', () => {
     ['RxNorm', { item: [item('http://www.nlm.nih.gov/research/umls/rxnorm', '727373')] }],
     ['a J code of HCPCS', { item: [item(HCPCS, 'J0897')] }],
     ['a biosimilar of HCPCS', { item: [item(HCPCS, 'Q5103')] }],
+    ['one of its items, which intake takes out', { item: [item(CPT, '96413'), item(HCPCS, 'J0897')] }],
     ['each of its items', { item: [item(HCPCS, 'J0897')], addItem: [item(NDC, '00074433902')] }],
   ])('is known by %s', (_, extra) => {
     const resource = authorization(extra);
@@ -31,7 +32,6 @@ describe('a prior authorization of a drug', () => {
   });
   it.each<[string, object]>([
     ['a service', { item: [item(CPT, '97110')] }],
-    ['a service beside a drug', { item: [item(CPT, '96413'), item(HCPCS, 'J0897')] }],
     ['equipment of HCPCS', { item: [item(HCPCS, 'E0431')] }],
     ['another system with the same code', { item: [item('https://payer.example/codes', 'J0897')] }],
     ['no items', {}],

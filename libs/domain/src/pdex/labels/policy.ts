@@ -103,6 +103,9 @@ export const unknownLabels = (labels: readonly Label[], policy: LabelPolicy): re
   labels
     .filter((label) => ruleOf(label, policy).by === undefined)
     .map((label) => label.replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`));
+/** Whether the policy withholds prior authorizations of drugs at this moment (ms since the epoch). */
+export const excludesDrugs = (policy: LabelPolicy, now: number): boolean =>
+  policyAt(policy, now).policy[normalLabel(DRUG_AUTHORIZATION)] !== 'release';
 
 /**
  * The strictest rule for these labels, without consents. A caller that gets `withhold unless consented` needs the

@@ -9,11 +9,13 @@ import {
   type HistoryQuery,
   holds,
   linkedQuery,
+  PORTS,
   queryOf,
   readGeneral,
   readHistoryQuery,
   readShape,
   SearchTurns,
+  type ServicePorts,
   urlWith,
 } from '@provider-access/service/http';
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
@@ -23,7 +25,7 @@ import { FHIR_JSON, parametersOf, servedType } from '../fhir-request.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
 import { answerRemoved, answerVersion, type Asked, recordRelease, refuse } from '../release.ts';
 import { PageLinks } from '../search/page-links.ts';
-import { type ReadableVersion, VersionsOf } from './versions-of.ts';
+import { type ReadableVersion, storedRules, VersionsOf } from './versions-of.ts';
 
 const PAGE = '_page';
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
@@ -58,9 +60,10 @@ export class HistoryController {
     @Inject(PageLinks) private readonly links: PageLinks,
     @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(CONFIG) config: ResourcesConfig,
+    @Inject(PORTS) { clock }: ServicePorts,
   ) {
     this.base = `${config.publicUrl}/fhir`;
-    this.versions = new VersionsOf(finder, versions, config.floor);
+    this.versions = new VersionsOf(finder, versions, storedRules(config, clock));
   }
 
   @Get(':type/:id/_history/:vid')

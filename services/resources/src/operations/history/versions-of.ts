@@ -1,7 +1,10 @@
 import type { RecordPart, VersionPart, VersionsReader } from '@provider-access/facts/records';
+import { excludesDrugs } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import { COST, SearchWork } from '@provider-access/kernel/fhir';
-import { judgeStored } from '../../domain/judge-stored.ts';
+import type { Clock } from '@provider-access/kernel';
+import type { ResourcesConfig } from '../../config.ts';
+import { judgeStored, type StoredRules } from '../../domain/judge-stored.ts';
 import { isRetirement } from '../../intake/retire-authorizations.ts';
 import { hasErrorLine, type ResourceFinder, type Seen } from '../find-resource.ts';
 
@@ -17,15 +20,20 @@ export interface ReadableVersion {
 /** Heads in one query, and lines in memory at once. */
 const TOGETHER = 32;
 
+/** The rules of `judgeStored` at each moment. */
+export const storedRules =
+  ({ floor, labels }: Pick<ResourcesConfig, 'floor' | 'labels'>, clock: Clock): (() => StoredRules) =>
+  () => ({ floor, excludesDrugs: excludesDrugs(labels, clock.now()) });
+
 /** The versions of a resource that the client may read, by today's rules. */
 export class VersionsOf {
   private readonly finder: ResourceFinder;
   private readonly versions: VersionsReader;
-  private readonly floor: string;
-  constructor(finder: ResourceFinder, versions: VersionsReader, floor: string) {
+  private readonly rules: () => StoredRules;
+  constructor(finder: ResourceFinder, versions: VersionsReader, rules: () => StoredRules) {
     this.finder = finder;
     this.versions = versions;
-    this.floor = floor;
+    this.rules = rules;
   }
 
   /** From the newest, or from the version before `before`, to the oldest. */
@@ -74,7 +82,7 @@ export class VersionsOf {
         const { versionId, lastUpdated, supersededAt, reason } = version;
         if (readable.has(version)) {
           const stored = lines.get(versionId);
-          const line = stored && judgeStored(bufferOf(stored), this.floor);
+          const line = stored && judgeStored(bufferOf(stored), this.rules());
           if (reason !== undefined) yield { versionId, lastUpdated, supersededAt };
           else if (line !== undefined) yield { versionId, lastUpdated, supersededAt, line };
         }
