@@ -108,10 +108,34 @@ export const PAYER_CONTRACT = new PayerContract<PayerEvent>(PAYER_EVENTS, UPCAST
 
 const fault = (reason: FaultReason, detail: string) => ({ ok: false as const, fault: { reason, detail } });
 
+/** What is wrong with a value, in words of ours: those of the schema library are for programmers. */
+function textOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return 'unknown attribute';
+    case 'invalid_value':
+      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
+    case 'invalid_type':
+      return issue.input === undefined && issue.message.endsWith('received undefined')
+        ? 'is missing'
+        : `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    default:
+      return issue.message;
+  }
+}
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  array: 'a list',
+  object: 'an object',
+  boolean: 'true or false',
+};
+
 function faultsOf(error: z.ZodError): string {
   const faults = error.issues.slice(0, MAX_FAULTS).map((issue) => {
     const path = issue.path.length === 0 ? 'data' : `data.${issue.path.map(String).join('.')}`;
-    return `${path}: ${issue.code === 'unrecognized_keys' ? 'unknown attribute' : issue.message}`;
+    return `${path}: ${textOf(issue)}`;
   });
   const more = error.issues.length - faults.length;
   return faults.join('; ') + (more > 0 ? `; and ${more} more` : '');

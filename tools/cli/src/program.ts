@@ -11,6 +11,7 @@ import { freshnessCommand } from './commands/freshness.ts';
 import { feedsCommand } from './commands/feeds.ts';
 import { generateCommand } from './commands/generate.ts';
 import { importCommand } from './commands/import.ts';
+import { importFolderCommand } from './commands/import-folder.ts';
 import { operatorCommands } from './commands/operator.ts';
 import { probeCommand } from './commands/probe.ts';
 import { profileCommands } from './commands/profile.ts';
@@ -51,6 +52,7 @@ PA_ADMINISTRATOR_TOKEN_FILE; DATA_DIR; HTTPS_PROXY, HTTP_PROXY, NO_PROXY; NO_COL
   generateCommand(program);
   publishCommand(program);
   importCommand(program);
+  importFolderCommand(program);
   statementCommands(program);
   deadLetterCommands(program);
   providerCommands(program);

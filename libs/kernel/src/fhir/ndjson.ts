@@ -2,7 +2,7 @@
 export type NdjsonLine =
   | { readonly kind: 'line'; readonly number: number; readonly text: string }
   | { readonly kind: 'too-long'; readonly number: number; readonly bytes: number }
-  | { readonly kind: 'not-utf8'; readonly number: number; readonly bytes: number };
+  | { readonly kind: 'not-utf8'; readonly number: number; readonly bytes: number; readonly content: Uint8Array };
 
 export interface LineSplitter {
   /** Lines that this chunk completes. */
@@ -50,7 +50,7 @@ export function createLineSplitter({ maxLineBytes }: { maxLineBytes: number }): 
       const text = decoder.decode(content);
       if (text.trim() !== '') found.push({ kind: 'line', number, text });
     } catch {
-      found.push({ kind: 'not-utf8', number, bytes });
+      found.push({ kind: 'not-utf8', number, bytes, content });
     }
   }
 

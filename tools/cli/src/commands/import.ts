@@ -6,7 +6,7 @@ import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
-import { CliError, EXIT, table } from '../output.ts';
+import { CliError, EXIT, type ExitCode, table } from '../output.ts';
 import { instant, oneOf } from './options.ts';
 
 interface ImportOptions {
@@ -29,6 +29,13 @@ const refusedLines = ({ refused, refusedRows }: ImportReport): string[] =>
         ),
         ...(refused > SHOWN ? ['… the file of outcomes has the others'] : []),
       ];
+const SEPARATORS: Readonly<Record<string, string>> = { '\t': 'tabs' };
+/** How the file was read, where it is not the usual form. */
+const formLines = ({ encoding, separator }: ImportReport): string[] =>
+  encoding === 'UTF-8' && separator === ','
+    ? []
+    : [`Read as ${encoding}, with columns separated by ${SEPARATORS[separator] ?? `"${separator}"`}.`];
+const NO_ROW = 'The file has a header and no row. Nothing was imported: ask its sender.';
 const ignoredLines = ({ ignoredColumns }: ImportReport): string[] =>
   ignoredColumns.length === 0
     ? []
@@ -41,13 +48,15 @@ const ignoredLines = ({ ignoredColumns }: ImportReport): string[] =>
 const notInForce = ({ rows, effective, outcomes }: ImportReport): number =>
   Math.max(0, rows - effective - (outcomes['parked'] ?? 0));
 
-function linesOf(name: ImportName, report: ImportReport): string[] {
+export function linesOf(name: ImportName, report: ImportReport): string[] {
   const counts = Object.entries(report.outcomes)
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([outcome, count]) => `${count} ${outcome}`);
   return [
     `${rowsOf(report.rows)} read, ${report.accepted} accepted${counts.length > 0 ? ` (${counts.join(', ')})` : ''}, ` +
       `${report.refused} refused.`,
+    ...(report.rows === 0 ? [NO_ROW] : []),
+    ...formLines(report),
     ...ignoredLines(report),
     ...refusedLines(report),
     ...(report.outcomeFile === undefined ? [] : [`The outcome of each row is in ${report.outcomeFile}.`]),
@@ -72,6 +81,8 @@ async function dryRun(name: ImportName, source: ImportFile, command: Command): P
   out.result({ dryRun: true, ...report, valid, type: source.kind.type, preview }, [
     `${rowsOf(report.rows)} read: ${valid} would be published as ${source.kind.type}, ${report.refused} refused. ` +
       'Nothing was published.',
+    ...(report.rows === 0 ? [NO_ROW] : []),
+    ...formLines(report),
     ...ignoredLines(report),
     ...refusedLines(report),
     ...(preview.length === 0
@@ -81,10 +92,21 @@ async function dryRun(name: ImportName, source: ImportFile, command: Command): P
           preview.map(({ line, subject, data }) => [String(line), subject, JSON.stringify(data)]),
         )),
   ]);
-  if (report.refused > 0) process.exitCode = EXIT.refused;
+  if (report.refused > 0 || report.rows === 0) process.exitCode = EXIT.refused;
 }
 
-async function sourceOf(name: ImportName, file: string, o: ImportOptions): Promise<ImportFile> {
+/** 0, or what the exit code of an import with this report is. A file without a row is no success: a feed may be empty. */
+export function exitCodeOf(report: ImportReport): ExitCode | 0 {
+  if (report.error !== undefined) return report.error.code;
+  if (report.rows === 0 || report.refused > 0 || (report.outcomes['parked'] ?? 0) > 0) return EXIT.refused;
+  return (report.outcomes['pending'] ?? 0) > 0 ? EXIT.unavailable : 0;
+}
+
+export async function sourceOf(
+  name: ImportName,
+  file: string,
+  o: Pick<ImportOptions, 'map' | 'time'>,
+): Promise<ImportFile> {
   if (!existsSync(file) || statSync(file).isDirectory()) throw new CliError(EXIT.usage, `${file} is no file`);
   const kind = IMPORT_KINDS[name];
   const changed = statSync(file).mtime;
@@ -101,7 +123,7 @@ export function importCommand(program: Command): void {
   program
     .command('import')
     .argument('<what>', IMPORT_NAMES.join(' | '), oneOf('what to import', ...IMPORT_NAMES))
-    .argument('<file>', 'CSV with a header (UTF-8); .gz too')
+    .argument('<file>', 'CSV with a header, .gz too; - reads standard input')
     .description('publish the rows of a CSV file; says line, column and reason of each row that is refused')
     .option('--map <file>', 'YAML: which column is which attribute (/docs/import.html of the platform)')
     .option(
@@ -118,8 +140,11 @@ Attributes:
 ${IMPORT_NAMES.map((name) => `  ${name}: ${IMPORT_KINDS[name].attributes.join(', ')}`).join('\n')}
 Exit code 1: rows were refused or parked, and the others were published.`,
     )
-    .action(async (what: string, file: string, o: ImportOptions, command: Command) => {
+    .action(async (what: string, named: string, o: ImportOptions, command: Command) => {
       const name = what as ImportName;
+      const piped = named === '-' ? await import('../import/standard-input.ts') : undefined;
+      const file = (await piped?.keepStandardInput()) ?? named;
+      const beside = piped === undefined ? file : `${name}.csv`;
       const source = await sourceOf(name, file, o);
       if (o.dryRun === true) return dryRun(name, source, command);
       const { server, out, payerToken } = contextOf(command);
@@ -129,15 +154,14 @@ Exit code 1: rows were refused or parked, and the others were published.`,
       const report = await importFile(source, {
         server,
         token: payerToken(),
-        outcomes: o.outcomes ?? outcomesOf(file),
-        refused: refusedOf(file),
+        outcomes: o.outcomes ?? outcomesOf(beside),
+        refused: refusedOf(beside),
         onProgress: ({ rows, accepted, refused }) =>
           progress.update(`${rowsOf(rows)}, ${accepted} accepted, ${refused} refused`),
       });
       progress.done(rowsOf(report.rows));
       out.result({ ...report, ...(name === 'opt-outs' && { notInForce: notInForce(report) }) }, linesOf(name, report));
-      if (report.error !== undefined) process.exitCode = report.error.code;
-      else if (report.refused > 0 || (report.outcomes['parked'] ?? 0) > 0) process.exitCode = EXIT.refused;
-      else if ((report.outcomes['pending'] ?? 0) > 0) process.exitCode = EXIT.unavailable;
+      const code = exitCodeOf(report);
+      if (code !== 0) process.exitCode = code;
     });
 }

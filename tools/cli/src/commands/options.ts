@@ -66,3 +66,10 @@ export const day =
     isDayOrInstant(value)
       ? value
       : refuse(`${name} must be a day that exists, such as 2026-01-31, or an instant, such as 2026-01-31T10:00:00Z`);
+
+export const whole =
+  (name: string, least: number, most: number) =>
+  (value: string): number =>
+    /^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most
+      ? Number(value)
+      : refuse(`${name} is a whole number from ${least} to ${most}`);

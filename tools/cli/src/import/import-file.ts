@@ -3,6 +3,7 @@ import { publish, type PublishReport } from '../client/publish.ts';
 import type { Server } from '../client/server.ts';
 import type { Item } from '../client/sources.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';
+import { CsvForm } from './csv.ts';
 import { LineFile } from './row-files.ts';
 import { importRows, type ImportFile, type RowFault } from './rows.ts';
 
@@ -21,6 +22,9 @@ export interface ImportReport {
   /** The first thousand. */
   refusedRows: RefusedRow[];
   ignoredColumns: readonly string[];
+  /** How the file is written, as it was recognised. */
+  encoding: string;
+  separator: string;
   outcomeFile?: string;
   refusedFile?: string;
   /** Why the import ended before the last row. */
@@ -36,12 +40,13 @@ export async function checkFile(
   preview: (line: number, subject: string, data: unknown) => void,
 ): Promise<ImportReport> {
   const report: ImportReport = emptyReport();
-  for await (const row of importRows(source, ({ ignored }) => (report.ignoredColumns = ignored))) {
+  const form = new CsvForm();
+  for await (const row of importRows(source, ({ ignored }) => (report.ignoredColumns = ignored), form)) {
     report.rows += 1;
     if (row.ok) preview(row.line, row.event.subject ?? '', row.event.data);
     else refuse(report, row.line, row.faults);
   }
-  return report;
+  return Object.assign(report, formOf(form));
 }
 
 const emptyReport = (): ImportReport => ({
@@ -52,7 +57,9 @@ const emptyReport = (): ImportReport => ({
   outcomes: {},
   refusedRows: [],
   ignoredColumns: [],
+  ...formOf(new CsvForm()),
 });
+const formOf = ({ encoding = 'UTF-8', separator }: CsvForm) => ({ encoding, separator });
 function refuse(report: ImportReport, line: number, faults: readonly RowFault[]): void {
   report.refused += 1;
   if (report.refusedRows.length < LISTED) report.refusedRows.push(...faults.map((fault) => ({ line, ...fault })));
@@ -77,6 +84,7 @@ export async function importFile(source: ImportFile, options: ImportOptions): Pr
   /** The lines that were sent and are not settled: at most some batches. */
   const sent = new Map<number, string>();
   let header = '';
+  const form = new CsvForm();
   const refuseRow = (line: number, text: string, faults: readonly RowFault[]): void => {
     refuse(report, line, faults);
     if (text === '') return;
@@ -84,10 +92,14 @@ export async function importFile(source: ImportFile, options: ImportOptions): Pr
     refusedRows.add(text);
   };
   async function* items(): AsyncGenerator<Item> {
-    const rows = importRows(source, ({ headerText, ignored }) => {
-      header = headerText;
-      report.ignoredColumns = ignored;
-    });
+    const rows = importRows(
+      source,
+      ({ headerText, ignored }) => {
+        header = headerText;
+        report.ignoredColumns = ignored;
+      },
+      form,
+    );
     for await (const row of rows) {
       report.rows += 1;
       if (row.ok) {
@@ -128,6 +140,7 @@ export async function importFile(source: ImportFile, options: ImportOptions): Pr
     outcomes.end();
     refusedRows.end();
   }
+  Object.assign(report, formOf(form));
   if (outcomes.written) report.outcomeFile = outcomes.path;
   if (refusedRows.written) report.refusedFile = refusedRows.path;
   return report;

@@ -13,6 +13,8 @@ export interface ImportKind {
   readonly required: readonly (readonly string[])[];
   /** Attributes that are days or instants. */
   readonly days: readonly string[];
+  /** Attributes with codes: people write them with capitals and blanks. */
+  readonly codes: readonly string[];
   statement(values: Values): Statement;
   /** The attribute that a fault in the event's data comes from. */
   attributeOf(path: string): string;
@@ -24,23 +26,50 @@ const listOf = (text: string | undefined): string[] => text?.split(/[\s;|]+/).fi
 /** `provider.npi` and `targets.0.npi` come from the column of the NPI. */
 const last = (path: string): string => path.split('.').at(-1)!;
 
+/** In the order in which the files of a folder are imported: what takes access away comes first. */
 export const IMPORT_KINDS = {
-  roster: {
-    type: 'payer.attribution-asserted.v1',
-    title: 'members that are attributed to a provider',
-    attributes: ['member', 'npi', 'tin', 'contract', 'from', 'to', 'coverageId', 'basis', 'time'],
-    required: [['member'], ['npi', 'tin'], ['from']],
-    days: ['from', 'to'],
+  'opt-outs': {
+    type: 'payer.member-opted-out.v1',
+    title: 'members that opted out',
+    attributes: ['member', 'scope', 'npi', 'tin', 'effectiveFrom', 'setBy', 'channel', 'reason', 'time'],
+    required: [['member']],
+    days: ['effectiveFrom'],
+    codes: ['scope', 'setBy'],
+    statement: ({ member, scope, npi, tin, effectiveFrom, setBy, channel, reason }) => {
+      const targets = [...listOf(npi).map((one) => ({ npi: one })), ...listOf(tin).map((one) => ({ tin: one }))];
+      return {
+        type: 'payer.member-opted-out.v1',
+        subject: member ?? '',
+        data: { scope, targets: targets.length > 0 ? targets : undefined, effectiveFrom, setBy, channel, reason },
+      };
+    },
+    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'targets' ? 'npi' : last(path)),
+  },
+  'coverage-ends': {
+    type: 'payer.member-terminated.v1',
+    title: 'members whose coverage ends',
+    attributes: ['member', 'coverageId', 'to', 'time'],
+    required: [['member'], ['to']],
+    days: ['to'],
+    codes: [],
+    statement: ({ member, coverageId, to }) => ({
+      type: 'payer.member-terminated.v1',
+      subject: member ?? '',
+      data: { coverageId, to },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : last(path)),
+  },
+  'roster-ends': {
+    type: 'payer.attribution-ended.v1',
+    title: 'members that are no longer attributed to a provider',
+    attributes: ['member', 'npi', 'tin', 'contract', 'to', 'time'],
+    required: [['member'], ['npi', 'tin'], ['to']],
+    days: ['to'],
+    codes: [],
     statement: (values) => ({
-      type: 'payer.attribution-asserted.v1',
+      type: 'payer.attribution-ended.v1',
       subject: values['member'] ?? '',
-      data: {
-        provider: provider(values),
-        from: values['from'],
-        to: values['to'],
-        coverageId: values['coverageId'],
-        basis: values['basis'],
-      },
+      data: { provider: provider(values), to: values['to'] },
     }),
     attributeOf: (path) => (path === 'subject' ? 'member' : path === 'provider' ? 'npi' : last(path)),
   },
@@ -50,6 +79,7 @@ export const IMPORT_KINDS = {
     attributes: ['npi', 'tin', 'status', 'from', 'time'],
     required: [['npi', 'tin'], ['status'], ['from']],
     days: ['from'],
+    codes: ['status'],
     statement: ({ npi, tin, status, from }) => ({
       type: 'payer.network-status-changed.v1',
       subject: npi ?? tin ?? '',
@@ -63,6 +93,7 @@ export const IMPORT_KINDS = {
     attributes: ['member', 'coverageId', 'from', 'to', 'plan', 'time'],
     required: [['member'], ['coverageId'], ['from']],
     days: ['from', 'to'],
+    codes: [],
     statement: ({ member, coverageId, from, to, plan }) => ({
       type: 'payer.member-enrolled.v1',
       subject: member ?? '',
@@ -70,21 +101,39 @@ export const IMPORT_KINDS = {
     }),
     attributeOf: (path) => (path === 'subject' ? 'member' : last(path)),
   },
-  'opt-outs': {
-    type: 'payer.member-opted-out.v1',
-    title: 'members that opted out',
-    attributes: ['member', 'scope', 'npi', 'tin', 'effectiveFrom', 'setBy', 'channel', 'reason', 'time'],
+  roster: {
+    type: 'payer.attribution-asserted.v1',
+    title: 'members that are attributed to a provider',
+    attributes: ['member', 'npi', 'tin', 'contract', 'from', 'to', 'coverageId', 'basis', 'time'],
+    required: [['member'], ['npi', 'tin'], ['from']],
+    days: ['from', 'to'],
+    codes: [],
+    statement: (values) => ({
+      type: 'payer.attribution-asserted.v1',
+      subject: values['member'] ?? '',
+      data: {
+        provider: provider(values),
+        from: values['from'],
+        to: values['to'],
+        coverageId: values['coverageId'],
+        basis: values['basis'],
+      },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'provider' ? 'npi' : last(path)),
+  },
+  'opt-ins': {
+    type: 'payer.member-opted-in.v1',
+    title: 'members that opted in again',
+    attributes: ['member', 'effectiveFrom', 'setBy', 'channel', 'time'],
     required: [['member']],
     days: ['effectiveFrom'],
-    statement: ({ member, scope, npi, tin, effectiveFrom, setBy, channel, reason }) => {
-      const targets = [...listOf(npi).map((one) => ({ npi: one })), ...listOf(tin).map((one) => ({ tin: one }))];
-      return {
-        type: 'payer.member-opted-out.v1',
-        subject: member ?? '',
-        data: { scope, targets: targets.length > 0 ? targets : undefined, effectiveFrom, setBy, channel, reason },
-      };
-    },
-    attributeOf: (path) => (path === 'subject' ? 'member' : path === 'targets' ? 'npi' : last(path)),
+    codes: ['setBy'],
+    statement: ({ member, effectiveFrom, setBy, channel }) => ({
+      type: 'payer.member-opted-in.v1',
+      subject: member ?? '',
+      data: { effectiveFrom, setBy, channel },
+    }),
+    attributeOf: (path) => (path === 'subject' ? 'member' : last(path)),
   },
 } as const satisfies Record<string, ImportKind>;
 export type ImportName = keyof typeof IMPORT_KINDS;

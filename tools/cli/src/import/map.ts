@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { CliError, EXIT } from '../output.ts';
 import type { ImportKind } from './kinds.ts';
 
+export const EXCEL = 'excel';
 const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const schema = z.strictObject({
   /** Attribute -> name of its column. An attribute without a row has the column of its own name. */
@@ -12,12 +13,16 @@ const schema = z.strictObject({
   constants: z.record(z.string(), text).default({}),
   /** Attribute -> value in the file -> value of the event. */
   values: z.record(z.string(), z.record(z.string(), text)).default({}),
-  /** Days that the file writes in another order, such as MM/DD/YYYY. */
+  /** Days that the file writes in another order, such as MM/DD/YYYY, or `excel` for the day numbers of Excel. */
   days: z
     .string()
-    .refine((form) => ['YYYY', 'MM', 'DD'].every((part) => form.split(part).length === 2), 'has YYYY, MM and DD once')
+    .refine(
+      (form) => form === EXCEL || ['YYYY', 'MM', 'DD'].every((part) => form.split(part).length === 2),
+      'has YYYY, MM and DD once, or is excel',
+    )
     .optional(),
-  separator: z.string().length(1, 'is one character').default(','),
+  /** Without it, the header tells. */
+  separator: z.string().length(1, 'is one character').optional(),
 });
 export type ImportMap = z.output<typeof schema>;
 
@@ -50,6 +55,7 @@ export function readMap(file: string, kind: ImportKind): ImportMap {
 
 /** Reads a day of the form that the map names as YYYY-MM-DD. @returns undefined if it has another form */
 export function dayOf(value: string, form: string): string | undefined {
+  if (form === EXCEL) return dayOfExcel(value);
   // One digit is enough for a month and a day, as spreadsheets write them.
   const pattern = form
     .replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
@@ -59,4 +65,10 @@ export function dayOf(value: string, form: string): string | undefined {
   const found = new RegExp(`^${pattern}$`).exec(value)?.groups;
   if (found === undefined) return undefined;
   return `${found['year']}-${found['month']!.padStart(2, '0')}-${found['day']!.padStart(2, '0')}`;
+}
+
+/** Excel counts days from 30 December 1899; a fraction is a time of day. Years 1954 to 2119 have five digits. */
+export function dayOfExcel(value: string): string | undefined {
+  if (!/^[2-7]\d{4}(?:\.\d+)?$/.test(value)) return undefined;
+  return new Date(Date.UTC(1899, 11, 30) + Math.floor(Number(value)) * 86_400_000).toISOString().slice(0, 10);
 }

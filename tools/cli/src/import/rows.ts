@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
-import { isInstant } from '@provider-access/kernel/fhir';
+import { isDayOrInstant, isInstant } from '@provider-access/kernel/fhir';
+import { bytesOf } from '../client/documents.ts';
 import { eventOf, faultsOf, SOURCE } from '../client/statement.ts';
 import { CliError, EXIT } from '../output.ts';
-import { readCsv } from './csv.ts';
+import { CsvForm, readCsv } from './csv.ts';
 import type { ImportKind, Values } from './kinds.ts';
-import { dayOf, type ImportMap } from './map.ts';
+import { dayOf, dayOfExcel, type ImportMap } from './map.ts';
 
 export interface RowFault {
   /** The name of the column in the file; undefined if the whole row is at fault. */
@@ -32,13 +33,33 @@ interface Layout {
   readonly ignored: readonly string[];
 }
 
-function layoutOf({ file, kind, map }: ImportFile, header: readonly string[], headerText: string): Layout {
+/** `Coverage ID`, `coverage_id` and `coverageId` are one name. */
+const folded = (name: string): string => name.toLowerCase().replaceAll(/[\s_.-]+/g, '');
+
+/** The place of a column, as it is written or else in another case and spacing. */
+function placeOf(file: string, header: readonly string[], name: string): number {
+  const exact = header.indexOf(name);
+  if (exact >= 0) return exact;
+  const alike = header.filter((each) => folded(each) === folded(name));
+  if (alike.length < 2) return header.indexOf(alike[0] ?? name);
+  throw new CliError(
+    EXIT.usage,
+    `${file}: the columns ${alike.map((each) => `"${each}"`).join(' and ')} may both be ${name}: name one in a map`,
+  );
+}
+
+function layoutOf(
+  { file, kind, map }: ImportFile,
+  header: readonly string[],
+  headerText: string,
+  separator: string,
+): Layout {
   const twice = header.find((name, at) => header.indexOf(name) !== at);
   if (twice !== undefined) throw new CliError(EXIT.usage, `${file}: two columns have the name "${twice}"`);
   const places = new Map<string, number>();
   for (const attribute of kind.attributes) {
     const named = map.columns[attribute];
-    const at = header.indexOf(named ?? attribute);
+    const at = placeOf(file, header, named ?? attribute);
     if (at >= 0) places.set(attribute, at);
     else if (named !== undefined)
       throw new CliError(EXIT.usage, `${file}: the map names the column "${named}" for ${attribute}, which is missing`);
@@ -47,7 +68,7 @@ function layoutOf({ file, kind, map }: ImportFile, header: readonly string[], he
     if (!names.some((name) => places.has(name) || map.constants[name] !== undefined)) {
       const hint =
         header.length === 1
-          ? ` The file has one column: if "${map.separator}" does not separate its columns, name the character as ` +
+          ? ` The file has one column: if "${separator}" does not separate its columns, name the character as ` +
             '`separator` in the map.'
           : ` The file has the columns ${header.map((name) => `"${name}"`).join(', ')}.`;
       throw new CliError(
@@ -70,13 +91,15 @@ const idOf = (kind: ImportKind, { subject, time, data }: DomainEvent): string =>
 export async function* importRows(
   source: ImportFile,
   onLayout: (layout: { readonly headerText: string; readonly ignored: readonly string[] }) => void = () => undefined,
+  form = new CsvForm(),
 ): AsyncGenerator<ImportRow> {
   let layout: Layout | undefined;
-  for await (const row of readCsv(source.file, source.map.separator)) {
+  const { file: name, map } = source;
+  for await (const row of readCsv(bytesOf(name), { name, separator: map.separator, form })) {
     if (layout === undefined) {
       if (!row.ok)
         throw new CliError(EXIT.usage, `${source.file}:${row.line}: the header cannot be read: ${row.reason}`);
-      layout = layoutOf(source, row.cells, row.text);
+      layout = layoutOf(source, row.cells, row.text, form.separator);
       onLayout(layout);
       continue;
     }
@@ -107,9 +130,10 @@ function rowOf(source: ImportFile, layout: Layout, line: number, text: string, c
   for (const [attribute, at] of layout.places) {
     const cell = cells[at]!;
     if (cell === '') continue;
-    const translated = map.values[attribute]?.[cell] ?? cell;
+    const translated = map.values[attribute]?.[cell] ?? (kind.codes.includes(attribute) ? codeOf(cell) : cell);
     const day = map.days !== undefined && kind.days.includes(attribute) ? dayOf(translated, map.days) : translated;
-    if (day === undefined) fault(attribute, `not a day of the form ${map.days}`);
+    if (day === undefined) fault(attribute, `"${translated}" is no day of the form ${map.days}, which the map names`);
+    else if (kind.days.includes(attribute) && !isDayOrInstant(day)) fault(attribute, noDay(day));
     values[attribute] = day ?? translated;
   }
   const time = values['time'] ?? source.time;
@@ -124,4 +148,22 @@ function rowOf(source: ImportFile, layout: Layout, line: number, text: string, c
 function eventWith(kind: ImportKind, values: Values, time: string): DomainEvent {
   const event = eventOf(kind.statement(values), { id: 'none', time, source: SOURCE });
   return { ...event, id: idOf(kind, event) };
+}
+
+/** `Provider Specific` -> `provider-specific` */
+const codeOf = (text: string): string =>
+  text
+    .toLowerCase()
+    .replaceAll(/[\s_]+/g, '-')
+    .replaceAll(/-+/g, '-');
+
+/** Why a text is no day, with what its writer can do. */
+function noDay(text: string): string {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return `"${text}" is a day that does not exist`;
+  const excel = dayOfExcel(text);
+  if (excel !== undefined)
+    return `"${text}" is a day number of Excel, ${excel}: write days as YYYY-MM-DD, or add \`days: excel\` to the map`;
+  if (/^\d{1,4}[/. -]\d{1,2}[/. -]\d{1,4}$/.test(text))
+    return `"${text}" is a day in another form: name the form in the map, for example \`days: MM/DD/YYYY\``;
+  return `"${text}" is no day (YYYY-MM-DD) and no instant with a zone (2026-01-31T10:00:00Z)`;
 }
