@@ -111,6 +111,25 @@ describe('an opt-out of a patient of one practice', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
+    test('held: an opt-in of a member whom a dead letter denies names it, and repeated without it is effective (S8)', async () => {
+      const member = await joined();
+      const parked = (await answered(out(member, '/calls', minutesAgo(30), { scope: 'galaxy' }))) as {
+        deadLetter: string;
+      };
+      const back = of(member, 'in', '/calls', minutesAgo(10));
+      expect(await answered(back)).toEqual({ status: 'held', deadLetters: [parked.deadLetter] });
+      expect(await readAtPractice(member)).toBe(404);
+      const discarded = await http(`${fresh.platform().base}/events/dead-letters/${parked.deadLetter}/discard`, {
+        method: 'POST',
+        token: fresh.platform().payerToken,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ reason: 'a test' }),
+      });
+      expect(discarded.status).toBe(200);
+      await eventually(async () => expect(await answered(back)).toEqual({ status: 'effective' }));
+      expect(await readAtPractice(member)).toBe(200);
+    });
+
     test('an unreadable one, or one with a used id, is parked and denies its member until it is resolved', async () => {
       const member = await joined();
       expect(await answered(out(member, '/calls', minutesAgo(10), { scope: 'everything?' }))).toEqual({

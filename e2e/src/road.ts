@@ -90,7 +90,7 @@ export const optIn = (member: string): DomainEvent =>
 export interface EventRow {
   readonly index: number;
   readonly id?: string;
-  readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused';
+  readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'held' | 'parked' | 'refused';
   readonly reason?: string;
   readonly receipt: string;
   readonly from?: string;

@@ -3,6 +3,8 @@ import {
   type Decision,
   decisionTime,
   type DenialReason,
+  type HoldFact,
+  holdsAt,
   type MemberFacts,
   MORE_HOLDS,
   type Purpose,
@@ -50,7 +52,19 @@ export interface ConsentStatement {
   readonly payerEvent?: PayerEvent;
 }
 export type StatementEffect =
-  ConsentEffect | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' };
+  | ConsentEffect
+  | { readonly status: 'parked'; readonly deadLetter: string; readonly denies: 'member' }
+  /** An opt-in decides now, and these dead letters deny the member all the same. The oldest ones first. */
+  | { readonly status: 'held'; readonly deadLetters: readonly string[] };
+/** Dead letters that the answer to an opt-in names. */
+const MOST_NAMED = 10;
+
+const deadLettersOf = (holds: readonly HoldFact[]): readonly string[] => {
+  const ids = [...holds]
+    .sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0))
+    .map(({ deadLetter }) => (deadLetter.startsWith(MORE_HOLDS) ? deadLetter.slice(MORE_HOLDS.length) : deadLetter));
+  return [...new Set(ids)].slice(0, MOST_NAMED);
+};
 
 export interface AccessOptions {
   readonly log: Pick<EventLog, 'head' | 'read'>;
@@ -144,7 +158,10 @@ export class Access {
       const effect = consentEffect((document as MemberFactsDocument).consent, event, now, payerEvent);
       // If a member has many dead letters, one hold in the facts stands for several of them.
       const isHeld = facts.holds.some((h) => h.deadLetter.startsWith(MORE_HOLDS) && h.to === undefined);
-      return effect === undefined && isHeld ? { status: 'parked', deadLetter, denies: 'member' } : effect;
+      if (effect === undefined && isHeld) return { status: 'parked', deadLetter, denies: 'member' };
+      if (effect?.status !== 'effective' || payerEvent?.type !== 'payer.member-opted-in.v1') return effect;
+      const deadLetters = deadLettersOf(holdsAt(facts, parties, now));
+      return deadLetters.length === 0 ? effect : { status: 'held', deadLetters };
     });
   }
   /** @throws FactsStale */

@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
-import { PA_CONSENT, PAYER_MEMBER_EVENTS } from '@provider-access/events';
+import { describe, expect, it } from 'vitest';
+import { EVERY_SOURCE, type HoldFact, MORE_HOLDS } from '@provider-access/domain/access';
+import { PA_CONSENT, PAYER_MEMBER_EVENTS, type PayerEvent } from '@provider-access/events';
 import { Access, type AccessOptions } from './access.ts';
 import type { Parties } from './parties.ts';
 
@@ -33,4 +34,68 @@ it.each([
   together.besides([first, late]);
   late.pass(false);
   expect(await wait(together)).toBe(false);
+});
+
+describe('an opt-in under a hold (S8)', () => {
+  const NOW = '2026-07-01T12:00:00.000Z';
+  const hold = (deadLetter: string, from = '2026-06-01T00:00:00.000Z', until?: string): object => ({
+    [deadLetter]: { eventType: 'x', from, ...(until !== undefined && { until }) },
+  });
+  /** What the answer to a statement is, with these holds of the member and of sources. */
+  async function effectOf(
+    holds: object,
+    sourceHolds: Record<string, readonly HoldFact[]> = {},
+    type: 'in' | 'out' = 'in',
+  ): Promise<unknown> {
+    const statement = { event: 'e1', businessTime: NOW, from: NOW, recordedAt: NOW, source: 's' };
+    const consent = type === 'in' ? { ins: [statement] } : { outs: [{ ...statement, scope: 'global' }] };
+    const document = { consent: { ...consent, holds, sources: ['/calls'] } };
+    const access = new Access({
+      reader: { getMany: async () => [document] },
+      parties: {
+        ready: () => true,
+        current: () => true,
+        asOf: () => undefined,
+        sourceHolds: (source: string) => sourceHolds[source] ?? [],
+      },
+      freshness: { fresh: () => true },
+      clock: { now: () => Date.parse(NOW) },
+    } as unknown as AccessOptions);
+    const payerEvent = { type: `payer.member-opted-${type}.v1`, time: NOW, data: {} } as unknown as PayerEvent;
+    return (await access.effects([{ member: 'm1', event: 'e1', deadLetter: 'dl-own', payerEvent }]))[0];
+  }
+
+  it.each<[string, object, Record<string, readonly HoldFact[]>, unknown]>([
+    ['no hold', {}, {}, { status: 'effective' }],
+    ['its own hold', hold('dl-1'), {}, { status: 'held', deadLetters: ['dl-1'] }],
+    [
+      'several, the oldest first',
+      { ...hold('dl-2', '2026-06-02T00:00:00.000Z'), ...hold('dl-1') },
+      {},
+      { status: 'held', deadLetters: ['dl-1', 'dl-2'] },
+    ],
+    ['one that stands for many', hold(`${MORE_HOLDS}dl-9`), {}, { status: 'held', deadLetters: ['dl-9'] }],
+    ['one that ended', hold('dl-1', undefined, '2026-06-30T00:00:00.000Z'), {}, { status: 'effective' }],
+    [
+      'a hold of everybody',
+      {},
+      { [EVERY_SOURCE]: [{ deadLetter: 'dl-3', eventType: 'x', from: '2026-06-01T00:00:00.000Z' }] },
+      { status: 'held', deadLetters: ['dl-3'] },
+    ],
+    [
+      'a hold of another source',
+      {},
+      { '/others': [{ deadLetter: 'dl-4', eventType: 'x', from: '2026-06-01T00:00:00.000Z' }] },
+      { status: 'effective' },
+    ],
+  ])('is answered by what it does: %s', async (_what, holds, sourceHolds, expected) => {
+    expect(await effectOf(holds, sourceHolds)).toEqual(expected);
+  });
+  it('names ten dead letters at most', async () => {
+    const many = Object.assign({}, ...Array.from({ length: 12 }, (_, i) => hold(`dl-${i}`))) as object;
+    expect(((await effectOf(many)) as { deadLetters: string[] }).deadLetters).toHaveLength(10);
+  });
+  it('leaves an opt-out as it is, because it denies', async () => {
+    expect(await effectOf(hold('dl-1'), {}, 'out')).toEqual({ status: 'effective' });
+  });
 });

@@ -1,6 +1,7 @@
 import {
   type AttributionFact,
   type ClientFacts,
+  type HoldFact,
   type Interval,
   type MemberFacts,
   type OptOutFact,
@@ -110,6 +111,10 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
     party.identity(p).some((known) => targets.includes(known)),
   );
 }
+
+/** The holds that deny a member to everybody at `now`, ms since the epoch: its own, and those of its sources. */
+export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): readonly HoldFact[] =>
+  [...member.holds, ...sourcesOf(member).flatMap((source) => party.sourceHolds(source))].filter((h) => holds(h, now));
 
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),

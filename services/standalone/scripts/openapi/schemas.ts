@@ -196,12 +196,15 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
     properties: {
       index: { type: 'integer', description: 'The place of the event in the request.' },
       id: text('The id of the event.'),
-      status: { enum: ['accepted', 'effective', 'scheduled', 'superseded', 'parked', 'refused', 'unavailable'] },
+      status: {
+        enum: ['accepted', 'effective', 'scheduled', 'superseded', 'held', 'parked', 'refused', 'unavailable'],
+      },
       reason: { enum: [...Object.keys(FAULT_REASONS), 'not-utf8', 'log-unavailable'] },
       detail: text('What is wrong, without a value of the event.'),
       from: { ...INSTANT, description: 'From when on a scheduled opt-out applies.' },
       by: text('The event that applies instead.'),
       deadLetter: text('The dead letter of a parked event.'),
+      deadLetters: list({ type: 'string' }, 'Dead letters that deny the member of a held opt-in, ten at most.'),
       denies: { const: 'member', description: 'A parked event denies its member.' },
       receipt: text('For `GET /events/receipts/{id}`.'),
     },

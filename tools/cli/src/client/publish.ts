@@ -68,7 +68,7 @@ export interface PublishReport {
   /**
    * Opt-outs and opt-ins that are stored and do not decide now, with the reason (docs/opt-outs.md). The first thousand.
    */
-  withoutEffect: { event: string; status: 'scheduled' | 'superseded' | 'parked'; why: string }[];
+  withoutEffect: { event: string; status: 'scheduled' | 'superseded' | 'held' | 'parked'; why: string }[];
   seconds: number;
 }
 export interface PublishOptions {
@@ -104,6 +104,7 @@ interface Row {
   readonly from?: string;
   readonly by?: string;
   readonly deadLetter?: string;
+  readonly deadLetters?: readonly string[];
 }
 /** Why a stored opt-out or opt-in does not decide now; undefined for every other row. */
 function withoutEffect({
@@ -111,12 +112,15 @@ function withoutEffect({
   from,
   by,
   deadLetter,
+  deadLetters = [],
 }: Row): Pick<PublishReport['withoutEffect'][number], 'status' | 'why'> | undefined {
   switch (status) {
     case 'scheduled':
       return { status, why: `from ${from} on` };
     case 'superseded':
       return { status, why: `event ${by} stands against it` };
+    case 'held':
+      return { status, why: `the member is denied until somebody resolves dead letter ${deadLetters.join(', ')}` };
     case 'parked':
       return { status, why: `dead letter ${deadLetter}: the member is denied until it is resolved` };
     default:

@@ -153,7 +153,11 @@ export class Model {
     if (this.#outs(stated.member, 'must').some((o) => !this.#after(stated, o, 'must'))) effects.push('superseded');
     if (this.#outs(stated.member, 'may').some((o) => !this.#after(stated, o, 'may'))) return effects;
     const another = this.#ins(stated.member, 'may').some((i) => i !== stated && (i.from ?? 0) <= this.now + this.lead);
-    return [...effects, ...does, ...(another ? ['effective', 'scheduled'] : [])];
+    const applies = [...does, ...(another ? ['effective', 'scheduled'] : [])];
+    // What would apply now is answered `held` while a dead letter denies the member.
+    const held = applies.includes('effective') && this.#held(stated.member, 'must') ? ['held'] : [];
+    const free = applies.filter((effect) => effect !== 'effective' || !this.#held(stated.member, 'may'));
+    return [...effects, ...free, ...held];
   }
 
   /** Called when every process has read all events, and all clocks are right again. */

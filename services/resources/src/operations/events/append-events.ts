@@ -27,11 +27,13 @@ export interface PayerFacts {
  * because the log did not answer; the sender repeats the event under the same id. Opt-outs and opt-ins get another
  * status once every process knows them (docs/opt-outs.md): `effective` applies now, `scheduled` applies from `from` on,
  * `superseded` has no effect because the statement `by` is newer, and `parked` is a dead letter that denies its member.
+ * `held` is an opt-in that would apply now, and `deadLetters` deny the member until they are resolved.
  */
 export interface EventRow {
   readonly index: number;
   readonly id?: string;
-  readonly status: 'accepted' | 'effective' | 'scheduled' | 'superseded' | 'parked' | 'refused' | 'unavailable';
+  readonly status:
+    'accepted' | 'effective' | 'scheduled' | 'superseded' | 'held' | 'parked' | 'refused' | 'unavailable';
   readonly reason?: string;
   readonly detail?: string;
   /** RFC 3339 instant. */
@@ -39,6 +41,8 @@ export interface EventRow {
   /** Id of the payer's event that applies instead. */
   readonly by?: string;
   readonly deadLetter?: string;
+  /** Of a `held` one, the oldest ones first. */
+  readonly deadLetters?: readonly string[];
   readonly denies?: 'member';
   readonly receipt: string;
 }

@@ -34,6 +34,7 @@ export class EventStream {
     effective: 0,
     scheduled: 0,
     superseded: 0,
+    held: 0,
     parked: 0,
     refused: 0,
   };
