@@ -66,7 +66,7 @@ export const recordAccepted = recordChange.extend({
 const removal = z.enum(['deleted', 'entered-in-error', 'merged', 'before-floor']);
 export const recordDeleted = recordChange.extend({
   reason: removal,
-  /** Security labels of the version that was removed. Absent without labels. */
+  /** Security labels of the version that was removed, and of the one that removed it. Absent without labels. */
   labels: z.array(z.string()).optional(),
   /** `Type/id` of the targets of the Provenance that was removed. */
   targets: z.array(z.string()).optional(),

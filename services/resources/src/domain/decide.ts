@@ -158,8 +158,8 @@ function write(
   const at = instant(lastUpdated);
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
-    const { reason, content: rest } = judgement;
-    const kept = keptAfter(removed, rest?.labels);
+    const { reason, content: rest, labels = [] } = judgement;
+    const kept = keptAfter(removed, [...labels, ...(rest?.labels ?? [])]);
     const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at) };
     return {
       event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...enteredInError } },

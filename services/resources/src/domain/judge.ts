@@ -84,12 +84,13 @@ export type Judgement =
   | { readonly kind: 'not-served'; readonly about: string }
   /**
    * The version is not kept. It removes the record of an older version. `content`: what a read still answers of a prior
-   * authorization that was entered in error.
+   * authorization that was entered in error. `labels`: those of the version, which withhold its removal too.
    */
   | {
       readonly kind: 'remove';
       readonly about: About;
       readonly reason: 'deleted' | 'entered-in-error' | 'before-floor';
+      readonly labels?: readonly string[];
       readonly content?: AcceptedContent;
     }
   /**
@@ -131,6 +132,7 @@ const isConsentOf = (event: Recorded, resource: FhirResource): boolean =>
   resource.resourceType === CONSENT &&
   patientOfConsent(resource) === event.subject;
 
+type Removal = Extract<Judgement, { kind: 'remove' }>;
 const OTHER: Judgement = { kind: 'other' };
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
@@ -209,9 +211,9 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   };
   if (isEnteredInError(fhir)) {
     const content = beforeFloor(fhir, options.floor) ? undefined : enteredInErrorContent(fhir, id);
-    return { kind: 'remove', about, reason: 'entered-in-error', ...(content !== undefined && { content }) };
+    return { ...removal(fhir, about, 'entered-in-error'), ...(content !== undefined && { content }) };
   }
-  if (beforeFloor(fhir, options.floor)) return { kind: 'remove', about, reason: 'before-floor' };
+  if (beforeFloor(fhir, options.floor)) return removal(fhir, about, 'before-floor');
   // Remove inner resources that would not be kept as resources of their own.
   const { resource: redacted, dropped } = redact(
     fhir,
@@ -252,6 +254,11 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     ...(objective !== undefined && { objective }),
     ...(attachments.length > 0 && { attachments }),
   };
+}
+
+function removal(resource: FhirResource, about: About, reason: 'entered-in-error' | 'before-floor'): Removal {
+  const labels = labelsOf(resource);
+  return { kind: 'remove', about, reason, ...(labels.length > 0 && { labels }) };
 }
 
 /** Moves large attachments of a served resource. A shared Medication or Device keeps what it contains inline. */
