@@ -56,6 +56,10 @@ export const recordAccepted = recordChange.extend({
    */
   labels: z.array(z.string()).optional(),
   /**
+   * Which version of the rules found the labels (`LABELS_VERSION`). A reader of another version also looks into `line`.
+   */
+  labelsBy: z.string().optional(),
+  /**
    * `Type/id` of the targets of a Provenance, whose labels withhold it too. Absent for other types, and in records of
    * earlier releases: a reader takes them from `line`.
    */
@@ -96,6 +100,8 @@ export const recordSuperseded = z.object({
    * reader takes them from `line`.
    */
   labels: z.array(z.string()).optional(),
+  /** As `labelsBy` of the accepted version. */
+  labelsBy: z.string().optional(),
   /** As `targets` of the accepted version, or of the one that was removed. */
   targets: z.array(z.string()).optional(),
   /** The encoded resource, as `line` of the accepted version. */

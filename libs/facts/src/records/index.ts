@@ -7,6 +7,6 @@ export * from './patients.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
-export { labelsOfRecord, PROVENANCE, targetsOfLine } from './targets.ts';
+export { hasAllLabels, labelsOfRecord, PROVENANCE, targetsOfLine } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';

@@ -5,6 +5,7 @@ import {
   type LabelFacts,
   type LabelPermit,
   type LabelPolicy,
+  LABELS_VERSION,
   permitsOf,
   personsOf,
   policyAt,
@@ -167,7 +168,8 @@ export class LabelCheck {
   }
   /** Makes the query that a Provenance costs, so that an unknown one costs it too. Nothing for another type. */
   async readTargets(type: string): Promise<void> {
-    if (type === PROVENANCE) await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], targets: [] });
+    if (type === PROVENANCE)
+      await this.withheld({ member: NOBODY, type, id: NOBODY, labels: [], labelsBy: LABELS_VERSION, targets: [] });
   }
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {

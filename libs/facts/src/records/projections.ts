@@ -1,7 +1,9 @@
 import { PA_RECORDS, typeOf } from '@provider-access/events';
 import { isFirstVersion, recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
+import { labelsOfRecord } from './targets.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',
@@ -19,7 +21,6 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       sequence: data.sequence,
       ...(data.source !== undefined && { source: data.source }),
       ...(data.event !== undefined && { event: data.event }),
-      ...(data.labels !== undefined && { labels: data.labels }),
       ...(data.targets !== undefined && { targets: data.targets }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
@@ -30,6 +31,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
         references: [],
         bytes: Buffer.byteLength(data.enteredInError ?? ''),
         deleted: true,
+        ...(data.labels !== undefined && { labels: data.labels }),
         reason: data.reason,
         ...(data.enteredInError !== undefined && { line: data.enteredInError }),
       };
@@ -40,6 +42,9 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.serviceDate !== undefined && { serviceDate: data.serviceDate }),
       references: data.references,
       bytes: Buffer.byteLength(data.line),
+      // Side by side, because a search looks for both in the text of a document.
+      labels: labelsOfRecord(data),
+      labelsBy: LABELS_VERSION,
       line: data.line,
     };
   },
@@ -47,7 +52,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
 
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
- * `sourceHash`, `tie`, `labels` and `targets` came without a new version of the view: a document without them means the
+ * `sourceHash`, `tie`, `labels`, `labelsBy` and `targets` came without a new version of the view: a document without them means the
  * same, so both releases may write it.
  */
 export const records: Projection = {

@@ -38,6 +38,8 @@ export interface RecordPart {
    * version. Absent where an earlier release wrote the record: read them by `labelsOfRecord`.
    */
   readonly labels?: readonly string[];
+  /** Which version of the rules found the labels. Another one than ours may have overlooked some (`hasAllLabels`). */
+  readonly labelsBy?: string;
   /**
    * `Type/id` of the targets of a Provenance, whose labels withhold it too. A deleted record has those of its last
    * version. Absent for other types, and where an earlier release wrote the record.

@@ -1,9 +1,10 @@
 import { bufferOf, PA_RECORDS } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
-import { labelsOf, normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
+import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from './record.ts';
+import { labelsOfRecord } from './targets.ts';
 import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. */
@@ -58,10 +59,12 @@ function partOf(record: LogRecord): SearchPart {
 }
 
 /** The keys of the event, or those of its line if another version of the keys wrote them. */
-function keysOf({ tokens, tokensBy, labels, line }: AcceptedData): readonly string[] {
-  if (tokensBy === KEYS_VERSION && labels !== undefined) return [...tokens, ...labelKeys(labels)];
+function keysOf(data: AcceptedData): readonly string[] {
+  const { tokens, tokensBy, line } = data;
+  const labels = labelKeys(labelsOfRecord(data));
+  if (tokensBy === KEYS_VERSION) return [...tokens, ...labels];
   const resource = JSON.parse(typeof line === 'string' ? line : bufferOf(line).toString()) as FhirResource;
-  return [...indexKeys(resource), ...labelKeys(labels ?? labelsOf(resource))];
+  return [...indexKeys(resource), ...labels];
 }
 
 const fromRecords: TopicEvolve<SearchPart> = {

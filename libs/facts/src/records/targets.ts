@@ -1,4 +1,10 @@
-import { type Label, labelsOf, mentionsLabel, UNREADABLE_LABEL } from '@provider-access/domain/pdex/labels';
+import {
+  type Label,
+  LABELS_VERSION,
+  labelsOf,
+  mentionsLabel,
+  UNREADABLE_LABEL,
+} from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import { type FhirResource, isSharedType, targetsOf } from '@provider-access/kernel/fhir';
 import type { RecordsReader } from './reader.ts';
@@ -10,7 +16,10 @@ export const PROVENANCE = 'Provenance';
 const MAX_DEPTH = 3;
 
 /** A record with what is needed to know its labels. `line` may be absent if `labels` and `targets` are there. */
-export interface Labelled extends Pick<RecordPart, 'member' | 'type' | 'id' | 'labels' | 'targets' | 'deleted'> {
+export interface Labelled extends Pick<
+  RecordPart,
+  'member' | 'type' | 'id' | 'labels' | 'labelsBy' | 'targets' | 'deleted'
+> {
   readonly line?: Uint8Array | string;
 }
 
@@ -23,19 +32,28 @@ export interface OwnedLabels {
 const textOf = (line: Uint8Array | string): string | Buffer => (typeof line === 'string' ? line : bufferOf(line));
 const parsed = (line: Uint8Array | string): FhirResource => JSON.parse(textOf(line).toString()) as FhirResource;
 
+/** Whether the rules of this release found the labels beside the line. Those of an earlier one overlooked some. */
+export const hasAllLabels = ({ labels, labelsBy }: Pick<Labelled, 'labels' | 'labelsBy'>): boolean =>
+  labels !== undefined && labelsBy === LABELS_VERSION;
+
 /** The labels of a stored record. The line of a record of an earlier release is parsed only if it mentions a label. */
-export function labelsOfRecord({ labels, line }: Pick<Labelled, 'labels' | 'line'>): readonly Label[] {
-  if (labels !== undefined) return labels;
+export function labelsOfRecord(record: Pick<Labelled, 'labels' | 'labelsBy' | 'line'>): readonly Label[] {
+  const { labels = [], line } = record;
+  if (hasAllLabels(record)) return labels;
   if (line === undefined) throw new Error('the labels of a record of an earlier release need its line');
-  return mentionsLabel(textOf(line)) ? labelsOf(parsed(line)) : [];
+  if (!mentionsLabel(textOf(line))) return labels;
+  // The line may lack a part that had a label.
+  return [...new Set([...labels, ...labelsOf(parsed(line))])].toSorted();
 }
 
 /** `Type/id` of the targets of a Provenance, by its line. */
 export const targetsOfLine = (line: Uint8Array | string): readonly string[] => targetsOf(parsed(line));
 
 /** Whether an earlier release wrote the record, so that only its line has all that decides. */
-export const needsLine = ({ type, labels, targets, line, deleted }: Labelled): boolean =>
-  line === undefined && deleted !== true && (labels === undefined || (type === PROVENANCE && targets === undefined));
+export const needsLine = (record: Labelled): boolean =>
+  record.line === undefined &&
+  record.deleted !== true &&
+  (!hasAllLabels(record) || (record.type === PROVENANCE && record.targets === undefined));
 
 /**
  * The records with the lines of those that need one, in one query; none is made if no record does. A record that is

@@ -45,7 +45,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
   keys: (record) =>
     typeOf(record) === SUPERSEDED ? [versionDocumentId(record.key, Number(record.headers[VERSION_HEADER]))] : [],
   evolve(_part, record) {
-    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, labels, targets } =
+    const { member, type, id, versionId, lastUpdated, supersededAt, reason, line, targets, ...found } =
       dataOf<RecordSuperseded>(record);
     return {
       resource: recordId(member, type, id),
@@ -53,7 +53,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
       lastUpdated: Date.parse(lastUpdated),
       supersededAt: Date.parse(supersededAt),
       bytes: line === undefined ? 0 : Buffer.byteLength(line),
-      labels: labels ?? (line === undefined ? [] : labelsOfRecord({ line })),
+      labels: line === undefined ? (found.labels ?? []) : labelsOfRecord({ ...found, line }),
       ...(targets !== undefined && { targets }),
       ...(reason !== undefined && { reason }),
       ...(line !== undefined && { line }),
@@ -65,7 +65,7 @@ const fromVersions: TopicEvolve<VersionPart & { line?: string }> = {
 export const versions: Projection = {
   owner: 'resources',
   name: 'versions',
-  version: 1,
+  version: 2,
   topics: { [PA_RECORD_VERSIONS]: fromVersions },
   indexes: [
     { name: 'by_resource', fields: ['version.resource', 'version.versionId'] },

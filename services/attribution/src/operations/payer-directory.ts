@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Facts } from '@provider-access/facts';
-import { LabelGate, recordId, type RecordsReader, recordsReader, SHARED } from '@provider-access/facts/records';
+import {
+  hasAllLabels,
+  LabelGate,
+  recordId,
+  type RecordsReader,
+  recordsReader,
+  SHARED,
+} from '@provider-access/facts/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 /** Knows which resources of the payer's directory exist for a client. */
@@ -24,7 +31,7 @@ export class PayerDirectory {
       heads.map(async (head) => {
         if (head === undefined || head.deleted === true) return false;
         // The labels of a record of an earlier release are only in its line.
-        const record = head.labels === undefined ? await this.records.byTypeId(SHARED, head.type, head.id) : head;
+        const record = !hasAllLabels(head) ? await this.records.byTypeId(SHARED, head.type, head.id) : head;
         return record !== undefined && !(await labels.withheld(record));
       }),
     );

@@ -1,5 +1,6 @@
 import {
   broughtType,
+  hasAllLabels,
   type LabelCheck,
   labelsOfRecord,
   recordId,
@@ -120,7 +121,7 @@ export class Supporting {
     for (const [at, head] of found.entries()) {
       if (head === undefined || head.deleted === true) continue;
       // A withheld resource brings along nothing. A head of an earlier release does not have its labels.
-      const known = head.labels === undefined ? await records.byTypeId(SHARED, head.type, head.id) : head;
+      const known = !hasAllLabels(head) ? await records.byTypeId(SHARED, head.type, head.id) : head;
       if (known !== undefined && !(await this.check.withheld(known))) heads.set(missing[at]!, head);
     }
   }

@@ -1,4 +1,5 @@
 import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-access/events';
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from '@provider-access/facts/records';
@@ -17,6 +18,8 @@ export interface Head extends StandingOrder {
   readonly sourceHash?: string | undefined;
   /** Security labels. Absent in records of earlier releases. */
   readonly labels?: readonly string[] | undefined;
+  /** Which version of the rules found the labels. */
+  readonly labelsBy?: string | undefined;
   /** `Type/id` of the targets of a Provenance. Absent in records of earlier releases. */
   readonly targets?: readonly string[] | undefined;
   readonly deleted?: true;
@@ -179,6 +182,7 @@ function write(
         tokens: content.keys as string[],
         tokensBy: KEYS_VERSION,
         labels: content.labels as string[],
+        labelsBy: LABELS_VERSION,
         ...(content.targets !== undefined && { targets: content.targets as string[] }),
         line: lineOf(content, versionId, at),
       },
@@ -190,6 +194,7 @@ function write(
       contentHash: content.hash,
       sourceHash: content.sourceHash,
       labels: content.labels,
+      labelsBy: LABELS_VERSION,
       ...(content.targets !== undefined && { targets: content.targets }),
     },
   };

@@ -16,7 +16,7 @@ export interface Superseded {
   /** Id of the record: `member/Type/id`. */
   readonly id: string;
   readonly about: { readonly member: string; readonly type: string; readonly id: string };
-  readonly head: Pick<Head, 'versionId' | 'lastUpdated' | 'deleted' | 'reason' | 'labels' | 'targets'>;
+  readonly head: Pick<Head, 'versionId' | 'lastUpdated' | 'deleted' | 'reason' | 'labels' | 'labelsBy' | 'targets'>;
   /** ms since the epoch: `lastUpdated` of the next version. */
   readonly at: number;
   /** The line, if the same batch or a batch in flight wrote the version. */
@@ -105,6 +105,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
     supersededAt: instant(at),
     // The line may lack the part that had a label. A tombstone has no line, and keeps the labels of what it removed.
     ...(head.labels !== undefined && { labels: [...head.labels] }),
+    ...(head.labelsBy !== undefined && { labelsBy: head.labelsBy }),
     ...(head.targets !== undefined && { targets: [...head.targets] }),
     ...(line === undefined ? { reason: head.reason ?? 'deleted' } : { line: bufferOf(line).toString() }),
   };

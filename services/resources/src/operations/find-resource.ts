@@ -1,4 +1,5 @@
 import type { Decision, DenialReason } from '@provider-access/domain/access';
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { EventLog } from '@provider-access/engines/log';
 import { PA_RECORD_VERSIONS } from '@provider-access/events';
 import type { Facts } from '@provider-access/facts';
@@ -87,7 +88,7 @@ export class ResourceFinder {
     const { clock, retentionMs } = this.options;
     if (version.supersededAt < clock.now() - retentionMs) return false;
     const { member, type, id } = head;
-    const known = { member, type, id, labels: version.labels };
+    const known = { member, type, id, labels: version.labels, labelsBy: LABELS_VERSION };
     if (type !== PROVENANCE) return !(await labels.withheld(known));
     const targets = version.targets ?? (await this.targetsOf(version));
     return !(await labels.withheld({ ...known, targets }));
@@ -155,8 +156,9 @@ export class ResourceFinder {
   private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
     const member = about.member === undefined ? {} : { member: about.member };
     if (head === undefined) return { ...UNKNOWN, ...member };
-    if ((head.labels !== undefined || head.type === PROVENANCE) && (await about.labels.withheld(head)))
-      return { kind: 'refused', reason: 'withheld-by-label', ...member };
+    // It reads the line of a record that an earlier release wrote, because only the line has all labels.
+    const [withheld] = await about.labels.withheldEach([head]);
+    if (withheld) return { kind: 'refused', reason: 'withheld-by-label', ...member };
     const seen: Seen = { kind: 'seen', head, ...about };
     if (head.deleted !== true || (await this.isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };

@@ -2,6 +2,8 @@ import { type FhirResource, isObject, LABEL_ELEMENTS } from '@provider-access/ke
 import { DRUG_AUTHORIZATION, isDrugAuthorization } from './drugs.ts';
 import { type Label, labelOfText, normalLabel, UNREADABLE_LABEL } from './names.ts';
 
+/** Raise it when `labelsOf` finds more than before: labels that another version found are looked for again. */
+export const LABELS_VERSION = '2';
 const MAX_LENGTH = 256;
 const MAX_LABELS = 100;
 /** The URL of an inline label (`INLINE_LABEL`), also under another base, with a version, or with a slash at the end. */

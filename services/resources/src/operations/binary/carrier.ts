@@ -1,6 +1,6 @@
 import type { GrantedScopes } from '@provider-access/domain/smart';
 import { allows } from '@provider-access/domain/smart';
-import { SHARED } from '@provider-access/facts/records';
+import { hasAllLabels, SHARED } from '@provider-access/facts/records';
 import type { AttachmentStore, StoredAttachment } from '../../attachments/attachment-store.ts';
 import { refersTo } from '../../domain/attachments.ts';
 import type { Found, ResourceFinder, Seen } from '../find-resource.ts';
@@ -51,7 +51,7 @@ export class Carriers {
     // The finder has decided about the labels of the current version. A superseded version has labels of its own, and
     // a record of an earlier release has them in its line.
     const { head } = found;
-    const decided = head.versionId === versionId && head.labels !== undefined;
+    const decided = head.versionId === versionId && hasAllLabels(head);
     return decided || (await this.versionWith(found, about.id)) !== undefined;
   }
 

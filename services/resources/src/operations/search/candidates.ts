@@ -10,7 +10,7 @@ import {
   type SearchQuery,
   type SearchWork,
 } from '@provider-access/kernel/fhir';
-import { mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
+import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
 import { type Entry, entryOf, entryOfText, type Head, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
@@ -252,13 +252,13 @@ const NO_LINE = new Uint8Array();
 /** Entries without lines. Where an earlier release wrote the record, only the line shows its labels. */
 async function withoutLines(records: VisibleRecords, documents: readonly ViewDocument[]): Promise<readonly Entry[]> {
   const live = documents.filter((document) => headOf(document).deleted !== true);
-  const former = live.filter((document) => headOf(document).labels === undefined).map(({ _id }) => _id);
+  const former = live.filter((document) => !hasAllLabels(headOf(document))).map(({ _id }) => _id);
   const loaded: Entry[] = [];
   for await (const batch of linesOf(records, former)) loaded.push(...batch);
   return [
     ...live.flatMap((document) => {
       const head = headOf(document);
-      return head.labels === undefined ? [] : [{ ...head, line: NO_LINE }];
+      return !hasAllLabels(head) ? [] : [{ ...head, line: NO_LINE }];
     }),
     ...loaded,
   ];

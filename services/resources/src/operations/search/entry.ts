@@ -1,9 +1,13 @@
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import type { RecordPart } from '@provider-access/facts/records';
 import type { ViewDocument } from '@provider-access/engines/views';
 
 /** A record with its line as the store returns it. */
-export interface Entry extends Pick<RecordPart, 'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'targets'> {
+export interface Entry extends Pick<
+  RecordPart,
+  'member' | 'type' | 'id' | 'lastUpdated' | 'labels' | 'labelsBy' | 'targets'
+> {
   readonly line: Uint8Array | string;
   /** The parsed line, if a filter needed it. */
   readonly resource?: FhirResource;
@@ -23,7 +27,7 @@ export function entryOf(document: ViewDocument | undefined): Entry | undefined {
  * every quotation mark of the text, and then takes three times as long.
  */
 const DELETED = 'deleted":true';
-const UNLABELLED = 'labels":[]';
+const UNLABELLED = `labels":[],"labelsBy":${JSON.stringify(LABELS_VERSION)}`;
 const UPDATED = /"lastUpdated":(\d+)/;
 
 /**
@@ -38,7 +42,7 @@ export function entryOfText({ _id, record }: ViewDocument): Entry | undefined {
   const slash = _id.indexOf('/');
   const second = _id.indexOf('/', slash + 1);
   const [member, type, id] = [_id.slice(0, slash), _id.slice(slash + 1, second), _id.slice(second + 1)];
-  return { member, type, id, lastUpdated: Number(updated[1]), labels: [], line };
+  return { member, type, id, lastUpdated: Number(updated[1]), labels: [], labelsBy: LABELS_VERSION, line };
 }
 
 const textOfLine = ({ line }: Pick<Entry, 'line'>): string =>
