@@ -13,6 +13,7 @@ import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 import { measureRequests } from './measure-requests.ts';
 import { nothingHere } from './nothing-here.ts';
+import { refuseEncodedBodies } from './plain-bodies.ts';
 import type { ServicePorts } from './ports.ts';
 import { prettyAnswers } from './pretty-answers.ts';
 import { refuseOtherMethods } from './refuse-methods.ts';
@@ -209,6 +210,7 @@ export async function createServiceApp(
     trust: options.trustTraceparent === true,
   });
   measureRequests(fastify, metrics, options.name);
+  refuseEncodedBodies(fastify as unknown as FastifyInstance);
   // All before Nest adds the routes, because they hook into each of them.
   prettyAnswers(fastify as unknown as FastifyInstance);
   await compressAnswers(fastify as unknown as FastifyInstance);

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { Refusal } from '@provider-access/kernel';
 
 /** Searches of one client that are in work. */
@@ -41,7 +42,9 @@ export class SearchTurns {
           if (!isOver) this.leave(client);
           isOver = true;
         };
-        response.once('finish', over).once('close', over).socket?.setTimeout(SEND_IDLE_MS);
+        response.once('finish', over).once('close', over);
+        // Fastify's `inject` has another kind of socket.
+        if (response.socket instanceof Socket) response.socket.setTimeout(SEND_IDLE_MS);
         this.next();
       } else this.leave(client);
     }

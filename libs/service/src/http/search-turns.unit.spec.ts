@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 
 import { SearchTurns } from './search-turns.ts';
@@ -8,8 +9,7 @@ import { SearchTurns } from './search-turns.ts';
 class Response extends EventEmitter {
   destroyed = false;
   writableFinished = false;
-  readonly timeouts: number[] = [];
-  readonly socket = { setTimeout: (ms: number) => this.timeouts.push(ms) };
+  readonly socket = new Socket();
   taken(): void {
     this.writableFinished = true;
     this.emit('finish');
@@ -124,7 +124,7 @@ describe('the searches of a process', () => {
     await world.end('a0');
     await world.end('a1');
     expect(world.begun).toEqual(['a0', 'a1']);
-    expect(world.responses.get('a0')!.timeouts).toEqual([60_000]);
+    expect(world.responses.get('a0')!.socket.timeout).toBe(60_000);
     await world.ask('b', 'b0');
     expect(world.begun).toEqual(['a0', 'a1', 'b0']);
     world.responses.get('a0')!.taken();
