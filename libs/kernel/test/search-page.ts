@@ -1,14 +1,20 @@
 import { SEARCH, type SearchDefinition, type SearchParameter } from '../src/fhir/search/definitions.ts';
+import { modifiersOf } from '../src/fhir/search/query.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
 
-const modifiersOf = ({ modifiers, owner, chains = [] }: SearchParameter): string =>
-  code([...modifiers.map((name) => `:${name}`), ...(owner === true ? [] : chains.map((name) => `.${name}`))]);
+const modifiersCell = (parameter: SearchParameter): string => {
+  const { owner, chains = [] } = parameter;
+  return code([
+    ...modifiersOf(parameter).map((name) => `:${name}`),
+    ...(owner === true ? [] : chains.map((name) => `.${name}`)),
+  ]);
+};
 
 const row = (parameter: SearchParameter): string =>
   `| \`${parameter.name}\` | ${parameter.kind} | ${parameter.level} | ${parameter.alone === true ? 'yes' : ''} | ` +
-  `${modifiersOf(parameter)} | ${cell(parameter.documentation)} (\`${cell(parameter.path)}\`) |`;
+  `${modifiersCell(parameter)} | ${cell(parameter.documentation)} (\`${cell(parameter.path)}\`) |`;
 
 const KINDS = [
   [
@@ -80,7 +86,8 @@ parameter that is given again must hold too. Values in a comma list are alternat
 a value has a \`\\\` in front.
 
 A search finds only what its client may see. A search about members needs at least one parameter with _alone_; others
-narrow it. A parameter, modifier, chain or sort that this page does not have is refused by name. With the header
+narrow it. A parameter, modifier, chain or sort that this page does not have is refused by name. An empty
+parameter, \`_totalMethod\` and \`resourceType\` in \`_elements\` are ignored and reported. With the header
 \`Prefer: handling=lenient\` the search leaves an unknown parameter out and reports it. A modifier that a parameter does
 not have and a value that cannot be read are refused in every search. [Searching](searching.md) shows requests and
 answers.

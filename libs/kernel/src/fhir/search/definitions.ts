@@ -1,6 +1,6 @@
 import { SEARCH_TABLE, type SearchRow } from '../definitions/search-table.ts';
 import { PATIENT_ELEMENT } from '../references.ts';
-import { isSharedType, SERVED_TYPES } from '../types.ts';
+import { isSharedType, KNOWN_R4_TYPES, SERVED_TYPES } from '../types.ts';
 
 /** How strongly a guide asks for a parameter or a combination. */
 type SearchLevel = 'SHALL' | 'SHOULD' | 'MAY';
@@ -20,6 +20,7 @@ export interface SearchParameter {
   readonly level: SearchLevel;
   /** Guides that declare the parameter. */
   readonly sources: readonly string[];
+  /** `missing` and others, and for a reference the types that it may name. */
   readonly modifiers: readonly string[];
   readonly comparators?: readonly string[];
   /** Parameters of the referenced resource: `patient.identifier`. */
@@ -127,7 +128,9 @@ function own(type: string, row: SearchRow, combinations: readonly SearchCombinat
     ...(row.system === undefined ? {} : { system: row.system }),
     level: row.level,
     sources: row.sources,
-    modifiers: isPatient ? ['Patient'] : [...MODIFIERS[kind], ...(kind === 'reference' ? (row.targets ?? []) : [])],
+    modifiers: isPatient
+      ? ['Patient']
+      : [...MODIFIERS[kind], ...(kind === 'reference' ? (row.targets ?? KNOWN_R4_TYPES) : [])],
     ...(kind === 'date' || kind === 'quantity' ? { comparators: COMPARATORS } : {}),
     ...(isPatient ? { chains: ['identifier'], owner: true } : row.chains === undefined ? {} : { chains: row.chains }),
     ...(isPatient || aloneOf(type, row) ? { alone: true } : {}),

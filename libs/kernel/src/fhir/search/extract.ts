@@ -1,6 +1,6 @@
 import { type DateRange, dateRange } from '../dates.ts';
 import { parseReference } from '../references.ts';
-import { type FhirResource, isObject, SERVED_TYPES } from '../types.ts';
+import { type FhirResource, isObject, KNOWN_R4_TYPES } from '../types.ts';
 import { SEARCH, type SearchKind, type SearchParameter } from './definitions.ts';
 import { compilePath, isSingular, type Leaf, walk } from './path.ts';
 
@@ -169,8 +169,9 @@ export const identifierOf = (type: string, value: unknown): unknown =>
 export const isCanonical = (parameter: SearchParameter): boolean =>
   leavesOf(parameter).some(({ type }) => type !== 'Reference');
 
-/** The types to which a bare id may point. */
-export const targetsOf = ({ targets }: SearchParameter): readonly string[] => targets ?? SERVED_TYPES;
+/** The types to which a bare id may point. A resource may refer to types that this server does not serve. */
+export const targetsOf = ({ targets }: Pick<SearchParameter, 'targets'>): readonly string[] => targets ?? ANY_TYPE;
+const ANY_TYPE = [...KNOWN_R4_TYPES];
 
 /** A canonical without its version, because a search without a version finds every version. */
 export function unversioned(canonical: string): string {

@@ -4,7 +4,9 @@ import { isId } from '../primitives.ts';
 import { parseReference } from '../references.ts';
 import { type SearchDefinition, searchOf, type SearchParameter } from './definitions.ts';
 import type { SearchFilter } from './evaluate.ts';
+import { targetsOf } from './extract.ts';
 import { readValue, type SearchModifier, type SearchValue } from './read-value.ts';
+import { KNOWN_R4_TYPES } from '../types.ts';
 import { type DateSearch, parseDateSearch, splitOr } from './values.ts';
 
 interface SearchInclude {
@@ -68,12 +70,16 @@ type Draft = {
   -readonly [key in keyof SearchQuery]: SearchQuery[key] extends readonly (infer item)[] ? item[] : SearchQuery[key];
 };
 
-/** Why a parameter is not taken. Only a parameter that is not declared may be left out of a lenient search. */
+/**
+ * Why a parameter is not taken. A lenient search leaves out a parameter that is not declared. Every search leaves out
+ * one that says nothing.
+ */
 interface Fault {
   readonly code: 'not-supported' | 'invalid' | 'value' | 'too-costly';
   readonly text: string;
   readonly name: string;
   readonly undeclared?: true;
+  readonly saysNothing?: true;
 }
 
 interface Context {
@@ -129,13 +135,9 @@ export function parseQuery(type: string, parameters: URLSearchParams, options: Q
       draft.used.push([key, value]);
       continue;
     }
-    const issue = outcomeIssue(
-      fault.undeclared && options.lenient ? 'warning' : 'error',
-      fault.code,
-      fault.text,
-      fault.name,
-    );
-    if (!fault.undeclared || !options.lenient) return { ok: false, issue };
+    const isLeftOut = fault.saysNothing === true || (fault.undeclared === true && options.lenient);
+    const issue = outcomeIssue(isLeftOut ? 'warning' : 'error', fault.code, fault.text, fault.name);
+    if (!isLeftOut) return { ok: false, issue };
     draft.ignored.push(issue);
   }
   // https://hl7.org/fhir/R4/search.html#summary
@@ -158,7 +160,9 @@ function readParameter(context: Context, key: string, value: string, seen: Set<s
   const { definition } = context;
   const name = /^[^:.]*/.exec(key)![0];
   const rest = key.slice(name.length);
+  if (key === TOTAL_METHOD) return { ...bad(key, 'not-supported', `${key} is ignored; use _total`), saysNothing: true };
   if (isResultParameter(name)) {
+    if (value === '') return empty(name);
     if (name === '_include') {
       if (rest === '' || rest === ':iterate') return include(context, value, rest !== '');
       return bad(name, 'not-supported', '_include has no modifier but iterate');
@@ -167,7 +171,6 @@ function readParameter(context: Context, key: string, value: string, seen: Set<s
     if (name === '_revinclude') return revinclude(context, value);
     if (seen.has(name)) return bad(name, 'invalid', `${name} must be given only once`);
     seen.add(name);
-    if (value === '') return bad(name, 'value', `${name} must not be empty`);
     return RESULTS[name](context, value);
   }
   const parameter = definition.parameters.find((known) => known.name === name);
@@ -183,21 +186,34 @@ function readParameter(context: Context, key: string, value: string, seen: Set<s
   const [, modifier, chain] = /^(?::([^.]*))?(?:\.(.*))?$/s.exec(rest) ?? [];
   if (chain !== undefined) return chained(context, parameter, modifier, chain, value);
   if (modifier !== undefined && !parameter.modifiers.includes(modifier)) {
-    return bad(name, 'not-supported', `${name} does not have this modifier; it has: ${listed(parameter.modifiers)}`);
+    return bad(name, 'not-supported', `${name} does not have this modifier; it has: ${listed(modifiersOf(parameter))}`);
   }
-  if (value === '') return bad(name, 'value', `${name} must not be empty`);
+  if (value === '') return empty(name);
   if (name === '_id') return ids(context, value);
   if (name === '_lastUpdated') return updated(context, value);
   if (parameter.owner === true) return patients(context, value);
   return filter(context, parameter, modifier, value);
 }
 
+/** Client libraries send it beside `_total`. */
+const TOTAL_METHOD = '_totalMethod';
+/** https://hl7.org/fhir/R5/search.html#empty : a form sends a field that nobody filled in. */
+const empty = (name: string): Fault => ({
+  ...bad(name, 'value', `${name} is ignored, because it is empty`),
+  saysNothing: true,
+});
 const bad = (name: string, code: Fault['code'], text: string): Fault => ({ name, code, text });
 const undeclared = (name: string, text: string): Fault => ({ name, code: 'not-supported', text, undeclared: true });
 const isResultParameter = (name: string): name is ResultParameter =>
   (RESULT_PARAMETERS as readonly string[]).includes(name);
 /** A second one is an error, although it is equal. */
 const isSingle = (key: string): boolean => isResultParameter(key) && key !== '_include' && key !== '_revinclude';
+
+/** The modifiers for a person: a reference to any type has `Type` instead of each one. */
+export const modifiersOf = ({ kind, targets, modifiers }: SearchParameter): readonly string[] =>
+  kind === 'reference' && targets === undefined
+    ? [...modifiers.filter((name) => !KNOWN_R4_TYPES.has(name)), 'Type']
+    : modifiers;
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '));
 
@@ -217,7 +233,7 @@ function filter(
     any.push(read.value);
   }
   const kept =
-    modifier === undefined || parameter.targets?.includes(modifier) ? undefined : (modifier as SearchModifier);
+    modifier === undefined || targetsOf(parameter).includes(modifier) ? undefined : (modifier as SearchModifier);
   draft.filters.push({ parameter, ...(kept === undefined ? {} : { modifier: kept }), any });
   return undefined;
 }
@@ -275,6 +291,7 @@ function chained(
     );
     return undeclared(name, `${name} does not have this chain; ${definition.type} has: ${listed(declared)}`);
   }
+  if (value === '') return empty(name);
   const type = owner === true ? 'Patient' : targets![0]!;
   const parameter = searchOf(type)!.parameters.find((known) => known.name === chain)!;
   const any: SearchValue[] = [];
@@ -360,7 +377,11 @@ const RESULTS: Readonly<
     return undefined;
   },
   _elements({ draft, definition }, value) {
-    const names = value.split(',');
+    const names = value.split(',').filter((name) => name !== 'resourceType');
+    if (names.length < value.split(',').length)
+      draft.ignored.push(
+        outcomeIssue('warning', 'not-supported', '_elements: resourceType is always there', '_elements'),
+      );
     const known = structureOf(definition.type)?.elements;
     const has = (name: string) =>
       known?.has(name) || [...(known?.values() ?? [])].some(({ choice }) => choice === `${name}[x]`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { matches } from './evaluate.ts';
 import { parseQuery, type SearchQuery } from './query.ts';
 
 const base = 'https://payer.example/fhir';
@@ -116,7 +117,6 @@ describe('parseQuery', () => {
   it.each([
     ['Observation', 'code:in=http://x', 'code does not have this modifier; it has: missing, not, text'],
     ['Observation', 'date=yesterday', 'date must be a date or dateTime with an optional prefix'],
-    ['Observation', 'date=', 'date must not be empty'],
     ['Observation', 'code=a,,b', 'code must not be empty'],
     ['Observation', 'code=a%00b', 'code must not contain control characters'],
     ['Observation', 'code=|', 'code must be code, system|code, |code or system|'],
@@ -136,6 +136,57 @@ describe('parseQuery', () => {
       const parsed = parse(type, text, lenient);
       expect(parsed.ok ? 'ok' : parsed.issue.details?.text).toContain(message);
     }
+  });
+
+  // J2. Client libraries and forms send them.
+  it.each([
+    ['Patient', 'given=', 'given is ignored, because it is empty'],
+    ['Patient', 'given:exact=', 'given is ignored, because it is empty'],
+    ['Patient', '_id=', '_id is ignored, because it is empty'],
+    ['Observation', 'patient=', 'patient is ignored, because it is empty'],
+    ['Observation', 'patient.identifier=', 'patient is ignored, because it is empty'],
+    ['Observation', '_lastUpdated=', '_lastUpdated is ignored, because it is empty'],
+    ...['_sort', '_count', '_total', '_summary', '_elements', '_include', '_revinclude'].map((name) => [
+      'Observation',
+      `${name}=`,
+      `${name} is ignored, because it is empty`,
+    ]),
+    ['Observation', '_totalMethod=count', '_totalMethod is ignored; use _total'],
+  ])('%s?%s says nothing, so every search leaves it out and reports it', (type, text, message) => {
+    for (const lenient of [false, true]) {
+      const found = query(type, `_profile=http://x&${text}`, lenient);
+      expect(found.ignored.map(({ severity, details }) => [severity, details?.text])).toEqual([['warning', message]]);
+      expect(found).toEqual({ ...query(type, '_profile=http://x', lenient), ignored: found.ignored });
+    }
+  });
+
+  it('takes resourceType in _elements, which is always there, and reports it', () => {
+    const { elements, ignored, used } = query('Patient', '_elements=id,resourceType,name');
+    expect(elements).toEqual(['id', 'name']);
+    expect(used).toEqual([['_elements', 'id,resourceType,name']]);
+    expect(ignored.map(({ severity, expression }) => [severity, expression])).toEqual([['warning', ['_elements']]]);
+    expect(query('Patient', '_elements=resourceType').elements).toEqual([]);
+  });
+
+  it.each(['bogus=', 'given:bogus=', 'practitioner.bogus='])('refuses %s: what it names does not exist', (text) => {
+    expect(parse('Patient', text).ok).toBe(false);
+  });
+
+  // J5
+  it('finds a reference to any type by a bare id, and by the id with the type as modifier', () => {
+    const provenance = (target: string) => ({ resourceType: 'Provenance', target: [{ reference: target }] });
+    for (const type of ['Condition', 'Claim', 'ClaimResponse', 'Account']) {
+      for (const text of ['target=x', `target=${type}/x`, `target:${type}=x`, `target:${type}=${type}/x`])
+        expect([
+          text,
+          ...[`${type}/x`, `${type}/y`, 'Goal/x'].map((to) =>
+            matches(query('Provenance', text).filters[0]!, provenance(to)),
+          ),
+        ]).toEqual([text, true, false, text === 'target=x']);
+    }
+    expect(parse('Provenance', 'target:Nothing=x')).toMatchObject({
+      issue: { details: { text: 'target does not have this modifier; it has: missing, identifier, Type' } },
+    });
   });
 
   /** PDex: "_include:* SHALL be supported" of an ExplanationOfBenefit. */

@@ -118,11 +118,14 @@ describe('searches in the directory', () => {
     ]);
   });
 
-  it('refuses other chains, empty values, and a client that may not search for practitioners', async () => {
+  it('refuses other chains, reports empty ones, and refuses a client that may not search for practitioners', async () => {
     for (const query of ['practitioner.gender=male', 'practitioner.name:exact=Who', 'organization.name=x'])
       expect([query, (await get(`PractitionerRole?${query}`)).json().issue[0].code]).toEqual([query, 'not-supported']);
-    for (const query of ['practitioner.name=', 'practitioner.name=%20', 'practitioner.identifier='])
-      expect([query, (await get(`PractitionerRole?${query}`)).json().issue[0].code]).toEqual([query, 'value']);
+    expect((await get('PractitionerRole?practitioner.name=%20')).json().issue[0].code).toBe('value');
+    for (const query of ['practitioner.name=', 'practitioner.identifier=']) {
+      const { entry } = (await get(`PractitionerRole?${query}`)).json();
+      expect([query, entry.at(-1).search.mode]).toEqual([query, 'outcome']);
+    }
     for (const scope of ['system/PractitionerRole.rs', 'system/PractitionerRole.rs system/Practitioner.r']) {
       const narrow = await house.token('app1', scope);
       expect((await get('PractitionerRole?practitioner.name=who', narrow)).status).toBe(403);
