@@ -149,24 +149,6 @@ describe('a search for Groups', () => {
     expect([posted.statusCode, idsOf(posted.json<BundleJson>())]).toEqual([200, expected]);
   });
 
-  // J2
-  it('leaves out what says nothing, and reports it', async () => {
-    const bundle = (await post('identifier=&_totalMethod=count&_elements=id,resourceType')).json<BundleJson>();
-    expect(idsOf(bundle).slice(0, -1)).toEqual(all.map((name) => groups[name]).toSorted());
-    expect(JSON.stringify(bundle.entry?.at(-1))).toMatch(/OperationOutcome.*identifier.*_totalMethod.*_elements/);
-  });
-
-  it('by as many conditions as a search may have', async () => {
-    const many = (condition: string): string => Array.from({ length: 999 }, (_, i) => `${condition}${i}`).join('&');
-    for (const [condition, found] of [
-      ['identifier:not=a', all],
-      ['characteristic-value-reference=Organization/a', []],
-    ] as const) {
-      const bundle = (await post(many(condition))).json<BundleJson>();
-      expect(idsOf(bundle)).toEqual(found.map((name) => groups[name]).toSorted());
-    }
-  });
-
   it('uses every declared parameter, and only these', () => {
     const used = new Set(
       rows.flatMap(([query]) => [...new URLSearchParams(query).keys()].map((k) => k.split(':')[0]!)),
