@@ -14,6 +14,7 @@ const STANDALONE_ONLY = [
   'src/disk-full.e2e.spec.ts',
   'src/stray-rejection.e2e.spec.ts',
   'src/metrics.e2e.spec.ts',
+  'src/start.e2e.spec.ts',
   'src/foreign-*.e2e.spec.ts',
   'src/image/**',
 ];

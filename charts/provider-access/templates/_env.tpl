@@ -20,6 +20,7 @@ that it cannot override what the operator set elsewhere.
   "PUBLIC_URL" $v.publicUrl
   "TRUST_PROXY" $v.trustedProxies
   "LOG_LEVEL" $v.logLevel
+  "LOG_FORMAT" $v.logFormat
   "PAYER_ORGANIZATION" $v.payer.organization
   "PAYER_NAME" $v.payer.name
   "KAFKA_BROKERS" $v.kafka.brokers

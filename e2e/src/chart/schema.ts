@@ -138,6 +138,7 @@ const root = map({
   publicUrl: text,
   trustedProxies: { type: ['string', 'integer', 'null'] },
   logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+  logFormat: oneOf('json', 'text'),
   payer: map({ organization: text, name: text }),
   kafka: map({
     brokers: texts,

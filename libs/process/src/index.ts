@@ -1,6 +1,7 @@
 export { bind, refuseRequest, type Handler } from './listener.ts';
 export { answer, processRoutes, readinessOf, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { surviveRejections } from './signals.ts';
+export { traceOf } from './faults.ts';
 export { watchAppends } from './append-watch.ts';
 export { watchRoom } from './disk-room.ts';
 export { guardLosses } from './guard-losses.ts';

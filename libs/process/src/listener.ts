@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import { Refusal } from '@provider-access/kernel';
+import { ConfigurationError } from '@provider-access/service/config';
 import { formatOf, renderRefusal } from '@provider-access/service/http';
 import { SAFE_HEADERS } from './safe-headers.ts';
 import { rawAnswer, refuseUnreadable } from './unreadable.ts';
@@ -81,9 +82,32 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
   else begin();
 }
 
-/** Binds first, because the public URL may depend on the port. Serves when the services are there. */
+/** Why a process cannot listen, as a sentence that names the variable. Undefined for other errors. */
+function whyNot(error: NodeJS.ErrnoException, variable: string, host: string, port: number): string | undefined {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return (
+        `${variable}: port ${port} of ${host} is in use; set ${variable} to another port, or stop the process that ` +
+        'listens there'
+      );
+    case 'EACCES':
+      return `${variable}: this process may not listen on port ${port}; set ${variable} to a port above 1023`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `HOST: ${host} is not an address of this machine`;
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Binds first, because the public URL may depend on the port. Serves when the services are there. `variable` sets the
+ * port.
+ * @throws ConfigurationError when the port or the address cannot be used
+ */
 export async function bind(
-  options: { readonly HOST: string; readonly PORT: number },
+  options: { readonly HOST: string; readonly PORT: number; readonly variable?: 'PORT' | 'INTERNAL_PORT' },
   after: After = timer,
 ): Promise<Listening> {
   const answering = new Set<ServerResponse>();
@@ -109,7 +133,10 @@ export async function bind(
     refuseUnreadable(answering, (run) => after(LINGER_MS, run)),
   );
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => {
+      const why = whyNot(error, options.variable ?? 'PORT', options.HOST, options.PORT);
+      reject(why === undefined ? error : new ConfigurationError(why, { cause: error }));
+    });
     server.listen(options.PORT, options.HOST, resolve);
   });
   const { address, port } = server.address() as AddressInfo;

@@ -19,11 +19,13 @@ import {
   secretFaults,
   telemetryFaults,
   telemetryOptions,
+  writableFolder,
   type Environment,
 } from '@provider-access/service/config';
 import type { Service } from '@provider-access/events';
+import { logFormatOf } from '@provider-access/kernel';
 import { lacksTrustedProxy, NO_TRUSTED_PROXY } from '@provider-access/service/http';
-import { createLogger, Metrics, openTelemetry, TraceScopes } from '@provider-access/service/observability';
+import { createLogger, Metrics, openTelemetry, TraceScopes, writeError } from '@provider-access/service/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { z } from 'zod';
 import { isConfigurationFault, traceOf } from './faults.ts';
@@ -72,6 +74,7 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...labelFaults(config),
     ...profileFaults(config),
   ]);
+  if (files?.FILES_DIR !== undefined) writableFolder('FILES_DIR', files.FILES_DIR);
   return config;
 }
 
@@ -91,10 +94,6 @@ function shared<S extends z.ZodObject>(
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-function fail(sentence: string): never {
-  process.stderr.write(`${sentence}\n`);
-  process.exit(1);
-}
 const sentenceOf = (error: unknown): string | undefined => {
   // Something that an administration step should have made in MongoDB. An EnsureError names the next step itself.
   if (error instanceof Error && error.name === 'EnsureError') return `MONGODB_DATABASE: ${error.message}`;
@@ -104,10 +103,6 @@ const sentenceOf = (error: unknown): string | undefined => {
       'creates it'
     );
   if (isConfigurationFault(error)) return error.message;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'EADDRINUSE') return 'PORT: the port is taken; set PORT to another, or stop what listens there';
-  if (code === 'EACCES') return 'PORT: this process may not listen on that port; take one above 1023';
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'HOST: is not an address of this machine';
   return undefined;
 };
 
@@ -118,14 +113,14 @@ const sentenceOf = (error: unknown): string | undefined => {
 export async function runService<S extends z.ZodObject>(definition: ServiceDefinition<S>): Promise<void> {
   const { name, schema, register } = definition;
   const ended = (error: unknown): never => {
-    const sentence = sentenceOf(error);
-    if (sentence !== undefined) return fail(sentence);
-    return fail(`the start failed: ${JSON.stringify(traceOf(error))}`);
+    const sentence = sentenceOf(error) ?? `the start failed: ${JSON.stringify(traceOf(error))}`;
+    writeError(logFormatOf(process.env['LOG_FORMAT'], 'json'), name, sentence);
+    return process.exit(1);
   };
   try {
     const config = readServiceConfig(schema, process.env);
     const scopes = new TraceScopes();
-    const logger = createLogger(name, config.LOG_LEVEL, scopes);
+    const logger = createLogger(name, { level: config.LOG_LEVEL, format: config.LOG_FORMAT, scopes });
     surviveRejections(logger);
     // Only auth limits requests by address.
     if (name === 'auth' && lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);

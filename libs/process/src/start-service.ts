@@ -122,7 +122,7 @@ const FLUSH_MS = 3000;
  * Runs one service as a process of its own. It binds the listener first, then opens the engines and the service, and
  * repeats that while an engine is unreachable. Until then requests are answered 503, /health/live is true and
  * /health/ready names the reason.
- * @throws the errors of binding (EADDRINUSE)
+ * @throws ConfigurationError when the port cannot be used
  */
 export async function startService(options: StartOptions): Promise<RunningService> {
   const listening = await bind(options.listen);

@@ -2,6 +2,7 @@ import { ID_PATTERN } from '@provider-access/kernel/fhir';
 import { z } from 'zod';
 import {
   baseUrl,
+  publicUrl,
   businessEnv,
   labelPolicy,
   labelsEnv,
@@ -15,7 +16,7 @@ import { isPayerIdentifier } from './domain/payer-identity.ts';
 
 /** The variables of attribution alone. */
 export const attributionSettings = z.object({
-  PUBLIC_URL: baseUrl.describe('Absolute links come from here, never from a request.'),
+  PUBLIC_URL: publicUrl.describe('Absolute links come from here, never from a request.'),
   PAYER_ORGANIZATION: z
     .string()
     .regex(new RegExp(`^Organization/${ID_PATTERN}$`), 'must be Organization/<id>')

@@ -1,9 +1,9 @@
-import { baseUrl, deploymentEnv, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
+import { publicUrl, deploymentEnv, flag, processEnv, secretsEnv, whole } from '@provider-access/service/config';
 import { z } from 'zod';
 
 /** The variables of auth alone. */
 export const authSettings = z.object({
-  PUBLIC_URL: baseUrl,
+  PUBLIC_URL: publicUrl,
   ALLOW_INSECURE_JWKS: flag
     .default(false)
     .describe('`true`: `jwks_uri` may be plain http and on private addresses. For trials on one machine only.'),

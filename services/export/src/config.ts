@@ -1,5 +1,5 @@
 import {
-  baseUrl,
+  publicUrl,
   businessEnv,
   filesEnv,
   labelPolicy,
@@ -16,7 +16,7 @@ const count = (fallback: number) =>
 
 /** The variables of export alone; every limit has a default (docs/regulation.md#limits). */
 export const exportSettings = z.object({
-  PUBLIC_URL: baseUrl,
+  PUBLIC_URL: publicUrl,
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),

@@ -1,7 +1,7 @@
 import { dateRange } from '@provider-access/kernel/fhir';
 import { SERVICE_DATE_FLOOR } from '@provider-access/domain/pdex';
 import {
-  baseUrl,
+  publicUrl,
   businessEnv,
   labelPolicy,
   labelsEnv,
@@ -19,7 +19,7 @@ import { z } from 'zod';
 
 /** The variables of resources alone. */
 export const resourcesSettings = z.object({
-  PUBLIC_URL: baseUrl,
+  PUBLIC_URL: publicUrl,
   FACTS_BOUND_MS: whole(100, 60_000)
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),

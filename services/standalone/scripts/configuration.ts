@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import {
   kafkaEnv,
+  listenEnv,
   mongoEnv,
   telemetryEnv,
   topicsEnv,
@@ -39,8 +40,10 @@ export function page(): string {
   return `# Configuration
 
 Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, a value that
-contradicts another one, or a name that looks misspelled ends the start. The error names the variable and never its
-value. Times are in ms where the name ends with \`_MS\`. This page is generated from the schemas of the services;
+contradicts another one, or a name that looks misspelled ends the start with 1 and a sentence. The error names the
+variable and never its value, except a folder or a port. \`npm start\` also ends at a variable that only separate services
+read; the services share one environment, so a variable of another service is no mistake there
+([why](adr/0064-start.md)). Times are in ms where the name ends with \`_MS\`. This page is generated from the schemas of the services;
 \`configuration.json\` has the same as data.
 
 **Secrets** come from files (\`*_FILE\`) that are the same in all instances. Their mode is 0400, 0440, 0600 or 0640.
@@ -76,7 +79,7 @@ ${table(envOf('standalone'))}
 
 export function data(): string {
   const processes = Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)]));
-  const admin = variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv }));
+  const admin = variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv, LOG_FORMAT: listenEnv.LOG_FORMAT }));
   return `${JSON.stringify({ ...processes, admin }, undefined, 2)}\n`;
 }
 

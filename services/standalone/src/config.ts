@@ -1,5 +1,5 @@
 import {
-  baseUrl,
+  publicUrl,
   businessEnv,
   deploymentEnv,
   flag,
@@ -16,7 +16,7 @@ import { z } from 'zod';
 export const standaloneConfig = z.object({
   PORT: listenEnv.PORT,
   HOST: listenEnv.HOST,
-  PUBLIC_URL: baseUrl
+  PUBLIC_URL: publicUrl
     .optional()
     .describe('The base URL that providers use, in links and audiences. Default: http://HOST:PORT'),
   DATA_DIR: z
@@ -46,6 +46,9 @@ export const standaloneConfig = z.object({
         '`/metrics` and `/auth/clients`; PORT answers them with 404.',
     ),
   LOG_LEVEL: listenEnv.LOG_LEVEL,
+  LOG_FORMAT: listenEnv.LOG_FORMAT.unwrap()
+    .default('text')
+    .describe('Format of everything on standard error: `text` for people, `json` for programs that collect it.'),
   ALLOW_INSECURE_JWKS: flag
     .default(false)
     .describe('`true`: `jwks_uri` may be plain http on loopback. For trials on one machine only.'),

@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileLocked, lockFile } from '@provider-access/engines/log/embedded';
+import { ConfigurationError, writableFolder } from '@provider-access/service/config';
 
 /** Another process uses the folder. */
 export class DataFolderInUse extends Error {
@@ -28,11 +29,11 @@ const pidIn = (file: string): number => (existsSync(file) ? Number(readFileSync(
  * open. The lock of `lock.db` ends with the process, also after kill -9. The file `lock` has the process id for people,
  * and for the previous release, which knows only this lock.
  * @returns a function that releases the lock
- * @throws DataFolderInUse when a living process holds it
+ * @throws DataFolderInUse when a living process holds it, or ConfigurationError when it cannot be used
  */
 export function takeDataFolder(folder: string): () => void {
   process.umask(0o077);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writableFolder('DATA_DIR', folder);
   const [file, database] = [join(folder, 'lock'), join(folder, 'lock.db')];
   const pid = pidIn(file);
   // A folder without `lock.db` was last used by the previous release, which may still run.
@@ -42,7 +43,7 @@ export function takeDataFolder(folder: string): () => void {
     release = lockFile(database);
   } catch (error) {
     if (error instanceof FileLocked) throw inUse(folder, file);
-    throw error;
+    throw unusable(folder, 'lock.db');
   }
   writeFileSync(file, String(process.pid), { mode: 0o600 });
   closeToOthers(folder);
@@ -82,6 +83,18 @@ export function closeToOthers(folder: string): void {
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, entry.isDirectory() ? 0o700 : 0o600);
   }
 }
+
+/** SQLite, or a port in front of it, could not open or read a file. */
+export const isDatabaseFault = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR' || error.name === 'EngineUnavailable');
+
+/** One of the files of the platform cannot be opened: somebody else owns it, it is a folder, or it is damaged. */
+export const unusable = (folder: string, name: string): ConfigurationError =>
+  new ConfigurationError(
+    `DATA_DIR: the folder ${folder} holds a ${name} that cannot be opened as a file of this platform; restore the ` +
+      'folder from a backup, or name another one',
+  );
 
 /** `file` has the process id of the holder, which wrote it at its start. */
 function inUse(folder: string, file: string): DataFolderInUse {

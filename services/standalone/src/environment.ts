@@ -15,7 +15,13 @@ const SCHEMAS = {
   export: exportEnv,
 } as const;
 /** The settings of each service, which are the same in the standalone. */
-const SETTINGS = [attributionSettings, consentSettings, resourcesSettings, exportSettings, authSettings] as const;
+export const SETTINGS = [
+  attributionSettings,
+  consentSettings,
+  resourcesSettings,
+  exportSettings,
+  authSettings,
+] as const;
 /** The processes of a deployment, in the order of their documentation. */
 export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 

@@ -6,12 +6,9 @@ import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/e
 import {
   calendarRules,
   lacksTimeZone,
-  listenFaults,
   NO_TIME_ZONE,
   payerDays,
   readConfig,
-  refuse,
-  telemetryFaults,
   telemetryOptions,
 } from '@provider-access/service/config';
 import { consentConfig, consentSettings } from '@provider-access/consent';
@@ -51,7 +48,7 @@ import { openKeys, openSigningKeys, openTokens, refuseUnknownParameters, StaticT
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { dataFolderOf, type StandaloneConfig } from './config.ts';
-import { takeDataFolder } from './data-folder.ts';
+import { isDatabaseFault, takeDataFolder, unusable } from './data-folder.ts';
 import { dispatch, publicOnly } from './dispatch.ts';
 import { keepToRetention } from './retention.ts';
 import type { ServiceName } from './route-table.ts';
@@ -87,12 +84,18 @@ export async function startPlatform(
   scopes = new TraceScopes(),
   more: (tokens: StaticTokens) => NonNullable<ProcessRoutesOptions['routes']> = () => ({}),
 ): Promise<Platform> {
-  refuse([...listenFaults(config), ...telemetryFaults(config)]);
   if (lacksTrustedProxy(config)) logger.warn({}, NO_TRUSTED_PROXY);
   if (lacksTimeZone(config)) logger.warn({}, NO_TIME_ZONE);
   const dataDir = resolve(dataFolderOf(config));
   const release = takeDataFolder(dataDir);
   const file = (name: string): string => join(dataDir, name);
+  const open = <T>(name: string, how: (path: string) => T): T => {
+    try {
+      return how(file(name));
+    } catch (error) {
+      throw isDatabaseFault(error) ? unusable(dataDir, name) : error;
+    }
+  };
   const closing: (() => Promise<void> | void)[] = [release];
   const stop = async (): Promise<void> => {
     for (const close of closing.splice(0).reverse()) await close();
@@ -107,20 +110,20 @@ export async function startPlatform(
     closing.push(() => telemetry.close(FLUSH_MS));
     for (const service of SERVICES) metrics.set('pa_build_info', { service, version: VERSION }, 1);
     const appends = watchAppends(
-      measureLog(openEmbeddedLog({ file: file('log.db'), backgroundCheckpoints: true }), metrics),
+      measureLog(
+        open('log.db', (path) => openEmbeddedLog({ file: path, backgroundCheckpoints: true })),
+        metrics,
+      ),
       { topic: PA_SERVICE_LEVELS },
     );
     const { log } = appends;
     closing.push(() => log.close());
     await settleDeployment(log, config.SANDBOX ? 'sandbox' : 'production', systemClock.now());
-    const views = openEmbeddedViews({ file: file('views.db'), backgroundCheckpoints: true });
+    const views = open('views.db', (path) => openEmbeddedViews({ file: path, backgroundCheckpoints: true }));
     closing.push(() => views.close());
     measureDecoded(metrics, views);
-    const state = openEmbeddedState({
-      file: file('state.db'),
-      log: tracedLog(log, telemetry.tracing('standalone'), 'sqlite'),
-      soleOwner: true,
-    });
+    const stateLog = tracedLog(log, telemetry.tracing('standalone'), 'sqlite');
+    const state = open('state.db', (path) => openEmbeddedState({ file: path, log: stateLog, soleOwner: true }));
     closing.push(() => state.close());
     await removeUnfinished({ root: file('files') });
     const room = watchRoom({
@@ -234,7 +237,9 @@ export async function startPlatform(
     // Close the listener first, so that no request arrives while the services stop.
     closing.push(() => listening.close(0));
     const internal =
-      config.INTERNAL_PORT === undefined ? undefined : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT });
+      config.INTERNAL_PORT === undefined
+        ? undefined
+        : await bind({ HOST: config.HOST, PORT: config.INTERNAL_PORT, variable: 'INTERNAL_PORT' });
     if (internal !== undefined) closing.push(() => internal.close(0));
     const own = processRoutes({
       ready: () => readinessOf(checks),

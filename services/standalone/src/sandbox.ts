@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { answer, type ProcessRoutesOptions } from '@provider-access/process';
 import type { SandboxState } from '@provider-access/sandbox';
 import { refuseUnknownParameters, type StaticTokens } from '@provider-access/smart';
+import type { Logger } from '@provider-access/service/observability';
 import type { StandaloneConfig } from './config.ts';
 import type { Platform } from './platform.ts';
 
@@ -18,6 +19,7 @@ export interface RunningSandbox {
 export async function startSandbox(
   platform: Platform,
   config: Pick<StandaloneConfig, 'SANDBOX_EVENTS_PER_MINUTE' | 'SANDBOX_MEMBERS'>,
+  logger: Logger,
 ): Promise<RunningSandbox> {
   const { Sandbox } = await import('@provider-access/sandbox');
   const tokenOf = (file: string) => (): string => readFileSync(file, 'utf8').trim().split(/\s+/)[0]!;
@@ -31,6 +33,7 @@ export async function startSandbox(
     members: config.SANDBOX_MEMBERS,
     eventsPerMinute: config.SANDBOX_EVENTS_PER_MINUTE,
     say: (sentence) => console.log(`sandbox: ${sentence}`),
+    warn: (sentence) => logger.warn({}, `sandbox: ${sentence}`),
   });
   sandbox.start();
   return sandbox;

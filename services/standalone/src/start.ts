@@ -1,6 +1,7 @@
 import { ConfigurationError } from '@provider-access/service/config';
-import { createLogger, TraceScopes, type Logger } from '@provider-access/service/observability';
-import { surviveRejections } from '@provider-access/process';
+import { logFormatOf } from '@provider-access/kernel';
+import { surviveRejections, traceOf } from '@provider-access/process';
+import { createLogger, TraceScopes, writeError, type Logger } from '@provider-access/service/observability';
 import type { StandaloneConfig } from './config.ts';
 import { DataFolderInUse, emptyDataFolder } from './data-folder.ts';
 import { onEndOfParent } from './end-of-parent.ts';
@@ -8,10 +9,15 @@ import { startPlatform, type Platform } from './platform.ts';
 import { settings } from './settings.ts';
 import { sandboxRoutes, startSandbox, type RunningSandbox } from './sandbox.ts';
 
-const fail = (message: string): never => {
-  console.error(message);
-  process.exit(1);
-};
+const NAME = 'provider-access';
+/** Ends the process with one sentence. An error that nobody expected tells where it comes from, and no data. */
+function fail(error: unknown): never {
+  const expected = error instanceof ConfigurationError || error instanceof DataFolderInUse;
+  const sentence = expected ? error.message : `the start failed: ${JSON.stringify(traceOf(error))}`;
+  writeError(logFormatOf(process.env['LOG_FORMAT'], 'text'), NAME, sentence);
+  return process.exit(1);
+}
+const say = (line: string): void => console.log(line);
 
 /** The platform, and in a sandbox its payer and reviewer. `reset` starts them over with an empty data folder. */
 class Running {
@@ -25,7 +31,11 @@ class Running {
 
   constructor(config: StandaloneConfig) {
     this.config = config;
-    this.logger = createLogger('provider-access', config.LOG_LEVEL, this.scopes);
+    this.logger = createLogger(NAME, {
+      level: config.LOG_LEVEL,
+      format: config.LOG_FORMAT,
+      scopes: this.scopes,
+    });
     surviveRejections(this.logger);
   }
 
@@ -37,9 +47,13 @@ class Running {
           : {},
       );
       this.platform = platform;
-      if (this.config.SANDBOX) this.sandbox = await startSandbox(platform, this.config);
+      if (this.config.SANDBOX) this.sandbox = await startSandbox(platform, this.config, this.logger);
       return platform;
     });
+  }
+
+  warn(sentence: string): void {
+    this.logger.warn({}, sentence);
   }
 
   stop(): Promise<void> {
@@ -53,13 +67,13 @@ class Running {
   private async reset(): Promise<void> {
     const { platform } = this;
     if (platform === undefined) return;
-    console.log('sandbox: starts over');
+    say('sandbox: starts over');
     await this.stop();
     try {
       emptyDataFolder(platform.dataDir);
       await this.start(Number(new URL(platform.address).port));
     } catch (error) {
-      fail(`the sandbox could not start again: ${(error as Error).message}`);
+      fail(error);
     }
   }
 
@@ -73,6 +87,7 @@ class Running {
 export async function start(): Promise<void> {
   const started = performance.now();
   const parent = process.ppid;
+  say('starting');
   let running: Running;
   let platform: Platform;
   let config: StandaloneConfig;
@@ -81,22 +96,19 @@ export async function start(): Promise<void> {
     running = new Running(config);
     platform = await running.start();
   } catch (error) {
-    if (error instanceof ConfigurationError || error instanceof DataFolderInUse) return fail(error.message);
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      return fail('PORT, INTERNAL_PORT: a port is in use; choose another one, or stop the process that listens there');
-    throw error;
+    return fail(error);
   }
-  console.log(
+  say(
     `Provider Access ${platform.version}, five services in one process` +
       (config.SANDBOX ? ', a sandbox: all data is synthetic' : ''),
   );
-  console.log(`  FHIR base          ${platform.publicUrl}/fhir`);
-  console.log(`  documentation      ${platform.publicUrl}/docs/`);
-  console.log(`  data folder        ${platform.dataDir}`);
-  console.log(`  administrator      ${platform.administratorTokenFile}`);
-  console.log(`  payer              ${platform.payerTokenFile}`);
-  if (platform.internalAddress !== platform.address) console.log(`  payer, operators   ${platform.internalAddress}`);
-  console.log(`listening on ${platform.address} after ${Math.round(performance.now() - started)} ms`);
+  say(`  FHIR base          ${platform.publicUrl}/fhir`);
+  say(`  documentation      ${platform.publicUrl}/docs/`);
+  say(`  data folder        ${platform.dataDir}`);
+  say(`  administrator      ${platform.administratorTokenFile}`);
+  say(`  payer              ${platform.payerTokenFile}`);
+  if (platform.internalAddress !== platform.address) say(`  payer, operators   ${platform.internalAddress}`);
+  say(`listening on ${platform.address} after ${Math.round(performance.now() - started)} ms`);
 
   let stopping = false;
   const stop = (): void => {
@@ -115,7 +127,7 @@ export async function start(): Promise<void> {
   // A process of `npm start` belongs to its npm. Otherwise it may outlive its parent, as a daemon does.
   if (process.env['npm_lifecycle_event'] === 'start')
     onEndOfParent(parent, () => {
-      console.error('npm has ended, so the platform stops');
+      running.warn('npm has ended, so the platform stops');
       stop();
     });
 }

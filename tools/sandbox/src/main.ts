@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { logFormatOf, logLine, type LogLevel } from '@provider-access/kernel';
 import { Sandbox } from './sandbox.ts';
 
 /**
  * The payer and the reviewer of a sandbox in a cluster. Environment: SANDBOX_PAYER_URL and SANDBOX_AUTH_URL (the
  * services resources and auth), PAYER_TOKENS_FILE, ADMINISTRATOR_TOKENS_FILE, SANDBOX_FOLDER, SANDBOX_MEMBERS,
- * SANDBOX_EVENTS_PER_MINUTE. Runs until SIGTERM.
+ * SANDBOX_EVENTS_PER_MINUTE, LOG_FORMAT. Runs until SIGTERM.
  */
+const tell = (level: LogLevel, msg: string): void => {
+  const format = logFormatOf(process.env['LOG_FORMAT'], 'json');
+  process.stderr.write(logLine(format, { level, time: new Date().toISOString(), name: 'sandbox', msg }));
+};
 const fail = (sentence: string): never => {
-  process.stderr.write(`${sentence}\n`);
+  tell(50, sentence);
   process.exit(1);
 };
 const setting = (name: string): string => {
@@ -33,6 +38,7 @@ const sandbox = new Sandbox({
   // Nobody can read files of this pod, so developers register apps of their own.
   readyClients: false,
   say: (sentence) => void process.stdout.write(`sandbox: ${sentence}\n`),
+  warn: (sentence) => tell(40, sentence),
 });
 sandbox.start();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void sandbox.stop());

@@ -5,7 +5,7 @@ import { SandboxPayer } from './payer.ts';
 const payer = new SandboxPayer(20);
 
 test('every event of a sandbox comes from its synthetic payer', () => {
-  const events = [...payer.past(), ...Array.from({ length: 20 }, (_, tick) => payer.at(tick, 1000))];
+  const events = [...payer.newest(), ...payer.past(), ...Array.from({ length: 20 }, (_, tick) => payer.at(tick, 1000))];
   expect(events.length).toBeGreaterThan(1000);
   expect(events.filter(({ source }) => !isSandboxSource(source))).toEqual([]);
   expect(new Set(events.map(({ source }) => source)).size).toBeGreaterThan(3);

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeFolder } from '@provider-access/kernel/folders';
 import { approveOwn, type AppFile, itemOf, publish, registerOwn, Server, writeSecret } from '@provider-access/cli';
 import type { DomainEvent } from '@provider-access/events';
 import { exportPKCS8, importJWK, type JWK } from 'jose';
@@ -23,10 +24,14 @@ export interface SandboxOptions {
   readonly eventsPerMinute: number;
   /** Whether to register and approve two clients, whose keys are in the folder. Default: true. */
   readonly readyClients?: boolean;
-  /** A sentence for people about what the sandbox does or cannot do. */
+  /** A sentence for people about what the sandbox does. */
   readonly say: (sentence: string) => void;
+  /** A sentence for people about what the sandbox cannot do. */
+  readonly warn: (sentence: string) => void;
   /** ms between two looks at new registrations. Default 500. */
   readonly reviewEveryMs?: number;
+  /** ms to wait after a fault. Default 2000. */
+  readonly againMs?: number;
 }
 
 /** A client that the sandbox registered and approved. Paths are of files in its folder. */
@@ -42,14 +47,19 @@ interface ReadyClient {
   readonly app: string;
 }
 export interface SandboxState {
-  /** `publishing`: the history of the payer is not complete yet. */
+  /** `ready`: the clients are approved, and the members and their newest data are there. */
   readonly status: 'publishing' | 'ready';
+  /** Older data. `of` is known once the sandbox is ready. */
+  readonly history: { readonly status: 'publishing' | 'complete'; readonly published: number; readonly of?: number };
   readonly members: number;
   readonly clients: readonly ReadyClient[];
 }
 
 /** What the folder remembers between two starts. */
 interface Kept {
+  /** The members and their newest data. A sandbox of an earlier release does not have it. */
+  readonly newest?: boolean;
+  /** Everything. */
   readonly published: boolean;
   readonly clients: readonly ReadyClient[];
 }
@@ -60,6 +70,13 @@ const READY = [
 const REVIEW_EVERY_MS = 500;
 /** ms that the sandbox waits after a fault, because the platform may be starting or stopping. */
 const AGAIN_MS = 2000;
+/** After so many equal faults the operator needs to know. A platform that starts or stops causes fewer. */
+const FAULTS_TOLD = 30;
+/** Events that are on their way at once. Reads stay fresh, because intake has soon handled them (FACTS_BOUND_MS). */
+const AT_ONCE = 500;
+/** One line for so many events of the history. */
+const TOLD_EVERY = 5000;
+const number = new Intl.NumberFormat('en');
 /** At most this many missed events are published after a pause. */
 const CATCH_UP = 100;
 
@@ -74,6 +91,8 @@ export class Sandbox {
   private readonly auth: Server;
   private readonly ending = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
+  /** Events of the history that are published. */
+  private sent = 0;
   private kept: Kept;
   private readonly file: string;
   /** The clients to make. */
@@ -85,7 +104,7 @@ export class Sandbox {
     this.payer = new SandboxPayer(options.members);
     this.events = new Server(options.payerUrl);
     this.auth = new Server(options.authUrl);
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    makeFolder(options.folder, 0o700);
     this.file = join(options.folder, 'sandbox.json');
     this.kept = existsSync(this.file)
       ? (JSON.parse(readFileSync(this.file, 'utf8')) as Kept)
@@ -93,9 +112,14 @@ export class Sandbox {
   }
 
   state(): SandboxState {
-    const { published, clients } = this.kept;
+    const { newest, published, clients } = this.kept;
     return {
-      status: published && clients.length === READY.length ? 'ready' : 'publishing',
+      status: (newest === true || published) && clients.length === READY.length ? 'ready' : 'publishing',
+      history: {
+        status: published ? 'complete' : 'publishing',
+        published: this.sent,
+        ...(this.payer.older > 0 && { of: this.payer.older }),
+      },
       members: this.options.members,
       clients,
     };
@@ -105,15 +129,23 @@ export class Sandbox {
    * Starts to register the ready clients and to publish the history, and then new events until `stop`. Returns at once.
    */
   start(): void {
-    this.running = Promise.all([
-      this.untilDone('the history', async () => {
-        await this.readyClients();
-        await this.publishHistory();
-        await this.approved();
-        this.announce();
-      }).then(() => this.live()),
-      this.review(),
-    ]);
+    this.running = Promise.all([this.run(), this.review()]);
+  }
+
+  private async run(): Promise<void> {
+    const { say, members } = this.options;
+    const { published } = this.kept;
+    await this.untilDone('registering its clients', () => this.readyClients());
+    if (!published && !this.ended) {
+      say(`publishing ${number.format(members)} members, their providers and their newest data`);
+      await this.publish(this.payer.newest());
+    }
+    await this.untilDone('the approval of its clients', () => this.approved());
+    if (this.ended) return;
+    this.keep({ newest: true });
+    this.announce();
+    if (!published) await this.publishHistory();
+    await this.live();
   }
 
   /** Resolves when the sandbox sends no request any more. */
@@ -133,41 +165,58 @@ export class Sandbox {
   private async pause(ms: number): Promise<void> {
     await delay(ms, undefined, { signal: this.ending.signal }).catch(() => undefined);
   }
-  /** Repeats the work after a fault, because the platform may be starting. Each request may be sent twice. */
+  /**
+   * Repeats the work after a fault, because the platform may be starting. Each request may be sent twice. A fault that
+   * stays is a warning, once.
+   */
   private async untilDone(what: string, work: () => Promise<void>): Promise<void> {
-    let said: string | undefined;
-    while (!this.ended) {
+    for (let faults = 1; !this.ended; faults++) {
       try {
         await work();
         return;
       } catch (error) {
-        const { message } = error as Error;
-        if (message !== said && !this.ended) this.options.say(`${what} waits: ${message}`);
-        said = message;
-        await this.pause(AGAIN_MS);
+        if (faults === FAULTS_TOLD) this.options.warn(`${what} fails again and again: ${(error as Error).message}`);
+        await this.pause(this.options.againMs ?? AGAIN_MS);
       }
     }
   }
 
   /** Publishes again what an earlier start published, if that one ended on the way. Intake drops repeated events. */
   private async publishHistory(): Promise<void> {
-    if (this.kept.published) return;
-    await this.publish(this.payer.past());
-    if (!this.ended) this.keep({ published: true });
+    const { say } = this.options;
+    const { older } = this.payer;
+    const of = number.format(older);
+    say(`the sandbox can be used; publishing the history of ${of} events`);
+    await this.publish(this.payer.past(), (count) => {
+      const before = this.sent;
+      this.sent += count;
+      if (this.sent < older && Math.floor(before / TOLD_EVERY) < Math.floor(this.sent / TOLD_EVERY))
+        say(`publishing ${number.format(this.sent)} of ${of} events`);
+    });
+    if (this.ended) return;
+    this.keep({ published: true });
+    say(`the history is complete: ${of} events`);
   }
 
-  /** Publishes events until the sandbox ends, and reports the first one that the platform refuses. */
-  private async publish(events: Iterable<DomainEvent>): Promise<void> {
-    const ending = this.ending.signal;
-    function* items(): IterableIterator<ReturnType<typeof itemOf>> {
-      for (const event of events) {
-        if (ending.aborted) return;
-        yield itemOf(event);
-      }
+  /** Publishes events until the sandbox ends, some at once, and reports the first one that the platform refuses. */
+  private async publish(events: Iterable<DomainEvent>, done?: (count: number) => void): Promise<void> {
+    let items: ReturnType<typeof itemOf>[] = [];
+    const send = async (): Promise<void> => {
+      if (items.length === 0) return;
+      await this.untilDone('the payer', async () => {
+        const { refused } = await publish(items, { server: this.events, token: this.options.payerToken() });
+        if (refused.length > 0)
+          this.options.warn(`${refused.length} events were refused, the first because of ${refused[0]!.reason}`);
+        done?.(items.length);
+        items = [];
+      });
+    };
+    for (const event of events) {
+      items.push(itemOf(event));
+      if (items.length === AT_ONCE) await send();
+      if (this.ended) return;
     }
-    const { refused } = await publish(items(), { server: this.events, token: this.options.payerToken() });
-    if (refused.length > 0)
-      this.options.say(`${refused.length} events were refused, the first because of ${refused[0]!.reason}`);
+    await send();
   }
 
   private async readyClients(): Promise<void> {
@@ -212,7 +261,6 @@ export class Sandbox {
   }
 
   private announce(): void {
-    if (this.ended) return;
     const { say, members, eventsPerMinute } = this.options;
     say(`ready: a synthetic payer of ${members} members, ${eventsPerMinute} new events a minute`);
     for (const { name, client_id: id, npi, pem } of this.kept.clients)
@@ -230,8 +278,7 @@ export class Sandbox {
       const last = now();
       next = Math.max(next, last - CATCH_UP);
       const ticks = Array.from({ length: Math.max(0, last - next + 1) }, (_, i) => next + i);
-      if (ticks.length > 0)
-        await this.untilDone('the payer', () => this.publish(ticks.map((tick) => this.payer.at(tick, everyMs))));
+      await this.publish(ticks.map((tick) => this.payer.at(tick, everyMs)));
       next = last + 1;
       await this.pause(Math.max(1, next * everyMs - Date.now()));
     }

@@ -1,6 +1,7 @@
 export * from './payer.ts';
 export { LivingPayer } from './live.ts';
 export type { MemberLedger } from './ledger.ts';
+export type { MemberStory } from './story.ts';
 export type { ProviderOrganization } from './roster.ts';
 export { npiOf } from './identifiers.ts';
 export { PAYER } from './profiles.ts';

@@ -26,10 +26,15 @@ export interface SyntheticPayer {
   providerEvents(): IterableIterator<DomainEvent>;
   /** 1-based; the same for any number of members. */
   memberEvents(n: number): MemberStory;
-  /** Everything in publish order: providers first, then windows of members whose events overlap. */
+  /** The members' events in publish order: windows of members whose events overlap. Default: all events. */
+  membersEvents(choose?: Choice): IterableIterator<DomainEvent>;
+  /** Everything in publish order: providers first, then the members' events. */
   events(): IterableIterator<DomainEvent>;
   readonly ledger: Ledger;
 }
+
+/** Which events of a member, by their place in the story. */
+type Choice = (story: MemberStory) => (place: number) => boolean;
 
 /**
  * A fictitious payer, as a pure function of seed and member number. Any number of members streams in constant memory.
@@ -56,13 +61,19 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
   function* numbers(): IterableIterator<number> {
     for (let i = 0; i < size; i += 1) yield numberAt(i);
   }
-  function* events(): IterableIterator<DomainEvent> {
-    yield* providerEvents(roster);
+  function* membersEvents(choose?: Choice): IterableIterator<DomainEvent> {
     for (let first = 0; first < size; first += window) {
       yield* interleave(
-        Array.from({ length: Math.min(window, size - first) }, (_, i) => queueOf(memberEvents(numberAt(first + i)))),
+        Array.from({ length: Math.min(window, size - first) }, (_, i) => {
+          const story = memberEvents(numberAt(first + i));
+          return queueOf(story, choose?.(story));
+        }),
       );
     }
+  }
+  function* events(): IterableIterator<DomainEvent> {
+    yield* providerEvents(roster);
+    yield* membersEvents();
   }
 
   const member = (n: number): MemberLedger => ledgerOf(memberEvents(n), asOf);
@@ -72,6 +83,7 @@ export function syntheticPayer(options: SyntheticPayerOptions): SyntheticPayer {
     providerOrganizations: roster.organizations,
     providerEvents: () => providerEvents(roster),
     memberEvents,
+    membersEvents,
     events,
     ledger: ledgerOver(numbers, npis, member, countOf(roster)),
   };
@@ -131,9 +143,9 @@ interface Queue {
   readonly events: DomainEvent[];
   readonly published: number[];
 }
-const queueOf = ({ events, published }: MemberStory): Queue => ({
-  events: [...events].reverse(),
-  published: [...published].reverse(),
+const queueOf = ({ events, published }: MemberStory, chosen: (place: number) => boolean = () => true): Queue => ({
+  events: events.filter((_, i) => chosen(i)).reverse(),
+  published: published.filter((_, i) => chosen(i)).reverse(),
 });
 
 /** Merges by publish time; order within a member stays. */

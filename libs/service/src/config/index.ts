@@ -1,5 +1,6 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
-export { baseUrl, flag, port, whole, type TrustedProxies } from './values.ts';
+export { baseUrl, flag, port, publicUrl, whole, type TrustedProxies } from './values.ts';
+export { writableFolder } from './folder.ts';
 export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
 export { mongoEnv, mongoFaults, mongoOptions, type MongoEnv } from './mongo.ts';
@@ -9,7 +10,7 @@ export { profileFaults, profilePolicy, profilesEnv } from './profiles.ts';
 export { listenEnv, listenFaults } from './listen.ts';
 export { secretFaults, secretsEnv } from './secrets.ts';
 export { telemetryEnv, telemetryFaults, telemetryOptions } from './telemetry.ts';
-export { misspelled } from './unknown.ts';
+export { misspelled, SHARED_VARIABLES } from './unknown.ts';
 export {
   businessEnv,
   calendarRules,

@@ -1,5 +1,6 @@
+import { LOG_FORMATS } from '@provider-access/kernel';
 import { z } from 'zod';
-import { baseUrl, flag, port, trustedProxies, whole } from './values.ts';
+import { publicUrl, flag, port, trustedProxies, whole } from './values.ts';
 
 /** The listener of a process. */
 export const listenEnv = {
@@ -12,7 +13,7 @@ export const listenEnv = {
         '`ALLOW_PLAIN_HTTP=true`.',
     ),
   PORT: port.default(8080).describe('Port to listen on; 0 takes a free one.'),
-  PUBLIC_URL: baseUrl.describe(
+  PUBLIC_URL: publicUrl.describe(
     'The base that providers use, without `/fhir`: links, audiences and issuer come from it, never from a request.',
   ),
   ALLOW_PLAIN_HTTP: flag
@@ -31,6 +32,13 @@ export const listenEnv = {
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('info')
     .describe('Least level that is logged.'),
+  LOG_FORMAT: z
+    .enum(LOG_FORMATS, 'must be text or json')
+    .default('json')
+    .describe(
+      'Format of everything on standard error: `json` for programs that collect it, `text` for people. `npm start` ' +
+        'and the commands of `pa topics` and `pa views` write text by default.',
+    ),
   STOP_TIMEOUT_MS: whole(1000, 600_000)
     .default(25_000)
     .describe(

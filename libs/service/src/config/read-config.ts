@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isSetByAnother } from './foreign.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -14,14 +15,14 @@ export function refuse(faults: readonly string[]): void {
 
 /**
  * Reads environment variables by a zod object schema whose keys are the variables' names. An empty value counts as
- * absent.
+ * absent, and so does a value that another program has set under that name.
  * @throws ConfigurationError naming every variable at fault (never its value: it may be a secret)
  */
 export function readConfig<S extends z.ZodObject>(schema: S, env: Environment): z.infer<S> {
   const given: Record<string, string> = {};
   for (const name of Object.keys(schema.shape)) {
     const value = env[name];
-    if (value !== undefined && value !== '') given[name] = value;
+    if (value !== undefined && value !== '' && !isSetByAnother(name, value, env)) given[name] = value;
   }
   const result = schema.safeParse(given);
   if (result.success) return result.data;

@@ -16,6 +16,11 @@ export const baseUrl = z
     'must be an absolute http or https URL without query',
   )
   .transform((v) => v.replace(/\/+$/, ''));
+/** An address of this platform: its routes are below it, so it has no path. */
+export const publicUrl = baseUrl.refine(
+  (v) => !URL.canParse(v) || (new URL(v).pathname === '/' && new URL(v).username === ''),
+  'must be scheme, host and port alone, without /fhir or another path, as in https://pa.example.org',
+);
 /** `true` or `false`. */
 export const flag = z.enum(['true', 'false'], 'must be true or false').transform((v) => v === 'true');
 /** A whole number between two bounds, both allowed. */

@@ -1,14 +1,28 @@
-import { pino, type Logger as Pino } from 'pino';
+import { type LogFormat, logLine, type LogRecord } from '@provider-access/kernel';
+import { pino, type DestinationStream, type Logger as Pino } from 'pino';
 import type { TraceScopes } from './tracing/scopes.ts';
 
 /** PHI-free by rule: fields are closed sets, counts and hashes. Names of people and members never go in. */
 export type Logger = Pick<Pino, 'debug' | 'info' | 'warn' | 'error'>;
 
-/**
- * JSON lines on standard error. `level` as pino spells it, default `info`. With `scopes` a line says to which trace it
- * belongs (`trace_id`, `span_id`).
- */
-export function createLogger(name: string, level = 'info', scopes?: TraceScopes): Logger {
+export interface LoggerOptions {
+  /** As pino spells it. Default: info. */
+  readonly level?: string;
+  /** Default: json. */
+  readonly format?: LogFormat;
+  /** If given, a line says to which trace it belongs (`trace_id`, `span_id`). */
+  readonly scopes?: TraceScopes;
+}
+
+/** A person reads lines as they happen. A program gets many, so they wait for each other outside the event loop. */
+const standardError = (format: LogFormat): DestinationStream => pino.destination({ dest: 2, sync: format === 'text' });
+
+/** Writes to standard error, or to `out`. */
+export function createLogger(
+  name: string,
+  { level = 'info', format = 'json', scopes }: LoggerOptions = {},
+  out: DestinationStream = standardError(format),
+): Logger {
   return pino(
     {
       name,
@@ -18,7 +32,12 @@ export function createLogger(name: string, level = 'info', scopes?: TraceScopes)
       redact: { paths: ['authorization', 'headers.authorization', 'token', 'client_assertion'], remove: true },
       ...(scopes !== undefined && { mixin: () => scopes.fields() }),
     },
-    pino.destination({ dest: 2, sync: false }),
+    format === 'json' ? out : { write: (line) => out.write(logLine('text', JSON.parse(line) as LogRecord)) },
   );
 }
 export const silentLogger: Logger = pino({ level: 'silent' });
+
+/** Writes an error to standard error at once, for a process that ends now. */
+export function writeError(format: LogFormat, name: string, msg: string): void {
+  process.stderr.write(logLine(format, { level: 50, time: new Date().toISOString(), name, msg }));
+}

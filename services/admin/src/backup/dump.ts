@@ -1,4 +1,5 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
+import { makeFolder } from '@provider-access/kernel/folders';
 import {
   PA_ATTRIBUTION,
   PA_CONSENT,
@@ -33,7 +34,11 @@ export async function dumpTopics(
   folder: string,
   options: { readonly now: () => number; readonly progress?: (line: string) => void },
 ): Promise<Manifest> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    makeFolder(folder, 0o700);
+  } catch (error) {
+    throw new CopyRefused(`${folder} cannot be created (${(error as NodeJS.ErrnoException).code})`);
+  }
   if ((await readdir(folder)).length > 0) throw new CopyRefused(`${folder} is not empty: give the copy a new folder`);
   const copied = new Date(options.now()).toISOString();
   const heads: Record<string, readonly number[]> = {};

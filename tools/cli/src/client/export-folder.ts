@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
+import { ownFolder } from './own-folder.ts';
 
 interface ManifestFile {
   readonly type: string;
@@ -78,7 +79,7 @@ export class ExportFolder {
   /** Creates the folder for its owner alone. @returns whether others can read a folder that existed before */
   create(): { readonly open: boolean } {
     if (existsSync(this.path)) return { open: (statSync(this.path).mode & 0o077) !== 0 };
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    ownFolder(this.path, 0o700);
     // The umask may have removed more than it should have, or an administrator's default ACL may have added rights.
     chmodSync(this.path, 0o700);
     return { open: false };
@@ -123,7 +124,7 @@ export class ExportFolder {
     let name = base;
     for (let nth = 2; existsSync(join(this.path, name, STATE)); nth += 1) name = `${base}-${nth}`;
     const target = join(this.path, name);
-    mkdirSync(target, { recursive: true, mode: 0o700 });
+    ownFolder(target, 0o700);
     for (const file of state.files ?? [])
       for (const each of [file.name, `${file.name}.part`])
         if (existsSync(join(this.path, each))) renameSync(join(this.path, each), join(target, each));

@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CliError, EXIT } from '../output.ts';
+import { ownFolder } from './own-folder.ts';
 
 export interface Profile {
   readonly server: string;
@@ -29,7 +30,7 @@ export function readProfiles(): Profiles {
 }
 export function writeProfiles(profiles: Profiles): void {
   const file = profilesFile();
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  ownFolder(dirname(file), 0o700);
   writeFileSync(`${file}.new`, `${JSON.stringify(profiles, null, 2)}\n`, { mode: 0o600 });
   chmodSync(`${file}.new`, 0o600);
   renameSync(`${file}.new`, file);

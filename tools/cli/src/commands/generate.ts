@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -6,6 +6,7 @@ import { toStructured } from '@provider-access/events';
 import { syntheticPayer } from '@provider-access/synthetic';
 import { contextOf } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
+import { ownFolder } from '../client/own-folder.ts';
 
 /** The default end of the synthetic history. It is fixed, so that a seed gives the same payer on any day. */
 export const DEFAULT_AS_OF = '2026-11-01T00:00:00.000Z';
@@ -32,7 +33,7 @@ export function generateCommand(program: Command): void {
       const payer = syntheticPayer({ seed: o.seed, members: o.members, asOf: o.asOf });
       let sink: NodeJS.WritableStream = process.stdout;
       if (o.out !== '-') {
-        mkdirSync(o.out, { recursive: true });
+        ownFolder(o.out);
         sink = createWriteStream(join(o.out, 'events.ndjson'));
       }
       const progress = out.progress('generating');

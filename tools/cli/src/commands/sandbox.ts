@@ -7,6 +7,7 @@ import { CliError, EXIT, table } from '../output.ts';
 interface State {
   readonly status: 'starting' | 'publishing' | 'ready';
   readonly members?: number;
+  readonly history?: { readonly status: 'publishing' | 'complete'; readonly published: number; readonly of?: number };
   readonly clients?: readonly {
     readonly client_id: string;
     readonly name: string;
@@ -33,6 +34,9 @@ const stateOf = (context: Context): Promise<State> => ask(context, 'GET', '/ops/
 function report({ out }: Context, state: State): void {
   out.result(state, [
     `The sandbox is ${state.status}${state.members === undefined ? '' : `; its payer has ${state.members} members`}.`,
+    ...(state.history?.status === 'publishing' && state.history.of !== undefined
+      ? [`Its history is being published: ${state.history.published} of ${state.history.of} events.`]
+      : []),
     ...table(
       ['client', 'name', 'NPI', 'key'],
       (state.clients ?? []).map((client) => [client.client_id, client.name, client.npi, client.pem]),

@@ -47,6 +47,9 @@ export async function startPlatform(options: {
     PUBLIC_URL: '',
     DATA_DIR: options.dataDir,
     LOG_LEVEL: 'warn',
+    // A developer's shell may name the engines of tests, which `npm start` does not have.
+    KAFKA_BROKERS: '',
+    MONGODB_URI: '',
     ...options.env,
   };
   const launched = launch(process.execPath, [...NODE_FLAGS, main], { env, onLine: options.onLine });

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { DomainEvent } from '@provider-access/events';
@@ -15,6 +15,7 @@ import { CliError, EXIT, type Output } from '../output.ts';
 import { startPlatform, type PlatformProcess } from './platform-process.ts';
 import type { Steps } from './steps.ts';
 import { verifyExport, type Verification } from './verify.ts';
+import { ownFolder } from '../client/own-folder.ts';
 
 export interface DemoOptions {
   readonly members: number;
@@ -102,7 +103,7 @@ async function optOut(server: Server, platform: PlatformProcess, member: string)
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const { members, seed, folder, out, steps } = options;
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  ownFolder(folder, 0o700);
   const mismatches: string[] = [];
 
   steps.step('The platform starts: five services in one process, embedded log and views');

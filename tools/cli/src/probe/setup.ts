@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { JWK } from 'jose';
 import { readKey, writeSecret } from '../client/credentials.ts';
@@ -7,6 +7,7 @@ import { registerOwn, type OwnApp } from '../client/steps.ts';
 import { CliError, EXIT } from '../output.ts';
 import { creation, removal, type ProbeWorld } from './content.ts';
 import { publishAll } from './walk.ts';
+import { ownFolder } from '../client/own-folder.ts';
 
 export const PROBE_SCOPE = 'system/*.rs';
 /** The file that `pa probe setup` writes and `pa probe` reads; the key is beside it. Neither is ever printed. */
@@ -80,7 +81,7 @@ export async function suspendProbe({ server, administratorToken }: Operator, cli
 
 /** The one-time set-up: member, provider, app. Writes `app.json` and `key.json` (mode 0600) into a folder. */
 export async function setUp(operator: Operator, world: ProbeWorld, folder: string): Promise<ProbeFile> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  ownFolder(folder, 0o700);
   await createMember(operator, world);
   const { clientId, key } = await registerProbe(operator, world, 'Synthetic probe');
   const file: ProbeFile = {
