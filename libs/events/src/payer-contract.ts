@@ -1,3 +1,4 @@
+import { editDistance } from '@provider-access/kernel';
 import { isId } from '@provider-access/kernel/fhir';
 import type { z } from 'zod';
 import type { DomainEvent } from './envelope.ts';
@@ -28,6 +29,7 @@ export const identityFault = ({ id, source }: Pick<DomainEvent, 'id' | 'source'>
     ? { reason: 'not-a-cloudevent', detail: `id and source have at most ${MAX_IDENTITY} characters` }
     : undefined;
 const MAX_FAULTS = 5;
+const lettersOf = (type: string): string => type.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 const nameOf = (type: string): string => type.replace(/\.v\d+$/, '');
 
 /**
@@ -68,6 +70,25 @@ export class PayerContract<E = PayerEvent> {
     return Object.keys(this.#types).find((known) => nameOf(known) === nameOf(type));
   }
 
+  /**
+   * Says that a type is not known, and which one its writer may have meant: one of which at most a third of the letters
+   * differ, without regard to case and punctuation.
+   */
+  unknown(type: string): string {
+    const known = Object.keys(this.#types);
+    const distances = known.map((one) => {
+      const [written, meant] = [lettersOf(type), lettersOf(one)];
+      const most = meant.length / 3;
+      // A distance is at least the difference of the lengths, so a long text costs nothing.
+      const distance = Math.abs(written.length - meant.length) > most ? Infinity : editDistance(written, meant);
+      return distance > most ? Infinity : distance;
+    });
+    const least = Math.min(...distances);
+    const meant = this.closest(type) ?? (least < Infinity ? known[distances.indexOf(least)] : undefined);
+    const question = meant === undefined ? '' : `did you mean ${meant}? `;
+    return `this event type is not known; ${question}${question === '' ? 'the' : 'The'} AsyncAPI document lists them all`;
+  }
+
   /** The newest version of a type; the type itself where there is no step from it. */
   newest(type: string): string {
     return this.#newest.get(type) ?? type;
@@ -79,8 +100,7 @@ export class PayerContract<E = PayerEvent> {
    */
   read(event: DomainEvent, now?: number): PayerEventRead<E> {
     const definition = this.definition(event.type);
-    if (definition === undefined)
-      return fault('unknown-event-type', 'this event type is not known; see the AsyncAPI document');
+    if (definition === undefined) return fault('unknown-event-type', this.unknown(event.type));
     const { subject, time } = event;
     const named = identityFault(event);
     if (named !== undefined) return { ok: false, fault: named };

@@ -28,6 +28,29 @@ describe('PayerContract', () => {
     expect(read(type, {})).toMatchObject({ ok: false, fault: { reason: 'unknown-event-type' } });
   });
 
+  // U15. Made by hand: names that people wrote, and the type that they meant.
+  it.each([
+    ['payer.member-optd-out.v1', 'payer.member-opted-out.v1'],
+    ['payer.member-opt-out.v1', 'payer.member-opted-out.v1'],
+    ['payer.member-opted-out', 'payer.member-opted-out.v1'],
+    ['payer.member-opted-out.v9', 'payer.member-opted-out.v1'],
+    ['member-opted-in.v1', 'payer.member-opted-in.v1'],
+    ['Payer.MemberOptedOut.v1', 'payer.member-opted-out.v1'],
+    ['payer.member_enrolled.v1', 'payer.member-enrolled.v1'],
+    ['payer.ressource-recorded.v1', 'payer.resource-recorded.v1'],
+    ['payer.network-status.v1', 'payer.network-status-changed.v1'],
+    ['payer.atribution-asserted.v1', 'payer.attribution-asserted.v1'],
+  ])('for %s names %s', (type, meant) => {
+    expect(read(type, {})).toMatchObject({
+      fault: { detail: `this event type is not known; did you mean ${meant}? The AsyncAPI document lists them all` },
+    });
+  });
+  it.each(['com.example.invoice-paid.v1', 'x', '', 'payer', 'a'.repeat(100_000)])('for %.30s names none', (type) => {
+    expect(read(type, {})).toMatchObject({
+      fault: { detail: 'this event type is not known; the AsyncAPI document lists them all' },
+    });
+  });
+
   it.each([
     ['payer.member-enrolled.v1', { from: '2026-01-01' }, 'data.coverageId'],
     ['payer.member-enrolled.v1', { coverageId: 'c', from: '01/02/2026' }, 'data.from'],

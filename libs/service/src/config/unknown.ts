@@ -1,3 +1,4 @@
+import { editDistance } from '@provider-access/kernel';
 import { businessEnv } from './business.ts';
 import { deploymentEnv } from './deployment.ts';
 import { filesEnv } from './files.ts';
@@ -21,23 +22,6 @@ export const SHARED_VARIABLES: readonly string[] = [
   businessEnv,
   deploymentEnv,
 ].flatMap((shape) => Object.keys(shape));
-
-/** Letters that must be put in, left out, replaced or exchanged with their neighbour to get from one to the other. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        row[j] = Math.min(row[j]!, before[j - 2]! + 1);
-    }
-    before = last;
-    last = row;
-  }
-  return last[b.length]!;
-}
 
 /** At most so many letters are a slip; in a name's first word (MONGO for MONGODB) too. */
 const SLIP = 2;

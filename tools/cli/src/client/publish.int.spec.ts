@@ -253,3 +253,29 @@ test('counts nothing as removed where the platform does not say', async () => {
   const { server } = await platform((events) => ({ status: 200, rows: all(events) }));
   expect(await publish(items(1), { server, token: 't' })).toMatchObject({ removed: {}, unresolved: {} });
 });
+
+test('an event that the platform refuses is named by its place in the file (U15)', async () => {
+  const { server } = await platform((events) => ({
+    status: 200,
+    rows: events.map((_, index) => ({ index, status: 'refused', reason: 'unknown-event-type' })),
+  }));
+  const event: Item = {
+    ok: true,
+    line: '{"id":"e1"}',
+    event: 'e1',
+    about: 'payer.member-optd-out.v1',
+    place: 'a.ndjson:7',
+  };
+  const rows: Explained[] = [];
+  const report = await publish([event], { server, token: 't', onExplained: (row) => rows.push(row) });
+  expect(report.refused).toEqual([{ place: 'a.ndjson:7 payer.member-optd-out.v1', reason: 'unknown-event-type' }]);
+  expect(rows).toEqual([
+    {
+      event: 'e1',
+      about: 'payer.member-optd-out.v1',
+      place: 'a.ndjson:7',
+      outcome: 'refused',
+      reason: 'unknown-event-type',
+    },
+  ]);
+});

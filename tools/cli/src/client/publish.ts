@@ -36,6 +36,8 @@ export interface Receipt {
 export interface Explained {
   readonly event?: string;
   readonly about: string;
+  /** File and line of a refused event. */
+  readonly place?: string;
   readonly outcome: string;
   readonly reason?: string;
   readonly deadLetter?: string;
@@ -192,9 +194,9 @@ export async function publish(
   let batch: Sent[] = [];
   let bytes = 0;
 
-  const refuse = (place: string, reason: string, event?: string): void => {
-    report.refused.push({ place, reason });
-    options.onExplained?.({ ...(event !== undefined && { event }), about: place, outcome: 'refused', reason });
+  const refuse = (at: Pick<Explained, 'about' | 'event' | 'place'>, reason: string): void => {
+    report.refused.push({ place: at.place === undefined ? at.about : `${at.place} ${at.about}`, reason });
+    options.onExplained?.({ ...at, outcome: 'refused', reason });
   };
 
   // The platform serves no Binary of a payer, so a URL of one counts among the references to types that are not served.
@@ -243,9 +245,8 @@ export async function publish(
           report.withoutEffect.push({ event: event.event, ...without });
         if (row.status === 'refused')
           refuse(
-            event.about,
+            { event: event.event, about: event.about, ...(event.place !== undefined && { place: event.place }) },
             row.detail === undefined ? (row.reason ?? '') : `${row.reason}: ${row.detail}`,
-            event.event,
           );
         else report.accepted += 1;
       });
@@ -266,7 +267,7 @@ export async function publish(
   for await (const item of items) {
     report.read += 1;
     if (!item.ok) {
-      refuse(item.place, item.reason);
+      refuse({ about: item.place }, item.reason);
       continue;
     }
     batch.push(item);

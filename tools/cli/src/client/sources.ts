@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isObject, type FhirResource, ID_PATTERN } from '@provider-access/kernel/fhir';
 import { CliError, EXIT } from '../output.ts';
@@ -15,6 +15,8 @@ export type Item =
       readonly line: string;
       readonly event: string;
       readonly about: string;
+      /** File and line, if the event comes from a file. */
+      readonly place?: string;
       /** References of the resource that may dangle; absent if the event holds no resource. */
       readonly references?: readonly ReferenceAt[];
     }
@@ -29,11 +31,40 @@ const isRead = (name: string): boolean => FILES.test(name);
 function filesOf(path: string, shown: string): string[] {
   if (!existsSync(path)) throw new CliError(EXIT.usage, `${path} does not exist`);
   if (!statSync(path).isDirectory()) return [path];
-  const files = readdirSync(path, { recursive: true, encoding: 'utf8' })
-    .filter(isRead)
-    .map((f) => join(path, f));
+  const files = filesBelow(path);
   if (files.length === 0) throw new CliError(EXIT.usage, `${shown} holds no .ndjson or .json file`);
   return files.sort((a, b) => rank(basename(a)) - rank(basename(b)) || (a < b ? -1 : 1));
+}
+
+/**
+ * The files of a folder, each once. Links are followed last, so that a file that is there itself has its own name, and
+ * a circle of links ends. A link that leads nowhere is among them, because its reader reports it.
+ */
+function filesBelow(folder: string): string[] {
+  const files: string[] = [];
+  const seen = new Set<string>();
+  const links: string[] = [];
+  const visit = (path: string): void => {
+    let real: string;
+    try {
+      real = realpathSync(path);
+    } catch {
+      if (isRead(path)) files.push(path);
+      return;
+    }
+    if (seen.has(real)) return;
+    seen.add(real);
+    const state = statSync(real);
+    if (state.isFile() && isRead(path)) files.push(path);
+    if (!state.isDirectory()) return;
+    for (const entry of readdirSync(path, { withFileTypes: true }))
+      if (entry.isSymbolicLink()) links.push(join(path, entry.name));
+      else visit(join(path, entry.name));
+  };
+  visit(folder);
+  // It grows while links lead to folders with links.
+  for (const link of links) visit(link);
+  return files;
 }
 
 const aboutOf = (data: unknown, type: string): string => {
@@ -75,7 +106,14 @@ function* fromJson(value: unknown, line: string | undefined, place: string, publ
   } else if (typeof value['specversion'] === 'string') {
     const { data } = value;
     const about = aboutOf(data, String(value['type']));
-    yield { ok: true, line: line ?? JSON.stringify(value), event: String(value['id']), about, ...referencesIn(data) };
+    yield {
+      ok: true,
+      line: line ?? JSON.stringify(value),
+      event: String(value['id']),
+      about,
+      place,
+      ...referencesIn(data),
+    };
   } else if (value['resourceType'] === 'Bundle') {
     yield* fromBundle(value, place, publication);
   } else if (typeof value['resourceType'] === 'string') {
@@ -84,7 +122,7 @@ function* fromJson(value: unknown, line: string | undefined, place: string, publ
     if (!wrapped.ok) yield { ok: false, place, reason: wrapped.reason };
     else {
       const { event } = wrapped;
-      const described = { event: event.id, about: aboutOf(event.data, event.type), ...referencesIn(event.data) };
+      const described = { event: event.id, about: aboutOf(event.data, event.type), place, ...referencesIn(event.data) };
       yield { ok: true, line: JSON.stringify({ specversion: '1.0', ...event }), ...described };
     }
   } else yield { ok: false, place, reason: 'neither a CloudEvent (specversion) nor a FHIR resource (resourceType)' };

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -261,5 +261,28 @@ describe('conditional references', () => {
     const lines = [practitioner('p1', '1'), encounter(CONDITION)].map((resource) => `${JSON.stringify(resource)}\n`);
     expect(referenceIn(await read('-', lines))).toBe('Practitioner/p1');
     expect(referenceIn(await read('-', lines.toReversed()))).toBe(CONDITION);
+  });
+});
+
+describe('links in a folder (N9)', () => {
+  test('lead to each file once: in a circle, from another folder, and under a second name', async () => {
+    write('linked/Patient.ndjson', patient('a'));
+    write('linked/sub/b.ndjson', patient('b'));
+    write('elsewhere/c.ndjson', patient('c'));
+    symlinkSync('..', join(dir, 'linked/sub/up'));
+    symlinkSync('sub', join(dir, 'linked/0-sub'));
+    symlinkSync('Patient.ndjson', join(dir, 'linked/0.ndjson'));
+    symlinkSync(join(dir, 'elsewhere'), join(dir, 'linked/elsewhere'));
+    expect(summary(await read(join(dir, 'linked')))).toEqual(['Patient/a', 'Patient/c', 'Patient/b']);
+  });
+  test('that lead nowhere are reported', async () => {
+    write('broken/a.ndjson', patient('a'));
+    symlinkSync('nothing', join(dir, 'broken/b.ndjson'));
+    symlinkSync('c.ndjson', join(dir, 'broken/c.ndjson'));
+    expect(summary(await read(join(dir, 'broken')))).toEqual([
+      'Patient/a',
+      expect.stringMatching(/^b\.ndjson: cannot be read to its end \(ENOENT\)/),
+      expect.stringMatching(/^c\.ndjson: cannot be read to its end \(ELOOP\)/),
+    ]);
   });
 });

@@ -118,12 +118,7 @@ function unescape(value: string): string {
  */
 function refusal(event: DomainEvent): { readonly reason: FaultReason; readonly detail: string } | undefined {
   const definition = PAYER_CONTRACT.definition(event.type);
-  if (definition === undefined) {
-    return {
-      reason: 'unknown-event-type',
-      detail: 'this event type is not known; see the AsyncAPI document for names and versions',
-    };
-  }
+  if (definition === undefined) return { reason: 'unknown-event-type', detail: PAYER_CONTRACT.unknown(event.type) };
   const named = identityFault(event);
   if (named !== undefined || !statesConsent(event)) return named;
   if (event.type === 'payer.provider-recorded.v1') {
