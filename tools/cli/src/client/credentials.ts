@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { CliError, EXIT } from '../output.ts';
+import { writeOwn } from '../own-file.ts';
 
 /** What `pa apps register` writes and the provider's commands read. The private key stays in a file of its own. */
 export interface AppFile {
@@ -32,9 +33,7 @@ function readJson<T>(file: string, what: string): T {
 export const readKey = (file: string): JWK => readJson<JWK>(file, 'the key');
 export const readApp = (file: string): AppFile => readJson<AppFile>(file, 'the app file');
 export function writeSecret(file: string, value: unknown): void {
-  // The mode of a file that exists stays otherwise.
-  if (existsSync(file)) chmodSync(file, 0o600);
-  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  writeOwn(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /** A new private JWK with `kid`, `alg` and `use`. */

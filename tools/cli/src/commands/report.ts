@@ -4,7 +4,8 @@ import { publish, type PublishReport } from '../client/publish.ts';
 import type { Item } from '../client/sources.ts';
 import type { Context } from '../context.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
-import { CliError, countLines, EXIT, table } from '../output.ts';
+import { countLines, EXIT, table } from '../output.ts';
+import { openOwn } from '../own-file.ts';
 
 const SHOWN = 20;
 
@@ -83,17 +84,6 @@ async function addDetails({ server }: Context, token: string, report: PublishRep
   });
 }
 
-/** @throws CliError when the file cannot be made */
-function openFile(file: string): Promise<WriteStream> {
-  return new Promise((resolve, reject) => {
-    const stream = createWriteStream(file, { mode: 0o600 });
-    stream.once('open', () => resolve(stream));
-    stream.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new CliError(EXIT.usage, `${file} cannot be written (${error.code})`)),
-    );
-  });
-}
-
 interface PublishAll {
   /** A file for one row an event. */
   readonly explain?: string | undefined;
@@ -110,7 +100,7 @@ export async function publishAll(
   afterInterrupt(PUBLISH_STOPPED);
   const progress = context.out.progress('publishing');
   let rows: WriteStream | undefined;
-  if (explain !== undefined) rows = await openFile(explain);
+  if (explain !== undefined) rows = createWriteStream(explain, { fd: openOwn(explain) });
   const token = context.payerToken();
   const hints = new Hints();
   const report = await publish(hints.over(items), {

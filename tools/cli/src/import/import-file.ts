@@ -4,6 +4,7 @@ import type { Server } from '../client/server.ts';
 import type { Item } from '../client/sources.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';
 import { CsvForm } from './csv.ts';
+import { withoutFormulas } from './formulas.ts';
 import { LineFile } from './row-files.ts';
 import { importRows, type ImportFile, type RowFault } from './rows.ts';
 
@@ -75,7 +76,8 @@ export interface ImportOptions {
 
 /**
  * Publishes the rows of a file in bounded memory, with one line in the file of outcomes for each row. A row that is
- * refused goes to the file of refused rows as it is, below the header, so that a corrected copy can be imported.
+ * refused goes to the file of refused rows below the header, so that a corrected copy can be imported. It goes as it is,
+ * but a spreadsheet finds no formula in it.
  */
 export async function importFile(source: ImportFile, options: ImportOptions): Promise<ImportReport> {
   const report = emptyReport();
@@ -88,8 +90,8 @@ export async function importFile(source: ImportFile, options: ImportOptions): Pr
   const refuseRow = (line: number, text: string, faults: readonly RowFault[]): void => {
     refuse(report, line, faults);
     if (text === '') return;
-    if (!refusedRows.written) refusedRows.add(header);
-    refusedRows.add(text);
+    if (!refusedRows.written) refusedRows.add(withoutFormulas(header));
+    refusedRows.add(withoutFormulas(text));
   };
   async function* items(): AsyncGenerator<Item> {
     const rows = importRows(

@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, existsSync, openSync, writeSync } from 'node:fs';
-import { CliError, EXIT } from '../output.ts';
+import { closeSync, lstatSync, writeSync } from 'node:fs';
+import { openOwn, refuseLink } from '../own-file.ts';
 
 const BUFFER = 64 * 1024;
 
@@ -8,7 +8,9 @@ export class LineFile {
   readonly path: string;
   private descriptor: number | undefined;
   private buffer = '';
+  /** @throws CliError at once if the file would be written through a link */
   constructor(path: string) {
+    refuseLink(path);
     this.path = path;
   }
   get written(): boolean {
@@ -16,7 +18,7 @@ export class LineFile {
   }
   /** @throws CliError if the file cannot be written */
   add(line: string): void {
-    this.descriptor ??= this.open();
+    this.descriptor ??= openOwn(this.path);
     this.buffer += `${line}\n`;
     if (this.buffer.length >= BUFFER) this.flush();
   }
@@ -24,15 +26,6 @@ export class LineFile {
     if (this.descriptor === undefined) return;
     this.flush();
     closeSync(this.descriptor);
-  }
-  private open(): number {
-    try {
-      const descriptor = openSync(this.path, 'w', 0o600);
-      chmodSync(this.path, 0o600);
-      return descriptor;
-    } catch (error) {
-      throw new CliError(EXIT.usage, `${this.path} cannot be written (${(error as NodeJS.ErrnoException).code})`);
-    }
   }
   private flush(): void {
     writeSync(this.descriptor!, this.buffer);
@@ -47,6 +40,7 @@ export const outcomesOf = (file: string): string => `${stem(file)}.outcomes.ndjs
 export function refusedOf(file: string): string {
   for (let nth = 1; ; nth += 1) {
     const name = `${stem(file)}.refused${nth === 1 ? '' : `-${nth}`}.csv`;
-    if (!existsSync(name)) return name;
+    // A link that leads nowhere is there too.
+    if (lstatSync(name, { throwIfNoEntry: false }) === undefined) return name;
   }
 }

@@ -5,6 +5,7 @@ import { bytesOf } from '../client/documents.ts';
 import { eventOf, faultsOf, SOURCE } from '../client/statement.ts';
 import { CliError, EXIT } from '../output.ts';
 import { CsvForm, readCsv } from './csv.ts';
+import { withFormulas } from './formulas.ts';
 import type { ImportKind, Values } from './kinds.ts';
 import { dayOf, dayOfExcel, type ImportMap } from './map.ts';
 
@@ -99,7 +100,7 @@ export async function* importRows(
     if (layout === undefined) {
       if (!row.ok)
         throw new CliError(EXIT.usage, `${source.file}:${row.line}: the header cannot be read: ${row.reason}`);
-      layout = layoutOf(source, row.cells, row.text, form.separator);
+      layout = layoutOf(source, row.cells.map(withFormulas), row.text, form.separator);
       onLayout(layout);
       continue;
     }
@@ -112,7 +113,7 @@ export async function* importRows(
         text,
         faults: [{ reason: `${row.cells.length} cells, but the header has ${layout.header.length}` }],
       };
-    else yield rowOf(source, layout, line, text, row.cells);
+    else yield rowOf(source, layout, line, text, row.cells.map(withFormulas));
   }
   if (layout === undefined) throw new CliError(EXIT.usage, `${source.file} is empty: the first line names the columns`);
 }
