@@ -2,6 +2,7 @@ import { DATA_ABSENT_REASON, INLINE_LABEL, REVIEW_ACTION, WHEN_ADJUDICATED } fro
 import { isObject } from '@provider-access/kernel/fhir';
 import { ADJUDICATION_SYSTEMS, KEPT_ADJUDICATIONS, KNOWN_EXTENSIONS, UNIT_ADJUDICATIONS } from './allowed.ts';
 import { isCurrencyQuantity, isCurrencySystem } from './currency.ts';
+import { isSafeXhtml } from './narrative.ts';
 import type { Context } from './plan.ts';
 
 type Source = Readonly<Record<string, unknown>>;
@@ -9,6 +10,8 @@ type Source = Readonly<Record<string, unknown>>;
 /** Datatypes that are wrong or useless without one of their parts. */
 const ALL_OR_NOTHING = new Set(['Ratio', 'Range', 'SampledData']);
 const QUANTITIES = new Set(['Quantity', 'SimpleQuantity', 'MoneyQuantity', 'Age', 'Count', 'Distance', 'Duration']);
+/** Another place for XHTML than a narrative. */
+const RENDERED = 'http://hl7.org/fhir/StructureDefinition/rendering-xhtml';
 const PAYMENT_DATE = /pa?y?mt|paid|payment|remit/i;
 /** Codes and words for the category of an amount. */
 const AMOUNT_CATEGORY = /amt|amount|price|(?<!dis)charge|copay|co-?ins|deductible|pa?y?mt|paid|payment|remit/i;
@@ -24,6 +27,8 @@ export function isDroppedWhole(structure: string, source: Source, context: Conte
   switch (structure) {
     case 'Coding':
       return isCurrencySystem(source['system']);
+    case 'Narrative':
+      return !isSafeXhtml(source['div']);
     case 'Extension':
       return isDroppedExtension(source, context, nested);
     case 'ExplanationOfBenefit.item.adjudication':
@@ -52,6 +57,7 @@ export function isBroken(structure: string, before: Source, after: Source): bool
 function isDroppedExtension(source: Source, context: Context, nested: boolean): boolean {
   const url = source['url'];
   if (typeof url !== 'string' || namesCurrency(url) || namesPrice(url)) return true;
+  if (url === RENDERED && !isSafeXhtml(source['valueString'])) return true;
   const parts = source['extension'];
   if (
     Array.isArray(parts) &&
