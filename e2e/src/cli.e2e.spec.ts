@@ -388,11 +388,12 @@ describe('a payer, two providers, a reviewer and an operator', () => {
 
 test("a payer's engineer follows the tutorial word for word, from an own folder to a Group with a member", async () => {
   const { base, dataDir } = fresh.platform();
-  const { code, stdout, stderr } = await follow('docs/tutorials/payer.md', {
+  const { code, stdout, stderr, readableByOthers } = await follow('docs/tutorials/payer.md', {
     cwd: at('tutorial'),
     env: { PA_SERVER: base, DATA_DIR: dataDir },
   });
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(readableByOthers).toEqual([]);
   // The Group in its three states: as attributed, after the opt-out, and after the return.
   const members = [...stdout.matchAll(/^\S+\s+(\d+)\s+\S.*\s1003000126$/gm)].map(([, count]) => count);
   expect({ members, stdout }).toMatchObject({ members: ['1', '0', '1'] });

@@ -171,7 +171,7 @@ test("follows the tutorial of a provider's developer word for word, from `npm pa
   mkdirSync(cwd);
   const packed = basename(packPa(ROOT, cwd, await bundlePa(ROOT)));
   const { npi } = (await shown()).clients[0]!;
-  const { code, stdout, stderr } = await follow('docs/tutorials/provider.md', {
+  const { code, stdout, stderr, readableByOthers } = await follow('docs/tutorials/provider.md', {
     cwd,
     replace: {
       'http://127.0.0.1:8080': platform.base,
@@ -182,6 +182,8 @@ test("follows the tutorial of a provider's developer word for word, from `npm pa
   // `pa export` reports its progress there.
   expect(stderr.replace(/^export .*\n|^The earlier export is now in .*\n/gm, '')).toBe('');
   expect(code).toBe(0);
+  // U20: keys, tokens and files of members were 0644.
+  expect(readableByOthers).toEqual([]);
   expect(stdout).toMatch(/^\d+\.\d+\.\d+ \(.*, npm package, Node /m);
   expect(readdirSync(join(cwd, 'clinic-files'), { recursive: true })).toContainEqual(
     expect.stringMatching(/\/Patient.*\.ndjson\.gz$/),

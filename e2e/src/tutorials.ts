@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { COMPILED } from './compiled.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -8,6 +8,13 @@ export const ROOT = join(import.meta.dirname, '../..');
 /** Blocks with the word `sh` are run. Those with `shell` start a platform, or need a cluster. */
 export const commandsOf = (markdown: string): string =>
   [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
+
+/** All files but those of the home, where programs are installed. */
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .filter((file) => !file.startsWith('home/'));
 
 /**
  * Runs the commands of a page one after the other, as a reader does who copies them: in an empty folder with an empty
@@ -21,7 +28,13 @@ export async function follow(
     readonly replace?: Readonly<Record<string, string>>;
     readonly env?: Readonly<Record<string, string>>;
   },
-): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+): Promise<{
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Files that the commands made and that other users of the machine can read. */
+  readonly readableByOthers: readonly string[];
+}> {
   const { cwd, replace = {}, env = {} } = options;
   const home = join(cwd, 'home');
   const bin = join(home, 'bin');
@@ -37,6 +50,7 @@ export async function follow(
     if (!script.includes(text)) throw new Error(`${page} does not contain ${text}`);
     script = script.replaceAll(text, instead);
   }
+  const known = new Set(filesIn(cwd));
   const child = spawn('bash', ['-euo', 'pipefail'], {
     cwd,
     env: {
@@ -57,5 +71,7 @@ export async function follow(
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve);
   });
-  return { code, stdout, stderr };
+  const made = filesIn(cwd).filter((file) => !known.has(file));
+  const readableByOthers = made.filter((file) => (statSync(join(cwd, file)).mode & 0o077) !== 0);
+  return { code, stdout, stderr, readableByOthers };
 }
