@@ -2,7 +2,7 @@ import type { Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { DisclosureOf } from './disclosures.ts';
 
-/** At least one of `member`, `client`, `from` and `before` should be given, because the audit is large. */
+/** At least one should be given, because the audit is large. */
 export interface DisclosureFilter {
   readonly member?: string;
   readonly client?: string;

@@ -47,7 +47,7 @@ export const OPS: Readonly<Record<string, Operation>> = {
   'GET /ops/audit/AuditEvent': {
     tag: 'Operations',
     summary: 'Search the audit as AuditEvents',
-    description: 'It needs `patient`, `agent` or `date`. No token of an app is taken here.',
+    description: 'It needs `patient`, `agent`, `date`, `outcome` or `entity`. No token of an app is taken here.',
     query: [
       { name: 'patient', description: '`Patient/<id>`. The AuditEvents name this member alone.' },
       { name: 'agent', description: 'A `client_id`; `agent:identifier` takes it with its system.' },

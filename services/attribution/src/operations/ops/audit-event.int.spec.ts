@@ -126,6 +126,10 @@ describe('AuditEvents', () => {
     'date=gt2000&_count=7',
     'patient=m1&entity=Group/g2&_count=3',
     'agent=nobody',
+    // Each has an index, so it needs no other parameter.
+    'outcome=4',
+    'outcome=0&_count=9',
+    'entity=Group/g1',
   ])('found by %s are those of the entries that fit, each once, newest first, over all pages', async (query) => {
     const parameters = new URLSearchParams(query);
     const member = (parameters.get('patient') ?? parameters.get('entity')?.match(/Patient\/.*/)?.[0])?.replace(
@@ -300,9 +304,8 @@ describe('AuditEvents', () => {
   });
 
   it.each([
-    ['', 'patient, agent or date'],
-    ['outcome=0', 'patient, agent or date'],
-    ['entity=Group/g1', 'patient, agent or date'],
+    ['', 'patient, agent, date, outcome or entity'],
+    ['_count=5', 'patient, agent, date, outcome or entity'],
     ['patient=../x', 'Patient/<id>'],
     ['patient=m1,m2', 'Patient/<id>'],
     ['patient=m1&patient=m2', 'once'],

@@ -42,8 +42,12 @@ export function readAuditSearch(parameters: URLSearchParams, base: string): Audi
   const client = agent ?? identified;
   const period = readPeriod(parameters.getAll('date'));
   const outcome = one('outcome', readOutcome);
-  if (member === undefined && client === undefined && period.from === undefined && period.before === undefined)
-    throw new Refusal('required', 'This search needs patient, agent or date.', { expression: 'patient' });
+  const isBounded = [member, client, outcome, entity, period.from, period.before].some((one) => one !== undefined);
+  // Each of them has an index. Without any, the whole audit would be listed.
+  if (!isBounded)
+    throw new Refusal('required', 'This search needs patient, agent, date, outcome or entity.', {
+      expression: 'patient',
+    });
   const after = one('_page', (value) => {
     if (!isCursor(value)) throw invalid('_page', 'The page link is not valid. Repeat the search from its first page.');
     return documentOf(value);
