@@ -392,8 +392,7 @@ test("a payer's engineer follows the tutorial word for word, from an own folder 
     cwd: at('tutorial'),
     env: { PA_SERVER: base, DATA_DIR: dataDir },
   });
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  expect(readableByOthers).toEqual([]);
+  expect({ code, stderr, readableByOthers }).toMatchObject({ code: 0, readableByOthers: [] });
   // The Group in its three states: as attributed, after the opt-out, and after the return.
   const members = [...stdout.matchAll(/^\S+\s+(\d+)\s+\S.*\s1003000126$/gm)].map(([, count]) => count);
   expect({ members, stdout }).toMatchObject({ members: ['1', '0', '1'] });
