@@ -2,7 +2,7 @@ import { attributionConfig, attributionSettings } from '@provider-access/attribu
 import type { Blobs } from '@provider-access/engines/blob';
 import { consentConfig, consentSettings } from '@provider-access/consent';
 import type { EventLog } from '@provider-access/engines/log';
-import type { PresenceOptions } from '@provider-access/facts';
+import type { Access, PresenceOptions } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';
 import { type Answer, type Call, request } from '@provider-access/process/testing';
 import type { ServicePorts } from '@provider-access/service/http';
@@ -92,6 +92,10 @@ export class PlatformProcess {
   /** Lets every service poll the log, as it does twice a second, so that its facts are current. */
   async look(): Promise<void> {
     await Promise.all(this.#services.facts.map(({ freshness }) => freshness.poll()));
+  }
+  /** What the services know of members, as one of them does. */
+  get access(): Access {
+    return this.#services.facts[0]!.access;
   }
   stop(): Promise<void> {
     return this.#services.stop();

@@ -11,11 +11,14 @@ import { type ConsentStatement, FactsStale, type StatementEffect } from '@provid
 import { derivedEventId } from '@provider-access/intake';
 import { sourceFault } from '@provider-access/intake/read';
 import type { Metrics } from '@provider-access/service/observability';
+import { FactsPace } from './facts-pace.ts';
 import type { Incoming } from './incoming.ts';
 import { statedBy } from './stated.ts';
 
 /** The part of `Access` that knows when an opt-out has effect. */
 export interface PayerFacts {
+  /** True once the facts of this process have passed a position on payer topics, false after the timeout. */
+  waitForPayer(position: Position, timeoutMs: number): Promise<boolean>;
   /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
   waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
   /** The present effect of each statement; undefined for a statement that the facts do not know. */
@@ -48,14 +51,20 @@ export interface EventRow {
 }
 
 const EFFECT_PATIENCE_MS = 5_000;
+/** Limit of events in an append. The log acknowledges them together. */
+export const APPEND_EVENTS = 250;
 
-/** Appends the events of a request, with one append for each topic, and answers for each event. */
+/**
+ * Appends the events of a request, with one append for each topic and 250 events, and answers for each event. All
+ * requests of the process share one pace.
+ */
 export class EventAppender {
   private readonly log: EventLog;
   private readonly facts: PayerFacts;
   private readonly metrics: Metrics | undefined;
   /** Whether events of another source than the sandbox's synthetic payer are refused. */
   private readonly sandbox: boolean;
+  private readonly pace: FactsPace;
   constructor(
     log: EventLog,
     facts: PayerFacts,
@@ -65,16 +74,38 @@ export class EventAppender {
     this.facts = facts;
     this.metrics = options.metrics;
     this.sandbox = options.sandbox ?? false;
+    this.pace = new FactsPace((position, timeoutMs) => facts.waitForPayer(position, timeoutMs));
   }
 
   /**
    * Resolves when all events are durable. Rows of opt-outs and opt-ins are still pending then: they resolve to their
-   * effect once the facts of every process have passed them, or to `accepted` after 5 s. If only one of two topics
-   * could be written, the rows of the other one are `unavailable`.
+   * effect once the facts of every process have passed them, or to `accepted` after 5 s. If only a part could be
+   * written, the rows of the others are `unavailable`.
    * @throws EngineUnavailable when the log stored nothing, or did not answer
    */
   async append(sent: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const events = this.sandbox ? sent.map(fromSandbox) : sent;
+    const rows: (EventRow | Promise<EventRow>)[] = [];
+    for (let at = 0; at < events.length; at += APPEND_EVENTS) {
+      const part = events.slice(at, at + APPEND_EVENTS);
+      if (part.some((event) => event.ok && !event.consent)) await this.pace.room();
+      try {
+        rows.push(...(await this.appendPart(part, receipt)));
+      } catch (error) {
+        if (!(error instanceof EngineUnavailable) || at === 0) throw error;
+        rows.push(
+          ...events.slice(at).map((event) => (event.ok ? unavailable(event, receipt) : refused(event, receipt))),
+        );
+        break;
+      }
+    }
+    return rows;
+  }
+
+  private async appendPart(
+    events: readonly Incoming[],
+    receipt: string,
+  ): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
     for (const event of events) {
       if (!event.ok) continue;
@@ -92,7 +123,9 @@ export class EventAppender {
         failed.set(topic, error);
         return undefined;
       });
-      if (appended === undefined || consents.length === 0) continue;
+      if (appended === undefined) continue;
+      if (consents.length < records.length) this.pace.appended({ [topic]: endOf(appended) });
+      if (consents.length === 0) continue;
       const placed = consents.flatMap((i) =>
         appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }],
       );
@@ -112,18 +145,10 @@ export class EventAppender {
       events.filter((event) => !event.ok).length + tooLarge.size,
     );
     return events.map((event) => {
-      const not = (status: 'refused' | 'unavailable', reason: string, detail: string): EventRow => ({
-        index: event.index,
-        ...(event.id !== undefined && { id: event.id }),
-        status,
-        reason,
-        detail,
-        receipt,
-      });
-      if (!event.ok) return not('refused', event.reason, event.detail);
-      if (tooLarge.has(event.record)) return not('refused', 'too-large', 'the event is larger than the log accepts');
-      if (failed.has(event.topic))
-        return not('unavailable', 'log-unavailable', 'send the event again: a repeat changes nothing');
+      if (!event.ok) return refused(event, receipt);
+      if (tooLarge.has(event.record))
+        return refused({ ...event, reason: 'too-large', detail: 'the event is larger than the log accepts' }, receipt);
+      if (failed.has(event.topic)) return unavailable(event, receipt);
       const row: EventRow = { index: event.index, id: event.id, status: 'accepted', receipt };
       const effect = event.consent ? effects.get(event.topic) : undefined;
       return effect === undefined ? row : effect.then((found): EventRow => ({ ...row, ...found.get(event.record) }));
@@ -135,12 +160,7 @@ export class EventAppender {
     topic: string,
     placed: readonly (Appended & { readonly record: NewRecord })[],
   ): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
-    const offsets: number[] = [];
-    for (const { partition, offset } of placed) {
-      while (offsets.length <= partition) offsets.push(0);
-      offsets[partition] = Math.max(offsets[partition]!, offset + 1);
-    }
-    if (!(await this.facts.waitForPayerEverywhere({ [topic]: offsets }, EFFECT_PATIENCE_MS))) return new Map();
+    if (!(await this.facts.waitForPayerEverywhere({ [topic]: endOf(placed) }, EFFECT_PATIENCE_MS))) return new Map();
     const statements = placed.map(({ record, partition, offset }): ConsentStatement => {
       const { headers } = record;
       const member = headers['ce_subject']!;
@@ -178,6 +198,33 @@ export class EventAppender {
     }
   }
 }
+
+/** The next offset of each partition, behind these records. Undefined stands for a record that was not written. */
+function endOf(appended: readonly (Appended | undefined)[]): number[] {
+  const offsets: number[] = [];
+  for (const place of appended) {
+    if (place === undefined) continue;
+    while (offsets.length <= place.partition) offsets.push(0);
+    offsets[place.partition] = Math.max(offsets[place.partition]!, place.offset + 1);
+  }
+  return offsets;
+}
+
+const rowOf = (
+  { index, id }: Pick<Incoming, 'index' | 'id'>,
+  rest: Pick<EventRow, 'status' | 'reason' | 'detail' | 'receipt'>,
+): EventRow => ({ index, ...(id !== undefined && { id }), ...rest });
+const refused = (
+  event: Pick<Incoming, 'index' | 'id'> & { readonly reason: string; readonly detail: string },
+  receipt: string,
+): EventRow => rowOf(event, { status: 'refused', reason: event.reason, detail: event.detail, receipt });
+const unavailable = (event: Incoming, receipt: string): EventRow =>
+  rowOf(event, {
+    status: 'unavailable',
+    reason: 'log-unavailable',
+    detail: 'send the event again: a repeat changes nothing',
+    receipt,
+  });
 
 /** In a sandbox: the same event, or its refusal if it does not come from the synthetic payer. */
 function fromSandbox(event: Incoming): Incoming {

@@ -17,6 +17,7 @@ const provider: EventInput = {
   resource: { resourceType: 'Organization', id: 'o' },
 };
 const facts: PayerFacts = {
+  waitForPayer: () => Promise.resolve(true),
   waitForPayerEverywhere: () => Promise.resolve(true),
   effects: async (all) => all.map(() => ({ status: 'effective' })),
 };

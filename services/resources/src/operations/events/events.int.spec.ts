@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { condition, event, House, patient, type Loose } from '../../../test/harness.ts';
-import { APPEND_EVENTS } from './stream-events.ts';
+import { APPEND_EVENTS } from './append-events.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
 const NDJSON = 'application/x-ndjson';
@@ -245,7 +245,11 @@ describe('POST /events of a hundred thousand events', () => {
         Promise.resolve(records.map((_, i) => ({ partition: 0, offset: (appended += 1) + i * 0 }))),
     };
     const stream = new EventStream(
-      new EventAppender(log as never, { waitForPayerEverywhere: () => Promise.resolve(true), effects: async () => [] }),
+      new EventAppender(log as never, {
+        waitForPayer: () => Promise.resolve(true),
+        waitForPayerEverywhere: () => Promise.resolve(true),
+        effects: async () => [],
+      }),
       'r-x',
     );
     const line = Buffer.from(`${JSON.stringify(event({ resource: patient('m1') }))}\n`.repeat(100));

@@ -1,11 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { createLineSplitter } from '@provider-access/kernel/fhir';
-import type { EventAppender, EventRow } from './append-events.ts';
+import { APPEND_EVENTS, type EventAppender, type EventRow } from './append-events.ts';
 import { fromText, type Incoming, MAX_EVENT_BYTES, notUtf8, tooLarge } from './incoming.ts';
 
-/** Limit of events in an append. The log acknowledges them together. */
-export const APPEND_EVENTS = 250;
 const APPEND_BYTES = 1024 * 1024;
 /**
  * Bytes of the answer that may wait for the client. Many clients read the answer only after they have sent everything,
