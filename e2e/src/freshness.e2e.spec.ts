@@ -94,6 +94,38 @@ describe('freshness of the feeds of a payer', () => {
     expect((await pa('freshness', '--silent', '3d')).code).toBe(0);
   });
 
+  test('U3: when a roster, a network file or an opt-out list stops, the report names it', async () => {
+    const provider = { npi: npiOf(7), tin: '900000007' };
+    const stopped = [
+      ['payer.attribution-asserted', 26, { provider: { ...provider, contract: 'c' }, from: '2026-01-01' }],
+      ['payer.network-status-changed', 8 * 24, { ...provider, status: 'in-network', from: '2026-01-01' }],
+      ['payer.member-opted-in', 30, { setBy: 'member', channel: 'phone' }],
+    ] as const;
+    const source = 'urn:enrolment';
+    await publishAll(
+      fresh.platform(),
+      stopped.map(([type, hours, data]) => ({
+        ...payerEvent(`${type}.v1`, type.includes('network') ? provider.npi : world.member, data),
+        source,
+        time: new Date(Date.now() - hours * HOUR).toISOString(),
+      })),
+    );
+    const silent = async (): Promise<Record<string, number>> => {
+      const { stdout } = await pa('freshness', '--json');
+      const { feeds } = JSON.parse(stdout) as FreshnessReport;
+      return Object.fromEntries(
+        feeds.filter((f) => f.source === source).map(({ type, silentMs }) => [type, Math.floor(silentMs / HOUR)]),
+      );
+    };
+    await eventually(async () =>
+      expect(await silent()).toEqual(Object.fromEntries(stopped.map(([type, hours]) => [type, hours]))),
+    );
+    const text = await pa('freshness', '--silent', '7d');
+    expect(text.code).toBe(1);
+    expect(text.stdout).toMatch(/urn:enrolment +payer\.network-status-changed .* stale/);
+    expect(text.stdout).not.toMatch(/payer\.attribution-asserted .* stale/);
+  });
+
   test('stays the same through a kill and a rebuild of the view', async () => {
     const before = counts((await freshness()).feeds);
     await fresh.restart('kill');

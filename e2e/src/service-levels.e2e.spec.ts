@@ -169,7 +169,9 @@ describe('service levels of a platform', () => {
     const { met, missed: late } = visible;
     // A share is rounded down, so that it never looks better than it is.
     const share = (Math.floor((100_000 * met) / (met + late)) / 1000).toFixed(3);
-    expect(text.stdout).toMatch(new RegExp(`claims-visible +${met + late} +${met} +${late} +0 +${share} %`));
+    expect(text.stdout).toMatch(
+      new RegExp(`claims-visible +1 business day +${met + late} +${met} +${late} +0 +${share} %`),
+    );
     expect(text.stdout).toContain('business days: mon tue wed thu fri sat sun in UTC, no holidays');
     // No member, no resource, anywhere in it.
     expect(JSON.stringify(report)).not.toContain(world.member);
@@ -229,7 +231,7 @@ describe('service levels of a platform', () => {
       const before = counts((await slo()).report);
       await fresh.restart('stop');
       expect(counts((await slo()).report)).toEqual(before);
-      expect((await pa('views', 'rebuild', 'audit_service-levels_v1')).code).toBe(0);
+      expect((await pa('views', 'rebuild', 'audit_service-levels_v2')).code).toBe(0);
       expect(counts((await slo()).report)).toEqual(before);
     },
   );

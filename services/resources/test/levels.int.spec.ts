@@ -116,6 +116,46 @@ it('measures each source and type: what became a version counts, and what change
   ]);
 });
 
+it('U3: hears a roster, a network, enrolments and opt-outs by the name of their event', async () => {
+  house = await House.open();
+  const say = (id: string, type: string, subject: string, hours: number, source: string): string =>
+    JSON.stringify({ specversion: '1.0', id, source, type, time: at(hours), subject, data: {} });
+  await house.publish([
+    say('r1', 'payer.attribution-asserted.v1', 'm1', 30, 'urn:roster'),
+    say('r2', 'payer.attribution-asserted.v1', 'm2', 26, 'urn:roster'),
+    say('n1', 'payer.network-status-changed.v1', '1234567893', 200, 'urn:network'),
+    say('o1', 'payer.member-opted-out.v1', 'm1', 2, 'urn:preferences'),
+    say('e1', 'payer.member-enrolled.v1', 'm1', 40, 'urn:enrolment'),
+  ]);
+  const heard = async () =>
+    // Each partition tells the newest of its own.
+    Object.fromEntries(
+      (await said()).measured
+        .flatMap((m) => m.feeds ?? [])
+        .toSorted((a, b) => a.newest - b.newest)
+        .map(({ source, type, newest }) => [`${source} ${type}`, Math.floor((Date.now() - newest) / 3_600_000)]),
+    );
+  await expect.poll(heard).toEqual({
+    'urn:roster payer.attribution-asserted': 26,
+    'urn:network payer.network-status-changed': 200,
+    'urn:preferences payer.member-opted-out': 2,
+    'urn:enrolment payer.member-enrolled': 40,
+  });
+  // How long they took is not measured here.
+  expect((await said()).measured.flatMap((m) => m.feeds ?? []).flatMap(({ days }) => days)).toEqual([]);
+});
+
+it('U18: measures no claim that was older than 31 days when it arrived', async () => {
+  house = await House.open();
+  await house.publish([
+    { id: 'e1', subject: 'm1', time: at(32 * 24), resource: claim('m1', 'old') },
+    { id: 'e2', subject: 'm1', time: at(30 * 24), resource: claim('m1', 'late') },
+  ]);
+  await expect.poll(async () => measuredItems((await said()).measured)).toBe(1);
+  const [started] = (await said()).started.flatMap((s) => s.starts);
+  expect(Math.round((Date.now() - started!.at) / 86_400_000)).toBe(30);
+});
+
 it('says nothing of history', async () => {
   house = await House.open({ levelsSince: Date.now() - 10 * 3_600_000 });
   await house.publish([

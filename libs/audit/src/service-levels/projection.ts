@@ -13,7 +13,7 @@ import {
   dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { EMPTY_TALLY, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
+import { EMPTY_TALLY, isHistory, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 
 /** The counts of one objective, one local day of starts and one scope, and the offset up to which they count. */
@@ -147,7 +147,7 @@ function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
   };
 }
 
-/** The claim or prior authorization in a dead letter; undefined for any other event. */
+/** The claim or prior authorization in a dead letter; undefined for history and any other event. */
 function deadLetterClaim(record: LogRecord): { objective: Objective; start: number } | undefined {
   const { headers, value } = dataOf<EventParked>(record);
   const decoded = decodeEvent({ headers, value: Buffer.from(value, 'base64') });
@@ -159,7 +159,8 @@ function deadLetterClaim(record: LogRecord): { objective: Objective; start: numb
       : typeof resource?.resourceType === 'string'
         ? objectiveOf(resource as { resourceType: string })
         : undefined;
-  return objective && { objective, start: Date.parse(decoded.event.time) };
+  const start = Date.parse(decoded.event.time);
+  return objective === undefined || isHistory(start, record.timestamp) ? undefined : { objective, start };
 }
 
 const deadLetterEvolve: TopicEvolve<DeadLetterPart> = {
@@ -184,7 +185,7 @@ const deadLetterEvolve: TopicEvolve<DeadLetterPart> = {
 export const serviceLevels: Projection = {
   owner: 'audit',
   name: 'service-levels',
-  version: 1,
+  version: 2,
   topics: { [PA_SERVICE_LEVELS]: levelsTopic(), [deadLetterTopic(PAYER_MEMBER_EVENTS)]: deadLetterEvolve },
   lingerMs: 100,
   indexes: [

@@ -8,6 +8,7 @@ import {
   quantile,
   type ServiceLevelReport,
   type Tally,
+  targetOf,
   usedShareOf,
 } from '@provider-access/domain/pdex/service-levels';
 import type { ViewReader } from '@provider-access/engines/views';
@@ -135,6 +136,7 @@ function reportOf(
   const oldest = open.length === 0 ? undefined : oldestOf(open);
   return {
     objective,
+    target: targetOf(objective),
     met,
     missed,
     overdue,

@@ -31,7 +31,7 @@ const TUESDAY = at('2026-11-10T10:00:00-05:00');
 const SCOPE = 'payer.member-events/3';
 
 class Ledgers {
-  readonly log = openMemoryLog();
+  readonly log = openMemoryLog({ now: () => TUESDAY });
   readonly views = openMemoryViews();
   readonly metrics = new Metrics();
   now = TUESDAY;
@@ -95,6 +95,7 @@ describe('counted measurements', () => {
     const report = await l.report();
     expect(report.objectives.find((o) => o.objective === 'claims-visible')).toEqual({
       objective: 'claims-visible',
+      target: '1 business day',
       met: 3,
       missed: 2,
       overdue: 0,
@@ -112,6 +113,7 @@ describe('counted measurements', () => {
     expect((await l.report('2026-11-10', '2026-11-10')).objectives[1]).toMatchObject({ met: 3, missed: 0, share: 1 });
     expect((await l.report('2026-12-01', '2026-12-31')).objectives[1]).toEqual({
       objective: 'claims-visible',
+      target: '1 business day',
       met: 0,
       missed: 0,
       overdue: 0,
@@ -227,7 +229,7 @@ describe('open measurements', () => {
   it("has claims in dead letters until they are replayed or discarded, by the payer's time", async () => {
     const l = await open();
     const topic = deadLetterTopic(PAYER_MEMBER_EVENTS);
-    const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1') =>
+    const parked = (id: string, resource: object, type = 'payer.resource-recorded.v1', hours = 12) =>
       encodeEvent({
         id,
         source: 's',
@@ -244,7 +246,7 @@ describe('open measurements', () => {
             ce_id: 'e',
             ce_source: 's',
             ce_type: type,
-            ce_time: new Date(TUESDAY - 12 * HOUR).toISOString(),
+            ce_time: new Date(TUESDAY - hours * HOUR).toISOString(),
             ce_subject: 'm',
           },
           value: Buffer.from(JSON.stringify({ resource })).toString('base64'),
@@ -259,6 +261,8 @@ describe('open measurements', () => {
       parked('dl-2', { resourceType: 'Condition' }),
       parked('dl-3', {}, 'payer.prior-authorization-changed.v1'),
       parked('dl-1', { resourceType: 'ExplanationOfBenefit', use: 'claim' }),
+      // U18: history that is loaded late.
+      parked('dl-4', { resourceType: 'ExplanationOfBenefit', use: 'claim' }, undefined, 32 * 24),
     ]);
     await l.settled();
     expect((await openOf(l.reader)).toSorted((a, b) => (a.objective < b.objective ? -1 : 1))).toEqual([
@@ -304,7 +308,7 @@ describe('open measurements', () => {
   });
 
   it('has records that intake has not read yet', async () => {
-    const log = openMemoryLog({ partitions: 1 });
+    const log = openMemoryLog({ partitions: 1, now: () => TUESDAY });
     const event = (type: string, resource: object): Parameters<typeof log.append>[1][number] =>
       encodeEvent({
         id: `${type}${JSON.stringify(resource)}`,
@@ -332,6 +336,10 @@ describe('open measurements', () => {
       ['opt-out-effective', 'unread'],
     ]);
     expect(found[0]!.start).toBe(TUESDAY - HOUR);
+    expect(await unread(log, () => ({ [PAYER_MEMBER_EVENTS]: [6] }))).toEqual([]);
+    // U18: history that is not read yet has no service level.
+    const old = event('payer.resource-recorded.v1', { resourceType: 'ExplanationOfBenefit', use: 'claim' });
+    await log.append(PAYER_MEMBER_EVENTS, [{ ...old, headers: { ...old.headers, ce_time: '2019-01-02T00:00:00Z' } }]);
     expect(await unread(log, () => ({ [PAYER_MEMBER_EVENTS]: [6] }))).toEqual([]);
     await log.close();
   });

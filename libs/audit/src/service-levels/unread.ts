@@ -1,5 +1,6 @@
 import { type Objective, PAYER_MEMBER_EVENTS, typeOf, bufferOf } from '@provider-access/events';
 import type { EventLog, LogRecord, Position } from '@provider-access/engines/log';
+import { isHistory } from '@provider-access/domain/pdex/service-levels';
 import type { Open } from './report.ts';
 
 /** Records that are read of a partition. Intake follows the order of the log, so the first records are the oldest. */
@@ -23,7 +24,7 @@ function glance(record: LogRecord): Objective | undefined {
 
 /**
  * Records in the log that are not handled, by objective, from the first ones of each partition. A claim counts from the
- * payer's time in the event, an opt-out from its append. @param passed the position of each objective's reader
+ * payer's time in the event, an opt-out from its append, and history not at all. @param passed the position of each objective's reader
  */
 export async function unread(
   log: Pick<EventLog, 'head' | 'read'>,
@@ -47,7 +48,8 @@ export async function unread(
         if (objective === undefined || (objective === 'opt-out-effective') !== (wanted === 'opt-outs')) continue;
         const start =
           objective === 'opt-out-effective' ? record.timestamp : Date.parse(record.headers['ce_time'] ?? '');
-        if (!Number.isNaN(start)) found.push({ objective, count: 1, start, where: 'unread' });
+        if (!Number.isNaN(start) && !isHistory(start, record.timestamp))
+          found.push({ objective, count: 1, start, where: 'unread' });
       }
     }
   }

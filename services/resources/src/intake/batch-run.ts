@@ -1,14 +1,22 @@
-import { type Counts, type FaultReason, type ServiceLevelStarted } from '@provider-access/events';
+import {
+  CLOCK_TOLERANCE_MS,
+  type Counts,
+  type FaultReason,
+  PAYER_CONTRACT,
+  type ServiceLevelStarted,
+  typeOf,
+} from '@provider-access/events';
 import { shortcomingName } from '@provider-access/domain/pdex/feeds';
 import { DEFAULT_LABEL_POLICY, type LabelPolicy, unknownLabels } from '@provider-access/domain/pdex/labels';
 import {
   type Batch,
   deadLetterId,
+  type LogRecord,
   type NewRecord,
   type OutcomeRow,
   deadLetterRecord,
 } from '@provider-access/engines/log';
-import { StartedFeeds } from '@provider-access/domain/pdex/service-levels';
+import { isHistory, StartedFeeds } from '@provider-access/domain/pdex/service-levels';
 import { keepData, recordId, VERSION_HEADER } from '@provider-access/facts/records';
 import { type Decided, decideVersion, type Head, type RecordEvent, takeOver } from '../domain/decide.ts';
 import type { CheckedResource, Judgement } from '../domain/judge.ts';
@@ -27,6 +35,10 @@ export const isVersioned = (e: ReadEvent): e is ReadEvent & { judgement: Version
 export const idOf = ({ about }: Versioned): string => recordId(about.member, about.type, about.id);
 
 type Told = Pick<OutcomeRow, 'removed' | 'unresolved' | 'lacks' | 'unknownLabels'>;
+
+/** History has no service level. A dead letter that is replayed has, however long it waited. */
+const isMeasured = ({ headers, timestamp }: LogRecord, at: number): boolean =>
+  headers['ce_pareplayof'] !== undefined || !isHistory(at, timestamp);
 
 /** Decides the events of a batch in order. Each decision updates the heads for the next event. */
 export class BatchRun {
@@ -83,7 +95,7 @@ export class BatchRun {
     switch (judgement.kind) {
       case 'other':
       case 'merge':
-        return;
+        return this.hearOther(event.record);
       case 'dead-letter':
         if (judgement.checked !== undefined) this.checked.push({ record: event.record, ...judgement.checked });
         return this.deadLetter(event, judgement.reason, judgement.detail, judgement.about);
@@ -137,7 +149,12 @@ export class BatchRun {
       );
     this.hear(about, decided.outcome === 'recorded');
     this.apply(event, id, decided);
-    if (judgement.kind === 'accept' && judgement.objective !== undefined && decided.outcome === 'recorded')
+    if (
+      judgement.kind === 'accept' &&
+      judgement.objective !== undefined &&
+      decided.outcome === 'recorded' &&
+      isMeasured(event.record, about.order.businessTime)
+    )
       this.starts.push({ objective: judgement.objective, offset: event.record.offset, at: about.order.businessTime });
     const after = this.heads.get(id);
     if (after !== undefined && after.deleted !== true) {
@@ -166,6 +183,16 @@ export class BatchRun {
   /** A delete of our own job says nothing about a source of the payer. */
   private hear({ type, order }: Versioned['about'], recorded: boolean): void {
     if (!isRetirement(order.source)) this.feeds.hear(order.source, type, order.businessTime, recorded);
+  }
+
+  /** A roster, a network or a list of opt-outs: what it says is decided elsewhere, and that it came is heard here. */
+  private hearOther({ headers }: LogRecord): void {
+    const { ce_source: source = '', ce_time: time = '' } = headers;
+    const type = typeOf({ headers });
+    const at = Date.parse(time);
+    if (type === undefined || PAYER_CONTRACT.definition(type) === undefined || Number.isNaN(at)) return;
+    if (at <= this.stamp + CLOCK_TOLERANCE_MS)
+      this.feeds.hearOf(source, PAYER_CONTRACT.newest(type).replace(/\.v\d+$/, ''), at);
   }
 
   private release(event: ReadEvent, about: { member: string; type: string; id: string }, other: string): void {

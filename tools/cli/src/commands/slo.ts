@@ -26,9 +26,10 @@ export function sloLines(report: ServiceLevelReport): string[] {
     `service levels of what began from ${report.from} to ${report.to}, at ${report.at}`,
     '',
     ...table(
-      ['objective', 'count', 'met', 'missed', 'overdue', 'share', 'p50', 'p99', 'worst', 'open'],
+      ['objective', 'target', 'count', 'met', 'missed', 'overdue', 'share', 'p50', 'p99', 'worst', 'open'],
       report.objectives.map((o) => [
         o.objective,
+        o.target ?? '',
         String(o.met + o.missed + o.overdue),
         String(o.met),
         String(o.missed),

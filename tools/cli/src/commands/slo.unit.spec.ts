@@ -12,6 +12,7 @@ const report: ServiceLevelReport = {
   objectives: [
     {
       objective: 'answered',
+      target: '1 business day',
       met: 99_999,
       missed: 0,
       overdue: 1,
@@ -24,6 +25,7 @@ const report: ServiceLevelReport = {
     },
     {
       objective: 'claims-visible',
+      target: '1 business day',
       met: 3,
       missed: 0,
       overdue: 0,
@@ -33,7 +35,7 @@ const report: ServiceLevelReport = {
       worstMs: 400 * 3_600_000,
       open: { count: 0 },
     },
-    { objective: 'opt-out-effective', met: 0, missed: 0, overdue: 0, open: { count: 0 } },
+    { objective: 'opt-out-effective', target: '1 s', met: 0, missed: 0, overdue: 0, open: { count: 0 } },
   ],
 };
 
@@ -41,9 +43,15 @@ it('prints a table, what is open, the exports, and the calendar that was used', 
   const lines = sloLines(report);
   expect(lines[0]).toBe('service levels of what began from 2026-11-01 to 2026-11-30, at 2026-12-02T12:00:00.000Z');
   // A share is never rounded up to a hundred.
-  expect(lines).toContain('answered           100000  99999  0       1        99.999 %  850 ms  2.0 h  25.0 h     2');
-  expect(lines).toContain('claims-visible     3       3      0       0        100 %     2.4 s   5 min  16.7 days  0');
-  expect(lines).toContain('opt-out-effective  0       0      0       0                                            0');
+  expect(lines).toContain(
+    'answered           1 business day  100000  99999  0       1        99.999 %  850 ms  2.0 h  25.0 h     2',
+  );
+  expect(lines).toContain(
+    'claims-visible     1 business day  3       3      0       0        100 %     2.4 s   5 min  16.7 days  0',
+  );
+  expect(lines).toContain(
+    'opt-out-effective  1 s             0       0      0       0                                            0',
+  );
   expect(lines).toContain(
     'open: 2 of answered, the oldest since 2026-11-30T12:00:00.000Z, due 2026-12-01T12:00:00.000Z, 199 % of its ' +
       'time used',

@@ -84,8 +84,12 @@ function roundedDown(at: number, now: number): number {
   return Math.floor(at / step) * step;
 }
 
-/** An older event (ms) is history: it is heard, and how long it took says nothing about the platform or the source. */
 const HISTORY_MS = 31 * 24 * 60 * MINUTE_MS;
+/**
+ * Whether an event was already so old when it arrived that the payer loads history: it is heard, and how long it took
+ * says nothing about the platform or the source. Both ms.
+ */
+export const isHistory = (at: number, arrived: number): boolean => arrived - at > HISTORY_MS;
 
 /** The events of a batch, counted by source and type. */
 export class StartedFeeds {
@@ -107,9 +111,16 @@ export class StartedFeeds {
     if (at < this.since) return;
     const row = this.rows.of(source, type);
     row.newest = Math.max(row.newest, at);
-    if (!recorded || this.now - at > HISTORY_MS) return;
+    if (!recorded || isHistory(at, this.now)) return;
     const time = roundedDown(at, this.now);
     row.times.set(time, (row.times.get(time) ?? 0) + 1);
+  }
+  /**
+   * An event about something else than a resource: a roster, a network, an opt-out. Its time counts to the minute, so
+   * that a stream of them is reported once a minute.
+   */
+  hearOf(source: string, type: string, at: number): void {
+    this.hear(source, type, Math.floor(at / MINUTE_MS) * MINUTE_MS, false);
   }
   values(): StartedFeed[] {
     return this.rows.values().map(({ times, ...row }) => ({ ...row, times: [...times] }));

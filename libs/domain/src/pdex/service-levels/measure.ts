@@ -8,6 +8,10 @@ import { measureFeeds } from './freshness.ts';
  */
 const OPT_OUT_MS = 1_000;
 
+/** What each objective asks for, for people. */
+export const targetOf = (objective: Objective): string =>
+  objective === 'opt-out-effective' ? '1 s' : '1 business day';
+
 /** The last instant at which a level is met, ms since the epoch. */
 export const deadlineOf = (objective: Objective, start: number, calendar: BusinessCalendar): number =>
   objective === 'opt-out-effective' ? start + OPT_OUT_MS : calendar.deadline(start);

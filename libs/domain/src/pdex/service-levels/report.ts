@@ -2,6 +2,8 @@ import type { BusinessDays, Objective } from '@provider-access/events';
 
 export interface ObjectiveReport {
   readonly objective: Objective;
+  /** Within which time it is met: `1 business day`. A platform of an earlier release does not say it. */
+  readonly target?: string;
   readonly met: number;
   readonly missed: number;
   /** Requests that are not done and whose time is over. They count as missed. */
