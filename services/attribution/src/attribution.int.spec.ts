@@ -250,6 +250,37 @@ describe('Group', () => {
   });
 });
 
+describe('a list of Groups that are large together', () => {
+  // S9: no Group is too large by itself, and the answer would have any number of members.
+  it('shows as many members as one Group may have, and the other Groups as summaries', async () => {
+    await h.stop();
+    h = await new Harness().start({ maxGroupMembers: 2 });
+    const providers = [NPI, OTHER_NPI, '1999999984'];
+    await h.publish(...providers.map((npi) => inNetwork(npi)), enrolled('m1'), enrolled('m2'));
+    for (const npi of providers) await h.publish(attributed('m1', npi), attributed('m2', npi));
+    const app = await h.app1(
+      'c1',
+      providers.map((npi) => `npi|${npi}` as const),
+    );
+    for (const query of ['', '?_lastUpdated=gt2000', '?_sort=_lastUpdated']) {
+      const { entry = [] } = await find(h, app, query);
+      const shown = entry.slice(0, 3).map(({ resource: { quantity, member, meta } }) => ({
+        quantity,
+        members: member?.length ?? 0,
+        isSubset: JSON.stringify(meta).includes('SUBSETTED'),
+      }));
+      expect(shown, query).toEqual([
+        { quantity: 2, members: 2, isSubset: false },
+        { quantity: 2, members: 0, isSubset: true },
+        { quantity: 2, members: 0, isSubset: true },
+      ]);
+      expect(entry, query).toHaveLength(4);
+    }
+    const ids = (await find(h, app, '?_summary=true')).entry!.map(({ resource }) => resource.id);
+    for (const id of ids) expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
+  });
+});
+
 describe('facts that cannot be trusted', () => {
   const covered = async (): Promise<{ app: Record<string, string>; id: string }> => {
     await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));

@@ -49,7 +49,9 @@ export const attributionSettings = z.object({
   ...labelsEnv,
   MAX_GROUP_MEMBERS: whole(1, 50_000_000)
     .default(50_000)
-    .describe('A Group with more permitted members is only read with `_summary=true`. In a list it is a summary.'),
+    .describe(
+      'A Group with more permitted members is only read with `_summary=true`. A list shows as many members in all.',
+    ),
 });
 /** The options of the module. */
 export const attributionConfig = (env: z.infer<typeof attributionSettings>) => ({

@@ -26,7 +26,7 @@ export interface VisibleGroup {
   readonly resource: FhirResource;
   readonly members: readonly string[];
   readonly lastUpdated: number;
-  /** It has more members than an answer may have, and comes without them. */
+  /** It has more members than are left for the answer, and comes without them. */
   readonly isTooLarge: boolean;
 }
 
@@ -102,10 +102,15 @@ export class GroupView {
 
   /**
    * Decides for every member now. The quantity counts only permitted ones.
-   * @param summary `when-large`: only if the Group is too large to be read whole
+   * @param summary `when-large`: only if the Group has more than `most` members
    * @throws FactsStale, Refusal too-costly
    */
-  async render(client: string, group: ClientGroup, summary: boolean | 'when-large'): Promise<VisibleGroup> {
+  async render(
+    client: string,
+    group: ClientGroup,
+    summary: boolean | 'when-large',
+    most = this.config.maxGroupMembers,
+  ): Promise<VisibleGroup> {
     let members: GroupMember[] = [];
     const content = new ContentHash();
     let page: string[] = [];
@@ -117,8 +122,8 @@ export class GroupView {
       decisions.forEach((decision, i) => {
         if (!decision.permit) return;
         quantity++;
-        const isLarge = quantity > this.config.maxGroupMembers;
-        if (isLarge && summary === false) throw new Refusal('too-costly', tooLarge(this.config.maxGroupMembers));
+        const isLarge = quantity > most;
+        if (isLarge && summary === false) throw new Refusal('too-costly', tooLarge(most));
         if (isLarge) members = [];
         const { from, to, coverageId } = decision.attributions[0]!;
         const end = to !== undefined && { to: lastMoment(to) };
@@ -133,7 +138,7 @@ export class GroupView {
       if (page.length === PAGE) await decidePage();
     }
     if (page.length > 0) await decidePage();
-    const isTooLarge = quantity > this.config.maxGroupMembers && summary !== true;
+    const isTooLarge = quantity > most && summary !== true;
     const common = { ...headOf(group, this.config.publicUrl), quantity, payer: await this.managingEntity.of(client) };
     // The members are in the hash already. A summary has the version of the whole Group.
     content.add(groupResource({ ...common, versionId: '', lastUpdated: '', members: [] }));
@@ -150,9 +155,10 @@ export class GroupView {
   }
 }
 
-/** What to do about a Group that is too large. */
-export const tooLarge = (most: number): string =>
-  `This Group has more than ${most} members. Read it with _summary=true, which gives their number. ` +
+const tooLarge = (most: number): string => `This Group has more than ${most} members. ${INSTEAD}`;
+/** What a client can do about a Group that is too large. */
+export const INSTEAD =
+  'Read it with _summary=true, which gives the number of members. ' +
   'Group/[id]/$export?_type=Patient gives the Patient of each member.';
 
 /** What a Group says about itself, without its members. */

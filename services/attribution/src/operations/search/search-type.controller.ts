@@ -23,7 +23,7 @@ import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observabi
 import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { shaped, showsMembers } from '../group-query.ts';
-import { type ClientGroup, GroupView, tooLarge, type VisibleGroup } from '../group-view.ts';
+import { type ClientGroup, GroupView, INSTEAD, type VisibleGroup } from '../group-view.ts';
 import { GroupFilters } from './group-filters.ts';
 
 const DEFAULT_COUNT = 50;
@@ -161,11 +161,15 @@ export class GroupSearchController {
   private async find({ request, query, after }: Asked): Promise<Found> {
     const { client, scopes } = request.smart;
     const rendered = new Map<string, VisibleGroup>();
+    // An answer has as many members as the largest Group that can be read.
+    let left = this.config.maxGroupMembers;
     const render = async (group: ClientGroup): Promise<VisibleGroup> => {
-      const known =
-        rendered.get(group.id) ?? (await this.view.render(client, group, showsMembers(query) ? 'when-large' : true));
-      rendered.set(group.id, known);
-      return known;
+      const known = rendered.get(group.id);
+      if (known !== undefined) return known;
+      const visible = await this.view.render(client, group, showsMembers(query) ? 'when-large' : true, left);
+      left -= visible.members.length;
+      rendered.set(group.id, visible);
+      return visible;
     };
     const mayRead = (type: string): boolean => allows(scopes, type, 'r');
     const found: ClientGroup[] = [];
@@ -209,7 +213,10 @@ export class GroupSearchController {
 
   /** What a lenient search ignored, and that members are left out, as an entry of the Bundle. */
   private remarks({ ignored }: SearchQuery, someTooLarge: boolean): readonly BundleEntryLine[] {
-    const text = `${tooLarge(this.config.maxGroupMembers)} A list has such a Group as a summary (SUBSETTED).`;
+    const most = this.config.maxGroupMembers;
+    const text =
+      `A list shows at most ${most} members, so some Groups come as a summary (SUBSETTED). ` +
+      `Read each of them alone. If one is larger: ${INSTEAD}`;
     const issue = [
       ...ignored,
       ...(someTooLarge ? [{ severity: 'information', code: 'too-costly', diagnostics: text }] : []),
