@@ -3,7 +3,7 @@ import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Facts, groups, memberships } from '@provider-access/facts';
-import { LabelGate, type RecordsReader, recordsReader } from '@provider-access/facts/records';
+import { labelled, LabelGate, type RecordsReader, recordsReader } from '@provider-access/facts/records';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from './config.ts';
 import { JobStreams } from './jobs/job-stream.ts';
@@ -37,7 +37,13 @@ export class ExportContext {
     this.records = recordsReader(views);
     this.slots = new RunningSlots(state, streams, clock, config.runningPerClient);
     this.labels = new LabelGate({ policy: config.labels, records: this.records, members: facts.reader, clock });
-    this.releases = new Releases(blobs, facts, this.labels);
+    this.releases = new Releases({
+      blobs,
+      facts,
+      labels: this.labels,
+      records: this.records,
+      labelled: views.reader(labelled),
+    });
     this.downloads = new DownloadNotes(ports);
     this.views = {
       jobs: views.reader(exportJobs),

@@ -232,12 +232,22 @@ describe('in the middle of a download', () => {
         data: { provider: NPI, status, from: at, businessTime: at },
       },
     ]);
+  const version = (number: number, labels: readonly string[]): Promise<void> => {
+    platform.clock.offset += 1;
+    const at = new Date(platform.clock.now()).toISOString();
+    return platform.resources([{ member: 'm4', type: 'DocumentReference', id: 'm4-3', at, version: number, labels }]);
+  };
   // Each row undoes its change, so that the next row begins with a client that sees every member.
   const rows: Record<string, { ends(job: string): Promise<unknown>; undo(): Promise<unknown> }> = {
     'a member who opts out': { ends: () => platform.optOut('m4'), undo: () => platform.optIn('m4') },
     'a provider who leaves the network': {
       ends: () => network('out-of-network', '2021-01-01T00:00:00.000Z'),
       undo: () => network('in-network', '2021-01-02T00:00:00.000Z'),
+    },
+    // N4: only the line would have to go, but a segment is decided as a whole.
+    'a resource that gets a label': {
+      ends: () => version(2, ['http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV']),
+      undo: () => version(3, []),
     },
     'a client that is suspended': { ends: () => platform.suspend('c1'), undo: () => platform.approve('c1') },
     'a job that is deleted': {

@@ -15,14 +15,14 @@ import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { memberFacts } from '@provider-access/facts/views';
 import { createServiceApp, READINESS, type ReadinessCheck } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
+import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
 import { issuerOf, LONG_AGO, recordsOf } from '@provider-access/process/testing';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import type { State, WorkItem } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
-import { type Projection, ProjectionSet, type ViewReader } from '@provider-access/engines/views';
+import { type Projection, ProjectionSet, type ViewReader, type Views } from '@provider-access/engines/views';
 import { openEmbeddedViews } from '@provider-access/engines/views/embedded';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { summaryOf } from '../src/domain/job/job.ts';
@@ -86,7 +86,7 @@ export class Platform extends Publisher {
     const projections = new ProjectionSet({
       log: this.log,
       views: this.views,
-      projections: [...FACTS_PROJECTIONS, records, locators],
+      projections: [...FACTS_PROJECTIONS, records, locators, labelled],
     });
     await projections.start();
     this.tokens = await issuerOf(this.log, 'http://test', this.clock);
@@ -107,23 +107,30 @@ export class Platform extends Publisher {
     config: Partial<ExportConfig> = {},
     wrap: (blobs: Blobs) => Blobs = (b) => b,
     state: (state: State) => State = (x) => x,
+    views: (views: Views) => Views = (v) => v,
   ): Promise<ExportProcess> {
     const process = await this.process(
       config,
       wrap(openFsBlobs({ root: join(this.folder, 'files') })),
       state(this.state),
+      views(this.views),
     );
     this.others.push(process);
     return process;
   }
-  private async process(config: Partial<ExportConfig>, blobs: Blobs, state = this.state): Promise<ExportProcess> {
+  private async process(
+    config: Partial<ExportConfig>,
+    blobs: Blobs,
+    state = this.state,
+    views = this.views,
+  ): Promise<ExportProcess> {
     const logger = {
       ...silentLogger,
       warn: (fields: { error?: unknown }) => {
         this.failures.push(String(fields.error));
       },
     };
-    const ports = { log: this.log, views: this.views, state, clock: this.clock, logger, metrics: new Metrics() };
+    const ports = { log: this.log, views, state, clock: this.clock, logger, metrics: new Metrics() };
     const module = ExportModule.register({
       ports,
       blobs,

@@ -7,6 +7,7 @@ export * from './patients.ts';
 export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
+export { labelled, LastLabelled, withholdsOrdinary } from './labelled.ts';
 export { hasAllLabels, labelsOfRecord, PROVENANCE, targetsOfLine } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';

@@ -3,6 +3,7 @@ import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
+import { ORDINARY } from './labelled.ts';
 import type { VersionOrder } from './record.ts';
 import { labelsOfRecord } from './targets.ts';
 import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
@@ -18,10 +19,6 @@ interface SearchPart extends VersionOrder {
 
 /** No search parameter has this name. */
 const LABEL = '_security';
-const CONFIDENTIALITY = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality';
-/** Labels that many payers put on every resource, and that policies seldom name. */
-const ORDINARY: ReadonlySet<string> = new Set(['U', 'L', 'M', 'N'].map((code) => `${CONFIDENTIALITY}|${code}`));
-
 /** A key for each security label, and one key if any of them is not ordinary. */
 function labelKeys(labels: readonly string[]): readonly string[] {
   const keys = labels.map(normalLabel);

@@ -95,18 +95,28 @@ export const ownLabels = (record: Labelled): OwnedLabels => ({
  * @param some Provenances with their lines, if they need them
  */
 export async function labelsOfProvenances(
-  records: Pick<RecordsReader, 'heads' | 'load'>,
+  records: Pick<RecordsReader, 'heads' | 'load' | 'holders'>,
   some: readonly Labelled[],
 ): Promise<readonly (readonly OwnedLabels[])[]> {
   const known = new Map<string, Labelled | undefined>();
+  /** Where a merge has moved a target, which has its labels there. */
+  const moved = new Map<string, readonly string[]>();
+  const nextOf = (one: Labelled): readonly string[] => [...recordsOf(one), ...(moved.get(idOf(one)) ?? [])];
   let open = [...new Set(some.flatMap(recordsOf))];
   for (let depth = 0; depth === 0 || (depth < MAX_DEPTH && open.length > 0); depth++) {
     const ids = open.length === 0 ? [recordId(NOBODY, PROVENANCE, NOBODY)] : open;
-    const found = await withLines(records, await records.heads(ids));
+    const heads = await records.heads(ids);
+    const found = await withLines(records, heads);
     for (const [i, id] of ids.entries()) known.set(id, found[i]);
-    open = [...new Set(found.flatMap((one) => (one === undefined ? [] : recordsOf(one))))].filter(
-      (id) => !known.has(id),
-    );
+    for (const head of heads)
+      if (head?.reason === 'merged') {
+        const holders = await records.holders(head.type, head.id);
+        moved.set(
+          idOf(head),
+          holders.map((holder) => recordId(holder, head.type, head.id)),
+        );
+      }
+    open = [...new Set(found.flatMap((one) => (one === undefined ? [] : nextOf(one))))].filter((id) => !known.has(id));
   }
   return some.map((one) => {
     const all = [ownLabels(one)];
@@ -118,7 +128,7 @@ export async function labelsOfProvenances(
       const target = known.get(id);
       if (target !== undefined) {
         all.push(ownLabels(target));
-        queue.push(...recordsOf(target));
+        queue.push(...nextOf(target));
       } else if (!known.has(id)) all.push({ member: one.member, labels: [UNREADABLE_LABEL] });
     }
     return all;

@@ -13,6 +13,11 @@ export interface PartInfo {
   readonly plain: number;
   readonly compressed: number;
 }
+/** Stands in the names of files with supporting resources. Those of a chunk have its number there. */
+export const SUPPORTING_PARTS = 'shared';
+/** Whether each segment has one supporting resource. Other files have resources of one member in each segment. */
+export const isSupporting = ({ file }: Pick<PartInfo, 'file'>): boolean => file.includes(`-${SUPPORTING_PARTS}-`);
+
 export interface PartLimits {
   /** Limits of a file (docs/regulation.md#files-of-an-export): `resources`, and `plain` bytes uncompressed. */
   readonly resources: number;

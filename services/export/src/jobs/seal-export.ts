@@ -16,7 +16,7 @@ import type { ViewReader } from '@provider-access/engines/views';
 import { summaryOf, type Job } from '../domain/job/job.ts';
 import { deflateSegment } from '../domain/segments/index.ts';
 import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
-import { PartSet, type PartInfo, type PartLimits } from './part-set.ts';
+import { PartSet, type PartInfo, type PartLimits, SUPPORTING_PARTS } from './part-set.ts';
 import { Turns } from '../turns.ts';
 import { Supporting } from './supporting.ts';
 
@@ -82,7 +82,7 @@ export async function sealExport(
     supporting.collect(summary, (member) => !gone.has(member));
   }
   let bytes: number;
-  const parts = new PartSet(blobs, sealPrefix(job.job, fence), 'shared', options.partLimits);
+  const parts = new PartSet(blobs, sealPrefix(job.job, fence), SUPPORTING_PARTS, options.partLimits);
   try {
     await supporting.write(records, parts);
     if (job.warnings.length > 0) {

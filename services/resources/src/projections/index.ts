@@ -1,6 +1,7 @@
 import {
   authorizations,
   directory,
+  labelled,
   locators,
   patients,
   records,
@@ -25,6 +26,7 @@ export const PROJECTIONS: readonly Projection[] = [
   authorizations,
   directory,
   patients,
+  labelled,
   receipts,
   deadLetters,
   feeds,

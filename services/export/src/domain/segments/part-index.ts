@@ -1,3 +1,4 @@
+import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
 import { crc32Combine } from './crc32.ts';
 import type { SegmentSize } from './segment.ts';
@@ -13,6 +14,8 @@ export interface PartIndex {
   readonly members: readonly string[];
   readonly segments: readonly IndexedSegment[];
   readonly total: SegmentSize;
+  /** Which version of the rules found the labels. Absent in an index of an earlier release. */
+  readonly labelsBy?: string;
 }
 export interface IndexedSegment extends SegmentSize {
   /** Positions in `members`. The segment is permitted if one of these members is. */
@@ -21,6 +24,14 @@ export interface IndexedSegment extends SegmentSize {
   readonly labels: readonly string[];
   /** Offset of the segment in the part file. */
   readonly offset: number;
+  /** Present if the segment is served without some of its resources: the sizes above are then those that are served. */
+  readonly cut?: Cut;
+}
+/** What is stored of a segment that is served without some of its resources. */
+export interface Cut {
+  readonly stored: SegmentSize;
+  /** `Type/id` of the resources that are left out. */
+  readonly without: ReadonlySet<string>;
 }
 export const MEMBERS_OF_SUPPORTING = 1000;
 
@@ -32,6 +43,7 @@ interface Stored {
   of: (number | number[])[];
   /** Each set of labels once, and its position for each segment. Absent if no resource of the part has a label. */
   labels?: { sets: (readonly string[])[]; of: number[] };
+  labelsBy?: string;
   resources: number[];
   plain: number[];
   compressed: number[];
@@ -65,6 +77,7 @@ export class PartIndexBuilder {
       ...([...this.sets.keys()].some((set) => set !== '[]') && {
         labels: { sets: [...this.sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.labels },
       }),
+      labelsBy: LABELS_VERSION,
       resources: column('resources'),
       plain: column('plain'),
       compressed: column('compressed'),
@@ -109,5 +122,7 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
     crc = crc32Combine(crc, segment.crc, segment.plain);
     plain += segment.plain;
   }
-  return { type: stored.type, members: stored.members, segments, total: { resources, plain, compressed: offset, crc } };
+  const { type, members, labelsBy } = stored;
+  const total = { resources, plain, compressed: offset, crc };
+  return { type, members, segments, total, ...(labelsBy !== undefined && { labelsBy }) };
 }

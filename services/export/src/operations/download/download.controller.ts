@@ -16,6 +16,7 @@ import {
   type PartIndex,
   releasedBy,
 } from '../../domain/segments/index.ts';
+import type { PartInfo } from '../../jobs/part-set.ts';
 import { getJob } from '../../projections/export-jobs.ts';
 import { findJob, refuseExport } from '../find-job.ts';
 import { segmentStream } from './segment-stream.ts';
@@ -65,8 +66,8 @@ export class DownloadController {
     if (file === undefined) return absent();
     if (file.kind === 'output' && !allows(scopes, file.type, 'r'))
       throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
-    const decided = new Map<string, boolean>();
-    const { index, segments } = await releases.visible(job, file, decided);
+    const moment = releases.moment(job);
+    const { index, segments } = await releases.visible(job, file, moment);
     // A file without a permitted segment does not exist, as in the manifest.
     if (segments.length === 0) return absent();
 
@@ -102,7 +103,7 @@ export class DownloadController {
     const status = range.kind === 'part' ? 206 : 200;
     if (request.method === 'HEAD') return void (await reply.code(status).headers(headers).send());
 
-    const given = releasedBy(whole, start, end, index, (member) => decided.get(member) === true);
+    const given = releasedBy(whole, start, end, index, (member) => moment.decided.get(member) === true);
     await audit.release({
       client,
       action: 'download',
@@ -121,7 +122,7 @@ export class DownloadController {
         layout: whole,
         start,
         end,
-        mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(id, index, ahead),
+        mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(id, file, index, ahead),
       });
     } catch (error) {
       // A member's access ended between the decision and the first byte. Nothing was sent, so decide again.
@@ -138,15 +139,15 @@ export class DownloadController {
    * Whether the newest facts still permit each of the segments, and the job was not deleted. A download that began
    * before the job expired continues, because its files stay for `graceMs`.
    */
-  private async mayGoOn(id: string, index: PartIndex, segments: readonly IndexedSegment[]): Promise<boolean> {
+  private async mayGoOn(
+    id: string,
+    file: PartInfo,
+    index: PartIndex,
+    segments: readonly IndexedSegment[],
+  ): Promise<boolean> {
     const job = await getJob(this.context.views.jobs, id);
     if (job?.sealed === undefined || job.status === 'cancelled') return false;
-    const { releases } = this.context;
-    const decided = new Map<string, boolean>();
-    const members = new Set(segments.flatMap(({ of }) => of.map((at) => index.members[at]!)));
-    await releases.decide(job, [...members], decided);
-    if (!segments.every(({ of }) => of.some((at) => decided.get(index.members[at]!) === true))) return false;
-    return (await releases.unwithheld(job, index, segments, decided)).length === segments.length;
+    return this.context.releases.stay(job, file, index, segments);
   }
 
   private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {

@@ -1,83 +1,145 @@
-import { BoundedMap } from '@provider-access/kernel';
+import { BoundedMap, Refusal } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { Facts } from '@provider-access/facts';
-import type { LabelCheck, LabelGate } from '@provider-access/facts/records';
+import type { ViewReader } from '@provider-access/engines/views';
+import { type LabelCheck, type LabelGate, LastLabelled, type RecordsReader } from '@provider-access/facts/records';
 import type { Job } from '../../domain/job/job.ts';
 import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
 import type { PartInfo } from '../../jobs/part-set.ts';
 import { DECIDE_BATCH } from '../../jobs/seal-export.ts';
 import { Turns } from '../../turns.ts';
+import { LateLabels } from './late-labels.ts';
 
 /** Segments whose decoded indexes are cached, about 20 MB. */
 const CACHED_SEGMENTS = 100_000;
 const CACHED_MANIFESTS = 16;
+/** Jobs of which it is known that the view of labelled members has passed their kick-off. */
+const KNOWN_JOBS = 1000;
+/** ms */
+const VIEW_PATIENCE_MS = 1000;
+
+/** What one request has decided, so that a member is decided once. */
+export interface Moment {
+  readonly decided: Map<string, boolean>;
+  readonly check: LabelCheck;
+  readonly last: LastLabelled;
+}
+interface Sources {
+  readonly blobs: Blobs;
+  readonly facts: Pick<Facts, 'access' | 'parties'>;
+  readonly labels: LabelGate;
+  readonly records: RecordsReader;
+  /** Reader of the view `labelled`. */
+  readonly labelled: Pick<ViewReader, 'getMany' | 'waitFor'>;
+}
 
 /**
  * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.
  * Decisions are not cached.
  */
 export class Releases {
-  private readonly blobs: Blobs;
-  private readonly facts: Pick<Facts, 'access' | 'parties'>;
-  private readonly labels: LabelGate;
+  private readonly sources: Sources;
+  private readonly late: LateLabels;
   private readonly manifests = new BoundedMap<string, { manifest: Manifest; dropped: ReadonlySet<string> }>(
     CACHED_MANIFESTS,
   );
   private readonly indexes = new Map<string, PartIndex>();
   private cachedSegments = 0;
-  constructor(blobs: Blobs, facts: Pick<Facts, 'access' | 'parties'>, labels: LabelGate) {
-    this.blobs = blobs;
-    this.facts = facts;
-    this.labels = labels;
+  private readonly passed = new BoundedMap<string, true>(KNOWN_JOBS);
+  constructor(sources: Sources) {
+    this.sources = sources;
+    this.late = new LateLabels(sources.blobs, sources.records);
+  }
+
+  moment(job: Job): Moment {
+    const { labels, facts, labelled } = this.sources;
+    return {
+      decided: new Map(),
+      check: labels.check(facts.parties, job.client),
+      last: new LastLabelled(labelled),
+    };
   }
 
   async manifest(job: Job): Promise<{ manifest: Manifest; dropped: ReadonlySet<string> }> {
     const name = job.sealed!.manifest;
     const known = this.manifests.get(name);
     if (known !== undefined) return known;
-    const manifest = await readManifest(this.blobs, name);
+    const manifest = await readManifest(this.sources.blobs, name);
     const read = { manifest, dropped: new Set(manifest.dropped) };
     this.manifests.set(name, read);
     return read;
   }
 
-  /**
-   * Segments that are permitted now. `decided` keeps the decisions of one request, so that a member is decided once.
-   * Throws FactsStale.
-   */
+  /** The segments that are permitted now, without what labels withhold. Throws FactsStale, or Refusal 503. */
   async visible(
     job: Job,
     file: PartInfo,
-    decided = new Map<string, boolean>(),
+    moment = this.moment(job),
   ): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
     const index = await this.index(file);
     // A file of errors contains only warnings about parameters, and no data of members.
     if (file.kind === 'error') return { index, segments: index.segments };
-    await this.decide(job, index.members, decided);
-    const permitted = permittedSegments(index, (member) => decided.get(member) === true);
-    return { index, segments: await this.unwithheld(job, index, permitted, decided) };
+    await this.labelledPassed(job);
+    await this.decide(job, index.members, moment);
+    return { index, segments: await this.permittedOf(job, file, index, index.segments, moment) };
+  }
+
+  /**
+   * Waits until the view of labelled members has passed the kick-off. After an upgrade it may not be built yet, and an
+   * empty view would tell that nobody got a label.
+   * @throws Refusal 503
+   */
+  private async labelledPassed(job: Job): Promise<void> {
+    if (this.passed.has(job.job)) return;
+    if (!(await this.sources.labelled.waitFor(job.positions, VIEW_PATIENCE_MS, ['resources'])))
+      throw new Refusal('unavailable', 'A view that downloads read is not complete yet. Repeat the request.', {
+        retryAfter: 2,
+      });
+    this.passed.set(job.job, true);
+  }
+
+  /** Whether these segments, which `visible` returned, are what it would return now. Throws FactsStale. */
+  async stay(job: Job, file: PartInfo, index: PartIndex, segments: readonly IndexedSegment[]): Promise<boolean> {
+    const moment = this.moment(job);
+    const stored = segments.map(({ cut, ...segment }) => ({ ...segment, ...cut?.stored }));
+    const members = new Set(segments.flatMap(({ of }) => of.map((at) => index.members[at]!)));
+    await this.decide(job, [...members], moment);
+    const now = await this.permittedOf(job, file, index, stored, moment);
+    return now.length === segments.length && now.every(({ crc, plain }, i) => hasBytes(segments[i]!, crc, plain));
+  }
+
+  private async permittedOf(
+    job: Job,
+    file: PartInfo,
+    index: PartIndex,
+    segments: readonly IndexedSegment[],
+    moment: Moment,
+  ): Promise<readonly IndexedSegment[]> {
+    const { decided, check, last } = moment;
+    const permitted = (member: string): boolean => decided.get(member) === true;
+    const unwithheld = await this.unwithheld(index, permittedSegments({ ...index, segments }, permitted), moment);
+    const time = Date.parse(job.transactionTime);
+    return this.late.apply({ file, index, time, permitted, check, last }, unwithheld);
   }
 
   /**
    * The segments that their security labels do not withhold. The policy of this process and the consents of this moment
    * count, and not those of the time when the file was written.
    */
-  async unwithheld<S extends Pick<IndexedSegment, 'of' | 'labels'>>(
-    job: Job,
+  private async unwithheld(
     index: PartIndex,
-    segments: readonly S[],
-    decided: ReadonlyMap<string, boolean>,
-  ): Promise<readonly S[]> {
+    segments: readonly IndexedSegment[],
+    { check, decided }: Moment,
+  ): Promise<readonly IndexedSegment[]> {
     if (segments.every(({ labels }) => labels.length === 0)) return segments;
-    const check = this.labels.check(this.facts.parties, job.client);
-    const kept: S[] = [];
+    const kept: IndexedSegment[] = [];
     for (const segment of segments) if (await isReleased(check, index, segment, decided)) kept.push(segment);
     return kept;
   }
 
-  /** Decides about members that are not in `decided`. A member that the seal dropped stays denied. */
-  async decide(job: Job, members: readonly string[], decided: Map<string, boolean>): Promise<void> {
+  /** Decides about members that were not decided. A member that the seal dropped stays denied. */
+  private async decide(job: Job, members: readonly string[], { decided }: Moment): Promise<void> {
     const { dropped } = await this.manifest(job);
     const open: string[] = [];
     for (const member of members) {
@@ -85,11 +147,12 @@ export class Releases {
       if (dropped.has(member)) decided.set(member, false);
       else open.push(member);
     }
+    const { access } = this.sources.facts;
     const turns = new Turns();
     for (let i = 0; i < open.length; i += DECIDE_BATCH) {
       await turns.next();
       const batch = open.slice(i, i + DECIDE_BATCH);
-      const decisions = await this.facts.access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
+      const decisions = await access.decideMany(job.client, { kind: 'download', group: job.group }, batch);
       batch.forEach((member, at) => decided.set(member, decisions[at]!.permit));
     }
   }
@@ -101,7 +164,7 @@ export class Releases {
       this.indexes.set(file.index, known);
       return known;
     }
-    const bytes = await this.blobs.get(file.index);
+    const bytes = await this.sources.blobs.get(file.index);
     if (bytes === undefined) throw new Error('the index of a part is missing');
     const index = decodeIndex(bytes);
     this.indexes.set(file.index, index);
@@ -114,6 +177,9 @@ export class Releases {
     return index;
   }
 }
+
+const hasBytes = (segment: IndexedSegment, crc: number, plain: number): boolean =>
+  segment.crc === crc && segment.plain === plain;
 
 /** A segment of several members is released if one of them is permitted, and consents where the labels ask for it. */
 async function isReleased(

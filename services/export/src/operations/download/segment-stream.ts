@@ -1,7 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { Blobs } from '@provider-access/engines/blob';
 import { startedStream, whileDecided } from '@provider-access/service/http';
-import { type IndexedSegment, inflateSegment, pieces, type Layout, type Piece } from '../../domain/segments/index.ts';
+import {
+  cutSegment,
+  type IndexedSegment,
+  inflateSegment,
+  pieces,
+  type Layout,
+  type Piece,
+  storedSize,
+} from '../../domain/segments/index.ts';
 
 export interface SegmentStreamOptions {
   readonly blobs: Blobs;
@@ -66,6 +74,13 @@ async function* chunks(
   for (const run of runs(batch)) {
     const from = run[0]!.segment.offset;
     const last = run.at(-1)!;
+    const [{ segment, skip, take }] = run as [SegmentPiece];
+    if (segment.cut !== undefined) {
+      const served = cutSegment(await storedBytes(blobs, part, segment), segment, segment.cut.without);
+      const bytes = layout.coding === 'gzip' ? served!.bytes : served!.lines;
+      yield bytes.subarray(skip, skip + take);
+      continue;
+    }
     if (layout.coding === 'gzip') {
       // Adjacent segments of the file need one read.
       yield* blobs.range(
@@ -75,9 +90,7 @@ async function* chunks(
       ) as AsyncIterable<Uint8Array>;
       continue;
     }
-    const bytes = Buffer.concat(
-      await (blobs.range(part, from, last.segment.offset + last.segment.compressed) as Readable).toArray(),
-    );
+    const bytes = await bytesOf(blobs, part, from, last.segment.offset + last.segment.compressed);
     for (const piece of run) {
       const at = piece.segment.offset - from;
       const plain = inflateSegment(bytes.subarray(at, at + piece.segment.compressed), piece.segment).subarray(
@@ -89,14 +102,22 @@ async function* chunks(
   }
 }
 
-/** Groups segments that are adjacent in the part file. */
+const bytesOf = async (blobs: Blobs, part: string, from: number, to: number): Promise<Buffer> =>
+  Buffer.concat(await (blobs.range(part, from, to) as Readable).toArray());
+
+/** The bytes of a segment as the part file has them. */
+export const storedBytes = (blobs: Blobs, part: string, { offset, ...segment }: IndexedSegment): Promise<Buffer> =>
+  bytesOf(blobs, part, offset, offset + storedSize(segment).compressed);
+
+/** Groups segments that are adjacent in the part file. A segment that is served in part stands alone. */
 function runs(batch: readonly SegmentPiece[]): SegmentPiece[][] {
   const found: SegmentPiece[][] = [];
   let expected = -1;
   for (const piece of batch) {
-    if (piece.segment.offset === expected) found.at(-1)!.push(piece);
+    const { offset, compressed, cut } = piece.segment;
+    if (offset === expected && cut === undefined) found.at(-1)!.push(piece);
     else found.push([piece]);
-    expected = piece.segment.offset + piece.segment.compressed;
+    expected = cut === undefined ? offset + compressed : -1;
   }
   return found;
 }

@@ -27,13 +27,13 @@ export async function manifestBody(
   options: { publicUrl: string; covers(type: string): boolean },
 ): Promise<ManifestBody> {
   const { manifest } = await releases.manifest(job);
-  const decided = new Map<string, boolean>();
+  const moment = releases.moment(job);
   const lists: Record<'output' | 'deleted' | 'error', ManifestFile[]> = { output: [], deleted: [], error: [] };
   const turns = new Turns();
   for (const file of manifest.files) {
     await turns.next();
     if (file.kind === 'output' && !options.covers(file.type)) continue;
-    const { segments } = await releases.visible(job, file, decided);
+    const { segments } = await releases.visible(job, file, moment);
     const count = segments.reduce((n, s) => n + s.resources, 0);
     if (count > 0)
       lists[file.kind].push({ type: file.type, url: `${options.publicUrl}/fhir/bulk/${job.job}/${file.file}`, count });

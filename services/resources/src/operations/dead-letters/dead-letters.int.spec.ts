@@ -252,6 +252,7 @@ describe('dead letters', () => {
       'resources_dead-letters_v1',
       'resources_directory_v1',
       'resources_feeds_v1',
+      'resources_labelled_v1',
       'resources_locators_v1',
       'resources_patients_v1',
       'resources_receipts_v2',

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { PA_RECORDS } from '@provider-access/events';
+import type { LogRecord } from '@provider-access/engines/log';
+import type { TopicEvolve } from '@provider-access/engines/views';
+import { labelled, LastLabelled } from './labelled.ts';
+
+const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
+const NORMAL = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N';
+const topic = labelled.topics[PA_RECORDS]! as TopicEvolve<object>;
+
+function recordOf(data: object, { key = 'm1/Condition/c', type = 'pa.record-accepted.v1', at = 1 } = {}): LogRecord {
+  const headers = { ce_type: type, ce_time: new Date(at).toISOString() };
+  const value = Buffer.from(JSON.stringify(data));
+  return { topic: PA_RECORDS, partition: 0, offset: 0, timestamp: 0, key, headers, value };
+}
+const folded = (...some: readonly LogRecord[]): object | undefined =>
+  some.reduce<object | undefined>(
+    (part, record) =>
+      topic
+        .keys(record)
+        .reduce<object | undefined>((now, key) => (topic.evolve(now, record, key) as object) ?? now, part),
+    undefined,
+  );
+
+describe('the view of members with labelled resources', () => {
+  it('has the newest time of a type, apart for ordinary labels', () => {
+    expect(
+      folded(
+        recordOf({ labels: [NORMAL] }, { at: 5 }),
+        recordOf({ labels: [NORMAL, HIV] }, { at: 9 }),
+        recordOf({ labels: [HIV] }, { at: 7 }),
+        recordOf({ labels: [HIV] }, { key: 'm1/Goal/g', type: 'pa.record-deleted.v1', at: 3 }),
+      ),
+    ).toEqual({ marked: { Condition: 9, Goal: 3 }, ordinary: { Condition: 5 } });
+  });
+  it('has nothing of unlabelled resources, whatever texts they have', () => {
+    const line = JSON.stringify({ text: '"labels":["x"]', labels: ['x'] });
+    for (const data of [{ labels: [], line }, { line }, { labels: [], tokens: ['"labels":["x"'], line }])
+      expect(topic.keys(recordOf(data))).toEqual([]);
+    expect(topic.keys(recordOf({ labels: [HIV] }, { type: 'pa.progress.v1' }))).toEqual([]);
+    expect(topic.keys(recordOf({ reason: 'deleted' }, { type: 'pa.record-deleted.v1' }))).toEqual([]);
+  });
+  it('has what moved to another id, and takes labels that it cannot read for marks', () => {
+    const merged = recordOf({ reason: 'merged' }, { type: 'pa.record-deleted.v1', at: 4 });
+    expect([topic.keys(merged), folded(merged)]).toEqual([['m1'], { marked: { Condition: 4 }, ordinary: {} }]);
+    const many = Array.from({ length: 500 }, (_, i) => `${NORMAL}${'x'.repeat(200)}${i}`);
+    expect(folded(recordOf({ labels: many }, { at: 6 }))).toMatchObject({ marked: { Condition: 6 } });
+    const odd = folded(recordOf({ labels: ['a"]|b\\', NORMAL] }, { at: 8 }));
+    expect(odd).toMatchObject({ marked: { Condition: 8 }, ordinary: {} });
+  });
+  it('tells whose resources of a type, or of any, got labels since a time, in one query', async () => {
+    const asked: (readonly string[])[] = [];
+    const document = { _id: 'm1', labelled: { marked: { Goal: 5 }, ordinary: { Condition: 7 } } };
+    const last = new LastLabelled({
+      async getMany(ids: readonly string[]) {
+        asked.push(ids);
+        return ids.map((id) => (id === 'm1' ? document : undefined));
+      },
+    });
+    await last.read(['m1', 'm2']);
+    await last.read(['m2', 'm1']);
+    expect(asked).toEqual([['m1', 'm2']]);
+    expect([5, 6].map((time) => last.since(time, 'm1', 'Goal', false))).toEqual([true, false]);
+    expect([true, false].map((ordinary) => last.since(6, 'm1', undefined, ordinary))).toEqual([true, false]);
+    expect([last.since(0, 'm2', undefined, true), last.since(7, 'm1', 'Condition', true)]).toEqual([false, true]);
+  });
+});
