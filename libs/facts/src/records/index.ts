@@ -8,6 +8,7 @@ export * from './reader.ts';
 export * from './supporting.ts';
 export * from './labels.ts';
 export { labelled, LastLabelled, withholdsOrdinary } from './labelled.ts';
-export { hasAllLabels, labelsOfRecord, PROVENANCE, targetsOfLine } from './targets.ts';
+export { hasAllLabels, labelsOfRecord, targetsOfLine } from './record-labels.ts';
+export { PROVENANCE } from './targets.ts';
 export * from './authorizations.ts';
 export * from './versions.ts';

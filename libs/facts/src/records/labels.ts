@@ -19,16 +19,8 @@ import type { Clock } from '@provider-access/kernel';
 import { namesAnother } from './patients.ts';
 import type { RecordsReader } from './reader.ts';
 import { NOBODY, type RecordPart, SHARED } from './record.ts';
-import {
-  type Labelled,
-  labelsOfProvenances,
-  labelsOfRecord,
-  needsLine,
-  ownLabels,
-  type OwnedLabels,
-  PROVENANCE,
-  withLines,
-} from './targets.ts';
+import { type Labelled, labelsOfRecord } from './record-labels.ts';
+import { labelsOfProvenances, needsLine, ownLabels, type OwnedLabels, PROVENANCE, withLines } from './targets.ts';
 
 /** Heads whose targets, and lines if an earlier release wrote them, are read at once. */
 const TOGETHER = 32;

@@ -3,7 +3,7 @@ import { isFirstVersion, recordData, recordKeys, RECORD_DELETED, replaces } from
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
-import { labelsOfRecord } from './targets.ts';
+import { labelsOfRecord } from './record-labels.ts';
 
 const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
   part: 'record',

@@ -5,7 +5,7 @@ import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels'
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import { ORDINARY } from './labelled.ts';
 import type { VersionOrder } from './record.ts';
-import { labelsOfRecord } from './targets.ts';
+import { labelsOfRecord } from './record-labels.ts';
 import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. */

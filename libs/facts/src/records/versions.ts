@@ -1,7 +1,7 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
 import { recordId, VERSION_HEADER } from './record.ts';
-import { labelsOfRecord } from './targets.ts';
+import { labelsOfRecord } from './record-labels.ts';
 
 /** The `versions` view's data about one superseded version. Times are ms since the epoch. */
 export interface VersionPart {
