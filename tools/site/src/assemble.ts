@@ -1,11 +1,11 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { withPictures } from './diagrams/picture.ts';
 import { asText, relink } from './links.ts';
 import { apiPages } from './reference/api.ts';
 import { eventPages } from './reference/events.ts';
 import { allPages } from './navigation.ts';
-import { DIAGRAMS, OWN_PAGES, REPOSITORY, STAGED } from './paths.ts';
+import { DIAGRAMS, OWN_PAGES, PICTURES, REPOSITORY, STAGED } from './paths.ts';
 import { sources } from './sources.ts';
 
 /** History is not searched: it would double the index, and hide what holds now. */
@@ -15,6 +15,7 @@ const UNSEARCHED = /^(?:adr|performance)\/|^changelog/;
 export function assemble(): void {
   rmSync(STAGED, { recursive: true, force: true });
   const places = new Map(sources().map(({ from, to }) => [from, to]));
+  for (const name of readdirSync(PICTURES)) places.set(`docs/pictures/${name}`, `pictures/${name}`);
   for (const { from, to } of sources()) {
     const text = readFileSync(join(REPOSITORY, from), 'utf8');
     const linked = relink(text, from, (path) => places.get(path));
@@ -23,6 +24,7 @@ export function assemble(): void {
   }
   for (const [name, text] of [...apiPages(), ...eventPages()]) put(name, text);
   put('all.md', allPages());
+  cpSync(PICTURES, join(STAGED, 'pictures'), { recursive: true });
   cpSync(DIAGRAMS, join(STAGED, 'public/diagrams'), { recursive: true });
   cpSync(join(OWN_PAGES, 'icon.svg'), join(STAGED, 'public/icon.svg'));
 }

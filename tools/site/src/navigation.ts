@@ -45,6 +45,7 @@ const SECTIONS = {
     'upgrades.md',
     'chart/upgrading.md',
     'watching.md',
+    'dashboards.md',
     'telemetry.md',
     'runbooks/',
   ],

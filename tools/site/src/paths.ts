@@ -11,3 +11,5 @@ export const SITE = join(REPOSITORY, 'docs/dist');
 export const OWN_PAGES = join(project, 'pages');
 /** Pictures of the diagrams in the pages, drawn by `npm run diagrams -w @provider-access/site`. */
 export const DIAGRAMS = join(project, 'diagrams');
+/** Pictures of the dashboards, drawn by `npm run pictures -w @provider-access/site`. */
+export const PICTURES = join(REPOSITORY, 'docs/pictures');

@@ -168,7 +168,7 @@ describe('dashboards', () => {
 
   test('have the uids on which links rest', () => {
     expect(files.map(([, { uid }]) => uid)).toEqual(
-      ['overview', 'intake', 'exports', 'access', 'engines'].map((name) => `provider-access-${name}`),
+      ['road', 'intake', 'exports', 'access', 'engines'].map((name) => `provider-access-${name}`),
     );
   });
   test.each(files)('%s: panels lie side by side, say what they tell, and ask the chosen data source', (_, file) => {

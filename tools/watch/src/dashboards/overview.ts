@@ -7,6 +7,7 @@ const REQUESTS = 'http_server_request_duration_seconds';
  */
 export const overview: Dashboard = {
   name: 'overview',
+  uid: 'provider-access-road',
   title: 'Provider Access / 1 Overview',
   about:
     'Whether providers get their data in time. If everything is green and the first row is below half, there is ' +

@@ -27,8 +27,10 @@ interface Row {
 }
 
 export interface Dashboard {
-  /** Also the file's name; the uid is `provider-access-<name>` and never changes, links rest on it. */
+  /** Also the file's name. */
   readonly name: string;
+  /** Default: `provider-access-<name>`. It never changes, because links rest on it. */
+  readonly uid?: string;
   readonly title: string;
   readonly about: string;
   readonly rows: readonly Row[];

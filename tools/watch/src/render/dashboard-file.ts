@@ -15,7 +15,7 @@ const HEIGHTS: Readonly<Record<Panel['kind'], number>> = {
 };
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 
-const uidOf = ({ name }: Pick<Dashboard, 'name'>): string => `provider-access-${name}`;
+const uidOf = ({ name, uid }: Pick<Dashboard, 'name' | 'uid'>): string => uid ?? `provider-access-${name}`;
 
 /** One dashboard as Grafana imports it (`dashboard.grafana.com`'s JSON, not the API's envelope). */
 export function dashboardFile(dashboard: Dashboard): string {
