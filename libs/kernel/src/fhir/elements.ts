@@ -1,3 +1,4 @@
+import { R4_BINDINGS } from './definitions/binding-table.ts';
 import { R4_ELEMENT_LINES } from './definitions/r4-elements.ts';
 
 /** One JSON property of a structure. A choice has one for each type: `valueQuantity`, not `value[x]`. */
@@ -9,6 +10,14 @@ export interface ElementDefinition {
   readonly list: boolean;
   /** `value[x]` for `valueQuantity` and the other properties of a choice. */
   readonly choice?: string;
+  /** The codes of a required binding. Absent for other elements, and where the codes have no list (ADR 0059). */
+  readonly codes?: RequiredCodes;
+}
+/** The codes of a value set. */
+export interface RequiredCodes {
+  readonly bySystem: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The codes of all systems. */
+  readonly all: ReadonlySet<string>;
 }
 
 /** A compiled structure: a resource type, a datatype, or a backbone named by its path. */
@@ -30,6 +39,24 @@ const COMMON: Readonly<Record<string, string>> = {
 };
 
 const compiled = new Map<string, Structure>();
+
+/** Codes by the path of the element. */
+const bindings = new Map<string, Readonly<Record<string, string>>>(
+  R4_BINDINGS.flatMap(([paths, codes]) => paths.split(' ').map((path) => [path, codes] as const)),
+);
+/** Many elements have one value set. */
+const codeSets = new Map<Readonly<Record<string, string>>, RequiredCodes>();
+function codesOf(path: string): RequiredCodes | undefined {
+  const text = bindings.get(path);
+  if (text === undefined) return undefined;
+  let codes = codeSets.get(text);
+  if (codes === undefined) {
+    const bySystem = new Map(Object.entries(text).map(([system, some]) => [system, new Set(some.split(' '))]));
+    codes = { bySystem, all: new Set([...bySystem.values()].flatMap((some) => [...some])) };
+    codeSets.set(text, codes);
+  }
+  return codes;
+}
 
 /**
  * The structure of a resource type, datatype or backbone path, compiled on first use. Undefined if R4 has none of that
@@ -58,6 +85,7 @@ function compile(name: string, line: string): Structure {
     const isChoice = declared.endsWith('[x]');
     const stem = isChoice ? declared.slice(0, -3) : declared;
     const names: string[] = [];
+    const codes = codesOf(`${name}.${declared}`);
     for (const type of types) {
       const property = isChoice ? stem + type.charAt(0).toUpperCase() + type.slice(1) : stem;
       names.push(property);
@@ -67,6 +95,7 @@ function compile(name: string, line: string): Structure {
         primitive: isPrimitiveType(type),
         list,
         ...(isChoice ? { choice: declared } : {}),
+        ...(codes !== undefined && { codes }),
       });
     }
     if (card === '!' || card === '+') required.push({ name: declared, anyOf: names });

@@ -1,4 +1,4 @@
-import { type ElementDefinition, type Structure, structureOf } from './elements.ts';
+import { type ElementDefinition, type RequiredCodes, type Structure, structureOf } from './elements.ts';
 import { PRIMITIVE_CHECKS } from './primitives.ts';
 import { isObject } from './types.ts';
 
@@ -6,7 +6,7 @@ import { isObject } from './types.ts';
 export interface ShapeIssue {
   /** FHIRPath-like, e.g. `Observation.category[0].coding`. */
   readonly path: string;
-  readonly code: 'structure' | 'required' | 'value' | 'too-long';
+  readonly code: 'structure' | 'required' | 'value' | 'too-long' | 'binding';
   readonly message: string;
 }
 
@@ -23,10 +23,48 @@ interface Place {
   readonly index: number;
 }
 
+/** What one walk over a resource finds. */
+export interface Checked {
+  /** Departures from the structure. */
+  readonly issues: readonly ShapeIssue[];
+  /** Codes that are not of the value set of a required binding, at most 10. */
+  readonly codes: readonly ShapeIssue[];
+}
+/** Wrong codes of the resource that is checked now. Nearly all have none, so the list is made only then. */
+let wrongCodes: ShapeIssue[] | undefined;
+const NO_ISSUES: readonly ShapeIssue[] = [];
+
+/** `checkShape`, and R4's required bindings (ADR 0059), in one walk. Not reentrant. */
+export function checkResourceCodes(resource: unknown): Checked {
+  wrongCodes = undefined;
+  const issues = checkShape(resource);
+  const codes = wrongCodes ?? NO_ISSUES;
+  wrongCodes = undefined;
+  return { issues, codes };
+}
+
+/**
+ * Whether a code, or one Coding of a CodeableConcept, is of the value set. A Coding without a system is compared by its
+ * code: R4 calls it invalid, and it can only mean the code of this value set.
+ */
+function isOf({ bySystem, all }: RequiredCodes, value: unknown): boolean {
+  if (typeof value === 'string') return all.has(value);
+  const codings = isObject(value) ? value['coding'] : undefined;
+  if (!Array.isArray(codings)) return false;
+  for (const coding of codings as unknown[]) {
+    if (!isObject(coding)) continue;
+    const { system, code } = coding;
+    if (typeof code === 'string' && (system === undefined ? all : bySystem.get(system as string))?.has(code) === true)
+      return true;
+  }
+  return false;
+}
+
 /**
  * Checks a parsed JSON value against the base R4 structure: JSON kinds, single or list, required and unknown elements,
  * primitives, choices, `_element` siblings, extensions, narrative, contained resources.
- * @returns at most 10 issues. Profiles, terminology and invariants are not checked
+ * @returns at most 10 issues. Profiles, terminology and invariants are not checked (`checkResourceCodes` checks required
+ * bindings too)
  */
 export function checkShape(resource: unknown): ShapeIssue[] {
   const issues: ShapeIssue[] = [];
@@ -131,7 +169,9 @@ function checkValue(
   issues: ShapeIssue[],
   depth: number,
 ): void {
-  const { name, type } = definition;
+  const { name, type, codes } = definition;
+  if (codes !== undefined && !isOf(codes, value))
+    report((wrongCodes ??= []), { parent: place, name, index }, 'binding', NOT_OF);
   if (definition.primitive) {
     const check = PRIMITIVE_CHECKS[type];
     if (check !== undefined && !check(value))
@@ -145,6 +185,7 @@ function checkValue(
   if (structure !== undefined) checkStructure(value, structure, here, issues, depth + 1);
 }
 
+const NOT_OF = 'is not a code of the value set that R4 requires';
 const ELEMENT = structureOf('Element');
 
 function checkSibling(

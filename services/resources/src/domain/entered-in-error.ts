@@ -1,7 +1,6 @@
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import { isObject } from '@provider-access/kernel/fhir';
 import { redact } from '@provider-access/domain/pdex';
-import { authorizedIn, DRUG_AUTHORIZATION } from '@provider-access/domain/pdex/labels';
 import { type AcceptedContent, encodeContent } from './content.ts';
 
 /** The elements that R4 requires, and those by which a reader recognises the prior authorization. */
@@ -33,9 +32,5 @@ export function enteredInErrorContent(resource: FhirResource, id: string): Accep
     kept['contained'] = redacted['contained'];
   const { profile: _profile, ...meta } = isObject(redacted['meta']) ? redacted['meta'] : {};
   const resourceType = 'ExplanationOfBenefit';
-  const content = encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, resource);
-  // The items, which show that it was about drugs, are not among what is kept.
-  const authorized = authorizedIn(resource);
-  if (authorized !== 'drugs' && authorized !== 'unsure') return content;
-  return { ...content, labels: [...new Set([...content.labels, DRUG_AUTHORIZATION])] };
+  return encodeContent({ resourceType, meta, ...kept } as FhirResource, id, [], undefined, resource);
 }

@@ -8,13 +8,14 @@ import {
 } from '@provider-access/events';
 import {
   carriedReferencesOf,
-  checkShape,
+  checkResourceCodes,
   type FhirResource,
   isObject,
   isServedType,
   isSharedType,
   KNOWN_R4_TYPES,
   ownerOf,
+  type ShapeIssue,
   isId,
 } from '@provider-access/kernel/fhir';
 import { beforeFloor, patientOfConsent, redact, serviceDate } from '@provider-access/domain/pdex';
@@ -190,13 +191,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const name = `${printable(type)}/${isId(id) ? id : '?'}`;
   if (!KNOWN_R4_TYPES.has(type))
     return deadLetter('unknown-resource-type', 'resourceType is not an R4 resource type', name);
-  const issues = checkShape(resource);
-  if (issues.length > 0)
-    return deadLetter(
-      'invalid-resource',
-      issues.map((i) => (i.path === '' ? i.message : `${i.path}: ${i.message}`)).join('; '),
-      name,
-    );
+  const { issues, codes } = checkResourceCodes(resource);
+  if (issues.length > 0) return deadLetter('invalid-resource', issuesText(issues), name);
   if (typeof id !== 'string') return deadLetter('missing-id', `${type}.id is missing`, name);
   const fhir = resource as FhirResource;
   const inside = insideOf(fhir);
@@ -214,6 +210,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     return { ...removal(fhir, about, 'entered-in-error'), ...(content !== undefined && { content }) };
   }
   if (beforeFloor(fhir, options.floor)) return removal(fhir, about, 'before-floor');
+  if (codes.length > 0 && !mayWithhold(fhir)) return deadLetter('invalid-resource', issuesText(codes), name);
   // Remove inner resources that would not be kept as resources of their own.
   const { resource: redacted, dropped } = redact(
     fhir,
@@ -257,9 +254,13 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
 }
 
 function removal(resource: FhirResource, about: About, reason: 'entered-in-error' | 'before-floor'): Removal {
-  const labels = labelsOf(resource);
+  // A mixed prior authorization was served without its drugs, so its removal is no secret.
+  const labels = labelsOf(withoutDrugs(resource).resource);
   return { kind: 'remove', about, reason, ...(labels.length > 0 && { labels }) };
 }
+
+const issuesText = (issues: readonly ShapeIssue[]): string =>
+  issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
 
 /** Moves large attachments of a served resource. A shared Medication or Device keeps what it contains inline. */
 function movedFrom(
@@ -351,8 +352,8 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
 }
 
 /**
- * Whether the resource may withhold data: it has a security label, or is a Consent. The policy of profiles refuses no
- * such resource. Otherwise the older version would stay in force, and clients could go on reading what it released.
+ * Whether the resource may withhold data: it has a security label, or is a Consent. Neither the policy of profiles nor a
+ * wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on reading what it released.
  */
 const mayWithhold = (resource: FhirResource): boolean =>
   resource.resourceType === CONSENT || labelsOf(resource).length > 0;
