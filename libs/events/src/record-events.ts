@@ -34,6 +34,11 @@ const recordChange = z.object({
   event: z.string().optional(),
   tie: tie.optional(),
 });
+/**
+ * Of a prior authorization: a hash of its status, and when a version first had it. Absent for other resources, and in
+ * records of earlier releases (ADR 0047).
+ */
+const decision = { status: z.string().optional(), statusChanged: instant.optional() };
 /** The resource as accepted: normalised, redacted, encoded once; reading is copying. */
 export const recordAccepted = recordChange.extend({
   /** Hash of the accepted content without meta.versionId and meta.lastUpdated: a repeat is `unchanged`. */
@@ -64,6 +69,7 @@ export const recordAccepted = recordChange.extend({
    * earlier releases: a reader takes them from `line`.
    */
   targets: z.array(z.string()).optional(),
+  ...decision,
   /** The encoded resource, one line, without the newline. */
   line: z.string(),
 });
@@ -74,6 +80,7 @@ export const recordDeleted = recordChange.extend({
   labels: z.array(z.string()).optional(),
   /** `Type/id` of the targets of the Provenance that was removed. */
   targets: z.array(z.string()).optional(),
+  ...decision,
   /**
    * Of a prior authorization that was entered in error: the resource that a read answers with, one line. It is not
    * named `line`, because readers of earlier releases take a record with a `line` for an accepted one.

@@ -30,8 +30,8 @@ export const resourcesSettings = z.object({
   PRIOR_AUTH_RETENTION_DAYS: whole(366, 36_500)
     .default(400)
     .describe(
-      'Days for which a prior authorization stays after its last change. Then a delete is published. The rule asks ' +
-        'for a year.',
+      'Days for which a prior authorization stays after the last change of its status, or the end of its period. ' +
+        'Then a delete is published. The rule asks for a year.',
     ),
   ATTACHMENT_INLINE_KIB: whole(64, 4096)
     .default(1024)

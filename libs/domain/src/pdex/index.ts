@@ -1,3 +1,4 @@
+export * from './authorization-status.ts';
 export * from './codes.ts';
 export * from './consent.ts';
 export * from './export-level.ts';

@@ -1,4 +1,5 @@
 import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
+import { authorizedUntil } from '@provider-access/domain/pdex';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 import { recordKeys, replaces } from './record-events.ts';
 import type { VersionOrder } from './record.ts';
@@ -8,7 +9,10 @@ export interface AuthorizationPart extends VersionOrder {
   readonly member: string;
   readonly id: string;
   readonly versionId: number;
-  /** `meta.lastUpdated` of the current version; NEVER if the record is removed, or no prior authorization any more. */
+  /**
+   * When its status changed last, or the end of what it authorizes if that is later. In records of earlier releases,
+   * `meta.lastUpdated`. NEVER if the record is removed, or no prior authorization any more.
+   */
   readonly changed: number;
 }
 const NEVER = Number.MAX_SAFE_INTEGER;
@@ -18,8 +22,11 @@ const MARK = '"use":"preauthorization"';
 const QUOTED_MARK = JSON.stringify(MARK).slice(1, -1);
 
 /** A claim may contain a prior authorization, so the line is parsed where the text is found. */
-const isAuthorization = (line: string): boolean =>
-  line.includes(MARK) && (JSON.parse(line) as { use?: unknown }).use === 'preauthorization';
+function changedAt({ line, lastUpdated, statusChanged = lastUpdated }: RecordAccepted): number | undefined {
+  const resource = line.includes(MARK) ? (JSON.parse(line) as { readonly use?: unknown }) : {};
+  if (resource.use !== 'preauthorization') return undefined;
+  return Math.max(Date.parse(statusChanged), authorizedUntil(resource) ?? Number.NEGATIVE_INFINITY);
+}
 
 const fromRecords: TopicEvolve<AuthorizationPart> = {
   part: 'authorization',
@@ -28,8 +35,8 @@ const fromRecords: TopicEvolve<AuthorizationPart> = {
     // Claims have no document. Most records are claims, so they are not parsed.
     if (part === undefined && !bufferOf(record.value).includes(QUOTED_MARK)) return undefined;
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    const lives = 'line' in data && isAuthorization(data.line);
-    if (part === undefined && !lives) return undefined;
+    const changed = 'line' in data ? changedAt(data) : undefined;
+    if (part === undefined && changed === undefined) return undefined;
     const next: AuthorizationPart = {
       member: data.member,
       id: data.id,
@@ -38,7 +45,7 @@ const fromRecords: TopicEvolve<AuthorizationPart> = {
       sequence: data.sequence,
       ...(data.source !== undefined && { source: data.source }),
       ...(data.event !== undefined && { event: data.event }),
-      changed: lives ? Date.parse(data.lastUpdated) : NEVER,
+      changed: changed ?? NEVER,
     };
     return part === undefined || replaces(part, next) ? next : undefined;
   },
@@ -48,7 +55,7 @@ const fromRecords: TopicEvolve<AuthorizationPart> = {
 export const authorizations: Projection = {
   owner: 'resources',
   name: 'authorizations',
-  version: 1,
+  version: 2,
   topics: { [PA_RECORDS]: fromRecords },
   indexes: [{ name: 'by_changed', fields: ['authorization.changed'] }],
 };

@@ -22,6 +22,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       ...(data.source !== undefined && { source: data.source }),
       ...(data.event !== undefined && { event: data.event }),
       ...(data.targets !== undefined && { targets: data.targets }),
+      ...(data.status !== undefined && { status: data.status }),
+      ...(data.statusChanged !== undefined && { statusChanged: Date.parse(data.statusChanged) }),
       ...(data.tie !== undefined && { tie: { said: Date.parse(data.tie.said), events: data.tie.events } }),
     };
     if (part !== undefined && !replaces(part, common)) return undefined;
@@ -52,8 +54,8 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
 
 /**
  * One document for each resource, with the encoded line beside it. Resources writes it; resources and export read it.
- * `sourceHash`, `tie`, `labels`, `labelsBy` and `targets` came without a new version of the view: a document without them means the
- * same, so both releases may write it.
+ * `sourceHash`, `tie`, `labels`, `labelsBy`, `targets` and `status` came without a new version of the view: a document
+ * without them means the same, so both releases may write it.
  */
 export const records: Projection = {
   owner: 'resources',

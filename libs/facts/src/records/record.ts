@@ -45,6 +45,9 @@ export interface RecordPart {
    * version. Absent for other types, and where an earlier release wrote the record.
    */
   readonly targets?: readonly string[];
+  /** Of a prior authorization: a hash of its status, and when a version first had it. A deleted record keeps both. */
+  readonly status?: string;
+  readonly statusChanged?: number;
   /** Length of the line in UTF-8 bytes, without a newline; 0 on a deleted record without a line. */
   readonly bytes: number;
   /** Set on the tombstone that a delete leaves: an older version that arrives later must lose against it. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { authorizationStatus } from '@provider-access/domain/pdex';
 import {
   labelsOf,
   mentionsLabel,
@@ -23,6 +24,8 @@ export interface AcceptedContent {
   readonly labels: readonly string[];
   /** `Type/id` of the targets of a Provenance; absent for another type. */
   readonly targets?: readonly string[];
+  /** Hash of the status of a prior authorization; absent for another resource. */
+  readonly status?: string;
   /** Search keys (`indexKeys`). */
   readonly keys: readonly string[];
   /** `{"resourceType":…,"id":…,"meta":{` */
@@ -78,6 +81,7 @@ export function encodeContent(
   const unshown = labels.filter((label) => !shown.has(label));
   const keys = indexKeys(resource);
   const payerUpdated = payerUpdatedOf(meta, publicUrl);
+  const status = authorizationStatus(resource);
   return {
     hash: sha256(unshown.length === 0 ? text : `${text}\n${JSON.stringify(unshown)}`),
     sourceHash: sha256(sentText),
@@ -88,6 +92,7 @@ export function encodeContent(
     payerUpdated,
     tail,
     ...dated,
+    ...(status !== undefined && { status: sha256(status) }),
     ...(resourceType === 'Provenance' && { targets: targetsOf(resource) }),
   };
 }

@@ -3,6 +3,7 @@ import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from '@provider-access/facts/records';
+import { isRetirement } from '../intake/retire-authorizations.ts';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
@@ -22,6 +23,9 @@ export interface Head extends StandingOrder {
   readonly labelsBy?: string | undefined;
   /** `Type/id` of the targets of a Provenance. Absent in records of earlier releases. */
   readonly targets?: readonly string[] | undefined;
+  /** Of a prior authorization: a hash of its status, and when (ms since the epoch) a version first had it. */
+  readonly status?: string | undefined;
+  readonly statusChanged?: number | undefined;
   readonly deleted?: true;
   /** Why the record was removed. Present with `deleted`. */
   readonly reason?: RecordDeleted['reason'] | undefined;
@@ -68,12 +72,15 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
       return {
         outcome: 'unchanged',
         reason: 'same-content',
-        ...write(judgement, written, head!.versionId, head!.lastUpdated),
+        ...write(judgement, written, head!.versionId, head!.lastUpdated, head),
       };
+    // A dump that repeats a prior authorization does not bring it back for another year (ADR 0047).
+    if (isRetired(head) && head?.status !== undefined && head.status === judgement.content.status)
+      return { outcome: 'unchanged', reason: 'already-removed' };
     return {
       outcome: 'recorded',
       ...correction,
-      ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated),
+      ...write(judgement, written, (head?.versionId ?? 0) + 1, lastUpdated, head),
     };
   }
   // If the resource was removed before or never existed, a client sees no change.
@@ -87,6 +94,7 @@ export function decideVersion(judgement: Acceptance | Removal, head: Head | unde
   return { outcome: 'unchanged', reason: head === undefined ? 'never-recorded' : 'already-removed', ...removed };
 }
 
+const isRetired = (head: Head | undefined): boolean => head?.deleted === true && isRetirement(head.source);
 const isOf = (order: Required<VersionOrder>, head: Head): boolean =>
   order.event === head.event && order.source === head.source;
 /** Whether the head has the same content, or is removed too. */
@@ -110,7 +118,7 @@ function sameEvent(judgement: Acceptance | Removal, head: Head, lastUpdated: num
   if (!isCurrent(judgement, head)) {
     const reused = judgement.kind === 'remove' || head.deleted === true || wasOther(judgement, head);
     if (reused) return { outcome: 'parked', reason: 'event-id-reused' };
-    return { outcome: 'recorded', ...write(judgement, orderOf(head), head.versionId + 1, lastUpdated) };
+    return { outcome: 'recorded', ...write(judgement, orderOf(head), head.versionId + 1, lastUpdated, head) };
   }
   return judgement.kind === 'remove' && judgement.reason === 'before-floor'
     ? { outcome: 'before-floor' }
@@ -155,21 +163,24 @@ function write(
   order: WrittenOrder,
   versionId: number,
   lastUpdated: number,
-  removed?: Head,
+  before?: Head,
 ): { event: RecordEvent; head: Head } {
   const { member, type, id } = judgement.about;
   const at = instant(lastUpdated);
   const common = { member, type, id, versionId, lastUpdated: at, ...orderData(order) };
   if (judgement.kind === 'remove') {
     const { reason, content: rest, labels = [] } = judgement;
-    const kept = keptAfter(removed, [...labels, ...(rest?.labels ?? [])]);
+    const kept = keptAfter(before, [...labels, ...(rest?.labels ?? [])]);
+    const decided = statusData(before?.status, before?.statusChanged);
     const enteredInError = rest === undefined ? {} : { enteredInError: lineOf(rest, versionId, at) };
     return {
-      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...enteredInError } },
-      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...kept },
+      event: { type: 'pa.record-deleted.v1', data: { ...common, reason, ...kept, ...decided, ...enteredInError } },
+      head: { ...order, versionId, lastUpdated, deleted: true, reason, ...kept, ...statusOf(before) },
     };
   }
   const { content } = judgement;
+  const { status } = content;
+  const since = status !== undefined && before?.status === status ? before.statusChanged : lastUpdated;
   return {
     event: {
       type: 'pa.record-accepted.v1',
@@ -184,6 +195,7 @@ function write(
         labels: content.labels as string[],
         labelsBy: LABELS_VERSION,
         ...(content.targets !== undefined && { targets: content.targets as string[] }),
+        ...statusData(status, since),
         line: lineOf(content, versionId, at),
       },
     },
@@ -196,9 +208,15 @@ function write(
       labels: content.labels,
       labelsBy: LABELS_VERSION,
       ...(content.targets !== undefined && { targets: content.targets }),
+      ...(status !== undefined && { status, statusChanged: since }),
     },
   };
 }
+
+const statusData = (status: string | undefined, since: number | undefined) =>
+  status === undefined || since === undefined ? {} : { status, statusChanged: instant(since) };
+const statusOf = (head: Head | undefined): Pick<Head, 'status' | 'statusChanged'> =>
+  head?.status === undefined ? {} : { status: head.status, statusChanged: head.statusChanged };
 
 /** A tombstone keeps labels and targets, because the delete of a withheld resource would reveal it. */
 function keptAfter(head: Head | undefined, more: readonly string[] = []): { labels?: string[]; targets?: string[] } {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { dataOf, PA_RECORDS, PAYER_MEMBER_EVENTS, type RecordDeleted } from '@provider-access/events';
 import { recordsOf } from '@provider-access/process/testing';
-import { authorizations } from '@provider-access/facts/records';
+import { type AuthorizationPart, authorizations } from '@provider-access/facts/records';
 import { Metrics } from '@provider-access/service/observability';
 import { House } from '../../test/harness.ts';
 import { RETIREMENT, retireAuthorizations } from './retire-authorizations.ts';
@@ -86,4 +86,57 @@ it('lets a later change of the payer win, whenever it comes, and an old event th
   expect(await statusOf('pa')).toBe(200);
   expect(await retireIn(399)).toBe(0);
   expect(await retireIn(401)).toBe(1);
+});
+
+const changedOf = async (id: string): Promise<number> =>
+  (
+    (await house.views.reader(authorizations).get(`m1/ExplanationOfBenefit/${id}`))![
+      'authorization'
+    ] as AuthorizationPart
+  ).changed;
+
+it('counts from the last change of the status, and not of anything else (R21)', async () => {
+  const pa = (more: object) => ({ ...eob('pa', 'preauthorization'), ...more });
+  const note = (text: string) => ({
+    processNote: [{ text }],
+    careTeam: [{ sequence: 1, provider: { display: text } }],
+  });
+  const review = (code: string) => ({
+    adjudication: [
+      {
+        category: { coding: [{ system: 'http://hl7.org/fhir/us/davinci-pdex/CodeSystem/x', code: 'denialreason' }] },
+        reason: { coding: [{ system: 'https://x12.org/codes/claim-adjustment-reason-codes', code }] },
+      },
+    ],
+  });
+  expect(await publish('2025-01-01T00:00:00Z', pa({ ...review('50'), ...note('a') }))).toEqual({ recorded: 1 });
+  const first = await changedOf('pa');
+  // A nightly dump with other notes is a new version, and no change of the status.
+  expect(await publish('2025-01-02T00:00:00Z', pa({ ...review('50'), ...note('b') }))).toEqual({ recorded: 1 });
+  expect(await changedOf('pa')).toBe(first);
+  expect(await publish('2025-01-03T00:00:00Z', pa({ ...review('96'), ...note('b') }))).toEqual({ recorded: 1 });
+  expect(await changedOf('pa')).toBeGreaterThan(first);
+});
+
+it('keeps a prior authorization while it authorizes something', async () => {
+  const end = new Date(Date.now() + 500 * DAY).toISOString().slice(0, 10);
+  await publish('2025-01-01T00:00:00Z', {
+    ...eob('pa', 'preauthorization'),
+    preAuthRef: ['1'],
+    preAuthRefPeriod: [{ end }],
+  });
+  expect(await retireIn(899)).toBe(0);
+  expect(await retireIn(903)).toBe(1);
+});
+
+it('is not undone by a nightly dump with the time of the dump, and is by a change of the status', async () => {
+  await publish('2025-01-01T00:00:00Z', eob('pa', 'preauthorization'));
+  await retireIn(401);
+  await settled();
+  const repeated = { ...eob('pa', 'preauthorization'), processNote: [{ text: 'from the dump' }] };
+  expect(await publish('2026-02-01T00:00:00Z', repeated)).toEqual({ unchanged: 1 });
+  expect(await publish('2026-02-02T00:00:00Z', repeated)).toEqual({ unchanged: 1 });
+  expect(await statusOf('pa')).toBe(410);
+  expect(await publish('2026-02-03T00:00:00Z', eob('pa', 'preauthorization', 'partial'))).toEqual({ recorded: 1 });
+  expect(await statusOf('pa')).toBe(200);
 });

@@ -248,7 +248,7 @@ describe('dead letters', () => {
   it('shows and rebuilds the views to the administrator alone', async () => {
     const { views } = (await house.call('GET', '/ops/views/resources', { token: house.administratorToken })).json();
     expect(views.map((v: Loose) => v.view).toSorted()).toEqual([
-      'resources_authorizations_v1',
+      'resources_authorizations_v2',
       'resources_dead-letters_v1',
       'resources_directory_v1',
       'resources_feeds_v1',
