@@ -160,6 +160,67 @@ describe('notes of a member', () => {
     expect((await get(old)).status).toBe(404);
   }, 300_000);
 
+  // N2 and N4: the label is in an element of its own, and comes after an export of the note and of its Provenance.
+  test('leave reads, Provenances and files of exports with a label, and a near miss of a label is counted', async () => {
+    const member = members[4]!;
+    const [open, hidden, origin] = ['open', 'hidden', 'origin'].map((name) => `${member}-${name}`) as [
+      string,
+      string,
+      string,
+    ];
+    const provenance = payerEvent('payer.resource-recorded.v1', member, {
+      resource: {
+        ...{ resourceType: 'Provenance', id: origin, recorded: '2025-06-01T00:00:00Z' },
+        target: [{ reference: `DocumentReference/${hidden}` }],
+        agent: [{ who: { display: 'clinic' } }],
+      },
+    });
+    const content = NOTE.subarray(0, 2_000_000);
+    await publishAll(platform, [note(member, open, content), note(member, hidden, content), provenance]);
+    const { url } = (await noteOf(member, hidden)).content[0].attachment;
+    await eventually(async () => (await get(`Provenance/${origin}`)).status === 200, {
+      what: 'the Provenance is there',
+    });
+    expect((await get(url)).body.equals(content)).toBe(true);
+    const group = await findGroup(platform, token, organization!.npi);
+    const status = await kickOff(platform, token, group.id, '?_type=DocumentReference,Provenance');
+    const linesOf = async (manifest: Awaited<ReturnType<typeof sealed>>): Promise<string[]> =>
+      [...(await texts(manifest, token)).values()].flatMap((text) => text.split('\n').filter((line) => line !== ''));
+    const before = await linesOf(await sealed(status, token));
+    expect(before.filter((line) => line.includes(`"${hidden}"`) || line.includes(`"${origin}"`))).toHaveLength(2);
+
+    const coding = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: '42 CFR Part 2' }];
+    const report = await publishAll(platform, [
+      note(member, hidden, content, { securityLabel: [{ coding }] }),
+      note(member, open, content, {
+        meta: { security: [{ system: 'https://payer.example/labels', code: 'part-two' }] },
+      }),
+    ]);
+    expect(report.unknownLabels).toEqual({ 'https://payer.example/labels|part-two': 1 });
+    await eventually(async () => (await get(`DocumentReference/${hidden}`)).status === 404, {
+      what: 'the label counts',
+    });
+    for (const [path, unknown] of [
+      [`DocumentReference/${hidden}`, 'DocumentReference/nobody'],
+      [`DocumentReference/${hidden}/_history`, 'DocumentReference/nobody/_history'],
+      [`Provenance/${origin}`, 'Provenance/nobody'],
+      [url, `Binary/${'0'.repeat(64)}`],
+    ] as const) {
+      const [one, other] = [await get(path), await get(unknown)];
+      expect([path, one.status, one.body.toString()]).toEqual([path, other.status, other.body.toString()]);
+    }
+    // The view that tells downloads of labels may follow a moment later.
+    await eventually(
+      async () => {
+        const manifest = await sealed(status, token);
+        const after = await linesOf(manifest);
+        expect(after).toEqual(before.filter((line) => !line.includes(`"${hidden}"`) && !line.includes(`"${origin}"`)));
+        expect(manifest.output.reduce((sum, { count = 0 }) => sum + count, 0)).toBe(after.length);
+      },
+      { what: 'the files follow', timeout: 60_000 },
+    );
+  }, 300_000);
+
   test('with a URL in the place of content: the payer learns that it leads nowhere', async () => {
     const member = members[3]!;
     const id = `${member}-linked`;

@@ -82,9 +82,10 @@ function addCoded(value: unknown, system: string, found: Set<Label>): void {
   else if (typeof value === 'string') addCoding({ system, code: value }, found);
   else if (!isObject(value) || 'code' in value || 'system' in value || 'display' in value) addCoding(value, found);
   else if ('coding' in value || 'text' in value) {
-    const codings = [value['coding'] ?? []].flat() as unknown[];
-    for (const each of codings.length === 0 ? [undefined] : codings) addCoding(each, found);
-    addText(value['text'], found);
+    const given = [value['coding'] ?? []].flat() as unknown[];
+    const codings = given.length === 0 ? [undefined] : given;
+    for (const each of codings) addCoding(each, found);
+    addText(value['text'], codings, found);
   } else {
     const parts = Object.entries(value).flatMap(([name, part]) =>
       typeof part !== 'object' || /extension$/i.test(name) ? [] : [part],
@@ -96,12 +97,12 @@ function addCoded(value: unknown, system: string, found: Set<Label>): void {
 
 function addCoding(coding: unknown, found: Set<Label>): void {
   found.add(labelOf(coding));
-  if (isObject(coding)) addText(coding['display'], found);
+  if (isObject(coding)) addText(coding['display'], [coding], found);
 }
-/** A text beside a code may name a stricter label than the code does. */
-function addText(text: unknown, found: Set<Label>): void {
+/** A text beside codes may name a stricter label than they do. */
+function addText(text: unknown, codings: readonly unknown[], found: Set<Label>): void {
   const label = typeof text === 'string' && text.length <= MAX_LENGTH ? labelOfText(text) : undefined;
-  if (label !== undefined && ![...found].some((other) => normalLabel(other) === label)) found.add(label);
+  if (label !== undefined && !codings.some((coding) => normalLabel(labelOf(coding)) === label)) found.add(label);
 }
 
 function labelOf(coding: unknown): Label {
