@@ -85,7 +85,7 @@ test('leaves a file alone that somebody still writes, and a link', async () => {
   expect(readdirSync(folder).sort()).toEqual(['roster-link.csv', 'roster-new.csv']);
 });
 
-test('leaves the files where they are while the platform cannot be reached, and imports them the next time', async () => {
+test('leaves the files while the platform cannot be reached, and imports them the next time', async () => {
   put('roster.csv', `member,npi,from\nm-1,${NPI},2026-01-01\n`);
   platform.interfere = ({ method }, response) => method === 'POST' && (response.writeHead(500).end(), true);
   expect((await once()).code).toBe(3);

@@ -95,7 +95,7 @@ async function dryRun(name: ImportName, source: ImportFile, command: Command): P
   if (report.refused > 0 || report.rows === 0) process.exitCode = EXIT.refused;
 }
 
-/** 0, or what the exit code of an import with this report is. A file without a row is no success: a feed may be empty. */
+/** The exit code of an import with this report. A file without a row is no success, because the feed may be broken. */
 export function exitCodeOf(report: ImportReport): ExitCode | 0 {
   if (report.error !== undefined) return report.error.code;
   if (report.rows === 0 || report.refused > 0 || (report.outcomes['parked'] ?? 0) > 0) return EXIT.refused;

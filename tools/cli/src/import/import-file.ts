@@ -75,9 +75,9 @@ export interface ImportOptions {
 }
 
 /**
- * Publishes the rows of a file in bounded memory, with one line in the file of outcomes for each row. A row that is
- * refused goes to the file of refused rows below the header, so that a corrected copy can be imported. It goes as it is,
- * but a spreadsheet finds no formula in it.
+ * Publishes the rows of a file in bounded memory, with one line in the file of outcomes for each row. A refused row
+ * goes to the file of refused rows as it is, below the header, so that a corrected copy can be imported. A spreadsheet
+ * finds no formula in that file.
  */
 export async function importFile(source: ImportFile, options: ImportOptions): Promise<ImportReport> {
   const report = emptyReport();

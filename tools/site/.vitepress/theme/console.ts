@@ -80,9 +80,7 @@ export function curlOf({ url, init }: Request, origin: string): string {
   return ['curl -i', `-X ${init.method}`, ...headers, ...body, quoted(`${origin}${url}`)].join(' \\\n  ');
 }
 
-/**
- * A new ES384 key pair. The example of a registration has no keys that work, because another app must not have the same.
- */
+/** A new ES384 key pair. The example of a registration has no keys that work: two apps must not have the same. */
 export async function newKeys(): Promise<{ readonly open: JsonWebKey; readonly secret: string }> {
   const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, true, ['sign', 'verify']);
   const kid = crypto.randomUUID();

@@ -85,21 +85,21 @@ function inside({ panel, series }: Drawn, index: number): string {
         .join('')}</div>`;
     case 'bargauge': {
       const most = panel.fieldConfig?.defaults.max ?? Math.max(...series.map(lastOf), 1e-9);
-      return series
-        .map(
-          (one) =>
-            `<div class="bar"><span>${escape(one.name)}</span><i><u style="width:${Math.min(100, (lastOf(one) / most) * 100)}%;` +
-            `background:${colorOf(panel, lastOf(one))}"></u></i><b>${value(one)}</b></div>`,
-        )
-        .join('');
+      const bar = (one: Series): string => {
+        const style = `width:${Math.min(100, (lastOf(one) / most) * 100)}%;background:${colorOf(panel, lastOf(one))}`;
+        const name = `<span>${escape(one.name)}</span>`;
+        return `<div class="bar">${name}<i><u style="${style}"></u></i><b>${value(one)}</b></div>`;
+      };
+      return series.map(bar).join('');
     }
     case 'table': {
       const names = Object.keys(series[0]!.labels).filter((name) => name !== '__name__');
       const rows = series.toSorted((a, b) => lastOf(b) - lastOf(a)).slice(0, 8);
-      return (
-        `<table><tr>${names.map((name) => `<th>${escape(name)}</th>`).join('')}<th>value</th></tr>` +
-        `${rows.map((one) => `<tr>${names.map((name) => `<td>${escape(one.labels[name] ?? '')}</td>`).join('')}<td>${value(one)}</td></tr>`).join('')}</table>`
-      );
+      const line = (tag: string, cells: readonly string[]): string =>
+        `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join('')}</tr>`;
+      const cellsOf = (one: Series): string[] => [...names.map((name) => escape(one.labels[name] ?? '')), value(one)];
+      const body = rows.map((one) => line('td', cellsOf(one))).join('');
+      return `<table>${line('th', [...names.map(escape), 'value'])}${body}</table>`;
     }
     case 'state-timeline':
       return series
