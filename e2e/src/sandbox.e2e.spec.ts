@@ -58,7 +58,7 @@ async function clinic(): Promise<{ readonly npi: string; readonly token: () => P
 }
 
 test('says everywhere that it is a sandbox', async () => {
-  expect((await http(`${platform.base}/`)).body.toString()).toContain('a sandbox: all data is synthetic');
+  expect(json(await http(`${platform.base}/`))).toMatchObject({ sandbox: true });
   const statement = json<{ implementation: { description: string } }>(await http(`${platform.base}/fhir/metadata`));
   expect(statement.implementation.description).toContain('a sandbox: all data is synthetic');
 });
