@@ -2,8 +2,9 @@
 /**
  * `npm run test:long`: the suites that take too long for each change, before a release. `npm run test:long -- kills
  * rolls` runs those two only; arguments with a dash go to vitest. Random seeds are new in each run and are printed:
- * `TEST_SEED=4711 npm run test:long -- kills` repeats one. Ends with a summary that can be pasted, and `N passed, N
- * failed`. docs/testing.md says what each suite protects.
+ * `TEST_SEED=4711 npm run test:long -- kills` repeats one. A suite that fails or cannot start stops no other one. Each
+ * suite prints its result when it ends, and a summary that can be pasted follows them all, with `N passed, N failed` as
+ * the last line. docs/testing.md says what each suite protects.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -90,7 +91,8 @@ async function runSuite(name, env) {
       else await runIn(dir, 'node', suite, { ...engines?.env, ...env });
     }
   } finally {
-    await engines?.stop();
+    // The tests decide the result of the suite, also when an engine does not end in time.
+    await engines?.stop().catch((error) => console.error(`The engines of ${name} did not stop: ${error}`));
   }
   return count(dirs, name, env.TEST_RUN_ID);
 }
@@ -113,10 +115,11 @@ for (const name of named.length > 0 ? named : Object.keys(SUITES)) {
   }
   counts.push(counted);
   const cpu = Object.values(counted.cpu).reduce((n, seconds) => n + (seconds ?? 0), 0);
-  rows.push(
-    `| ${name} | ${((Date.now() - begun) / 60_000).toFixed(1)} | ${Math.round(cpu)} | ${counted.passed} | ` +
-      `${counted.failed} | ${counted.skipped.length} |`,
-  );
+  const minutes = ((Date.now() - begun) / 60_000).toFixed(1);
+  const { passed, failed, skipped } = counted;
+  rows.push(`| ${name} | ${minutes} | ${Math.round(cpu)} | ${passed} | ${failed} | ${skipped.length} |`);
+  // Whoever ends a run before its summary knows the suites so far.
+  console.log(`\n== ${name}: ${passed} passed, ${failed} failed, ${skipped.length} skipped, ${minutes} minutes`);
 }
 const counted = sum(counts);
 print(counted, Date.now() - started, () => {

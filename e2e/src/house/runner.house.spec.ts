@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -177,5 +177,23 @@ describe('the last lines of .ci/run', () => {
     const { code, lines } = summary(logs, ...steps);
     expect(lines.at(-1)).toBe(last);
     expect(code).toBe(1);
+  });
+});
+
+describe('npm run test:long', () => {
+  const run = (...args: string[]): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, ['--conditions=@provider-access/source', join(ROOT, '.ci/test-long.mjs'), ...args], {
+      encoding: 'utf8',
+    });
+
+  test('runs every suite that is declared as a long one, and names them where it is asked for another', () => {
+    const declared = ['.ci/vitest.base.mjs', 'e2e/vitest.config.mjs'].flatMap((file) =>
+      [...readFileSync(join(ROOT, file), 'utf8').matchAll(/longSuite\(\s*'([\w-]+)'/g)].map(([, name]) => name!),
+    );
+    expect(declared.length).toBeGreaterThan(10);
+    const { status, stderr } = run('nothing');
+    expect(status).toBe(1);
+    const listed = /^There is no long suite nothing\. Suites: (.*)\.$/m.exec(stderr)![1]!.split(', ');
+    expect(listed.toSorted()).toEqual([...new Set(declared)].toSorted());
   });
 });

@@ -78,6 +78,30 @@ export async function explainShapes(options: MongoOptions, projection: Projectio
   }
 }
 
+/**
+ * For the name of a test that needs a mongod's plans or its error for a document that is too large. The test is skipped
+ * where this is not empty: the Python variant of SecantusDB keeps indexes and does not plan by them, so that it sorts
+ * even by `_id` in memory. A mongod is always asked.
+ */
+export async function whyNotAsked(uri: string): Promise<string> {
+  const client = clientOf({ uri, database: 'plans' });
+  try {
+    const { secantusVersion } = await client.db('admin').command({ buildInfo: 1 });
+    const ordered = client
+      .db('plans')
+      .collection('none')
+      .find({}, { sort: { _id: 1 } });
+    if (secantusVersion === undefined || uses(stagesOf(await ordered.explain('queryPlanner')), new Set(['_id_'])))
+      return '';
+    return (
+      ' (skipped: the Python variant of SecantusDB does not plan by indexes and has other errors than a mongod; install ' +
+      'Rust 1.85 or later for the Rust variant, or set MONGODB_URI to a mongod)'
+    );
+  } finally {
+    await client.close();
+  }
+}
+
 /** Every shape of `find` that the declared indexes answer. */
 function shapesOf(projection: Projection): readonly FindQuery[] {
   return projection.indexes.flatMap((index) => {
