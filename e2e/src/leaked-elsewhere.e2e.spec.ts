@@ -55,7 +55,6 @@ describe('what leaked elsewhere', () => {
     const url = `${fresh.platform().base}/auth/token`;
     const signed = clientAssertion(app, url);
     const answer = await http(url, {
-      method: 'POST',
       ...form({ ...Object.fromEntries(new URLSearchParams(exchange(signed).body)), scope }),
     });
     return { status: answer.status, body: json(answer) };
@@ -185,7 +184,7 @@ describe('what leaked elsewhere', () => {
       expect(await grant(scope), scope).toMatchObject({ status: 400, body: { error: 'invalid_scope' } });
   });
 
-  test('microsoft/fhir-server #5674: an export needs the scope of each type, also its status and its files', async () => {
+  test('microsoft/fhir-server #5674: an export needs the scope of each type, as do its status and files', async () => {
     const narrow = (await grant('system/Observation.rs')).body['access_token']!;
     const { base } = fresh.platform();
     const started = await http(`${base}/fhir/Group/${group}/$export?_type=Patient,Observation`, {
@@ -298,7 +297,7 @@ describe('what leaked elsewhere', () => {
     ).toEqual([]);
   });
 
-  test('icanbwell/fhir-server #2503: a member who was removed is in no Group, no new export and no old file', async () => {
+  test('icanbwell/fhir-server #2503: a removed member is in no Group, no new export and no old file', async () => {
     const platform = fresh.platform();
     expect([...(await texts(before, token)).values()].join('')).toContain(dan);
     const ended = payerEvent('payer.attribution-ended.v1', dan, { provider: { npi: a }, to: '2024-01-01' });

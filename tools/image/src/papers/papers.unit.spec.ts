@@ -94,14 +94,18 @@ describe('licences', () => {
     expect(forbidden([piece('bad', { licence: 'LGPL-2.1-or-later' })])).toHaveLength(1);
   });
   test('are listed with name, version and text; ours is not a third party', () => {
-    const list = licenceList([...PIECES, piece('mine', { kind: 'ours' }), piece('bare', { texts: [] })], 'APACHE');
+    const list = licenceList(
+      [...PIECES, piece('mine', { kind: 'ours' }), piece('bare', { texts: [] })],
+      'APACHE',
+      'the image',
+    );
     expect(list).toContain('one 1.0.0\nLicense: MIT');
     expect(list).toContain('text of @scope/two');
     expect(list).toContain('[the package brings no licence file: the text of MIT]');
     expect(list).not.toContain('mine');
   });
   test('without any text stop the build', () => {
-    expect(() => licenceList([piece('bare', { licence: 'ISC', texts: [] })], 'APACHE')).toThrow(
+    expect(() => licenceList([piece('bare', { licence: 'ISC', texts: [] })], 'APACHE', 'the image')).toThrow(
       'bare is under ISC and brings no text of it',
     );
   });

@@ -94,8 +94,8 @@ export async function whyNotAsked(uri: string): Promise<string> {
     if (secantusVersion === undefined || uses(stagesOf(await ordered.explain('queryPlanner')), new Set(['_id_'])))
       return '';
     return (
-      ' (skipped: the Python variant of SecantusDB does not plan by indexes and has other errors than a mongod; install ' +
-      'Rust 1.85 or later for the Rust variant, or set MONGODB_URI to a mongod)'
+      ' (skipped: the Python variant of SecantusDB does not plan by indexes and has other errors than a mongod; ' +
+      'install Rust 1.85 or later for the Rust variant, or set MONGODB_URI to a mongod)'
     );
   } finally {
     await client.close();
