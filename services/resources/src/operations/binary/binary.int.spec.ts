@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Blobs } from '@provider-access/engines/blob';
 import { type Answer, House, type Loose } from '../../../test/harness.ts';
 
 const ABOVE = 1000;
@@ -329,6 +331,51 @@ it('keeps every attachment in its resource without a file store', async () => {
     const { content } = (await house.call('GET', '/fhir/DocumentReference/d1', { token })).json();
     expect(content[0].attachment.data).toBe(CONTENT.toString('base64'));
     expect((await house.call('GET', `/fhir/Binary/${'0'.repeat(64)}`, { token })).status).toBe(404);
+  } finally {
+    await house.close();
+  }
+});
+
+// N2 and N4: an attachment obeys the label of its resource as soon as it is there.
+it('is not there for a request during which its resource gets a label', async () => {
+  let meanwhile = async (): Promise<void> => undefined;
+  const late = (inner: Blobs): Blobs => ({
+    put: (name, content) => inner.put(name, content),
+    writer: (name) => inner.writer(name),
+    get: (name) => inner.get(name),
+    list: (prefix) => inner.list(prefix),
+    deletePrefix: (prefix) => inner.deletePrefix(prefix),
+    remote: inner.remote,
+    range: (...of) =>
+      Readable.from(
+        (async function* () {
+          await meanwhile();
+          yield* inner.range(...of) as AsyncIterable<Uint8Array>;
+        })(),
+        { objectMode: false },
+      ),
+  });
+  const house = await House.open({ attachmentsAbove: ABOVE, blobs: late });
+  try {
+    await house.approve('app1');
+    await house.attribute('m1');
+    await house.publish([{ resource: document('m1', 'd1', CONTENT) }]);
+    await house.settled();
+    const token = await house.token('app1');
+    const path = pathOf((await house.call('GET', '/fhir/DocumentReference/d1', { token })).json());
+    const securityLabel = [{ text: 'Part 2', coding: [{ code: '42CFRPart2' }] }];
+    let asked = 0;
+    meanwhile = async () => {
+      asked += 1;
+      const resource = document('m1', 'd1', CONTENT, { securityLabel });
+      if (asked === 1) await house.publish([{ time: '2025-02-01T00:00:00Z', resource }]);
+      await house.settled();
+    };
+    const answer = await house.call('GET', path, { token });
+    expect(asked).toBeGreaterThan(0);
+    meanwhile = async () => undefined;
+    const unknown = await house.call('GET', `/fhir/Binary/${'0'.repeat(64)}`, { token });
+    expect([answer.status, answer.text]).toEqual([404, unknown.text]);
   } finally {
     await house.close();
   }
