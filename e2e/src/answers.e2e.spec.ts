@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freshPlatform, IN_CLUSTER, registerApp, SEPARATE } from './harness.ts';
+import { freshPlatform, IN_CLUSTER, registerApp, SEPARATE, type TestApp } from './harness.ts';
 import { byMembers, publishTaken } from './payers.ts';
 import { findGroup, http, type HttpAnswer, type HttpCall, json, optOut, payerEvent, takesEffect } from './road.ts';
 import { LIMITS, sharedPayer } from './world/context.ts';
@@ -34,17 +34,16 @@ describe('answers of the platform', () => {
   const mine = byMembers(payer)[0]!;
   const members = mine.visible.map(({ member }) => member);
   let fresh: Awaited<ReturnType<typeof freshPlatform>>;
-  let token: string;
+  let app: TestApp;
   let group: string;
-  const ask = (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
-    http(`${fresh.platform().base}${path}`, { token, ...call });
+  const ask = async (path: string, call: HttpCall = {}): Promise<HttpAnswer> =>
+    http(`${fresh.platform().base}${path}`, { token: await app.tokens.get(), ...call });
   const said = (answer: HttpAnswer): string => json<Outcome>(answer).issue[0]!.diagnostics;
 
   beforeAll(async () => {
     fresh = await freshPlatform({ env: LIMITS, shared: payer });
-    const app = await registerApp(fresh.platform(), { name: 'Answers', npi: mine.npi, tin: mine.tin });
-    token = await app.tokens.get();
-    group = (await findGroup(fresh.platform(), token, mine.npi)).id;
+    app = await registerApp(fresh.platform(), { name: 'Answers', npi: mine.npi, tin: mine.tin });
+    group = (await findGroup(fresh.platform(), await app.tokens.get(), mine.npi)).id;
   }, 600_000);
   afterAll(() => fresh?.dispose());
 
@@ -160,8 +159,9 @@ describe('answers of the platform', () => {
         content: [{ attachment: { contentType: 'text/plain', url } }],
       };
       await publishTaken(fresh.platform(), payerEvent('payer.resource-recorded.v1', member!, { resource }));
-      const answer = await ask(`/fhir/DocumentReference/${id}`);
-      expect(json<{ content: object[] }>(answer).content).toEqual(resource.content);
+      const content = async (): Promise<unknown> =>
+        json<{ content?: object[] }>(await ask(`/fhir/DocumentReference/${id}`)).content;
+      await expect.poll(content, { timeout: 60_000 }).toEqual(resource.content);
     },
   };
   // S4

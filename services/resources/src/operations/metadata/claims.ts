@@ -3,7 +3,7 @@ export interface Unmet {
   readonly shall: string;
   /** Where the guide says so. */
   readonly where: string;
-  /** docs/regulation.md#what-claimed-guides-ask-for-and-we-do-not-do has the reason. Otherwise the guide is not claimed. */
+  /** Whether docs/regulation.md has the reason. Otherwise the guide is not claimed. */
   readonly explained: boolean;
 }
 /** A guide, and the statement of its server. The CapabilityStatement claims both, or neither. */
