@@ -32,8 +32,12 @@ export interface Behind {
 }
 
 const headOf = (document: ViewDocument): Head => document['record'] as Head;
+/** The members who have a resource of an id, by the id. */
+export type Holders = ReadonlyMap<string, readonly string[]>;
 /** The conditions of a search on one type. */
-export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'>;
+export type Conditions = Pick<SearchQuery, 'type' | 'ids' | 'filters' | 'updated'> & {
+  readonly holders?: Holders | undefined;
+};
 
 /** The order of record ids, which begin with the member. */
 export const byRecord = (a: string, b: string): number => (`${a}/` < `${b}/` ? -1 : a === b ? 0 : 1);
@@ -131,13 +135,13 @@ export async function* linesOf(
 /** Reads heads first, because a search may name many ids and only the entries of the page need their lines. */
 async function* byIds(
   records: VisibleRecords,
-  { type, updated }: Conditions,
+  { type, updated, holders }: Conditions,
   wanted: readonly string[],
   members: readonly string[],
   behind: Behind | undefined,
 ): AsyncGenerator<readonly Entry[]> {
   const last = behind === undefined ? '' : recordId(behind.member, type, behind.id);
-  const sorted = [...wanted].toSorted();
+  const idsOf = lookedUp([...wanted].toSorted(), members, holders);
   const linesAfter = (heads: readonly RecordPart[]): AsyncGenerator<readonly Entry[]> =>
     linesOf(
       records,
@@ -148,13 +152,31 @@ async function* byIds(
     );
   if (mayBeShared(type)) {
     const copies: RecordPart[] = [];
-    for (const member of members) copies.push(...(await headsOf(records, member, type, sorted)));
+    for (const [member, ids] of idsOf) copies.push(...(await headsOf(records, member, type, ids)));
     yield* linesAfter(oneOfEach(copies));
     return;
   }
-  for (const member of members)
+  for (const [member, ids] of idsOf)
     if (behind === undefined || byRecord(member, behind.member) >= 0)
-      yield* linesAfter(await headsOf(records, member, type, sorted));
+      yield* linesAfter(await headsOf(records, member, type, ids));
+}
+
+/**
+ * The ids to look up for each member, in the order of the members. An id that none of them has is looked up for the
+ * first one, so that an id of somebody else costs what an unknown one costs.
+ */
+function lookedUp(
+  ids: readonly string[],
+  members: readonly string[],
+  holders: Holders | undefined,
+): ReadonlyMap<string, readonly string[]> {
+  if (holders === undefined) return new Map(members.map((member) => [member, ids]));
+  const found = new Map(members.map((member) => [member, [] as string[]]));
+  for (const id of ids) {
+    const of = (holders.get(id) ?? []).filter((member) => found.has(member));
+    for (const member of of.length > 0 ? of : members.slice(0, 1)) found.get(member)!.push(id);
+  }
+  return found;
 }
 
 /** The heads of the member's live records of these ids that the client may see. */
@@ -167,6 +189,8 @@ async function headsOf(
   const withheld = await records.withheldIds([member], type);
   // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
   const own = ids.map((id) => recordId(withheld.has(recordId(member, type, id)) ? NOBODY : member, type, id));
+  records.work.count(COST.query + own.length * COST.row);
+  records.work.count(COST.query + own.length * COST.row);
   return records.unwithheld(type, await records.reader.heads(own));
 }
 

@@ -4,7 +4,7 @@ import { attributedMembers, type Facts } from '@provider-access/facts';
 import { mayBeShared, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
-import { byRecord, fitting } from './candidates.ts';
+import { byRecord, fitting, type Holders } from './candidates.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Limit of members and ids in one search. Larger reads should use an export. */
@@ -21,6 +21,8 @@ export interface Members {
   readonly shared?: true;
   /** Members whom the request named and whom the client may not see. */
   readonly refused: readonly { readonly member?: string; readonly reason: string }[];
+  /** Who has a resource of each id that the search names. Absent if it names a patient too. */
+  readonly holders?: Holders;
   /** Why the client may see a permitted member; absent for `shared`. */
   readonly because: ReadonlyMap<string, Decision>;
 }
@@ -100,8 +102,13 @@ export class SearchMembers {
     if (all.length === 0) return members;
     // The client gets a copy of the id that it may see, whoever else has one, so that is no refusal.
     const given = new Set([SHARED, ...members.permitted]);
+    const byId = new Map(ids.map((id, i) => [id, holders[i]!]));
     const others = new Set(holders.filter((of) => !of.some((member) => given.has(member))).flat());
-    return { ...members, refused: members.refused.filter(({ member }) => member !== undefined && others.has(member)) };
+    return {
+      ...members,
+      holders: byId,
+      refused: members.refused.filter(({ member }) => member !== undefined && others.has(member)),
+    };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { COST, dateOf, SEARCH, type SearchQuery } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import { recordId } from '@provider-access/facts/records';
-import { type Behind, fitting, isByTime, linesOf } from './candidates.ts';
+import { type Behind, type Conditions, fitting, isByTime, linesOf } from './candidates.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
@@ -31,7 +31,7 @@ export interface Page {
 /** A search, and the page of it that is wanted. */
 export interface PageOf {
   readonly records: VisibleRecords;
-  readonly query: SearchQuery;
+  readonly query: SearchQuery & Pick<Conditions, 'holders'>;
   /** In the order of `byRecord`. */
   readonly members: readonly string[];
   readonly after?: PageCursor | undefined;

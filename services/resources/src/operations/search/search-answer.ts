@@ -93,7 +93,14 @@ export class SearchAnswer {
     const members = await this.members.of(client, query, records);
     const mayRead = (of: string): boolean => allows(scopes, of, 'r');
     const answered = await (async () => {
-      const page = await findPage({ records, query, members: searchedOf(members), after, count });
+      const { holders } = members;
+      const page = await findPage({
+        records,
+        query: { ...query, holders },
+        members: searchedOf(members),
+        after,
+        count,
+      });
       return { page, included: await includedOf(records, query, page.records, { base: this.base, mayRead }) };
     })().catch(async (error: unknown) => {
       // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
