@@ -83,7 +83,7 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
 }
 
 /** Why a process cannot listen, as a sentence that names the variable. Undefined for other errors. */
-function whyNot(error: NodeJS.ErrnoException, variable: string, host: string, port: number): string | undefined {
+export function whyNot(error: NodeJS.ErrnoException, variable: string, host: string, port: number): string | undefined {
   switch (error.code) {
     case 'EADDRINUSE':
       return (

@@ -29,6 +29,7 @@ import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
+import { answerLiveness } from './liveness.ts';
 import { measureLog } from './measured-log.ts';
 import {
   answer,
@@ -71,7 +72,7 @@ export interface StartOptions {
   readonly name: Service;
   readonly register: (context: ServiceContext) => DynamicModule | Promise<DynamicModule>;
   readonly engines: Engines;
-  readonly listen: { readonly HOST: string; readonly PORT: number };
+  readonly listen: { readonly HOST: string; readonly PORT: number; readonly HEALTH_PORT?: number | undefined };
   readonly trustProxy?: TrustedProxies | undefined;
   /** Whether the process belongs to a sandbox. Default: to a production deployment. */
   readonly sandbox?: boolean;
@@ -127,8 +128,17 @@ const FLUSH_MS = 3000;
 export async function startService(options: StartOptions): Promise<RunningService> {
   const listening = await bind(options.listen);
   const service = new ServiceProcess(options, listening);
+  const { HOST: host, HEALTH_PORT: port } = options.listen;
+  const liveness = port === undefined ? undefined : await answerLiveness({ host, port }, () => service.stuck());
   options.listening?.(listening.address);
-  return { address: listening.address, started: service.start(), stop: (withinMs) => service.stop(withinMs) };
+  return {
+    address: listening.address,
+    started: service.start(),
+    stop: async (withinMs) => {
+      await service.stop(withinMs);
+      await liveness?.close();
+    },
+  };
 }
 
 class ServiceProcess {
@@ -333,7 +343,7 @@ class ServiceProcess {
     if (!this.running) return not('start', this.reason === undefined ? this.phase : `${this.phase} (${this.reason})`);
     return readinessOf({ [name]: this.checks });
   }
-  private stuck(): string | undefined {
+  stuck(): string | undefined {
     if (!this.running || this.stopping.signal.aborted) return undefined;
     return stuckReason({ now: this.clock.now(), probes: this.probes, running: this.log?.running() ?? [] });
   }

@@ -13,6 +13,12 @@ export const listenEnv = {
         '`ALLOW_PLAIN_HTTP=true`.',
     ),
   PORT: port.default(8080).describe('Port to listen on; 0 takes a free one.'),
+  HEALTH_PORT: port
+    .optional()
+    .describe(
+      'A second port on which a thread answers `/health/live`, so that the work of requests cannot delay the answer. ' +
+        'Default: none; `PORT` answers `/health/live` too.',
+    ),
   PUBLIC_URL: publicUrl.describe(
     'The base that providers use, without `/fhir`: links, audiences and issuer come from it, never from a request.',
   ),
