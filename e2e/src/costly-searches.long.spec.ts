@@ -64,9 +64,10 @@ const form = async (app: TestApp, body: string): Promise<HttpAnswer> =>
     body,
   });
 const repeated = `patient=large&_total=accurate&${Array(990).fill('date=ne2001').join('&')}`;
-const different = `patient=large&_total=accurate&${Array.from({ length: 990 }, (_, i) => `date=ne${1000 + i}`).join('&')}`;
+const dates = (number: number): string => Array.from({ length: number }, (_, i) => `date=ne${1000 + i}`).join('&');
+const different = `patient=large&_total=accurate&${dates(990)}`;
 /** 40 conditions for 4,000 resources are below the budget. */
-const allowed = `patient=large&_total=accurate&${Array.from({ length: 40 }, (_, i) => `date=ne${1000 + i}`).join('&')}`;
+const allowed = `patient=large&_total=accurate&${dates(40)}`;
 
 // N1
 test('16 searches of one client at a time are all answered', async () => {

@@ -33,6 +33,7 @@ const list = (number: number, make: (i: number) => string): string =>
   Array.from({ length: number }, (_, i) => make(i)).join(',');
 const NE = (i: number): string => `ne${1000 + i}`;
 const EXPENSIVE = VALUES - 10;
+const INCLUDES = ['_include=*', '_include:iterate=MedicationRequest:medication'];
 
 /** Rows that a search reads for each candidate: its id in the index, its head or its line. */
 const READ = 2;
@@ -78,7 +79,7 @@ const SEARCHES: readonly (Pick<Input, 'status' | 'most'> & { readonly type: stri
   // Everything that a page includes, again and again.
   {
     type: 'MedicationRequest',
-    query: `patient=m0&_count=200&_revinclude=Provenance:target&${times(EXPENSIVE, (i) => (i % 2 === 0 ? '_include=*' : '_include:iterate=MedicationRequest:medication'))}`,
+    query: `patient=m0&_count=200&_revinclude=Provenance:target&${times(EXPENSIVE, (i) => INCLUDES[i % 2]!)}`,
     most: { rows: 400, bytes: 60_000 },
   },
   {
