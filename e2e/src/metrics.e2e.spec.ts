@@ -10,6 +10,7 @@ import { documentedMetrics, parseExposition, undocumented, type Family } from '.
 
 /** Metrics that these scenarios on the standalone do not show, and why. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  pa_feed_silence_ratio: 'only with EXPECTED_FEEDS',
   pa_memory_limit_bytes: 'only with a limit',
   pa_probe_last_success_timestamp_seconds: 'once the probe has walked',
   pa_probe_step_duration_seconds: 'once the probe has walked',

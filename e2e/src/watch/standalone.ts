@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DomainEvent } from '@provider-access/events';
 import { startPlatform, type PlatformProcess } from '@provider-access/cli';
 import { eventually } from '@provider-access/testing';
 import { COMPILED } from '../compiled.ts';
@@ -13,6 +14,12 @@ import { trial, TRIAL_MS, tryIt, type Scene } from './tried.ts';
 
 const ROOT = process.getuid?.() === 0;
 const MEMBER = 'watched-1';
+/** The roster of a payer that sends one every minute. */
+const ROSTER = { source: 'urn:roster', provider: { npi: '1234567893', tin: '900000001', contract: 'c' } };
+const roster = (): DomainEvent => ({
+  ...payerEvent('payer.attribution-asserted.v1', MEMBER, { provider: ROSTER.provider, from: '2020-01-01' }),
+  source: ROSTER.source,
+});
 /** As in `unreadable.ts`. */
 const MARK = 'nobody can project this';
 
@@ -43,7 +50,12 @@ export function standaloneFaults(): void {
         dataDir: join(volume, 'data'),
         onLine: (line) => lines.push(line),
         ...(port !== undefined && { port }),
-        env: { ...COMPILED, UNREADABLE: fault, NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${loaded}` },
+        env: {
+          ...COMPILED,
+          EXPECTED_FEEDS: `${ROSTER.source} payer.attribution-asserted 2m`,
+          UNREADABLE: fault,
+          NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${loaded}`,
+        },
       });
     };
     const readiness = async (): Promise<string> => (await http(`${platform.base}/health/ready`)).body.toString('utf8');
@@ -69,6 +81,22 @@ export function standaloneFaults(): void {
       if (ROOT) spawnSync('umount', ['-l', volume]);
       rmSync(folder, { recursive: true, force: true });
     });
+
+    trial(
+      'the roster of a payer does not come: FeedSilent',
+      () => scene,
+      async () => {
+        await publishAll(platform, [roster()]);
+        return {
+          source:
+            'the source of a roster that is expected every two minutes sent nothing; a second counted as a minute',
+          alerts: { FeedSilent: 60 },
+          // Nobody sends the next roster.
+          fault: async () => undefined,
+          cure: () => publishAll(platform, [roster()]),
+        };
+      },
+    );
 
     test.skipIf(!ROOT)(
       'the disk of the data folder fills up (needs root for a tmpfs): DiskNearlyFull',

@@ -92,6 +92,7 @@ export class AttributionModule {
               metrics,
               calendar,
               ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }),
+              expectedFeeds: config.expectedFeeds,
             }),
         },
       ],

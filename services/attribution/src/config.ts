@@ -12,6 +12,7 @@ import {
   unreadableConsent,
   whole,
 } from '@provider-access/service/config';
+import { readExpectedFeeds } from './domain/expected-feeds.ts';
 import { isPayerIdentifier } from './domain/payer-identity.ts';
 
 /** The variables of attribution alone. */
@@ -47,6 +48,20 @@ export const attributionSettings = z.object({
     .default(5000)
     .describe('The service answers 503 while its facts are older than this (ms).'),
   ...labelsEnv,
+  EXPECTED_FEEDS: z
+    .string()
+    .transform((text, context) => {
+      const feeds = readExpectedFeeds(text);
+      if (feeds !== undefined) return feeds;
+      context.addIssue('must be up to 50 times source, type and duration: urn:roster payer.attribution-asserted 26h');
+      return z.NEVER;
+    })
+    .optional()
+    .describe(
+      'How long feeds may be silent before an alert: CloudEvents source, type and duration (`90m`, `26h`, `8d`), ' +
+        'separated by commas, e.g. `urn:roster payer.attribution-asserted 26h,urn:lab Observation 3d`. A type is a ' +
+        'resource type, or an event of the payer without its version (docs/service-levels.md).',
+    ),
   MAX_GROUP_MEMBERS: whole(1, 50_000_000)
     .default(50_000)
     .describe(
@@ -64,6 +79,7 @@ export const attributionConfig = (env: z.infer<typeof attributionSettings>) => (
   sandbox: env.SANDBOX,
   labels: labelPolicy(env),
   maxGroupMembers: env.MAX_GROUP_MEMBERS,
+  expectedFeeds: env.EXPECTED_FEEDS ?? [],
 });
 export type AttributionConfig = ReturnType<typeof attributionConfig>;
 export const CONFIG = Symbol('AttributionConfig');

@@ -4,6 +4,7 @@ import { type Variable, variablesOf } from '@provider-access/service/config';
 import { consentEnv, consentSettings } from '@provider-access/consent';
 import { exportEnv, exportSettings } from '@provider-access/export';
 import { resourcesEnv, resourcesSettings } from '@provider-access/resources';
+import type { z } from 'zod';
 import { standaloneConfig } from './config.ts';
 import type { ServiceName } from './route-table.ts';
 
@@ -15,13 +16,13 @@ const SCHEMAS = {
   export: exportEnv,
 } as const;
 /** The settings of each service, which are the same in the standalone. */
-export const SETTINGS = [
+export const SETTINGS: readonly z.ZodObject[] = [
   attributionSettings,
   consentSettings,
   resourcesSettings,
   exportSettings,
   authSettings,
-] as const;
+];
 /** The processes of a deployment, in the order of their documentation. */
 export const PROCESSES = Object.keys(SCHEMAS) as ServiceName[];
 

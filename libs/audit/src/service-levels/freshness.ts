@@ -133,6 +133,24 @@ const tookOf = (tally: Tally): Took => ({
   ...(tally.met > 0 && { p50Ms: quantile(tally, 0.5), p99Ms: quantile(tally, 0.99), worstMs: tally.worst }),
 });
 
+const keyOf = (source: string, type: string): string => JSON.stringify([source, type]);
+/** The newest event (ms) of each feed that was ever heard. */
+async function heardFeeds(reader: ViewReader): Promise<ReadonlyMap<string, number>> {
+  const newest = new Map<string, number>();
+  for await (const document of reader.scan({ index: 'by_kind', equals: ['heard'] }))
+    for (const { source, type, newest: at } of (document['feeds'] as HeardPart).feeds) {
+      const key = keyOf(source, type);
+      newest.set(key, Math.max(at, newest.get(key) ?? Number.NEGATIVE_INFINITY));
+    }
+  return newest;
+}
+
+/** When each feed was last heard, ms. A feed that was never heard is infinitely old. */
+export async function newestOf(reader: ViewReader): Promise<(source: string, type: string) => number> {
+  const heard = await heardFeeds(reader);
+  return (source, type) => heard.get(keyOf(source, type)) ?? Number.NEGATIVE_INFINITY;
+}
+
 /**
  * Every feed that was ever heard, the longest silent first. The period has ISO dates in the payer's time zone,
  * and `now` is in ms.
@@ -142,18 +160,13 @@ export async function freshnessReport(
   period: { readonly from: string; readonly to: string },
   now: number,
 ): Promise<FreshnessReport> {
-  const rows = new Map<string, { newest: number; days: Map<string, Tally> }>();
-  for await (const document of reader.scan({ index: 'by_kind', equals: ['heard'] }))
-    for (const { source, type, newest } of (document['feeds'] as HeardPart).feeds) {
-      const key = JSON.stringify([source, type]);
-      const row = rows.get(key);
-      if (row === undefined) rows.set(key, { newest, days: new Map() });
-      else row.newest = Math.max(row.newest, newest);
-    }
+  const rows = new Map(
+    [...(await heardFeeds(reader))].map(([key, newest]) => [key, { newest, days: new Map<string, Tally>() }]),
+  );
   for await (const document of reader.scan({ index: 'by_day', range: { gte: period.from, lte: period.to } })) {
     const { day, feeds } = document['feeds'] as DayPart;
     for (const { source, type, tally } of feeds) {
-      const days = rows.get(JSON.stringify([source, type]))?.days;
+      const days = rows.get(keyOf(source, type))?.days;
       days?.set(day, added(days.get(day) ?? EMPTY_TALLY, tally));
     }
   }

@@ -14,6 +14,8 @@ import {
   GROUP,
   INTAKE_OUTCOME,
   METHOD,
+  FEED_SOURCE,
+  FEED_TYPE,
   OBJECTIVE,
   OBJECTIVE_RESULT,
   PROBE_RESULT,
@@ -190,6 +192,10 @@ export const METRICS = {
   pa_slo_oldest_elapsed_ratio: gauge('Share of its time that the oldest open one has used: 1 is the deadline', {
     objective: OBJECTIVE,
   }),
+  pa_feed_silence_ratio: gauge(
+    'Time since the newest event of a feed in EXPECTED_FEEDS as a share of the time that is expected: 1 is the limit',
+    { source: FEED_SOURCE, type: FEED_TYPE },
+  ),
   // The synthetic probe
   pa_probe_runs_total: counter('Runs of the probe by the step that failed, or `none`', {
     result: PROBE_RESULT,

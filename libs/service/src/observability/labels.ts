@@ -117,6 +117,9 @@ export const CACHE_RESULT = ['hit', 'miss'] as const;
 /** What a disk that is measured holds: everything of `npm start`, or the files of exports. */
 export const FOLDER = ['data', 'files'] as const;
 export const ENGINE = ['kafka', 'mongodb', 'embedded'] as const;
+/** The operator names them in EXPECTED_FEEDS. */
+export const FEED_SOURCE = pattern(/^[!-~]{1,200}$/, 50);
+export const FEED_TYPE = pattern(/^[A-Za-z.-]{1,80}$/, 50);
 export const OBJECTIVE = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
 export const OBJECTIVE_RESULT = ['met', 'missed'] as const;
 export const PROBE_RESULT = ['passed', 'failed'] as const;

@@ -30,6 +30,8 @@ export interface BulkOptions {
   /** After the kick-off was accepted. */
   readonly onAccepted?: (statusUrl: string) => void | Promise<void>;
   readonly onProgress?: (text: string) => void;
+  /** Before a request is repeated. Default: `onProgress`. */
+  readonly onPause?: (text: string) => void;
   /** Replaces the time of Retry-After: for measurements, on a server that allows it. */
   readonly pollMs?: number;
   /** How long the export may make no progress while the platform is unreachable. Default 5 minutes. */
@@ -64,7 +66,7 @@ export async function bulkExport(options: BulkOptions): Promise<BulkResult> {
   const patient: PatienceOptions = {
     patienceMs: options.patienceMs,
     timing: options.timing,
-    onPause: (text) => options.onProgress?.(text),
+    onPause: options.onPause ?? ((text) => options.onProgress?.(text)),
   };
   const patience = new Patience(patient);
   const call = (target: string, headers: Record<string, string>, accept: readonly number[] = []): Promise<Answer> =>

@@ -41,6 +41,8 @@ export interface DemoReport {
   readonly mismatches: readonly string[];
 }
 
+const number = new Intl.NumberFormat('en');
+
 /** The present of the synthetic payer. It is fixed, unless this machine's clock is behind it. */
 function asOf(): string {
   return Date.now() >= Date.parse(DEFAULT_AS_OF)
@@ -124,8 +126,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
       patienceMs: 300_000,
       onProgress: (r) =>
         publishing.update(
-          `${Math.floor((100 * Object.values(r.outcomes).reduce((a, b) => a + b, 0)) / ledger.events)} % of ` +
-            `${ledger.events} events handled`,
+          `${number.format(Object.values(r.outcomes).reduce((a, b) => a + b, 0))} of ` +
+            `${number.format(ledger.events)} events`,
         ),
     });
     publishing.done(`${published.accepted} events in ${published.seconds.toFixed(1)} s`);
@@ -175,6 +177,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
         steps.good(`accepted; ${leaver.member} opted out, effective after ${effectiveMs.toFixed(0)} ms`);
       },
       onProgress: (text) => progress.update(text),
+      // A repeated request is nothing that a person has to know.
+      onPause: () => undefined,
     });
     const exportSeconds = (performance.now() - started) / 1000;
     progress.done(

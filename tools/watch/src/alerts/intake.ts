@@ -27,6 +27,21 @@ export const intake: RuleGroup = {
       follows: ['EngineAway'],
     },
     {
+      name: 'FeedSilent',
+      severity: 'ticket',
+      for: '15m',
+      expr: (of) => `max by (namespace, source, type) (${of('pa_feed_silence_ratio')}) > 1`,
+      summary:
+        '{{ $labels.source }} has sent no {{ $labels.type }} for {{ $value | humanize }} times the expected time',
+      description:
+        'A feed of EXPECTED_FEEDS has stopped. After a roster, providers see the members of yesterday; after a list ' +
+        'of opt-outs, they see members who have opted out.',
+      why:
+        'No other alert notices events that do not come. The operator has said for each feed how long its silence is ' +
+        'normal.',
+      follows: ['EngineAway', 'IntakeStuck', 'ViewStuck'],
+    },
+    {
       name: 'ViewStuck',
       severity: 'page',
       for: '5m',

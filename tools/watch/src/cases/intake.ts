@@ -5,7 +5,36 @@ const oldest = series('pa_log_oldest_unhandled_seconds', of);
 const handled = (instance = 'a'): string => series('pa_log_handled_total', of, instance);
 const view = { view: 'records_records_v1', topic: 'pa.records' };
 
+const silence = (type: string, instance = 'a'): string =>
+  series('pa_feed_silence_ratio', { source: 'urn:roster', type }, instance);
+
 export const intakeCases: CaseTable = {
+  FeedSilent: [
+    firesAt(
+      40,
+      'the roster of the night does not come, as two processes measure it',
+      {
+        [silence('payer.attribution-asserted')]: '0.9+0.01x60',
+        [silence('payer.attribution-asserted', 'b')]: '0.9+0.01x60',
+        [silence('Observation')]: '0.1x60',
+      },
+      {
+        labels: { source: 'urn:roster', type: 'payer.attribution-asserted' },
+        summary: 'urn:roster has sent no payer.attribution-asserted for 1.3 times the expected time',
+      },
+    ),
+    firesAt(
+      20,
+      'a feed has never come',
+      { [silence('payer.member-opted-out')]: Array.from({ length: 22 }, () => '+Inf').join(' ') },
+      {
+        labels: { source: 'urn:roster', type: 'payer.member-opted-out' },
+        summary: 'urn:roster has sent no payer.member-opted-out for +Inf times the expected time',
+      },
+    ),
+    silentAt(40, 'it comes ten minutes late', { [silence('payer.attribution-asserted')]: '1.01x10 0x40' }),
+    silentAt(60, 'it is due soon', { [silence('payer.attribution-asserted')]: '0.99x70' }),
+  ],
   IntakeStuck: [
     firesAt(
       18,

@@ -49,6 +49,14 @@ export const intakeDashboard: Dashboard = {
           [['parked', (of) => `sum(increase(${of('pa_intake_events_total', 'outcome="parked"')}[1h]))`]],
           { width: 12 },
         ),
+        lines(
+          'Silence of expected feeds',
+          'percentunit',
+          'Time since the newest event of each feed in EXPECTED_FEEDS, as a share of the time that is expected. An ' +
+            'alert fires above 100 %. `pa freshness` lists all feeds.',
+          [['{{source}} {{type}}', largest('pa_feed_silence_ratio', 'source, type')]],
+          { width: 24 },
+        ),
       ],
     },
     {

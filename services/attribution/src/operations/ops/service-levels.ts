@@ -1,6 +1,7 @@
 import {
   freshness,
   freshnessReport,
+  newestOf,
   type LevelLedger,
   type Open,
   openOf,
@@ -23,6 +24,7 @@ import type {
 } from '@provider-access/domain/pdex/service-levels';
 import { recordsReader } from '@provider-access/facts/records';
 import type { ViewReader, Views } from '@provider-access/engines/views';
+import type { ExpectedFeed } from '../../domain/expected-feeds.ts';
 
 export interface ServiceLevelsOptions {
   readonly log: EventLog;
@@ -32,6 +34,8 @@ export interface ServiceLevelsOptions {
   readonly metrics: Metrics;
   readonly calendar: BusinessCalendar;
   readonly ledger: LevelLedger;
+  /** Feeds whose silence is measured. */
+  readonly expectedFeeds: readonly ExpectedFeed[];
 }
 
 /** Open requests are looked up once for all gauges of a scrape, and at most once in so many ms for several scrapers. */
@@ -98,6 +102,15 @@ export class ServiceLevels {
     metrics.read('pa_slo_oldest_elapsed_ratio', async () =>
       (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })),
     );
+    const { expectedFeeds } = this.options;
+    if (expectedFeeds.length > 0)
+      metrics.read('pa_feed_silence_ratio', async () => {
+        const newest = await newestOf(this.feeds);
+        return expectedFeeds.map(({ source, type, silentMs }) => ({
+          labels: { source, type },
+          value: Math.max(0, clock.now() - newest(source, type)) / silentMs,
+        }));
+      });
     metrics.zero('pa_probe_runs_total', { result: 'passed', step: 'none' });
     for (const step of PROBE_STEPS) metrics.zero('pa_probe_runs_total', { result: 'failed', step });
     const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
