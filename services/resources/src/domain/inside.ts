@@ -82,7 +82,9 @@ export function insideOf(resource: FhirResource): Inside {
 /** Types that describe a person by identifiers. A RelatedPerson is a relative of the member, who may be one too. */
 const IDENTIFIED: ReadonlySet<unknown> = new Set(['Patient', 'Person']);
 /** Elements that say whom a resource is about. */
-const ABOUT = /(?:^|\.)(?:subject|patient|beneficiary|for|candidate|focus|target)$/;
+const ABOUT = /(?:^|\.)(?:subject|patient|beneficiary|for|candidate|focus|target|actor|entity|valueReference)$/;
+/** Whether a reference may be one to a Patient. A type that R4 does not have says nothing. */
+const mayBePatient = (type: unknown): boolean => type === 'Patient' || !KNOWN_R4_TYPES.has(type as string);
 
 const EXTENSION = /(?:^|\.)(?:modifierE|e)xtension$/;
 
@@ -109,7 +111,7 @@ function collect(
     found.resources.push({ resource: value as FhirResource, contained: path === 'contained' });
     if (IDENTIFIED.has(value['resourceType']))
       found.identifiers.push(...([value['identifier'] ?? []].flat() as unknown[]));
-  } else if (level === 'inner' && ABOUT.test(path) && (value['type'] === undefined || value['type'] === 'Patient')) {
+  } else if (level === 'inner' && ABOUT.test(path) && mayBePatient(value['type'])) {
     // A logical reference: `{ "identifier": { … } }`.
     found.identifiers.push(value['identifier']);
   }

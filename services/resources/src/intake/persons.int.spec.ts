@@ -78,6 +78,24 @@ describe('a resource that contains a person', () => {
       'a focus with such an identifier',
       { ...observation({ reference: 'Patient/m1' }), focus: [{ identifier: identifier('1S00E00BB22') }] },
     ],
+    [
+      'a subject of a type that does not exist',
+      observation({ type: 'patient', identifier: identifier('1S00E00BB22') }),
+    ],
+    [
+      'an actor of an Appointment',
+      {
+        ...{ resourceType: 'Appointment', id: 'a', status: 'booked' },
+        participant: [{ actor: { identifier: identifier('1S00E00BB22') }, status: 'accepted' }],
+      },
+    ],
+    [
+      'an extension that names such a person',
+      {
+        ...{ resourceType: 'Basic', id: 'y', code: { text: 'x' } },
+        extension: [{ url: 'http://x/about', valueReference: { identifier: identifier('1S00E00BB22') } }],
+      },
+    ],
   ])('is parked with %s', async (_, inner) => {
     const resource = containing(inner);
     const { receipt } = await house.publish([{ subject: 'm1', resource }]);
@@ -94,6 +112,7 @@ describe('a resource that contains a person', () => {
     ['an identifier of another kind with the same value', patient('p', identifier('1S00E00BB22', 'urn:mrn'))],
     ['an identifier that the member has too', patient('p', identifier('shared-by-family', 'urn:family'))],
     ['a subject without an identifier', observation({ reference: '#p' })],
+    ['a subject of another type', observation({ type: 'Location', identifier: identifier('1S00E00BB22') })],
   ])('is recorded with %s, and served', async (_, inner) => {
     const resource = containing(inner);
     expect(await publish('m1', resource)).toBe('recorded');

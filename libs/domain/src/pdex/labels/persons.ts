@@ -49,10 +49,12 @@ export function identifierKey(identifier: unknown): string | undefined {
   const normal = typeof value === 'string' ? value.replace(/[\s\p{P}\p{C}]/gu, '').toLowerCase() : '';
   return normal === '' ? undefined : keyOf(normalSystem(system), normal);
 }
+/** A Patient has few identifiers; more would make a document that no view can keep. */
+const MOST_KEYS = 500;
 /** The keys under which the identifiers of a Patient are found: with their system, and without one. */
 export function identifierKeys(identifiers: unknown): readonly string[] {
   const keys = (Array.isArray(identifiers) ? (identifiers as unknown[]) : []).flatMap((one) =>
     isObject(one) ? [identifierKey(one) ?? [], identifierKey({ value: one['value'] }) ?? []].flat() : [],
   );
-  return [...new Set(keys)];
+  return [...new Set(keys)].slice(0, MOST_KEYS);
 }
