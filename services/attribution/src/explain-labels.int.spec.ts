@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { personLabels } from '@provider-access/domain/pdex/labels';
 import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { recordId, records } from '@provider-access/facts/records';
+import { patients, recordId, records } from '@provider-access/facts/records';
 import { ADMIN, Harness, NPI } from '../test/harness.ts';
 
 const HIV = 'http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV';
 const RESTRICTED = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|R';
+const ANOTHER = 'urn:provider-access:label|another-member';
 const NORMAL = 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality|N';
 
 const h = new Harness();
@@ -13,7 +15,7 @@ let projections: ProjectionSet;
 beforeAll(async () => {
   await h.start();
   await h.app1('c1', [`npi|${NPI}`]);
-  projections = new ProjectionSet({ log: h.log, views: h.views, projections: [records] });
+  projections = new ProjectionSet({ log: h.log, views: h.views, projections: [records, patients] });
   await projections.start();
   const at = '2026-01-01T00:00:00.000Z';
   const record = (
@@ -22,6 +24,7 @@ beforeAll(async () => {
     security: object[] = [],
     type = 'Condition',
     targets?: string[],
+    member = 'm1',
   ) =>
     encodeEvent(
       {
@@ -29,27 +32,31 @@ beforeAll(async () => {
         source: 'urn:test',
         type: 'pa.record-accepted.v1',
         time: at,
-        subject: 'm1',
+        subject: member,
         data: {
-          ...{ member: 'm1', type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 },
+          ...{ member, type, id, versionId: 1, lastUpdated: at, businessTime: at, sequence: 0 },
           ...{ contentHash: id, references: [], tokens: [], labels, targets },
           line: JSON.stringify({ resourceType: type, id, meta: { security } }),
         },
       },
-      { key: recordId('m1', type, id), partitionKey: 'm1' },
+      { key: recordId(member, type, id), partitionKey: member },
     );
   await h.log.append(PA_RECORDS, [
     record('a', []),
     record('b', [NORMAL]),
     record('c', [HIV]),
     record('d', [HIV, RESTRICTED]),
+    record('m2', [], [], 'Patient', undefined, 'm2'),
+    record('names-m2', [...personLabels({ ids: ['m2'], identifiers: [] })]),
+    record('names-nobody', [...personLabels({ ids: ['nobody'], identifiers: ['key'] })]),
     record('of-a', [], [], 'Provenance', ['Condition/a', 'Condition/b']),
     record('of-d', [], [], 'Provenance', ['Condition/a', 'Condition/d']),
     record('of-an-earlier-release', undefined, [
       { system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' },
     ]),
   ]);
-  await h.views.reader(records).waitFor(await h.log.head([PA_RECORDS]), 60_000);
+  const head = await h.log.head([PA_RECORDS]);
+  for (const view of [records, patients]) await h.views.reader(view).waitFor(head, 60_000);
 });
 afterAll(async () => {
   await projections.stop();
@@ -58,7 +65,9 @@ afterAll(async () => {
 
 it('explains how many resources of a member are withheld by which label', async () => {
   const answer = await h.get('/ops/explain?client=c1&member=m1', { authorization: `Bearer ${ADMIN}` });
-  expect(answer.json()).toMatchObject({ withheld: { resources: 4, labels: { [HIV]: 3, [RESTRICTED]: 3 } } });
+  expect(answer.json()).toMatchObject({
+    withheld: { resources: 5, labels: { [HIV]: 3, [RESTRICTED]: 3, [ANOTHER]: 1 } },
+  });
   const none = await h.get('/ops/explain?client=c1&member=m2', { authorization: `Bearer ${ADMIN}` });
   expect(none.json()).toMatchObject({ withheld: { resources: 0, labels: {} } });
 });
