@@ -119,7 +119,7 @@ describe('a resource that contains a person', () => {
     expect(await statusOf(`c${count}`)).toBe(200);
   });
 
-  it('is withheld once a member comes who has the id or the identifier, and as long as it is another member', async () => {
+  it('is withheld once a member comes who has the id or identifier, and as long as it is another one', async () => {
     const ids = [containing(patient('late')), containing(patient('p', identifier('1S00E00CC33')))].map(
       (resource) => (resource as { id: string }).id,
     );
@@ -143,7 +143,7 @@ describe('a resource that contains a person', () => {
     expect([await statusOf(byId), await statusOf(byIdentifier)]).toEqual([404, 200]);
   });
 
-  it('comes in one batch with the member whom it names: the readers withhold what the intake could not know', async () => {
+  it('is withheld by the readers if it comes in one batch with the member whom it names', async () => {
     const resource = condition('one', 'together', { contained: [patient('p', identifier('1S00E00EE55'))] });
     const { receipt } = await house.publish([
       { subject: 'one', resource },
