@@ -60,8 +60,8 @@ const engineBan = (allowed) => ({
 });
 
 /**
- * A test that waits for a time instead of a condition fails on a slow machine, and a test that looks for a short text in
- * a random one fails by chance. e2e/src/house/conventions.house.spec.ts proves each row.
+ * A test that waits for a time instead of a condition fails on a slow machine. A test that looks for a short text in a
+ * random one fails by chance. e2e/src/house/conventions.house.spec.ts proves each row.
  */
 const SHORT = 'ObjectExpression > Property[key.name="timeout"][value.value<60000]';
 const SLEEP = 'CallExpression[callee.name="setTimeout"]';

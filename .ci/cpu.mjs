@@ -101,8 +101,8 @@ export function printCpu(cpu, unit, table = readTable(), print = console.log) {
   return tiers.flatMap(({ tier, cost, budget, tooMuch }) =>
     tooMuch
       ? `The tier ${tier} cost ${cost.toFixed(0)} units, more than one and a half of its budget of ` +
-        `${budget.toFixed(0)}. Compare its suites above with the recorded figures and make the one that grew cheaper, ` +
-        'or record it and raise the budget in .ci/cpu.json.'
+        `${budget.toFixed(0)}. Compare its suites above with the recorded ones. Make the one that grew cheaper, or ` +
+        'record it and raise the budget in .ci/cpu.json.'
       : [],
   );
 }
