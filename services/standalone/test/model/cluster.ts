@@ -204,7 +204,7 @@ export class Cluster {
     const presence: PresenceOptions = {
       port: this.#present.of(life),
       holder: `${name}-${(this.#started += 1)}`,
-      everyMs: 25,
+      everyMs: 50,
     };
     instance.app = await createServiceApp(
       moduleOf(name, { ports, presence, blobs: mortalBlobs(this.#blobs, life) }, this.#shared),

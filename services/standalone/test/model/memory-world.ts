@@ -97,7 +97,7 @@ export class MemoryWorld extends World {
   async caughtUp(): Promise<void> {
     await eventually(() => this.standing() !== undefined || this.#cluster.behind().length === 0, {
       what: 'every instance has read everything',
-      interval: 5,
+      interval: 10,
     }).catch((error: unknown) => {
       throw new Error(this.#cluster.behind().join(', '), { cause: error });
     });

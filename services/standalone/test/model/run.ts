@@ -3,7 +3,7 @@ import { Driver, type Operation, printed, sequenceOf, type World } from '@provid
 import { MemoryWorld } from './memory-world.ts';
 
 /** Sequences for each world, each with members of its own. Starting a world costs as much as running a sequence. */
-const A_WORLD = 20;
+const A_WORLD = 70;
 /** Worlds that run at the same time, because a sequence mostly waits. */
 const SIDE_BY_SIDE = 3;
 /** Limit of runs while shortening a sequence. */

@@ -1,20 +1,23 @@
 import { type DomainEvent, toStructured } from '@provider-access/events';
 import { Model, type Span, type Statement as ModelStatement } from './model.ts';
 import { MEMBERS, type Operation, PRACTICES, type Practice, PROVIDERS, type Statement } from './operations.ts';
-import { conditionOf, consentOf, documentOf, FIRST, iso, MINUTE, Payer, scopeOf, SOURCES, when } from './events.ts';
+import {
+  conditionOf,
+  consentOf,
+  documentOf,
+  FIRST,
+  iso,
+  MINUTE,
+  orderOf,
+  Payer,
+  provenanceOf,
+  scopeOf,
+  SOURCES,
+  when,
+} from './events.ts';
 import { Faults } from './faults.ts';
-import { Observer } from './observer.ts';
+import { isReading, Observer } from './observer.ts';
 import { Broken, json, type World } from './world.ts';
-
-/** Operations of clients change nothing in the model. */
-const READING: ReadonlySet<Operation['op']> = new Set([
-  'next page',
-  '$docref',
-  'binary',
-  'export',
-  'delta',
-  'download',
-]);
 
 /** Runs a sequence and compares each answer of the platform with the model. Throws `Broken` if they disagree. */
 export class Driver {
@@ -61,7 +64,7 @@ export class Driver {
       model.network.set(practice, [true]);
       model.approved[client] = true;
     });
-    const events: DomainEvent[] = [];
+    const events: DomainEvent[] = [this.#medication(false), this.#medication(true)];
     for (const [i, member] of this.#members.entries()) {
       events.push(
         this.#payer.event('payer.resource-recorded.v1', member, {
@@ -76,6 +79,9 @@ export class Driver {
         );
       events.push(
         this.#document({ member: i, attachments: FIRST, labelled: false }),
+        ...[orderOf(member, this.#observer.medication.id), provenanceOf(member)].map((resource) =>
+          this.#payer.event('payer.resource-recorded.v1', member, { resource }),
+        ),
         this.#coverage(member, { ends: false, ago: 0, from: -100_000, day: false }),
         this.#attribution(member, 'A', 'npi', false, -100_000),
       );
@@ -99,7 +105,7 @@ export class Driver {
   }
 
   async #do(operation: Operation): Promise<void> {
-    if (!READING.has(operation.op)) this.#observer.quietSince = undefined;
+    if (!isReading(operation)) this.#observer.quietSince = undefined;
     const member = (n: number): string => this.#members[n]!;
     switch (operation.op) {
       case 'opt-out':
@@ -127,6 +133,9 @@ export class Driver {
       }
       case 'document':
         await this.#post(this.#document(operation), operation.via);
+        break;
+      case 'medication':
+        await this.#post(this.#medication(operation.copy), operation.via);
         break;
       case 'coverage':
         await this.#post(this.#coverage(member(operation.member), operation), operation.via);
@@ -173,22 +182,12 @@ export class Driver {
         break;
       }
       case 'next page':
-        await this.#observer.nextPage(operation.which, operation.via);
-        break;
       case '$docref':
-        await this.#observer.documents.docref(operation);
-        break;
       case 'binary':
-        await this.#observer.documents.binary(operation);
-        break;
       case 'export':
-        await this.#observer.export(operation.client, operation.via);
-        break;
       case 'delta':
-        await this.#observer.delta(operation.which, operation.via);
-        break;
       case 'download':
-        await this.#observer.download(operation.which, operation.range, operation.via);
+        await this.#observer.read(operation);
         break;
       case 'kill':
       case 'partial append':
@@ -334,6 +333,13 @@ export class Driver {
       ends ? { provider, to: iso(start) } : { provider, from: iso(start) },
     );
     return this.#span(event, { key: `${practice}/${by}`, start, inForce: !ends });
+  }
+
+  #medication(copy: boolean): DomainEvent {
+    const { resource, holder } = this.#observer.medication.revise(copy);
+    return holder === undefined
+      ? this.#payer.event('payer.provider-recorded.v1', `Medication/${this.#observer.medication.id}`, { resource })
+      : this.#payer.event('payer.resource-recorded.v1', holder, { resource });
   }
 
   /** Each version has a text of its own, because the same content would make no new version. */

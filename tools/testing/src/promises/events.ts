@@ -124,6 +124,25 @@ export const documentOf = (
   })),
 });
 
+/** The Provenance of a member, about a Condition and the document. */
+export const provenanceOf = (member: string): object => ({
+  resourceType: 'Provenance',
+  id: `${member}-p`,
+  target: [{ reference: `Condition/${member}-c1` }, { reference: `DocumentReference/${member}-d` }],
+  recorded: '2024-03-01T00:00:00Z',
+  agent: [{ who: { display: 'a clinic' } }],
+});
+/** The order of a member for the one Medication of a sequence. */
+export const orderOf = (member: string, medication: string): object => ({
+  resourceType: 'MedicationRequest',
+  id: `${member}-rx`,
+  status: 'active',
+  intent: 'order',
+  subject: { reference: `Patient/${member}` },
+  authoredOn: '2024-03-01',
+  medicationReference: { reference: `Medication/${medication}` },
+});
+
 /** An event that was sent, and its data for the model. */
 export interface Sent {
   readonly event: DomainEvent;

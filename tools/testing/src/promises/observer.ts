@@ -1,8 +1,9 @@
 import { eventually } from '../eventually.ts';
 import { Documents } from './documents.ts';
 import { CODE } from './events.ts';
+import { Medication } from './medication.ts';
 import type { Model } from './model.ts';
-import { MEMBERS, PRACTICES } from './operations.ts';
+import { MEMBERS, type Operation, PRACTICES } from './operations.ts';
 import { type Answer, Broken, json, Missing, type World } from './world.ts';
 
 interface Job {
@@ -20,8 +21,32 @@ interface Job {
   readonly empty: boolean;
   transactionTime?: string;
 }
-/** Ways to search for the Conditions of some members. */
-const SEARCHES = ['', '&_count=2', `&code=${CODE}`, `&code=${CODE}&_total=accurate`, '&_sort=-recorded-date&_count=50'];
+const PROVENANCE = '_revinclude=Provenance:target';
+/** Ways to search for what some members have. */
+const SEARCHES: readonly ((patients: string) => string)[] = [
+  (patients) => `Condition?${patients}`,
+  (patients) => `Condition?${patients}&_count=2`,
+  (patients) => `Condition?${patients}&code=${CODE}`,
+  (patients) => `Condition?${patients}&code=${CODE}&_total=accurate`,
+  (patients) => `Condition?${patients}&_sort=-recorded-date&_count=50`,
+  (patients) => `Condition?${patients}&_count=2&${PROVENANCE}`,
+  (patients) => `MedicationRequest?${patients}&_include=MedicationRequest:medication`,
+  (patients) => `MedicationRequest?${patients}&_include=*&${PROVENANCE}`,
+];
+interface Entry {
+  readonly search: { readonly mode: string };
+  readonly resource: {
+    readonly resourceType: string;
+    readonly id: string;
+    readonly subject?: { readonly reference: string };
+    readonly code?: { readonly text: string };
+  };
+}
+
+/** Operations of clients. They change nothing in the model. */
+const READING = ['next page', '$docref', 'binary', 'export', 'delta', 'download'] as const;
+type Reading = Extract<Operation, { op: (typeof READING)[number] }>;
+export const isReading = ({ op }: Operation): boolean => (READING as readonly string[]).includes(op);
 
 export interface ObserverOptions {
   readonly world: World;
@@ -41,6 +66,7 @@ export class Observer {
   readonly #contract: string;
   readonly #afterwards: () => Promise<void>;
   readonly documents: Documents;
+  readonly medication: Medication;
   readonly #pages: { readonly client: number; readonly url: string }[] = [];
   readonly #jobs: Job[] = [];
   readonly #groups: (string | undefined)[] = [];
@@ -54,7 +80,27 @@ export class Observer {
     this.#members = members;
     this.#contract = contract;
     this.#afterwards = afterwards;
+    this.medication = new Medication(contract, members[0]!);
     this.documents = new Documents({ world, model, members, tick: () => this.tick() });
+  }
+
+  /** Does what a client does, and compares the answer. */
+  read(operation: Reading): Promise<void> {
+    const { via } = operation;
+    switch (operation.op) {
+      case 'next page':
+        return this.#nextPage(operation.which, via);
+      case '$docref':
+        return this.documents.docref(operation);
+      case 'binary':
+        return this.documents.binary(operation);
+      case 'export':
+        return this.#kickOff(operation.client, via);
+      case 'delta':
+        return this.#delta(operation.which, via);
+      case 'download':
+        return this.#download(operation.which, operation.range, via);
+    }
   }
 
   /** Updates the clocks of the model to those of the platform. */
@@ -89,7 +135,7 @@ export class Observer {
   async look(client: number, via: number): Promise<void> {
     this.#looks += 1;
     const form = SEARCHES[this.#looks % SEARCHES.length]!;
-    const answer = await this.#world.readOnce(`/fhir/Condition?patient=${this.#members.join(',')}${form}`, client, via);
+    const answer = await this.#world.readOnce(`/fhir/${form(`patient=${this.#members.join(',')}`)}`, client, via);
     if (answer === undefined) return;
     const { seen, next } = this.#compare(answer, client, via);
     if (next !== undefined) this.#pages.push({ client, url: next });
@@ -105,12 +151,14 @@ export class Observer {
         try {
           // All results on one page, by different means: by patient, by a key, and among all members of the client.
           for (const query of [
-            `Condition?patient=${this.#members.join(',')}`,
+            `Condition?patient=${this.#members.join(',')}&${PROVENANCE}`,
             `Condition?patient=${this.#members.join(',')}&code=${CODE}&_sort=-recorded-date`,
             `Patient?family=${this.#members.join(',')}`,
           ]) {
             const answer = await this.#world.read(`/fhir/${query}`, client, via);
-            this.#mustSee(this.#compare(answer, client, via).seen, client, via);
+            const { seen, included } = this.#compare(answer, client, via);
+            this.#mustSee(seen, client, via);
+            this.#mustInclude(query.includes(PROVENANCE) ? included : undefined, client, via);
           }
         } catch (error) {
           if (error instanceof Broken) error.message = `${when}: ${error.message}`;
@@ -121,6 +169,7 @@ export class Observer {
       for (const form of ['', '/_history'])
         await this.#readPatient(`${member}${form}`, member, client, this.#looks % 2);
       await this.documents.lookAround(client, this.#looks % 2);
+      await this.#lookAtMedication(client, this.#looks % 2);
     }
   }
   /** @param path of the current version, or of all versions */
@@ -139,14 +188,18 @@ export class Observer {
     answer: Answer,
     client: number,
     via: number,
-  ): { readonly seen: ReadonlySet<string>; readonly next: string | undefined } {
+  ): {
+    readonly seen: ReadonlySet<string>;
+    readonly included: readonly Entry['resource'][];
+    readonly next: string | undefined;
+  } {
     this.tick();
     const bundle = answer.status === 200 ? json(answer) : {};
-    const seen = new Set(
-      ((bundle.entry ?? []) as { resource: { id: string; subject?: { reference: string } } }[]).map(
-        ({ resource: { id, subject } }) => subject?.reference.replace('Patient/', '') ?? id,
-      ),
-    );
+    const entries = (bundle.entry ?? []) as readonly Entry[];
+    const of = (mode: string): readonly Entry['resource'][] =>
+      entries.filter(({ search }) => search.mode === mode).map(({ resource }) => resource);
+    const included = of('include');
+    const seen = new Set(of('match').map(({ id, subject }) => subject?.reference.replace('Patient/', '') ?? id));
     // A total counts what the client may see, and nothing else.
     const { total } = bundle as { total?: number };
     if (total !== undefined && seen.size === 0 && total > 0)
@@ -154,28 +207,68 @@ export class Observer {
     for (const member of seen)
       if (!this.#visible(member, client, 'may'))
         throw new Broken(`practice ${PRACTICES[client]} sees ${member} at resources ${via}`);
+    for (const resource of included) this.#mayInclude(resource, client, via);
     const next = (bundle.link as { relation: string; url: string }[] | undefined)?.find(
       ({ relation }) => relation === 'next',
     )?.url;
-    return { seen, next };
+    return { seen, included, next };
+  }
+  /** An included resource names nobody whom the client may not see, and a Provenance no document that is withheld. */
+  #mayInclude(resource: Entry['resource'], client: number, via: number): void {
+    const text = JSON.stringify(resource);
+    for (const member of this.#members.filter((one) => text.includes(one)))
+      if (
+        !this.#visible(member, client, 'may') ||
+        (resource.resourceType === 'Provenance' && !this.#model.permits(member, 'may'))
+      )
+        throw new Broken(
+          `practice ${PRACTICES[client]} gets ${resource.resourceType} of ${member} at resources ${via}`,
+        );
+  }
+  /** `included`: undefined for a search without includes. */
+  #mustInclude(included: readonly Entry['resource'][] | undefined, client: number, via: number): void {
+    for (const member of this.#members)
+      if (
+        included !== undefined &&
+        this.#visible(member, client, 'must') &&
+        this.#model.permits(member, 'must') &&
+        !included.some(({ id }) => id === `${member}-p`)
+      )
+        throw new Missing(`practice ${PRACTICES[client]} gets no Provenance of ${member} at resources ${via}`);
+  }
+  /** The Medication by its id, and with the orders for it, when everything is settled. */
+  async #lookAtMedication(client: number, via: number): Promise<void> {
+    const { id, holder } = this.medication;
+    const answer = await this.#world.readOnce(`/fhir/Medication/${id}`, client, via);
+    const orders = `/fhir/MedicationRequest?patient=${this.#members.join(',')}&_include=MedicationRequest:medication`;
+    const found = await this.#world.readOnce(orders, client, via);
+    if (answer === undefined || found === undefined) return;
+    this.tick();
+    const { seen, included } = this.#compare(found, client, via);
+    this.#mustSee(seen, client, via);
+    if (this.#model.approved[client] !== true) return;
+    const sees = (lean: 'may' | 'must'): boolean => this.#visible(holder, client, lean);
+    const texts = this.medication.texts({ may: sees('may'), must: sees('must') });
+    const got = answer.status === 200 ? (json(answer) as Entry['resource']).code!.text : String(answer.status);
+    if (!texts.includes(got))
+      throw new Missing(`practice ${PRACTICES[client]} reads "${got}" and not "${texts}" at resources ${via}`);
+    if (seen.size > 0 && !included.some(({ resourceType }) => resourceType === 'Medication'))
+      throw new Missing(`practice ${PRACTICES[client]} gets orders without their Medication at resources ${via}`);
   }
   #mustSee(seen: ReadonlySet<string>, client: number, via: number): void {
     for (const member of this.#members)
       if (!seen.has(member) && this.#visible(member, client, 'must'))
         throw new Missing(`practice ${PRACTICES[client]} does not see ${member} at resources ${via}`);
   }
-  async nextPage(which: number, via: number): Promise<void> {
+  async #nextPage(which: number, via: number): Promise<void> {
     if (this.#pages.length === 0) return;
     const { client, url } = this.#pages[which % this.#pages.length]!;
     const answer = await this.#world.readOnce(url, client, via);
     if (answer !== undefined) this.#compare(answer, client, via);
   }
 
-  async export(client: number, via: number): Promise<void> {
-    await this.#kickOff(client, via);
-  }
   /** Starts an export of the changes since an earlier one. It must be empty if nothing happened in between. */
-  async delta(which: number, via: number): Promise<void> {
+  async #delta(which: number, via: number): Promise<void> {
     const base = this.#jobs.at(-1 - (which % this.#jobs.length));
     if (base === undefined || this.#model.approved[base.client] !== true) return;
     await this.#manifest(base, via);
@@ -185,7 +278,7 @@ export class Observer {
     const group = this.#groups[client];
     if (group === undefined || this.#model.approved[client] !== true) return;
     const since = base === undefined ? '' : `&_since=${base.transactionTime}`;
-    const url = `/fhir/Group/${group}/$export?_type=Patient,Condition${since}`;
+    const url = `/fhir/Group/${group}/$export?_type=Patient,Condition,Provenance,MedicationRequest,Medication${since}`;
     const hidden = new Set(this.#members.filter((m) => !this.#visible(m, client, 'may', true)));
     const answer = await this.#world.read(url, client, via, { prefer: 'respond-async' });
     const must = this.#members.filter((m) => this.#visible(m, client, 'must', true));
@@ -208,7 +301,7 @@ export class Observer {
   recorded(member: string): void {
     for (const job of this.#jobs) job.recorded.add(member);
   }
-  async download(which: number, range: boolean, via: number): Promise<void> {
+  async #download(which: number, range: boolean, via: number): Promise<void> {
     const job = this.#jobs.at(-1 - (which % this.#jobs.length));
     if (job === undefined) return;
     if (this.#model.approved[job.client] !== true) return;

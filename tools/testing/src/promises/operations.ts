@@ -86,6 +86,8 @@ export type Operation =
       readonly labelled: boolean;
       readonly via: number;
     }
+  /** A newer version of the Medication that all members share, or of the copy that belongs to the first member. */
+  | { readonly op: 'medication'; readonly copy: boolean; readonly via: number }
   | {
       readonly op: 'coverage';
       readonly member: number;
@@ -181,6 +183,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   lines: 4,
   record: 3,
   document: 8,
+  medication: 4,
   coverage: 5,
   attribution: 5,
   network: 3,
@@ -258,6 +261,8 @@ export function sequenceOf(seed: number, without: readonly Kind[] = []): readonl
         return { op, member: member(), via: via() };
       case 'document':
         return document(member());
+      case 'medication':
+        return { op, copy: draw(2) === 0, via: via() };
       case 'at once':
         return { op, statements: [statement(one(['opt-out', 'opt-in'])), statement(one(['opt-out', 'merge']))] };
       case 'coverage':
