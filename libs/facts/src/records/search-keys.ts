@@ -81,7 +81,7 @@ const fromRecords: TopicEvolve<SearchPart> = {
 export const searchKeys: Projection = {
   owner: 'resources',
   name: 'search',
-  version: 1,
+  version: 2,
   topics: { [PA_RECORDS]: fromRecords },
   indexes: [{ name: 'by_key', fields: ['search.member', 'search.type', 'search.keys'], array: true }],
 };
