@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { PA_RECORDS } from '@provider-access/events';
-import { labelPolicy, withDrugs } from '@provider-access/domain/pdex/labels';
+import { labelPolicy, readLabelPolicy, withDrugs } from '@provider-access/domain/pdex/labels';
 import { type Answer, condition, House, patient } from '../../../test/harness.ts';
 
 const CODES = 'http://terminology.hl7.org/CodeSystem';
@@ -226,6 +226,32 @@ describe('a resource that its security labels withhold', () => {
     ]);
     await house.settled();
     expect(await statusOf('c')).toBe(404);
+  });
+
+  // N3: `"unknown": "withhold"` of the policy file.
+  it('is one with a label that the policy does not know, if the policy says so', async () => {
+    const payerLabel = label('state-law', 'https://payer.example/labels');
+    const normal = label('N', `${CODES}/v3-Confidentiality`);
+    for (const [file, counted] of [
+      ['{"unknown":"withhold","labels":{}}', ['normal', 'plain']],
+      // Without the built-in rules, not even an ordinary label is known.
+      ['{"unknown":"withhold","default":false,"labels":{}}', ['plain']],
+      [
+        '{"unknown":"withhold","labels":{"https://payer.example/labels|State Law":"release"}}',
+        ['law', 'normal', 'plain'],
+      ],
+    ] as const) {
+      const reading = readLabelPolicy(file);
+      if (!reading.ok) throw new Error(reading.fault);
+      await open({ labels: reading.policy });
+      await publish(condition('m1', 'plain'), condition('m1', 'law', payerLabel), condition('m1', 'normal', normal));
+      const seen: string[] = [];
+      for (const id of ['law', 'normal', 'plain']) if ((await statusOf(id)) === 200) seen.push(id);
+      expect([file, seen]).toEqual([file, counted]);
+      for (const more of ['', '&_summary=count', '&_total=accurate&_count=1'])
+        expect((await read(`Condition?patient=m1${more}`)).json()).toMatchObject({ total: counted.length });
+      if (counted.length < 3) await house.close();
+    }
   });
 
   it('is a prior authorization of a drug until the day from which on it is served', async () => {
