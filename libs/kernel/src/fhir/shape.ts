@@ -63,8 +63,8 @@ function isOf({ bySystem, all }: RequiredCodes, value: unknown): boolean {
 /**
  * Checks a parsed JSON value against the base R4 structure: JSON kinds, single or list, required and unknown elements,
  * primitives, choices, `_element` siblings, extensions, narrative, contained resources.
- * @returns at most 10 issues. Profiles, terminology and invariants are not checked (`checkResourceCodes` checks required
- * bindings too)
+ * @returns at most 10 issues. Profiles, terminology and invariants are not checked. `checkResourceCodes` checks
+ * required bindings too
  */
 export function checkShape(resource: unknown): ShapeIssue[] {
   const issues: ShapeIssue[] = [];

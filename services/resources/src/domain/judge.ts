@@ -352,8 +352,9 @@ function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, nam
 }
 
 /**
- * Whether the resource may withhold data: it has a security label, or is a Consent. Neither the policy of profiles nor a
- * wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on reading what it released.
+ * Whether the resource may withhold data: it has a security label, or is a Consent. Neither the policy of profiles nor
+ * a wrong code refuses such a resource. Otherwise the older version would stay in force, and clients could go on
+ * reading what it released.
  */
 const mayWithhold = (resource: FhirResource): boolean =>
   resource.resourceType === CONSENT || labelsOf(resource).length > 0;

@@ -23,7 +23,7 @@ const NOPE = { clinicalStatus: { coding: [{ code: 'NOPE' }] } };
 const LABEL = { meta: { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'HIV' }] } };
 
 /** ADR 0059: base R4 is checked in a resource that declares no profile. */
-it('a code outside a required value set is a dead letter that names the element, and the version before stays', async () => {
+it('a code outside a required value set is a dead letter that names the element, and the old one stays', async () => {
   await publish(condition('m1', 'c1'));
   const receipt = await publish(condition('m1', 'c1', NOPE));
   expect(receipt.items).toMatchObject([{ outcome: 'parked', reason: 'invalid-resource' }]);
@@ -35,7 +35,7 @@ it('a code outside a required value set is a dead letter that names the element,
   expect(await statusOf('Condition/c1')).toBe(200);
 });
 
-it('a labelled resource with a wrong code is recorded, so that the version without the label does not stay', async () => {
+it('a labelled resource with a wrong code is recorded, so that no version without the label stays', async () => {
   await publish(condition('m1', 'c2'));
   expect(await statusOf('Condition/c2')).toBe(200);
   expect((await publish(condition('m1', 'c2', { ...NOPE, ...LABEL }))).counts).toEqual({ recorded: 1 });

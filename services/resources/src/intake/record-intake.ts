@@ -179,8 +179,8 @@ export class RecordIntake {
   }
 
   /**
-   * Makes a dead letter of a resource that contains another member. A member who comes later is unknown here, so readers
-   * ask again (ADR 0057).
+   * Makes a dead letter of a resource that contains another member. A member who comes later is unknown here, so
+   * readers ask again (ADR 0057).
    */
   private async withPersons(event: ReadEvent): Promise<ReadEvent> {
     const { judgement } = event;
