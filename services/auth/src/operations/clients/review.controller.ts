@@ -15,8 +15,11 @@ import type { Approve, ClientCommand } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
-/** ms: longer than an approval waits for its readers. If its instance dies, the next approval waits this long. */
-const APPROVAL_MS = 15_000;
+/**
+ * ms: longer than an approval waits for the keys under a jwks_uri (10 s) and for its readers (5 s). If its instance
+ * dies, the next approval waits this long.
+ */
+const APPROVAL_MS = 25_000;
 const PAGE = { default: 500, max: 1000 };
 
 const text = z
