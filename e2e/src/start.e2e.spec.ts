@@ -77,6 +77,15 @@ describe('a start that cannot succeed ends with 1 and one sentence', () => {
     if (env()['PORT'] !== undefined) expect(lines.at(-1)).toContain(`port ${port} `);
   });
 
+  test('npm says what it does before, and passes the exit code on', async () => {
+    const env = { PATH: process.env['PATH']!, HOME: folder, ...COMPILED, PROT: '8081' };
+    const { ended, output } = launch('npm', ['--prefix', ROOT, 'start', '--', '--sandbox'], { env });
+    expect(await ended, output.join('\n')).toBe(1);
+    const own = output.filter((line) => line !== '' && !line.startsWith('> '));
+    expect(own.slice(0, 2)).toEqual(['building', 'starting']);
+    expect(own.slice(2)).toEqual([expect.stringMatching(/ error: PROT: is not known here; did you mean PORT\?/)]);
+  });
+
   test.each([
     ['npm start', 'services/standalone/dist/main.js', 'provider-access'],
     ['a service', 'services/auth/dist/main.js', 'auth'],
