@@ -5,7 +5,7 @@ import { encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import { fixedSecret, type Secret, SigningKeys } from '@provider-access/smart';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { disclosuresAreListed, faultsOf } from './kill-points/oracle.ts';
-import { AS_OF, PAST, WHILE_DOWN } from './kill-points/payer.ts';
+import { STORY_BEGINS, PAST, WHILE_DOWN } from './kill-points/payer.ts';
 import { CALL_KINDS, type KillPoint, Recorder } from './kill-points/recorder.ts';
 import { Stores, type StoresCopy } from './kill-points/stores.ts';
 import { atRest, goOn, handled, type Known, nothingKnown, publish } from './kill-points/story.ts';
@@ -15,7 +15,6 @@ import { ManualClock, startProcess } from './kill-points/world.ts';
 const SIDE_BY_SIDE = 8;
 /** After this number of failures, the test stops. */
 const MOST_FAILURES = 5;
-const STORY_BEGINS = AS_OF + 3_600_000;
 /** ms, longer than any lease. Afterwards another process can take over the work of a dead one. */
 const LEASES_RUN_OUT_MS = 31_000;
 

@@ -2,6 +2,8 @@ import type { DomainEvent } from '@provider-access/events';
 import { type MemberLedger, syntheticPayer } from '@provider-access/synthetic';
 
 export const AS_OF = Date.parse('2026-01-31T00:00:00.000Z');
+/** When the events of the past arrive. */
+export const STORY_BEGINS = AS_OF + 3_600_000;
 
 /** Numbers of members with short histories, all attributed to the same organization. */
 const STAYS = 490;
