@@ -15,6 +15,8 @@ const UNIT = join(import.meta.dirname, 'unit.mjs');
 const EVERY_MS = 30_000;
 /** A tier may cost its budget and half of it. */
 const MOST = 1.5;
+/** The start of vitest varies more than the tests of a few small suites, which may be all that Nx has not restored. */
+const SMALL = 20;
 const LARGEST = 20;
 
 export const readTable = () => JSON.parse(readFileSync(FILE, 'utf8'));
@@ -80,7 +82,7 @@ export function tiersOf(units, { budgets, suites }) {
     const part = all === 0 ? 1 : total(ran.map((suite) => suites[suite] ?? 0)) / all;
     const cost = total(ran.map((suite) => units[suite]));
     const budget = (budgets[tier] ?? 0) * part;
-    return { tier, cost, budget, tooMuch: cost > budget * MOST };
+    return { tier, cost, budget, tooMuch: cost > Math.max(budget * MOST, budget + SMALL) };
   });
 }
 
