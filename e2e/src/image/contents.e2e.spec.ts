@@ -73,7 +73,7 @@ describe('the content of the image', () => {
     const docs = files().filter((path) => path.startsWith('/app/docs/'));
     expect(docs).toContain('/app/docs/openapi.json');
     // The site is there if somebody has run `npm run docs`.
-    const site = /^\/app\/docs\/(?:openapi\.json|dist\/[\w./@-]+\.(?:html|js|css|svg|txt))$/;
+    const site = /^\/app\/docs\/(?:openapi\.json|dist\/[\w./@-]+\.(?:html|js|css|svg|png|txt))$/;
     expect(docs.filter((path) => !site.test(path))).toEqual([]);
     expect(files().filter((path) => /^\/app\/tools\/site|\/node_modules\/(?:vitepress|vue|vite)\//.test(path))).toEqual(
       [],
