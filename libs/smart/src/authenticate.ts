@@ -71,6 +71,8 @@ export class Authenticator {
   private readonly tokens: AccessTokens;
   private readonly clients: Clients;
   private readonly forged: RequestLimits;
+  /** Signature checks that run, by token: requests that come together with a new token share one. */
+  private readonly checks = new Map<string, Promise<AccessToken | undefined>>();
   constructor(tokens: AccessTokens, clients: Clients) {
     this.tokens = tokens;
     this.forged = new RequestLimits(tokens.clock, FORGED_PER_MINUTE);
@@ -99,12 +101,16 @@ export class Authenticator {
    * address cost a signature check.
    */
   private async verified(token: string, sender: string): Promise<SmartContext> {
+    const running = this.checks.get(token);
+    if (running !== undefined) return this.admit(await running);
     const wait = this.forged.take(sender);
     if (wait > 0)
       throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', {
         retryAfter: wait,
       });
-    const verified = await this.tokens.verify(token);
+    const check = this.tokens.verify(token);
+    this.checks.set(token, check);
+    const verified = await check.finally(() => this.checks.delete(token));
     if (verified !== undefined) this.forged.giveBack(sender);
     return this.admit(verified);
   }

@@ -180,6 +180,15 @@ describe('access tokens', () => {
     const { tokens, call } = bench([['approved', NOW + 5000]]);
     await call((await tokens.issue('c-1', 'system/*.rs', NOW + 5000)).token);
   });
+  it('cost one signature check when many requests come together with a new one, and none of them is 429', async () => {
+    const { tokens, call } = bench();
+    const verify = vi.spyOn(tokens, 'verify');
+    const { token } = await tokens.issue('c-1', 'system/*.rs', NOW, 1);
+    const all = await Promise.all(Array.from({ length: 200 }, () => call(token)));
+    expect(all.map(({ client }) => client)).toEqual(Array(200).fill('c-1'));
+    expect(verify).toHaveBeenCalledTimes(1);
+  });
+
   it('forget the least recently used first', async () => {
     const { tokens } = bench();
     const [a, b, c] = (await Promise.all(
