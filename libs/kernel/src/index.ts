@@ -5,3 +5,4 @@ export * from './edit-distance.ts';
 export * from './log-line.ts';
 export * from './refusal.ts';
 export * from './within.ts';
+export * from './without-end.ts';

@@ -5,6 +5,7 @@ import { EngineUnavailable } from '@provider-access/engines/log';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { createServiceApp } from './app.ts';
 import { REFUSALS, Refusal, type RefusalKind } from '@provider-access/kernel';
+import { nothingHere } from './nothing-here.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
 
 describe('a refusal', () => {
@@ -150,6 +151,12 @@ describe('a service', () => {
     expect(issue[0]!.diagnostics).toMatch(text);
     expect(issue[0]!.diagnostics).toContain('GET /fhir/metadata');
     expect(issue[0]!.diagnostics).not.toMatch(/\b(m1|o1)\b|everything|match/);
+  });
+
+  // A regular expression that tries each slash as the first one would need minutes for this path.
+  test('answers an unknown path of many slashes at once', async () => {
+    expect(nothingHere(`/fhir${'/'.repeat(300_000)}x`).message).toContain('No request of the FHIR API has this path');
+    expect(nothingHere(`/fhir${'/'.repeat(300_000)}`).message).toContain('This is the base of the FHIR API');
   });
 
   // RFC 9110 section 15.5.6: a 405 names the methods that there are.

@@ -1,4 +1,4 @@
-import { Refusal } from '@provider-access/kernel';
+import { Refusal, withoutEnd } from '@provider-access/kernel';
 
 const HINT = 'GET /fhir/metadata lists what this server does.';
 
@@ -7,7 +7,7 @@ const HINT = 'GET /fhir/metadata lists what this server does.';
  * @param url as the client sent it
  */
 export function nothingHere(url: string): Refusal {
-  const path = url.split(/[?#]/, 1)[0]!.replace(/\/+$/, '');
+  const path = withoutEnd(url.split(/[?#]/, 1)[0]!);
   if (path === '/fhir')
     return new Refusal(
       'not-found',

@@ -1,3 +1,5 @@
+import { withoutEnd } from '@provider-access/kernel';
+
 /**
  * Codes that name a drug, for prior authorizations (rows N74 and N75 of the rules; ADR 0058). Date of the table:
  * 2026-11-29. A person wrote it from the descriptions of HCPCS Level II, and nobody has compared it with a quarterly
@@ -60,7 +62,7 @@ type Coding = Readonly<Record<string, unknown>>;
 function normalSystem(system: unknown): string {
   if (typeof system !== 'string') return '';
   const [name = ''] = system.trim().toLowerCase().split('|', 1);
-  return name.replace(/^(?:https?:\/\/|urn:oid:)/, '').replace(/\/+$/, '');
+  return withoutEnd(name.replace(/^(?:https?:\/\/|urn:oid:)/, ''));
 }
 const normalCode = (code: unknown): string => (typeof code === 'string' ? code.trim().toUpperCase() : '');
 

@@ -1,4 +1,4 @@
-import { BoundedMap } from '@provider-access/kernel';
+import { BoundedMap, withoutEnd } from '@provider-access/kernel';
 import { LABEL_CODE_SETS } from '@provider-access/kernel/fhir';
 
 /**
@@ -41,7 +41,7 @@ const HL7_OID = /^(?:urn:oid:)?([\d.]{1,64})$/;
  * at the end. Names of others stay as they are.
  */
 function normalSystem(system: string): string {
-  const name = system.split('|', 1)[0]!.trim().replace(/\/+$/, '').toLowerCase();
+  const name = withoutEnd(system.split('|', 1)[0]!.trim()).toLowerCase();
   const known = OIDS.get(HL7_OID.exec(name)?.[1] ?? '') ?? SYSTEMS.get(HL7_URL.exec(name)?.[1] ?? '');
   return known === undefined ? system : TERMINOLOGY + known;
 }
@@ -69,13 +69,12 @@ interface NearSystem {
 }
 /** The system that was probably meant by a name that HL7 never had. */
 function nearSystem(system: string): NearSystem {
-  const name = system
+  const text = system
     .split('|', 1)[0]!
     .normalize('NFKC')
     .replace(/[\s\p{C}\p{Z}]/gu, '')
-    .replace(/_/g, '-')
-    .replace(/[/?#]+$/, '')
-    .toLowerCase();
+    .replace(/_/g, '-');
+  const name = withoutEnd(text, '/?#').toLowerCase();
   const last = SYSTEMS.get(LAST_PART.exec(name)?.[1] ?? '');
   const normal = normalSystem(name);
   const meant = last === undefined ? (normal === name ? undefined : normal) : TERMINOLOGY + last;

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { withoutEnd } from '@provider-access/kernel';
 import { isObject } from '@provider-access/kernel/fhir';
 import type { Label } from './names.ts';
 
@@ -34,11 +35,12 @@ export function personsOf(labels: readonly Label[]): Persons | undefined {
 /** One name for the spellings of a system, and one value for those of an identifier: `1EG4-TE5-MK73`, `1eg4te5mk73`. */
 const normalSystem = (system: unknown): string =>
   typeof system === 'string'
-    ? system
-        .trim()
-        .toLowerCase()
-        .replace(/^https:/, 'http:')
-        .replace(/\/+$/, '')
+    ? withoutEnd(
+        system
+          .trim()
+          .toLowerCase()
+          .replace(/^https:/, 'http:'),
+      )
     : '';
 const keyOf = (system: string, value: string): string =>
   hash('sha256', JSON.stringify([system, value]), 'base64url').slice(0, 22);

@@ -84,7 +84,7 @@ class Cut {
     this.without(rest, 'supportingInfo', (info) => {
       const sequence = info['sequence'];
       const isTheirs = this.droppedInfo.has(sequence) || (!this.keptInfo.has(sequence) && hasText(info));
-      return isTheirs || this.names(info) || hasDrugCode(info) || DRUG_TYPES.test(targetOf(info['valueReference']));
+      return isTheirs || this.names(info) || hasDrugCode(info) || isOfDrug(info['valueReference']);
     });
     const infos = new Set(objectsOf(rest['supportingInfo']).map(({ sequence }) => sequence));
     this.without(rest, 'processNote', (note) => {
@@ -221,10 +221,11 @@ const hasText = (value: unknown): boolean => {
     typeof child === 'string' ? name === 'text' || name === 'valueString' || name === 'valueMarkdown' : hasText(child),
   );
 };
-const targetOf = (reference: unknown): string =>
-  isObject(reference) && typeof reference['reference'] === 'string'
-    ? (/([A-Z][A-Za-z]+)\/[^/]+(?:\/_history\/[^/]+)?$/.exec(reference['reference'])?.[1] ?? '')
-    : '';
+/** Whether a reference leads to a resource about a drug, also by a condition (`MedicationRequest?identifier=`). */
+const isOfDrug = (reference: unknown): boolean =>
+  isObject(reference) &&
+  typeof reference['reference'] === 'string' &&
+  /(?:^|\/)(?:Medication|Immunization)/.test(reference['reference']);
 /** Whether a reference leads to a contained resource that is gone. */
 function refersToNothing(rest: Source): boolean {
   const there = new Set(objectsOf(rest['contained']).map(({ id }) => id));
