@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SearchTurns } from '@provider-access/service/http';
 import { eventually } from '@provider-access/testing';
 import { bind, type Handler, type Listening } from './listener.ts';
 import { SAFE_HEADERS } from './safe-headers.ts';
@@ -236,4 +237,24 @@ describe('a request that cannot be read', () => {
 it('gives the head of a request 30 s, and looks every 5 s', () => {
   expect(listening.server.headersTimeout).toBe(30_000);
   expect(listening.server.requestTimeout).toBe(60 * 60 * 1000);
+});
+
+// Node tells the responses behind the first one of a pipeline nothing when the connection is closed.
+it('gives the searches of a pipeline their places back when the connection is closed', async () => {
+  const turns = new SearchTurns();
+  const begun: string[] = [];
+  listening.serve(({ url = '' }, response) => {
+    void turns.take('a', response, async () => {
+      begun.push(url);
+      response.end(url === '/large' ? 'x'.repeat(50_000_000) : 'small');
+    });
+  });
+  const peer = open();
+  peer.socket.pause();
+  for (const path of ['/large', '/1', '/2', '/3', '/4']) peer.socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  await eventually(() => begun.length === 2);
+  peer.socket.destroy();
+  open().socket.write('GET /next HTTP/1.1\r\nhost: x\r\n\r\n');
+  await eventually(() => begun.includes('/next'));
+  expect(begun).toEqual(['/large', '/1', '/next']);
 });

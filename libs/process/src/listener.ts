@@ -82,6 +82,21 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
   else begin();
 }
 
+/**
+ * Emits `close` for a response that waits behind another one of its connection (HTTP/1.1 pipelining) when the connection
+ * closes. Node does so for the first one only, so what the others hold would be held for ever.
+ */
+function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
+  const close = (): void => {
+    if (response.socket !== null) return;
+    response.destroy();
+    response.emit('close');
+  };
+  // Each request of a pipeline has a listener here.
+  socket.setMaxListeners(0).once('close', close);
+  response.once('close', () => socket.off('close', close));
+}
+
 /** Why a process cannot listen, as a sentence that names the variable. Undefined for other errors. */
 export function whyNot(error: NodeJS.ErrnoException, variable: string, host: string, port: number): string | undefined {
   switch (error.code) {
@@ -122,6 +137,7 @@ export async function bind(
   };
   const server = createServer(timeouts, (request, response) => {
     answering.add(response);
+    closeWithConnection(request, response);
     response.once('close', () => answering.delete(response));
     if (closing) response.shouldKeepAlive = false;
     for (const name in SAFE_HEADERS) response.setHeader(name, SAFE_HEADERS[name]!);

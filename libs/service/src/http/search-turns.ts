@@ -17,6 +17,9 @@ interface Line {
   readonly waiting: Set<() => void>;
 }
 
+/** The responses of a pipeline learn one after the other that their connection is closed. */
+const isClosed = ({ destroyed, req }: ServerResponse): boolean => destroyed || req.socket.destroyed;
+
 /** Lets the clients of a process search in turn, so that no client takes the time or the memory of all others. */
 export class SearchTurns {
   /** The client that was served last stands at the end. */
@@ -31,12 +34,12 @@ export class SearchTurns {
     if (!(await this.begins(client, response))) return;
     let isSent = false;
     try {
-      await search();
+      if (!isClosed(response)) await search();
       isSent = true;
     } finally {
       this.working--;
       // The answer stays in memory until the client has taken it.
-      if (isSent && !response.writableFinished && !response.destroyed) {
+      if (isSent && !response.writableFinished && !isClosed(response)) {
         let isOver = false;
         const over = (): void => {
           if (!isOver) this.leave(client);
@@ -52,7 +55,7 @@ export class SearchTurns {
 
   /** False if the connection was closed before. */
   private async begins(client: string, response: ServerResponse): Promise<boolean> {
-    if (response.destroyed) return false;
+    if (isClosed(response)) return false;
     const line = this.lines.get(client) ?? { busy: 0, waiting: new Set() };
     if (line.waiting.size >= WAITING)
       throw new Refusal(

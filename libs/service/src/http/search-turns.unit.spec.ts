@@ -10,6 +10,7 @@ class Response extends EventEmitter {
   destroyed = false;
   writableFinished = false;
   readonly socket = new Socket();
+  readonly req = { socket: this.socket };
   taken(): void {
     this.writableFinished = true;
     this.emit('finish');
