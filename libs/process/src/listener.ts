@@ -83,8 +83,8 @@ function boundBody(request: IncomingMessage, response: ServerResponse, after: Af
 }
 
 /**
- * Emits `close` for a response that waits behind another one of its connection (HTTP/1.1 pipelining) when the connection
- * closes. Node does so for the first one only, so what the others hold would be held for ever.
+ * Emits `close` for a response that waits behind another one of its connection (HTTP/1.1 pipelining) when the
+ * connection closes. Node does so for the first one only, so what the others hold would be held for ever.
  */
 function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
   const close = (): void => {
