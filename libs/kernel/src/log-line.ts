@@ -17,7 +17,7 @@ export interface LogRecord {
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
-/** One record as one line: JSON, or `12:00:00 warning: what happened (field=value)` in the time zone of this machine. */
+/** One record as one line: JSON, or `12:00:00 warning: what happened (field=value)` in the machine's time zone. */
 export function logLine(format: LogFormat, record: LogRecord): string {
   if (format === 'json') return `${JSON.stringify(record)}\n`;
   const { level, time, name: _, msg, ...fields } = record;

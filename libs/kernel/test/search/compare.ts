@@ -1,12 +1,12 @@
 import { SEARCH, type SearchParameter } from '../../src/fhir/search/definitions.ts';
-import { matches, type SearchFilter } from '../../src/fhir/search/evaluate.ts';
-import { extract } from '../../src/fhir/search/extract.ts';
+import type { SearchFilter } from '../../src/fhir/search/evaluate.ts';
 import { indexKeys, keyConditions, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
 import { parseQuery } from '../../src/fhir/search/query.ts';
 import type { FhirResource } from '../../src/fhir/types.ts';
 import { satisfies, valuesOf } from '../../src/fhir/search/testing/oracle.ts';
 import { randomCondition } from '../../src/fhir/search/testing/queries.ts';
 import { BASE, type Random } from '../../src/fhir/search/testing/random.ts';
+import { extract, matches } from './values.ts';
 
 /** Parameters that become filters. The parser turns the others into lists of ids, members and times. */
 export const FILTERS = Object.values(SEARCH).flatMap(({ type, parameters }) =>

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CliError, EXIT } from '../output.ts';
 import type { ImportKind } from './kinds.ts';
 
-export const EXCEL = 'excel';
+const EXCEL = 'excel';
 const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const schema = z.strictObject({
   /** Attribute -> name of its column. An attribute without a row has the column of its own name. */

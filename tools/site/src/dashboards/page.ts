@@ -37,7 +37,7 @@ const COLORS: Readonly<Record<string, string>> = {
 };
 
 /** A value in the unit that Grafana would show. */
-export function shown(value: number, unit: string, nowMs = Date.now()): string {
+function shown(value: number, unit: string, nowMs = Date.now()): string {
   if (!Number.isFinite(value)) return '–';
   const short = (n: number): string => String(Number(n.toPrecision(3)));
   switch (unit) {

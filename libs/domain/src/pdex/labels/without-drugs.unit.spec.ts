@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FhirResource } from '@provider-access/kernel/fhir';
-import { DRUG_AUTHORIZATION, labelsOf, mentionsLabel, withoutDrugs } from './index.ts';
+import { DRUG_AUTHORIZATION } from './drugs.ts';
+import { labelsOf, mentionsLabel, withoutDrugs } from './index.ts';
 
 const HCPCS = 'https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets';
 const CPT = 'http://www.ama-assn.org/go/cpt';

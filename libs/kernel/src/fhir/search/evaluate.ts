@@ -92,10 +92,6 @@ export class Matcher {
   }
 }
 
-/** Whether a resource satisfies one filter of its type. */
-export const matches = (filter: SearchFilter, resource: FhirResource): boolean =>
-  new Matcher([filter]).matches(resource);
-
 const readToken: Reader = ({ system: implied }, type, value, found) =>
   eachToken(type, value, (system, code) =>
     found.push({

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { filterOf } from '../../../test/search/compare.ts';
+import { matches } from '../../../test/search/values.ts';
 import { BASE } from './testing/random.ts';
 import { searchOf, type SearchParameter } from './definitions.ts';
-import { dateOf, matches, referencesIn } from './evaluate.ts';
+import { dateOf, referencesIn } from './evaluate.ts';
 
 const parameterOf = (type: string, name: string): SearchParameter =>
   searchOf(type)!.parameters.find((parameter) => parameter.name === name)!;

@@ -4,12 +4,6 @@ import { type FhirResource, isObject, KNOWN_R4_TYPES } from '../types.ts';
 import { SEARCH, type SearchKind, type SearchParameter } from './definitions.ts';
 import { compilePath, isSingular, type Leaf, walk } from './path.ts';
 
-/** A value of a resource with its datatype, which a choice (`value[x]`) does not say by itself. */
-export interface ElementValue {
-  readonly type: string;
-  readonly value: unknown;
-}
-
 /** Datatypes in which a search of each kind finds values. A path may lead to others, for example performedString. */
 const READABLE: Readonly<Record<SearchKind, ReadonlySet<string>>> = {
   token: new Set(
@@ -42,18 +36,11 @@ for (const { parameters } of Object.values(SEARCH)) parameters.forEach(leavesOf)
 /** Whether a resource has at most one value of the parameter. */
 export const hasOneValue = (parameter: SearchParameter): boolean => isSingular(leavesOf(parameter));
 
-/** The values that a search parameter reads from a resource. */
-export function extract(parameter: SearchParameter, resource: FhirResource): readonly ElementValue[] {
-  const values: ElementValue[] = [];
-  if (isOfType(parameter, resource)) each(parameter, resource, (type, value) => values.push({ type, value }));
-  return values;
-}
-
 /** Whether the parameter belongs to the type of the resource. */
 export const isOfType = ({ path }: SearchParameter, { resourceType }: FhirResource): boolean =>
   path.startsWith(`${resourceType}.`, path.startsWith('(') ? 1 : 0);
 
-/** As `extract`, without a list. The resource must be of the parameter's type. */
+/** Calls `found` with each value that a search parameter reads from a resource of its type. */
 export function each(
   parameter: SearchParameter,
   resource: FhirResource,

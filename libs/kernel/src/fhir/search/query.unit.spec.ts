@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { matches } from './evaluate.ts';
+import { matches } from '../../../test/search/values.ts';
 import { parseQuery, type SearchQuery } from './query.ts';
 
 const base = 'https://payer.example/fhir';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
 import { compare, extractionFault, filterOf, FILTERS, holdsKey } from '../../../test/search/compare.ts';
+import { extract, matches } from '../../../test/search/values.ts';
 import { randomCondition } from './testing/queries.ts';
 import { cases, damaged, Random, randomResource, seed } from './testing/random.ts';
 import type { FhirResource } from '../types.ts';
 import { SEARCH } from './definitions.ts';
-import { dateOf, matches, referencesIn } from './evaluate.ts';
-import { extract } from './extract.ts';
+import { dateOf, referencesIn } from './evaluate.ts';
 import { indexKeys, keyConditions, keyRanges } from './keys.ts';
 import { subsetOf } from './subset.ts';
 

@@ -28,7 +28,7 @@ export interface IndexedSegment extends SegmentSize {
   readonly cut?: Cut;
 }
 /** What is stored of a segment that is served without some of its resources. */
-export interface Cut {
+interface Cut {
   readonly stored: SegmentSize;
   /** `Type/id` of the resources that are left out. */
   readonly without: ReadonlySet<string>;

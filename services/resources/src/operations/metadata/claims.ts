@@ -1,5 +1,5 @@
 /** A SHALL in the text of a guide that this server does not meet. */
-export interface Unmet {
+interface Unmet {
   readonly shall: string;
   /** Where the guide says so. */
   readonly where: string;
