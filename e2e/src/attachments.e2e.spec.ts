@@ -161,7 +161,7 @@ describe('notes of a member', () => {
   }, 300_000);
 
   // N2 and N4: the label is in an element of its own, and comes after an export of the note and of its Provenance.
-  test('leave reads, Provenances and files of exports with a label, and a near miss of a label is counted', async () => {
+  test('leave reads, Provenances and files of exports with a label, and a near miss of one is counted', async () => {
     const member = members[4]!;
     const [open, hidden, origin] = ['open', 'hidden', 'origin'].map((name) => `${member}-${name}`) as [
       string,

@@ -111,7 +111,7 @@ describe('an opt-out of a patient of one practice', () => {
       expect(await readAtPractice(member)).toBe(404);
     });
 
-    test('held: an opt-in of a member whom a dead letter denies names it, and repeated without it is effective (S8)', async () => {
+    test('held: an opt-in names the dead letter that denies its member, and is effective without it (S8)', async () => {
       const member = await joined();
       const parked = (await answered(out(member, '/calls', minutesAgo(30), { scope: 'galaxy' }))) as {
         deadLetter: string;

@@ -86,7 +86,8 @@ export class PayerContract<E = PayerEvent> {
     const least = Math.min(...distances);
     const meant = this.closest(type) ?? (least < Infinity ? known[distances.indexOf(least)] : undefined);
     const question = meant === undefined ? '' : `did you mean ${meant}? `;
-    return `this event type is not known; ${question}${question === '' ? 'the' : 'The'} AsyncAPI document lists them all`;
+    const article = question === '' ? 'the' : 'The';
+    return `this event type is not known; ${question}${article} AsyncAPI document lists them all`;
   }
 
   /** The newest version of a type; the type itself where there is no step from it. */

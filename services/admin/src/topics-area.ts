@@ -6,7 +6,8 @@ import type { Area, Row } from './report.ts';
 
 const NOTES: Readonly<Record<string, string>> = {
   partitions:
-    'partitions: never change a count in place, because records would lose their order. /docs/topics.html has the steps.',
+    'partitions: never change a count in place, because records would lose their order. ' +
+    '/docs/topics.html has the steps.',
   replication:
     'replication: move the replicas with kafka-reassign-partitions.sh, or set KAFKA_REPLICATION to the actual value.',
   'cleanup.policy':

@@ -41,10 +41,10 @@ export function page(): string {
 
 Every process reads its environment once, at its start. An empty value counts as absent. A wrong value, a value that
 contradicts another one, or a name that looks misspelled ends the start with 1 and a sentence. The error names the
-variable and never its value, except a folder or a port. \`npm start\` also ends at a variable that only separate services
-read; the services share one environment, so a variable of another service is no mistake there
-([why](adr/0064-start.md)). Times are in ms where the name ends with \`_MS\`. This page is generated from the schemas of the services;
-\`configuration.json\` has the same as data.
+variable and never its value, except a folder or a port. \`npm start\` also ends at a variable that only separate
+services read; the services share one environment, so a variable of another service is no mistake there
+([why](adr/0064-start.md)). Times are in ms where the name ends with \`_MS\`. This page is generated from the schemas
+of the services; \`configuration.json\` has the same as data.
 
 **Secrets** come from files (\`*_FILE\`) that are the same in all instances. Their mode is 0400, 0440, 0600 or 0640.
 White space around the content does not count. A file may hold several values: the service accepts all of them and uses

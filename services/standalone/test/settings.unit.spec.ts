@@ -61,8 +61,8 @@ describe('U16: a mistake in the environment', () => {
 
   test('several variables that npm start ignores are named in one sentence', () => {
     expect(sentence({ ADMINISTRATOR_TOKENS_FILE: '/x' })).toBe(
-      'ADMINISTRATOR_TOKENS_FILE: has no effect in npm start, which keeps everything in DATA_DIR; unset it, or run the ' +
-        'services as processes of their own (docs/deployment.md)',
+      'ADMINISTRATOR_TOKENS_FILE: has no effect in npm start, which keeps everything in DATA_DIR; unset it, or run ' +
+        'the services as processes of their own (docs/deployment.md)',
     );
     expect(sentence({ KAFKA_BROKERS: 'k:9092', MONGODB_URI: 'mongodb://m' })).toMatch(
       /^KAFKA_BROKERS, MONGODB_URI: have no effect in npm start/,

@@ -99,7 +99,8 @@ export async function run(argv: readonly string[], { before }: { before?: () => 
     // A command throws nothing else, unless it has a fault.
     const { stack = String(error) } = error as Partial<Error>;
     process.stderr.write(
-      `pa: This is a fault of pa. Please report it with these lines, without what names a person:\npa ${buildLine()}\n${stack}\n`,
+      'pa: This is a fault of pa. Please report it with these lines, without what names a person:\n' +
+        `pa ${buildLine()}\n${stack}\n`,
     );
     if (json) printError(EXIT.refused, 'a fault of pa: standard error has the details');
     return EXIT.refused;

@@ -11,8 +11,8 @@ const NEWEST_DAYS = 90;
 const MEMBER = /^(Patient|Coverage|RelatedPerson|payer\.)/;
 
 /**
- * The events that come first: who the members are, who may see them, and the resources of the last days. All versions of
- * a resource stay together and in order. Faulty events come later, because what an event of another member becomes
+ * The events that come first: who the members are, who may see them, and the resources of the last days. All versions
+ * of a resource stay together and in order. Faulty events come later, because what an event of another member becomes
  * depends on what was there before it.
  */
 function isFirst({ events, expected }: MemberStory): (place: number) => boolean {

@@ -24,7 +24,8 @@ function glance(record: LogRecord): Objective | undefined {
 
 /**
  * Records in the log that are not handled, by objective, from the first ones of each partition. A claim counts from the
- * payer's time in the event, an opt-out from its append, and history not at all. @param passed the position of each objective's reader
+ * payer's time in the event, an opt-out from its append, and history not at all.
+ * @param passed the position of each objective's reader
  */
 export async function unread(
   log: Pick<EventLog, 'head' | 'read'>,

@@ -6,7 +6,7 @@ const LINK_URL = /^(tcp|udp|sctp):\/\//;
 
 /** Plain words that scripts use for lists, one letter away from PORT, HOST and FILES. */
 const PLAIN_WORDS = new Set(['PORTS', 'HOSTS', 'FILE']);
-/** Names of the OpenTelemetry specification that this platform does not read, and that look like those that it reads. */
+/** Names of the OpenTelemetry specification that this platform does not read, though they look like ones it reads. */
 const OPENTELEMETRY = new RegExp(
   '^OTEL_(TRACES_SAMPLER|METRIC_EXPORT_TIMEOUT|' +
     'EXPORTER_OTLP_((TRACES|METRICS|LOGS)_(ENDPOINT|HEADERS)|' +

@@ -40,8 +40,8 @@ export const telemetryEnv = {
     .max(1, 'must be a number from 0 to 1')
     .default(0.01)
     .describe(
-      'Share of the traces that begin here and are kept. Where a trace began elsewhere, that place decided whether it ' +
-        'is kept.',
+      'Share of the traces that begin here and are kept. Where a trace began elsewhere, that place decided whether ' +
+        'it is kept.',
     ),
   OTEL_RESOURCE_ATTRIBUTES: z
     .string()

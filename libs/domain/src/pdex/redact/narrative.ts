@@ -1,13 +1,13 @@
 /** The elements and attributes of a narrative in R4 (txt-1, https://hl7.org/fhir/R4/narrative.html#Narrative). */
 const ELEMENTS = words(
-  'a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li ' +
-    'ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var',
+  'a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img ' +
+    'li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var',
 );
 const ATTRIBUTES = words(
-  'abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset ' +
-    'cite class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel ' +
-    'rev rowspan rules scope shape span src start style summary tabindex title type valign value vspace width xml:lang ' +
-    'xmlns',
+  'abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff ' +
+    'charset cite class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc ' +
+    'name nowrap rel rev rowspan rules scope shape span src start style summary tabindex title type valign value ' +
+    'vspace width xml:lang xmlns',
 );
 const URLS = words('cite href longdesc src');
 const SCHEMES = words('http https mailto tel urn');

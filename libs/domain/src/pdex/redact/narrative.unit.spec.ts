@@ -8,7 +8,8 @@ describe('a narrative with the elements and attributes of R4', () => {
   it.each([
     'Asthma &amp; more, 5 > 3, &#169; &nbsp;',
     '<p><b>Asthma</b><br/>since <i>2019</i></p>',
-    '<table border="1" class="grid"><thead><tr><th colspan="2">Test</th></tr></thead><tbody><tr><td>5</td></tr></tbody></table>',
+    '<table border="1" class="grid"><thead><tr><th colspan="2">Test</th></tr></thead>' +
+      '<tbody><tr><td>5</td></tr></tbody></table>',
     '<a name="x"> </a><a href="Patient-1.html#x">Ada</a><a href="https://clinic.example/a?b=1&amp;c=2">site</a>',
     '<a href="mailto:a@b.example">mail</a><a href="tel:+15551234">call</a><a href="#s">here</a>',
     '<img src="data:image/png;base64,iVBORw0KGgo=" alt="a rash"/><img src="#pic"/>',

@@ -241,7 +241,7 @@ describe('an identifier as a reviewer sees it', () => {
     await bench.inDirectory({ resourceType: 'Organization', id: 'o1', name: 'Riverside Clinic', identifier: [] }, 2);
     expect(await identifierOf(app)).toMatchObject({ directory: [] });
   });
-  it('names the apps whose names look the same, also a suspended one, and no app that nobody approved (N11)', async () => {
+  it('names apps whose names look the same, also a suspended one, and no app that nobody approved (N11)', async () => {
     const known = await bench.approved({ client_name: 'Elm Street' });
     await bench.review(known, 'suspend');
     await bench.approved({ client_name: 'Elm Street North' });

@@ -59,8 +59,8 @@ export class Site {
   }
 
   /**
-   * The place of the page that a reader means, relative to the root: `refusals.html`, or `adr/` for its index. Undefined
-   * if `asked` names no page. A file that has exactly this name is found before any page.
+   * The place of the page that a reader means, relative to the root: `refusals.html`, or `adr/` for its index.
+   * Undefined if `asked` names no page. A file that has exactly this name is found before any page.
    */
   pageOf(asked: string): string | undefined {
     const names = this.names();

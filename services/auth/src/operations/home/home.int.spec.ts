@@ -55,7 +55,8 @@ describe('/', () => {
     const style = /<style>(.*?)<\/style>/s.exec(body)![1]!;
     const hash = createHash('sha256').update(style).digest('base64');
     expect(headers['content-security-policy']).toBe(
-      `default-src 'none'; style-src 'sha256-${hash}'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; style-src 'sha256-${hash}'; img-src 'self'; base-uri 'none'; ` +
+        "form-action 'none'; frame-ancestors 'none'",
     );
     expect(body).not.toMatch(/<script|\sstyle=|\son\w+=/);
   });

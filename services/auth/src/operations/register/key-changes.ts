@@ -64,8 +64,8 @@ export class KeyChanges {
       if (owner !== undefined)
         throw new Refusal(
           'conflict',
-          `The client has a key of ${owner}, so each of them could act as the other. Reject it, and ask its developer ` +
-            'to register again with a new key pair.',
+          `The client has a key of ${owner}, so each of them could act as the other. Reject it, and ask its ` +
+            'developer to register again with a new key pair.',
         );
       await approve();
     });

@@ -130,7 +130,7 @@ function membersOf(of: LateLabelsOf, segments: readonly IndexedSegment[]): reado
   return asksShared(file) ? [SHARED, ...members] : [...members];
 }
 
-/** Whether a resource of the segment, or a target of its Provenances, may have got a label since the file was written. */
+/** Whether a resource of the segment, or a target of its Provenances, may have a label that is newer than the file. */
 function suspectOf({ file, index, time, permitted, check, last }: LateLabelsOf): (segment: IndexedSegment) => boolean {
   const ordinary = withholdsOrdinary(check.labels);
   const any = namesEveryType(file);

@@ -118,7 +118,7 @@ describe('searches in the directory', () => {
     ]);
   });
 
-  it('refuses other chains, reports empty ones, and refuses a client that may not search for practitioners', async () => {
+  it('refuses other chains, reports empty ones, and refuses clients that may not search practitioners', async () => {
     for (const query of ['practitioner.gender=male', 'practitioner.name:exact=Who', 'organization.name=x'])
       expect([query, (await get(`PractitionerRole?${query}`)).json().issue[0].code]).toEqual([query, 'not-supported']);
     expect((await get('PractitionerRole?practitioner.name=%20')).json().issue[0].code).toBe('value');
