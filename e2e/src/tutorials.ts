@@ -9,6 +9,22 @@ export const ROOT = join(import.meta.dirname, '../..');
 export const commandsOf = (markdown: string): string =>
   [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
 
+/** A page's changes of files. Above each block, the page names the file. */
+export const changesOf = (markdown: string): readonly { readonly file: string; readonly lines: readonly string[] }[] =>
+  [...markdown.matchAll(/^```diff\n([\s\S]*?)^```$/gm)].map(({ index, 1: text }) => ({
+    file: [...markdown.slice(0, index).matchAll(/`((?:libs|services|tools|e2e)\/[\w./-]+\.ts)`/g)].at(-1)![1]!,
+    lines: text!.trimEnd().split('\n'),
+  }));
+
+/** @returns the text of a file after a change. @throws if it does not have the lines of the change exactly once */
+export function changed(text: string, lines: readonly string[]): string {
+  const side = (without: string): string =>
+    lines.flatMap((line) => (line.startsWith(without) ? [] : [`${line.slice(1)}\n`])).join('');
+  const parts = text.split(side('+'));
+  if (parts.length !== 2) throw new Error(`found ${parts.length - 1} times:\n${side('+')}`);
+  return parts.join(side('-'));
+}
+
 /** All files but those of the home, where programs are installed. */
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })

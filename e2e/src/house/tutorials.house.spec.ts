@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { changed, changesOf } from '../tutorials.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PAGES = readdirSync(join(ROOT, 'docs/tutorials')).map((name) => `docs/tutorials/${name}`);
@@ -55,6 +56,15 @@ test.each(PAGES)('%s names files, folders, scripts, projects and specs that exis
 test.each([...PAGES, 'CONTRIBUTING.md'])('%s runs our programs with the Node that npm ci brings', (page) => {
   const own = readFileSync(join(ROOT, page), 'utf8').matchAll(/^node .*(?:services|libs|tools|e2e)\/.*$/gm);
   expect([...own].map(([line]) => line)).toEqual([]);
+});
+
+test('the changes of the tutorial of a contributor fit the files that it names', () => {
+  const changes = changesOf(readFileSync(join(ROOT, 'docs/tutorials/contributor.md'), 'utf8'));
+  expect(changes.length).toBeGreaterThan(1);
+  for (const { file, lines } of changes) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    expect(changed(text, lines)).not.toBe(text);
+  }
 });
 
 test('a tutorial of each reader is there, and has commands', () => {
