@@ -1,4 +1,4 @@
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,11 +19,30 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
+/** How a program writes a roster: the header, what follows the first three columns, the separator, the encoding. */
+interface Form {
+  readonly header: readonly string[];
+  readonly more: readonly string[];
+  readonly separator: string;
+  readonly encoding: 'utf8' | 'latin1';
+}
+const PLAIN: Form = { header: ['member', 'npi', 'from'], more: [], separator: ',', encoding: 'utf8' };
+/** As a spreadsheet does on Windows in much of Europe. A cell has letters of Windows-1252, and the separator. */
+export const OF_WINDOWS: Form = {
+  header: ['Member', ' NPI ', 'FROM', 'Straße'],
+  more: ['"Müller & Söhne; Köln"'],
+  separator: ';',
+  encoding: 'latin1',
+};
+
 /**
- * Imports a roster of so many rows, of which every hundredth is at fault. @returns the report, and how much the heap
- * grew between a tenth of the rows and the last one
+ * Imports a roster of so many rows, of which every hundredth is at fault. @returns the report, how much the heap grew
+ * between a tenth of the rows and the last one, and the refused rows as they are in their file
  */
-export async function measuredImport(rows: number): Promise<{ report: ImportReport; grownBytes: number }> {
+export async function measuredImport(
+  rows: number,
+  { header, more, separator, encoding }: Form = PLAIN,
+): Promise<{ report: ImportReport; grownBytes: number; refused: readonly string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'provider-access-rows-'));
   const platform = new PayerPlatform();
   platform.forgets = true;
@@ -31,9 +50,10 @@ export async function measuredImport(rows: number): Promise<{ report: ImportRepo
   try {
     const file = join(folder, 'roster.csv');
     const sink = createWriteStream(file);
-    sink.write('member,npi,from\n');
+    const write = (cells: readonly string[]): boolean => sink.write(`${cells.join(separator)}\n`, encoding);
+    write(header);
     for (let row = 0; row < rows; row += 1)
-      if (!sink.write(`m-${row},${row % 100 === 99 ? '1234567890' : '1234567893'},2026-01-01\n`))
+      if (!write([`m-${row}`, row % 100 === 99 ? '1234567890' : '1234567893', '2026-01-01', ...more]))
         await once(sink, 'drain');
     sink.end();
     await once(sink, 'close');
@@ -50,7 +70,9 @@ export async function measuredImport(rows: number): Promise<{ report: ImportRepo
         },
       },
     );
-    return { report, grownBytes: heap() - early! };
+    const grownBytes = heap() - early!;
+    const refused = readFileSync(report.refusedFile!, 'utf8').trimEnd().split('\n');
+    return { report, grownBytes, refused };
   } finally {
     await platform.close();
     rmSync(folder, { recursive: true });
