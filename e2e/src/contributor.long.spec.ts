@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { eventually, freePort } from '@provider-access/testing';
-import { changed, changesOf, ROOT } from './tutorials.ts';
+import { changed, changesOf, NETWORK, ROOT } from './tutorials.ts';
 
 /** docs/tutorials/contributor.md, step by step, in a fresh clone of the last commit with an empty home. */
 
@@ -12,8 +12,6 @@ const PAGE = 'docs/tutorials/contributor.md';
 /** `.ci/run` runs it, in a fresh clone too. */
 const ELSEWHERE = 'npm test';
 const START = 'npx node --inspect services/standalone/dist/main.js';
-/** Variables that an empty machine has too: how it reaches the network. */
-const NETWORK = /^(?:https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/i;
 
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-contributor-'));
 const [home, clone] = ['home', 'clone'].map((name) => join(folder, name)) as [string, string];
@@ -21,7 +19,7 @@ mkdirSync(home);
 const port = await freePort();
 const base = `http://127.0.0.1:${port}`;
 const env = {
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => NETWORK.test(name))),
+  ...NETWORK,
   HOME: home,
   // The machine's own Node comes first: the page says that it is enough.
   PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}`,

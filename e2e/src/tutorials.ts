@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { COMPILED } from './compiled.ts';
 
@@ -8,6 +8,23 @@ export const ROOT = join(import.meta.dirname, '../..');
 /** Blocks with the word `sh` are run. Those with `shell` start a platform, or need a cluster. */
 export const commandsOf = (markdown: string): string =>
   [...markdown.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!).join('\n');
+
+/** The first block of commands after a text that the page has once. */
+function blockAfter(markdown: string, text: string, page: string): string {
+  const parts = markdown.split(text);
+  if (parts.length !== 2) throw new Error(`${page} has ${parts.length - 1} times: ${text}`);
+  const [block] = /^```sh\n[\s\S]*?^```$/m.exec(parts[1]!) ?? [''];
+  return block;
+}
+
+/** Variables that an empty machine has too: how it reaches the network. */
+export const NETWORK: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) =>
+    /^(?:https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|PIP_\w+)$/i.test(name) && value !== undefined
+      ? [[name, value]]
+      : [],
+  ),
+);
 
 /** A page's changes of files. Above each block, the page names the file. */
 export const changesOf = (markdown: string): readonly { readonly file: string; readonly lines: readonly string[] }[] =>
@@ -35,12 +52,15 @@ const filesIn = (folder: string): string[] =>
 /**
  * Runs the commands of a page one after the other, as a reader does who copies them: in an empty folder with an empty
  * home, with the address that a reader would see in place of the one of the page. `npx pa` is the program of this
- * checkout. `npm install -g` installs into the home, and fetches nothing. Ends at the first command that fails.
+ * checkout. `npm install -g` installs into the home, and fetches nothing unless `env` allows it. Ends at the first
+ * command that fails.
  */
 export async function follow(
   page: string,
   options: {
     readonly cwd: string;
+    /** Follow only the first block after this text. */
+    readonly after?: string;
     readonly replace?: Readonly<Record<string, string>>;
     readonly env?: Readonly<Record<string, string>>;
   },
@@ -51,7 +71,7 @@ export async function follow(
   /** Files that the commands made and that other users of the machine can read. */
   readonly readableByOthers: readonly string[];
 }> {
-  const { cwd, replace = {}, env = {} } = options;
+  const { cwd, after, replace = {}, env = {} } = options;
   const home = join(cwd, 'home');
   const bin = join(home, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -60,8 +80,10 @@ export async function follow(
     `#!/bin/sh\nshift\nexec "${process.execPath}" "${join(ROOT, 'tools/cli/bin/pa.mjs')}" "$@"\n`,
     { mode: 0o755 },
   );
-  symlinkSync(process.execPath, join(bin, 'node'));
-  let script = commandsOf(readFileSync(join(ROOT, page), 'utf8'));
+  const node = join(bin, 'node');
+  if (!existsSync(node)) symlinkSync(process.execPath, node);
+  const markdown = readFileSync(join(ROOT, page), 'utf8');
+  let script = commandsOf(after === undefined ? markdown : blockAfter(markdown, after, page));
   for (const [text, instead] of Object.entries(replace)) {
     if (!script.includes(text)) throw new Error(`${page} does not contain ${text}`);
     script = script.replaceAll(text, instead);

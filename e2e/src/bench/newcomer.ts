@@ -3,15 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@provider-access/testing';
-import { commandsOf, ROOT } from '../tutorials.ts';
+import { commandsOf, NETWORK, ROOT } from '../tutorials.ts';
 import { note, type Row } from './rows.ts';
 
 const PAGE = 'docs/tutorials/provider.md';
 /** The sections with `curl` and `openssl`, from the first one to the first files. */
 const [FIRST, REST] = ['## 3. ', '## 9. '];
-
-/** Variables that an empty machine has too: how it reaches the network. */
-const NETWORK = /^(?:https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS)$/i;
 
 /**
  * The minutes of a newcomer on a machine with an empty home: clone, `npm ci`, `npm start -- --sandbox`, and the
@@ -23,7 +20,7 @@ export async function benchNewcomer(): Promise<Row[]> {
   for (const made of [home, work]) mkdirSync(made);
   const base = `http://127.0.0.1:${await freePort()}`;
   const env = {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => NETWORK.test(name))),
+    ...NETWORK,
     HOME: home,
     PATH: '/usr/local/bin:/usr/bin:/bin',
     LANG: 'C.UTF-8',
