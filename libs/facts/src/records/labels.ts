@@ -7,6 +7,7 @@ import {
   type LabelPolicy,
   LABELS_VERSION,
   permitsOf,
+  type Persons,
   personsOf,
   policyAt,
   strictestRule,
@@ -50,7 +51,10 @@ export class LabelGate {
     this.current = { policy: options.policy, until: Number.NEGATIVE_INFINITY };
   }
 
-  /** The check of one request, or of one chunk of an export. It reads the consents of a member once. */
+  /**
+   * The check of one request, or of one chunk of an export. It reads the consents of a member once,
+   * and asks once whether persons inside are other members.
+   */
   check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
     const now = this.options.clock.now();
     if (now >= this.current.until) this.current = policyAt(this.options.policy, now);
@@ -89,6 +93,7 @@ export class LabelCheck {
   private readonly options: LabelGateOptions;
   private readonly providers: () => readonly ProviderKey[];
   private readonly permits = new Map<string, Promise<readonly LabelPermit[]>>();
+  private readonly persons = new Map<string, Promise<boolean>>();
   constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[]) {
     this.options = options;
     this.providers = providers;
@@ -166,9 +171,7 @@ export class LabelCheck {
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
     const persons = personsOf(labels);
-    const { records, members } = this.options;
-    const another =
-      persons !== undefined && (await namesAnother({ patients: records.views.patients, members }, member, persons));
+    const another = persons !== undefined && (await this.areAnother(member, persons));
     const because =
       strictestRule(labels, this.options.policy) === 'release'
         ? []
@@ -202,6 +205,17 @@ export class LabelCheck {
     return { resources, labels: Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
   }
 
+  /** Asked once for the same persons, because a payer may put the member's own Patient into every resource. */
+  private areAnother(member: string, persons: Persons): Promise<boolean> {
+    const { records, members } = this.options;
+    const key = JSON.stringify([member, persons]);
+    let another = this.persons.get(key);
+    if (another === undefined) {
+      another = namesAnother({ patients: records.views.patients, members }, member, persons);
+      this.persons.set(key, another);
+    }
+    return another;
+  }
   private async factsOf(member: string): Promise<LabelFacts> {
     return { permits: await this.consentsOf(member), providers: this.providers() };
   }

@@ -39,13 +39,12 @@ export interface AcceptedContent {
   readonly tail: string;
 }
 
-/** A resource with more persons inside is withheld. */
+/** A resource with more persons inside is withheld, and nobody asks who they are. */
 const MOST_PERSONS = 100;
 const NO_PERSONS: Persons = { ids: [], identifiers: [] };
-function labelsFor(persons: Persons): readonly string[] {
-  const labels = personLabels(persons);
-  return labels.length <= MOST_PERSONS ? labels : [UNREADABLE_LABEL];
-}
+export const areTooMany = ({ ids, identifiers }: Persons): boolean => ids.length + identifiers.length > MOST_PERSONS;
+const labelsFor = (persons: Persons): readonly string[] =>
+  areTooMany(persons) ? [UNREADABLE_LABEL] : personLabels(persons);
 
 /** Elements kept of the payer's meta. The platform sets versionId and lastUpdated itself. */
 const META = ['profile', 'security', 'tag'] as const;

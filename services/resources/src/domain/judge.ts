@@ -29,7 +29,7 @@ import { labelsOf, type Persons, withoutDrugs } from '@provider-access/domain/pd
 import { objectiveOf } from '@provider-access/domain/pdex/service-levels';
 import { SHARED, type VersionOrder } from '@provider-access/facts/records';
 import { type MovedAttachment, moveAttachments, type Moving } from './attachments.ts';
-import { type AcceptedContent, encodeContent } from './content.ts';
+import { type AcceptedContent, areTooMany, encodeContent } from './content.ts';
 import { enteredInErrorContent } from './entered-in-error.ts';
 import {
   attachmentsIn,
@@ -247,7 +247,7 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
     ...(Object.keys(nowhere).length > 0 && { unresolved: nowhere }),
     ...(own.length > 0 && { own }),
     ...(targets.length > 0 && { targets }),
-    ...(persons.ids.length + persons.identifiers.length > 0 && { persons }),
+    ...(persons.ids.length + persons.identifiers.length > 0 && !areTooMany(persons) && { persons }),
     ...(objective !== undefined && { objective }),
     ...(attachments.length > 0 && { attachments }),
   };

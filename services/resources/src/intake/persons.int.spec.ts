@@ -167,4 +167,28 @@ describe('a resource that contains a person', () => {
     await publish('m1', containing(patient('somebody')));
     expect(statements.filter((one) => one.startsWith(`${patients.name} getMany`))).toHaveLength(1);
   });
+
+  const asked = (): number => statements.filter((one) => one.startsWith(`${patients.name} find`)).length;
+  it('costs no query for each of thousands of identifiers, and is withheld', async () => {
+    const many = Array.from({ length: 3_000 }, (_, i) => identifier(`many-${i}`));
+    statements.splice(0);
+    expect(await publish('m1', condition('m1', 'many', { contained: [patient('x', ...many)] }))).toBe('recorded');
+    expect([await statusOf('many'), asked()]).toEqual([404, 0]);
+  });
+
+  it('costs its queries once in a search, although each resource contains the same person', async () => {
+    const same = patient('somebody', identifier('not-a-member'));
+    const search = async (): Promise<number> => {
+      statements.splice(0);
+      const { status, json } = await house.call('GET', '/fhir/Condition?patient=m1', { token });
+      expect(status, JSON.stringify(json)).toBe(200);
+      return asked();
+    };
+    const tagged = (id: string) => condition('m1', id, { contained: [same] });
+    await publish('m1', tagged('same-0'));
+    const before = await search();
+    for (let i = 1; i < 5; i++) await publish('m1', tagged(`same-${i}`));
+    expect(await search()).toBe(before);
+    for (let i = 0; i < 5; i++) expect(await statusOf(`same-${i}`)).toBe(200);
+  });
 });
