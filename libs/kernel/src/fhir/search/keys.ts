@@ -150,7 +150,7 @@ export function keyConditions(filters: readonly SearchFilter[]): readonly (reado
   const found = new Map<string, { readonly rank: number; readonly ranges: readonly KeyRange[] }>();
   for (const [at, filter] of filters.entries()) {
     const ranges = keyRanges(filter);
-    if (ranges === undefined) continue;
+    if (ranges === undefined || ranges.length > MOST_RANGES) continue;
     const { parameter } = filter;
     // Only the one value of a resource can satisfy both limits of a range of time, so the index looks between them.
     const narrow = parameter.kind === 'date' && hasOneValue(parameter);
@@ -166,6 +166,8 @@ export function keyConditions(filters: readonly SearchFilter[]): readonly (reado
 }
 /** The search checks every candidate anyway. More conditions would cost the index more than they leave out. */
 const MOST_CONDITIONS = 8;
+/** A bare id may name a resource of each type, so a list of them would be more text than a query may have. */
+const MOST_RANGES = 5_000;
 
 /** Which kind of parameter fits the fewest records of a member, in general. */
 const RANK = ['identifier', 'reference', 'uri', 'string', 'quantity', 'token', 'date', 'group'];

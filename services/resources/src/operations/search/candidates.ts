@@ -21,6 +21,8 @@ const CHUNK = 32;
 const IDS = 500;
 /** Members in one query of the index. */
 const MEMBERS = 200;
+/** Keys times members that one query of the index looks up, because nothing else runs meanwhile (about 10 ms). */
+const LOOKUPS = 50_000;
 const LINE = ['record.line'];
 
 /** Where a search continues: behind this record, in the order of the search. */
@@ -190,7 +192,6 @@ async function headsOf(
   // A withheld id is looked up as one of nobody, which costs what an unknown id costs.
   const own = ids.map((id) => recordId(withheld.has(recordId(member, type, id)) ? NOBODY : member, type, id));
   records.work.count(COST.query + own.length * COST.row);
-  records.work.count(COST.query + own.length * COST.row);
   return records.unwithheld(type, await records.reader.heads(own));
 }
 
@@ -217,11 +218,15 @@ async function* byKeys(
   behind: Behind | undefined,
 ): AsyncGenerator<readonly Entry[]> {
   let after = behind === undefined ? undefined : recordId(behind.member, type, behind.id);
-  for (let at = 0; at < members.length; at += MEMBERS) {
-    const some = members.slice(at, at + MEMBERS);
+  const keys = all.reduce((sum, { length }) => sum + length, 0);
+  const together = Math.max(1, Math.min(MEMBERS, Math.floor(LOOKUPS / keys)));
+  for (let at = 0; at < members.length; at += together) {
+    const some = members.slice(at, at + together);
     const equals = [some.length === 1 ? some[0]! : some, type] as const;
     const withheld = await records.withheldIds(some, type);
     for (;;) {
+      records.work.count(keys * some.length * COST.condition);
+      await records.work.pause();
       const ids = await records.reader.views.search.ids({
         index: 'by_key',
         equals,
