@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,7 +11,9 @@ import { follow, NETWORK, ROOT } from './tutorials.ts';
 
 /** docs/samples.md against a sandbox, in a fresh clone of the last commit with an empty home. */
 
+/** Postman's own programs: they run a collection, and import an OpenAPI document as Postman does. */
 const NEWMAN = 'newman@6.2.1';
+const CONVERTER = 'openapi-to-postmanv2@6.3.3';
 const folder = mkdtempSync(join(tmpdir(), 'provider-access-samples-'));
 const clone = join(folder, 'clone');
 interface Client {
@@ -77,17 +79,44 @@ test.each([
   600_000,
 );
 
+const npx = (...args: readonly string[]): string =>
+  execFileSync('npx', ['--yes', ...args], { cwd: folder, encoding: 'utf8' });
+
 test('the Postman collection exports a Group with the assertion that its page prints', async () => {
   const assertion = (await followed('## Postman', {})).trim();
   const collection = join(clone, 'docs/samples/postman/provider-access.postman_collection.json');
-  const output = execFileSync(
-    'npx',
-    [
-      ...['--yes', NEWMAN, 'run', collection, '--bail'],
-      ...['--environment', join(clone, 'docs/samples/postman/sandbox.postman_environment.json')],
-      ...['--env-var', `base_url=${platform.base}`, '--env-var', `client_assertion=${assertion}`],
-    ],
-    { cwd: folder, encoding: 'utf8' },
+  const output = npx(
+    ...[NEWMAN, 'run', collection, '--bail'],
+    ...['--environment', join(clone, 'docs/samples/postman/sandbox.postman_environment.json')],
+    ...['--env-var', `base_url=${platform.base}`, '--env-var', `client_assertion=${assertion}`],
   );
   expect(output).toContain('each line is a Patient');
+}, 600_000);
+
+interface PostmanItem {
+  readonly name: string;
+  readonly item?: readonly PostmanItem[];
+  readonly request: { readonly method: string; readonly url: { readonly path: readonly string[] } };
+}
+const requestsIn = (items: readonly PostmanItem[]): readonly PostmanItem[] =>
+  items.flatMap((one) => (one.item === undefined ? [one] : requestsIn(one.item)));
+const operationOf = ({ request: { method, url } }: PostmanItem): string => `${method} /${url.path.join('/')}`;
+
+test('Postman imports the OpenAPI document of a server as one request of each operation', async () => {
+  const { body } = await http(`${platform.base}/openapi.json`);
+  writeFileSync(join(folder, 'openapi.json'), body);
+  npx(CONVERTER, '-s', 'openapi.json', '-o', 'imported.json', '-O', 'enableOptionalParameters=false');
+  const { item } = JSON.parse(readFileSync(join(folder, 'imported.json'), 'utf8')) as { item: readonly PostmanItem[] };
+  const requests = requestsIn(item);
+  const { paths } = JSON.parse(body.toString()) as { paths: Record<string, object> };
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter((method) => ['get', 'post', 'put', 'patch', 'delete'].includes(method))
+      .map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+  );
+  expect(requests.map(operationOf).toSorted()).toEqual(operations.toSorted());
+
+  const { name } = requests.find((one) => operationOf(one) === 'GET /fhir/metadata')!;
+  const output = npx(NEWMAN, 'run', 'imported.json', '--folder', name, '--env-var', `baseUrl=${platform.base}`);
+  expect(output).toMatch(/GET http:\/\/127\.0\.0\.1:\d+\/fhir\/metadata \[200 OK/);
 }, 600_000);
