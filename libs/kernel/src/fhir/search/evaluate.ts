@@ -106,10 +106,14 @@ const readTime: Reader = (_parameter, type, value, found) => {
   const time = timeOf(type, value);
   if (time !== undefined) found.push(time);
 };
-const readReference: Reader = (_parameter, type, value, found) => {
+const readReference: Reader = (parameter, type, value, found) => {
   const reference = referenceOf(type, value);
-  if (reference?.kind === 'text') readUri(_parameter, type, reference.text, found);
-  else if (reference !== undefined) found.push(referenceKey(reference.base, reference.name));
+  if (reference?.kind === 'text') readUri(parameter, type, reference.text, found);
+  if (reference?.kind !== 'literal') return;
+  const { base, name } = reference;
+  found.push(referenceKey(base, name));
+  // A bare id finds it whatever its type is.
+  if (parameter.targets === undefined) found.push(referenceKey(base, name.slice(name.indexOf('/'))));
 };
 const readUri: Reader = (_parameter, _type, value, found) => {
   // A canonical in a search finds each version of it, unless the search names one.

@@ -13,6 +13,7 @@ import {
   referenceOf,
   timeOf,
   unversioned,
+  targetsOf,
 } from './extract.ts';
 import type { SearchValue } from './read-value.ts';
 import { fold, foldCode } from './text.ts';
@@ -131,9 +132,12 @@ function addReference(name: string, type: string, value: unknown, keys: Set<stri
 
 /**
  * Ranges that together hold every resource of the type that matches the filter, and perhaps others. Undefined if the
- * index cannot find them: the caller then checks all candidates.
+ * index cannot find them, or if there are more than `most`: the caller then checks all candidates.
  */
-export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly KeyRange[] | undefined {
+export function keyRanges(
+  { parameter, modifier, any }: SearchFilter,
+  most = Number.POSITIVE_INFINITY,
+): readonly KeyRange[] | undefined {
   if (!parameter.indexed) return undefined;
   if (modifier === 'missing' || modifier === 'not' || modifier === 'text' || modifier === 'contains') return undefined;
   const ranges: KeyRange[] = [{ key: `${parameter.name}!` }];
@@ -141,6 +145,7 @@ export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly 
     const more = rangesOf(parameter, modifier, value);
     if (more === undefined) return undefined;
     ranges.push(...more);
+    if (ranges.length > most) return undefined;
   }
   return ranges;
 }
@@ -149,8 +154,8 @@ export function keyRanges({ parameter, modifier, any }: SearchFilter): readonly 
 export function keyConditions(filters: readonly SearchFilter[]): readonly (readonly KeyRange[])[] {
   const found = new Map<string, { readonly rank: number; readonly ranges: readonly KeyRange[] }>();
   for (const [at, filter] of filters.entries()) {
-    const ranges = keyRanges(filter);
-    if (ranges === undefined || ranges.length > MOST_RANGES) continue;
+    const ranges = keyRanges(filter, MOST_RANGES);
+    if (ranges === undefined) continue;
     const { parameter } = filter;
     // Only the one value of a resource can satisfy both limits of a range of time, so the index looks between them.
     const narrow = parameter.kind === 'date' && hasOneValue(parameter);
@@ -212,7 +217,10 @@ function rangesOf(
         ? [{ key: cut(`${name}=${value.folded}`) }]
         : [startingWith(`${name}=${value.folded}`)];
     case 'reference': {
-      const keys = value.names.map((each) => ({ key: cut(`${name}=${each}`) }));
+      const names = value.names.flatMap((each) =>
+        each.startsWith('/') ? targetsOf(parameter).map((type) => type + each) : [each],
+      );
+      const keys = names.map((each) => ({ key: cut(`${name}=${each}`) }));
       const isUri = value.text !== undefined && (keys.length === 0 || isCanonical(parameter));
       return isUri ? [...keys, { key: uriKey(name, value.text!) }] : keys;
     }

@@ -1,7 +1,6 @@
 import { type DatePrefix, type DateRange, DATE_PREFIXES } from '../dates.ts';
 import { isId } from '../primitives.ts';
 import { parseReference } from '../references.ts';
-import { targetsOf } from './extract.ts';
 import type { SearchParameter } from './definitions.ts';
 import { fold, foldCode } from './text.ts';
 import { parseDateSearch, parseToken, type Token, unescapeValue } from './values.ts';
@@ -20,7 +19,10 @@ export type SearchValue =
 
 interface ReferenceSearch {
   readonly kind: 'reference';
-  /** `Type/id`; several for a bare id, which may point to each target of the parameter. */
+  /**
+   * `Type/id`; several for a bare id, which may point to each target of the parameter. `/id` for one that may point to
+   * any type, because 146 names for each of a thousand ids would take a second to compare.
+   */
   readonly names: readonly string[];
   /** The base of the URLs that name the same resources: ours, or that of another server. */
   readonly base: string;
@@ -100,7 +102,7 @@ function readReference(parameter: SearchParameter, type: string | undefined, raw
   const text = unescapeValue(raw);
   const isBare: boolean = isId(text);
   if (isBare) {
-    const types = type === undefined ? targetsOf(parameter) : [type];
+    const types = type === undefined ? (parameter.targets ?? ['']) : [type];
     return ok({ kind: 'reference', names: types.map((each) => `${each}/${text}`), base, foreign: false });
   }
   const parsed = parseReference(text);

@@ -99,6 +99,13 @@ describe('the index', () => {
       filterOf('Provenance', 'target', Array.from({ length: number }, (_, i) => `x${i}`).join(','));
     expect(keyConditions([ids(30)]).map(({ length }) => length)).toEqual([1 + 30 * KNOWN_R4_TYPES.size]);
     expect(keyConditions([ids(990)])).toEqual([]);
+    expect(ids(990).any.flatMap((value) => (value.kind === 'reference' ? value.names : []))).toHaveLength(990);
+    const about = (...targets: string[]): FhirResource => ({
+      resourceType: 'Provenance',
+      target: targets.map((reference) => ({ reference })),
+    });
+    expect(matches(ids(990), about('Claim/y', 'Claim/x989'))).toBe(true);
+    expect(matches(ids(990), about('Claim/x990', 'https://elsewhere/fhir/Claim/x1'))).toBe(false);
   });
 
   it('writes an instant as the ten digits of base 36 that views of earlier builds have', () => {
