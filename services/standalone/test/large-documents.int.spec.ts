@@ -38,11 +38,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Makes a batch wait for the facts without the limit of two seconds, because a busy machine may need longer. */
-function waitForFacts(): void {
+/**
+ * Makes a batch wait for the facts without the limit of two seconds, because a busy machine may need longer. While the
+ * intakes are held, `POST /events` waits for the facts in vain and keeps its limit.
+ */
+function waitForFacts(areHeld: () => boolean): void {
   const { waitForPayer } = Access.prototype;
-  vi.spyOn(Access.prototype, 'waitForPayer').mockImplementation(function patient(this: Access, position) {
-    return waitForPayer.call(this, position, 600_000);
+  vi.spyOn(Access.prototype, 'waitForPayer').mockImplementation(function patient(this: Access, position, timeoutMs) {
+    return waitForPayer.call(this, position, areHeld() ? timeoutMs : 600_000);
   });
 }
 const bytesOf = ({ records }: Batch): number => records.reduce((sum, { value }) => sum + value.byteLength, 0);
@@ -82,7 +85,8 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
     seen.loaded += bytes;
     clock.ms += (COST.mebibyte * bytes) / MIB;
   });
-  waitForFacts();
+  let areHeld = false;
+  waitForFacts(() => areHeld);
   watch(log, {
     before: () => open,
     after: async (group, batch) => {
@@ -147,6 +151,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
   // Put all documents into the log before a group reads the first one.
   const gate = Promise.withResolvers<void>();
   open = gate.promise;
+  areHeld = true;
   const data = Buffer.alloc((DOCUMENT_BYTES / 4) * 3 - 1024).toString('base64');
   for (let n = 1; n <= DOCUMENTS; n++) {
     await publish('payer.resource-recorded.v1', 'large', {
@@ -161,6 +166,7 @@ test(`${DOCUMENTS} large documents of one member keep nobody from reading others
     });
   }
   Object.assign(seen, { loaded: 0, handed: 0 });
+  areHeld = false;
   gate.resolve();
   const intakes = ['attribution-intake', 'consent-intake', 'resources-intake'];
   await eventually(() => intakes.every((group) => taken.get(group) === DOCUMENTS), {
