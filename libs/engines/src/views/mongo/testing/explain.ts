@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Scalar } from '../../projection.ts';
 import { physicalName } from '../../encoding.ts';
 import { planIds, planQuery } from '../../query.ts';
@@ -87,12 +88,13 @@ export async function whyNotAsked(uri: string): Promise<string> {
   const client = clientOf({ uri, database: 'plans' });
   try {
     const { secantusVersion } = await client.db('admin').command({ buildInfo: 1 });
-    const ordered = client
-      .db('plans')
-      .collection('none')
-      .find({}, { sort: { _id: 1 } });
-    if (secantusVersion === undefined || uses(stagesOf(await ordered.explain('queryPlanner')), new Set(['_id_'])))
-      return '';
+    if (secantusVersion === undefined) return '';
+    // A collection without documents has no plan that tells the two variants apart.
+    const probe = client.db('plans').collection<{ _id: string }>(`probe-${randomUUID()}`);
+    await probe.insertOne({ _id: 'a' });
+    const ordered = await probe.find({}, { sort: { _id: 1 } }).explain('queryPlanner');
+    await probe.drop();
+    if (uses(stagesOf(ordered), new Set(['_id_']))) return '';
     return (
       ' (skipped: the Python variant of SecantusDB does not plan by indexes and has other errors than a mongod; ' +
       'install Rust 1.85 or later for the Rust variant, or set MONGODB_URI to a mongod)'
