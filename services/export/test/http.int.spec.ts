@@ -327,7 +327,7 @@ describe('/ops/views/export', () => {
     const list = (await (await platform.fetch('/ops/views/export', { token: ADMIN })).json()) as {
       views: { view: string; documents: number }[];
     };
-    expect(list.views).toMatchObject([{ view: 'export_jobs_v2' }]);
+    expect(list.views).toMatchObject([{ view: 'export_jobs_v3' }]);
     const rebuilt = await platform.fetch('/ops/views/export/jobs/rebuild', { token: ADMIN, method: 'POST' });
     expect(rebuilt.status).toBe(200);
     expect((await platform.fetch('/ops/views/export/none/rebuild', { token: ADMIN, method: 'POST' })).status).toBe(404);

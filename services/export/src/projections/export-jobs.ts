@@ -34,7 +34,7 @@ function bytesOf(event: JobEvent): number {
 export const exportJobs: Projection = {
   owner: 'export',
   name: 'jobs',
-  version: 2,
+  version: 3,
   topics: { [PA_EXPORTS]: exportsTopic },
   indexes: [
     { name: 'by_client', fields: ['job.client', 'job.status'] },

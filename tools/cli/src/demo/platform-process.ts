@@ -28,6 +28,13 @@ const MALLOC = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '13107
 /** The built platform of this checkout. */
 const MAIN = join(import.meta.dirname, '../../../../services/standalone/dist/main.js');
 
+/** A developer's shell may name the engines of tests, which `npm start` does not have, and refuses by name. */
+const WITHOUT_ENGINES = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => /^(?:KAFKA|MONGODB|S3)_/.test(name))
+    .map((name) => [name, '']),
+);
+
 /** Starts the process of `npm start` on a free loopback port (or the given one) and waits until it is ready. */
 export async function startPlatform(options: {
   dataDir: string;
@@ -47,9 +54,7 @@ export async function startPlatform(options: {
     PUBLIC_URL: '',
     DATA_DIR: options.dataDir,
     LOG_LEVEL: 'warn',
-    // A developer's shell may name the engines of tests, which `npm start` does not have.
-    KAFKA_BROKERS: '',
-    MONGODB_URI: '',
+    ...WITHOUT_ENGINES,
     ...options.env,
   };
   const launched = launch(process.execPath, [...NODE_FLAGS, main], { env, onLine: options.onLine });
