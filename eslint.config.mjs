@@ -151,7 +151,13 @@ export default tseslint.config(
     rules: tests,
   },
   {
-    files: ['tools/{cli,cluster}/**', '**/bench/**', '**/scripts/**', 'services/standalone/**/*.ts', 'e2e/**/*.ts'],
+    files: [
+      'tools/{cli,cluster,maintenance}/**',
+      '**/bench/**',
+      '**/scripts/**',
+      'services/standalone/**/*.ts',
+      'e2e/**/*.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

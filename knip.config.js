@@ -51,6 +51,7 @@ const config = {
       entry: ['src/build.ts', 'src/diagrams/draw.ts', '.vitepress/{config,theme/index}.mts', 'src/**/*.spec.ts'],
       project: ['src/**/*.ts', '.vitepress/**/*.mts'],
     },
+    'tools/maintenance': { entry: ['src/*/main.ts', 'src/**/*.spec.ts'], project: ['src/**/*.ts'] },
     'tools/{cluster,image,testing,watch}': {
       entry: ['src/{main,prepare,run}.ts', 'src/pa/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],

@@ -1,0 +1,2 @@
+export { MAX_FILE, MAX_FUNCTION, measure } from './size/measure.ts';
+export { workingTree } from './size/tree.ts';
