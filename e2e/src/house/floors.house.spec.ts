@@ -1,11 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join, posix } from 'node:path';
-import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
-
-const ROOT = join(import.meta.dirname, '../../..');
-const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+import { cyclesOf, graph, importsOf, read, sources } from './sources.ts';
 
 /** Part → its floor, from the table of docs/architecture.md. Tools have none. */
 const floors = new Map(
@@ -15,45 +9,6 @@ const floors = new Map(
 );
 /** What a tool may import beside other tools (ADR 0001). */
 const FOR_TOOLS = ['libs/kernel', 'libs/events', 'libs/domain'];
-
-/** Sources of the product and the tools. Specs and tests may import anything. */
-const sources = execFileSync(
-  'git',
-  ['ls-files', '--cached', '--others', '--exclude-standard', 'libs', 'services', 'tools'],
-  {
-    cwd: ROOT,
-    encoding: 'utf8',
-  },
-)
-  .trim()
-  .split('\n')
-  .filter((file) => /^(?:libs|services|tools)\/\w+\/src\/.*\.ts$/.test(file) && existsSync(join(ROOT, file)))
-  .filter((file) => !/\.spec\.ts$|\/contract\//.test(file));
-
-interface Manifest {
-  readonly name: string;
-  readonly exports?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-}
-const manifests = new Map(
-  [...new Set(sources.map((file) => file.split('/').slice(0, 2).join('/')))].map((dir) => {
-    const { name, exports } = JSON.parse(read(`${dir}/package.json`)) as Manifest;
-    return [name, { dir, exports }] as const;
-  }),
-);
-
-/** The file that `specifier` means in `file`, or undefined for a package of somebody else. */
-function target(file: string, specifier: string): string | undefined {
-  if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier);
-  const [, name = '', rest = ''] = /^(@provider-access\/\w+)(.*)$/.exec(specifier) ?? [];
-  const manifest = manifests.get(name);
-  const source = manifest?.exports?.[`.${rest}`]?.['@provider-access/source'];
-  return source === undefined ? undefined : posix.join(manifest!.dir, source);
-}
-const importsOf = (file: string, text = read(file)): string[] =>
-  ts
-    .preProcessFile(text, true, true)
-    .importedFiles.flatMap(({ fileName }) => target(file, fileName) ?? [])
-    .filter((to) => to.endsWith('.ts'));
 
 /** The part of a file is the longest name of the table that its path starts with, without `src`. */
 function partOf(file: string): string {
@@ -71,32 +26,6 @@ function fault(from: string, to: string): string | undefined {
     return below.startsWith('tools/') || FOR_TOOLS.some((lib) => below.startsWith(lib)) ? undefined : sentence;
   return (floors.get(below) ?? Infinity) < (floors.get(above) ?? 0) ? undefined : sentence;
 }
-
-/** Groups of files that import each other, directly or by way of others (Tarjan's strongly connected components). */
-function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
-  const seen = new Map<string, { index: number; low: number; open: boolean }>();
-  const stack: string[] = [];
-  const cycles: string[][] = [];
-  const visit = (file: string): { index: number; low: number; open: boolean } => {
-    const own = { index: seen.size, low: seen.size, open: true };
-    seen.set(file, own);
-    stack.push(file);
-    for (const next of graph.get(file) ?? []) {
-      const other = seen.get(next) ?? visit(next);
-      if (other.open) own.low = Math.min(own.low, other.low);
-    }
-    if (own.low === own.index) {
-      const members = stack.splice(stack.indexOf(file));
-      for (const member of members) seen.get(member)!.open = false;
-      if (members.length > 1) cycles.push(members);
-    }
-    return own;
-  };
-  for (const file of graph.keys()) if (!seen.has(file)) visit(file);
-  return cycles;
-}
-
-const graph = new Map(sources.map((file) => [file, importsOf(file)]));
 
 describe('the floors of docs/architecture.md', () => {
   test('have every part of the code', () => {

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { type Sizes, sizesOf } from './shapes.ts';
+import { read, sources } from './sources.ts';
+
+/** Parameters of a constructor, and fields of an options type, at most (docs/writing.md). */
+const LIMITS = { constructors: 6, options: 8 };
+
+interface Exception {
+  /** `file#Name`. */
+  readonly name: string;
+  readonly size: number;
+  readonly reason: string;
+}
+/** These shrink only. A class or a type that is within the limit leaves the list. */
+const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly options: readonly Exception[] } = {
+  constructors: [
+    {
+      name: 'services/resources/src/operations/history/history.controller.ts#HistoryController',
+      size: 7,
+      reason: 'the frame of operations takes over links, turns and the audit',
+    },
+    {
+      name: 'services/resources/src/operations/search/search-answer.ts#SearchAnswer',
+      size: 8,
+      reason: 'the frame of operations takes over links, turns and the audit',
+    },
+  ],
+  options: [
+    { name: 'libs/engines/src/blob/s3/options.ts#S3BlobOptions', size: 13, reason: 'what a bucket needs' },
+    { name: 'libs/engines/src/jobs/workers.ts#WorkersOptions', size: 10, reason: 'times of a lease beside its work' },
+    {
+      name: 'libs/engines/src/log/kafka/group-consumer.ts#GroupConsumerOptions',
+      size: 9,
+      reason: 'what one member of a consumer group shares with the adapter',
+    },
+    { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 13, reason: 'times that only tests set' },
+    { name: 'libs/engines/src/log/port.ts#SubscribeOptions', size: 9, reason: 'bounds of a subscription' },
+    { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
+    {
+      name: 'libs/engines/src/state/mongo/options.ts#MongoStateOptions',
+      size: 9,
+      reason: 'streams, leases and presence are written once above the port of the state',
+    },
+    { name: 'libs/facts/src/access.ts#AccessOptions', size: 9, reason: 'ports beside what they decide by' },
+    { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
+    {
+      name: 'libs/process/src/start-service.ts#StartOptions',
+      size: 17,
+      reason: 'one assembler starts the standalone and the processes',
+    },
+    {
+      name: 'libs/service/src/observability/otlp/metrics-export.ts#MetricsExportOptions',
+      size: 9,
+      reason: 'what an exporter sends, and when',
+    },
+    {
+      name: 'libs/service/src/observability/tracing/span-source.ts#TelemetryOptions',
+      size: 9,
+      reason: 'variables of OpenTelemetry, by their names',
+    },
+    { name: 'services/auth/src/auth.ts#AuthContext', size: 20, reason: 'the providers of Nest take its place' },
+    {
+      name: 'services/export/src/jobs/job-steps.ts#ExportWorkOptions',
+      size: 14,
+      reason: 'the providers of Nest take its place',
+    },
+    {
+      name: 'services/resources/src/intake/record-intake.ts#RecordIntakeOptions',
+      size: 20,
+      reason: 'the stages of the intake take its place',
+    },
+  ],
+};
+
+/** What is above the limit and not on the list, and what is on the list and within the limit. */
+function faults(sizes: Sizes, limit: number, exceptions: readonly Exception[]): string[] {
+  const allowed = new Map(exceptions.map(({ name, size }) => [name, size]));
+  const above = [...sizes].filter(([name, size]) => size > (allowed.get(name) ?? limit));
+  const within = [...allowed.keys()].filter((name) => (sizes.get(name) ?? 0) <= limit);
+  return [
+    ...above.map(([name, size]) => `${name} has ${size}, and ${limit} are allowed`),
+    ...within.map((name) => `${name} is within the limit: take it from the list`),
+  ];
+}
+
+describe('product code', () => {
+  const product = sources.filter((file) => /^(?:libs|services)\//.test(file));
+  const sizes = sizesOf(product.map((file) => [file, read(file)]));
+
+  test('has constructors that take six collaborators at most', () => {
+    expect(sizes.constructors.size).toBeGreaterThan(200);
+    expect(faults(sizes.constructors, LIMITS.constructors, EXCEPTIONS.constructors)).toEqual([]);
+  });
+
+  test('has options types of eight fields at most', () => {
+    expect(sizes.options.size).toBeGreaterThan(80);
+    expect(faults(sizes.options, LIMITS.options, EXCEPTIONS.options)).toEqual([]);
+  });
+});
+
+describe('a class or a type above the limit', () => {
+  const fields = (count: number): string => Array.from({ length: count }, (_, i) => `f${i}: string;`).join(' ');
+  const { constructors, options } = sizesOf([
+    ['wide.ts', 'class Wide { constructor(a, b, c, d, e, private readonly f, { g }: G) {} }'],
+    ['options.ts', `interface AOptions { ${fields(9)} } interface Options extends AOptions { ${fields(2)} }`],
+    ['type.ts', `type BConfig = AOptions & { ${fields(9)} }; type Row = { ${fields(9)} };`],
+    ['class.ts', `class CContext { ${fields(9)} private own = 1; #secret = 2; static all = 3; }`],
+  ]);
+
+  test('is found', () => {
+    expect(faults(constructors, 6, [])).toEqual(['wide.ts#Wide has 7, and 6 are allowed']);
+    expect([...options]).toEqual([
+      ['options.ts#AOptions', 9],
+      ['options.ts#Options', 2],
+      ['type.ts#BConfig', 9],
+      ['class.ts#CContext', 9],
+    ]);
+  });
+
+  test('may be on the list, may not grow, and leaves the list when it is within the limit', () => {
+    const on = (name: string, size: number): string[] => faults(constructors, 6, [{ name, size, reason: '' }]);
+    expect(on('wide.ts#Wide', 7)).toEqual([]);
+    expect(faults(new Map([['wide.ts#Wide', 8]]), 6, [{ name: 'wide.ts#Wide', size: 7, reason: '' }])).toHaveLength(1);
+    expect(on('removed.ts#Removed', 7)).toContain('removed.ts#Removed is within the limit: take it from the list');
+  });
+});
