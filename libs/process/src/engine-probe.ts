@@ -2,10 +2,11 @@ import { Poll } from '@provider-access/engines/jobs';
 import { within } from '@provider-access/kernel';
 import type { ReadinessCheck } from '@provider-access/service/http';
 import type { Metrics } from '@provider-access/service/observability';
+import type { EngineName } from './open-engines.ts';
 
 export interface EngineProbeOptions {
   /** The engine's name in readiness and metrics. */
-  readonly name: 'kafka' | 'mongodb';
+  readonly name: EngineName;
   /** A cheap request to the engine; rejects if the engine is unreachable. */
   readonly probe: () => Promise<unknown>;
   /**
@@ -30,7 +31,7 @@ const QUIET = 3;
  * one. Answers to other calls of the process save a probe.
  */
 export class EngineProbe {
-  readonly name: 'kafka' | 'mongodb';
+  readonly name: EngineName;
   private readonly options: EngineProbeOptions;
   private awaySince: number | undefined;
   private reachableSince: number | undefined;

@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import type { Blobs } from '@provider-access/engines/blob';
-import { openFsBlobs, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
-import { openS3Blobs } from '@provider-access/engines/blob/s3';
+import { openFsBlobs, removeUnfinished, RESERVE_BYTES } from '@provider-access/engines/blob/fs';
+import type { EventLog } from '@provider-access/engines/log';
+import type { State } from '@provider-access/engines/state';
+import type { Views } from '@provider-access/engines/views';
+import { decidedBy, PA_REGISTRY, type Service } from '@provider-access/events';
 import {
-  type FilesConnection,
   type FilesEnv,
   filesOptions,
   type KafkaEnv,
@@ -10,45 +13,158 @@ import {
   type MongoEnv,
   mongoOptions,
 } from '@provider-access/service/config';
-import { decidedBy } from '@provider-access/events';
-import { openKafkaLog } from '@provider-access/engines/log/kafka';
 import type { Logger } from '@provider-access/service/observability';
-import { openMongoState } from '@provider-access/engines/state/mongo';
-import { openMongoViews } from '@provider-access/engines/views/mongo';
-import type { Engines } from './start-service.ts';
-import { watchRoom } from './disk-room.ts';
-import { tidy } from './tidy.ts';
+import { type DiskRoom, watchRoom } from './disk-room.ts';
 
-/** Kafka, MongoDB and the file store as the environment names them. @throws ConfigurationError */
+/** The variables that choose and configure the engines of a process. */
+export interface EngineEnv extends Partial<KafkaEnv>, Partial<MongoEnv>, Partial<FilesEnv> {
+  /** The folder of the embedded engine. */
+  readonly DATA_DIR?: string;
+  readonly MIN_FREE_BYTES?: number;
+}
+
+/** Opens the ports of a process, again at each attempt of its start. A port rejects while its engine is unreachable. */
+interface Ports {
+  log(): Promise<EventLog>;
+  views(): Promise<Views>;
+  state(log: EventLog): Promise<State>;
+  /** For services that have files. */
+  blobs?(): Promise<Blobs>;
+  /** The disk under the files, if it is a disk of this machine. */
+  readonly room?: DiskRoom;
+}
+
+/** Everything that a wiring knows of an engine. */
+interface Engine {
+  /** Its name for operators. */
+  readonly title: string;
+  /** Its name in traces: `messaging.system` and `db.system.name`. */
+  readonly system: string;
+  readonly isChosen: (env: EngineEnv) => boolean;
+  /**
+   * Opening a port imports the engine's client, so that a process loads only the clients of its own engines.
+   * @throws ConfigurationError naming each variable that contradicts another
+   */
+  readonly open: (env: EngineEnv, service: Service | 'standalone', logger: Logger) => Partial<Ports>;
+  /** A cheap request that rejects while the engine is unreachable. */
+  readonly probe: (ports: { readonly log: EventLog; readonly state: State }, service: string) => Promise<unknown>;
+  /** Reads continue without the engine as long as the facts are fresh, so the process stays ready for so long. */
+  readonly mayBeAway: boolean;
+}
+
+/**
+ * The engines by name, which is also their name in readiness and in the label `engine` of metrics. A process opens each
+ * port with the engine that its variables choose ("Add an engine" in CONTRIBUTING.md).
+ */
+export const ENGINES = {
+  kafka: {
+    title: 'Kafka',
+    system: 'kafka',
+    isChosen: (env) => env.KAFKA_BROKERS !== undefined,
+    open: (env, service, logger) => {
+      const options = { ...kafkaOptions(env as KafkaEnv, service), logger };
+      return { log: async () => (await import('@provider-access/engines/log/kafka')).openKafkaLog(options) };
+    },
+    probe: ({ log }) => log.head([PA_REGISTRY]),
+    mayBeAway: true,
+  },
+  mongodb: {
+    title: 'MongoDB',
+    system: 'mongodb',
+    isChosen: (env) => env.MONGODB_URI !== undefined || env.MONGODB_URI_FILE !== undefined,
+    open: (env, service, logger) => {
+      const options = mongoOptions(env as MongoEnv, service);
+      // Instances agree with majority reads, whatever views use. A service relays decisions to the topics it may write.
+      const agreed = { ...options, readConcern: 'majority' as const, logger, relayTopics: decidedBy(service) };
+      return {
+        views: async () => (await import('@provider-access/engines/views/mongo')).openMongoViews(options),
+        state: async (log) => (await import('@provider-access/engines/state/mongo')).openMongoState({ ...agreed, log }),
+      };
+    },
+    probe: ({ state }, service) => state.claims.get('health', service),
+    mayBeAway: false,
+  },
+  embedded: {
+    title: 'the data folder',
+    system: 'sqlite',
+    isChosen: (env) => env.DATA_DIR !== undefined,
+    open: ({ DATA_DIR: folder = '', MIN_FREE_BYTES: minBytes = 0 }) => {
+      const file = (name: string): string => join(folder, name);
+      const own = (name: string) => ({ file: file(name), backgroundCheckpoints: true });
+      const root = file('files');
+      return {
+        log: async () => (await import('@provider-access/engines/log/embedded')).openEmbeddedLog(own('log.db')),
+        views: async () => (await import('@provider-access/engines/views/embedded')).openEmbeddedViews(own('views.db')),
+        state: async (log) => {
+          const { openEmbeddedState } = await import('@provider-access/engines/state/embedded');
+          return openEmbeddedState({ file: file('state.db'), log, soleOwner: true });
+        },
+        blobs: async () => {
+          await removeUnfinished({ root });
+          // Exports stop earlier than readiness ends, so that their files never use the space that opt-outs need.
+          return openFsBlobs({ root, reserveBytes: minBytes + RESERVE_BYTES });
+        },
+        room: watchRoom({ folder: 'data', path: folder, setting: 'MIN_FREE_BYTES', minBytes }),
+      };
+    },
+    probe: ({ log }) => log.head([PA_REGISTRY]),
+    mayBeAway: false,
+  },
+} satisfies Record<string, Engine>;
+export type EngineName = keyof typeof ENGINES;
+
+export interface Engines extends Ports {
+  /** The engine behind each port. */
+  readonly names: Readonly<Record<'log' | 'views' | 'state', EngineName>>;
+}
+
+/**
+ * The engines of a process as its environment names them.
+ * @param files the settings of the store of files, for a service that has files
+ * @throws ConfigurationError
+ */
 export function openEngines(
-  service: string,
-  config: KafkaEnv & MongoEnv,
+  service: Service | 'standalone',
+  env: EngineEnv,
   files: FilesEnv | undefined,
   logger: Logger,
 ): Engines {
-  const kafka = kafkaOptions(config, service);
-  const mongo = mongoOptions(config, service);
-  const store = files === undefined ? undefined : filesOptions(files);
-  let tidied = false;
+  const chosen = (Object.keys(ENGINES) as EngineName[])
+    .filter((name) => ENGINES[name].isChosen(env))
+    .map((name) => ({ name, ports: ENGINES[name].open(env, service, logger) as Partial<Ports> }));
+  const of = (port: 'log' | 'views' | 'state') => {
+    const found = chosen.find(({ ports }) => ports[port] !== undefined);
+    if (found === undefined) throw new TypeError(`no engine is chosen for the port ${port}`);
+    return found;
+  };
+  const [log, views, state] = [of('log'), of('views'), of('state')];
   return {
-    log: () => openKafkaLog({ ...kafka, logger }),
-    views: () => openMongoViews(mongo),
-    // A service relays decisions to the topics that it may write. Instances agree with majority reads, whatever views
-    // use.
-    state: (log) => openMongoState({ ...mongo, readConcern: 'majority', log, logger, relayTopics: decidedBy(service) }),
-    ...(store !== undefined && {
-      blobs: async () => {
-        const opened = openFiles(store);
-        // A start that waits for an engine opens them again.
-        if (!tidied) tidy(store, logger);
-        tidied = true;
-        return opened;
-      },
-    }),
-    ...(store?.kind === 'fs' && {
+    ...(files && openFiles(files, logger)),
+    ...log.ports,
+    log: log.ports.log!,
+    views: views.ports.views!,
+    state: state.ports.state!,
+    names: { log: log.name, views: views.name, state: state.name },
+  };
+}
+
+/** A folder that several processes share, or a bucket. */
+function openFiles(env: FilesEnv, logger: Logger): Pick<Ports, 'blobs' | 'room'> {
+  const store = filesOptions(env);
+  let isTidied = false;
+  return {
+    blobs: async () => {
+      const blobs =
+        store.kind === 'fs'
+          ? openFsBlobs(store)
+          : (await import('@provider-access/engines/blob/s3')).openS3Blobs(store);
+      // A start that waits for an engine opens the store again.
+      if (!isTidied) (await import('./tidy.ts')).tidy(store, logger);
+      isTidied = true;
+      return blobs;
+    },
+    ...(store.kind === 'fs' && {
       room: watchRoom({ folder: 'files', path: store.root, setting: 'FILES_DIR', minBytes: RESERVE_BYTES }),
     }),
   };
 }
-
-const openFiles = (store: FilesConnection): Blobs => (store.kind === 'fs' ? openFsBlobs(store) : openS3Blobs(store));

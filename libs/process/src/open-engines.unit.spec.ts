@@ -1,10 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { filesEnv, kafkaEnv, mongoEnv, readConfig } from '@provider-access/service/config';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { z } from 'zod';
-import { openEngines } from './open-engines.ts';
-import type { Engines } from './start-service.ts';
+import { ENGINES, type Engines, openEngines } from './open-engines.ts';
 
 const engines = { KAFKA_BROKERS: '127.0.0.1:9', MONGODB_URI: 'mongodb://127.0.0.1:9', MONGODB_DATABASE: 'test' };
 function opened(files: Record<string, string> | undefined): Engines {
@@ -23,4 +24,29 @@ test('the disk under the files is measured where that is a disk of this machine'
 test('nothing is measured for files in a bucket, nor for a service without files', () => {
   expect(opened({ FILES: 's3', S3_BUCKET: 'exports' }).room).toBeUndefined();
   expect(opened(undefined).room).toBeUndefined();
+});
+
+test('a service of its own has Kafka and MongoDB, also by the file of a connection string', () => {
+  expect(opened(undefined).names).toEqual({ log: 'kafka', views: 'mongodb', state: 'mongodb' });
+  expect(() => openEngines('export', { KAFKA_BROKERS: [] }, undefined, silentLogger)).toThrow(
+    'no engine is chosen for the port views',
+  );
+});
+
+test('a data folder has every port, and its files keep the room that the rest needs', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'engines-'));
+  try {
+    const engines = openEngines('standalone', { DATA_DIR: folder, MIN_FREE_BYTES: 1 }, undefined, silentLogger);
+    expect(engines.names).toEqual({ log: 'embedded', views: 'embedded', state: 'embedded' });
+    const log = await engines.log();
+    const [views, state] = [await engines.views(), await engines.state(log)];
+    await ENGINES.embedded.probe({ log, state });
+    await (await engines.blobs!()).put('a/b', 'text');
+    expect(await engines.room!.check.check()).toEqual({ ready: true });
+    await state.close();
+    await views.close();
+    await log.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -12,16 +12,12 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { watchRoom } from './disk-room.ts';
-import {
-  startService,
-  type Engines,
-  type RunningService,
-  type ServiceContext,
-  type StartOptions,
-} from './start-service.ts';
+import type { Engines } from './open-engines.ts';
+import { startService, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
 
 /** Engines in memory that can be unreachable, and that record when they were closed. */
 class TestEngines implements Engines {
+  readonly names = { log: 'kafka', views: 'mongodb', state: 'mongodb' } as const;
   kafkaAway = false;
   /** Brokers answer and refuse appends: too few replicas in sync, or a full disk. */
   appendsFail = false;

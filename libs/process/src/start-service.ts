@@ -5,7 +5,7 @@ import type { DynamicModule } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Blobs } from '@provider-access/engines/blob';
 import { ConfigurationError, type TrustedProxies } from '@provider-access/service/config';
-import { PA_AUDIT, PA_REGISTRY, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-access/events';
+import { PA_AUDIT, PA_SERVICE_LEVELS, topicsOf, type Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import type { PresenceOptions } from '@provider-access/facts';
 import { Refusal, type Clock } from '@provider-access/kernel';
@@ -20,17 +20,16 @@ import {
 import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/service/observability';
 import type { StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
-import type { Views } from '@provider-access/engines/views';
 import { watchAppends } from './append-watch.ts';
 import { Closing } from './closing.ts';
 import { settleDeployment } from './deployment-mark.ts';
-import type { DiskRoom } from './disk-room.ts';
 import { EngineProbe } from './engine-probe.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
 import { guardLosses } from './guard-losses.ts';
 import { bind, refuseRequest, type Listening } from './listener.ts';
 import { answerLiveness } from './liveness.ts';
 import { measureLog } from './measured-log.ts';
+import { ENGINES, type EngineName, type Engines } from './open-engines.ts';
 import {
   answer,
   processRoutes,
@@ -44,20 +43,6 @@ import { tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/inde
 import { overlay } from './tracing/overlay.ts';
 import { VERSION } from './version.ts';
 import { watchLog, type WatchedLog } from './watched-log.ts';
-
-/**
- * Opens the engines, again at every attempt. After a rejection because an engine is unreachable, the start tries again;
- * any other rejection ends the start.
- */
-export interface Engines {
-  log(): Promise<EventLog>;
-  views(): Promise<Views>;
-  state(log: EventLog): Promise<State>;
-  /** For services that have files. */
-  blobs?(): Promise<Blobs>;
-  /** The disk under the files, if it is a disk of this machine. */
-  readonly room?: Pick<DiskRoom, 'measure'>;
-}
 
 /** The inputs of a service's module. */
 export interface ServiceContext {
@@ -228,30 +213,33 @@ class ServiceProcess {
     // The facts of a start that failed belong to nothing any more, and their age grows.
     const { metrics, end } = this.metrics.scope();
     closing.push('gauges', async () => end());
-    this.phase = 'waiting for Kafka';
-    const listeners = new Map<string, (answered: boolean) => void>();
+    const { names } = engines;
+    this.phase = `waiting for ${ENGINES[names.log].title}`;
+    const listeners = new Map<EngineName, (answered: boolean) => void>();
     const appends = watchAppends(guardLosses(measureLog(await engines.log(), metrics), name), {
       topic: topicsOf(name).writes.includes(PA_SERVICE_LEVELS) ? PA_SERVICE_LEVELS : PA_AUDIT,
     });
     const log = watchLog(
-      heardBy(tracedLog(appends.log, tracing, 'kafka'), 'head', (answered) => listeners.get('kafka')?.(answered)),
+      heardBy(tracedLog(appends.log, tracing, ENGINES[names.log].system), 'head', (answered) =>
+        listeners.get(names.log)?.(answered),
+      ),
     );
     closing.push('log', () => log.close());
     await requireTopics(log, name);
     await settleDeployment(log, this.options.sandbox === true ? 'sandbox' : 'production', this.clock.now());
-    this.phase = 'waiting for MongoDB';
+    this.phase = `waiting for ${ENGINES[names.views].title}`;
     const untraced = await engines.views();
     measureDecoded(metrics, untraced);
-    const views = tracedViews(untraced, tracing, 'mongodb');
+    const views = tracedViews(untraced, tracing, ENGINES[names.views].system);
     closing.push('views', () => views.close());
-    const state = tracedState(await engines.state(log), tracing, 'mongodb');
+    const state = tracedState(await engines.state(log), tracing, ENGINES[names.state].system);
     closing.push('state', () => state.close());
     await state.claims.get('health', name);
     this.phase = 'opening the file store';
     const opened = await engines.blobs?.();
     engines.room?.measure(metrics);
     const blobs = opened === undefined ? undefined : tracedBlobs(opened, tracing);
-    const presence = heardBy(state.presence, 'announce', (answered) => listeners.get('mongodb')?.(answered));
+    const presence = heardBy(state.presence, 'announce', (answered) => listeners.get(names.state)?.(answered));
     const probes = this.probesOf(log, state);
     for (const probe of probes) {
       listeners.set(probe.name, (answered) => probe.heard(answered));
@@ -313,24 +301,17 @@ class ServiceProcess {
   }
 
   private probesOf(log: EventLog, state: State): EngineProbe[] {
-    const now = (): number => this.clock.now();
-    const everyMs = this.options.probeEveryMs;
-    return [
-      new EngineProbe({
-        name: 'kafka',
-        probe: () => log.head([PA_REGISTRY]),
-        graceMs: this.options.freshnessMs ?? 5000,
-        now,
-        everyMs,
-      }),
-      new EngineProbe({
-        name: 'mongodb',
-        probe: () => state.claims.get('health', this.options.name),
-        graceMs: 0,
-        now,
-        everyMs,
-      }),
-    ];
+    const { name: service, engines, freshnessMs = 5000, probeEveryMs } = this.options;
+    return [...new Set(Object.values(engines.names))].map(
+      (name) =>
+        new EngineProbe({
+          name,
+          probe: () => ENGINES[name].probe({ log, state }, service),
+          graceMs: ENGINES[name].mayBeAway ? freshnessMs : 0,
+          now: () => this.clock.now(),
+          everyMs: probeEveryMs,
+        }),
+    );
   }
 
   private async ready(): Promise<Readiness> {

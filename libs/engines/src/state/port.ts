@@ -120,5 +120,10 @@ export interface State {
   readonly counters: Counters;
   readonly work: Work;
   readonly presence: Presence;
+  /**
+   * Why the store accepts no changes, such as a full disk, for readiness. After a failure it tries again. Only an
+   * engine on the disk of this process has it.
+   */
+  refusal?(): Promise<string | undefined>;
   close(): Promise<void>;
 }

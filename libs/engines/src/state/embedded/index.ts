@@ -21,18 +21,13 @@ export interface EmbeddedStateOptions {
   readonly now?: () => number;
 }
 
-export interface EmbeddedState extends State {
-  /** Why the store accepts no changes, such as a full disk, for readiness. After a failure it tries the file again. */
-  refusal(): Promise<string | undefined>;
-}
-
 /** The state store in one SQLite file. Events that a crash left unpublished are published at once. */
 export function openEmbeddedState({
   file,
   log,
   soleOwner = false,
   now = Date.now,
-}: EmbeddedStateOptions): EmbeddedState {
+}: EmbeddedStateOptions): State & Required<Pick<State, 'refusal'>> {
   const db = new Database(file);
   if (soleOwner) db.releaseAll();
   const streams = new EmbeddedStreams(db, log);
