@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { Controller, Get, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Audit } from '@provider-access/audit';
@@ -55,7 +55,11 @@ class TrialModule implements OnModuleInit {
 let app: NestFastifyApplication | undefined;
 let ports: ServicePorts;
 let closing: (() => Promise<void>)[] = [];
-async function start(settings: Partial<ServiceSettings> = {}, runtime: Partial<ServiceRuntime> = {}) {
+async function start(
+  settings: Partial<ServiceSettings> = {},
+  runtime: Partial<ServiceRuntime> = {},
+  providers: Provider[] = [],
+) {
   const log = openMemoryLog();
   const [views, state] = [openMemoryViews(), openMemoryState({ log })];
   ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
@@ -67,6 +71,7 @@ async function start(settings: Partial<ServiceSettings> = {}, runtime: Partial<S
       module: TrialModule,
       imports: [ServiceModule.forRoot({ ports, ...runtime }, { name: 'consent', ...settings })],
       controllers: [EchoController],
+      providers,
     },
     { name: 'consent', ports },
   );
@@ -132,6 +137,24 @@ describe('the frame of a service', () => {
     await start({ http: (fastify) => void fastify.addHook('onRequest', async ({ url }) => void seen.push(url)) });
     await request(app!, '/echo');
     expect(seen).toEqual(['/echo']);
+  });
+
+  test('starts background jobs after views, and stops them in the opposite order before', async () => {
+    const seen: string[] = [];
+    const passes = async (key: string): Promise<boolean> => {
+      await ports.log.append('t.counted', [{ key, partitionKey: key, headers: { ce_type: 'x' }, value: '{}' }]);
+      return ports.views.reader(counted).waitFor(await ports.log.head(['t.counted']), 60_000);
+    };
+    const job = (name: string) => ({
+      start: async () => void seen.push(`start ${name}, views ${await passes(name)}`),
+      stop: async () => void seen.push(`stop ${name}, views ${await passes(name)}`),
+    });
+    const providers = ['a', 'b'].map((name) => ({ provide: name, useFactory: () => job(name) }));
+    await start({ projections: [counted], jobs: ['a', 'b'] }, {}, providers);
+    expect(seen).toEqual(['start a, views true', 'start b, views true']);
+    await app!.close();
+    app = undefined;
+    expect(seen.slice(2)).toEqual(['stop b, views true', 'stop a, views true']);
   });
 
   test('stops its views when the service closes', async () => {

@@ -1,12 +1,15 @@
 import {
   type DynamicModule,
   Inject,
+  type InjectionToken,
   Module,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '@provider-access/audit';
 import type { ClientFacts } from '@provider-access/domain/access';
@@ -54,6 +57,12 @@ export interface ServiceRuntime {
   readonly days?: PayerDays | undefined;
 }
 
+/** A background job of a service. `stop` is also called if the start of the service failed before `start`. */
+export interface BackgroundJob {
+  start(): void | Promise<void>;
+  stop(): void | Promise<void>;
+}
+
 /** What one service asks of the frame. */
 export interface ServiceSettings {
   readonly name: Service;
@@ -70,6 +79,11 @@ export interface ServiceSettings {
   readonly projections?: readonly Projection[];
   /** Records in one transaction of a view at most. */
   readonly maxRecords?: number;
+  /**
+   * Background jobs, by the tokens under which the service provides them. The frame starts them in this order once
+   * every module is initialized. It stops them in the opposite order, before the consumers of the log end.
+   */
+  readonly jobs?: readonly InjectionToken<BackgroundJob>[];
   /** Sets what bodies the routes of the service take, and its hooks. Default: any body, as bytes. */
   readonly http?: (fastify: FastifyInstance) => void;
 }
@@ -77,10 +91,9 @@ export interface ServiceSettings {
 /** A view that has not asked the log for this time counts as not ready, ms. */
 const STALE_MS = 30_000;
 
-interface Frame {
-  readonly http: (fastify: FastifyInstance) => void;
-  /** Started in this order, and stopped in the opposite order. */
-  readonly parts: readonly { start(): Promise<void>; stop(): Promise<void> }[];
+interface Frame extends Required<Pick<ServiceSettings, 'http' | 'jobs'>> {
+  /** Started in this order before the jobs, and stopped in the opposite order after the consumers have ended. */
+  readonly parts: readonly BackgroundJob[];
 }
 const FRAME = Symbol('Frame');
 
@@ -89,13 +102,15 @@ const FRAME = Symbol('Frame');
  * controllers and its own providers. The frame provides the ports, `Audit`, static tokens, the calendar and the days;
  * and where the settings ask for them `Facts`, an `Authenticator` for `SmartGuard`, and a `ProjectionSet` with its
  * routes. It sets the body parsers, starts views before facts and both before the service, and stops them after the
- * consumers of the service have ended. A service adds its own checks to the list under `READINESS`.
+ * consumers of the service have ended. Between, it runs the background jobs of the service. A service adds its own
+ * checks to the list under `READINESS`.
  */
 @Module({})
-export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
+export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(FRAME) private readonly frame: Frame,
+    @Inject(ModuleRef) private readonly modules: ModuleRef,
   ) {}
 
   static forRoot(runtime: ServiceRuntime, settings: ServiceSettings): DynamicModule {
@@ -152,7 +167,10 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ServiceModule,
       controllers: settings.projections === undefined ? [] : [viewsController(name, StaticTokenGuard('administrator'))],
-      providers: [...providers, { provide: FRAME, useValue: { http: settings.http ?? anyBytes, parts } }],
+      providers: [
+        ...providers,
+        { provide: FRAME, useValue: { http: settings.http ?? anyBytes, jobs: settings.jobs ?? [], parts } },
+      ],
       exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
     };
   }
@@ -161,8 +179,19 @@ export class ServiceModule implements OnModuleInit, OnApplicationShutdown {
     this.frame.http(this.host.httpAdapter.getInstance<FastifyInstance>());
     for (const part of this.frame.parts) await part.start();
   }
+  async onApplicationBootstrap(): Promise<void> {
+    for (const job of this.jobs()) await job.start();
+  }
+  async onModuleDestroy(): Promise<void> {
+    for (const job of this.jobs().toReversed()) await job.stop();
+  }
   async onApplicationShutdown(): Promise<void> {
     for (const part of this.frame.parts.toReversed()) await part.stop();
+  }
+
+  /** The service module provides its jobs. It imports this module, so they are found by their tokens. */
+  private jobs(): BackgroundJob[] {
+    return this.frame.jobs.map((token) => this.modules.get(token, { strict: false }));
   }
 }
 

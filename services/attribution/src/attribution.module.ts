@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { disclosures, freshness, LevelLedger, serviceLevels } from '@provider-access/audit';
+import { AuditChain, disclosures, freshness, LevelLedger, serviceLevels } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
 import { LabelGate, recordsReader } from '@provider-access/facts/records';
@@ -18,7 +18,6 @@ import { GroupView } from './operations/group-view.ts';
 import { ManagingEntity } from './operations/managing-entity.ts';
 import { PayerDirectory } from './operations/payer-directory.ts';
 import { AuditEventController } from './operations/ops/audit-event.controller.ts';
-import { SealedDays } from './operations/ops/sealed-days.ts';
 import { VerificationController } from './operations/ops/verification.controller.ts';
 import { DisclosuresController } from './operations/ops/disclosures.controller.ts';
 import { ExplainController } from './operations/ops/explain.controller.ts';
@@ -50,6 +49,7 @@ export class AttributionModule {
           facts: { boundMs: config.boundMs },
           publicUrl: config.publicUrl,
           projections: runtime.presence === undefined ? PROJECTIONS : PROJECTIONS_BESIDE_OTHERS,
+          jobs: [AuditChain],
         }),
       ],
       controllers: [
@@ -70,7 +70,7 @@ export class AttributionModule {
         ProviderEventsIntake,
         GroupNames,
         GroupView,
-        SealedDays,
+        { provide: AuditChain, useFactory: () => new AuditChain(runtime.ports) },
         PayerDirectory,
         ManagingEntity,
         GroupFilters,

@@ -6,7 +6,8 @@ import { type Clock, instant } from '@provider-access/kernel';
 import type { Logger } from '@provider-access/service/observability';
 import { dayOf, digestAfter, emptyDigest, isPlace, sealDigest, type SealedRange } from './digest.ts';
 
-export interface AuditChainOptions {
+/** What the chain uses of the ports of a service. */
+export interface AuditChainPorts {
   readonly log: Pick<EventLog, 'append' | 'read' | 'head' | 'partitions'>;
   readonly state: Pick<State, 'leases'>;
   readonly clock: Clock;
@@ -30,57 +31,57 @@ const RENEW_AFTER = 20_000;
  * process does it under a lease. If two did, the second seal has the number of the first and counts for nothing.
  */
 export class AuditChain {
-  private readonly o: AuditChainOptions;
-  private readonly holder = randomUUID();
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
-  private doneFor: string | undefined;
-  private stopped = false;
+  readonly #ports: AuditChainPorts;
+  readonly #holder = randomUUID();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+  #doneFor: string | undefined;
+  #stopped = false;
 
-  constructor(options: AuditChainOptions) {
-    this.o = options;
+  constructor(ports: AuditChainPorts) {
+    this.#ports = ports;
   }
 
   /** Seals what is due now, in the background, and then each day. */
   start(): void {
-    this.timer ??= setInterval(() => this.look(), TICK_MS).unref();
-    this.look();
+    this.#timer ??= setInterval(() => this.#look(), TICK_MS).unref();
+    this.#look();
   }
   async stop(): Promise<void> {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    this.stopped = true;
-    await this.running;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#stopped = true;
+    await this.#running;
   }
 
-  private look(): void {
-    if (this.stopped || this.doneFor === this.today()) return;
-    const day = this.today();
-    this.running = this.running.then(async () => {
-      if (this.stopped || this.doneFor === day) return;
+  #look(): void {
+    if (this.#stopped || this.#doneFor === this.#today()) return;
+    const day = this.#today();
+    this.#running = this.#running.then(async () => {
+      if (this.#stopped || this.#doneFor === day) return;
       try {
-        if ((await this.seal()) !== 'elsewhere') this.doneFor = day;
+        if ((await this.seal()) !== 'elsewhere') this.#doneFor = day;
       } catch (error) {
         // Nothing is lost: the next look seals the same records.
-        this.o.logger.error({ fault: (error as Error).name }, 'The audit could not be sealed. It is tried again.');
+        this.#ports.logger.error({ fault: (error as Error).name }, 'The audit could not be sealed. It is tried again.');
       }
     });
   }
-  private today(): string {
-    return dayOf(this.o.clock.now() - AFTER_MIDNIGHT_MS);
+  #today(): string {
+    return dayOf(this.#ports.clock.now() - AFTER_MIDNIGHT_MS);
   }
 
   /** Seals the records of days that have ended. @throws EngineUnavailable @returns how many seals it wrote */
   async seal(): Promise<number | 'elsewhere'> {
-    const { leases } = this.o.state;
-    const lease = await leases.acquire(LEASE, this.holder, LEASE_MS);
+    const { leases } = this.#ports.state;
+    const lease = await leases.acquire(LEASE, this.#holder, LEASE_MS);
     if (lease === undefined) return 'elsewhere';
     try {
-      const held = async (): Promise<boolean> => !this.stopped && leases.renew(lease, LEASE_MS);
-      const chain = await readChain(this.o.log);
-      const days = await this.unsealed(chain, held);
+      const held = async (): Promise<boolean> => !this.#stopped && leases.renew(lease, LEASE_MS);
+      const chain = await readChain(this.#ports.log);
+      const days = await this.#unsealed(chain, held);
       if (days === undefined || !(await held())) return 'elsewhere';
-      await this.append(chain, days);
+      await this.#append(chain, days);
       return days.size;
     } finally {
       await leases.release(lease);
@@ -92,16 +93,16 @@ export class AuditChain {
    * day of its append, but never for an earlier day than the record before it. So clocks that step back or ahead move
    * the border between two days, and no record is left out. Undefined if the lease was lost.
    */
-  private async unsealed(
+  async #unsealed(
     { ends }: Chain,
     held: () => Promise<boolean>,
   ): Promise<ReadonlyMap<string, SealedRange[]> | undefined> {
-    const today = this.today();
+    const today = this.#today();
     const days = new Map<string, SealedRange[]>();
     let read = 0;
-    for (let partition = 0, count = await this.o.log.partitions(PA_AUDIT); partition < count; partition++) {
+    for (let partition = 0, count = await this.#ports.log.partitions(PA_AUDIT); partition < count; partition++) {
       const ranges = new DayRanges(partition, ends.get(partition) ?? 0, today);
-      for await (const record of recordsFrom(this.o.log, PA_AUDIT, partition, ends.get(partition) ?? 0)) {
+      for await (const record of recordsFrom(this.#ports.log, PA_AUDIT, partition, ends.get(partition) ?? 0)) {
         if (!ranges.add(record)) break;
         if (++read % RENEW_AFTER === 0 && !(await held())) return undefined;
       }
@@ -110,8 +111,8 @@ export class AuditChain {
     return days;
   }
 
-  private async append({ last }: Chain, days: ReadonlyMap<string, SealedRange[]>): Promise<void> {
-    const at = instant(this.o.clock.now());
+  async #append({ last }: Chain, days: ReadonlyMap<string, SealedRange[]>): Promise<void> {
+    const at = instant(this.#ports.clock.now());
     let before = last;
     const seals = [...days.keys()].toSorted().map((day): AuditSealed => {
       const open = {
@@ -124,7 +125,7 @@ export class AuditChain {
       return (before = { ...open, digest: sealDigest(open) });
     });
     if (seals.length === 0) return;
-    await this.o.log.append(
+    await this.#ports.log.append(
       PA_AUDIT_CHAIN,
       seals.map((data) =>
         encodeEvent({
@@ -138,49 +139,50 @@ export class AuditChain {
       ),
     );
     // The operator's own logs keep the digest outside the platform.
-    for (const { n, day, digest } of seals) this.o.logger.info({ n, day, digest }, 'The audit of a day is sealed.');
+    for (const { n, day, digest } of seals)
+      this.#ports.logger.info({ n, day, digest }, 'The audit of a day is sealed.');
   }
 }
 
 /** The records of one partition, by the day for which they count. */
 class DayRanges {
-  private readonly partition: number;
-  private readonly today: string;
-  private readonly days: [day: string, range: SealedRange][] = [];
-  private next: number;
+  readonly #partition: number;
+  readonly #today: string;
+  readonly #days: [day: string, range: SealedRange][] = [];
+  #next: number;
   /** The ranges up to the last record that was appended before today. */
-  private settled: { readonly count: number; readonly last: SealedRange } | undefined;
-  private ofToday = 0;
+  #settled: { readonly count: number; readonly last: SealedRange } | undefined;
+  #ofToday = 0;
 
   constructor(partition: number, from: number, today: string) {
-    this.partition = partition;
-    this.next = from;
-    this.today = today;
+    this.#partition = partition;
+    this.#next = from;
+    this.#today = today;
   }
   /** False once so many records are of today that there will be no earlier one. */
   add(record: LogRecord): boolean {
     const own = dayOf(record.timestamp);
-    const current = this.days.at(-1);
-    const earlier = own < this.today;
-    const { partition, next: from } = this;
+    const current = this.#days.at(-1);
+    const earlier = own < this.#today;
+    const [partition, from] = [this.#partition, this.#next];
     if (current === undefined || (earlier && own > current[0])) {
-      const day = earlier ? own : dayOf(Date.parse(this.today) - DAY_MS);
-      this.days.push([day, { partition, from, to: from, records: 0, digest: emptyDigest(partition, from) }]);
+      const day = earlier ? own : dayOf(Date.parse(this.#today) - DAY_MS);
+      this.#days.push([day, { partition, from, to: from, records: 0, digest: emptyDigest(partition, from) }]);
     }
-    const range = this.days.at(-1)![1];
-    this.next = range.to = record.offset + 1;
+    const range = this.#days.at(-1)![1];
+    this.#next = range.to = record.offset + 1;
     if (!isPlace(record)) {
       range.records++;
       range.digest = digestAfter(range.digest, record);
     }
-    if (earlier) this.settled = { count: this.days.length, last: { ...range } };
-    this.ofToday = earlier ? 0 : this.ofToday + 1;
-    return this.ofToday < MOST_OF_TODAY;
+    if (earlier) this.#settled = { count: this.#days.length, last: { ...range } };
+    this.#ofToday = earlier ? 0 : this.#ofToday + 1;
+    return this.#ofToday < MOST_OF_TODAY;
   }
   ended(): [day: string, range: SealedRange][] {
-    if (this.settled === undefined) return [];
-    const { count, last } = this.settled;
-    return this.days.slice(0, count).map(([day, range], i) => [day, i === count - 1 ? last : range]);
+    if (this.#settled === undefined) return [];
+    const { count, last } = this.#settled;
+    return this.#days.slice(0, count).map(([day, range], i) => [day, i === count - 1 ? last : range]);
   }
 }
 
@@ -190,7 +192,7 @@ interface Chain {
   /** By partition of pa.audit, the offset up to which records are sealed. */
   readonly ends: ReadonlyMap<number, number>;
 }
-async function readChain(log: AuditChainOptions['log']): Promise<Chain> {
+async function readChain(log: AuditChainPorts['log']): Promise<Chain> {
   const ends = new Map<number, number>();
   let last: AuditSealed | undefined;
   for (let partition = 0, count = await log.partitions(PA_AUDIT_CHAIN); partition < count; partition++)

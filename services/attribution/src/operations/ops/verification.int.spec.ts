@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Audit, type ChainPage } from '@provider-access/audit';
+import { Audit, AuditChain, type ChainPage } from '@provider-access/audit';
 import { PA_AUDIT } from '@provider-access/events';
 import type { EventLog, LogRecord } from '@provider-access/engines/log';
 import { ADMIN, Harness, NPI } from '../../../test/harness.ts';
-import { SealedDays } from './sealed-days.ts';
 
 const admin = { authorization: `Bearer ${ADMIN}` };
 const DAY = 86_400_000;
@@ -34,7 +33,7 @@ async function days(count: number): Promise<string[]> {
       await audit.record({ client: `c${i}`, action: 'read', outcome: 'released', members: ['m1'], resources: 1 });
     h.now += DAY;
   }
-  await h.app.get(SealedDays, { strict: false }).chain.seal();
+  await h.app.get(AuditChain, { strict: false }).seal();
   return named;
 }
 
