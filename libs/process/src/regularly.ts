@@ -13,13 +13,12 @@ export interface RegularJob {
   readonly failed: string;
 }
 
-/** Runs the job now and regularly. @returns a function that stops it after the current run */
-export function regularly({ everyMs, run, logger, failed }: RegularJob): () => void {
+/** Runs the job from `start` on, and then regularly. A stop lets the current run end by itself. */
+export function regularly({ everyMs, run, logger, failed }: RegularJob): { start(): void; stop(): void } {
   const polling = new Poll(
     () =>
       run().catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, `${failed}; the next run tries again`)),
     everyMs,
   );
-  void polling.start();
-  return () => polling.stop();
+  return { start: () => void polling.start(), stop: () => polling.stop() };
 }

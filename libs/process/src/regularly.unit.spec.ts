@@ -8,7 +8,7 @@ it('goes on after errors, logs no message that may quote data, and ends when it 
     const logged: unknown[] = [];
     const errors = [undefined, new EngineUnavailable('the log is away'), new Error('about members/m1'), undefined];
     let runs = 0;
-    const stop = regularly({
+    const job = regularly({
       everyMs: 1000,
       run: async () => {
         const error = errors[runs];
@@ -18,6 +18,8 @@ it('goes on after errors, logs no message that may quote data, and ends when it 
       logger: { warn: (...line: unknown[]) => void logged.push(line) },
       failed: 'could not count',
     });
+    expect(runs).toBe(0);
+    job.start();
     await vi.advanceTimersByTimeAsync(0);
     expect(runs).toBe(1);
     await vi.advanceTimersByTimeAsync(3000);
@@ -27,7 +29,7 @@ it('goes on after errors, logs no message that may quote data, and ends when it 
       [{ reason: 'the log is away' }, text],
       [{ reason: 'Error' }, text],
     ]);
-    stop();
+    job.stop();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(runs).toBe(4);
   } finally {

@@ -20,8 +20,9 @@ export function tidy(store: FilesConnection, logger: Pick<Logger, 'info' | 'warn
     }
     if ((await removeUnfinishedUploads(store, UNFINISHED_MS)) !== undefined) return;
     // A repetition would give the same answer.
-    stop();
+    job.stop();
     logger.info({}, 'the file store does not list unfinished uploads: a lifecycle rule of the bucket must remove them');
   };
-  const stop = regularly({ everyMs: TIDY_EVERY_MS, run, logger, failed: 'could not remove unfinished files' });
+  const job = regularly({ everyMs: TIDY_EVERY_MS, run, logger, failed: 'could not remove unfinished files' });
+  job.start();
 }

@@ -1,13 +1,4 @@
-import {
-  type BeforeApplicationShutdown,
-  type DynamicModule,
-  Inject,
-  Module,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  type OnModuleInit,
-  type Provider,
-} from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import type { Blobs } from '@provider-access/engines/blob';
@@ -22,16 +13,16 @@ import {
   type VersionsReader,
   versionsReader,
 } from '@provider-access/facts/records';
-import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
+import { type BackgroundJob, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
 import { AttachmentStore } from './attachments/attachment-store.ts';
-import { keepTidy } from './attachments/tidy-attachments.ts';
+import { tidyingAttachments } from './attachments/tidy-attachments.ts';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
 import { ReadingThread } from './intake/reading-thread.ts';
 import { RecordIntake } from './intake/record-intake.ts';
-import { keepRetiring } from './intake/retire-authorizations.ts';
+import { retiringAuthorizations } from './intake/retire-authorizations.ts';
 import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { BinaryController } from './operations/binary/binary.controller.ts';
@@ -52,7 +43,7 @@ import { SearchAnswer } from './operations/search/search-answer.ts';
 import { SearchController } from './operations/search/search.controller.ts';
 import { SystemExportController } from './operations/system-export/system-export.controller.ts';
 import { deadLetters, measureDeadLetters } from './projections/dead-letters.ts';
-import { keepExpiring } from './projections/expire-versions.ts';
+import { expiringVersions } from './projections/expire-versions.ts';
 import { PROJECTIONS, RECORDS, VERSIONS } from './projections/index.ts';
 
 export interface ResourcesOptions extends ServiceRuntime {
@@ -66,24 +57,21 @@ export interface ResourcesOptions extends ServiceRuntime {
 const VIEW_BATCH = 250;
 
 @Module({})
-export class ResourcesModule
-  implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class ResourcesModule implements OnModuleInit {
   constructor(
     @Inject(READINESS) private readonly checks: ReadinessCheck[],
     @Inject(RecordIntake) private readonly intake: RecordIntake,
-    @Inject(ReadingThread) private readonly reading: ReadingThread,
     @Inject(PORTS) private readonly ports: ServicePorts,
-    @Inject(CONFIG) private readonly config: ResourcesConfig,
-    @Inject(AttachmentStore) private readonly attachments: AttachmentStore,
   ) {}
-  private stopExpiring: (() => void) | undefined;
-  private stopRetiring: (() => void) | undefined;
-  private stopTidying: (() => void) | undefined;
 
   static register({ config: given, pageKeys, blobs, ...runtime }: ResourcesOptions): DynamicModule {
     const config: ResourcesConfig = { ...RESOURCES_DEFAULTS, ...given };
     const { publicUrl, boundMs, pollMs } = config;
+    const attachments = new AttachmentStore(blobs);
+    const jobs = backgroundJobs(runtime.ports, config, attachments).map((useValue) => ({
+      provide: Symbol('job'),
+      useValue,
+    }));
     return {
       module: ResourcesModule,
       imports: [
@@ -94,6 +82,7 @@ export class ResourcesModule
           projections: PROJECTIONS,
           maxRecords: VIEW_BATCH,
           http: registerBodyParsers,
+          jobs: jobs.map(({ provide }) => provide),
         }),
       ],
       controllers: [
@@ -113,8 +102,11 @@ export class ResourcesModule
       providers: [
         { provide: CONFIG, useValue: config },
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
+        { provide: AttachmentStore, useValue: attachments },
+        ReadingThread,
+        ...jobs,
         SearchAnswer,
-        ...providers(runtime.ports, config, blobs),
+        ...providers(runtime.ports, config, attachments),
       ],
     };
   }
@@ -130,34 +122,28 @@ export class ResourcesModule
       },
     });
   }
-  /** In this hook, because the views exist only after the projections have started. */
-  onApplicationBootstrap(): void {
-    const { log, views, clock, logger, metrics, state } = this.ports;
-    const { sandbox, authorizationRetentionMs: retentionMs } = this.config;
-    this.stopRetiring = keepRetiring({ log, views, clock, logger, metrics, retentionMs, sandbox });
-    this.stopExpiring = keepExpiring({ views, clock, logger, retentionMs: this.config.versionRetentionMs });
-    const { attachments } = this;
-    const [records, versions] = [recordsReader(views), versionsReader(views)];
-    if (attachments.isOpen)
-      this.stopTidying = keepTidy({ attachments, records, versions, log, clock, logger, leases: state.leases });
-  }
-  beforeApplicationShutdown(): void {
-    this.stopExpiring?.();
-    this.stopRetiring?.();
-    this.stopTidying?.();
-  }
-  /** In this hook, because consumers have stopped before and no batch needs the thread. */
-  async onApplicationShutdown(): Promise<void> {
-    await this.reading.close();
-  }
+}
+
+function backgroundJobs(
+  { log, views, state, clock, logger, metrics }: ServicePorts,
+  { sandbox, authorizationRetentionMs: retentionMs, versionRetentionMs }: ResourcesConfig,
+  attachments: AttachmentStore,
+): readonly BackgroundJob[] {
+  const [records, versions] = [recordsReader(views), versionsReader(views)];
+  return [
+    retiringAuthorizations({ log, views, clock, logger, metrics, retentionMs, sandbox }),
+    expiringVersions({ views, clock, logger, retentionMs: versionRetentionMs }),
+    ...(attachments.isOpen
+      ? [tidyingAttachments({ attachments, records, versions, log, clock, logger, leases: state.leases })]
+      : []),
+  ];
 }
 
 function providers(
   { log, views, state, clock, logger, metrics }: ServicePorts,
   config: ResourcesConfig,
-  blobs: Blobs | undefined,
+  attachments: AttachmentStore,
 ): Provider[] {
-  const attachments = new AttachmentStore(blobs);
   const ledger = new LevelLedger({
     log,
     clock,
@@ -166,7 +152,6 @@ function providers(
     objectives: ['claims-visible', 'prior-authorization-visible'],
   });
   return [
-    { provide: AttachmentStore, useValue: attachments },
     {
       provide: Carriers,
       inject: [ResourceFinder, VERSIONS],
@@ -187,7 +172,6 @@ function providers(
       useFactory: (records: ReturnType<typeof recordsReader>, facts: Facts) =>
         new LabelGate({ policy: config.labels, records, members: facts.reader, clock }),
     },
-    { provide: ReadingThread, useFactory: () => new ReadingThread() },
     {
       provide: EventAppender,
       inject: [Facts],
@@ -212,7 +196,7 @@ function providers(
           logger,
           floor: config.floor,
           publicUrl: config.publicUrl,
-          ...(blobs !== undefined && { attachments: { store: attachments, above: config.attachmentsAbove } }),
+          ...(attachments.isOpen && { attachments: { store: attachments, above: config.attachmentsAbove } }),
           profiles: config.profiles,
           labels: config.labels,
           sandbox: config.sandbox,

@@ -36,5 +36,7 @@ export function keepToRetention(log: EventLog, topics: readonly TopicSettings[],
     const removed = await applyRetention({ log, topics, now: Date.now() });
     if (Object.keys(removed).length > 0) logger.info({ removed }, 'retention removed records of the log');
   };
-  return regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not apply retention to the log' });
+  const job = regularly({ everyMs: EVERY_MS, run, logger, failed: 'could not apply retention to the log' });
+  job.start();
+  return () => job.stop();
 }

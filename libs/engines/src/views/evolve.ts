@@ -91,34 +91,8 @@ export async function evolveBatch(
   failing?: Failing,
   guess = false,
 ): Promise<Evolved> {
-  const progress: { readonly offset: number; readonly entry: ProgressEntry }[] = [];
-  const work: { record: LogRecord; keys: readonly string[]; begins: boolean }[] = [];
-  const passedOver: PassedOver[] = [];
-  const passOver = (record: LogRecord, key: string, what: string, error: unknown): void =>
-    void passedOver.push({
-      offset: record.offset,
-      timestamp: record.timestamp,
-      sentence: failure(record, key, what, error),
-    });
-  let stop: Stop | undefined;
-  for (const record of batch.records) {
-    const unknown = unknownType(record);
-    if (unknown !== undefined) {
-      stop = notKnown(record, unknown);
-      break;
-    }
-    try {
-      const entry = progressOf(record);
-      if (entry !== undefined) progress.push({ offset: record.offset, entry });
-      if (entry === undefined || topic.progress === true) {
-        const keys = topic.keys(record);
-        if (keys.length > 0) work.push({ record, keys, begins: guess && topic.begins?.(record) === true });
-      }
-    } catch (error) {
-      // `keys` threw, so the documents that the record concerns are unknown.
-      passOver(record, record.key, 'keys', error);
-    }
-  }
+  const { work, progress, passedOver, stop: unknown } = sorted(topic, batch, guess);
+  let stop = unknown;
   const ops = new Map<string, ViewOp>();
   const known = new Set(work.flatMap(({ keys, begins }) => (begins ? [] : keys)));
   /**
@@ -166,7 +140,8 @@ export async function evolveBatch(
     }
     const [what, key] = [failing === undefined ? 'evolve' : 'writing', keys[0] ?? record.key];
     try {
-      if (apply((part, id) => partOfFailed(topic, part, record, id, failing))) passOver(record, key, what, failed);
+      if (apply((part, id) => partOfFailed(topic, part, record, id, failing)))
+        passedOver.push(passOver(record, key, what, failed));
     } catch {
       stop = { offset, sentence: failure(record, key, what, failed) };
       break;
@@ -185,6 +160,42 @@ export async function evolveBatch(
     ...(stop && { stop }),
   };
 }
+
+interface Sorted {
+  readonly work: readonly { readonly record: LogRecord; readonly keys: readonly string[]; readonly begins: boolean }[];
+  readonly progress: readonly { readonly offset: number; readonly entry: ProgressEntry }[];
+  readonly passedOver: PassedOver[];
+  readonly stop?: Stop;
+}
+
+/** The records of a batch that concern documents, and those that report progress. It ends at an unknown type. */
+function sorted(topic: TopicEvolve, batch: Batch, guess: boolean): Sorted {
+  const progress: Sorted['progress'][number][] = [];
+  const work: Sorted['work'][number][] = [];
+  const passedOver: PassedOver[] = [];
+  for (const record of batch.records) {
+    const unknown = unknownType(record);
+    if (unknown !== undefined) return { work, progress, passedOver, stop: notKnown(record, unknown) };
+    try {
+      const entry = progressOf(record);
+      if (entry !== undefined) progress.push({ offset: record.offset, entry });
+      if (entry === undefined || topic.progress === true) {
+        const keys = topic.keys(record);
+        if (keys.length > 0) work.push({ record, keys, begins: guess && topic.begins?.(record) === true });
+      }
+    } catch (error) {
+      // `keys` threw, so the documents that the record concerns are unknown.
+      passedOver.push(passOver(record, record.key, 'keys', error));
+    }
+  }
+  return { work, progress, passedOver };
+}
+
+const passOver = (record: LogRecord, key: string, what: string, error: unknown): PassedOver => ({
+  offset: record.offset,
+  timestamp: record.timestamp,
+  sentence: failure(record, key, what, error),
+});
 
 /** The part of a document after a record at which the projection failed. */
 function partOfFailed(

@@ -127,21 +127,8 @@ export function decideMemberEvent(
       if (from === member) return invalid('data.from: must be another id than the subject');
       return ok({ kind: 'merged', merge: { member, retired: from, businessTime } });
     }
-    case 'payer.attribution-asserted.v1': {
-      const { provider, from, to, coverageId, basis } = event.data;
-      const span = spanOf(days, from, to);
-      if (span === undefined) return invalid(ENDS_FIRST);
-      return ok({
-        kind: 'attributed',
-        attribution: {
-          identity: identityOf(provider),
-          ...span,
-          businessTime,
-          ...(coverageId !== undefined && { coverageId }),
-          ...(basis !== undefined && { basis }),
-        },
-      });
-    }
+    case 'payer.attribution-asserted.v1':
+      return decideAssertion(event.data, businessTime, days);
     case 'payer.attribution-ended.v1': {
       const { provider, to } = event.data;
       const end = endOf(days, to);
@@ -171,4 +158,23 @@ export function decideMemberEvent(
     case NETWORK_STATUS:
       return ok();
   }
+}
+
+function decideAssertion(
+  { provider, from, to, coverageId, basis }: Extract<PayerEvent, { type: 'payer.attribution-asserted.v1' }>['data'],
+  businessTime: string,
+  days: PayerDays,
+): MemberEventDecision {
+  const span = spanOf(days, from, to);
+  if (span === undefined) return invalid(ENDS_FIRST);
+  return ok({
+    kind: 'attributed',
+    attribution: {
+      identity: identityOf(provider),
+      ...span,
+      businessTime,
+      ...(coverageId !== undefined && { coverageId }),
+      ...(basis !== undefined && { basis }),
+    },
+  });
 }

@@ -5,6 +5,7 @@ import { PA_RECORD_VERSIONS, PA_RECORDS } from '@provider-access/events';
 import { recordId, type RecordsReader, type VersionsReader } from '@provider-access/facts/records';
 import type { Clock } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
+import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { Logger } from '@provider-access/service/observability';
 import { refersTo } from '../domain/attachments.ts';
 import type { AttachmentStore, StoredAttachment } from './attachment-store.ts';
@@ -91,8 +92,10 @@ async function isUsed(
   }
 }
 
-/** Removes unused attachments now and every day, in one instance at a time. @returns a function that stops it */
-export function keepTidy(options: TidyOptions & { readonly leases: Leases; readonly logger: Logger }): () => void {
+/** Removes unused attachments at the start and every day, in one instance at a time. */
+export function tidyingAttachments(
+  options: TidyOptions & { readonly leases: Leases; readonly logger: Logger },
+): BackgroundJob {
   const { leases, logger } = options;
   const holder = `resources-${randomUUID()}`;
   const run = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
 import type { JudgeOptions } from '../domain/judge.ts';
@@ -17,7 +18,8 @@ const LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 16 };
  * Reads the events of batches in a worker thread. Parsing, validation and redaction are pure functions, and a third of
  * the cost of an event. The thread starts with the first batch that is large enough.
  */
-export class ReadingThread {
+@Injectable()
+export class ReadingThread implements OnApplicationShutdown {
   private readonly pool = new ThreadPool<ReadingTask, readonly Reading[]>(
     new URL('./reading-worker.ts', import.meta.url),
     { ahead: Number.POSITIVE_INFINITY, resourceLimits: LIMITS },
@@ -36,6 +38,11 @@ export class ReadingThread {
       record,
       ...(record === ours[at] ? readings[at++]! : readEvent(record, options)),
     }));
+  }
+
+  /** In this hook, because consumers have stopped before and no batch needs the thread. */
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
   }
 
   /** Ends the thread. Reads that are running reject. */

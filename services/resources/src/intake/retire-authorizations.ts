@@ -4,6 +4,7 @@ import type { Views } from '@provider-access/engines/views';
 import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/facts/records';
 import { type Clock, instant } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
+import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { Logger, Metrics } from '@provider-access/service/observability';
 
 export interface RetirementOptions {
@@ -66,8 +67,8 @@ export async function retireAuthorizations(options: Omit<RetirementOptions, 'log
   return retired;
 }
 
-/** Removes old prior authorizations now and every hour. @returns a function that stops it */
-export function keepRetiring(options: RetirementOptions): () => void {
+/** Removes old prior authorizations at the start and every hour. */
+export function retiringAuthorizations(options: RetirementOptions): BackgroundJob {
   const { logger, metrics } = options;
   metrics.zero('pa_prior_authorizations_retired_total');
   const run = async (): Promise<void> => {

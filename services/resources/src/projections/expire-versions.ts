@@ -2,6 +2,7 @@ import type { Views } from '@provider-access/engines/views';
 import { versions, versionsReader } from '@provider-access/facts/records';
 import type { Clock } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
+import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { Logger } from '@provider-access/service/observability';
 
 export interface ExpiryOptions {
@@ -35,8 +36,8 @@ export async function expireVersions({ views, clock, retentionMs }: Omit<ExpiryO
   }
 }
 
-/** Deletes expired versions now and every hour. @returns a function that stops it */
-export function keepExpiring(options: ExpiryOptions): () => void {
+/** Deletes expired versions at the start and every hour. */
+export function expiringVersions(options: ExpiryOptions): BackgroundJob {
   const { logger } = options;
   const run = async (): Promise<void> => {
     const removed = await expireVersions(options);

@@ -87,6 +87,11 @@ export const WIRING: readonly Fault[] = [
     forms: [
       {
         file: RESOURCES,
+        find: 'expiringVersions({ views, clock, logger, retentionMs: versionRetentionMs }),',
+        replace: '',
+      },
+      {
+        file: RESOURCES,
         find: 'this.stopExpiring = keepExpiring({',
         replace: 'void ({',
       },
@@ -96,6 +101,13 @@ export const WIRING: readonly Fault[] = [
     id: 'old-authorizations-not-retired',
     what: 'the job that removes old prior authorizations is not started',
     suites: ['services/resources/src/intake/retire-authorizations.int.spec.ts'],
-    forms: [{ file: RESOURCES, find: 'this.stopRetiring = keepRetiring({', replace: 'void ({' }],
+    forms: [
+      {
+        file: RESOURCES,
+        find: 'retiringAuthorizations({ log, views, clock, logger, metrics, retentionMs, sandbox }),',
+        replace: '',
+      },
+      { file: RESOURCES, find: 'this.stopRetiring = keepRetiring({', replace: 'void ({' },
+    ],
   },
 ];
