@@ -77,9 +77,11 @@ const isProgram = (file: string): boolean => file.endsWith('.program.spec.ts');
  */
 function readsOf(project: string): Map<string, string> {
   const reads = new Map<string, string>();
+  // The files that `tools/maintenance` names lie in the worktrees that it makes.
+  const elsewhere = /\/house\/|^tools\/maintenance\//;
   for (const file of tracked.filter(
     (one) =>
-      one.startsWith(`${project}/`) && one.endsWith('.ts') && !one.includes('/house/') && existsSync(join(ROOT, one)),
+      one.startsWith(`${project}/`) && one.endsWith('.ts') && !elsewhere.test(one) && existsSync(join(ROOT, one)),
   )) {
     for (const path of pathsIn(file, project)) if (!reads.has(path) || !isProgram(file)) reads.set(path, file);
   }

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { inWorktree } from '../worktree/worktree.ts';
+import { addWorktree } from '../worktree/worktree.ts';
 import { type Fault, plant } from './fault.ts';
 import { FAULTS } from './faults.ts';
 import { compile, type Outcome, runSuites, withText } from './run.ts';
@@ -40,13 +40,20 @@ function outcomeOf(root: string, fault: Fault, sound: Set<string>): Outcome {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').slice(0, 160);
 let bad = 0;
-inWorktree(values.commit, (root) => {
+const tree = addWorktree(values.commit);
+// A run of an hour is often interrupted.
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    tree.remove();
+    process.exit(130);
+  });
+try {
   const sound = new Set<string>();
   console.log('| fault | what it does | found by |\n| --- | --- | --- |');
   for (const fault of chosen) {
     let result: string;
     try {
-      const { passed, first } = outcomeOf(root, fault, sound);
+      const { passed, first } = outcomeOf(tree.root, fault, sound);
       if (passed) bad += 1;
       result = passed ? '**not found**' : (first ?? 'found');
     } catch (error) {
@@ -55,6 +62,8 @@ inWorktree(values.commit, (root) => {
     }
     console.log(`| \`${fault.id}\` | ${cell(fault.what)} | ${cell(result)} |`);
   }
-});
-console.log(`\n${chosen.length - bad} of ${chosen.length} faults were found at ${values.commit}.`);
+} finally {
+  tree.remove();
+}
+console.log(`\n${chosen.length - bad} of ${chosen.length} faults were found at ${tree.commit}.`);
 process.exit(bad === 0 ? 0 : 1);
