@@ -58,7 +58,6 @@ const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly option
       size: 9,
       reason: 'variables of OpenTelemetry, by their names',
     },
-    { name: 'services/auth/src/auth.ts#AuthContext', size: 20, reason: 'the providers of Nest take its place' },
     {
       name: 'services/export/src/jobs/job-steps.ts#ExportWorkOptions',
       size: 14,

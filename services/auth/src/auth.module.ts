@@ -1,46 +1,66 @@
-import {
-  type DynamicModule,
-  Inject,
-  Module,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Audit, SampledRefusals } from '@provider-access/audit';
+import { ClientDetails, Parties, PartiesPresence, PresentReaders } from '@provider-access/facts';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
-import type { StaticTokens } from '@provider-access/smart';
-import { AuthContext, type AuthParts } from './auth.ts';
-import { AUTH_DEFAULTS, type AuthConfig } from './config.ts';
+import {
+  AccessTokens,
+  Authenticator,
+  JwksCache,
+  type JwksSource,
+  publishedKeys,
+  type Secret,
+  type SigningKeys,
+  type StaticTokens,
+  TokenIssuer,
+} from '@provider-access/smart';
+import { Applications } from './apps/applications.ts';
+import { Clients } from './apps/clients.ts';
+import { ForeignKeys, JWKS_SOURCE } from './apps/foreign-keys.ts';
+import { READERS, Registry, type RegistryReader } from './apps/registry.ts';
+import { AUTH_DEFAULTS, type AuthConfig, CONFIG } from './config.ts';
 import { httpOf } from './http.ts';
 import { CheckAssertionController } from './operations/check-assertion/check-assertion.controller.ts';
+import { Decisions } from './operations/clients/decisions.ts';
+import { Identifiers } from './operations/clients/identifiers.ts';
 import { ReviewController } from './operations/clients/review.controller.ts';
 import { DiscoveryController } from './operations/discovery/discovery.controller.ts';
 import { DocsController, DOCUMENTATION, installed } from './operations/docs/docs.controller.ts';
-import { PortalController } from './operations/portal/portal.controller.ts';
 import { HomeController } from './operations/home/home.controller.ts';
 import { IntrospectionController } from './operations/introspect/introspection.controller.ts';
+import { PortalController } from './operations/portal/portal.controller.ts';
+import { KeyChanges } from './operations/register/key-changes.ts';
 import { RegistrationController } from './operations/register/registration.controller.ts';
 import { SigningKeysController } from './operations/signing-keys/signing-keys.controller.ts';
+import { PRESENCE, SIGNING_KEYS, SigningRing } from './operations/signing-keys/signing-ring.ts';
+import { AskingClients } from './operations/token/asking-clients.ts';
+import { ReplayMemory } from './operations/token/replay-memory.ts';
+import { TokenGrants } from './operations/token/token-grants.ts';
+import { TokenLimits } from './operations/token/token-limits.ts';
 import { TokenController } from './operations/token/token.controller.ts';
 
-export interface AuthOptions extends ServiceRuntime, Pick<AuthParts, 'keys' | 'readers' | 'jwksSource'> {
+export interface AuthOptions extends ServiceRuntime {
   readonly config: Partial<AuthConfig> & Pick<AuthConfig, 'publicUrl'>;
   readonly staticTokens: StaticTokens;
+  /** Private keys that sign access tokens, from the file that all instances of auth share. */
+  readonly keys: Secret<SigningKeys>;
+  /** Parties of the other services in this process. auth acknowledges a change after they have read it. */
+  readonly readers?: readonly RegistryReader[];
+  /** Fetches the published keys of clients; by default from their jwks_uri. */
+  readonly jwksSource?: JwksSource;
 }
 
 /** Bytes: a registration with 20 RSA keys fits. */
 const BODY_LIMIT = 64 * 1024;
 
 @Module({})
-export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
-  private readonly stopListening: () => void;
-
+export class AuthModule implements OnModuleInit, OnApplicationShutdown {
   constructor(
-    @Inject(AuthContext) private readonly auth: AuthContext,
+    @Inject(Parties) private readonly parties: Parties,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(SigningRing) signing: SigningRing,
     @Inject(READINESS) checks: ReadinessCheck[],
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
   ) {
@@ -48,14 +68,13 @@ export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModul
     host.httpAdapter.getInstance<FastifyInstance>().addHook('onRoute', (route) => {
       route.bodyLimit = BODY_LIMIT;
     });
-    this.stopListening = auth.parties.onChange((client) => auth.tokens.drop(client));
     checks.push(
       {
         name: 'registry',
         check: async () => {
-          const failure = auth.parties.failure();
+          const failure = parties.failure();
           return {
-            ready: auth.parties.ready() && failure === undefined,
+            ready: parties.ready() && failure === undefined,
             ...(failure !== undefined && { detail: failure }),
           };
         },
@@ -63,18 +82,31 @@ export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModul
       {
         name: 'signing key',
         check: async () =>
-          auth.signing.key() === undefined
+          signing.key() === undefined
             ? { ready: false, detail: 'no signing key of the file is known to every process yet' }
             : { ready: true },
       },
     );
   }
 
-  static register({ config, keys, readers, jwksSource, ...runtime }: AuthOptions): DynamicModule {
-    const { staticTokens, presence } = runtime;
+  static register({ config: given, keys, readers = [], jwksSource, ...runtime }: AuthOptions): DynamicModule {
+    const config: AuthConfig = { ...AUTH_DEFAULTS, ...given };
+    const { publicUrl, allowInsecureJwks } = config;
+    const { presence, ports } = runtime;
+    const { log, clock, metrics, logger } = ports;
+    const details = new ClientDetails();
+    const parties = new Parties(details);
+    const tokens = new AccessTokens({ keys: publishedKeys(parties), publicUrl, clock, metrics });
+    parties.onChange((client) => tokens.drop(client));
     return {
       module: AuthModule,
-      imports: [ServiceModule.forRoot(runtime, { name: 'auth', http: httpOf(runtime.ports.logger) })],
+      imports: [
+        ServiceModule.forRoot(runtime, {
+          name: 'auth',
+          http: httpOf(logger),
+          jobs: [...(presence === undefined ? [] : [PartiesPresence]), SigningRing, SampledRefusals],
+        }),
+      ],
       controllers: [
         RegistrationController,
         TokenController,
@@ -88,42 +120,51 @@ export class AuthModule implements OnModuleInit, OnApplicationBootstrap, OnModul
         SigningKeysController,
       ],
       providers: [
-        { provide: DOCUMENTATION, useFactory: () => installed(config?.sandbox ?? false) },
+        { provide: CONFIG, useValue: config },
+        { provide: SIGNING_KEYS, useValue: keys },
+        { provide: PRESENCE, useFactory: () => presence },
         {
-          provide: AuthContext,
-          inject: [PORTS, Audit],
-          useFactory: (ports: ServicePorts, audit: Audit) =>
-            new AuthContext({
-              ports,
-              audit,
-              staticTokens,
-              presence,
-              keys,
-              config: { ...AUTH_DEFAULTS, ...config },
-              ...(readers !== undefined && { readers }),
-              ...(jwksSource !== undefined && { jwksSource }),
-            }),
+          provide: JWKS_SOURCE,
+          useFactory: () => jwksSource ?? new JwksCache({ clock, metrics, allowInsecure: allowInsecureJwks }),
         },
+        { provide: DOCUMENTATION, useFactory: () => installed(config.sandbox) },
+        { provide: ClientDetails, useValue: details },
+        { provide: Parties, useValue: parties },
+        { provide: PartiesPresence, useFactory: () => presence && new PartiesPresence(parties, log, presence) },
+        { provide: READERS, useValue: [parties, ...readers, ...(presence ? [new PresentReaders(presence.port)] : [])] },
+        { provide: AccessTokens, useValue: tokens },
+        { provide: Authenticator, useValue: new Authenticator(tokens, parties) },
+        {
+          provide: TokenIssuer,
+          inject: [SigningRing],
+          useFactory: (signing: SigningRing) => new TokenIssuer({ key: () => signing.key(), publicUrl, clock }),
+        },
+        {
+          provide: SampledRefusals,
+          inject: [Audit],
+          useFactory: (audit: Audit) => new SampledRefusals(audit, clock),
+        },
+        Applications,
+        AskingClients,
+        Clients,
+        Decisions,
+        ForeignKeys,
+        Identifiers,
+        KeyChanges,
+        Registry,
+        ReplayMemory,
+        SigningRing,
+        TokenGrants,
+        TokenLimits,
       ],
     };
   }
 
   async onModuleInit(): Promise<void> {
-    await this.auth.parties.start(this.auth.ports);
+    await this.parties.start(this.ports);
   }
-  async onApplicationBootstrap(): Promise<void> {
-    await this.auth.replays.open();
-    await this.auth.presence?.start();
-    await this.auth.signing.start();
-    this.auth.refusals.start();
-  }
-  async onModuleDestroy(): Promise<void> {
-    this.stopListening();
-    await this.auth.refusals.stop();
-    await this.auth.signing.stop();
-    await this.auth.presence?.stop();
-  }
+  /** In this hook, because an answer that acknowledges a change waits for the facts until the server has closed. */
   async onApplicationShutdown(): Promise<void> {
-    await this.auth.parties.stop();
+    await this.parties.stop();
   }
 }

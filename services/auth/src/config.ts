@@ -47,6 +47,8 @@ export const authConfig = (env: z.infer<typeof authSettings>) => ({
   acknowledgeWithinMs: 5000,
 });
 export type AuthConfig = Readonly<ReturnType<typeof authConfig>>;
+/** Injection token of the options. */
+export const CONFIG = Symbol('AuthConfig');
 /** The options without any variable. The address has no default. */
 export const AUTH_DEFAULTS: AuthConfig = authConfig(authSettings.parse({ PUBLIC_URL: 'http://localhost' }));
 

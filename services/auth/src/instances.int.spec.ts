@@ -5,7 +5,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeProtectedHeader } from 'jose';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
 import { Parties, PartiesPresence, type PresenceOptions } from '@provider-access/facts';
-import { silentLogger } from '@provider-access/service/observability';
 import {
   AccessTokens,
   Authenticator,
@@ -19,6 +18,8 @@ import type { State } from '@provider-access/engines/state';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Bench, NOW, NPI, prepare, PUBLIC_URL, ADMINISTRATOR, type App } from '../test/harness.ts';
+import { Registry } from './apps/registry.ts';
+import { AUTH_DEFAULTS } from './config.ts';
 import { SigningRing, WITHDRAW_AFTER_MS } from './operations/signing-keys/signing-ring.ts';
 
 /** A file of keys whose content the test replaces. */
@@ -295,22 +296,11 @@ describe('signing keys', () => {
     const other = new Keys(one);
     const [a, b] = [await instance('a', keys), await instance('b', other)];
     let now = 0;
-    const ring = new SigningRing({
-      ports: { state, clock: a.clock, logger: silentLogger },
-      keys,
-      parties: a.parties,
-      registry: {
-        acknowledge: async (stream, version) => {
-          await state.streams.published(stream, version, 60_000);
-          await a.parties.waitFor(await log.head(['pa.registry']), 60_000);
-        },
-      },
-      presence: presenceOf('ring'),
-      now: () => now,
-    });
+    const registry = new Registry(a.ports, a.parties, [a.parties], { ...AUTH_DEFAULTS, acknowledgeWithinMs: 60_000 });
+    const ring = new SigningRing(a.ports, keys, a.parties, registry, presenceOf('ring'));
     const rounds = async (ms: number): Promise<string[]> => {
       now += ms;
-      await ring.round();
+      await ring.round(now);
       return (await a.registry())
         .filter((r) => r.type === 'pa.signing-key-withdrawn.v1')
         .map((r) => r.data.kid as string);

@@ -16,7 +16,7 @@ import {
   textOf,
 } from '@provider-access/events';
 import { openMemoryLog, type MemoryLog } from '@provider-access/engines/log/memory';
-import type { Parties, PresenceOptions } from '@provider-access/facts';
+import { Parties, type PresenceOptions } from '@provider-access/facts';
 import { recordsOf, request } from '@provider-access/process/testing';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
@@ -26,10 +26,9 @@ import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { AuthContext } from '../src/auth.ts';
 import { AuthModule } from '../src/index.ts';
 import type { AuthConfig } from '../src/config.ts';
-import type { RegistryReader } from '../src/registry.ts';
+import type { RegistryReader } from '../src/apps/registry.ts';
 
 export const NOW = Date.parse('2027-01-04T12:00:00.000Z');
 export const PUBLIC_URL = 'https://payer.example';
@@ -38,6 +37,19 @@ export const ADMINISTRATOR = 'a'.repeat(43);
 export const ADMINISTRATOR_2 = 'b'.repeat(43);
 export const NPI = '1234567893';
 export const NPI_2 = '1245319599';
+/** NPIs with their check digits (45 CFR 162.406). */
+export const npis = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    const nine = String(123_456_000 + i);
+    const sum = [...`80840${nine}`]
+      .toReversed()
+      .reduce(
+        (all, digit, at) =>
+          all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0),
+        0,
+      );
+    return `${nine}${(10 - (sum % 10)) % 10}`;
+  });
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 export interface Answer {
@@ -127,7 +139,7 @@ export class Bench {
     return bench;
   }
   get parties(): Parties {
-    return this.app.get(AuthContext).parties;
+    return this.app.get(Parties);
   }
   /** Ends the service; the log stays. */
   async stop(): Promise<void> {
@@ -342,5 +354,9 @@ export class Bench {
   }
   registry(): Promise<{ type: string; data: any }[]> {
     return this.records(PA_REGISTRY);
+  }
+  /** What pa.registry has about apps. */
+  async appEvents(): Promise<{ type: string; data: any }[]> {
+    return (await this.registry()).filter((event) => event.type.startsWith('pa.app-'));
   }
 }

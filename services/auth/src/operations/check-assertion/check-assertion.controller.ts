@@ -3,14 +3,12 @@ import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
-import { explainAssertion } from '@provider-access/smart';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { z } from 'zod';
-import { AuthContext } from '../../auth.ts';
-import { urls } from '../../config.ts';
 import { readForm } from '../form.ts';
-import { assertionClient, inNetwork } from '../token/asking-client.ts';
-import { countClientRequest, requireTaken, takeTokenRequest } from '../token/token-limits.ts';
-import { ASSERTION_TYPE } from '../token/token.controller.ts';
+import { AskingClients } from '../token/asking-clients.ts';
+import { ASSERTION_TYPE } from '../token/token-grants.ts';
+import { TokenLimits } from '../token/token-limits.ts';
 
 /** The form of a token request. Only `client_assertion` is needed. */
 export const assertionCheckRequest = z.object({
@@ -51,43 +49,35 @@ const notSigned = (): Refusal =>
 /** `POST /auth/check-assertion`: explains to an app's developer what the token endpoint thinks of an assertion. */
 @Controller('auth/check-assertion')
 export class CheckAssertionController {
-  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
+  constructor(
+    @Inject(AskingClients) private readonly asking: AskingClients,
+    @Inject(TokenLimits) private readonly limits: TokenLimits,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+  ) {}
 
   /** Gives no token and uses up no `jti`. Counts as a token request, so that it adds no guesses. */
   @Post()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   async check(@Req() request: FastifyRequest): Promise<z.output<typeof assertionCheckResponse>> {
-    const { config, ports, parties, clients, jwksSource } = this.auth;
-    const taken = takeTokenRequest(this.auth, request);
-    requireTaken(taken, request);
-    if (!parties.current()) {
+    const taken = this.limits.take(request);
+    try {
+      this.asking.requireCurrent();
+    } catch (error) {
       taken.giveBack();
-      throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', {
-        retryAfter: 1,
-      });
+      throw error;
     }
     const form = formOf(request);
-    let registration: ClientRegistration | undefined;
-    const explained = await explainAssertion({
-      assertion: form['client_assertion'],
-      audiences: urls(config.publicUrl).audiences,
-      now: ports.clock.now(),
-      lookup: async (id) => {
-        registration = await clients.findWithEqualWork(id);
-        return assertionClient(registration, ports.clock.now());
-      },
-      jwksSource,
-      used: async (key) => (await ports.state.claims.get('jti', key)) !== undefined,
-    });
-    if (explained === undefined || registration === undefined) throw notSigned();
-    const tooMany = await countClientRequest(this.auth, explained.client);
+    const explained = await this.asking.explain(form['client_assertion']);
+    if (explained === undefined) throw notSigned();
+    const { registration } = explained;
+    const tooMany = await this.limits.countClient(registration.client);
     if (tooMany !== undefined) throw tooMany;
 
     const checks = [...explained.checks, ...this.ofClient(registration), ...ofForm(form, registration)];
     const accepted = checks.every((check) => check.accepted);
     if (accepted) taken.giveBack();
-    return { client_id: explained.client, accepted, server_time: instant(ports.clock.now()), checks };
+    return { client_id: registration.client, accepted, server_time: instant(this.ports.clock.now()), checks };
   }
 
   private ofClient(client: ClientRegistration): readonly Check[] {
@@ -95,7 +85,7 @@ export class CheckAssertionController {
       return [{ part: 'approval', accepted: false, text: 'The app is registered and not approved yet.' }];
     return [
       { part: 'approval', accepted: true, text: 'The app is approved.' },
-      inNetwork(this.auth, client)
+      this.asking.inNetwork(client)
         ? { part: 'network', accepted: true, text: 'A provider bound to this app is in network.' }
         : {
             part: 'network',

@@ -1,10 +1,10 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { npiKey, type ProviderKey, tinKey } from '@provider-access/events';
-import type { ClientRegistration } from '@provider-access/facts';
+import { type ClientRegistration, Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { directory, type DirectoryEntry, directoryEntries } from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { Parties } from '@provider-access/facts';
 
 /** Identifiers of an app that the answer shows. Each needs a query to the directory. */
 const MAX_SHOWN = 100;
@@ -25,13 +25,12 @@ export interface IdentifierDocument {
 }
 
 /** Collects what a reviewer needs to decide whether an identifier belongs to an app. */
+@Injectable()
 export class Identifiers {
-  private readonly ports: Pick<ServicePorts, 'views' | 'clock' | 'logger'>;
-  private readonly parties: Pick<Parties, 'network' | 'boundTo'>;
-  constructor(ports: Identifiers['ports'], parties: Identifiers['parties']) {
-    this.ports = ports;
-    this.parties = parties;
-  }
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Parties) private readonly parties: Parties,
+  ) {}
 
   /** The first hundred identifiers of the app: apps that registered with earlier releases may have thousands. */
   async of(

@@ -1,25 +1,22 @@
-import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { zodPipe } from '@provider-access/service/http';
+import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
 import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
-import { AuthContext } from '../../auth.ts';
+import { Clients } from '../../apps/clients.ts';
+import { type AuthConfig, CONFIG } from '../../config.ts';
 import { isNpi, isTin } from '../../domain/identifiers.ts';
 import { PLAIN } from '../../domain/plain.ts';
-import type { Approve, ClientCommand } from '../../domain/client.ts';
+import type { Approve } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
+import { Decisions, type ReviewCommand, unknownClient } from './decisions.ts';
+import { Identifiers } from './identifiers.ts';
 
 const STATUSES = ['pending', 'approved', 'rejected', 'suspended', 'revoked'] as const satisfies readonly ClientStatus[];
-/**
- * ms: longer than an approval waits for the keys under a jwks_uri (10 s) and for its readers (5 s). If its instance
- * dies, the next approval waits this long.
- */
-const APPROVAL_MS = 25_000;
 const PAGE = { default: 500, max: 1000 };
 
 const text = z
@@ -91,9 +88,6 @@ const brief = ({ client, name, status }: ClientRegistration): Record<string, str
   status,
 });
 
-type ReviewCommand = Exclude<ClientCommand, { readonly kind: 'register' }>;
-const unknown = (): Refusal => new Refusal('not-found', 'There is no client with this id.');
-
 function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
   const { npis: _npis, tins: _tins, ...given } = read(approval, body);
   return given;
@@ -106,8 +100,13 @@ const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark
 @Controller('auth/clients')
 @UseGuards(StaticTokenGuard('administrator'))
 export class ReviewController {
-  private turn: Promise<unknown> = Promise.resolve();
-  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
+  constructor(
+    @Inject(CONFIG) private readonly config: AuthConfig,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Clients) private readonly clients: Clients,
+    @Inject(Identifiers) private readonly identifiers: Identifiers,
+    @Inject(Decisions) private readonly decisions: Decisions,
+  ) {}
 
   /** In the order of registration; `next` is the URL of the next page. */
   @Get()
@@ -117,7 +116,7 @@ export class ReviewController {
     @Query('_count', zodPipe('invalid-value', COUNT)) count?: string,
     @Query('after') after?: string,
   ): Promise<Record<string, unknown>> {
-    const { clients, config, ports } = this.auth;
+    const { clients, config, ports } = this;
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
@@ -144,9 +143,9 @@ export class ReviewController {
   @Get(':client')
   @Header('cache-control', 'no-store')
   async show(@Param('client') client: string): Promise<Record<string, unknown>> {
-    const found = await this.auth.clients.find(client);
-    if (found === undefined) throw unknown();
-    const { clients, identifiers, ports } = this.auth;
+    const found = await this.clients.find(client);
+    if (found === undefined) throw unknownClient();
+    const { clients, identifiers, ports } = this;
     return {
       ...clientDocument(found, ports.clock.now()),
       history: found.history,
@@ -184,64 +183,7 @@ export class ReviewController {
   }
 
   private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
-    const decide = (): Promise<void> =>
-      command.kind === 'approve' ? this.alone(() => this.bind(client, command)) : this.make(client, command);
-    // In sequence, so that reviewers of this instance do not refuse each other because of the lease.
-    const turn = this.turn.then(decide);
-    this.turn = turn.catch(() => undefined);
-    await turn;
+    await this.decisions.decide(client, command);
     return this.show(client);
-  }
-  private async bind(client: string, command: Approve): Promise<void> {
-    await this.requireNamed(client, command);
-    const app = await this.auth.clients.find(client);
-    if (app?.status !== 'pending') return this.make(client, command);
-    await this.auth.keyChanges.approveOwn(app, () => this.make(client, command));
-  }
-  private async make(client: string, command: ReviewCommand): Promise<void> {
-    if (this.auth.clients.registered(client)) await this.auth.registry.execute(client, command);
-    else await this.decideWaiting(client, command);
-  }
-  /**
-   * Runs one approval at a time over all instances, so that each approval sees the bindings of the previous one.
-   * @throws Refusal 503 while another approval runs
-   */
-  private async alone(approval: () => Promise<void>): Promise<void> {
-    const { leases } = this.auth.ports.state;
-    const lease = await leases.acquire('auth/approval', randomUUID(), APPROVAL_MS);
-    if (lease === undefined)
-      throw new Refusal('unavailable', 'Another approval is running. Repeat the request.', { retryAfter: 1 });
-    try {
-      await approval();
-    } finally {
-      await leases.release(lease);
-    }
-  }
-  private async requireNamed(client: string, command: Approve): Promise<void> {
-    const providers =
-      command.identifiers?.map(({ provider }) => provider) ?? (await this.auth.clients.find(client))?.providers ?? [];
-    this.auth.identifiers.requireNamed(client, providers, command.sharedWith ?? []);
-  }
-
-  /** Decides about a registration that is not in pa.registry. Only an approval publishes the registration there. */
-  private async decideWaiting(client: string, command: ReviewCommand): Promise<void> {
-    const { clients, registry, applications } = this.auth;
-    const found = await clients.find(client);
-    try {
-      if (found === undefined) throw unknown();
-      if (command.kind === 'suspend')
-        throw new Refusal('conflict', `The client is ${found.status}: only an approved one can be suspended.`);
-      if (command.kind === 'reject') {
-        await applications.reject(client, command.by, command.reason);
-        return;
-      }
-      const application = await applications.beginApproval(client, (app) => registry.check(command, app));
-      await registry.execute(client, command, application);
-      await applications.remove(client);
-    } catch (error) {
-      // Another reviewer approved it meanwhile.
-      if (!(error instanceof Refusal && error.kind === 'not-found' && clients.registered(client))) throw error;
-      await registry.execute(client, command);
-    }
   }
 }

@@ -1,8 +1,8 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Parties } from '@provider-access/facts';
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
-import { AuthContext } from '../../auth.ts';
-import { urls } from '../../config.ts';
+import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 
 /** Scopes that may be asked for (docs/regulation.md#scopes): v1 and v2. */
 const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flatMap((type) => [
@@ -14,8 +14,11 @@ const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flat
 @Controller()
 export class DiscoveryController {
   private readonly configuration: string;
-  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {
-    const { token, register, introspect, jwks } = urls(auth.config.publicUrl);
+  constructor(
+    @Inject(CONFIG) config: AuthConfig,
+    @Inject(Parties) private readonly parties: Parties,
+  ) {
+    const { token, register, introspect, jwks } = urls(config.publicUrl);
     this.configuration = JSON.stringify({
       token_endpoint: token,
       registration_endpoint: register,
@@ -42,6 +45,6 @@ export class DiscoveryController {
   @Header('content-type', 'application/json')
   @Header('cache-control', 'public, max-age=300')
   jwks(): string {
-    return JSON.stringify({ keys: this.auth.parties.signingKeys().map(({ jwk }) => jwk) });
+    return JSON.stringify({ keys: this.parties.signingKeys().map(({ jwk }) => jwk) });
   }
 }

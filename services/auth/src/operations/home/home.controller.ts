@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AuthContext } from '../../auth.ts';
+import { type AuthConfig, CONFIG } from '../../config.ts';
 import { DOCUMENTATION, type Documentation } from '../docs/docs.controller.ts';
 
 /** What a client needs to begin: the answer of `/` as JSON, and the links of the page. URLs are absolute. */
@@ -38,10 +38,10 @@ export class HomeController {
   private readonly json: string;
 
   constructor(
-    @Inject(AuthContext) private readonly auth: AuthContext,
+    @Inject(CONFIG) private readonly config: AuthConfig,
     @Inject(DOCUMENTATION) private readonly documentation: Documentation,
   ) {
-    this.json = JSON.stringify({ name: NAME, sandbox: auth.config.sandbox, ...linksOf(auth.config.publicUrl) });
+    this.json = JSON.stringify({ name: NAME, sandbox: config.sandbox, ...linksOf(config.publicUrl) });
   }
 
   @Get()
@@ -57,7 +57,7 @@ export class HomeController {
   }
 
   private page(): string {
-    const { sandbox, publicUrl } = this.auth.config;
+    const { sandbox, publicUrl } = this.config;
     const { fhir, capabilities, discovery, openapi, documentation } = linksOf(publicUrl);
     const pages = this.documentation.site.built()
       ? [

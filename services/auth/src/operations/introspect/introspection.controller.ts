@@ -1,20 +1,23 @@
 import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
-import { bearerToken } from '@provider-access/smart';
-import { AuthContext } from '../../auth.ts';
+import { AccessTokens, Authenticator, bearerToken, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
 import { readForm } from '../form.ts';
 
 /** RFC 7662. A client sees its own tokens only; the administrator sees all. */
 @Controller('auth/introspect')
 export class IntrospectionController {
-  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
+  constructor(
+    @Inject(AccessTokens) private readonly tokens: AccessTokens,
+    @Inject(Authenticator) private readonly authenticator: Authenticator,
+    @Inject(STATIC_TOKENS) private readonly staticTokens: StaticTokens,
+  ) {}
 
   @Post()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   async introspect(@Req() request: FastifyRequest): Promise<Record<string, unknown>> {
-    const { tokens, authenticator, staticTokens } = this.auth;
+    const { tokens, authenticator, staticTokens } = this;
     const own = bearerToken(request);
     if (own === undefined)
       throw new Refusal(

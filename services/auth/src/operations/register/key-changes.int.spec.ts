@@ -66,6 +66,18 @@ const tokenWith = async (app: App, key?: Pair): Promise<number> =>
       ),
     })
   ).status;
+/** Starts a request, and resolves when it waits for the keys of the app. `goOn` lets it have them. */
+async function whileKeysAreFetched(request: () => Promise<number>) {
+  const held = Promise.withResolvers<void>();
+  const fetching = Promise.withResolvers<void>();
+  beforeFetch = () => {
+    fetching.resolve();
+    return held.promise;
+  };
+  const answer = request();
+  await fetching.promise;
+  return { answer, goOn: held.resolve };
+}
 const changes = async () => (await bench.registry()).filter((e) => e.data.formerKeys !== undefined);
 
 describe('PUT on the registration URI', () => {
@@ -337,16 +349,7 @@ describe('an assertion that was signed before a change of the keys', () => {
   it('gives no token when the app ended its key while the request ran', async () => {
     published[URI] = [second.jwk];
     const app = await bench.approved({ jwks: undefined, jwks_uri: URI });
-    let goOn!: () => void;
-    const held = new Promise<void>((resolve) => (goOn = resolve));
-    const fetching = new Promise<void>((resolve) => {
-      beforeFetch = () => {
-        resolve();
-        return held;
-      };
-    });
-    const answer = tokenWith(app, second);
-    await fetching;
+    const { answer, goOn } = await whileKeysAreFetched(() => tokenWith(app, second));
     expect((await put(app, { ...set(third), previous_keys: 'end' })).status).toBe(200);
     goOn();
     expect(await answer).toBe(401);
@@ -356,16 +359,7 @@ describe('an assertion that was signed before a change of the keys', () => {
   it('gives a token when the app changed its keys meanwhile and keeps the ones from before', async () => {
     published[URI] = [second.jwk];
     const app = await bench.approved({ jwks: undefined, jwks_uri: URI });
-    let goOn!: () => void;
-    const held = new Promise<void>((resolve) => (goOn = resolve));
-    const fetching = new Promise<void>((resolve) => {
-      beforeFetch = () => {
-        resolve();
-        return held;
-      };
-    });
-    const answer = tokenWith(app, second);
-    await fetching;
+    const { answer, goOn } = await whileKeysAreFetched(() => tokenWith(app, second));
     expect((await put(app, set(third))).status).toBe(200);
     goOn();
     expect(await answer).toBe(200);

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
-import type { EventLog } from '@provider-access/engines/log';
-import type { ClientDetails, ClientKeySet, ClientRegistration } from '@provider-access/facts';
+import { ClientDetails, type ClientKeySet, type ClientRegistration, Parties } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type JwksSource, keyFault } from '@provider-access/smart';
+import { foreignKey, ForeignKeys, JWKS_SOURCE } from '../../apps/foreign-keys.ts';
+import { Registry, SOURCE } from '../../apps/registry.ts';
+import { streamHead } from '../../apps/stream-head.ts';
 import { changeKeys, type PreviousKeys } from '../../domain/client-keys.ts';
-import { type Registry, SOURCE } from '../../registry.ts';
-import { type RegistryKnowledge, streamHead } from '../../stream-head.ts';
-import { foreignKey, type ForeignKeys } from './foreign-keys.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Changes of a client within a day. Each is a record of up to some 100 KB that stays in pa.registry for ever. */
@@ -16,24 +16,21 @@ const CHANGES_A_DAY = 20;
 /** ms: longer than a change waits for its readers. If its instance dies, the next change waits this long. */
 const CHANGE_MS = 15_000;
 
-export interface KeyChangesParts {
-  readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'> & {
-    readonly log: Pick<EventLog, 'partitions' | 'read'>;
-  };
-  readonly known: RegistryKnowledge;
-  readonly registry: Pick<Registry, 'acknowledge'>;
-  readonly details: Pick<ClientDetails, 'get'>;
-  readonly jwksSource: JwksSource;
-  readonly foreign: ForeignKeys;
-}
-
 /**
  * Changes the keys of approved apps. A change is a record pa.app-registered.v1 in a stream of its own,
  * `client-keys/<id>`: releases before this one take it for a repeated registration and ignore it (docs/client-keys.md).
  */
+@Injectable()
 export class KeyChanges {
   private turn: Promise<unknown> = Promise.resolve();
-  constructor(private readonly parts: KeyChangesParts) {}
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Parties) private readonly known: Parties,
+    @Inject(Registry) private readonly registry: Registry,
+    @Inject(ClientDetails) private readonly details: ClientDetails,
+    @Inject(JWKS_SOURCE) private readonly jwksSource: JwksSource,
+    @Inject(ForeignKeys) private readonly foreign: ForeignKeys,
+  ) {}
 
   /**
    * Resolves when every process accepts the new keys, and refuses those that ended. A repeated request changes nothing.
@@ -43,9 +40,9 @@ export class KeyChanges {
     const published = wanted.jwksUri === undefined ? undefined : await this.published(wanted.jwksUri);
     await this.alone(async () => {
       // Read now, because a reviewer may have suspended the app while this request waited.
-      const registration = this.parts.details.get(client);
+      const registration = this.details.get(client);
       if (registration?.status !== 'approved') throw notApproved(registration?.status ?? 'pending');
-      if (this.parts.foreign.owner(client, wanted, published) !== undefined) throw foreignKey(wanted);
+      if (this.foreign.owner(client, wanted, published) !== undefined) throw foreignKey(wanted);
       await this.decide(registration, wanted, previous);
     });
   }
@@ -57,7 +54,7 @@ export class KeyChanges {
    * @throws Refusal 409 that names the other app to the reviewer
    */
   async approveOwn(app: ClientRegistration, approve: () => Promise<void>): Promise<void> {
-    const { jwksSource, foreign } = this.parts;
+    const { jwksSource, foreign } = this;
     const set = app.jwksUri === undefined ? undefined : await jwksSource.get(app.jwksUri, { refresh: true });
     await this.alone(async () => {
       const owner = foreign.owner(app.client, app, set?.ok === true ? set.keys : undefined);
@@ -72,7 +69,7 @@ export class KeyChanges {
   }
 
   private async decide(client: ClientRegistration, wanted: ClientKeySet, previous: PreviousKeys): Promise<void> {
-    const { ports, known, registry } = this.parts;
+    const { ports, known, registry } = this;
     const { clock } = ports;
     const { streams, counters } = ports.state;
     const name = `client-keys/${client.client}`;
@@ -115,7 +112,7 @@ export class KeyChanges {
    * time. Decisions of this instance wait in sequence, so that they do not refuse each other because of the lease.
    */
   private async alone(decision: () => Promise<void>): Promise<void> {
-    const { leases } = this.parts.ports.state;
+    const { leases } = this.ports.state;
     const turn = this.turn.then(async () => {
       const lease = await leases.acquire('auth/client-keys', randomUUID(), CHANGE_MS);
       if (lease === undefined) throw busy();
@@ -131,7 +128,7 @@ export class KeyChanges {
 
   /** The keys under a jwks_uri. A URL that serves no key would lock the app out, so it is refused now. */
   private async published(url: string): Promise<readonly unknown[]> {
-    const set = await this.parts.jwksSource.get(url, { refresh: true });
+    const set = await this.jwksSource.get(url, { refresh: true });
     if (!set.ok) throw new Refusal('invalid-client-metadata', `jwks_uri: does not give a key set: ${set.reason}.`);
     if (set.keys.some((key) => keyFault(key) === undefined)) return set.keys;
     throw new Refusal(

@@ -4,14 +4,15 @@ import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
-import { bearerToken, newSecret, secretHash, secretMatches, addressBlock } from '@provider-access/smart';
-import { AuthContext } from '../../auth.ts';
-import { urls } from '../../config.ts';
+import { behindUntrustedProxy, PORTS, type ServicePorts, SHARED_ADDRESS } from '@provider-access/service/http';
+import { addressBlock, bearerToken, newSecret, RequestLimits, secretHash, secretMatches } from '@provider-access/smart';
+import { Applications } from '../../apps/applications.ts';
+import { Clients } from '../../apps/clients.ts';
+import { type AuthConfig, CONFIG, urls } from '../../config.ts';
+import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
 import { readClientMetadata, readRegistrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
-import { foreignKey } from './foreign-keys.ts';
-import { notApproved } from './key-changes.ts';
+import { KeyChanges, notApproved } from './key-changes.ts';
 
 const MINUTE = 60_000;
 const CLIENT_ID = /^c-[0-9a-f]{32}$/;
@@ -43,22 +44,41 @@ const noRegistration = (): Refusal =>
 /** Dynamic client registration (RFC 7591), its read and the change of its keys (RFC 7592 §2.1, §2.2). */
 @Controller('auth/register')
 export class RegistrationController {
-  constructor(@Inject(AuthContext) private readonly auth: AuthContext) {}
+  /** Registrations of an address block. */
+  private readonly registrations: RequestLimits;
+  /** Refused requests for a registration, by address block. */
+  private readonly reads: RequestLimits;
+  /** Registrations of all address blocks: each writes some 100 KB to the state store. */
+  private readonly registrationsOfAll: RequestLimits;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: AuthConfig,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Applications) private readonly applications: Applications,
+    @Inject(Clients) private readonly clients: Clients,
+    @Inject(KeyChanges) private readonly keyChanges: KeyChanges,
+    @Inject(AskingClients) private readonly asking: AskingClients,
+  ) {
+    const { clock } = ports;
+    this.registrations = new RequestLimits(clock, config.registrationsPerMinute);
+    this.reads = new RequestLimits(clock, config.refusalsPerMinute);
+    this.registrationsOfAll = new RequestLimits(clock, config.registrationsOfAllPerMinute);
+  }
 
   @Post()
   @HttpCode(201)
   @Header('cache-control', 'no-store')
   async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
-    const { config, ports, applications, limits } = this.auth;
+    const { config, ports } = this;
     const from = addressBlock(request.ip);
     // The count in this process comes first, so that a request above the limit writes nothing to the shared counter.
-    const wait = limits.registrations.take(from);
+    const wait = this.registrations.take(from);
     if (wait > 0) throw tooMany(request, wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
     if (count > config.registrationsPerMinute)
       throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
-    const waitForAll = limits.registrationsOfAll.take('');
+    const waitForAll = this.registrationsOfAll.take('');
     if (waitForAll > 0)
       throw new Refusal(
         'too-many-requests',
@@ -79,8 +99,7 @@ export class RegistrationController {
       registrationTokenHash: secretHash(secret),
       registeredAt: instant(ports.clock.now()),
     };
-    if (this.auth.foreignKeys.owner(client, app) !== undefined) throw foreignKey(app);
-    const expiresAt = await applications.submit(app, secretHash(from).slice(0, 16));
+    const expiresAt = await this.applications.submit(app, secretHash(from).slice(0, 16));
     return {
       ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
       registration_access_token: secret,
@@ -107,15 +126,11 @@ export class RegistrationController {
     @Body() body: unknown,
   ): Promise<Record<string, unknown>> {
     const client = await this.authenticated(request, id);
-    const { config, parties, clients, keyChanges } = this.auth;
-    const update = readRegistrationUpdate(body, config.allowInsecureJwks);
+    const update = readRegistrationUpdate(body, this.config.allowInsecureJwks);
     requireUnchanged(client, update);
-    if (!parties.current())
-      throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', {
-        retryAfter: 1,
-      });
+    this.asking.requireCurrent();
     if (client.status !== 'approved') throw notApproved(client.status);
-    await keyChanges.change(
+    await this.keyChanges.change(
       id,
       {
         ...(update.jwks !== undefined && { jwks: update.jwks }),
@@ -123,7 +138,7 @@ export class RegistrationController {
       },
       update.previous_keys ?? 'keep',
     );
-    return this.document((await clients.find(id)) ?? client);
+    return this.document((await this.clients.find(id)) ?? client);
   }
 
   /**
@@ -133,22 +148,21 @@ export class RegistrationController {
   private async authenticated(request: FastifyRequest, id: string): Promise<ClientRegistration> {
     const token = bearerToken(request);
     if (token === undefined) throw noRegistrationToken();
-    const { registrationReads } = this.auth.limits;
     const from = addressBlock(request.ip);
-    const wait = registrationReads.take(from);
+    const wait = this.reads.take(from);
     if (wait > 0)
       throw new Refusal(
         'too-many-requests',
         `Too many refused requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
         { retryAfter: wait },
       );
-    const client = CLIENT_ID.test(id) ? await this.auth.clients.find(id) : undefined;
+    const client = CLIENT_ID.test(id) ? await this.clients.find(id) : undefined;
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
-    registrationReads.giveBack(from);
+    this.reads.giveBack(from);
     return client;
   }
   private document(client: ClientRegistration): Record<string, unknown> {
-    const { ports, config } = this.auth;
+    const { ports, config } = this;
     return {
       ...clientDocument(client, ports.clock.now()),
       registration_client_uri: urls(config.publicUrl).registration(client.client),

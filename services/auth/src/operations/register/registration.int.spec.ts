@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
-import { ADMINISTRATOR, Bench, NOW, NPI, NPI_2, prepare, publicJwk, PUBLIC_URL } from '../../../test/harness.ts';
+import { ADMINISTRATOR, Bench, NOW, NPI, NPI_2, npis, prepare, publicJwk, PUBLIC_URL } from '../../../test/harness.ts';
 
 let p256: JWK, leaked: JWK;
 beforeAll(async () => {
@@ -13,23 +13,8 @@ beforeEach(async () => {
   bench = await Bench.start();
 });
 afterEach(() => bench.stop());
-/** NPIs with their check digits (45 CFR 162.406). */
-const npis = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => {
-    const nine = String(123_456_000 + i);
-    const sum = [...`80840${nine}`]
-      .toReversed()
-      .reduce(
-        (all, digit, at) =>
-          all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0),
-        0,
-      );
-    return `${nine}${(10 - (sum % 10)) % 10}`;
-  });
 const register = (over: Record<string, unknown>) =>
   bench.call('POST', '/auth/register', { json: bench.metadata(over) });
-
-const published = async () => (await bench.registry()).filter((e) => e.type.startsWith('pa.app-'));
 
 describe('POST /auth/register', () => {
   it('answers 201 with id, token, URI and the registered metadata', async () => {
@@ -52,9 +37,9 @@ describe('POST /auth/register', () => {
       registration_client_uri: `${PUBLIC_URL}/auth/register/${body['client_id']}`,
       registration_expires_at: '2027-02-03T12:00:00.000Z',
     });
-    expect(await published()).toEqual([]);
+    expect(await bench.appEvents()).toEqual([]);
     await bench.review(body['client_id'] as string, 'approve');
-    const events = await published();
+    const events = await bench.appEvents();
     expect(events.map((e) => e.type)).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
     expect(JSON.stringify(events)).not.toContain(body['registration_access_token']);
   });

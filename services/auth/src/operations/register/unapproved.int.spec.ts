@@ -2,7 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeEvent, PA_REGISTRY } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { Parties } from '@provider-access/facts';
-import { ADMINISTRATOR, type App, Bench, NPI, prepare, publicJwk } from '../../../test/harness.ts';
+import { ADMINISTRATOR, type App, Bench, NPI, npis, prepare, publicJwk } from '../../../test/harness.ts';
 
 beforeAll(prepare);
 let bench: Bench;
@@ -10,20 +10,6 @@ beforeEach(async () => {
   bench = await Bench.start();
 });
 afterEach(() => bench.stop());
-/** NPIs with their check digits (45 CFR 162.406). */
-const npis = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => {
-    const nine = String(123_456_000 + i);
-    const sum = [...`80840${nine}`]
-      .toReversed()
-      .reduce(
-        (all, digit, at) =>
-          all + [...String(Number(digit) * (at % 2 === 0 ? 2 : 1))].reduce((a, d) => a + Number(d), 0),
-        0,
-      );
-    return `${nine}${(10 - (sum % 10)) % 10}`;
-  });
-const published = async () => (await bench.registry()).filter((e) => e.type.startsWith('pa.app-'));
 
 describe('registrations that nobody approves', () => {
   const DAY = 24 * 60 * 60 * 1000;
@@ -49,7 +35,7 @@ describe('registrations that nobody approves', () => {
     const reader = new Parties();
     await reader.start(bench.ports);
     const apps = await Promise.all(Array.from({ length: 20 }, () => bench.register({ npi: npis(50) })));
-    expect(await published()).toEqual([]);
+    expect(await bench.appEvents()).toEqual([]);
     expect(apps.map(({ id }) => reader.client(id))).toEqual(apps.map(() => undefined));
     await reader.stop();
   });
@@ -181,7 +167,7 @@ describe('registrations that nobody approves', () => {
     streams.append = append;
     expect((await bench.review(app, 'reject')).status).toBe(409);
     expect((await bench.review(app, 'approve')).body).toMatchObject({ status: 'approved' });
-    expect((await published()).map((e) => e.type)).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
+    expect((await bench.appEvents()).map((e) => e.type)).toEqual(['pa.app-registered.v1', 'pa.app-approved.v1']);
     expect(await waiting()).toEqual([app.id]);
   });
 });

@@ -1,10 +1,10 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { encodeEvent, PA_REGISTRY, type SigningKeyWithdrawn } from '@provider-access/events';
-import type { PresenceOptions } from '@provider-access/facts';
+import { Parties, type PresenceOptions } from '@provider-access/facts';
 import { instant } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { ACCESS_TOKEN_LIFETIME, type Secret, type SigningKey, type SigningKeys } from '@provider-access/smart';
-import type { Parties } from '@provider-access/facts';
-import { type Registry, SOURCE } from '../../registry.ts';
+import { Registry, SOURCE } from '../../apps/registry.ts';
 
 /** ms from the removal of a key from the last instance until all its tokens have expired, with clock skew. */
 export const WITHDRAW_AFTER_MS = (ACCESS_TOKEN_LIFETIME + 60) * 1000;
@@ -14,16 +14,10 @@ const PRESENT_MS = 20_000;
 const LOOK_MS = 5000;
 const SOON_MS = 500;
 
-export interface SigningRingOptions {
-  readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'logger'>;
-  /** The keys of the file, in the order of preference. */
-  readonly keys: Secret<SigningKeys>;
-  readonly parties: Pick<Parties, 'signingKey' | 'signingKeys' | 'withdrawnKey'>;
-  readonly registry: Pick<Registry, 'acknowledge'>;
-  readonly presence?: PresenceOptions | undefined;
-  /** Monotonic, ms. */
-  readonly now?: () => number;
-}
+/** Injection token of the private keys in the file, in the order of preference. */
+export const SIGNING_KEYS = Symbol('SigningKeys');
+/** Injection token of how other processes see this one. Undefined where one process runs everything. */
+export const PRESENCE = Symbol('Presence');
 
 const streamOf = (kid: string): string => `signing-key/${kid}`;
 
@@ -31,9 +25,8 @@ const streamOf = (kid: string): string => `signing-key/${kid}`;
  * Moves our signing keys through their life: in the file → published → known to every reader → signing → gone from the
  * files of all instances → withdrawn. pa.registry decides which keys verify tokens; the file only offers keys.
  */
+@Injectable()
 export class SigningRing {
-  private readonly options: SigningRingOptions;
-  private readonly now: () => number;
   /** Kids of published keys that every reader has read. */
   private readonly acknowledged = new Set<string>();
   /** For each published kid that is in no file: when this process first missed it. */
@@ -43,20 +36,23 @@ export class SigningRing {
   private working: Promise<boolean> = Promise.resolve(true);
   private stopListening: () => void = () => undefined;
 
-  constructor(options: SigningRingOptions) {
-    this.options = options;
-    this.now = options.now ?? (() => performance.now());
-  }
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(SIGNING_KEYS) private readonly keys: Secret<SigningKeys>,
+    @Inject(Parties) private readonly parties: Parties,
+    @Inject(Registry) private readonly registry: Registry,
+    @Inject(PRESENCE) private readonly presence: PresenceOptions | undefined,
+  ) {}
 
   /** The key to sign with: the first key of the file that every reader knows and that is not withdrawn. */
   key(): SigningKey | undefined {
-    return this.options.keys.current.all.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
+    return this.keys.current.all.find((key) => this.acknowledged.has(key.kid) && this.isPublished(key));
   }
 
   /** Resolves after the first round. Later rounds run on a timer. */
   async start(): Promise<void> {
     this.running = true;
-    this.stopListening = this.options.keys.onChange(() => this.soon(0));
+    this.stopListening = this.keys.onChange(() => this.soon(0));
     await this.cycle();
   }
   async stop(): Promise<void> {
@@ -64,13 +60,12 @@ export class SigningRing {
     this.stopListening();
     clearTimeout(this.timer);
     await this.working;
-    const { presence } = this.options;
-    await presence?.port.leave(GROUP, presence.holder).catch(() => undefined);
+    await this.presence?.port.leave(GROUP, this.presence.holder).catch(() => undefined);
   }
 
   /** Withdraws a key for good, and waits for every reader. @throws Refusal 503 when readers do not catch up in time */
   async withdraw(kid: string, reason: SigningKeyWithdrawn['reason'], by: string): Promise<void> {
-    const { state, clock } = this.options.ports;
+    const { state, clock } = this.ports;
     this.acknowledged.delete(kid);
     const stream = streamOf(kid);
     const version = (await state.streams.load(stream))?.version ?? 0;
@@ -89,28 +84,28 @@ export class SigningRing {
         { kid, withdrawn: true },
       );
     }
-    await this.options.registry.acknowledge(stream, 2);
+    await this.registry.acknowledge(stream, 2);
   }
 
-  /** Publishes new keys, waits for readers and withdraws old keys. False when the next round has to continue. */
-  async round(): Promise<boolean> {
-    const { keys, parties, presence } = this.options;
+  /**
+   * Publishes new keys, waits for readers and withdraws old keys. `now`: monotonic, ms.
+   * @returns false when the next round has to continue
+   */
+  async round(now = performance.now()): Promise<boolean> {
+    const { keys, parties, presence } = this;
     const mine = keys.current.all;
     await presence?.port.announce(GROUP, presence.holder, { kids: mine.map((key) => key.kid) }, PRESENT_MS);
     let complete = true;
     for (const key of mine)
       if (!this.acknowledged.has(key.kid) && parties.withdrawnKey(key.kid) === undefined)
         complete = (await this.publish(key)) && complete;
-    await this.withdrawMissing(mine);
+    await this.withdrawMissing(mine, now);
     return complete;
   }
 
   /** Publishes a kid once, even if several processes try. */
   private async publish(key: SigningKey): Promise<boolean> {
-    const {
-      ports: { state, clock, logger },
-      registry,
-    } = this.options;
+    const { state, clock, logger } = this.ports;
     const stream = streamOf(key.kid);
     const data = { kid: key.kid, jwk: { ...key.publicJwk } };
     // A conflict is not an error: the key was published before.
@@ -126,12 +121,12 @@ export class SigningRing {
       { kid: key.kid },
     );
     try {
-      await registry.acknowledge(stream, 1);
+      await this.registry.acknowledge(stream, 1);
     } catch {
       return false;
     }
     this.acknowledged.add(key.kid);
-    if (!this.isPublished(key) && this.options.parties.withdrawnKey(key.kid) === undefined)
+    if (!this.isPublished(key) && this.parties.withdrawnKey(key.kid) === undefined)
       logger.error(
         { kid: key.kid },
         'a signing key has the kid of another key that was published before and is not used: give it a new kid',
@@ -140,8 +135,8 @@ export class SigningRing {
   }
 
   /** Withdraws a key after no instance has had it in its file for longer than a token lives. */
-  private async withdrawMissing(mine: readonly SigningKey[]): Promise<void> {
-    const { parties, presence } = this.options;
+  private async withdrawMissing(mine: readonly SigningKey[], now: number): Promise<void> {
+    const { parties, presence } = this;
     const held = new Set(mine.map((key) => key.kid));
     for (const { data } of (await presence?.port.list(GROUP)) ?? [])
       for (const kid of (data as { kids: readonly string[] }).kids) held.add(kid);
@@ -151,14 +146,14 @@ export class SigningRing {
         continue;
       }
       this.acknowledged.delete(kid);
-      const since = this.missingSince.get(kid) ?? this.now();
+      const since = this.missingSince.get(kid) ?? now;
       this.missingSince.set(kid, since);
-      if (this.now() - since >= WITHDRAW_AFTER_MS) await this.withdraw(kid, 'rotated', 'auth');
+      if (now - since >= WITHDRAW_AFTER_MS) await this.withdraw(kid, 'rotated', 'auth');
     }
   }
 
   private isPublished({ kid, publicJwk }: SigningKey): boolean {
-    const jwk = this.options.parties.signingKey(kid)?.jwk;
+    const jwk = this.parties.signingKey(kid)?.jwk;
     return jwk !== undefined && jwk['x'] === publicJwk.x && jwk['y'] === publicJwk.y;
   }
   private record(type: string, kid: string, id: string, data: unknown, time: string) {
@@ -173,7 +168,7 @@ export class SigningRing {
   private async cycle(): Promise<void> {
     this.working = this.round().catch((error: unknown) => {
       // An engine is unavailable, or readers do not catch up. The next round tries again.
-      this.options.ports.logger.warn(
+      this.ports.logger.warn(
         { error: error instanceof Error ? error.name : typeof error },
         'signing keys could not be published or withdrawn; the next round tries again',
       );

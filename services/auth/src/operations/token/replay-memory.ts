@@ -1,5 +1,5 @@
-import type { Clock } from '@provider-access/kernel';
-import type { Claims } from '@provider-access/engines/state';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 /** ms: the longest life of an assertion, five minutes and the clock skew (docs/regulation.md#token-requests). */
 const LONGEST = 330_000;
@@ -8,21 +8,18 @@ const LONGEST = 330_000;
  * Knows since when the state store remembers used `jti`s. After a loss of the store, earlier uses are unknown. So apps
  * that registered before the loss get no token until all their earlier assertions have expired.
  */
-export class ReplayMemory {
-  private readonly claims: Pick<Claims, 'claim'>;
-  private readonly clock: Clock;
+@Injectable()
+export class ReplayMemory implements OnApplicationBootstrap {
   private since = 0;
-  constructor(claims: Pick<Claims, 'claim'>, clock: Clock) {
-    this.claims = claims;
-    this.clock = clock;
-  }
+  constructor(@Inject(PORTS) private readonly ports: ServicePorts) {}
 
-  async open(): Promise<void> {
-    this.since = Number(await this.claims.claim('auth', 'jti-remembered-since', String(this.clock.now())));
+  async onApplicationBootstrap(): Promise<void> {
+    const { state, clock } = this.ports;
+    this.since = Number(await state.claims.claim('auth', 'jti-remembered-since', String(clock.now())));
   }
   /** Seconds until the server can recognize every replay for an app that registered at this instant. */
   wait(registeredAt: string): number {
     if (Date.parse(registeredAt) >= this.since) return 0;
-    return Math.max(0, Math.ceil((this.since + LONGEST - this.clock.now()) / 1000));
+    return Math.max(0, Math.ceil((this.since + LONGEST - this.ports.clock.now()) / 1000));
   }
 }

@@ -1,55 +1,71 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { behindUntrustedProxy, SHARED_ADDRESS } from '@provider-access/service/http';
-import { addressBlock, claimedClient } from '@provider-access/smart';
-import type { AuthContext } from '../../auth.ts';
+import { behindUntrustedProxy, PORTS, type ServicePorts, SHARED_ADDRESS } from '@provider-access/service/http';
+import { addressBlock, claimedClient, RequestLimits } from '@provider-access/smart';
+import { type AuthConfig, CONFIG } from '../../config.ts';
 
 const MINUTE = 60_000;
 
+/** A request that is within the limits. */
 export interface TakenRequest {
-  /** Seconds, 0 if the request is within the limit. */
-  readonly wait: number;
   giveBack(): void;
 }
 
-/**
- * Counts a request with a client assertion before any check of it; a request that succeeds gives its count back. An
- * approved client has its own count at its address, so that junk from behind the same proxy does not lock it out. A
- * stranger cannot use up that count, because client ids are random.
- */
-export function takeTokenRequest({ limits, parties }: AuthContext, request: FastifyRequest): TakenRequest {
-  const block = addressBlock(request.ip);
-  const claimed = claimedClient((request.body as Record<string, unknown> | null | undefined)?.['client_assertion']);
-  const client = claimed !== undefined && parties.client(claimed)?.status === 'approved' ? claimed : undefined;
-  const key = client === undefined ? block : `${block} ${client}`;
-  const wait = limits.tokens.take(key);
-  if (client !== undefined) return { wait, giveBack: () => limits.tokens.giveBack(key) };
-  return {
-    wait: wait > 0 ? wait : limits.strangers.take(''),
-    giveBack: () => {
-      limits.tokens.giveBack(key);
-      limits.strangers.giveBack('');
-    },
-  };
-}
+/** Limits of requests that carry a client assertion. */
+@Injectable()
+export class TokenLimits {
+  /** Refused requests of an address block, and of a client in an address block. */
+  private readonly refused: RequestLimits;
+  /** Requests of all callers that name no approved client. */
+  private readonly strangers: RequestLimits;
 
-/** @throws Refusal 429 */
-export function requireTaken({ wait }: TakenRequest, request: FastifyRequest): void {
-  if (wait > 0)
-    throw new Refusal(
-      'too-many-requests',
-      `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
-      { retryAfter: wait },
-    );
-}
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: AuthConfig,
+    @Inject(Parties) private readonly parties: Parties,
+  ) {
+    this.refused = new RequestLimits(ports.clock, config.refusalsPerMinute);
+    this.strangers = new RequestLimits(ports.clock, config.strangersPerMinute);
+  }
 
-/**
- * Counts a request of a client whose signature was verified. @returns the refusal when the client is above its limit
- */
-export async function countClientRequest({ ports, config }: AuthContext, client: string): Promise<Refusal | undefined> {
-  const { count, resetsAt } = await ports.state.counters.hit(`token/${client}`, MINUTE);
-  if (count <= config.tokensPerMinute) return undefined;
-  return new Refusal('too-many-requests', `More than ${config.tokensPerMinute} token requests in a minute.`, {
-    retryAfter: Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)),
-  });
+  /**
+   * Counts a request before any check of its assertion; a request that succeeds gives its count back. An approved
+   * client has its own count at its address, so that junk from behind the same proxy does not lock it out. A stranger
+   * cannot use up that count, because client ids are random.
+   * @throws Refusal 429
+   */
+  take(request: FastifyRequest): TakenRequest {
+    const block = addressBlock(request.ip);
+    const claimed = claimedClient((request.body as Record<string, unknown> | null | undefined)?.['client_assertion']);
+    const client = claimed !== undefined && this.parties.client(claimed)?.status === 'approved' ? claimed : undefined;
+    const key = client === undefined ? block : `${block} ${client}`;
+    const wait = this.refused.take(key) || (client === undefined ? this.strangers.take('') : 0);
+    if (wait > 0)
+      throw new Refusal(
+        'too-many-requests',
+        `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
+        { retryAfter: wait },
+      );
+    return {
+      giveBack: () => {
+        this.refused.giveBack(key);
+        if (client === undefined) this.strangers.giveBack('');
+      },
+    };
+  }
+
+  /**
+   * Counts a request of a client whose signature was verified. @returns the refusal when the client is above its limit
+   */
+  async countClient(client: string): Promise<Refusal | undefined> {
+    const { state, clock } = this.ports;
+    const { tokensPerMinute } = this.config;
+    const { count, resetsAt } = await state.counters.hit(`token/${client}`, MINUTE);
+    if (count <= tokensPerMinute) return undefined;
+    return new Refusal('too-many-requests', `More than ${tokensPerMinute} token requests in a minute.`, {
+      retryAfter: Math.max(1, Math.ceil((resetsAt - clock.now()) / 1000)),
+    });
+  }
 }

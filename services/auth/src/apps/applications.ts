@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { keyMark } from '@provider-access/smart';
-import { foreignKey } from './foreign-keys.ts';
+import { type AuthConfig, CONFIG } from '../config.ts';
+import { foreignKey, ForeignKeys } from './foreign-keys.ts';
 
 /** Namespace of the claims that hold a registration each. A claim expires by itself. */
 const DOCUMENTS = 'registration';
@@ -29,37 +31,36 @@ interface Index {
   readonly entries: readonly Entry[];
 }
 
-export interface ApplicationsOptions {
-  /** Registrations without an approval that the store keeps at once. */
-  readonly capacity: number;
-  /** ms that each of them is kept. */
-  readonly keepMs: number;
-}
+/** How long a registration waits for a reviewer: 30 days. */
+const KEEP_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * Registrations that no reviewer has approved. Because anybody can register, they are in the state store and not in
  * pa.registry: they expire, their number is bounded, and no other service reads them. At capacity, the address block
  * with the most registrations loses its oldest one, so a flood of registrations displaces itself first.
  */
+@Injectable()
 export class Applications {
-  private readonly ports: Pick<ServicePorts, 'state' | 'clock' | 'metrics'>;
-  private readonly options: ApplicationsOptions;
   /** Runs the changes of this process in sequence, so that they do not compete with each other. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(ports: Applications['ports'], options: ApplicationsOptions) {
-    this.ports = ports;
-    this.options = options;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: AuthConfig,
+    @Inject(ForeignKeys) private readonly foreignKeys: ForeignKeys,
+  ) {
+    ports.metrics.zero('pa_registrations_dropped_total');
   }
 
   /**
    * Keeps a new registration. `from`: hash of the sender's address block.
    * @returns when it expires, ms since the epoch
-   * @throws Refusal 400 when a registration that waits for a reviewer has one of the keys (ADR 0062)
+   * @throws Refusal 400 when another app has one of the keys: an approved one, or one that waits (ADR 0062)
    */
   async submit(app: AppRegistered, from: string): Promise<number> {
+    if (this.foreignKeys.owner(app.client, app) !== undefined) throw foreignKey(app);
     const at = this.ports.clock.now();
-    const expiresAt = at + this.options.keepMs;
+    const expiresAt = at + KEEP_MS;
     // The document is written first, so that an index entry always has one.
     await this.ports.state.claims.claim(DOCUMENTS, app.client, JSON.stringify(app), expiresAt);
     const keys = (app.jwks?.keys ?? []).map(shortMark);
@@ -68,7 +69,7 @@ export class Applications {
         throw foreignKey(app);
       const kept = [...entries, { client: app.client, at, from, ...(keys.length > 0 && { keys }) }];
       const displaced: Entry[] = [];
-      while (kept.length > this.options.capacity) displaced.push(...kept.splice(displacedNext(kept), 1));
+      while (kept.length > this.config.registrationsWaiting) displaced.push(...kept.splice(displacedNext(kept), 1));
       return { entries: kept, answer: displaced };
     }).catch(async (error: unknown) => {
       await this.forget(app.client);
@@ -155,7 +156,7 @@ export class Applications {
     return { entries: this.live(head?.snapshot.entries ?? []) };
   }
   private live(entries: readonly Entry[]): readonly Entry[] {
-    const from = this.ports.clock.now() - this.options.keepMs;
+    const from = this.ports.clock.now() - KEEP_MS;
     return entries.filter((e) => e.at > from);
   }
 

@@ -1,15 +1,20 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { type AppRegistered, encodeEvent, PA_REGISTRY } from '@provider-access/events';
-import type { EventLog, Position } from '@provider-access/engines/log';
+import type { Position } from '@provider-access/engines/log';
+import { Parties } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
-import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './domain/client.ts';
-import { type RegistryKnowledge, streamHead } from './stream-head.ts';
+import { type AuthConfig, CONFIG } from '../config.ts';
+import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from '../domain/client.ts';
+import { streamHead } from './stream-head.ts';
 
 /** A reader of pa.registry. auth acknowledges a change after the reader has read it. */
 export interface RegistryReader {
   waitFor(position: Position, timeoutMs: number): Promise<boolean>;
 }
+/** Injection token of the readers: this process first, then the others. */
+export const READERS = Symbol('RegistryReaders');
 
 export const SOURCE = 'urn:provider-access:auth';
 /** How many processes may race to decide about one client. One of them wins each round. */
@@ -37,24 +42,14 @@ function decideFrom(
  * Decides about apps. A compare-and-set on the app's stream makes each decision once, the relay publishes it to
  * pa.registry, and the caller gets its answer after every reader has read it.
  */
+@Injectable()
 export class Registry {
-  private readonly ports: Pick<ServicePorts, 'state' | 'clock'> & {
-    readonly log: Pick<EventLog, 'partitions' | 'read'>;
-  };
-  private readonly known: RegistryKnowledge;
-  private readonly readers: readonly RegistryReader[];
-  private readonly timeoutMs: number;
   constructor(
-    ports: Registry['ports'],
-    known: RegistryKnowledge,
-    readers: readonly RegistryReader[],
-    timeoutMs: number,
-  ) {
-    this.ports = ports;
-    this.known = known;
-    this.readers = readers;
-    this.timeoutMs = timeoutMs;
-  }
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Parties) private readonly known: Parties,
+    @Inject(READERS) private readonly readers: readonly RegistryReader[],
+    @Inject(CONFIG) private readonly config: AuthConfig,
+  ) {}
 
   /**
    * Decides, and resolves when every process decides by the new state. A command that asks for the present state
@@ -105,9 +100,10 @@ export class Registry {
 
   /** Waits until every reader has read this version. @throws Refusal 503 when readers do not catch up in time */
   async acknowledge(stream: string, version: number): Promise<void> {
-    const position = await this.ports.state.streams.published(stream, version, this.timeoutMs);
+    const { acknowledgeWithinMs } = this.config;
+    const position = await this.ports.state.streams.published(stream, version, acknowledgeWithinMs);
     if (position === undefined) throw later();
-    const known = await Promise.all(this.readers.map((reader) => reader.waitFor(position, this.timeoutMs)));
+    const known = await Promise.all(this.readers.map((reader) => reader.waitFor(position, acknowledgeWithinMs)));
     if (!known.every(Boolean)) throw later();
   }
   private async acknowledged(stream: string, version: number, state: ClientState): Promise<ClientState> {

@@ -1,7 +1,12 @@
-import type { ClientDetails, ClientKeySet, ClientRegistration } from '@provider-access/facts';
-import { type Clock, Refusal } from '@provider-access/kernel';
+import { Inject, Injectable } from '@nestjs/common';
+import { ClientDetails, type ClientKeySet, type ClientRegistration } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type JwksSource, keyMark } from '@provider-access/smart';
-import { acceptedFormer } from '../../domain/client-keys.ts';
+import { acceptedFormer } from '../domain/client-keys.ts';
+
+/** Injection token of what fetches the published keys of clients. */
+export const JWKS_SOURCE = Symbol('JwksSource');
 
 /** Apps whose keys nobody else may use: a reviewer has approved them once (ADR 0062). */
 const APPROVED_ONCE = new Set<ClientRegistration['status']>(['approved', 'suspended', 'revoked']);
@@ -14,11 +19,12 @@ export const foreignKey = ({ jwksUri }: ClientKeySet): Refusal =>
   );
 
 /** Finds the app that has the same key as another one, whatever kid, alg and further members the keys have. */
+@Injectable()
 export class ForeignKeys {
   constructor(
-    private readonly details: Pick<ClientDetails, 'decided'>,
-    private readonly jwksSource: JwksSource,
-    private readonly clock: Clock,
+    @Inject(ClientDetails) private readonly details: ClientDetails,
+    @Inject(JWKS_SOURCE) private readonly jwksSource: JwksSource,
+    @Inject(PORTS) private readonly ports: ServicePorts,
   ) {}
 
   /**
@@ -27,7 +33,7 @@ export class ForeignKeys {
    */
   owner(client: string, { jwks, jwksUri }: ClientKeySet, published?: readonly unknown[]): string | undefined {
     const wanted = new Set((published ?? jwks?.keys ?? []).map(keyMark));
-    const now = this.clock.now();
+    const now = this.ports.clock.now();
     const shares = (set: ClientKeySet): boolean => {
       const keys = set.jwksUri === undefined ? set.jwks?.keys : this.jwksSource.kept?.(set.jwksUri);
       return (jwksUri !== undefined && set.jwksUri === jwksUri) || (keys ?? []).some((key) => wanted.has(keyMark(key)));

@@ -1,15 +1,15 @@
-import type { ClientDetails, ClientRegistration } from '@provider-access/facts';
-import { skeleton } from './domain/names.ts';
-import type { Applications } from './operations/register/applications.ts';
+import { Inject, Injectable } from '@nestjs/common';
+import { ClientDetails, type ClientRegistration } from '@provider-access/facts';
+import { skeleton } from '../domain/names.ts';
+import { Applications } from './applications.ts';
 
 /** Finds apps: first those of pa.registry, then registrations that wait for a reviewer. */
+@Injectable()
 export class Clients {
-  private readonly details: Pick<ClientDetails, 'get' | 'ids' | 'decided'>;
-  private readonly applications: Pick<Applications, 'get' | 'getWithEqualWork' | 'list'>;
-  constructor(details: Clients['details'], applications: Clients['applications']) {
-    this.details = details;
-    this.applications = applications;
-  }
+  constructor(
+    @Inject(ClientDetails) private readonly details: ClientDetails,
+    @Inject(Applications) private readonly applications: Applications,
+  ) {}
 
   /** Undefined for an unknown id or an expired registration. @throws EngineUnavailable */
   async find(client: string): Promise<ClientRegistration | undefined> {

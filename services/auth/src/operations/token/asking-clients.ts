@@ -1,0 +1,108 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ClientRegistration, Parties } from '@provider-access/facts';
+import { Refusal } from '@provider-access/kernel';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import {
+  type AssertionCheck,
+  type AssertionClient,
+  type AssertionResult,
+  explainAssertion,
+  type JwksSource,
+  verifyClientAssertion,
+} from '@provider-access/smart';
+import { Clients } from '../../apps/clients.ts';
+import { JWKS_SOURCE } from '../../apps/foreign-keys.ts';
+import { type AuthConfig, CONFIG, urls } from '../../config.ts';
+import { acceptedFormer } from '../../domain/client-keys.ts';
+
+interface ExplainedAssertion {
+  readonly registration: ClientRegistration;
+  readonly checks: readonly AssertionCheck[];
+}
+
+/** What auth knows of a client that asks for a token. */
+@Injectable()
+export class AskingClients {
+  constructor(
+    @Inject(CONFIG) private readonly config: AuthConfig,
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Parties) private readonly parties: Parties,
+    @Inject(Clients) private readonly clients: Clients,
+    @Inject(JWKS_SOURCE) private readonly jwksSource: JwksSource,
+  ) {}
+
+  /** @throws Refusal 503 while this process does not know the newest decisions about clients */
+  requireCurrent(): void {
+    if (!this.parties.current())
+      throw new Refusal('unavailable', 'The server cannot check clients at the moment. Repeat the request.', {
+        retryAfter: 1,
+      });
+  }
+
+  /** @throws EngineUnavailable */
+  find(client: string): Promise<ClientRegistration | undefined> {
+    return this.clients.find(client);
+  }
+
+  /** Whether pa.registry has the client. */
+  registered(client: string | undefined): boolean {
+    return client !== undefined && this.parties.client(client) !== undefined;
+  }
+
+  /** Checks a client assertion, and uses up its `jti`. @throws EngineUnavailable */
+  verify(assertion: string): Promise<AssertionResult> {
+    return verifyClientAssertion({
+      ...this.expected(),
+      assertion,
+      lookup: async (id) => this.keysOf(await this.clients.find(id)),
+      claims: this.ports.state.claims,
+    });
+  }
+
+  /** Explains a client assertion. Undefined if no key of an active client verifies it. @throws EngineUnavailable */
+  async explain(assertion: string | undefined): Promise<ExplainedAssertion | undefined> {
+    let registration: ClientRegistration | undefined;
+    const explained = await explainAssertion({
+      ...this.expected(),
+      assertion,
+      lookup: async (id) => {
+        registration = await this.clients.findWithEqualWork(id);
+        return this.keysOf(registration);
+      },
+      used: async (key) => (await this.ports.state.claims.get('jti', key)) !== undefined,
+    });
+    return explained && registration && { registration, checks: explained.checks };
+  }
+
+  /**
+   * The keys with which the app proves its identity. A pending app that registered its keys can do so, so the answer
+   * says that a reviewer has not approved it yet. A pending app with a jwks_uri is treated as unknown, because nobody
+   * has approved that this server fetches that URL. Rejected and suspended apps are treated as unknown too.
+   */
+  keysOf(client: ClientRegistration | undefined): AssertionClient | undefined {
+    if (
+      client === undefined ||
+      (client.status !== 'approved' && !(client.status === 'pending' && client.jwks !== undefined))
+    )
+      return undefined;
+    return {
+      ...(client.jwks !== undefined && { jwks: client.jwks }),
+      ...(client.jwksUri !== undefined && { jwksUri: client.jwksUri }),
+      former: acceptedFormer(client.formerKeys, this.ports.clock.now()),
+    };
+  }
+
+  /** Whether one of the providers that the app is bound to is in network now. */
+  inNetwork(client: Pick<ClientRegistration, 'providers'>): boolean {
+    const now = this.parties.decisionTime(this.ports.clock.now());
+    return client.providers.some(
+      (provider) =>
+        this.parties.network(provider).findLast((change) => Date.parse(change.from) <= now)?.status === 'in-network',
+    );
+  }
+
+  private expected(): { readonly audiences: readonly string[]; readonly now: number; readonly jwksSource: JwksSource } {
+    const { audiences } = urls(this.config.publicUrl);
+    return { audiences, now: this.ports.clock.now(), jwksSource: this.jwksSource };
+  }
+}

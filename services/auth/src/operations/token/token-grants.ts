@@ -1,0 +1,107 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
+import { Refusal } from '@provider-access/kernel';
+import { approvals, approvedSince, type AssertionStep, stillHas } from '@provider-access/smart';
+import { readForm } from '../form.ts';
+import { AskingClients } from './asking-clients.ts';
+import { ReplayMemory } from './replay-memory.ts';
+import { TokenLimits } from './token-limits.ts';
+
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+/** Steps after the check of the assertion. */
+type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
+/** A refusal with two values for the audit: the client that the caller claims to be, and the step that failed. */
+export class TokenRefusal extends Error {
+  readonly refusal: Refusal;
+  readonly client: string | undefined;
+  readonly step: AssertionStep | OwnStep | undefined;
+  constructor(refusal: Refusal, client?: string, step?: AssertionStep | OwnStep) {
+    super(refusal.message);
+    this.refusal = refusal;
+    this.client = client;
+    this.step = step;
+  }
+}
+
+export interface TokenGrant {
+  readonly client: string;
+  readonly scope: string;
+  /** ms since the epoch. */
+  readonly approvedAt: number;
+  /** The number of the approval, from 1. */
+  readonly approval: number;
+}
+
+/** Decides which token a request gets. */
+@Injectable()
+export class TokenGrants {
+  constructor(
+    @Inject(AskingClients) private readonly asking: AskingClients,
+    @Inject(TokenLimits) private readonly limits: TokenLimits,
+    @Inject(ReplayMemory) private readonly replays: ReplayMemory,
+  ) {}
+
+  /** @throws TokenRefusal with the client that the caller claims to be; Refusal before there is one */
+  async of(request: FastifyRequest): Promise<TokenGrant> {
+    const { asking, limits, replays } = this;
+    const form = readForm(request);
+    if (!form['grant_type']) throw new Refusal('invalid-request', 'grant_type is missing.');
+    if (form['grant_type'] !== 'client_credentials')
+      throw new Refusal('unsupported-grant-type', 'grant_type must be client_credentials.');
+    if (form['client_assertion_type'] !== ASSERTION_TYPE)
+      throw new Refusal('invalid-client', `client_assertion_type must be ${ASSERTION_TYPE}.`);
+    if (!form['client_assertion']) throw new Refusal('invalid-request', 'client_assertion is missing.');
+    if (form['scope'] === undefined) throw new Refusal('invalid-request', 'scope is missing.');
+
+    asking.requireCurrent();
+    const result = await asking.verify(form['client_assertion']);
+    if (!result.ok) throw this.refusal(new Refusal('invalid-client', result.message), result.client, result.step);
+    const { client } = result;
+    const refuse = (refusal: Refusal, step?: OwnStep | 'key'): TokenRefusal => this.refusal(refusal, client, step);
+    if (form['client_id'] !== undefined && form['client_id'] !== client)
+      throw refuse(new Refusal('invalid-client', 'client_id differs from iss in client_assertion.'), 'client_id');
+
+    // After the check of the signature, so that nobody can use up the limit of another client.
+    const tooMany = await limits.countClient(client);
+    if (tooMany !== undefined) throw refuse(tooMany);
+
+    const registration = await asking.find(client);
+    const now = asking.keysOf(registration);
+    if (now !== undefined && !stillHas(now, result.key))
+      throw refuse(
+        new Refusal('invalid-client', 'The app ended the key of this client_assertion while the request ran.'),
+        'key',
+      );
+    const wait = registration === undefined ? 0 : replays.wait(registration.registeredAt);
+    if (wait > 0)
+      throw new Refusal(
+        'unavailable',
+        'The record of used assertions was lost. Repeat the request when every assertion from before has expired.',
+        { retryAfter: wait },
+      );
+    const approvedAt = approvedSince(registration);
+    if (registration === undefined || approvedAt === undefined)
+      throw refuse(new Refusal('unauthorized-client', 'The app is registered and not approved yet.'), 'not-approved');
+    if (!asking.inNetwork(registration))
+      throw refuse(
+        new Refusal(
+          'unauthorized-client',
+          'None of the providers bound to this app is in the network of this payer now.',
+        ),
+        'not-in-network',
+      );
+    const scope = grantScopes(form['scope'], registration.scope, SCOPE_TYPES);
+    if (scope === '')
+      throw refuse(
+        new Refusal('invalid-scope', `This app has none of the requested scopes. It has: ${registration.scope}`),
+      );
+    return { client, scope, approvedAt, approval: approvals(registration) };
+  }
+
+  /** The audit does not record an `iss` that no client has, because the caller chose the text. */
+  private refusal(refusal: Refusal, client: string | undefined, step: TokenRefusal['step']): TokenRefusal {
+    return new TokenRefusal(refusal, this.asking.registered(client) ? client : undefined, step);
+  }
+}
