@@ -73,6 +73,31 @@ const CHANCE =
 const absent = (matcher) => `CallExpression[callee.object.property.name="not"][callee.property.name="${matcher}"] >`;
 const INSTEAD =
   'wait for a condition with eventually() of @provider-access/testing or expect.poll, or move a fake clock.';
+/** Nest needs parameters of a constructor; Node runs all other classes as they are written (docs/writing.md). */
+const NEST = 'ClassDeclaration[decorators.length>0]';
+const PLAIN = ':matches(ClassDeclaration, ClassExpression)[decorators.length=0]';
+/** Sources that have this form; the others follow. */
+const CONVERTED = ['services/auth/src/**/*.ts', 'libs/smart/src/**/*.ts'];
+const classes = [
+  {
+    selector: `${PLAIN} > ClassBody > :not([kind="constructor"])[accessibility="private"]`,
+    message: 'A class without a decorator hides a member as #name.',
+  },
+  {
+    selector: `${PLAIN} > ClassBody > [kind="constructor"] TSParameterProperty`,
+    message: 'A class without a decorator declares its fields: Node does not know parameter properties.',
+  },
+  {
+    selector: `${NEST} > ClassBody > * > PrivateIdentifier.key`,
+    message: 'A class of Nest hides a member as private, beside the parameters of its constructor.',
+  },
+  {
+    selector:
+      `${NEST} > ClassBody > [kind="constructor"] > FunctionExpression > BlockStatement > ExpressionStatement > ` +
+      'AssignmentExpression[left.object.type="ThisExpression"][right.type="Identifier"]',
+    message: 'Make it a parameter property: constructor(@Inject(X) private readonly x: X) {}',
+  },
+];
 const tests = {
   'no-restricted-syntax': [
     'error',
@@ -134,6 +159,7 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
+  { files: CONVERTED, ignores: ['**/*.spec.ts'], rules: { 'no-restricted-syntax': ['error', ...classes] } },
   // The rule does not see what only the decorator of a parameter uses.
   { files: ['**/*.controller.ts'], rules: { 'no-useless-assignment': 'off' } },
   { files: ['**/embedded/**/*.ts'], rules: engineBan('embedded') },

@@ -118,6 +118,34 @@ describe('a test that looks for a text which must not be there', () => {
   });
 });
 
+describe('a class', () => {
+  const eslint = new ESLint({ cwd: root });
+  const breaches = async (code: string): Promise<number> =>
+    (await eslint.lintText(code, { filePath: join(root, 'services/auth/src/x.ts') }))[0]!.messages.filter(
+      (m) => m.ruleId === 'no-restricted-syntax',
+    ).length;
+
+  test.each([
+    'export class A { private x = 1; }',
+    'export class A { private readonly x: string; constructor(x: string) { this.x = x; } }',
+    'export class A { private x(): void {} }',
+    'export class A { constructor(readonly x: string) {} }',
+    'export const a = new (class { private x = 1; })();',
+    '@Injectable() export class A { #x = 1; }',
+    '@Injectable() export class A { readonly x: string; constructor(@Inject(X) x: string) { this.x = x; } }',
+  ])('may not be %s', async (code) => {
+    expect(await breaches(code)).toBe(1);
+  });
+  test.each([
+    'export class A { readonly #x: string; protected y = 1; constructor(x: string) { this.#x = x; } }',
+    'export class A { private constructor() {} static make(): A { return new A(); } }',
+    '@Injectable() export class A { private y = 1; constructor(@Inject(X) private readonly x: string) {} }',
+    '@Injectable() export class A { readonly y: string; constructor(@Inject(X) x: X) { this.y = `${x}`; } }',
+  ])('may be %s', async (code) => {
+    expect(await breaches(code)).toBe(0);
+  });
+});
+
 describe('READMEs', () => {
   const folders = ['libs', 'tools', 'services', 'e2e'].map((folder) => `${folder}/*README.md`);
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...folders], { cwd: root });

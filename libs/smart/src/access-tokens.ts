@@ -44,15 +44,15 @@ export class AccessTokens {
   readonly issuer: string;
   readonly audience: string;
   readonly clock: Clock;
-  private readonly keys: KeySource;
-  private readonly metrics: Metrics | undefined;
-  private readonly verified: BoundedMap<string, AccessToken>;
+  readonly #keys: KeySource;
+  readonly #metrics: Metrics | undefined;
+  readonly #verified: BoundedMap<string, AccessToken>;
 
   constructor(options: AccessTokensOptions) {
-    this.keys = options.keys;
+    this.#keys = options.keys;
     this.clock = options.clock;
-    this.metrics = options.metrics;
-    this.verified = new BoundedMap(options.capacity ?? 20_000);
+    this.#metrics = options.metrics;
+    this.#verified = new BoundedMap(options.capacity ?? 20_000);
     this.issuer = options.publicUrl;
     this.audience = audienceOf(options.publicUrl);
   }
@@ -61,13 +61,13 @@ export class AccessTokens {
   cached(token: string): AccessToken | undefined {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const key = hash('sha256', token, 'base64');
-    const known = this.verified.get(key);
+    const known = this.#verified.get(key);
     if (known === undefined) return undefined;
-    this.verified.delete(key);
+    this.#verified.delete(key);
     // A withdrawn key also invalidates its cached tokens.
-    if (known.expiresAt * 1000 <= this.clock.now() || this.keys(known.kid) === undefined) return undefined;
-    this.verified.set(key, known);
-    this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
+    if (known.expiresAt * 1000 <= this.clock.now() || this.#keys(known.kid) === undefined) return undefined;
+    this.#verified.set(key, known);
+    this.#metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'hit' });
     return known;
   }
 
@@ -81,7 +81,7 @@ export class AccessTokens {
       const { client_id: client, exp } = decodeJwt(token);
       const { kid } = decodeProtectedHeader(token);
       if (typeof client !== 'string' || typeof exp !== 'number' || exp * 1000 <= this.clock.now()) return undefined;
-      return typeof kid === 'string' && this.keys(kid) !== undefined ? client : undefined;
+      return typeof kid === 'string' && this.#keys(kid) !== undefined ? client : undefined;
     } catch {
       return undefined;
     }
@@ -92,25 +92,25 @@ export class AccessTokens {
     if (token.length > MAX_TOKEN_LENGTH) return undefined;
     const known = this.cached(token);
     if (known !== undefined) return known;
-    this.metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'miss' });
-    const read = await this.check(token);
+    this.#metrics?.count('pa_cache_requests_total', { cache: 'access-token', result: 'miss' });
+    const read = await this.#check(token);
     // The key may have been withdrawn while the signature was checked.
-    if (read === undefined || this.keys(read.kid) === undefined) return undefined;
-    this.verified.set(hash('sha256', token, 'base64'), read);
+    if (read === undefined || this.#keys(read.kid) === undefined) return undefined;
+    this.#verified.set(hash('sha256', token, 'base64'), read);
     return read;
   }
 
   /** Removes the client's tokens from the cache, after a change of its status. */
   drop(client: string): void {
-    for (const [key, token] of this.verified) if (token.client === client) this.verified.delete(key);
+    for (const [key, token] of this.#verified) if (token.client === client) this.#verified.delete(key);
   }
 
-  private async check(token: string): Promise<AccessToken | undefined> {
+  async #check(token: string): Promise<AccessToken | undefined> {
     try {
       const { payload, protectedHeader } = await jwtVerify(
         token,
         ({ kid }) => {
-          const key = typeof kid === 'string' ? this.keys(kid) : undefined;
+          const key = typeof kid === 'string' ? this.#keys(kid) : undefined;
           if (key === undefined) throw new TypeError('unknown kid');
           return key;
         },

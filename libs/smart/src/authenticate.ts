@@ -68,15 +68,15 @@ const FORGED_PER_MINUTE = 60;
  * token from before a suspension stays invalid after the client is approved again.
  */
 export class Authenticator {
-  private readonly tokens: AccessTokens;
-  private readonly clients: Clients;
-  private readonly forged: RequestLimits;
+  readonly #tokens: AccessTokens;
+  readonly #clients: Clients;
+  readonly #forged: RequestLimits;
   /** Signature checks that run, by token: requests that come together with a new token share one. */
-  private readonly checks = new Map<string, Promise<AccessToken | undefined>>();
+  readonly #checks = new Map<string, Promise<AccessToken | undefined>>();
   constructor(tokens: AccessTokens, clients: Clients) {
-    this.tokens = tokens;
-    this.forged = new RequestLimits(tokens.clock, FORGED_PER_MINUTE);
-    this.clients = clients;
+    this.#tokens = tokens;
+    this.#forged = new RequestLimits(tokens.clock, FORGED_PER_MINUTE);
+    this.#clients = clients;
   }
 
   /**
@@ -86,37 +86,37 @@ export class Authenticator {
   authenticate(request: RequestWithHeaders): SmartContext | Promise<SmartContext> {
     const token = bearerToken(request);
     if (token === undefined) throw noToken();
-    const known = this.tokens.cached(token);
-    if (known !== undefined) return this.admit(known);
+    const known = this.#tokens.cached(token);
+    if (known !== undefined) return this.#admit(known);
     // A forger can hardly guess the random id of a client, so refuse a token without an approved client before its
     // signature is checked.
-    const claimed = this.tokens.claimedBy(token);
-    if (claimed === undefined || approvedSince(this.clients.client(claimed)) === undefined)
-      return this.admit(undefined);
-    return this.verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
+    const claimed = this.#tokens.claimedBy(token);
+    if (claimed === undefined || approvedSince(this.#clients.client(claimed)) === undefined)
+      return this.#admit(undefined);
+    return this.#verified(token, `${addressBlock(request.ip ?? '')} ${claimed}`);
   }
 
   /**
    * A caller who knows the id of an approved client can forge tokens for it. The limit bounds how many of them from one
    * address cost a signature check.
    */
-  private async verified(token: string, sender: string): Promise<SmartContext> {
-    const running = this.checks.get(token);
-    if (running !== undefined) return this.admit(await running);
-    const wait = this.forged.take(sender);
+  async #verified(token: string, sender: string): Promise<SmartContext> {
+    const running = this.#checks.get(token);
+    if (running !== undefined) return this.#admit(await running);
+    const wait = this.#forged.take(sender);
     if (wait > 0)
       throw new Refusal('too-many-requests', 'Too many access tokens with a wrong signature from this address.', {
         retryAfter: wait,
       });
-    const check = this.tokens.verify(token);
-    this.checks.set(token, check);
-    const verified = await check.finally(() => this.checks.delete(token));
-    if (verified !== undefined) this.forged.giveBack(sender);
-    return this.admit(verified);
+    const check = this.#tokens.verify(token);
+    this.#checks.set(token, check);
+    const verified = await check.finally(() => this.#checks.delete(token));
+    if (verified !== undefined) this.#forged.giveBack(sender);
+    return this.#admit(verified);
   }
 
-  private admit(token: AccessToken | undefined): SmartContext {
-    if (this.clients.current?.() === false)
+  #admit(token: AccessToken | undefined): SmartContext {
+    if (this.#clients.current?.() === false)
       throw new Refusal('unavailable', 'The server cannot check access at the moment. Repeat the request.', {
         retryAfter: 1,
       });
@@ -127,7 +127,7 @@ export class Authenticator {
   /** Whether the client of a verified token may use it now. */
   live(token: AccessToken | undefined): token is AccessToken {
     if (token === undefined) return false;
-    const client = this.clients.client(token.client);
+    const client = this.#clients.client(token.client);
     const since = approvedSince(client);
     if (client === undefined || since === undefined) return false;
     // Tokens of the version before have no approval. An approval that this process does not know yet is a later one.

@@ -81,82 +81,82 @@ export interface JwksCacheOptions {
  * requires, also while the client's server is unavailable.
  */
 export class JwksCache implements JwksSource {
-  private readonly clock: Clock;
-  private readonly allowInsecure: boolean;
-  private readonly timeoutMs: number;
-  private readonly resolve: Resolve | undefined;
-  private readonly metrics: Metrics | undefined;
-  private readonly entries: BoundedMap<string, Entry>;
-  private readonly failures: BoundedMap<string, { readonly result: JwksResult; readonly until: number }>;
-  private readonly running = new Map<string, Promise<JwksResult>>();
-  private readonly turns: Turns;
-  private readonly turnMs: number;
+  readonly #clock: Clock;
+  readonly #allowInsecure: boolean;
+  readonly #timeoutMs: number;
+  readonly #resolve: Resolve | undefined;
+  readonly #metrics: Metrics | undefined;
+  readonly #entries: BoundedMap<string, Entry>;
+  readonly #failures: BoundedMap<string, { readonly result: JwksResult; readonly until: number }>;
+  readonly #running = new Map<string, Promise<JwksResult>>();
+  readonly #turns: Turns;
+  readonly #turnMs: number;
 
   constructor(options: JwksCacheOptions) {
-    this.clock = options.clock;
-    this.allowInsecure = options.allowInsecure ?? false;
-    this.timeoutMs = options.timeoutMs ?? 5000;
+    this.#clock = options.clock;
+    this.#allowInsecure = options.allowInsecure ?? false;
+    this.#timeoutMs = options.timeoutMs ?? 5000;
     const capacity = options.capacity ?? 2000;
-    this.entries = new BoundedMap(capacity);
-    this.failures = new BoundedMap(capacity);
-    this.turnMs = options.turnMs ?? this.timeoutMs;
-    this.resolve = options.resolve;
-    this.turns = new Turns(options.concurrent ?? CONCURRENT);
-    this.metrics = options.metrics;
+    this.#entries = new BoundedMap(capacity);
+    this.#failures = new BoundedMap(capacity);
+    this.#turnMs = options.turnMs ?? this.#timeoutMs;
+    this.#resolve = options.resolve;
+    this.#turns = new Turns(options.concurrent ?? CONCURRENT);
+    this.#metrics = options.metrics;
   }
 
   async get(url: string, options: { readonly refresh?: boolean } = {}): Promise<JwksResult> {
-    const now = this.clock.now();
-    const entry = this.entries.get(url);
-    const failure = this.failures.get(url);
+    const now = this.#clock.now();
+    const entry = this.#entries.get(url);
+    const failure = this.#failures.get(url);
     if (failure !== undefined && now < failure.until && !(entry !== undefined && now < entry.goodUntil))
       return failure.result;
     if (entry !== undefined) {
       const fresh = now < entry.goodUntil;
-      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.hit(entry);
+      if (fresh && !(options.refresh === true && now - entry.lastAttempt >= MIN_INTERVAL)) return this.#hit(entry);
       // Cache-Control may forbid to cache the set, but this request needs it and it was fetched less than a minute ago.
-      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.hit(entry);
+      if (!fresh && options.refresh === true && now - entry.lastAttempt < MIN_INTERVAL) return this.#hit(entry);
       entry.lastAttempt = now;
     }
-    this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
+    this.#metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'miss' });
     // Concurrent requests share one fetch.
-    let running = this.running.get(url);
+    let running = this.#running.get(url);
     if (running === undefined) {
-      running = this.load(url, now).finally(() => this.running.delete(url));
-      this.running.set(url, running);
+      running = this.#load(url, now).finally(() => this.#running.delete(url));
+      this.#running.set(url, running);
     }
     const result = await running;
     // A failed fetch does not remove a set that is still fresh.
-    return !result.ok && entry !== undefined && this.clock.now() < entry.goodUntil
+    return !result.ok && entry !== undefined && this.#clock.now() < entry.goodUntil
       ? { ok: true, keys: entry.keys }
       : result;
   }
 
   kept(url: string): readonly unknown[] | undefined {
-    return this.entries.get(url)?.keys;
+    return this.#entries.get(url)?.keys;
   }
 
-  private hit({ keys }: Entry): JwksResult {
-    this.metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
+  #hit({ keys }: Entry): JwksResult {
+    this.#metrics?.count('pa_cache_requests_total', { cache: 'jwks', result: 'hit' });
     return { ok: true, keys };
   }
 
-  private async load(url: string, now: number): Promise<JwksResult> {
-    const fault = jwksUriFault(url, this.allowInsecure);
+  async #load(url: string, now: number): Promise<JwksResult> {
+    const fault = jwksUriFault(url, this.#allowInsecure);
     if (fault !== undefined) return { ok: false, reason: `it ${fault}` };
-    if (!(await this.turns.take(this.turnMs)))
+    if (!(await this.#turns.take(this.#turnMs)))
       return { ok: false, reason: 'too many other key sets are being fetched' };
     const fetched = await fetchPinned(url, {
-      allowPrivate: this.allowInsecure,
-      timeoutMs: this.timeoutMs,
-      ...(this.resolve !== undefined && { resolve: this.resolve }),
-    }).finally(() => this.turns.end());
+      allowPrivate: this.#allowInsecure,
+      timeoutMs: this.#timeoutMs,
+      ...(this.#resolve !== undefined && { resolve: this.#resolve }),
+    }).finally(() => this.#turns.end());
     const result = fetched.ok ? readKeySet(fetched) : fetched;
-    this.failures.delete(url);
+    this.#failures.delete(url);
     if (!result.ok) {
-      this.failures.set(url, { result, until: now + FAILURE_KEPT });
+      this.#failures.set(url, { result, until: now + FAILURE_KEPT });
     } else if (fetched.ok) {
-      this.entries.set(url, {
+      this.#entries.set(url, {
         keys: result.keys,
         goodUntil: now + freshness(fetched.cacheControl, fetched.age),
         lastAttempt: now,
@@ -168,30 +168,30 @@ export class JwksCache implements JwksSource {
 
 /** Limits concurrency; callers wait in order. */
 class Turns {
-  private free: number;
-  private readonly waiting = new Set<(mine: boolean) => void>();
+  #free: number;
+  readonly #waiting = new Set<(mine: boolean) => void>();
   constructor(free: number) {
-    this.free = free;
+    this.#free = free;
   }
   /** False if the caller waited for `withinMs` in vain. */
   take(withinMs: number): Promise<boolean> {
-    if (this.free > 0) {
-      this.free--;
+    if (this.#free > 0) {
+      this.#free--;
       return Promise.resolve(true);
     }
     return new Promise((resolve) => {
       const end = (mine: boolean): void => {
         clearTimeout(timer);
-        this.waiting.delete(end);
+        this.#waiting.delete(end);
         resolve(mine);
       };
       const timer = setTimeout(() => end(false), withinMs);
-      this.waiting.add(end);
+      this.#waiting.add(end);
     });
   }
   end(): void {
-    const [next] = this.waiting;
-    if (next === undefined) this.free++;
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free++;
     else next(true);
   }
 }

@@ -32,22 +32,22 @@ const EVERY_MS = 10_000;
  * content cannot be used, the last good content stays in force, and `failure` and a warning report the fault.
  */
 export class SecretFile<T> implements Secret<T> {
-  private readonly options: SecretFileOptions<T>;
-  private readonly listeners = new Set<() => void>();
-  private readonly timer: NodeJS.Timeout | undefined;
+  readonly #options: SecretFileOptions<T>;
+  readonly #listeners = new Set<() => void>();
+  readonly #timer: NodeJS.Timeout | undefined;
   // Private fields, which neither printing nor serialising the object shows.
   #text: string;
   #value: T;
-  private fault: string | undefined;
+  #fault: string | undefined;
 
   private constructor(options: SecretFileOptions<T>, text: string) {
-    this.options = options;
+    this.#options = options;
     this.#text = text;
     this.#value = options.parse(text, options.role);
     const { everyMs = EVERY_MS } = options;
     if (everyMs === 0) return;
-    this.timer = setInterval(() => this.refresh(), everyMs);
-    this.timer.unref();
+    this.#timer = setInterval(() => this.refresh(), everyMs);
+    this.#timer.unref();
   }
 
   /** @throws ConfigurationError naming the role: absent, unreadable, open to others, empty, or not of its format */
@@ -61,32 +61,32 @@ export class SecretFile<T> implements Secret<T> {
   }
   /** Why the current file cannot be used, for readiness; undefined if it can. */
   failure(): string | undefined {
-    return this.fault;
+    return this.#fault;
   }
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
   refresh(): void {
-    const { role, file, parse, logger } = this.options;
+    const { role, file, parse, logger } = this.#options;
     try {
       const text = readSecretFile(role, file);
       const changed = text !== this.#text;
       if (changed) this.#value = parse(text, role);
       this.#text = text;
-      this.fault = undefined;
+      this.#fault = undefined;
       if (!changed) return;
     } catch (error) {
       if (!(error instanceof ConfigurationError)) throw error;
-      if (this.fault !== error.message)
+      if (this.#fault !== error.message)
         logger?.warn({ detail: error.message }, 'a secret file cannot be used; its last good content stays in force');
-      this.fault = error.message;
+      this.#fault = error.message;
       return;
     }
-    for (const listener of this.listeners) listener();
+    for (const listener of this.#listeners) listener();
   }
   close(): void {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 }
 

@@ -41,16 +41,16 @@ function hashesOf(tokens: TokensOfRole): () => readonly string[] {
 
 /** Tokens of the payer's systems and of the administrator. A role may have several; their hashes are compared. */
 export class StaticTokens {
-  private readonly hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
+  readonly #hashes: readonly (readonly [StaticRole, () => readonly string[]])[];
   constructor(tokens: Readonly<Partial<Record<StaticRole, TokensOfRole>>>) {
-    this.hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(
+    this.#hashes = (Object.entries(tokens) as [StaticRole, TokensOfRole][]).map(
       ([role, of]) => [role, hashesOf(of)] as const,
     );
   }
   roleOf(token: string): StaticRole | undefined {
     let found: StaticRole | undefined;
     // Compares with all tokens, so that the time does not show which of them matches.
-    for (const [role, hashes] of this.hashes)
+    for (const [role, hashes] of this.#hashes)
       for (const expected of hashes()) if (secretMatches(token, expected)) found = role;
     return found;
   }
@@ -84,10 +84,7 @@ export function StaticTokenGuard(...roles: readonly StaticRole[]): Type<CanActiv
   class RoleGuard implements CanActivate {
     /** For the OpenAPI document. */
     static readonly roles = roles;
-    private readonly tokens: StaticTokens;
-    constructor(@Inject(STATIC_TOKENS) tokens: StaticTokens) {
-      this.tokens = tokens;
-    }
+    constructor(@Inject(STATIC_TOKENS) private readonly tokens: StaticTokens) {}
     canActivate(context: ExecutionContext): boolean {
       const request = context.switchToHttp().getRequest<FastifyRequest & { role?: StaticRole }>();
       request.role = this.tokens.require(request, roles);

@@ -19,9 +19,9 @@ export interface TokenIssuerOptions {
 
 /** Makes access tokens. Only auth does. */
 export class TokenIssuer {
-  private readonly options: TokenIssuerOptions;
+  readonly #options: TokenIssuerOptions;
   constructor(options: TokenIssuerOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /**
@@ -30,7 +30,7 @@ export class TokenIssuer {
    * @throws Refusal 503 while no key may sign
    */
   async issue(client: string, scope: string, approvedAt = 0, approval?: number): Promise<IssuedToken> {
-    const { key, publicUrl, clock } = this.options;
+    const { key, publicUrl, clock } = this.#options;
     const signing = key();
     if (signing === undefined)
       throw new Refusal('unavailable', 'Not every service knows the signing key yet. Repeat the request.', {

@@ -25,17 +25,17 @@ import { SigningRing, WITHDRAW_AFTER_MS } from './operations/signing-keys/signin
 /** A file of keys whose content the test replaces. */
 class Keys implements Secret<SigningKeys> {
   current: SigningKeys;
-  private readonly listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
   constructor(...keys: readonly SigningKeys[]) {
     this.current = new SigningKeys(keys.map((k) => k.first));
   }
   put(...keys: readonly SigningKeys[]): void {
     this.current = new SigningKeys(keys.map((k) => k.first));
-    for (const listener of this.listeners) listener();
+    for (const listener of this.#listeners) listener();
   }
   onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }
 const newKey = (): Promise<SigningKeys> => SigningKeys.open(join(mkdtempSync(join(tmpdir(), 'key-')), 'k.json'));

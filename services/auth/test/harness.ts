@@ -96,24 +96,24 @@ export class Bench {
   readonly log: MemoryLog;
   readonly stateFile: string;
   ports!: ServicePorts;
-  private sharesState = false;
+  #sharesState = false;
   /** Another app may have `publicJwk`. */
-  private hasApps: boolean;
-  private directory: ProjectionSet | undefined;
+  #hasApps: boolean;
+  #directory: ProjectionSet | undefined;
   app!: NestFastifyApplication;
 
   private constructor(options: BenchOptions) {
     this.log = options.log ?? openMemoryLog({ partitions: 2, now: () => this.clock.ms });
     this.clock.ms = options.now ?? NOW;
     this.stateFile = options.stateFile ?? ':memory:';
-    this.hasApps = (options.log ?? options.state ?? options.stateFile) !== undefined;
+    this.#hasApps = (options.log ?? options.state ?? options.stateFile) !== undefined;
   }
 
   static async start(options: BenchOptions = {}): Promise<Bench> {
     const bench = new Bench(options);
     const { log, clock } = bench;
     const state = options.state ?? openEmbeddedState({ file: bench.stateFile, log, now: () => clock.ms });
-    bench.sharesState = options.state !== undefined;
+    bench.#sharesState = options.state !== undefined;
     bench.ports = {
       log,
       state,
@@ -144,8 +144,8 @@ export class Bench {
   /** Ends the service; the log stays. */
   async stop(): Promise<void> {
     await this.app.close();
-    await this.directory?.stop();
-    if (!this.sharesState) await this.ports.state.close();
+    await this.#directory?.stop();
+    if (!this.#sharesState) await this.ports.state.close();
   }
 
   async call(
@@ -188,12 +188,12 @@ export class Bench {
   }
 
   /** The public key of the next app. The first app of a bench has `publicJwk`. */
-  private ownKey(): JWK {
-    if (this.hasApps) return this.newKey();
-    this.hasApps = true;
+  #ownKey(): JWK {
+    if (this.#hasApps) return this.#newKey();
+    this.#hasApps = true;
     return publicJwk;
   }
-  private newKey(): JWK {
+  #newKey(): JWK {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-384' });
     const jwk = { ...(pair.publicKey.export({ format: 'jwk' }) as JWK), kid: 'k1' };
     ownKeys.set(jwk.x!, pair.privateKey);
@@ -203,7 +203,7 @@ export class Bench {
   metadata(over: Record<string, unknown> = {}): Record<string, unknown> {
     return {
       client_name: 'An EHR',
-      jwks: { keys: [this.ownKey()] },
+      jwks: { keys: [this.#ownKey()] },
       scope: 'system/*.rs',
       contacts: ['mailto:dev@app.example'],
       npi: NPI,
@@ -303,9 +303,9 @@ export class Bench {
         partitionKey: 'shared',
       },
     ]);
-    if (this.directory === undefined) {
-      this.directory = new ProjectionSet({ log: this.log, views: this.ports.views, projections: [directory] });
-      await this.directory.start();
+    if (this.#directory === undefined) {
+      this.#directory = new ProjectionSet({ log: this.log, views: this.ports.views, projections: [directory] });
+      await this.#directory.start();
     }
     await this.ports.views.reader(directory).waitFor(await this.log.head([PA_RECORDS]), 60_000);
   }

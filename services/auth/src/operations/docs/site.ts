@@ -30,29 +30,31 @@ export interface SiteFile {
  * key of this list and never becomes a path, so it cannot lead out of the folder.
  */
 export class Site {
-  private listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
-  private readonly ready = new Map<string, Promise<SiteFile>>();
+  #listed: { readonly built: number; readonly files: ReadonlyMap<string, string> } | undefined;
+  readonly #ready = new Map<string, Promise<SiteFile>>();
 
   /** `notice` is a sentence that every page shows. */
-  constructor(
-    private readonly folder: string,
-    private readonly notice?: string,
-  ) {}
+  readonly #folder: string;
+  readonly #notice: string | undefined;
+  constructor(folder: string, notice?: string) {
+    this.#folder = folder;
+    this.#notice = notice;
+  }
 
   /** Whether somebody has built the site. */
   built(): boolean {
-    return this.names() !== undefined;
+    return this.#names() !== undefined;
   }
 
   /** @param name relative to the root of the site, for example `adr/index.html` */
   async file(name: string): Promise<SiteFile | undefined> {
-    const path = this.names()?.get(name);
+    const path = this.#names()?.get(name);
     const type = TYPES[extname(name)];
     if (path === undefined || type === undefined) return undefined;
-    const found = this.ready.get(path) ?? prepare(path, type, this.notice);
-    this.ready.set(path, found);
+    const found = this.#ready.get(path) ?? prepare(path, type, this.#notice);
+    this.#ready.set(path, found);
     return found.catch((error: unknown) => {
-      this.ready.delete(path);
+      this.#ready.delete(path);
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
     });
@@ -63,7 +65,7 @@ export class Site {
    * Undefined if `asked` names no page. A file that has exactly this name is found before any page.
    */
   pageOf(asked: string): string | undefined {
-    const names = this.names();
+    const names = this.#names();
     if (names === undefined || names.has(asked)) return undefined;
     const plain = asked.replace(/\/$/, '').replace(/\.(?:md|html)$/i, '');
     for (const name of [plain, plain.toLowerCase()]) {
@@ -75,17 +77,17 @@ export class Site {
   }
 
   /** Lists the folder once for each build, so that a page that was built again needs no restart. */
-  private names(): ReadonlyMap<string, string> | undefined {
-    const built = statSync(join(this.folder, 'index.html'), { throwIfNoEntry: false })?.mtimeMs;
+  #names(): ReadonlyMap<string, string> | undefined {
+    const built = statSync(join(this.#folder, 'index.html'), { throwIfNoEntry: false })?.mtimeMs;
     if (built === undefined) return undefined;
-    if (this.listed?.built !== built) {
-      this.ready.clear();
-      const entries = readdirSync(this.folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+    if (this.#listed?.built !== built) {
+      this.#ready.clear();
+      const entries = readdirSync(this.#folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
       const paths = entries.map((one) => join(one.parentPath, one.name));
-      const name = (path: string): string => path.slice(this.folder.length + 1).replaceAll(sep, '/');
-      this.listed = { built, files: new Map(paths.map((path) => [name(path), path])) };
+      const name = (path: string): string => path.slice(this.#folder.length + 1).replaceAll(sep, '/');
+      this.#listed = { built, files: new Map(paths.map((path) => [name(path), path])) };
     }
-    return this.listed.files;
+    return this.#listed.files;
   }
 }
 
