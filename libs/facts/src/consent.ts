@@ -176,9 +176,8 @@ export function consentEffect(
     // The payer's clock may run ahead. So the business time of a dropped opt-in counts as no later than that of the
     // opt-in that decides instead.
     const { effectiveFrom } = payerEvent.data;
-    // A day begins in the latest of the payer's time zones, at most twelve hours after its beginning in UTC.
-    const dated = effectiveFrom !== undefined && Date.parse(effectiveFrom) + DAY_MS > now;
-    const others = ins.filter((i) => dated || Date.parse(i.from) <= now);
+    const isAhead = effectiveFrom !== undefined && latestStart(effectiveFrom) > now;
+    const others = ins.filter((i) => isAhead || Date.parse(i.from) <= now);
     if (others.length === 0) return undefined;
     const dropped: OptIn = {
       ...unrecorded,
@@ -192,6 +191,11 @@ export function consentEffect(
   return undefined;
 }
 
+/**
+ * ms since the epoch at which a payer's effective time has begun in every time zone. A day begins in the latest of the
+ * payer's time zones, at most twelve hours after its beginning in UTC. An instant is the same everywhere.
+ */
+const latestStart = (time: string): number => Date.parse(time) + (time.includes('T') ? 0 : DAY_MS);
 /** A business time in the form of the facts. */
 const asBusinessTime = (time: string, latest = Infinity): string =>
   new Date(Math.min(Date.parse(time), latest)).toISOString();

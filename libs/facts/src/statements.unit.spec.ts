@@ -199,6 +199,20 @@ describe('statements that were dropped', () => {
     );
   });
 
+  // Found by seed 502063: the answer took the time of an opt-in that begins later, and said that this one is scheduled.
+  it('are answered by what applies now, if the payer gave an instant that has passed', () => {
+    const base = { targets: [], out: false, source: 0, appended: 20 };
+    const ahead = { ...base, id: 'e1', said: 21, from: 0 };
+    const part = fold([
+      { ...base, id: 'e0', said: 20, from: 0 },
+      ahead,
+      { ...base, id: 'e2', out: true, source: 1, said: 15, from: undefined },
+      { ...base, id: 'e3', said: 21, from: 22, appended: 21 },
+    ]);
+    const effect = consentEffect(part, `e1~${mark(0)}`, START + 21 * MINUTE, payers(ahead));
+    expect(effect).toEqual({ status: 'superseded', by: 'e2' });
+  });
+
   it('leave a global opt-out where more than fifty could each decide: it denies whenever one of them does', () => {
     const out = (n: number, more: Partial<Said> = {}): Said => ({
       id: `e${n}`,
