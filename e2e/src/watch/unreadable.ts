@@ -11,8 +11,12 @@ const MARK = 'nobody can project this';
 const READERS = /\/libs\/facts\/dist\/(records\/projections|registrations|client-details)\.js/;
 
 if (file !== undefined) {
+  const isMarked = (text: unknown): boolean =>
+    typeof text === 'string'
+      ? text.includes(MARK)
+      : text instanceof Uint8Array && Buffer.from(text.buffer, text.byteOffset, text.byteLength).includes(MARK);
   const refuse = (text: unknown): void => {
-    if (typeof text === 'string' && text.includes(MARK) && existsSync(file) && READERS.test(new Error().stack ?? ''))
+    if (isMarked(text) && existsSync(file) && READERS.test(new Error().stack ?? ''))
       throw new RangeError('a fault that a test has put here');
   };
   const { parse } = JSON;
@@ -20,7 +24,8 @@ if (file !== undefined) {
     refuse(text);
     return parse(text, reviver);
   };
-  // The view of records gets what its own process wrote without parsing it again, and counts the bytes of the line.
+  // The view of records gets what its own process wrote without parsing it again, as a text or as bytes, and counts the
+  // bytes of the line.
   const { byteLength } = Buffer;
   Buffer.byteLength = (text: Parameters<typeof byteLength>[0], encoding?: BufferEncoding): number => {
     refuse(text);
