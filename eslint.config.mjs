@@ -20,6 +20,18 @@ export const importTable = [
     sourceTag: 'layer:runner',
     onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:platform', 'layer:service', 'layer:sandbox'],
   },
+  // What proves the product from the inside. The package exports nothing.
+  {
+    sourceTag: 'layer:proof',
+    onlyDependOnLibsWithTags: [
+      'layer:contract',
+      'layer:pure',
+      'layer:platform',
+      'layer:service',
+      'layer:runner',
+      'layer:tool',
+    ],
+  },
   // The synthetic payer and the reviewer of a sandbox (ADR 0038).
   { sourceTag: 'layer:sandbox', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },
   { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:contract', 'layer:pure', 'layer:tool'] },

@@ -15,6 +15,7 @@ const config = {
     ignoreIssues: {
       '**/{contract,memory,testing}/**': ['exports', 'types'],
       'tools/*/src/{index,programs}.ts': ['exports', 'types'],
+      'tools/proofs/**': ['exports', 'types'],
     },
   }),
   workspaces: {
@@ -52,6 +53,7 @@ const config = {
       project: ['src/**/*.ts', '.vitepress/**/*.mts'],
     },
     'tools/maintenance': { entry: ['src/*/main.ts', 'src/**/*.spec.ts'], project: ['src/**/*.ts'] },
+    'tools/proofs': { entry: ['src/**/*.ts!'], project: ['src/**/*.ts!'] },
     'tools/{cluster,image,testing,watch}': {
       entry: ['src/{main,prepare,run}.ts', 'src/pa/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],

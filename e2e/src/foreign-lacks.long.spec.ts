@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkShape, type FhirResource } from '@provider-access/kernel/fhir';
 import { type KnownProfile, type Lack, lacksOf, profilesNamed } from '@provider-access/kernel/fhir/profiles';
-import { Random, seed } from '@provider-access/kernel/testing/search';
+import { Random, seed } from '@provider-access/testing/search';
 import { foreignFolder, resourcesOf, unpack } from './foreign-data.ts';
 import { mutated } from './mutations.ts';
 import { errorsOf, HAS_VALIDATOR, type Issue } from './validator.ts';

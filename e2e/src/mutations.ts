@@ -1,5 +1,5 @@
 import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
-import type { Random } from '@provider-access/kernel/testing/search';
+import type { Random } from '@provider-access/testing/search';
 
 interface Place {
   readonly parent: Record<string, unknown>;

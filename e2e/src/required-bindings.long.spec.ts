@@ -9,7 +9,7 @@ import {
   isServedType,
   structureOf,
 } from '@provider-access/kernel/fhir';
-import { Random, seed } from '@provider-access/kernel/testing/search';
+import { Random, seed } from '@provider-access/testing/search';
 import { foreignFolder, resourcesOf, unpack } from './foreign-data.ts';
 import { errorsOf, HAS_VALIDATOR, type Issue } from './validator.ts';
 

@@ -11,7 +11,7 @@ import {
   satisfies,
   satisfiesChain,
   seed,
-} from '@provider-access/kernel/testing/search';
+} from '@provider-access/testing/search';
 import { foreignFolder, memberOf, resourcesOf, unpack } from './foreign-data.ts';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { paOf } from './pa.ts';

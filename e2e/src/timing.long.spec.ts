@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Random, seed } from '@provider-access/kernel/testing/search';
+import { Random, seed } from '@provider-access/testing/search';
 import { freshPlatform, registerApp, type TestApp } from './harness.ts';
 import { http, optOut, payerEvent, publishAll } from './road.ts';
 import { LIMITS } from './world/context.ts';

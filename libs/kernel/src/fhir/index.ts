@@ -8,6 +8,7 @@ export * from './primitives.ts';
 export * from './references.ts';
 export * from './search/definitions.ts';
 export * from './search/evaluate.ts';
+export { each as eachValue, isOfType } from './search/extract.ts';
 export * from './search/keys.ts';
 export * from './search/query.ts';
 export * from './search/subset.ts';

@@ -1,16 +1,14 @@
-import type { SearchParameter } from '../../src/fhir/search/definitions.ts';
 import { Matcher, type SearchFilter } from '../../src/fhir/search/evaluate.ts';
-import { each, isOfType } from '../../src/fhir/search/extract.ts';
+import { parseQuery } from '../../src/fhir/search/query.ts';
 import type { FhirResource } from '../../src/fhir/types.ts';
 
-/** The values that a search parameter reads from a resource. */
-export function extract(
-  parameter: SearchParameter,
-  resource: FhirResource,
-): readonly { readonly type: string; readonly value: unknown }[] {
-  const values: { type: string; value: unknown }[] = [];
-  if (isOfType(parameter, resource)) each(parameter, resource, (type, value) => values.push({ type, value }));
-  return values;
+export const BASE = 'https://payer.example/fhir';
+
+/** The only filter of a search. @throws Error if the search is not valid */
+export function filterOf(type: string, key: string, value: string): SearchFilter {
+  const parsed = parseQuery(type, new URLSearchParams([[key, value]]), { base: BASE, lenient: false });
+  if (!parsed.ok) throw new Error(`${type}?${key}=${value}: ${JSON.stringify(parsed.issue)}`);
+  return parsed.query.filters[0]!;
 }
 
 /** Whether a resource satisfies one filter of its type. */

@@ -7,7 +7,7 @@ export type Declaration = 'operation' | 'event' | 'engine' | 'intake' | 'wiring'
 interface Form {
   /** The product file, relative to the root of the repository. */
   readonly file: string;
-  /** A text that the file contains once. */
+  /** A text that the file contains once. The form applies if this text and its suites are there. */
   readonly find: string;
   readonly replace: string;
   /** The spec files that cover the place. Default: those of the fault. `types`: the compiler refuses the fault. */
@@ -40,6 +40,7 @@ export function plant(fault: Fault, read: (file: string) => string | undefined):
   for (const { file, find, replace, suites = fault.suites } of fault.forms) {
     const parts = read(file)?.split(find) ?? [];
     if (parts.length !== 2) continue;
+    if (suites !== 'types' && suites.some((suite) => read(suite) === undefined)) continue;
     const text = parts.join(replace);
     const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true, fileName: file });
     if (diagnostics.length > 0) throw new Error(`${fault.id}: the edit of ${file} is no TypeScript`);
@@ -47,7 +48,7 @@ export function plant(fault: Fault, read: (file: string) => string | undefined):
   }
   const files = fault.forms.map(({ file }) => file).join(', ');
   throw new Error(
-    `${fault.id}: no form of the fault applies (${fault.what}). Its text must occur once in ${files}. ` +
-      'Add a form for the place to which the code moved (tools/maintenance/src/faults).',
+    `${fault.id}: no form of the fault applies (${fault.what}). Its text must occur once in ${files}, and its suites ` +
+      'must exist. Add a form for the place to which the code or a suite moved (tools/maintenance/src/faults).',
   );
 }

@@ -14,7 +14,9 @@ const fault: Fault = {
     { file: 'libs/a/src/old.ts', find: 'a + b', replace: 'a - b' },
   ],
 };
-const planted = (files: Readonly<Record<string, string>>, of = fault) => plant(of, (file) => files[file]);
+const SUITE = { 'libs/a/src/sum.unit.spec.ts': 'test();' };
+const planted = (files: Readonly<Record<string, string | undefined>>, of = fault) =>
+  plant(of, (file) => ({ ...SUITE, ...files })[file]);
 
 test('writes the first form that applies, with its own suites or those of the fault', () => {
   const old = { 'libs/a/src/old.ts': 'export const sum = a + b;' };
@@ -32,6 +34,10 @@ test('writes the first form that applies, with its own suites or those of the fa
 test.each([
   ['a file that is gone', {}],
   ['code that changed', { 'libs/a/src/old.ts': 'export const sum = add(a, b);' }],
+  [
+    'a suite that is gone',
+    { 'libs/a/src/old.ts': 'export const sum = a + b;', 'libs/a/src/sum.unit.spec.ts': undefined },
+  ],
   ['a text that is there twice', { 'libs/a/src/old.ts': 'export const sums = [a + b, a + b];' }],
 ])('names the fault at %s', (_, files) => {
   expect(() => planted(files)).toThrow('sum-is-wrong: no form of the fault applies (adds where it should subtract)');

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { filterOf } from '../../../test/search/compare.ts';
-import { matches } from '../../../test/search/values.ts';
-import { BASE } from './testing/random.ts';
+import { BASE, filterOf, matches } from '../../../test/search/values.ts';
 import { searchOf, type SearchParameter } from './definitions.ts';
 import { dateOf, referencesIn } from './evaluate.ts';
 

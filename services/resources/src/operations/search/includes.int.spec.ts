@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FhirResource, SEARCH, type SearchParameter } from '@provider-access/kernel/fhir';
-import { cases, Random, satisfies, seed } from '@provider-access/kernel/testing/search';
+import { cases, Random, satisfies, seed } from '@provider-access/testing/search';
 import { condition, House, type Loose } from '../../../test/harness.ts';
 
 const BASE = 'https://pa.example.org/fhir';

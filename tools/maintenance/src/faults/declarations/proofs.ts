@@ -3,7 +3,19 @@ import type { Fault } from '../fault.ts';
 const STANDALONE = 'services/standalone/test';
 const DECIDE = 'libs/domain/src/access/decide.ts';
 const SEARCH = 'libs/kernel/src/fhir/search';
-const OF_SEARCH = [`${SEARCH}/search.unit.spec.ts`, `${SEARCH}/evaluate.unit.spec.ts`];
+const FORMER_SEARCH = [`${SEARCH}/search.unit.spec.ts`, `${SEARCH}/evaluate.unit.spec.ts`];
+const OF_SEARCH = ['tools/proofs/src/search/search.unit.spec.ts', `${SEARCH}/evaluate.unit.spec.ts`];
+
+const LOST_CONDITION = {
+  file: `${SEARCH}/evaluate.ts`,
+  find: 'if (!condition.holds(found)) return false;',
+  replace: 'if (!condition.holds(found) && conditions.length < 2) return false;',
+};
+const SHORT_REFERENCE = {
+  file: `${SEARCH}/evaluate.ts`,
+  find: 'if (parameter.targets === undefined) found.push(referenceKey(base, name.slice',
+  replace: 'if (parameter.targets !== undefined) found.push(referenceKey(base, name.slice',
+};
 
 /** Only a model, an oracle, a list of kill points or a contract suite sees the fault: each must stay where it runs. */
 export const PROOFS: readonly Fault[] = [
@@ -71,25 +83,13 @@ export const PROOFS: readonly Fault[] = [
     id: 'search-oracle-finds-a-lost-condition',
     what: 'a search returns what one of its conditions excludes',
     suites: OF_SEARCH,
-    forms: [
-      {
-        file: `${SEARCH}/evaluate.ts`,
-        find: 'if (!condition.holds(found)) return false;',
-        replace: 'if (!condition.holds(found) && conditions.length < 2) return false;',
-      },
-    ],
+    forms: [LOST_CONDITION, { ...LOST_CONDITION, suites: FORMER_SEARCH }],
   },
   {
     id: 'search-oracle-finds-a-short-reference',
     what: 'a search by a bare id misses references',
     suites: OF_SEARCH,
-    forms: [
-      {
-        file: `${SEARCH}/evaluate.ts`,
-        find: 'if (parameter.targets === undefined) found.push(referenceKey(base, name.slice',
-        replace: 'if (parameter.targets !== undefined) found.push(referenceKey(base, name.slice',
-      },
-    ],
+    forms: [SHORT_REFERENCE, { ...SHORT_REFERENCE, suites: FORMER_SEARCH }],
   },
   {
     id: 'redaction-oracle-finds-money',

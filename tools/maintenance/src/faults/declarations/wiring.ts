@@ -25,7 +25,10 @@ export const WIRING: readonly Fault[] = [
     id: 'signing-keys-not-started',
     what: 'auth never signs with a key of its file',
     suites: ['services/auth/src/operations/token/token.int.spec.ts'],
-    forms: [{ file: AUTH, find: 'await this.auth.signing.start();', replace: '' }],
+    forms: [
+      { file: AUTH, find: 'SigningRing, SampledRefusals],', replace: 'SampledRefusals],' },
+      { file: AUTH, find: 'await this.auth.signing.start();', replace: '' },
+    ],
   },
   {
     id: 'counted-refusals-lost-at-the-stop',
@@ -35,7 +38,10 @@ export const WIRING: readonly Fault[] = [
       'services/auth/src/operations/token/strangers.int.spec.ts',
       'services/auth/src/instances.int.spec.ts',
     ],
-    forms: [{ file: AUTH, find: 'await this.auth.refusals.stop();', replace: '' }],
+    forms: [
+      { file: AUTH, find: 'SigningRing, SampledRefusals],', replace: 'SigningRing],' },
+      { file: AUTH, find: 'await this.auth.refusals.stop();', replace: '' },
+    ],
   },
   {
     id: 'tokens-of-a-suspended-client',
@@ -45,6 +51,11 @@ export const WIRING: readonly Fault[] = [
       'services/auth/src/operations/clients/review.int.spec.ts',
     ],
     forms: [
+      {
+        file: AUTH,
+        find: 'parties.onChange((client) => tokens.drop(client));',
+        replace: 'parties.onChange(() => undefined);',
+      },
       {
         file: AUTH,
         find: 'auth.parties.onChange((client) => auth.tokens.drop(client));',

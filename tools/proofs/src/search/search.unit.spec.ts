@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
-import { compare, extractionFault, filterOf, FILTERS, holdsKey } from '../../../test/search/compare.ts';
-import { extract, matches } from '../../../test/search/values.ts';
-import { randomCondition } from './testing/queries.ts';
-import { cases, damaged, Random, randomResource, seed } from './testing/random.ts';
-import { type FhirResource, KNOWN_R4_TYPES } from '../types.ts';
-import { SEARCH } from './definitions.ts';
-import { dateOf, referencesIn, type SearchFilter } from './evaluate.ts';
-import { indexKeys, keyConditions, keyRanges } from './keys.ts';
-import { subsetOf } from './subset.ts';
+import {
+  dateOf,
+  type FhirResource,
+  indexKeys,
+  keyConditions,
+  keyRanges,
+  KNOWN_R4_TYPES,
+  referencesIn,
+  SEARCH,
+  type SearchFilter,
+  subsetOf,
+} from '@provider-access/kernel/fhir';
+import { cases, damaged, Random, randomCondition, randomResource, seed } from '@provider-access/testing/search';
+import { compare, extract, extractionFault, filterOf, FILTERS, holdsKey, matches } from './compare.ts';
 
 const HOUR = 3_600_000;
 

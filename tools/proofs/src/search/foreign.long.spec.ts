@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { compare, extractionFault, FILTERS } from '../../../test/search/compare.ts';
-import { foreignResources, skipped } from '../../../test/search/foreign.ts';
-import { Random, seed } from './testing/random.ts';
+import { Random, seed } from '@provider-access/testing/search';
+import { compare, extractionFault, FILTERS } from './compare.ts';
+import { foreignResources, skipped } from './foreign.ts';
 
 const foreign = foreignResources(/\.tar\.gz$/, 2_000);
 if (foreign === undefined) skipped('searches over all foreign data');

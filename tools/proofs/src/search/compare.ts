@@ -1,12 +1,18 @@
-import { SEARCH, type SearchParameter } from '../../src/fhir/search/definitions.ts';
-import type { SearchFilter } from '../../src/fhir/search/evaluate.ts';
-import { indexKeys, keyConditions, type KeyRange, keyRanges } from '../../src/fhir/search/keys.ts';
-import { parseQuery } from '../../src/fhir/search/query.ts';
-import type { FhirResource } from '../../src/fhir/types.ts';
-import { satisfies, valuesOf } from '../../src/fhir/search/testing/oracle.ts';
-import { randomCondition } from '../../src/fhir/search/testing/queries.ts';
-import { BASE, type Random } from '../../src/fhir/search/testing/random.ts';
-import { extract, matches } from './values.ts';
+import {
+  eachValue,
+  type FhirResource,
+  indexKeys,
+  isOfType,
+  keyConditions,
+  type KeyRange,
+  keyRanges,
+  Matcher,
+  parseQuery,
+  SEARCH,
+  type SearchFilter,
+  type SearchParameter,
+} from '@provider-access/kernel/fhir';
+import { BASE, type Random, randomCondition, satisfies, valuesOf } from '@provider-access/testing/search';
 
 /** Parameters that become filters. The parser turns the others into lists of ids, members and times. */
 export const FILTERS = Object.values(SEARCH).flatMap(({ type, parameters }) =>
@@ -25,6 +31,20 @@ export function holdsKey(ranges: readonly KeyRange[], keys: readonly string[]): 
         : bytes(range.gte).compare(bytes(key)) <= 0 && bytes(key).compare(bytes(range.lt)) < 0,
     ),
   );
+}
+
+/** Whether a resource satisfies one filter of its type. */
+export const matches = (filter: SearchFilter, resource: FhirResource): boolean =>
+  new Matcher([filter]).matches(resource);
+
+/** The values that a search parameter reads from a resource. */
+export function extract(
+  parameter: SearchParameter,
+  resource: FhirResource,
+): readonly { readonly type: string; readonly value: unknown }[] {
+  const values: { type: string; value: unknown }[] = [];
+  if (isOfType(parameter, resource)) eachValue(parameter, resource, (type, value) => values.push({ type, value }));
+  return values;
 }
 
 export function filterOf(type: string, key: string, value: string): SearchFilter {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { compare, extractionFault, FILTERS } from '../../../test/search/compare.ts';
-import { foreignResources, skipped } from '../../../test/search/foreign.ts';
-import { cases, Random, seed } from './testing/random.ts';
+import { cases, Random, seed } from '@provider-access/testing/search';
+import { compare, extractionFault, FILTERS } from './compare.ts';
+import { foreignResources, skipped } from './foreign.ts';
 
 const foreign = foreignResources(/^examples-/, cases(40));
 if (foreign === undefined) skipped('searches over resources that others wrote');

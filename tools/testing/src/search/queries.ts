@@ -1,5 +1,4 @@
-import type { SearchParameter } from '../definitions.ts';
-import type { FhirResource } from '../../types.ts';
+import type { FhirResource, SearchParameter } from '@provider-access/kernel/fhir';
 import { type Condition, valuesOf, type Wanted } from './oracle.ts';
 import { BASE, type Random, randomDate, randomValue } from './random.ts';
 

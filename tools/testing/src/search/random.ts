@@ -1,6 +1,5 @@
 import { inject } from 'vitest';
-import { structureOf } from '../../elements.ts';
-import { type FhirResource, isObject } from '../../types.ts';
+import { type FhirResource, isObject, structureOf } from '@provider-access/kernel/fhir';
 
 /** The values of this spec's suite (`.ci/vitest.base.mjs`). */
 export const seed: number = inject('seed' as never);

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { FhirResource } from '@provider-access/kernel/fhir';
+
+/** `shared/data/foreign` beside or above the repository; undefined if this machine has none. */
+function foreignFolder(): string | undefined {
+  for (let at = import.meta.dirname; ; at = dirname(at)) {
+    const candidate = join(at, 'shared/data/foreign');
+    if (existsSync(candidate)) return candidate;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+/** Says on stderr what a test leaves out, and why. */
+export function skipped(what: string): void {
+  process.stderr.write(`skipped: ${what}, because this machine has no shared/data\n`);
+}
+
+/**
+ * Resources that others wrote, by type; undefined without the data. At most `most` of each set and type, from all over
+ * the file.
+ */
+export function foreignResources(sets: RegExp, most: number): Map<string, FhirResource[]> | undefined {
+  const folder = foreignFolder();
+  if (folder === undefined) return undefined;
+  const all = new Map<string, FhirResource[]>();
+  for (const archive of readdirSync(folder).filter((name) => sets.test(name))) {
+    const lines = execFileSync('tar', ['-xzOf', join(folder, archive), '--wildcards', '*.ndjson'], {
+      maxBuffer: 1024 * 1024 * 1024,
+      encoding: 'utf8',
+    }).split('\n');
+    const byType = Map.groupBy(
+      lines.filter((line) => line !== ''),
+      (line) => /"resourceType":\s*"(\w+)"/.exec(line)?.[1] ?? '',
+    );
+    for (const [type, found] of byType) {
+      const step = Math.max(1, Math.floor(found.length / most));
+      const some = found.filter((_line, at) => at % step === 0).slice(0, most);
+      all.set(type, [...(all.get(type) ?? []), ...some.map((line) => JSON.parse(line) as FhirResource)]);
+    }
+  }
+  // A line names its type at any place; a contained resource may come first.
+  return Map.groupBy([...all.values()].flat(), ({ resourceType }) => resourceType);
+}
