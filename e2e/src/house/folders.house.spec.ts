@@ -5,8 +5,6 @@ import { cyclesOf, graph, packageOf, selfImports, sources } from './sources.ts';
 const CYCLES: Readonly<Record<string, string>> = {
   'libs/service/src/observability: logger.ts, otlp, tracing': 'the logger asks the traces for its ids',
   'services/admin/src: backup, engine-fault.ts, program.ts': 'the sentence of a fault moves out of the program',
-  'services/export/src: config.ts, jobs': 'ExportContext goes',
-  'services/export/src: context.ts, operations': 'ExportContext goes',
   'services/resources/src: attachments, domain, intake': 'the stages of the intake',
   'tools/cli/src: commands, context.ts': 'the context names no command',
 };

@@ -59,11 +59,6 @@ const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly option
       reason: 'variables of OpenTelemetry, by their names',
     },
     {
-      name: 'services/export/src/jobs/job-steps.ts#ExportWorkOptions',
-      size: 14,
-      reason: 'the providers of Nest take its place',
-    },
-    {
       name: 'services/resources/src/intake/record-intake.ts#RecordIntakeOptions',
       size: 20,
       reason: 'the stages of the intake take its place',

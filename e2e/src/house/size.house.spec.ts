@@ -8,9 +8,6 @@ import { describe, expect, test } from 'vitest';
  */
 const TOO_LONG: Readonly<Record<string, number>> = {
   'services/admin/src/program.ts createProgram': 159,
-  'services/export/src/domain/request/parameters.ts parseKickOff': 137,
-  'services/export/src/jobs/chunk-writer.ts writeChunk': 151,
-  'services/export/src/operations/davinci-data-export/kick-off.ts kickOff': 116,
   'services/resources/src/resources.module.ts providers': 87,
   'services/standalone/src/platform.ts startPlatform': 196,
 };

@@ -4,7 +4,9 @@
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
+import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { Facts } from '@provider-access/facts';
+import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
 import { appendFacts, approvedApp, inNetwork } from '@provider-access/process/testing';
 import { PartIndexBuilder } from '../dist/domain/segments/index.js';
 import { manifestBody } from '../dist/operations/status/manifest.js';
@@ -13,7 +15,7 @@ import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 20_000, types = 8] = process.argv.slice(2).map(Number);
 const CHUNK = 250;
-await withMembers(members, [], async ({ folder, log, views, names }) => {
+await withMembers(members, [records, locators, labelled], async ({ folder, log, views, names }) => {
   await appendFacts(log, [...approvedApp('c', [provider]), inNetwork(provider)]);
   const facts = new Facts({ log, views, clock: { now: () => Date.now() } });
   await facts.start();
@@ -45,9 +47,13 @@ await withMembers(members, [], async ({ folder, log, views, names }) => {
     group: 'g',
     transactionTime: at,
     request: '',
+    positions: {},
     sealed: { manifest: 'jobs/j/manifest.json', sealedAt: at, expiresAt: at },
   };
-  const releases = new Releases(blobs, facts.access);
+  const clock = { now: () => Date.now() };
+  const exported = recordsReader(views);
+  const gate = new LabelGate({ policy: DEFAULT_LABEL_POLICY, records: exported, members: facts.reader, clock });
+  const releases = new Releases({ views }, blobs, facts, gate, { records: exported });
   const rows = [];
   for (const name of ['first', 'again', 'once more']) {
     const delay = monitorEventLoopDelay({ resolution: 1 });

@@ -9,7 +9,7 @@ import {
   whole,
 } from '@provider-access/service/config';
 import { z } from 'zod';
-import type { PartLimits } from './jobs/part-set.ts';
+import type { PartLimits } from './domain/segments/index.ts';
 
 const count = (fallback: number) =>
   z.coerce.number('must be a number').int('must be a whole number').positive('must be above zero').default(fallback);
@@ -68,6 +68,8 @@ const FIXED = {
 };
 
 export const CONFIG = Symbol('ExportConfig');
+/** Injection token of the store of part files. */
+export const BLOBS = Symbol('Blobs');
 /** The options of the module. Durations in ms. */
 export const exportConfig = (env: z.infer<typeof exportSettings>) => ({
   ...FIXED,

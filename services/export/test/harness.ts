@@ -181,7 +181,8 @@ export class Platform extends Publisher {
   }
   /** The streams as another process uses them. */
   streams(): JobStreams {
-    return new JobStreams(this.state, this.clock);
+    const { state, views, clock } = this;
+    return new JobStreams({ state, views, clock, metrics: new Metrics() }, { waitMs: 10_000 });
   }
   /** A task of client c1, with party facts that permit it. */
   taskOf(of: Pick<ChunkTask, 'job' | 'chunk' | 'fence' | 'group' | 'types' | 'members'>): ChunkTask {

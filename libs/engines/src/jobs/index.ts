@@ -1,2 +1,2 @@
-export { Workers } from './workers.ts';
+export { Workers, type WorkersOptions } from './workers.ts';
 export { Poll } from './poll.ts';

@@ -1,3 +1,4 @@
+import { Inject, Injectable } from '@nestjs/common';
 import {
   type EXPORT_EVENTS,
   type ExportEnded,
@@ -8,10 +9,11 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import { exportScope, type LevelLedger } from '@provider-access/audit';
+import { exportScope, LevelLedger } from '@provider-access/audit';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
-import { type BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
+import { BusinessCalendar, deadlineOf, measure } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
+import { JobStreams } from './job-stream.ts';
 
 type Type = keyof typeof EXPORT_EVENTS;
 /**
@@ -46,22 +48,16 @@ export function measureEnd(
   return measure(late ? start : { ...start, starts: [] }, end, calendar);
 }
 
-export interface AnsweredLevelsOptions {
-  readonly ledger: LevelLedger;
-  readonly calendar: BusinessCalendar;
-  /** The current job of the stream, which may be newer than the event. */
-  readonly load: (job: string) => Promise<Job | undefined>;
-}
-
 /** Measures by the times in the events of `pa.exports`, so a redelivery gives the same result. */
+@Injectable()
 export class AnsweredLevels {
-  private readonly options: AnsweredLevelsOptions;
-  constructor(options: AnsweredLevelsOptions) {
-    this.options = options;
-  }
+  constructor(
+    @Inject(LevelLedger) private readonly ledger: Pick<LevelLedger, 'started' | 'measured'>,
+    @Inject(BusinessCalendar) private readonly calendar: BusinessCalendar,
+    @Inject(JobStreams) private readonly streams: Pick<JobStreams, 'load'>,
+  ) {}
 
   async handle(batch: Batch): Promise<void> {
-    const { ledger, calendar, load } = this.options;
     const started: ServiceLevelStarted[] = [];
     const measured: ServiceLevelMeasured[] = [];
     for (const record of batch.records) {
@@ -77,13 +73,14 @@ export class AnsweredLevels {
         type === 'pa.export-failed.v1' ||
         type === 'pa.export-cancelled.v1'
       ) {
-        const job = await load(record.key);
-        const end = job && measureEnd(job, type, data as ExportSealed | ExportEnded, calendar);
+        // The current job of the stream, which may be newer than the event.
+        const job = await this.streams.load(record.key);
+        const end = job && measureEnd(job, type, data as ExportSealed | ExportEnded, this.calendar);
         if (end !== undefined) measured.push(end);
       }
     }
-    await ledger.started(...started);
-    await ledger.measured(...measured);
+    await this.ledger.started(...started);
+    await this.ledger.measured(...measured);
   }
 }
 

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { encodeEvent, PA_EXPORTS, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import type { LevelLedger } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import type { Job } from '../domain/job/job.ts';
 import { AnsweredLevels, measureEnd, NOT_ACKNOWLEDGED } from './answered-levels.ts';
@@ -43,8 +42,9 @@ it('follows a job from its kick-off, by the times of its events', async () => {
   const ledger = {
     started: async (...all: ServiceLevelStarted[]) => void reported.started.push(...all),
     measured: async (...all: ServiceLevelMeasured[]) => void reported.measured.push(...all),
-  } as unknown as LevelLedger;
-  const levels = new AnsweredLevels({ ledger, calendar, load: async (id) => (id === 'j1' ? (job as Job) : undefined) });
+  };
+  const load = async (id: string): Promise<Job | undefined> => (id === 'j1' ? (job as Job) : undefined);
+  const levels = new AnsweredLevels(ledger, calendar, { load });
   const record = (type: string, subject: string, data: unknown): LogRecord => {
     const encoded = encodeEvent({ id: type, source: 's', type, time: REQUESTED, subject, data });
     return {

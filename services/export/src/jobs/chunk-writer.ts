@@ -1,35 +1,20 @@
-import {
-  decide,
-  visibleSince,
-  type ClientFacts,
-  type DenialReason,
-  type HoldFact,
-  type NetworkFact,
-  type PartyFacts,
-} from '@provider-access/domain/access';
+import { decide, type DenialReason, type PartyFacts, visibleSince } from '@provider-access/domain/access';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { ProviderKey } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
-import { broughtType, type LabelGate, type RecordPart, type RecordsReader } from '@provider-access/facts/records';
+import {
+  broughtType,
+  type LabelCheck,
+  type LabelGate,
+  type RecordPart,
+  type RecordsReader,
+} from '@provider-access/facts/records';
 import type { ViewReader } from '@provider-access/engines/views';
-import { MEMBERS_OF_SUPPORTING, SegmentBuilder } from '../domain/segments/index.ts';
-import { chunkPrefix } from './job-files.ts';
-import { PartSet, type PartLimits } from './part-set.ts';
-import type { ChunkSummary, CarriedBy } from './chunk-summary.ts';
+import { MEMBERS_OF_SUPPORTING, type PartLimits, type Segment, SegmentBuilder } from '../domain/segments/index.ts';
+import { type CarriedBy, chunkPrefix, type ChunkSummary } from './job-files.ts';
+import { PartSet } from './part-set.ts';
+import { type PartySnapshot, partyOf } from './party-snapshot.ts';
 
-/**
- * Party facts at the start of a chunk, for the thread that writes it. Seal and download decide again on newer facts.
- */
-export interface PartySnapshot {
-  readonly client: ClientFacts | undefined;
-  readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
-  readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
-  /** Identifiers of each provider that has several. */
-  readonly identities: readonly (readonly [ProviderKey, readonly ProviderKey[]])[];
-  /** RFC 3339 instant of the newest event in these facts. */
-  readonly asOf: string | undefined;
-}
 /** A task for a worker thread. It must be structured-clonable. */
 export interface ChunkTask {
   readonly job: string;
@@ -66,36 +51,25 @@ const DELETES_A_BUNDLE = 1000;
 /** Lines in one read. Intake accepts at most 4 MB for a line, so this bounds the thread's memory. */
 const ROWS_TOGETHER = 32;
 
+/** References to supporting resources, and the members whose resources contain them. */
 class Carried {
-  private readonly by = new Map<string, number[]>();
+  readonly #by = new Map<string, number[]>();
   add(reference: string, member: number): void {
-    const members = this.by.get(reference);
-    if (members === undefined) this.by.set(reference, [member]);
+    const members = this.#by.get(reference);
+    if (members === undefined) this.#by.set(reference, [member]);
     else if (members.at(-1) !== member && members.length < MEMBERS_OF_SUPPORTING) members.push(member);
   }
   has(reference: string, member: number): boolean {
-    return this.by.get(reference)?.at(-1) === member;
+    return this.#by.get(reference)?.at(-1) === member;
   }
   without(other: Carried): CarriedBy[] {
-    return this.all().filter(([reference]) => !other.by.has(reference));
+    return this.all().filter(([reference]) => !other.#by.has(reference));
   }
   all(): CarriedBy[] {
-    return [...this.by].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return [...this.#by].toSorted(([a], [b]) => (a < b ? -1 : 1));
   }
 }
 
-function partyOf(snapshot: PartySnapshot): PartyFacts {
-  const network = new Map(snapshot.network);
-  const holds = new Map(snapshot.sourceHolds);
-  const identities = new Map(snapshot.identities);
-  return {
-    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined),
-    network: (p) => network.get(p) ?? [],
-    sourceHolds: (s) => holds.get(s) ?? [],
-    identity: (p) => identities.get(p) ?? [p],
-    asOf: () => snapshot.asOf,
-  };
-}
 const isSame = (a: readonly string[], b: readonly string[]): boolean =>
   a === b || (a.length === b.length && a.every((label, at) => label === b[at]));
 const deleteBundle = (ids: readonly string[]): Buffer =>
@@ -113,154 +87,175 @@ const deleteBundle = (ids: readonly string[]): Buffer =>
  * a whole. Memory is bounded by twice ROWS_TOGETHER lines, one segment (8 MB) and a stretch for each type.
  * @throws BlobStoreFull when the disk is full, and any error of the store
  */
-export async function writeChunk(
-  task: ChunkTask,
-  { records, facts, blobs, clock, labels }: ChunkSources,
-): Promise<ChunkSummary> {
-  const party = partyOf(task.party);
-  const check = labels.check(party, task.client);
-  const prefix = chunkPrefix(task.job, task.chunk, task.fence);
-  const parts = new PartSet(blobs, prefix, String(task.chunk), task.limits);
-  const types = new Set(task.types);
-  const released: string[] = [];
-  const refused: Partial<Record<DenialReason, string[]>> = {};
-  const references = new Carried();
-  const unchanged = new Carried();
-  const common = new Carried();
-  try {
-    for (const member of task.members) {
-      const document = await facts.get(member);
-      const request = {
-        client: task.client,
-        purpose: { kind: 'export' as const, group: task.group },
-        member,
-        now: new Date(clock.now()).toISOString(),
+export const writeChunk = (task: ChunkTask, sources: ChunkSources): Promise<ChunkSummary> =>
+  new ChunkWriter(task, sources).write();
+
+class ChunkWriter {
+  readonly #task: ChunkTask;
+  readonly #sources: ChunkSources;
+  readonly #party: PartyFacts;
+  readonly #check: LabelCheck;
+  readonly #parts: PartSet;
+  readonly #types: ReadonlySet<string>;
+  readonly #released: string[] = [];
+  readonly #refused: Partial<Record<DenialReason, string[]>> = {};
+  readonly #references = new Carried();
+  readonly #unchanged = new Carried();
+  readonly #common = new Carried();
+
+  constructor(task: ChunkTask, sources: ChunkSources) {
+    this.#task = task;
+    this.#sources = sources;
+    this.#party = partyOf(task.party);
+    this.#check = sources.labels.check(this.#party, task.client);
+    const prefix = chunkPrefix(task.job, task.chunk, task.fence);
+    this.#parts = new PartSet(sources.blobs, prefix, String(task.chunk), task.limits);
+    this.#types = new Set(task.types);
+  }
+
+  async write(): Promise<ChunkSummary> {
+    try {
+      for (const member of this.#task.members) await this.#writeIfPermitted(member);
+      return {
+        v: 1,
+        parts: await this.#parts.commit(),
+        released: this.#released,
+        refused: this.#refused,
+        references: this.#references.all(),
+        unchanged: this.#unchanged.without(this.#references),
+        common: this.#common.all(),
       };
-      const memberFacts = document && toMemberFacts(document);
-      const decision = decide(request, { member: memberFacts, party });
-      if (!decision.permit) {
-        (refused[decision.reason] ??= []).push(member);
+    } catch (error) {
+      await this.#parts.abort();
+      throw error;
+    }
+  }
+
+  async #writeIfPermitted(member: string): Promise<void> {
+    const { client, group, since } = this.#task;
+    const document = await this.#sources.facts.get(member);
+    const request = {
+      client,
+      purpose: { kind: 'export' as const, group },
+      member,
+      now: new Date(this.#sources.clock.now()).toISOString(),
+    };
+    const facts = { member: document && toMemberFacts(document), party: this.#party };
+    const decision = decide(request, facts);
+    if (!decision.permit) {
+      (this.#refused[decision.reason] ??= []).push(member);
+      return;
+    }
+    const at = this.#released.push(member) - 1;
+    // A member that became visible after `_since` is exported as a whole.
+    const partial = since !== undefined && visibleSince(request, facts) < since;
+    await this.#writeResources(member, at, partial ? since : undefined);
+    if (since !== undefined) await this.#writeDeletes(member, at, since, partial);
+  }
+
+  /** Writes the member's resources, or those that changed since `since`. */
+  async #writeResources(member: string, at: number, since: number | undefined): Promise<void> {
+    const { types, limits } = this.#task;
+    const { records } = this.#sources;
+    const builder = new SegmentBuilder(limits?.segment);
+    let type = '';
+    let labels: readonly string[] = [];
+    const store = async (segment: Segment | undefined): Promise<void> => {
+      if (segment !== undefined) await this.#parts.add('output', type, [member], segment, labels);
+    };
+    const scanned = records.scanMember(member, {
+      pageSize: ROWS_TOGETHER,
+      ...(this.#types.size <= SCAN_ALL_ABOVE && { types }),
+      ...(since !== undefined && { since }),
+    });
+    for await (const { record, labels: found } of this.#unwithheld(this.#ofTypes(scanned))) {
+      // The labels of a segment are in the index, so that a download can apply another policy than this one.
+      if (record.type !== type || !isSame(found, labels)) {
+        await store(builder.end());
+        type = record.type;
+        labels = found;
+      }
+      this.#carry(record, this.#references, at);
+      if (MAY_BE_COMMON.has(type) && (await records.holders(type, record.id)).length > 1) {
+        this.#common.add(`${type}/${record.id}`, at);
         continue;
       }
-      const at = released.push(member) - 1;
-      // A member that became visible after `_since` is exported as a whole.
-      const since =
-        task.since !== undefined && visibleSince(request, { member: memberFacts, party }) < task.since
-          ? task.since
-          : undefined;
-      await writeMember(member, at, since);
+      const segment = builder.add(record.line);
+      if (segment !== undefined) await store(segment);
     }
-    return {
-      v: 1,
-      parts: await parts.commit(),
-      released,
-      refused,
-      references: references.all(),
-      unchanged: unchanged.without(references),
-      common: common.all(),
+    await store(builder.end());
+  }
+
+  /** Writes the deletes of a delta, and collects the references of unchanged resources. */
+  async #writeDeletes(member: string, at: number, since: number, partial: boolean): Promise<void> {
+    let deleted: string[] = [];
+    const flush = async (): Promise<void> => {
+      if (deleted.length === 0) return;
+      const builder = new SegmentBuilder();
+      const segment = builder.add(deleteBundle(deleted)) ?? builder.end();
+      await this.#parts.add('deleted', 'Bundle', [member], segment!);
+      deleted = [];
     };
-  } catch (error) {
-    await parts.abort();
-    throw error;
+    // The delete of a resource that the client never saw would reveal that it existed.
+    for await (const { record } of this.#unwithheld(this.#deletedOrUnchanged(member, at, since, partial))) {
+      if (record.deleted !== true) {
+        this.#carry(record, this.#unchanged, at);
+        continue;
+      }
+      // A merge moved the resource to another member. Do not list a delete, because the client has just received the
+      // resource under the other member.
+      if ((await this.#sources.records.holders(record.type, record.id)).length > 0) continue;
+      deleted.push(`${record.type}/${record.id}`);
+      if (deleted.length >= DELETES_A_BUNDLE) await flush();
+    }
+    await flush();
   }
 
-  function carry({ type, references: found }: Pick<RecordPart, 'type' | 'references'>, to: Carried, at: number): void {
-    for (const reference of found) if (types.has(broughtType(type, reference) ?? '')) to.add(reference, at);
+  /** Records deleted since `since`; in a partial export also unchanged ones that bring along a further resource. */
+  async *#deletedOrUnchanged(member: string, at: number, since: number, partial: boolean): AsyncGenerator<RecordPart> {
+    const scanned = this.#sources.records.views.records.scan({ index: 'by_type', equals: [member] });
+    for await (const document of scanned) {
+      const record = document['record'] as RecordPart;
+      if (!this.#types.has(record.type)) continue;
+      if (record.deleted === true ? record.lastUpdated >= since : partial && this.#brings(record, at)) yield record;
+    }
   }
 
+  #carry({ type, references }: Pick<RecordPart, 'type' | 'references'>, to: Carried, at: number): void {
+    for (const reference of references) if (this.#exports(type, reference)) to.add(reference, at);
+  }
   /** Whether an unchanged record, of which only the head was read, brings along something that nothing else does. */
-  function brings({ type, references: found }: RecordPart, at: number): boolean {
-    return found.some((r) => types.has(broughtType(type, r) ?? '') && !unchanged.has(r, at));
+  #brings({ type, references }: RecordPart, at: number): boolean {
+    return references.some((reference) => this.#exports(type, reference) && !this.#unchanged.has(reference, at));
+  }
+  /** Whether the export contains the target of a reference that a resource of this type has. */
+  #exports(type: string, reference: string): boolean {
+    return this.#types.has(broughtType(type, reference) ?? '');
   }
 
-  async function* ofTypes<R extends RecordPart>(some: AsyncIterable<R>): AsyncGenerator<R> {
-    for await (const record of some) if (types.has(record.type)) yield record;
+  async *#ofTypes<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<R> {
+    for await (const record of records) if (this.#types.has(record.type)) yield record;
   }
 
   /**
    * The records that are not withheld, with the labels that decide about each. Records come together until there are
    * ROWS_TOGETHER, because one query finds the targets of many Provenances.
    */
-  async function* unwithheld<R extends RecordPart>(some: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
+  async *#unwithheld<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
     let waiting: R[] = [];
-    for await (const record of some) {
+    for await (const record of records) {
       waiting.push(record);
       if (waiting.length < ROWS_TOGETHER) continue;
-      yield* decided(waiting);
+      yield* this.#decided(waiting);
       waiting = [];
     }
-    yield* decided(waiting);
+    yield* this.#decided(waiting);
   }
-  async function* decided<R extends RecordPart>(some: readonly R[]): AsyncGenerator<Unwithheld<R>> {
-    const decisions = await check.decideEach(some);
-    for (const [i, record] of some.entries()) {
+  async *#decided<R extends RecordPart>(records: readonly R[]): AsyncGenerator<Unwithheld<R>> {
+    const decisions = await this.#check.decideEach(records);
+    for (const [i, record] of records.entries()) {
       const { withheld, labels } = decisions[i]!;
       if (!withheld) yield { record, labels };
     }
-  }
-
-  async function writeMember(member: string, at: number, since: number | undefined): Promise<void> {
-    const only = types.size > SCAN_ALL_ABOVE ? undefined : task.types;
-    const builder = new SegmentBuilder(task.limits?.segment);
-    let current = '';
-    let labelled: readonly string[] = [];
-    const end = async (): Promise<void> => {
-      const segment = builder.end();
-      if (segment !== undefined) await parts.add('output', current, [member], segment, labelled);
-    };
-    const scanned = records.scanMember(member, {
-      pageSize: ROWS_TOGETHER,
-      ...(only !== undefined && { types: only }),
-      ...(since !== undefined && { since }),
-    });
-    for await (const { record, labels: found } of unwithheld(ofTypes(scanned))) {
-      // The labels of a segment are in the index, so that a download can apply another policy than this one.
-      if (record.type !== current || !isSame(found, labelled)) {
-        await end();
-        current = record.type;
-        labelled = found;
-      }
-      carry(record, references, at);
-      if (MAY_BE_COMMON.has(record.type) && (await records.holders(record.type, record.id)).length > 1) {
-        common.add(`${record.type}/${record.id}`, at);
-        continue;
-      }
-      const segment = builder.add(record.line);
-      if (segment !== undefined) await parts.add('output', current, [member], segment, labelled);
-    }
-    await end();
-    if (task.since !== undefined) await writeChanges(member, at, task.since, since !== undefined);
-  }
-
-  /** Writes the deletes of a delta, and collects the references of unchanged resources. */
-  async function writeChanges(member: string, at: number, since: number, partial: boolean): Promise<void> {
-    let gone: string[] = [];
-    const flush = async (): Promise<void> => {
-      if (gone.length === 0) return;
-      const builder = new SegmentBuilder();
-      const segment = builder.add(deleteBundle(gone)) ?? builder.end();
-      await parts.add('deleted', 'Bundle', [member], segment!);
-      gone = [];
-    };
-    async function* changes(): AsyncGenerator<RecordPart> {
-      for await (const document of records.views.records.scan({ index: 'by_type', equals: [member] })) {
-        const record = document['record'] as RecordPart;
-        if (!types.has(record.type)) continue;
-        if (record.deleted === true ? record.lastUpdated >= since : partial && brings(record, at)) yield record;
-      }
-    }
-    // The delete of a resource that the client never saw would reveal that it existed.
-    for await (const { record } of unwithheld(changes())) {
-      if (record.deleted !== true) {
-        carry(record, unchanged, at);
-        continue;
-      }
-      // A merge moved the resource to another member. Do not list a delete, because the client has just received the
-      // resource under the other member.
-      if ((await records.holders(record.type, record.id)).length > 0) continue;
-      gone.push(`${record.type}/${record.id}`);
-      if (gone.length >= DELETES_A_BUNDLE) await flush();
-    }
-    await flush();
   }
 }

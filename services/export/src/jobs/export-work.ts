@@ -1,14 +1,21 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
 import { BlobStoreFull } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { instant, Refusal } from '@provider-access/kernel';
-import { Workers, Poll } from '@provider-access/engines/jobs';
+import { Poll, Workers, type WorkersOptions } from '@provider-access/engines/jobs';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SpanKind } from '@provider-access/service/observability';
 import type { WorkItem } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
+import { CONFIG, type ExportConfig } from '../config.ts';
 import { allWritten, expiresAt, isRunning, type Job } from '../domain/job/job.ts';
-import { QUEUES, type Queue, type JobItem } from './queues.ts';
-import { type ExportWorkOptions, JobSteps } from './job-steps.ts';
+import { exportJobs } from '../projections/export-jobs.ts';
+import { ChunkStep } from './chunk-step.ts';
+import { ClientLimits } from './client-limits.ts';
+import { JobStreams } from './job-stream.ts';
+import { type JobItem, JobSteps, type Queue, QUEUES } from './job-steps.ts';
 
 /** ms. Attempts of a step within this time count together. */
 const FAILURES_WINDOW_MS = 24 * 3_600_000;
@@ -21,9 +28,8 @@ const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', '
 /**
  * Runs the steps of jobs as durable work items that any process may take: plan, write each chunk, seal, expire, sweep.
  */
+@Injectable()
 export class ExportWork {
-  private readonly o: ExportWorkOptions;
-  private readonly steps: JobSteps;
   private readonly workers: ReadonlyMap<Queue, Workers>;
   /** One query for all queues. It finds new items of other processes, expired leases and items that are due. */
   private readonly looking: Poll;
@@ -33,52 +39,48 @@ export class ExportWork {
   private fullSince: number | undefined;
   private measured: (() => void) | undefined;
 
-  constructor(options: ExportWorkOptions) {
-    this.o = options;
-    this.steps = new JobSteps(options);
-    const { ports, config } = options;
-    const handlers: Record<
-      Queue,
-      (item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>) => Promise<void>
-    > = {
-      'export-plan': (item) => this.steps.plan(item),
-      'export-chunk': (item, signal, heartbeat) => this.steps.chunk(item, signal, heartbeat),
-      'export-seal': (item, _signal, heartbeat) => this.steps.seal(item, heartbeat),
-      'export-expire': (item) => this.steps.expire(item),
-      'export-sweep': (item) => this.steps.sweep(item),
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(JobStreams) private readonly streams: JobStreams,
+    @Inject(ClientLimits) private readonly limits: ClientLimits,
+    @Inject(JobSteps) steps: JobSteps,
+    @Inject(ChunkStep) private readonly chunkStep: ChunkStep,
+  ) {
+    const holder = `export-${randomUUID()}`;
+    const handlers: Record<Queue, WorkersOptions['handle']> = {
+      'export-plan': (item) => steps.plan(item),
+      'export-chunk': (item, signal, heartbeat) => chunkStep.run(item, signal, heartbeat),
+      'export-seal': (item, _signal, heartbeat) => steps.seal(item, heartbeat),
+      'export-expire': (item) => steps.expire(item),
+      'export-sweep': (item) => steps.sweep(item),
     };
-    this.workers = new Map(
-      QUEUES.map(
-        (queue) =>
-          [
-            queue,
-            new Workers({
-              work: ports.state.work,
-              queue,
-              holder: options.holder,
-              clock: ports.clock,
-              ttlMs: config.leaseMs,
-              pollMs: 0,
-              concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
-              ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
-              handle: (item, signal, heartbeat) =>
-                this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
-              failed: (item, error) => this.tell(item, error as Error),
-            }),
-          ] as const,
-      ),
-    );
+    const workersOf = (queue: Queue): Workers =>
+      new Workers({
+        work: ports.state.work,
+        queue,
+        holder,
+        clock: ports.clock,
+        ttlMs: config.leaseMs,
+        pollMs: 0,
+        concurrency: queue === 'export-chunk' ? Math.max(1, config.writers) : 1,
+        ...(config.backoffMs !== undefined && { backoffMs: config.backoffMs }),
+        handle: (item, signal, heartbeat) =>
+          this.traced(item, () => this.attempt(item, () => handlers[queue](item, signal, heartbeat))),
+        failed: (item, error) => this.warn(item, error as Error),
+      });
+    this.workers = new Map(QUEUES.map((queue) => [queue, workersOf(queue)] as const));
     this.looking = new Poll(() => this.look(), config.pollMs);
   }
 
-  /** Searches unfinished jobs in the view `jobs`, in the background because there may be thousands. */
-  start(jobs: ViewReader): void {
-    this.measured ??= this.o.ports.metrics.read('pa_export_storage_full', () => [
+  /** Searches unfinished jobs in the background, because there may be thousands. */
+  start(): void {
+    this.measured ??= this.ports.metrics.read('pa_export_storage_full', () => [
       { labels: {}, value: this.storageFull() ? 1 : 0 },
     ]);
     for (const workers of this.workers.values()) workers.start();
     void this.looking.start();
-    this.recovering = this.recover(jobs);
+    this.recovering = this.recover(this.ports.views.reader(exportJobs));
   }
   async stop(): Promise<void> {
     this.stopping.abort();
@@ -86,7 +88,7 @@ export class ExportWork {
     this.looking.stop();
     // Return an unfinished chunk to the queue instead of waiting for it.
     const stopped = [...this.workers.values()].map((w) => w.stop());
-    await this.o.chunks.close();
+    await this.chunkStep.close();
     await Promise.all([...stopped, this.recovering]);
   }
   /** ms since the epoch: the last time that the work store answered. */
@@ -95,8 +97,8 @@ export class ExportWork {
   }
   private async look(): Promise<void> {
     try {
-      for (const queue of await this.o.ports.state.work.ready(QUEUES)) this.workers.get(queue as Queue)!.notify();
-      this.lookedAt = this.o.ports.clock.now();
+      for (const queue of await this.ports.state.work.ready(QUEUES)) this.workers.get(queue as Queue)!.notify();
+      this.lookedAt = this.ports.clock.now();
     } catch {
       // The store is unavailable. `lastBeat` shows this, and the next poll tries again.
     }
@@ -106,12 +108,12 @@ export class ExportWork {
     return this.fullSince !== undefined;
   }
   async put(queue: Queue, items: readonly { id: string; payload: JobItem; notBefore?: number }[]): Promise<void> {
-    await this.o.ports.state.work.put(queue, items);
+    await this.ports.state.work.put(queue, items);
     this.workers.get(queue)!.notify();
   }
   /** Makes the span of a step a child of the kick-off's span, also in another process. */
   private traced(item: WorkItem, step: () => Promise<void>): Promise<void> {
-    const { tracing } = this.o.ports;
+    const { tracing } = this.ports;
     if (tracing === undefined) return step();
     return tracing.resume(
       `process ${item.queue}`,
@@ -129,9 +131,9 @@ export class ExportWork {
       step,
     );
   }
-  private tell(item: WorkItem, error: Error): void {
-    const { logger, tracing } = this.o.ports;
-    const say = (): void =>
+  private warn(item: WorkItem, error: Error): void {
+    const { logger, tracing } = this.ports;
+    const warn = (): void =>
       logger.warn(
         {
           queue: item.queue,
@@ -142,8 +144,8 @@ export class ExportWork {
         },
         'a step of an export failed and will be tried again',
       );
-    if (tracing === undefined) say();
-    else tracing.about((item.payload as JobItem).traceparent, say);
+    if (tracing === undefined) warn();
+    else tracing.about((item.payload as JobItem).traceparent, warn);
   }
   /** Counts attempts. A step that fails too often ends the job with a reason, so that no job runs for ever. */
   private async attempt(item: WorkItem, step: () => Promise<void>): Promise<void> {
@@ -152,16 +154,16 @@ export class ExportWork {
       if (item.queue !== 'export-expire' && item.queue !== 'export-sweep') this.fullSince = undefined;
     } catch (error) {
       const full = error instanceof BlobStoreFull;
-      if (full) this.fullSince ??= this.o.ports.clock.now();
+      if (full) this.fullSince ??= this.ports.clock.now();
       // Old facts are not a failure of this job, so they do not count as an attempt.
       if (error instanceof Refusal && error.kind === 'unavailable') throw error;
       // Count in the state store, because another process may make the next attempt.
-      const { count } = await this.o.ports.state.counters.hit(
+      const { count } = await this.ports.state.counters.hit(
         `export-failures/${item.queue}/${item.id}`,
         FAILURES_WINDOW_MS,
       );
-      if (count < this.o.config.attempts) throw error;
-      this.o.ports.logger.error(
+      if (count < this.config.attempts) throw error;
+      this.ports.logger.error(
         {
           queue: item.queue,
           error: (error as Error).name,
@@ -169,12 +171,12 @@ export class ExportWork {
         },
         'an export failed for good',
       );
-      await this.o.streams.execute({
+      await this.streams.execute({
         kind: 'fail',
         data: {
           job: (item.payload as JobItem).job,
           reason: full ? 'storage-full' : 'internal',
-          at: instant(this.o.ports.clock.now()),
+          at: instant(this.ports.clock.now()),
         },
       });
     }
@@ -188,7 +190,7 @@ export class ExportWork {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.o.ports.logger.warn(
+        this.ports.logger.warn(
           {
             attempt: attempt + 1,
             error: (error as Error).name,
@@ -205,25 +207,25 @@ export class ExportWork {
   private async putAll(jobs: ViewReader, status: Job['status']): Promise<void> {
     for await (const { _id } of jobs.scan({ index: 'by_status', equals: [status], fields: 'indexed' })) {
       this.stopping.signal.throwIfAborted();
-      const job = await this.o.streams.load(_id);
+      const job = await this.streams.load(_id);
       if (job !== undefined) await this.next(job, 'pa.export-planned.v1');
     }
   }
 
   /** Puts the work item that follows an event of a job. Idempotent in every state of the job. */
   async follow(id: string, type: string): Promise<void> {
-    const job = await this.o.streams.load(id);
+    const job = await this.streams.load(id);
     if (job === undefined) return;
     // Release the slot here. A start does not need to scan all jobs, because a client that needs a slot can take over
     // a slot whose job has ended.
-    if (!isRunning(job)) await this.o.slots.release(job.client, id);
+    if (!isRunning(job)) await this.limits.releaseSlot(job.client, id);
     await this.next(job, type);
   }
   private async next(job: Job, type: string): Promise<void> {
     const id = job.job;
     const item: JobItem = { job: id, ...(job.traceparent !== undefined && { traceparent: job.traceparent }) };
-    const { clock } = this.o.ports;
-    const expires = expiresAt(job, this.o.config.keepMs);
+    const { clock } = this.ports;
+    const expires = expiresAt(job, this.config.keepMs);
     if (expires !== undefined && (job.status === 'sealed' || job.status === 'failed'))
       await this.put('export-expire', [{ id: `${id}/expire`, payload: item, notBefore: expires }]);
     if (job.ended !== undefined)
@@ -231,7 +233,7 @@ export class ExportWork {
         {
           id: `${id}/sweep`,
           payload: item,
-          notBefore: clock.now() + (job.status === 'expired' ? this.o.config.graceMs : this.o.config.leaseMs * 2),
+          notBefore: clock.now() + (job.status === 'expired' ? this.config.graceMs : this.config.leaseMs * 2),
         },
       ]);
     else if (job.status === 'sealed') return;

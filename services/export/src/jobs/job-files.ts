@@ -1,16 +1,35 @@
 import { bufferOf } from '@provider-access/events';
+import type { DenialReason } from '@provider-access/domain/access';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { ChunkSummary } from './chunk-summary.ts';
 import type { PartInfo } from './part-set.ts';
+
+/** The members of a chunk. */
+export interface PlanChunk {
+  readonly members: readonly string[];
+}
+
+/** A reference (`Type/id`), and the positions in `released` of the members whose resources contain it. */
+export type CarriedBy = readonly [reference: string, members: readonly number[]];
+
+/** What a chunk has written and what it brings along. */
+export interface ChunkSummary {
+  readonly v: 1;
+  readonly parts: readonly PartInfo[];
+  readonly released: readonly string[];
+  readonly refused: Readonly<Partial<Record<DenialReason, readonly string[]>>>;
+  /** Shared resources that released resources refer to. */
+  readonly references: readonly CarriedBy[];
+  /** With `_since`: references that only unchanged resources contain. Their targets are exported if they changed. */
+  readonly unchanged: readonly CarriedBy[];
+  /** Resources without a patient that several members may have (Medication). The seal writes each of them once. */
+  readonly common: readonly CarriedBy[];
+}
 
 /** The files of a sealed job. Downloads never serve `dropped` members, even if a later decision permits them. */
 export interface Manifest {
   readonly v: 1;
   readonly files: readonly PartInfo[];
   readonly dropped: readonly string[];
-}
-export interface PlanChunk {
-  readonly members: readonly string[];
 }
 
 export const jobPrefix = (job: string): string => `jobs/${job}/`;

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import { encodeEvent, PA_EXPORTS } from '@provider-access/events';
-import { type Clock, instant } from '@provider-access/kernel';
-import type { Metrics } from '@provider-access/service/observability';
-import type { State, StreamEvent, StreamHead } from '@provider-access/engines/state';
+import { instant } from '@provider-access/kernel';
+import type { StreamEvent, StreamHead } from '@provider-access/engines/state';
+import type { ViewReader } from '@provider-access/engines/views';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { CONFIG, type ExportConfig } from '../config.ts';
 import { measureDecision } from '../export-metrics.ts';
-import type { JobPart } from '../projections/export-jobs.ts';
+import { exportJobs, getJob } from '../projections/export-jobs.ts';
 import { decide, evolve, type Job, type JobCommand, type JobEvent, type JobRefusal } from '../domain/job/job.ts';
 
 export type Executed =
@@ -15,33 +18,24 @@ export type Executed =
  * The stream of a job. A compare-and-set makes each decision once, even if processes decide at the same time
  * (docs/architecture.md#the-parts).
  */
+@Injectable()
 export class JobStreams {
-  private readonly state: State;
-  private readonly clock: Clock;
-  private readonly metrics: Metrics | undefined;
-  private readonly projected: (job: string) => Promise<JobPart | undefined>;
-  /** `projected` reads a job from the log, in case the streams were lost or restored from an older copy. */
+  private readonly jobs: ViewReader;
   constructor(
-    state: State,
-    clock: Clock,
-    {
-      projected,
-      metrics,
-    }: { readonly projected?: (job: string) => Promise<JobPart | undefined>; readonly metrics?: Metrics } = {},
+    @Inject(PORTS) private readonly ports: Pick<ServicePorts, 'state' | 'views' | 'clock' | 'metrics'>,
+    @Inject(CONFIG) private readonly config: Pick<ExportConfig, 'waitMs'>,
   ) {
-    this.state = state;
-    this.clock = clock;
-    this.projected = projected ?? (() => Promise.resolve(undefined));
-    this.metrics = metrics;
+    this.jobs = ports.views.reader(exportJobs);
   }
   async load(job: string): Promise<Job | undefined> {
     return (await this.head(job))?.snapshot;
   }
   private async head(job: string): Promise<StreamHead<Job> | undefined> {
     const stream = `export/${job}`;
-    const { streams } = this.state;
+    const { streams } = this.ports.state;
     const head = await streams.load<Job>(stream);
-    const projected = await this.projected(job);
+    // The view knows the job from the log, in case the streams were lost or restored from an older copy.
+    const projected = await getJob(this.jobs, job);
     if (projected === undefined || projected.version <= (head?.version ?? 0)) return head;
     const { version, ...snapshot } = projected;
     await streams.restore<Job>(stream, version, snapshot);
@@ -56,24 +50,22 @@ export class JobStreams {
       if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
       let job = head?.snapshot;
       for (const event of decision.events) job = evolve(job, event);
-      const appended = await this.state.streams.append(
+      const appended = await this.ports.state.streams.append(
         stream,
         head?.version ?? 0,
         decision.events.map((event) => this.encode(command.data.job, event)),
         job!,
       );
       if (!appended.ok) continue;
-      if (this.metrics !== undefined) measureDecision(this.metrics, command, head?.snapshot, this.clock.now());
+      measureDecision(this.ports.metrics, command, head?.snapshot, this.ports.clock.now());
       return { ok: true, job: job!, version: appended.version };
     }
   }
-  /** The position after this version on pa.exports. Undefined if the relay did not publish it in time. */
-  published(
-    job: string,
-    version: number,
-    timeoutMs: number,
-  ): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
-    return this.state.streams.published(`export/${job}`, version, timeoutMs);
+  /** True once the view of jobs has passed this version, so that the next request to any process sees it. */
+  async isVisible(job: string, version: number): Promise<boolean> {
+    const { waitMs } = this.config;
+    const position = await this.ports.state.streams.published(`export/${job}`, version, waitMs);
+    return position !== undefined && (await this.jobs.waitFor(position, waitMs));
   }
   private encode(job: string, event: JobEvent): StreamEvent {
     return {
@@ -82,7 +74,7 @@ export class JobStreams {
         id: randomUUID(),
         source: 'urn:provider-access:export',
         type: event.type,
-        time: instant(this.clock.now()),
+        time: instant(this.ports.clock.now()),
         subject: job,
         data: event.data,
       }),

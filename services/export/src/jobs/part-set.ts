@@ -1,5 +1,5 @@
 import type { Blobs, BlobWriter } from '@provider-access/engines/blob';
-import { PartIndexBuilder, SEGMENT_LIMIT, type Segment } from '../domain/segments/index.ts';
+import { PART_LIMITS, PartIndexBuilder, type PartLimits, type Segment } from '../domain/segments/index.ts';
 
 export type FileKind = 'output' | 'deleted' | 'error';
 /** A part file. `part` and `index` are names of blobs; `file` is the last segment of the URL. */
@@ -18,22 +18,6 @@ export const SUPPORTING_PARTS = 'shared';
 /** Whether each segment has one supporting resource. Other files have resources of one member in each segment. */
 export const isSupporting = ({ file }: Pick<PartInfo, 'file'>): boolean => file.includes(`-${SUPPORTING_PARTS}-`);
 
-export interface PartLimits {
-  /** Limits of a file (docs/regulation.md#files-of-an-export): `resources`, and `plain` bytes uncompressed. */
-  readonly resources: number;
-  readonly plain: number;
-  /** Plain bytes of one patient and type after which a segment ends. */
-  readonly segment: number;
-  /** Segments are small, so this many bytes of them are written together. */
-  readonly stretch: number;
-}
-const PART_LIMITS: PartLimits = {
-  resources: 100_000,
-  plain: 256 * 1024 * 1024,
-  segment: SEGMENT_LIMIT,
-  stretch: 512 * 1024,
-};
-
 interface OpenPart {
   readonly writer: BlobWriter;
   readonly index: PartIndexBuilder;
@@ -47,18 +31,18 @@ interface OpenPart {
 
 /** The part files of a chunk. One file of each type is open, and needs memory for one stretch. */
 export class PartSet {
-  private readonly blobs: Blobs;
-  private readonly prefix: string;
-  private readonly label: string;
-  private readonly limits: PartLimits;
-  private readonly open = new Map<string, OpenPart>();
-  private readonly counts = new Map<string, number>();
-  private readonly done: PartInfo[] = [];
+  readonly #blobs: Blobs;
+  readonly #prefix: string;
+  readonly #label: string;
+  readonly #limits: PartLimits;
+  readonly #open = new Map<string, OpenPart>();
+  readonly #counts = new Map<string, number>();
+  readonly #done: PartInfo[] = [];
   constructor(blobs: Blobs, prefix: string, label: string, limits: PartLimits = PART_LIMITS) {
-    this.blobs = blobs;
-    this.prefix = prefix;
-    this.label = label;
-    this.limits = limits;
+    this.#blobs = blobs;
+    this.#prefix = prefix;
+    this.#label = label;
+    this.#limits = limits;
   }
 
   /** Appends a segment of these members and labels. Starts another part when a limit is reached. */
@@ -70,19 +54,19 @@ export class PartSet {
     labels: readonly string[] = [],
   ): Promise<void> {
     const key = kind === 'output' ? type : kind;
-    let part = this.open.get(key);
+    let part = this.#open.get(key);
     if (
       part !== undefined &&
-      (part.resources + segment.resources > this.limits.resources || part.plain + segment.plain > this.limits.plain)
+      (part.resources + segment.resources > this.#limits.resources || part.plain + segment.plain > this.#limits.plain)
     ) {
-      await this.finish(key, kind, type, part);
+      await this.#finish(key, kind, type, part);
       part = undefined;
     }
     if (part === undefined) {
-      const n = this.counts.get(key) ?? 0;
-      this.counts.set(key, n + 1);
+      const n = this.#counts.get(key) ?? 0;
+      this.#counts.set(key, n + 1);
       part = {
-        writer: await this.blobs.writer(`${this.prefix}${key}-${n}.part`),
+        writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
         index: new PartIndexBuilder(type),
         n,
         pending: [],
@@ -91,7 +75,7 @@ export class PartSet {
         plain: 0,
         compressed: 0,
       };
-      this.open.set(key, part);
+      this.#open.set(key, part);
     }
     part.index.add(members, segment, labels);
     part.resources += segment.resources;
@@ -99,40 +83,40 @@ export class PartSet {
     part.compressed += segment.compressed;
     part.pending.push(segment.bytes);
     part.pendingBytes += segment.bytes.byteLength;
-    if (part.pendingBytes >= this.limits.stretch) await this.flush(part);
+    if (part.pendingBytes >= this.#limits.stretch) await this.#flush(part);
   }
 
   /** Makes all parts durable, and returns them in the order of their names. */
   async commit(): Promise<readonly PartInfo[]> {
-    for (const [key, part] of [...this.open])
-      await this.finish(
+    for (const [key, part] of [...this.#open])
+      await this.#finish(
         key,
         key === 'deleted' || key === 'error' ? key : 'output',
         key === 'deleted' ? 'Bundle' : key === 'error' ? 'OperationOutcome' : key,
         part,
       );
-    return this.done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
+    return this.#done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
   }
   async abort(): Promise<void> {
-    for (const part of this.open.values()) await part.writer.abort();
-    this.open.clear();
+    for (const part of this.#open.values()) await part.writer.abort();
+    this.#open.clear();
   }
 
-  private async flush(part: OpenPart): Promise<void> {
+  async #flush(part: OpenPart): Promise<void> {
     const bytes = Buffer.concat(part.pending, part.pendingBytes);
     part.pending = [];
     part.pendingBytes = 0;
     await part.writer.write(bytes);
   }
-  private async finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
-    await this.flush(part);
-    const name = `${this.prefix}${key}-${part.n}`;
+  async #finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
+    await this.#flush(part);
+    const name = `${this.#prefix}${key}-${part.n}`;
     // Write the index last, so that a part with an index is complete.
     await part.writer.commit();
-    await this.blobs.put(`${name}.index`, part.index.encode());
-    this.open.delete(key);
-    this.done.push({
-      file: `${key}-${this.label}-${part.n}.ndjson`,
+    await this.#blobs.put(`${name}.index`, part.index.encode());
+    this.#open.delete(key);
+    this.#done.push({
+      file: `${key}-${this.#label}-${part.n}.ndjson`,
       kind,
       type,
       part: `${name}.part`,

@@ -1,7 +1,25 @@
-import { type HoldFact, type NetworkFact, type PartyFacts, sourcesOf } from '@provider-access/domain/access';
+import {
+  type ClientFacts,
+  type HoldFact,
+  type NetworkFact,
+  type PartyFacts,
+  sourcesOf,
+} from '@provider-access/domain/access';
 import type { ProviderKey } from '@provider-access/events';
 import type { Access } from '@provider-access/facts';
-import type { PartySnapshot } from './chunk-writer.ts';
+
+/**
+ * Party facts at the start of a chunk, for the thread that writes it. Seal and download decide again on newer facts.
+ */
+export interface PartySnapshot {
+  readonly client: ClientFacts | undefined;
+  readonly network: readonly (readonly [ProviderKey, readonly NetworkFact[]])[];
+  readonly sourceHolds: readonly (readonly [string, readonly HoldFact[]])[];
+  /** Identifiers of each provider that has several. */
+  readonly identities: readonly (readonly [ProviderKey, readonly ProviderKey[]])[];
+  /** RFC 3339 instant of the newest event in these facts. */
+  readonly asOf: string | undefined;
+}
 
 /**
  * The party facts that decisions about these members need, for a thread that does not follow topics itself.
@@ -30,4 +48,18 @@ export async function partySnapshot(
     .map((p) => [p, parties.identity(p)] as const)
     .filter(([, all]) => all.length > 1);
   return { client: known, network: [...network], sourceHolds: [...sourceHolds], identities, asOf: parties.asOf() };
+}
+
+/** The facts of a snapshot, as decisions ask for them. */
+export function partyOf(snapshot: PartySnapshot): PartyFacts {
+  const network = new Map(snapshot.network);
+  const holds = new Map(snapshot.sourceHolds);
+  const identities = new Map(snapshot.identities);
+  return {
+    client: (id) => (snapshot.client?.client === id ? snapshot.client : undefined),
+    network: (p) => network.get(p) ?? [],
+    sourceHolds: (s) => holds.get(s) ?? [],
+    identity: (p) => identities.get(p) ?? [p],
+    asOf: () => snapshot.asOf,
+  };
 }

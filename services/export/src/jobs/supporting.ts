@@ -9,7 +9,7 @@ import {
   type RecordsReader,
 } from '@provider-access/facts/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
-import type { CarriedBy } from './chunk-summary.ts';
+import type { CarriedBy } from './job-files.ts';
 import type { PartSet } from './part-set.ts';
 
 /** The references of a chunk, and the member ids to which its positions refer. */

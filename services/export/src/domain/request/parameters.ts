@@ -1,5 +1,6 @@
+import { Refusal, type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { KNOWN_R4_TYPES, SERVED_TYPES, dateRange } from '@provider-access/kernel/fhir';
-import { parseExportType } from '@provider-access/domain/pdex';
+import { type EXPORT_TYPES, type ExportTypeParse, parseExportType } from '@provider-access/domain/pdex';
 
 export type Operation = '$export' | '$davinci-data-export';
 /** A parameter of a kick-off (docs/regulation.md#export-parameters) as the client sent it, with repeats. */
@@ -13,29 +14,47 @@ interface Warning {
   readonly parameter: string;
 }
 
-interface KickOffRequest {
+export interface KickOffRequest {
   readonly types: readonly string[];
   /** RFC 3339 instant. */
   readonly since?: string;
   readonly exportType?: string;
   readonly warnings: readonly Warning[];
 }
-interface ParameterFault {
-  readonly kind: 'invalid-request' | 'invalid-value' | 'required' | 'not-supported' | 'insufficient-scope';
-  readonly text: string;
-  readonly parameter: string;
-}
-export type KickOffParse =
-  { readonly ok: true; readonly request: KickOffRequest } | { readonly ok: false; readonly fault: ParameterFault };
-
 const FORMATS = new Set(['application/fhir+ndjson', 'application/ndjson', 'ndjson']);
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
-/** Parameters that the guides define and this server does not support. An answer names them as such. */
-const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
 const TYPE_ALIAS = 'resourceTypes';
+/** The parameters that this server reads. `once`: it may not be repeated. `of`: only this operation has it. */
+const PARAMETERS: ReadonlyMap<string, { readonly once?: true; readonly of?: Operation }> = new Map([
+  ['_outputFormat', { once: true }],
+  ['_since', { once: true }],
+  ['_type', {}],
+  ['allowPartialManifests', {}],
+  ['exportType', { once: true, of: '$davinci-data-export' }],
+  [TYPE_ALIAS, { of: '$davinci-data-export' }],
+]);
+/** Parameters that the guides define and this server does not support. An answer names them as such. */
+const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
+
+type Fault = readonly [kind: RefusalKind, parameter: string, text: string];
+type ExportTypeFault = Extract<ExportTypeParse, { readonly ok: false }>['reason'];
+const LIST_EXPORT: Fault = ['not-supported', 'exportType', 'The list export of ATR is not offered yet.'];
+/** Why an `exportType` is refused: by what is wrong with it, or by the type itself. */
+const EXPORT_TYPE_FAULTS: Readonly<Record<ExportTypeFault, Fault> & Partial<Record<keyof typeof EXPORT_TYPES, Fault>>> =
+  {
+    'needs-since': [
+      'required',
+      '_since',
+      'exportType provider-delta needs _since. Send the transactionTime of the previous export.',
+    ],
+    unknown: ['invalid-value', 'exportType', 'exportType is not a code that PDex or ATR defines for this operation.'],
+    'needs-types': LIST_EXPORT,
+    'attribution-list': LIST_EXPORT,
+    payertopayer: ['not-supported', 'exportType', 'exportType payertopayer belongs to the Payer-to-Payer API.'],
+  };
 
 /** A `+` of `application/fhir+ndjson` that the client did not encode on the URL arrives as a space. */
 const unescapedPlus = (parameter: GivenParameter): GivenParameter =>
@@ -45,10 +64,7 @@ const unescapedPlus = (parameter: GivenParameter): GivenParameter =>
 const listed = (types: readonly string[]): string => (types.length === 0 ? 'no type' : types.join(', '));
 const SERVES = `This server exports: ${listed(SERVED_TYPES)}.`;
 
-const fail = (kind: ParameterFault['kind'], parameter: string, text: string): KickOffParse => ({
-  ok: false,
-  fault: { kind, parameter, text },
-});
+const refusal = (...[kind, parameter, text]: Fault): Refusal => new Refusal(kind, text, { expression: parameter });
 
 /** Reads the Parameters resource of a POST body. Undefined if the body is something else. */
 export function readParametersResource(body: unknown): readonly GivenParameter[] | undefined {
@@ -70,145 +86,150 @@ export function readParametersResource(body: unknown): readonly GivenParameter[]
   return given;
 }
 
+/** The parameters of one kick-off, and the warnings about those that the server ignores. */
+class Given {
+  readonly warnings: Warning[] = [];
+  readonly #all: readonly GivenParameter[];
+  readonly #lenient: boolean;
+  constructor(all: readonly GivenParameter[], lenient: boolean) {
+    this.#all = all;
+    this.#lenient = lenient;
+  }
+  names(): ReadonlySet<string> {
+    return new Set(this.#all.map(({ name }) => name));
+  }
+  values(name: string): string[] {
+    return this.#all.filter((given) => given.name === name).map(({ value }) => value);
+  }
+  /** Refuses the request. With `handling=lenient`, the server ignores the parameter instead and adds a warning. */
+  refuseOrIgnore(fault: Refusal): void {
+    if (!this.#lenient) throw fault;
+    const code = REFUSALS[fault.kind].issue;
+    this.warnings.push({ code, text: `${fault.message} The server ignored it.`, parameter: fault.expression! });
+  }
+}
+
 /**
  * Reads the parameters of a kick-off. With `handling=lenient`, the server ignores a parameter that it cannot apply and
- * adds a warning. Otherwise it refuses the request and names the parameter. `inScope` tells whether the access token
- * covers a type; `now` is in ms.
+ * adds a warning. `inScope` tells whether the access token covers a type; `now` is in ms.
+ * @throws Refusal that names the parameter
  */
 export function parseKickOff(
   operation: Operation,
   url: readonly GivenParameter[],
   body: readonly GivenParameter[],
   context: { lenient: boolean; now: number; inScope: (type: string) => boolean },
-): KickOffParse {
+): KickOffRequest {
   const twice = body.find((b) => url.some((u) => u.name === b.name));
   if (twice !== undefined)
-    return fail('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
-  const given = [...url.map(unescapedPlus), ...body];
-  const warnings: Warning[] = [];
-  const all = (name: string): string[] => given.filter((p) => p.name === name).map((p) => p.value);
-  /** Returns the fault, or with lenient adds a warning and returns undefined. */
-  const soften = (code: string, fault: KickOffParse & { ok: false }): KickOffParse | undefined => {
-    if (!context.lenient) return fault;
-    warnings.push({ code, text: `${fault.fault.text} The server ignored it.`, parameter: fault.fault.parameter });
-    return undefined;
-  };
-  const known = new Set([
-    '_outputFormat',
-    '_since',
-    '_type',
-    'allowPartialManifests',
-    ...(operation === '$davinci-data-export' ? ['exportType', TYPE_ALIAS] : []),
-  ]);
-  for (const name of new Set(given.map((p) => p.name))) {
-    if (known.has(name)) continue;
-    const refused = soften(
-      'not-supported',
-      fail(
-        'not-supported',
-        name,
-        NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`,
-      ) as KickOffParse & { ok: false },
-    );
-    if (refused !== undefined) return refused;
-  }
-  for (const name of ['_outputFormat', '_since', 'exportType'])
-    if (known.has(name) && all(name).length > 1)
-      return fail('invalid-request', name, `${name} may be given only once.`);
-
-  const typeName = known.has(TYPE_ALIAS) && all(TYPE_ALIAS).length > 0 ? TYPE_ALIAS : '_type';
-  if (typeName === TYPE_ALIAS && all('_type').length > 0)
-    return fail('invalid-request', TYPE_ALIAS, `${TYPE_ALIAS} and _type are the same parameter: give one of them.`);
-
-  const [format] = all('_outputFormat');
-  if (format !== undefined && !FORMATS.has(format)) {
-    const refused = soften(
-      'not-supported',
-      fail('not-supported', '_outputFormat', 'Only NDJSON is offered: application/fhir+ndjson.') as KickOffParse & {
-        ok: false;
-      },
-    );
-    if (refused !== undefined) return refused;
-  }
-
-  const [since] = all('_since');
-  if (since !== undefined) {
-    // A `+` in a URL that the client did not encode arrives as a space.
-    if (!INSTANT.test(since) || dateRange(since) === undefined)
-      return fail(
-        'invalid-value',
-        '_since',
-        '_since must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).',
-      );
-    if (Date.parse(since) > context.now) return fail('invalid-value', '_since', '_since is in the future.');
-  }
-
-  const asked = all(typeName)
-    .flatMap((v) => v.split(','))
-    .map((t) => t.trim());
-  const types: string[] = [];
-  for (const type of new Set(asked)) {
-    const fault =
-      type === '' || !KNOWN_R4_TYPES.has(type)
-        ? fail('invalid-value', typeName, `${typeName} names something that is not an R4 resource type. ${SERVES}`)
-        : !SERVED.has(type)
-          ? fail('invalid-value', typeName, `${typeName}: this server does not export ${type}. ${SERVES}`)
-          : !context.inScope(type)
-            ? fail(
-                'insufficient-scope',
-                typeName,
-                `${typeName}: the access token does not cover ${type}. It covers: ` +
-                  `${listed(SERVED_TYPES.filter((t) => context.inScope(t)))}.`,
-              )
-            : undefined;
-    if (fault === undefined) types.push(type);
-    else {
-      const refused = soften(
-        fault.ok || fault.fault.kind !== 'insufficient-scope' ? 'value' : 'forbidden',
-        fault as KickOffParse & { ok: false },
-      );
-      if (refused !== undefined) return refused;
-    }
-  }
-  if (asked.length === 0) types.push(...SERVED_TYPES.filter((t) => context.inScope(t)));
-  // An empty list must never mean "no filter", so refuse the request, with lenient too.
-  if (types.length === 0)
-    return asked.length === 0
-      ? fail('insufficient-scope', typeName, 'The access token covers no type that this server exports.')
-      : fail('invalid-value', typeName, `None of the types of ${typeName} can be exported. ${SERVES}`);
-
-  const [exportType] = all('exportType');
-  let kind: string | undefined;
-  if (operation === '$davinci-data-export') {
-    const parsed = parseExportType(exportType, { since: since !== undefined, types: asked });
-    if (!parsed.ok) {
-      if (parsed.reason === 'needs-since')
-        return fail(
-          'required',
-          '_since',
-          'exportType provider-delta needs _since. Send the transactionTime of the previous export.',
-        );
-      if (parsed.reason === 'unknown')
-        return fail(
-          'invalid-value',
-          'exportType',
-          'exportType is not a code that PDex or ATR defines for this operation.',
-        );
-      return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
-    }
-    if (parsed.exportType === 'attribution-list')
-      return fail('not-supported', 'exportType', 'The list export of ATR is not offered yet.');
-    if (parsed.exportType === 'payertopayer')
-      return fail('not-supported', 'exportType', 'exportType payertopayer belongs to the Payer-to-Payer API.');
-    kind = parsed.exportType;
-  }
+    throw refusal('invalid-request', twice.name, `${twice.name} is both on the URL and in the body: give it once.`);
+  const given = new Given([...url.map(unescapedPlus), ...body], context.lenient);
+  checkNames(given, operation);
+  const typeName = typeParameter(given, operation);
+  checkFormat(given);
+  const since = readSince(given, context.now);
+  const asked = given
+    .values(typeName)
+    .flatMap((list) => list.split(','))
+    .map((type) => type.trim());
+  const types = readTypes(given, typeName, asked, context.inScope);
+  const exportType = operation === '$davinci-data-export' ? readExportType(given, since, asked) : undefined;
   return {
-    ok: true,
-    request: {
-      types: types.toSorted(),
-      ...(since !== undefined && { since: new Date(since).toISOString() }),
-      ...(kind !== undefined && { exportType: kind }),
-      warnings,
-    },
+    types: types.toSorted(),
+    ...(since !== undefined && { since }),
+    ...(exportType !== undefined && { exportType }),
+    warnings: given.warnings,
   };
+}
+
+function checkNames(given: Given, operation: Operation): void {
+  const known = new Map([...PARAMETERS].filter(([, { of = operation }]) => of === operation));
+  for (const name of given.names())
+    if (!known.has(name))
+      given.refuseOrIgnore(
+        refusal(
+          'not-supported',
+          name,
+          NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`,
+        ),
+      );
+  for (const [name, { once }] of known)
+    if (once === true && given.values(name).length > 1)
+      throw refusal('invalid-request', name, `${name} may be given only once.`);
+}
+
+/** The name under which the request gives the types. */
+function typeParameter(given: Given, operation: Operation): string {
+  if (operation !== PARAMETERS.get(TYPE_ALIAS)!.of || given.values(TYPE_ALIAS).length === 0) return '_type';
+  if (given.values('_type').length > 0)
+    throw refusal('invalid-request', TYPE_ALIAS, `${TYPE_ALIAS} and _type are the same parameter: give one of them.`);
+  return TYPE_ALIAS;
+}
+
+function checkFormat(given: Given): void {
+  const [format] = given.values('_outputFormat');
+  if (format !== undefined && !FORMATS.has(format))
+    given.refuseOrIgnore(refusal('not-supported', '_outputFormat', 'Only NDJSON is offered: application/fhir+ndjson.'));
+}
+
+/** RFC 3339 instant in UTC. */
+function readSince(given: Given, now: number): string | undefined {
+  const [since] = given.values('_since');
+  if (since === undefined) return undefined;
+  // A `+` in a URL that the client did not encode arrives as a space.
+  if (!INSTANT.test(since) || dateRange(since) === undefined)
+    throw refusal(
+      'invalid-value',
+      '_since',
+      '_since must be an instant with seconds and a zone, such as 2026-01-31T10:00:00Z (a + is %2B on a URL).',
+    );
+  if (Date.parse(since) > now) throw refusal('invalid-value', '_since', '_since is in the future.');
+  return new Date(since).toISOString();
+}
+
+/** The types to export: those that the request names, or every type that the token covers. */
+function readTypes(
+  given: Given,
+  parameter: string,
+  asked: readonly string[],
+  inScope: (type: string) => boolean,
+): readonly string[] {
+  const covered = SERVED_TYPES.filter(inScope);
+  const types: string[] = asked.length === 0 ? [...covered] : [];
+  for (const type of new Set(asked)) {
+    const fault = typeFault(type, parameter, covered);
+    if (fault === undefined) types.push(type);
+    else given.refuseOrIgnore(fault);
+  }
+  if (types.length > 0) return types;
+  // An empty list must never mean "no filter", so refuse the request, with lenient too.
+  throw asked.length === 0
+    ? refusal('insufficient-scope', parameter, 'The access token covers no type that this server exports.')
+    : refusal('invalid-value', parameter, `None of the types of ${parameter} can be exported. ${SERVES}`);
+}
+
+function typeFault(type: string, parameter: string, covered: readonly string[]): Refusal | undefined {
+  if (!KNOWN_R4_TYPES.has(type))
+    return refusal(
+      'invalid-value',
+      parameter,
+      `${parameter} names something that is not an R4 resource type. ${SERVES}`,
+    );
+  if (!SERVED.has(type))
+    return refusal('invalid-value', parameter, `${parameter}: this server does not export ${type}. ${SERVES}`);
+  if (covered.includes(type)) return undefined;
+  return refusal(
+    'insufficient-scope',
+    parameter,
+    `${parameter}: the access token does not cover ${type}. It covers: ${listed(covered)}.`,
+  );
+}
+
+function readExportType(given: Given, since: string | undefined, types: readonly string[]): string {
+  const [code] = given.values('exportType');
+  const parsed = parseExportType(code, { since: since !== undefined, types });
+  if (!parsed.ok) throw refusal(...EXPORT_TYPE_FAULTS[parsed.reason]);
+  const fault = EXPORT_TYPE_FAULTS[parsed.exportType];
+  if (fault !== undefined) throw refusal(...fault);
+  return parsed.exportType;
 }

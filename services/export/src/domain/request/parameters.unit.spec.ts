@@ -1,28 +1,29 @@
+import { Refusal } from '@provider-access/kernel';
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
 import { describe, expect, it } from 'vitest';
-import {
-  parseKickOff,
-  readParametersResource,
-  type GivenParameter,
-  type KickOffParse,
-  type Operation,
-} from './parameters.ts';
+import { parseKickOff, readParametersResource, type GivenParameter, type Operation } from './parameters.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
-const parse = (
-  query: string,
-  options: { operation?: Operation; lenient?: boolean; body?: GivenParameter[]; inScope?: (t: string) => boolean } = {},
-): KickOffParse =>
+interface Options {
+  readonly operation?: Operation;
+  readonly lenient?: boolean;
+  readonly body?: GivenParameter[];
+  readonly inScope?: (type: string) => boolean;
+}
+const request = (query: string, options: Options = {}) =>
   parseKickOff(
     options.operation ?? '$export',
     [...new URLSearchParams(query)].map(([name, value]) => ({ name, value })),
     options.body ?? [],
     { lenient: options.lenient ?? false, now: NOW, inScope: options.inScope ?? (() => true) },
   );
-const request = (query: string, options: Parameters<typeof parse>[1] = {}) => {
-  const parsed = parse(query, options);
-  if (!parsed.ok) throw new Error(parsed.fault.text);
-  return parsed.request;
+const parse = (query: string, options: Options = {}) => {
+  try {
+    return { ok: true, request: request(query, options) };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { ok: false, fault: { kind: error.kind, text: error.message, parameter: error.expression } };
+  }
 };
 
 describe('_type', () => {

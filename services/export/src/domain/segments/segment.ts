@@ -14,7 +14,23 @@ export interface Segment extends SegmentSize {
 /**
  * Plain bytes after which the lines of a patient continue in another segment. Bounds memory for writing and reading.
  */
-export const SEGMENT_LIMIT = 8 * 1024 * 1024;
+const SEGMENT_LIMIT = 8 * 1024 * 1024;
+/** Limits of a part file (docs/regulation.md#files-of-an-export). */
+export interface PartLimits {
+  readonly resources: number;
+  /** Bytes uncompressed. */
+  readonly plain: number;
+  /** Plain bytes of one patient and type after which a segment ends. */
+  readonly segment: number;
+  /** Segments are small, so this many bytes of them are written together. */
+  readonly stretch: number;
+}
+export const PART_LIMITS: PartLimits = {
+  resources: 100_000,
+  plain: 256 * 1024 * 1024,
+  segment: SEGMENT_LIMIT,
+  stretch: 512 * 1024,
+};
 
 /**
  * Compresses whole NDJSON lines (each with its newline). Because it ends with a full flush and without a last block, a

@@ -2,17 +2,21 @@ import { All, Body, Controller, Inject, Param, Req, Res, UseGuards } from '@nest
 import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
+import { allows } from '@provider-access/domain/smart';
 import { readGeneral } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../../context.ts';
 import { readParametersResource, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
-import { kickOff } from './kick-off.ts';
+import { givenOf, KickOffs } from './kick-off.ts';
+import { OwnGroups } from './own-groups.ts';
 
 /** GET and POST /fhir/Group/{id}/$export and $davinci-data-export. */
 @Controller('fhir/Group')
 @UseGuards(SmartGuard)
 export class ExportController {
-  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
+  constructor(
+    @Inject(OwnGroups) private readonly groups: OwnGroups,
+    @Inject(KickOffs) private readonly kickOffs: KickOffs,
+  ) {}
 
   @All(':id/$export')
   groupExport(
@@ -46,7 +50,7 @@ export class ExportController {
       });
     const { own } = readGeneral(request.headers.accept, new URL(request.url, 'http://localhost').searchParams);
     const prefer = request.headers['prefer'];
-    const accepted = await kickOff(this.context, {
+    const kickOff = {
       operation,
       group,
       url: request.url,
@@ -54,7 +58,14 @@ export class ExportController {
       body: request.method === 'POST' ? bodyOf(body) : [],
       prefer: Array.isArray(prefer) ? prefer.join(',') : prefer,
       smart: request.smart,
-    });
+    };
+    if (!allows(request.smart.scopes, 'Group', 'r'))
+      throw new Refusal(
+        'insufficient-scope',
+        'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
+      );
+    await this.groups.assertOwn(request.smart.client, group, givenOf(kickOff));
+    const accepted = await this.kickOffs.start(kickOff);
     await reply
       .code(202)
       .headers({

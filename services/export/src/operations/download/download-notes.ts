@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import { encodeEvent, type ExportDownloaded, PA_EXPORTS } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
-import type { ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 
 const MINUTE = 60_000;
 type Of = Pick<ExportDownloaded, 'job' | 'client' | 'file'>;
@@ -18,14 +19,12 @@ interface Noted {
  * client may ask for a file byte by byte, a file has at most one event a minute. The first request is published at
  * once, later requests together (`count`). A killed process loses the counts that it has not published.
  */
+@Injectable()
 export class DownloadNotes {
-  private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger'>;
   private readonly files = new Map<string, Noted>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(ports: DownloadNotes['ports']) {
-    this.ports = ports;
-  }
+  constructor(@Inject(PORTS) private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger'>) {}
 
   start(): void {
     this.timer ??= setInterval(() => void this.flush(false), MINUTE).unref();

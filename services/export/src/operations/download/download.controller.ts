@@ -1,13 +1,15 @@
 import type { Readable } from 'node:stream';
 import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { membersOf } from '@provider-access/audit';
+import { Audit, membersOf } from '@provider-access/audit';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { ViewReader } from '@provider-access/engines/views';
 import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { allows } from '@provider-access/domain/smart';
-import { AccessEnded, chooseRange, dropWhenAccessEnds } from '@provider-access/service/http';
+import { AccessEnded, chooseRange, dropWhenAccessEnds, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../../context.ts';
+import { BLOBS } from '../../config.ts';
 import {
   acceptsGzip,
   etag,
@@ -17,8 +19,10 @@ import {
   releasedBy,
 } from '../../domain/segments/index.ts';
 import type { PartInfo } from '../../jobs/part-set.ts';
-import { getJob } from '../../projections/export-jobs.ts';
-import { findJob, refuseExport } from '../find-job.ts';
+import { exportJobs, getJob } from '../../projections/export-jobs.ts';
+import { OwnJobs } from '../own-jobs.ts';
+import { DownloadNotes } from './download-notes.ts';
+import { Releases } from './releases.ts';
 import { segmentStream } from './segment-stream.ts';
 
 /** Limit of repeated decisions for a download, if a member's access ends before the first byte. */
@@ -33,7 +37,17 @@ const first = (header: string | string[] | undefined): string | undefined =>
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
 export class DownloadController {
-  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
+  private readonly view: ViewReader;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(Audit) private readonly audit: Audit,
+    @Inject(OwnJobs) private readonly jobs: OwnJobs,
+    @Inject(Releases) private readonly releases: Releases,
+    @Inject(DownloadNotes) private readonly notes: DownloadNotes,
+  ) {
+    this.view = ports.views.reader(exportJobs);
+  }
 
   @Head(':job/:file')
   head(
@@ -55,11 +69,10 @@ export class DownloadController {
   }
 
   private async serve(id: string, name: string, request: SmartRequest, reply: FastifyReply, again = 0): Promise<void> {
-    const { releases, blobs, audit } = this.context;
+    const { releases, blobs, audit } = this;
     const { client, scopes } = request.smart;
-    const job = await findJob(this.context, client, id);
-    const absent = (): Promise<never> =>
-      refuseExport(this.context, client, 'export-file-unknown', { id, group: job.group });
+    const job = await this.jobs.find(client, id);
+    const absent = (): Promise<never> => this.jobs.refuse(client, 'export-file-unknown', job);
     if (job.sealed === undefined) return absent();
     const { manifest } = await releases.manifest(job);
     const file = manifest.files.find((f) => f.file === name);
@@ -126,7 +139,7 @@ export class DownloadController {
       });
     } catch (error) {
       // A member's access ended between the decision and the first byte. Nothing was sent, so decide again.
-      await findJob(this.context, client, id);
+      await this.jobs.find(client, id);
       if (!(error instanceof AccessEnded) || again === ANEW) throw error;
       return this.serve(id, name, request, reply, again + 1);
     }
@@ -145,9 +158,9 @@ export class DownloadController {
     index: PartIndex,
     segments: readonly IndexedSegment[],
   ): Promise<boolean> {
-    const job = await getJob(this.context.views.jobs, id);
+    const job = await getJob(this.view, id);
     if (job?.sealed === undefined || job.status === 'cancelled') return false;
-    return this.context.releases.stay(job, file, index, segments);
+    return this.releases.stay(job, file, index, segments);
   }
 
   private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {
@@ -156,8 +169,8 @@ export class DownloadController {
     stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
     stream.once('end', () => (complete = true));
     stream.once('close', () => {
-      this.context.ports.metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
-      void this.context.downloads.ended(of, bytes, complete);
+      this.ports.metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
+      void this.notes.ended(of, bytes, complete);
     });
   }
 }

@@ -20,7 +20,7 @@ import {
   storedSize,
 } from '../../domain/segments/index.ts';
 import { isSupporting, type PartInfo } from '../../jobs/part-set.ts';
-import { DECIDE_BATCH } from '../../jobs/seal-export.ts';
+import { DECIDE_BATCH } from '../../jobs/sealer.ts';
 import { Turns } from '../../turns.ts';
 import { storedBytes } from './segment-stream.ts';
 

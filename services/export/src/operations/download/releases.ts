@@ -1,13 +1,17 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { BoundedMap, Refusal } from '@provider-access/kernel';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { Facts } from '@provider-access/facts';
+import { Facts } from '@provider-access/facts';
 import type { ViewReader } from '@provider-access/engines/views';
-import { type LabelCheck, type LabelGate, LastLabelled, type RecordsReader } from '@provider-access/facts/records';
+import { type LabelCheck, labelled, LabelGate, LastLabelled } from '@provider-access/facts/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { BLOBS } from '../../config.ts';
 import type { Job } from '../../domain/job/job.ts';
 import { decodeIndex, permittedSegments, type IndexedSegment, type PartIndex } from '../../domain/segments/index.ts';
+import { ExportedViews } from '../../jobs/exported-views.ts';
 import { readManifest, type Manifest } from '../../jobs/job-files.ts';
 import type { PartInfo } from '../../jobs/part-set.ts';
-import { DECIDE_BATCH } from '../../jobs/seal-export.ts';
+import { DECIDE_BATCH } from '../../jobs/sealer.ts';
 import { Turns } from '../../turns.ts';
 import { LateLabels } from './late-labels.ts';
 
@@ -25,21 +29,13 @@ export interface Moment {
   readonly check: LabelCheck;
   readonly last: LastLabelled;
 }
-interface Sources {
-  readonly blobs: Blobs;
-  readonly facts: Pick<Facts, 'access' | 'parties'>;
-  readonly labels: LabelGate;
-  readonly records: RecordsReader;
-  /** Reader of the view `labelled`. */
-  readonly labelled: Pick<ViewReader, 'getMany' | 'waitFor'>;
-}
 
 /**
  * Decides what the client of a sealed job may see at this moment. Manifests and indexes never change and are cached.
  * Decisions are not cached.
  */
+@Injectable()
 export class Releases {
-  private readonly sources: Sources;
   private readonly late: LateLabels;
   private readonly manifests = new BoundedMap<string, { manifest: Manifest; dropped: ReadonlySet<string> }>(
     CACHED_MANIFESTS,
@@ -47,17 +43,23 @@ export class Releases {
   private readonly indexes = new Map<string, PartIndex>();
   private cachedSegments = 0;
   private readonly passed = new BoundedMap<string, true>(KNOWN_JOBS);
-  constructor(sources: Sources) {
-    this.sources = sources;
-    this.late = new LateLabels(sources.blobs, sources.records);
+  private readonly labelled: Pick<ViewReader, 'getMany' | 'waitFor'>;
+  constructor(
+    @Inject(PORTS) { views }: Pick<ServicePorts, 'views'>,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(Facts) private readonly facts: Pick<Facts, 'access' | 'parties'>,
+    @Inject(LabelGate) private readonly labels: LabelGate,
+    @Inject(ExportedViews) { records }: Pick<ExportedViews, 'records'>,
+  ) {
+    this.labelled = views.reader(labelled);
+    this.late = new LateLabels(blobs, records);
   }
 
   moment(job: Job): Moment {
-    const { labels, facts, labelled } = this.sources;
     return {
       decided: new Map(),
-      check: labels.check(facts.parties, job.client),
-      last: new LastLabelled(labelled),
+      check: this.labels.check(this.facts.parties, job.client),
+      last: new LastLabelled(this.labelled),
     };
   }
 
@@ -65,7 +67,7 @@ export class Releases {
     const name = job.sealed!.manifest;
     const known = this.manifests.get(name);
     if (known !== undefined) return known;
-    const manifest = await readManifest(this.sources.blobs, name);
+    const manifest = await readManifest(this.blobs, name);
     const read = { manifest, dropped: new Set(manifest.dropped) };
     this.manifests.set(name, read);
     return read;
@@ -92,7 +94,7 @@ export class Releases {
    */
   private async labelledPassed(job: Job): Promise<void> {
     if (this.passed.has(job.job)) return;
-    if (!(await this.sources.labelled.waitFor(job.positions, VIEW_PATIENCE_MS, ['resources'])))
+    if (!(await this.labelled.waitFor(job.positions, VIEW_PATIENCE_MS, ['resources'])))
       throw new Refusal('unavailable', 'A view that downloads read is not complete yet. Repeat the request.', {
         retryAfter: 2,
       });
@@ -147,7 +149,7 @@ export class Releases {
       if (dropped.has(member)) decided.set(member, false);
       else open.push(member);
     }
-    const { access } = this.sources.facts;
+    const { access } = this.facts;
     const turns = new Turns();
     for (let i = 0; i < open.length; i += DECIDE_BATCH) {
       await turns.next();
@@ -164,7 +166,7 @@ export class Releases {
       this.indexes.set(file.index, known);
       return known;
     }
-    const bytes = await this.sources.blobs.get(file.index);
+    const bytes = await this.blobs.get(file.index);
     if (bytes === undefined) throw new Error('the index of a part is missing');
     const index = decodeIndex(bytes);
     this.indexes.set(file.index, index);

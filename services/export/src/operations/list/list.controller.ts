@@ -1,8 +1,11 @@
 import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Refusal } from '@provider-access/kernel';
+import type { ViewReader } from '@provider-access/engines/views';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../../context.ts';
+import { CONFIG, type ExportConfig } from '../../config.ts';
+import { ClientLimits } from '../../jobs/client-limits.ts';
+import { exportJobs } from '../../projections/export-jobs.ts';
 import { ownExports } from './own-exports.ts';
 
 /**
@@ -12,24 +15,22 @@ import { ownExports } from './own-exports.ts';
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
 export class ListController {
-  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
+  private readonly jobs: ViewReader;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(ClientLimits) private readonly limits: ClientLimits,
+  ) {
+    this.jobs = ports.views.reader(exportJobs);
+  }
 
   @Get()
   async list(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const {
-      ports: { state, clock },
-      config,
-      views,
-    } = this.context;
     const { client } = request.smart;
     // Each request reads all exports of the client, so it has the limit of a status request.
-    const lists = await state.counters.hit(`export-list/${client}`, 60_000);
-    if (lists.count > config.pollsPerMinute)
-      throw new Refusal('too-many-requests', `Request the list at most ${config.pollsPerMinute} times a minute.`, {
-        retryAfter: Math.max(1, Math.ceil((lists.resetsAt - clock.now()) / 1000)),
-      });
-    const { publicUrl, keepMs } = config;
-    const body = await ownExports(views.jobs, { client, publicUrl, keepMs, now: clock.now() });
+    await this.limits.countPoll('list', client);
+    const { publicUrl, keepMs } = this.config;
+    const body = await ownExports(this.jobs, { client, publicUrl, keepMs, now: this.ports.clock.now() });
     await reply
       .code(200)
       .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })

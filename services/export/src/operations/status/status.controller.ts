@@ -3,12 +3,15 @@ import type { FastifyReply } from 'fastify';
 import { operationOutcome } from '@provider-access/kernel/fhir';
 import { instant, Refusal } from '@provider-access/kernel';
 import { allows } from '@provider-access/domain/smart';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { ExportContext } from '../../context.ts';
+import { CONFIG, type ExportConfig } from '../../config.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
 import type { JobPart } from '../../projections/export-jobs.ts';
-import { findJob, refuseExport } from '../find-job.ts';
-import { seen } from '../davinci-data-export/kick-off.ts';
+import { ClientLimits } from '../../jobs/client-limits.ts';
+import { JobStreams } from '../../jobs/job-stream.ts';
+import { Releases } from '../download/releases.ts';
+import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
 import { manifestBody } from './manifest.ts';
 
@@ -16,36 +19,34 @@ import { manifestBody } from './manifest.ts';
 @Controller('fhir/bulk')
 @UseGuards(SmartGuard)
 export class StatusController {
-  constructor(@Inject(ExportContext) private readonly context: ExportContext) {}
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(OwnJobs) private readonly jobs: OwnJobs,
+    @Inject(ClientLimits) private readonly limits: ClientLimits,
+    @Inject(JobStreams) private readonly streams: JobStreams,
+    @Inject(Releases) private readonly releases: Releases,
+  ) {}
 
   @Get(':job')
   async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const {
-      ports: { state, clock },
-      config,
-      releases,
-    } = this.context;
-    const job = await findJob(this.context, request.smart.client, id);
-    const polls = await state.counters.hit(`export-status/${id}`, 60_000);
-    if (polls.count > config.pollsPerMinute)
-      throw new Refusal('too-many-requests', `Request the status at most ${config.pollsPerMinute} times a minute.`, {
-        retryAfter: Math.max(1, Math.ceil((polls.resetsAt - clock.now()) / 1000)),
-      });
+    const job = await this.jobs.find(request.smart.client, id);
+    await this.limits.countPoll('status', id);
     if (job.status === 'failed') throw new Refusal('internal', failure(job));
     if (job.status !== 'sealed') {
       await reply
         .code(202)
         .headers({
           'x-progress': progress(job),
-          'retry-after': String(retryAfter(job, clock.now())),
+          'retry-after': String(retryAfter(job, this.ports.clock.now())),
           'cache-control': 'no-store',
         })
         .send();
       return;
     }
     const body = JSON.stringify(
-      await manifestBody(job, releases, {
-        publicUrl: config.publicUrl,
+      await manifestBody(job, this.releases, {
+        publicUrl: this.config.publicUrl,
         covers: (type) => allows(request.smart.scopes, type, 'r'),
       }),
     );
@@ -62,13 +63,13 @@ export class StatusController {
   @Delete(':job')
   async cancel(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
     const { client } = request.smart;
-    const { group } = await findJob(this.context, client, id);
-    const cancelled = await this.context.streams.execute({
+    const job = await this.jobs.find(client, id);
+    const cancelled = await this.streams.execute({
       kind: 'cancel',
-      data: { job: id, reason: 'deleted by the client', at: instant(this.context.ports.clock.now()) },
+      data: { job: id, reason: 'deleted by the client', at: instant(this.ports.clock.now()) },
     });
-    if (!cancelled.ok) return refuseExport(this.context, client, 'export-gone', { id, group });
-    if (!(await seen(this.context, id, cancelled.version)))
+    if (!cancelled.ok) return this.jobs.refuse(client, 'export-gone', job);
+    if (!(await this.streams.isVisible(id, cancelled.version)))
       throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
         retryAfter: 2,
       });

@@ -67,19 +67,30 @@ export const WIRING: readonly Fault[] = [
     id: 'export-work-not-stopped',
     what: 'a stop hands no running chunk back',
     suites: ['services/export/test/processes.int.spec.ts', 'services/export/test/lifecycle.int.spec.ts'],
-    forms: [{ file: EXPORT, find: 'await this.work.stop();', replace: '' }],
+    forms: [
+      { file: FRAME, find: 'for (const job of this.jobs().toReversed()) await job.stop();', replace: '' },
+      { file: EXPORT, find: 'await this.work.stop();', replace: '' },
+    ],
   },
   {
     id: 'notes-of-downloads-not-started',
     what: 'ended downloads are not published',
     suites: ['services/export/test/http.int.spec.ts', 'services/export/test/accounting.int.spec.ts'],
-    forms: [{ file: EXPORT, find: 'downloads.start();', replace: 'void downloads;' }],
+    forms: [
+      { file: EXPORT, find: 'jobs: [DownloadNotes, ExportWork],', replace: 'jobs: [ExportWork],' },
+      { file: EXPORT, find: 'downloads.start();', replace: 'void downloads;' },
+    ],
   },
   {
     id: 'limit-of-exports-not-passed',
     what: 'the limit of running exports of a client has no effect',
     suites: ['services/export/test/limits.int.spec.ts'],
     forms: [
+      {
+        file: 'services/export/src/jobs/client-limits.ts',
+        find: 'length: this.config.runningPerClient }',
+        replace: 'length: this.config.runningPerClient * 100 }',
+      },
       {
         file: 'services/export/src/context.ts',
         find: 'new RunningSlots(state, streams, clock, config.runningPerClient)',

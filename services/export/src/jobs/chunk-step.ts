@@ -1,0 +1,89 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Audit } from '@provider-access/audit';
+import type { Blobs } from '@provider-access/engines/blob';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { WorkItem } from '@provider-access/engines/state';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { BLOBS } from '../config.ts';
+import { type Job, summaryOf } from '../domain/job/job.ts';
+import { Chunks } from './chunks.ts';
+import { ExportedViews } from './exported-views.ts';
+import { type ChunkSummary, chunkPrefix, readPlanChunk } from './job-files.ts';
+import type { JobItem } from './job-steps.ts';
+import { JobStreams } from './job-stream.ts';
+
+/** The step that writes one chunk of a job. */
+@Injectable()
+export class ChunkStep {
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(JobStreams) private readonly streams: JobStreams,
+    @Inject(ExportedViews) private readonly views: ExportedViews,
+    @Inject(Chunks) private readonly chunks: Chunks,
+    @Inject(Audit) private readonly audit: Audit,
+  ) {}
+
+  /** Counts abandoned and failed chunks. `measureDecision` counts written chunks. */
+  async run(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<void> {
+    const { metrics } = this.ports;
+    try {
+      if (await this.write(item, signal, heartbeat)) return;
+      // Another process has taken the chunk over, so no event will name these files.
+      const { job, chunk } = item.payload as Required<JobItem>;
+      await this.blobs.deletePrefix(chunkPrefix(job, chunk, item.fence));
+      metrics.count('pa_export_chunks_total', { outcome: 'abandoned' });
+    } catch (error) {
+      metrics.count('pa_export_chunks_total', { outcome: signal.aborted ? 'abandoned' : 'failed' });
+      throw error;
+    }
+  }
+  /** Ends the threads. A chunk that they write fails. */
+  close(): Promise<void> {
+    return this.chunks.close();
+  }
+
+  /** Returns false if another process has taken the chunk over. */
+  private async write(item: WorkItem, signal: AbortSignal, heartbeat: () => Promise<boolean>): Promise<boolean> {
+    const { job: id, chunk } = item.payload as Required<JobItem>;
+    const job = await this.streams.load(id);
+    if (job?.status !== 'writing' || job.written[chunk] !== 0) return true;
+    await this.views.assertPassed(job);
+    const { members } = await readPlanChunk(this.blobs, job.plan!.prefix, chunk);
+    const summary = await this.chunks.write(job, chunk, item.fence, members);
+    // Another process may have taken the chunk over. Only the holder of the lease may report the chunk as written.
+    if (signal.aborted && !(await heartbeat().catch(() => true))) return false;
+    if (signal.aborted) throw new EngineUnavailable('this process stops');
+    if (!(await heartbeat())) return false;
+    return this.report(job, chunk, item.fence, summary);
+  }
+
+  private async report(job: Job, chunk: number, fence: number, summary: ChunkSummary): Promise<boolean> {
+    const name = summaryOf(job.job, chunk, fence);
+    await this.blobs.put(name, JSON.stringify(summary));
+    for (const [reason, members] of Object.entries(summary.refused))
+      await this.audit.refuse({
+        client: job.client,
+        action: 'export-requested',
+        reason,
+        members: [...members],
+        group: job.group,
+        job: job.job,
+      });
+    const total = (field: 'resources' | 'compressed'): number => summary.parts.reduce((n, part) => n + part[field], 0);
+    const executed = await this.streams.execute({
+      kind: 'write-chunk',
+      data: {
+        job: job.job,
+        chunk,
+        fence,
+        summary: name,
+        members: summary.released.length,
+        refused: Object.values(summary.refused).reduce((n, members) => n + members.length, 0),
+        resources: total('resources'),
+        bytes: total('compressed'),
+      },
+    });
+    return executed.ok || executed.job?.written[chunk] === fence;
+  }
+}

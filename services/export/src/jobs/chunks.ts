@@ -1,0 +1,84 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { BlobStoreFull, type Blobs } from '@provider-access/engines/blob';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import { type ThreadError, ThreadPool } from '@provider-access/engines/threads';
+import { Facts } from '@provider-access/facts';
+import { LabelGate } from '@provider-access/facts/records';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
+import type { Job } from '../domain/job/job.ts';
+import type { ChunkWorkerData } from './chunk-worker.ts';
+import { type ChunkTask, writeChunk } from './chunk-writer.ts';
+import { ExportedViews } from './exported-views.ts';
+import type { ChunkSummary } from './job-files.ts';
+import { partySnapshot } from './party-snapshot.ts';
+
+/**
+ * Writes chunks in worker threads, so that the event loop stays free for requests. The first chunk starts them. Without
+ * threads, for tests with in-memory engines that a thread cannot open, it writes them in the main thread.
+ */
+@Injectable()
+export class Chunks {
+  private readonly pool: ThreadPool<ChunkTask, ChunkSummary> | undefined;
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
+    @Inject(ExportedViews) private readonly views: ExportedViews,
+  ) {
+    if (config.writers > 0)
+      this.pool = new ThreadPool(new URL('./chunk-worker.ts', import.meta.url), {
+        size: config.writers,
+        workerData: { views: ports.views.remote, blobs: blobs.remote, labels: config.labels } satisfies ChunkWorkerData,
+        resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      });
+  }
+
+  /** @throws BlobStoreFull, or EngineUnavailable for any other failure; the chunk can be tried again */
+  async write(job: Job, chunk: number, fence: number, members: readonly string[]): Promise<ChunkSummary> {
+    const { client, group, types, since } = job;
+    const { access, parties } = this.facts;
+    const task: ChunkTask = {
+      job: job.job,
+      chunk,
+      fence,
+      client,
+      group,
+      types,
+      ...(since !== undefined && { since: Date.parse(since) }),
+      members,
+      ...(this.config.partLimits !== undefined && { limits: this.config.partLimits }),
+      party: await partySnapshot(client, group, members, access, parties),
+    };
+    const { tracing } = this.ports;
+    if (tracing === undefined) return this.run(task);
+    return tracing.span(
+      'write chunk',
+      { attributes: { 'pa.chunk.members': members.length, 'pa.chunk.types': types.length } },
+      async (span) => {
+        const summary = await this.run(task);
+        span?.setAttributes({ 'pa.chunk.released': summary.released.length, 'pa.chunk.parts': summary.parts.length });
+        return summary;
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.pool?.close();
+  }
+
+  private run(task: ChunkTask): Promise<ChunkSummary> {
+    if (this.pool === undefined) {
+      const { blobs, labels } = this;
+      const { records } = this.views;
+      return writeChunk(task, { records, facts: this.facts.reader, blobs, clock: this.ports.clock, labels });
+    }
+    return this.pool.call(task).catch(({ thrown, message, stack }: ThreadError): never => {
+      if (thrown === undefined) throw new EngineUnavailable(message);
+      if (thrown === 'BlobStoreFull') throw new BlobStoreFull('the file store is full');
+      throw Object.assign(new EngineUnavailable(`a chunk could not be written: ${thrown}`), { stack });
+    });
+  }
+}

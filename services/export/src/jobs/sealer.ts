@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Blobs } from '@provider-access/engines/blob';
+import type { ExportSealed } from '@provider-access/events';
+import { Facts } from '@provider-access/facts';
+import { LabelGate } from '@provider-access/facts/records';
+import { instant } from '@provider-access/kernel';
+import { operationOutcome, type IssueType } from '@provider-access/kernel/fhir';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { BLOBS, CONFIG, type ExportConfig } from '../config.ts';
+import { summaryOf, type Job } from '../domain/job/job.ts';
+import { deflateSegment } from '../domain/segments/index.ts';
+import { Turns } from '../turns.ts';
+import { ExportedViews } from './exported-views.ts';
+import { readSummary, sealPrefix, type Manifest } from './job-files.ts';
+import { PartSet, type PartInfo, SUPPORTING_PARTS } from './part-set.ts';
+import { Supporting } from './supporting.ts';
+
+/** Members in a batch of decisions. A batch takes some ms; other requests run between batches. */
+export const DECIDE_BATCH = 100;
+
+/**
+ * The last check of a job before downloads. On facts that have passed every head, decides about every member again, and
+ * drops members that are denied now. Then writes the supporting resources of the others and lists the files.
+ */
+@Injectable()
+export class Sealer {
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(CONFIG) private readonly config: ExportConfig,
+    @Inject(BLOBS) private readonly blobs: Blobs,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(LabelGate) private readonly labels: LabelGate,
+    @Inject(ExportedViews) private readonly views: ExportedViews,
+  ) {}
+
+  async seal(job: Job, fence: number): Promise<ExportSealed> {
+    await this.views.assertNewestFacts();
+    const files: PartInfo[] = [];
+    const dropped: string[] = [];
+    const check = this.labels.check(this.facts.parties, job.client);
+    const supporting = new Supporting(job.types, job.since === undefined ? undefined : Date.parse(job.since), check);
+    const turns = new Turns();
+    for (let chunk = 0; chunk < job.plan!.chunks; chunk++) {
+      const summary = await readSummary(this.blobs, summaryOf(job.job, chunk, job.written[chunk]!));
+      const denied = await this.deniedNow(job, summary.released, turns);
+      dropped.push(...denied);
+      files.push(...summary.parts);
+      supporting.collect(summary, (member) => !denied.has(member));
+    }
+    const written = await this.writeShared(job, sealPrefix(job.job, fence), supporting);
+    files.push(...written);
+    const manifest = `${sealPrefix(job.job, fence)}manifest.json`;
+    await this.blobs.put(manifest, JSON.stringify({ v: 1, files, dropped } satisfies Manifest));
+    const now = this.ports.clock.now();
+    return {
+      job: job.job,
+      manifest,
+      files: files.length,
+      resources: files.reduce((n, f) => n + (f.kind === 'output' ? f.resources : 0), 0),
+      dropped: dropped.length,
+      bytes: written.reduce((sum, { compressed }) => sum + compressed, 0),
+      sealedAt: instant(now),
+      expiresAt: instant(now + this.config.keepMs),
+    };
+  }
+
+  private async deniedNow(job: Job, released: readonly string[], turns: Turns): Promise<ReadonlySet<string>> {
+    const denied = new Set<string>();
+    for (let i = 0; i < released.length; i += DECIDE_BATCH) {
+      await turns.next();
+      const members = released.slice(i, i + DECIDE_BATCH);
+      const decisions = await this.facts.access.decideMany(job.client, { kind: 'export', group: job.group }, members);
+      decisions.forEach((decision, at) => {
+        if (!decision.permit) denied.add(members[at]!);
+      });
+    }
+    return denied;
+  }
+
+  /** Writes the supporting resources, and the warnings about parameters. */
+  private async writeShared(job: Job, prefix: string, supporting: Supporting): Promise<readonly PartInfo[]> {
+    const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits);
+    try {
+      await supporting.write(this.views.records, parts);
+      if (job.warnings.length > 0) {
+        const lines = job.warnings
+          .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)
+          .join('');
+        await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
+      }
+      return await parts.commit();
+    } catch (error) {
+      await parts.abort();
+      throw error;
+    }
+  }
+}
