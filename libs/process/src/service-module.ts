@@ -25,19 +25,11 @@ import {
   type ReadinessCheck,
   REFUSAL_OBSERVER,
   type ServicePorts,
-  viewsController,
   SearchTurns,
 } from '@provider-access/service/http';
+import { type OperationPorts, viewsController } from '@provider-access/service/operation';
 import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
-import {
-  AccessTokens,
-  Authenticator,
-  publishedKeys,
-  SMART,
-  STATIC_TOKENS,
-  StaticTokenGuard,
-  StaticTokens,
-} from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
 import { RefusedRequests } from './refused-requests.ts';
 
 /** What a runner hands to a service: the same for every service. */
@@ -92,6 +84,7 @@ export interface ServiceSettings {
 const STALE_MS = 30_000;
 
 interface Frame extends Required<Pick<ServiceSettings, 'http' | 'jobs'>> {
+  readonly operations: OperationPorts;
   /** Started in this order before the jobs, and stopped in the opposite order after the consumers have ended. */
   readonly parts: readonly BackgroundJob[];
 }
@@ -124,12 +117,14 @@ export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnMo
     let facts: Facts | undefined;
     const registered = (client: string): ClientFacts | undefined => facts?.parties.client(client);
     const audit = new Audit({ log, clock, metrics, source: `urn:provider-access:${name}`, tracing, registered });
+    const tokens = runtime.staticTokens ?? new StaticTokens({});
+    const turns = runtime.turns ?? new SearchTurns();
     const providers: Provider[] = [
       { provide: PORTS, useValue: ports },
-      { provide: STATIC_TOKENS, useValue: runtime.staticTokens ?? new StaticTokens({}) },
+      { provide: STATIC_TOKENS, useValue: tokens },
       { provide: MEMBER_HASH, useValue: memberHash },
       { provide: BusinessCalendar, useValue: new BusinessCalendar(runtime.calendar) },
-      { provide: SearchTurns, useValue: runtime.turns ?? new SearchTurns() },
+      { provide: SearchTurns, useValue: turns },
       { provide: PayerDays, useValue: runtime.days ?? new PayerDays() },
       { provide: Audit, useValue: audit },
       { provide: READINESS, useValue: checks },
@@ -156,27 +151,30 @@ export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnMo
       checks.unshift({ name: 'facts', check: async () => known.check() });
       providers.push({ provide: Facts, useValue: facts });
       if (publicUrl !== undefined) {
-        const tokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
-        authenticator = new Authenticator(tokens, facts.parties);
+        const accessTokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
+        authenticator = new Authenticator(accessTokens, facts.parties);
         providers.push({ provide: SMART, useValue: authenticator });
       }
     }
     const refused = new RefusedRequests(ports, { service: name, audit, authenticator });
     parts.push(refused);
     providers.push({ provide: REFUSAL_OBSERVER, useValue: refused });
+    const operations: OperationPorts = { authenticator, tokens, audit, turns, base: `${publicUrl}/fhir` };
     return {
       module: ServiceModule,
-      controllers: settings.projections === undefined ? [] : [viewsController(name, StaticTokenGuard('administrator'))],
+      controllers: settings.projections === undefined ? [] : [viewsController(name)],
       providers: [
         ...providers,
-        { provide: FRAME, useValue: { http: settings.http ?? anyBytes, jobs: settings.jobs ?? [], parts } },
+        { provide: FRAME, useValue: { operations, http: settings.http ?? anyBytes, jobs: settings.jobs ?? [], parts } },
       ],
       exports: providers.map((provider) => (provider as { readonly provide: symbol }).provide),
     };
   }
 
   async onModuleInit(): Promise<void> {
-    this.frame.http(this.host.httpAdapter.getInstance<FastifyInstance>());
+    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    fastify.decorate('operations', this.frame.operations);
+    this.frame.http(fastify);
     for (const part of this.frame.parts) await part.start();
   }
   async onApplicationBootstrap(): Promise<void> {

@@ -1,4 +1,4 @@
-import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
+import type { GrantedScopes } from '@provider-access/domain/smart';
 import type { ClientFacts } from '@provider-access/domain/access';
 import { Refusal } from '@provider-access/kernel';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
@@ -135,13 +135,4 @@ export class Authenticator {
       ? token.issuedAt >= Math.floor(since / 1000)
       : token.approval >= approvals(client);
   }
-}
-
-/** @throws Refusal 403 insufficient_scope naming the scope that would do */
-export function requireScope(scopes: GrantedScopes, type: string, interaction: Interaction): void {
-  if (allows(scopes, type, interaction)) return;
-  const needed = `system/${type}.${interaction}`;
-  throw new Refusal('insufficient-scope', `The scope of the access token does not permit this. It needs ${needed}.`, {
-    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${needed}"` },
-  });
 }

@@ -1,4 +1,3 @@
-import { readGranted } from '@provider-access/domain/smart';
 import { createPublicKey } from 'node:crypto';
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +9,6 @@ import {
   Authenticator,
   type KeySource,
   publishedKeys,
-  requireScope,
   secretHash,
   secretMatches,
   SigningKeys,
@@ -260,16 +258,6 @@ describe('access tokens', () => {
   it('are requested without an error when there is none', async () => {
     expect(await bench().refused(undefined)).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
   });
-});
-
-it('requireScope names the scope that is missing', () => {
-  requireScope(readGranted('system/Patient.rs'), 'Patient', 'r');
-  expect(() => {
-    requireScope(readGranted('system/Patient.r system/Observation.rs?category=lab'), 'Patient', 's');
-  }).toThrow(/system\/Patient\.s/);
-  expect(() => {
-    requireScope(readGranted('system/Observation.rs?category=lab'), 'Observation', 'r');
-  }).toThrow(Refusal);
 });
 
 describe('static tokens', () => {

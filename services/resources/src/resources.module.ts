@@ -15,6 +15,7 @@ import {
 } from '@provider-access/facts/records';
 import { type BackgroundJob, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
 import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
+import { operationsOf } from '@provider-access/service/operation';
 import type { Secret } from '@provider-access/smart';
 import { AttachmentStore } from './attachments/attachment-store.ts';
 import { tidyingAttachments } from './attachments/tidy-attachments.ts';
@@ -32,7 +33,7 @@ import { EventAppender } from './operations/events/append-events.ts';
 import { registerBodyParsers } from './operations/events/body-parsers.ts';
 import { EventsController } from './operations/events/events.controller.ts';
 import { FeedsController } from './operations/feeds/feeds.controller.ts';
-import { MetadataController } from './operations/metadata/metadata.controller.ts';
+import { MetadataController, OPERATIONS } from './operations/metadata/metadata.controller.ts';
 import { HistoryController } from './operations/history/history.controller.ts';
 import { storedRules, VersionsOf } from './operations/history/versions-of.ts';
 import { ResourceFinder } from './operations/find-resource.ts';
@@ -53,6 +54,21 @@ export interface ResourcesOptions extends ServiceRuntime {
   /** The store of large attachments. Without it they stay in their resources, and no Binary is found. */
   readonly blobs?: Blobs | undefined;
 }
+/** In the order of the interactions in the CapabilityStatement. */
+export const CONTROLLERS = [
+  IntakeController,
+  EventsController,
+  ReceiptsController,
+  DeadLettersController,
+  FeedsController,
+  MetadataController,
+  SystemExportController,
+  DocrefController,
+  BinaryController,
+  ReadController,
+  HistoryController,
+  SearchController,
+] as const;
 /** Records in a transaction of a view. A request may wait for one transaction, so it must be short. */
 const VIEW_BATCH = 250;
 
@@ -85,22 +101,10 @@ export class ResourcesModule implements OnModuleInit {
           jobs: jobs.map(({ provide }) => provide),
         }),
       ],
-      controllers: [
-        IntakeController,
-        EventsController,
-        ReceiptsController,
-        DeadLettersController,
-        FeedsController,
-        MetadataController,
-        SystemExportController,
-        DocrefController,
-        BinaryController,
-        SearchController,
-        HistoryController,
-        ReadController,
-      ],
+      controllers: [...CONTROLLERS],
       providers: [
         { provide: CONFIG, useValue: config },
+        { provide: OPERATIONS, useValue: operationsOf(CONTROLLERS) },
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         { provide: AttachmentStore, useValue: attachments },
         ReadingThread,

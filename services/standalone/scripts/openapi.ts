@@ -5,9 +5,11 @@ import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { AUTH } from './openapi/auth.ts';
 import { EVENTS } from './openapi/events.ts';
 import { FHIR_OPERATIONS } from './openapi/fhir.ts';
-import { FHIR, JSON_TYPE, type Content, type Json, type Operation, ref, TAGS } from './openapi/operation.ts';
+import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
+import { type Json, ref, TAGS } from '@provider-access/service/operation';
+import type { Content, Operation } from './openapi/operation.ts';
 import { OPS } from './openapi/ops.ts';
-import { controllersOf, type Route, routesOf, sandboxRoutesOf } from './openapi/routes.ts';
+import { controllersOf, described, type Route, routesOf, sandboxRoutesOf } from './openapi/routes.ts';
 import { inputSchema, SCHEMAS } from './openapi/schemas.ts';
 
 /** The OpenAPI 3.1 document of the HTTP API. Run: `npm run openapi -w @provider-access/standalone`. */
@@ -15,7 +17,8 @@ export const FILE = fileURLToPath(new URL('../../../docs/openapi.json', import.m
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
 
-export const OPERATIONS: Readonly<Record<string, Operation>> = { ...AUTH, ...FHIR_OPERATIONS, ...EVENTS, ...OPS };
+/** Of the routes whose controllers have no descriptors yet. */
+const OPERATIONS: Readonly<Record<string, Operation>> = { ...AUTH, ...FHIR_OPERATIONS, ...EVENTS, ...OPS };
 
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {
@@ -25,18 +28,24 @@ const OF_CALLERS = {
 } as const satisfies Record<string, readonly RefusalKind[]>;
 const kindOfCallers = ({ callers }: Route): keyof typeof OF_CALLERS => (typeof callers === 'string' ? callers : 'role');
 
-export async function document(from: 'src' | 'dist'): Promise<Json> {
-  const routes = [...routesOf(await controllersOf(from)), ...(await sandboxRoutesOf(from))];
-  const paths: Record<string, Record<string, Json>> = {};
-  // In the order of the tables, which is that of a reader's work.
-  const order = Object.keys(OPERATIONS);
-  for (const route of routes.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))) {
+/** All operations, in the order of the document. */
+export async function operations(from: 'src' | 'dist'): Promise<readonly (readonly [Route, Operation])[]> {
+  const controllers = await controllersOf(from);
+  const undescribed = [...routesOf(controllers), ...(await sandboxRoutesOf(from))];
+  const unknown = Object.keys(OPERATIONS).filter((name) => !undescribed.some((route) => route.name === name));
+  if (unknown.length > 0) throw new Error(`Nothing answers the route ${unknown.join(', ')}`);
+  const all = undescribed.map((route) => {
     const operation = OPERATIONS[route.name];
     if (operation === undefined) throw new Error(`services/standalone/scripts/openapi does not describe ${route.name}`);
+    return [route, operation] as const;
+  });
+  return inOrder([...all, ...described(controllers)]);
+}
+
+export async function document(from: 'src' | 'dist'): Promise<Json> {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [route, operation] of await operations(from))
     (paths[route.path] ??= {})[route.method] = describe(route, operation);
-  }
-  const unknown = Object.keys(OPERATIONS).filter((name) => !routes.some((route) => route.name === name));
-  if (unknown.length > 0) throw new Error(`Nothing answers the route ${unknown.join(', ')}`);
   return {
     openapi: '3.1.0',
     info: {
@@ -60,6 +69,23 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
       schemas: SCHEMAS,
     },
   };
+}
+
+/**
+ * In the order of the published document, which is that of a reader's work. A new operation comes behind the others of
+ * its tag.
+ */
+function inOrder(all: readonly (readonly [Route, Operation])[]): readonly (readonly [Route, Operation])[] {
+  type Published = Readonly<Record<string, Readonly<Record<string, { readonly tags: readonly string[] }>>>>;
+  const { paths } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly paths: Published };
+  const published = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { tags }]) => ({ name: `${method.toUpperCase()} ${path}`, tag: tags[0] })),
+  );
+  const placeOf = ([{ name }, { tag }]: readonly [Route, Operation]): number => {
+    const at = published.findIndex((one) => one.name === name);
+    return at >= 0 ? at : published.findLastIndex((one) => one.tag === tag) + 0.5;
+  };
+  return all.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function describe(route: Route, operation: Operation): Json {
@@ -103,7 +129,8 @@ function describe(route: Route, operation: Operation): Json {
   };
 }
 
-function securityOf({ callers, path, method }: Route): readonly Json[] {
+function securityOf({ callers, path, method, security }: Route): readonly Json[] {
+  if (security !== undefined) return security.map((scheme) => ({ [scheme]: [] }));
   if (callers === 'app') return [{ app: [] }];
   if (callers !== 'anybody') return callers.map((role) => ({ [role]: [] }));
   if (path === '/auth/register/{client}') return [{ registration: [] }];

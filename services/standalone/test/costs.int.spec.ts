@@ -8,7 +8,7 @@ import { MOST_EVALUATIONS, SearchWork } from '@provider-access/kernel/fhir';
 import { systemClock } from '@provider-access/service/http';
 import { fixedSecret, SigningKeys } from '@provider-access/smart';
 import { clientAssertion, eventually, exchange, newAppKey } from '@provider-access/testing';
-import { OPERATIONS } from '../scripts/openapi.ts';
+import { operations } from '../scripts/openapi.ts';
 import { type Cost, countedViews } from './costs/counted-views.ts';
 import { MOST, type Input, mostExpensive, type Names } from './costs/inputs.ts';
 import { MEMBERS, payerEvents } from './costs/payer.ts';
@@ -113,12 +113,14 @@ async function approvedApp(): Promise<{ readonly token: string; readonly names: 
   return { token, names: { client, group, job } };
 }
 
+const NAMES = (await operations('src')).map(([{ name }]) => name);
+
 // N1
 test('every operation has a most expensive input here: a new one needs a row in costs/inputs.ts', () => {
-  expect(Object.keys(inputs).toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
+  expect(Object.keys(inputs).toSorted()).toEqual(NAMES.toSorted());
 });
 
-test.each(Object.keys(OPERATIONS))('%s costs no more than its bound', async (name) => {
+test.each(NAMES)('%s costs no more than its bound', async (name) => {
   for (const { url, by, status, most, ...call } of inputs[name] ?? []) {
     const evaluate = vi.spyOn(SearchWork.prototype, 'evaluate');
     const token = tokens[by];

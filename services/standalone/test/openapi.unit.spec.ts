@@ -3,13 +3,14 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PAYER_EVENTS } from '@provider-access/events';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { document, FILE, OPERATIONS, textOf } from '../scripts/openapi.ts';
+import { document, FILE, operations, textOf } from '../scripts/openapi.ts';
 import { serviceOf } from '../src/route-table.ts';
 
 let made: Awaited<ReturnType<typeof document>>;
 beforeAll(async () => {
   made = await document('src');
 });
+const NAMES = (await operations('src')).map(([{ name }]) => name);
 interface Described {
   readonly responses: Readonly<Record<string, unknown>>;
   readonly security: readonly Readonly<Record<string, unknown>>[];
@@ -38,7 +39,7 @@ describe('docs/openapi.json', () => {
       .filter((path) => !ofSandbox.includes(path))
       .map((path) => serviceOf(path.replace('{service}', 'consent')));
     expect(new Set(services)).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export']));
-    expect(Object.keys(OPERATIONS).length).toBeGreaterThan(35);
+    expect(NAMES.length).toBeGreaterThan(35);
   });
 
   test('says who may call each route, as its guard does', () => {
@@ -52,7 +53,7 @@ describe('docs/openapi.json', () => {
     expect(callers('POST /events')).toEqual(['payer']);
     expect(callers('GET /events/dead-letters')).toEqual(['payer', 'administrator']);
     expect(callers('GET /ops/feeds')).toEqual(['payer', 'administrator']);
-    for (const name of Object.keys(OPERATIONS)) {
+    for (const name of NAMES) {
       if (name === 'GET /ops/feeds') continue;
       const path = name.split(' ')[1]!;
       if (/^\/(ops|auth\/(clients|signing-keys))/.test(path)) expect(callers(name), name).toEqual(['administrator']);

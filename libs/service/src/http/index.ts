@@ -1,8 +1,7 @@
 export { behindUntrustedProxy, lacksTrustedProxy, NO_TRUSTED_PROXY, SHARED_ADDRESS } from './proxy.ts';
 export * from './general-parameters.ts';
-export { etagOf, matchesVersion } from './entity-tags.ts';
 export * from './history-query.ts';
-export { parseHttpDate } from './http-date.ts';
+export * from './media-types.ts';
 export { isLenient } from './prefer.ts';
 export * from './read-search.ts';
 export * from './days.ts';
@@ -14,7 +13,6 @@ export * from './ports.ts';
 export * from './refusal-observer.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
-export * from './views-controller.ts';
 export { unknownParameter } from './unknown-parameter.ts';
 export { zodPipe } from './zod-pipe.ts';
 export * from './view-metrics.ts';

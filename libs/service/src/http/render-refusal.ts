@@ -1,4 +1,5 @@
 import { type Refusal, REFUSALS } from '@provider-access/kernel';
+import { FHIR_TYPE, JSON_TYPE, utf8 } from './media-types.ts';
 
 /** An OperationOutcome under /fhir, OAuth JSON under /auth, and plain problem JSON elsewhere. */
 export type ErrorFormat = 'fhir' | 'oauth' | 'plain';
@@ -12,7 +13,7 @@ export function renderRefusal(
 ): { status: number; headers: Record<string, string>; body: string } {
   const entry = REFUSALS[refusal.kind];
   const headers: Record<string, string> = {
-    'content-type': format === 'fhir' ? 'application/fhir+json; charset=utf-8' : 'application/json; charset=utf-8',
+    'content-type': utf8(format === 'fhir' ? FHIR_TYPE : JSON_TYPE),
     'cache-control': 'no-store',
     // RFC 8288: the page of this server that explains every code.
     link: '</docs/refusals.html>; rel="help"',

@@ -6,7 +6,9 @@ import {
   ending,
   registrationUpdate,
 } from '@provider-access/auth';
-import { JSON_TYPE, ref, type Content, type Operation } from './operation.ts';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { ref } from '@provider-access/service/operation';
+import type { Content, Operation } from './operation.ts';
 
 const NPI = '1234567893';
 const METADATA: NonNullable<Content['fields']> = {

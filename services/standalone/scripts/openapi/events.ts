@@ -1,4 +1,6 @@
-import { JSON_TYPE, ref, type Operation } from './operation.ts';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { ref } from '@provider-access/service/operation';
+import type { Operation } from './operation.ts';
 
 const OPT_OUT = {
   specversion: '1.0',

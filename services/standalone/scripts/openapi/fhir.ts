@@ -1,49 +1,23 @@
-import { SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { FHIR, JSON_TYPE, ref, type Operation } from './operation.ts';
+import { SEARCH } from '@provider-access/kernel/fhir';
+import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
+import {
+  GENERAL_PARAMETERS,
+  HISTORY_PARAMETERS,
+  LENIENT,
+  ref,
+  RESULT_PARAMETERS,
+  SHAPE as SHAPED,
+} from '@provider-access/service/operation';
+import type { Operation } from './operation.ts';
 
 const GROUP = { id: 'The id of the Group, from `GET /fhir/Group`.' };
 const JOB = { job: 'The id of the export, from `Content-Location`.', file: 'The name of the file, from the manifest.' };
-/** Parameters of a search, as the CapabilityStatement has them. A parameter of few types names them. */
-const PARAMETERS_OF_TYPES = Object.entries(
-  Object.groupBy(
-    SERVED_TYPES.flatMap((type) => SEARCH[type]!.parameters.map((parameter) => ({ type, ...parameter }))),
-    ({ name }) => name,
-  ),
-).map(([name, rows = []]) => ({
-  name,
-  description:
-    rows.length > SERVED_TYPES.length / 2 || name.startsWith('_')
-      ? `${rows[0]!.documentation}.`
-      : `Of ${rows.map(({ type }) => type).join(', ')}.`,
-}));
-const RESULT_PARAMETERS = [
-  {
-    name: '_include',
-    description: 'Also resources that a result refers to, for example `MedicationRequest:medication`.',
-  },
-  { name: '_revinclude', description: 'Also resources that refer to a result: `Provenance:target`.' },
-  { name: '_sort', description: 'Names of date parameters, `_lastUpdated` or `_id`; `-` in front sorts downwards.' },
-  { name: '_count', description: 'Results of a page, at most 200. Zero only counts.' },
-  { name: '_total', description: '`accurate` counts all results; `none` leaves the total out.' },
-  { name: '_summary', description: '`true`, `text`, `data`, `count` or `false`.' },
-  { name: '_elements', description: 'Names of elements, separated by commas: the others are left out.' },
-];
-/** Of every interaction: https://hl7.org/fhir/R4/http.html#parameters */
-const GENERAL = [
-  { name: '_format', description: 'JSON only. It wins before `Accept`.' },
-  { name: '_pretty', description: '`true` on the URL indents an answer of at most 512 KiB.' },
-];
-const SEARCHED = [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS, ...GENERAL];
-const LENIENT = {
-  name: 'Prefer',
-  description: '`handling=lenient` leaves out parameters that are not declared, and reports them in the Bundle.',
-};
 const groupSearch = [
   ...SEARCH['Group']!.parameters.map(({ name, documentation }) => ({ name, description: `${documentation}.` })),
   ...RESULT_PARAMETERS.filter(({ name }) => !name.endsWith('include')),
-  ...GENERAL,
+  ...GENERAL_PARAMETERS,
 ];
-const SHAPE = [...RESULT_PARAMETERS.filter(({ name }) => ['_summary', '_elements'].includes(name)), ...GENERAL];
+const SHAPE = SHAPED.parameters;
 const GROUP_CONDITIONS = [
   { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
 ];
@@ -56,32 +30,12 @@ const GROUP_SEARCH = {
     schema: ref('Bundle'),
   },
 } as const;
-const SEARCH_ANSWER = { description: 'A searchset.', type: FHIR, schema: ref('Bundle') };
-const SEARCH_REFUSALS = [
-  'invalid-request',
-  'invalid-value',
-  'required',
-  'not-supported',
-  'not-found',
-  'not-acceptable',
-  'too-costly',
-  'over-budget',
-  'too-many-requests',
-] as const;
-const DOCREF = {
-  tag: 'Reads and searches',
-  description:
-    'The operation `$docref` of US Core. It finds what a search on DocumentReference finds. `start` and `end` mean ' +
-    'the time of care, `context.period`. Without both, current documents are found. No document is made on demand.',
-  answer: { description: 'A searchset of DocumentReferences.', type: FHIR, schema: ref('Bundle') },
-  refusals: SEARCH_REFUSALS.filter((kind) => kind !== 'not-found'),
-} as const;
 const KICK_OFF_PARAMETERS = [
   { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
   { name: '_since', description: 'Only what changed since this instant: `transactionTime` of the export before.' },
   { name: '_outputFormat', description: 'Only `application/fhir+ndjson`.' },
   { name: 'allowPartialManifests', description: 'Accepted. The manifest is always complete.' },
-  ...GENERAL,
+  ...GENERAL_PARAMETERS,
 ];
 const EXPORT_TYPE = {
   name: 'exportType',
@@ -125,148 +79,7 @@ const kickOff = (operation: string, method: 'get' | 'post', more: readonly (type
   ],
 });
 
-const HISTORY_PARAMETERS = [
-  { name: '_count', description: 'Entries of a page: 50 by default, 200 at most.' },
-  { name: '_since', description: 'Only versions that were recorded at or after this instant.' },
-  { name: '_at', description: 'Only versions that were current at some moment of this date or instant.' },
-  ...GENERAL,
-];
-const RESOURCE = { type: `One of ${SERVED_TYPES.join(', ')}.`, id: 'The id of the resource.' };
-const CONDITIONS = [
-  { name: 'If-None-Match', description: '`ETag` of the copy that the app has.' },
-  { name: 'If-Modified-Since', description: '`Last-Modified` of the copy. Without effect beside `If-None-Match`.' },
-];
-const VALIDATORS = { ETag: 'The version, as `W/"3"`.', 'Last-Modified': 'When the platform accepted the version.' };
-const NOT_MODIFIED = { 304: 'The copy of the app is current. The answer has no body.' };
-
 export const FHIR_OPERATIONS: Readonly<Record<string, Operation>> = {
-  'GET /fhir/metadata': {
-    tag: 'Reads and searches',
-    summary: 'Get the CapabilityStatement',
-    query: GENERAL,
-    answer: { description: 'What this server offers.', type: FHIR, schema: ref('Resource') },
-    refusals: ['not-acceptable'],
-  },
-  'GET /fhir/{type}': {
-    tag: 'Reads and searches',
-    summary: 'Search resources of a type',
-    description:
-      'Needs `patient` or `_id`, except for Patient, types of the directory, and parameters that a guide defines by ' +
-      'themselves. Members whom the app may not see are left out, as if they did not exist. The link `next` of the ' +
-      'Bundle leads to the next page. `/fhir/metadata` says which type has which parameter.',
-    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
-    query: SEARCHED,
-    headers: [LENIENT],
-    answer: SEARCH_ANSWER,
-    refusals: [...SEARCH_REFUSALS],
-  },
-  'POST /fhir/{type}/_search': {
-    tag: 'Reads and searches',
-    summary: 'Search resources of a type, with the parameters in the body',
-    description:
-      'The same search as by GET. Names and identifiers of people stay out of URLs, and the links of the Bundle show ' +
-      'none of them.',
-    parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
-    headers: [LENIENT],
-    body: {
-      content: { 'application/x-www-form-urlencoded': { schema: { type: 'object' }, example: { family: 'Garcia' } } },
-    },
-    answer: SEARCH_ANSWER,
-    refusals: [...SEARCH_REFUSALS, 'unsupported-media-type'],
-  },
-  'GET /fhir/DocumentReference/$docref': {
-    ...DOCREF,
-    summary: 'Find the documents of a patient',
-    query: [
-      { name: 'patient', description: 'The id of the Patient. Required.' },
-      { name: 'start', description: 'Care that went on at or after this time.' },
-      { name: 'end', description: 'Care that went on at or before this time.' },
-      { name: 'type', description: 'Type of the document, `system|code`. Repeated: any of them.' },
-      { name: 'on-demand', description: '`true` finds nothing, because no document is made on demand.' },
-      { name: 'profile', description: 'A profile that the DocumentReference declares. Repeated: any of them.' },
-      { name: '_count', description: 'Results of a page, at most 200.' },
-      ...GENERAL,
-    ],
-  },
-  'POST /fhir/DocumentReference/$docref': {
-    ...DOCREF,
-    summary: 'Find the documents of a patient, with the parameters in the body',
-    body: {
-      content: {
-        [FHIR]: {
-          schema: { type: 'object' },
-          example: {
-            resourceType: 'Parameters',
-            parameter: [
-              { name: 'patient', valueId: 'm1' },
-              { name: 'start', valueDateTime: '2027-01-01T00:00:00Z' },
-            ],
-          },
-        },
-      },
-    },
-    refusals: [...DOCREF.refusals, 'unsupported-media-type'],
-  },
-  'GET /fhir/Binary/{id}': {
-    tag: 'Reads and searches',
-    description:
-      'The URL is in `Attachment.url` of a resource. The app needs the scope to read that resource, and may see the ' +
-      'content as long as it may see a version that refers to it.',
-    parameters: { id: 'The id of the Binary.' },
-    query: [{ name: '_format', description: '`json` gives a Binary resource.' }],
-    answer: {
-      description: 'The bytes, with the `contentType` of the attachment.',
-      type: '*/*',
-      schema: { type: 'string', format: 'binary' },
-      headers: { ETag: 'The content of an id never changes.', 'Accept-Ranges': '`bytes`' },
-    },
-    summary: 'Get the content of a large attachment',
-    headers: [
-      { name: 'Accept', description: '`application/fhir+json` gives a Binary resource, with the content in base64.' },
-      { name: 'Range', description: 'One range of bytes, for example `bytes=1000-`.' },
-      { name: 'If-Range', description: '`ETag` of the part that the app has.' },
-      CONDITIONS[0]!,
-    ],
-    also: { 206: 'The range.', ...NOT_MODIFIED },
-    refusals: ['not-found', 'not-acceptable', 'range-not-satisfiable'],
-  },
-  'GET /fhir/{type}/{id}': {
-    tag: 'Reads and searches',
-    summary: 'Read a resource',
-    description:
-      'A resource of a member whom the app may not see is answered as if nobody had it. A resource that the payer ' +
-      'removed is 410, if the app may see the member.',
-    parameters: RESOURCE,
-    query: SHAPE,
-    headers: CONDITIONS,
-    answer: { description: 'The resource.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
-    also: NOT_MODIFIED,
-    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
-  },
-  'GET /fhir/{type}/{id}/_history': {
-    tag: 'Reads and searches',
-    summary: 'List the versions of a resource, newest first',
-    description:
-      'Versions stay readable for 400 days after they were replaced, or as long as the payer configured. They pass ' +
-      "today's rules: what is redacted or withheld today is so in old versions. A removal is an entry with `DELETE`.",
-    parameters: RESOURCE,
-    query: [
-      ...HISTORY_PARAMETERS,
-      { name: '_page', description: 'The next page. Follow the link `next` of the Bundle.' },
-    ],
-    answer: { description: 'A Bundle of type `history`.', type: FHIR, schema: ref('Bundle') },
-    refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-many-requests'],
-  },
-  'GET /fhir/{type}/{id}/_history/{vid}': {
-    tag: 'Reads and searches',
-    summary: 'Read one version of a resource',
-    parameters: { ...RESOURCE, vid: 'The version, from `meta.versionId` or `ETag`.' },
-    query: SHAPE,
-    headers: CONDITIONS,
-    answer: { description: 'The version.', type: FHIR, schema: ref('Resource'), headers: VALIDATORS },
-    also: NOT_MODIFIED,
-    refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
-  },
   'GET /fhir/Group': {
     ...GROUP_SEARCH,
     summary: 'Find the Groups of the app',

@@ -1,11 +1,10 @@
 import type { RefusalKind } from '@provider-access/kernel';
+import type { Json, TAGS } from '@provider-access/service/operation';
 import type { z } from 'zod';
-
-export type Json = Readonly<Record<string, unknown>>;
 
 /** What the decorators of a route do not say: its purpose, bodies and answers. */
 export interface Operation {
-  readonly tag: Tag;
+  readonly tag: keyof typeof TAGS;
   /** A sentence in the imperative. */
   readonly summary: string;
   readonly description?: string;
@@ -40,17 +39,3 @@ export interface Content {
   readonly fields?: Readonly<Record<string, string | Json>>;
   readonly example?: unknown;
 }
-
-export const TAGS = {
-  'Apps and tokens': 'An app registers, a reviewer approves it, and it gets access tokens (SMART Backend Services).',
-  'Groups and exports': 'An app finds the Group of its provider, exports it and downloads the files.',
-  'Reads and searches': 'An app reads single resources of members that are attributed to its provider.',
-  'Events of the payer': "The payer's systems publish what happened, and ask what became of it.",
-  'Review of apps': 'A reviewer of the payer decides about registered apps.',
-  Operations: 'Operators ask why a member is seen, what was disclosed, and how views and keys are.',
-} as const;
-type Tag = keyof typeof TAGS;
-
-export const JSON_TYPE = 'application/json';
-export const FHIR = 'application/fhir+json';
-export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });

@@ -1,7 +1,8 @@
 import { probeReported } from '@provider-access/events';
-import { FHIR, JSON_TYPE, type Operation, ref } from './operation.ts';
+import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
+import { ref } from '@provider-access/service/operation';
+import type { Operation } from './operation.ts';
 
-const VIEW = { service: 'The service that keeps the view up.', name: 'The name of the view.' };
 const OBJECT = { type: 'object' };
 
 export const OPS: Readonly<Record<string, Operation>> = {
@@ -137,35 +138,6 @@ export const OPS: Readonly<Record<string, Operation>> = {
     },
     answer: { description: 'The report is recorded.', type: JSON_TYPE, schema: OBJECT },
     refusals: ['invalid-request', 'invalid-value'],
-  },
-  'GET /ops/views/{service}': {
-    tag: 'Operations',
-    summary: 'List the views of a service',
-    parameters: VIEW,
-    answer: { description: 'Each view with its version and position.', type: JSON_TYPE, schema: OBJECT },
-    refusals: [],
-  },
-  'POST /ops/views/{service}/{name}/rebuild': {
-    tag: 'Operations',
-    summary: 'Build a view again beside the live one',
-    description: 'Answers after the new build has replaced the live one.',
-    parameters: VIEW,
-    answer: { description: 'The view was replaced.', type: JSON_TYPE, schema: OBJECT },
-    refusals: ['not-found', 'conflict'],
-  },
-  'POST /ops/views/{service}/{name}/rollback': {
-    tag: 'Operations',
-    summary: 'Return to the build before',
-    parameters: VIEW,
-    answer: { description: 'The build before is live again.', type: JSON_TYPE, schema: OBJECT },
-    refusals: ['not-found', 'conflict'],
-  },
-  'POST /ops/views/{service}/{name}/abandon': {
-    tag: 'Operations',
-    summary: 'Give up an unfinished build',
-    parameters: VIEW,
-    answer: { description: 'The build is given up.', type: JSON_TYPE, schema: OBJECT },
-    refusals: ['not-found', 'conflict'],
   },
   'GET /ops/sandbox': {
     tag: 'Operations',

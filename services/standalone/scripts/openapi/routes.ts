@@ -2,9 +2,10 @@ import 'reflect-metadata';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { viewsController } from '@provider-access/service/http';
-import { SmartGuard, StaticTokenGuard } from '@provider-access/smart';
+import { type Descriptor, operationsOf, viewsController } from '@provider-access/service/operation';
+import { SmartGuard } from '@provider-access/smart';
 import type { z } from 'zod';
+import type { Operation } from './operation.ts';
 import type * as SandboxModule from '../../src/sandbox.ts';
 
 /** Nest's own numbers of request methods and of parameters (`@nestjs/common`). */
@@ -23,6 +24,37 @@ export interface Route {
   /** Fields of the body that a schema reads one by one. */
   readonly body: readonly { readonly name: string; readonly schema: z.ZodType }[];
   readonly status: number | undefined;
+  /** Security schemes, where the handler checks who calls. */
+  readonly security?: readonly string[] | undefined;
+}
+
+/** The routes of descriptors, with what they say for the document. */
+export const described = (controllers: readonly Class[]): readonly (readonly [Route, Operation])[] =>
+  operationsOf(controllers).map((descriptor) => [routeOf(descriptor), operationOf(descriptor)]);
+
+function routeOf({ route, callers, security, fields = {}, body }: Descriptor): Route {
+  const [method, path] = route.split(' ') as [string, string];
+  const listed = (all: NonNullable<Descriptor['fields']>) =>
+    Object.entries(all).map(([name, { schema }]) => ({ name, schema }));
+  return {
+    name: route,
+    method: method.toLowerCase(),
+    path,
+    callers,
+    security,
+    query: listed(fields),
+    body: listed(body?.fields ?? {}),
+    status: undefined,
+  };
+}
+function operationOf({ parameters, fields = {}, query, body, ...rest }: Descriptor): Operation {
+  const ofFields = Object.entries(fields).map(([name, { description = '' }]) => [name, description]);
+  return {
+    ...rest,
+    parameters: { ...parameters, ...Object.fromEntries(ofFields) },
+    ...(query !== undefined && { query: query.parameters }),
+    ...(body?.content !== undefined && { body: { required: body.required ?? false, content: body.content } }),
+  };
 }
 
 type Class = (new (...args: never[]) => unknown) & { readonly name: string };
@@ -43,7 +75,7 @@ export async function controllersOf(from: 'src' | 'dist'): Promise<Class[]> {
     files.map((file) => import(pathToFileURL(join(services, file)).href) as Promise<Record<string, unknown>>),
   );
   const found = modules.flatMap((module) => Object.values(module)).filter(isController);
-  return [...found, viewsController('{service}', StaticTokenGuard('administrator')) as Class];
+  return [...found, viewsController('{service}') as Class];
 }
 const isController = (value: unknown): value is Class =>
   typeof value === 'function' && Reflect.hasMetadata('path', value) && !LEFT_OUT.has(value.name);
@@ -53,7 +85,11 @@ export function routesOf(controllers: readonly Class[]): Route[] {
   const routes = controllers.flatMap((controller) =>
     Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
       const handler = (controller.prototype as Record<string, unknown>)[name];
-      return name !== EXPLAINS && typeof handler === 'function' && Reflect.hasMetadata('method', handler)
+      // A name with a space belongs to a route that a descriptor made.
+      return name !== EXPLAINS &&
+        !name.includes(' ') &&
+        typeof handler === 'function' &&
+        Reflect.hasMetadata('method', handler)
         ? ofHandler(controller, name, handler)
         : [];
     }),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { FAULT_REASONS, PAYER_EVENTS } from '@provider-access/events';
 import { z } from 'zod';
-import type { Json } from './operation.ts';
+import type { Json } from '@provider-access/service/operation';
 
 const text = (description: string): Json => ({ type: 'string', description });
 const list = (items: Json, description: string): Json => ({ type: 'array', items, description });

@@ -4,10 +4,8 @@ import { Audit, countedBy, membersOf } from '@provider-access/audit';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
 import { historyBundle, type Subset } from '@provider-access/kernel/fhir';
 import {
-  etagOf,
   holds,
   linkedQuery,
-  matchesVersion,
   queryOf,
   readGeneral,
   readHistoryQuery,
@@ -17,7 +15,8 @@ import {
   unknownParameter,
   urlWith,
 } from '@provider-access/service/http';
-import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { etagOf, isNotModified, requireScope } from '@provider-access/service/operation';
+import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { shaped, showsMembers } from '../group-query.ts';
 import { GroupView, type VisibleGroup } from '../group-view.ts';
@@ -91,12 +90,12 @@ export class GroupReadController {
     if (vid !== undefined && vid !== versionId) return this.refuse(client, 'unknown-resource');
     const validators = {
       'cache-control': 'no-store',
-      etag: etagOf(versionId),
+      etag: etagOf({ tag: versionId }),
       'last-modified': new Date(visible.lastUpdated).toUTCString(),
     };
     // Access was decided as for an answer with the Group. If-Modified-Since does not count: its seconds cannot tell a
     // Group from the one before a change in the same second, such as an opt-out.
-    const unchanged = matchesVersion(request.headers['if-none-match'] ?? '', versionId);
+    const unchanged = isNotModified(request.headers, { tag: versionId }, 'not-match');
     await this.release(client, id, unchanged ? undefined : visible.members);
     if (unchanged) return void reply.code(304).headers(validators).send();
     void reply

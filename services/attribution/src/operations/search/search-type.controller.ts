@@ -20,7 +20,8 @@ import {
   urlWith,
 } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
-import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { requireScope } from '@provider-access/service/operation';
+import { SmartGuard, type SmartRequest } from '@provider-access/smart';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { shaped, showsMembers } from '../group-query.ts';
 import { type ClientGroup, GroupView, INSTEAD, type VisibleGroup } from '../group-view.ts';

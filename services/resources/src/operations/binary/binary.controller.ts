@@ -1,26 +1,62 @@
-import type { Readable } from 'node:stream';
-import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit, basisOf } from '@provider-access/audit';
+import { Controller, Inject } from '@nestjs/common';
+import { basisOf } from '@provider-access/audit';
 import { Refusal } from '@provider-access/kernel';
 import {
   acceptedMedia,
-  AccessEnded,
   chooseRange,
-  dropWhenAccessEnds,
-  etagOf,
+  FHIR_TYPE,
   isJson,
-  matchesVersion,
   mediaOfFormat,
   notJson,
   startedStream,
+  utf8,
   whileDecided,
 } from '@provider-access/service/http';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
+import {
+  type Asked,
+  type Audited,
+  etagOf,
+  isNotModified,
+  operation,
+  Operation,
+} from '@provider-access/service/operation';
 import { AttachmentStore, type StoredAttachment } from '../../attachments/attachment-store.ts';
-import { FHIR_JSON, parametersOf } from '../fhir-request.ts';
-import { type Asked, refuse } from '../release.ts';
+import { CONDITIONS, NOT_MODIFIED } from '../read/texts.ts';
+import { refused } from '../release.ts';
 import { Carriers } from './carrier.ts';
+
+/**
+ * The content of an attachment that intake moved to the file store (ADR 0052), as bytes of its own type with ranges, or
+ * as a Binary resource. https://hl7.org/fhir/R4/binary.html#rest
+ */
+const BINARY = operation({
+  route: 'GET /fhir/Binary/{id}',
+  head: true,
+  callers: 'app',
+  audit: 'read',
+  interaction: 'read',
+  tag: 'Reads and searches',
+  summary: 'Get the content of a large attachment',
+  description:
+    'The URL is in `Attachment.url` of a resource. The app needs the scope to read that resource, and may see the ' +
+    'content as long as it may see a version that refers to it.',
+  parameters: { id: 'The id of the Binary.' },
+  query: { parameters: [{ name: '_format', description: '`json` gives a Binary resource.' }] },
+  headers: [
+    { name: 'Accept', description: `\`${FHIR_TYPE}\` gives a Binary resource, with the content in base64.` },
+    { name: 'Range', description: 'One range of bytes, for example `bytes=1000-`.' },
+    { name: 'If-Range', description: '`ETag` of the part that the app has.' },
+    CONDITIONS[0],
+  ],
+  answer: {
+    description: 'The bytes, with the `contentType` of the attachment.',
+    type: '*/*',
+    schema: { type: 'string', format: 'binary' },
+    headers: { ETag: 'The content of an id never changes.', 'Accept-Ranges': '`bytes`' },
+  },
+  also: { 206: 'The range.', ...NOT_MODIFIED },
+  refusals: ['not-found', 'not-acceptable', 'range-not-satisfiable'],
+});
 
 /** How a browser must treat content that somebody else wrote: never as a page of this server. */
 const SAFE = {
@@ -29,90 +65,74 @@ const SAFE = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/**
- * GET and HEAD [base]/Binary/{id}: the content of an attachment that intake moved to the file store (ADR 0052), as
- * bytes of its own type with ranges, or as a Binary resource. https://hl7.org/fhir/R4/binary.html#rest
- */
-@Controller('fhir/Binary')
-@UseGuards(SmartGuard)
+@Controller()
 export class BinaryController {
   constructor(
     @Inject(AttachmentStore) private readonly attachments: AttachmentStore,
     @Inject(Carriers) private readonly carriers: Carriers,
-    @Inject(Audit) private readonly audit: Audit,
   ) {}
 
-  @Head(':id')
-  async head(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.serve(id, request, reply);
-  }
-  @Get(':id')
-  async get(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.serve(id, request, reply);
-  }
-
-  private async serve(id: string, request: SmartRequest, reply: FastifyReply, again = false): Promise<void> {
-    const { client, scopes } = request.smart;
+  @Operation(BINARY)
+  async get(asked: Asked<typeof BINARY>): Promise<Audited> {
+    const { client, scopes, params, request } = asked;
+    const { id } = params;
     const { headers, method } = request;
-    const asResource = wantsResource(request);
-    const asked: Asked = { action: 'read', type: 'Binary', request };
+    const asResource = wantsResource(asked);
     const found = await this.carriers.find(client, scopes, id);
-    if (found.kind === 'refused') return refuse(this.audit, asked, found);
+    if (found.kind === 'refused') return refused(found);
     const { about, seen } = found;
-    // Every answer from here on says that the content exists, also 304 and 416. The audit has one entry an hour.
-    await this.audit.release({
-      client,
-      action: 'read',
-      members: seen.member === undefined ? [] : [seen.member],
-      resources: 1,
-      types: ['Binary', about.type],
-      file: id,
-      ...basisOf([seen.decision]),
-    });
     const envelope = asResource ? enveloped(about) : undefined;
     // The resource and the bytes have different tags, because a client with one of them lacks the other.
-    const version = asResource ? `${id}.json` : id;
-    const tag = asResource ? etagOf(version) : `"${version}"`;
+    const version = asResource ? { tag: `${id}.json` } : { tag: id, strong: true };
     const unchanged = {
       ...SAFE,
-      etag: tag,
       vary: 'accept, accept-encoding',
-      'cache-control': 'no-store',
       ...(envelope === undefined && { 'accept-ranges': 'bytes' }),
     };
-    if (headers['if-none-match'] !== undefined && matchesVersion(headers['if-none-match'], version))
-      return void reply.code(304).headers(unchanged).send();
+    // Every answer from here on says that the content exists, also 304 and 416.
+    const answered = (answer: Audited['answer']): Audited => ({
+      audit: [
+        {
+          hourly: {
+            members: seen.member === undefined ? [] : [seen.member],
+            resources: 1,
+            types: ['Binary', about.type],
+            file: id,
+            ...basisOf([seen.decision]),
+          },
+        },
+      ],
+      answer,
+    });
+    if (isNotModified(headers, version, 'not-match')) return answered({ status: 304, version, headers: unchanged });
     // The content of an id never changes, so a range may count without If-Range.
     const ifRange = headers['if-range'];
-    const counts = envelope === undefined && method === 'GET' && (ifRange === undefined || ifRange === tag);
+    const etag = etagOf(version);
+    const counts = envelope === undefined && method === 'GET' && (ifRange === undefined || ifRange === etag);
     const range = chooseRange(counts ? headers.range : undefined, about.size);
     if (range.kind === 'unsatisfiable')
-      throw new Refusal('range-not-satisfiable', 'The range starts after the end of the content.', {
-        headers: { ...unchanged, 'content-range': `bytes */${about.size}` },
-      });
+      return answered(
+        new Refusal('range-not-satisfiable', 'The range starts after the end of the content.', {
+          headers: { ...unchanged, etag, 'content-range': `bytes */${about.size}` },
+        }),
+      );
     const { start, end } = range.kind === 'part' ? range : { start: 0, end: about.size };
     const sent = {
       ...unchanged,
-      'content-type': envelope === undefined ? about.contentType : FHIR_JSON,
+      'content-type': envelope === undefined ? about.contentType : utf8(FHIR_TYPE),
       'content-length': String(envelope === undefined ? end - start : envelope.length),
       ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${about.size}` }),
     };
-    if (method === 'HEAD') return void reply.headers(sent).send();
-
-    const bytes = whileDecided(this.attachments.content(id, start, end), () => this.carriers.stays(client, found));
-    let stream: Readable;
-    try {
-      stream = await startedStream(envelope === undefined ? bytes : envelope.around(bytes), 1);
-    } catch (error) {
-      // Access ended between the decision and the first byte. Nothing was sent, so decide again.
-      if (!(error instanceof AccessEnded) || again) throw error;
-      return this.serve(id, request, reply, true);
-    }
-    dropWhenAccessEnds(stream, request.raw.socket);
-    return void reply
-      .code(range.kind === 'part' ? 206 : 200)
-      .headers(sent)
-      .send(stream);
+    if (method === 'HEAD') return answered({ version, headers: sent });
+    return answered({
+      status: range.kind === 'part' ? 206 : 200,
+      version,
+      headers: sent,
+      body: () => {
+        const bytes = whileDecided(this.attachments.content(id, start, end), () => this.carriers.stays(client, found));
+        return startedStream(envelope === undefined ? bytes : envelope.around(bytes), 1);
+      },
+    });
   }
 }
 
@@ -126,13 +146,13 @@ const OTHER_FHIR = /^application\/(?:fhir\+(?!json)[a-z]+|xml\+fhir)$/;
  *
  * @throws Refusal 406 if it asks for a format of FHIR that is not served
  */
-function wantsResource({ headers, url }: SmartRequest): boolean {
-  const formats = parametersOf(url).getAll('_format').map(mediaOfFormat);
+function wantsResource({ request: { headers }, given }: Asked<typeof BINARY>): boolean {
+  const formats = given.getAll('_format').map(mediaOfFormat);
   if (formats.some((format) => OTHER_FORMATS.has(format) || OTHER_FHIR.test(format))) throw notJson();
   if (formats.length > 0) return formats.every(isJson);
   const accepted = acceptedMedia(headers.accept ?? '');
   if (accepted.length > 0 && accepted.every((media) => OTHER_FHIR.test(media))) throw notJson();
-  return accepted.some((media) => /^application\/(?:fhir\+json|json\+fhir)$/.test(media));
+  return accepted.some((media) => media === FHIR_TYPE || media === 'application/json+fhir');
 }
 
 /** The Binary resource around the content in base64. `length` is in bytes. */

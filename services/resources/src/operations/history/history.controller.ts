@@ -1,11 +1,10 @@
-import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
+import { Controller, Inject } from '@nestjs/common';
 import { bufferOf } from '@provider-access/events';
 import { instant, Refusal } from '@provider-access/kernel';
 import { historyBundle, type HistoryEntryLine } from '@provider-access/kernel/fhir';
 import type { VersionsReader } from '@provider-access/facts/records';
 import {
+  FHIR_TYPE,
   type HistoryQuery,
   holds,
   linkedQuery,
@@ -13,19 +12,65 @@ import {
   queryOf,
   readGeneral,
   readHistoryQuery,
-  readShape,
-  SearchTurns,
   type ServicePorts,
   urlWith,
 } from '@provider-access/service/http';
-import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
+import {
+  type Asked,
+  type Audited,
+  HISTORY_PARAMETERS,
+  type InTurn,
+  inTurn,
+  operation,
+  Operation,
+  PAGE_PARAMETER,
+  ref,
+  SHAPE,
+} from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { VERSIONS } from '../../projections/index.ts';
-import { FHIR_JSON, parametersOf, servedType } from '../fhir-request.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
-import { answerRemoved, answerVersion, type Asked, recordRelease, refuse } from '../release.ts';
+import { CONDITIONS, NOT_MODIFIED, RESOURCE, VALIDATORS } from '../read/texts.ts';
+import { refused, released, removed, versionOf } from '../release.ts';
 import { PageLinks } from '../search/page-links.ts';
 import { type ReadableVersion, storedRules, VersionsOf } from './versions-of.ts';
+
+const COMMON = {
+  callers: 'app',
+  scope: 'r',
+  noId: 'unknown-resource',
+  tag: 'Reads and searches',
+} as const;
+/** https://hl7.org/fhir/R4/http.html#vread */
+const VREAD = operation({
+  ...COMMON,
+  route: 'GET /fhir/{type}/{id}/_history/{vid}',
+  audit: 'vread',
+  conditional: 'full-support',
+  interaction: 'vread',
+  summary: 'Read one version of a resource',
+  parameters: { ...RESOURCE, vid: 'The version, from `meta.versionId` or `ETag`.' },
+  query: SHAPE,
+  headers: CONDITIONS,
+  answer: { description: 'The version.', type: FHIR_TYPE, schema: ref('Resource'), headers: VALIDATORS },
+  also: NOT_MODIFIED,
+  refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
+});
+/** https://hl7.org/fhir/R4/http.html#history */
+const HISTORY = operation({
+  ...COMMON,
+  route: 'GET /fhir/{type}/{id}/_history',
+  audit: 'history',
+  interaction: 'history-instance',
+  summary: 'List the versions of a resource, newest first',
+  description:
+    'Versions stay readable for 400 days after they were replaced, or as long as the payer configured. They pass ' +
+    "today's rules: what is redacted or withheld today is so in old versions. A removal is an entry with `DELETE`.",
+  parameters: RESOURCE,
+  query: { parameters: [...HISTORY_PARAMETERS, PAGE_PARAMETER] },
+  answer: { description: 'A Bundle of type `history`.', type: FHIR_TYPE, schema: ref('Bundle') },
+  refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-many-requests'],
+});
 
 const PAGE = '_page';
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
@@ -47,92 +92,54 @@ interface Page {
   readonly next?: number;
 }
 
-/** vread and history of one resource. https://hl7.org/fhir/R4/http.html#vread, …#history */
-@Controller('fhir')
-@UseGuards(SmartGuard)
+@Controller()
 export class HistoryController {
-  private readonly base: string;
   private readonly versions: VersionsOf;
   constructor(
     @Inject(ResourceFinder) private readonly finder: ResourceFinder,
     @Inject(VERSIONS) versions: VersionsReader,
-    @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
-    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(CONFIG) config: ResourcesConfig,
     @Inject(PORTS) { clock }: ServicePorts,
   ) {
-    this.base = `${config.publicUrl}/fhir`;
     this.versions = new VersionsOf(finder, versions, storedRules(config, clock));
   }
 
-  @Get(':type/:id/_history/:vid')
-  async vread(
-    @Param('type') type: string,
-    @Param('id') id: string,
-    @Param('vid') vid: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const about = this.asked('vread', type, request);
-    const { own } = readGeneral(request.headers.accept, parametersOf(request.url));
-    const asked = { ...about, shape: readShape(type, own, this.base) };
-    const found = await this.finder.find(request.smart.client, type, id);
-    if (found.kind === 'refused') return refuse(this.audit, asked, found);
+  @Operation(VREAD)
+  async vread({ client, type, params: { id, vid }, query: shape }: Asked<typeof VREAD>): Promise<Audited> {
+    const found = await this.finder.find(client, type, id);
+    if (found.kind === 'refused') return refused(found);
     const version = VERSION.test(vid) ? await this.versions.one(found, Number(vid)) : undefined;
-    if (version === undefined) return refuse(this.audit, asked, { ...found, reason: 'unknown-resource' });
+    if (version === undefined) return refused({ ...found, reason: 'unknown-resource' });
     const { line } = version;
-    if (line === undefined) return answerRemoved(this.audit, asked, found);
-    return answerVersion(this.audit, asked, found, { ...version, line }, reply);
+    return line === undefined ? removed(found) : versionOf(found, { ...version, line }, shape);
   }
 
-  @Get(':type/:id/_history')
-  async history(
-    @Param('type') type: string,
-    @Param('id') id: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const asked = this.asked('history', type, request);
-    const url = `${this.base}/${type}/${id}/_history`;
-    const understood = this.understand(request, `${type}/${id}`, url);
-    const { client } = request.smart;
-    return this.turns.take(client, reply.raw, () => this.answer(asked, id, { url, ...understood }, reply));
+  @Operation(HISTORY)
+  history(asked: Asked<typeof HISTORY>): InTurn<Audited> {
+    const understood = this.understand(asked);
+    return inTurn(() => this.answer(asked, understood));
   }
 
   private async answer(
-    asked: Asked,
-    id: string,
-    { url, query, text, before, self }: AskedHistory & { readonly url: string },
-    reply: FastifyReply,
-  ): Promise<void> {
-    const { type, request } = asked;
-    const found = await this.finder.find(request.smart.client, type, id);
-    if (found.kind === 'refused') return refuse(this.audit, asked, found);
+    { client, type, params: { id }, base }: Asked<typeof HISTORY>,
+    { query, text, before, self }: AskedHistory,
+  ): Promise<Audited> {
+    const found = await this.finder.find(client, type, id);
+    if (found.kind === 'refused') return refused(found);
     const { entries, next } = await this.page(found, query, before);
-    await recordRelease(this.audit, asked, found, entries.filter(({ line }) => line !== undefined).length);
-    const lines = entries.map(({ versionId, lastUpdated, line }): HistoryEntryLine => {
-      const text = line === undefined ? {} : { line: bufferOf(line).toString('utf8') };
-      const url = `${type}/${id}`;
-      return { fullUrl: `${this.base}/${url}`, url, versionId, lastModified: instant(lastUpdated), ...text };
+    const url = `${type}/${id}`;
+    const fullUrl = `${base}/${url}`;
+    const body = historyBundle({
+      selfUrl: self,
+      nextUrl: next === undefined ? undefined : `${fullUrl}/_history?${PAGE}=${this.link(client, found, text, next)}`,
+      total: before === undefined && next === undefined ? entries.length : undefined,
+      entries: entries.map(({ versionId, lastUpdated, line }): HistoryEntryLine => {
+        const text = line === undefined ? {} : { line: bufferOf(line).toString('utf8') };
+        return { fullUrl, url, versionId, lastModified: instant(lastUpdated), ...text };
+      }),
     });
-    void reply
-      .header('content-type', FHIR_JSON)
-      .header('cache-control', 'no-store')
-      .send(
-        historyBundle({
-          selfUrl: self,
-          nextUrl: next === undefined ? undefined : `${url}?${PAGE}=${this.link(request, found, text, next)}`,
-          total: before === undefined && next === undefined ? entries.length : undefined,
-          entries: lines,
-        }),
-      );
-  }
-
-  private asked(action: 'vread' | 'history', type: string, request: SmartRequest): Asked {
-    servedType(type);
-    requireScope(request.smart.scopes, type, 'r');
-    return { action, type, request };
+    return { audit: [released(found, entries.filter(({ line }) => line !== undefined).length)], answer: { body } };
   }
 
   private async page(seen: Seen, query: HistoryQuery, before: number | undefined): Promise<Page> {
@@ -153,12 +160,12 @@ export class HistoryController {
   }
 
   /** Parses the request or its page link, which is bound to the client and the resource. */
-  private understand({ url: asked, headers, smart }: SmartRequest, resource: string, url: string): AskedHistory {
-    const given = parametersOf(asked);
+  private understand({ client, type, params, base, given, request }: Asked<typeof HISTORY>): AskedHistory {
+    const path = `${type}/${params.id}/_history`;
     const link = given.get(PAGE);
-    const token = link === null ? undefined : this.links.read(link, smart.client, `${resource}/_history`);
+    const token = link === null ? undefined : this.links.read(link, client, path);
     const linked = new URLSearchParams(token?.query);
-    const { own, format } = readGeneral(headers.accept, given, linked);
+    const { own, format } = readGeneral(request.headers.accept, given, linked);
     if (link !== null && (token?.after === undefined || own.size > 1))
       throw new Refusal(
         'invalid-value',
@@ -167,7 +174,7 @@ export class HistoryController {
       );
     const query = readHistoryQuery(token === undefined ? own : readGeneral(undefined, linked).own);
     const text = linkedQuery(queryOf(query), format);
-    const self = urlWith(url, link === null ? text : linkedQuery(own, format));
+    const self = urlWith(`${base}/${path}`, link === null ? text : linkedQuery(own, format));
     return {
       query,
       text: text.toString(),
@@ -176,8 +183,7 @@ export class HistoryController {
     };
   }
 
-  private link(request: SmartRequest, { head }: Seen, query: string, next: number): string | undefined {
-    const { client } = request.smart;
+  private link(client: string, { head }: Seen, query: string, next: number): string | undefined {
     const type = `${head.type}/${head.id}/_history`;
     return this.links.write({ client, type, query, after: { member: head.member, id: String(next) } });
   }

@@ -2,6 +2,8 @@ import { isSharedType, searchOf, SERVED_TYPES } from '@provider-access/kernel/fh
 import { profilesOf } from '@provider-access/kernel/fhir/profiles';
 import { mayBeShared } from '@provider-access/facts/records';
 import { ATR_PROFILES, PDEX_PROFILES } from '@provider-access/domain/pdex';
+import { FHIR_TYPE } from '@provider-access/service/http';
+import type { Descriptor } from '@provider-access/service/operation';
 import { IMPLEMENTATION_GUIDES, INSTANTIATES } from './claims.ts';
 
 const VERSION = '0.1.0';
@@ -32,22 +34,23 @@ const searchParam = (type: string): readonly object[] =>
     documentation,
   }));
 
-const OPERATIONS: Readonly<Record<string, readonly object[]>> = {
-  DocumentReference: [
-    {
-      name: 'docref',
-      definition: 'http://hl7.org/fhir/us/core/OperationDefinition/docref',
-      documentation:
-        'The documents that the payer has, of any of the types and profiles that are asked for. No document is made ' +
-        'on demand. Without start and end, current documents of any type.',
-    },
-  ],
-};
-
 const reachOf = (type: string): string =>
   `Members attributed to the caller only${mayBeShared(type) ? ', and what the payer shares without a patient' : ''}.`;
 
-function resource(type: string): unknown {
+/** What the operations on a type say of it. `path`: the base of its paths. */
+function offered(path: string, operations: readonly Descriptor[]) {
+  const on = operations.filter(({ route }) => route.split(' ')[1]!.startsWith(path));
+  const [conditionalRead] = on.flatMap(({ conditional }) => conditional ?? []);
+  return {
+    interaction: [...new Set(on.flatMap(({ interaction }) => interaction ?? []))].map((code) => ({ code })),
+    conditionalRead,
+    operation: [...new Set(on.flatMap(({ capability }) => capability ?? []))],
+  };
+}
+
+function resource(type: string, operations: readonly Descriptor[]): unknown {
+  const { interaction, conditionalRead } = offered('/fhir/{type}', operations);
+  const { operation } = offered(`/fhir/${type}/`, operations);
   const { parameters, combinations, includeForms, revincludes } = searchOf(type)!;
   const profiles = profilesOfType(type);
   const alone = parameters.filter((p) => p.alone === true).map(({ name }) => name);
@@ -63,14 +66,14 @@ function resource(type: string): unknown {
     ...(!isSharedType(type) && {
       documentation: `${reachOf(type)} A search needs one of ${alone.join(', ')}.`,
     }),
-    interaction: ['read', 'vread', 'history-instance', 'search-type'].map((code) => ({ code })),
+    interaction,
     versioning: 'versioned',
     readHistory: true,
-    conditionalRead: 'full-support',
+    conditionalRead,
     ...(includeForms.length > 0 && { searchInclude: includeForms }),
     ...(revincludes.length > 0 && { searchRevInclude: revincludes }),
     searchParam: searchParam(type),
-    ...(OPERATIONS[type] !== undefined && { operation: OPERATIONS[type] }),
+    ...(operation.length > 0 && { operation }),
   };
 }
 
@@ -99,19 +102,21 @@ const group = {
   ],
 };
 
-const binary = {
+const binary = (operations: readonly Descriptor[]) => ({
   type: 'Binary',
   documentation:
     'The content of a large attachment, by the URL in the resource that carries it, with the scope and the decision ' +
-    'of that resource. Bytes with ranges, or a Binary resource for application/fhir+json. No search.',
-  interaction: [{ code: 'read' }],
-};
+    'of that resource. Bytes with ranges, or a Binary resource for ' +
+    `${FHIR_TYPE}. No search.`,
+  interaction: offered('/fhir/Binary', operations).interaction,
+});
 
 /**
- * GET [base]/metadata (docs/regulation.md#capabilitystatement), generated from the tables that the handlers use.
+ * GET [base]/metadata (docs/regulation.md#capabilitystatement), from the operations of this service and the tables
+ * that their handlers use.
  * https://hl7.org/fhir/R4/capabilitystatement.html
  */
-export function capabilityStatement(publicUrl: string, sandbox = false): string {
+export function capabilityStatement(publicUrl: string, operations: readonly Descriptor[], sandbox = false): string {
   const base = `${publicUrl}/fhir`;
   return JSON.stringify({
     resourceType: 'CapabilityStatement',
@@ -134,7 +139,7 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
       url: base,
     },
     fhirVersion: '4.0.1',
-    format: ['json', 'application/fhir+json'],
+    format: ['json', FHIR_TYPE],
     implementationGuide: IMPLEMENTATION_GUIDES,
     rest: [
       {
@@ -156,8 +161,8 @@ export function capabilityStatement(publicUrl: string, sandbox = false): string 
             `Tokens: ${publicUrl}/auth/token. Registration: ${publicUrl}/auth/register. ` +
             'A request without a valid token is 401, and one beyond its scope 403.',
         },
-        resource: [...SERVED_TYPES.map(resource), group, binary].toSorted((a, b) =>
-          (a as { type: string }).type < (b as { type: string }).type ? -1 : 1,
+        resource: [...SERVED_TYPES.map((type) => resource(type, operations)), group, binary(operations)].toSorted(
+          (a, b) => ((a as { type: string }).type < (b as { type: string }).type ? -1 : 1),
         ),
       },
     ],

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkShape, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { operationsOf } from '@provider-access/service/operation';
+import { CONTROLLERS } from '../../resources.module.ts';
 import { capabilityStatement } from './capability-statement.ts';
 import { CLAIMS, isClaimed } from './claims.ts';
 
@@ -32,7 +34,7 @@ interface Statement {
 }
 
 const BASE = 'https://pa.example';
-const own = JSON.parse(capabilityStatement(BASE)) as Statement;
+const own = JSON.parse(capabilityStatement(BASE, operationsOf(CONTROLLERS))) as Statement;
 const ownEntry = (type: string): ResourceEntry | undefined => own.rest[0].resource.find((entry) => entry.type === type);
 
 /** The packages of the guides lie beside the repository where somebody has fetched them. */

@@ -1,43 +1,42 @@
-import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit } from '@provider-access/audit';
-import { readGeneral, readShape } from '@provider-access/service/http';
-import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { CONFIG, type ResourcesConfig } from '../../config.ts';
-import { parametersOf, servedType } from '../fhir-request.ts';
+import { Controller, Inject } from '@nestjs/common';
+import { FHIR_TYPE } from '@provider-access/service/http';
+import { type Asked, type Audited, operation, Operation, ref, SHAPE } from '@provider-access/service/operation';
 import { hasErrorLine, ResourceFinder } from '../find-resource.ts';
-import { answerRemoved, answerVersion, type Asked, refuse } from '../release.ts';
+import { refused, removed, versionOf } from '../release.ts';
+import { CONDITIONS, NOT_MODIFIED, RESOURCE, VALIDATORS } from './texts.ts';
 
-/** GET [base]/{type}/{id}. https://hl7.org/fhir/R4/http.html#read */
-@Controller('fhir')
-@UseGuards(SmartGuard)
+/** https://hl7.org/fhir/R4/http.html#read */
+const READ = operation({
+  route: 'GET /fhir/{type}/{id}',
+  callers: 'app',
+  scope: 'r',
+  audit: 'read',
+  noId: 'unknown-resource',
+  conditional: 'full-support',
+  interaction: 'read',
+  tag: 'Reads and searches',
+  summary: 'Read a resource',
+  description:
+    'A resource of a member whom the app may not see is answered as if nobody had it. A resource that the payer ' +
+    'removed is 410, if the app may see the member.',
+  parameters: RESOURCE,
+  query: SHAPE,
+  headers: CONDITIONS,
+  answer: { description: 'The resource.', type: FHIR_TYPE, schema: ref('Resource'), headers: VALIDATORS },
+  also: NOT_MODIFIED,
+  refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
+});
+
+@Controller()
 export class ReadController {
-  private readonly base: string;
-  constructor(
-    @Inject(ResourceFinder) private readonly finder: ResourceFinder,
-    @Inject(Audit) private readonly audit: Audit,
-    @Inject(CONFIG) config: ResourcesConfig,
-  ) {
-    this.base = `${config.publicUrl}/fhir`;
-  }
+  constructor(@Inject(ResourceFinder) private readonly finder: ResourceFinder) {}
 
-  @Get(':type/:id')
-  async read(
-    @Param('type') type: string,
-    @Param('id') id: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    servedType(type);
-    const { client, scopes } = request.smart;
-    requireScope(scopes, type, 'r');
-    const { own } = readGeneral(request.headers.accept, parametersOf(request.url));
-    const asked: Asked = { action: 'read', type, request, shape: readShape(type, own, this.base) };
-    const found = await this.finder.find(client, type, id);
-    if (found.kind === 'refused') return refuse(this.audit, asked, found);
-    if (found.head.deleted === true && !hasErrorLine(found.head)) return answerRemoved(this.audit, asked, found);
+  @Operation(READ)
+  async read({ client, type, params, query: shape }: Asked<typeof READ>): Promise<Audited> {
+    const found = await this.finder.find(client, type, params.id);
+    if (found.kind === 'refused') return refused(found);
+    if (found.head.deleted === true && !hasErrorLine(found.head)) return removed(found);
     const record = await this.finder.line(found);
-    if (record === undefined) return refuse(this.audit, asked, { ...found, reason: 'unknown-resource' });
-    return answerVersion(this.audit, asked, found, record, reply);
+    return record === undefined ? refused({ ...found, reason: 'unknown-resource' }) : versionOf(found, record, shape);
   }
 }

@@ -1,6 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit, auditedQuery, basisOf, countedBy, membersOf } from '@provider-access/audit';
+import { auditedQuery, basisOf, countedBy, membersOf } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import {
   type BundleEntryLine,
@@ -13,14 +12,20 @@ import {
   type SearchWork,
   subsetOf,
 } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/kernel';
+import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { LabelGate, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { allows } from '@provider-access/domain/smart';
-import { PORTS, readSearch, SearchTurns, type ServicePorts } from '@provider-access/service/http';
-import { requireScope, type SmartRequest } from '@provider-access/smart';
+import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/http';
+import {
+  type Audited,
+  type Client,
+  type Entry as AuditEntry,
+  type InTurn,
+  inTurn,
+  requireScope,
+} from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { RECORDS } from '../../projections/index.ts';
-import { FHIR_JSON } from '../fhir-request.ts';
 import { unchained } from './chains.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
@@ -41,6 +46,19 @@ const CUT = 'This page does not have every included resource. Ask for fewer resu
 const MOST_BESIDES = 200;
 /** How long a search waits until the index of keys shows what the records show. */
 const KEYS_PATIENCE_MS = 2_000;
+
+/** How the operations that search may refuse a request. */
+export const SEARCH_REFUSALS = [
+  'invalid-request',
+  'invalid-value',
+  'required',
+  'not-supported',
+  'not-found',
+  'not-acceptable',
+  'too-costly',
+  'over-budget',
+  'too-many-requests',
+] as const satisfies readonly RefusalKind[];
 
 /** A search that was understood, or one page of it. */
 export interface AskedSearch {
@@ -63,9 +81,7 @@ export class SearchAnswer {
     @Inject(RECORDS) private readonly records: RecordsReader,
     @Inject(Facts) private readonly facts: Facts,
     @Inject(LabelGate) private readonly labels: LabelGate,
-    @Inject(Audit) private readonly audit: Audit,
     @Inject(PageLinks) private readonly links: PageLinks,
-    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(PORTS) { views }: ServicePorts,
     @Inject(CONFIG) config: ResourcesConfig,
   ) {
@@ -73,17 +89,17 @@ export class SearchAnswer {
     this.members = new SearchMembers(records, facts, views);
   }
 
-  async answer(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
-    const { client, scopes } = request.smart;
+  /** @throws Refusal if the search needs another scope */
+  answer(client: Client, asked: AskedSearch): InTurn<Audited> {
     // A chain searches among resources of another type.
-    for (const chain of asked.query.chains) requireScope(scopes, chain.type, 's');
-    if (asked.query.patientFilters.length > 0) requireScope(scopes, 'Patient', 's');
-    return this.turns.take(client, reply.raw, () => this.search(request, asked, reply));
+    for (const chain of asked.query.chains) requireScope(client.scopes, chain.type, 's');
+    if (asked.query.patientFilters.length > 0) requireScope(client.scopes, 'Patient', 's');
+    return inTurn(() => this.search(client, asked));
   }
 
-  private async search(request: SmartRequest, asked: AskedSearch, reply: FastifyReply): Promise<void> {
+  private async search(by: Client, asked: AskedSearch): Promise<Audited> {
     const { text, after, self, sealed = false } = asked;
-    const { client, scopes } = request.smart;
+    const { client, scopes } = by;
     const records = new VisibleRecords(this.records, this.labels.check(this.facts.parties, client));
     await this.keysAreCurrent(asked.query);
     const query = await unchained(records, asked.query, this.base);
@@ -107,7 +123,7 @@ export class SearchAnswer {
       const gone = isTooCostly(error) ? await this.members.goneSince(client, members.because.keys()) : [];
       if (gone.length === 0) throw error;
     });
-    if (answered === undefined) return this.search(request, asked, reply);
+    if (answered === undefined) return this.search(by, asked);
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
     const gone = await this.members.goneSince(
@@ -126,12 +142,11 @@ export class SearchAnswer {
       ...(endless ? found.map(({ member }) => member) : []),
     ]);
     for (const { member } of gone) told.delete(member!);
-    await this.record(client, type, text, shown, told, {
-      ...members,
-      refused: [...members.refused, ...gone],
-    });
-    if (endless)
-      throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
+    const audit = entriesOf(type, text, shown, told, { ...members, refused: [...members.refused, ...gone] });
+    if (endless) {
+      const refusal = 'This search is too long to be continued by a link. Ask for fewer values.';
+      return { audit, answer: new Refusal('invalid-value', refusal) };
+    }
     const entries: BundleEntryLine[] = [];
     for (const [mode, all] of [
       ['match', found],
@@ -143,18 +158,14 @@ export class SearchAnswer {
         entries.push(this.entry(record, mode, query, records.work));
       }
     entries.push(...this.remarks(query, included.cut));
-    void reply
-      .header('content-type', FHIR_JSON)
-      .header('cache-control', 'no-store')
-      .send(
-        searchsetBundle({
-          selfUrl: self,
-          nextUrl: next,
-          // A total would count resources of the members who are gone.
-          total: query.total === 'none' || gone.length > 0 ? undefined : page.total,
-          entries,
-        }),
-      );
+    const body = searchsetBundle({
+      selfUrl: self,
+      nextUrl: next,
+      // A total would count resources of the members who are gone.
+      total: query.total === 'none' || gone.length > 0 ? undefined : page.total,
+      entries,
+    });
+    return { audit, answer: { body } };
   }
 
   /** `_elements` does not apply to included resources; `_summary` does. https://hl7.org/fhir/R4/search.html#elements */
@@ -214,65 +225,48 @@ export class SearchAnswer {
         retryAfter: 1,
       });
   }
+}
 
-  /**
-   * @param told the members about whom the answer tells something, be it that they have no such resource. The entry
-   *   names them with the number of their resources in it. If they are many, because a search about all members of the
-   *   client counts, they are named in entries by the hour (ADR 0025).
-   */
-  private async record(
-    client: string,
-    type: string,
-    text: string,
-    released: readonly Entry[],
-    told: ReadonlySet<string>,
-    { refused, because }: Members,
-  ): Promise<void> {
-    const parameters = new URLSearchParams(text);
-    parameters.delete(LENIENT);
-    const query = auditedQuery(parameters);
-    const entries: Promise<void>[] = [];
-    if (because.size > 0 || released.length > 0 || refused.length === 0) {
-      const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
-      const besides = new Map([...told].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])));
-      const common = { client, action: 'search', ...query } as const;
-      const many = besides.size > MOST_BESIDES;
-      const named = many ? given : new Map([...given, ...besides]);
-      entries.push(
-        this.audit.record({
-          ...common,
-          outcome: 'released',
-          ...membersOf(named),
-          resources: released.length,
-          types: [...new Set([type, ...released.map((r) => r.type)])],
-          ...basisOf([...named.keys()].map((member) => because.get(member))),
-        }),
-      );
-      if (many)
-        entries.push(
-          this.audit.release({
-            ...common,
-            ...membersOf(besides),
-            resources: 0,
-            types: [type],
-            ...basisOf([...besides.keys()].map((member) => because.get(member))),
-          }),
-        );
-    }
-    for (const reason of new Set(refused.map((r) => r.reason))) {
-      entries.push(
-        this.audit.refuse({
-          client,
-          action: 'search',
-          reason,
-          members: refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : [])),
-          types: [type],
-          ...query,
-        }),
-      );
-    }
-    await Promise.all(entries);
-  }
+/**
+ * @param told the members about whom the answer tells something, be it that they have no such resource. The entry
+ *   names them with the number of their resources in it. If they are many, because a search about all members of the
+ *   client counts, they are named in entries by the hour (ADR 0025).
+ */
+function entriesOf(
+  type: string,
+  text: string,
+  released: readonly Entry[],
+  told: ReadonlySet<string>,
+  { refused, because }: Members,
+): Audited['audit'] {
+  const parameters = new URLSearchParams(text);
+  parameters.delete(LENIENT);
+  const query = auditedQuery(parameters);
+  const entries = [...new Set(refused.map((r) => r.reason))].map((reason): AuditEntry => {
+    const members = refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : []));
+    return { refused: { reason, members, ...query } };
+  });
+  const [first, ...others] = entries;
+  if (first !== undefined && because.size === 0 && released.length === 0) return [first, ...others];
+  const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
+  const besides = new Map([...told].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])));
+  const many = besides.size > MOST_BESIDES;
+  const about = (named: ReadonlyMap<string, number>) => ({
+    ...query,
+    ...membersOf(named),
+    ...basisOf([...named.keys()].map((member) => because.get(member))),
+  });
+  return [
+    {
+      released: {
+        ...about(many ? given : new Map([...given, ...besides])),
+        resources: released.length,
+        types: [...new Set([type, ...released.map((r) => r.type)])],
+      },
+    },
+    ...(many ? [{ hourly: { ...about(besides), resources: 0 } }] : []),
+    ...entries,
+  ];
 }
 
 const isTooCostly = (error: unknown): boolean =>

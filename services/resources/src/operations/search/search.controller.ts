@@ -1,52 +1,91 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import { Refusal } from '@provider-access/kernel';
-import { isLenient, linkedQuery, readGeneral, urlWith } from '@provider-access/service/http';
-import { requireScope, SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { parametersOf, servedType } from '../fhir-request.ts';
+import { SEARCH, SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { FHIR_TYPE, isLenient, linkedQuery, readGeneral, urlWith } from '@provider-access/service/http';
+import {
+  type Asked,
+  type Audited,
+  GENERAL_PARAMETERS,
+  type InTurn,
+  LENIENT as PREFER,
+  operation,
+  Operation,
+  ref,
+  RESULT_PARAMETERS,
+} from '@provider-access/service/operation';
 import { PageLinks } from './page-links.ts';
-import { type AskedSearch, LENIENT, PAGE, SearchAnswer } from './search-answer.ts';
+import { type AskedSearch, LENIENT, PAGE, SEARCH_REFUSALS, SearchAnswer } from './search-answer.ts';
 
-/** Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search */
-@Controller('fhir')
-@UseGuards(SmartGuard)
+/** Parameters of a search, as the CapabilityStatement has them. A parameter of few types names them. */
+const PARAMETERS_OF_TYPES = Object.entries(
+  Object.groupBy(
+    SERVED_TYPES.flatMap((type) => SEARCH[type]!.parameters.map((parameter) => ({ type, ...parameter }))),
+    ({ name }) => name,
+  ),
+).map(([name, rows = []]) => ({
+  name,
+  description:
+    rows.length > SERVED_TYPES.length / 2 || name.startsWith('_')
+      ? `${rows[0]!.documentation}.`
+      : `Of ${rows.map(({ type }) => type).join(', ')}.`,
+}));
+/** https://hl7.org/fhir/R4/http.html#search */
+const COMMON = {
+  callers: 'app',
+  scope: 's',
+  audit: 'search',
+  interaction: 'search-type',
+  tag: 'Reads and searches',
+  parameters: { type: `One of ${SERVED_TYPES.join(', ')}.` },
+  headers: [PREFER],
+  answer: { description: 'A searchset.', type: FHIR_TYPE, schema: ref('Bundle') },
+} as const;
+const SEARCH_TYPE = operation({
+  ...COMMON,
+  route: 'GET /fhir/{type}',
+  summary: 'Search resources of a type',
+  description:
+    'Needs `patient` or `_id`, except for Patient, types of the directory, and parameters that a guide defines by ' +
+    'themselves. Members whom the app may not see are left out, as if they did not exist. The link `next` of the ' +
+    'Bundle leads to the next page. `/fhir/metadata` says which type has which parameter.',
+  query: { parameters: [...PARAMETERS_OF_TYPES, ...RESULT_PARAMETERS, ...GENERAL_PARAMETERS] },
+  refusals: SEARCH_REFUSALS,
+});
+const SEARCH_BY_POST = operation({
+  ...COMMON,
+  route: 'POST /fhir/{type}/_search',
+  summary: 'Search resources of a type, with the parameters in the body',
+  description:
+    'The same search as by GET. Names and identifiers of people stay out of URLs, and the links of the Bundle show ' +
+    'none of them.',
+  body: {
+    content: { 'application/x-www-form-urlencoded': { schema: { type: 'object' }, example: { family: 'Garcia' } } },
+    parameters: readForm,
+  },
+  refusals: [...SEARCH_REFUSALS, 'unsupported-media-type'],
+});
+
+@Controller()
 export class SearchController {
   constructor(
     @Inject(SearchAnswer) private readonly searches: SearchAnswer,
     @Inject(PageLinks) private readonly links: PageLinks,
   ) {}
 
-  @Get(':type')
-  search(@Param('type') type: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer(type, request, parametersOf(request.url), reply);
+  @Operation(SEARCH_TYPE)
+  search(asked: Asked<typeof SEARCH_TYPE>): InTurn<Audited> {
+    return this.searches.answer(asked, this.understand(asked, false));
   }
 
   /** Parameters in the body, in the URL, or in both. */
-  @Post(':type/_search')
-  @HttpCode(200)
-  searchByPost(@Param('type') type: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const parameters = parametersOf(request.url);
-    for (const [name, value] of formOf(request)) parameters.append(name, value);
-    return this.answer(type, request, parameters, reply, true);
-  }
-
-  private async answer(
-    type: string,
-    request: SmartRequest,
-    parameters: URLSearchParams,
-    reply: FastifyReply,
-    posted = false,
-  ): Promise<void> {
-    servedType(type);
-    requireScope(request.smart.scopes, type, 's');
-    return this.searches.answer(request, this.understand(request, type, parameters, posted), reply);
+  @Operation(SEARCH_BY_POST)
+  searchByPost(asked: Asked<typeof SEARCH_BY_POST>): InTurn<Audited> {
+    return this.searches.answer(asked, this.understand(asked, true));
   }
 
   /** Parses the request or its page link. The query is normalised, so that equal searches have equal links. */
   private understand(
-    { headers, smart: { client } }: SmartRequest,
-    type: string,
-    given: URLSearchParams,
+    { request: { headers }, client, type, given }: Asked<typeof SEARCH_TYPE>,
     posted: boolean,
   ): AskedSearch {
     const url = `${this.searches.base}/${type}`;
@@ -84,7 +123,7 @@ export class SearchController {
 }
 
 /** @throws Refusal if the body is no form */
-function formOf({ body }: SmartRequest): URLSearchParams {
+function readForm(body: unknown): URLSearchParams {
   if (body === undefined || body === null || body === '') return new URLSearchParams();
   if (body instanceof URLSearchParams) return body;
   throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');

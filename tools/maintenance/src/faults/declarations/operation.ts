@@ -2,6 +2,7 @@ import type { Fault } from '../fault.ts';
 
 const RESOURCES = 'services/resources/src/operations';
 const ATTRIBUTION = 'services/attribution/src/operations';
+const FRAME = 'libs/service/src/operation';
 const READ = `${RESOURCES}/read/read.int.spec.ts`;
 
 /** An operation is answered without its scope, role, decision, audit entry or condition. */
@@ -11,6 +12,11 @@ export const OPERATION: readonly Fault[] = [
     what: 'a read asks for no scope',
     suites: [READ],
     forms: [
+      {
+        file: `${RESOURCES}/read/read.controller.ts`,
+        find: "  scope: 'r',\n",
+        replace: '',
+      },
       {
         file: `${RESOURCES}/read/read.controller.ts`,
         find: "requireScope(scopes, type, 'r');",
@@ -37,6 +43,12 @@ export const OPERATION: readonly Fault[] = [
     forms: [
       {
         file: `${RESOURCES}/release.ts`,
+        find: 'audit: [released(seen, 1)],',
+        replace: 'audit: [],',
+        suites: 'types',
+      },
+      {
+        file: `${RESOURCES}/release.ts`,
         find: "await recordRelease(audit, asked, seen, current ? 0 : 1, current ? 'not-modified' : undefined);",
         replace: '',
       },
@@ -47,6 +59,12 @@ export const OPERATION: readonly Fault[] = [
     what: 'a refused read leaves no entry in the audit',
     suites: [READ],
     forms: [
+      {
+        file: `${RESOURCES}/release.ts`,
+        find: 'audit: [{ refused: { reason: about.reason, members: membersOf(about) } }],',
+        replace: 'audit: [],',
+        suites: 'types',
+      },
       {
         file: `${RESOURCES}/release.ts`,
         find: 'await audit.refuse({ ...aboutOf(asked, about), reason });',
@@ -71,6 +89,11 @@ export const OPERATION: readonly Fault[] = [
     what: 'any If-None-Match is answered 304',
     suites: [READ],
     forms: [
+      {
+        file: `${FRAME}/conditional.ts`,
+        find: "none.trim() === '*' ||",
+        replace: 'true ||',
+      },
       {
         file: `${RESOURCES}/conditional.ts`,
         find: 'if (none !== undefined) return matchesVersion(none, current.versionId);',
@@ -113,6 +136,11 @@ export const OPERATION: readonly Fault[] = [
     suites: [`${RESOURCES}/general-parameters.int.spec.ts`],
     forms: [
       {
+        file: `${FRAME}/frame.ts`,
+        find: "readGeneral(this.path.startsWith('/fhir/') ? request.headers.accept : undefined, given)",
+        replace: 'readGeneral(undefined, new URLSearchParams())',
+      },
+      {
         file: `${RESOURCES}/read/read.controller.ts`,
         find: 'readGeneral(request.headers.accept, parametersOf(request.url))',
         replace: 'readGeneral(undefined, new URLSearchParams())',
@@ -127,6 +155,11 @@ export const OPERATION: readonly Fault[] = [
       'services/standalone/test/openapi.unit.spec.ts',
     ],
     forms: [
+      {
+        file: `${RESOURCES}/metadata/capability-statement.ts`,
+        find: 'on.flatMap(({ interaction }) => interaction ?? [])',
+        replace: 'on.flatMap(({ interaction }) => interaction ?? []).slice(1)',
+      },
       {
         file: `${RESOURCES}/metadata/capability-statement.ts`,
         find: "'search-type'].map((code) => ({ code })),\n    versioning: 'versioned',\n    readHistory: true,",
