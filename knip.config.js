@@ -39,7 +39,6 @@ const config = {
         '{src,test}/**/*.spec.ts',
         // A spec starts it as a process.
         'test/wait-for-parent.ts',
-        'bench/**/*.mjs',
       ],
       project: ['src/**/*.ts!', 'scripts/**/*.ts!', 'test/**/*.ts', '!src/**/*.spec.ts!'],
     },
@@ -53,7 +52,7 @@ const config = {
       project: ['src/**/*.ts', '.vitepress/**/*.mts'],
     },
     'tools/maintenance': { entry: ['src/*/main.ts', 'src/**/*.spec.ts'], project: ['src/**/*.ts'] },
-    'tools/proofs': { entry: ['src/**/*.ts!'], project: ['src/**/*.ts!'] },
+    'tools/proofs': { entry: ['src/**/*.{ts,mjs}!'], project: ['src/**/*.{ts,mjs}!'] },
     'tools/{cluster,image,testing,watch}': {
       entry: ['src/{main,prepare,run}.ts', 'src/pa/main.ts', 'src/**/*.spec.ts', 'scripts/*.mjs'],
       project: ['src/**/*.ts'],

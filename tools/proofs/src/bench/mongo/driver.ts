@@ -1,14 +1,13 @@
-/* eslint-disable @nx/enforce-module-boundaries -- runs on a server of the tests */
 import { randomBytes } from 'node:crypto';
+import { MongoClient } from 'mongodb';
 import { sharedMongo } from '@provider-access/testing';
-import { clientOf } from '../../src/views/mongo/options.ts';
 
 /**
  * Measures the driver's bulkWrite and findOne without the adapter, with the adapter's write concern: documents of 1 KB
  * with two indexes, 250 in a bulk. The server is that of MONGODB_URI, or one that the benchmark starts, which is not a
  * MongoDB. Run from the root of the repository:
  *
- *     node --conditions=@provider-access/source libs/engines/bench/views/bare.ts [documents] [writers] [--json]
+ *     node --conditions=@provider-access/source tools/proofs/src/bench/mongo/driver.ts [documents] [writers] [--json]
  *
  * `--json` prints one last line with all figures.
  */
@@ -18,7 +17,7 @@ const writers = Number(given[1] ?? 1);
 const BULK = 250;
 const READS = 1_000;
 const { uri } = await sharedMongo();
-const client = clientOf({ uri, database: '' });
+const client = new MongoClient(uri, { writeConcern: { w: 'majority', journal: true } });
 const db = client.db(`bench_${randomBytes(4).toString('hex')}`);
 /** Operations per second. */
 const figures: Record<string, number> = {};

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedLog } from '../../src/log/embedded/index.ts';
+import { openEmbeddedLog } from '@provider-access/engines/log/embedded';
 
 /**
  * Appends and consumes records of 1.7 KB, 500 in a call. Usage: node --conditions=@provider-access/source
- * bench/log/embedded.ts [records] [folder]
+ * tools/proofs/src/bench/log.ts [records] [folder]
  */
 const count = Number(process.argv[2] ?? 200_000);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), 'eventlog-bench-'));

@@ -1,13 +1,15 @@
 // Resources/s of writing chunks (decide, scan, deflate, index, files) against `gzip -1` of the same bytes and against a
-// copy. node --conditions=@provider-access/source bench/chunk-writing.mjs [members=300] [resources a member=400]
+// copy.
+// node --conditions=@provider-access/source tools/proofs/src/bench/export/chunk-writing.mjs [members] [resources]
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, statSync, createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
 import { memberFacts } from '@provider-access/facts/views';
-import { locators, recordId, records, recordsReader } from '@provider-access/facts/records';
-import { writeChunk } from '../src/jobs/chunk-writer.ts';
+import { LabelGate, locators, recordId, records, recordsReader } from '@provider-access/facts/records';
+import { writeChunk } from '../../../../../services/export/src/jobs/chunk-writer.ts';
 import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 300, each = 400] = process.argv.slice(2).map(Number);
@@ -91,12 +93,9 @@ await withMembers(members, [records, locators], async ({ folder, views, names, a
     providers: [provider],
     scope: '',
   };
-  const sources = {
-    records: recordsReader(views),
-    facts: views.reader(memberFacts),
-    blobs,
-    clock: { now: () => Date.now() },
-  };
+  const [reader, facts, clock] = [recordsReader(views), views.reader(memberFacts), { now: () => Date.now() }];
+  const labels = new LabelGate({ policy: DEFAULT_LABEL_POLICY, records: reader, members: facts, clock });
+  const sources = { records: reader, facts, blobs, clock, labels };
   const run = async (fence) => {
     const started = performance.now();
     let resources = 0;
@@ -111,7 +110,12 @@ await withMembers(members, [records, locators], async ({ folder, views, names, a
           group: 'g',
           types: [...TYPES, 'Practitioner'],
           members: names.slice(i, i + 250),
-          party: { client, network: [[provider, [{ status: 'in-network', from: at }]]], sourceHolds: [] },
+          party: {
+            client,
+            network: [[provider, [{ status: 'in-network', from: at }]]],
+            sourceHolds: [],
+            identities: [],
+          },
         },
         sources,
       );

@@ -1,6 +1,6 @@
 // A status request of a sealed job: how long it takes, and how long it keeps the event loop to itself.
-// node bench/manifest.mjs [members=20000] [types=8], over what `npm run build` made (decorators do not run from source
-// here).
+// node tools/proofs/src/bench/export/manifest.mjs [members=20000] [types=8]
+// It runs over what `npm run build` made, because decorators do not run from source here.
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
@@ -8,9 +8,9 @@ import { DEFAULT_LABEL_POLICY } from '@provider-access/domain/pdex/labels';
 import { Facts } from '@provider-access/facts';
 import { labelled, LabelGate, locators, records, recordsReader } from '@provider-access/facts/records';
 import { appendFacts, approvedApp, inNetwork } from '@provider-access/process/testing';
-import { PartIndexBuilder } from '../dist/domain/segments/index.js';
-import { manifestBody } from '../dist/operations/status/manifest.js';
-import { Releases } from '../dist/operations/download/releases.js';
+import { PartIndexBuilder } from '../../../../../services/export/dist/domain/segments/index.js';
+import { manifestBody } from '../../../../../services/export/dist/operations/status/manifest.js';
+import { Releases } from '../../../../../services/export/dist/operations/download/releases.js';
 import { at, provider, withMembers } from './member-facts.mjs';
 
 const [members = 20_000, types = 8] = process.argv.slice(2).map(Number);

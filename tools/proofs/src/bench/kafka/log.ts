@@ -1,15 +1,16 @@
-/* eslint-disable no-restricted-imports, @nx/enforce-module-boundaries -- measures kafkajs on a broker of the tests */
 import { randomBytes } from 'node:crypto';
 import kafkajs from 'kafkajs';
+import type { NewRecord } from '@provider-access/engines/log';
+import { applyTopics, openKafkaLog } from '@provider-access/engines/log/kafka';
 import { sharedKafka } from '@provider-access/testing';
-import { applyTopics, openKafkaLog } from '../../src/log/kafka/index.ts';
-import type { NewRecord } from '../../src/log/index.ts';
 
 /**
  * Compares the adapter with bare kafkajs on the same broker (KAFKA_BROKERS, or one that the benchmark starts) at the
- * same time. Records of 1 KB, 500 in a call, one partition in a send. Usage: node --conditions=@provider-access/source
- * --disable-warning=TimeoutNegativeWarning bench/log/kafka.ts [records] [--bare] [--json]: `--bare` omits the adapter,
- * and `--json` prints a last line with all figures.
+ * same time. Records of 1 KB, 500 in a call, one partition in a send. `--bare` omits the adapter, and `--json` prints a
+ * last line with all figures. Usage:
+ *
+ *     node --conditions=@provider-access/source --disable-warning=TimeoutNegativeWarning \
+ *       tools/proofs/src/bench/kafka/log.ts [records] [--bare] [--json]
  */
 const flags = process.argv.slice(2).filter((a) => a.startsWith('--'));
 const count = Number(process.argv.slice(2).find((a) => !a.startsWith('--')) ?? 100_000);

@@ -1,21 +1,57 @@
-/* eslint-disable @nx/enforce-module-boundaries -- starts a server of the tests */
-import { startMongo } from '@provider-access/testing';
+import { MongoClient } from 'mongodb';
+import type { NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { items, record, totals } from '../../src/views/contract/fixture.ts';
-import { ProjectionSet } from '../../src/views/projection-set.ts';
-import { openMongoViews } from '../../src/views/mongo/index.ts';
-import { clientOf } from '../../src/views/mongo/options.ts';
-import type { Projection } from '../../src/views/projection.ts';
+import { type Projection, ProjectionSet } from '@provider-access/engines/views';
+import { openMongoViews } from '@provider-access/engines/views/mongo';
+import { dataOf } from '@provider-access/events';
+import { startMongo } from '@provider-access/testing';
 
 /**
  * Compares projections and reads with the bare driver on the same server at the same time. The server is that of the
  * tests (tools/testing) and not a mongod, so the figures show the cost of the adapter and not the speed of MongoDB. Run
  * from the root of the repository:
  *
- *     node --conditions=@provider-access/source libs/engines/bench/views/mongo.ts [records]
+ *     node --conditions=@provider-access/source tools/proofs/src/bench/mongo/views.ts [records]
  */
 const COUNT = Number(process.argv[2] ?? 5000);
 const line = 'x'.repeat(1000);
+const keys = ({ key }: { readonly key: string }): readonly string[] => [key];
+
+/** A blind view with two indexes and a body, as the view `records` is. */
+const items: Projection = {
+  owner: 'test',
+  name: 'items',
+  version: 1,
+  topics: { 't.items': { part: 'item', blind: true, keys, evolve: (_part, record) => dataOf<object>(record) } },
+  indexes: [
+    { name: 'by_group', fields: ['item.group', 'item.n'] },
+    { name: 'by_tag', fields: ['item.group', 'item.tags'], array: true },
+  ],
+  bodies: ['item.line'],
+};
+/** A sum, whose document is read before it is written. */
+const totals: Projection = {
+  owner: 'test',
+  name: 'totals',
+  version: 1,
+  keepDecoded: 2,
+  topics: {
+    't.left': {
+      part: 'left',
+      keys,
+      evolve: (part: { readonly sum: number } | undefined, record) => ({
+        sum: (part?.sum ?? 0) + dataOf<{ readonly n: number }>(record).n,
+      }),
+    },
+  },
+  indexes: [{ name: 'by_sum', fields: ['left.sum'] }],
+};
+const record = (key: string, data: object): NewRecord => ({
+  key,
+  partitionKey: key,
+  headers: { ce_type: 'item' },
+  value: JSON.stringify(data),
+});
 
 async function timed(name: string, count: number, work: () => Promise<unknown>): Promise<void> {
   const start = performance.now();
@@ -28,7 +64,7 @@ for (const sync of [true, false]) {
   const mongo = await startMongo({ sync });
   const options = { uri: mongo.uri, database: 'bench', applyIndexes: true };
   const views = await openMongoViews(options);
-  const client = clientOf(options);
+  const client = new MongoClient(mongo.uri, { writeConcern: { w: 'majority', journal: true } });
   const log = openMemoryLog({ partitions: 4 });
   process.stdout.write(
     `${sync ? 'journalled at each write' : 'not journalled'}, ${COUNT} records of 1 KB in batches of 1000\n`,

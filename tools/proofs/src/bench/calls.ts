@@ -1,8 +1,8 @@
 /**
  * What a call of `Metrics` and a scrape cost: `node --conditions=@provider-access/source
- * libs/service/bench/observability/calls.ts`.
+ * tools/proofs/src/bench/calls.ts`.
  */
-import { Metrics } from '../../src/observability/index.ts';
+import { Metrics } from '@provider-access/service/observability';
 
 const CALLS = 300_000;
 const ROUNDS = 5;

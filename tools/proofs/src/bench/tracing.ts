@@ -1,11 +1,11 @@
 import { openSync } from 'node:fs';
 import { pino } from 'pino';
-import { recordSpans } from '../../src/observability/testing/recorder.ts';
-import { newContext, SpanKind, Telemetry, type Tracing } from '../../src/observability/index.ts';
+import { newContext, SpanKind, Telemetry, type Tracing } from '@provider-access/service/observability';
+import { recordSpans } from '@provider-access/service/observability/testing';
 
 /**
  * What the parts of telemetry cost, µs each: the fastest of many short runs, which a busy machine disturbs least.
- * node --conditions=@provider-access/source libs/service/bench/observability/tracing.ts
+ * node --conditions=@provider-access/source tools/proofs/src/bench/tracing.ts
  */
 const RUNS = 200;
 const EACH = 500;
