@@ -75,11 +75,12 @@ export class EngineProbe {
       },
     };
   }
-  /** @returns a function that ends it */
-  gauge(metrics: Metrics): () => void {
-    return metrics.read('pa_engine_reachable', () => [
-      { labels: { engine: this.name }, value: this.reachable() ? 1 : 0 },
-    ]);
+  /** `asks` probes at each scrape, for a probe that does not poll. @returns a function that ends it */
+  gauge(metrics: Metrics, asks: boolean): () => void {
+    return metrics.read('pa_engine_reachable', async () => {
+      if (asks) await this.ask();
+      return [{ labels: { engine: this.name }, value: this.reachable() ? 1 : 0 }];
+    });
   }
 
   /** The outcome of another call. After a failure, the engine is probed at the next turn. */

@@ -1,11 +1,18 @@
-export { bind, refuseRequest, type Handler } from './listener.ts';
-export { answer, processRoutes, readinessOf, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
+export {
+  type AnyService,
+  defineService,
+  type ServiceContext,
+  type ServiceDefinition,
+  type StartableService,
+} from './define-service.ts';
+export { openEngines } from './open-engines.ts';
+export { processOptions } from './process-options.ts';
+export { openSecrets, type Secrets } from './secrets.ts';
+export { startProcess, FLUSH_MS } from './start-process.ts';
+export { type Apps, startServices, type Services } from './start-services.ts';
+export { refuseRequest, type Handler } from './listener.ts';
+export { answer, type ProcessRoutes, type ProcessRoutesOptions } from './process-routes.ts';
 export { surviveRejections } from './signals.ts';
 export { traceOf } from './faults.ts';
-export { watchAppends } from './append-watch.ts';
-export { watchRoom } from './disk-room.ts';
-export { guardLosses } from './guard-losses.ts';
-export { measureLog } from './measured-log.ts';
-export { RecentWrites, tracedBlobs, tracedLog, tracedState, tracedViews } from './tracing/index.ts';
 export { regularly } from './regularly.ts';
-export { settleDeployment } from './deployment-mark.ts';
+export { VERSION } from './version.ts';

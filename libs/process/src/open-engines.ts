@@ -50,6 +50,8 @@ interface Engine {
   readonly probe: (ports: { readonly log: EventLog; readonly state: State }, service: string) => Promise<unknown>;
   /** Reads continue without the engine as long as the facts are fresh, so the process stays ready for so long. */
   readonly mayBeAway: boolean;
+  /** Whether the engine runs outside the process: other processes use it too, and a start waits for it. */
+  readonly isRemote: boolean;
 }
 
 /**
@@ -67,6 +69,7 @@ export const ENGINES = {
     },
     probe: ({ log }) => log.head([PA_REGISTRY]),
     mayBeAway: true,
+    isRemote: true,
   },
   mongodb: {
     title: 'MongoDB',
@@ -83,6 +86,7 @@ export const ENGINES = {
     },
     probe: ({ state }, service) => state.claims.get('health', service),
     mayBeAway: false,
+    isRemote: true,
   },
   embedded: {
     title: 'the data folder',
@@ -109,6 +113,7 @@ export const ENGINES = {
     },
     probe: ({ log }) => log.head([PA_REGISTRY]),
     mayBeAway: false,
+    isRemote: false,
   },
 } satisfies Record<string, Engine>;
 export type EngineName = keyof typeof ENGINES;

@@ -4,53 +4,74 @@ import {
   openSigningKeys,
   openTokens,
   type Secret,
+  type SecretFile,
   type SigningKeys,
   StaticTokens,
 } from '@provider-access/smart';
 
-/**
- * The secrets that the environment of a service names. Their files are watched, so that a value can be replaced while
- * the service runs.
- */
+/** The file of each secret, as far as the process has it. `role` names the file in the texts of faults. */
+export type SecretFiles = Readonly<
+  Partial<
+    Record<
+      'administrator' | 'payer' | 'signingKeys' | 'memberHash' | 'pageKeys',
+      { readonly role: string; readonly file: string }
+    >
+  >
+>;
+
+/** The secrets of a process. Their files are watched, so that a value can be replaced while the process runs. */
 export interface Secrets {
-  /** Tokens of administrators and of the payer, as far as the service has them. */
+  /** Tokens of administrators and of the payer, as far as the process has them. */
   readonly staticTokens: StaticTokens;
-  /** ES256 keys of the access tokens. @throws for a service without them */
+  /** Hashes of members. Undefined without their keys. */
+  readonly memberHash: MemberHash | undefined;
+  /** ES256 keys of the access tokens. @throws for a process without them */
   signingKeys(): Secret<SigningKeys>;
-  /** Hashes of members. @throws for a service without their keys */
-  memberHash(): MemberHash;
-  /** Keys of page links. @throws for a service without them */
+  /** Keys of page links. @throws for a process without them */
   pageKeys(): Secret<readonly Buffer[]>;
+  /** Ends the watching. */
+  close(): void;
 }
 
-/** @throws ConfigurationError naming the variable whose file cannot be used */
-export async function openSecrets(config: Readonly<Record<string, unknown>>, logger: Logger): Promise<Secrets> {
+function required<T>(name: string, secret: T | undefined): T {
+  if (secret === undefined) throw new TypeError(`this process has no ${name}`);
+  return secret;
+}
+
+/**
+ * Opens the files, and with `create` makes those that are not there.
+ * @throws ConfigurationError naming the role whose file cannot be used
+ */
+export async function openSecrets(
+  files: SecretFiles,
+  how: { readonly logger: Logger; readonly create?: boolean },
+): Promise<Secrets> {
+  const opened: SecretFile<unknown>[] = [];
   const open = async <T>(
-    role: string,
-    how: (at: { role: string; file: string; logger: Logger }) => Promise<Secret<T>>,
+    name: keyof SecretFiles,
+    opens: (at: { role: string; file: string; logger: Logger; create?: boolean }) => Promise<SecretFile<T>>,
   ): Promise<Secret<T> | undefined> => {
-    const file = config[role];
-    return typeof file === 'string' ? how({ role, file, logger }) : undefined;
-  };
-  const required = <T>(role: string, secret: Secret<T> | undefined): Secret<T> => {
-    if (secret === undefined) throw new TypeError(`${role} is no variable of this service`);
+    const at = files[name];
+    if (at === undefined) return undefined;
+    const secret = await opens({ ...at, ...how });
+    opened.push(secret);
     return secret;
   };
-  const administrator = await open('ADMINISTRATOR_TOKENS_FILE', openTokens);
-  const payer = await open('PAYER_TOKENS_FILE', openTokens);
-  const signing = await open('TOKEN_SIGNING_KEYS_FILE', openSigningKeys);
-  const hashes = await open('MEMBER_HASH_KEYS_FILE', openKeys);
-  const pages = await open('PAGE_LINK_KEYS_FILE', openKeys);
+  const administrator = await open('administrator', openTokens);
+  const payer = await open('payer', openTokens);
+  const signingKeys = await open('signingKeys', openSigningKeys);
+  const pageKeys = await open('pageKeys', openKeys);
+  const memberHash = await open('memberHash', openKeys);
   return {
     staticTokens: new StaticTokens({
       ...(administrator !== undefined && { administrator }),
       ...(payer !== undefined && { payer }),
     }),
-    signingKeys: () => required('TOKEN_SIGNING_KEYS_FILE', signing),
-    memberHash: () => {
-      const keys = required('MEMBER_HASH_KEYS_FILE', hashes);
-      return new MemberHash(() => keys.current);
+    memberHash: memberHash && new MemberHash(() => memberHash.current),
+    signingKeys: () => required('signing keys', signingKeys),
+    pageKeys: () => required('keys of page links', pageKeys),
+    close: () => {
+      for (const secret of opened) secret.close();
     },
-    pageKeys: () => required('PAGE_LINK_KEYS_FILE', pages),
   };
 }

@@ -1,17 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attributionConfig, attributionSettings } from '@provider-access/attribution';
+import { attributionService } from '@provider-access/attribution';
+import { authService } from '@provider-access/auth';
 import { openFsBlobs } from '@provider-access/engines/blob/fs';
-import { consentConfig, consentSettings } from '@provider-access/consent';
+import { consentService } from '@provider-access/consent';
+import { exportService } from '@provider-access/export';
 import type { Service } from '@provider-access/events';
 import type { EventLog } from '@provider-access/engines/log';
 import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
-import { request } from '@provider-access/process/testing';
+import { fixedSecrets, request } from '@provider-access/process/testing';
 import { systemClock, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { fixedSecret, newSecret, openKeys, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
-import { type Services, startServices } from '@provider-access/standalone/services';
+import { fixedSecret, newSecret, SigningKeys, StaticTokens, TokenIssuer } from '@provider-access/smart';
+import { type Services, startServices } from '@provider-access/process';
+import { resourcesService } from '@provider-access/resources';
 import type { State } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
@@ -113,30 +116,26 @@ export class RecordedServices {
     const staticTokens = new StaticTokens({ administrator: this.administrator, payer: this.payer });
     const keys = await SigningKeys.open(file('keys.json'));
     this.tokens = new TokenIssuer({ key: () => keys.first, publicUrl: PUBLIC_URL, clock: systemClock });
+    const blobs = openFsBlobs({ root: file('files') });
     const services = await startServices(
-      {
-        staticTokens,
-        keys: fixedSecret(keys),
-        pageKeys: await openKeys({ role: 'page links', file: file('pages.key'), create: true, everyMs: 0 }),
-        blobs: openFsBlobs({ root: file('files') }),
-        configs: {
-          attribution: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
-          consent: consentConfig(consentSettings.parse({})),
-          resources: { publicUrl: PUBLIC_URL, pollMs: 50 },
-          export: {
-            publicUrl: PUBLIC_URL,
-            facts: { boundMs: 5000, pollMs: 50 },
-            writers: 0,
-            pollMs: 20,
-            skewMarginMs: 0,
-          },
-          auth: { publicUrl: PUBLIC_URL },
-        },
-      },
+      [
+        attributionService.read({ PUBLIC_URL }, {}),
+        consentService.read({}, {}),
+        resourcesService.with({ publicUrl: PUBLIC_URL, pollMs: 50 }),
+        exportService.with({
+          publicUrl: PUBLIC_URL,
+          facts: { boundMs: 5000, pollMs: 50 },
+          writers: 0,
+          pollMs: 20,
+          skewMarginMs: 0,
+        }),
+        authService.with({ publicUrl: PUBLIC_URL }),
+      ],
       (name) => {
         const ports = this.ports(name);
         // Only beside other processes does attribution write the former versions of its views.
-        return { ports, ...(name === 'attribution' && { presence: { port: ports.state.presence, holder: name } }) };
+        const presence = name === 'attribution' ? { port: ports.state.presence, holder: name } : undefined;
+        return { ...fixedSecrets(staticTokens, fixedSecret(keys)), ports, blobs, presence };
       },
     );
     this.closing.push(() => services.stop());
@@ -159,7 +158,7 @@ export class RecordedServices {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const answer = await request(this.apps[service], url, {
+    const answer = await request(this.apps[service]!, url, {
       method,
       token,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },

@@ -20,7 +20,8 @@ import {
 } from '@provider-access/process/testing';
 import { createServiceApp } from '@provider-access/service/http';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
-import { AttributionModule, attributionConfig, attributionSettings } from '../src/index.ts';
+import { AttributionModule } from '../src/attribution.module.ts';
+import { attributionConfig, attributionSettings } from '../src/config.ts';
 import type { AttributionConfig } from '../src/config.ts';
 
 export { payerEvent, START } from '@provider-access/process/testing';

@@ -26,7 +26,7 @@ import type { State } from '@provider-access/engines/state';
 import { openEmbeddedState } from '@provider-access/engines/state/embedded';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { AuthModule } from '../src/index.ts';
+import { AuthModule } from '../src/auth.module.ts';
 import type { AuthConfig } from '../src/config.ts';
 import type { RegistryReader } from '../src/apps/registry.ts';
 

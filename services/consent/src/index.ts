@@ -1,3 +1,4 @@
 export { ConsentModule } from './consent.module.ts';
-export { consentConfig, consentEnv, consentSettings } from './config.ts';
+export { consentConfig, consentSettings } from './config.ts';
+export { consentService } from './service.ts';
 export { SUBSCRIPTIONS as CONSENT_SUBSCRIPTIONS } from './subscriptions.ts';

@@ -1,10 +1,4 @@
 import { runService } from '@provider-access/process/run';
-import { exportConfig, exportEnv } from './config.ts';
-import { ExportModule } from './export.module.ts';
+import { exportService } from './service.ts';
 
-await runService({
-  name: 'export',
-  schema: exportEnv,
-  register: (runtime, config) =>
-    ExportModule.register({ ...runtime, blobs: runtime.blobs(), config: exportConfig(config) }),
-});
+await runService(exportService);

@@ -1,15 +1,4 @@
 import { runService } from '@provider-access/process/run';
-import { resourcesConfig, resourcesEnv } from './config.ts';
-import { ResourcesModule } from './resources.module.ts';
+import { resourcesService } from './service.ts';
 
-await runService({
-  name: 'resources',
-  schema: resourcesEnv,
-  register: (runtime, config) =>
-    ResourcesModule.register({
-      ...runtime,
-      blobs: config.ATTACHMENTS === 'files' ? runtime.blobs() : undefined,
-      config: resourcesConfig(config),
-      pageKeys: runtime.secrets.pageKeys(),
-    }),
-});
+await runService(resourcesService);

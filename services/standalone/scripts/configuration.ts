@@ -10,7 +10,8 @@ import {
   variablesOf,
 } from '@provider-access/service/config';
 import { z } from 'zod';
-import { envOf, PROCESSES } from '../src/environment.ts';
+import { SERVICES } from '@provider-access/events';
+import { envOf } from '../src/environment.ts';
 
 /**
  * Writes the reference of all environment variables, as a page and as data. Run:
@@ -27,7 +28,7 @@ const table = (variables: readonly Variable[]): string =>
   ['| variable | default | |', '|---|---|---|', ...variables.map(row)].join('\n');
 
 export function page(): string {
-  const all = PROCESSES.map((name) => ({ name, variables: envOf(name) }));
+  const all = SERVICES.map((name) => ({ name, variables: envOf(name) }));
   const shared = all[0]!.variables.filter((v) => all.every((other) => other.variables.some((w) => w.name === v.name)));
   const isShared = new Set(shared.map((v) => v.name));
   const group = (title: string, holds: (name: string) => boolean): string =>
@@ -78,7 +79,7 @@ ${table(envOf('standalone'))}
 }
 
 export function data(): string {
-  const processes = Object.fromEntries([...PROCESSES, 'standalone' as const].map((name) => [name, envOf(name)]));
+  const processes = Object.fromEntries([...SERVICES, 'standalone' as const].map((name) => [name, envOf(name)]));
   const admin = variablesOf(z.object({ ...kafkaEnv, ...topicsEnv, ...mongoEnv, LOG_FORMAT: listenEnv.LOG_FORMAT }));
   return `${JSON.stringify({ ...processes, admin }, undefined, 2)}\n`;
 }

@@ -1,16 +1,16 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Refusal } from '@provider-access/kernel';
-import { refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
-import { isInternal, serviceOf, type ServiceName } from './route-table.ts';
+import { type Apps, refuseRequest, type Handler, type ProcessRoutes } from '@provider-access/process';
+import type { Service } from '@provider-access/events';
+import { isInternal, serviceOf } from './route-table.ts';
 
 const notFound: Handler = (request, response) =>
   refuseRequest(request, response, new Refusal('not-found', 'There is nothing here.'));
 
 /** Hands each request to the service of its prefix. */
-export function dispatch(apps: Readonly<Record<ServiceName, NestFastifyApplication>>, own: ProcessRoutes): Handler {
+export function dispatch(apps: Apps, own: ProcessRoutes): Handler {
   const routing = Object.fromEntries(
     Object.entries(apps).map(([name, app]) => [name, app.getHttpAdapter().getInstance().routing]),
-  ) as Record<ServiceName, Handler>;
+  ) as Record<Service, Handler>;
   return (request, response) => {
     const service = serviceOf(request.url ?? '/');
     if (service !== undefined) return routing[service](request, response);

@@ -1,10 +1,10 @@
+import type { Service } from '@provider-access/events';
+
 /**
  * Finds the service of a path (docs/architecture.md#routes): first the operations of export on a Group, then the
  * service with the longest fitting prefix.
  */
-export type ServiceName = 'auth' | 'attribution' | 'consent' | 'resources' | 'export';
-
-const PREFIXES: readonly (readonly [prefix: string, service: ServiceName])[] = (
+const PREFIXES: readonly (readonly [prefix: string, service: Service])[] = (
   [
     ['/', 'auth'],
     ['/auth', 'auth'],
@@ -50,7 +50,7 @@ const under = (path: string, prefix: string): boolean =>
   path === prefix || (prefix !== '/' && path.startsWith(`${prefix}/`));
 
 /** The service of a request target. Undefined if no prefix fits. */
-export function serviceOf(target: string): ServiceName | undefined {
+export function serviceOf(target: string): Service | undefined {
   const path = pathOf(target);
   if (EXPORT_OPERATION.test(path)) return 'export';
   return PREFIXES.find(([prefix]) => under(path, prefix))?.[1];

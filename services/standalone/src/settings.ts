@@ -9,13 +9,15 @@ import {
   SHARED_VARIABLES,
   telemetryFaults,
 } from '@provider-access/service/config';
+import { SERVICES } from '@provider-access/events';
 import { standaloneConfig, type StandaloneConfig } from './config.ts';
-import { envOf, PROCESSES, SETTINGS } from './environment.ts';
+import { envOf } from './environment.ts';
+import { ALL } from './services.ts';
 
 const namesOf = (name: Parameters<typeof envOf>[0]): string[] => envOf(name).map((variable) => variable.name);
 const READ = namesOf('standalone');
 /** Variables of separate services that have no meaning here. */
-const IGNORED = [...new Set([...PROCESSES.flatMap(namesOf), ...SHARED_VARIABLES])].filter(
+const IGNORED = [...new Set([...SERVICES.flatMap(namesOf), ...SHARED_VARIABLES])].filter(
   (name) => !READ.includes(name),
 );
 
@@ -41,7 +43,8 @@ export function settings(args: readonly string[], env: NodeJS.ProcessEnv): Stand
   if (args.length > 0) env['SANDBOX'] = 'true';
   const config = readConfig(standaloneConfig, env);
   // A wrong value ends the start before it touches the data folder.
-  for (const schema of SETTINGS) readConfig(schema, { ...env, PUBLIC_URL: config.PUBLIC_URL ?? 'http://127.0.0.1' });
+  for (const service of ALL)
+    readConfig(service.settings, { ...env, PUBLIC_URL: config.PUBLIC_URL ?? 'http://127.0.0.1' });
   refuse([...listenFaults(config), ...telemetryFaults(config), ...labelFaults(env), ...profileFaults(env)]);
   // The reviewer of a sandbox asks twice a second, and people look for the clients in these lines.
   return config.SANDBOX && env['REQUEST_LOG'] === undefined ? { ...config, REQUEST_LOG: false } : config;

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { ConfigurationError, misspelled } from '@provider-access/service/config';
 import { describe, expect, test } from 'vitest';
-import { envOf, PROCESSES } from '../src/environment.ts';
+import { SERVICES } from '@provider-access/events';
+import { envOf } from '../src/environment.ts';
 import { settings } from '../src/settings.ts';
 import { FOREIGN_VARIABLES } from './foreign-variables.ts';
 import { mistakes } from './mistakes.ts';
@@ -11,7 +12,7 @@ import { mistakes } from './mistakes.ts';
 const namesOf = (process: Parameters<typeof envOf>[0]): string[] => envOf(process).map(({ name }) => name);
 const READ = envOf('standalone');
 const FOREIGN = Object.values(FOREIGN_VARIABLES).reduce((all, some) => ({ ...all, ...some }), {});
-const IGNORED = [...new Set(PROCESSES.flatMap(namesOf))].filter((name) => !READ.some((v) => v.name === name));
+const IGNORED = [...new Set(SERVICES.flatMap(namesOf))].filter((name) => !READ.some((v) => v.name === name));
 
 function sentence(env: Record<string, string>): string {
   try {
@@ -86,7 +87,7 @@ describe('U16: variables of other programs', () => {
 
   test.each(Object.entries(FOREIGN_VARIABLES))('%s: none of them stops npm start or a service', (_, variables) => {
     for (const [name, value] of Object.entries(variables)) expect(sentence({ [name]: value }), name).toBe('it starts');
-    for (const process of PROCESSES) expect(misspelled(variables, namesOf(process))).toEqual([]);
+    for (const process of SERVICES) expect(misspelled(variables, namesOf(process))).toEqual([]);
   });
 
   test('may be called like ours: HOST of tcsh and of conda, and the address of a Service called internal', () => {
@@ -104,7 +105,7 @@ describe('U16: variables of other programs', () => {
     expect(sentence(own as Record<string, string>)).toBe('it starts');
   });
 
-  test.each(PROCESSES)('a variable of another process is no mistake in %s', (process) => {
+  test.each(SERVICES)('a variable of another process is no mistake in %s', (process) => {
     const all = [...READ.map(({ name }) => name), ...IGNORED];
     expect(misspelled(Object.fromEntries(all.map((name) => [name, 'x'])), namesOf(process))).toEqual([]);
   });

@@ -1,17 +1,21 @@
-import { attributionConfig, attributionSettings } from '@provider-access/attribution';
+import { attributionService } from '@provider-access/attribution';
+import { authService } from '@provider-access/auth';
 import type { Blobs } from '@provider-access/engines/blob';
-import { consentConfig, consentSettings } from '@provider-access/consent';
+import { consentService } from '@provider-access/consent';
 import type { EventLog } from '@provider-access/engines/log';
+import type { Service } from '@provider-access/events';
+import { exportService } from '@provider-access/export';
 import type { Access, PresenceOptions } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';
-import { type Answer, type Call, request } from '@provider-access/process/testing';
+import { type Services, type StartableService, startServices } from '@provider-access/process';
+import { type Answer, type Call, fixedSecrets, request } from '@provider-access/process/testing';
+import { resourcesService } from '@provider-access/resources';
 import type { ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
-import { fixedSecret, type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
+import { type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
-import { type ServiceName, serviceOf } from '../../src/route-table.ts';
-import { type Services, type Shared, startServices } from '../../src/services.ts';
+import { serviceOf } from '../../src/route-table.ts';
 
 export type { Answer, Call };
 
@@ -35,12 +39,12 @@ export interface EnginePorts {
    */
   readonly presenceNow?: () => number;
 }
-/** How the services of a test are configured. */
-const configs = {
-  attribution: attributionConfig(attributionSettings.parse({ PUBLIC_URL })),
-  consent: consentConfig(consentSettings.parse({})),
-  resources: { publicUrl: PUBLIC_URL, attachmentsAbove: 1000 },
-  export: {
+/** The services as a test configures them. */
+export const TESTED: readonly StartableService[] = [
+  attributionService.read({ PUBLIC_URL }, {}),
+  consentService.read({}, {}),
+  resourcesService.with({ publicUrl: PUBLIC_URL, attachmentsAbove: 1000 }),
+  exportService.with({
     publicUrl: PUBLIC_URL,
     writers: 0,
     chunkMembers: 2,
@@ -50,17 +54,12 @@ const configs = {
     pollsPerMinute: 1_000_000,
     kickOffsPerHour: 100_000,
     runningPerClient: 1000,
-  },
-  auth: { publicUrl: PUBLIC_URL },
-} satisfies Shared['configs'];
-/** The parts that all services of a test share. */
-export const shared = (keys: Secret<SigningKeys>, blobs: Blobs): Shared => ({
-  staticTokens: new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN }),
-  keys,
-  pageKeys: fixedSecret([Buffer.alloc(32, 7)]),
-  blobs,
-  configs,
-});
+  }),
+  authService.with({ publicUrl: PUBLIC_URL }),
+];
+/** The secrets that all services of a test share. */
+export const secretsOf = (keys: Secret<SigningKeys>) =>
+  fixedSecrets(new StaticTokens({ administrator: ADMINISTRATOR_TOKEN, payer: PAYER_TOKEN }), keys);
 
 /** The five services as the standalone runs them, over the ports of a test and without a listener. */
 export class PlatformProcess {
@@ -72,7 +71,7 @@ export class PlatformProcess {
   static async start(engines: EnginePorts, keys: Secret<SigningKeys>): Promise<PlatformProcess> {
     const { blobs, name: own, presenceNow, ...given } = engines;
     const ports: ServicePorts = { ...given, logger: silentLogger, metrics: new Metrics({ enabled: false }) };
-    const presenceOf = (name: ServiceName): PresenceOptions | undefined =>
+    const presenceOf = (name: Service): PresenceOptions | undefined =>
       own === undefined
         ? undefined
         : {
@@ -81,13 +80,13 @@ export class PlatformProcess {
             ...(presenceNow !== undefined && { now: presenceNow }),
           };
     return new PlatformProcess(
-      await startServices(shared(keys, blobs), (name) => ({ ports, presence: presenceOf(name) })),
+      await startServices(TESTED, (name) => ({ ...secretsOf(keys), ports, blobs, presence: presenceOf(name) })),
     );
   }
 
   request(target: string, call: Call = {}): Promise<Answer> {
     const url = target.startsWith(PUBLIC_URL) ? target.slice(PUBLIC_URL.length) : target;
-    return request(this.#services.apps[serviceOf(url)!], url, call);
+    return request(this.#services.apps[serviceOf(url)!]!, url, call);
   }
   /** Lets every service poll the log, as it does twice a second, so that its facts are current. */
   async look(): Promise<void> {

@@ -4,16 +4,16 @@ import { Facts, type PresenceOptions } from '@provider-access/facts';
 import { createServiceApp, type ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { type Answer, type Call, request } from '@provider-access/process/testing';
+import type { Service } from '@provider-access/events';
 import type { Secret, SigningKeys } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { type ServiceName, serviceOf } from '../../src/route-table.ts';
-import { moduleOf, type Shared } from '../../src/services.ts';
+import { serviceOf } from '../../src/route-table.ts';
 import { mapBlobs } from '../kill-points/blobs.ts';
-import { PUBLIC_URL, shared } from '../kill-points/platform-process.ts';
+import { PUBLIC_URL, secretsOf, TESTED } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';
 
-const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly ServiceName[];
+const MODULES = ['attribution', 'consent', 'resources', 'export', 'auth'] as const satisfies readonly Service[];
 /** Instances of each module. */
 const INSTANCES = 2;
 const PARTITIONS = 3;
@@ -25,14 +25,14 @@ const DEAD_FOR_SURE_MS = 40_000;
 /** A module, as a process of its own would run it. Its clock differs from the clock of the engines. */
 export class Instance {
   readonly life = new Life();
-  readonly name: ServiceName;
+  readonly name: Service;
   readonly index: number;
   /** ms by which its clock is ahead of the clock of the engines; negative if it is behind. */
   skewMs = 0;
   app: NestFastifyApplication | undefined;
   readonly closing: (() => Promise<unknown>)[] = [];
 
-  constructor(name: ServiceName, index: number) {
+  constructor(name: Service, index: number) {
     this.name = name;
     this.index = index;
   }
@@ -89,7 +89,7 @@ export class Cluster {
   now: number;
   readonly data = new MemoryData({ partitions: PARTITIONS, now: () => this.now });
   readonly instances: Instance[] = [];
-  readonly #shared: Shared;
+  readonly #secrets: ReturnType<typeof secretsOf>;
   readonly #broker;
   readonly #state;
   readonly #views = openMemoryViews({ shared: true, now: () => this.now });
@@ -101,7 +101,7 @@ export class Cluster {
 
   private constructor(now: number, keys: Secret<SigningKeys>) {
     this.now = now;
-    this.#shared = shared(keys, this.#blobs);
+    this.#secrets = secretsOf(keys);
     this.#broker = this.#connect();
     this.#state = openMemoryState({ log: this.#broker, now: () => this.now });
   }
@@ -118,7 +118,7 @@ export class Cluster {
     return this.#broker;
   }
 
-  of(name: ServiceName): readonly Instance[] {
+  of(name: Service): readonly Instance[] {
     return this.instances.filter((i) => i.name === name && i.life.alive);
   }
   /** Sends a request to this instance, or to the other one if it is dead. Undefined if it died before the answer. */
@@ -126,7 +126,7 @@ export class Cluster {
     const url = target.startsWith(PUBLIC_URL) ? target.slice(PUBLIC_URL.length) : target;
     return this.#one(serviceOf(url)!, index)?.request(url, call);
   }
-  #one(name: ServiceName, index: number): Instance | undefined {
+  #one(name: Service, index: number): Instance | undefined {
     const living = this.of(name);
     return living.find((i) => i.index === index) ?? living[0];
   }
@@ -187,7 +187,7 @@ export class Cluster {
     await this.#broker.close();
   }
 
-  async #start(name: ServiceName, index: number): Promise<void> {
+  async #start(name: Service, index: number): Promise<void> {
     const instance = new Instance(name, index);
     const { life } = instance;
     const own = this.#connect();
@@ -207,7 +207,12 @@ export class Cluster {
       everyMs: 50,
     };
     instance.app = await createServiceApp(
-      moduleOf(name, { ports, presence, blobs: mortalBlobs(this.#blobs, life) }, this.#shared),
+      await TESTED.find((service) => service.name === name)!.register({
+        ...this.#secrets,
+        ports,
+        presence,
+        blobs: mortalBlobs(this.#blobs, life),
+      }),
       { name, ports },
     );
     instance.closing.push(() => instance.app!.close());

@@ -12,8 +12,10 @@ import { openMemoryState } from '@provider-access/engines/state/memory';
 import { eventually } from '@provider-access/testing';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { watchRoom } from './disk-room.ts';
+import type { ServiceContext, StartableService } from './define-service.ts';
 import type { Engines } from './open-engines.ts';
-import { startService, type RunningService, type ServiceContext, type StartOptions } from './start-service.ts';
+import { startProcess, type RunningProcess, type StartOptions } from './start-process.ts';
+import { fixedSecrets } from './testing/fixed-secrets.ts';
 
 /** Engines in memory that can be unreachable, and that record when they were closed. */
 class TestEngines implements Engines {
@@ -103,14 +105,21 @@ const testModule = (checks: readonly ReadinessCheck[] = []): DynamicModule => ({
   ],
 });
 
-const running: RunningService[] = [];
+const running: RunningProcess[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((service) => service.stop(0)));
 });
-async function start(engines: Engines, options: Partial<StartOptions> = {}): Promise<RunningService> {
-  const service = await startService({
+interface TestOptions extends Partial<StartOptions> {
+  readonly register?: StartableService['register'];
+}
+async function start(
+  engines: Engines,
+  { register = () => testModule(), ...options }: TestOptions = {},
+): Promise<RunningProcess> {
+  const service = await startProcess({
     name: 'consent',
-    register: () => testModule(),
+    services: () => [{ name: 'consent', register }],
+    shared: fixedSecrets(new StaticTokens({})),
     engines,
     listen: { HOST: '127.0.0.1', PORT: 0 },
     logger: silentLogger,
@@ -122,12 +131,12 @@ async function start(engines: Engines, options: Partial<StartOptions> = {}): Pro
   running.push(service);
   return service;
 }
-const ask = async (service: RunningService, path: string): Promise<[number, unknown]> => {
+const ask = async (service: RunningProcess, path: string): Promise<[number, unknown]> => {
   const response = await fetch(service.address + path);
   const text = await response.text();
   return [response.status, text.startsWith('{') ? JSON.parse(text) : text];
 };
-const ready = (service: RunningService): Promise<[number, unknown]> => ask(service, '/health/ready');
+const ready = (service: RunningProcess): Promise<[number, unknown]> => ask(service, '/health/ready');
 
 describe('a start', () => {
   test('waits for an engine that is away: alive, not ready and saying why, until it comes', async () => {
@@ -334,7 +343,7 @@ describe('while it runs', () => {
 test('a service without views says so to administrators', async () => {
   const token = 'a'.repeat(40);
   const service = await start(new TestEngines(), {
-    tokens: new StaticTokens({ administrator: token, payer: 'p'.repeat(40) }),
+    shared: fixedSecrets(new StaticTokens({ administrator: token, payer: 'p'.repeat(40) })),
   });
   await service.started;
   const views = (headers: Record<string, string>): Promise<Response> =>

@@ -1,0 +1,22 @@
+import { fixedSecret, type Secret, type SigningKeys, type StaticTokens } from '@provider-access/smart';
+import type { ServiceContext } from '../define-service.ts';
+
+/** Secrets without files. Without signing keys for services other than auth. */
+export function fixedSecrets(
+  staticTokens: StaticTokens,
+  keys?: Secret<SigningKeys>,
+): Pick<ServiceContext, 'secrets' | 'staticTokens'> {
+  const pageKeys = fixedSecret([Buffer.alloc(32, 7)]);
+  const signingKeys = (): Secret<SigningKeys> => {
+    if (keys === undefined) throw new TypeError('this test gives no signing keys');
+    return keys;
+  };
+  const secrets = {
+    staticTokens,
+    memberHash: undefined,
+    signingKeys,
+    pageKeys: () => pageKeys,
+    close: () => undefined,
+  };
+  return { secrets, staticTokens };
+}
