@@ -33,11 +33,6 @@ const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly option
     { name: 'libs/facts/src/access.ts#AccessOptions', size: 9, reason: 'ports beside what they decide by' },
     { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
     {
-      name: 'libs/process/src/start-service.ts#StartOptions',
-      size: 17,
-      reason: 'one assembler starts the standalone and the processes',
-    },
-    {
       name: 'libs/service/src/observability/otlp/metrics-export.ts#MetricsExportOptions',
       size: 9,
       reason: 'what an exporter sends, and when',

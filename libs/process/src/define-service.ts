@@ -43,12 +43,6 @@ export interface ServiceDefinition<E extends z.ZodObject, S extends z.ZodObject,
   read(env: Environment, more: object): StartableService;
 }
 
-/** A service of whatever configuration. */
-export type AnyService = Pick<
-  ServiceDefinition<z.ZodObject, z.ZodObject, unknown>,
-  'name' | 'schema' | 'settings' | 'read'
->;
-
 /** Declares a service once, for a process of its own and for a process with several services. */
 export function defineService<E extends z.ZodObject, S extends z.ZodObject, C>(
   parts: ServiceParts<E, S, C>,

@@ -33,6 +33,13 @@ export interface EnginesOptions {
   readonly freshnessMs?: number | undefined;
   /** Interval of the probes of engines, ms. Default 1000. */
   readonly probeEveryMs?: number;
+  /** Waits between two attempts of a start, ms; the last one repeats. */
+  readonly backoffMs?: readonly number[];
+  /**
+   * What else the process does with the log, such as retention. Begins after every consumer group has joined, and ends
+   * before the services stop. Returns a function that ends it.
+   */
+  readonly upkeep?: (log: EventLog) => () => void;
 }
 export interface PortsOptions extends EnginesOptions {
   readonly services: readonly Service[];

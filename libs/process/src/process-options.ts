@@ -50,9 +50,11 @@ export async function processOptions(
     metrics,
     telemetry: await openTelemetry({ ...telemetryOptions(config), version: VERSION, logger, measured }, scopes),
     listen: config,
-    trustProxy: config.TRUST_PROXY,
-    requestLog: config.REQUEST_LOG,
-    trustTraceparent: config.TRUST_TRACEPARENT,
+    http: {
+      trustProxy: config.TRUST_PROXY,
+      requestLog: config.REQUEST_LOG,
+      trustTraceparent: config.TRUST_TRACEPARENT,
+    },
     sandbox: config.SANDBOX,
     shared: {
       secrets,

@@ -330,7 +330,7 @@ describe('while it runs', () => {
     ['its network', ['127.0.0.0/8'], '203.0.113.9'],
     ['another network', ['10.0.0.0/8'], '127.0.0.1'],
   ])('X-Forwarded-For is believed only where a proxy was named: %s', async (_whose, trustProxy, address) => {
-    const service = await start(new TestEngines(), { trustProxy });
+    const service = await start(new TestEngines(), { http: { trustProxy } });
     await service.started;
     expect(
       await (

@@ -1,10 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventLog } from '@provider-access/engines/log';
 import { SERVICES } from '@provider-access/events';
 import { Refusal, type Clock } from '@provider-access/kernel';
-import type { TrustedProxies } from '@provider-access/service/config';
-import { READINESS, SearchTurns, systemClock, type ReadinessCheck } from '@provider-access/service/http';
-import { Metrics, Telemetry, type Logger } from '@provider-access/service/observability';
+import {
+  READINESS,
+  SearchTurns,
+  type ServiceAppOptions,
+  systemClock,
+  type ReadinessCheck,
+} from '@provider-access/service/http';
+import { Metrics, Telemetry } from '@provider-access/service/observability';
 import { Closing } from './closing.ts';
 import type { ServiceContext, StartableService } from './define-service.ts';
 import { isConfigurationFault, isEngineAway, reasonOf } from './faults.ts';
@@ -24,6 +28,15 @@ import { stuckReason } from './progress.ts';
 import { startServices, type Apps } from './start-services.ts';
 import { VERSION } from './version.ts';
 
+/** How requests reach several services behind one listener. */
+interface Front {
+  readonly dispatch: (apps: Apps, own: ProcessRoutes) => Handler;
+  /** What the first listener answers beside a second one for the payer and operators. */
+  readonly publicOnly: (handler: Handler) => Handler;
+  /** Further routes of the process. */
+  readonly routes: NonNullable<ProcessRoutesOptions['routes']>;
+}
+
 export interface StartOptions extends EnginesOptions {
   /** The services of the process in the order of their start. Called once, with the address of the listener. */
   readonly services: (address: string) => readonly StartableService[];
@@ -35,29 +48,14 @@ export interface StartOptions extends EnginesOptions {
     readonly HEALTH_PORT?: number | undefined;
     readonly INTERNAL_PORT?: number | undefined;
   };
-  /** Where requests go. Default: to the routes of the process, and all others to its only service. */
-  readonly dispatch?: (apps: Apps, own: ProcessRoutes) => Handler;
-  /** What the first listener answers beside a second one for the payer and operators. */
-  readonly publicOnly?: (handler: Handler) => Handler;
-  /** Further routes of the process. */
-  readonly routes?: ProcessRoutesOptions['routes'];
-  /**
-   * What else the process does with the log, such as retention. Begins after every consumer group has joined, and ends
-   * before the services stop. Returns a function that ends it.
-   */
-  readonly upkeep?: (log: EventLog) => () => void;
-  readonly trustProxy?: TrustedProxies | undefined;
+  /** Default: requests go to the routes of the process, and all others to its only service. */
+  readonly front?: Front;
+  readonly http?: Omit<ServiceAppOptions, 'name' | 'ports'>;
   /** Closed when the process has stopped. Default: no telemetry. */
   readonly telemetry?: Telemetry;
-  /** Whether the log gets a line for each request. */
-  readonly requestLog?: boolean;
-  /** Whether requests continue the trace that they name. */
-  readonly trustTraceparent?: boolean;
   /** Default: its own log. */
   readonly metrics?: Metrics;
   readonly clock?: Clock;
-  /** Waits between two attempts of a start, ms; the last one repeats. */
-  readonly backoffMs?: readonly number[];
 }
 
 export interface RunningProcess {
@@ -156,8 +154,8 @@ class ServiceProcess {
   }
 
   private serve(handler: Handler): void {
-    const { publicOnly } = this.options;
-    this.outer.serve(this.inner === undefined || publicOnly === undefined ? handler : publicOnly(handler));
+    const { front } = this.options;
+    this.outer.serve(this.inner === undefined || front === undefined ? handler : front.publicOnly(handler));
     this.inner?.serve(handler);
   }
   private routes(more: ProcessRoutesOptions['routes']): ProcessRoutes {
@@ -166,7 +164,7 @@ class ServiceProcess {
       stuck: () => this.stuck(),
       metrics: this.metrics,
       logger: this.options.logger,
-      routes: { ...more, ...this.options.routes },
+      routes: { ...more, ...this.options.front?.routes },
     });
   }
 
@@ -212,7 +210,7 @@ class ServiceProcess {
 
   private async attempt(): Promise<void> {
     const { options, closing, clock, telemetry } = this;
-    const { shared, upkeep, trustProxy, requestLog, trustTraceparent } = options;
+    const { shared, upkeep, http } = options;
     // The facts of a start that failed belong to nothing any more, and their age grows.
     const { metrics, end } = this.metrics.scope();
     closing.push('gauges', async () => end());
@@ -226,11 +224,7 @@ class ServiceProcess {
       enter: (phase) => (this.phase = phase),
     });
     const turns = new SearchTurns();
-    const services = await startServices(this.services, (name) => ({ ...shared, turns, ...open.of(name) }), {
-      trustProxy,
-      requestLog,
-      trustTraceparent,
-    });
+    const services = await startServices(this.services, (name) => ({ ...shared, turns, ...open.of(name) }), http);
     closing.push('services', () => services.stop());
     if (this.stopping.signal.aborted) throw new Error('stopped while starting');
     if (upkeep !== undefined) closing.push('upkeep', upkeep(open.log));
@@ -238,13 +232,14 @@ class ServiceProcess {
   }
 
   private serveAll(apps: Apps, open: OpenPorts): void {
-    const { name, dispatch = toOnly, shared } = this.options;
+    const { name, front, shared } = this.options;
     const checks: Record<string, readonly ReadinessCheck[]> = { [name]: open.checks };
     for (const [service, app] of Object.entries(apps))
       checks[service] = [...(checks[service] ?? []), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
     this.open = open;
     this.checks = checks;
-    this.serve(dispatch(apps, this.routes(viewsRoutes(apps, shared.staticTokens))));
+    const own = this.routes(viewsRoutes(apps, shared.staticTokens));
+    this.serve((front?.dispatch ?? toOnly)(apps, own));
   }
 
   private async ready(): Promise<Readiness> {

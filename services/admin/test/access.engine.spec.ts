@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ATTRIBUTION_PROJECTIONS } from '@provider-access/attribution';
-import { consentConfig, consentSettings, ConsentModule } from '@provider-access/consent';
+import { consentService } from '@provider-access/consent';
 import {
   deadLetterTopic,
   encodeEvent,
@@ -14,7 +14,9 @@ import {
 } from '@provider-access/events';
 import { deadLetterId, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import { openKafkaLog, planTopics, type KafkaConnection } from '@provider-access/engines/log/kafka';
+import { fixedSecrets } from '@provider-access/process/testing';
 import { createServiceApp, systemClock } from '@provider-access/service/http';
+import { StaticTokens } from '@provider-access/smart';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { type Kafka, eventually, startKafka } from '@provider-access/testing';
@@ -131,10 +133,13 @@ async function withConsent(work: (log: EventLog) => Promise<void>): Promise<void
   try {
     await facts.start();
     const ports = { log, views, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
-    app = await createServiceApp(ConsentModule.register({ ports, config: consentConfig(consentSettings.parse({})) }), {
-      name: 'consent',
-      ports,
-    });
+    app = await createServiceApp(
+      await consentService.read({}, {}).register({ ...fixedSecrets(new StaticTokens({})), ports }),
+      {
+        name: 'consent',
+        ports,
+      },
+    );
     await work(log);
   } finally {
     await app?.close();

@@ -20,7 +20,8 @@ import {
   standIn,
 } from '@provider-access/process/testing';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { consentConfig, consentSettings, ConsentModule } from '../src/index.ts';
+import { consentConfig, consentSettings } from '../src/config.ts';
+import { ConsentModule } from '../src/consent.module.ts';
 import type { ConsentConfig } from '../src/config.ts';
 
 export { payerEvent, START } from '@provider-access/process/testing';

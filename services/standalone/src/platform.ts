@@ -72,9 +72,7 @@ export async function startPlatform(
         const env = { ...process.env, PUBLIC_URL: publicUrlOf(address) };
         return ALL.map((service) => service.read(env, { SERVICE_LEVELS_SINCE, ALLOW_INSECURE_JWKS }));
       },
-      dispatch,
-      publicOnly,
-      routes: more(secrets.staticTokens),
+      front: { dispatch, publicOnly, routes: more(secrets.staticTokens) },
     });
     closing.push(() => running.stop(0, FLUSH_MS));
     await running.started;

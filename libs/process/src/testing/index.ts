@@ -2,3 +2,5 @@ export * from './facts.ts';
 export * from './intake-harness.ts';
 export * from './stand-ins.ts';
 export { fixedSecrets } from './fixed-secrets.ts';
+export { startServices, type Services } from '../start-services.ts';
+export type { StartableService } from '../define-service.ts';

@@ -7,8 +7,15 @@ import type { Service } from '@provider-access/events';
 import { exportService } from '@provider-access/export';
 import type { Access, PresenceOptions } from '@provider-access/facts';
 import type { Clock } from '@provider-access/kernel';
-import { type Services, type StartableService, startServices } from '@provider-access/process';
-import { type Answer, type Call, fixedSecrets, request } from '@provider-access/process/testing';
+import {
+  type Answer,
+  type Call,
+  fixedSecrets,
+  request,
+  type Services,
+  type StartableService,
+  startServices,
+} from '@provider-access/process/testing';
 import { resourcesService } from '@provider-access/resources';
 import type { ServicePorts } from '@provider-access/service/http';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
