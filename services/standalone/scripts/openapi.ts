@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { AUTH } from './openapi/auth.ts';
-import { EVENTS } from './openapi/events.ts';
 import { FHIR_OPERATIONS } from './openapi/fhir.ts';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Json, ref, TAGS } from '@provider-access/service/operation';
@@ -18,7 +17,7 @@ const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
   .version;
 
 /** Of the routes whose controllers have no descriptors yet. */
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...AUTH, ...FHIR_OPERATIONS, ...EVENTS, ...OPS };
+const OPERATIONS: Readonly<Record<string, Operation>> = { ...AUTH, ...FHIR_OPERATIONS, ...OPS };
 
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {

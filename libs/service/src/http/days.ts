@@ -7,11 +7,12 @@ import { zodPipe } from './zod-pipe.ts';
 const MAX_DAYS = 400;
 const DAY_MS = 86_400_000;
 
-/** Reads a query parameter that is a day, or absent. `what`: the kind of day, for the text of the refusal. */
-export const dayPipe = (name: string, what = 'day') => {
+/** The schema of a query parameter that is a day, or absent. `what`: the kind of day, for the text of the refusal. */
+export const dayOrNone = (name: string, what = 'day') => {
   const text = `${name} must be a ${what} such as 2026-11-30.`;
-  return zodPipe('invalid-value', z.string(text).refine(isIsoDate, text).optional());
+  return z.string(text).refine(isIsoDate, text).optional();
 };
+export const dayPipe = (name: string, what?: string) => zodPipe('invalid-value', dayOrNone(name, what));
 
 /**
  * The days of a report, both included.

@@ -104,21 +104,6 @@ export const OPS: Readonly<Record<string, Operation>> = {
     },
     refusals: ['invalid-value'],
   },
-  'GET /ops/feeds': {
-    tag: 'Operations',
-    summary: "Report what the payer's data lacks",
-    description:
-      'By source, type and profile, the elements that recorded and refused resources lack of the profiles that they ' +
-      'declare, the security labels that the policy does not know, and what is not checked.',
-    parameters: {
-      from: 'The first UTC day. Default: six days before `to`.',
-      to: 'The last UTC day. Default: today. At most 400 days are reported at once.',
-      source: 'Only this `source` of events.',
-      profile: 'Only this canonical, with a version or in every version.',
-    },
-    answer: { description: 'The counts of each source, type and profile.', type: JSON_TYPE, schema: OBJECT },
-    refusals: ['invalid-value'],
-  },
   'POST /ops/probe': {
     tag: 'Operations',
     summary: 'Report a run of the synthetic probe',

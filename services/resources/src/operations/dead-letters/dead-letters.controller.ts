@@ -1,19 +1,12 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import type { EventParked } from '@provider-access/events';
 import { dataOf } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
-import {
-  type DeadLetterPart,
-  deadLetters,
-  type DeadLetterStatus,
-  findDeadLetters,
-  getDeadLetter,
-} from '../../projections/dead-letters.ts';
+import { type DeadLetterPart, deadLetters, findDeadLetters, getDeadLetter } from '../../projections/dead-letters.ts';
 import { encodedData } from '../events/incoming.ts';
 import { discard, replay } from './resolve.ts';
 
@@ -21,84 +14,107 @@ const STATUS = z.enum(['open', 'replayed', 'discarded'], 'status must be open, r
 const NO_REASON = 'reason is required: say in at most 500 characters why you discard the event.';
 const REASON = z.string(NO_REASON).regex(/\S/, NO_REASON).max(500, NO_REASON);
 const PAGE = 100;
-type RoleRequest = FastifyRequest & { role?: 'payer' | 'administrator' };
-const JSON_TYPE = 'application/json; charset=utf-8';
+const NO_CURSOR = 'cursor must be the cursor of the previous page. Start again without cursor.';
 
-/** GET and POST /events/dead-letters: lists dead letters with their reasons, and replays or discards them. */
-@Controller('events/dead-letters')
-@UseGuards(StaticTokenGuard('payer', 'administrator'))
+const COMMON = { callers: ['payer', 'administrator'], tag: 'Events of the payer' } as const;
+const OF_ONE = { ...COMMON, parameters: { id: 'The id of the dead letter, `dl-…`.' } } as const;
+const LIST = operation({
+  ...COMMON,
+  route: 'GET /events/dead-letters',
+  summary: 'List events that could not be taken',
+  fields: {
+    status: { schema: STATUS, description: 'Only dead letters in this state.' },
+    cursor: { schema: z.string(NO_CURSOR).optional(), description: '`next` of the page before.' },
+  },
+  answer: {
+    description: 'The oldest first, 100 a page.',
+    type: JSON_TYPE,
+    schema: {
+      type: 'object',
+      required: ['deadLetters'],
+      properties: { deadLetters: { type: 'array', items: ref('DeadLetter') }, next: { type: 'string' } },
+    },
+  },
+  refusals: ['invalid-value'],
+});
+const GET = operation({
+  ...OF_ONE,
+  route: 'GET /events/dead-letters/{id}',
+  summary: 'Show a dead letter with its event',
+  description: 'The event is the data of the payer, and may contain protected data.',
+  answer: { description: 'The dead letter.', type: JSON_TYPE, schema: ref('DeadLetter') },
+  refusals: ['not-found'],
+});
+const REPLAY = operation({
+  ...OF_ONE,
+  route: 'POST /events/dead-letters/{id}/replay',
+  summary: 'Publish the event of a dead letter again',
+  description: 'Without a body the event as it was, with a body the corrected one. Type and subject must not change.',
+  body: { content: { [JSON_TYPE]: { schema: { type: 'object', description: 'The corrected event.' } } } },
+  answer: { status: 202, description: 'The event is published again.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: ['invalid-request', 'not-found', 'conflict'],
+});
+const DISCARD = operation({
+  ...OF_ONE,
+  route: 'POST /events/dead-letters/{id}/discard',
+  summary: 'Give up a dead letter, and end its hold',
+  body: { fields: { reason: { schema: REASON, refusal: 'required' } } },
+  answer: { description: 'The dead letter is discarded.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: ['required', 'not-found', 'conflict'],
+});
+
+@Controller()
 export class DeadLettersController {
   private readonly reader: ViewReader;
   constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
     this.reader = ports.views.reader(deadLetters);
   }
 
-  @Get()
-  @Header('content-type', JSON_TYPE)
-  @Header('cache-control', 'no-store')
-  async list(
-    @Query('status', zodPipe('invalid-value', STATUS)) status?: DeadLetterStatus,
-    @Query('cursor') cursor?: string,
-  ): Promise<string> {
+  @Operation(LIST)
+  async list({ query: { status, cursor } }: Asked<typeof LIST>): Promise<Answer> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
     const found = await findDeadLetters(this.reader, status, after, PAGE + 1);
     const page = found.slice(0, PAGE).map(({ id, letter }) => summary(id, letter));
     const last = page.at(-1);
-    return JSON.stringify({
-      deadLetters: page,
-      ...(found.length > PAGE &&
-        last !== undefined && { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }),
-    });
+    const next =
+      found.length > PAGE && last !== undefined
+        ? { next: Buffer.from(JSON.stringify([last.parkedAt, last.id])).toString('base64url') }
+        : {};
+    return { json: { deadLetters: page, ...next } };
   }
 
-  /** Contains the original event, the payer's own data, which may be PHI. */
-  @Get(':id')
-  @Header('content-type', JSON_TYPE)
-  @Header('cache-control', 'no-store')
-  async get(@Param('id') id: string): Promise<string> {
+  @Operation(GET)
+  async get({ params: { id } }: Asked<typeof GET>): Promise<Answer> {
     const letter = await this.letter(id);
     const original = await this.original(letter);
-    return JSON.stringify({
-      ...summary(id, letter),
-      ...(letter.resolution !== undefined && { resolution: letter.resolution }),
-      origin: letter.origin,
-      headers: original.headers,
-      ...content(original.value),
-    });
+    return {
+      json: {
+        ...summary(id, letter),
+        ...(letter.resolution !== undefined && { resolution: letter.resolution }),
+        origin: letter.origin,
+        headers: original.headers,
+        ...content(original.value),
+      },
+    };
   }
 
-  /** Publishes the event, or a corrected one, again. The original stays. */
-  @Post(':id/replay')
-  @HttpCode(202)
-  @Header('content-type', JSON_TYPE)
-  async replay(@Param('id') id: string, @Body() body: unknown, @Req() request: RoleRequest): Promise<string> {
+  /** The original stays. */
+  @Operation(REPLAY)
+  async replay({ params: { id }, body, role }: Asked<typeof REPLAY>): Promise<Answer> {
     const letter = await this.letter(id);
     if (letter.status === 'replayed')
       throw new Refusal('conflict', 'This dead letter was replayed before. If its hold did not end, discard it.');
     if (letter.status !== 'open') throw discardedBefore();
-    return JSON.stringify(
-      await replay(this.ports, this.reader, {
-        id,
-        letter,
-        original: await this.original(letter),
-        body,
-        by: request.role ?? 'payer',
-      }),
-    );
+    const original = await this.original(letter);
+    return { json: await replay(this.ports, this.reader, { id, letter, original, body, by: role }) };
   }
 
-  @Post(':id/discard')
-  @HttpCode(200)
-  @Header('content-type', JSON_TYPE)
-  async discard(
-    @Param('id') id: string,
-    @Body('reason', zodPipe('required', REASON)) reason: string,
-    @Req() request: RoleRequest,
-  ): Promise<string> {
+  @Operation(DISCARD)
+  async discard({ params: { id }, body: { reason }, role }: Asked<typeof DISCARD>): Promise<Answer> {
     const letter = await this.letter(id);
     // A replayed dead letter can be discarded too, because the member may still be denied after the replay.
     if (letter.status === 'discarded') throw discardedBefore();
-    return JSON.stringify(await discard(this.ports, this.reader, { id, letter, reason, by: request.role ?? 'payer' }));
+    return { json: await discard(this.ports, this.reader, { id, letter, reason, by: role }) };
   }
 
   private async letter(id: string): Promise<DeadLetterPart> {
@@ -154,5 +170,5 @@ function readCursor(cursor: string): { at: string; id: string } {
   } catch {
     // Refused below.
   }
-  throw new Refusal('invalid-value', 'cursor must be the cursor of the previous page. Start again without cursor.');
+  throw new Refusal('invalid-value', NO_CURSOR);
 }

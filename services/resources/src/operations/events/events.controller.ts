@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { base32, Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { expectEvents } from '../receipts/expected.ts';
 import { EventAppender, type EventRow } from './append-events.ts';
 import { fromBinary, fromObject, fromText, type Incoming, MAX_EVENT_BYTES } from './incoming.ts';
@@ -20,47 +20,78 @@ const FORMS =
   'application/cloudevents+json, application/cloudevents-batch+json, application/x-ndjson, or application/json ' +
   'with ce- headers';
 
-/**
- * POST /events: a payer's CloudEvents in binary, structured and batch mode of the HTTP binding, or as a stream of
- * NDJSON.
- * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
- */
-@Controller('events')
-@UseGuards(StaticTokenGuard('payer'))
+const STRUCTURED = 'application/cloudevents+json';
+const BATCH = 'application/cloudevents-batch+json';
+const OPT_OUT = {
+  specversion: '1.0',
+  id: 'opt-out-17',
+  source: 'urn:payer:enrolment',
+  type: 'payer.member-opted-out.v1',
+  time: '2027-01-04T12:00:00Z',
+  subject: 'm-000017',
+  data: { scope: 'global', channel: 'portal' },
+};
+/** https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md */
+const PUBLISH = operation({
+  route: 'POST /events',
+  callers: ['payer'],
+  tag: 'Events of the payer',
+  summary: 'Publish events',
+  description:
+    'CloudEvents 1.0 over HTTP: one event (structured, or binary with `ce-` headers), a batch of at most 16 MiB, ' +
+    'or a stream of NDJSON without a limit. `accepted` means durable. An opt-out is answered with its effect ' +
+    '(/docs/opt-outs.html). Repeating an event under the same `source` and `id` changes nothing.',
+  body: {
+    required: true,
+    content: {
+      [STRUCTURED]: { schema: ref('PayerEvent'), example: OPT_OUT },
+      [BATCH]: { schema: { type: 'array', items: ref('PayerEvent') }, example: [OPT_OUT] },
+      'application/x-ndjson': { schema: { type: 'string', description: 'One structured event a line.' } },
+      [JSON_TYPE]: { schema: { type: 'object', description: 'The data of one event, with `ce-` headers.' } },
+    },
+  },
+  answer: {
+    description: 'A row for each event of a batch, or an NDJSON stream of rows.',
+    type: JSON_TYPE,
+    schema: { type: 'array', items: ref('EventRow') },
+  },
+  also: { 202: 'The row of a single event.' },
+  refusals: ['invalid-request', 'unsupported-media-type', 'too-large', 'too-slow'],
+});
+
+@Controller()
 export class EventsController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(EventAppender) private readonly appender: EventAppender,
   ) {}
 
-  @Post()
-  async publish(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  @Operation(PUBLISH)
+  async publish({ request }: Asked<typeof PUBLISH>): Promise<Answer> {
     const media = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
     const receipt = `r-${base32(randomBytes(16))}`;
-    if (NDJSON.has(media)) return this.stream(request, reply, receipt);
+    if (NDJSON.has(media)) return this.stream(request, receipt);
     const { rows, single } = await this.buffered(request, media, receipt);
     const kept = rows.filter((row) => row.status !== 'refused' && row.status !== 'unavailable').length;
     if (kept > 0) await expectEvents(this.ports, receipt, kept);
     const [first] = rows;
     const status = !single ? 200 : first?.status !== 'refused' ? 202 : first.reason === 'too-large' ? 413 : 400;
-    void reply
-      .code(status)
-      .header('content-type', 'application/json; charset=utf-8')
-      .send(JSON.stringify(single ? first : rows));
+    return { status, json: single ? first : rows };
   }
 
-  private async stream(request: FastifyRequest, reply: FastifyReply, receipt: string): Promise<void> {
+  /** Resolves when the first rows are there. The request is read to its end while they are sent. */
+  private stream(request: FastifyRequest, receipt: string): Promise<Answer> {
     const stream = new EventStream(this.appender, receipt);
-    const summary = await stream.run(
-      request.raw,
-      () => void reply.code(200).header('content-type', 'application/x-ndjson').send(stream.answer),
-      (kept) => expectEvents(this.ports, receipt, kept),
-    );
-    if (!summary.complete)
-      this.ports.logger.warn(
-        { accepted: summary.accepted },
-        'a stream of events ended before all its events were stored',
-      );
+    return new Promise((resolve, reject) => {
+      const begin = (): void => resolve({ headers: { 'content-type': 'application/x-ndjson' }, body: stream.answer });
+      stream
+        .run(request.raw, begin, (kept) => expectEvents(this.ports, receipt, kept))
+        .then(({ complete, accepted }) => {
+          if (!complete)
+            this.ports.logger.warn({ accepted }, 'a stream of events ended before all its events were stored');
+        })
+        .catch(reject);
+    });
   }
 
   private async buffered(
@@ -69,17 +100,13 @@ export class EventsController {
     receipt: string,
   ): Promise<{ rows: readonly EventRow[]; single: boolean }> {
     const binary = request.headers['ce-specversion'] !== undefined;
-    const batch = media === 'application/cloudevents-batch+json';
-    if (!batch && media !== 'application/cloudevents+json' && !(binary && /^application\/(.+\+)?json$/.test(media)))
+    const batch = media === BATCH;
+    if (!batch && media !== STRUCTURED && !(binary && /^application\/(.+\+)?json$/.test(media)))
       throw new Refusal('unsupported-media-type', `Send events as ${FORMS}.`);
     const text = await read(request, batch ? MAX_BATCH_BYTES : MAX_EVENT_BYTES + 64 * 1024, batch);
     const events: Incoming[] = batch
       ? fromBatch(text, receipt)
-      : [
-          media === 'application/cloudevents+json'
-            ? fromText(0, text, receipt)
-            : fromBinary(request.headers, text, receipt),
-        ];
+      : [media === STRUCTURED ? fromText(0, text, receipt) : fromBinary(request.headers, text, receipt)];
     return { rows: await Promise.all(await this.appender.append(events, receipt)), single: !batch };
   }
 }

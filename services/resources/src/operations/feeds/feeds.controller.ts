@@ -1,9 +1,9 @@
-import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import type { FeedReport } from '@provider-access/domain/pdex/feeds';
 import type { ViewReader } from '@provider-access/engines/views';
 import { instant } from '@provider-access/kernel';
-import { dayPipe, daysOfReport, PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { dayOrNone, daysOfReport, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { feeds, feedsOf } from '../../projections/feeds.ts';
@@ -12,11 +12,35 @@ const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 7;
 
 const dayOf = (ms: number): string => instant(ms).slice(0, 10);
-const one = (name: string) => zodPipe('invalid-value', z.string(`${name} may be given once.`).optional());
+const one = (name: string) => z.string(`${name} may be given once.`).optional();
 
-/** GET /ops/feeds: what the payer's data lacks, for `pa feeds`. */
-@Controller('ops/feeds')
-@UseGuards(StaticTokenGuard('payer', 'administrator'))
+/** What the payer's data lacks, for `pa feeds`. `from` and `to` are UTC days, both included. */
+const FEEDS = operation({
+  route: 'GET /ops/feeds',
+  callers: ['payer', 'administrator'],
+  tag: 'Operations',
+  summary: "Report what the payer's data lacks",
+  description:
+    'By source, type and profile, the elements that recorded and refused resources lack of the profiles that they ' +
+    'declare, the security labels that the policy does not know, and what is not checked.',
+  fields: {
+    from: { schema: dayOrNone('from'), description: 'The first UTC day. Default: six days before `to`.' },
+    to: {
+      schema: dayOrNone('to'),
+      description: 'The last UTC day. Default: today. At most 400 days are reported at once.',
+    },
+    source: { schema: one('source'), description: 'Only this `source` of events.' },
+    profile: { schema: one('profile'), description: 'Only this canonical, with a version or in every version.' },
+  },
+  answer: {
+    description: 'The counts of each source, type and profile.',
+    type: JSON_TYPE,
+    schema: { type: 'object' },
+  },
+  refusals: ['invalid-value'],
+});
+
+@Controller()
 export class FeedsController {
   private readonly reader: ViewReader;
   constructor(
@@ -26,16 +50,8 @@ export class FeedsController {
     this.reader = ports.views.reader(feeds);
   }
 
-  /** `from` and `to` are UTC days, both included. Default: the last seven days. */
-  @Get()
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async report(
-    @Query('from', dayPipe('from')) from: string | undefined,
-    @Query('to', dayPipe('to')) to: string | undefined,
-    @Query('source', one('source')) source: string | undefined,
-    @Query('profile', one('profile')) profile: string | undefined,
-  ): Promise<string> {
+  @Operation(FEEDS)
+  async report({ query: { from, to, source, profile } }: Asked<typeof FEEDS>): Promise<Answer> {
     const last = to ?? dayOf(this.ports.clock.now());
     const period = daysOfReport(from ?? dayOf(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS), last);
     const all = await feedsOf(this.reader, period, this.config.profiles);
@@ -44,6 +60,6 @@ export class FeedsController {
         (source === undefined || feed.source === source) &&
         (profile === undefined || feed.profile === profile || feed.profile?.startsWith(`${profile}|`) === true),
     );
-    return JSON.stringify({ ...period, feeds: found } satisfies FeedReport);
+    return { json: { ...period, feeds: found } satisfies FeedReport };
   }
 }

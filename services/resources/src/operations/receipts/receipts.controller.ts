@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Controller, Get, Header, Inject, Param, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { addCounts, type Counts } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';
@@ -38,25 +38,38 @@ export interface ReceiptAnswer {
   readonly items: HandledPart['items'];
 }
 
-/** GET /events/receipts/{id}?wait=seconds: the outcomes of the events of a request. */
-@Controller('events/receipts')
-@UseGuards(StaticTokenGuard('payer', 'administrator'))
+/** The outcomes of the events of a request. */
+const RECEIPT = operation({
+  route: 'GET /events/receipts/{id}',
+  callers: ['payer', 'administrator'],
+  tag: 'Events of the payer',
+  summary: 'Ask what became of the events of a request',
+  description: '/docs/publishing.html explains each outcome.',
+  parameters: { id: 'The `receipt` of the answer to `POST /events`.' },
+  fields: { wait: { schema: WAIT, description: 'Seconds to wait for the last event, at most 60.' } },
+  answer: {
+    description: 'Counts, and a row for each event that is not `recorded`.',
+    type: JSON_TYPE,
+    schema: ref('Receipt'),
+  },
+  refusals: ['invalid-value', 'not-found'],
+});
+
+@Controller()
 export class ReceiptsController {
   private readonly reader: ViewReader;
   constructor(@Inject(PORTS) private readonly ports: ServicePorts) {
     this.reader = ports.views.reader(receipts);
   }
 
-  @Get(':id')
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async get(@Param('id') id: string, @Query('wait', zodPipe('invalid-value', WAIT)) wait?: string): Promise<string> {
+  @Operation(RECEIPT)
+  async get({ params: { id }, query: { wait = '0' } }: Asked<typeof RECEIPT>): Promise<Answer> {
     if (!/^r-[a-z2-7]{26}$/.test(id)) throw new Refusal('not-found', 'There is no such receipt.');
-    const deadline = performance.now() + Math.min(Number(wait ?? 0), MAX_WAIT_S) * 1000;
+    const deadline = performance.now() + Math.min(Number(wait), MAX_WAIT_S) * 1000;
     for (;;) {
       const answer = await this.answer(id);
       const done = answer.expected !== null && answer.handled >= answer.expected;
-      if (done || performance.now() >= deadline) return JSON.stringify(answer);
+      if (done || performance.now() >= deadline) return { json: answer };
       await delay(POLL_MS);
     }
   }

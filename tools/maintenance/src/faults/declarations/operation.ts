@@ -125,6 +125,11 @@ export const OPERATION: readonly Fault[] = [
     forms: [
       {
         file: `${RESOURCES}/receipts/receipts.controller.ts`,
+        find: "callers: ['payer', 'administrator'],",
+        replace: "callers: 'anybody',",
+      },
+      {
+        file: `${RESOURCES}/receipts/receipts.controller.ts`,
         find: "@UseGuards(StaticTokenGuard('payer', 'administrator'))\n",
         replace: '',
       },
