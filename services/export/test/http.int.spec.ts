@@ -306,7 +306,10 @@ describe('a kick-off', () => {
         )
       ).status,
     ).toBe(400);
-    expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { method: 'PUT' })).status).toBe(405);
+    for (const method of ['PUT', 'DELETE', 'HEAD']) {
+      const answer = await platform.fetch(`/fhir/Group/${GROUP}/$export`, { method });
+      expect([answer.status, answer.headers.get('allow')], method).toEqual([405, 'GET, POST']);
+    }
     for (const accept of ['text/html', 'application/fhir+json;q=0'])
       expect((await platform.fetch(`/fhir/Group/${GROUP}/$export`, { headers: { accept } })).status, accept).toBe(406);
     expect(

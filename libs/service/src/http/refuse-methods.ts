@@ -30,20 +30,23 @@ function refuse(route: string, allowed: readonly Method[], request: FastifyReque
 export function refuseOtherMethods(fastify: FastifyInstance): () => void {
   const routes = new Map<string, Set<string>>();
   let complete = false;
-  fastify.addHook('onRoute', ({ url, method }) => {
+  const allowed = (url: string): Method[] => METHODS.filter((method) => routes.get(url)!.has(method));
+  fastify.addHook('onRoute', (route) => {
     if (complete) return;
+    const { url, method, config } = route;
     const known = routes.get(url) ?? new Set();
     routes.set(url, known);
-    for (const one of [method].flat()) known.add(one);
+    if (method === 'HEAD' && config?.operation?.head === false)
+      route.onRequest = (request, reply) => refuse(url, allowed(url), request, reply);
+    else for (const one of [method].flat()) known.add(one);
   });
   return () => {
     complete = true;
     for (const [url, known] of routes) {
-      const allowed = METHODS.filter((method) => known.has(method));
       // The router adds HEAD to GET here too.
       const method = METHODS.filter((one) => !known.has(one) && one !== 'HEAD');
       if (method.length === 0) continue;
-      const answer = (request: FastifyRequest, reply: FastifyReply): void => refuse(url, allowed, request, reply);
+      const answer = (request: FastifyRequest, reply: FastifyReply): void => refuse(url, allowed(url), request, reply);
       // Before the body is read, because its type and size do not matter.
       fastify.route({ url, method, onRequest: answer, handler: answer });
     }

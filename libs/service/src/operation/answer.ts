@@ -33,7 +33,8 @@ type Entries = readonly [Entry, ...Entry[]];
 
 /** An answer, and the entries that must be durable before it leaves. */
 export interface Audited {
-  readonly audit: Entries;
+  /** `nothing`: the answer has no data of a member. */
+  readonly audit: Entries | 'nothing';
   /** In place of `audit`, if the client has this version already. */
   readonly unchanged?: Entries;
   readonly answer: Answer | Refusal;

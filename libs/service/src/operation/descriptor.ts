@@ -59,7 +59,10 @@ interface Content {
 export interface Descriptor {
   /** As in the OpenAPI document: `GET /fhir/{type}/{id}`. */
   readonly route: `${Method} /${string}`;
-  /** The handler answers HEAD, too. Without it Fastify answers HEAD as GET, and drops the body. */
+  /**
+   * `true`: the handler answers HEAD, too. `false`: HEAD is refused, because a GET has an effect. Default: Fastify
+   * answers HEAD as GET, and drops the body.
+   */
   readonly head?: boolean;
   /** An app with an access token, a holder of the token of one of the roles, or anybody. */
   readonly callers: 'app' | 'anybody' | readonly Role[];

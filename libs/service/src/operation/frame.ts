@@ -154,8 +154,8 @@ export class Frame {
       !(answer instanceof Refusal) &&
       answer.version !== undefined &&
       isNotModified(asked.request.headers, answer.version, conditional);
-    if (audited !== undefined)
-      await this.append(ports, asked, (isUnchanged ? audited.unchanged : undefined) ?? audited.audit);
+    const entries = (isUnchanged ? audited?.unchanged : undefined) ?? audited?.audit ?? 'nothing';
+    if (entries !== 'nothing') await this.append(ports, asked, entries);
     if (answer instanceof Refusal) throw answer;
     if (this.operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
     if (answer.version !== undefined) void reply.headers(validatorsOf(answer.version));

@@ -27,15 +27,32 @@ const SERVED: ReadonlySet<string> = new Set(SERVED_TYPES);
 
 /** The name that the pages of ATR give `_type` of `$davinci-data-export`. Its OperationDefinition has `_type`. */
 const TYPE_ALIAS = 'resourceTypes';
-/** The parameters that this server reads. `once`: it may not be repeated. `of`: only this operation has it. */
-const PARAMETERS: ReadonlyMap<string, { readonly once?: true; readonly of?: Operation }> = new Map([
-  ['_outputFormat', { once: true }],
-  ['_since', { once: true }],
-  ['_type', {}],
-  ['allowPartialManifests', {}],
-  ['exportType', { once: true, of: '$davinci-data-export' }],
-  [TYPE_ALIAS, { of: '$davinci-data-export' }],
-]);
+interface Parameter {
+  readonly name: string;
+  readonly description: string;
+  /** The parameter may not be repeated. */
+  readonly once?: true;
+  /** Only this operation has it. Default: both. */
+  readonly of?: Operation;
+}
+/** The parameters that this server reads. */
+export const PARAMETERS: readonly Parameter[] = [
+  { name: '_type', description: 'Resource types, separated by commas. Default: all that the scopes cover.' },
+  {
+    name: '_since',
+    description: 'Only what changed since this instant: `transactionTime` of the export before.',
+    once: true,
+  },
+  { name: '_outputFormat', description: 'Only `application/fhir+ndjson`.', once: true },
+  { name: 'allowPartialManifests', description: 'Accepted. The manifest is always complete.' },
+  {
+    name: 'exportType',
+    description: 'What kind of export it is, for example `hl7.fhir.us.davinci-pdex#provider-download`.',
+    once: true,
+    of: '$davinci-data-export',
+  },
+  { name: TYPE_ALIAS, description: 'Another name of `_type`. Give only one of them.', of: '$davinci-data-export' },
+];
 /** Parameters that the guides define and this server does not support. An answer names them as such. */
 const NOT_YET = new Set(['_typeFilter', 'patient', '_elements', '_until', 'includeAssociatedData', 'organizeOutputBy']);
 
@@ -143,9 +160,9 @@ export function parseKickOff(
 }
 
 function checkNames(given: Given, operation: Operation): void {
-  const known = new Map([...PARAMETERS].filter(([, { of = operation }]) => of === operation));
+  const known = PARAMETERS.filter(({ of = operation }) => of === operation);
   for (const name of given.names())
-    if (!known.has(name))
+    if (!known.some((parameter) => parameter.name === name))
       given.refuseOrIgnore(
         refusal(
           'not-supported',
@@ -153,14 +170,14 @@ function checkNames(given: Given, operation: Operation): void {
           NOT_YET.has(name) ? `${name} is not offered yet.` : `${name} is not a parameter of this operation.`,
         ),
       );
-  for (const [name, { once }] of known)
+  for (const { name, once } of known)
     if (once === true && given.values(name).length > 1)
       throw refusal('invalid-request', name, `${name} may be given only once.`);
 }
 
 /** The name under which the request gives the types. */
 function typeParameter(given: Given, operation: Operation): string {
-  if (operation !== PARAMETERS.get(TYPE_ALIAS)!.of || given.values(TYPE_ALIAS).length === 0) return '_type';
+  if (operation === '$export' || given.values(TYPE_ALIAS).length === 0) return '_type';
   if (given.values('_type').length > 0)
     throw refusal('invalid-request', TYPE_ALIAS, `${TYPE_ALIAS} and _type are the same parameter: give one of them.`);
   return TYPE_ALIAS;

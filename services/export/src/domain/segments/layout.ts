@@ -104,13 +104,13 @@ export function releasedBy(
   return counts;
 }
 
-/** Strong validator over part, coding and permitted set: equal tags mean equal bytes. */
-export function etag(part: string, of: Layout): string {
+/** The text of a strong entity tag over part, coding and permitted set: equal tags mean equal bytes. */
+export function tagOf(part: string, of: Layout): string {
   const hash = createHash('sha256').update(`${part}\n${of.coding}\n`);
   // The offsets of the segments identify the permitted set, and reveal nothing about members.
   hash.update(Float64Array.from(of.segments, (s) => s.offset));
   // A segment that is served in part has other bytes than the stored one.
   const cut = of.segments.filter((s) => s.cut !== undefined);
   hash.update(Float64Array.from(cut.flatMap((s) => [s.offset, s.plain, s.compressed, s.crc])));
-  return `"${hash.digest('base64url').slice(0, 32)}"`;
+  return hash.digest('base64url').slice(0, 32);
 }

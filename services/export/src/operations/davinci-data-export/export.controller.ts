@@ -1,88 +1,118 @@
-import { All, Body, Controller, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { operationOutcome } from '@provider-access/kernel/fhir';
-import { Refusal } from '@provider-access/kernel';
+import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
-import { readGeneral } from '@provider-access/service/http';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { readParametersResource, type GivenParameter, type Operation } from '../../domain/request/parameters.ts';
+import { Refusal } from '@provider-access/kernel';
+import { operationOutcome } from '@provider-access/kernel/fhir';
+import { FHIR_TYPE } from '@provider-access/service/http';
+import {
+  type Answer,
+  type Asked,
+  GENERAL_PARAMETERS,
+  operation,
+  Operation,
+  ref,
+} from '@provider-access/service/operation';
+import {
+  type GivenParameter,
+  type Operation as Name,
+  PARAMETERS,
+  readParametersResource,
+} from '../../domain/request/parameters.ts';
 import { givenOf, KickOffs } from './kick-off.ts';
 import { OwnGroups } from './own-groups.ts';
 
-/** GET and POST /fhir/Group/{id}/$export and $davinci-data-export. */
-@Controller('fhir/Group')
-@UseGuards(SmartGuard)
+/** The parameters that only this operation has, or those of both. */
+const parametersOf = (operation: Name | undefined) =>
+  PARAMETERS.filter(({ of }) => of === operation).map(({ name, description }) => ({ name, description }));
+
+/** The handler writes the audit entry itself, because the entry must be durable before the job exists. */
+const kickOff = (method: 'GET' | 'POST', name: Name) =>
+  operation({
+    route: `${method} /fhir/Group/{id}/${name}`,
+    head: false,
+    callers: 'app',
+    tag: 'Groups and exports',
+    summary: `Start an export of a Group with ${name}${method === 'GET' ? ', by GET' : ''}`,
+    description:
+      'Bulk Data kick-off. Poll the URL in `Content-Location` until it answers 200. Each accepted request starts a ' +
+      'new export.',
+    parameters: { id: 'The id of the Group, from `GET /fhir/Group`.' },
+    query: {
+      parameters: [...parametersOf(undefined), ...GENERAL_PARAMETERS, ...parametersOf(name)],
+      read: (own) => [...own].map(([name, value]): GivenParameter => ({ name, value })),
+    },
+    headers: [
+      { name: 'Prefer', description: '`respond-async`; `handling=lenient` ignores parameters that cannot be applied.' },
+    ],
+    ...(method === 'POST' && { body: { content: { [FHIR_TYPE]: { schema: { type: 'object' }, example: EXAMPLE } } } }),
+    answer: {
+      status: 202,
+      description: 'The export runs.',
+      type: FHIR_TYPE,
+      schema: ref('OperationOutcome'),
+      headers: { 'Content-Location': 'The URL of its status.' },
+    },
+    refusals: [
+      'invalid-request',
+      'invalid-value',
+      'required',
+      'not-supported',
+      'not-found',
+      'method-not-allowed',
+      'not-acceptable',
+      'too-many-requests',
+    ],
+  });
+const EXAMPLE = {
+  resourceType: 'Parameters',
+  parameter: [{ name: '_since', valueInstant: '2027-01-04T12:00:00Z' }],
+};
+const EXPORT = [kickOff('GET', '$export'), kickOff('POST', '$export')] as const;
+const DAVINCI = [kickOff('GET', '$davinci-data-export'), kickOff('POST', '$davinci-data-export')] as const;
+type AskedExport = Asked<(typeof EXPORT)[number]>;
+
+@Controller()
 export class ExportController {
   constructor(
     @Inject(OwnGroups) private readonly groups: OwnGroups,
     @Inject(KickOffs) private readonly kickOffs: KickOffs,
   ) {}
 
-  @All(':id/$export')
-  groupExport(
-    @Param('id') id: string,
-    @Req() request: SmartRequest,
-    @Body() body: unknown,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.accept('$export', id, request, body, reply);
+  @Operation(...EXPORT)
+  export(asked: AskedExport): Promise<Answer> {
+    return this.accept('$export', asked);
   }
-  @All(':id/$davinci-data-export')
-  davinciDataExport(
-    @Param('id') id: string,
-    @Req() request: SmartRequest,
-    @Body() body: unknown,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.accept('$davinci-data-export', id, request, body, reply);
+  @Operation(...DAVINCI)
+  davinciDataExport(asked: AskedExport): Promise<Answer> {
+    return this.accept('$davinci-data-export', asked);
   }
 
-  private async accept(
-    operation: Operation,
-    group: string,
-    request: SmartRequest,
-    body: unknown,
-    reply: FastifyReply,
-  ): Promise<void> {
-    if (request.method !== 'GET' && request.method !== 'POST')
-      throw new Refusal('method-not-allowed', `Use GET or POST for ${operation}.`, {
-        headers: { allow: 'GET, POST' },
-      });
-    const { own } = readGeneral(request.headers.accept, new URL(request.url, 'http://localhost').searchParams);
-    const prefer = request.headers['prefer'];
-    const kickOff = {
-      operation,
-      group,
-      url: request.url,
-      query: [...own].map(([name, value]) => ({ name, value })),
-      body: request.method === 'POST' ? bodyOf(body) : [],
-      prefer: Array.isArray(prefer) ? prefer.join(',') : prefer,
-      smart: request.smart,
-    };
-    if (!allows(request.smart.scopes, 'Group', 'r'))
+  private async accept(name: Name, { client, scopes, params, query, request }: AskedExport): Promise<Answer> {
+    const body = request.method === 'POST' ? bodyOf(request.body) : [];
+    if (!allows(scopes, 'Group', 'r'))
       throw new Refusal(
         'insufficient-scope',
         'An export needs the scope system/Group.rs, and a scope for each type that it exports.',
       );
-    await this.groups.assertOwn(request.smart.client, group, givenOf(kickOff));
-    const accepted = await this.kickOffs.start(kickOff);
-    await reply
-      .code(202)
-      .headers({
-        'content-location': accepted.location,
-        'preference-applied': accepted.preferencesApplied,
-        'content-type': 'application/fhir+json; charset=utf-8',
-        'cache-control': 'no-store',
-      })
-      .send(
-        JSON.stringify(
-          operationOutcome(
-            'information',
-            'informational',
-            'The export was accepted. Content-Location has the URL of its status.',
-          ),
-        ),
-      );
+    await this.groups.assertOwn(client, params.id, givenOf({ query, body }));
+    const prefer = request.headers['prefer'];
+    const accepted = await this.kickOffs.start({
+      operation: name,
+      group: params.id,
+      url: request.url,
+      query,
+      body,
+      prefer: Array.isArray(prefer) ? prefer.join(',') : prefer,
+      client,
+      scopes,
+    });
+    return {
+      headers: { 'content-location': accepted.location, 'preference-applied': accepted.preferencesApplied },
+      json: operationOutcome(
+        'information',
+        'informational',
+        'The export was accepted. Content-Location has the URL of its status.',
+      ),
+    };
   }
 }
 

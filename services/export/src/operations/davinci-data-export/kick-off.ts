@@ -6,7 +6,7 @@ import { TransactionTimes } from '@provider-access/engines/state';
 import type { Position } from '@provider-access/engines/log';
 import { base32, instant, Refusal } from '@provider-access/kernel';
 import { isLenient, PORTS, type ServicePorts } from '@provider-access/service/http';
-import type { SmartContext } from '@provider-access/smart';
+import type { Client } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import {
   parseKickOff,
@@ -19,14 +19,13 @@ import { ClientLimits } from '../../jobs/client-limits.ts';
 import { ExportedViews } from '../../jobs/exported-views.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
 
-export interface KickOff {
+export interface KickOff extends Client {
   readonly operation: Operation;
   readonly group: string;
   readonly url: string;
   readonly query: readonly GivenParameter[];
   readonly body: readonly GivenParameter[];
   readonly prefer: string | undefined;
-  readonly smart: SmartContext;
 }
 export interface Accepted {
   readonly location: string;
@@ -70,7 +69,7 @@ export class KickOffs {
    * @throws Refusal
    */
   async start(kickOff: KickOff): Promise<Accepted> {
-    const { client, scopes } = kickOff.smart;
+    const { client, scopes } = kickOff;
     const lenient = isLenient(kickOff.prefer);
     const request = parseKickOff(kickOff.operation, kickOff.query, kickOff.body, {
       lenient,
@@ -107,7 +106,7 @@ export class KickOffs {
   /** Writes the job to the audit, then to its stream. */
   private async record(job: string, kickOff: KickOff, request: KickOffRequest, frozen: Frozen): Promise<void> {
     const { clock, tracing } = this.ports;
-    const { client } = kickOff.smart;
+    const { client } = kickOff;
     const now = instant(clock.now());
     const traceparent = tracing?.traceparent();
     const types = [...request.types];

@@ -1,47 +1,58 @@
 import type { Readable } from 'node:stream';
-import { Controller, Get, Head, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit, membersOf } from '@provider-access/audit';
+import { Controller, Inject } from '@nestjs/common';
+import { membersOf } from '@provider-access/audit';
+import { allows } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { ViewReader } from '@provider-access/engines/views';
 import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { allows } from '@provider-access/domain/smart';
-import { AccessEnded, chooseRange, dropWhenAccessEnds, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { BLOBS } from '../../config.ts';
+import { chooseRange, PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
-  acceptsGzip,
-  etag,
-  type IndexedSegment,
-  layout,
-  type PartIndex,
-  releasedBy,
-} from '../../domain/segments/index.ts';
-import type { PartInfo } from '../../jobs/part-set.ts';
-import { exportJobs, getJob } from '../../projections/export-jobs.ts';
+  type Asked,
+  type Audited,
+  etagOf,
+  isNotModified,
+  operation,
+  Operation,
+} from '@provider-access/service/operation';
+import { BLOBS } from '../../config.ts';
+import { acceptsGzip, type IndexedSegment, layout, releasedBy, tagOf } from '../../domain/segments/index.ts';
+import { exportJobs, getJob, type JobPart } from '../../projections/export-jobs.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
-import { Releases } from './releases.ts';
+import { type Moment, Releases, type VisibleFile } from './releases.ts';
 import { segmentStream } from './segment-stream.ts';
 
-/** Limit of repeated decisions for a download, if a member's access ends before the first byte. */
-const ANEW = 10;
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request */
+const DOWNLOAD = operation({
+  route: 'GET /fhir/bulk/{job}/{file}',
+  head: true,
+  callers: 'app',
+  audit: 'download',
+  tag: 'Groups and exports',
+  summary: 'Download a file of an export',
+  description:
+    'NDJSON, with gzip if the request accepts it. The server decides again about every member of the file: who ' +
+    'opted out since is left out. `Range` resumes a download.',
+  parameters: {
+    job: 'The id of the export, from `Content-Location`.',
+    file: 'The name of the file, from the manifest.',
+  },
+  headers: [{ name: 'Range', description: '`bytes=…` of a download that broke off.' }],
+  answer: { description: 'The file.', type: 'application/fhir+ndjson', schema: { type: 'string' } },
+  also: { 206: 'The bytes that were asked for.' },
+  refusals: ['not-found', 'range-not-satisfiable'],
+});
+
 const first = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header.join(', ') : header;
 
-/**
- * GET and HEAD /fhir/bulk/{job}/{file}: a gzip stream (or plain NDJSON) of the segments that are permitted now. Ranges
- * can be resumed. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-output-file-request
- */
-@Controller('fhir/bulk')
-@UseGuards(SmartGuard)
+@Controller()
 export class DownloadController {
   private readonly view: ViewReader;
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(BLOBS) private readonly blobs: Blobs,
-    @Inject(Audit) private readonly audit: Audit,
     @Inject(OwnJobs) private readonly jobs: OwnJobs,
     @Inject(Releases) private readonly releases: Releases,
     @Inject(DownloadNotes) private readonly notes: DownloadNotes,
@@ -49,103 +60,100 @@ export class DownloadController {
     this.view = ports.views.reader(exportJobs);
   }
 
-  @Head(':job/:file')
-  head(
-    @Param('job') id: string,
-    @Param('file') name: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.serve(id, name, request, reply);
-  }
-  @Get(':job/:file')
-  get(
-    @Param('job') id: string,
-    @Param('file') name: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.serve(id, name, request, reply);
-  }
-
-  private async serve(id: string, name: string, request: SmartRequest, reply: FastifyReply, again = 0): Promise<void> {
-    const { releases, blobs, audit } = this;
-    const { client, scopes } = request.smart;
-    const job = await this.jobs.find(client, id);
-    const absent = (): Promise<never> => this.jobs.refuse(client, 'export-file-unknown', job);
-    if (job.sealed === undefined) return absent();
-    const { manifest } = await releases.manifest(job);
-    const file = manifest.files.find((f) => f.file === name);
-    if (file === undefined) return absent();
-    if (file.kind === 'output' && !allows(scopes, file.type, 'r'))
-      throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
-    const moment = releases.moment(job);
-    const { index, segments } = await releases.visible(job, file, moment);
+  /** A gzip stream (or plain NDJSON) of the segments that are permitted now. Ranges can be resumed. */
+  @Operation(DOWNLOAD)
+  async download({ client, scopes, params, request }: Asked<typeof DOWNLOAD>): Promise<Audited> {
+    const { headers, method } = request;
+    const job = await this.jobs.find(client, params.job);
+    const moment = this.releases.moment(job);
+    const visible = await this.visibleFile(job, params.file, moment, (type) => allows(scopes, type, 'r'));
     // A file without a permitted segment does not exist, as in the manifest.
-    if (segments.length === 0) return absent();
+    if (visible === undefined) return this.jobs.refuse(client, 'export-file-unknown', job);
+    const { file, index, segments } = visible;
 
-    const coding = acceptsGzip(first(request.headers['accept-encoding'])) ? 'gzip' : 'identity';
+    const coding = acceptsGzip(first(headers['accept-encoding'])) ? 'gzip' : 'identity';
     const whole = layout(segments, coding);
-    const tag = etag(file.part, whole);
+    const version = { tag: tagOf(file.part, whole), strong: true };
+    const etag = etagOf(version);
     const unchanged = {
       vary: 'Accept-Encoding',
-      etag: tag,
+      etag,
       'accept-ranges': 'bytes',
-      expires: new Date(job.sealed.expiresAt).toUTCString(),
+      expires: new Date(job.sealed!.expiresAt).toUTCString(),
       'cache-control': 'private, no-transform',
     };
-    const ifNoneMatch = first(request.headers['if-none-match']);
-    if (ifNoneMatch !== undefined && ifNoneMatch.split(',').some((t) => t.trim() === tag))
-      return void (await reply.code(304).headers(unchanged).send());
+    if (isNotModified(headers, version, 'not-match'))
+      return { audit: 'nothing', answer: { status: 304, headers: unchanged } };
     // A client must never join bytes of two permitted sets, so a range counts only for exactly this representation.
-    const counts = request.method === 'GET' && first(request.headers['if-range']) === tag;
-    const range = chooseRange(counts ? first(request.headers['range']) : undefined, whole.length);
-    if (range.kind === 'unsatisfiable') {
+    const counts = method === 'GET' && first(headers['if-range']) === etag;
+    const range = chooseRange(counts ? first(headers['range']) : undefined, whole.length);
+    if (range.kind === 'unsatisfiable')
       throw new Refusal('range-not-satisfiable', 'The range starts after the end of the file.', {
         headers: { ...unchanged, 'content-range': `bytes */${whole.length}` },
       });
-    }
     const { start, end } = range.kind === 'part' ? range : { start: 0, end: whole.length };
-    const headers = {
-      ...unchanged,
-      'content-type': 'application/fhir+ndjson',
-      ...(coding === 'gzip' && { 'content-encoding': 'gzip' }),
-      'content-length': String(end - start),
-      ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${whole.length}` }),
+    const answer = {
+      status: range.kind === 'part' ? 206 : 200,
+      headers: {
+        ...unchanged,
+        'content-type': DOWNLOAD.answer.type,
+        ...(coding === 'gzip' && { 'content-encoding': 'gzip' }),
+        'content-length': String(end - start),
+        ...(range.kind === 'part' && { 'content-range': `bytes ${start}-${end - 1}/${whole.length}` }),
+      },
     };
-    const status = range.kind === 'part' ? 206 : 200;
-    if (request.method === 'HEAD') return void (await reply.code(status).headers(headers).send());
+    if (method === 'HEAD') return { audit: 'nothing', answer };
 
     const given = releasedBy(whole, start, end, index, (member) => moment.decided.get(member) === true);
-    await audit.release({
-      client,
-      action: 'download',
-      ...membersOf(given),
-      resources: whole.resources,
-      types: [file.type],
-      group: job.group,
-      job: id,
-      file: name,
-    });
-    let stream: Readable;
-    try {
-      stream = await segmentStream({
-        blobs,
-        part: file.part,
-        layout: whole,
-        start,
-        end,
-        mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(id, file, index, ahead),
-      });
-    } catch (error) {
-      // A member's access ended between the decision and the first byte. Nothing was sent, so decide again.
-      await this.jobs.find(client, id);
-      if (!(error instanceof AccessEnded) || again === ANEW) throw error;
-      return this.serve(id, name, request, reply, again + 1);
-    }
-    this.count(stream, { job: id, client, file: name });
-    dropWhenAccessEnds(stream, request.raw.socket);
-    await reply.code(status).headers(headers).send(stream);
+    const of = { job: job.job, file: file.file };
+    return {
+      audit: [
+        {
+          hourly: {
+            ...membersOf(given),
+            resources: whole.resources,
+            types: [file.type],
+            group: job.group,
+            ...of,
+          },
+        },
+      ],
+      answer: {
+        ...answer,
+        body: async () => {
+          const stream = await segmentStream({
+            blobs: this.blobs,
+            part: file.part,
+            layout: whole,
+            start,
+            end,
+            mayGoOn: (ahead) => file.kind === 'error' || this.mayGoOn(visible, job.job, ahead),
+          }).catch(async (error: unknown) => {
+            // Nothing was sent. A job that was deleted meanwhile has no files.
+            await this.jobs.find(client, job.job);
+            throw error;
+          });
+          this.count(stream, { ...of, client });
+          return stream;
+        },
+      },
+    };
+  }
+
+  private async visibleFile(
+    job: JobPart,
+    name: string,
+    moment: Moment,
+    covers: (type: string) => boolean,
+  ): Promise<VisibleFile | undefined> {
+    if (job.sealed === undefined) return undefined;
+    const { manifest } = await this.releases.manifest(job);
+    const file = manifest.files.find((f) => f.file === name);
+    if (file === undefined) return undefined;
+    if (file.kind === 'output' && !covers(file.type))
+      throw new Refusal('insufficient-scope', `The access token does not cover ${file.type}.`);
+    const visible = await this.releases.visible(job, file, moment);
+    return visible.segments.length === 0 ? undefined : visible;
   }
 
   /**
@@ -153,9 +161,8 @@ export class DownloadController {
    * before the job expired continues, because its files stay for `graceMs`.
    */
   private async mayGoOn(
+    { file, index }: VisibleFile,
     id: string,
-    file: PartInfo,
-    index: PartIndex,
     segments: readonly IndexedSegment[],
   ): Promise<boolean> {
     const job = await getJob(this.view, id);

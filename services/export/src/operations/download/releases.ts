@@ -23,6 +23,12 @@ const KNOWN_JOBS = 1000;
 /** ms */
 const VIEW_PATIENCE_MS = 1000;
 
+/** A file, and its segments that the client may see. */
+export interface VisibleFile {
+  readonly file: PartInfo;
+  readonly index: PartIndex;
+  readonly segments: readonly IndexedSegment[];
+}
 /** What one request has decided, so that a member is decided once. */
 export interface Moment {
   readonly decided: Map<string, boolean>;
@@ -74,17 +80,13 @@ export class Releases {
   }
 
   /** The segments that are permitted now, without what labels withhold. Throws FactsStale, or Refusal 503. */
-  async visible(
-    job: Job,
-    file: PartInfo,
-    moment = this.moment(job),
-  ): Promise<{ index: PartIndex; segments: readonly IndexedSegment[] }> {
+  async visible(job: Job, file: PartInfo, moment = this.moment(job)): Promise<VisibleFile> {
     const index = await this.index(file);
     // A file of errors contains only warnings about parameters, and no data of members.
-    if (file.kind === 'error') return { index, segments: index.segments };
+    if (file.kind === 'error') return { file, index, segments: index.segments };
     await this.labelledPassed(job);
     await this.decide(job, index.members, moment);
-    return { index, segments: await this.permittedOf(job, file, index, index.segments, moment) };
+    return { file, index, segments: await this.permittedOf(job, file, index, index.segments, moment) };
   }
 
   /**

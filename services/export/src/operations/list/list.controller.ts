@@ -1,19 +1,25 @@
-import { Controller, Get, Inject, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import type { ViewReader } from '@provider-access/engines/views';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { exportJobs } from '../../projections/export-jobs.ts';
 import { ownExports } from './own-exports.ts';
 
-/**
- * GET /fhir/bulk: the client's own exports. Bulk Data has no such request. An app that lost a status URL finds and
- * deletes its exports with it.
- */
-@Controller('fhir/bulk')
-@UseGuards(SmartGuard)
+const LIST = operation({
+  route: 'GET /fhir/bulk',
+  callers: 'app',
+  tag: 'Groups and exports',
+  summary: 'List the own exports of the app',
+  description:
+    'The newest 100 exports that a status request would answer, newest first. Bulk Data has no such request. An ' +
+    'app that lost the URL of an export finds it here, and deletes what it no longer needs.',
+  answer: { description: 'The exports.', type: JSON_TYPE, schema: ref('Exports') },
+  refusals: ['too-many-requests'],
+});
+
+@Controller()
 export class ListController {
   private readonly jobs: ViewReader;
   constructor(
@@ -24,16 +30,11 @@ export class ListController {
     this.jobs = ports.views.reader(exportJobs);
   }
 
-  @Get()
-  async list(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { client } = request.smart;
+  @Operation(LIST)
+  async list({ client }: Asked<typeof LIST>): Promise<Answer> {
     // Each request reads all exports of the client, so it has the limit of a status request.
     await this.limits.countPoll('list', client);
     const { publicUrl, keepMs } = this.config;
-    const body = await ownExports(this.jobs, { client, publicUrl, keepMs, now: this.ports.clock.now() });
-    await reply
-      .code(200)
-      .headers({ 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
-      .send(JSON.stringify(body));
+    return { json: await ownExports(this.jobs, { client, publicUrl, keepMs, now: this.ports.clock.now() }) };
   }
 }

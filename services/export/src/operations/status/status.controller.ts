@@ -1,23 +1,51 @@
-import { Controller, Delete, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { operationOutcome } from '@provider-access/kernel/fhir';
-import { instant, Refusal } from '@provider-access/kernel';
+import { Controller, Inject } from '@nestjs/common';
 import { allows } from '@provider-access/domain/smart';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
+import { instant, Refusal } from '@provider-access/kernel';
+import { operationOutcome } from '@provider-access/kernel/fhir';
+import { FHIR_TYPE, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { CONFIG, type ExportConfig } from '../../config.ts';
 import { chunksWritten } from '../../domain/job/job.ts';
-import type { JobPart } from '../../projections/export-jobs.ts';
 import { ClientLimits } from '../../jobs/client-limits.ts';
 import { JobStreams } from '../../jobs/job-stream.ts';
+import type { JobPart } from '../../projections/export-jobs.ts';
 import { Releases } from '../download/releases.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { failure, progress } from './job-texts.ts';
 import { manifestBody } from './manifest.ts';
 
-/** GET and DELETE /fhir/bulk/{job}: https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
-@Controller('fhir/bulk')
-@UseGuards(SmartGuard)
+const JOB = { job: 'The id of the export, from `Content-Location`.' };
+/** https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-status-request */
+const STATUS = operation({
+  route: 'GET /fhir/bulk/{job}',
+  callers: 'app',
+  tag: 'Groups and exports',
+  summary: 'Ask whether an export is done',
+  parameters: JOB,
+  answer: {
+    description: 'The manifest: the files, and what this app may see now.',
+    type: JSON_TYPE,
+    schema: ref('Manifest'),
+  },
+  also: { 202: 'The export runs. `X-Progress` says how far, `Retry-After` when to ask again.' },
+  refusals: ['not-found', 'too-many-requests', 'storage-full'],
+});
+const CANCEL = operation({
+  route: 'DELETE /fhir/bulk/{job}',
+  callers: 'app',
+  tag: 'Groups and exports',
+  summary: 'Cancel an export, or delete its files',
+  parameters: JOB,
+  answer: {
+    status: 202,
+    description: 'The export and its files are deleted.',
+    type: FHIR_TYPE,
+    schema: ref('OperationOutcome'),
+  },
+  refusals: ['not-found'],
+});
+
+@Controller()
 export class StatusController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
@@ -28,55 +56,35 @@ export class StatusController {
     @Inject(Releases) private readonly releases: Releases,
   ) {}
 
-  @Get(':job')
-  async status(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const job = await this.jobs.find(request.smart.client, id);
-    await this.limits.countPoll('status', id);
+  @Operation(STATUS)
+  async status({ client, scopes, params }: Asked<typeof STATUS>): Promise<Answer> {
+    const job = await this.jobs.find(client, params.job);
+    await this.limits.countPoll('status', params.job);
     if (job.status === 'failed') throw new Refusal('internal', failure(job));
     if (job.status !== 'sealed') {
-      await reply
-        .code(202)
-        .headers({
-          'x-progress': progress(job),
-          'retry-after': String(retryAfter(job, this.ports.clock.now())),
-          'cache-control': 'no-store',
-        })
-        .send();
-      return;
+      const again = retryAfter(job, this.ports.clock.now());
+      return { status: 202, headers: { 'x-progress': progress(job), 'retry-after': String(again) } };
     }
-    const body = JSON.stringify(
-      await manifestBody(job, this.releases, {
-        publicUrl: this.config.publicUrl,
-        covers: (type) => allows(request.smart.scopes, type, 'r'),
-      }),
-    );
-    await reply
-      .code(200)
-      .headers({
-        'content-type': 'application/json; charset=utf-8',
-        expires: new Date(job.sealed!.expiresAt).toUTCString(),
-        'cache-control': 'no-store',
-      })
-      .send(body);
+    const json = await manifestBody(job, this.releases, {
+      publicUrl: this.config.publicUrl,
+      covers: (type) => allows(scopes, type, 'r'),
+    });
+    return { headers: { expires: new Date(job.sealed!.expiresAt).toUTCString() }, json };
   }
 
-  @Delete(':job')
-  async cancel(@Param('job') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { client } = request.smart;
-    const job = await this.jobs.find(client, id);
+  @Operation(CANCEL)
+  async cancel({ client, params }: Asked<typeof CANCEL>): Promise<Answer> {
+    const job = await this.jobs.find(client, params.job);
     const cancelled = await this.streams.execute({
       kind: 'cancel',
-      data: { job: id, reason: 'deleted by the client', at: instant(this.ports.clock.now()) },
+      data: { job: job.job, reason: 'deleted by the client', at: instant(this.ports.clock.now()) },
     });
     if (!cancelled.ok) return this.jobs.refuse(client, 'export-gone', job);
-    if (!(await this.streams.isVisible(id, cancelled.version)))
+    if (!(await this.streams.isVisible(job.job, cancelled.version)))
       throw new Refusal('unavailable', 'The export is deleted, but not yet in every view. Repeat the request.', {
         retryAfter: 2,
       });
-    await reply
-      .code(202)
-      .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
-      .send(JSON.stringify(operationOutcome('information', 'informational', 'The export and its files are deleted.')));
+    return { json: operationOutcome('information', 'informational', 'The export and its files are deleted.') };
   }
 }
 
