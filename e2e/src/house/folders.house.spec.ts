@@ -5,7 +5,6 @@ import { cyclesOf, graph, packageOf, selfImports, sources } from './sources.ts';
 const CYCLES: Readonly<Record<string, string>> = {
   'libs/service/src/observability: logger.ts, otlp, tracing': 'the logger asks the traces for its ids',
   'services/admin/src: backup, engine-fault.ts, program.ts': 'the sentence of a fault moves out of the program',
-  'services/resources/src: attachments, domain, intake': 'the stages of the intake',
   'tools/cli/src: commands, context.ts': 'the context names no command',
 };
 /** Packages with files that import their own package by name. This list shrinks only. */

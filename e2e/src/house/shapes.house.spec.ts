@@ -42,11 +42,6 @@ const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly option
       size: 9,
       reason: 'variables of OpenTelemetry, by their names',
     },
-    {
-      name: 'services/resources/src/intake/record-intake.ts#RecordIntakeOptions',
-      size: 20,
-      reason: 'the stages of the intake take its place',
-    },
   ],
 };
 

@@ -21,8 +21,8 @@ import { Metrics } from '@provider-access/service/observability';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
-import { Intake } from './frame.ts';
-import type { IntakeRole, Taken } from './role.ts';
+import { AccessIntake } from './access-intake.ts';
+import type { AccessRole } from './access-role.ts';
 
 /** A type of the test in two versions. The second version has both names in one list. */
 const NAMED = 'payer.member-named.v2';
@@ -77,7 +77,7 @@ afterEach(async () => {
   await state.close();
 });
 
-function intake(): Intake<Named> {
+function intake(): AccessIntake<Named> {
   const say = (details: Record<string, unknown>): void => void lines.push(details);
   const ports = {
     log,
@@ -99,7 +99,7 @@ function intake(): Intake<Named> {
       }),
     },
   ];
-  return new Intake<Named>(ports, {
+  return new AccessIntake<Named>(ports, {
     deriver: 'consent',
     progressTopic: PA_CONSENT,
     interest: { types: new Set([NAMED]), strays: 'passed' },
@@ -115,31 +115,28 @@ function intake(): Intake<Named> {
     }),
     hold: (hold, at) => held(hold, 'pa.access-held.v1', at),
     release: (hold, at) => held(hold, 'pa.access-released.v1', at),
-    begin: async () => ({
-      async take({ event, at }): Promise<Taken> {
-        decided.push(event.id);
-        const [first] = event.data.names;
-        decide(first!, event);
-        return {
-          ok: true,
-          outcome: 'recorded',
-          outputs: [
-            {
-              topic: PA_CONSENT,
-              record: derivedRecord({
-                deriver: 'consent',
-                type: 'pa.named.v1',
-                subject: event.subject!,
-                cause: event,
-                at,
-                data: { names: event.data.names },
-              }),
-            },
-          ],
-        };
+    stages: () => [
+      {
+        each({ inbound, at }, taken) {
+          if (taken !== undefined || !inbound.ok) return taken;
+          const { event } = inbound;
+          decided.push(event.id);
+          const [first] = event.data.names;
+          decide(first!, event);
+          const { names } = event.data;
+          const named = {
+            deriver: 'consent',
+            type: 'pa.named.v1',
+            subject: event.subject!,
+            cause: event,
+            at,
+            data: { names },
+          };
+          return { ok: true, outcome: 'recorded', outputs: [{ topic: PA_CONSENT, record: derivedRecord(named) }] };
+        },
       },
-    }),
-  } satisfies IntakeRole<Named>);
+    ],
+  } satisfies AccessRole<Named>);
 }
 
 async function publish(...events: DomainEvent[]): Promise<{ topic: string; partition: number; records: LogRecord[] }> {

@@ -1,11 +1,14 @@
 export { type Hold, holdOf } from './access-holds.ts';
+export { AccessIntake } from './access-intake.ts';
+export { type AccessEvent, type AccessRole } from './access-role.ts';
 export { derivedEventId, derivedRecord } from './derived-event.ts';
+export { type Failed } from './attempt.ts';
+export { Intake, type IntakePorts } from './frame.ts';
 export { differenceOf, identifiersOf, matterOf, MERGED, UNKNOWN_TYPE } from './matter.ts';
 export { brokenMerge, idMeant } from './meant-id.ts';
-export { Intake } from './frame.ts';
-export { type IntakeRole, type Taken, type TakenFrom, type Turn } from './role.ts';
 export { type Output } from './output.ts';
-export { LatestTime } from './latest-time.ts';
-export { isResourceEvent } from './resources.ts';
 export { concerned, type Inbound } from './read.ts';
+export { isResourceEvent } from './resources.ts';
+export { type BatchTimes } from './role.ts';
+export { type Stage, type Taken } from './stage.ts';
 export { MOST_IDS, TOO_MANY_IDS } from './too-many-ids.ts';

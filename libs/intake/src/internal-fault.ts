@@ -1,10 +1,16 @@
 import type { EventFault } from '@provider-access/events';
 
-/** The reason for an event at which the platform failed. */
+/** The fault of an event at which the platform failed. */
 export const INTERNAL_FAULT: EventFault = {
   reason: 'internal-fault',
   detail: 'the platform failed at this event; the log of the service names the error',
 };
+export const TOO_LARGE: EventFault = {
+  reason: 'too-large',
+  detail: 'the record made from the event is larger than the log accepts',
+};
+/** Whether the platform failed at the event, so that no other service knows of the fault. */
+export const isOfPlatform = (fault: EventFault): boolean => fault === INTERNAL_FAULT || fault === TOO_LARGE;
 
 /** An error in the form that a log line may show. */
 export interface ErrorPlace {

@@ -1,4 +1,4 @@
-import { type DynamicModule, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { LevelLedger } from '@provider-access/audit';
 import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import { Facts } from '@provider-access/facts';
@@ -14,11 +14,8 @@ export interface ConsentOptions extends ServiceRuntime {
 
 /** Opt-outs and opt-ins of members. */
 @Module({})
-export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
-  constructor(
-    @Inject(ConsentEventsIntake) private readonly intake: ConsentEventsIntake,
-    @Inject(EffectiveLevels) private readonly levels: EffectiveLevels,
-  ) {}
+export class ConsentModule implements OnModuleInit {
+  constructor(@Inject(EffectiveLevels) private readonly levels: EffectiveLevels) {}
 
   static register({ config, ...runtime }: ConsentOptions): DynamicModule {
     const { log, clock, metrics, state } = runtime.ports;
@@ -48,8 +45,5 @@ export class ConsentModule implements OnModuleInit, OnApplicationShutdown {
 
   async onModuleInit(): Promise<void> {
     await this.levels.start();
-  }
-  onApplicationShutdown(): void {
-    this.intake.stop();
   }
 }

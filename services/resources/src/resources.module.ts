@@ -1,11 +1,6 @@
 import { type DynamicModule, Inject, Module, type OnModuleInit, type Provider } from '@nestjs/common';
-import { LevelLedger } from '@provider-access/audit';
-import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
 import type { Blobs } from '@provider-access/engines/blob';
-import { Derivation } from '@provider-access/engines/log';
-import { TransactionTimes } from '@provider-access/engines/state';
-import { PA_RECORDS } from '@provider-access/events';
-import { Facts, type MemberFactsDocument } from '@provider-access/facts';
+import { Facts } from '@provider-access/facts';
 import {
   LabelGate,
   type RecordsReader,
@@ -14,17 +9,16 @@ import {
   versionsReader,
 } from '@provider-access/facts/records';
 import { type BackgroundJob, ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
-import { countOutcomes, PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, READINESS, type ReadinessCheck, type ServicePorts } from '@provider-access/service/http';
 import { operationsOf } from '@provider-access/service/operation';
 import type { Secret } from '@provider-access/smart';
 import { AttachmentStore } from './attachments/attachment-store.ts';
 import { tidyingAttachments } from './attachments/tidy-attachments.ts';
 import { CONFIG, RESOURCES_DEFAULTS, type ResourcesConfig } from './config.ts';
 import { IntakeController } from './intake/intake.controller.ts';
-import { ReadingThread } from './intake/reading-thread.ts';
+import { intakeProviders } from './intake/intake.providers.ts';
 import { RecordIntake } from './intake/record-intake.ts';
 import { retiringAuthorizations } from './intake/retire-authorizations.ts';
-import { VisibleLevels } from './intake/visible-levels.ts';
 import { DeadLettersController } from './operations/dead-letters/dead-letters.controller.ts';
 import { BinaryController } from './operations/binary/binary.controller.ts';
 import { Carriers } from './operations/binary/carrier.ts';
@@ -107,10 +101,10 @@ export class ResourcesModule implements OnModuleInit {
         { provide: OPERATIONS, useValue: operationsOf(CONTROLLERS) },
         { provide: PageLinks, useValue: new PageLinks(pageKeys) },
         { provide: AttachmentStore, useValue: attachments },
-        ReadingThread,
         ...jobs,
         SearchAnswer,
         ...providers(runtime.ports, config, attachments),
+        ...intakeProviders(runtime.ports, config, attachments),
       ],
     };
   }
@@ -144,17 +138,10 @@ function backgroundJobs(
 }
 
 function providers(
-  { log, views, state, clock, logger, metrics }: ServicePorts,
+  { log, views, clock, metrics }: ServicePorts,
   config: ResourcesConfig,
   attachments: AttachmentStore,
 ): Provider[] {
-  const ledger = new LevelLedger({
-    log,
-    clock,
-    metrics,
-    service: 'resources',
-    objectives: ['claims-visible', 'prior-authorization-visible'],
-  });
   return [
     {
       provide: Carriers,
@@ -180,53 +167,6 @@ function providers(
       provide: EventAppender,
       inject: [Facts],
       useFactory: (facts: Facts) => new EventAppender(log, facts.access, { metrics, sandbox: config.sandbox }),
-    },
-    {
-      provide: RecordIntake,
-      inject: [RECORDS, ReadingThread, Facts],
-      useFactory: (reader: ReturnType<typeof recordsReader>, reading: ReadingThread, facts: Facts) =>
-        new RecordIntake({
-          log,
-          reader,
-          reading,
-          members: facts.reader,
-          claims: state.claims,
-          leases: state.leases,
-          transactionTimes: new TransactionTimes(state.streams),
-          mergedWith: async (member) =>
-            ((await facts.reader.get(member)) as MemberFactsDocument | undefined)?.members?.mergedWith ?? [],
-          factsPassed: async (timeoutMs) => facts.access.waitForPayer(await facts.access.payerHead(), timeoutMs),
-          clock,
-          logger,
-          floor: config.floor,
-          publicUrl: config.publicUrl,
-          ...(attachments.isOpen && { attachments: { store: attachments, above: config.attachmentsAbove } }),
-          profiles: config.profiles,
-          labels: config.labels,
-          sandbox: config.sandbox,
-          levels: ledger,
-          levelsSince: config.levelsSince,
-          derivation: new Derivation({
-            log,
-            deriver: 'resources',
-            progressTopic: PA_RECORDS,
-            now: () => clock.now(),
-            done: countOutcomes(metrics, 'resources'),
-          }),
-        }),
-    },
-    {
-      provide: VisibleLevels,
-      inject: [RECORDS, BusinessCalendar],
-      useFactory: (reader: ReturnType<typeof recordsReader>, calendar: BusinessCalendar) =>
-        new VisibleLevels({
-          ledger,
-          log,
-          reader,
-          deadLetters: views.reader(deadLetters),
-          clock,
-          calendar,
-        }),
     },
   ];
 }

@@ -11,13 +11,18 @@ import {
 import { ProjectionSet, type Views } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { receipts } from '../src/projections/receipts.ts';
-import { Derivation, EngineUnavailable, type EventLog } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { silentLogger } from '@provider-access/service/observability';
+import { systemClock } from '@provider-access/service/http';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
+import { AttachmentStore } from '../src/attachments/attachment-store.ts';
+import { RESOURCES_DEFAULTS } from '../src/config.ts';
+import { CurrentVersions } from '../src/intake/current-versions.ts';
 import { readEvent } from '../src/intake/read-event.ts';
 import { RecordIntake } from '../src/intake/record-intake.ts';
+import { recordStages } from '../src/intake/record-stages.ts';
 import { event } from './harness.ts';
 
 export const RECEIPT = 'r-property';
@@ -56,7 +61,7 @@ export class Instance {
     log: EventLog,
     reader: RecordsReader,
     state: ReturnType<typeof openMemoryState>,
-    mergedWith?: (member: string) => Promise<readonly string[]>,
+    mergedWith: (member: string) => Promise<readonly string[]> = async () => [],
   ) {
     const late = new Proxy(log, {
       get: (target, name: keyof EventLog) =>
@@ -67,21 +72,29 @@ export class Instance {
             )
           : (target[name] as (...args: unknown[]) => unknown).bind(target),
     });
+    const ports = { log: late, state, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+    const members = {
+      get: async (member: string) => ({ _id: member, members: { mergedWith: await mergedWith(member) } }),
+      getMany: async (ids: readonly string[]) => ids.map(() => undefined),
+    };
+    const current = new CurrentVersions(late, reader);
     this.intake = new RecordIntake({
-      log: late,
-      reader,
-      members: { getMany: async (ids) => ids.map(() => undefined) },
-      claims: state.claims,
-      leases: state.leases,
-      transactionTimes: { newest: () => Promise.resolve(0) },
-      ...(mergedWith !== undefined && { mergedWith }),
-      clock: { now: () => Date.now() },
-      logger: silentLogger,
-      floor: '2016-01-01',
+      ports,
+      current,
+      stages: recordStages({
+        ports,
+        reader,
+        members,
+        current,
+        attachments: new AttachmentStore(undefined),
+        ledger: { started: async () => undefined },
+        config: RESOURCES_DEFAULTS,
+      }),
+      rules: { ...RESOURCES_DEFAULTS, attachmentsAbove: undefined },
+      factsPassed: async () => true,
       reading: {
-        read: (list, options) => Promise.resolve(list.map((record) => ({ record, ...readEvent(record, options) }))),
+        read: async (list, options) => list.map((record) => ({ record, ...readEvent(record, options) })),
       },
-      derivation: new Derivation({ log: late, deriver: 'resources', progressTopic: PA_RECORDS }),
     });
   }
   hold(): void {
@@ -133,7 +146,7 @@ export class World {
     const list = await this.log.read(topic, partition, this.committed[key] ?? 0, size);
     if (list.length === 0) return false;
     const instance = this.instances[which]!;
-    if (this.owners.get(key) !== instance) instance.intake.reassigned();
+    if (this.owners.get(key) !== instance) instance.intake.assigned();
     this.owners.set(key, instance);
     const batch = { topic, partition, records: list };
     if (fate === 'zombie') {

@@ -8,6 +8,7 @@ import {
 import type { LogRecord } from '@provider-access/engines/log';
 import type { UnreadableConsent } from '@provider-access/service/config';
 import {
+  type AccessRole,
   brokenMerge,
   concerned,
   derivedRecord,
@@ -16,7 +17,6 @@ import {
   identifiersOf,
   idMeant,
   type Inbound,
-  type IntakeRole,
   matterOf,
   MERGED,
   type Output,
@@ -93,4 +93,4 @@ export const sharedRole = ({ unreadableConsent, sandbox }: Pick<AttributionConfi
       const { eventType: _, ...data } = hold;
       return outputOf(hold, at, 'release', { type: 'pa.access-released.v1', data, n: 1 });
     },
-  }) satisfies Partial<IntakeRole>;
+  }) satisfies Partial<AccessRole>;

@@ -7,18 +7,16 @@ import {
   type ProviderKey,
   providerKeys,
 } from '@provider-access/events';
-import type { Batch, EventLog } from '@provider-access/engines/log';
+import type { EventLog } from '@provider-access/engines/log';
 import { Facts, networkStatusStands, type Step, withNetworkStatus } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import {
+  type AccessEvent,
+  AccessIntake,
   derivedEventId,
   derivedRecord,
-  Intake,
-  type IntakeRole,
   type Output,
-  type Taken,
-  type TakenFrom,
-  type Turn,
+  type Stage,
 } from '@provider-access/intake';
 import { toInstant } from '@provider-access/kernel/fhir';
 import { PayerDays } from '@provider-access/domain/pdex/days';
@@ -36,99 +34,86 @@ type NetworkStatusChanged = Extract<PayerEvent, { type: typeof NETWORK_STATUS }>
  * it would deny in its own topic.
  */
 @Injectable()
-export class ProviderEventsIntake {
-  private readonly intake: Intake;
-
+export class ProviderEventsIntake extends AccessIntake {
   constructor(
     @Inject(PORTS) ports: ServicePorts,
     @Inject(Facts) facts: Facts,
     @Inject(CONFIG) config: AttributionConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
-    this.intake = new Intake(ports, {
+    super(ports, {
       ...sharedRole(config),
       progressTopic: PA_PROVIDERS,
       topics: [PA_ATTRIBUTION, PA_PROVIDERS],
-      begin: async (inbound) => {
-        if (inbound.some(({ type }) => type === NETWORK_STATUS)) await known(ports.log, facts);
-        return new ProviderTurn(facts, days);
-      },
-    } satisfies IntakeRole);
-  }
-
-  /** Called when partitions are assigned to this instance, because another one may have derived from them since. */
-  assigned(): void {
-    this.intake.assigned();
-  }
-
-  handle(batch: Batch): Promise<void> {
-    return this.intake.handle(batch);
+      stages: () => [providerStage(ports.log, facts, days)],
+    });
   }
 }
 
 /** How long a batch waits until the facts contain the former one, ms. Afterwards it continues without that. */
 const WAIT_MS = 1000;
-async function known(log: EventLog, facts: Facts): Promise<void> {
-  await facts.parties.waitFor(await log.head([PA_PROVIDERS]), WAIT_MS);
-}
 
-class ProviderTurn implements Turn {
+function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<AccessEvent> {
   /** The known state of a provider with the changes of this batch. */
-  private readonly steps = new Map<ProviderKey, readonly Step[]>();
+  const known = new Map<ProviderKey, readonly Step[]>();
+  return {
+    async before(events) {
+      if (events.some(({ inbound }) => inbound.type === NETWORK_STATUS))
+        await facts.parties.waitFor(await log.head([PA_PROVIDERS]), WAIT_MS);
+    },
 
-  constructor(
-    private readonly facts: Facts,
-    private readonly days: PayerDays,
-  ) {}
-
-  /** One event for each provider identifier, without those that are recorded already. */
-  async take({ event, at }: TakenFrom): Promise<Taken> {
-    if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
-    const outputs: Output[] = [];
-    const identity = providerKeys((event as NetworkStatusChanged).data);
-    let stands = true;
-    let isNews = false;
-    let sameTime = false;
-    for (const provider of identity) {
-      const id = derivedEventId(event, provider);
-      const steps = this.steps.get(provider) ?? this.facts.parties.networkSteps(provider);
-      const { status, from } = (event as NetworkStatusChanged).data;
-      const begins = status === 'in-network' ? this.days.permitsFrom(from) : this.days.restrictsFrom(from);
-      const others = identity.filter((other) => other !== provider);
-      const recorded: NetworkStatusRecorded = {
-        provider,
-        status,
-        from: toInstant(begins),
-        businessTime: instantOf(event.time),
-        ...(others.length > 0 && { with: others }),
+    /** One event for each provider identifier, without those that are recorded already. */
+    each({ inbound, at }, taken) {
+      if (taken !== undefined || !inbound.ok) return taken;
+      const { event } = inbound;
+      if (event.type !== NETWORK_STATUS) throw new TypeError(`${event.type} is no event about a provider`);
+      const outputs: Output[] = [];
+      const identity = providerKeys((event as NetworkStatusChanged).data);
+      let stands = true;
+      let isNews = false;
+      let sameTime = false;
+      for (const provider of identity) {
+        const id = derivedEventId(event, provider);
+        const steps = known.get(provider) ?? facts.parties.networkSteps(provider);
+        const { status, from } = (event as NetworkStatusChanged).data;
+        const begins = status === 'in-network' ? days.permitsFrom(from) : days.restrictsFrom(from);
+        const others = identity.filter((other) => other !== provider);
+        const recorded: NetworkStatusRecorded = {
+          provider,
+          status,
+          from: toInstant(begins),
+          businessTime: instantOf(event.time),
+          ...(others.length > 0 && { with: others }),
+        };
+        const data = orderedAfter(recorded, id, steps);
+        const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
+        stands &&= networkStatusStands(after ?? steps, id, recorded);
+        // An overtaken statement may still be the first that joins the identifiers of one provider.
+        const joins = others.some((other) => !facts.parties.identity(provider).includes(other));
+        if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.event === id))))
+          continue;
+        isNews ||= after !== undefined;
+        sameTime ||= (data.tie?.events.length ?? 0) > 0;
+        if (after !== undefined) known.set(provider, after);
+        const record = derivedRecord({
+          deriver: DERIVER,
+          type: 'pa.network-status-recorded.v1',
+          subject: provider,
+          cause: event,
+          at,
+          data,
+        });
+        // Each change has a key of its own. Otherwise compaction would keep only the newest append, which may not be
+        // the change that counts.
+        outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
+      }
+      if (!stands) return { ok: true, outcome: 'superseded', outputs };
+      return {
+        ok: true,
+        outcome: isNews ? 'recorded' : 'unchanged',
+        ...(sameTime && { reason: 'same-time' as const }),
+        outputs,
       };
-      const data = orderedAfter(recorded, id, steps);
-      const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
-      stands &&= networkStatusStands(after ?? steps, id, recorded);
-      // An overtaken statement may still be the first that joins the identifiers of one provider.
-      const joins = others.some((other) => !this.facts.parties.identity(provider).includes(other));
-      if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.event === id)))) continue;
-      isNews ||= after !== undefined;
-      sameTime ||= (data.tie?.events.length ?? 0) > 0;
-      if (after !== undefined) this.steps.set(provider, after);
-      const record = derivedRecord({
-        deriver: DERIVER,
-        type: 'pa.network-status-recorded.v1',
-        subject: provider,
-        cause: event,
-        at,
-        data,
-      });
-      // Each change has a key of its own. Otherwise compaction would keep only the newest append, which may not be the
-      // change that counts.
-      outputs.push({ topic: PA_PROVIDERS, record: { ...record, key: `${provider}/${id}` } });
-    }
-    if (!stands) return { ok: true, outcome: 'superseded', outputs };
-    return {
-      ok: true,
-      outcome: isNews ? 'recorded' : 'unchanged',
-      ...(sameTime && { reason: 'same-time' as const }),
-      outputs,
-    };
-  }
+    },
+  };
 }

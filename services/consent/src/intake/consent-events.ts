@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
   type AccessHeld,
   type EventFault,
@@ -14,18 +14,17 @@ import { type ConsentPart, Facts, isNews } from '@provider-access/facts';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { PayerDays } from '@provider-access/domain/pdex/days';
 import {
+  type AccessEvent,
+  AccessIntake,
   concerned,
   derivedRecord,
   holdOf,
-  Intake,
-  type IntakeRole,
   isResourceEvent,
   matterOf,
   type Output,
+  type Stage,
   type Taken,
-  type TakenFrom,
   TOO_MANY_IDS,
-  type Turn,
   UNKNOWN_TYPE,
 } from '@provider-access/intake';
 import {
@@ -59,11 +58,8 @@ const toConsent = (records: readonly NewRecord[]): readonly Output[] =>
  * because nothing of consent belongs there.
  */
 @Injectable()
-export class ConsentEventsIntake {
-  private readonly register: ConsentRegister;
-  private readonly intake: Intake;
+export class ConsentEventsIntake extends AccessIntake implements OnApplicationShutdown {
   private readonly effect: OptOutEffect;
-  private readonly now: () => number;
 
   constructor(
     @Inject(PORTS) ports: ServicePorts,
@@ -71,11 +67,10 @@ export class ConsentEventsIntake {
     @Inject(CONFIG) { unreadableConsent: unreadable, sandbox }: ConsentConfig,
     @Inject(PayerDays) days: PayerDays,
   ) {
-    this.now = () => ports.clock.now();
-    this.effect = new OptOutEffect({ facts: facts.access, clock: ports.clock, metrics: ports.metrics });
-    this.register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
-    const { register, effect } = this;
-    this.intake = new Intake(ports, {
+    const { clock, metrics } = ports;
+    const effect = new OptOutEffect({ facts: facts.access, clock, metrics });
+    const register = new ConsentRegister(ports.state, recallFrom(ports.log, facts));
+    super(ports, {
       deriver: DERIVER,
       progressTopic: PA_CONSENT,
       interest: {
@@ -91,7 +86,7 @@ export class ConsentEventsIntake {
       refuses: (record, { event, type, ok }) => {
         if (type === undefined) return concerned(record, event).member !== undefined;
         if (isOwn(type) || (ok && type === MERGED)) return true;
-        return mayDeny(type, event?.data, Math.min(record.timestamp, this.now()), days);
+        return mayDeny(type, event?.data, Math.min(record.timestamp, clock.now()), days);
       },
       holdOf: (record, { event, type }, deadLetter) => {
         const { member, source } = concerned(record, event);
@@ -99,47 +94,35 @@ export class ConsentEventsIntake {
         const { names } = matterOf(type, type === PROVIDER_RECORDED ? undefined : member, event?.data);
         return { ...holdOf(names, source, unreadable), deadLetter, eventType: type ?? UNKNOWN_TYPE };
       },
-      hold: (held, at) => this.tell(held, 'pa.access-held.v1', at),
-      release: (held, at) => this.tell(held, 'pa.access-released.v1', at),
-      begin: async (_inbound, batch) => new ConsentTurn({ ports, facts, register, effect, days, batch }),
-    } satisfies IntakeRole);
+      hold: ({ member, ...data }, at) => holdEvents(register, member, 'pa.access-held.v1', data, at, clock.now()),
+      release: ({ member, source, deadLetter }, at) =>
+        holdEvents(register, member, 'pa.access-released.v1', { source, deadLetter }, at, clock.now()),
+      stages: (batch) => [consentStage({ ports, facts, register, effect, days, batch })],
+    });
+    this.effect = effect;
   }
 
-  /** Called when partitions are assigned to this instance, because another one may have derived from them since. */
-  assigned(): void {
-    this.intake.assigned();
-  }
-
-  stop(): void {
+  onApplicationShutdown(): void {
     this.effect.stop();
-  }
-
-  handle(batch: Batch): Promise<void> {
-    return this.intake.handle(batch);
-  }
-
-  /** What operators decided about dead letters. */
-  resolved(batch: Batch): Promise<void> {
-    return this.intake.resolved(batch);
-  }
-
-  private async tell(
-    held: AccessHeld,
-    type: 'pa.access-held.v1' | 'pa.access-released.v1',
-    at: string,
-  ): Promise<readonly Output[]> {
-    const { member, ...about } = held;
-    const data = type === 'pa.access-held.v1' ? about : { source: held.source, deadLetter: held.deadLetter };
-    const cause = { id: held.deadLetter, source: held.source };
-    if (member !== undefined)
-      return toConsent((await this.register.record(member, { type, cause, at, data }, this.now())).records);
-    return toConsent([
-      derivedRecord({ deriver: DERIVER, type, cause, at, data, ...(type === 'pa.access-released.v1' && { n: 1 }) }),
-    ]);
   }
 }
 
-interface TurnOptions {
+/** The events that hold or release access: under each id of a person, or of a whole source. */
+async function holdEvents(
+  register: ConsentRegister,
+  member: string | undefined,
+  type: 'pa.access-held.v1' | 'pa.access-released.v1',
+  data: Pick<AccessHeld, 'source' | 'deadLetter'>,
+  at: string,
+  now: number,
+): Promise<readonly Output[]> {
+  const cause = { id: data.deadLetter, source: data.source };
+  if (member !== undefined) return toConsent((await register.record(member, { type, cause, at, data }, now)).records);
+  const n = type === 'pa.access-released.v1' ? 1 : 0;
+  return toConsent([derivedRecord({ deriver: DERIVER, type, cause, at, data, n })]);
+}
+
+interface ConsentStageOptions {
   readonly ports: ServicePorts;
   readonly facts: Facts;
   readonly register: ConsentRegister;
@@ -148,61 +131,19 @@ interface TurnOptions {
   readonly batch: Batch;
 }
 
-class ConsentTurn implements Turn {
+function consentStage({ ports, facts, register, effect, days, batch }: ConsentStageOptions): Stage<AccessEvent> {
   /** Ids of our events that this batch publishes. */
-  private readonly published = new Set<string | undefined>();
+  const published = new Set<string | undefined>();
   /** Times of append of opt-outs, ms since the epoch. */
-  private readonly optOuts: number[] = [];
-
-  constructor(private readonly options: TurnOptions) {}
-
-  async take({ event, record, at, now }: TakenFrom): Promise<Taken> {
-    const { register, days } = this.options;
-    const appendedAt = Math.min(record.timestamp, now);
-    const stated = isResourceEvent(event.type)
-      ? decideConsentResource(event, appendedAt, days)
-      : { kind: 'event' as const, event };
-    if (stated.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
-    if (stated.kind === 'fault') return { ok: false, fault: stated.fault };
-    const statement = decideConsentEvent(stated.event, appendedAt, days);
-    if (statement.kind === 'merged') {
-      const { known, tooMany, records } = await register.merge(...statement.members);
-      if (tooMany) return { ok: false, fault: TOO_MANY_IDS };
-      return this.taken(known ? await this.missing(records) : records, 'recorded');
-    }
-    const { id, source, traceparent } = event;
-    const entry: RegisterEntry = {
-      type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
-      cause: { id, source, traceparent },
-      at,
-      data: statement.data,
-      content: contentOf(event),
-    };
-    const { known, other, superseded, records } = await register.record(event.subject!, entry, now);
-    if (other) return { ok: false, fault: REUSED };
-    if (statement.kind === 'opted-out') this.optOuts.push(Date.parse(at));
-    if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
-    const missing = known ? await this.missing(records) : records;
-    return this.taken(missing, missing.length > 0 ? 'recorded' : 'unchanged');
-  }
-
-  done(): void {
-    this.options.effect.handled(this.options.batch, this.optOuts);
-  }
-
-  private taken(records: readonly NewRecord[], outcome: 'recorded' | 'unchanged'): Taken {
-    for (const { headers } of records) this.published.add(headers['ce_id']);
-    return { ok: true, outcome, outputs: toConsent(records) };
-  }
+  const optOuts: number[] = [];
 
   /**
    * Of the records of a repeated event, those that are not published. Each is under its own id of the person. An append
    * may have failed for one of them, or a crash may have come before the first.
    */
-  private async missing(records: readonly NewRecord[]): Promise<readonly NewRecord[]> {
-    const open = records.filter(({ headers }) => !this.published.has(headers['ce_id']));
+  const missing = async (records: readonly NewRecord[]): Promise<readonly NewRecord[]> => {
+    const open = records.filter(({ headers }) => !published.has(headers['ce_id']));
     if (open.length === 0) return open;
-    const { facts, ports } = this.options;
     try {
       if (!(await facts.reader.waitFor(await ports.log.head([PA_CONSENT]), WAIT_MS))) return open;
       const documents = await facts.reader.getMany(open.map(({ headers }) => headers['ce_subject']!));
@@ -211,7 +152,44 @@ class ConsentTurn implements Turn {
       // The views are unreachable. Publishing it again changes nothing.
       return open;
     }
-  }
+  };
+  const publishing = (records: readonly NewRecord[], outcome: 'recorded' | 'unchanged'): Taken => {
+    for (const { headers } of records) published.add(headers['ce_id']);
+    return { ok: true, outcome, outputs: toConsent(records) };
+  };
+  return {
+    async each({ inbound, at }, taken) {
+      if (taken !== undefined || !inbound.ok) return taken;
+      const { event } = inbound;
+      const appendedAt = Date.parse(at);
+      const stated = isResourceEvent(event.type)
+        ? decideConsentResource(event, appendedAt, days)
+        : { kind: 'event' as const, event };
+      if (stated.kind === 'none') return { ok: true, outcome: 'recorded', outputs: [] };
+      if (stated.kind === 'fault') return { ok: false, fault: stated.fault };
+      const statement = decideConsentEvent(stated.event, appendedAt, days);
+      if (statement.kind === 'merged') {
+        const { known, tooMany, records } = await register.merge(...statement.members);
+        if (tooMany) return { ok: false, fault: TOO_MANY_IDS };
+        return publishing(known ? await missing(records) : records, 'recorded');
+      }
+      const { id, source, traceparent } = event;
+      const entry: RegisterEntry = {
+        type: statement.kind === 'opted-out' ? 'pa.opted-out.v1' : 'pa.opted-in.v1',
+        cause: { id, source, traceparent },
+        at,
+        data: statement.data,
+        content: contentOf(event),
+      };
+      const { known, other, superseded, records } = await register.record(event.subject!, entry, ports.clock.now());
+      if (other) return { ok: false, fault: REUSED };
+      if (statement.kind === 'opted-out') optOuts.push(appendedAt);
+      if (superseded === true) return { ok: true, outcome: 'superseded', outputs: [] };
+      const unpublished = known ? await missing(records) : records;
+      return publishing(unpublished, unpublished.length > 0 ? 'recorded' : 'unchanged');
+    },
+    after: () => effect.handled(batch, optOuts),
+  };
 }
 
 /**

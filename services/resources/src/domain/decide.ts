@@ -3,9 +3,9 @@ import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/kernel/fhir';
 import type { VersionOrder } from '@provider-access/facts/records';
-import { isRetirement } from '../intake/retire-authorizations.ts';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
+import { isRetirement } from './retirement.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
 
 /** The newest version of a record before an event. It may be a tombstone. */

@@ -21,7 +21,7 @@ export class IntakeController {
 
   @OnAssigned({ group: SUBSCRIPTIONS.intake.group })
   assigned(): void {
-    this.intake.reassigned();
+    this.intake.assigned();
   }
 
   /** Consumes the starts of claims that intake has recorded, to measure when the claims become visible. */

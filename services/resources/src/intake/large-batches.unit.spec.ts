@@ -2,9 +2,11 @@ import { expect, it } from 'vitest';
 import { PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import { silentLogger } from '@provider-access/service/observability';
+import { Metrics, silentLogger } from '@provider-access/service/observability';
 import type { RecordsReader } from '@provider-access/facts/records';
 import { openMemoryState } from '@provider-access/engines/state/memory';
+import { RESOURCES_DEFAULTS } from '../config.ts';
+import { CurrentVersions } from './current-versions.ts';
 import { RecordIntake, type RecordIntakeOptions } from './record-intake.ts';
 
 const MIB = 1024 * 1024;
@@ -25,26 +27,25 @@ function intake(factsPassed: RecordIntakeOptions['factsPassed']): {
   readonly done: string[];
 } {
   const done: string[] = [];
-  const [log, state] = [openMemoryLog(), openMemoryState()];
+  const log = openMemoryLog();
+  const append = log.append.bind(log);
+  log.append = (topic, records) => (done.push(`append ${topic}`), append(topic, records));
   const view = { waitFor: async () => true, position: async () => ({ topics: {}, derived: {} }) };
-  const options = {
-    log,
-    claims: state.claims,
-    leases: state.leases,
-    clock: { now: () => 0 },
-    logger: silentLogger,
-    floor: '2016-01-01',
+  const reader = { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader;
+  const records = new RecordIntake({
+    ports: {
+      log,
+      state: openMemoryState(),
+      clock: { now: () => 0 },
+      logger: silentLogger,
+      metrics: new Metrics(),
+    },
+    current: new CurrentVersions(log, reader),
+    stages: () => [],
+    rules: RESOURCES_DEFAULTS,
     factsPassed,
-    transactionTimes: { newest: async () => 0 },
-    reader: { views: { records: view, locators: view }, heads: async () => [] } as unknown as RecordsReader,
-    members: { getMany: async () => [] },
     reading: { read: async () => (done.push('read'), []) },
-    derivation: {
-      complete: async () => void done.push('recorded'),
-      assigned: () => undefined,
-    } as unknown as RecordIntakeOptions['derivation'],
-  };
-  const records = new RecordIntake(options);
+  });
   return { handle: (one) => records.handle(one), done };
 }
 
@@ -56,13 +57,13 @@ it('lets the facts pass before a batch of megabytes, and never before ordinary o
     return new Promise((resolve) => (pass = resolve));
   });
   await handle(batch(...Array.from({ length: 250 }, () => 8000)));
-  expect([asked, done.splice(0)]).toEqual([[], ['read', 'recorded']]);
+  expect([asked, done.splice(0)]).toEqual([[], ['read', 'append pa.records']]);
 
   const large = handle(batch(3.9 * MIB));
   expect([asked, done]).toEqual([[2000], []]);
   pass(true);
   await large;
-  expect(done).toEqual(['read', 'recorded']);
+  expect(done).toEqual(['read', 'append pa.records']);
 });
 
 it.each<[string, RecordIntakeOptions['factsPassed']]>([
@@ -71,5 +72,5 @@ it.each<[string, RecordIntakeOptions['factsPassed']]>([
 ])('records it all the same when the facts %s', async (_, factsPassed) => {
   const { handle, done } = intake(factsPassed);
   await handle(batch(3 * MIB));
-  expect(done).toEqual(['read', 'recorded']);
+  expect(done).toEqual(['read', 'append pa.records']);
 });

@@ -5,7 +5,7 @@ import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } fro
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
-import { BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';
+import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';
 import { Targets } from './targets.ts';
 
 /**
@@ -24,36 +24,30 @@ export interface OwnershipOptions {
   readonly reader: RecordsReader;
   readonly clock: Clock;
   inFlight(recordId: string): Head | undefined;
-  mergedWith?(member: string): Promise<readonly string[]>;
+  /** Ids of the same person, from the facts. Used for merges that the claims store has lost. */
+  mergedWith(member: string): Promise<readonly string[]>;
 }
 
 export class Ownership {
-  private readonly options: OwnershipOptions;
-  private readonly claims: Claims;
-  private readonly reader: RecordsReader;
-  private readonly clock: Clock;
-  private readonly targets: Targets;
+  readonly #options: OwnershipOptions;
+  readonly #targets: Targets;
   constructor(options: OwnershipOptions) {
-    this.options = options;
-    this.targets = new Targets({
+    this.#options = options;
+    this.#targets = new Targets({
       ...options,
-      holdersOf: (keys, things) => this.holdersOf(keys, things),
-      newest: () => this.newest(),
+      holdersOf: (keys, things) => this.#holdersOf(keys, things),
+      newest: () => this.#newest(),
     });
-    this.clock = options.clock;
-    this.claims = options.claims;
-    this.reader = options.reader;
   }
 
   /**
    * Reads the owners of the ids in the batch, and claims ids without an owner. Adds to `heads` the records of retired
    * ids that a member may take over.
    */
-  async prepare(judgements: readonly Judgement[], heads: Map<string, Head>): Promise<BatchOwners> {
-    const batch = new BatchOwners();
+  async prepare(judgements: readonly Judgement[], heads: Map<string, Head>, batch: BatchOwners): Promise<void> {
     for (const j of judgements) {
       if (j.kind !== 'merge') continue;
-      await this.claims.claim(MERGED, j.retired, j.member);
+      await this.#options.claims.claim(MERGED, j.retired, j.member);
       batch.merged.set(j.retired, j.member);
     }
     const wanted = new Map<string, Thing>();
@@ -66,22 +60,17 @@ export class Ownership {
       else if (!wanted.has(key)) wanted.set(key, j.about);
     }
     const open = [...wanted.keys()].filter((key) => !batch.owners.has(key));
-    if (open.length > 0) await this.claimOpen(open, wanted, batch);
-    await this.targets.read(judgements, batch);
-    await this.readMerges(judgements, batch, heads);
-    return batch;
+    if (open.length > 0) await this.#claimOpen(open, wanted, batch);
+    await this.#targets.read(judgements, batch);
+    await this.#readMerges(judgements, batch, heads);
   }
 
-  private async claimOpen(
-    open: readonly string[],
-    wanted: ReadonlyMap<string, Thing>,
-    batch: BatchOwners,
-  ): Promise<void> {
-    const holders = await this.holdersOf(open, wanted);
+  async #claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+    const holders = await this.#holdersOf(open, wanted);
     const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
     // Another instance may have removed the resource since. Read again from a newer view, so that no event becomes a
     // dead letter because of an old one.
-    const again = foreign.length === 0 ? [] : await this.newest().then(() => this.holdersOf(foreign, wanted));
+    const again = foreign.length === 0 ? [] : await this.#newest().then(() => this.#holdersOf(foreign, wanted));
     const free: string[] = [];
     open.forEach((key, i) => {
       const at = foreign.indexOf(key);
@@ -90,25 +79,25 @@ export class Ownership {
       else batch.owners.set(key, holder);
     });
     if (free.length === 0) return;
-    const expiresAt = this.clock.now() + CLAIM_MS;
-    const owners = await this.claims.claimMany(
+    const expiresAt = this.#options.clock.now() + CLAIM_MS;
+    const owners = await this.#options.claims.claimMany(
       OWNER,
       free.map((key) => ({ key, owner: wanted.get(key)!.member, expiresAt })),
     );
     free.forEach((key, i) => batch.owners.set(key, owners[i]!));
   }
 
-  private async holdersOf(
+  async #holdersOf(
     keys: readonly string[],
     wanted: ReadonlyMap<string, Thing>,
   ): Promise<readonly (string | undefined)[]> {
-    const located = await this.reader.views.locators.getMany(keys);
-    return keys.map((key, i) => this.holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
+    const located = await this.#options.reader.views.locators.getMany(keys);
+    return keys.map((key, i) => this.#holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
   }
 
-  private async newest(): Promise<void> {
-    const head = await this.options.log.head([PA_RECORDS]);
-    if (!(await this.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS)))
+  async #newest(): Promise<void> {
+    const head = await this.#options.log.head([PA_RECORDS]);
+    if (!(await this.#options.reader.views.locators.waitFor(head, VIEW_PATIENCE_MS)))
       throw new EngineUnavailable('the locators view does not keep up');
   }
 
@@ -116,20 +105,16 @@ export class Ownership {
    * The owner in the view, except a member whose record this process has already removed. A copy that the payer shares
    * with everybody has no owner.
    */
-  private holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
+  #holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
       if (member === SHARED) return false;
-      const head = this.options.inFlight(recordId(member, type, id));
+      const head = this.#options.inFlight(recordId(member, type, id));
       return head === undefined ? locator.members[member]!.deleted !== true : head.deleted !== true;
     });
   }
 
-  private async readMerges(
-    judgements: readonly Judgement[],
-    batch: BatchOwners,
-    heads: Map<string, Head>,
-  ): Promise<void> {
+  async #readMerges(judgements: readonly Judgement[], batch: BatchOwners, heads: Map<string, Head>): Promise<void> {
     const foreign = new Map<string, string>();
     for (const j of judgements) {
       if (j.kind !== 'accept') continue;
@@ -139,16 +124,16 @@ export class Ownership {
     for (const owner of new Set(foreign.values())) {
       let at: string | undefined = owner;
       for (let i = 0; i < MAX_CHAIN && at !== undefined; i++) {
-        const next: string | undefined = batch.merged.get(at) ?? (await this.claims.get(MERGED, at));
+        const next: string | undefined = batch.merged.get(at) ?? (await this.#options.claims.get(MERGED, at));
         if (next !== undefined) batch.merged.set(at, next);
         at = next;
       }
     }
-    await this.recallMerges(judgements, batch);
+    await this.#recallMerges(judgements, batch);
     const missing = [...foreign.keys()].filter((id) => !heads.has(id));
-    const found = missing.length === 0 ? [] : await this.reader.heads(missing);
+    const found = missing.length === 0 ? [] : await this.#options.reader.heads(missing);
     missing.forEach((id, i) => {
-      const head = this.options.inFlight(id) ?? found[i];
+      const head = this.#options.inFlight(id) ?? found[i];
       if (head !== undefined) heads.set(id, head);
     });
   }
@@ -157,34 +142,30 @@ export class Ownership {
    * Restores merges from the facts, which are built from the log, after the claims store was lost. The facts do not say
    * which of the two ids was retired, so the member of the event counts as the current id.
    */
-  private async recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
-    const { mergedWith } = this.options;
-    if (mergedWith === undefined) return;
+  async #recallMerges(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
     for (const j of judgements) {
       if (j.kind !== 'accept') continue;
-      const {
-        about: { member },
-      } = j;
+      const { member } = j.about;
       const owner = batch.otherOwner(j.about);
       if (
         owner === undefined ||
         batch.merged.has(owner) ||
         batch.merged.has(member) ||
-        (await this.claims.get(MERGED, member)) !== undefined
+        (await this.#options.claims.get(MERGED, member)) !== undefined
       )
         continue;
-      if (!(await mergedWith(owner)).includes(member)) continue;
-      batch.merged.set(owner, await this.claims.claim(MERGED, owner, member));
+      if (!(await this.#options.mergedWith(owner)).includes(member)) continue;
+      batch.merged.set(owner, await this.#options.claims.claim(MERGED, owner, member));
     }
   }
 
   /** Called after the append. Releases removed ids and claims ids that were taken over. */
   async settle(batch: BatchOwners): Promise<void> {
-    await Promise.all([...batch.releases].map(([key, owner]) => this.claims.release(OWNER, key, owner)));
+    await Promise.all([...batch.releases].map(([key, owner]) => this.#options.claims.release(OWNER, key, owner)));
     if (batch.claims.size > 0)
-      await this.claims.claimMany(
+      await this.#options.claims.claimMany(
         OWNER,
-        [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.clock.now() + CLAIM_MS })),
+        [...batch.claims].map(([key, owner]) => ({ key, owner, expiresAt: this.#options.clock.now() + CLAIM_MS })),
       );
   }
 }

@@ -29,6 +29,13 @@ export interface Reading {
 export interface ReadEvent extends Reading {
   readonly record: LogRecord;
 }
+/** A judgement that makes a version of a resource, or removes it. */
+export type Versioned = Extract<Judgement, { kind: 'accept' | 'remove' }>;
+
+export const isVersioned = (event: ReadEvent): event is ReadEvent & { readonly judgement: Versioned } =>
+  event.judgement.kind === 'accept' || event.judgement.kind === 'remove';
+/** The name of a resource in receipts and dead letters: `Type/id`. */
+export const nameOf = ({ type, id }: Versioned['about']): string => `${type}/${id}`;
 
 const MERGED = 'payer.members-merged.v1';
 /**

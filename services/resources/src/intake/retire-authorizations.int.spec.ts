@@ -4,7 +4,8 @@ import { recordsOf } from '@provider-access/process/testing';
 import { type AuthorizationPart, authorizations } from '@provider-access/facts/records';
 import { Metrics } from '@provider-access/service/observability';
 import { House } from '../../test/harness.ts';
-import { RETIREMENT, retireAuthorizations } from './retire-authorizations.ts';
+import { RETIREMENT } from '../domain/retirement.ts';
+import { retireAuthorizations } from './retire-authorizations.ts';
 
 const DAY = 86_400_000;
 let house: House;

@@ -1,4 +1,4 @@
-import { encodeEvent, PAYER_MEMBER_EVENTS, SANDBOX_SOURCE } from '@provider-access/events';
+import { encodeEvent, PAYER_MEMBER_EVENTS } from '@provider-access/events';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import type { Views } from '@provider-access/engines/views';
 import { authorizations, type AuthorizationPart, authorizationsBefore } from '@provider-access/facts/records';
@@ -6,6 +6,7 @@ import { type Clock, instant } from '@provider-access/kernel';
 import { regularly } from '@provider-access/process';
 import type { BackgroundJob } from '@provider-access/process/service-module';
 import type { Logger, Metrics } from '@provider-access/service/observability';
+import { RETIREMENT, RETIREMENT_OF_SANDBOX } from '../domain/retirement.ts';
 
 export interface RetirementOptions {
   readonly log: Pick<EventLog, 'append'>;
@@ -19,12 +20,6 @@ export interface RetirementOptions {
   readonly sandbox?: boolean | undefined;
 }
 
-/** `source` of the deletes that this job publishes. */
-export const RETIREMENT = 'urn:provider-access:resources:retirement';
-const RETIREMENT_OF_SANDBOX = `${SANDBOX_SOURCE}/retirement`;
-/** Whether this job removed a record, given the `source` of its last event. */
-export const isRetirement = (source: string | undefined): boolean =>
-  source === RETIREMENT || source === RETIREMENT_OF_SANDBOX;
 /** ms between two runs. */
 const EVERY_MS = 60 * 60 * 1000;
 /** Events in one append. */

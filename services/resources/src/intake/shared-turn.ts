@@ -9,6 +9,13 @@ const TURN_MS = 10_000;
 const PATIENCE_MS = 2 * TURN_MS;
 const ASK_MS = 20;
 
+interface Turn {
+  /** Whether another instance may have had a turn since our last one. */
+  readonly othersHadTurns: boolean;
+  /** The work calls this before it appends. @throws EngineUnavailable if the turn may be over */
+  readonly markOwn: () => void;
+}
+
 /**
  * Shared records (Organization, Practitioner, …) have any subject, so they arrive in any partition and at any instance,
  * but their versions must be decided in sequence. So batches with shared records take turns: by a queue in this
@@ -26,19 +33,16 @@ export class SharedTurn {
   }
 
   /**
-   * Tells `work` whether another instance may have had a turn since our last one. `work` calls `mine` before it
-   * appends.
+   * Runs the work of a batch in its turn.
    * @throws EngineUnavailable when the turn does not come in time, or the state store is unavailable
    */
-  run<T>(work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>): Promise<T> {
+  run<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
     const run = this.queue.then(() => this.turn(work));
     this.queue = run.catch(() => undefined);
     return run;
   }
 
-  private async turn<T>(
-    work: (turn: { readonly others: boolean; readonly mine: () => void }) => Promise<T>,
-  ): Promise<T> {
+  private async turn<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
     const asked = performance.now();
     let lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
     while (lease === undefined) {
@@ -48,12 +52,12 @@ export class SharedTurn {
       lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
     }
     const begun = performance.now();
-    const others = lease.token !== this.lastToken + 1;
+    const othersHadTurns = lease.token !== this.lastToken + 1;
     this.lastToken = lease.token;
     try {
       return await work({
-        others,
-        mine() {
+        othersHadTurns,
+        markOwn() {
           if (performance.now() - begun > TURN_MS / 2)
             throw new EngineUnavailable('the turn for shared records took too long');
         },

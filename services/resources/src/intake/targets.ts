@@ -8,7 +8,7 @@ import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type T
 export interface TargetsOptions {
   readonly claims: Pick<Claims, 'get'>;
   /** Ids of the same person, from the facts. */
-  mergedWith?(member: string): Promise<readonly string[]>;
+  mergedWith(member: string): Promise<readonly string[]>;
   /** Head of a record that this process wrote and that the view may not have yet. */
   inFlight(recordId: string): Head | undefined;
   /** The owner of each `Type/id` in the view. */
@@ -25,9 +25,9 @@ const KEYS_TOGETHER = 1000;
  * were a record of another member, it would reveal the id of that record.
  */
 export class Targets {
-  private readonly options: TargetsOptions;
+  readonly #options: TargetsOptions;
   constructor(options: TargetsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Adds owners and merged ids to the batch. Call this after the batch has made its own claims. */
@@ -40,7 +40,7 @@ export class Targets {
       }
     }
     if (things.size === 0) return;
-    await this.holders(
+    await this.#holders(
       [...things.keys()].filter((key) => !batch.owners.has(key)),
       things,
       batch,
@@ -50,8 +50,8 @@ export class Targets {
     // dead letter because of an old one.
     const seen = foreign.filter((key) => batch.targets.has(key));
     if (seen.length > 0) {
-      await this.options.newest();
-      await this.holders(seen, things, batch);
+      await this.#options.newest();
+      await this.#holders(seen, things, batch);
     }
     for (const {
       targets,
@@ -59,20 +59,16 @@ export class Targets {
     } of withTargets(judgements)) {
       const others = new Set(targets.flatMap((target) => batch.holderOf(target) ?? []));
       others.delete(member);
-      for (const other of others) if (await this.areOne(other, member)) batch.persons.add(pairOf(other, member));
+      for (const other of others) if (await this.#areOne(other, member)) batch.persons.add(pairOf(other, member));
     }
   }
 
-  private async holders(
-    keys: readonly string[],
-    things: ReadonlyMap<string, Thing>,
-    batch: BatchOwners,
-  ): Promise<void> {
+  async #holders(keys: readonly string[], things: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
-      const found = await this.options.holdersOf(some, things);
+      const found = await this.#options.holdersOf(some, things);
       // For an id that is not in the view yet, ask the claims store.
-      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.claimed(key, things.get(key)!)));
+      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.#claimed(key, things.get(key)!)));
       some.forEach((key, i) => {
         const holder = holders[i];
         if (holder === undefined) batch.targets.delete(key);
@@ -81,22 +77,22 @@ export class Targets {
     }
   }
 
-  private claimed(key: string, { member, type, id }: Thing): Promise<string | undefined> | string | undefined {
+  #claimed(key: string, { member, type, id }: Thing): Promise<string | undefined> | string | undefined {
     if (!isServedType(type)) return undefined;
-    const own = this.options.inFlight(recordId(member, type, id));
-    return own !== undefined && own.deleted !== true ? member : this.options.claims.get(OWNER, key);
+    const own = this.#options.inFlight(recordId(member, type, id));
+    return own !== undefined && own.deleted !== true ? member : this.#options.claims.get(OWNER, key);
   }
 
   /** Whether two ids were merged, by the claims store or, if the store was lost, by the facts. */
-  private async areOne(a: string, b: string): Promise<boolean> {
-    if ((await this.leads(a, b)) || (await this.leads(b, a))) return true;
-    return (await this.options.mergedWith?.(a))?.includes(b) === true;
+  async #areOne(a: string, b: string): Promise<boolean> {
+    if ((await this.#leads(a, b)) || (await this.#leads(b, a))) return true;
+    return (await this.#options.mergedWith(a)).includes(b);
   }
 
-  private async leads(retired: string, member: string): Promise<boolean> {
+  async #leads(retired: string, member: string): Promise<boolean> {
     let at: string | undefined = retired;
     for (let i = 0; i < MAX_CHAIN && at !== undefined && at !== member; i++)
-      at = await this.options.claims.get(MERGED, at);
+      at = await this.#options.claims.get(MERGED, at);
     return at === member;
   }
 }

@@ -116,6 +116,7 @@ function encode({ id, about, head, at }: Superseded, line: Uint8Array | undefine
       ce_specversion: '1.0',
       ce_id: `${id}/${head.versionId}`,
       ce_type: 'pa.record-superseded.v1',
+      // The source that the version itself has (`batch-versions.ts`).
       ce_source: '/resources',
       ce_time: data.supersededAt,
       ce_subject: about.member,

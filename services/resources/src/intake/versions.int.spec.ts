@@ -86,7 +86,7 @@ describe('superseded versions', () => {
     expect(reads()).toEqual([]);
     // A restart forgets what is in flight, so the lines come from the view.
     const { RecordIntake } = await import('./record-intake.ts');
-    house.app.get(RecordIntake).reassigned();
+    house.app.get(RecordIntake).assigned();
     await house.publish(ids.map((id) => said(id, 'second', 2)));
     await house.settled();
     expect(reads()).toEqual(['records getMany 20 record.line']);

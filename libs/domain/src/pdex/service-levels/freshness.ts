@@ -107,7 +107,7 @@ export class StartedFeeds {
   }
 
   /** An event with its time (ms), and whether it became a version. */
-  hear(source: string, type: string, at: number, recorded: boolean): void {
+  countFeed(source: string, type: string, at: number, recorded: boolean): void {
     if (at < this.since) return;
     const row = this.rows.of(source, type);
     row.newest = Math.max(row.newest, at);
@@ -119,8 +119,8 @@ export class StartedFeeds {
    * An event about something else than a resource: a roster, a network, an opt-out. Its time counts to the minute, so
    * that a stream of them is reported once a minute.
    */
-  hearOf(source: string, type: string, at: number): void {
-    this.hear(source, type, Math.floor(at / MINUTE_MS) * MINUTE_MS, false);
+  countOther(source: string, type: string, at: number): void {
+    this.countFeed(source, type, Math.floor(at / MINUTE_MS) * MINUTE_MS, false);
   }
   values(): StartedFeed[] {
     return this.rows.values().map(({ times, ...row }) => ({ ...row, times: [...times] }));

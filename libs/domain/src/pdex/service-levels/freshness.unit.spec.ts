@@ -10,11 +10,11 @@ const calendar = new BusinessCalendar(DEFAULT_RULES);
 
 it('counts the events of a batch by source and type, with a newest that also an unchanged event has', () => {
   const feeds = new StartedFeeds(NOW, NOW - 24 * HOUR);
-  feeds.hear('urn:ehr', 'Observation', NOW - 1500, true);
-  feeds.hear('urn:ehr', 'Observation', NOW - 1400, true);
-  feeds.hear('urn:ehr', 'Observation', NOW - 100, false);
-  feeds.hear('urn:lab', 'Observation', NOW - 11 * HOUR, true);
-  feeds.hear('urn:lab', 'Condition', NOW - 25 * HOUR, true);
+  feeds.countFeed('urn:ehr', 'Observation', NOW - 1500, true);
+  feeds.countFeed('urn:ehr', 'Observation', NOW - 1400, true);
+  feeds.countFeed('urn:ehr', 'Observation', NOW - 100, false);
+  feeds.countFeed('urn:lab', 'Observation', NOW - 11 * HOUR, true);
+  feeds.countFeed('urn:lab', 'Condition', NOW - 25 * HOUR, true);
   expect(feeds.values()).toEqual([
     { source: 'urn:ehr', type: 'Observation', newest: NOW - 100, times: [[NOW - 2000, 2]] },
     { source: 'urn:lab', type: 'Observation', newest: NOW - 11 * HOUR, times: [[NOW - 11 * HOUR, 1]] },
@@ -42,7 +42,7 @@ it('lengthens a duration by at most a tenth and a second, and leaves its day, in
   fc.assert(
     fc.property(fc.integer({ min: -300_000, max: 31 * 24 * HOUR }), fc.constantFrom(...zones), (age, zone) => {
       const feeds = new StartedFeeds(NOW, Number.NEGATIVE_INFINITY);
-      feeds.hear('s', 'Patient', NOW - age, true);
+      feeds.countFeed('s', 'Patient', NOW - age, true);
       const [{ day, took } = { day: '', took: [] }] = measureFeeds(feeds.values(), NOW, zone)[0]!.days;
       const [ms, count] = took[0]!;
       expect(count).toBe(1);
@@ -55,7 +55,7 @@ it('lengthens a duration by at most a tenth and a second, and leaves its day, in
 
 it('stays small when every event has a source of its own, and loses no event', () => {
   const feeds = new StartedFeeds(NOW, Number.NEGATIVE_INFINITY);
-  for (let i = 0; i < 250; i++) feeds.hear(`urn:${i}`, i % 2 === 0 ? 'Patient' : 'Coverage', NOW, true);
+  for (let i = 0; i < 250; i++) feeds.countFeed(`urn:${i}`, i % 2 === 0 ? 'Patient' : 'Coverage', NOW, true);
   const rows = feeds.values();
   expect(rows).toHaveLength(102);
   expect(rows.reduce((n, { times }) => n + times.reduce((sum, [, count]) => sum + count, 0), 0)).toBe(250);
@@ -67,7 +67,7 @@ it('stays small when every event has a source of its own, and loses no event', (
 
 it('hears history, and measures nothing of it', () => {
   const feeds = new StartedFeeds(NOW, Number.NEGATIVE_INFINITY);
-  feeds.hear('urn:ehr', 'Observation', NOW - 32 * 24 * HOUR, true);
+  feeds.countFeed('urn:ehr', 'Observation', NOW - 32 * 24 * HOUR, true);
   expect(feeds.values()).toEqual([{ source: 'urn:ehr', type: 'Observation', newest: NOW - 32 * 24 * HOUR, times: [] }]);
 });
 

@@ -5,7 +5,7 @@ import { COST, SearchWork } from '@provider-access/kernel/fhir';
 import type { Clock } from '@provider-access/kernel';
 import type { ResourcesConfig } from '../../config.ts';
 import { judgeStored, type StoredRules } from '../../domain/judge-stored.ts';
-import { isRetirement } from '../../intake/retire-authorizations.ts';
+import { isRetirement } from '../../domain/retirement.ts';
 import { hasErrorLine, type ResourceFinder, type Seen } from '../find-resource.ts';
 
 /** A version that a client may read. `line` is absent for a removal. Times are ms since the epoch. */

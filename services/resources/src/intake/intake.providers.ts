@@ -1,0 +1,56 @@
+import type { Provider } from '@nestjs/common';
+import { LevelLedger } from '@provider-access/audit';
+import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import { Facts } from '@provider-access/facts';
+import type { RecordsReader } from '@provider-access/facts/records';
+import type { ServicePorts } from '@provider-access/service/http';
+import type { AttachmentStore } from '../attachments/attachment-store.ts';
+import type { ResourcesConfig } from '../config.ts';
+import { deadLetters } from '../projections/dead-letters.ts';
+import { RECORDS } from '../projections/index.ts';
+import { CurrentVersions } from './current-versions.ts';
+import { ReadingThread } from './reading-thread.ts';
+import { RecordIntake } from './record-intake.ts';
+import { recordStages } from './record-stages.ts';
+import { VisibleLevels } from './visible-levels.ts';
+
+/** What consumes events in the resources service. */
+export function intakeProviders(
+  ports: ServicePorts,
+  config: ResourcesConfig,
+  attachments: AttachmentStore,
+): Provider[] {
+  const { log, views, clock, metrics } = ports;
+  const ledger = new LevelLedger({
+    log,
+    clock,
+    metrics,
+    service: 'resources',
+    objectives: ['claims-visible', 'prior-authorization-visible'],
+  });
+  return [
+    ReadingThread,
+    {
+      provide: RecordIntake,
+      inject: [RECORDS, ReadingThread, Facts],
+      useFactory: (reader: RecordsReader, reading: ReadingThread, { reader: members, access }: Facts) => {
+        const current = new CurrentVersions(log, reader);
+        const attachmentsAbove = attachments.isOpen ? config.attachmentsAbove : undefined;
+        return new RecordIntake({
+          ports,
+          reading,
+          current,
+          stages: recordStages({ ports, reader, members, current, attachments, ledger, config }),
+          rules: { ...config, attachmentsAbove },
+          factsPassed: async (timeoutMs) => access.waitForPayer(await access.payerHead(), timeoutMs),
+        });
+      },
+    },
+    {
+      provide: VisibleLevels,
+      inject: [RECORDS, BusinessCalendar],
+      useFactory: (reader: RecordsReader, calendar: BusinessCalendar) =>
+        new VisibleLevels({ ledger, log, reader, deadLetters: views.reader(deadLetters), clock, calendar }),
+    },
+  ];
+}
