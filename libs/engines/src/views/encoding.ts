@@ -1,16 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Builds, Digest, PartPosition } from './store.ts';
+import type { Digest, PartPosition } from './store.ts';
 
 /** The collection or table of a build. */
 export const physicalName = (collection: string, build: number): string => `${collection}_r${build}`;
-
-type Known<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
-export const buildsOf = ({ live, building, previous, keepUntil }: Known<Builds> & Pick<Builds, 'live'>): Builds => ({
-  live,
-  ...(building !== undefined && { building }),
-  ...(previous !== undefined && { previous }),
-  ...(keepUntil !== undefined && { keepUntil }),
-});
 
 /** A part as every adapter stores it: JSON without bodies, and bodies as bytes beside it. */
 export interface EncodedPart {

@@ -269,6 +269,21 @@ export function storeContract(name: string, open: () => Promise<ViewsHarness>): 
       expect(await fresh.views.store.reopen(items)).toBeUndefined();
     });
 
+    it('refuses the late swap of a builder whose own process lifted the seal after the lease', async () => {
+      const { store } = fresh.views;
+      if (!store.shared) return;
+      await store.ensure(items);
+      const build = await store.startBuild(items);
+      // A lease that has run out already.
+      await store.lease(items, build, 'a', -1);
+      await store.announceSwap(items);
+      await store.seal(items, [{ topic: 't.items', partition: 0 }]);
+      await store.builds(items, true);
+      await store.apply(items, 1, [], { topic: 't.items', partition: 0, next: 1, progress: [] }, 0);
+      await expect(store.swap(items, build)).rejects.toThrow(/seal/);
+      expect((await store.builds(items, true))!.live).toBe(1);
+    });
+
     it('reads nothing from a view that does not exist yet', async () => {
       const reader = fresh.views.reader(totals);
       expect(await reader.get('a')).toBeUndefined();

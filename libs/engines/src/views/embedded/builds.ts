@@ -1,48 +1,84 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { buildsOf } from '../encoding.ts';
-import { Leases } from '../leases.ts';
+import { type Change, type Registered, ViewBuilds } from '../builds.ts';
 import { collectionName } from '../projection.ts';
 import type { Projection } from '../projection.ts';
-import { definitionOf } from '../query.ts';
 import { CheckpointMoved } from '../store.ts';
-import type { Build, Builds, Checkpoint } from '../store.ts';
+import type { Build, Checkpoint } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { createTables, layoutOf, quoted, tablesOf } from './tables.ts';
-import type { Layout } from './tables.ts';
 
-/** Builds of a view (live, building, previous) and the position of each. */
-export abstract class ViewBuilds {
+const STORED = ['live', 'last', 'building', 'previous', 'keepUntil'] as const;
+
+/** The registry and the tables of builds in the file. */
+export abstract class EmbeddedBuilds extends ViewBuilds {
   protected connection!: Connection;
-  protected leases = new Leases();
-  readonly #sealed = new Set<string>();
+  /** Each read looks up the live build. */
+  protected readonly settleMs = 0;
+  /** The work on builds ends with the process, so the file does not have it: lease, seal and announcement. */
+  readonly #working = new Map<string, Pick<Registered, 'lease' | 'sealed' | 'ending'>>();
 
-  async ensure(projection: Projection): Promise<number> {
+  protected now(): number {
+    return performance.now();
+  }
+  protected async entry(projection: Projection): Promise<Registered | undefined> {
+    return this.#entryOf(collectionName(projection));
+  }
+  #entryOf(collection: string): Registered | undefined {
+    const stored = this.connection.lookup(collection);
+    return stored && { ...stored, ...this.#working.get(collection) };
+  }
+
+  protected async register(projection: Projection, { definition }: Registered): Promise<void> {
     const layout = layoutOf(projection);
-    const definition = definitionOf(projection);
-    const there = this.connection.lookup(layout.collection);
-    if (there !== undefined) {
-      if (there.definition !== definition)
-        throw new Error(`${layout.collection}: parts, indexes or bodies changed; give the projection a new version`);
-      const builds = this.connection.db
-        .prepare('SELECT build FROM builds WHERE collection = ?')
-        .all(layout.collection) as { build: number }[];
-      for (const { build } of builds)
-        if (![there.live, there.building, there.previous].includes(build)) await this.#drop(layout, build);
-      return there.live;
-    }
+    if (this.connection.lookup(layout.collection) !== undefined) return;
     this.connection.transaction(() => {
-      createTables(this.connection.db, layout, 1);
-      this.connection.db.prepare('INSERT INTO builds VALUES (?, 1)').run(layout.collection);
+      this.#create(projection, 1);
       this.connection.db
         .prepare('INSERT INTO collections (name, definition, live, last) VALUES (?, ?, 1, 1)')
         .run(layout.collection, definition);
     });
-    return 1;
+  }
+  #create(projection: Projection, build: number): void {
+    const layout = layoutOf(projection);
+    createTables(this.connection.db, layout, build);
+    this.connection.db.prepare('INSERT INTO builds VALUES (?, ?)').run(layout.collection, build);
   }
 
-  async builds(projection: Projection, _fresh = false): Promise<Builds | undefined> {
-    const registered = this.connection.lookup(collectionName(projection));
-    return registered && buildsOf(registered);
+  /** One step without an await, so nothing comes between. */
+  protected async change(projection: Projection, change: Change): Promise<boolean> {
+    const collection = collectionName(projection);
+    const before = this.#entryOf(collection)!;
+    const after = change(before);
+    if (after === undefined) return false;
+    const { live, last, building, previous, keepUntil, lease, sealed, ending } = after;
+    // A seal can be lifted on a full disk, too.
+    if (STORED.some((field) => before[field] !== after[field]))
+      this.connection.transaction(() => {
+        if (last > before.last) this.#create(projection, last);
+        this.connection.db
+          .prepare(
+            'UPDATE collections SET live = ?, last = ?, building = ?, previous = ?, keep_until = ? WHERE name = ?',
+          )
+          .run(live, last, building ?? null, previous ?? null, keepUntil ?? null, collection);
+      });
+    this.#working.set(collection, { lease, sealed, ending });
+    return true;
+  }
+
+  /** A build is created in one transaction, so it lacks nothing. */
+  protected async complete(): Promise<void> {}
+  protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
+    const found = this.connection.db
+      .prepare('SELECT build FROM builds WHERE collection = ?')
+      .all(collectionName(projection)) as { build: number }[];
+    return found.map(({ build }) => build);
+  }
+  /** `save` asks the registry. */
+  protected async sealCheckpoints(): Promise<void> {}
+  protected async unsealCheckpoints(): Promise<void> {}
+
+  async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
+    return this.connection.checkpoints(projection, build);
   }
 
   /**
@@ -59,11 +95,14 @@ export abstract class ViewBuilds {
       this.connection.control.save!.run(collection, build, topic, partition, next, entries);
       return;
     }
-    const saved = this.isSealed(collection, build)
-      ? 0
-      : from === 0
-        ? this.connection.control.first!.run(collection, build, topic, partition, next, entries).changes
-        : this.connection.control.move!.run(next, entries, collection, build, topic, partition, from).changes;
+    const { live, building, sealed } = this.#entryOf(collection)!;
+    // A late writer may still have the build that another one replaced.
+    const saved =
+      build === sealed || (build !== live && build !== building)
+        ? 0
+        : from === 0
+          ? this.connection.control.first!.run(collection, build, topic, partition, next, entries).changes
+          : this.connection.control.move!.run(next, entries, collection, build, topic, partition, from).changes;
     if (Number(saved) === 0) throw CheckpointMoved.from(collection, topic, partition, from);
   }
 
@@ -74,110 +113,23 @@ export abstract class ViewBuilds {
     if (next !== from) throw CheckpointMoved.from(collectionName(projection), topic, partition, from);
   }
 
-  async startBuild(projection: Projection): Promise<number> {
-    const layout = layoutOf(projection);
-    const there = this.connection.lookup(layout.collection)!;
-    if (there.building !== undefined) await this.dropBuild(projection, there.building);
-    const build = there.last + 1;
-    this.connection.transaction(() => {
-      createTables(this.connection.db, layout, build);
-      this.connection.db.prepare('INSERT INTO builds VALUES (?, ?)').run(layout.collection, build);
-      this.connection.db
-        .prepare('UPDATE collections SET building = ?, last = ? WHERE name = ?')
-        .run(build, build, layout.collection);
-    });
-    return build;
-  }
-
-  async reopen(projection: Projection): Promise<number | undefined> {
-    const collection = collectionName(projection);
-    const { previous, building } = this.connection.lookup(collection)!;
-    if (previous === undefined || building !== undefined) return undefined;
-    this.connection.transaction(() =>
-      this.connection.db
-        .prepare('UPDATE collections SET building = previous, previous = NULL, keep_until = NULL WHERE name = ?')
-        .run(collection),
-    );
-    this.#sealed.delete(`${collection}/${previous}`);
-    return previous;
-  }
-
-  async lease(projection: Projection, build: number, holder: string, ttlMs: number): Promise<boolean> {
-    const collection = collectionName(projection);
-    return (
-      this.connection.lookup(collection)?.building === build &&
-      this.leases.take(`${collection}/${build}`, holder, ttlMs)
-    );
-  }
-
-  async release(projection: Projection, build: number, holder: string): Promise<void> {
-    this.leases.release(`${collectionName(projection)}/${build}`, holder);
-  }
-
-  async seal(projection: Projection): Promise<readonly Checkpoint[]> {
-    const collection = collectionName(projection);
-    this.#sealed.add(`${collection}/${this.connection.lookup(collection)!.live}`);
-    return this.connection.checkpoints(projection, 'live');
-  }
-
-  protected isSealed(collection: string, build: number): boolean {
-    return this.#sealed.has(`${collection}/${build}`);
-  }
-
-  async unseal(projection: Projection): Promise<void> {
-    const collection = collectionName(projection);
-    this.#sealed.delete(`${collection}/${this.connection.lookup(collection)!.live}`);
-  }
-
-  async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
-    const collection = collectionName(projection);
-    const there = this.connection.lookup(collection)!;
-    if (there.building !== build) throw new Error(`${collection}: build ${build} is not being built`);
-    this.connection.transaction(() =>
-      this.connection.db
-        .prepare('UPDATE collections SET previous = live, keep_until = ?, live = ?, building = NULL WHERE name = ?')
-        .run(keepUntil ?? null, build, collection),
-    );
-    return there.live;
-  }
-
-  async dropBuild(projection: Projection, build: number): Promise<void> {
-    const layout = layoutOf(projection);
-    const there = this.connection.lookup(layout.collection)!;
-    if (there.live === build) throw new Error(`${layout.collection}: the live build is not dropped`);
-    if (there.building === build) {
-      this.connection.transaction(() =>
-        this.connection.db.prepare('UPDATE collections SET building = NULL WHERE name = ?').run(layout.collection),
-      );
-      await this.unseal(projection);
-    }
-    if (there.previous === build)
-      this.connection.transaction(() =>
-        this.connection.db
-          .prepare('UPDATE collections SET previous = NULL, keep_until = NULL WHERE name = ?')
-          .run(layout.collection),
-      );
-    await this.#drop(layout, build);
-  }
-
   /** Deletes rows in small pieces, so that dropping a large table never blocks the process. */
-  async #drop(layout: Layout, build: number): Promise<void> {
+  protected async erase(projection: Projection, build: number): Promise<void> {
+    const layout = layoutOf(projection);
+    const { db } = this.connection;
     this.connection.forget(layout.collection, build);
     for (const { table, key } of tablesOf(layout, build)) {
-      if (this.connection.db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
-      const piece = this.connection.db.prepare(
+      if (db.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) === undefined) continue;
+      const piece = db.prepare(
         `DELETE FROM ${quoted(table)} WHERE (${key}) IN (SELECT ${key} FROM ${quoted(table)} LIMIT 500)`,
       );
-      while (this.connection.db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0)
-        await nextTurn();
+      while (db.isOpen && this.connection.transaction(() => piece.run()).changes !== 0) await nextTurn();
     }
-    if (!this.connection.db.isOpen) return; // the next `ensure` continues
+    if (!db.isOpen) return; // the next `ensure` continues
     this.connection.transaction(() => {
-      for (const { table } of tablesOf(layout, build)) this.connection.db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
-      this.connection.db
-        .prepare('DELETE FROM checkpoints WHERE collection = ? AND build = ?')
-        .run(layout.collection, build);
-      this.connection.db.prepare('DELETE FROM builds WHERE collection = ? AND build = ?').run(layout.collection, build);
+      for (const { table } of tablesOf(layout, build)) db.exec(`DROP TABLE IF EXISTS ${quoted(table)}`);
+      db.prepare('DELETE FROM checkpoints WHERE collection = ? AND build = ?').run(layout.collection, build);
+      db.prepare('DELETE FROM builds WHERE collection = ? AND build = ?').run(layout.collection, build);
     });
   }
 }

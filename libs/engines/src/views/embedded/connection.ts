@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { Registered } from '../builds.ts';
 import { collectionName } from '../projection.ts';
 import type { Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
@@ -17,16 +18,6 @@ const REGISTRY = `
 
 /** Columns that files of an earlier version lack. */
 const ADDED = ['previous', 'keep_until'] as const;
-
-/** The entry of a collection in the file. */
-export interface Registered {
-  readonly live: number;
-  readonly building: number | undefined;
-  readonly previous: number | undefined;
-  readonly keepUntil: number | undefined;
-  readonly last: number;
-  readonly definition: string;
-}
 
 /** A write that waits for the transaction of its turn. */
 interface Waiting {
@@ -115,7 +106,8 @@ export class Connection {
     }
     let found = this.#registered.get(collection);
     if (found === undefined) {
-      const row = this.control.registered.get(collection) as (Registered & { keep_until?: number | null }) | undefined;
+      const row = this.control.registered.get(collection) as
+        (Registered & { readonly keep_until?: number | null }) | undefined;
       if (row === undefined) return undefined;
       found = {
         ...row,

@@ -148,7 +148,7 @@ it('leaves nothing of a write whose build is sealed or dropped while it waits', 
   const checkpoint = { topic: 't.left', partition: 0, next: 1, progress: [] };
   const building = await store.startBuild(totals);
   const sealed = store.apply(totals, 1, [sum('sealed')], checkpoint, 0);
-  await Promise.all([expect(sealed).rejects.toThrow(CheckpointMoved), store.seal(totals)]);
+  await Promise.all([expect(sealed).rejects.toThrow(CheckpointMoved), store.seal(totals, [])]);
   const dropped = store.apply(totals, building, [sum('dropped')], checkpoint, 0);
   await Promise.all([dropped.catch(() => undefined), store.dropBuild(totals, building)]);
   expect(await views.reader(totals).get('sealed')).toBeUndefined();

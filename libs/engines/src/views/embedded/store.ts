@@ -1,8 +1,7 @@
-import { Advances } from '../advances.ts';
 import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
 import { collectionName } from '../projection.ts';
 import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
-import { ViewBuilds } from './builds.ts';
+import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';
 import { Documents } from './documents.ts';
 import { reading } from './faults.ts';
@@ -22,12 +21,11 @@ export interface EmbeddedViewsOptions {
  * is a prefix of the write-ahead log, so a checkpoint never survives without its documents. The runner reads the lost
  * records again from the log.
  */
-export class EmbeddedStore extends ViewBuilds implements ViewStore {
+export class EmbeddedStore extends EmbeddedBuilds implements ViewStore {
   readonly shared: boolean = false;
   looked: ((kept: boolean) => void) | undefined;
   #documents!: Documents;
   #queries!: Queries;
-  readonly #advances = new Advances();
 
   constructor({ file, readonly = false }: EmbeddedViewsOptions) {
     super();
@@ -72,7 +70,7 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
       }
       return lost;
     });
-    if (checkpoint !== undefined && refused.length === 0) this.#advances.announce(collection);
+    if (checkpoint !== undefined && refused.length === 0) this.advances.announce(collection);
     return refused;
   }
 
@@ -101,21 +99,7 @@ export class EmbeddedStore extends ViewBuilds implements ViewStore {
     return this.#queries.count(projection, build);
   }
 
-  async checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]> {
-    return this.connection.checkpoints(projection, build);
-  }
-  /** Nothing to do, because each read looks up the live build. */
-  async announceSwap(): Promise<void> {}
-  override async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
-    const before = await super.swap(projection, build, keepUntil);
-    this.#advances.announce(collectionName(projection));
-    return before;
-  }
   async snapshot(projection: Projection, builds: readonly number[]): Promise<ViewSnapshot> {
     return snapshot(this.connection, projection, builds);
-  }
-
-  onAdvance(collection: string, listener: () => void): () => void {
-    return this.#advances.listen(collection, listener);
   }
 }

@@ -44,7 +44,7 @@ it('lifts the seal of a builder whose lease has run out, and lets no late swap o
   const at = (next: number) => ({ topic: 't.items', partition: 0, next, progress: [] });
   const build = await store.startBuild(items);
   expect(await store.lease(items, build, 'a', 1000)).toBe(true);
-  await store.seal(items);
+  await store.seal(items, []);
   await store.builds(items, true);
   await expect(store.apply(items, 1, [], at(1), 0)).rejects.toThrow(CheckpointMoved);
   now = 1000;
@@ -53,7 +53,7 @@ it('lifts the seal of a builder whose lease has run out, and lets no late swap o
   await expect(store.swap(items, build)).rejects.toThrow(/seal/);
   // The next builder seals and swaps.
   expect(await store.lease(items, build, 'b', 1000)).toBe(true);
-  await store.seal(items);
+  await store.seal(items, []);
   await store.swap(items, build);
   await views.close();
 });

@@ -1,9 +1,7 @@
-import { EngineUnavailable } from '@provider-access/engines/log';
 import { Connection } from '../embedded/connection.ts';
 import { EmbeddedStore } from '../embedded/store.ts';
-import { Leases } from '../leases.ts';
 import { collectionName } from '../projection.ts';
-import type { Build, Builds, Checkpoint, ViewOp } from '../store.ts';
+import type { Build, Checkpoint, ViewOp } from '../store.ts';
 import { CheckpointMoved } from '../store.ts';
 import type { Projection } from '../projection.ts';
 
@@ -11,38 +9,18 @@ import type { Projection } from '../projection.ts';
 export class MemoryStore extends EmbeddedStore {
   override readonly shared: boolean;
   #incarnation = 0;
-  /** Views whose seal was lifted because the lease of the builder had run out. */
-  readonly #lifted = new Set<string>();
+  readonly #now: () => number;
 
   /** @param now ms, of the clock of leases */
-  constructor(shared: boolean, now?: () => number) {
+  constructor(shared: boolean, now = () => performance.now()) {
     super({ file: ':memory:' });
     this.shared = shared;
-    this.leases = new Leases(now);
+    this.#now = now;
   }
 
-  /** As in the store of several processes: when the builder has died, any process lifts its seal after its lease. */
-  override async builds(projection: Projection, fresh = false): Promise<Builds | undefined> {
-    const builds = await super.builds(projection);
-    const view = collectionName(projection);
-    const { live = 0, building } = builds ?? {};
-    const abandoned = building !== undefined && !this.leases.isHeld(`${view}/${building}`);
-    if (this.shared && fresh && abandoned && this.isSealed(view, live)) {
-      this.#lifted.add(view);
-      await this.unseal(projection);
-    }
-    return builds;
+  protected override now(): number {
+    return this.#now();
   }
-  override async seal(projection: Projection): Promise<readonly Checkpoint[]> {
-    this.#lifted.delete(collectionName(projection));
-    return super.seal(projection);
-  }
-  override async swap(projection: Projection, build: number, keepUntil?: number): Promise<number> {
-    const view = collectionName(projection);
-    if (this.#lifted.has(view)) throw new EngineUnavailable(`${view}: the seal of the live build was lifted`);
-    return super.swap(projection, build, keepUntil);
-  }
-
   override incarnation(): number {
     return this.#incarnation;
   }

@@ -10,7 +10,7 @@ import { layoutOf } from './layout.ts';
 import { clientOf } from './options.ts';
 import type { MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
-import type { Registered } from './registry.ts';
+import type { Registered } from '../builds.ts';
 
 /** Calls without a deadline, because an index of a large collection takes long. */
 const PATIENT = new Calls(0);

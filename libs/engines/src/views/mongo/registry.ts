@@ -1,25 +1,26 @@
 import type { Collection, Db, UpdateFilter } from 'mongodb';
+import { EngineUnavailable } from '@provider-access/engines/log';
+import type { Change, Registered } from '../builds.ts';
 import { isDuplicate } from './faults.ts';
 import type { Calls } from './faults.ts';
 
-/** The state of a view, as a document of the collection `views`. Each change is one conditional update. */
-export interface Registered {
-  readonly _id: string;
-  readonly definition: string;
-  readonly live: number;
-  /** The highest build number so far. */
-  readonly last: number;
-  readonly building?: number;
-  readonly previous?: number;
-  readonly keepUntil?: number;
-  /** When `live` was swapped in, ms since the epoch. */
-  readonly swappedAt?: number;
-  readonly lease?: { readonly holder: string; readonly until: number };
-  /** The sealed live build, whose checkpoints do not move while its successor is swapped in. */
-  readonly sealed?: number;
-  /** The live build that will be replaced. Until the swap no process uses a cached answer. */
-  readonly ending?: number;
-}
+/** A document of the collection `views`. Each change is one conditional update. */
+type Stored = Registered & { readonly _id: string };
+
+const FIELDS = [
+  'definition',
+  'live',
+  'last',
+  'building',
+  'previous',
+  'keepUntil',
+  'swappedAt',
+  'lease',
+  'sealed',
+  'ending',
+] as const satisfies readonly (keyof Registered)[];
+/** More collisions than processes have is no race. */
+const ATTEMPTS = 20;
 
 const ends = (entry: Registered | undefined): boolean => entry?.ending !== undefined && entry.ending === entry.live;
 
@@ -35,14 +36,14 @@ interface LookedUp {
  * read asks which build is live.
  */
 export class Registry {
-  readonly #collection: Collection<Registered>;
+  readonly #collection: Collection<Stored>;
   readonly #ttlMs: number;
   readonly #calls: Calls;
   readonly #known = new Map<string, LookedUp>();
   readonly #asking = new Map<string, Promise<LookedUp>>();
 
   constructor(db: Db, ttlMs: number, calls: Calls) {
-    this.#collection = db.collection<Registered>('views');
+    this.#collection = db.collection<Stored>('views');
     this.#ttlMs = ttlMs;
     this.#calls = calls;
   }
@@ -73,7 +74,7 @@ export class Registry {
   }
 
   /** Does nothing if the entry exists. */
-  async insert(entry: Registered): Promise<void> {
+  async insert(entry: Stored): Promise<void> {
     try {
       await this.#calls.calling(entry._id, () =>
         this.#collection.insertOne(entry).catch((error: unknown) => {
@@ -85,17 +86,30 @@ export class Registry {
     }
   }
 
-  /** Returns whether the entry matched the filter and was changed. */
+  /** The entry before and after, or undefined if `change` does not allow it. */
   async change(
     view: string,
-    when: Readonly<Record<string, unknown>>,
-    update: UpdateFilter<Registered>,
-  ): Promise<boolean> {
+    change: Change,
+  ): Promise<{ readonly before: Registered; readonly after: Registered } | undefined> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { entry: before } = await this.fresh(view);
+      const after = before && change(before);
+      if (after === undefined) return undefined;
+      if (await this.#replace(view, before!, after)) return { before: before!, after };
+    }
+    throw new EngineUnavailable(`${view}: the registry keeps changing`);
+  }
+
+  async #replace(view: string, before: Registered, after: Registered): Promise<boolean> {
+    const when = FIELDS.map((field) => [field, before[field] ?? { $exists: false }] as const);
+    const set = FIELDS.flatMap((field) => (after[field] === undefined ? [] : [[field, after[field]] as const]));
+    const unset = FIELDS.flatMap((field) => (after[field] === undefined ? [[field, ''] as const] : []));
+    const update = { $set: Object.fromEntries(set), $unset: Object.fromEntries(unset) } as UpdateFilter<Stored>;
     try {
-      return (
-        (await this.#calls.calling(view, () => this.#collection.updateOne({ _id: view, ...when }, update)))
-          .matchedCount === 1
+      const { matchedCount } = await this.#calls.calling(view, () =>
+        this.#collection.updateOne({ _id: view, ...Object.fromEntries(when) }, update),
       );
+      return matchedCount === 1;
     } finally {
       this.#known.delete(view);
     }

@@ -31,7 +31,6 @@ const UNMOVED_MS = 30_000;
  * Views in MongoDB, for several processes. Each write is conditional and changes one document, without a transaction.
  */
 export class MongoStore extends MongoBuilds implements ViewStore {
-  readonly shared = true;
   looked: ((kept: boolean) => void) | undefined;
   readonly #client: MongoClient;
   readonly #incarnation: Incarnation;
@@ -233,10 +232,6 @@ export class MongoStore extends MongoBuilds implements ViewStore {
 
   protected forget(physical: string): void {
     for (const known of [this.#decoded, this.#indexed, this.#moved]) known.delete(physical);
-  }
-
-  onAdvance(collection: string, listener: () => void): () => void {
-    return this.advances.listen(collection, listener);
   }
 
   #decodedOf(physical: string, keep: number): Decoded {
