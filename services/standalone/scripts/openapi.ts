@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { AUTH } from './openapi/auth.ts';
 import { FHIR_OPERATIONS } from './openapi/fhir.ts';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Json, ref, TAGS } from '@provider-access/service/operation';
@@ -17,7 +16,7 @@ const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
   .version;
 
 /** Of the routes whose controllers have no descriptors yet. */
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...AUTH, ...FHIR_OPERATIONS, ...OPS };
+const OPERATIONS: Readonly<Record<string, Operation>> = { ...FHIR_OPERATIONS, ...OPS };
 
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {
@@ -128,12 +127,10 @@ function describe(route: Route, operation: Operation): Json {
   };
 }
 
-function securityOf({ callers, path, method, security }: Route): readonly Json[] {
+function securityOf({ callers, security }: Route): readonly Json[] {
   if (security !== undefined) return security.map((scheme) => ({ [scheme]: [] }));
   if (callers === 'app') return [{ app: [] }];
   if (callers !== 'anybody') return callers.map((role) => ({ [role]: [] }));
-  if (path === '/auth/register/{client}') return [{ registration: [] }];
-  if (path === '/auth/introspect' && method === 'post') return [{ app: [] }, { administrator: [] }];
   return [];
 }
 

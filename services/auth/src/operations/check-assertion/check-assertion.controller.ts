@@ -1,17 +1,19 @@
-import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
 import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
-import { readForm } from '../form.ts';
+import { notStored } from '../answers.ts';
+import { FORM, readForm } from '../form.ts';
 import { AskingClients } from '../token/asking-clients.ts';
 import { ASSERTION_TYPE } from '../token/token-grants.ts';
 import { TokenLimits } from '../token/token-limits.ts';
 
 /** The form of a token request. Only `client_assertion` is needed. */
-export const assertionCheckRequest = z.object({
+const assertionCheckRequest = z.object({
   client_assertion: z.string(),
   client_assertion_type: z.string().optional(),
   grant_type: z.string().optional(),
@@ -33,6 +35,32 @@ export const assertionCheckResponse = z.object({
 });
 type Check = z.output<typeof assertionCheckResponse>['checks'][number];
 
+const CHECK_ASSERTION = operation({
+  route: 'POST /auth/check-assertion',
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  summary: 'Find out why a client assertion is refused',
+  description:
+    'Names everything that `POST /auth/token` would refuse, if a key of the named app signed the assertion; any ' +
+    'other assertion gets one constant answer. Gives no token, uses up no `jti`, and counts as a token request.',
+  body: {
+    required: true,
+    content: {
+      [FORM]: {
+        schema: assertionCheckRequest,
+        fields: {
+          client_assertion: 'The signed JWT.',
+          client_assertion_type: 'As in the token request. Checked if it is given.',
+          grant_type: 'As in the token request. Checked if it is given.',
+          scope: 'As in the token request. Checked if it is given.',
+        },
+      },
+    },
+  },
+  answer: { description: 'Each check with its result.', type: JSON_TYPE, schema: assertionCheckResponse },
+  refusals: ['invalid-client', 'too-many-requests', 'unavailable'],
+});
+
 /**
  * One answer for everything that a key of the named client did not sign, whether or not there is such a client: the
  * same status, body, lookups and checks of a signature.
@@ -46,8 +74,8 @@ const notSigned = (): Refusal =>
       'signature.',
   );
 
-/** `POST /auth/check-assertion`: explains to an app's developer what the token endpoint thinks of an assertion. */
-@Controller('auth/check-assertion')
+/** Explains to an app's developer what the token endpoint thinks of an assertion. */
+@Controller()
 export class CheckAssertionController {
   constructor(
     @Inject(AskingClients) private readonly asking: AskingClients,
@@ -56,10 +84,8 @@ export class CheckAssertionController {
   ) {}
 
   /** Gives no token and uses up no `jti`. Counts as a token request, so that it adds no guesses. */
-  @Post()
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  async check(@Req() request: FastifyRequest): Promise<z.output<typeof assertionCheckResponse>> {
+  @Operation(CHECK_ASSERTION)
+  async check({ request }: Asked<typeof CHECK_ASSERTION>): Promise<Answer> {
     const taken = this.limits.take(request);
     try {
       this.asking.requireCurrent();
@@ -77,7 +103,8 @@ export class CheckAssertionController {
     const checks = [...explained.checks, ...this.ofClient(registration), ...ofForm(form, registration)];
     const accepted = checks.every((check) => check.accepted);
     if (accepted) taken.giveBack();
-    return { client_id: registration.client, accepted, server_time: instant(this.ports.clock.now()), checks };
+    const server_time = instant(this.ports.clock.now());
+    return notStored({ client_id: registration.client, accepted, server_time, checks });
   }
 
   private ofClient(client: ClientRegistration): readonly Check[] {

@@ -1,11 +1,12 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
 import { npiKey, tinKey } from '@provider-access/events';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { bearerToken, StaticTokenGuard, tokenMark } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
+import { bearerToken, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
@@ -13,6 +14,7 @@ import { isNpi, isTin } from '../../domain/identifiers.ts';
 import { PLAIN } from '../../domain/plain.ts';
 import type { Approve } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
+import { NPI } from '../register/texts.ts';
 import { Decisions, type ReviewCommand, unknownClient } from './decisions.ts';
 import { Identifiers } from './identifiers.ts';
 
@@ -39,7 +41,7 @@ const identifier = z
   }));
 const ENDED = 'is no longer accepted: name each NPI and TIN with its evidence in identifiers';
 /** The body of an approval. */
-export const approval = z.strictObject({
+const approval = z.strictObject({
   identifiers: z
     .array(identifier, 'must be a list of {"npi" or "tin", "evidence"}')
     .min(1, 'must name at least one')
@@ -59,13 +61,119 @@ export const approval = z.strictObject({
     .optional(),
 });
 /** The body of a rejection or a suspension. */
-export const ending = z.strictObject({ reason });
+const ending = z.strictObject({ reason });
 const STATUS = z.enum(STATUSES, `status must be one of ${STATUSES.join(', ')}.`).optional();
 const NO_COUNT = '_count must be a number from 1 on.';
 const COUNT = z
   .string(NO_COUNT)
   .regex(/^[1-9]\d{0,4}$/, NO_COUNT)
   .optional();
+const NO_PAGE =
+  'after must be the last client_id of the previous page. It may have expired: start again without after.';
+const AFTER = z.string(NO_PAGE).optional();
+
+const LIST = operation({
+  route: 'GET /auth/clients',
+  callers: ['administrator'],
+  tag: 'Review of apps',
+  summary: 'List apps',
+  fields: {
+    status: { schema: STATUS, description: 'Only apps in this state.' },
+    _count: { schema: COUNT, description: 'Apps a page, at most 1000.' },
+    after: { schema: AFTER, description: 'The last `client_id` of the page before. `next` contains it.' },
+  },
+  answer: {
+    description: 'In the order of registration.',
+    type: JSON_TYPE,
+    schema: {
+      type: 'object',
+      required: ['clients'],
+      properties: {
+        clients: { type: 'array', items: ref('Client') },
+        next: { type: 'string', format: 'uri', description: 'The next page, if there is one.' },
+      },
+    },
+  },
+  refusals: ['invalid-value'],
+});
+const APP = {
+  callers: ['administrator'],
+  tag: 'Review of apps',
+  parameters: { client: 'The `client_id` of the app.' },
+} as const;
+const SHOW = operation({
+  ...APP,
+  route: 'GET /auth/clients/{client}',
+  summary: 'Show an app with its history',
+  description: 'Also shows who owns each NPI and TIN by the directory of the payer, and which other apps have it.',
+  answer: { description: 'The app.', type: JSON_TYPE, schema: ref('Client') },
+  refusals: ['not-found'],
+});
+const DECIDED = {
+  description: 'The app after the decision, with its history.',
+  type: JSON_TYPE,
+  schema: ref('Client'),
+};
+const APPROVE = operation({
+  ...APP,
+  route: 'POST /auth/clients/{client}/approve',
+  summary: 'Approve an app for NPIs and TINs',
+  description: 'Name each NPI and TIN with the evidence that it belongs to the app (/docs/reviewing.html).',
+  body: {
+    content: {
+      [JSON_TYPE]: {
+        schema: approval,
+        fields: {
+          identifiers: {
+            type: 'array',
+            maxItems: 100,
+            description: 'An NPI or a TIN each, with its evidence.',
+            items: {
+              type: 'object',
+              required: ['evidence'],
+              properties: { npi: { type: 'string' }, tin: { type: 'string' }, evidence: { type: 'string' } },
+            },
+          },
+          sharedWith: 'Other approved apps that have one of the identifiers. Naming them confirms both.',
+          scope: 'Narrows the scopes that the app registered.',
+          reason: 'Shown in the history.',
+          npis: { deprecated: true, not: {}, description: 'No longer accepted.' },
+          tins: { deprecated: true, not: {}, description: 'No longer accepted.' },
+        },
+        example: { identifiers: [{ npi: NPI, evidence: 'contract 7' }] },
+      },
+    },
+  },
+  answer: DECIDED,
+  refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
+});
+const ENDING = {
+  required: true,
+  content: {
+    [JSON_TYPE]: {
+      schema: ending,
+      fields: { reason: 'Why. The app and the history show it.' },
+      example: { reason: 'The contract has ended.' },
+    },
+  },
+};
+const REJECT = operation({
+  ...APP,
+  route: 'POST /auth/clients/{client}/reject',
+  summary: 'Reject an app that waits',
+  body: ENDING,
+  answer: DECIDED,
+  refusals: ['invalid-request', 'not-found', 'conflict'],
+});
+const SUSPEND = operation({
+  ...APP,
+  route: 'POST /auth/clients/{client}/suspend',
+  summary: 'Suspend an approved app',
+  description: 'When this answers, every process refuses the app.',
+  body: ENDING,
+  answer: DECIDED,
+  refusals: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
+});
 
 function read<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const result = schema.safeParse(body ?? {});
@@ -97,8 +205,7 @@ function approvalOf(body: unknown): Omit<Approve, 'kind' | 'by'> {
 const reviewer = (request: FastifyRequest): string => `administrator ${tokenMark(bearerToken(request)!)}`;
 
 /** Lets reviewers decide about registered apps. Repeating the decision that stands changes nothing. */
-@Controller('auth/clients')
-@UseGuards(StaticTokenGuard('administrator'))
+@Controller()
 export class ReviewController {
   constructor(
     @Inject(CONFIG) private readonly config: AuthConfig,
@@ -109,22 +216,13 @@ export class ReviewController {
   ) {}
 
   /** In the order of registration; `next` is the URL of the next page. */
-  @Get()
-  @Header('cache-control', 'no-store')
-  async list(
-    @Query('status', zodPipe('invalid-value', STATUS)) status?: ClientStatus,
-    @Query('_count', zodPipe('invalid-value', COUNT)) count?: string,
-    @Query('after') after?: string,
-  ): Promise<Record<string, unknown>> {
+  @Operation(LIST)
+  async list({ query: { status, _count: count, after } }: Asked<typeof LIST>): Promise<Answer> {
     const { clients, config, ports } = this;
     const size = Math.min(Number(count ?? PAGE.default), PAGE.max);
     const all = await clients.ids();
     const start = after === undefined ? 0 : all.indexOf(after) + 1;
-    if (after !== undefined && start === 0)
-      throw new Refusal(
-        'invalid-value',
-        'after must be the last client_id of the previous page. It may have expired: start again without after.',
-      );
+    if (after !== undefined && start === 0) throw new Refusal('invalid-value', NO_PAGE);
     const rest = new Set(all.slice(start));
     const wanted = (status === undefined ? all : await clients.ids(status)).filter((id) => rest.has(id));
     const page = wanted.slice(0, size);
@@ -135,55 +233,45 @@ export class ReviewController {
       after: page.at(-1) ?? '',
     });
     return {
-      clients: found.map((client) => clientDocument(client, ports.clock.now())),
-      ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
+      json: {
+        clients: found.map((client) => clientDocument(client, ports.clock.now())),
+        ...(wanted.length > size && { next: `${config.publicUrl}/auth/clients?${next}` }),
+      },
     };
   }
 
-  @Get(':client')
-  @Header('cache-control', 'no-store')
-  async show(@Param('client') client: string): Promise<Record<string, unknown>> {
-    const found = await this.clients.find(client);
-    if (found === undefined) throw unknownClient();
-    const { clients, identifiers, ports } = this;
-    return {
-      ...clientDocument(found, ports.clock.now()),
-      history: found.history,
-      ...(await identifiers.of(found)),
-      named_alike: clients.namedAlike(found).map(brief),
-    };
+  @Operation(SHOW)
+  show({ params }: Asked<typeof SHOW>): Promise<Answer> {
+    return this.shown(params.client);
+  }
+  @Operation(APPROVE)
+  approve({ request, params, body }: Asked<typeof APPROVE>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'approve', by: reviewer(request), ...approvalOf(body) });
+  }
+  @Operation(REJECT)
+  reject({ request, params, body }: Asked<typeof REJECT>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'reject', by: reviewer(request), ...read(ending, body) });
+  }
+  @Operation(SUSPEND)
+  suspend({ request, params, body }: Asked<typeof SUSPEND>): Promise<Answer> {
+    return this.decide(params.client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
   }
 
-  @Post(':client/approve')
-  @HttpCode(200)
-  approve(
-    @Req() request: FastifyRequest,
-    @Param('client') client: string,
-    @Body() body: unknown,
-  ): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'approve', by: reviewer(request), ...approvalOf(body) });
-  }
-  @Post(':client/reject')
-  @HttpCode(200)
-  reject(
-    @Req() request: FastifyRequest,
-    @Param('client') client: string,
-    @Body() body: unknown,
-  ): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'reject', by: reviewer(request), ...read(ending, body) });
-  }
-  @Post(':client/suspend')
-  @HttpCode(200)
-  suspend(
-    @Req() request: FastifyRequest,
-    @Param('client') client: string,
-    @Body() body: unknown,
-  ): Promise<Record<string, unknown>> {
-    return this.decide(client, { kind: 'suspend', by: reviewer(request), ...read(ending, body) });
-  }
-
-  private async decide(client: string, command: ReviewCommand): Promise<Record<string, unknown>> {
+  private async decide(client: string, command: ReviewCommand): Promise<Answer> {
     await this.decisions.decide(client, command);
-    return this.show(client);
+    return this.shown(client);
+  }
+  private async shown(client: string): Promise<Answer> {
+    const { clients, identifiers, ports } = this;
+    const found = await clients.find(client);
+    if (found === undefined) throw unknownClient();
+    return {
+      json: {
+        ...clientDocument(found, ports.clock.now()),
+        history: found.history,
+        ...(await identifiers.of(found)),
+        named_alike: clients.namedAlike(found).map(brief),
+      },
+    };
   }
 }

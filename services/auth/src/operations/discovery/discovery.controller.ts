@@ -1,6 +1,8 @@
-import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { Parties } from '@provider-access/facts';
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { type Answer, operation, Operation } from '@provider-access/service/operation';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 
@@ -9,6 +11,33 @@ const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flat
   `system/${type}.rs`,
   `system/${type}.read`,
 ]);
+
+const CONFIGURATION = {
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: [],
+} as const;
+const FIND = operation({
+  ...CONFIGURATION,
+  route: 'GET /.well-known/smart-configuration',
+  summary: 'Find the endpoints',
+  description: 'SMART discovery. The same document is below the FHIR base.',
+});
+const FIND_BELOW_FHIR = operation({
+  ...CONFIGURATION,
+  route: 'GET /fhir/.well-known/smart-configuration',
+  summary: 'Find the endpoints, below the FHIR base',
+});
+const KEYS = operation({
+  route: 'GET /auth/jwks',
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  summary: 'Get the public keys that sign access tokens',
+  answer: { description: 'A key set (RFC 7517).', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: [],
+});
+const FOR_FIVE_MINUTES = { 'cache-control': 'public, max-age=300' };
 
 /** SMART discovery (docs/regulation.md#discovery) and our public keys; open to everybody, JSON whatever Accept says. */
 @Controller()
@@ -33,18 +62,15 @@ export class DiscoveryController {
     });
   }
 
-  @Get(['.well-known/smart-configuration', 'fhir/.well-known/smart-configuration'])
-  @Header('content-type', 'application/json')
-  @Header('cache-control', 'public, max-age=300')
-  smartConfiguration(): string {
-    return this.configuration;
+  @Operation(FIND)
+  @Operation(FIND_BELOW_FHIR)
+  smartConfiguration(): Answer {
+    return { body: this.configuration, headers: FOR_FIVE_MINUTES };
   }
 
   /** All keys that any instance has published and that are not withdrawn. */
-  @Get('auth/jwks')
-  @Header('content-type', 'application/json')
-  @Header('cache-control', 'public, max-age=300')
-  jwks(): string {
-    return JSON.stringify({ keys: this.parties.signingKeys().map(({ jwk }) => jwk) });
+  @Operation(KEYS)
+  jwks(): Answer {
+    return { json: { keys: this.parties.signingKeys().map(({ jwk }) => jwk) }, headers: FOR_FIVE_MINUTES };
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { readOpenApi, Site } from './site.ts';
@@ -42,16 +42,13 @@ export class DocsController {
   constructor(@Inject(DOCUMENTATION) private readonly documentation: Documentation) {}
 
   @Get('openapi.json')
-  async openApi(@Res() reply: FastifyReply): Promise<void> {
+  @Header('content-type', 'application/json; charset=utf-8')
+  @Header('cache-control', 'public, max-age=300')
+  @Header('access-control-allow-origin', '*')
+  openApi(): Buffer {
     const { openApi } = this.documentation;
     if (openApi === undefined) throw new Refusal('not-found', 'This installation has no OpenAPI document.');
-    await reply
-      .headers({
-        'content-type': 'application/json; charset=utf-8',
-        'cache-control': 'public, max-age=300',
-        'access-control-allow-origin': '*',
-      })
-      .send(openApi);
+    return openApi;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { type AuthConfig, CONFIG } from '../../config.ts';
 import { DOCUMENTATION, type Documentation } from '../docs/docs.controller.ts';
 
@@ -32,6 +33,32 @@ const POLICY =
 const wantsPage = (accept: string | undefined): boolean =>
   /\btext\/html\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(accept ?? '');
 
+const HOME = operation({
+  route: 'GET /',
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  summary: 'Find the API and its documentation',
+  description: 'The URLs that a client begins with. A browser gets a page with the same links.',
+  answer: {
+    description: 'Absolute URLs.',
+    type: JSON_TYPE,
+    schema: {
+      type: 'object',
+      required: ['name', 'sandbox', 'fhir', 'capabilities', 'discovery', 'openapi', 'documentation'],
+      properties: {
+        name: { type: 'string' },
+        sandbox: { type: 'boolean', description: 'Whether all data is synthetic.' },
+        fhir: { type: 'string', description: 'Base URL of the FHIR API.' },
+        capabilities: { type: 'string', description: 'The CapabilityStatement.' },
+        discovery: { type: 'string', description: 'The SMART configuration.' },
+        openapi: { type: 'string', description: 'This document.' },
+        documentation: { type: 'string', description: 'The pages for people.' },
+      },
+    },
+  },
+  refusals: [],
+});
+
 /** `/`: a page with the few links that a person needs, and the same as JSON for clients. It holds no data. */
 @Controller()
 export class HomeController {
@@ -44,16 +71,17 @@ export class HomeController {
     this.json = JSON.stringify({ name: NAME, sandbox: config.sandbox, ...linksOf(config.publicUrl) });
   }
 
-  @Get()
-  async home(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    void reply.headers({
+  @Operation(HOME)
+  home({ request }: Asked<typeof HOME>): Answer {
+    const headers = {
       vary: 'accept',
       'cache-control': 'public, max-age=300',
       'content-security-policy': POLICY,
       'x-content-type-options': 'nosniff',
-    });
-    if (wantsPage(request.headers.accept)) await reply.type('text/html; charset=utf-8').send(this.page());
-    else await reply.type('application/json; charset=utf-8').send(this.json);
+    };
+    return wantsPage(request.headers.accept)
+      ? { headers: { ...headers, 'content-type': 'text/html; charset=utf-8' }, body: this.page() }
+      : { headers, body: this.json };
   }
 
   private page(): string {

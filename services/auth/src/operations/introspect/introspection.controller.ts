@@ -1,11 +1,38 @@
-import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import { Refusal } from '@provider-access/kernel';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { AccessTokens, Authenticator, bearerToken, STATIC_TOKENS, type StaticTokens } from '@provider-access/smart';
-import { readForm } from '../form.ts';
+import { notStored } from '../answers.ts';
+import { FORM, readForm } from '../form.ts';
 
 /** RFC 7662. A client sees its own tokens only; the administrator sees all. */
-@Controller('auth/introspect')
+const INTROSPECT = operation({
+  route: 'POST /auth/introspect',
+  callers: 'anybody',
+  security: ['app', 'administrator'],
+  tag: 'Apps and tokens',
+  summary: 'Ask whether an access token is valid',
+  description:
+    'RFC 7662. Needs an access token of the same app, or the administrator token. A token that is not valid, or ' +
+    'belongs to another app, is only `{"active": false}`.',
+  body: {
+    required: true,
+    content: {
+      [FORM]: {
+        schema: {
+          type: 'object',
+          required: ['token'],
+          properties: { token: { type: 'string', description: 'The access token in question.' } },
+        },
+      },
+    },
+  },
+  answer: { description: 'What is known of the token.', type: JSON_TYPE, schema: ref('Introspection') },
+  refusals: ['invalid-request', 'invalid-token'],
+});
+
+@Controller()
 export class IntrospectionController {
   constructor(
     @Inject(AccessTokens) private readonly tokens: AccessTokens,
@@ -13,10 +40,8 @@ export class IntrospectionController {
     @Inject(STATIC_TOKENS) private readonly staticTokens: StaticTokens,
   ) {}
 
-  @Post()
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  async introspect(@Req() request: FastifyRequest): Promise<Record<string, unknown>> {
+  @Operation(INTROSPECT)
+  async introspect({ request }: Asked<typeof INTROSPECT>): Promise<Answer> {
     const { tokens, authenticator, staticTokens } = this;
     const own = bearerToken(request);
     if (own === undefined)
@@ -30,8 +55,8 @@ export class IntrospectionController {
     const { token } = readForm(request);
     if (!token) throw new Refusal('invalid-request', 'token is missing.');
     const found = await tokens.verify(token);
-    if (!authenticator.live(found) || (!administrator && found.client !== caller)) return { active: false };
-    return {
+    if (!authenticator.live(found) || (!administrator && found.client !== caller)) return notStored({ active: false });
+    return notStored({
       active: true,
       scope: found.scopes.text,
       client_id: found.client,
@@ -42,6 +67,6 @@ export class IntrospectionController {
       iat: found.issuedAt,
       exp: found.expiresAt,
       jti: found.jti,
-    };
+    });
   }
 }

@@ -1,18 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Put, Req } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import { behindUntrustedProxy, PORTS, type ServicePorts, SHARED_ADDRESS } from '@provider-access/service/http';
+import {
+  behindUntrustedProxy,
+  JSON_TYPE,
+  PORTS,
+  type ServicePorts,
+  SHARED_ADDRESS,
+} from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { addressBlock, bearerToken, newSecret, RequestLimits, secretHash, secretMatches } from '@provider-access/smart';
 import { Applications } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
+import { notStored } from '../answers.ts';
 import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
-import { readClientMetadata, readRegistrationUpdate, type RegistrationUpdate } from './client-metadata.ts';
+import {
+  clientMetadata,
+  readClientMetadata,
+  readRegistrationUpdate,
+  registrationUpdate,
+  type RegistrationUpdate,
+} from './client-metadata.ts';
 import { KeyChanges, notApproved } from './key-changes.ts';
+import { KEY, METADATA, REGISTRATION } from './texts.ts';
 
 const MINUTE = 60_000;
 const CLIENT_ID = /^c-[0-9a-f]{32}$/;
@@ -41,8 +56,67 @@ const noRegistration = (): Refusal =>
       'many new ones arrive. Register again.',
   );
 
+const REGISTER = operation({
+  route: 'POST /auth/register',
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  summary: 'Register an app',
+  description:
+    'Dynamic client registration (RFC 7591). The app waits for a reviewer of the payer, who checks that its NPIs ' +
+    'and TINs are its own. Keep `registration_access_token`: it is shown once.',
+  body: {
+    required: true,
+    content: { [JSON_TYPE]: { schema: clientMetadata(false), fields: METADATA, example: REGISTRATION } },
+  },
+  answer: {
+    status: 201,
+    description: 'The app is registered and waits.',
+    type: JSON_TYPE,
+    schema: ref('Registration'),
+  },
+  refusals: ['invalid-client-metadata', 'too-large', 'too-many-requests'],
+});
+const READ = operation({
+  route: 'GET /auth/register/{client}',
+  callers: 'anybody',
+  security: ['registration'],
+  tag: 'Apps and tokens',
+  summary: 'Ask whether the app is approved',
+  description: 'Needs the registration access token of the app, in `Authorization: Bearer`.',
+  parameters: { client: 'The `client_id` of the app.' },
+  answer: { description: 'The app as it is now.', type: JSON_TYPE, schema: ref('Client') },
+  refusals: ['invalid-token', 'too-many-requests'],
+});
+const UPDATE = operation({
+  route: 'PUT /auth/register/{client}',
+  callers: 'anybody',
+  security: ['registration'],
+  tag: 'Apps and tokens',
+  summary: 'Change the keys of an approved app',
+  description:
+    'RFC 7592. Needs the registration access token. Only keys can change. Former keys stay valid for 24 hours, ' +
+    'or end at once with `"previous_keys": "end"`.',
+  parameters: { client: 'The `client_id` of the app.' },
+  body: {
+    required: true,
+    content: {
+      [JSON_TYPE]: {
+        schema: registrationUpdate(false),
+        fields: {
+          ...METADATA,
+          client_id: 'The `client_id` of the URL.',
+          previous_keys: '`keep` (default) or `end`.',
+        },
+        example: { client_id: 'c-…', jwks: { keys: [{ ...KEY, kid: 'k2' }] } },
+      },
+    },
+  },
+  answer: { description: 'The app with its new keys.', type: JSON_TYPE, schema: ref('Client') },
+  refusals: ['invalid-client-metadata', 'invalid-token', 'forbidden', 'conflict', 'too-many-requests', 'unavailable'],
+});
+
 /** Dynamic client registration (RFC 7591), its read and the change of its keys (RFC 7592 §2.1, §2.2). */
-@Controller('auth/register')
+@Controller()
 export class RegistrationController {
   /** Registrations of an address block. */
   private readonly registrations: RequestLimits;
@@ -65,10 +139,8 @@ export class RegistrationController {
     this.registrationsOfAll = new RequestLimits(clock, config.registrationsOfAllPerMinute);
   }
 
-  @Post()
-  @HttpCode(201)
-  @Header('cache-control', 'no-store')
-  async register(@Req() request: FastifyRequest, @Body() body: unknown): Promise<Record<string, unknown>> {
+  @Operation(REGISTER)
+  async register({ request, body }: Asked<typeof REGISTER>): Promise<Answer> {
     const { config, ports } = this;
     const from = addressBlock(request.ip);
     // The count in this process comes first, so that a request above the limit writes nothing to the shared counter.
@@ -100,31 +172,25 @@ export class RegistrationController {
       registeredAt: instant(ports.clock.now()),
     };
     const expiresAt = await this.applications.submit(app, secretHash(from).slice(0, 16));
-    return {
+    return notStored({
       ...clientDocument(asRegistered(app, app.registeredAt), ports.clock.now()),
       registration_access_token: secret,
       registration_client_uri: urls(config.publicUrl).registration(client),
       registration_expires_at: instant(expiresAt),
-    };
+    });
   }
 
-  @Get(':client')
-  @Header('cache-control', 'no-store')
-  async read(@Req() request: FastifyRequest, @Param('client') id: string): Promise<Record<string, unknown>> {
-    return this.document(await this.authenticated(request, id));
+  @Operation(READ)
+  async read({ request, params }: Asked<typeof READ>): Promise<Answer> {
+    return this.document(await this.authenticated(request, params.client));
   }
 
   /**
    * Changes the keys of an approved app. The keys from before stay valid for a day, unless the app ends them
    * (docs/client-keys.md). Whoever has the registration access token may do it, so nothing else can change here.
    */
-  @Put(':client')
-  @Header('cache-control', 'no-store')
-  async update(
-    @Req() request: FastifyRequest,
-    @Param('client') id: string,
-    @Body() body: unknown,
-  ): Promise<Record<string, unknown>> {
+  @Operation(UPDATE)
+  async update({ request, params: { client: id }, body }: Asked<typeof UPDATE>): Promise<Answer> {
     const client = await this.authenticated(request, id);
     const update = readRegistrationUpdate(body, this.config.allowInsecureJwks);
     requireUnchanged(client, update);
@@ -161,12 +227,12 @@ export class RegistrationController {
     this.reads.giveBack(from);
     return client;
   }
-  private document(client: ClientRegistration): Record<string, unknown> {
+  private document(client: ClientRegistration): Answer {
     const { ports, config } = this;
-    return {
+    return notStored({
       ...clientDocument(client, ports.clock.now()),
       registration_client_uri: urls(config.publicUrl).registration(client.client),
-    };
+    });
   }
 }
 

@@ -1,29 +1,45 @@
-import { Controller, Get, Header, HttpCode, Inject, Param, Post, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { SigningRing } from './signing-ring.ts';
 
-/** Lets the administrator list our published keys and withdraw a key that is no longer secret. */
-@Controller('auth/signing-keys')
-@UseGuards(StaticTokenGuard('administrator'))
+const LIST = operation({
+  route: 'GET /auth/signing-keys',
+  callers: ['administrator'],
+  tag: 'Operations',
+  summary: 'List the keys that sign access tokens',
+  answer: { description: 'Published keys by `kid`.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: [],
+});
+/** When it answers, every process refuses tokens of the key, for good. A repeat changes nothing. */
+const WITHDRAW = operation({
+  route: 'POST /auth/signing-keys/{kid}/withdraw',
+  callers: ['administrator'],
+  tag: 'Operations',
+  summary: 'Withdraw a signing key that is no longer secret',
+  description: 'When this answers, every process refuses tokens of the key, for good.',
+  parameters: { kid: 'The id of the key.' },
+  answer: { description: 'The keys that are left.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: ['not-found', 'unavailable'],
+});
+
+@Controller()
 export class SigningKeysController {
   constructor(
     @Inject(Parties) private readonly parties: Parties,
     @Inject(SigningRing) private readonly signing: SigningRing,
   ) {}
 
-  @Get()
-  @Header('cache-control', 'no-store')
-  list(): Record<string, unknown> {
+  @Operation(LIST)
+  list(): Answer {
     const { parties, signing } = this;
-    return { signing: signing.key()?.kid ?? null, keys: parties.signingKeys().map(({ kid }) => ({ kid })) };
+    return { json: { signing: signing.key()?.kid ?? null, keys: parties.signingKeys().map(({ kid }) => ({ kid })) } };
   }
 
-  /** When this answers, every process refuses tokens of the key, for good. A repeat changes nothing. */
-  @Post(':kid/withdraw')
-  @HttpCode(200)
-  async withdraw(@Param('kid') kid: string): Promise<Record<string, unknown>> {
+  @Operation(WITHDRAW)
+  async withdraw({ params: { kid } }: Asked<typeof WITHDRAW>): Promise<Answer> {
     const { parties, signing } = this;
     if (parties.signingKey(kid) === undefined && parties.withdrawnKey(kid) === undefined)
       throw new Refusal('not-found', 'No published signing key has this kid.');

@@ -1,10 +1,11 @@
-import { Controller, Header, HttpCode, Inject, Post, Req } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import { Audit, type AuditEntry, SampledRefusals } from '@provider-access/audit';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
-import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { type AssertionStep, TokenIssuer } from '@provider-access/smart';
-import { TokenGrants, TokenRefusal } from './token-grants.ts';
+import { FORM } from '../form.ts';
+import { ASSERTION_TYPE, TokenGrants, TokenRefusal } from './token-grants.ts';
 import { type TakenRequest, TokenLimits } from './token-limits.ts';
 
 /** Steps of the check before the caller has proved an identity. Anybody who knows the id of a client can reach them. */
@@ -19,18 +20,53 @@ const UNPROVEN: ReadonlySet<string> = new Set<AssertionStep>([
 ]);
 const proven = (step: string | undefined): boolean => step === undefined || !UNPROVEN.has(step);
 
-export interface TokenResponse {
-  readonly access_token: string;
-  readonly token_type: 'bearer';
-  readonly expires_in: number;
-  readonly scope: string;
-}
+/** SMART Backend Services: docs/regulation.md#token-requests */
+const TOKEN = operation({
+  route: 'POST /auth/token',
+  callers: 'anybody',
+  tag: 'Apps and tokens',
+  summary: 'Get an access token',
+  description:
+    'Client credentials with a signed assertion (SMART Backend Services, RFC 7523). The assertion is a JWT with ' +
+    '`iss` and `sub` (the `client_id`), `aud` (this URL), `exp` (at most 5 minutes ahead) and a new `jti`.',
+  body: {
+    required: true,
+    content: {
+      [FORM]: {
+        schema: {
+          type: 'object',
+          required: ['grant_type', 'client_assertion_type', 'client_assertion', 'scope'],
+          properties: {
+            grant_type: { const: 'client_credentials' },
+            client_assertion_type: { const: ASSERTION_TYPE },
+            client_assertion: { type: 'string', description: 'The signed JWT. Each is accepted once.' },
+            scope: { type: 'string', description: 'Scopes that the app registered, for example `system/*.rs`.' },
+            client_id: { type: 'string', description: 'Optional. If it is given, it must be `iss`.' },
+          },
+        },
+      },
+    },
+  },
+  answer: {
+    description: 'A token for 5 minutes.',
+    type: JSON_TYPE,
+    schema: ref('Token'),
+    example: { access_token: 'eyJ…', token_type: 'bearer', expires_in: 300, scope: 'system/*.rs' },
+  },
+  refusals: [
+    'invalid-request',
+    'invalid-client',
+    'invalid-scope',
+    'unauthorized-client',
+    'unsupported-grant-type',
+    'too-many-requests',
+    'unavailable',
+  ],
+});
+/** RFC 6749 section 5.1, and 5.2 for refusals. */
+const NOT_STORED = { 'cache-control': 'no-store', pragma: 'no-cache' };
 
-/**
- * `POST /auth/token`: client credentials with private_key_jwt (SMART Backend Services:
- * docs/regulation.md#token-requests).
- */
-@Controller('auth/token')
+@Controller()
 export class TokenController {
   constructor(
     @Inject(TokenGrants) private readonly grants: TokenGrants,
@@ -45,11 +81,8 @@ export class TokenController {
   }
 
   /** The audit records every token and every refusal of a proven client before the answer leaves. */
-  @Post()
-  @HttpCode(200)
-  @Header('cache-control', 'no-store')
-  @Header('pragma', 'no-cache')
-  async token(@Req() request: FastifyRequest): Promise<TokenResponse> {
+  @Operation(TOKEN)
+  async token({ request }: Asked<typeof TOKEN>): Promise<Answer> {
     let taken: TakenRequest | undefined;
     try {
       taken = this.limits.take(request);
@@ -58,7 +91,10 @@ export class TokenController {
       taken.giveBack();
       await this.audit.record({ client, action: 'token', outcome: 'released', members: [], resources: 0 });
       this.ports.metrics.count('pa_tokens_issued_total');
-      return { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope };
+      return {
+        json: { access_token: issued.token, token_type: 'bearer', expires_in: issued.expiresIn, scope },
+        headers: NOT_STORED,
+      };
     } catch (error) {
       const refused = error instanceof Refusal ? new TokenRefusal(error) : error;
       if (!(refused instanceof TokenRefusal)) throw error;
@@ -76,7 +112,8 @@ export class TokenController {
         };
         await (client !== undefined && proven(step) ? this.audit.record(entry) : this.refusals.refused(entry));
       } else taken?.giveBack();
-      throw refusal;
+      const { kind, message, headers } = refusal;
+      throw new Refusal(kind, message, { ...refusal, headers: { ...headers, pragma: NOT_STORED.pragma } });
     }
   }
 }
