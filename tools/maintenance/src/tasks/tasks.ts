@@ -2,6 +2,42 @@ import type { Task } from './task.ts';
 
 const spec = (project: string, file: string): string => `cd ${project} && npx vitest run --project npm ${file}`;
 
+const TRIAL_OPERATION = `import { Controller, Inject } from '@nestjs/common';
+import { FHIR_TYPE } from '@provider-access/service/http';
+import { type Asked, type Audited, operation, Operation, ref, SHAPE } from '@provider-access/service/operation';
+import { ResourceFinder } from '../find-resource.ts';
+import { RESOURCE } from '../read/texts.ts';
+import { refused, versionOf } from '../release.ts';
+
+const TRIAL = operation({
+  route: 'GET /fhir/{type}/{id}/$trial',
+  callers: 'app',
+  scope: 'r',
+  audit: 'read',
+  noId: 'unknown-resource',
+  tag: 'Reads and searches',
+  summary: 'Read a resource on trial',
+  parameters: RESOURCE,
+  query: SHAPE,
+  answer: { description: 'The resource.', type: FHIR_TYPE, schema: ref('Resource') },
+  refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'not-acceptable'],
+});
+
+/** A read by another name. */
+@Controller()
+export class TrialController {
+  constructor(@Inject(ResourceFinder) private readonly finder: ResourceFinder) {}
+
+  @Operation(TRIAL)
+  async trial({ client, type, params, query: shape }: Asked<typeof TRIAL>): Promise<Audited> {
+    const found = await this.finder.find(client, type, params.id);
+    if (found.kind === 'refused') return refused(found);
+    const record = await this.finder.line(found);
+    return record === undefined ? refused({ ...found, reason: 'unknown-resource' }) : versionOf(found, record, shape);
+  }
+}
+`;
+
 /** The tasks of a newcomer, each with the number of product files that it may cost. */
 export const TASKS: readonly Task[] = [
   {
@@ -73,5 +109,29 @@ export const TASKS: readonly Task[] = [
       },
     ],
     commands: [spec('tools/site', 'src/coverage')],
+  },
+  {
+    name: 'an operation',
+    files: 2,
+    edits: [
+      { file: 'services/resources/src/operations/trial/trial.controller.ts', text: TRIAL_OPERATION },
+      {
+        file: 'services/resources/src/resources.module.ts',
+        find: "import { ReadController } from './operations/read/read.controller.ts';\n",
+        replace:
+          "import { ReadController } from './operations/read/read.controller.ts';\n" +
+          "import { TrialController } from './operations/trial/trial.controller.ts';\n",
+      },
+      {
+        file: 'services/resources/src/resources.module.ts',
+        find: '  ReadController,\n  HistoryController,\n',
+        replace: '  ReadController,\n  TrialController,\n  HistoryController,\n',
+      },
+    ],
+    commands: [
+      'npm run openapi -w @provider-access/standalone',
+      spec('services/standalone', 'test/openapi'),
+      "grep -q 'Read a resource on trial' docs/openapi.json",
+    ],
   },
 ];

@@ -4,6 +4,7 @@ const INTAKE = 'services/resources/src/intake';
 const RUN = `${INTAKE}/batch-run.ts`;
 const RECORDS = `${INTAKE}/record-intake.ts`;
 const STAGES = `${INTAKE}/stages`;
+const LEVELS = 'services/resources/test/levels.int.spec.ts';
 const FEEDS = 'services/resources/src/operations/feeds/feeds.int.spec.ts';
 
 /** Intake leaves out a stage, or stops at an event. */
@@ -41,7 +42,7 @@ export const INTAKE_STAGES: readonly Fault[] = [
   {
     id: 'feeds-left-out',
     what: 'that a feed came is not reported',
-    suites: [FEEDS],
+    suites: [FEEDS, LEVELS],
     forms: [
       {
         file: `${STAGES}/service-levels.ts`,
@@ -58,7 +59,7 @@ export const INTAKE_STAGES: readonly Fault[] = [
   {
     id: 'service-levels-left-out',
     what: 'the time until a claim is visible is not measured',
-    suites: ['services/resources/test/levels.int.spec.ts'],
+    suites: [LEVELS],
     forms: [
       {
         file: `${STAGES}/service-levels.ts`,

@@ -87,7 +87,7 @@ export const OPERATION: readonly Fault[] = [
   {
     id: 'any-tag-is-current',
     what: 'any If-None-Match is answered 304',
-    suites: [READ],
+    suites: [READ, `${RESOURCES}/history/history.int.spec.ts`],
     forms: [
       {
         file: `${FRAME}/conditional.ts`,
