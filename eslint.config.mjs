@@ -190,7 +190,7 @@ export default tseslint.config(
   },
   {
     files: [
-      'tools/{cli,cluster,maintenance}/**',
+      'tools/{cli,cluster,maintenance,proofs}/**',
       '**/bench/**',
       '**/scripts/**',
       'services/standalone/**/*.ts',

@@ -41,8 +41,8 @@ const nx = (...args) =>
 const AFTER_E2E = 'export,resources,attribution';
 await Promise.all([
   nx('-t', 'test', '--projects=e2e').then(() => nx('-t', 'test', `--projects=${AFTER_E2E}`)),
-  nx('-t', 'test', '--projects=standalone').then(() => nx('-t', 'test-house', '--projects=e2e')),
-  nx('-t', 'test', `--exclude=e2e,standalone,${AFTER_E2E}`),
+  nx('-t', 'test', '--projects=proofs,standalone').then(() => nx('-t', 'test-house', '--projects=e2e')),
+  nx('-t', 'test', `--exclude=e2e,proofs,standalone,${AFTER_E2E}`),
 ]);
 
 const counted = sum(SUITES.map(([suite, dirs]) => count(dirs, suite, id)));

@@ -24,6 +24,16 @@ export interface Fault {
   readonly forms: readonly Form[];
 }
 
+/** Folders of suites that moved, and where they were before. */
+const FORMER: readonly (readonly [now: string, before: string])[] = [
+  ['tools/proofs/src/search/', 'libs/kernel/src/fhir/search/'],
+  ['tools/proofs/src/', 'services/standalone/test/'],
+];
+const placesOf = (suite: string): string[] => [
+  suite,
+  ...FORMER.filter(([now]) => suite.startsWith(now)).map(([now, before]) => suite.replace(now, before)),
+];
+
 /** A product file with the fault in it, and what should find the fault. */
 export interface Planted {
   readonly file: string;
@@ -40,11 +50,12 @@ export function plant(fault: Fault, read: (file: string) => string | undefined):
   for (const { file, find, replace, suites = fault.suites } of fault.forms) {
     const parts = read(file)?.split(find) ?? [];
     if (parts.length !== 2) continue;
-    if (suites !== 'types' && suites.some((suite) => read(suite) === undefined)) continue;
+    const present = suites === 'types' ? suites : suites.flatMap((suite) => placesOf(suite).find(read) ?? []);
+    if (present.length < suites.length) continue;
     const text = parts.join(replace);
     const { diagnostics = [] } = ts.transpileModule(text, { reportDiagnostics: true, fileName: file });
     if (diagnostics.length > 0) throw new Error(`${fault.id}: the edit of ${file} is no TypeScript`);
-    return { file, text, suites };
+    return { file, text, suites: present };
   }
   const files = fault.forms.map(({ file }) => file).join(', ');
   throw new Error(

@@ -1,28 +1,16 @@
 import type { Fault } from '../fault.ts';
 
-const STANDALONE = 'services/standalone/test';
+const HERE = 'tools/proofs/src';
 const DECIDE = 'libs/domain/src/access/decide.ts';
 const SEARCH = 'libs/kernel/src/fhir/search';
-const FORMER_SEARCH = [`${SEARCH}/search.unit.spec.ts`, `${SEARCH}/evaluate.unit.spec.ts`];
-const OF_SEARCH = ['tools/proofs/src/search/search.unit.spec.ts', `${SEARCH}/evaluate.unit.spec.ts`];
-
-const LOST_CONDITION = {
-  file: `${SEARCH}/evaluate.ts`,
-  find: 'if (!condition.holds(found)) return false;',
-  replace: 'if (!condition.holds(found) && conditions.length < 2) return false;',
-};
-const SHORT_REFERENCE = {
-  file: `${SEARCH}/evaluate.ts`,
-  find: 'if (parameter.targets === undefined) found.push(referenceKey(base, name.slice',
-  replace: 'if (parameter.targets !== undefined) found.push(referenceKey(base, name.slice',
-};
+const OF_SEARCH = [`${HERE}/search/search.unit.spec.ts`, `${SEARCH}/evaluate.unit.spec.ts`];
 
 /** Only a model, an oracle, a list of kill points or a contract suite sees the fault: each must stay where it runs. */
 export const PROOFS: readonly Fault[] = [
   {
     id: 'model-finds-an-ignored-hold',
     what: 'a hold of a member denies nobody',
-    suites: [`${STANDALONE}/model.int.spec.ts`],
+    suites: [`${HERE}/model.int.spec.ts`],
     forms: [
       {
         file: DECIDE,
@@ -34,7 +22,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'model-finds-an-ignored-opt-out',
     what: 'an opt-out denies nobody',
-    suites: [`${STANDALONE}/model.int.spec.ts`],
+    suites: [`${HERE}/model.int.spec.ts`],
     forms: [
       {
         file: DECIDE,
@@ -46,7 +34,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'clocks-find-a-decision-by-the-own-clock',
     what: 'a process whose clock is behind permits what was withdrawn',
-    suites: [`${STANDALONE}/clocks.int.spec.ts`],
+    suites: [`${HERE}/clocks.int.spec.ts`],
     forms: [
       {
         file: DECIDE,
@@ -58,7 +46,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'kill-points-find-lost-progress',
     what: 'an intake that dies forgets outputs of an earlier instance',
-    suites: [`${STANDALONE}/kill-points.int.spec.ts`, 'libs/engines/src/log/derivation.unit.spec.ts'],
+    suites: [`${HERE}/kill-points.int.spec.ts`, 'libs/engines/src/log/derivation.unit.spec.ts'],
     forms: [
       {
         file: 'libs/engines/src/log/derivation.ts',
@@ -70,7 +58,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'kill-points-find-a-forgotten-step',
     what: 'a step of an export whose work item was lost is never taken again',
-    suites: [`${STANDALONE}/kill-points.int.spec.ts`, 'services/export/test/processes.int.spec.ts'],
+    suites: [`${HERE}/kill-points.int.spec.ts`, 'services/export/test/processes.int.spec.ts'],
     forms: [
       {
         file: 'services/export/src/jobs/export-work.ts',
@@ -83,13 +71,25 @@ export const PROOFS: readonly Fault[] = [
     id: 'search-oracle-finds-a-lost-condition',
     what: 'a search returns what one of its conditions excludes',
     suites: OF_SEARCH,
-    forms: [LOST_CONDITION, { ...LOST_CONDITION, suites: FORMER_SEARCH }],
+    forms: [
+      {
+        file: `${SEARCH}/evaluate.ts`,
+        find: 'if (!condition.holds(found)) return false;',
+        replace: 'if (!condition.holds(found) && conditions.length < 2) return false;',
+      },
+    ],
   },
   {
     id: 'search-oracle-finds-a-short-reference',
     what: 'a search by a bare id misses references',
     suites: OF_SEARCH,
-    forms: [SHORT_REFERENCE, { ...SHORT_REFERENCE, suites: FORMER_SEARCH }],
+    forms: [
+      {
+        file: `${SEARCH}/evaluate.ts`,
+        find: 'if (parameter.targets === undefined) found.push(referenceKey(base, name.slice',
+        replace: 'if (parameter.targets !== undefined) found.push(referenceKey(base, name.slice',
+      },
+    ],
   },
   {
     id: 'redaction-oracle-finds-money',
@@ -110,7 +110,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'budget-finds-one-more-query',
     what: 'a read asks the views twice for its head',
-    suites: [`${STANDALONE}/costs.int.spec.ts`, 'services/resources/src/operations/binary/cost.int.spec.ts'],
+    suites: [`${HERE}/costs.int.spec.ts`, 'services/resources/src/operations/binary/cost.int.spec.ts'],
     forms: [
       {
         file: 'services/resources/src/operations/find-resource.ts',

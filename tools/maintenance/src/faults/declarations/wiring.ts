@@ -10,7 +10,7 @@ export const WIRING: readonly Fault[] = [
   {
     id: 'parts-not-stopped',
     what: 'the frame does not stop its parts',
-    suites: ['libs/process/src/service-module.int.spec.ts', 'libs/process/src/start-process.int.spec.ts'],
+    suites: ['libs/process/src/service-module.int.spec.ts'],
     forms: [
       { file: FRAME, find: 'of this.frame.parts.toReversed()) await part.stop();', replace: 'of []) void part;' },
     ],

@@ -8,7 +8,7 @@ import type { Service } from '@provider-access/events';
 import type { Secret, SigningKeys } from '@provider-access/smart';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
-import { serviceOf } from '../../src/route-table.ts';
+import { serviceOf } from '@provider-access/standalone/route-table';
 import { mapBlobs } from '../kill-points/blobs.ts';
 import { PUBLIC_URL, secretsOf, TESTED } from '../kill-points/platform-process.ts';
 import { type Joined, Life, mortalBlobs, mortalLog, mortalState, mortalViews } from './mortal.ts';

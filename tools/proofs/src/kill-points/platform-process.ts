@@ -22,7 +22,7 @@ import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { type Secret, type SigningKeys, StaticTokens } from '@provider-access/smart';
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
-import { serviceOf } from '../../src/route-table.ts';
+import { serviceOf } from '@provider-access/standalone/route-table';
 
 export type { Answer, Call };
 
