@@ -25,11 +25,6 @@ const EXCEPTIONS: { readonly constructors: readonly Exception[]; readonly option
     { name: 'libs/engines/src/log/kafka/options.ts#KafkaLogOptions', size: 13, reason: 'times that only tests set' },
     { name: 'libs/engines/src/log/port.ts#SubscribeOptions', size: 9, reason: 'bounds of a subscription' },
     { name: 'libs/engines/src/mongo/client.ts#MongoOptions', size: 10, reason: 'times that only tests set' },
-    {
-      name: 'libs/engines/src/state/mongo/options.ts#MongoStateOptions',
-      size: 9,
-      reason: 'streams, leases and presence are written once above the port of the state',
-    },
     { name: 'libs/facts/src/access.ts#AccessOptions', size: 9, reason: 'ports beside what they decide by' },
     { name: 'libs/facts/src/facts.ts#FactsOptions', size: 9, reason: 'ports beside what they decide by' },
     {

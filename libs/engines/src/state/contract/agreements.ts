@@ -108,6 +108,7 @@ export function agreements(at: Fixture): void {
       expect(await at.state.work.take('elsewhere', 'h1', 100)).toBeUndefined();
       expect(await at.state.work.done(taken[0]!)).toBe(true);
       await put('b');
+      await put();
       expect(await at.state.work.count('q')).toEqual({ ready: 0, leased: 2 });
     });
 

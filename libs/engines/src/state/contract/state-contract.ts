@@ -66,6 +66,18 @@ export function stateContract(name: string, start: () => Promise<StateHarness>):
         expect(await streams.append('app/1', 4, [event(2)], {})).toEqual({ ok: false, actual: 6 });
       });
 
+      it('keeps its outbox when a restore is refused, and empties it when a restore replaces the head', async () => {
+        const { streams } = at.state;
+        at.log.faults.away = true;
+        for (const stream of ['kept', 'replaced']) await streams.append(stream, 0, [event(1), event(2)], {});
+        expect(await streams.restore('kept', 2, {})).toBe(false);
+        expect(await streams.restore('replaced', 5, { status: 'newer' })).toBe(true);
+        expect(await streams.published('replaced', 5, 1000)).toEqual({});
+        at.log.faults.away = false;
+        expect(await streams.published('kept', 2, 10_000)).toBeDefined();
+        expect(versions(await all(at.log, 't.decided'))).toEqual(['kept@1', 'kept@2']);
+      });
+
       it('lets exactly one of two deciders win, and publishes no event of the other', async () => {
         const results = await Promise.all(
           [1, 2, 3, 4, 5].map((n) => at.state.streams.append('app/1', 0, [event(n)], { n })),

@@ -8,6 +8,7 @@ const SCHEMA = `
     positions TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL,
     version INTEGER NOT NULL, topic TEXT NOT NULL, record TEXT NOT NULL, value BLOB NOT NULL);
+  CREATE INDEX IF NOT EXISTS outbox_stream ON outbox (stream, version);
   CREATE TABLE IF NOT EXISTS claims (namespace TEXT NOT NULL, key TEXT NOT NULL, owner TEXT NOT NULL, expires INTEGER,
     PRIMARY KEY (namespace, key)) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS claims_expiry ON claims (expires) WHERE expires IS NOT NULL;
@@ -22,7 +23,19 @@ const SCHEMA = `
     expires INTEGER NOT NULL, PRIMARY KEY (grp, holder)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS fences (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
   INSERT OR IGNORE INTO fences VALUES (1, 0);
-  CREATE INDEX IF NOT EXISTS work_open ON work (queue, seq) WHERE done = 0`;
+  CREATE INDEX IF NOT EXISTS work_open ON work (queue, seq) WHERE done = 0;
+  CREATE TRIGGER IF NOT EXISTS first_fence AFTER INSERT ON work
+    BEGIN UPDATE work SET fence = NEW.seq << 20 WHERE seq = NEW.seq; END;`;
+
+/**
+ * @until 0.3.0 Builds before 0.2.0 took fencing tokens from one sequence, and delayed items by a column of their own.
+ * The trigger keeps their sequence above our tokens, so that such a build may open the file again.
+ */
+const FROM_OLDER_BUILDS = `
+  CREATE TRIGGER IF NOT EXISTS newest_fence AFTER UPDATE OF fence ON work
+    BEGIN UPDATE fences SET value = max(value, NEW.fence); END;
+  UPDATE work SET leased_until = max(leased_until, not_before), not_before = 0 WHERE done = 0 AND not_before > 0;
+  UPDATE work SET fence = seq << 20 WHERE done = 0 AND holder IS NULL AND fence < seq << 20`;
 
 interface Waiting {
   readonly work: () => unknown;
@@ -42,9 +55,8 @@ export class Database {
 
   constructor(file: string) {
     this.#db = new DatabaseSync(file, { timeout: 5000 });
-    this.#db.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216; ${SCHEMA}`,
-    );
+    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216');
+    this.#db.exec(SCHEMA + FROM_OLDER_BUILDS);
   }
 
   /** Releases every lease and work item. Fencing tokens stay, so that those of an old holder are refused. */
@@ -130,15 +142,5 @@ export class Database {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
     return statement;
-  }
-}
-
-export abstract class EmbeddedPart {
-  protected readonly db: Database;
-  protected readonly now: () => number;
-
-  constructor(db: Database, now: () => number) {
-    this.db = db;
-    this.now = now;
   }
 }

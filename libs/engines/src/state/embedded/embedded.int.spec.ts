@@ -59,3 +59,47 @@ test('a sole owner finds items of dead processes free, with new fencing tokens',
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test('a file of an older build keeps its items, and that build may open the file again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'state-'));
+  const file = join(folder, 'state.db');
+  try {
+    const older = new DatabaseSync(file);
+    // As 0.1.0 wrote it: fencing tokens of one sequence, and a delay beside the lease.
+    older.exec(`
+      CREATE TABLE work (seq INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, id TEXT NOT NULL,
+        payload TEXT NOT NULL, attempts INTEGER NOT NULL, fence INTEGER NOT NULL, holder TEXT,
+        leased_until INTEGER NOT NULL, not_before INTEGER NOT NULL, done INTEGER NOT NULL, UNIQUE (queue, id));
+      CREATE TABLE fences (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
+      INSERT INTO fences VALUES (1, 7);
+      INSERT INTO work (queue, id, payload, attempts, fence, holder, leased_until, not_before, done) VALUES
+        ('q', 'delayed', '1', 1, 5, NULL, 0, 2000, 0), ('q', 'leased', '2', 1, 7, 'dead', 1500, 0, 0),
+        ('q', 'new', '3', 0, 0, NULL, 0, 0, 0), ('q', 'done', 'null', 1, 6, NULL, 1500, 0, 1)`);
+    older.close();
+
+    let now = 1000;
+    const state = openEmbeddedState({ file, now: () => now });
+    const taken = (await state.work.take('q', 'h', 100))!;
+    expect(taken).toMatchObject({ id: 'new', payload: 3, attempts: 1 });
+    expect(taken.fence).toBeGreaterThan(7);
+    expect(await state.work.done(taken)).toBe(true);
+    expect(await state.work.take('q', 'h', 100)).toBeUndefined();
+    now = 1500;
+    const second = (await state.work.take('q', 'h', 1000))!;
+    expect([second.id, second.attempts, second.fence > 7]).toEqual(['leased', 2, true]);
+    expect(await state.work.take('q', 'h', 100)).toBeUndefined();
+    now = 2000;
+    const third = (await state.work.take('q', 'h', 1000))!;
+    expect([third.id, third.payload]).toEqual(['delayed', 1]);
+    await state.work.put('q', [{ id: 'done', payload: 'again' }]);
+    expect(await state.work.take('q', 'h', 100)).toBeUndefined();
+    await state.close();
+
+    const again = new DatabaseSync(file);
+    const { value } = again.prepare('UPDATE fences SET value = value + 1 RETURNING value').get()!;
+    expect(value).toBeGreaterThan(Math.max(taken.fence, second.fence, third.fence));
+    again.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

@@ -1,11 +1,8 @@
 import type { EventLog } from '@provider-access/engines/log';
+import { overEngine } from '../over-engine.ts';
 import type { State } from '../port.ts';
-import { EmbeddedClaims } from './claims.ts';
 import { Database } from './database.ts';
-import { EmbeddedCounters, EmbeddedLeases } from './leases.ts';
-import { EmbeddedPresence } from './presence.ts';
-import { EmbeddedStreams } from './streams.ts';
-import { EmbeddedWork } from './work.ts';
+import { EmbeddedRows } from './rows.ts';
 
 export interface EmbeddedStateOptions {
   /** The SQLite file in an existing folder. Only one process opens it. */
@@ -30,18 +27,5 @@ export function openEmbeddedState({
 }: EmbeddedStateOptions): State & Required<Pick<State, 'refusal'>> {
   const db = new Database(file);
   if (soleOwner) db.releaseAll();
-  const streams = new EmbeddedStreams(db, log);
-  return {
-    streams,
-    claims: new EmbeddedClaims(db, now),
-    leases: new EmbeddedLeases(db, now),
-    counters: new EmbeddedCounters(db, now),
-    work: new EmbeddedWork(db, now),
-    presence: new EmbeddedPresence(db, now),
-    refusal: () => db.refusal(),
-    close: async () => {
-      await streams.relay?.stop();
-      db.close();
-    },
-  };
+  return { ...overEngine(new EmbeddedRows(db, now), { log }), refusal: () => db.refusal() };
 }

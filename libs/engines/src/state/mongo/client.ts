@@ -91,10 +91,3 @@ export async function repeated<T>(call: () => Promise<T>): Promise<T> {
     }
   }
 }
-
-const SEPARATOR = '\n';
-/** The `_id` for a group and a name. Groups are names in the code, without line breaks. */
-export function idOf(group: string, name: string): string {
-  if (group.includes(SEPARATOR)) throw new Error('the name of a namespace, queue or group must not have a line break');
-  return `${group}${SEPARATOR}${name}`;
-}

@@ -1,14 +1,10 @@
+import { overEngine } from '../over-engine.ts';
 import type { State } from '../port.ts';
-import { MongoClaims } from './claims.ts';
 import { connect, repeated } from './client.ts';
 import { ServerClock } from './clock.ts';
 import { ensureIndexes } from './indexes.ts';
-import { MongoCounters, MongoLeases } from './leases.ts';
 import type { MongoStateOptions } from './options.ts';
-import { MongoOutbox } from './outbox.ts';
-import { MongoPresence } from './presence.ts';
-import { MongoStreams } from './streams.ts';
-import { MongoWork } from './work.ts';
+import { MongoRows } from './rows.ts';
 
 export { applyState, planState } from './indexes.ts';
 export type { IndexPlan } from './indexes.ts';
@@ -31,30 +27,5 @@ export async function openMongoState(
     await client.close();
     throw error;
   }
-  const leases = new MongoLeases(db, clock);
-  const streams = new MongoStreams(db, () => outbox?.decided());
-  const outbox =
-    options.log === undefined || options.relayTopics?.length === 0
-      ? undefined
-      : new MongoOutbox(db, options.log, leases, {
-          pollMs: options.relayPollMs ?? 25,
-          sweepMs: options.relaySweepMs ?? 15_000,
-          ttlMs: options.relayTtlMs ?? 3000,
-          topics: options.relayTopics,
-          published: () => streams.wake(),
-        });
-  return {
-    streams,
-    claims: new MongoClaims(db, now),
-    leases,
-    counters: new MongoCounters(db, clock),
-    work: new MongoWork(db, clock),
-    presence: new MongoPresence(db, clock),
-    relayFailure: () => outbox?.relay.failure(),
-    close: async () => {
-      clock.stop();
-      await outbox?.stop();
-      await client.close();
-    },
-  };
+  return overEngine(new MongoRows(client, db, clock), options);
 }

@@ -1,8 +1,9 @@
 import type { Fault } from '../fault.ts';
 
-const STATE = 'libs/engines/src/state/embedded';
+const STATE = 'libs/engines/src/state';
+const EMBEDDED = `${STATE}/embedded`;
 const VIEWS = 'libs/engines/src/views';
-const OF_STATE = [`${STATE}/embedded.int.spec.ts`];
+const OF_STATE = [`${EMBEDDED}/embedded.int.spec.ts`];
 const OF_VIEWS = [`${VIEWS}/embedded/embedded.int.spec.ts`];
 
 /** The state store or a view breaks a promise of its port. */
@@ -14,6 +15,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/streams.ts`,
+        find: 'where: { _id: stream, version: expectedVersion }',
+        replace: 'where: { _id: stream }',
+      },
+      {
+        file: `${EMBEDDED}/streams.ts`,
         find: 'if (actual !== expectedVersion) return { ok: false, actual };',
         replace: 'void expectedVersion;',
       },
@@ -26,6 +32,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/streams.ts`,
+        find: '(head.unpublished ?? Infinity) > version',
+        replace: '(head.unpublished ?? Infinity) > 0',
+      },
+      {
+        file: `${EMBEDDED}/streams.ts`,
         find: 'if (open === undefined) return JSON.parse(head.positions) as Positions;',
         replace: 'if (open === undefined || version > 0) return JSON.parse(head.positions) as Positions;',
       },
@@ -35,7 +46,10 @@ export const ENGINE: readonly Fault[] = [
     id: 'token-of-a-lease-stands-still',
     what: 'the fencing token of a lease does not grow',
     suites: OF_STATE,
-    forms: [{ file: `${STATE}/leases.ts`, find: 'token: (row?.token ?? 0) + 1,', replace: 'token: row?.token ?? 1,' }],
+    forms: [
+      { file: `${STATE}/leases.ts`, find: 'add: { token: 1 }', replace: 'add: { token: 0 }' },
+      { file: `${EMBEDDED}/leases.ts`, find: 'token: (row?.token ?? 0) + 1,', replace: 'token: row?.token ?? 1,' },
+    ],
   },
   {
     id: 'lease-taken-from-its-holder',
@@ -44,6 +58,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/leases.ts`,
+        find: '{ expires: { lte: now } }];',
+        replace: '{ expires: { lte: now + ttlMs } }];',
+      },
+      {
+        file: `${EMBEDDED}/leases.ts`,
         find: 'row.holder !== holder && row.expires > now) return undefined;',
         replace: 'row.holder !== holder && row.expires > now + ttlMs) return undefined;',
       },
@@ -56,6 +75,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/claims.ts`,
+        find: 'owners.set(claim._id, held.owner);',
+        replace: 'owners.set(claim._id, claim.owner);',
+      },
+      {
+        file: `${EMBEDDED}/claims.ts`,
         find: 'WHERE owner = excluded.owner OR expires <= ?`',
         replace: 'WHERE owner = excluded.owner OR expires IS NULL OR expires <= ?`',
       },
@@ -65,7 +89,10 @@ export const ENGINE: readonly Fault[] = [
     id: 'counter-never-starts-again',
     what: 'a window of a counter never ends',
     suites: OF_STATE,
-    forms: [{ file: `${STATE}/leases.ts`, find: 'row.resets > now\n', replace: 'row.resets > 0\n' }],
+    forms: [
+      { file: `${STATE}/leases.ts`, find: 'resets: { gt: now }', replace: 'resets: { gt: 0 }' },
+      { file: `${EMBEDDED}/leases.ts`, find: 'row.resets > now\n', replace: 'row.resets > 0\n' },
+    ],
   },
   {
     id: 'work-done-under-an-old-fence',
@@ -74,6 +101,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/work.ts`,
+        find: '_id: idOf(queue, id), fence,',
+        replace: '_id: idOf(queue, id), fence: { gte: fence },',
+      },
+      {
+        file: `${EMBEDDED}/work.ts`,
         find: 'AND fence = ? AND done = 0',
         replace: 'AND fence >= ? AND done = 0',
       },
@@ -86,6 +118,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${STATE}/presence.ts`,
+        find: 'expires: { gt: clock.now() }',
+        replace: 'expires: { gt: clock.now() - 3_600_000 }',
+      },
+      {
+        file: `${EMBEDDED}/presence.ts`,
         find: 'WHERE grp = ? AND expires > ? ORDER',
         replace: 'WHERE grp = ? AND expires > ? - 3600000 ORDER',
       },

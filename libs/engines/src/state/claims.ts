@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { idOf } from './engine.ts';
+import type { Claim, StateEngine, Where } from './engine.ts';
+import type { Claims } from './port.ts';
+
+const KEYS_A_CALL = 200;
+
+interface Entry {
+  readonly key: string;
+  readonly owner: string;
+  readonly expiresAt?: number;
+}
+
+/** One row for each claim, whose unique id decides. Each key of a call is decided separately. */
+export class StoredClaims implements Claims {
+  readonly #engine: StateEngine;
+
+  constructor(engine: StateEngine) {
+    this.#engine = engine;
+  }
+
+  async claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string> {
+    return (await this.#decide(namespace, [{ key, owner, ...(expiresAt !== undefined && { expiresAt }) }]))[0]!;
+  }
+
+  async claimMany(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    const owners: string[] = [];
+    let rest = entries.map((entry, at) => ({ entry, at }));
+    while (rest.length > 0) {
+      // a duplicate key is decided in a later round
+      const round = new Map<string, (typeof rest)[number]>();
+      for (const one of rest) if (round.size < KEYS_A_CALL && !round.has(one.entry.key)) round.set(one.entry.key, one);
+      const decided = await this.#decide(
+        namespace,
+        [...round.values()].map(({ entry }) => entry),
+      );
+      [...round.values()].forEach(({ at }, i) => (owners[at] = decided[i]!));
+      rest = rest.filter((one) => round.get(one.entry.key) !== one);
+    }
+    return owners;
+  }
+
+  async insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean> {
+    const claim: Claim = { _id: idOf(namespace, key), owner: randomUUID(), expires: expiresAt };
+    const { _id, ...set } = claim;
+    for (;;) {
+      if ((await this.#engine.insert('claims', [claim])).size === 0) return true;
+      const { changed } = await this.#engine.update('claims', [{ where: { _id, expires: { lte: this.#now() } }, set }]);
+      if (changed > 0) return true;
+      const [there] = await this.#engine.scan('claims', { _id });
+      // The owner shows an earlier attempt of this call whose answer was lost.
+      if (there !== undefined) return there.owner === claim.owner;
+    }
+  }
+
+  async get(namespace: string, key: string): Promise<string | undefined> {
+    return (await this.#engine.scan('claims', { _id: idOf(namespace, key), ...this.#live() }))[0]?.owner;
+  }
+
+  async release(namespace: string, key: string, owner: string): Promise<boolean> {
+    return (await this.#engine.delete('claims', { _id: idOf(namespace, key), owner, ...this.#live() })) > 0;
+  }
+
+  #now(): number {
+    const { clock } = this.#engine;
+    return clock.toCaller(clock.now());
+  }
+
+  #live(): Where<Claim> {
+    return { anyOf: [{ expires: null }, { expires: { gt: this.#now() } }] };
+  }
+
+  /** The keys must differ. */
+  async #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+    const owners = new Map<string, string>();
+    const wanted = entries.map(({ key, owner, expiresAt }): Claim => ({
+      _id: idOf(namespace, key),
+      owner,
+      expires: expiresAt ?? null,
+    }));
+    for (let open = wanted; open.length > 0; open = open.filter(({ _id }) => !owners.has(_id))) {
+      const now = this.#now();
+      const found = await this.#engine.scan('claims', { _id: { in: open.map(({ _id }) => _id) } });
+      const there = new Map(found.map((claim) => [claim._id, claim]));
+      const absent: Claim[] = [];
+      const changing: Claim[] = [];
+      for (const claim of open) {
+        const held = there.get(claim._id);
+        if (held === undefined) absent.push(claim);
+        else if ((held.expires ?? Infinity) > now && (held.owner !== claim.owner || held.expires === claim.expires))
+          owners.set(claim._id, held.owner);
+        else changing.push(claim);
+      }
+      // The next round shows which of them another process was faster with, if any.
+      const taken = absent.length === 0 ? new Set() : await this.#engine.insert('claims', absent);
+      for (const { _id, owner } of absent) if (!taken.has(_id)) owners.set(_id, owner);
+      if (changing.length === 0) continue;
+      const { changed } = await this.#engine.update(
+        'claims',
+        changing.map(({ _id, owner, expires }) => ({
+          where: { _id, anyOf: [{ owner }, { expires: { lte: now } }] },
+          set: { owner, expires },
+        })),
+      );
+      if (changed === changing.length) for (const { _id, owner } of changing) owners.set(_id, owner);
+    }
+    return wanted.map(({ _id }) => owners.get(_id)!);
+  }
+}

@@ -1,0 +1,36 @@
+import { StoredClaims } from './claims.ts';
+import type { StateEngine } from './engine.ts';
+import { StoredCounters, StoredLeases } from './leases.ts';
+import type { State } from './port.ts';
+import { StoredPresence } from './presence.ts';
+import { Relay } from './relay.ts';
+import type { RelayOptions } from './relay.ts';
+import { StoredStreams } from './streams.ts';
+import { StoredWork } from './work.ts';
+
+/**
+ * What processes agree on, over the rows of any engine. With a log, this process may become the relay that publishes
+ * the decided events of all processes.
+ */
+export function overEngine(engine: StateEngine, options: RelayOptions): State & { relayFailure(): string | undefined } {
+  const { log, relayTopics } = options;
+  const leases = new StoredLeases(engine);
+  const streams = new StoredStreams(engine, () => relay?.decided());
+  const relay =
+    log === undefined || relayTopics?.length === 0
+      ? undefined
+      : new Relay(engine, log, leases, () => streams.wake(), options);
+  return {
+    streams,
+    claims: new StoredClaims(engine),
+    leases,
+    counters: new StoredCounters(engine),
+    work: new StoredWork(engine),
+    presence: new StoredPresence(engine),
+    relayFailure: () => relay?.failure(),
+    close: async () => {
+      await relay?.stop();
+      await engine.close();
+    },
+  };
+}
