@@ -9,8 +9,10 @@ import {
   type FilesEnv,
   filesOptions,
   type KafkaEnv,
+  kafkaFaults,
   kafkaOptions,
   type MongoEnv,
+  mongoFaults,
   mongoOptions,
 } from '@provider-access/service/config';
 import type { Logger } from '@provider-access/service/observability';
@@ -34,13 +36,18 @@ interface Ports {
   readonly room?: DiskRoom;
 }
 
+type Port = 'log' | 'views' | 'state';
+
 /** Everything that a wiring knows of an engine. */
 interface Engine {
   /** Its name for operators. */
   readonly title: string;
   /** Its name in traces: `messaging.system` and `db.system.name`. */
   readonly system: string;
+  readonly ports: readonly Port[];
   readonly isChosen: (env: EngineEnv) => boolean;
+  /** Variables that contradict another, and files that cannot be used: one sentence each. */
+  readonly faults: (env: EngineEnv) => readonly string[];
   /**
    * Opening a port imports the engine's client, so that a process loads only the clients of its own engines.
    * @throws ConfigurationError naming each variable that contradicts another
@@ -56,42 +63,16 @@ interface Engine {
 
 /**
  * The engines by name, which is also their name in readiness and in the label `engine` of metrics. A process opens each
- * port with the engine that its variables choose ("Add an engine" in CONTRIBUTING.md).
+ * port with the first engine that its variables choose. Kafka and MongoDB come last and are always chosen, so that a
+ * missing variable of theirs is named ("Add an engine" in CONTRIBUTING.md).
  */
 export const ENGINES = {
-  kafka: {
-    title: 'Kafka',
-    system: 'kafka',
-    isChosen: (env) => env.KAFKA_BROKERS !== undefined,
-    open: (env, service, logger) => {
-      const options = { ...kafkaOptions(env as KafkaEnv, service), logger };
-      return { log: async () => (await import('@provider-access/engines/log/kafka')).openKafkaLog(options) };
-    },
-    probe: ({ log }) => log.head([PA_REGISTRY]),
-    mayBeAway: true,
-    isRemote: true,
-  },
-  mongodb: {
-    title: 'MongoDB',
-    system: 'mongodb',
-    isChosen: (env) => env.MONGODB_URI !== undefined || env.MONGODB_URI_FILE !== undefined,
-    open: (env, service, logger) => {
-      const options = mongoOptions(env as MongoEnv, service);
-      // Instances agree with majority reads, whatever views use. A service relays decisions to the topics it may write.
-      const agreed = { ...options, readConcern: 'majority' as const, logger, relayTopics: decidedBy(service) };
-      return {
-        views: async () => (await import('@provider-access/engines/views/mongo')).openMongoViews(options),
-        state: async (log) => (await import('@provider-access/engines/state/mongo')).openMongoState({ ...agreed, log }),
-      };
-    },
-    probe: ({ state }, service) => state.claims.get('health', service),
-    mayBeAway: false,
-    isRemote: true,
-  },
   embedded: {
     title: 'the data folder',
     system: 'sqlite',
+    ports: ['log', 'views', 'state'],
     isChosen: (env) => env.DATA_DIR !== undefined,
+    faults: () => [],
     open: ({ DATA_DIR: folder = '', MIN_FREE_BYTES: minBytes = 0 }) => {
       const file = (name: string): string => join(folder, name);
       const own = (name: string) => ({ file: file(name), backgroundCheckpoints: true });
@@ -115,41 +96,81 @@ export const ENGINES = {
     mayBeAway: false,
     isRemote: false,
   },
+  kafka: {
+    title: 'Kafka',
+    system: 'kafka',
+    ports: ['log'],
+    isChosen: () => true,
+    faults: (env) => kafkaFaults(env as KafkaEnv),
+    open: (env, service, logger) => {
+      const options = { ...kafkaOptions(env as KafkaEnv, service), logger };
+      return { log: async () => (await import('@provider-access/engines/log/kafka')).openKafkaLog(options) };
+    },
+    probe: ({ log }) => log.head([PA_REGISTRY]),
+    mayBeAway: true,
+    isRemote: true,
+  },
+  mongodb: {
+    title: 'MongoDB',
+    system: 'mongodb',
+    ports: ['views', 'state'],
+    isChosen: () => true,
+    faults: (env) => mongoFaults(env as MongoEnv),
+    open: (env, service, logger) => {
+      const options = mongoOptions(env as MongoEnv, service);
+      // Instances agree with majority reads, whatever views use. A service relays decisions to the topics it may write.
+      const agreed = { ...options, readConcern: 'majority' as const, logger, relayTopics: decidedBy(service) };
+      return {
+        views: async () => (await import('@provider-access/engines/views/mongo')).openMongoViews(options),
+        state: async (log) => (await import('@provider-access/engines/state/mongo')).openMongoState({ ...agreed, log }),
+      };
+    },
+    probe: ({ state }, service) => state.claims.get('health', service),
+    mayBeAway: false,
+    isRemote: true,
+  },
 } satisfies Record<string, Engine>;
 export type EngineName = keyof typeof ENGINES;
 
 export interface Engines extends Ports {
   /** The engine behind each port. */
-  readonly names: Readonly<Record<'log' | 'views' | 'state', EngineName>>;
+  readonly names: Readonly<Record<Port, EngineName>>;
 }
+
+function chosenBy(env: EngineEnv): Readonly<Record<Port, EngineName>> {
+  const names = Object.keys(ENGINES) as EngineName[];
+  const of = (port: Port): EngineName =>
+    names.find((name) => (ENGINES[name].ports as readonly Port[]).includes(port) && ENGINES[name].isChosen(env))!;
+  return { log: of('log'), views: of('views'), state: of('state') };
+}
+
+/** What is wrong with the variables of the engines of a process, one sentence each. */
+export const engineFaults = (env: EngineEnv): readonly string[] =>
+  [...new Set(Object.values(chosenBy(env)))].flatMap((name) => ENGINES[name].faults(env));
 
 /**
  * The engines of a process as its environment names them.
- * @param files the settings of the store of files, for a service that has files
+ * @param filesEnv the settings of the store of files, for a service that has files
  * @throws ConfigurationError
  */
 export function openEngines(
   service: Service | 'standalone',
   env: EngineEnv,
-  files: FilesEnv | undefined,
+  filesEnv: FilesEnv | undefined,
   logger: Logger,
 ): Engines {
-  const chosen = (Object.keys(ENGINES) as EngineName[])
-    .filter((name) => ENGINES[name].isChosen(env))
-    .map((name) => ({ name, ports: ENGINES[name].open(env, service, logger) as Partial<Ports> }));
-  const of = (port: 'log' | 'views' | 'state') => {
-    const found = chosen.find(({ ports }) => ports[port] !== undefined);
-    if (found === undefined) throw new TypeError(`no engine is chosen for the port ${port}`);
-    return found;
-  };
-  const [log, views, state] = [of('log'), of('views'), of('state')];
+  const names = chosenBy(env);
+  const opened = new Map<EngineName, Partial<Ports>>();
+  for (const name of Object.values(names))
+    opened.set(name, opened.get(name) ?? ENGINES[name].open(env, service, logger));
+  const { log, ...files } = opened.get(names.log)!;
   return {
-    ...(files && openFiles(files, logger)),
-    ...log.ports,
-    log: log.ports.log!,
-    views: views.ports.views!,
-    state: state.ports.state!,
-    names: { log: log.name, views: views.name, state: state.name },
+    ...(filesEnv && openFiles(filesEnv, logger)),
+    ...files,
+    log: log!,
+    views: opened.get(names.views)!.views!,
+    state: opened.get(names.state)!.state!,
+    names,
   };
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { filesEnv, kafkaEnv, mongoEnv, readConfig } from '@provider-access/service/config';
 import { Metrics, silentLogger } from '@provider-access/service/observability';
 import { z } from 'zod';
-import { ENGINES, type Engines, openEngines } from './open-engines.ts';
+import { engineFaults, ENGINES, type Engines, openEngines } from './open-engines.ts';
 
 const engines = { KAFKA_BROKERS: '127.0.0.1:9', MONGODB_URI: 'mongodb://127.0.0.1:9', MONGODB_DATABASE: 'test' };
 function opened(files: Record<string, string> | undefined): Engines {
@@ -26,11 +26,11 @@ test('nothing is measured for files in a bucket, nor for a service without files
   expect(opened(undefined).room).toBeUndefined();
 });
 
-test('a service of its own has Kafka and MongoDB, also by the file of a connection string', () => {
+test('a service of its own has Kafka and MongoDB, and their faults are named', () => {
   expect(opened(undefined).names).toEqual({ log: 'kafka', views: 'mongodb', state: 'mongodb' });
-  expect(() => openEngines('export', { KAFKA_BROKERS: [] }, undefined, silentLogger)).toThrow(
-    'no engine is chosen for the port views',
-  );
+  const config = readConfig(z.object({ ...kafkaEnv, ...mongoEnv }), { KAFKA_BROKERS: engines.KAFKA_BROKERS });
+  expect(engineFaults(config)).toEqual(['MONGODB_URI: must be set, or MONGODB_URI_FILE']);
+  expect(engineFaults({ DATA_DIR: tmpdir() })).toEqual([]);
 });
 
 test('a data folder has every port, and its files keep the room that the rest needs', async () => {

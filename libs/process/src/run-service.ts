@@ -1,12 +1,10 @@
 import {
   type FilesEnv,
   filesFaults,
-  kafkaFaults,
   labelFaults,
   profileFaults,
   listenFaults,
   misspelled,
-  mongoFaults,
   type ProcessEnv,
   readConfig,
   refuse,
@@ -20,7 +18,7 @@ import { createLogger, TraceScopes, writeError } from '@provider-access/service/
 import type { z } from 'zod';
 import type { ServiceDefinition } from './define-service.ts';
 import { isConfigurationFault, traceOf } from './faults.ts';
-import { openEngines } from './open-engines.ts';
+import { engineFaults, openEngines } from './open-engines.ts';
 import { processOptions } from './process-options.ts';
 import { openSecrets, type SecretFiles } from './secrets.ts';
 import { endOnSignals, surviveRejections } from './signals.ts';
@@ -63,8 +61,7 @@ function readServiceConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     ...misspelled(env, Object.keys(schema.shape)),
     ...listenFaults(config),
     ...telemetryFaults(config),
-    ...kafkaFaults(config),
-    ...mongoFaults(config),
+    ...engineFaults(config),
     ...faultsOfFiles,
     ...secretFaults(config),
     ...labelFaults(config),
