@@ -14,12 +14,13 @@ import {
   type MongoEnv,
   mongoFaults,
   mongoOptions,
+  type ProcessEnv,
 } from '@provider-access/service/config';
 import type { Logger } from '@provider-access/service/observability';
 import { type DiskRoom, watchRoom } from './disk-room.ts';
 
 /** The variables that choose and configure the engines of a process. */
-export interface EngineEnv extends Partial<KafkaEnv>, Partial<MongoEnv>, Partial<FilesEnv> {
+export interface EngineEnv extends Partial<ProcessEnv>, Partial<FilesEnv> {
   /** The folder of the embedded engine. */
   readonly DATA_DIR?: string;
   readonly MIN_FREE_BYTES?: number;
