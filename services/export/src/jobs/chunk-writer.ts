@@ -168,7 +168,7 @@ class ChunkWriter {
       ...(this.#types.size <= SCAN_ALL_ABOVE && { types }),
       ...(since !== undefined && { since }),
     });
-    for await (const { record, labels: found } of this.#unwithheld(this.#ofTypes(scanned))) {
+    for await (const { record, labels: found } of this.#unwithheld(scanned)) {
       // The labels of a segment are in the index, so that a download can apply another policy than this one.
       if (record.type !== type || !isSame(found, labels)) {
         await store(builder.end());
@@ -216,7 +216,6 @@ class ChunkWriter {
     const scanned = this.#sources.records.views.records.scan({ index: 'by_type', equals: [member] });
     for await (const document of scanned) {
       const record = document['record'] as RecordPart;
-      if (!this.#types.has(record.type)) continue;
       if (record.deleted === true ? record.lastUpdated >= since : partial && this.#brings(record, at)) yield record;
     }
   }
@@ -233,17 +232,14 @@ class ChunkWriter {
     return this.#types.has(broughtType(type, reference) ?? '');
   }
 
-  async *#ofTypes<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<R> {
-    for await (const record of records) if (this.#types.has(record.type)) yield record;
-  }
-
   /**
-   * The records that are not withheld, with the labels that decide about each. Records come together until there are
-   * ROWS_TOGETHER, because one query finds the targets of many Provenances.
+   * The records of exported types that are not withheld, with the labels that decide about each. Records come together
+   * until there are ROWS_TOGETHER, because one query finds the targets of many Provenances.
    */
   async *#unwithheld<R extends RecordPart>(records: AsyncIterable<R>): AsyncGenerator<Unwithheld<R>> {
     let waiting: R[] = [];
     for await (const record of records) {
+      if (!this.#types.has(record.type)) continue;
       waiting.push(record);
       if (waiting.length < ROWS_TOGETHER) continue;
       yield* this.#decided(waiting);

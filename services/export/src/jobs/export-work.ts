@@ -25,6 +25,13 @@ const RECOVER_AGAIN_MS = 2000;
 /** Statuses of jobs with steps that are not done yet. */
 const RECOVERED: readonly Job['status'][] = ['requested', 'writing', 'sealed', 'failed'];
 
+/** An error in a log line. Messages of other errors may quote data. */
+const faultOf = (error: Error) => ({
+  error: error.name,
+  ...((error instanceof EngineUnavailable || error instanceof Refusal) && { detail: error.message }),
+  stack: error.stack?.split('\n').slice(1, 4).join('|'),
+});
+
 /**
  * Runs the steps of jobs as durable work items that any process may take: plan, write each chunk, seal, expire, sweep.
  */
@@ -138,9 +145,7 @@ export class ExportWork {
         {
           queue: item.queue,
           attempts: item.attempts,
-          error: error.name,
-          ...(error instanceof EngineUnavailable || error instanceof Refusal ? { detail: error.message } : {}),
-          stack: error.stack?.split('\n').slice(1, 4).join('|'),
+          ...faultOf(error),
         },
         'a step of an export failed and will be tried again',
       );
@@ -163,14 +168,7 @@ export class ExportWork {
         FAILURES_WINDOW_MS,
       );
       if (count < this.config.attempts) throw error;
-      this.ports.logger.error(
-        {
-          queue: item.queue,
-          error: (error as Error).name,
-          stack: (error as Error).stack?.split('\n').slice(1, 4).join('|'),
-        },
-        'an export failed for good',
-      );
+      this.ports.logger.error({ queue: item.queue, ...faultOf(error as Error) }, 'an export failed for good');
       await this.streams.execute({
         kind: 'fail',
         data: {
@@ -191,11 +189,7 @@ export class ExportWork {
       } catch (error) {
         if (signal.aborted) return;
         this.ports.logger.warn(
-          {
-            attempt: attempt + 1,
-            error: (error as Error).name,
-            ...(error instanceof EngineUnavailable && { detail: error.message }),
-          },
+          { attempt: attempt + 1, ...faultOf(error as Error) },
           'could not search unfinished exports for lost work items; trying again',
         );
         await delay(RECOVER_AGAIN_MS, undefined, { signal }).catch(() => undefined);

@@ -1,15 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { EXPORT_EVENTS, typeOf } from '@provider-access/events';
+import { typeOf } from '@provider-access/events';
 import type { Batch } from '@provider-access/engines/log';
 import { OnBatch } from '@provider-access/engines/log/transport';
+import { OF_THE_STREAM } from '../projections/export-jobs.ts';
 import { SUBSCRIPTIONS } from '../subscriptions.ts';
 import { AnsweredLevels } from './answered-levels.ts';
 import { ExportWork } from './export-work.ts';
-
-const STEPS = new Set<string | undefined>(
-  Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
-);
 
 /** Consumes the events of jobs, by consumer group. */
 @Controller()
@@ -24,7 +21,7 @@ export class JobsController {
   async follow(@Payload() batch: Batch): Promise<void> {
     for (const record of batch.records) {
       const type = typeOf(record);
-      if (STEPS.has(type)) await this.work.follow(record.key, type!);
+      if (OF_THE_STREAM.has(type)) await this.work.follow(record.key, type!);
     }
   }
 

@@ -18,7 +18,7 @@ export const SUPPORTING_PARTS = 'shared';
 /** Whether each segment has one supporting resource. Other files have resources of one member in each segment. */
 export const isSupporting = ({ file }: Pick<PartInfo, 'file'>): boolean => file.includes(`-${SUPPORTING_PARTS}-`);
 
-interface OpenPart {
+interface OpenPart extends Pick<PartInfo, 'kind' | 'type'> {
   readonly writer: BlobWriter;
   readonly index: PartIndexBuilder;
   readonly n: number;
@@ -59,13 +59,15 @@ export class PartSet {
       part !== undefined &&
       (part.resources + segment.resources > this.#limits.resources || part.plain + segment.plain > this.#limits.plain)
     ) {
-      await this.#finish(key, kind, type, part);
+      await this.#finish(key, part);
       part = undefined;
     }
     if (part === undefined) {
       const n = this.#counts.get(key) ?? 0;
       this.#counts.set(key, n + 1);
       part = {
+        kind,
+        type,
         writer: await this.#blobs.writer(`${this.#prefix}${key}-${n}.part`),
         index: new PartIndexBuilder(type),
         n,
@@ -88,13 +90,7 @@ export class PartSet {
 
   /** Makes all parts durable, and returns them in the order of their names. */
   async commit(): Promise<readonly PartInfo[]> {
-    for (const [key, part] of [...this.#open])
-      await this.#finish(
-        key,
-        key === 'deleted' || key === 'error' ? key : 'output',
-        key === 'deleted' ? 'Bundle' : key === 'error' ? 'OperationOutcome' : key,
-        part,
-      );
+    for (const [key, part] of [...this.#open]) await this.#finish(key, part);
     return this.#done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
   }
   async abort(): Promise<void> {
@@ -108,7 +104,7 @@ export class PartSet {
     part.pendingBytes = 0;
     await part.writer.write(bytes);
   }
-  async #finish(key: string, kind: FileKind, type: string, part: OpenPart): Promise<void> {
+  async #finish(key: string, part: OpenPart): Promise<void> {
     await this.#flush(part);
     const name = `${this.#prefix}${key}-${part.n}`;
     // Write the index last, so that a part with an index is complete.
@@ -117,8 +113,8 @@ export class PartSet {
     this.#open.delete(key);
     this.#done.push({
       file: `${key}-${this.#label}-${part.n}.ndjson`,
-      kind,
-      type,
+      kind: part.kind,
+      type: part.type,
       part: `${name}.part`,
       index: `${name}.index`,
       resources: part.resources,

@@ -24,9 +24,13 @@ export class OwnJobs {
     this.jobs = ports.views.reader(exportJobs);
   }
 
+  current(id: string): Promise<JobPart | undefined> {
+    return getJob(this.jobs, id);
+  }
+
   /** The client's own job. @throws Refusal 404 */
   async find(client: string, id: string): Promise<JobPart> {
-    const job = JOB_ID.test(id) ? await getJob(this.jobs, id) : undefined;
+    const job = JOB_ID.test(id) ? await this.current(id) : undefined;
     if (job === undefined) return this.refuse(client, 'export-unknown');
     if (job.client !== client) return this.refuse(client, 'export-of-another', job);
     const ended = (expiresAt(job, this.config.keepMs) ?? Infinity) <= this.ports.clock.now();

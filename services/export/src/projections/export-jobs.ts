@@ -6,7 +6,8 @@ import { evolve, type Job, type JobEvent } from '../domain/job/job.ts';
 /** A job as status and downloads read it, with its stream version and the compressed bytes of its files. */
 export type JobPart = Job & { readonly version: number; readonly bytes: number };
 
-const OF_THE_STREAM = new Set<string | undefined>(
+/** Types of the events that change a job. */
+export const OF_THE_STREAM = new Set<string | undefined>(
   Object.keys(EXPORT_EVENTS).filter((type) => type !== 'pa.export-downloaded.v1'),
 );
 

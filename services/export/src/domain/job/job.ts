@@ -104,6 +104,12 @@ export function decide(command: JobCommand, job: Job | undefined): JobDecision {
   }
 }
 
+const ENDS = {
+  'pa.export-cancelled.v1': 'cancelled',
+  'pa.export-failed.v1': 'failed',
+  'pa.export-expired.v1': 'expired',
+} as const;
+
 /** The job after an event. Ignores an event of a job that was never requested. */
 export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
   if (event.type === 'pa.export-requested.v1') return { ...event.data, status: 'requested', written: [] };
@@ -134,12 +140,7 @@ export function evolve(job: Job | undefined, event: JobEvent): Job | undefined {
     case 'pa.export-expired.v1':
       return {
         ...job,
-        status:
-          event.type === 'pa.export-cancelled.v1'
-            ? 'cancelled'
-            : event.type === 'pa.export-failed.v1'
-              ? 'failed'
-              : 'expired',
+        status: ENDS[event.type],
         ended: { reason: event.data.reason, at: event.data.at },
       };
   }

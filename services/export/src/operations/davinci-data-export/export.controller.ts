@@ -95,7 +95,7 @@ export class ExportController {
       );
     await this.groups.assertOwn(client, params.id, givenOf({ query, body }));
     const prefer = request.headers['prefer'];
-    const accepted = await this.kickOffs.start({
+    const headers = await this.kickOffs.start({
       operation: name,
       group: params.id,
       url: request.url,
@@ -106,7 +106,7 @@ export class ExportController {
       scopes,
     });
     return {
-      headers: { 'content-location': accepted.location, 'preference-applied': accepted.preferencesApplied },
+      headers,
       json: operationOutcome(
         'information',
         'informational',

@@ -27,10 +27,6 @@ export interface KickOff extends Client {
   readonly body: readonly GivenParameter[];
   readonly prefer: string | undefined;
 }
-export interface Accepted {
-  readonly location: string;
-  readonly preferencesApplied: string;
-}
 /** From when on a later export finds what changed, and the heads of the payer's topics that this export contains. */
 interface Frozen {
   /** ms since the epoch */
@@ -66,9 +62,10 @@ export class KickOffs {
   /**
    * Starts an export of a Group that the client may export. Resolves when the job is durable and the next status
    * request will see it. https://hl7.org/fhir/uv/bulkdata/STU2/export.html#bulk-data-kick-off-request
+   * @returns headers of the answer
    * @throws Refusal
    */
-  async start(kickOff: KickOff): Promise<Accepted> {
+  async start(kickOff: KickOff): Promise<Readonly<Record<string, string>>> {
     const { client, scopes } = kickOff;
     const lenient = isLenient(kickOff.prefer);
     const request = parseKickOff(kickOff.operation, kickOff.query, kickOff.body, {
@@ -87,8 +84,8 @@ export class KickOffs {
       throw error;
     }
     return {
-      location: `${this.config.publicUrl}/fhir/bulk/${job}`,
-      preferencesApplied: lenient ? 'respond-async, handling=lenient' : 'respond-async',
+      'content-location': `${this.config.publicUrl}/fhir/bulk/${job}`,
+      'preference-applied': lenient ? 'respond-async, handling=lenient' : 'respond-async',
     };
   }
 

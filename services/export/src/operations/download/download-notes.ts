@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { encodeEvent, type ExportDownloaded, PA_EXPORTS } from '@provider-access/events';
 import { instant } from '@provider-access/kernel';
@@ -24,7 +25,7 @@ export class DownloadNotes {
   private readonly files = new Map<string, Noted>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(PORTS) private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger'>) {}
+  constructor(@Inject(PORTS) private readonly ports: Pick<ServicePorts, 'log' | 'clock' | 'logger' | 'metrics'>) {}
 
   start(): void {
     this.timer ??= setInterval(() => void this.flush(false), MINUTE).unref();
@@ -34,6 +35,18 @@ export class DownloadNotes {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.flush(true);
+  }
+
+  /** Counts the bytes of a download until it ends. */
+  count(stream: Readable, of: Of): void {
+    let bytes = 0;
+    let complete = false;
+    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    stream.once('end', () => (complete = true));
+    stream.once('close', () => {
+      this.ports.metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
+      void this.ended(of, bytes, complete);
+    });
   }
 
   /** Counts a request that has ended. `complete`: all requested bytes were sent. */

@@ -1,12 +1,9 @@
-import type { Readable } from 'node:stream';
 import { Controller, Inject } from '@nestjs/common';
 import { membersOf } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
 import type { Blobs } from '@provider-access/engines/blob';
-import type { ViewReader } from '@provider-access/engines/views';
-import type { ExportDownloaded } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { chooseRange, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { chooseRange } from '@provider-access/service/http';
 import {
   type Asked,
   type Audited,
@@ -17,7 +14,7 @@ import {
 } from '@provider-access/service/operation';
 import { BLOBS } from '../../config.ts';
 import { acceptsGzip, type IndexedSegment, layout, releasedBy, tagOf } from '../../domain/segments/index.ts';
-import { exportJobs, getJob, type JobPart } from '../../projections/export-jobs.ts';
+import type { JobPart } from '../../projections/export-jobs.ts';
 import { OwnJobs } from '../own-jobs.ts';
 import { DownloadNotes } from './download-notes.ts';
 import { type Moment, Releases, type VisibleFile } from './releases.ts';
@@ -49,16 +46,12 @@ const first = (header: string | string[] | undefined): string | undefined =>
 
 @Controller()
 export class DownloadController {
-  private readonly view: ViewReader;
   constructor(
-    @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(BLOBS) private readonly blobs: Blobs,
     @Inject(OwnJobs) private readonly jobs: OwnJobs,
     @Inject(Releases) private readonly releases: Releases,
     @Inject(DownloadNotes) private readonly notes: DownloadNotes,
-  ) {
-    this.view = ports.views.reader(exportJobs);
-  }
+  ) {}
 
   /** A gzip stream (or plain NDJSON) of the segments that are permitted now. Ranges can be resumed. */
   @Operation(DOWNLOAD)
@@ -133,7 +126,7 @@ export class DownloadController {
             await this.jobs.find(client, job.job);
             throw error;
           });
-          this.count(stream, { ...of, client });
+          this.notes.count(stream, { ...of, client });
           return stream;
         },
       },
@@ -165,19 +158,8 @@ export class DownloadController {
     id: string,
     segments: readonly IndexedSegment[],
   ): Promise<boolean> {
-    const job = await getJob(this.view, id);
+    const job = await this.jobs.current(id);
     if (job?.sealed === undefined || job.status === 'cancelled') return false;
     return this.releases.stay(job, file, index, segments);
-  }
-
-  private count(stream: Readable, of: Pick<ExportDownloaded, 'job' | 'client' | 'file'>): void {
-    let bytes = 0;
-    let complete = false;
-    stream.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    stream.once('end', () => (complete = true));
-    stream.once('close', () => {
-      this.ports.metrics.count('pa_export_downloaded_bytes_total', {}, bytes);
-      void this.notes.ended(of, bytes, complete);
-    });
   }
 }
