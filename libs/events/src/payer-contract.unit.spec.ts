@@ -136,3 +136,22 @@ describe('PayerContract', () => {
     expect(JSON.stringify(result)).not.toMatch(/Patient|xxx/);
   });
 });
+
+// By hand from docs/dead-letters.md and ADR 0015. Only what can have given access, and nothing else, denies nobody.
+it('a dead letter denies by its type', () => {
+  expect(Object.entries(PAYER_EVENTS).map(([type, { denies }]) => [type, denies])).toEqual([
+    ['payer.resource-recorded.v1', 'member'],
+    ['payer.resource-deleted.v1', 'member'],
+    ['payer.prior-authorization-changed.v1', 'nobody'],
+    ['payer.member-enrolled.v1', 'member'],
+    ['payer.member-changed.v1', 'member'],
+    ['payer.member-terminated.v1', 'member'],
+    ['payer.members-merged.v1', 'member'],
+    ['payer.attribution-asserted.v1', 'nobody'],
+    ['payer.attribution-ended.v1', 'member'],
+    ['payer.member-opted-out.v1', 'member'],
+    ['payer.member-opted-in.v1', 'member'],
+    ['payer.provider-recorded.v1', 'nobody'],
+    ['payer.network-status-changed.v1', 'source'],
+  ]);
+});

@@ -99,87 +99,108 @@ const networkStatusChanged = z
   })
   .refine((p) => p.npi !== undefined || p.tin !== undefined, 'npi or tin is required');
 
-/** Which service decides an inbound event's outcome, and makes a dead letter of a faulty one. */
-type IntakeOwner = 'resources' | 'attribution' | 'consent';
-export interface PayerEventDefinition {
+/**
+ * `owner`: the service that decides the outcome of the event, and makes a dead letter of a faulty one.
+ *
+ * `denies`: whom a dead letter of this type denies until somebody resolves it (docs/dead-letters.md).
+ * - `member`: the event may have ended or restricted access, so it denies each member that it names, or the whole
+ *   source (or everybody) if it names none. What states consent always does.
+ * - `source`: it denies the providers that it names, or its whole source if it names none.
+ * - `nobody`: it can only have given access. A Consent in it denies by its content (services/consent).
+ */
+type Decided =
+  | { readonly owner: 'resources' | 'attribution'; readonly denies: 'member' | 'source' | 'nobody' }
+  | { readonly owner: 'consent'; readonly denies: 'member' };
+export type PayerEventDefinition = Decided & {
   readonly topic: 'payer.member-events' | 'payer.provider-events';
-  readonly owner: IntakeOwner;
   /** Default: required. */
   readonly subject?: 'optional';
   readonly schema: z.ZodType;
   readonly title: string;
-}
+};
 
 export const PAYER_EVENTS = {
   'payer.resource-recorded.v1': {
     topic: 'payer.member-events',
     owner: 'resources',
+    denies: 'member',
     schema: resourceRecorded,
     title: 'A FHIR resource of the member was recorded or changed',
   },
   'payer.resource-deleted.v1': {
     topic: 'payer.member-events',
     owner: 'resources',
+    denies: 'member',
     schema: resourceDeleted,
     title: 'A FHIR resource of the member was deleted',
   },
   'payer.prior-authorization-changed.v1': {
     topic: 'payer.member-events',
     owner: 'resources',
+    denies: 'nobody',
     schema: priorAuthorizationChanged,
     title: 'A prior authorization changed',
   },
   'payer.member-enrolled.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'member',
     schema: memberEnrolled,
     title: 'A coverage of the member started',
   },
   'payer.member-changed.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'member',
     schema: memberChanged,
     title: 'A coverage of the member changed',
   },
   'payer.member-terminated.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'member',
     schema: memberTerminated,
     title: 'The coverage of the member ended',
   },
   'payer.members-merged.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'member',
     schema: membersMerged,
     title: 'Two member ids were found to be one person',
   },
   'payer.attribution-asserted.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'nobody',
     schema: attributionAsserted,
     title: 'The member was attributed to a provider',
   },
   'payer.attribution-ended.v1': {
     topic: 'payer.member-events',
     owner: 'attribution',
+    denies: 'member',
     schema: attributionEnded,
     title: 'An attribution ended',
   },
   'payer.member-opted-out.v1': {
     topic: 'payer.member-events',
     owner: 'consent',
+    denies: 'member',
     schema: memberOptedOut,
     title: 'The member opted out of Provider Access',
   },
   'payer.member-opted-in.v1': {
     topic: 'payer.member-events',
     owner: 'consent',
+    denies: 'member',
     schema: memberOptedIn,
     title: 'The member opted back in',
   },
   'payer.provider-recorded.v1': {
     topic: 'payer.provider-events',
     owner: 'resources',
+    denies: 'nobody',
     subject: 'optional',
     schema: providerRecorded,
     title: 'A provider, organization, role or location was recorded',
@@ -187,8 +208,13 @@ export const PAYER_EVENTS = {
   'payer.network-status-changed.v1': {
     topic: 'payer.provider-events',
     owner: 'attribution',
+    denies: 'source',
     schema: networkStatusChanged,
     title: 'A provider joined or left the network',
   },
 } as const satisfies Record<string, PayerEventDefinition>;
 export type PayerEventType = keyof typeof PAYER_EVENTS;
+/** The types of which a service decides the outcome. */
+export type OwnedBy<Owner extends Decided['owner']> = {
+  [T in PayerEventType]: (typeof PAYER_EVENTS)[T]['owner'] extends Owner ? T : never;
+}[PayerEventType];

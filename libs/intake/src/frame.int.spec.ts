@@ -30,6 +30,7 @@ const TYPES: Record<string, PayerEventDefinition> = {
   [NAMED]: {
     topic: PAYER_MEMBER_EVENTS,
     owner: 'consent',
+    denies: 'member',
     title: 'A member got a name',
     schema: z.object({ names: z.array(z.string()) }),
   },

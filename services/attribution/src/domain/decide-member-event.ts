@@ -3,9 +3,9 @@ import {
   type DomainEvent,
   type EventFault,
   type MemberMerged,
+  type OwnedBy,
   PAYER_CONTRACT,
   type PayerEvent,
-  type PayerEventType,
   type ProviderKey,
   providerKeys,
 } from '@provider-access/events';
@@ -64,21 +64,11 @@ export const COVERAGES: ReadonlySet<string> = new Set(['Coverage']);
 /** `ProviderEventsIntake` decides these. */
 export const NETWORK_STATUS = 'payer.network-status-changed.v1';
 
-/** A dead letter of one of these may have ended access, so it denies until somebody resolves it. */
-const DENYING: ReadonlySet<string> = new Set<PayerEventType>([
-  'payer.member-enrolled.v1',
-  'payer.member-changed.v1',
-  'payer.member-terminated.v1',
-  'payer.members-merged.v1',
-  'payer.attribution-ended.v1',
-  NETWORK_STATUS,
-  ...RESOURCE_TYPES,
-]);
-export const deniesWhenUnreadable = (type: string): boolean => DENYING.has(type);
-
 const invalid = (detail: string): MemberEventDecision => ({ ok: false, fault: { reason: 'invalid-data', detail } });
 const ENDS_FIRST = 'data.to: must not lie before from';
 const ok = (...statements: Statement[]): MemberEventDecision => ({ ok: true, statements });
+/** A new type does not compile until somebody decides here what it states about access, or its owner is consent. */
+const decidedByConsent = (_type: OwnedBy<'consent'>): MemberEventDecision => ok();
 const identityOf = (p: {
   npi?: string | undefined;
   tin?: string | undefined;
@@ -150,13 +140,12 @@ export function decideMemberEvent(
       const decision = reading.span === undefined ? ok() : coverage(reading.span, sequence);
       return decision.ok && reading.foreign ? { ...decision, foreign: true } : decision;
     }
-    // A new type does not compile until somebody decides here what it states about access.
     case 'payer.prior-authorization-changed.v1':
-    case 'payer.member-opted-out.v1':
-    case 'payer.member-opted-in.v1':
     case 'payer.provider-recorded.v1':
     case NETWORK_STATUS:
       return ok();
+    default:
+      return decidedByConsent(event.type);
   }
 }
 

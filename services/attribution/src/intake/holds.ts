@@ -3,6 +3,7 @@ import {
   type AccessReleased,
   PA_ATTRIBUTION,
   PA_PROVIDERS,
+  PAYER_CONTRACT,
   PAYER_EVENTS,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
@@ -21,30 +22,23 @@ import {
   MERGED,
   type Output,
 } from '@provider-access/intake';
-import {
-  COVERAGES,
-  deniesWhenUnreadable,
-  isDecidedHere,
-  isOwn,
-  NETWORK_STATUS,
-  RESOURCE_TYPES,
-} from '../domain/decide-member-event.ts';
+import { COVERAGES, isDecidedHere, isOwn, RESOURCE_TYPES } from '../domain/decide-member-event.ts';
 import type { AttributionConfig } from '../config.ts';
 
 export const DERIVER = 'attribution';
 
 /**
- * Whom a dead letter denies: its member, or both ids of a merge; its providers, if it is about a network status (it may
- * state that they left); everybody or its whole source, if neither can be read. undefined for an event that can only
- * have given access.
+ * Whom a dead letter denies, by `denies` of its type: its member, or both ids of a merge; or its providers; everybody or
+ * its whole source, if neither can be read. undefined for an event that denies nobody.
  */
 const holdsBy =
   (unreadable: UnreadableConsent) =>
   (record: LogRecord, { event, type }: Inbound, deadLetter: string): Hold | undefined => {
-    if (type === undefined || !deniesWhenUnreadable(type)) return undefined;
+    const denies = type === undefined ? undefined : PAYER_CONTRACT.definition(type)?.denies;
+    if (type === undefined || denies === undefined || denies === 'nobody') return undefined;
     const concerns = concerned(record, event);
     const about = { deadLetter, eventType: type };
-    if (type === NETWORK_STATUS) {
+    if (denies === 'source') {
       const providers = identifiersOf(event?.data, concerns.member);
       return { ...about, source: concerns.source, ...(providers.length > 0 && { providers: [...providers] }) };
     }

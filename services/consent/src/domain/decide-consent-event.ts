@@ -2,8 +2,9 @@ import {
   type OptedIn,
   type OptedOut,
   optOutTargets,
+  type OwnedBy,
+  PAYER_CONTRACT,
   type PayerEvent,
-  type PayerEventType,
 } from '@provider-access/events';
 import { dateRange, toInstant } from '@provider-access/kernel/fhir';
 import type { PayerDays } from '@provider-access/domain/pdex/days';
@@ -13,17 +14,14 @@ export type ConsentStatement =
   | { readonly kind: 'opted-in'; readonly data: Omit<OptedIn, 'member'> }
   | { readonly kind: 'merged'; readonly members: readonly [string, string] };
 
+type NotOwn = Exclude<PayerEvent['type'], OwnedBy<'consent'>>;
 /** Events whose outcome consent decides. */
-export const CONSENT_TYPES = [
-  'payer.member-opted-out.v1',
-  'payer.member-opted-in.v1',
-] as const satisfies readonly PayerEventType[];
+export const isOwn = (type: string): boolean => PAYER_CONTRACT.definition(type)?.owner === 'consent';
 /** Attribution decides a merge. Here it joins the statements of both ids. */
 export const MERGED = 'payer.members-merged.v1';
-export const isOwn = (type: string): boolean => (CONSENT_TYPES as readonly string[]).includes(type);
 
 /**
- * What a valid event of `CONSENT_TYPES` or a merge states. Pure. `appendedAt` is ms since the epoch; `days` tell when a
+ * What a valid event of this service or a merge states. Pure. `appendedAt` is ms since the epoch; `days` tell when a
  * day of the payer begins.
  *
  * An opt-out takes effect from its date, else from its business time, and no later than its append, because a payer's
@@ -62,6 +60,7 @@ export function decideConsentEvent(event: PayerEvent, appendedAt: number, days: 
       };
     }
     default:
-      throw new TypeError(`${event.type} says nothing about consent`);
+      // A new type of this service does not compile until it has a case.
+      throw new TypeError(`${event.type satisfies NotOwn} says nothing about consent`);
   }
 }

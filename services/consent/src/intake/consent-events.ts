@@ -6,6 +6,7 @@ import {
   type OptedIn,
   type OptedOut,
   PA_CONSENT,
+  PAYER_EVENTS,
   type PayerEvent,
   type ProviderKey,
 } from '@provider-access/events';
@@ -34,7 +35,7 @@ import {
   PROVIDER_RECORDED,
   RESOURCE_CARRIERS,
 } from '../domain/consent-resource.ts';
-import { CONSENT_TYPES, decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
+import { decideConsentEvent, isOwn, MERGED } from '../domain/decide-consent-event.ts';
 import { CONFIG, type ConsentConfig } from '../config.ts';
 import { ConsentRegister, DERIVER } from './consent-register.ts';
 import { OptOutEffect } from './opt-out-effect.ts';
@@ -74,7 +75,7 @@ export class ConsentEventsIntake extends AccessIntake implements OnApplicationSh
       deriver: DERIVER,
       progressTopic: PA_CONSENT,
       interest: {
-        types: new Set([...CONSENT_TYPES, MERGED, ...RESOURCE_CARRIERS]),
+        types: new Set([...Object.keys(PAYER_EVENTS).filter(isOwn), MERGED, ...RESOURCE_CARRIERS]),
         strays: 'watched',
         resources: CONSENTS,
         sandbox,

@@ -4,6 +4,7 @@ import {
   type DomainEvent,
   type FaultReason,
   type Objective,
+  type OwnedBy,
   type PayerEvent,
 } from '@provider-access/events';
 import {
@@ -135,6 +136,8 @@ const isConsentOf = (event: Recorded, resource: FhirResource): boolean =>
 
 type Removal = Extract<Judgement, { kind: 'remove' }>;
 const OTHER: Judgement = { kind: 'other' };
+/** A new type of this service does not compile until it has a case. */
+const decidedElsewhere = (_type: Exclude<PayerEvent['type'], OwnedBy<'resources'>>): Judgement => OTHER;
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
 const deadLetter = (
@@ -167,7 +170,7 @@ export function judge(event: PayerEvent & DomainEvent, options: JudgeOptions, by
     case PROVIDER_RECORDED:
       return judgeResource(event, options, bytes);
     default:
-      return OTHER;
+      return decidedElsewhere(event.type);
   }
 }
 
