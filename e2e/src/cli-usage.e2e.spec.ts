@@ -1,25 +1,11 @@
 import { lines, patient } from './cli-resources.ts';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
-import { freshPlatform } from './harness.ts';
-import { paOf, type Pa } from './pa.ts';
+import { cliPlatform } from './cli-platform.ts';
 import { follow } from './tutorials.ts';
 
-const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
-const at = (name: string): string => join(work, name);
-let fresh: Awaited<ReturnType<typeof freshPlatform>>;
-let pa: Pa;
-beforeAll(async () => {
-  fresh = await freshPlatform();
-  pa = paOf(fresh.platform(), work);
-});
-afterAll(async () => {
-  await fresh?.dispose();
-  rmSync(work, { recursive: true, force: true });
-});
+const { pa, at, platform } = cliPlatform();
 
 describe('help and wrong usage', () => {
   test.each([
@@ -42,8 +28,8 @@ describe('help and wrong usage', () => {
 });
 
 test("a contributor's opt-out takes effect, with the commands of the tutorial", async () => {
-  const { base, dataDir } = fresh.platform();
-  const cwd = join(work, 'contributor');
+  const { base, dataDir } = platform();
+  const cwd = at('contributor');
   const { code, stdout, stderr } = await follow('docs/tutorials/contributor.md', {
     cwd,
     env: { PA_SERVER: base, DATA_DIR: dataDir },

@@ -1,38 +1,17 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { PublishReport } from '@provider-access/cli';
-import { freshPlatform } from './harness.ts';
-import { jsonOf, paOf, type Pa } from './pa.ts';
+import { cliPlatform } from './cli-platform.ts';
+import { jsonOf } from './pa.ts';
 import { follow } from './tutorials.ts';
 import { lines, patient, coverage, condition, claim, staff } from './cli-resources.ts';
 
 const NPI = '1234567893';
 const OTHER = '1245319599';
 const since2020 = ['--since', '2020-01-01T00:00:00Z'];
-const work = mkdtempSync(join(tmpdir(), 'provider-access-cli-'));
-const at = (name: string): string => join(work, name);
-let fresh: Awaited<ReturnType<typeof freshPlatform>>;
-let pa: Pa;
-beforeAll(async () => {
-  fresh = await freshPlatform();
-  pa = paOf(fresh.platform(), work);
-});
-afterAll(async () => {
-  await fresh?.dispose();
-  rmSync(work, { recursive: true, force: true });
-});
+const { pa, at, platform } = cliPlatform();
 
 const json = <T>(...args: string[]): Promise<T> => jsonOf<T>(pa, ...args);
 
@@ -361,7 +340,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
     expect(await json('disclosures', '--member', 'unheard-of')).toEqual([]);
     // As an argument, in pages, and as a page to print.
     expect(await json('disclosures', 'm1', '--limit', '2')).toEqual(given.slice(0, 2));
-    const printed = join(work, 'accounting.html');
+    const printed = at('accounting.html');
     expect(await pa('disclosures', 'm1', '--html', printed)).toMatchObject({ code: 0 });
     expect(readFileSync(printed, 'utf8')).toContain('Accounting of disclosures');
     // Everything is of today, so nothing is sealed yet.
@@ -387,7 +366,7 @@ describe('a payer, two providers, a reviewer and an operator', () => {
 });
 
 test("a payer's engineer follows the tutorial word for word, from an own folder to a Group with a member", async () => {
-  const { base, dataDir } = fresh.platform();
+  const { base, dataDir } = platform();
   const { code, stdout, stderr, readableByOthers } = await follow('docs/tutorials/payer.md', {
     cwd: at('tutorial'),
     env: { PA_SERVER: base, DATA_DIR: dataDir },

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PROBE_STEPS } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { freshPlatform, SEPARATE } from './harness.ts';
 import { paOf, type Pa, type Ran } from './pa.ts';
@@ -21,18 +22,8 @@ const reportOf = ({ stdout, stderr }: Ran): Report => {
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as Report;
 };
-const ALWAYS = [
-  'discovery',
-  'token',
-  'group',
-  'member',
-  'search',
-  'kick-off',
-  'status',
-  'download',
-  'foreign',
-  'clean-up',
-];
+const WALKED = PROBE_STEPS.filter((step) => step !== 'prepare' && step !== 'remove');
+const ALWAYS = WALKED.filter((step) => step !== 'publish' && step !== 'opt-out');
 const MEMBER = 'pa-probe';
 
 describe('the probe', { timeout: 120_000 }, () => {
@@ -70,20 +61,7 @@ describe('the probe', { timeout: 120_000 }, () => {
     expect(ran.code).toBe(0);
     const report = reportOf(ran);
     expect(report).toMatchObject({ ok: true });
-    expect(report.steps.map((s) => s.step)).toEqual([
-      'discovery',
-      'token',
-      'group',
-      'member',
-      'search',
-      'publish',
-      'kick-off',
-      'status',
-      'download',
-      'foreign',
-      'opt-out',
-      'clean-up',
-    ]);
+    expect(report.steps.map((s) => s.step)).toEqual(WALKED);
     expect(report.steps.every((s) => s.ok && s.ms >= 0)).toBe(true);
     expect(reportOf(await probe()).steps.map((s) => s.step)).toEqual(ALWAYS);
     if (SEPARATE) return;
@@ -101,22 +79,7 @@ describe('the probe', { timeout: 120_000 }, () => {
     const ran = await pa('probe', '--temporary', '--publish', '--opt-out', '--json');
     const report = reportOf(ran);
     expect({ code: ran.code, failed: report.failed }).toEqual({ code: 0 });
-    expect(report.steps.map((s) => s.step)).toEqual([
-      'prepare',
-      'discovery',
-      'token',
-      'group',
-      'member',
-      'search',
-      'publish',
-      'kick-off',
-      'status',
-      'download',
-      'foreign',
-      'opt-out',
-      'clean-up',
-      'remove',
-    ]);
+    expect(report.steps.map((s) => s.step)).toEqual(PROBE_STEPS);
     const member = /pa-probe-[0-9a-f]{12}/.exec(report.steps[0]!.detail)![0];
     const temporary = /c-[0-9a-f]{32}/.exec(report.steps[0]!.detail)![0];
     const apps = JSON.parse((await pa('apps', 'list', '--json')).stdout) as { client_id: string; status: string }[];

@@ -146,6 +146,33 @@ describe('a class', () => {
   });
 });
 
+describe('a value of a metric', () => {
+  const eslint = new ESLint({ cwd: root });
+  const breaches = async (code: string, folder: string): Promise<string[]> =>
+    (await eslint.lintText(`${code}\nexport {};\n`, { filePath: join(root, folder, 'src/x.ts') }))[0]!.messages.map(
+      (m) => m.ruleId ?? '',
+    );
+
+  test.each([
+    "metrics.count('pa_refusals_total', { reason } as LabelsOf<'pa_refusals_total'>);",
+    "metrics?.count('pa_refusals_total', { reason: reason as 'token' });",
+    "this.options.metrics.count('pa_refusals_total', { reason: <never>reason }, 2);",
+    "metrics.read('pa_view_builds', () => [{ labels: { view: view as never }, value: 1 }]);",
+    'const labels = { service } as LabelsOf<Name>;',
+    'const reason = text as RefusalReason;',
+  ])('may not be cast: %s', async (code) => {
+    for (const folder of ['libs/audit', 'services/auth'])
+      expect(await breaches(code, folder)).toContain('no-restricted-syntax');
+  });
+  test.each([
+    "metrics.count('pa_refusals_total', { reason: valueIn(REASONS, text) });",
+    "metrics.count('pa_refusals_total', { reason: 'token' as const });",
+    'const given = streams.set(key as Key);',
+  ])('may be %s', async (code) => {
+    expect(await breaches(code, 'libs/audit')).not.toContain('no-restricted-syntax');
+  });
+});
+
 describe('READMEs', () => {
   const folders = ['libs', 'tools', 'services', 'e2e'].map((folder) => `${folder}/*README.md`);
   const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...folders], { cwd: root });

@@ -1,4 +1,4 @@
-import type { Disclosure } from '@provider-access/events';
+import { AUDIT_ACTIONS, type Disclosure } from '@provider-access/events';
 import type { DisclosureOf } from './disclosures.ts';
 
 /**
@@ -19,23 +19,9 @@ export interface Accounting {
 export const ACCOUNTING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const PURPOSES: Readonly<Record<string, string>> = { TREAT: 'Treatment', HOPERAT: 'Health care operations' };
-/** What each action gives to somebody outside, or undefined if it gives nothing about a member. */
-const ACTIONS: Readonly<Record<Disclosure['action'], string | undefined>> = {
-  read: 'read',
-  vread: 'an earlier version read',
-  history: 'read with its earlier versions',
-  search: 'found by a search',
-  'group-read': 'named in the list of members of a provider',
-  'group-search': 'named in the list of members of a provider',
-  download: 'downloaded as part of an export',
-  'export-requested': undefined,
-  token: undefined,
-  explain: undefined,
-};
-
 /** Whether a release gave something about the member to somebody outside. */
 const isDisclosure = ({ outcome, action }: Pick<Disclosure, 'outcome' | 'action'>): boolean =>
-  outcome === 'released' && ACTIONS[action] !== undefined;
+  outcome === 'released' && AUDIT_ACTIONS[action].gives !== undefined;
 
 /** Escapes a text, and keeps characters that change the direction of writing within it. */
 const text = (value: string): string =>
@@ -50,7 +36,7 @@ function recipient({ client, agent }: DisclosureOf): string {
 function content({ action, types = [], resources, job }: DisclosureOf): string {
   const what = types.length === 0 ? 'Resources' : types.join(', ');
   const count = resources === undefined ? '' : ` (${resources})`;
-  const how = action === 'search' && resources === 0 ? 'asked about by a search' : ACTIONS[action];
+  const how = action === 'search' && resources === 0 ? 'asked about by a search' : AUDIT_ACTIONS[action].gives;
   return text(`${what}${count}, ${how ?? action}${job === undefined ? '' : `, export ${job}`}`);
 }
 const purpose = (code: string | undefined): string =>

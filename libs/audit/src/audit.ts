@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { encodeEvent, type Disclosure, PA_AUDIT } from '@provider-access/events';
+import {
+  type ActionOnData,
+  AUDIT_ACTIONS,
+  type AuditEntry,
+  type Disclosure,
+  encodeEvent,
+  PA_AUDIT,
+  type RefusalReason,
+  type ReleaseEntry,
+} from '@provider-access/events';
 import type { Decision } from '@provider-access/domain/access';
 import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { type Clock, instant, Refusal } from '@provider-access/kernel';
-import type { LabelsOf, Metrics, Tracing } from '@provider-access/service/observability';
+import type { Metrics, Tracing } from '@provider-access/service/observability';
 import { HourlyReleases } from './hourly-releases.ts';
-import type { AuditEntry } from './entry.ts';
-import { purposeOf } from './purpose.ts';
 
 /** What the registry knows of a client. */
 interface Registered {
@@ -22,8 +29,11 @@ export interface AuditOptions {
   /** Each entry keeps the name of its client and the providers that the client is bound to at that moment. */
   readonly registered?: (client: string) => Registered | undefined;
 }
-type Refused = Pick<AuditEntry, 'client' | 'action'> &
-  Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job' | 'query'>> & { readonly reason: string };
+type Refused = Pick<AuditEntry, 'client'> &
+  Partial<Pick<AuditEntry, 'members' | 'types' | 'group' | 'job' | 'query'>> & {
+    readonly action: ActionOnData;
+    readonly reason: RefusalReason;
+  };
 interface Pending {
   readonly record: NewRecord;
   resolve(): void;
@@ -98,7 +108,7 @@ export class Audit {
    * recorded once an hour (ADR 0025). Resolves when the entry is durable. @throws Refusal `unavailable`, so that
    * nothing is released unrecorded
    */
-  async release(entry: Omit<AuditEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
+  async release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
     const released = { ...entry, outcome: 'released' as const };
     await this.releases.once(released, (fresh) => this.append(fresh));
     this.count(released);
@@ -107,7 +117,7 @@ export class Audit {
   private append(entry: AuditEntry): Promise<void> {
     const at = instant(this.options.clock.now());
     const client = this.options.registered?.(entry.client);
-    const purpose = purposeOf(entry.action);
+    const { purpose } = AUDIT_ACTIONS[entry.action];
     const data: Disclosure = {
       ...entry,
       ...(purpose !== undefined && { purpose }),
@@ -140,15 +150,13 @@ export class Audit {
     }
   }
 
-  private count({ action, outcome, reason = '', count = 1 }: AuditEntry): void {
+  private count(entry: AuditEntry): void {
     const { metrics } = this.options;
-    if (outcome === 'released') metrics?.count('pa_disclosures_total', { kind: action });
-    else
-      metrics?.count(
-        'pa_refusals_total',
-        { reason: action === 'token' ? 'token' : reason } as LabelsOf<'pa_refusals_total'>,
-        count,
-      );
+    if (entry.outcome === 'released') metrics?.count('pa_disclosures_total', { kind: entry.action });
+    else {
+      const reason = entry.action === 'token' ? entry.action : entry.reason;
+      metrics?.count('pa_refusals_total', { reason }, entry.count);
+    }
   }
 
   private async drain(): Promise<void> {

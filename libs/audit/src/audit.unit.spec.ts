@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
+import { type AuditEntry, type Disclosure, encodeEvent, PA_AUDIT } from '@provider-access/events';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { ProjectionSet, type ViewReader } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { Audit } from './audit.ts';
-import type { AuditEntry } from './entry.ts';
 import { type DisclosureOf, disclosures } from './disclosures.ts';
 import { disclosureOf, findDisclosures } from './find-disclosures.ts';
 

@@ -1,4 +1,4 @@
-import type { AuditEntry } from './entry.ts';
+import type { AuditEntry } from '@provider-access/events';
 
 /**
  * What the audit keeps of a query (ADR 0044): the names of its parameters, and values that are codes, dates or numbers.

@@ -1,5 +1,5 @@
+import type { ReleaseEntry } from '@provider-access/events';
 import type { Clock } from '@provider-access/kernel';
-import type { AuditEntry } from './entry.ts';
 
 const HOUR = 3_600_000;
 /** Most members that all windows together remember, some 20 MB. */
@@ -37,7 +37,7 @@ export class HourlyReleases {
    * Resolves when every member of the entry is recorded in this hour. @throws the error of `record`, and then remembers
    * nothing
    */
-  once(entry: AuditEntry, record: (fresh: AuditEntry) => Promise<void>): Promise<void> {
+  once(entry: ReleaseEntry, record: (fresh: ReleaseEntry) => Promise<void>): Promise<void> {
     const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
     const window = this.windowOf(key);
     const done = window.tail.then(async () => {
@@ -80,7 +80,7 @@ export class HourlyReleases {
 /** Each window counts as at least one member, which also bounds the number of windows. */
 const weight = ({ recorded, members }: Window): number => (recorded ? Math.max(1, members.size) : 0);
 
-function withoutMembers(entry: AuditEntry, known: ReadonlySet<string>): AuditEntry {
+function withoutMembers(entry: ReleaseEntry, known: ReadonlySet<string>): ReleaseEntry {
   if (known.size === 0) return entry;
   const { members, perMember } = entry;
   const kept = members.flatMap((member, i) => (known.has(member) ? [] : [i]));

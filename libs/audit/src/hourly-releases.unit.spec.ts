@@ -19,7 +19,10 @@ beforeEach(() => {
 });
 afterEach(() => log.close());
 
-const release = (members: readonly string[], of: Partial<Disclosure> = {}) => ({
+const release = (
+  members: readonly string[],
+  of: Pick<Partial<Disclosure>, 'action' | 'group' | 'job' | 'file'> = {},
+) => ({
   client: 'c1',
   action: 'group-read' as const,
   members: [...members],

@@ -1,6 +1,5 @@
 export * from './audit.ts';
 export { auditedQuery } from './audited-query.ts';
-export type * from './entry.ts';
 export * from './sampled-refusals.ts';
 export * from './disclosures.ts';
 export * from './find-disclosures.ts';

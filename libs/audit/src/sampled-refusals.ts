@@ -1,6 +1,6 @@
+import type { RefusalEntry } from '@provider-access/events';
 import { type Clock, Refusal } from '@provider-access/kernel';
 import type { Audit } from './audit.ts';
-import type { AuditEntry } from './entry.ts';
 
 const MINUTE = 60_000;
 
@@ -14,7 +14,7 @@ export class SampledRefusals {
   private readonly audit: Pick<Audit, 'record'>;
   private readonly clock: Clock;
   private readonly everyMs: number;
-  private readonly kept = new Map<string, { entry: AuditEntry; recordedAt: number; waiting: number }>();
+  private readonly kept = new Map<string, { entry: RefusalEntry; recordedAt: number; waiting: number }>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(audit: Pick<Audit, 'record'>, clock: Clock, everyMs = MINUTE) {
@@ -35,8 +35,8 @@ export class SampledRefusals {
   }
 
   /** Counts a refusal. If a record is due, resolves when the record is durable. */
-  async refused(entry: AuditEntry): Promise<void> {
-    const key = `${entry.action} ${entry.client} ${entry.reason ?? ''}`;
+  async refused(entry: RefusalEntry): Promise<void> {
+    const key = `${entry.action} ${entry.client} ${entry.reason}`;
     const known = this.kept.get(key);
     if (known !== undefined && !this.due(known.recordedAt)) {
       known.waiting++;
@@ -53,7 +53,7 @@ export class SampledRefusals {
     for (const [key, { entry, recordedAt, waiting }] of [...this.kept])
       if (waiting > 0 && (all || this.due(recordedAt))) await this.write(key, entry, waiting);
   }
-  private async write(key: string, entry: AuditEntry, count: number): Promise<void> {
+  private async write(key: string, entry: RefusalEntry, count: number): Promise<void> {
     const kept = { entry, recordedAt: this.clock.now(), waiting: 0 };
     this.kept.set(key, kept);
     try {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AUDIT_ACTIONS, namesOf } from './audit-words.ts';
 
 /** Events of the audit (docs/adr/0044-audit-events.md, docs/adr/0049-audit-chain.md). */
 
@@ -10,18 +11,7 @@ const instant = z.string();
  */
 const disclosure = z.object({
   client: z.string(),
-  action: z.enum([
-    'read',
-    'vread',
-    'history',
-    'search',
-    'group-read',
-    'group-search',
-    'export-requested',
-    'download',
-    'token',
-    'explain',
-  ]),
+  action: z.enum(namesOf(AUDIT_ACTIONS)),
   outcome: z.enum(['released', 'refused']),
   reason: z.string().optional(),
   members: z.array(z.string()),

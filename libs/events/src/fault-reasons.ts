@@ -38,6 +38,11 @@ export const FAULT_REASONS = {
     'The platform failed at this event. The log of the service names the error; replay the event when that is mended.',
 } as const;
 export type FaultReason = keyof typeof FAULT_REASONS;
+/** Why `POST /events` refuses an event that no intake has seen. */
+export const REQUEST_FAULTS = {
+  'not-utf8': 'A line of the request is not UTF-8.',
+  'log-unavailable': 'The log did not answer, so the event may not be stored.',
+} as const;
 
 /** What is wrong with one event. `detail` names attributes, paths and rules, never values: they may be protected. */
 export interface EventFault {

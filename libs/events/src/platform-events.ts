@@ -275,7 +275,7 @@ export type DeadLetterDiscarded = z.infer<typeof deadLetterDiscarded>;
 
 export const PROGRESS_TYPE = 'pa.progress.v1';
 export const GAP_TYPE = 'pa.gap.v1';
-/** `export` adds its job events in services/export; they are listed here so that AsyncAPI and fixtures know them. */
+/** `EXPORT_EVENTS` and `SERVICE_LEVEL_EVENTS` have the other types of ours. */
 export const PLATFORM_EVENTS = {
   'pa.record-accepted.v1': { topic: 'pa.records', schema: recordAccepted },
   'pa.record-deleted.v1': { topic: 'pa.records', schema: recordDeleted },

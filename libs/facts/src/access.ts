@@ -2,14 +2,19 @@ import {
   decide,
   type Decision,
   decisionTime,
-  type DenialReason,
   type HoldFact,
   holdsAt,
   type MemberFacts,
   MORE_HOLDS,
   type Purpose,
 } from '@provider-access/domain/access';
-import { PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS, PAYER_TOPICS, type PayerEvent } from '@provider-access/events';
+import {
+  type DenialReason,
+  PAYER_MEMBER_EVENTS,
+  PAYER_PROVIDER_EVENTS,
+  PAYER_TOPICS,
+  type PayerEvent,
+} from '@provider-access/events';
 import type { EventLog, Position } from '@provider-access/engines/log';
 import { type Clock, instant, Refusal } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';

@@ -1,13 +1,14 @@
-import { type Audit, auditedQuery, type AuditEntry, SampledRefusals } from '@provider-access/audit';
-import type { Service } from '@provider-access/events';
+import { type Audit, auditedQuery, SampledRefusals } from '@provider-access/audit';
+import type { ActionOnData, AuditEntry, Service } from '@provider-access/events';
 import type { Refusal } from '@provider-access/kernel';
 import { isServedType } from '@provider-access/kernel/fhir';
+import type { LabelsOf } from '@provider-access/service/observability';
 import { formatOf, type RefusalObserver, type RefusedRequest, type ServicePorts } from '@provider-access/service/http';
 import { addressBlock, type Authenticator } from '@provider-access/smart';
 
 const MINUTE = 60_000;
 /** What the pattern of a route asks for, in the words of `pa.audit`. The first that fits counts. */
-const ACTIONS: readonly (readonly [pattern: RegExp, action: AuditEntry['action']])[] = [
+const ACTIONS: readonly (readonly [pattern: RegExp, action: ActionOnData])[] = [
   [/^\/fhir\/Group\/:\w+\/\$/, 'export-requested'],
   [/^\/fhir\/Group\/:/, 'group-read'],
   [/^\/fhir\/Group(\/_search)?$/, 'group-search'],
@@ -18,7 +19,7 @@ const ACTIONS: readonly (readonly [pattern: RegExp, action: AuditEntry['action']
   [/^\/fhir\//, 'search'],
 ];
 /** Of a route under `/fhir`, given as its pattern. */
-export const actionOf = (route: string): AuditEntry['action'] =>
+export const actionOf = (route: string): ActionOnData =>
   ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? 'read';
 
 /** The names of the parameters. A value that was refused may be anything, also the name of a person. */
@@ -29,7 +30,7 @@ function namesOf(url: string): Pick<AuditEntry, 'query'> {
     : { query: [...new Set(query.split('&').map((part) => part.split('=')[0]))].join('&') };
 }
 
-type Unauthenticated = 'missing' | 'invalid' | 'limited';
+type Unauthenticated = LabelsOf<'pa_unauthenticated_requests_total'>['reason'];
 
 /**
  * Accounts for refused requests, in one place for all routes of a service.

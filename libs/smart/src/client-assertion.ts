@@ -7,6 +7,7 @@ import {
   type ProtectedHeaderParameters,
 } from 'jose';
 import type { Claims } from '@provider-access/engines/state';
+import type { AssertionStep } from '@provider-access/events';
 import {
   audFault,
   expFault,
@@ -29,7 +30,6 @@ import type { JwksSource } from './jwks-source.ts';
 export const MAX_LENGTH = 8192;
 
 /** Where a client assertion failed, in the order of the checks (docs/regulation.md#token-requests). */
-export type AssertionStep = 'decode' | 'alg' | 'client' | 'aud' | 'time' | 'key' | 'signature' | 'jti';
 export type AssertionResult =
   | { readonly ok: true; readonly client: string; readonly jti: string; readonly key: UsedKey }
   /**

@@ -11,6 +11,6 @@ export * from './static-tokens.ts';
 export * from './client-keys.ts';
 export * from './assertion-keys.ts';
 export * from './explain-assertion.ts';
-export { claimedClient, verifyClientAssertion, type AssertionResult, type AssertionStep } from './client-assertion.ts';
+export { claimedClient, verifyClientAssertion, type AssertionResult } from './client-assertion.ts';
 export * from './jwks-source.ts';
 export { refuseUnknownParameters } from './declared-parameters.ts';

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DENIAL_REASONS } from '@provider-access/domain/access';
-import { FAULT_REASONS } from '@provider-access/events';
+import { ABSENCES, ASSERTION_CHECKS, DENIALS, FAULT_REASONS, REQUEST_FAULTS } from '@provider-access/events';
 import { REFUSALS } from '@provider-access/kernel';
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY } from './paths.ts';
@@ -23,6 +22,7 @@ const rowsOf = (markdown: string): Row[] =>
     cells: rest!.split(' | ').map((cell) => cell.trim()),
   }));
 const refusals = rowsOf(page('refusals.md'));
+const WORDS = { ...DENIALS, ...ABSENCES, ...ASSERTION_CHECKS };
 const row = (name: string): Row | undefined => refusals.find((one) => one.name === name);
 
 describe('docs/refusals.md has cause and remedy', () => {
@@ -33,32 +33,18 @@ describe('docs/refusals.md has cause and remedy', () => {
   });
   test.each([
     ...Object.keys(FAULT_REASONS).filter((name) => name !== 'too-large'),
-    ...DENIAL_REASONS,
-    'not-utf8',
-    'log-unavailable',
-    'decode',
-    'alg',
-    'client',
-    'aud',
-    'time',
-    'key',
-    'signature',
-    'jti',
+    ...Object.keys({ ...REQUEST_FAULTS, ...WORDS }),
   ])('of the reason %s', (name) => {
     expect(row(name)?.cells.filter((cell) => cell.length > 6)).toHaveLength(2);
+  });
+  test.each(Object.entries(WORDS))('of the reason %s, with its text', (name, text) => {
+    expect(row(name)?.cells[0]).toBe(text);
   });
   test('of too-large twice: of a request and of an event', () => {
     expect(refusals.filter(({ name }) => name === 'too-large').map(({ cells }) => cells.length)).toEqual([5, 2]);
   });
   test('and names nothing that does not exist', () => {
-    const known = new Set<string>([
-      ...Object.keys(REFUSALS),
-      ...Object.keys(FAULT_REASONS),
-      ...DENIAL_REASONS,
-      ...['group-unknown', 'group-of-another'],
-      ...['export-unknown', 'export-of-another', 'export-gone', 'export-file-unknown'],
-      ...['not-utf8', 'log-unavailable', 'decode', 'alg', 'client', 'aud', 'time', 'key', 'signature', 'jti'],
-    ]);
+    const known = new Set(Object.keys({ ...REFUSALS, ...FAULT_REASONS, ...REQUEST_FAULTS, ...WORDS }));
     expect(refusals.filter(({ name }) => !known.has(name))).toEqual([]);
   });
 });

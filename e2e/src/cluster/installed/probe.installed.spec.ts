@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { V1Job } from '@kubernetes/client-node';
+import { PROBE_STEPS } from '@provider-access/events';
 import { mergePatch, openCluster, type Cluster } from '@provider-access/cluster';
 import { eventually, makeCertificates } from '@provider-access/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,20 +15,7 @@ const NAME = 'pa-probe';
 const HOST = `${NAME}.example`;
 const CRON_JOB = 'pa-provider-access-probe';
 const WAIT = { timeout: 240_000, interval: 500 };
-const WALKED = [
-  'discovery',
-  'token',
-  'group',
-  'member',
-  'search',
-  'publish',
-  'kick-off',
-  'status',
-  'download',
-  'foreign',
-  'opt-out',
-  'clean-up',
-];
+const WALKED = PROBE_STEPS.filter((step) => step !== 'prepare' && step !== 'remove');
 
 let cluster: Cluster;
 let release: Release;

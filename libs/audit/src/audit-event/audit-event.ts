@@ -1,4 +1,4 @@
-import { type Disclosure, NPI_SYSTEM, TIN_SYSTEM } from '@provider-access/events';
+import { type AuditAction, type Disclosure, NPI_SYSTEM, TIN_SYSTEM } from '@provider-access/events';
 import type { FhirResource } from '@provider-access/kernel/fhir';
 import type { StoredDisclosure } from '../find-disclosures.ts';
 import { auditEventId } from './id.ts';
@@ -56,7 +56,7 @@ const QUERY: Pattern = {
   profiles: ['PatientQuery', 'Query'],
 };
 const NO_PROFILE = [undefined, undefined] as const;
-const PATTERNS: Readonly<Record<Disclosure['action'], Pattern>> = {
+const PATTERNS: Readonly<Record<AuditAction, Pattern>> = {
   read: READ,
   vread: { ...READ, subtype: [interaction('vread')] },
   history: { ...READ, subtype: [interaction('history-instance')] },

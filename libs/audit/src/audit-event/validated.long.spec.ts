@@ -3,28 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Disclosure } from '@provider-access/events';
+import { AUDIT_ACTIONS, type Disclosure, namesOf } from '@provider-access/events';
 import { auditEvent } from './audit-event.ts';
 
 /** A program that takes NDJSON files and prints a line of JSON for each resource with issues (HL7's validator). */
 const validator = process.env['FHIR_VALIDATOR'] ?? '';
 
-const ACTIONS: readonly Disclosure['action'][] = [
-  'read',
-  'vread',
-  'history',
-  'search',
-  'group-read',
-  'group-search',
-  'export-requested',
-  'download',
-  'token',
-  'explain',
-];
-
 /** Entries of every action and outcome, about nobody, one member and two, of this release and of earlier ones. */
 function* entries(): Generator<Disclosure> {
-  for (const action of ACTIONS)
+  for (const action of namesOf(AUDIT_ACTIONS))
     for (const outcome of ['released', 'refused'] as const)
       for (const members of [[], ['m1'], ['m1', 'm2']])
         for (const earlier of [false, true])

@@ -1,3 +1,4 @@
+import type { DenialReason } from '@provider-access/events';
 import {
   type AttributionFact,
   type ClientFacts,
@@ -9,26 +10,14 @@ import {
   sourcesOf,
 } from './facts.ts';
 
-/** The closed set of reasons for a denial. Audit, explain and metrics use these words; clients never see them. */
-export const DENIAL_REASONS = [
-  'client-unknown',
-  'client-not-approved',
-  'member-unknown',
-  'not-covered',
-  'not-attributed',
-  'not-in-network',
-  'opted-out',
-  'on-hold',
-  'source-on-hold',
-] as const;
-export type DenialReason = (typeof DENIAL_REASONS)[number];
-
+/** For what a decision is asked. */
+export const PURPOSES = ['read', 'search', 'match', 'export', 'download', 'group', 'explain'] as const;
 /**
  * With `group`, only attributions of this Group count (export, download, Group read). Without it, each attribution to
  * one of the client's providers counts.
  */
 export interface Purpose {
-  readonly kind: 'read' | 'search' | 'match' | 'export' | 'download' | 'group' | 'explain';
+  readonly kind: (typeof PURPOSES)[number];
   readonly group?: string;
 }
 export interface AccessRequest {

@@ -3,6 +3,7 @@ import { Catch, type ArgumentsHost, type DynamicModule, type ExceptionFilter, Ht
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Service } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
 import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
@@ -20,7 +21,7 @@ import { refuseOtherMethods } from './refuse-methods.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface ServiceAppOptions {
-  readonly name: string;
+  readonly name: Service;
   /** With a log, the `@EventPattern()` handlers of the service read from it. */
   readonly ports: Pick<ServicePorts, 'logger' | 'metrics' | 'tracing'> & Partial<Pick<ServicePorts, 'log'>>;
   /**

@@ -94,7 +94,7 @@ describe('a service', () => {
     app = await createServiceApp(
       { module: TrialModule, controllers: [Trial] },
       {
-        name: 'trial',
+        name: 'auth',
         ports: {
           logger: { ...silentLogger, debug: () => undefined, error: logged } as never,
           metrics: new Metrics(),

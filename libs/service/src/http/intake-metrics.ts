@@ -1,11 +1,9 @@
 import type { OutcomeRow } from '@provider-access/engines/log';
-import type { LabelsOf, Metrics } from '@provider-access/service/observability';
+import type { Service } from '@provider-access/events';
+import type { Metrics } from '@provider-access/service/observability';
 
 /** For `Derivation`: counts what became of the payer events that a service takes, once that is durable. */
-export function countOutcomes(
-  metrics: Metrics,
-  service: LabelsOf<'pa_intake_events_total'>['service'],
-): (outcomes: readonly OutcomeRow[]) => void {
+export function countOutcomes(metrics: Metrics, service: Service): (outcomes: readonly OutcomeRow[]) => void {
   metrics.zero('pa_intake_events_total', { service });
   metrics.zero('pa_intake_unresolved_references_total', { service });
   return (outcomes) => {

@@ -1,4 +1,5 @@
-import type { LabelsOf, Metrics } from '@provider-access/service/observability';
+import type { Service } from '@provider-access/events';
+import type { Metrics } from '@provider-access/service/observability';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { routeOf } from './trace-requests.ts';
 
@@ -9,9 +10,9 @@ const CUT = 499;
  * Counts the requests that are being answered, and each request once, when the answer is complete or the connection is
  * gone.
  */
-export function measureRequests(fastify: FastifyInstance, metrics: Metrics, service: string): void {
+export function measureRequests(fastify: FastifyInstance, metrics: Metrics, service: Service): void {
   if (!metrics.enabled) return;
-  const labels = { service } as LabelsOf<'http_server_active_requests'>;
+  const labels = { service };
   const answering = new WeakSet<FastifyRequest>();
   function end(request: FastifyRequest, reply: FastifyReply, status: number): void {
     if (!answering.delete(request)) return;

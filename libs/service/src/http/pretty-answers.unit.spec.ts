@@ -75,7 +75,7 @@ describe('_pretty', () => {
     class TrialModule {}
     app = await createServiceApp(
       { module: TrialModule, controllers: [Trial] },
-      { name: 'trial', ports: { logger: silentLogger, metrics: new Metrics() } },
+      { name: 'auth', ports: { logger: silentLogger, metrics: new Metrics() } },
     );
   });
   afterAll(() => app.close());

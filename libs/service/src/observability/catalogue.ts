@@ -18,6 +18,7 @@ import {
   FEED_TYPE,
   OBJECTIVE,
   OBJECTIVE_RESULT,
+  type OTHER,
   PROBE_RESULT,
   PROBE_STEP,
   PURPOSE,
@@ -228,7 +229,7 @@ export type CounterName = Named<'counter'>;
 export type GaugeName = Named<'gauge'>;
 export type HistogramName = Named<'histogram'>;
 
-type ValueOf<V> = V extends readonly (infer T)[] ? T : string;
+type ValueOf<V> = V extends readonly (infer T)[] ? T | typeof OTHER : string;
 type ValuesOf<N extends MetricName> = (typeof METRICS)[N]['values'];
-/** The labels of a metric, each with the values of the table. */
+/** The labels of a metric, each with the values of the table, or `other`. Nothing else is cast into one (lint). */
 export type LabelsOf<N extends MetricName> = { readonly [L in keyof ValuesOf<N>]: ValueOf<ValuesOf<N>[L]> };

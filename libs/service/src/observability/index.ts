@@ -1,4 +1,5 @@
 export * from './catalogue.ts';
+export { valueIn } from './labels.ts';
 export * from './metrics.ts';
 export * from './shared.ts';
 export * from './logger.ts';

@@ -1,5 +1,16 @@
-import { DENIAL_REASONS } from '@provider-access/domain/access';
-import { SERVICES, TOPICS } from '@provider-access/events';
+import { PURPOSES } from '@provider-access/domain/access';
+import {
+  ABSENCES,
+  ASSERTION_CHECKS,
+  AUDIT_ACTIONS,
+  DENIALS,
+  namesOf,
+  OBJECTIVES,
+  SERVICES,
+  TOKEN_CHECKS,
+  TOPICS,
+} from '@provider-access/events';
+import { REFUSALS } from '@provider-access/kernel';
 
 /** Labels whose values come from code (a route pattern, a view, a group): a form, and how many there may be at most. */
 export interface Pattern {
@@ -10,6 +21,9 @@ export interface Pattern {
 export type LabelValues = readonly string[] | Pattern;
 
 export const OTHER = 'other';
+/** The value of a label that a text of a caller is; `other` if it is none. */
+export const valueIn = <Value extends string>(values: readonly Value[], text: string): Value | typeof OTHER =>
+  values.find((value) => value === text) ?? OTHER;
 const pattern = (form: RegExp, atMost: number): Pattern => ({ form, atMost });
 
 export const SERVICE = SERVICES;
@@ -36,74 +50,21 @@ export const INTAKE_OUTCOME = [
   'refused',
   OTHER,
 ] as const;
-export const PURPOSE = ['read', 'search', 'match', 'export', 'download', 'group', 'explain', OTHER] as const;
-export const DECISION = ['permit', ...DENIAL_REASONS, OTHER] as const;
+export const PURPOSE = [...PURPOSES, OTHER] as const;
+export const DECISION = ['permit', ...namesOf(DENIALS), OTHER] as const;
 /** The reason of a refused token: the step of the check that failed, else the OAuth error. */
 export const TOKEN_REASON = [
-  'decode',
-  'alg',
-  'client',
-  'aud',
-  'time',
-  'key',
-  'signature',
-  'jti',
-  'client_id',
-  'not-approved',
-  'not-in-network',
-  'invalid_request',
-  'unsupported_grant_type',
-  'invalid_client',
-  'invalid_scope',
-  'unauthorized_client',
-  'slow_down',
-  'temporarily_unavailable',
-  'server_error',
-  'access_denied',
-  'insufficient_scope',
-  'invalid_client_metadata',
-  'invalid_token',
-  'not_found',
+  ...namesOf(ASSERTION_CHECKS),
+  ...TOKEN_CHECKS,
+  ...new Set(Object.values(REFUSALS).map(({ oauth }) => oauth)),
   OTHER,
 ] as const;
 /** Why a registration left without an approval. */
 export const DROPPED_REGISTRATION = ['expired', 'displaced'] as const;
 /** Actions of `pa.disclosure.v1`. */
-export const ACTION = [
-  'read',
-  'vread',
-  'history',
-  'search',
-  'group-read',
-  'group-search',
-  'export-requested',
-  'download',
-  'token',
-  'explain',
-  OTHER,
-] as const;
+export const ACTION = [...namesOf(AUDIT_ACTIONS), OTHER] as const;
 /** Why data was not released. Tokens are counted by `pa_token_refusals_total`: here they are one reason. */
-export const REFUSAL = [
-  ...DENIAL_REASONS,
-  'unknown-resource',
-  'withheld-by-label',
-  'group-unknown',
-  'group-of-another',
-  'export-unknown',
-  'export-of-another',
-  'export-gone',
-  'export-file-unknown',
-  'token',
-  'insufficient-scope',
-  'forbidden',
-  'invalid-request',
-  'invalid-value',
-  'required',
-  'not-supported',
-  'too-costly',
-  'unavailable',
-  OTHER,
-] as const;
+export const REFUSAL = [...namesOf(DENIALS), ...namesOf(ABSENCES), 'token', ...namesOf(REFUSALS), OTHER] as const;
 /** What a request had in place of a valid token; `limited`: too many forged ones came from its address. */
 export const UNAUTHENTICATED = ['missing', 'invalid', 'limited'] as const;
 export const EXPORT_STATE = ['queued', 'running', 'sealed'] as const;
@@ -120,7 +81,7 @@ export const ENGINE = ['kafka', 'mongodb', 'embedded'] as const;
 /** The operator names them in EXPECTED_FEEDS. */
 export const FEED_SOURCE = pattern(/^[!-~]{1,200}$/, 50);
 export const FEED_TYPE = pattern(/^[A-Za-z.-]{1,80}$/, 50);
-export const OBJECTIVE = ['answered', 'claims-visible', 'prior-authorization-visible', 'opt-out-effective'] as const;
+export const OBJECTIVE = OBJECTIVES;
 export const OBJECTIVE_RESULT = ['met', 'missed'] as const;
 export const PROBE_RESULT = ['passed', 'failed'] as const;
 export const PROBE_STEP = pattern(/^[a-z][a-z0-9-]{0,40}$/, 30);

@@ -1,3 +1,4 @@
+import type { Service } from '@provider-access/events';
 import { within } from '@provider-access/kernel';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
@@ -9,7 +10,7 @@ import {
   type MetricDefinition,
   type MetricName,
 } from './catalogue.ts';
-import { OTHER, type LabelValues } from './labels.ts';
+import { type LabelValues, METHOD, OTHER, valueIn } from './labels.ts';
 
 const WITHOUT_VALUE = /^nodejs_eventloop_lag_\w+ nan\n/gim;
 
@@ -57,10 +58,10 @@ export class Metrics {
   }
 
   /** A request that was answered; `route` is the pattern, `ms` the duration in milliseconds. */
-  request(service: string, method: string, route: string, status: number, ms: number): void {
+  request(service: Service, method: string, route: string, status: number, ms: number): void {
     this.record(
       'http_server_request_duration_seconds',
-      { service, method, route, status: String(status) } as LabelsOf<'http_server_request_duration_seconds'>,
+      { service, method: valueIn(METHOD, method), route, status: String(status) },
       ms / 1000,
     );
   }

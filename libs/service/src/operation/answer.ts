@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Disclosure } from '@provider-access/events';
+import type { Disclosure, RefusalReason, ReleaseReason } from '@provider-access/events';
 import type { Refusal } from '@provider-access/kernel';
 import type { Version } from './conditional.ts';
 import type { Descriptor } from './descriptor.ts';
@@ -22,13 +22,13 @@ export interface Answer {
 }
 type Body = string | Uint8Array | Readable;
 
-type About = Omit<Disclosure, 'client' | 'action' | 'outcome' | 'at' | 'purpose' | 'agent' | 'count'>;
+type About = Omit<Disclosure, 'client' | 'action' | 'outcome' | 'reason' | 'at' | 'purpose' | 'agent' | 'count'>;
 /** An entry of the audit. The frame adds the client, the action, the time, and the type of the path. */
 export type Entry =
-  | { readonly released: About }
+  | { readonly released: About & { readonly reason?: ReleaseReason } }
   /** A release that has one entry an hour (ADR 0025). */
-  | { readonly hourly: Omit<About, 'reason'> }
-  | { readonly refused: Partial<About> & { readonly reason: string } };
+  | { readonly hourly: About }
+  | { readonly refused: Partial<About> & { readonly reason: RefusalReason } };
 type Entries = readonly [Entry, ...Entry[]];
 
 /** An answer, and the entries that must be durable before it leaves. */

@@ -1,4 +1,4 @@
-import type { Disclosure } from '@provider-access/events';
+import type { ActionOnData, RefusalReason } from '@provider-access/events';
 import type { RefusalKind } from '@provider-access/kernel';
 import type { z } from 'zod';
 
@@ -71,9 +71,9 @@ export interface Descriptor {
   /** The scope that an app needs for the type of the path: `r` to read an instance, `s` to search. */
   readonly scope?: 'r' | 's';
   /** The action of the audit entries. With it the handler can only return an answer with its entries. */
-  readonly audit?: Disclosure['action'];
+  readonly audit?: ActionOnData;
   /** The reason in the audit if `{id}` is no id of FHIR. The answer is that of an unknown id. */
-  readonly noId?: string;
+  readonly noId?: RefusalReason;
   /** Which conditional requests the frame answers, as a CapabilityStatement says it. */
   readonly conditional?: 'full-support' | 'not-match';
 

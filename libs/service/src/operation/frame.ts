@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allows, type GrantedScopes, type Interaction } from '@provider-access/domain/smart';
-import type { Disclosure } from '@provider-access/events';
+import type { AuditEntry, ReleaseEntry } from '@provider-access/events';
 import { Refusal, unknownResource } from '@provider-access/kernel';
 import { isId, isServedType } from '@provider-access/kernel/fhir';
 import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
@@ -14,7 +14,6 @@ import { isNotModified, validatorsOf } from './conditional.ts';
 import type { Descriptor, Role } from './descriptor.ts';
 import { parametersOf, readFields, refuseOthers, valuesOf } from './parameters.ts';
 
-type AuditEntry = Omit<Disclosure, 'at' | 'purpose' | 'agent'>;
 /** What the frame of a service hands to its operations. */
 export interface OperationPorts {
   /** Absent in a service that lets no app in. Throws Refusal. */
@@ -23,7 +22,7 @@ export interface OperationPorts {
   readonly tokens: { require(request: FastifyRequest, roles: readonly Role[]): Role };
   readonly audit: {
     record(entry: AuditEntry): Promise<void>;
-    release(entry: Omit<AuditEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
+    release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void>;
   };
   readonly turns: SearchTurns;
   /** The base URL of the FHIR API. */

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Audit } from '@provider-access/audit';
 import type { Blobs } from '@provider-access/engines/blob';
 import { EngineUnavailable } from '@provider-access/engines/log';
+import { namesOf } from '@provider-access/events';
 import type { WorkItem } from '@provider-access/engines/state';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { BLOBS } from '../config.ts';
@@ -61,12 +62,12 @@ export class ChunkStep {
   private async report(job: Job, chunk: number, fence: number, summary: ChunkSummary): Promise<boolean> {
     const name = summaryOf(job.job, chunk, fence);
     await this.blobs.put(name, JSON.stringify(summary));
-    for (const [reason, members] of Object.entries(summary.refused))
+    for (const reason of namesOf(summary.refused))
       await this.audit.refuse({
         client: job.client,
         action: 'export-requested',
         reason,
-        members: [...members],
+        members: [...(summary.refused[reason] ?? [])],
         group: job.group,
         job: job.job,
       });

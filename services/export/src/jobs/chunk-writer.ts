@@ -1,5 +1,6 @@
-import { decide, type DenialReason, type PartyFacts, visibleSince } from '@provider-access/domain/access';
+import { decide, type PartyFacts, visibleSince } from '@provider-access/domain/access';
 import type { Blobs } from '@provider-access/engines/blob';
+import type { DenialReason } from '@provider-access/events';
 import { toMemberFacts } from '@provider-access/facts/views';
 import type { Clock } from '@provider-access/kernel';
 import {

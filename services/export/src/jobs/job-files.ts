@@ -1,5 +1,5 @@
 import { bufferOf } from '@provider-access/events';
-import type { DenialReason } from '@provider-access/domain/access';
+import type { DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { PartInfo } from './part-set.ts';
 

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Audit } from '@provider-access/audit';
 import type { ViewReader } from '@provider-access/engines/views';
+import type { RefusalReason } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { CONFIG, type ExportConfig } from '../config.ts';
@@ -9,8 +10,6 @@ import { exportJobs, getJob, type JobPart } from '../projections/export-jobs.ts'
 
 /** The form of our job ids: base32 of 128 bits. Text of another form needs no query. */
 const JOB_ID = /^[a-z2-7]{26}$/;
-
-type Absence = 'export-unknown' | 'export-of-another' | 'export-gone' | 'export-file-unknown';
 
 /** The jobs of a client, as its requests find them. */
 @Injectable()
@@ -44,7 +43,7 @@ export class OwnJobs {
    * audited, so that the time does not tell them apart either. The audit names a job that exists, and keeps no text
    * that the client made up. @throws Refusal 404
    */
-  async refuse(client: string, reason: Absence, of?: Pick<JobPart, 'job' | 'group'>): Promise<never> {
+  async refuse(client: string, reason: RefusalReason, of?: Pick<JobPart, 'job' | 'group'>): Promise<never> {
     const about = of === undefined ? {} : { job: of.job, group: of.group };
     await this.audit.refuse({ client, action: 'download', reason, ...about });
     throw new Refusal('not-found', 'There is no such export, or it is no longer available.');

@@ -1,7 +1,7 @@
-import type { Decision, DenialReason } from '@provider-access/domain/access';
+import type { Decision } from '@provider-access/domain/access';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { EventLog } from '@provider-access/engines/log';
-import { PA_RECORD_VERSIONS } from '@provider-access/events';
+import { PA_RECORD_VERSIONS, type RefusalReason } from '@provider-access/events';
 import type { Facts } from '@provider-access/facts';
 import { type Clock, Refusal } from '@provider-access/kernel';
 import { isId, isSharedType } from '@provider-access/kernel/fhir';
@@ -23,7 +23,7 @@ import {
 
 interface Refused {
   readonly kind: 'refused';
-  readonly reason: DenialReason | 'unknown-resource' | 'withheld-by-label' | 'insufficient-scope';
+  readonly reason: RefusalReason;
   readonly member?: string;
 }
 /** A resource that the client may see. `member` is absent for a resource of the directory. */

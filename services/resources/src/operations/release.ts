@@ -1,5 +1,5 @@
 import { basisOf } from '@provider-access/audit';
-import { bufferOf } from '@provider-access/events';
+import { bufferOf, type ReleaseReason } from '@provider-access/events';
 import { removedResource, unknownResource } from '@provider-access/kernel';
 import { type FhirResource, isWhole, type Subset, subsetOf } from '@provider-access/kernel/fhir';
 import type { Audited, Entry } from '@provider-access/service/operation';
@@ -17,7 +17,7 @@ export const refused = (about: Pick<Extract<Found, { kind: 'refused' }>, 'reason
 export const released = (
   seen: Pick<Seen, 'member' | 'decision'>,
   resources: number,
-  reason?: 'not-modified' | 'removed',
+  reason?: ReleaseReason,
 ): Entry => ({
   released: {
     members: membersOf(seen),

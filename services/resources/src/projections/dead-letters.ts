@@ -9,7 +9,7 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import { type Metrics, shared } from '@provider-access/service/observability';
+import { type Metrics, type Sample, shared, valueIn } from '@provider-access/service/observability';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
@@ -122,23 +122,19 @@ const EVERY_MS = 15_000;
 /** Measures open dead letters, by inbound topic and by the service that wrote them. */
 export function measureDeadLetters(metrics: Metrics, reader: ViewReader): void {
   const open = shared(async () => {
-    const counts = new Map<string, number>();
+    const samples = new Map<string, Sample<'pa_dead_letters_open'>>();
     for (const [topic, part] of Object.entries(PARTS)) {
       const documents = await reader.find({ index: `by_status_${part}`, equals: ['open'], limit: COUNTED });
-      for (const service of PARKERS) counts.set(`${topic} ${service}`, 0);
+      for (const service of PARKERS) samples.set(`${topic} ${service}`, { labels: { topic, service }, value: 0 });
       for (const document of documents) {
-        const key = `${topic} ${(document[part] as DeadLetterPart).parkedBy}`;
-        counts.set(key, (counts.get(key) ?? 0) + 1);
+        const service = valueIn(PARKERS, (document[part] as DeadLetterPart).parkedBy);
+        const { value = 0 } = samples.get(`${topic} ${service}`) ?? {};
+        samples.set(`${topic} ${service}`, { labels: { topic, service }, value: value + 1 });
       }
     }
-    return counts;
+    return [...samples.values()];
   }, EVERY_MS);
-  metrics.read('pa_dead_letters_open', async () =>
-    [...(await open())].map(([key, value]) => {
-      const [topic, service] = key.split(' ') as [string, Service];
-      return { labels: { topic, service }, value };
-    }),
-  );
+  metrics.read('pa_dead_letters_open', open);
 }
 
 export interface DeadLetter {

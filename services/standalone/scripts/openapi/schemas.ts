@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { FAULT_REASONS, PAYER_EVENTS } from '@provider-access/events';
+import { FAULT_REASONS, PAYER_EVENTS, REQUEST_FAULTS } from '@provider-access/events';
 import { z } from 'zod';
 import type { Json } from '@provider-access/service/operation';
 
@@ -199,7 +199,7 @@ export const SCHEMAS: Readonly<Record<string, Json>> = {
       status: {
         enum: ['accepted', 'effective', 'scheduled', 'superseded', 'held', 'parked', 'refused', 'unavailable'],
       },
-      reason: { enum: [...Object.keys(FAULT_REASONS), 'not-utf8', 'log-unavailable'] },
+      reason: { enum: [...Object.keys(FAULT_REASONS), ...Object.keys(REQUEST_FAULTS)] },
       detail: text('What is wrong, without a value of the event.'),
       from: { ...INSTANT, description: 'From when on a scheduled opt-out applies.' },
       by: text('The event that applies instead.'),

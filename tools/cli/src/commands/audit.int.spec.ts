@@ -1,15 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { pa, type Captured } from '../../test/captured.ts';
+import { writeFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Captured } from '../../test/captured.ts';
+import { operatorsServer } from '../../test/operators-server.ts';
 
-let server: Server;
-let base: string;
-let folder: string;
-const asked: string[] = [];
 let pages: object[];
 const seal = (n: number) => ({ n, day: `2026-01-0${n + 1}`, digest: String(n).repeat(64) });
 const intact = (n: number, partition: number) => ({
@@ -20,31 +13,17 @@ const intact = (n: number, partition: number) => ({
   state: 'intact',
 });
 
-beforeAll(async () => {
-  vi.stubEnv('PA_ADMINISTRATOR_TOKEN', 'token');
-  folder = mkdtempSync(join(tmpdir(), 'provider-access-verify-'));
-  server = createServer((request, response) => {
-    asked.push(request.url!);
-    const page = pages[asked.length - 1];
-    response.writeHead(page === undefined ? 404 : 200).end(JSON.stringify(page ?? {}));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  rmSync(folder, { recursive: true });
+const { asked, at, run } = operatorsServer((_request, response) => {
+  const page = pages[asked.length - 1];
+  response.writeHead(page === undefined ? 404 : 200).end(JSON.stringify(page ?? {}));
 });
 beforeEach(() => {
-  asked.length = 0;
   pages = [
     { findings: [intact(0, 0), intact(0, 1)], seals: [seal(0)], next: '/ops/audit/verification?page=2' },
     { findings: [intact(1, 0)], seals: [seal(1)], unsealed: 7 },
   ];
 });
-const verify = (...argv: readonly string[]): Promise<Captured> => pa('--server', base, 'audit', 'verify', ...argv);
+const verify = (...argv: readonly string[]): Promise<Captured> => run('audit', 'verify', ...argv);
 
 describe('pa audit verify', () => {
   test('follows the pages, and names the last seal to keep elsewhere', async () => {
@@ -103,7 +82,7 @@ describe('pa audit verify', () => {
   });
 
   test('fails on a kept day that is gone, and on a kept seal that is gone', async () => {
-    const file = join(folder, 'kept-days.json');
+    const file = at('kept-days.json');
     writeFileSync(file, (await verify('--json')).stdout);
     const against = async (page: object, ...argv: string[]): Promise<number> => {
       asked.length = 0;
@@ -119,7 +98,7 @@ describe('pa audit verify', () => {
   });
 
   test('compares with seals that were kept', async () => {
-    const file = join(folder, 'kept.json');
+    const file = at('kept.json');
     const first = await verify('--json');
     writeFileSync(file, first.stdout);
     asked.length = 0;
@@ -130,7 +109,7 @@ describe('pa audit verify', () => {
     expect([said.code, said.stdout]).toEqual([1, expect.stringContaining('not the one that was kept')]);
     writeFileSync(file, '{}');
     expect((await verify('--against', file)).code).toBe(2);
-    expect((await verify('--against', join(folder, 'none'))).code).toBe(2);
+    expect((await verify('--against', at('none'))).code).toBe(2);
   });
 
   test.each([[['--from', 'yesterday']], [['--to', '2026-02-30']], [['--gone-before', '1']]])(

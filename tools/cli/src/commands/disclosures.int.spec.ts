@@ -1,15 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { pa, type Captured } from '../../test/captured.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Captured } from '../../test/captured.ts';
+import { operatorsServer } from '../../test/operators-server.ts';
 
-let server: Server;
-let base: string;
-let folder: string;
-const asked: string[] = [];
+const BASE = 'http://localhost';
 let next: (page: number) => string | undefined;
 
 const entry = (n: number): object => ({
@@ -23,35 +17,21 @@ const entry = (n: number): object => ({
   at: new Date(Date.UTC(2026, 0, 1) - n * 60_000).toISOString(),
 });
 
-beforeAll(async () => {
-  vi.stubEnv('PA_ADMINISTRATOR_TOKEN', 'token');
-  folder = mkdtempSync(join(tmpdir(), 'provider-access-disclosures-'));
-  server = createServer((request, response) => {
-    asked.push(request.url!);
-    const url = new URL(request.url!, base);
-    if (request.headers.authorization !== 'Bearer token') response.writeHead(401).end('{}');
-    else if (url.pathname.endsWith('/document')) response.end('<!doctype html>');
-    else {
-      const page = Number(url.searchParams.get('page') ?? 0);
-      const size = Math.min(4, Number(url.searchParams.get('limit') ?? 4));
-      const disclosures = Array.from({ length: page > 2 ? 0 : size }, (_, n) => entry(page * 4 + n));
-      response.end(JSON.stringify({ member: 'm1', disclosures, next: next(page) }));
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  rmSync(folder, { recursive: true });
+const { asked, at, run } = operatorsServer((request, response) => {
+  const url = new URL(request.url, BASE);
+  if (request.headers.authorization !== 'Bearer token') response.writeHead(401).end('{}');
+  else if (url.pathname.endsWith('/document')) response.end('<!doctype html>');
+  else {
+    const page = Number(url.searchParams.get('page') ?? 0);
+    const size = Math.min(4, Number(url.searchParams.get('limit') ?? 4));
+    const disclosures = Array.from({ length: page > 2 ? 0 : size }, (_, n) => entry(page * 4 + n));
+    response.end(JSON.stringify({ member: 'm1', disclosures, next: next(page) }));
+  }
 });
 beforeEach(() => {
-  asked.length = 0;
   next = (page) => (page < 2 ? `/ops/disclosures?member=m1&page=${page + 1}` : undefined);
 });
-const disclosures = (...argv: readonly string[]): Promise<Captured> => pa('--server', base, 'disclosures', ...argv);
+const disclosures = (...argv: readonly string[]): Promise<Captured> => run('disclosures', ...argv);
 
 describe('pa disclosures', () => {
   test('follows the pages, and stops at the limit', async () => {
@@ -74,7 +54,7 @@ describe('pa disclosures', () => {
 
   test('asks the server for a period', async () => {
     await disclosures('m1', '--since', '2026-01-01T00:00:00-05:00', '--until', '2026-02-01T00:00:00Z', '--limit', '1');
-    expect(Object.fromEntries(new URL(asked[0]!, base).searchParams)).toEqual({
+    expect(Object.fromEntries(new URL(asked[0]!, BASE).searchParams)).toEqual({
       member: 'm1',
       since: '2026-01-01T05:00:00.000Z',
       until: '2026-02-01T00:00:00.000Z',
@@ -83,7 +63,7 @@ describe('pa disclosures', () => {
   });
 
   test('writes a page to print that only its owner may read, and never over another file', async () => {
-    const file = join(folder, 'accounting.html');
+    const file = at('accounting.html');
     expect((await disclosures('m1', '--since', '2026-01-01T00:00:00Z', '--html', file)).code).toBe(0);
     expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['<!doctype html>', 0o600]);
     expect(asked[0]).toContain('/ops/disclosures/document?member=m1&since=');
@@ -91,7 +71,7 @@ describe('pa disclosures', () => {
       code: 2,
       stderr: expect.stringContaining('exists') as string,
     });
-    expect((await disclosures('m1', '--html', join(folder, 'no', 'x'))).code).toBe(2);
+    expect((await disclosures('m1', '--html', at('no/x'))).code).toBe(2);
   });
 
   test.each([

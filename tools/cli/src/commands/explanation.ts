@@ -1,4 +1,5 @@
-import type { AttributionFact, CoverageFact, DenialReason, HoldFact, OptOutFact } from '@provider-access/domain/access';
+import type { AttributionFact, CoverageFact, HoldFact, OptOutFact } from '@provider-access/domain/access';
+import type { DenialReason } from '@provider-access/events';
 import { table } from '../output.ts';
 
 interface Verdict {

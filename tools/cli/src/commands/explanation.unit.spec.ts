@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DENIAL_REASONS, type DenialReason } from '@provider-access/domain/access';
+import { type DenialReason, DENIALS, namesOf } from '@provider-access/events';
 import { explanationSentences, factRows, withheldLines, type Explanation } from './explanation.ts';
 
 const base: Explanation = {
@@ -40,7 +40,7 @@ const EXPECTED: Readonly<Record<DenialReason, readonly [RegExp, RegExp]>> = {
   'source-on-hold': [/dl-1.*every member of its source/, /replay or discard/],
 };
 
-test.each(DENIAL_REASONS)('a denial as %s is two sentences: what decided, and what changes it', (reason) => {
+test.each(namesOf(DENIALS))('a denial as %s is two sentences: what decided, and what changes it', (reason) => {
   const sentences = explanationSentences({ ...base, decision: 'deny', reason });
   expect(sentences).toHaveLength(2);
   expect(sentences[0]).toMatch(EXPECTED[reason][0]);

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PROBE_STEPS, type ProbeStep } from '@provider-access/events';
 import type { ProbeReport } from '../probe/report.ts';
 import { run } from '../program.ts';
 
@@ -215,20 +216,7 @@ describe('pa probe', () => {
   }
   const walk = (...args: string[]): Promise<Ran> => probe('--app', app, ...args);
   const steps = ({ report }: Ran): string[] => report.steps.map(({ step }) => step);
-  const ALL = [
-    'discovery',
-    'token',
-    'group',
-    'member',
-    'search',
-    'publish',
-    'kick-off',
-    'status',
-    'download',
-    'foreign',
-    'opt-out',
-    'clean-up',
-  ];
+  const ALL: readonly ProbeStep[] = PROBE_STEPS.filter((step) => step !== 'prepare' && step !== 'remove');
 
   beforeEach(async () => {
     platform = new ImitatedPlatform();
@@ -258,7 +246,7 @@ describe('pa probe', () => {
   });
 
   /** The request that gets a 500, by method and target. */
-  test.each<[step: string, request: RegExp, args?: string]>([
+  test.each<[step: ProbeStep, request: RegExp, args?: string]>([
     ['prepare', /^POST \/events$/, '--temporary'],
     ['discovery', /^GET \/fhir\/\.well-known\/smart-configuration$/],
     ['discovery', /^GET \/fhir\/metadata$/],

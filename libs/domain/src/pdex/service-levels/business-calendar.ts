@@ -61,20 +61,13 @@ export class BusinessCalendar {
   dayOf(at: number): string {
     return dateOf(this.dayNumber(at));
   }
-  /** First instant of a day, and of the day after it. */
-  boundsOf(day: string): Bounds {
-    return this.boundsOfNumber(numberOf(day));
-  }
-  isBusinessDay(day: string): boolean {
-    return this.isBusiness(numberOf(day));
-  }
   /** When one business day after `start` has passed. Always later than `start`. */
   deadline(start: number): number {
     const day = this.dayNumber(start);
     const next = this.nextBusiness(day);
-    const bounds = this.boundsOfNumber(next);
+    const bounds = this.boundsOf(next);
     if (!this.isBusiness(day)) return bounds.end;
-    const own = this.boundsOfNumber(day);
+    const own = this.boundsOf(day);
     const timeOfDay = isWhole(own) ? start - own.start : this.zone.local(start) - day * DAY_MS;
     return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
   }
@@ -105,7 +98,7 @@ export class BusinessCalendar {
   private businessMs(from: number, to: number): number {
     let sum = 0;
     for (let day = this.dayNumber(from); ; day++) {
-      const { start, end } = this.boundsOfNumber(day);
+      const { start, end } = this.boundsOf(day);
       if (start >= to) return sum;
       if (this.isBusiness(day)) sum += Math.max(0, Math.min(end, to) - Math.max(start, from));
     }
@@ -116,7 +109,8 @@ export class BusinessCalendar {
     if (known === undefined || at < known.start || at >= known.end) this.lastDay = this.zone.dayOf(at);
     return this.lastDay;
   }
-  private boundsOfNumber(day: number): Bounds {
+  /** First instant of a day, and of the day after it. */
+  private boundsOf(day: number): Bounds {
     let known = this.bounds.get(day);
     if (known === undefined) {
       this.bounds.set(day, (known = { start: this.zone.firstInstant(day), end: this.zone.firstInstant(day + 1) }));

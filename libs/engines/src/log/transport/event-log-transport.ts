@@ -5,16 +5,6 @@ import type { Batch, EventLog, SubscribeOptions, Subscription } from '../port.ts
 import { isAssignedPattern, isBatchPattern } from './patterns.ts';
 import type { BatchPattern } from './patterns.ts';
 
-/** One subscription of this process, for readiness and liveness. */
-export interface SubscriptionStatus {
-  readonly group: string;
-  readonly topics: readonly string[];
-  /** Set while the last attempt failed. It has no protected data. */
-  readonly failure: string | undefined;
-  /** ms since the epoch. */
-  readonly lastPoll: number;
-}
-
 /** The batch was not handled, so it is delivered again. */
 class BatchNotHandled extends Error {
   override readonly name = 'BatchNotHandled';
@@ -30,7 +20,7 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
   readonly #log: EventLog;
   readonly #batches = new Map<string, { readonly pattern: BatchPattern; readonly handler: MessageHandler }>();
   readonly #assigned = new Map<string, MessageHandler[]>();
-  readonly #running: { readonly pattern: BatchPattern; readonly subscription: Subscription }[] = [];
+  readonly #running: Subscription[] = [];
 
   constructor(options: { readonly log: EventLog }) {
     super();
@@ -74,25 +64,16 @@ export class EventLogTransport extends Server implements CustomTransportStrategy
           for (const each of assigned) await acknowledged(each, partitions);
         },
       };
-      this.#running.push({ pattern, subscription: await this.#log.subscribe(options) });
+      this.#running.push(await this.#log.subscribe(options));
     }
   }
 
   /** Resolves when no handler runs any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#running.splice(0).map(({ subscription }) => subscription.stop()));
+    await Promise.all(this.#running.splice(0).map((subscription) => subscription.stop()));
   }
 
-  subscriptions(): readonly SubscriptionStatus[] {
-    return this.#running.map(({ pattern: { group, topics }, subscription }) => ({
-      group,
-      topics,
-      failure: subscription.failure(),
-      lastPoll: subscription.lastPoll(),
-    }));
-  }
-
-  /** The transport has no events. `subscriptions()` has the state. */
+  /** The transport has no events. */
   on(): never {
     throw new TypeError('the log transport has no events');
   }

@@ -46,6 +46,7 @@ interface Bundle {
 let h: Harness;
 let app: { authorization: string };
 
+const REFUSED = { outcome: 'refused', reason: 'opted-out' } as const;
 /** 400 entries of everything that the platform writes, one a minute. */
 async function recordMany(): Promise<void> {
   const audit = h.app.get(Audit, { strict: false });
@@ -57,8 +58,7 @@ async function recordMany(): Promise<void> {
     const entry = {
       client: `c${(i * 7) % 4}`,
       action,
-      outcome: refused ? ('refused' as const) : ('released' as const),
-      ...(refused && { reason: 'opted-out' }),
+      ...(refused ? REFUSED : { outcome: 'released' as const }),
       members,
       resources: refused ? 0 : members.length,
       types: [action.startsWith('group') ? 'Group' : 'Condition'],

@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Audit, countedBy, membersOf } from '@provider-access/audit';
+import type { RefusalReason } from '@provider-access/events';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
 import { historyBundle, type Subset } from '@provider-access/kernel/fhir';
 import {
@@ -120,7 +121,7 @@ export class GroupReadController {
     });
   }
 
-  private async refuse(client: string, reason: string): Promise<never> {
+  private async refuse(client: string, reason: RefusalReason): Promise<never> {
     await this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
     throw unknownResource();
   }

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { grantScopes, SCOPE_TYPES } from '@provider-access/domain/smart';
+import type { TokenStep } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { approvals, approvedSince, type AssertionStep, stillHas } from '@provider-access/smart';
+import { approvals, approvedSince, stillHas } from '@provider-access/smart';
 import { readForm } from '../form.ts';
 import { AskingClients } from './asking-clients.ts';
 import { ReplayMemory } from './replay-memory.ts';
@@ -10,14 +11,12 @@ import { TokenLimits } from './token-limits.ts';
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-/** Steps after the check of the assertion. */
-type OwnStep = 'client_id' | 'not-approved' | 'not-in-network';
 /** A refusal with two values for the audit: the client that the caller claims to be, and the step that failed. */
 export class TokenRefusal extends Error {
   readonly refusal: Refusal;
   readonly client: string | undefined;
-  readonly step: AssertionStep | OwnStep | undefined;
-  constructor(refusal: Refusal, client?: string, step?: AssertionStep | OwnStep) {
+  readonly step: TokenStep | undefined;
+  constructor(refusal: Refusal, client?: string, step?: TokenStep) {
     super(refusal.message);
     this.refusal = refusal;
     this.client = client;
@@ -59,7 +58,7 @@ export class TokenGrants {
     const result = await asking.verify(form['client_assertion']);
     if (!result.ok) throw this.refusal(new Refusal('invalid-client', result.message), result.client, result.step);
     const { client } = result;
-    const refuse = (refusal: Refusal, step?: OwnStep | 'key'): TokenRefusal => this.refusal(refusal, client, step);
+    const refuse = (refusal: Refusal, step?: TokenStep): TokenRefusal => this.refusal(refusal, client, step);
     if (form['client_id'] !== undefined && form['client_id'] !== client)
       throw refuse(new Refusal('invalid-client', 'client_id differs from iss in client_assertion.'), 'client_id');
 

@@ -1,9 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
-import { Audit, type AuditEntry, SampledRefusals } from '@provider-access/audit';
+import { Audit, SampledRefusals } from '@provider-access/audit';
+import type { AssertionStep, RefusalEntry } from '@provider-access/events';
 import { Refusal, REFUSALS } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
-import { type AssertionStep, TokenIssuer } from '@provider-access/smart';
+import { TokenIssuer } from '@provider-access/smart';
 import { FORM } from '../form.ts';
 import { ASSERTION_TYPE, TokenGrants, TokenRefusal } from './token-grants.ts';
 import { type TakenRequest, TokenLimits } from './token-limits.ts';
@@ -102,7 +103,7 @@ export class TokenController {
       this.ports.metrics.count('pa_token_refusals_total', { reason: step ?? REFUSALS[refusal.kind].oauth });
       if (refusal.status < 500) {
         const reason = `${REFUSALS[refusal.kind].oauth}${step === undefined ? '' : `: ${step}`}`;
-        const entry: AuditEntry = {
+        const entry: RefusalEntry = {
           client: client ?? 'unknown',
           action: 'token',
           outcome: 'refused',

@@ -1,5 +1,6 @@
 import type { Decision } from '@provider-access/domain/access';
 import type { Views } from '@provider-access/engines/views';
+import type { RefusalReason } from '@provider-access/events';
 import { attributedMembers, type Facts } from '@provider-access/facts';
 import { mayBeShared, NOBODY, type RecordsReader, SHARED } from '@provider-access/facts/records';
 import { COST, isSharedType, SEARCH, type SearchFilter, type SearchQuery } from '@provider-access/kernel/fhir';
@@ -20,7 +21,7 @@ export interface Members {
   /** Whether the shared records of the type count too. */
   readonly shared?: true;
   /** Members whom the request named and whom the client may not see. */
-  readonly refused: readonly { readonly member?: string; readonly reason: string }[];
+  readonly refused: readonly { readonly member?: string; readonly reason: RefusalReason }[];
   /** Who has a resource of each id that the search names. Absent if it names a patient too. */
   readonly holders?: Holders;
   /** Why the client may see a permitted member; absent for `shared`. */
