@@ -28,8 +28,8 @@ import type { AttributionConfig } from '../config.ts';
 export const DERIVER = 'attribution';
 
 /**
- * Whom a dead letter denies, by `denies` of its type: its member, or both ids of a merge; or its providers; everybody or
- * its whole source, if neither can be read. undefined for an event that denies nobody.
+ * Whom a dead letter denies, by `denies` of its type: its member, or both ids of a merge; or its providers; everybody
+ * or its whole source, if neither can be read. undefined for an event that denies nobody.
  */
 const holdsBy =
   (unreadable: UnreadableConsent) =>
