@@ -151,6 +151,7 @@ export const ENGINE: readonly Fault[] = [
         find: 'this.#sealed.add(`${collection}/${this.connection.lookup(collection)!.live}`);',
         replace: 'this.#sealed.add(collection);',
       },
+      { file: `${VIEWS}/embedded/builds.ts`, find: 'build === sealed || (build !== live', replace: '(build !== live' },
     ],
   },
 ];
