@@ -80,7 +80,7 @@ export interface AccessOptions {
   readonly clock: Clock;
   readonly metrics?: Metrics;
   /** Other processes of the deployment. A change that this process acknowledges must hold there too. */
-  readonly others?: PresentReaders;
+  readonly present?: PresentReaders;
   /**
    * The version of the `memberFacts` view that `reader` reads, and readers of the versions that other processes read.
    */
@@ -102,7 +102,7 @@ export class Access {
    * hold there too. A runner of several services calls this before it serves. Separate processes find each other by
    * presence.
    */
-  besides(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
+  alsoWaitFor(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
     this.neighbours = neighbours;
   }
 
@@ -200,10 +200,10 @@ export class Access {
    * contains the event; a process that joined earlier is on the list.
    */
   private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
-    const { others, version, readerOf } = this.options;
-    if (others === undefined || readerOf === undefined) return true;
+    const { present, version, readerOf } = this.options;
+    if (present === undefined || readerOf === undefined) return true;
     try {
-      const versions = (await others.memberFacts()).filter((other) => other !== version);
+      const versions = (await present.memberFacts()).filter((other) => other !== version);
       return (await Promise.all(versions.map((other) => passed(readerOf(other))))).every(Boolean);
     } catch {
       return false;
@@ -217,7 +217,7 @@ export class Access {
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
       this.waitForPayer(position, timeoutMs),
-      this.options.others?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
+      this.options.present?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
       ...this.neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
     ]);
     return (
@@ -230,11 +230,11 @@ export class Access {
    * the timeout (ms).
    */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
-    const { reader, parties, others } = this.options;
+    const { reader, parties, present } = this.options;
     const all = await Promise.all([
       reader.waitFor(position, timeoutMs),
       parties.waitFor(position, timeoutMs),
-      others?.waitFor(position, timeoutMs) ?? true,
+      present?.waitFor(position, timeoutMs) ?? true,
       ...this.neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
     ]);
     return all.every(Boolean) && this.otherVersions((other) => other.waitFor(position, timeoutMs));

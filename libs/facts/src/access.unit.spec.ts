@@ -20,7 +20,7 @@ it.each([
   expect(await wait(access())).toBe(true);
   const [first, second] = [parties(), parties()];
   const together = access();
-  together.besides([first, second]);
+  together.alsoWaitFor([first, second]);
   let answer: boolean | undefined;
   const waiting = wait(together).then((passed) => (answer = passed));
   first.pass(true);
@@ -31,7 +31,7 @@ it.each([
   expect(answer).toBe(true);
 
   const late = parties();
-  together.besides([first, late]);
+  together.alsoWaitFor([first, late]);
   late.pass(false);
   expect(await wait(together)).toBe(false);
 });

@@ -177,15 +177,15 @@ export function consentEffect(
     // opt-in that decides instead.
     const { effectiveFrom } = payerEvent.data;
     const isAhead = effectiveFrom !== undefined && latestStart(effectiveFrom) > now;
-    const others = ins.filter((i) => isAhead || Date.parse(i.from) <= now);
-    if (others.length === 0) return undefined;
+    const applicable = ins.filter((i) => isAhead || Date.parse(i.from) <= now);
+    if (applicable.length === 0) return undefined;
     const dropped: OptIn = {
       ...unrecorded,
-      businessTime: asBusinessTime(payerEvent.time, Math.max(...others.map((i) => latestBefore(i, event)))),
+      businessTime: asBusinessTime(payerEvent.time, Math.max(...applicable.map((i) => latestBefore(i, event)))),
     };
     return (
       effectOfOptIn(dropped, outs, ins, now) ??
-      whenIn(firstToApply(others.filter((i) => isLater(i, dropped)))!.from, now)
+      whenIn(firstToApply(applicable.filter((i) => isLater(i, dropped)))!.from, now)
     );
   }
   return undefined;

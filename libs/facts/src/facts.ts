@@ -59,7 +59,7 @@ export class Facts {
       freshness: this.freshness,
       clock,
       metrics,
-      ...(presence !== undefined && { others: new PresentReaders(presence.port) }),
+      ...(presence !== undefined && { present: new PresentReaders(presence.port) }),
       version: memberFacts.version,
       readerOf: (version) => views.reader({ ...memberFacts, version }),
     });

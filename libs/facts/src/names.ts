@@ -29,8 +29,8 @@ export function fewNames<T>(
     const holds = pieces(steps).some((p) => p.to === undefined || p.to > asOf);
     return `${holds ? 1 : 0} ${newestOf(steps)}`;
   };
-  const others = all.filter(([name]) => name !== added);
-  const oldest = others.reduce((a, b) => (rank(b) < rank(a) ? b : a));
+  const candidates = all.filter(([name]) => name !== added);
+  const oldest = candidates.reduce((a, b) => (rank(b) < rank(a) ? b : a));
   return {
     named: Object.fromEntries(all.filter((entry) => entry !== oldest)),
     forgotten: newestOf(stepsOf(oldest[1])),

@@ -238,7 +238,7 @@ describe('the processes that acknowledge', () => {
         parties,
         freshness: { fresh: () => true } as Freshness,
         clock: { now: () => 0 },
-        others: new PresentReaders(store, 1),
+        present: new PresentReaders(store, 1),
       });
       const position = { 'payer.member-events': [1] };
       expect([await access.waitForPayer(position, 5), await access.waitForPayerEverywhere(position, 5)]).toEqual([
@@ -273,7 +273,7 @@ describe('the processes that acknowledge', () => {
       parties,
       freshness: { fresh: () => true } as Freshness,
       clock: { now: () => 0 },
-      others: new PresentReaders(store, 1),
+      present: new PresentReaders(store, 1),
     });
     const everywhere = async (): Promise<readonly [boolean, boolean, readonly number[]]> => {
       waited.length = 0;
@@ -297,7 +297,7 @@ describe('the processes that acknowledge', () => {
       parties,
       freshness: { fresh: () => true } as Freshness,
       clock: { now: () => 0 },
-      others: new PresentReaders(store, 1),
+      present: new PresentReaders(store, 1),
       reader: {
         waitFor: async () => (await turns(), await store.announce('parties', 'one before', announced(2), 6000), true),
       } as unknown as ViewReader,

@@ -2,7 +2,10 @@ import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/domain/access';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/service/observability';
 
-/** A hold in the state store. The intake publishes one event for `member` and one for each of `others`. */
+/**
+ * A hold in the state store, where its attributes keep their names. The intake publishes one event for `member` and one
+ * for each of `others`.
+ */
 export interface Hold extends AccessHeld {
   readonly others?: readonly string[];
 }
@@ -51,7 +54,7 @@ interface Line {
   readonly next: number;
   /** The hold that stands for them, while one of them is open. */
   readonly more?: string;
-  /** `more` is durable in the log. */
+  /** `more` is durable in the log. The state store has this name. */
   readonly told?: true;
   /** The newest such hold that has ended. */
   readonly ended?: string;

@@ -33,7 +33,7 @@ export async function startServices(
       if (services.length > 1 && name !== 'auth') facts.push(apps[name].get(Facts, { strict: false }));
     }
     // A change that one service acknowledges holds in all of them.
-    for (const each of facts) each.access.besides(facts.map(({ parties }) => parties));
+    for (const each of facts) each.access.alsoWaitFor(facts.map(({ parties }) => parties));
     return { apps, facts, stop };
   } catch (error) {
     await stop();

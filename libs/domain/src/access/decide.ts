@@ -51,7 +51,7 @@ export function decisionTime(request: Pick<AccessRequest, 'now' | 'past'>, { mem
   if (request.past === true) return now;
   return Math.max(now, ...[member?.asOf, party.asOf()].map((at) => (at === undefined ? now : ms(at))));
 }
-const holds = (i: Interval, now: number): boolean => ms(i.from) <= now && (i.to === undefined || now < ms(i.to));
+const applies = (i: Interval, now: number): boolean => ms(i.from) <= now && (i.to === undefined || now < ms(i.to));
 
 /** Status of the client at a time; undefined before its registration. */
 export function clientStatusAt(client: ClientFacts, now: number): ClientFacts['status'] | undefined {
@@ -103,7 +103,7 @@ function bars(optOut: OptOutFact, attribution: AttributionFact, client: ClientFa
 
 /** The holds that deny a member to everybody at `now`, ms since the epoch: its own, and those of its sources. */
 export const holdsAt = (member: MemberFacts, party: PartyFacts, now: number): readonly HoldFact[] =>
-  [...member.holds, ...sourcesOf(member).flatMap((source) => party.sourceHolds(source))].filter((h) => holds(h, now));
+  [...member.holds, ...sourcesOf(member).flatMap((source) => party.sourceHolds(source))].filter((h) => applies(h, now));
 
 /**
  * The only code that permits (docs/architecture.md#one-decision; 42 CFR 422.121(a)(2),
@@ -118,21 +118,21 @@ export function decide(request: AccessRequest, facts: DecisionFacts): Decision {
   if (clientStatusAt(client, now) !== 'approved') return deny('client-not-approved');
   const member = facts.member;
   if (member === undefined) return deny('member-unknown');
-  if (member.holds.some((h) => holds(h, now))) return deny('on-hold');
-  if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => holds(h, now))))
+  if (member.holds.some((h) => applies(h, now))) return deny('on-hold');
+  if (sourcesOf(member).some((s) => facts.party.sourceHolds(s).some((h) => applies(h, now))))
     return deny('source-on-hold');
   const { group } = request.purpose;
   const attributed = member.attributions.filter(
     (a) =>
-      holds(a, now) &&
+      applies(a, now) &&
       (group === undefined || a.group === group) &&
       a.providers.some((p) => client.providers.includes(p)),
   );
   if (attributed.length === 0) return deny('not-attributed');
-  const optOuts = member.optOuts.filter((o) => holds(o, now));
+  const optOuts = member.optOuts.filter((o) => applies(o, now));
   const open = attributed.filter((a) => !optOuts.some((o) => bars(o, a, client, facts.party)));
   if (open.length === 0) return deny('opted-out');
-  if (!member.coverage.some((c) => holds(c, now))) return deny('not-covered');
+  if (!member.coverage.some((c) => applies(c, now))) return deny('not-covered');
   const permitted = open.filter((a) => inNetwork(facts.party, a.providers, now));
   if (permitted.length === 0) return deny('not-in-network');
   return { permit: true, attributions: permitted };
@@ -153,7 +153,7 @@ export function visibleSince(request: AccessRequest, facts: DecisionFacts): numb
       Math.max(since(a), ...a.providers.map((p) => inNetworkSince(facts.party, p, now))),
     ),
   );
-  const covered = Math.min(...facts.member!.coverage.filter((c) => holds(c, now)).map(since));
+  const covered = Math.min(...facts.member!.coverage.filter((c) => applies(c, now)).map(since));
   const optedIn = Math.max(
     0,
     ...facts

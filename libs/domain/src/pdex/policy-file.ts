@@ -8,7 +8,7 @@ export const fault = (text: string): { readonly ok: false; readonly fault: strin
 /** What a policy file may have: a list of rules by name, and other members. */
 interface Form<Rule extends string> {
   readonly list: string;
-  readonly others?: readonly string[];
+  readonly furtherMembers?: readonly string[];
   /** What a rule is for. */
   readonly subject: string;
   readonly rules: readonly Rule[];
@@ -20,7 +20,7 @@ interface Form<Rule extends string> {
 /** Reads a policy file with rules by name. It ignores nothing, because a misspelt name would leave another rule. */
 export function readRules<Rule extends string>(
   text: string,
-  { list, others = [], subject, rules, isName, named }: Form<Rule>,
+  { list, furtherMembers = [], subject, rules, isName, named }: Form<Rule>,
 ): PolicyReading<{ readonly rules: Readonly<Record<string, Rule>>; readonly file: Readonly<Record<string, unknown>> }> {
   let file: unknown;
   try {
@@ -29,7 +29,7 @@ export function readRules<Rule extends string>(
     return fault('is not JSON');
   }
   if (!isObject(file)) return fault('must be a JSON object');
-  const members = [...others, list];
+  const members = [...furtherMembers, list];
   if (Object.keys(file).some((name) => !members.includes(name)))
     return fault(`has a member other than ${members.map((name) => `"${name}"`).join(' and ')}`);
   const stated = file[list];

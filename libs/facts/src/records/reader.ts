@@ -66,12 +66,12 @@ export function recordsReader(views: Views): RecordsReader {
     const locator = document?.['locator'] as LocatorPart | undefined;
     if (locator === undefined) return { holders: [], former: [] };
     const { members, member } = locator;
-    const others = Object.keys(members)
+    const otherHolders = Object.keys(members)
       .filter((m) => m !== member)
       .toSorted();
     const has = (m: string): boolean => members[m]?.deleted !== true;
-    if (locator.deleted === true) return { holders: [], former: [member, ...others] };
-    return { holders: [member, ...others.filter(has)], former: others.filter((m) => !has(m)) };
+    if (locator.deleted === true) return { holders: [], former: [member, ...otherHolders] };
+    return { holders: [member, ...otherHolders.filter(has)], former: otherHolders.filter((m) => !has(m)) };
   }
   async function load(ids: readonly string[]): Promise<readonly (StoredRecord | undefined)[]> {
     const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });

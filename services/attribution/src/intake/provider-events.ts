@@ -77,19 +77,19 @@ function providerStage(log: EventLog, facts: Facts, days: PayerDays): Stage<Acce
         const steps = known.get(provider) ?? facts.parties.networkSteps(provider);
         const { status, from } = (event as NetworkStatusChanged).data;
         const begins = status === 'in-network' ? days.permitsFrom(from) : days.restrictsFrom(from);
-        const others = identity.filter((other) => other !== provider);
+        const joined = identity.filter((other) => other !== provider);
         const recorded: NetworkStatusRecorded = {
           provider,
           status,
           from: toInstant(begins),
           businessTime: instantOf(event.time),
-          ...(others.length > 0 && { with: others }),
+          ...(joined.length > 0 && { with: joined }),
         };
         const data = orderedAfter(recorded, id, steps);
         const after = data === undefined ? undefined : withNetworkStatus(steps, id, data, at);
         stands &&= networkStatusStands(after ?? steps, id, recorded);
         // An overtaken statement may still be the first that joins the identifiers of one provider.
-        const joins = others.some((other) => !facts.parties.identity(provider).includes(other));
+        const joins = joined.some((other) => !facts.parties.identity(provider).includes(other));
         if (data === undefined || (after === undefined && (!joins || steps.some((step) => step.event === id))))
           continue;
         isNews ||= after !== undefined;

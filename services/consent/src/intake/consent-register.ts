@@ -38,8 +38,8 @@ export function published(member: string, entry: RegisterEntry, copy = false): N
 
 /** The statements of the other ids of a person that one id lacks. */
 function lackedBy(id: string, person: ReadonlyMap<string, Register>): readonly NewRecord[] {
-  const others = [...person].flatMap(([other, register]) => (other === id ? [] : [register]));
-  return lacking([person.get(id)!], others).map((entry) => published(id, entry, true));
+  const registers = [...person].flatMap(([other, register]) => (other === id ? [] : [register]));
+  return lacking([person.get(id)!], registers).map((entry) => published(id, entry, true));
 }
 
 /** The outcome of a statement. */

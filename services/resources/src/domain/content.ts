@@ -76,13 +76,13 @@ export function encodeContent(
   const sentText = JSON.stringify(sent);
   const labels = mentionsLabel(sentText) ? labelsOf(resource, sent) : [];
   // Labels that the text does not have are hashed beside it, so that a change of them is a new version.
-  const shown = new Set(labels.length > 0 ? labelsOf(resource) : []);
-  const unshown = labels.filter((label) => !shown.has(label));
+  const visible = new Set(labels.length > 0 ? labelsOf(resource) : []);
+  const hidden = labels.filter((label) => !visible.has(label));
   const keys = indexKeys(resource);
   const payerUpdated = payerUpdatedOf(meta, publicUrl);
   const status = authorizationStatus(resource);
   return {
-    hash: sha256(unshown.length === 0 ? text : `${text}\n${JSON.stringify(unshown)}`),
+    hash: sha256(hidden.length === 0 ? text : `${text}\n${JSON.stringify(hidden)}`),
     sourceHash: sha256(sentText),
     references,
     labels: [...labels, ...labelsFor(persons)],

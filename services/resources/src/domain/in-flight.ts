@@ -8,7 +8,7 @@ interface Flight {
   readonly target: Position;
   readonly ids: readonly string[];
 }
-interface Entry {
+interface Unconfirmed {
   readonly head: Head;
   readonly line?: Uint8Array;
   readonly flight: Flight;
@@ -19,7 +19,7 @@ interface Entry {
  * before the view, so that it includes our own newest writes.
  */
 export class InFlight {
-  private readonly heads = new Map<string, Entry>();
+  private readonly heads = new Map<string, Unconfirmed>();
   private readonly flights: Flight[] = [];
   private bytes = 0;
 

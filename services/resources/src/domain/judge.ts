@@ -233,8 +233,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   const references = carriedReferencesOf(kept, publicUrl && `${publicUrl}/fhir`);
   const persons = personsIn(inside, about.member);
   const content = encodeContent(kept, id, references, date, fhir, publicUrl, persons);
-  const gone = { ...dropped, ...drugs?.removed };
-  const removed = Object.keys(gone).length > 0 ? { removed: gone } : {};
+  const counts = { ...dropped, ...drugs?.removed };
+  const removed = Object.keys(counts).length > 0 ? { removed: counts } : {};
   const { lost, own } = attachmentsIn(inside, publicUrl);
   const nowhere = { ...conditionalsIn(inside) };
   addCounts(nowhere, lost);

@@ -7,13 +7,13 @@ export const MERGED = 'member-merged-into';
 /** Limit for following merges of merged ids. */
 export const MAX_CHAIN = 5;
 
-export interface Thing {
+export interface ResourceKey {
   readonly member: string;
   readonly type: string;
   readonly id: string;
 }
 /** Whether one member alone may have the resource. Directory resources belong to nobody, Medications to several. */
-export const isExclusive = ({ member, type }: Thing): boolean =>
+export const isExclusive = ({ member, type }: ResourceKey): boolean =>
   member !== SHARED && type !== 'Medication' && !isSharedType(type);
 
 export const pairOf = (a: string, b: string): string => JSON.stringify([a, b].toSorted());
@@ -31,10 +31,10 @@ export class BatchOwners {
   readonly releases = new Map<string, string>();
   readonly claims = new Map<string, string>();
 
-  otherOwner(thing: Thing): string | undefined {
-    if (!isExclusive(thing)) return undefined;
-    const owner = this.owners.get(locatorId(thing.type, thing.id));
-    return owner === thing.member ? undefined : owner;
+  otherOwner(resource: ResourceKey): string | undefined {
+    if (!isExclusive(resource)) return undefined;
+    const owner = this.owners.get(locatorId(resource.type, resource.id));
+    return owner === resource.member ? undefined : owner;
   }
   mayTakeOver(retired: string, member: string): boolean {
     let at: string | undefined = retired;
@@ -55,23 +55,23 @@ export class BatchOwners {
       return holder !== undefined && holder !== member && !this.persons.has(pairOf(holder, member));
     });
   }
-  took(thing: Thing): void {
-    if (!isExclusive(thing)) return;
-    const key = locatorId(thing.type, thing.id);
+  took(resource: ResourceKey): void {
+    if (!isExclusive(resource)) return;
+    const key = locatorId(resource.type, resource.id);
     const before = this.owners.get(key);
-    if (before === thing.member) return;
+    if (before === resource.member) return;
     if (before !== undefined) this.releases.set(key, before);
-    this.owners.set(key, thing.member);
-    this.claims.set(key, thing.member);
+    this.owners.set(key, resource.member);
+    this.claims.set(key, resource.member);
   }
-  removed(thing: Thing): void {
-    if (!isExclusive(thing)) return;
-    const key = locatorId(thing.type, thing.id);
-    if (this.targets.get(key) === thing.member) this.targets.delete(key);
+  removed(resource: ResourceKey): void {
+    if (!isExclusive(resource)) return;
+    const key = locatorId(resource.type, resource.id);
+    if (this.targets.get(key) === resource.member) this.targets.delete(key);
     const owner = this.owners.get(key);
-    if (owner !== undefined && owner !== thing.member) return;
+    if (owner !== undefined && owner !== resource.member) return;
     this.owners.delete(key);
     this.claims.delete(key);
-    if (!this.releases.has(key)) this.releases.set(key, thing.member);
+    if (!this.releases.has(key)) this.releases.set(key, resource.member);
   }
 }

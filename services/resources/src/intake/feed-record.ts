@@ -11,7 +11,7 @@ export interface CheckedEvent extends CheckedResource {
   readonly unknownLabels?: readonly string[];
 }
 
-type Row = FeedChecked['days'][number]['rows'][number];
+type FeedRow = FeedChecked['days'][number]['rows'][number];
 
 /** Bounds of what a batch tells, because producers choose sources and profiles: its record must fit into the log. */
 const MAX_ROWS = 200;
@@ -29,7 +29,7 @@ export function feedRecord(
   checked: readonly CheckedEvent[],
   now: number,
 ): NewRecord {
-  const days = new Map<string, FeedRows<Row>>();
+  const days = new Map<string, FeedRows<FeedRow>>();
   for (const { record, source, type, checks, unknownLabels = [] } of checked) {
     const day = instant(record.timestamp).slice(0, 10);
     let rows = days.get(day);
@@ -63,7 +63,7 @@ export function feedRecord(
   });
 }
 
-function addLabels(row: Row, labels: readonly string[], offset: number): void {
+function addLabels(row: FeedRow, labels: readonly string[], offset: number): void {
   const all = (row.unknownLabels ??= []);
   for (const each of labels) {
     const find = (name: string): (typeof all)[number] | undefined => all.find(({ label }) => label === name);

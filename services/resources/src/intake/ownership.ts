@@ -5,7 +5,7 @@ import { locatorId, type LocatorPart, recordId, type RecordsReader, SHARED } fro
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
-import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type Thing } from './batch-owners.ts';
+import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, type ResourceKey } from './batch-owners.ts';
 import { Targets } from './targets.ts';
 
 /**
@@ -35,7 +35,7 @@ export class Ownership {
     this.#options = options;
     this.#targets = new Targets({
       ...options,
-      holdersOf: (keys, things) => this.#holdersOf(keys, things),
+      holdersOf: (keys, resources) => this.#holdersOf(keys, resources),
       newest: () => this.#newest(),
     });
   }
@@ -50,7 +50,7 @@ export class Ownership {
       await this.#options.claims.claim(MERGED, j.retired, j.member);
       batch.merged.set(j.retired, j.member);
     }
-    const wanted = new Map<string, Thing>();
+    const wanted = new Map<string, ResourceKey>();
     for (const j of judgements) {
       if (j.kind !== 'accept' || !isExclusive(j.about)) continue;
       const { member, type, id } = j.about;
@@ -65,7 +65,11 @@ export class Ownership {
     await this.#readMerges(judgements, batch, heads);
   }
 
-  async #claimOpen(open: readonly string[], wanted: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+  async #claimOpen(
+    open: readonly string[],
+    wanted: ReadonlyMap<string, ResourceKey>,
+    batch: BatchOwners,
+  ): Promise<void> {
     const holders = await this.#holdersOf(open, wanted);
     const foreign = open.filter((key, i) => holders[i] !== undefined && holders[i] !== wanted.get(key)!.member);
     // Another instance may have removed the resource since. Read again from a newer view, so that no event becomes a
@@ -89,7 +93,7 @@ export class Ownership {
 
   async #holdersOf(
     keys: readonly string[],
-    wanted: ReadonlyMap<string, Thing>,
+    wanted: ReadonlyMap<string, ResourceKey>,
   ): Promise<readonly (string | undefined)[]> {
     const located = await this.#options.reader.views.locators.getMany(keys);
     return keys.map((key, i) => this.#holderOf(located[i]?.['locator'] as LocatorPart | undefined, wanted.get(key)!));
@@ -105,7 +109,7 @@ export class Ownership {
    * The owner in the view, except a member whose record this process has already removed. A copy that the payer shares
    * with everybody has no owner.
    */
-  #holderOf(locator: LocatorPart | undefined, { type, id }: Thing): string | undefined {
+  #holderOf(locator: LocatorPart | undefined, { type, id }: ResourceKey): string | undefined {
     if (locator === undefined) return undefined;
     return Object.keys(locator.members).find((member) => {
       if (member === SHARED) return false;

@@ -3,7 +3,7 @@ import { recordId } from '@provider-access/facts/records';
 import type { Claims } from '@provider-access/engines/state';
 import type { Head } from '../domain/decide.ts';
 import type { Judgement } from '../domain/judge.ts';
-import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type Thing } from './batch-owners.ts';
+import { type BatchOwners, isExclusive, MAX_CHAIN, MERGED, OWNER, pairOf, type ResourceKey } from './batch-owners.ts';
 
 export interface TargetsOptions {
   readonly claims: Pick<Claims, 'get'>;
@@ -12,7 +12,10 @@ export interface TargetsOptions {
   /** Head of a record that this process wrote and that the view may not have yet. */
   inFlight(recordId: string): Head | undefined;
   /** The owner of each `Type/id` in the view. */
-  holdersOf(keys: readonly string[], things: ReadonlyMap<string, Thing>): Promise<readonly (string | undefined)[]>;
+  holdersOf(
+    keys: readonly string[],
+    resources: ReadonlyMap<string, ResourceKey>,
+  ): Promise<readonly (string | undefined)[]>;
   /** Resolves when the view has passed the present heads of the log. */
   newest(): Promise<void>;
 }
@@ -32,43 +35,47 @@ export class Targets {
 
   /** Adds owners and merged ids to the batch. Call this after the batch has made its own claims. */
   async read(judgements: readonly Judgement[], batch: BatchOwners): Promise<void> {
-    const things = new Map<string, Thing>();
+    const resources = new Map<string, ResourceKey>();
     for (const { targets, about } of withTargets(judgements)) {
       for (const target of targets) {
         const [type, id] = target.split('/') as [string, string];
-        if (isExclusive({ member: about.member, type, id })) things.set(target, { member: about.member, type, id });
+        if (isExclusive({ member: about.member, type, id })) resources.set(target, { member: about.member, type, id });
       }
     }
-    if (things.size === 0) return;
+    if (resources.size === 0) return;
     await this.#holders(
-      [...things.keys()].filter((key) => !batch.owners.has(key)),
-      things,
+      [...resources.keys()].filter((key) => !batch.owners.has(key)),
+      resources,
       batch,
     );
-    const foreign = [...things].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
+    const foreign = [...resources].filter(([key, { member }]) => batch.anotherHolds([key], member)).map(([key]) => key);
     // Another instance may have removed the resource since. Read again from a newer view, so that no event becomes a
     // dead letter because of an old one.
     const seen = foreign.filter((key) => batch.targets.has(key));
     if (seen.length > 0) {
       await this.#options.newest();
-      await this.#holders(seen, things, batch);
+      await this.#holders(seen, resources, batch);
     }
     for (const {
       targets,
       about: { member },
     } of withTargets(judgements)) {
-      const others = new Set(targets.flatMap((target) => batch.holderOf(target) ?? []));
-      others.delete(member);
-      for (const other of others) if (await this.#areOne(other, member)) batch.persons.add(pairOf(other, member));
+      const holders = new Set(targets.flatMap((target) => batch.holderOf(target) ?? []));
+      holders.delete(member);
+      for (const other of holders) if (await this.#areOne(other, member)) batch.persons.add(pairOf(other, member));
     }
   }
 
-  async #holders(keys: readonly string[], things: ReadonlyMap<string, Thing>, batch: BatchOwners): Promise<void> {
+  async #holders(
+    keys: readonly string[],
+    resources: ReadonlyMap<string, ResourceKey>,
+    batch: BatchOwners,
+  ): Promise<void> {
     for (let at = 0; at < keys.length; at += KEYS_TOGETHER) {
       const some = keys.slice(at, at + KEYS_TOGETHER);
-      const found = await this.#options.holdersOf(some, things);
+      const found = await this.#options.holdersOf(some, resources);
       // For an id that is not in the view yet, ask the claims store.
-      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.#claimed(key, things.get(key)!)));
+      const holders = await Promise.all(some.map((key, i) => found[i] ?? this.#claimed(key, resources.get(key)!)));
       some.forEach((key, i) => {
         const holder = holders[i];
         if (holder === undefined) batch.targets.delete(key);
@@ -77,7 +84,7 @@ export class Targets {
     }
   }
 
-  #claimed(key: string, { member, type, id }: Thing): Promise<string | undefined> | string | undefined {
+  #claimed(key: string, { member, type, id }: ResourceKey): Promise<string | undefined> | string | undefined {
     if (!isServedType(type)) return undefined;
     const own = this.#options.inFlight(recordId(member, type, id));
     return own !== undefined && own.deleted !== true ? member : this.#options.claims.get(OWNER, key);
@@ -99,7 +106,7 @@ export class Targets {
 
 interface WithTargets {
   readonly targets: readonly string[];
-  readonly about: Thing;
+  readonly about: ResourceKey;
 }
 const withTargets = (judgements: readonly Judgement[]): WithTargets[] =>
   judgements.flatMap((j) =>

@@ -52,9 +52,9 @@ export class VisibleLevels {
       for (const record of batch.records) {
         const started = startedOf(record);
         if (started === undefined) continue;
-        const place = await this.visible(started);
+        const inbound = await this.visible(started);
         const now = clock.now();
-        measured.push(measure({ ...started, starts: await this.recorded(started, place) }, now, calendar));
+        measured.push(measure({ ...started, starts: await this.recorded(started, inbound) }, now, calendar));
       }
     } finally {
       // Record each time at once, so that a later wait does not lengthen it.
@@ -62,7 +62,7 @@ export class VisibleLevels {
     }
   }
 
-  private async visible({ scope, next }: ServiceLevelStarted): Promise<Place> {
+  private async visible({ scope, next }: ServiceLevelStarted): Promise<InboundPartition> {
     const [, topic = '', text] = INBOUND.exec(scope)!;
     const partition = Number(text);
     const position = { [topic]: [...new Array<number>(partition).fill(0), next] };
@@ -80,7 +80,7 @@ export class VisibleLevels {
    */
   private async recorded(
     { starts }: ServiceLevelStarted,
-    { topic, partition }: Place,
+    { topic, partition }: InboundPartition,
   ): Promise<ServiceLevelStarted['starts']> {
     if (starts.length === 0) return starts;
     const { log, deadLetters } = this.options;
@@ -92,7 +92,7 @@ export class VisibleLevels {
   }
 }
 
-interface Place {
+interface InboundPartition {
   readonly topic: string;
   readonly partition: number;
 }

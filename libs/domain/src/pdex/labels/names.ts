@@ -65,7 +65,7 @@ interface NearSystem {
   /** The system of HL7 that was meant. */
   readonly meant?: string;
   /** Whether the system belongs to somebody else, so that its codes have their own meaning. */
-  readonly others: boolean;
+  readonly isForeign: boolean;
 }
 /** The system that was probably meant by a name that HL7 never had. */
 function nearSystem(system: string): NearSystem {
@@ -78,8 +78,8 @@ function nearSystem(system: string): NearSystem {
   const last = SYSTEMS.get(LAST_PART.exec(name)?.[1] ?? '');
   const normal = normalSystem(name);
   const meant = last === undefined ? (normal === name ? undefined : normal) : TERMINOLOGY + last;
-  const others = meant === undefined && OWNED.test(name) && !HL7_HOST.test(name) && !HL7_BRANCH.test(name);
-  return { others, ...(meant !== undefined && { meant }) };
+  const isForeign = meant === undefined && OWNED.test(name) && !HL7_HOST.test(name) && !HL7_BRANCH.test(name);
+  return { isForeign, ...(meant !== undefined && { meant }) };
 }
 
 /** Other ways to write the codes of privacy laws, folded. */
@@ -133,12 +133,12 @@ function read(label: Label): LabelForms {
   const named = normalSystem(system);
   // Without a letter or a digit there is nothing to read.
   if (code === '') return { normal: `${named}|${text.trim()}`, near: [UNREADABLE_LABEL] };
-  const { meant, others } = nearSystem(system);
+  const { meant, isForeign } = nearSystem(system);
   const byName = labelNamed(code);
   const near = [
     ...(meant === undefined ? [] : [`${meant}|${code}`]),
     ...(byName === undefined ? [] : [byName]),
-    ...(others ? [] : [`|${code}`]),
+    ...(isForeign ? [] : [`|${code}`]),
   ];
   return { normal: `${named}|${code}`, near };
 }

@@ -10,7 +10,7 @@ import { LABEL_RULES, type LabelPolicy, labelPolicy, type LabelRule, UNKNOWN_LAB
 export function readLabelPolicy(text: string): PolicyReading<LabelPolicy> {
   const reading = readRules(text, {
     list: 'labels',
-    others: ['default', 'unknown'],
+    furtherMembers: ['default', 'unknown'],
     subject: 'system|code',
     rules: LABEL_RULES,
     isName: (label) => label === UNREADABLE_LABEL || /^\S*\|\S(.*\S)?$/.test(label),

@@ -68,6 +68,6 @@ export function declaring<S extends Source>(resource: S, profiles: readonly stri
   const { profile: _profile, _profile: _extensions, ...rest } = isObject(resource['meta']) ? resource['meta'] : {};
   const profile = [...new Set(profiles)];
   const left = profile.length === 0 ? rest : { ...rest, profile };
-  const { meta: _meta, ...others } = resource;
-  return (Object.keys(left).length === 0 ? others : { ...resource, meta: left }) as S;
+  const { meta: _meta, ...withoutMeta } = resource;
+  return (Object.keys(left).length === 0 ? withoutMeta : { ...resource, meta: left }) as S;
 }

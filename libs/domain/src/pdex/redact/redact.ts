@@ -65,11 +65,11 @@ export function redact(resource: FhirResource, keeps: Keeps = () => true): Redac
       false,
     );
     const left = containedIds(contained);
-    const gone = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
+    const removedIds = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
     if (contained !== source['contained'])
       source = contained === undefined ? without(source, 'contained') : { ...source, contained };
-    if (gone.size === goneIds.size) break;
-    goneIds = gone;
+    if (removedIds.size === goneIds.size) break;
+    goneIds = removedIds;
   }
   const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? {
     resourceType: type,

@@ -134,7 +134,7 @@ const MAX_REMEMBERED = 1000;
 export class ReportedFeeds {
   private readonly newest = new Map<string, number>();
 
-  news(feeds: readonly StartedFeed[]): StartedFeed[] {
+  unreported(feeds: readonly StartedFeed[]): StartedFeed[] {
     return feeds.filter((feed) => feed.times.length > 0 || feed.newest > (this.newest.get(keyOf(feed)) ?? -Infinity));
   }
   /** They are durable. */

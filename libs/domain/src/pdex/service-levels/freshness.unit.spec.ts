@@ -74,17 +74,17 @@ it('hears history, and measures nothing of it', () => {
 it('reports a feed again only with a newer event or a new version', () => {
   const reported = new ReportedFeeds();
   const heard = { source: 'urn:ehr', type: 'Observation', newest: NOW, times: [] };
-  expect(reported.news([heard])).toEqual([heard]);
+  expect(reported.unreported([heard])).toEqual([heard]);
   // Not durable yet, so it is reported again.
-  expect(reported.news([heard])).toEqual([heard]);
+  expect(reported.unreported([heard])).toEqual([heard]);
   reported.reported([heard]);
-  expect(reported.news([heard, { ...heard, newest: NOW - 1 }])).toEqual([]);
+  expect(reported.unreported([heard, { ...heard, newest: NOW - 1 }])).toEqual([]);
   const others = [
     { ...heard, newest: NOW + 1 },
     { ...heard, type: 'Condition' },
     { ...heard, times: [[NOW, 1]] as [number, number][] },
   ];
-  expect(reported.news(others)).toEqual(others);
+  expect(reported.unreported(others)).toEqual(others);
 });
 
 it('cuts long names of sources, and keeps a row that it has', () => {

@@ -35,7 +35,7 @@ export function serviceLevelsStage(
     },
     // Before the records, because a batch that comes again finds its events unchanged and would start nothing.
     async outputs() {
-      const feeds = reported.news(counted.values());
+      const feeds = reported.unreported(counted.values());
       if ((starts.length === 0 && feeds.length === 0) || owned?.() === false) return;
       const [from, next] = [records[0]!.offset, records.at(-1)!.offset + 1];
       await ledger.started({ scope: `${topic}/${partition}`, from, next, starts, feeds });

@@ -12,7 +12,7 @@ import {
 } from '@provider-access/kernel/fhir';
 import { hasAllLabels, mayBeShared, NOBODY, recordId, type RecordPart, SHARED } from '@provider-access/facts/records';
 import type { ElementRange, FindQuery, ViewDocument } from '@provider-access/engines/views';
-import { type Entry, entryOf, entryOfText, type Head, parsedLine, sizeOf } from './entry.ts';
+import { type Entry, entryOf, entryOfText, type FoundHead, parsedLine, sizeOf } from './entry.ts';
 import type { VisibleRecords } from './visible-records.ts';
 
 /** Rows that one query reads with their lines. The number bounds the memory that a search needs beyond its page. */
@@ -33,7 +33,7 @@ export interface Behind {
   readonly lastUpdated?: number;
 }
 
-const headOf = (document: ViewDocument): Head => document['record'] as Head;
+const headOf = (document: ViewDocument): FoundHead => document['record'] as FoundHead;
 /** The members who have a resource of an id, by the id. */
 export type Holders = ReadonlyMap<string, readonly string[]>;
 /** The conditions of a search on one type. */
@@ -270,8 +270,8 @@ async function* byType(
       open -= live.length;
       yield live;
       if (documents.length < limit) break;
-      const part = documents.at(-1)!['record'] as Head & { readonly json?: string };
-      const last = part.json === undefined ? part : (JSON.parse(part.json) as Head);
+      const part = documents.at(-1)!['record'] as FoundHead & { readonly json?: string };
+      const last = part.json === undefined ? part : (JSON.parse(part.json) as FoundHead);
       at = { member, id: last.id, lastUpdated: last.lastUpdated };
     }
   }

@@ -13,11 +13,11 @@ export interface Entry extends Pick<
   readonly resource?: FhirResource;
 }
 
-export type Head = Omit<Entry, 'line'> & { readonly deleted?: true };
+export type FoundHead = Omit<Entry, 'line'> & { readonly deleted?: true };
 
 /** Undefined for a tombstone, which has no line. */
 export function entryOf(document: ViewDocument | undefined): Entry | undefined {
-  const record = document?.['record'] as (Head & Partial<Entry>) | undefined;
+  const record = document?.['record'] as (FoundHead & Partial<Entry>) | undefined;
   return record?.line === undefined || record.deleted === true ? undefined : (record as Entry);
 }
 
@@ -38,7 +38,7 @@ export function entryOfText({ _id, record }: ViewDocument): Entry | undefined {
   const { json, line } = record as { readonly json: string; readonly line?: Entry['line'] };
   if (line === undefined || json.includes(DELETED)) return undefined;
   const updated = json.includes(UNLABELLED) ? UPDATED.exec(json) : null;
-  if (updated === null) return { ...(JSON.parse(json) as Head), line };
+  if (updated === null) return { ...(JSON.parse(json) as FoundHead), line };
   const slash = _id.indexOf('/');
   const second = _id.indexOf('/', slash + 1);
   const [member, type, id] = [_id.slice(0, slash), _id.slice(slash + 1, second), _id.slice(second + 1)];

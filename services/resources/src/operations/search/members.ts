@@ -104,11 +104,11 @@ export class SearchMembers {
     // The client gets a copy of the id that it may see, whoever else has one, so that is no refusal.
     const given = new Set([SHARED, ...members.permitted]);
     const byId = new Map(ids.map((id, i) => [id, holders[i]!]));
-    const others = new Set(holders.filter((of) => !of.some((member) => given.has(member))).flat());
+    const withheld = new Set(holders.filter((of) => !of.some((member) => given.has(member))).flat());
     return {
       ...members,
       holders: byId,
-      refused: members.refused.filter(({ member }) => member !== undefined && others.has(member)),
+      refused: members.refused.filter(({ member }) => member !== undefined && withheld.has(member)),
     };
   }
 
@@ -175,7 +175,7 @@ function isAlone({ type, filters, updated }: SearchQuery): boolean {
 function needed(type: string): Refusal {
   const names = aloneOf(type);
   const usual = ['patient', '_id'].filter((name) => names.includes(name));
-  const others = names.filter((name) => !usual.includes(name));
-  const besides = others.length === 0 ? '' : `, or one of ${others.join(', ')}`;
-  return new Refusal('required', `This search needs ${usual.join(' or ')}${besides}.`, { expression: usual[0]! });
+  const further = names.filter((name) => !usual.includes(name));
+  const alternatives = further.length === 0 ? '' : `, or one of ${further.join(', ')}`;
+  return new Refusal('required', `This search needs ${usual.join(' or ')}${alternatives}.`, { expression: usual[0]! });
 }

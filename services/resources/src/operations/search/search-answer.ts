@@ -43,7 +43,7 @@ export const PAGE = '_page';
 export const LENIENT = '_lenient';
 const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';
 /** Most members that the entry of a search names besides those whose resources it releases. */
-const MOST_BESIDES = 200;
+const MOST_WITHOUT_RESOURCES = 200;
 /** How long a search waits until the index of keys shows what the records show. */
 const KEYS_PATIENCE_MS = 2_000;
 
@@ -120,37 +120,40 @@ export class SearchAnswer {
       return { page, included: await includedOf(records, query, page.records, { base: this.base, mayRead }) };
     })().catch(async (error: unknown) => {
       // The refusal tells that a member has much, so it may not be about a member who opted out meanwhile.
-      const gone = isTooCostly(error) ? await this.members.goneSince(client, members.because.keys()) : [];
-      if (gone.length === 0) throw error;
+      const optedOutMeanwhile = isTooCostly(error) ? await this.members.goneSince(client, members.because.keys()) : [];
+      if (optedOutMeanwhile.length === 0) throw error;
     });
     if (answered === undefined) return this.search(by, asked);
     const { page, included } = answered;
     // A search may take seconds, so whoever opted out meanwhile is left out now.
-    const gone = await this.members.goneSince(
+    const optedOutMeanwhile = await this.members.goneSince(
       client,
       [...page.records, ...included.records].map(({ member }) => member),
     );
-    const stays = ({ member }: Entry): boolean => !gone.some((one) => one.member === member);
-    const [found, besides] = [page.records.filter(stays), included.records.filter(stays)];
+    const stays = ({ member }: Entry): boolean => !optedOutMeanwhile.some((one) => one.member === member);
+    const [found, includes] = [page.records.filter(stays), included.records.filter(stays)];
     const next = page.next && this.linkTo({ client, type, query: text, after: page.next, sealed });
-    const endless = page.next !== undefined && next === undefined;
+    const hasNoNextLink = page.next !== undefined && next === undefined;
     // The refusal of a search without a link to its next page still tells that there are resources.
-    const shown = endless ? [] : [...found, ...besides];
-    const told = new Set([
+    const released = hasNoNextLink ? [] : [...found, ...includes];
+    const audited = new Set([
       ...namedBy(query, members),
       ...(page.counted ?? []),
-      ...(endless ? found.map(({ member }) => member) : []),
+      ...(hasNoNextLink ? found.map(({ member }) => member) : []),
     ]);
-    for (const { member } of gone) told.delete(member!);
-    const audit = entriesOf(type, text, shown, told, { ...members, refused: [...members.refused, ...gone] });
-    if (endless) {
+    for (const { member } of optedOutMeanwhile) audited.delete(member!);
+    const audit = entriesOf(type, text, released, audited, {
+      ...members,
+      refused: [...members.refused, ...optedOutMeanwhile],
+    });
+    if (hasNoNextLink) {
       const refusal = 'This search is too long to be continued by a link. Ask for fewer values.';
       return { audit, answer: new Refusal('invalid-value', refusal) };
     }
     const entries: BundleEntryLine[] = [];
     for (const [mode, all] of [
       ['match', found],
-      ['include', besides],
+      ['include', includes],
     ] as const)
       for (const record of all) {
         const pause = records.work.pause();
@@ -161,8 +164,8 @@ export class SearchAnswer {
     const body = searchsetBundle({
       selfUrl: self,
       nextUrl: next,
-      // A total would count resources of the members who are gone.
-      total: query.total === 'none' || gone.length > 0 ? undefined : page.total,
+      // A total would count resources of the members who are optedOutMeanwhile.
+      total: query.total === 'none' || optedOutMeanwhile.length > 0 ? undefined : page.total,
       entries,
     });
     return { audit, answer: { body } };
@@ -228,15 +231,15 @@ export class SearchAnswer {
 }
 
 /**
- * @param told the members about whom the answer tells something, be it that they have no such resource. The entry
- *   names them with the number of their resources in it. If they are many, because a search about all members of the
- *   client counts, they are named in entries by the hour (ADR 0025).
+ * @param audited the members about whom the answer says something, even if it says that they have no such resource. The
+ *   entry names them with the number of their resources in it. If they are many, because a search about all members of
+ *   the client counts, they are named in entries by the hour (ADR 0025).
  */
 function entriesOf(
   type: string,
   text: string,
   released: readonly Entry[],
-  told: ReadonlySet<string>,
+  audited: ReadonlySet<string>,
   { refused, because }: Members,
 ): Audited['audit'] {
   const parameters = new URLSearchParams(text);
@@ -246,11 +249,13 @@ function entriesOf(
     const members = refused.flatMap((r) => (r.reason === reason && r.member !== undefined ? [r.member] : []));
     return { refused: { reason, members, ...query } };
   });
-  const [first, ...others] = entries;
-  if (first !== undefined && because.size === 0 && released.length === 0) return [first, ...others];
+  const [first, ...rest] = entries;
+  if (first !== undefined && because.size === 0 && released.length === 0) return [first, ...rest];
   const given = countedBy(released.map((r) => r.member).filter((m) => m !== SHARED));
-  const besides = new Map([...told].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])));
-  const many = besides.size > MOST_BESIDES;
+  const withoutResources = new Map(
+    [...audited].flatMap((m) => (m === SHARED || given.has(m) ? [] : [[m, 0] as const])),
+  );
+  const many = withoutResources.size > MOST_WITHOUT_RESOURCES;
   const about = (named: ReadonlyMap<string, number>) => ({
     ...query,
     ...membersOf(named),
@@ -259,12 +264,12 @@ function entriesOf(
   return [
     {
       released: {
-        ...about(many ? given : new Map([...given, ...besides])),
+        ...about(many ? given : new Map([...given, ...withoutResources])),
         resources: released.length,
         types: [...new Set([type, ...released.map((r) => r.type)])],
       },
     },
-    ...(many ? [{ hourly: { ...about(besides), resources: 0 } }] : []),
+    ...(many ? [{ hourly: { ...about(withoutResources), resources: 0 } }] : []),
     ...entries,
   ];
 }

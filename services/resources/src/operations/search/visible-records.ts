@@ -8,7 +8,7 @@ import {
   recordId,
 } from '@provider-access/facts/records';
 import { COST, SearchWork } from '@provider-access/kernel/fhir';
-import { type Entry, type Head } from './entry.ts';
+import { type Entry, type FoundHead } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
@@ -71,7 +71,7 @@ export class VisibleRecords {
    * The live records among these, of one type, that the client may see. For Provenances it makes the same number of
    * queries if there are none.
    */
-  async unwithheld<H extends Head>(type: string, heads: readonly (H | undefined)[]): Promise<readonly H[]> {
+  async unwithheld<H extends FoundHead>(type: string, heads: readonly (H | undefined)[]): Promise<readonly H[]> {
     const live = heads.filter((head) => head !== undefined).filter(({ deleted }) => deleted !== true);
     if (live.length === 0) await this.check.readTargets(type);
     const withheld = await this.check.withheldEach(live);
@@ -84,4 +84,4 @@ export class VisibleRecords {
     await this.check.readTargets(type);
   }
 }
-const idOf = ({ member, type, id }: Head): string => recordId(member, type, id);
+const idOf = ({ member, type, id }: FoundHead): string => recordId(member, type, id);

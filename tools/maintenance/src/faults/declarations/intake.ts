@@ -46,8 +46,8 @@ export const INTAKE_STAGES: readonly Fault[] = [
     forms: [
       {
         file: `${STAGES}/service-levels.ts`,
-        find: 'const feeds = reported.news(counted.values());',
-        replace: 'const feeds = reported.news(counted.values()).slice(0, 0);',
+        find: 'const feeds = reported.unreported(counted.values());',
+        replace: 'const feeds = reported.unreported(counted.values()).slice(0, 0);',
       },
       {
         file: RECORDS,

@@ -14,7 +14,7 @@ export const PROOFS: readonly Fault[] = [
     forms: [
       {
         file: DECIDE,
-        find: "if (member.holds.some((h) => holds(h, now))) return deny('on-hold');",
+        find: "if (member.holds.some((h) => applies(h, now))) return deny('on-hold');",
         replace: '',
       },
     ],
@@ -26,8 +26,8 @@ export const PROOFS: readonly Fault[] = [
     forms: [
       {
         file: DECIDE,
-        find: 'const optOuts = member.optOuts.filter((o) => holds(o, now));',
-        replace: 'const optOuts = member.optOuts.filter((o) => holds(o, now) && o.scope === "nobody");',
+        find: 'const optOuts = member.optOuts.filter((o) => applies(o, now));',
+        replace: 'const optOuts = member.optOuts.filter((o) => applies(o, now) && o.scope === "nobody");',
       },
     ],
   },
