@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PA_AUDIT, PA_GROUPS } from '@provider-access/events';
-import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
+import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, panel, payerEvent } from '../test/harness.ts';
 import { type BundleJson, find, members, onlyGroup, typed } from '../test/groups.ts';
 
 let h: Harness;
@@ -11,14 +11,7 @@ afterEach(() => h.stop());
 
 describe('Group', () => {
   it('is found by NPI and read with its members by the client of that provider', async () => {
-    await h.publish(
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      enrolled('m2'),
-      attributed('m2'),
-      attributed('not-covered'),
-    );
+    await h.publish(inNetwork(), ...panel('m1', 'm2'), attributed('not-covered'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const bundle = await find(h, app, `?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`);
     expect(bundle.total).toBe(1);
@@ -44,7 +37,7 @@ describe('Group', () => {
   });
 
   it('of another provider and one that does not exist are the same 404, to the byte', async () => {
-    await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), inNetwork(OTHER_NPI), ...panel('m1'));
     const [own, other] = [await h.app1('c1', [`npi|${NPI}`]), await h.app1('c2', [`npi|${OTHER_NPI}`])];
     const { id } = await onlyGroup(h, own);
     const [foreign, unknown] = [
@@ -122,7 +115,7 @@ describe('Group', () => {
   });
 
   it('disappears when its provider leaves the network', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await find(h, app)).total).toBe(1);
     await h.publish(
@@ -132,7 +125,7 @@ describe('Group', () => {
   });
 
   it('out of network is the 404 of an unknown Group, to the byte, and audited by its reason', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id } = await onlyGroup(h, app);
     await h.publish(
@@ -146,7 +139,7 @@ describe('Group', () => {
   });
 
   it('leaves out who opted out, in members and quantity', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    await h.publish(inNetwork(), ...panel('m1', 'm2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.consentSays('pa.opted-out.v1', 'm1', {
       scope: 'global',
@@ -165,8 +158,7 @@ describe('Group', () => {
   it('is minted once by provider and contract, and keeps its id', async () => {
     await h.publish(
       inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
+      ...panel('m1'),
       attributed('m1'),
       payerEvent('payer.attribution-asserted.v1', 'm1', { provider: { npi: NPI, contract: 'k1' }, from: '2025-01-01' }),
     );
@@ -201,7 +193,7 @@ describe('Group', () => {
   it('is not read whole when it is too large, but summarised', async () => {
     await h.stop();
     h = await new Harness().start({ maxGroupMembers: 1 });
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    await h.publish(inNetwork(), ...panel('m1', 'm2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const id = (await find(h, app, '?_summary=true')).entry![0]!.resource.id;
     const whole = await h.get(`/fhir/Group/${id}`, app);
@@ -216,7 +208,7 @@ describe('Group', () => {
   it('comes as a summary in a list when it is too large, and the others come whole', async () => {
     await h.stop();
     h = await new Harness().start({ maxGroupMembers: 1 });
-    await h.publish(inNetwork(), inNetwork(OTHER_NPI), enrolled('m1'), attributed('m1'), enrolled('m2'));
+    await h.publish(inNetwork(), inNetwork(OTHER_NPI), ...panel('m1'), enrolled('m2'));
     await h.publish(attributed('m2'), attributed('m2', OTHER_NPI));
     const app = await h.app1('c1', [`npi|${NPI}`, `npi|${OTHER_NPI}`]);
     const summaries = await find(h, app, '?_summary=true');
@@ -283,7 +275,7 @@ describe('a list of Groups that are large together', () => {
 
 describe('facts that cannot be trusted', () => {
   const covered = async (): Promise<{ app: Record<string, string>; id: string }> => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     return { app, id: (await onlyGroup(h, app)).id };
   };

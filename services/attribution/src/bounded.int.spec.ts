@@ -10,7 +10,7 @@ import {
   PROGRESS_TYPE,
 } from '@provider-access/events';
 import { variant } from '@provider-access/testing/variant';
-import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent, START } from '../test/harness.ts';
+import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, panel, payerEvent, START } from '../test/harness.ts';
 
 /** Finding H7 (SECURITY.md). */
 const MANY = variant.long ? 100_000 : 300;
@@ -20,14 +20,7 @@ const PATIENCE = 3_600_000;
 let h: Harness;
 beforeEach(async () => {
   h = await new Harness().start();
-  await h.publish(
-    inNetwork(),
-    inNetwork(OTHER_NPI),
-    enrolled('m1'),
-    attributed('m1'),
-    enrolled('other'),
-    attributed('other', OTHER_NPI),
-  );
+  await h.publish(inNetwork(), inNetwork(OTHER_NPI), ...panel('m1'), enrolled('other'), attributed('other', OTHER_NPI));
 });
 afterEach(() => h.stop());
 

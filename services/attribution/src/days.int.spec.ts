@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DomainEvent } from '@provider-access/events';
 import { PayerDays } from '@provider-access/domain/pdex/days';
-import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, payerEvent } from '../test/harness.ts';
+import {
+  ADMIN,
+  coverageOf,
+  attributed,
+  enrolled,
+  Harness,
+  inNetwork,
+  NPI,
+  panel,
+  payerEvent,
+} from '../test/harness.ts';
 
 let h: Harness;
 afterEach(() => h.stop());
@@ -16,22 +26,7 @@ async function verdictAt(at: number): Promise<string> {
   return decision.permit ? 'permit' : decision.reason;
 }
 const provider = { npi: NPI };
-const coverage = (period: object): DomainEvent =>
-  payerEvent(
-    'payer.resource-recorded.v1',
-    'm1',
-    {
-      resource: {
-        resourceType: 'Coverage',
-        id: 'cov-m1',
-        status: 'active',
-        beneficiary: { reference: 'Patient/m1' },
-        payor: [{ reference: 'Organization/payer' }],
-        period,
-      },
-    },
-    { time: '2026-06-01T11:59:59Z' },
-  );
+const coverage = (period: object): DomainEvent => coverageOf({ period }, { time: '2026-06-01T11:59:59Z' });
 const inNetworkFrom = (from: string, status: string): DomainEvent =>
   payerEvent('payer.network-status-changed.v1', NPI, { npi: NPI, status, from });
 const enrolment = (data: object): DomainEvent =>
@@ -54,11 +49,7 @@ const BEGINS: readonly [string, string, readonly DomainEvent[]][] = [
   ['a Coverage', 'not-covered', [inNetwork(), attributed('m1'), coverage({ start: '2026-07-01' })]],
   ['a Coverage from a month on', 'not-covered', [inNetwork(), attributed('m1'), coverage({ start: '2026-07' })]],
   ['an attribution', 'not-attributed', [inNetwork(), enrolled('m1'), attribution({ from: '2026-07-01' })]],
-  [
-    'a network contract',
-    'not-in-network',
-    [enrolled('m1'), attributed('m1'), inNetworkFrom('2026-07-01', 'in-network')],
-  ],
+  ['a network contract', 'not-in-network', [...panel('m1'), inNetworkFrom('2026-07-01', 'in-network')]],
 ];
 const ENDS: readonly [string, string, readonly DomainEvent[]][] = [
   ['an enrolment', 'not-covered', [inNetwork(), attributed('m1'), enrolment({ from: '2025-01-01', to: '2026-06-30' })]],
@@ -67,20 +58,14 @@ const ENDS: readonly [string, string, readonly DomainEvent[]][] = [
     'not-covered',
     [
       inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
+      ...panel('m1'),
       payerEvent('payer.member-changed.v1', 'm1', { coverageId: 'cov-m1', to: '2026-06-30' }),
     ],
   ],
   [
     'a termination',
     'not-covered',
-    [
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-06-30' }),
-    ],
+    [inNetwork(), ...panel('m1'), payerEvent('payer.member-terminated.v1', 'm1', { to: '2026-06-30' })],
   ],
   ['a Coverage', 'not-covered', [inNetwork(), attributed('m1'), coverage({ start: '2025', end: '2026-06-30' })]],
   ['a Coverage until a month', 'not-covered', [inNetwork(), attributed('m1'), coverage({ end: '2026-06' })]],
@@ -92,17 +77,12 @@ const ENDS: readonly [string, string, readonly DomainEvent[]][] = [
   [
     'the end of an attribution',
     'not-attributed',
-    [
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      payerEvent('payer.attribution-ended.v1', 'm1', { provider, to: '2026-06-30' }),
-    ],
+    [inNetwork(), ...panel('m1'), payerEvent('payer.attribution-ended.v1', 'm1', { provider, to: '2026-06-30' })],
   ],
   [
     'a network contract that ends',
     'not-in-network',
-    [inNetwork(), enrolled('m1'), attributed('m1'), inNetworkFrom('2026-07-01', 'out-of-network')],
+    [inNetwork(), ...panel('m1'), inNetworkFrom('2026-07-01', 'out-of-network')],
   ],
 ];
 /** The limits of 1 July: where it begins first, and where it begins last. */

@@ -3,7 +3,7 @@ import { encodeEvent, PA_RECORDS } from '@provider-access/events';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { recordId, records } from '@provider-access/facts/records';
 import { instant } from '@provider-access/kernel';
-import { attributed, enrolled, Harness, inNetwork, NPI } from '../test/harness.ts';
+import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 import { onlyGroup } from '../test/groups.ts';
 
 type Managed = { readonly managingEntity?: { readonly reference?: string } };
@@ -18,7 +18,7 @@ const start = async (...[config]: Parameters<Harness['start']>): Promise<void> =
   views = new ProjectionSet({ log: h.log, views: h.views, projections: [records] });
   await views.start();
   await h.start(config);
-  await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+  await h.publish(inNetwork(), ...panel('m1'));
 };
 afterEach(async () => {
   await views.stop();

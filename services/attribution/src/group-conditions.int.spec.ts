@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ProjectionSet } from '@provider-access/engines/views';
 import { directory, records } from '@provider-access/facts/records';
 import { type BundleJson } from '../test/groups.ts';
-import { attributed, enrolled, Harness, inNetwork, NPI } from '../test/harness.ts';
+import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 
 let h: Harness;
 let views: ProjectionSet;
@@ -12,7 +12,7 @@ beforeAll(async () => {
   views = new ProjectionSet({ log: h.log, views: h.views, projections: [directory, records] });
   await views.start();
   await h.start();
-  await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+  await h.publish(inNetwork(), ...panel('m1'));
   headers = await h.app1('c1', [`npi|${NPI}`], 'system/*.rs');
 });
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { instant } from '@provider-access/kernel';
 import { checkShape } from '@provider-access/kernel/fhir';
 import { PA_AUDIT } from '@provider-access/events';
-import { attributed, enrolled, Harness, inNetwork, NPI } from '../test/harness.ts';
+import { Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 import { type GroupJson, members, onlyGroup, typed } from '../test/groups.ts';
 
 const HOUR = 3_600_000;
@@ -24,7 +24,7 @@ describe('the history of a Group', () => {
   afterEach(() => h.stop());
   async function started(): Promise<{ app: Record<string, string>; group: GroupJson; vid: string }> {
     h = await new Harness().start();
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    await h.publish(inNetwork(), ...panel('m1', 'm2'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const group = await onlyGroup(h, app);
     return { app, group, vid: String(Date.parse(group.meta.lastUpdated)) };

@@ -5,7 +5,7 @@ import { ProjectionSet } from '@provider-access/engines/views';
 import { directory, recordId, records } from '@provider-access/facts/records';
 import { searchOf } from '@provider-access/kernel/fhir';
 import { instant } from '@provider-access/kernel';
-import { attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
+import { attributed, Harness, inNetwork, NPI, OTHER_NPI, panel, payerEvent } from '../test/harness.ts';
 import { type BundleJson, find, typed } from '../test/groups.ts';
 
 const TIN = '123456789';
@@ -37,8 +37,7 @@ beforeAll(async () => {
     inNetwork(UNLISTED),
     attributed('m1', UNLISTED),
     payerEvent('payer.network-status-changed.v1', TIN, { tin: TIN, status: 'in-network', from: '2025-01-01' }),
-    enrolled('m1'),
-    attributed('m1'),
+    ...panel('m1'),
     attributed('m1', OTHER_NPI),
     assert({ npi: NPI, contract: 'K-1' }),
     assert({ tin: TIN }),

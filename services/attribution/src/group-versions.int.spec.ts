@@ -4,7 +4,7 @@ import { Facts } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { instant } from '@provider-access/kernel';
 import { cases } from '@provider-access/testing/variant';
-import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, payerEvent } from '../test/harness.ts';
+import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, OTHER_NPI, panel, payerEvent } from '../test/harness.ts';
 import { type BundleJson, find, type GroupJson, onlyGroup } from '../test/groups.ts';
 
 const MEMBERS = ['m1', 'm2', 'm3'];
@@ -229,7 +229,7 @@ describe('the version of a Group', () => {
 
   it('is what a client looks for by _lastUpdated after somebody left the list', async () => {
     h = await new Harness().start();
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'), enrolled('m2'), attributed('m2'));
+    await h.publish(inNetwork(), ...panel('m1', 'm2'));
     await h.app1('c1', [`npi|${NPI}`]);
     const { lastUpdated } = (await onlyGroup(h, await h.token('c1'))).meta;
     const changed = async (): Promise<number> =>
@@ -243,7 +243,7 @@ describe('the version of a Group', () => {
 
   it('begins at the present time when the state store was lost, so that it does not go back', async () => {
     h = await new Harness().start();
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     await h.app1('c1', [`npi|${NPI}`]);
     const before = versioned(await onlyGroup(h, await h.token('c1')));
     await h.advance(HOUR);
@@ -267,7 +267,7 @@ describe('the version of a Group', () => {
     ['no version of this Group', (v: string) => [`W/"${v}0"`, v, '', '"*"'], 200],
   ])('answers If-None-Match with %s', async (_what, tags, status) => {
     h = await new Harness().start();
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id, meta } = await onlyGroup(h, app);
     for (const tag of tags(String(Date.parse(meta.lastUpdated))))
@@ -279,7 +279,7 @@ describe('the version of a Group', () => {
 
   it('does not tell a client that may no longer see the Group whether it is unchanged', async () => {
     h = await new Harness().start();
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id, meta } = await onlyGroup(h, app);
     await h.publish(inNetwork(NPI, 'out-of-network'));

@@ -10,7 +10,17 @@ import {
 } from '@provider-access/events';
 import { groups } from '@provider-access/facts';
 import { openMemoryState } from '@provider-access/engines/state/memory';
-import { attributed, enrolled, Harness, inNetwork, NPI, payerEvent, START } from '../test/harness.ts';
+import {
+  attributed,
+  coverageOf,
+  enrolled,
+  Harness,
+  inNetwork,
+  NPI,
+  panel,
+  payerEvent,
+  START,
+} from '../test/harness.ts';
 import { members, onlyGroup, typed } from '../test/groups.ts';
 import { GroupDirectory } from './intake/group-directory.ts';
 
@@ -39,7 +49,7 @@ describe('intake', () => {
   });
 
   it('parks what is at fault, with its reason, and denies until it is discarded', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish({
       ...payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: 'not an npi' }, to: '2025-06-01' }),
@@ -87,7 +97,7 @@ describe('intake', () => {
     ['among provider events', PAYER_PROVIDER_EVENTS, 'm1', 'wrong-topic'],
     ['under the key of another member', PAYER_MEMBER_EVENTS, 'm2', 'key-names-another-member'],
   ])('parks and holds an end %s until it is discarded', async (_, topic, key, reason) => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await put(topic, payerEvent('payer.attribution-ended.v1', 'm1', { provider: { npi: NPI }, to: '2025-06-01' }), key);
     const [letter, ...others] = await typed(h, deadLetterTopic(topic), 'pa.event-parked.v1');
@@ -102,7 +112,7 @@ describe('intake', () => {
     ['among member events', PAYER_MEMBER_EVENTS, { npi: NPI, status: 'in-network', from: '2025-01-01' }, 'wrong-topic'],
     ['that names its provider only as its subject', PAYER_PROVIDER_EVENTS, {}, 'invalid-data'],
   ])('a network status %s denies its provider until it is replayed or discarded', async (_, topic, data, reason) => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const network = (): string | undefined => h.facts.parties.network(`npi|${NPI}`).at(-1)?.status;
     const bad = payerEvent('payer.network-status-changed.v1', NPI, data);
@@ -143,7 +153,7 @@ describe('intake', () => {
   });
 
   it('a corrected replay takes the hold away', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const bad = payerEvent('payer.member-terminated.v1', 'm1', { to: 'someday' });
     await h.publish(bad);
@@ -161,15 +171,7 @@ describe('intake', () => {
 
   // Finding M3 (SECURITY.md): the member who opted out may be the one whose id is retired.
   it('a merge that cannot be read denies both ids until it is discarded', async () => {
-    await h.publish(
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      enrolled('m2'),
-      attributed('m2'),
-      enrolled('m3'),
-      attributed('m3'),
-    );
+    await h.publish(inNetwork(), ...panel('m1', 'm2', 'm3'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await onlyGroup(h, app)).quantity).toBe(3);
     await put(PAYER_PROVIDER_EVENTS, payerEvent('payer.members-merged.v1', 'm1', { from: 'm2' }), 'm1');
@@ -181,37 +183,29 @@ describe('intake', () => {
   });
 
   it('an end of a version that is not known here denies', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish({ ...payerEvent('payer.attribution-ended.v1', 'm1', {}), type: 'payer.attribution-ended.v2' });
     expect((await onlyGroup(h, app)).quantity).toBe(0);
     expect(await typed(h, deadLetterTopic(PAYER_MEMBER_EVENTS), 'pa.event-parked.v1')).toEqual([]);
   });
 
-  it('an event without a subject that might have ended access denies everybody', async () => {
-    await h.publish(
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      { ...enrolled('m2'), source: 'urn:other' },
-      { ...attributed('m2'), source: 'urn:other' },
-    );
+  /** Members of two sources, and the end of a coverage that names no member. */
+  async function afterNamelessEnd(): Promise<{ authorization: string }> {
+    await h.publish(inNetwork(), ...panel('m1'), ...panel('m2').map((event) => ({ ...event, source: 'urn:other' })));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
+    return app;
+  }
+
+  it('an event without a subject that might have ended access denies everybody', async () => {
+    const app = await afterNamelessEnd();
     expect((await onlyGroup(h, app)).quantity).toBe(0);
   });
   it('an event without a subject that might end access denies its whole source if operators chose so', async () => {
     await h.stop();
     h = await new Harness().start({ unreadableConsent: 'hold-source' });
-    await h.publish(
-      inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      { ...enrolled('m2'), source: 'urn:other' },
-      { ...attributed('m2'), source: 'urn:other' },
-    );
-    const app = await h.app1('c1', [`npi|${NPI}`]);
-    await h.publish(payerEvent('payer.member-terminated.v1', undefined, { to: '2026-01-01' }));
+    const app = await afterNamelessEnd();
     expect(members(await onlyGroup(h, app))).toEqual(['Patient/m2']);
   });
 
@@ -232,18 +226,7 @@ describe('intake', () => {
   });
 
   it('Coverages say who is covered; one that cannot be read denies; other resources are not looked at', async () => {
-    const coverage = (extra: object, id = 'c1') =>
-      payerEvent('payer.resource-recorded.v1', 'm1', {
-        resource: {
-          resourceType: 'Coverage',
-          id,
-          status: 'active',
-          beneficiary: { reference: 'Patient/m1' },
-          payor: [{ reference: 'Organization/payer' }],
-          period: { start: '2024' },
-          ...extra,
-        },
-      });
+    const coverage = (extra: object, id = 'c1') => coverageOf({ id, ...extra });
     await h.publish(
       inNetwork(),
       attributed('m1'),
@@ -267,22 +250,7 @@ describe('intake', () => {
       const time = (minutesAgo: number): { time: string } => ({
         time: new Date(h.now - minutesAgo * 60_000).toISOString(),
       });
-      const open = (minutesAgo: number) =>
-        payerEvent(
-          'payer.resource-recorded.v1',
-          'm1',
-          {
-            resource: {
-              resourceType: 'Coverage',
-              id: 'cov-m1',
-              status: 'active',
-              beneficiary: { reference: 'Patient/m1' },
-              payor: [{ reference: 'Organization/payer' }],
-              period: { start: '2024' },
-            },
-          },
-          time(minutesAgo),
-        );
+      const open = (minutesAgo: number) => coverageOf({}, time(minutesAgo));
       await h.publish(inNetwork(), attributed('m1'), open(30));
       const app = await h.app1('c1', [`npi|${NPI}`]);
       expect((await onlyGroup(h, app)).quantity).toBe(1);
@@ -317,10 +285,7 @@ describe('intake', () => {
     const other = { identifier: { system: 'urn:payer', value: '2' } };
     await h.publish(
       inNetwork(),
-      enrolled('m1'),
-      attributed('m1'),
-      enrolled('m2'),
-      attributed('m2'),
+      ...panel('m1', 'm2'),
       attributed('m3'),
       coverage('m1', other),
       coverage('m2', other, { status: 'cancelled' }),

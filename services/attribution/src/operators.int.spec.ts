@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PA_AUDIT } from '@provider-access/events';
 import { find, members, onlyGroup, typed } from '../test/groups.ts';
-import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI } from '../test/harness.ts';
+import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI, panel } from '../test/harness.ts';
 
 let h: Harness;
 beforeEach(async () => {
@@ -12,7 +12,7 @@ afterEach(() => h.stop());
 describe('operators', () => {
   const admin = { authorization: `Bearer ${ADMIN}` };
   it('explain who could see whom, and when; others may not ask', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     expect((await h.get('/ops/explain?client=c1&member=m1', app)).statusCode).toBe(401);
     h.now += 1000;
@@ -53,7 +53,7 @@ describe('operators', () => {
     ]);
   });
   it('list disclosures of a member', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     await find(h, await h.app1('c1', [`npi|${NPI}`]));
     await expect
       .poll(
@@ -79,7 +79,7 @@ describe('operators', () => {
     }
   });
   it('keep the query, the purpose and the registration of the client, and never what may name a person', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id } = await onlyGroup(h, app);
     for (const query of [`identifier=${NPI}&_count=10&_id=${id}`, 'characteristic=x&_count=Jane', 'Jane=Doe'])
@@ -92,7 +92,7 @@ describe('operators', () => {
     expect(JSON.stringify(entries)).not.toMatch(/Jane|Doe/);
   });
   it('list what an operator looked at as the look of the operator, never as given to the client', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     await h.app1('c1', [`npi|${NPI}`]);
     for (let i = 0; i < 3; i++) expect((await h.get('/ops/explain?client=c1&member=m1', admin)).statusCode).toBe(200);
     const listed = async (): Promise<unknown[]> =>
@@ -102,12 +102,12 @@ describe('operators', () => {
     await expect.poll(listed).toMatchObject([look, look, look]);
   });
   it('are one per client, Group and hour, however often the Group is read; a member who joins is added', async () => {
-    await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+    await h.publish(inNetwork(), ...panel('m1'));
     const app = await h.app1('c1', [`npi|${NPI}`]);
     const { id } = await onlyGroup(h, app);
     for (let i = 0; i < 10; i++) expect((await h.get(`/fhir/Group/${id}`, app)).statusCode).toBe(200);
     for (let i = 0; i < 10; i++) await find(h, app);
-    await h.publish(enrolled('m2'), attributed('m2'));
+    await h.publish(...panel('m2'));
     await expect
       .poll(async () => members((await h.get(`/fhir/Group/${id}`, app)).json()))
       .toEqual(['Patient/m1', 'Patient/m2']);

@@ -122,3 +122,24 @@ export const attributed = (member: string, npi = NPI): DomainEvent =>
   payerEvent('payer.attribution-asserted.v1', member, { provider: { npi }, from: '2025-01-01' });
 export const inNetwork = (npi = NPI, status = 'in-network'): DomainEvent =>
   payerEvent('payer.network-status-changed.v1', npi, { npi, status, from: '2025-01-01' });
+/** Enrolments and attributions of members to the provider `NPI`. */
+export const panel = (...members: readonly string[]): DomainEvent[] =>
+  members.flatMap((member) => [enrolled(member), attributed(member)]);
+/** A Coverage of the member `m1` by this payer, whose id is that of its enrolment. */
+export const coverageOf = (elements: object, more: Partial<DomainEvent> = {}): DomainEvent =>
+  payerEvent(
+    'payer.resource-recorded.v1',
+    'm1',
+    {
+      resource: {
+        resourceType: 'Coverage',
+        id: 'cov-m1',
+        status: 'active',
+        beneficiary: { reference: 'Patient/m1' },
+        payor: [{ reference: 'Organization/payer' }],
+        period: { start: '2024' },
+        ...elements,
+      },
+    },
+    more,
+  );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Audit, disclosures } from '@provider-access/audit';
 import { type Disclosure, PA_AUDIT } from '@provider-access/events';
 import { find, onlyGroup, typed } from '../../../test/groups.ts';
-import { ADMIN, attributed, enrolled, Harness, inNetwork, NPI } from '../../../test/harness.ts';
+import { ADMIN, Harness, inNetwork, NPI, panel } from '../../../test/harness.ts';
 
 const BASE = 'https://pa.example';
 const admin = { authorization: `Bearer ${ADMIN}` };
@@ -72,7 +72,7 @@ async function recordMany(): Promise<void> {
 }
 beforeAll(async () => {
   h = await new Harness().start();
-  await h.publish(inNetwork(), enrolled('m1'), attributed('m1'));
+  await h.publish(inNetwork(), ...panel('m1'));
   await recordMany();
   await passed();
   // A token lives five minutes, and the entries took hours.
