@@ -11,6 +11,7 @@ import {
   PayerContract,
   type Progress,
   PROGRESS_TYPE,
+  RECORDED_AT_HEADER,
   type Upcaster,
   dataOf,
 } from '@provider-access/events';
@@ -18,6 +19,7 @@ import { EngineUnavailable, type LogRecord } from '@provider-access/engines/log'
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import type { ServicePorts } from '@provider-access/service/http';
 import { Metrics } from '@provider-access/service/observability';
+import { TransactionTimes } from '@provider-access/engines/state';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { z } from 'zod';
 import { derivedRecord } from './derived-event.ts';
@@ -237,6 +239,19 @@ describe('an event at which the platform fails', () => {
     expect(await names()).toEqual(['Name1', 'Name3', 'Name5', 'Name7', 'Name9']);
     expect(await letters()).toHaveLength(5);
   });
+});
+
+it('says that a derived event was recorded no earlier than the newest transactionTime of an export', async () => {
+  const recordedAt = async (offset: number) =>
+    (await log.read(PA_CONSENT, 0, offset, 1))[0]!.headers[RECORDED_AT_HEADER];
+  const one = intake();
+  await one.handle(await publish(named('e1', 'm1', { names: ['Ada'] })));
+  expect(await recordedAt(0)).toBeUndefined();
+  await new TransactionTimes(state.streams).raise(NOW + 5000);
+  await one.handle(await publish(named('e2', 'm2', { names: ['Eve'] })));
+  expect(await names()).toEqual(['Ada', 'Eve']);
+  // The progress of the first batch lies between.
+  expect(await recordedAt(2)).toBe(new Date(NOW + 5000).toISOString());
 });
 
 it('an engine that is away makes the batch come again as it was', async () => {

@@ -136,7 +136,7 @@ export const INTAKE_STAGES: readonly Fault[] = [
   {
     id: 'event-stops-its-partition',
     what: 'an event at which the platform fails stops its partition',
-    suites: [`${INTAKE}/faults.int.spec.ts`],
+    suites: [`${INTAKE}/faults.int.spec.ts`, 'libs/intake/src/frame.int.spec.ts'],
     forms: [
       {
         file: 'libs/intake/src/attempt.ts',
