@@ -1,3 +1,4 @@
+import { ENGINE_TASK } from './engine.ts';
 import type { Task } from './task.ts';
 
 const spec = (project: string, file: string): string => `cd ${project} && npx vitest run --project npm ${file}`;
@@ -134,4 +135,5 @@ export const TASKS: readonly Task[] = [
       "grep -q 'Read a resource on trial' docs/openapi.json",
     ],
   },
+  ENGINE_TASK,
 ];
