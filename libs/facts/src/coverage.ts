@@ -25,7 +25,10 @@ export const EVERY_COVERAGE = '*';
 export const evolveMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart | undefined =>
   heardFrom(part, fold(part, record), record, { coverage: {}, sources: [] });
 
-/** The member is denied. Its coverage goes as well, because the release before does not know holds in this part. */
+/**
+ * The member is denied. Its coverage goes as well, because the release before does not know holds in this part.
+ * @until 0.3.0 for the coverage
+ */
 export const unprojectedMembers = (part: MembersPart | undefined, record: LogRecord): MembersPart => ({
   ...part,
   coverage: {},

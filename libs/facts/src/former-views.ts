@@ -3,8 +3,8 @@ import { memberFacts, memberships } from './projections.ts';
 
 /**
  * The views of the release before that other services read, with the short field names of that release. For one release
- * attribution writes them beside the present versions (ADR 0037). Delete this file with its spec and its uses in the
- * release after.
+ * attribution writes them beside the present versions (ADR 0037). Delete this file with its spec and its uses.
+ * @until 0.3.0
  */
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -33,7 +33,7 @@ export interface ServiceParts<E extends z.ZodObject, S extends z.ZodObject, C> {
   readonly settings: S;
   readonly config: (env: z.infer<S>) => NoInfer<C>;
   readonly module: (context: ServiceContext, config: C) => DynamicModule;
-  /** For one release: variables that the release before read, and the warning that they have no effect. */
+  /** Variables that the release before read, and the warning that they have no effect. */
   readonly ignored?: Readonly<Record<string, string>>;
 }
 

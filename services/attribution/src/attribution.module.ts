@@ -33,7 +33,10 @@ export interface AttributionOptions extends ServiceRuntime {
  * the freshness of feeds.
  */
 const PROJECTIONS = [...FACTS_PROJECTIONS, disclosures, serviceLevels, freshness];
-/** The same beside processes of the release before, which read the former versions of some views (ADR 0037). */
+/**
+ * The same beside processes of the release before, which read the former versions of some views (ADR 0037).
+ * @until 0.3.0
+ */
 export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS];
 
 /** Coverage, attribution, Groups and the network; what operators ask about decisions. */

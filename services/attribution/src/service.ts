@@ -8,6 +8,7 @@ export const attributionService = defineService({
   settings: attributionSettings,
   config: attributionConfig,
   module: (runtime, config: AttributionOptions['config']) => AttributionModule.register({ ...runtime, config }),
+  // @until 0.3.0
   ignored: {
     EXPORT_URL:
       'EXPORT_URL is ignored: the routes in front must lead /fhir/Group/{id}/$export and $davinci-data-export to ' +

@@ -57,6 +57,7 @@ const FIXED = {
   /**
    * How far transactionTime lies before the reading of the positions. Protects against clock skew of intakes of the
    * previous release, which do not read the shared time.
+   * @until 0.3.0
    */
   skewMarginMs: 1000,
   /** How long a kick-off, a seal or a DELETE waits for views before it answers 503 or tries again. */

@@ -36,7 +36,7 @@ export function takeDataFolder(folder: string): () => void {
   writableFolder('DATA_DIR', folder);
   const [file, database] = [join(folder, 'lock'), join(folder, 'lock.db')];
   const pid = pidIn(file);
-  // A folder without `lock.db` was last used by the previous release, which may still run.
+  // A folder without `lock.db` was last used by the previous release, which may still run. @until 0.3.0
   if (!existsSync(database) && pid !== process.pid && pid > 0 && running(pid)) throw inUse(folder, file);
   let release: () => void;
   try {

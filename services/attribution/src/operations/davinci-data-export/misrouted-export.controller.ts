@@ -4,6 +4,7 @@ import { Refusal } from '@provider-access/kernel';
 /**
  * For one release (docs/adr/0035-export-is-routed.md): the chart of the release before leads exports of a Group here.
  * `helm rollback` changes the routes before the pods of attribution, so a client must repeat its request meanwhile.
+ * @until 0.3.0
  */
 @Controller()
 export class MisroutedExportController {
