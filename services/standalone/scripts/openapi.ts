@@ -28,7 +28,7 @@ const kindOfCallers = ({ callers }: Route): keyof typeof OF_CALLERS => (typeof c
 
 /** All operations, in the order of the document. */
 export async function operations(from: 'src' | 'dist'): Promise<readonly (readonly [Route, Operation])[]> {
-  const controllers = await controllersOf(from);
+  const controllers = [...(await controllersOf(from)).values()].flat();
   const undescribed = [...routesOf(controllers), ...(await sandboxRoutesOf(from))];
   const unknown = Object.keys(OPERATIONS).filter((name) => !undescribed.some((route) => route.name === name));
   if (unknown.length > 0) throw new Error(`Nothing answers the route ${unknown.join(', ')}`);

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { PAYER_EVENTS } from '@provider-access/events';
+import { operationsOf } from '@provider-access/service/operation';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { document, FILE, operations, textOf } from '../scripts/openapi.ts';
+import { controllersOf } from '../scripts/openapi/routes.ts';
 import { serviceOf } from '../src/route-table.ts';
 
 let made: Awaited<ReturnType<typeof document>>;
@@ -40,6 +42,17 @@ describe('docs/openapi.json', () => {
       .map((path) => serviceOf(path.replace('{service}', 'consent')));
     expect(new Set(services)).toEqual(new Set(['auth', 'attribution', 'consent', 'resources', 'export']));
     expect(NAMES.length).toBeGreaterThan(35);
+  });
+
+  test('has operations that the dispatcher gives to the service whose controller declares them', async () => {
+    const declared = [...(await controllersOf('src'))].flatMap(([service, controllers]) =>
+      operationsOf(controllers).map(({ route }) => ({ route: route.replace('{service}', 'consent'), service })),
+    );
+    const dispatched = declared.map(({ route }) => ({ route, service: serviceOf(route.split(' ')[1]!) }));
+    expect(dispatched).toEqual(
+      declared.map(({ route, service }) => ({ route, service: service.replace('{service}', 'consent') })),
+    );
+    expect(declared.length).toBeGreaterThan(15);
   });
 
   test('says who may call each route, as its guard does', () => {

@@ -64,18 +64,19 @@ const LEFT_OUT = new Set(['DocsController']);
 /** The name of handlers that only explain what to call instead. */
 const EXPLAINS = 'refuse';
 
-/** The controllers of all services, from their sources (in vitest) or from what was built. */
-export async function controllersOf(from: 'src' | 'dist'): Promise<Class[]> {
+/** The controllers of each service, from their sources (in vitest) or from what was built. */
+export async function controllersOf(from: 'src' | 'dist'): Promise<ReadonlyMap<string, readonly Class[]>> {
   const services = join(import.meta.dirname, '../../..');
   // From the names of sources, because an older build may have left other files.
   const sources = globSync('*/src/**/*.controller.ts', { cwd: services }).sort();
   const built = (file: string): string => file.replace('/src/', '/dist/').replace(/ts$/, 'js');
-  const files = from === 'src' ? sources : sources.map(built);
-  const modules = await Promise.all(
-    files.map((file) => import(pathToFileURL(join(services, file)).href) as Promise<Record<string, unknown>>),
-  );
-  const found = modules.flatMap((module) => Object.values(module)).filter(isController);
-  return [...found, viewsController('{service}') as Class];
+  const found = new Map<string, Class[]>([['{service}', [viewsController('{service}') as Class]]]);
+  for (const file of from === 'src' ? sources : sources.map(built)) {
+    const module = (await import(pathToFileURL(join(services, file)).href)) as Record<string, unknown>;
+    const service = file.split('/')[0]!;
+    found.set(service, [...(found.get(service) ?? []), ...Object.values(module).filter(isController)]);
+  }
+  return found;
 }
 const isController = (value: unknown): value is Class =>
   typeof value === 'function' && Reflect.hasMetadata('path', value) && !LEFT_OUT.has(value.name);
