@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
-import { FHIR_OPERATIONS } from './openapi/fhir.ts';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
 import { type Json, ref, TAGS } from '@provider-access/service/operation';
 import type { Content, Operation } from './openapi/operation.ts';
@@ -16,7 +15,7 @@ const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.
   .version;
 
 /** Of the routes whose controllers have no descriptors yet. */
-const OPERATIONS: Readonly<Record<string, Operation>> = { ...FHIR_OPERATIONS, ...OPS };
+const OPERATIONS: Readonly<Record<string, Operation>> = OPS;
 
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {

@@ -1,7 +1,6 @@
 import { isIsoDate } from '@provider-access/domain/pdex/service-levels';
 import { Refusal } from '@provider-access/kernel';
 import { z } from 'zod';
-import { zodPipe } from './zod-pipe.ts';
 
 /** Clients ask for more days in parts. */
 const MAX_DAYS = 400;
@@ -12,7 +11,6 @@ export const dayOrNone = (name: string, what = 'day') => {
   const text = `${name} must be a ${what} such as 2026-11-30.`;
   return z.string(text).refine(isIsoDate, text).optional();
 };
-export const dayPipe = (name: string, what?: string) => zodPipe('invalid-value', dayOrNone(name, what));
 
 /**
  * The days of a report, both included.

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { ActionOnData, RefusalReason } from '@provider-access/events';
 import type { RefusalKind } from '@provider-access/kernel';
 import type { z } from 'zod';
@@ -99,7 +100,7 @@ export interface Descriptor {
     /** Fields of a JSON object, all required. */
     readonly fields?: Fields;
     /** Parameters of the query that the body has. The frame adds them to those of the URL. @throws Refusal */
-    parameters?(body: unknown): Iterable<readonly [name: string, value: string]>;
+    parameters?(request: Pick<FastifyRequest, 'body' | 'headers'>): Iterable<readonly [name: string, value: string]>;
   };
   readonly answer: {
     /** Default: 200. */

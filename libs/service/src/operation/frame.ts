@@ -116,8 +116,7 @@ export class Frame {
     if (scope !== undefined) requireScope(client!.scopes, type, scope);
     const given = parametersOf(request.url);
     if (this.known !== undefined) refuseOthers(given, this.known);
-    if (body?.parameters !== undefined)
-      for (const [name, value] of body.parameters(request.body)) given.append(name, value);
+    if (body?.parameters !== undefined) for (const [name, value] of body.parameters(request)) given.append(name, value);
     const { base } = ports;
     const { own, format } =
       query?.read === undefined

@@ -1,26 +1,57 @@
-import { Controller, Get, Header, Inject, Param, Query, Req, UseGuards } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Inject } from '@nestjs/common';
 import { auditEvent, auditEventKey, disclosures, findDisclosures, type StoredDisclosure } from '@provider-access/audit';
 import type { Disclosure } from '@provider-access/events';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
 import { searchsetBundle } from '@provider-access/kernel/fhir';
-import { linkedQuery, PORTS, readGeneral, type ServicePorts, unknownParameter } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { FHIR_TYPE, linkedQuery, PORTS, type ServicePorts, unknownParameter } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { readAuditSearch } from './audit-search.ts';
 import { cursorOf } from './page-cursor.ts';
 
 /** Members that the AuditEvents of one page name at most, but for those of its first AuditEvent. */
 const MOST_MEMBERS = 5000;
-const FHIR = 'application/fhir+json; charset=utf-8';
 
 /**
  * The audit as AuditEvents, made from the view when they are read (ADR 0044, docs/disclosures.md). The path lies under
  * `/ops`, where no token of a provider is taken and which `INTERNAL_PORT` takes off the public port.
  */
-@Controller('ops/audit/AuditEvent')
-@UseGuards(StaticTokenGuard('administrator'))
+const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+const answers = (description: string) => ({ description, type: FHIR_TYPE, schema: { type: 'object' } });
+/** https://hl7.org/fhir/R4/http.html#search */
+const SEARCH = operation({
+  ...COMMON,
+  route: 'GET /ops/audit/AuditEvent',
+  summary: 'Search the audit as AuditEvents',
+  description: 'It needs `patient`, `agent`, `date`, `outcome` or `entity`. No token of an app is taken here.',
+  query: {
+    parameters: [
+      { name: 'patient', description: '`Patient/<id>`. The AuditEvents name this member alone.' },
+      { name: 'agent', description: 'A `client_id`; `agent:identifier` takes it with its system.' },
+      { name: 'date', description: 'A day or an instant, with eq, gt, ge, lt, le, sa or eb before it. Repeatable.' },
+      { name: 'outcome', description: '0 (released) or 4 (refused).' },
+      { name: 'entity', description: '`Patient/<id>` or `Group/<id>`.' },
+      { name: '_count', description: 'At most 200 in a page. Default: 50.' },
+      { name: '_page', description: 'From the `next` link of a Bundle.' },
+    ],
+    read: (own: URLSearchParams) => own,
+  },
+  answer: answers('A searchset Bundle, the newest first.'),
+  refusals: ['required', 'invalid-value', 'not-supported', 'not-acceptable'],
+});
+/** https://hl7.org/fhir/R4/http.html#read */
+const READ = operation({
+  ...COMMON,
+  route: 'GET /ops/audit/AuditEvent/{id}',
+  summary: 'Read an AuditEvent',
+  parameters: { id: 'As a search names it.' },
+  query: { parameters: [], read: readNone },
+  answer: answers('The AuditEvent.'),
+  refusals: ['not-found'],
+});
+
+@Controller()
 export class AuditEventController {
   private readonly reader: ViewReader;
   private readonly base: string;
@@ -29,18 +60,14 @@ export class AuditEventController {
     this.base = config.publicUrl;
   }
 
-  /** https://hl7.org/fhir/R4/http.html#search . The newest first. */
-  @Get()
-  @Header('content-type', FHIR)
-  @Header('cache-control', 'no-store')
-  async search(@Req() request: FastifyRequest, @Query() _all: unknown): Promise<Buffer> {
-    const { own, format } = parametersOf(request);
+  @Operation(SEARCH)
+  async search({ query: own, format }: Asked<typeof SEARCH>): Promise<Answer> {
     const { filter, count, after } = readAuditSearch(own, this.base);
     const parameters = linkedQuery(own, format);
     const { found, next } = await findDisclosures(this.reader, filter, { count, after });
     const page = bounded(found, filter.member);
     const rest = page.length < found.length ? page.at(-1)!.id : next;
-    return searchsetBundle({
+    const body = searchsetBundle({
       selfUrl: this.url(parameters),
       ...(rest !== undefined && { nextUrl: this.url(parameters, cursorOf(rest)) }),
       entries: page.map((one) => {
@@ -48,22 +75,18 @@ export class AuditEventController {
         return { fullUrl: `${this.base}/ops/audit/AuditEvent/${resource.id}`, line: JSON.stringify(resource) };
       }),
     });
+    return { body };
   }
 
-  /** https://hl7.org/fhir/R4/http.html#read */
-  @Get(':id')
-  @Header('content-type', FHIR)
-  @Header('cache-control', 'no-store')
-  async read(@Req() request: FastifyRequest, @Param('id') id: string, @Query() _all: unknown): Promise<string> {
-    const [unknown] = parametersOf(request).own.keys();
-    if (unknown !== undefined) throw unknownParameter('A read', unknown, []);
+  @Operation(READ)
+  async read({ params: { id } }: Asked<typeof READ>): Promise<Answer> {
     const key = auditEventKey(id);
     const doc = key === undefined ? undefined : await this.reader.get(key.document);
     const disclosure = doc?.['disclosure'] as Disclosure | undefined;
     const known = key?.member === undefined || disclosure?.members[key.member] !== undefined;
     if (key === undefined || disclosure === undefined || !known)
       throw new Refusal('not-found', 'There is no such AuditEvent.');
-    return JSON.stringify(auditEvent({ id: key.document, disclosure }, this.base, key.member));
+    return { json: auditEvent({ id: key.document, disclosure }, this.base, key.member) };
   }
 
   /** A search for a member tells of this member alone, because the answer may be handed to the member. */
@@ -80,9 +103,11 @@ export class AuditEventController {
   }
 }
 
-/** `Accept` does not count under `/ops`. */
-const parametersOf = ({ url }: FastifyRequest): ReturnType<typeof readGeneral> =>
-  readGeneral(undefined, new URL(url, 'http://localhost').searchParams);
+/** @throws Refusal */
+function readNone(own: URLSearchParams): void {
+  const [unknown] = own.keys();
+  if (unknown !== undefined) throw unknownParameter('A read', unknown, []);
+}
 
 function bounded(found: readonly StoredDisclosure[], member: string | undefined): readonly StoredDisclosure[] {
   if (member !== undefined) return found;

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   ACCOUNTING_POLICY,
   accountingDocument,
@@ -10,8 +10,8 @@ import {
 } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/kernel/fhir';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
@@ -21,17 +21,19 @@ const MOST = 1000;
 /** Rows of a document at most. A longer one is made in parts, by `since` and `until`. */
 const MOST_ROWS = 10_000;
 const NAMED = 'member is required: an id.';
-const MEMBER = zodPipe('required', z.string(NAMED).refine(isId, NAMED));
-const time = (name: string) => {
+const MEMBER = {
+  schema: z.string(NAMED).refine(isId, NAMED),
+  refusal: 'required',
+  description: 'The id of the member.',
+} as const;
+const time = (name: string, description: string) => {
   const text = `${name} must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.`;
-  return zodPipe(
-    'invalid-value',
-    z
-      .string(text)
-      .refine(isInstant, text)
-      .transform((value) => instant(Date.parse(value)))
-      .optional(),
-  );
+  const schema = z
+    .string(text)
+    .refine(isInstant, text)
+    .transform((value) => instant(Date.parse(value)))
+    .optional();
+  return { schema, description };
 };
 const LIMIT_TEXT = `limit must be a whole number from 1 to ${MOST}.`;
 const LIMIT = z
@@ -42,9 +44,49 @@ const LIMIT = z
   .default(MOST);
 const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
 
-/** What was released or refused about a member: the answers for `pa disclosures` (docs/disclosures.md). */
-@Controller('ops/disclosures')
-@UseGuards(StaticTokenGuard('administrator'))
+const PAGE = z.string(PAGE_TEXT).refine(isCursor, PAGE_TEXT).optional();
+
+const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+/** What was released or refused about a member, for `pa disclosures` (docs/disclosures.md). */
+const LIST = operation({
+  ...COMMON,
+  route: 'GET /ops/disclosures',
+  summary: 'List what was released or refused about a member',
+  description: 'The newest first, in pages. `next` of an answer is the path of the next page.',
+  fields: {
+    member: MEMBER,
+    since: time('since', 'An instant with a zone: entries that are not before.'),
+    until: time('until', 'An instant with a zone: entries that are before.'),
+    limit: { schema: LIMIT, description: 'Entries of a page, at most 1000, which is the default.' },
+    page: { schema: PAGE, description: 'From the `next` of an answer.' },
+  },
+  answer: { description: 'The newest first.', type: JSON_TYPE, schema: { type: 'object' } },
+  refusals: ['required', 'invalid-value'],
+});
+/** 45 CFR 164.528, as a page to print or to hand over. */
+const DOCUMENT = operation({
+  ...COMMON,
+  route: 'GET /ops/disclosures/document',
+  summary: 'Print an accounting of disclosures',
+  description: 'What 45 CFR 164.528 asks for: date, recipient, content and purpose of each release.',
+  fields: {
+    member: MEMBER,
+    since: time('since', 'An instant with a zone. Default: the first entry.'),
+    until: time('until', 'An instant with a zone. Default: now.'),
+  },
+  answer: {
+    description: 'A page that needs nothing from outside.',
+    type: 'text/html',
+    schema: { type: 'string' },
+  },
+  refusals: ['required', 'invalid-value', 'too-costly'],
+});
+const AS_PAGE = {
+  'content-security-policy': ACCOUNTING_POLICY,
+  'content-disposition': 'inline; filename="accounting-of-disclosures.html"',
+};
+
+@Controller()
 export class DisclosuresController {
   private readonly reader: ViewReader;
   constructor(
@@ -54,18 +96,8 @@ export class DisclosuresController {
     this.reader = ports.views.reader(disclosures);
   }
 
-  /** The newest first. `next` is a path on this server. */
-  @Get()
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async list(
-    @Query('member', MEMBER) member: string,
-    @Query('since', time('since')) since: string | undefined,
-    @Query('until', time('until')) until: string | undefined,
-    @Query('limit', zodPipe('invalid-value', LIMIT)) limit: number,
-    @Query('page', zodPipe('invalid-value', z.string(PAGE_TEXT).refine(isCursor, PAGE_TEXT).optional()))
-    page: string | undefined,
-  ): Promise<string> {
+  @Operation(LIST)
+  async list({ query: { member, since, until, limit, page } }: Asked<typeof LIST>): Promise<Answer> {
     const after = page === undefined ? undefined : documentOf(page);
     const { found, next } = await findDisclosures(this.reader, within(member, since, until), { count: limit, after });
     const link = new URLSearchParams({
@@ -75,24 +107,17 @@ export class DisclosuresController {
       limit: String(limit),
       ...(next !== undefined && { page: cursorOf(next) }),
     });
-    return JSON.stringify({
-      member,
-      disclosures: found.map((one) => disclosureOf(one, member)),
-      ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
-    });
+    return {
+      json: {
+        member,
+        disclosures: found.map((one) => disclosureOf(one, member)),
+        ...(next !== undefined && { next: `/ops/disclosures?${link}` }),
+      },
+    };
   }
 
-  /** 45 CFR 164.528, as a page to print or to hand over. */
-  @Get('document')
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', ACCOUNTING_POLICY)
-  @Header('content-disposition', 'inline; filename="accounting-of-disclosures.html"')
-  @Header('cache-control', 'no-store')
-  async document(
-    @Query('member', MEMBER) member: string,
-    @Query('since', time('since')) since: string | undefined,
-    @Query('until', time('until')) until: string | undefined,
-  ): Promise<string> {
+  @Operation(DOCUMENT)
+  async document({ query: { member, since, until } }: Asked<typeof DOCUMENT>): Promise<Answer> {
     const filter = { ...within(member, since, until), outcome: 'released' as const };
     const rows: DisclosureOf[] = [];
     for (let after: string | undefined; ;) {
@@ -106,7 +131,7 @@ export class DisclosuresController {
         );
       after = next;
     }
-    return accountingDocument({
+    const body = accountingDocument({
       member,
       payer: this.config.payerName,
       since,
@@ -114,6 +139,7 @@ export class DisclosuresController {
       madeAt: instant(this.ports.clock.now()),
       disclosures: rows,
     });
+    return { headers: AS_PAGE, body };
   }
 }
 

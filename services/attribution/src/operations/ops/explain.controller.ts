@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   clientStatusAt,
   decide,
@@ -7,14 +7,13 @@ import {
   type Interval,
   sourcesOf,
 } from '@provider-access/domain/access';
-import { Audit } from '@provider-access/audit';
 import { Facts } from '@provider-access/facts';
 import { LabelGate, type WithheldResources } from '@provider-access/facts/records';
 import { isInstant, isId } from '@provider-access/kernel/fhir';
 import { instant } from '@provider-access/kernel';
-import { PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { type Asked, type Audited, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
 interface Explanation {
@@ -43,44 +42,45 @@ const MEMBER = z.string(NO_MEMBER).refine(isId, NO_MEMBER);
 const NO_INSTANT = 'at must be an RFC 3339 instant with a zone, such as 2026-07-01T00:00:00-05:00.';
 const AT = z.string(NO_INSTANT).refine(isInstant, NO_INSTANT).optional();
 
-/** Replaces the client in the audit of what an operator looked at. No client has such an id. */
-const OPERATOR = 'administrator';
-
 /**
  * Which client could see which member at a time, and why. It uses the same decision over the intervals of the facts,
- * and lists these with the answer.
+ * and lists these with the answer. The audit names the operator, because nothing was disclosed to the client.
  */
+const EXPLAIN = operation({
+  route: 'GET /ops/explain',
+  callers: ['administrator'],
+  audit: 'explain',
+  tag: 'Operations',
+  summary: 'Explain why an app sees a member, or does not',
+  description: 'Uses the same decision as reads and exports, over the intervals of coverage, attribution and opt-outs.',
+  fields: {
+    client: { schema: CLIENT, refusal: 'required', description: 'The `client_id` of the app.' },
+    member: { schema: MEMBER, refusal: 'required', description: 'The id of the member.' },
+    at: { schema: AT, description: 'An instant with a zone. Default: now.' },
+  },
+  answer: {
+    description: 'The decision, its reason, and the facts.',
+    type: JSON_TYPE,
+    schema: { type: 'object' },
+  },
+  refusals: ['required', 'invalid-value'],
+});
+
 @Controller()
 export class ExplainController {
   constructor(
     @Inject(PORTS) private readonly ports: ServicePorts,
     @Inject(Facts) private readonly facts: Facts,
-    @Inject(Audit) private readonly audit: Audit,
     @Inject(LabelGate) private readonly labels: LabelGate,
     @Inject(MEMBER_HASH) private readonly hash: MemberHash,
   ) {}
 
-  @Get('ops/explain')
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  @UseGuards(StaticTokenGuard('administrator'))
-  async explain(
-    @Query('client', zodPipe('required', CLIENT)) client: string,
-    @Query('member', zodPipe('required', MEMBER)) member: string,
-    @Query('at', zodPipe('invalid-value', AT)) at: string | undefined,
-  ): Promise<string> {
+  @Operation(EXPLAIN)
+  async explain({ query: { client, member, at } }: Asked<typeof EXPLAIN>): Promise<Audited> {
     const now = instant(this.ports.clock.now());
     const when = at === undefined ? now : instant(Date.parse(at));
-    const explanation = await this.answer(client, member, when, now);
-    // The operator looked at the data, not the client. Nothing was disclosed to that client.
-    await this.audit.record({
-      client: OPERATOR,
-      action: 'explain',
-      outcome: 'released',
-      members: [member],
-      resources: 0,
-    });
-    return JSON.stringify(explanation);
+    const json = await this.answer(client, member, when, now);
+    return { audit: [{ released: { members: [member], resources: 0 } }], answer: { json } };
   }
 
   private async answer(client: string, member: string, at: string, now: string): Promise<Explanation> {

@@ -1,48 +1,84 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Post, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { probeReported } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
-import { dayPipe, daysOfReport, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { dayOrNone, daysOfReport, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { ServiceLevels } from './service-levels.ts';
 
 /** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
 
+const answers = (description: string) => ({ description, type: JSON_TYPE, schema: { type: 'object' } });
+const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
+/** Days are local days of the payer, both included. */
+const PERIOD = {
+  ...COMMON,
+  fields: {
+    from: {
+      schema: dayOrNone('from'),
+      description: 'The first local day of the payer. Default: the first of the month.',
+    },
+    to: {
+      schema: dayOrNone('to'),
+      description: 'The last day. Default: today. At most 400 days are reported at once.',
+    },
+  },
+  refusals: ['invalid-value'],
+} as const;
+const LEVELS = operation({
+  ...PERIOD,
+  route: 'GET /ops/slo',
+  summary: 'Report the service levels',
+  answer: answers('Each service level with its target.'),
+});
+const FRESHNESS = operation({
+  ...PERIOD,
+  route: 'GET /ops/slo/freshness',
+  summary: 'Report how fresh the events of each source and type are',
+  answer: answers('Each feed that was ever heard, the longest silent first.'),
+});
+const PROBE = operation({
+  ...COMMON,
+  route: 'POST /ops/probe',
+  summary: 'Report a run of the synthetic probe',
+  body: {
+    required: true,
+    content: {
+      [JSON_TYPE]: {
+        schema: probeReported,
+        fields: {
+          at: 'When the probe ran.',
+          ok: 'Whether every step succeeded.',
+          failed: 'The step that failed.',
+          steps: 'The steps that were taken, with their durations in ms.',
+        },
+      },
+    },
+  },
+  answer: { ...answers('The report is recorded.'), status: 202 },
+  refusals: ['invalid-request', 'invalid-value'],
+});
+
 /** The answers for `pa slo` and `pa freshness`, and the reports of `pa probe --report`. */
-@Controller('ops')
-@UseGuards(StaticTokenGuard('administrator'))
+@Controller()
 export class SloController {
   constructor(
     @Inject(ServiceLevels) private readonly levels: ServiceLevels,
     @Inject(PORTS) private readonly ports: ServicePorts,
   ) {}
 
-  /** `from` and `to` are local days of the payer, both included. Default: this month until today. */
-  @Get('slo')
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async report(
-    @Query('from', dayPipe('from')) from: string | undefined,
-    @Query('to', dayPipe('to')) to: string | undefined,
-  ): Promise<string> {
-    return JSON.stringify(await this.levels.report(this.period(from, to)));
+  @Operation(LEVELS)
+  async report({ query: { from, to } }: Asked<typeof LEVELS>): Promise<Answer> {
+    return { json: await this.levels.report(this.period(from, to)) };
   }
 
-  /** How fresh the events of each source and type are, for `pa freshness`. */
-  @Get('slo/freshness')
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async freshness(
-    @Query('from', dayPipe('from')) from: string | undefined,
-    @Query('to', dayPipe('to')) to: string | undefined,
-  ): Promise<string> {
-    return JSON.stringify(await this.levels.freshness(this.period(from, to)));
+  @Operation(FRESHNESS)
+  async freshness({ query: { from, to } }: Asked<typeof FRESHNESS>): Promise<Answer> {
+    return { json: await this.levels.freshness(this.period(from, to)) };
   }
 
-  @Post('probe')
-  @HttpCode(202)
-  @Header('content-type', 'application/json; charset=utf-8')
-  async probed(@Body() body: unknown): Promise<string> {
+  @Operation(PROBE)
+  async probed({ body }: Asked<typeof PROBE>): Promise<Answer> {
     const report = probeReported.safeParse(read(body));
     if (!report.success)
       throw new Refusal(
@@ -55,7 +91,7 @@ export class SloController {
     if (report.data.ok !== (report.data.failed === undefined))
       throw new Refusal('invalid-value', 'failed names the step exactly when ok is false.');
     await this.levels.probed({ ...report.data, at: new Date(at).toISOString() });
-    return JSON.stringify({ accepted: true });
+    return { json: { accepted: true } };
   }
 
   private period(from: string | undefined, to: string | undefined): { from: string; to: string } {

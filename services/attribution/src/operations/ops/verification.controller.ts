@@ -1,8 +1,8 @@
-import { Controller, Get, Header, Inject, Query, UseGuards } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { type ChainCursor, verifyChain } from '@provider-access/audit';
 import { Refusal } from '@provider-access/kernel';
-import { dayPipe, PORTS, type ServicePorts, zodPipe } from '@provider-access/service/http';
-import { StaticTokenGuard } from '@provider-access/smart';
+import { dayOrNone, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
 const place = z.int().nonnegative();
@@ -17,21 +17,32 @@ const CURSOR: z.ZodType<ChainCursor> = z.strictObject({
 const PAGE_TEXT = 'page is not valid: follow the next link of an answer unchanged.';
 const PAGE = z.string(PAGE_TEXT).max(100_000, PAGE_TEXT).optional();
 
-/** Compares pa.audit with its daily seals: the answers for `pa audit verify` (ADR 0049). It reads the log only. */
-@Controller('ops/audit/verification')
-@UseGuards(StaticTokenGuard('administrator'))
+/** For `pa audit verify` (ADR 0049). A page reads a bounded number of records, of the log only. */
+const VERIFY = operation({
+  route: 'GET /ops/audit/verification',
+  callers: ['administrator'],
+  tag: 'Operations',
+  summary: 'Compare the audit with its daily seals',
+  description: 'Reads a bounded part of the log. `next` of an answer is the path of the next page.',
+  fields: {
+    from: { schema: dayOrNone('from', 'UTC day'), description: 'The first UTC day. Default: the first one.' },
+    to: { schema: dayOrNone('to', 'UTC day'), description: 'The last UTC day. Default: the last one.' },
+    page: { schema: PAGE, description: 'From the `next` of an answer.' },
+  },
+  answer: {
+    description: 'What was found for each seal and partition.',
+    type: JSON_TYPE,
+    schema: { type: 'object' },
+  },
+  refusals: ['invalid-value'],
+});
+
+@Controller()
 export class VerificationController {
   constructor(@Inject(PORTS) private readonly ports: ServicePorts) {}
 
-  /** A page reads a bounded number of records. `next` is a path on this server. */
-  @Get()
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'no-store')
-  async verify(
-    @Query('from', dayPipe('from', 'UTC day')) from: string | undefined,
-    @Query('to', dayPipe('to', 'UTC day')) to: string | undefined,
-    @Query('page', zodPipe('invalid-value', PAGE)) page: string | undefined,
-  ): Promise<string> {
+  @Operation(VERIFY)
+  async verify({ query: { from, to, page } }: Asked<typeof VERIFY>): Promise<Answer> {
     if (from !== undefined && to !== undefined && from > to)
       throw new Refusal('invalid-value', 'from must not lie after to.');
     const { next, ...found } = await verifyChain(
@@ -39,13 +50,13 @@ export class VerificationController {
       { from, to },
       page === undefined ? undefined : cursorOf(page),
     );
-    if (next === undefined) return JSON.stringify(found);
+    if (next === undefined) return { json: found };
     const link = new URLSearchParams({
       ...(from !== undefined && { from }),
       ...(to !== undefined && { to }),
       page: Buffer.from(JSON.stringify(next)).toString('base64url'),
     });
-    return JSON.stringify({ ...found, next: `/ops/audit/verification?${link}` });
+    return { json: { ...found, next: `/ops/audit/verification?${link}` } };
   }
 }
 

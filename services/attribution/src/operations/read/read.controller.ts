@@ -1,146 +1,159 @@
-import { Controller, Get, Inject, Param, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit, countedBy, membersOf } from '@provider-access/audit';
+import { Controller, Inject } from '@nestjs/common';
+import { countedBy, membersOf } from '@provider-access/audit';
 import type { RefusalReason } from '@provider-access/events';
 import { instant, Refusal, unknownResource } from '@provider-access/kernel';
 import { historyBundle, type Subset } from '@provider-access/kernel/fhir';
 import {
+  FHIR_TYPE,
   holds,
   linkedQuery,
   queryOf,
-  readGeneral,
   readHistoryQuery,
   readShape,
-  SearchTurns,
   SHAPES,
   unknownParameter,
   urlWith,
 } from '@provider-access/service/http';
-import { etagOf, isNotModified, requireScope } from '@provider-access/service/operation';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
-import { CONFIG, type AttributionConfig } from '../../config.ts';
+import {
+  type Asked,
+  type Audited,
+  type Entry,
+  HISTORY_PARAMETERS,
+  type InTurn,
+  inTurn,
+  operation,
+  Operation,
+  ref,
+  SHAPE,
+} from '@provider-access/service/operation';
 import { shaped, showsMembers } from '../group-query.ts';
 import { GroupView, type VisibleGroup } from '../group-view.ts';
 
-/**
- * read, vread and history of a Group: the list of one provider, as this client sees it now. docs/regulation.md#groups,
- * https://hl7.org/fhir/R4/http.html#read
- */
+/** The list of one provider, as this client sees it now. docs/regulation.md#groups */
+const COMMON = { callers: 'app', scope: 'r', audit: 'group-read', tag: 'Groups and exports' } as const;
+const GROUP = { id: 'The id of the Group, from `GET /fhir/Group`.' };
+const OF_ONE = {
+  ...COMMON,
+  conditional: 'not-match',
+  query: {
+    parameters: SHAPE.parameters,
+    read: (own: URLSearchParams, { base }: { readonly base: string }): Subset => readGroupShape(own, base),
+  },
+  headers: [
+    { name: 'If-None-Match', description: 'The `ETag` of the Group that the app has: 304 if it is the newest.' },
+  ],
+  answer: { description: 'The Group.', type: FHIR_TYPE, schema: ref('Resource') },
+} as const;
+/** https://hl7.org/fhir/R4/http.html#read */
+const READ = operation({
+  ...OF_ONE,
+  route: 'GET /fhir/Group/{id}',
+  interaction: 'read',
+  summary: 'Read a Group',
+  parameters: GROUP,
+  refusals: ['invalid-value', 'not-supported', 'not-found', 'too-costly', 'too-many-requests'],
+});
+/** Only the version that the client sees now is one: ADR 0054. https://hl7.org/fhir/R4/http.html#vread */
+const VREAD = operation({
+  ...OF_ONE,
+  route: 'GET /fhir/Group/{id}/_history/{vid}',
+  interaction: 'vread',
+  summary: 'Read the version of a Group that the app sees now',
+  parameters: { ...GROUP, vid: 'The version, from `meta.versionId` or `ETag`.' },
+  refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly', 'too-many-requests'],
+});
+/** https://hl7.org/fhir/R4/http.html#history */
+const HISTORY = operation({
+  ...COMMON,
+  route: 'GET /fhir/Group/{id}/_history',
+  interaction: 'history-instance',
+  summary: 'Read the history of a Group',
+  description:
+    'The version that the app sees now, if it fits the parameters. No former version is kept, because its members ' +
+    'may have opted out since.',
+  parameters: GROUP,
+  query: { parameters: HISTORY_PARAMETERS, read: readHistoryQuery },
+  answer: { description: 'A Bundle of type `history`.', type: FHIR_TYPE, schema: ref('Bundle') },
+  refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-costly', 'too-many-requests'],
+});
+
+/** A Group has as many decisions as members, so it waits in turn as a search does (ADR 0055). */
 @Controller()
-@UseGuards(SmartGuard)
 export class GroupReadController {
-  constructor(
-    @Inject(GroupView) private readonly view: GroupView,
-    @Inject(Audit) private readonly audit: Audit,
-    @Inject(SearchTurns) private readonly turns: SearchTurns,
-    @Inject(CONFIG) private readonly config: AttributionConfig,
-  ) {}
+  constructor(@Inject(GroupView) private readonly view: GroupView) {}
 
-  @Get('fhir/Group/:id')
-  read(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.inTurn(request, reply, () => this.answer(id, undefined, request, reply));
+  @Operation(READ)
+  read({ client, params, query }: Asked<typeof READ>): InTurn<Audited> {
+    return inTurn(() => this.answer(client, params.id, query));
   }
 
-  /** Only the version that the client sees now is one: ADR 0054. https://hl7.org/fhir/R4/http.html#vread */
-  @Get('fhir/Group/:id/_history/:vid')
-  vread(
-    @Param('id') id: string,
-    @Param('vid') vid: string,
-    @Req() request: SmartRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    return this.inTurn(request, reply, () => this.answer(id, vid, request, reply));
+  @Operation(VREAD)
+  vread({ client, params, query }: Asked<typeof VREAD>): InTurn<Audited> {
+    return inTurn(() => this.answer(client, params.id, query, params.vid));
   }
 
-  /** https://hl7.org/fhir/R4/http.html#history */
-  @Get('fhir/Group/:id/_history')
-  history(@Param('id') id: string, @Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.inTurn(request, reply, () => this.answerHistory(id, request, reply));
+  @Operation(HISTORY)
+  history(asked: Asked<typeof HISTORY>): InTurn<Audited> {
+    return inTurn(() => this.answerHistory(asked));
   }
 
-  /** A Group has as many decisions as members, so it waits in turn as a search does (ADR 0055). */
-  private inTurn({ smart }: SmartRequest, reply: FastifyReply, answer: () => Promise<void>): Promise<void> {
-    return this.turns.take(smart.client, reply.raw, answer);
-  }
-
-  private async answerHistory(id: string, request: SmartRequest, reply: FastifyReply): Promise<void> {
-    const { own, format } = this.asked(request);
-    const query = readHistoryQuery(own);
-    const { client } = request.smart;
-    const { resource, lastUpdated, members } = await this.visible(client, id, false);
+  private async answerHistory({ client, params, query, base, format }: Asked<typeof HISTORY>): Promise<Audited> {
+    const { id } = params;
+    const visible = await this.visible(client, id, false);
+    if ('audit' in visible) return visible;
+    const { resource, lastUpdated, members } = visible;
     const isIn = (query.since === undefined || lastUpdated >= query.since) && holds(query, { lastUpdated });
-    await this.release(client, id, isIn ? members : undefined);
     const url = `Group/${id}`;
-    const fullUrl = `${this.config.publicUrl}/fhir/${url}`;
+    const fullUrl = `${base}/${url}`;
     const entry = { fullUrl, url, versionId: lastUpdated, lastModified: instant(lastUpdated) };
-    void reply.headers({ 'cache-control': 'no-store', 'content-type': FHIR_JSON }).send(
-      historyBundle({
-        selfUrl: urlWith(`${fullUrl}/_history`, linkedQuery(queryOf(query), format)),
-        total: isIn ? 1 : 0,
-        entries: isIn ? [{ ...entry, line: JSON.stringify(resource) }] : [],
-      }),
-    );
+    const body = historyBundle({
+      selfUrl: urlWith(`${fullUrl}/_history`, linkedQuery(queryOf(query), format)),
+      total: isIn ? 1 : 0,
+      entries: isIn ? [{ ...entry, line: JSON.stringify(resource) }] : [],
+    });
+    return { audit: [released(id, isIn ? members : undefined)], answer: { body } };
   }
 
   /** `vid`: the version that the client asks for; undefined for the current one. */
-  private async answer(id: string, vid: string | undefined, request: SmartRequest, reply: FastifyReply): Promise<void> {
-    const shape = readGroupShape(this.asked(request).own, `${this.config.publicUrl}/fhir`);
-    const { client } = request.smart;
+  private async answer(client: string, id: string, shape: Subset, vid?: string): Promise<Audited> {
     const visible = await this.visible(client, id, !showsMembers(shape));
-    const versionId = String(visible.lastUpdated);
-    if (vid !== undefined && vid !== versionId) return this.refuse(client, 'unknown-resource');
-    const validators = {
-      'cache-control': 'no-store',
-      etag: etagOf({ tag: versionId }),
-      'last-modified': new Date(visible.lastUpdated).toUTCString(),
+    if ('audit' in visible) return visible;
+    const { resource, lastUpdated, members } = visible;
+    if (vid !== undefined && vid !== String(lastUpdated)) return refused('unknown-resource');
+    return {
+      audit: [released(id, members)],
+      unchanged: [released(id, undefined)],
+      answer: {
+        version: { tag: lastUpdated, lastUpdated },
+        body: () => JSON.stringify(shaped(resource, shape)),
+      },
     };
-    // Access was decided as for an answer with the Group. If-Modified-Since does not count: its seconds cannot tell a
-    // Group from the one before a change in the same second, such as an opt-out.
-    const unchanged = isNotModified(request.headers, { tag: versionId }, 'not-match');
-    await this.release(client, id, unchanged ? undefined : visible.members);
-    if (unchanged) return void reply.code(304).headers(validators).send();
-    void reply
-      .headers({ ...validators, 'content-type': FHIR_JSON })
-      .send(JSON.stringify(shaped(visible.resource, shape)));
   }
 
-  /** The parameters of a request that may ask for a Group. @throws Refusal */
-  private asked({ smart, url, headers }: SmartRequest): ReturnType<typeof readGeneral> {
-    requireScope(smart.scopes, 'Group', 'r');
-    return readGeneral(headers.accept, new URL(url, 'http://localhost').searchParams);
-  }
-
-  /** @throws Refusal: one answer for every denial; FactsStale */
-  private async visible(client: string, id: string, summary: boolean): Promise<VisibleGroup> {
+  /** The Group, or one answer for every denial. @throws FactsStale */
+  private async visible(client: string, id: string, summary: boolean): Promise<VisibleGroup | Audited> {
     const group = await this.view.one(client, id);
-    if ('denied' in group) return this.refuse(client, group.denied);
-    return this.view.render(client, group, summary).catch(async (error: unknown) => {
-      if (error instanceof Refusal)
-        await this.audit.refuse({ client, action: 'group-read', reason: error.kind, types: ['Group'] });
+    if ('denied' in group) return refused(group.denied);
+    return this.view.render(client, group, summary).catch((error: unknown) => {
+      if (error instanceof Refusal) return refused(error.kind, error);
       throw error;
-    });
-  }
-
-  private async refuse(client: string, reason: RefusalReason): Promise<never> {
-    await this.audit.refuse({ client, action: 'group-read', reason, types: ['Group'] });
-    throw unknownResource();
-  }
-
-  /** `members`: undefined if the Group itself did not leave. */
-  private release(client: string, group: string, members: readonly string[] | undefined): Promise<void> {
-    const given = members === undefined ? { members: [], resources: 0 } : membersOf(countedBy(members));
-    return this.audit.release({
-      client,
-      action: 'group-read',
-      resources: members === undefined ? 0 : 1,
-      ...given,
-      types: ['Group'],
-      group,
     });
   }
 }
 
-const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+const refused = (reason: RefusalReason, answer = unknownResource()): Audited => ({
+  audit: [{ refused: { reason } }],
+  answer,
+});
+
+/** `members`: undefined if the Group itself did not leave. */
+const released = (group: string, members: readonly string[] | undefined): Entry => ({
+  hourly: {
+    resources: members === undefined ? 0 : 1,
+    ...(members === undefined ? { members: [] } : membersOf(countedBy(members))),
+    group,
+  },
+});
 
 /** As in a search; any other parameter is refused. */
 function readGroupShape(parameters: URLSearchParams, base: string): Subset {

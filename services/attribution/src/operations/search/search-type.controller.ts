@@ -1,31 +1,96 @@
-import { Controller, Get, HttpCode, Inject, Post, Req, Res, UseGuards } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
-import { Audit, auditedQuery, countedBy, membersOf } from '@provider-access/audit';
+import { Controller, Inject } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { auditedQuery, countedBy, membersOf } from '@provider-access/audit';
 import { allows } from '@provider-access/domain/smart';
 import {
   type BundleEntryLine,
   matchesInstant,
+  SEARCH,
   searchsetBundle,
   type SearchQuery,
   SearchWork,
 } from '@provider-access/kernel/fhir';
 import { Refusal } from '@provider-access/kernel';
 import {
+  FHIR_TYPE,
   isLenient,
   linkedQuery,
   readGeneral,
   readSearch,
   SealedLinks,
-  SearchTurns,
   urlWith,
 } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
-import { requireScope } from '@provider-access/service/operation';
-import { SmartGuard, type SmartRequest } from '@provider-access/smart';
+import {
+  type Asked,
+  type Audited,
+  type Client,
+  type Entry,
+  GENERAL_PARAMETERS,
+  type InTurn,
+  inTurn,
+  LENIENT,
+  operation,
+  Operation,
+  PAGE_PARAMETER,
+  ref,
+  RESULT_PARAMETERS,
+} from '@provider-access/service/operation';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
 import { shaped, showsMembers } from '../group-query.ts';
 import { type ClientGroup, GroupView, INSTEAD, type VisibleGroup } from '../group-view.ts';
 import { GroupFilters } from './group-filters.ts';
+
+const REFUSALS = [
+  'invalid-request',
+  'invalid-value',
+  'not-supported',
+  'not-acceptable',
+  'too-costly',
+  'over-budget',
+  'too-many-requests',
+] as const;
+/** https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups */
+const COMMON = {
+  callers: 'app',
+  scope: 's',
+  audit: 'group-search',
+  interaction: 'search-type',
+  tag: 'Groups and exports',
+  headers: [LENIENT],
+  answer: {
+    description: 'A searchset of Groups, with the members whom the app may see.',
+    type: FHIR_TYPE,
+    schema: ref('Bundle'),
+  },
+} as const;
+const SEARCH_TYPE = operation({
+  ...COMMON,
+  route: 'GET /fhir/Group',
+  summary: 'Find the Groups of the app',
+  query: {
+    parameters: [
+      ...SEARCH['Group']!.parameters.map(({ name, documentation }) => ({ name, description: `${documentation}.` })),
+      ...RESULT_PARAMETERS.filter(({ name }) => !name.endsWith('include')),
+      ...GENERAL_PARAMETERS,
+      PAGE_PARAMETER,
+    ],
+  },
+  refusals: REFUSALS,
+});
+const SEARCH_BY_POST = operation({
+  ...COMMON,
+  route: 'POST /fhir/Group/_search',
+  summary: 'Find the Groups of the app, with the parameters in the body',
+  description: 'The same search as by GET.',
+  body: {
+    content: {
+      'application/x-www-form-urlencoded': { schema: { type: 'object' }, example: { identifier: '1234567893' } },
+    },
+    parameters: readForm,
+  },
+  refusals: [...REFUSALS, 'unsupported-media-type'],
+});
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
@@ -41,8 +106,8 @@ interface Found {
   /** Whether a Group of the page is too large to have its members. */
   readonly someTooLarge: boolean;
 }
-interface Asked {
-  readonly request: SmartRequest;
+interface AskedSearch {
+  readonly by: Client;
   readonly query: SearchQuery;
   /** The parameters of the first page, for sealed links and the audit. */
   readonly parameters: URLSearchParams;
@@ -63,62 +128,41 @@ const badPage = (): Refusal =>
     expression: PAGE,
   });
 
-/**
- * Searches by GET and by POST. https://hl7.org/fhir/R4/http.html#search , docs/regulation.md#search-for-groups. A
- * client finds only its own Groups.
- */
-@Controller('fhir/Group')
-@UseGuards(SmartGuard)
+/** A client finds only its own Groups. */
+@Controller()
 export class GroupSearchController {
   private readonly links: SealedLinks;
   private readonly groups: string;
   constructor(
     @Inject(GroupView) private readonly view: GroupView,
     @Inject(GroupFilters) private readonly filters: GroupFilters,
-    @Inject(Audit) private readonly audit: Audit,
     @Inject(CONFIG) private readonly config: AttributionConfig,
-    @Inject(SearchTurns) private readonly turns: SearchTurns,
     @Inject(MEMBER_HASH) hash: MemberHash,
   ) {
     this.groups = `${config.publicUrl}/fhir/Group`;
     this.links = new SealedLinks(hash.keys, 'group page link');
   }
 
-  @Get()
-  search(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    return this.answer(request, parametersOf(request), reply);
+  @Operation(SEARCH_TYPE)
+  search(asked: Asked<typeof SEARCH_TYPE>): InTurn<Audited> {
+    const understood = this.understand(asked, false);
+    return inTurn(() => this.answer(understood));
   }
 
   /** Parameters in the body, in the URL, or in both. */
-  @Post('_search')
-  @HttpCode(200)
-  searchByPost(@Req() request: SmartRequest, @Res() reply: FastifyReply): Promise<void> {
-    const parameters = parametersOf(request);
-    for (const [name, value] of formOf(request)) parameters.append(name, value);
-    return this.answer(request, parameters, reply, true);
+  @Operation(SEARCH_BY_POST)
+  searchByPost(asked: Asked<typeof SEARCH_BY_POST>): InTurn<Audited> {
+    const understood = this.understand(asked, true);
+    return inTurn(() => this.answer(understood));
   }
 
-  private async answer(
-    request: SmartRequest,
-    given: URLSearchParams,
-    reply: FastifyReply,
-    posted = false,
-  ): Promise<void> {
-    const { client, scopes } = request.smart;
-    requireScope(scopes, 'Group', 's');
-    const asked = this.read(request, given, posted);
-    return this.turns.take(client, reply.raw, () => this.found(asked, reply));
-  }
-
-  private async found(asked: Asked, reply: FastifyReply): Promise<void> {
-    const { client } = asked.request.smart;
-    const { parameters } = asked;
+  private async answer(asked: AskedSearch): Promise<Audited> {
+    const query = auditedQuery(asked.parameters);
     try {
       const { given, entries, total, next, someTooLarge } = await this.find(asked);
       const nextUrl = next === undefined ? undefined : this.url(asked, next);
       if (next !== undefined && nextUrl === undefined)
         throw new Refusal('invalid-value', 'This search is too long to be continued by a link. Ask for fewer values.');
-      await this.record(client, given, parameters);
       const body = searchsetBundle({
         // Without a query, for a search by POST that is too long for a link.
         selfUrl: this.url(asked, asked.after) ?? `${this.groups}/_search`,
@@ -126,26 +170,26 @@ export class GroupSearchController {
         entries: [...entries, ...this.remarks(asked.query, someTooLarge)],
         ...(nextUrl !== undefined && { nextUrl }),
       });
-      void reply
-        .headers({ 'content-type': 'application/fhir+json; charset=utf-8', 'cache-control': 'no-store' })
-        .send(body);
+      // Each Group of the page as a read would give it.
+      const [first = { hourly: { members: [], resources: 0, ...query } }, ...others] = given.map(
+        ({ group, members }): Entry => ({
+          hourly: { ...membersOf(countedBy(members)), resources: 1, group, ...query },
+        }),
+      );
+      return { audit: [first, ...others], answer: { body } };
     } catch (error) {
       // The frame of the service audits what a client could have asked for otherwise (400 and 403).
-      if (error instanceof Refusal && error.status !== 400)
-        await this.audit.refuse({
-          client,
-          action: 'group-search',
-          reason: error.kind,
-          ...auditedQuery(parameters),
-          types: ['Group'],
-        });
-      throw error;
+      if (!(error instanceof Refusal) || error.status === 400) throw error;
+      return { audit: [{ refused: { reason: error.kind, ...query } }], answer: error };
     }
   }
 
-  private read(request: SmartRequest, given: URLSearchParams, posted: boolean): Asked {
+  private understand(
+    { request, given, base, client, scopes }: Asked<typeof SEARCH_TYPE>,
+    posted: boolean,
+  ): AskedSearch {
     const link = given.get(PAGE) ?? undefined;
-    const sealed = link === undefined ? undefined : this.links.read(request.smart.client, link);
+    const sealed = link === undefined ? undefined : this.links.read(client, link);
     const linked = new URLSearchParams(sealed?.[0] as string | undefined);
     const { own, format } = readGeneral(request.headers.accept, given, linked);
     if (sealed !== undefined && own.size > 1) throw badPage();
@@ -155,12 +199,12 @@ export class GroupSearchController {
     if (after !== undefined && !/^[a-z2-7]{26}$/.test(after)) throw badPage();
     // A page link of a lenient search is followed without its header.
     const lenient = sealed !== undefined || isLenient(request.headers.prefer);
-    const query = readSearch('Group', parameters, { base: `${this.config.publicUrl}/fhir`, lenient });
-    return { request, query, parameters, format, after, posted: posted || sealed !== undefined };
+    const query = readSearch('Group', parameters, { base, lenient });
+    const by = { client, scopes };
+    return { by, query, parameters, format, after, posted: posted || sealed !== undefined };
   }
 
-  private async find({ request, query, after }: Asked): Promise<Found> {
-    const { client, scopes } = request.smart;
+  private async find({ by: { client, scopes }, query, after }: AskedSearch): Promise<Found> {
     const rendered = new Map<string, VisibleGroup>();
     // An answer has as many members as the largest Group that can be read.
     let left = this.config.maxGroupMembers;
@@ -201,17 +245,6 @@ export class GroupSearchController {
     return { given, entries, total: found.length, someTooLarge, ...(isMore && { next: page.at(-1)!.id }) };
   }
 
-  /** Each Group of the page as a read would give it. */
-  private async record(client: string, given: readonly Given[], parameters: URLSearchParams): Promise<void> {
-    const common = { client, action: 'group-search' as const, types: ['Group'], ...auditedQuery(parameters) };
-    if (given.length === 0) await this.audit.release({ ...common, members: [], resources: 0 });
-    await Promise.all(
-      given.map(({ group, members }) =>
-        this.audit.release({ ...common, ...membersOf(countedBy(members)), resources: 1, group }),
-      ),
-    );
-  }
-
   /** What a lenient search ignored, and that members are left out, as an entry of the Bundle. */
   private remarks({ ignored }: SearchQuery, someTooLarge: boolean): readonly BundleEntryLine[] {
     const most = this.config.maxGroupMembers;
@@ -228,12 +261,12 @@ export class GroupSearchController {
   }
 
   /** Undefined if the link would be too long. */
-  private url({ request, query, parameters, format, posted }: Asked, page: string | undefined): string | undefined {
+  private url({ by, query, parameters, format, posted }: AskedSearch, page: string | undefined): string | undefined {
     // Each page reports what a lenient search ignored, so the link to it has more than the parameters that count.
     const isSealed = posted || (page !== undefined && query.ignored.length > 0);
     if (!isSealed)
       return urlWith(this.groups, linkedQuery(page === undefined ? query.used : [...query.used, [PAGE, page]], format));
-    const link = this.links.write(request.smart.client, [linkedQuery(parameters, format).toString(), page]);
+    const link = this.links.write(by.client, [linkedQuery(parameters, format).toString(), page]);
     return link === undefined ? undefined : urlWith(this.groups, new URLSearchParams({ [PAGE]: link }));
   }
 }
@@ -273,10 +306,8 @@ function behind(
   return groups.slice(at + 1);
 }
 
-const parametersOf = ({ url }: SmartRequest): URLSearchParams => new URL(url, 'http://localhost').searchParams;
-
 /** @throws Refusal if the body is no form */
-function formOf({ body, headers }: SmartRequest): URLSearchParams {
+function readForm({ body, headers }: Pick<FastifyRequest, 'body' | 'headers'>): URLSearchParams {
   if (!Buffer.isBuffer(body) || body.length === 0) return new URLSearchParams();
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(headers['content-type'] ?? ''))
     throw new Refusal('unsupported-media-type', 'The body of a search is application/x-www-form-urlencoded.');

@@ -71,7 +71,7 @@ const DOCREF_BY_POST = operation({
         },
       },
     },
-    parameters: parametersOfBody,
+    parameters: ({ body }) => parametersOfBody(body),
   },
   refusals: [...REFUSALS, 'unsupported-media-type'],
 });

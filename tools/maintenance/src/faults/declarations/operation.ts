@@ -31,6 +31,11 @@ export const OPERATION: readonly Fault[] = [
     forms: [
       {
         file: `${ATTRIBUTION}/read/read.controller.ts`,
+        find: "scope: 'r', ",
+        replace: '',
+      },
+      {
+        file: `${ATTRIBUTION}/read/read.controller.ts`,
         find: "requireScope(smart.scopes, 'Group', 'r');",
         replace: 'void smart;',
       },
@@ -77,6 +82,12 @@ export const OPERATION: readonly Fault[] = [
     what: 'an explanation about a member leaves no entry in the audit',
     suites: ['services/attribution/src/operators.int.spec.ts', 'services/attribution/src/attribution.int.spec.ts'],
     forms: [
+      {
+        file: `${ATTRIBUTION}/ops/explain.controller.ts`,
+        find: 'audit: [{ released: { members: [member], resources: 0 } }]',
+        replace: 'audit: []',
+        suites: 'types',
+      },
       {
         file: `${ATTRIBUTION}/ops/explain.controller.ts`,
         find: 'await this.audit.record({',
