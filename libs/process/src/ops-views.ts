@@ -1,4 +1,5 @@
-import { refuseUnknownParameters, type StaticTokens } from '@provider-access/smart';
+import { parametersOf, refuseOthers } from '@provider-access/service/operation';
+import type { StaticTokens } from '@provider-access/smart';
 import { answer, type ProcessRoutesOptions } from './process-routes.ts';
 import type { Apps } from './start-services.ts';
 
@@ -21,7 +22,7 @@ export function viewsRoutes(apps: Apps, tokens: StaticTokens): NonNullable<Proce
   if (all.length === 1) return routes;
   routes['/ops/views'] = async (request, response) => {
     tokens.require(request, ['administrator']);
-    refuseUnknownParameters(request.url ?? '', []);
+    refuseOthers(parametersOf(request.url ?? ''), []);
     const headers = { authorization: request.headers.authorization };
     const merged: Record<string, unknown> = {};
     for (const { name, url, fastify } of all.filter(({ has }) => has)) {

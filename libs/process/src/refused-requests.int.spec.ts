@@ -1,4 +1,4 @@
-import { Controller, Get, Module, Param, Post, UseGuards } from '@nestjs/common';
+import { Controller, Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dataOf, type Disclosure, PA_AUDIT } from '@provider-access/events';
@@ -10,8 +10,8 @@ import { Facts, FACTS_PROJECTIONS } from '@provider-access/facts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { createServiceApp, REFUSAL_OBSERVER, type RefusalObserver } from '@provider-access/service/http';
 import { type Logger, Metrics, silentLogger } from '@provider-access/service/observability';
-import { SmartGuard, StaticTokenGuard, StaticTokens, type TokenIssuer } from '@provider-access/smart';
-import { actionOf } from './refused-requests.ts';
+import { type Asked, operation, Operation } from '@provider-access/service/operation';
+import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import { ServiceModule } from './service-module.ts';
 import { appendFacts, approvedApp, issuerOf, recordsOf, request } from './testing/index.ts';
 
@@ -19,32 +19,39 @@ const PUBLIC_URL = 'https://pa.example';
 const ADMINISTRATOR = 'a'.repeat(43);
 const NPI = 'npi|1234567893';
 
+const TEXTS = { tag: 'Operations', summary: 'Refuse', answer: { description: 'None.' }, refusals: [] } as const;
+const SEARCH = operation({ ...TEXTS, route: 'GET /fhir/{kind}', callers: 'app', audit: 'search' });
+const GROUP = operation({ ...TEXTS, route: 'GET /fhir/Group/{id}', callers: 'app', audit: 'group-read' });
+const READ = operation({ ...TEXTS, route: 'GET /fhir/{type}/{id}', callers: 'app', audit: 'read' });
+const KICK_OFF = operation({
+  ...TEXTS,
+  route: 'POST /fhir/Group/{id}/$export',
+  callers: 'app',
+  refusedAs: 'export-requested',
+});
+const OPERATORS = operation({ ...TEXTS, route: 'GET /ops/refused', callers: ['administrator'] });
+
 /** Refuses with the kind that the path names. */
-@Controller('fhir')
-@UseGuards(SmartGuard)
-class DataController {
-  @Get(':type')
-  search(@Param('type') kind: string): never {
-    throw new Refusal(kind as RefusalKind, 'Refused.');
+@Controller()
+class TrialController {
+  @Operation(SEARCH)
+  search({ params }: Asked<typeof SEARCH>): never {
+    throw new Refusal(params.kind as RefusalKind, 'Refused.');
   }
-  @Get('Group/:id')
-  group(@Param('id') kind: string): never {
-    throw new Refusal(kind as RefusalKind, 'Refused.');
+  @Operation(GROUP)
+  group({ params }: Asked<typeof GROUP>): never {
+    throw new Refusal(params.id as RefusalKind, 'Refused.');
   }
-  @Get(':type/:id')
-  read(@Param('id') kind: string): never {
-    throw new Refusal(kind as RefusalKind, 'Refused.');
+  @Operation(READ)
+  read({ params }: Asked<typeof READ>): never {
+    throw new Refusal(params.id as RefusalKind, 'Refused.');
   }
-  @Post('Group/:id/$export')
+  @Operation(KICK_OFF)
   kickOff(): never {
     throw new Refusal('required', 'Refused.');
   }
-}
-@Controller('ops')
-@UseGuards(StaticTokenGuard('administrator'))
-class OperatorsController {
-  @Get('refused')
-  refused(): never {
+  @Operation(OPERATORS)
+  operators(): never {
     throw new Refusal('invalid-value', 'Refused.');
   }
 }
@@ -81,7 +88,7 @@ beforeEach(async () => {
     {
       module: TrialModule,
       imports: [ServiceModule.forRoot({ ports, staticTokens }, settings)],
-      controllers: [DataController, OperatorsController],
+      controllers: [TrialController],
     },
     { name: 'resources', ports },
   );
@@ -110,7 +117,6 @@ describe('a refused request of an authenticated client', () => {
     ['/fhir/insufficient-scope', 403, { action: 'search', reason: 'insufficient-scope' }],
     ['/fhir/forbidden', 403, { action: 'search', reason: 'forbidden' }],
     ['/fhir/Patient/invalid-value', 400, { action: 'read', reason: 'invalid-value', types: ['Patient'] }],
-    ['/fhir/Nonsense/not-supported', 400, { action: 'read', reason: 'not-supported' }],
     [
       '/fhir/Patient/invalid-value?_count=Jane&name=Doe&Jane=Doe',
       400,
@@ -216,7 +222,7 @@ describe('a request without a valid token', () => {
     expect(lines).toEqual([
       line,
       { ...line, reason: 'missing', address: '127.0.0.1' },
-      { ...line, route: '/fhir/:type', address: '2001:db8:0:0::/64', requests: 20 },
+      { ...line, route: '/fhir/:kind', address: '2001:db8:0:0::/64', requests: 20 },
     ]);
     expect(JSON.stringify(lines)).not.toMatch(/secret|m-000001/);
   });
@@ -228,26 +234,5 @@ describe('an observer that fails', () => {
     observer.refused = () => Promise.reject(new TypeError('a fault of ours'));
     expect((await get('/fhir/Patient/invalid-value')).status).toBe(400);
     expect(lines).toEqual([{ error: 'TypeError' }]);
-  });
-});
-
-describe('actionOf', () => {
-  it.each([
-    ['/fhir/Group', 'group-search'],
-    ['/fhir/Group/_search', 'group-search'],
-    ['/fhir/Group/:id', 'group-read'],
-    ['/fhir/Group/:id/$export', 'export-requested'],
-    ['/fhir/Group/:id/$davinci-data-export', 'export-requested'],
-    ['/fhir/bulk', 'download'],
-    ['/fhir/bulk/:job', 'download'],
-    ['/fhir/bulk/:job/:file', 'download'],
-    ['/fhir/:type', 'search'],
-    ['/fhir/:type/_search', 'search'],
-    ['/fhir/:type/:id', 'read'],
-    ['/fhir/:type/:id/_history/:vid', 'vread'],
-    ['/fhir/:type/:id/_history', 'history'],
-    ['/fhir/DocumentReference/$docref', 'search'],
-  ])('%s is %s', (route, action) => {
-    expect(actionOf(route)).toBe(action);
   });
 });

@@ -1,5 +1,5 @@
 import { type Audit, auditedQuery, SampledRefusals } from '@provider-access/audit';
-import type { ActionOnData, AuditEntry, Service } from '@provider-access/events';
+import type { AuditEntry, Service } from '@provider-access/events';
 import type { Refusal } from '@provider-access/kernel';
 import { isServedType } from '@provider-access/kernel/fhir';
 import type { LabelsOf } from '@provider-access/service/observability';
@@ -7,21 +7,6 @@ import { formatOf, type RefusalObserver, type RefusedRequest, type ServicePorts 
 import { addressBlock, type Authenticator } from '@provider-access/smart';
 
 const MINUTE = 60_000;
-/** What the pattern of a route asks for, in the words of `pa.audit`. The first that fits counts. */
-const ACTIONS: readonly (readonly [pattern: RegExp, action: ActionOnData])[] = [
-  [/^\/fhir\/Group\/:\w+\/\$/, 'export-requested'],
-  [/^\/fhir\/Group\/:/, 'group-read'],
-  [/^\/fhir\/Group(\/_search)?$/, 'group-search'],
-  [/^\/fhir\/bulk(\/|$)/, 'download'],
-  [/^\/fhir\/[:\w]+\/:\w+\/_history\/:/, 'vread'],
-  [/^\/fhir\/[:\w]+\/:\w+\/_history$/, 'history'],
-  [/^\/fhir\/[:\w]+\/:/, 'read'],
-  [/^\/fhir\//, 'search'],
-];
-/** Of a route under `/fhir`, given as its pattern. */
-export const actionOf = (route: string): ActionOnData =>
-  ACTIONS.find(([pattern]) => pattern.test(route))?.[1] ?? 'read';
-
 /** The names of the parameters. A value that was refused may be anything, also the name of a person. */
 function namesOf(url: string): Pick<AuditEntry, 'query'> {
   const { query } = auditedQuery(new URL(url, 'http://localhost').searchParams);
@@ -78,13 +63,14 @@ export class RefusedRequests implements RefusalObserver {
 
   private async record(request: RefusedRequest, { kind }: Refusal): Promise<void> {
     const smart = request.smart ?? (await this.clientOf(request));
-    if (smart === undefined) return;
-    const { url: route = '' } = request.routeOptions;
+    const { url: route = '', config } = request.routeOptions;
+    const action = config.operation?.audit ?? config.operation?.refusedAs;
+    if (smart === undefined || action === undefined) return;
     // A route of one type has its name.
     const type = /^\/fhir\/([A-Z]\w*)/.exec(route)?.[1] ?? request.params?.type;
     await this.sampled.refused({
       client: smart.client,
-      action: actionOf(route),
+      action,
       outcome: 'refused',
       reason: kind,
       members: [],

@@ -18,7 +18,7 @@ import {
   systemClock,
 } from '@provider-access/service/http';
 import { MEMBER_HASH, Metrics, silentLogger } from '@provider-access/service/observability';
-import { SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import { STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
 import { ServiceModule, type ServiceRuntime, type ServiceSettings } from './service-module.ts';
 import { request } from './testing/index.ts';
 
@@ -89,6 +89,7 @@ const has = (token: unknown): boolean => {
     return false;
   }
 };
+const admitsApps = (): boolean => app!.getHttpAdapter().getInstance().operations.authenticator !== undefined;
 const checks = (): string[] => app!.get<ReadinessCheck[]>(READINESS, { strict: false }).map(({ name }) => name);
 
 describe('the frame of a service', () => {
@@ -96,7 +97,8 @@ describe('the frame of a service', () => {
     await start();
     for (const token of [PORTS, Audit, STATIC_TOKENS, MEMBER_HASH, BusinessCalendar, PayerDays])
       expect(has(token), String(token)).toBe(true);
-    for (const token of [Facts, SMART, ProjectionSet]) expect(has(token), String(token)).toBe(false);
+    for (const token of [Facts, ProjectionSet]) expect(has(token), String(token)).toBe(false);
+    expect(admitsApps()).toBe(false);
     expect(checks()).toEqual(['own']);
     expect((await request(app!, '/ops/views/consent')).status).toBe(404);
   });
@@ -105,7 +107,7 @@ describe('the frame of a service', () => {
     await start({ facts: { boundMs: 60_000 }, projections: [counted], publicUrl: 'https://pa.example' });
     expect(readyAtStart).toEqual([true, true]);
     expect(checks()).toEqual(['facts', 'views', 'own']);
-    expect(has(SMART)).toBe(true);
+    expect(admitsApps()).toBe(true);
     await ports.log.append('t.counted', [{ key: 'a', partitionKey: 'a', headers: { ce_type: 'x' }, value: '{}' }]);
     const reader = ports.views.reader(counted);
     expect(await reader.waitFor(await ports.log.head(['t.counted']), 60_000)).toBe(true);
@@ -115,7 +117,7 @@ describe('the frame of a service', () => {
   test('passes the bound of the settings to the facts', async () => {
     await start({ facts: { boundMs: 12_345 } });
     expect(app!.get(Facts, { strict: false }).freshness.boundMs).toBe(12_345);
-    expect(has(SMART)).toBe(false);
+    expect(admitsApps()).toBe(false);
   });
 
   test('shows views to administrators only', async () => {

@@ -29,7 +29,7 @@ import {
 } from '@provider-access/service/http';
 import { type OperationPorts, viewsController } from '@provider-access/service/operation';
 import { MEMBER_HASH, MemberHash } from '@provider-access/service/observability';
-import { AccessTokens, Authenticator, publishedKeys, SMART, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
+import { AccessTokens, Authenticator, publishedKeys, STATIC_TOKENS, StaticTokens } from '@provider-access/smart';
 import { RefusedRequests } from './refused-requests.ts';
 
 /** What a runner hands to a service: the same for every service. */
@@ -93,7 +93,7 @@ const FRAME = Symbol('Frame');
 /**
  * The frame of every service. A service module imports `ServiceModule.forRoot(runtime, settings)` and lists only its
  * controllers and its own providers. The frame provides the ports, `Audit`, static tokens, the calendar and the days;
- * and where the settings ask for them `Facts`, an `Authenticator` for `SmartGuard`, and a `ProjectionSet` with its
+ * and where the settings ask for them `Facts`, access tokens of apps, and a `ProjectionSet` with its
  * routes. It sets the body parsers, starts views before facts and both before the service, and stops them after the
  * consumers of the service have ended. Between, it runs the background jobs of the service. A service adds its own
  * checks to the list under `READINESS`.
@@ -153,7 +153,6 @@ export class ServiceModule implements OnModuleInit, OnApplicationBootstrap, OnMo
       if (publicUrl !== undefined) {
         const accessTokens = new AccessTokens({ keys: publishedKeys(facts.parties), publicUrl, clock, metrics });
         authenticator = new Authenticator(accessTokens, facts.parties);
-        providers.push({ provide: SMART, useValue: authenticator });
       }
     }
     const refused = new RefusedRequests(ports, { service: name, audit, authenticator });

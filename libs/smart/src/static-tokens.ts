@@ -1,9 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
 import { Refusal } from '@provider-access/kernel';
 import { bearerToken, type RequestWithHeaders } from './authenticate.ts';
-import { declaredParameters, refuseUnknownParameters } from './declared-parameters.ts';
 import { fixedSecret, type Secret } from './secret-file.ts';
 
 export type StaticRole = 'administrator' | 'payer';
@@ -72,26 +69,5 @@ export class StaticTokens {
   }
 }
 
-/** Provided by the module that uses StaticTokenGuard: a StaticTokens. */
+/** Where a module provides its StaticTokens. */
 export const STATIC_TOKENS = Symbol('smart.StaticTokens');
-
-/**
- * `@UseGuards(StaticTokenGuard('administrator'))`: sets `request.role`, and refuses parameters that a GET does not
- * declare.
- */
-export function StaticTokenGuard(...roles: readonly StaticRole[]): Type<CanActivate> {
-  @Injectable()
-  class RoleGuard implements CanActivate {
-    /** For the OpenAPI document. */
-    static readonly roles = roles;
-    constructor(@Inject(STATIC_TOKENS) private readonly tokens: StaticTokens) {}
-    canActivate(context: ExecutionContext): boolean {
-      const request = context.switchToHttp().getRequest<FastifyRequest & { role?: StaticRole }>();
-      request.role = this.tokens.require(request, roles);
-      const known = request.method === 'GET' ? declaredParameters(context) : undefined;
-      if (known !== undefined) refuseUnknownParameters(request.url, known);
-      return true;
-    }
-  }
-  return RoleGuard;
-}

@@ -3,10 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@provider-access/events';
 import { type RefusalKind, REFUSALS } from '@provider-access/kernel';
 import { FHIR_TYPE as FHIR, JSON_TYPE } from '@provider-access/service/http';
-import { type Json, ref, TAGS } from '@provider-access/service/operation';
-import type { Content, Operation } from './openapi/operation.ts';
-import { OPS } from './openapi/ops.ts';
-import { controllersOf, described, type Route, routesOf, sandboxRoutesOf } from './openapi/routes.ts';
+import { type Descriptor, type Json, operationsOf, ref, TAGS } from '@provider-access/service/operation';
+import type * as Sandbox from '../src/sandbox.ts';
+import { controllersOf } from './openapi/controllers.ts';
 import { inputSchema, SCHEMAS } from './openapi/schemas.ts';
 
 /** The OpenAPI 3.1 document of the HTTP API. Run: `npm run openapi -w @provider-access/standalone`. */
@@ -14,35 +13,33 @@ export const FILE = fileURLToPath(new URL('../../../docs/openapi.json', import.m
 const VERSION = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string })
   .version;
 
-/** Of the routes whose controllers have no descriptors yet. */
-const OPERATIONS: Readonly<Record<string, Operation>> = OPS;
-
 /** Beyond the refusals of the operation itself. */
 const OF_CALLERS = {
   app: ['invalid-token', 'insufficient-scope', 'too-many-requests', 'unavailable'],
   role: ['invalid-token', 'unavailable'],
   anybody: [],
 } as const satisfies Record<string, readonly RefusalKind[]>;
-const kindOfCallers = ({ callers }: Route): keyof typeof OF_CALLERS => (typeof callers === 'string' ? callers : 'role');
+const kindOfCallers = ({ callers }: Descriptor): keyof typeof OF_CALLERS =>
+  typeof callers === 'string' ? callers : 'role';
 
-/** All operations, in the order of the document. */
-export async function operations(from: 'src' | 'dist'): Promise<readonly (readonly [Route, Operation])[]> {
+/** The operations of all services and of a sandbox, in the order of the document. */
+export async function operations(from: 'src' | 'dist'): Promise<readonly Descriptor[]> {
   const controllers = [...(await controllersOf(from)).values()].flat();
-  const undescribed = [...routesOf(controllers), ...(await sandboxRoutesOf(from))];
-  const unknown = Object.keys(OPERATIONS).filter((name) => !undescribed.some((route) => route.name === name));
-  if (unknown.length > 0) throw new Error(`Nothing answers the route ${unknown.join(', ')}`);
-  const all = undescribed.map((route) => {
-    const operation = OPERATIONS[route.name];
-    if (operation === undefined) throw new Error(`services/standalone/scripts/openapi does not describe ${route.name}`);
-    return [route, operation] as const;
-  });
-  return inOrder([...all, ...described(controllers)]);
+  const file = from === 'src' ? '../src/sandbox.ts' : '../dist/sandbox.js';
+  const { SANDBOX_OPERATIONS } = (await import(new URL(file, import.meta.url).href)) as typeof Sandbox;
+  return inOrder([...operationsOf(controllers), ...SANDBOX_OPERATIONS]);
 }
+const splitRoute = ({ route }: Descriptor): { method: string; path: string } => {
+  const [method, path] = route.split(' ') as [string, string];
+  return { method: method.toLowerCase(), path };
+};
 
 export async function document(from: 'src' | 'dist'): Promise<Json> {
   const paths: Record<string, Record<string, Json>> = {};
-  for (const [route, operation] of await operations(from))
-    (paths[route.path] ??= {})[route.method] = describe(route, operation);
+  for (const operation of await operations(from)) {
+    const { method, path } = splitRoute(operation);
+    (paths[path] ??= {})[method] = describe(operation);
+  }
   return {
     openapi: '3.1.0',
     info: {
@@ -72,36 +69,34 @@ export async function document(from: 'src' | 'dist'): Promise<Json> {
  * In the order of the published document, which is that of a reader's work. A new operation comes behind the others of
  * its tag.
  */
-function inOrder(all: readonly (readonly [Route, Operation])[]): readonly (readonly [Route, Operation])[] {
+function inOrder(all: readonly Descriptor[]): readonly Descriptor[] {
   type Published = Readonly<Record<string, Readonly<Record<string, { readonly tags: readonly string[] }>>>>;
   const { paths } = JSON.parse(readFileSync(FILE, 'utf8')) as { readonly paths: Published };
   const published = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { tags }]) => ({ name: `${method.toUpperCase()} ${path}`, tag: tags[0] })),
+    Object.entries(methods).map(([method, { tags }]) => ({ route: `${method.toUpperCase()} ${path}`, tag: tags[0] })),
   );
-  const placeOf = ([{ name }, { tag }]: readonly [Route, Operation]): number => {
-    const at = published.findIndex((one) => one.name === name);
+  const placeOf = ({ route, tag }: Descriptor): number => {
+    const at = published.findIndex((one) => one.route === route);
     return at >= 0 ? at : published.findLastIndex((one) => one.tag === tag) + 0.5;
   };
   return all.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
-function describe(route: Route, operation: Operation): Json {
+function describe(operation: Descriptor): Json {
   const { answer, also = {}, refusals } = operation;
-  const status = answer.status ?? route.status ?? 200;
-  const security = securityOf(route);
   return {
     tags: [operation.tag],
-    operationId: route.name
+    operationId: operation.route
       .replaceAll(/[^A-Za-z]+/g, '-')
       .toLowerCase()
       .replaceAll(/^-|-$/g, ''),
     summary: operation.summary,
     ...(operation.description !== undefined && { description: operation.description }),
-    security,
-    ...parameters(route, operation),
-    ...body(route, operation),
+    security: securityOf(operation),
+    ...parameters(operation),
+    ...body(operation),
     responses: {
-      [status]: {
+      [answer.status ?? 200]: {
         description: answer.description,
         ...(answer.headers !== undefined && {
           headers: Object.fromEntries(
@@ -121,63 +116,65 @@ function describe(route: Route, operation: Operation): Json {
         }),
       },
       ...Object.fromEntries(Object.entries(also).map(([code, description]) => [code, { description }])),
-      ...refused(route, [...new Set([...refusals, ...OF_CALLERS[kindOfCallers(route)], 'internal' as const])]),
+      ...refused(operation, [...new Set([...refusals, ...OF_CALLERS[kindOfCallers(operation)], 'internal' as const])]),
     },
   };
 }
 
-function securityOf({ callers, security }: Route): readonly Json[] {
+function securityOf({ callers, security }: Descriptor): readonly Json[] {
   if (security !== undefined) return security.map((scheme) => ({ [scheme]: [] }));
   if (callers === 'app') return [{ app: [] }];
   if (callers !== 'anybody') return callers.map((role) => ({ [role]: [] }));
   return [];
 }
 
-function parameters(route: Route, { parameters: texts = {}, query = [], headers = [] }: Operation): Json {
-  const textOf = (name: string): string => {
-    const text = texts[name];
-    if (text === undefined) throw new Error(`${route.name}: the parameter ${name} has no description`);
+function parameters(operation: Descriptor): Json {
+  const { route, parameters: texts = {}, fields = {}, query, headers = [] } = operation;
+  const textOf = (name: string, text: string | undefined): string => {
+    if (text === undefined) throw new Error(`${route}: the parameter ${name} has no description`);
     return text;
   };
-  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  const inPath = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
-    description: textOf(name!),
+    description: textOf(name!, texts[name!]),
     schema: name === 'service' ? { enum: SERVICES } : { type: 'string' },
   }));
-  const read = route.query.map(({ name, schema }) => ({
+  const read = Object.entries(fields).map(([name, { schema, description }]) => ({
     name,
     in: 'query',
-    required: schema !== undefined && !schema.safeParse(undefined).success,
-    description: textOf(name),
-    schema: schema === undefined ? { type: 'string' } : inputSchema(schema),
+    required: !schema.safeParse(undefined).success,
+    description: textOf(name, description),
+    schema: inputSchema(schema),
   }));
   const more = [
-    ...query.map((one) => ({ in: 'query', schema: { type: 'string' }, ...one })),
+    ...(query?.parameters ?? []).map((one) => ({ in: 'query', schema: { type: 'string' }, ...one })),
     ...headers.map((one) => ({ in: 'header', schema: { type: 'string' }, ...one })),
   ];
   const all = [...inPath, ...read, ...more];
   return all.length === 0 ? {} : { parameters: all };
 }
 
-function body(route: Route, operation: Operation): Json {
-  if (route.body.length > 0) {
+function body({ body }: Descriptor): Json {
+  if (body?.fields !== undefined) {
+    const fields = Object.entries(body.fields);
     const schema = {
       type: 'object',
-      required: route.body.map(({ name }) => name),
-      properties: Object.fromEntries(route.body.map((field) => [field.name, inputSchema(field.schema)])),
+      required: fields.map(([name]) => name),
+      properties: Object.fromEntries(fields.map(([name, field]) => [name, inputSchema(field.schema)])),
     };
     return { requestBody: { required: true, content: { [JSON_TYPE]: { schema } } } };
   }
-  if (operation.body === undefined) return {};
-  const content = Object.entries(operation.body.content).map(([type, one]) => [
+  if (body?.content === undefined) return {};
+  const content = Object.entries(body.content).map(([type, one]) => [
     type,
     { schema: schemaOf(one), ...(one.example !== undefined && { example: one.example }) },
   ]);
-  return { requestBody: { required: operation.body.required ?? false, content: Object.fromEntries(content) } };
+  return { requestBody: { required: body.required ?? false, content: Object.fromEntries(content) } };
 }
 
+type Content = NonNullable<NonNullable<Descriptor['body']>['content']>[string];
 function schemaOf({ schema, fields = {} }: Content): Json {
   const made = 'safeParse' in schema ? inputSchema(schema as Parameters<typeof inputSchema>[0]) : (schema as Json);
   const properties = made['properties'] as Readonly<Record<string, Json>> | undefined;
@@ -190,7 +187,8 @@ function schemaOf({ schema, fields = {} }: Content): Json {
 }
 
 /** An answer for each status, with the refusals that have it. */
-function refused({ path }: Route, kinds: readonly RefusalKind[]): Json {
+function refused(operation: Descriptor, kinds: readonly RefusalKind[]): Json {
+  const { path } = splitRoute(operation);
   const [type, schema, code] = path.startsWith('/fhir')
     ? ([FHIR, 'OperationOutcome', 'issue'] as const)
     : path.startsWith('/auth')

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answer, type ProcessRoutesOptions } from '@provider-access/process';
 import type { SandboxState } from '@provider-access/sandbox';
-import { refuseUnknownParameters, type StaticTokens } from '@provider-access/smart';
+import { JSON_TYPE } from '@provider-access/service/http';
+import { operation, parametersOf, ref, refuseOthers } from '@provider-access/service/operation';
+import type { StaticTokens } from '@provider-access/smart';
 import type { Logger } from '@provider-access/service/observability';
 import type { StandaloneConfig } from './config.ts';
 import type { Platform } from './platform.ts';
@@ -39,22 +41,49 @@ export async function startSandbox(
   return sandbox;
 }
 
-/** `GET /ops/sandbox` and `POST /ops/sandbox/reset`, for the administrator. */
+/** No controller has them, because the process itself answers them. */
+const COMMON = { callers: ['administrator'], tag: 'Operations', refusals: [] } as const;
+const STATE = operation({
+  ...COMMON,
+  route: 'GET /ops/sandbox',
+  summary: 'Get the state of the sandbox',
+  description: 'Only `npm start -- --sandbox` has this route.',
+  answer: {
+    description: 'Whether the sandbox is ready, its members, and its ready clients with their keys.',
+    type: JSON_TYPE,
+    schema: ref('Sandbox'),
+  },
+});
+const RESET = operation({
+  ...COMMON,
+  route: 'POST /ops/sandbox/reset',
+  summary: 'Delete everything in the sandbox and start over',
+  description: 'Only `npm start -- --sandbox` has this route. The tokens stay, and the ready clients are new.',
+  answer: {
+    status: 202,
+    description: 'The sandbox starts over. `GET /ops/sandbox` says when it is ready.',
+    type: JSON_TYPE,
+    schema: ref('Sandbox'),
+  },
+});
+export const SANDBOX_OPERATIONS = [STATE, RESET] as const;
+
+/** The routes of the sandbox, as a process takes them. */
 export function sandboxRoutes(
   tokens: StaticTokens,
   { state, reset }: { readonly state: () => SandboxState | undefined; readonly reset: () => void },
 ): NonNullable<ProcessRoutesOptions['routes']> {
   return {
-    '/ops/sandbox': async (request, response) => {
-      tokens.require(request, ['administrator']);
-      refuseUnknownParameters(request.url ?? '', []);
-      answer(response, 200, 'application/json', JSON.stringify(state() ?? { status: 'starting' }));
+    [STATE.route.slice('GET '.length)]: async (request, response) => {
+      tokens.require(request, STATE.callers);
+      refuseOthers(parametersOf(request.url ?? ''), []);
+      answer(response, 200, JSON_TYPE, JSON.stringify(state() ?? { status: 'starting' }));
     },
-    'POST /ops/sandbox/reset': async (request, response) => {
-      tokens.require(request, ['administrator']);
+    [RESET.route]: async (request, response) => {
+      tokens.require(request, RESET.callers);
       // The reset closes this connection, so the answer goes first.
       response.once('finish', reset);
-      answer(response, 202, 'application/json', JSON.stringify({ status: 'starting' }));
+      answer(response, RESET.answer.status, JSON_TYPE, JSON.stringify({ status: 'starting' }));
     },
   };
 }

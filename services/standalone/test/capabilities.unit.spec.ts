@@ -1,7 +1,7 @@
 import type { Descriptor } from '@provider-access/service/operation';
 import { operationsOf } from '@provider-access/service/operation';
 import { expect, test } from 'vitest';
-import { controllersOf } from '../scripts/openapi/routes.ts';
+import { controllersOf } from '../scripts/openapi/controllers.ts';
 
 interface Entry {
   readonly type: string;

@@ -5,14 +5,14 @@ import { PAYER_EVENTS } from '@provider-access/events';
 import { operationsOf } from '@provider-access/service/operation';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { document, FILE, operations, textOf } from '../scripts/openapi.ts';
-import { controllersOf } from '../scripts/openapi/routes.ts';
+import { controllersOf } from '../scripts/openapi/controllers.ts';
 import { serviceOf } from '../src/route-table.ts';
 
 let made: Awaited<ReturnType<typeof document>>;
 beforeAll(async () => {
   made = await document('src');
 });
-const NAMES = (await operations('src')).map(([{ name }]) => name);
+const NAMES = (await operations('src')).map(({ route }) => route);
 interface Described {
   readonly responses: Readonly<Record<string, unknown>>;
   readonly security: readonly Readonly<Record<string, unknown>>[];
@@ -53,6 +53,12 @@ describe('docs/openapi.json', () => {
       declared.map(({ route, service }) => ({ route, service: service.replace('{service}', 'consent') })),
     );
     expect(declared.length).toBeGreaterThan(15);
+  });
+
+  test('has operations of apps that say by which action the audit records wrong requests', async () => {
+    const all = (await operations('src')).filter(({ callers }) => callers === 'app');
+    expect(all.filter(({ audit, refusedAs = audit }) => refusedAs === undefined).map(({ route }) => route)).toEqual([]);
+    expect(all.length).toBeGreaterThan(15);
   });
 
   test('says who may call each route, as its guard does', () => {

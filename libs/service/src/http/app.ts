@@ -12,6 +12,7 @@ import { OverBudget } from '@provider-access/kernel/fhir';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';
 import { compressAnswers } from './compress-answers.ts';
 import { formatOf, renderRefusal } from './render-refusal.ts';
+import { FHIR_TYPE } from './media-types.ts';
 import { measureRequests } from './measure-requests.ts';
 import { nothingHere } from './nothing-here.ts';
 import { refuseEncodedBodies } from './plain-bodies.ts';
@@ -40,7 +41,7 @@ export interface ServiceAppOptions {
 
 /** Routes that take other types have parsers and texts of their own. */
 const TYPES =
-  'This Content-Type is not taken here. Use application/json or application/fhir+json. The body of a search is ' +
+  `This Content-Type is not taken here. Use application/json or ${FHIR_TYPE}. The body of a search is ` +
   'application/x-www-form-urlencoded.';
 const FASTIFY_CODES: Record<string, [RefusalKind, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['too-large', 'The request body is larger than this server takes.'],

@@ -1,16 +1,11 @@
 import { Refusal } from '@provider-access/kernel';
+import { FHIR_TYPE, JSON_TYPE } from './media-types.ts';
 
 const FORMAT = '_format';
 /** The parameters that every interaction has. */
 export const GENERAL: readonly string[] = [FORMAT, '_pretty'];
 /** What `_format` may name: https://hl7.org/fhir/R4/http.html#mime-type */
-const JSON_FORMATS = new Set([
-  'json',
-  'text/json',
-  'application/json',
-  'application/fhir+json',
-  'application/json+fhir',
-]);
+const JSON_FORMATS = new Set(['json', 'text/json', JSON_TYPE, FHIR_TYPE, 'application/json+fhir']);
 const JSON_RANGES = new Set([...JSON_FORMATS, '*/*', 'application/*']);
 const NEVER = /^q=0(\.0{0,3})?$/;
 
@@ -39,9 +34,9 @@ function assertJson(accept: string | undefined, formats: readonly string[]): voi
     if (formats.every((format) => isJson(mediaOfFormat(format)))) return;
     throw notJson();
   }
-  if (accept === undefined || accept === '' || accept === '*/*' || accept === 'application/fhir+json') return;
+  if (accept === undefined || accept === '' || accept === '*/*' || accept === FHIR_TYPE) return;
   if (acceptedMedia(accept).some((media) => JSON_RANGES.has(media))) return;
-  throw new Refusal('not-acceptable', 'Only application/fhir+json is served.');
+  throw new Refusal('not-acceptable', `Only ${FHIR_TYPE} is served.`);
 }
 
 interface Given {

@@ -14,6 +14,5 @@ export * from './refusal-observer.ts';
 export * from './render-refusal.ts';
 export * from './app.ts';
 export { unknownParameter } from './unknown-parameter.ts';
-export { zodPipe } from './zod-pipe.ts';
 export * from './view-metrics.ts';
 export * from './intake-metrics.ts';

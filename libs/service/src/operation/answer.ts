@@ -29,16 +29,18 @@ export type Entry =
   /** A release that has one entry an hour (ADR 0025). */
   | { readonly hourly: About }
   | { readonly refused: Partial<About> & { readonly reason: RefusalReason } };
-type Entries = readonly [Entry, ...Entry[]];
+export type Entries = readonly [Entry, ...Entry[]];
 
 /** An answer, and the entries that must be durable before it leaves. */
-export interface Audited {
-  /** `nothing`: the answer has no data of a member. */
-  readonly audit: Entries | 'nothing';
-  /** In place of `audit`, if the client has this version already. */
-  readonly unchanged?: Entries;
-  readonly answer: Answer | Refusal;
-}
+export type Audited =
+  | {
+      readonly audit: Entries;
+      /** In place of `audit`, if the client has this version already. */
+      readonly unchanged?: Entries;
+      readonly answer: Answer | Refusal;
+    }
+  /** Nothing of a member leaves: no body. */
+  | { readonly audit: 'nothing'; readonly answer: Omit<Answer, 'body' | 'json'> & { body?: never; json?: never } };
 
 /** An outcome that costs much, and is therefore worked out when it is the client's turn (ADR 0055). */
 export interface InTurn<Outcome> {

@@ -73,6 +73,8 @@ export interface Descriptor {
   readonly scope?: 'r' | 's';
   /** The action of the audit entries. With it the handler can only return an answer with its entries. */
   readonly audit?: ActionOnData;
+  /** The action of entries about wrong requests (400 and 403), where `audit` does not say it. */
+  readonly refusedAs?: ActionOnData;
   /** The reason in the audit if `{id}` is no id of FHIR. The answer is that of an unknown id. */
   readonly noId?: RefusalReason;
   /** Which conditional requests the frame answers, as a CapabilityStatement says it. */

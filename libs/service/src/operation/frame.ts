@@ -152,8 +152,9 @@ export class Frame {
       !(answer instanceof Refusal) &&
       answer.version !== undefined &&
       isNotModified(asked.request.headers, answer.version, conditional);
-    const entries = (isUnchanged ? audited?.unchanged : undefined) ?? audited?.audit ?? 'nothing';
-    if (entries !== 'nothing') await this.append(ports, asked, entries);
+    const entries = audited === undefined || audited.audit === 'nothing' ? undefined : audited;
+    if (entries !== undefined)
+      await this.append(ports, asked, (isUnchanged ? entries.unchanged : undefined) ?? entries.audit);
     if (answer instanceof Refusal) throw answer;
     if (this.operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
     if (answer.version !== undefined) void reply.headers(validatorsOf(answer.version));

@@ -6,3 +6,4 @@ export * from './fhir.ts';
 export { type OperationPorts, requireScope } from './frame.ts';
 export * from './operation.ts';
 export { viewsController } from './views-controller.ts';
+export { parametersOf, refuseOthers } from './parameters.ts';

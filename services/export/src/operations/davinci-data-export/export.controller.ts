@@ -30,6 +30,7 @@ const kickOff = (method: 'GET' | 'POST', name: Name) =>
     route: `${method} /fhir/Group/{id}/${name}`,
     head: false,
     callers: 'app',
+    refusedAs: 'export-requested',
     tag: 'Groups and exports',
     summary: `Start an export of a Group with ${name}${method === 'GET' ? ', by GET' : ''}`,
     description:

@@ -10,6 +10,7 @@ import { ownExports } from './own-exports.ts';
 const LIST = operation({
   route: 'GET /fhir/bulk',
   callers: 'app',
+  refusedAs: 'download',
   tag: 'Groups and exports',
   summary: 'List the own exports of the app',
   description:

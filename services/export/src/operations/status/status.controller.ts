@@ -19,6 +19,7 @@ const JOB = { job: 'The id of the export, from `Content-Location`.' };
 const STATUS = operation({
   route: 'GET /fhir/bulk/{job}',
   callers: 'app',
+  refusedAs: 'download',
   tag: 'Groups and exports',
   summary: 'Ask whether an export is done',
   parameters: JOB,
@@ -33,6 +34,7 @@ const STATUS = operation({
 const CANCEL = operation({
   route: 'DELETE /fhir/bulk/{job}',
   callers: 'app',
+  refusedAs: 'download',
   tag: 'Groups and exports',
   summary: 'Cancel an export, or delete its files',
   parameters: JOB,

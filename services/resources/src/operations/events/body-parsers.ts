@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { FHIR_TYPE, JSON_TYPE } from '@provider-access/service/http';
 
 const STREAMED = [
   'application/cloudevents+json',
@@ -21,7 +22,7 @@ export function registerBodyParsers(fastify: FastifyInstance): void {
   fastify.addContentTypeParser(form, { parseAs: 'string' }, (_request, body, done) =>
     done(null, new URLSearchParams(String(body))),
   );
-  for (const type of ['application/json', 'application/fhir+json']) {
+  for (const type of [JSON_TYPE, FHIR_TYPE]) {
     if (fastify.hasContentTypeParser(type)) fastify.removeContentTypeParser(type);
     fastify.addContentTypeParser(type, parseJson);
   }

@@ -19,6 +19,7 @@ import { PORTS, readSearch, type ServicePorts } from '@provider-access/service/h
 import {
   type Audited,
   type Client,
+  type Entries,
   type Entry as AuditEntry,
   type InTurn,
   inTurn,
@@ -241,7 +242,7 @@ function entriesOf(
   released: readonly Entry[],
   audited: ReadonlySet<string>,
   { refused, because }: Members,
-): Audited['audit'] {
+): Entries {
   const parameters = new URLSearchParams(text);
   parameters.delete(LENIENT);
   const query = auditedQuery(parameters);
