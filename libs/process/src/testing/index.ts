@@ -1,3 +1,4 @@
+export { deciding } from './deciding.ts';
 export * from './facts.ts';
 export * from './intake-harness.ts';
 export * from './stand-ins.ts';
