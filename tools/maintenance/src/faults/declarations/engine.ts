@@ -148,6 +148,11 @@ export const ENGINE: readonly Fault[] = [
     forms: [
       {
         file: `${VIEWS}/embedded/builds.ts`,
+        find: 'build === sealed || (build !== live && build !== building)',
+        replace: 'build !== live && build !== building',
+      },
+      {
+        file: `${VIEWS}/embedded/builds.ts`,
         find: 'this.#sealed.add(`${collection}/${this.connection.lookup(collection)!.live}`);',
         replace: 'this.#sealed.add(collection);',
       },

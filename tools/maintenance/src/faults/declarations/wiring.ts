@@ -84,7 +84,7 @@ export const WIRING: readonly Fault[] = [
   {
     id: 'limit-of-exports-not-passed',
     what: 'the limit of running exports of a client has no effect',
-    suites: ['services/export/test/limits.int.spec.ts'],
+    suites: ['services/export/test/limits.int.spec.ts', 'services/export/test/lifecycle.int.spec.ts'],
     forms: [
       {
         file: 'services/export/src/jobs/client-limits.ts',
