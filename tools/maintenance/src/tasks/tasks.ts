@@ -80,7 +80,7 @@ export const TASKS: readonly Task[] = [
         find: "    metrics.move('http_server_active_requests', labels, 1);\n",
         replace:
           "    metrics.move('http_server_active_requests', labels, 1);\n" +
-          "    metrics.count('pa_trial_requests_total', labels);\n",
+          "    metrics.count('pa_trial_requests_total', { service: labels.service });\n",
       },
     ],
     commands: [
@@ -136,4 +136,87 @@ export const TASKS: readonly Task[] = [
     ],
   },
   ENGINE_TASK,
+  {
+    name: 'a reason of a refusal',
+    files: 1,
+    edits: [
+      {
+        file: 'libs/events/src/audit-words.ts',
+        find: "  'export-gone': 'The app deleted the export, or it expired.',\n",
+        replace:
+          "  'export-gone': 'The app deleted the export, or it expired.',\n" +
+          "  'export-on-trial': 'The export belongs to a trial.',\n",
+      },
+      {
+        file: 'docs/refusals.md',
+        find: '| `export-gone` |',
+        replace: '| `export-on-trial` | The export belongs to a trial. | The end of the trial. |\n| `export-gone` |',
+      },
+    ],
+    commands: [
+      'npm run metrics-page -w @provider-access/service',
+      spec('tools/site', 'src/coverage'),
+      'grep -q export-on-trial docs/metrics.json',
+    ],
+  },
+  {
+    name: 'an event with an existing effect',
+    files: 2,
+    edits: [
+      {
+        file: 'libs/events/src/payer-events.ts',
+        find: 'const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });\n',
+        replace:
+          'const memberTerminated = z.object({ coverageId: id.optional(), to: instantOrDate });\n' +
+          'const memberDied = z.object({ on: instantOrDate });\n',
+      },
+      {
+        file: 'libs/events/src/payer-events.ts',
+        find: "  'payer.members-merged.v1': {\n",
+        replace: `  'payer.member-died.v1': {
+    topic: 'payer.member-events',
+    owner: 'attribution',
+    denies: 'member',
+    schema: memberDied,
+    title: 'The member died',
+  },
+  'payer.members-merged.v1': {
+`,
+      },
+      {
+        file: 'services/attribution/src/domain/decide-member-event.ts',
+        find: "    case 'payer.members-merged.v1': {\n",
+        replace: `    case 'payer.member-died.v1': {
+      const end = endOf(days, event.data.on);
+      if (end === undefined) return invalid('data.on: needs the day of the death');
+      return coverage({ coverageId: EVERY_COVERAGE, from: end, cancelled: true });
+    }
+    case 'payer.members-merged.v1': {
+`,
+      },
+      {
+        file: 'libs/events/fixtures/payer.member-died.v1.json',
+        text: `${JSON.stringify(
+          {
+            specversion: '1.0',
+            id: 'event-60',
+            source: 'urn:example:payer',
+            type: 'payer.member-died.v1',
+            time: '2026-03-01T08:30:00.000Z',
+            subject: 'member-1',
+            datacontenttype: 'application/json',
+            data: { on: '2026-02-28' },
+          },
+          undefined,
+          2,
+        )}\n`,
+      },
+    ],
+    commands: [
+      'npm run asyncapi -w @provider-access/events',
+      'npm run openapi -w @provider-access/standalone',
+      spec('services/attribution', 'src/domain/decide-member-event'),
+      'grep -q payer.member-died.v1 docs/asyncapi.json',
+    ],
+  },
 ];
