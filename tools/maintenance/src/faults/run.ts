@@ -33,7 +33,7 @@ export function runSuites(root: string, suites: readonly string[]): Outcome {
     rmSync(report, { force: true });
     const vitest = join(root, 'node_modules/vitest/vitest.mjs');
     const args = [vitest, 'run', '--project', 'npm', '--reporter=json', `--outputFile=${report}`, ...files];
-    const { status, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', timeout: 900_000 });
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', timeout: 3_600_000 });
     if (!existsSync(report)) return { passed: false, first: `vitest did not end: ${stderr.slice(0, 300)}` };
     const { numTotalTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
     rmSync(report);

@@ -46,7 +46,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'kill-points-find-lost-progress',
     what: 'an intake that dies forgets outputs of an earlier instance',
-    suites: [`${HERE}/kill-points.int.spec.ts`, 'libs/engines/src/log/derivation.unit.spec.ts'],
+    suites: ['libs/engines/src/log/derivation.unit.spec.ts', `${HERE}/kill-points.int.spec.ts`],
     forms: [
       {
         file: 'libs/engines/src/log/derivation.ts',
@@ -58,7 +58,7 @@ export const PROOFS: readonly Fault[] = [
   {
     id: 'kill-points-find-a-forgotten-step',
     what: 'a step of an export whose work item was lost is never taken again',
-    suites: [`${HERE}/kill-points.int.spec.ts`, 'services/export/test/processes.int.spec.ts'],
+    suites: ['services/export/test/processes.int.spec.ts', `${HERE}/kill-points.int.spec.ts`],
     forms: [
       {
         file: 'services/export/src/jobs/export-work.ts',
