@@ -56,6 +56,7 @@ const SECTIONS = {
     'testing-environments.md',
     'testing-model.md',
     'testing-kill-points.md',
+    'testing-faults.md',
   ],
   Reference: [
     'api/',
