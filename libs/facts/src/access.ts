@@ -81,11 +81,8 @@ export interface AccessOptions {
   readonly metrics?: Metrics;
   /** Other processes of the deployment. A change that this process acknowledges must hold there too. */
   readonly present?: PresentReaders;
-  /**
-   * The version of the `memberFacts` view that `reader` reads, and readers of the versions that other processes read.
-   */
-  readonly version?: number;
-  readonly readerOf?: (version: number) => ViewReader;
+  /** The version of the `memberFacts` view that `reader` reads, and readers of those that other processes read. */
+  readonly versions?: { readonly own: number; readerOf(version: number): ViewReader };
 }
 
 /** Answers services whether a client may see a member: reads the member's facts with one get, then calls `decide`. */
@@ -200,11 +197,11 @@ export class Access {
    * contains the event; a process that joined earlier is on the list.
    */
   private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
-    const { present, version, readerOf } = this.options;
-    if (present === undefined || readerOf === undefined) return true;
+    const { present, versions } = this.options;
+    if (present === undefined || versions === undefined) return true;
     try {
-      const versions = (await present.memberFacts()).filter((other) => other !== version);
-      return (await Promise.all(versions.map((other) => passed(readerOf(other))))).every(Boolean);
+      const read = (await present.memberFacts()).filter((other) => other !== versions.own);
+      return (await Promise.all(read.map((other) => passed(versions.readerOf(other))))).every(Boolean);
     } catch {
       return false;
     }

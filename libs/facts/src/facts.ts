@@ -60,8 +60,7 @@ export class Facts {
       clock,
       metrics,
       ...(presence !== undefined && { present: new PresentReaders(presence.port) }),
-      version: memberFacts.version,
-      readerOf: (version) => views.reader({ ...memberFacts, version }),
+      versions: { own: memberFacts.version, readerOf: (version) => views.reader({ ...memberFacts, version }) },
     });
     const caughtUp = async (timeoutMs: number): Promise<boolean> =>
       this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);

@@ -268,8 +268,7 @@ describe('the processes that acknowledge', () => {
     const access = new Access({
       log: {} as EventLog,
       reader: viewOf(3),
-      version: 3,
-      readerOf: viewOf,
+      versions: { own: 3, readerOf: viewOf },
       parties,
       freshness: { fresh: () => true } as Freshness,
       clock: { now: () => 0 },
@@ -292,8 +291,7 @@ describe('the processes that acknowledge', () => {
     await store.leave('parties', 'one before');
     const late = new Access({
       log: {} as EventLog,
-      version: 3,
-      readerOf: viewOf,
+      versions: { own: 3, readerOf: viewOf },
       parties,
       freshness: { fresh: () => true } as Freshness,
       clock: { now: () => 0 },

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import type { Loss } from '@provider-access/engines/log';
 import { aclRows, aclRules, aclScript, type AclOptions } from './acls.ts';
+import type { Copies } from './backup/copies.ts';
 import { EXIT, engineFault } from './engine-fault.ts';
 import { differing, planLines, table, type Area, type Row } from './report.ts';
 
@@ -11,18 +11,6 @@ export interface Declared {
   views(): OpenArea;
   aclOptions(): AclOptions;
   copies(): Copies;
-}
-/** Copies topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
-export interface Copies {
-  readonly target: string;
-  /** @returns the start of the copy, which contains everything acknowledged before */
-  dump(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns the start of the loaded copy */
-  load(folder: string, progress: (line: string) => void): Promise<string>;
-  /** @returns the number of restores that were open */
-  accept(acceptance: { readonly by: string; readonly reason: string }): Promise<number>;
-  /** @returns the accepted losses */
-  acceptLoss(acceptance: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
 }
 /** `target` names the engine for errors: `Kafka at host:port`. */
 interface OpenArea {

@@ -1,7 +1,8 @@
 import { ConfigurationError } from '@provider-access/service/config';
 import { expect, test } from 'vitest';
 import { CopyRefused } from './backup/copy.ts';
-import { run, type Copies, type Declared } from './program.ts';
+import type { Copies } from './backup/copies.ts';
+import { run, type Declared } from './program.ts';
 import type { Area, Row } from './report.ts';
 
 const same = (what: string): Row => ({ area: 'topics', what, is: '12', shouldBe: '12', action: 'none' });

@@ -3,7 +3,7 @@ import { readApp, readKey, roleToken } from './client/credentials.ts';
 import { currentProfile, profileNamed, type Profile } from './client/profiles.ts';
 import { Server } from './client/server.ts';
 import { TokenSource } from './client/token.ts';
-import { scopes } from './commands/options.ts';
+import { scopes } from './options.ts';
 import { CliError, createOutput, EXIT, type Output } from './output.ts';
 
 interface GlobalOptions {

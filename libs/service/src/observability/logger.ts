@@ -1,6 +1,5 @@
 import { type LogFormat, logLine, type LogRecord } from '@provider-access/kernel';
 import { pino, type DestinationStream, type Logger as Pino } from 'pino';
-import type { TraceScopes } from './tracing/scopes.ts';
 
 /** PHI-free by rule: fields are closed sets, counts and hashes. Names of people and members never go in. */
 export type Logger = Pick<Pino, 'debug' | 'info' | 'warn' | 'error'>;
@@ -10,8 +9,8 @@ export interface LoggerOptions {
   readonly level?: string;
   /** Default: json. */
   readonly format?: LogFormat;
-  /** If given, a line says to which trace it belongs (`trace_id`, `span_id`). */
-  readonly scopes?: TraceScopes;
+  /** The fields that say to which trace a line belongs (`trace_id`, `span_id`), when the line is written. */
+  readonly scopes?: { fields(): object };
 }
 
 /** A person reads lines as they happen. A program gets many, so they wait for each other outside the event loop. */

@@ -1,5 +1,5 @@
 import { TOPICS } from '@provider-access/events';
-import type { EventLog } from '@provider-access/engines/log';
+import type { EventLog, Loss } from '@provider-access/engines/log';
 import {
   applyTopics,
   openKafkaLog,
@@ -9,11 +9,23 @@ import {
 } from '@provider-access/engines/log/kafka';
 import type { TopicPlanSettings } from '../config.ts';
 import { desiredTopics } from '../desired-topics.ts';
-import type { Copies } from '../program.ts';
 import { acceptLosses } from './accept-loss.ts';
 import { acceptRestore } from './accept.ts';
 import { dumpTopics } from './dump.ts';
 import { loadTopics } from './load.ts';
+
+/** Copies topics. Each call opens and closes its engine. `progress` gets a line for each topic. */
+export interface Copies {
+  readonly target: string;
+  /** @returns the start of the copy, which contains everything acknowledged before */
+  dump(folder: string, progress: (line: string) => void): Promise<string>;
+  /** @returns the start of the loaded copy */
+  load(folder: string, progress: (line: string) => void): Promise<string>;
+  /** @returns the number of restores that were open */
+  accept(acceptance: { readonly by: string; readonly reason: string }): Promise<number>;
+  /** @returns the accepted losses */
+  acceptLoss(acceptance: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
+}
 
 const NAMES = TOPICS.map(({ name }) => name);
 const now = (): number => Date.now();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
-import { text } from './options.ts';
+import { text } from '../options.ts';
 
 interface Finding {
   readonly n: number;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { oneOf } from './options.ts';
+import { oneOf } from '../options.ts';
 
 interface Node {
   /** `pa apps list` */

@@ -5,7 +5,7 @@ import { deadLettersOf, type Letter } from '../client/steps.ts';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { atLeastOne, printList, withList, type List, type ListOptions } from './lists.ts';
-import { oneOf, text } from './options.ts';
+import { oneOf, text } from '../options.ts';
 
 interface Replayed {
   readonly id: string;

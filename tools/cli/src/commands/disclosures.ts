@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
-import { id, instant, text } from './options.ts';
+import { id, instant, text } from '../options.ts';
 
 interface Disclosure {
   readonly at: string;

@@ -9,7 +9,7 @@ import { appOf, contextOf, tokenSource, withApp, type AppOptions, type Context }
 import { afterInterrupt, EXPORT_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, table } from '../output.ts';
 import { emptyLines, sizeOf } from './empty.ts';
-import { npi } from './options.ts';
+import { npi } from '../options.ts';
 
 const secondsOf = (text: string): number => {
   if (!/^\d+$/.test(text)) throw new CliError(EXIT.usage, `--patience ${text}: give whole seconds, for example 300`);

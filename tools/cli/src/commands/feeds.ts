@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Feed, FeedReport } from '@provider-access/domain/pdex/feeds';
 import { contextOf, documentationOf } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
-import { text } from './options.ts';
+import { text } from '../options.ts';
 
 /** Without the beginning of the URL: `us-core-patient|6.1.0`. */
 const nameOf = (profile: string): string => profile.slice(profile.lastIndexOf('/') + 1);

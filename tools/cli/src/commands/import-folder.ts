@@ -18,7 +18,7 @@ import { outcomesOf, refusedOf } from '../import/row-files.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode } from '../output.ts';
 import { exitCodeOf, linesOf, sourceOf } from './import.ts';
-import { whole } from './options.ts';
+import { whole } from '../options.ts';
 
 interface FolderOptions {
   readonly once?: boolean;

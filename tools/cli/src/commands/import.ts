@@ -7,7 +7,7 @@ import type { ImportFile } from '../import/rows.ts';
 import { contextOf } from '../context.ts';
 import { afterInterrupt, PUBLISH_STOPPED } from '../interrupt.ts';
 import { CliError, EXIT, type ExitCode, table } from '../output.ts';
-import { instant, oneOf } from './options.ts';
+import { instant, oneOf } from '../options.ts';
 
 interface ImportOptions {
   readonly map?: string;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CliError, EXIT, table, type Output } from '../output.ts';
-import { instant } from './options.ts';
+import { instant } from '../options.ts';
 
 export interface ListOptions {
   readonly limit?: number;

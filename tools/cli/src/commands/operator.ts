@@ -3,7 +3,7 @@ import { contextOf, type Context } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
 import { explanationSentences, factRows, withheldLines, type Explanation } from './explanation.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
-import { id, instant, text } from './options.ts';
+import { id, instant, text } from '../options.ts';
 
 interface View {
   readonly view: string;

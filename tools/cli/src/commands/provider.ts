@@ -18,7 +18,7 @@ import { clientAssertion, requestToken } from '../client/token.ts';
 import { NO_GROUPS } from './empty.ts';
 import { positiveInteger } from './generate.ts';
 import { printList, withList, type List, type ListOptions } from './lists.ts';
-import { npi, npis, scopes, tins } from './options.ts';
+import { npi, npis, scopes, tins } from '../options.ts';
 import { appOf, contextOf, DEFAULT_SCOPE, tokenSource, withApp, type AppOptions } from '../context.ts';
 import { CliError, EXIT, table } from '../output.ts';
 

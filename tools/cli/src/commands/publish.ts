@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readItems } from '../client/sources.ts';
 import { SOURCE } from '../client/statement.ts';
 import { contextOf } from '../context.ts';
-import { instant } from './options.ts';
+import { instant } from '../options.ts';
 import { publishAll } from './report.ts';
 
 /** `pa publish`: what a payer's integration engineer sends as files. */

@@ -7,7 +7,7 @@ import { eventOf, faultsOf, type Statement } from '../client/statement.ts';
 import { itemOf } from '../client/steps.ts';
 import { contextOf } from '../context.ts';
 import { CliError, EXIT } from '../output.ts';
-import { day, id, ids, npi, npis, oneOf, text, tin, tins } from './options.ts';
+import { day, id, ids, npi, npis, oneOf, text, tin, tins } from '../options.ts';
 import { publishAll } from './report.ts';
 
 const SCOPES = PAYER_EVENTS['payer.member-opted-out.v1'].schema.shape.scope.unwrap().options;
