@@ -88,8 +88,6 @@ const INSTEAD =
 /** Nest needs parameters of a constructor; Node runs all other classes as they are written (docs/writing.md). */
 const NEST = 'ClassDeclaration[decorators.length>0]';
 const PLAIN = ':matches(ClassDeclaration, ClassExpression)[decorators.length=0]';
-/** Sources that have this form; the others follow. */
-const CONVERTED = ['services/auth/src/**/*.ts', 'libs/smart/src/**/*.ts'];
 const classes = [
   {
     selector: `${PLAIN} > ClassBody > :not([kind="constructor"])[accessibility="private"]`,
@@ -105,8 +103,8 @@ const classes = [
   },
   {
     selector:
-      `${NEST} > ClassBody > [kind="constructor"] > FunctionExpression > BlockStatement > ExpressionStatement > ` +
-      'AssignmentExpression[left.object.type="ThisExpression"][right.type="Identifier"]',
+      `${NEST} > ClassBody > [kind="constructor"] > FunctionExpression > BlockStatement:not(:has(Super)) > ` +
+      'ExpressionStatement > AssignmentExpression[left.object.type="ThisExpression"][right.type="Identifier"]',
     message: 'Make it a parameter property: constructor(@Inject(X) private readonly x: X) {}',
   },
 ];
@@ -140,6 +138,7 @@ const tests = {
         'ImportSpecifier[imported.name="setTimeout"]',
       message: `A sleep is right on one machine only: ${INSTEAD}`,
     },
+    ...classes,
   ],
 };
 
@@ -176,18 +175,19 @@ export default tseslint.config(
     rules: {
       ...boundaries(importTable),
       ...engineBan(undefined),
-      'no-restricted-syntax': ['error', ...casts],
+      'no-restricted-syntax': ['error', ...casts, ...classes],
       'max-lines': ['error', { max: 400 }],
       'max-depth': ['error', 4],
       eqeqeq: 'error',
       'no-console': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      'no-duplicate-imports': 'error',
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  { files: CONVERTED, ignores: ['**/*.spec.ts'], rules: { 'no-restricted-syntax': ['error', ...casts, ...classes] } },
   // The rule does not see what only the decorator of a parameter uses.
   { files: ['**/*.controller.ts'], rules: { 'no-useless-assignment': 'off' } },
   { files: ['**/embedded/**/*.ts'], rules: engineBan('embedded') },

@@ -7,14 +7,14 @@ import { COMPILED } from './compiled.ts';
 
 /** The clocks of processes that a test starts with `env`. The test moves them one by one. */
 export class Clocks {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'provider-access-clocks-'));
+  readonly #folder = mkdtempSync(join(tmpdir(), 'provider-access-clocks-'));
   readonly env: Readonly<Record<string, string>>;
 
   /** `first`: how many ms they are ahead at their start. */
   constructor(first = 0) {
     const shifted = pathToFileURL(join(import.meta.dirname, 'shifted-clock.ts'));
     this.env = {
-      SHIFTED_CLOCKS: this.folder,
+      SHIFTED_CLOCKS: this.#folder,
       SHIFTED_CLOCKS_FIRST: String(first),
       NODE_OPTIONS: `${COMPILED['NODE_OPTIONS']!} --import=${shifted.href}`,
     };
@@ -22,7 +22,7 @@ export class Clocks {
 
   /** Resolves when the process reads a clock that is so many ms ahead of the machine's (negative: behind). */
   async set(pid: number, ahead: number): Promise<void> {
-    const file = join(this.folder, String(pid));
+    const file = join(this.#folder, String(pid));
     writeFileSync(`${file}.new`, String(ahead));
     renameSync(`${file}.new`, file);
     await eventually(() => readFileSync(`${file}.read`, 'utf8') === String(ahead), {
@@ -30,6 +30,6 @@ export class Clocks {
     });
   }
   dispose(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -46,28 +46,28 @@ const REPEATED = 2_000;
  * Counts whole messages to an engine. It reads them from the wire, so that no code of the product decides what counts.
  */
 class Counter {
-  private readonly counts = new Map<string, { messages: number; bytes: number }>();
+  readonly #counts = new Map<string, { messages: number; bytes: number }>();
 
   add(name: string, { length }: Buffer): false {
-    const { messages, bytes } = this.counts.get(name) ?? { messages: 0, bytes: 0 };
-    this.counts.set(name, { messages: messages + 1, bytes: bytes + length });
+    const { messages, bytes } = this.#counts.get(name) ?? { messages: 0, bytes: 0 };
+    this.#counts.set(name, { messages: messages + 1, bytes: bytes + length });
     return false;
   }
   /** The count of messages whose names match. */
   of(name: RegExp): { readonly messages: number; readonly bytes: number } {
-    const found = [...this.counts].flatMap(([known, count]) => (name.test(known) ? [count] : []));
+    const found = [...this.#counts].flatMap(([known, count]) => (name.test(known) ? [count] : []));
     const sum = (what: 'messages' | 'bytes'): number => found.reduce((total, count) => total + count[what], 0);
     return { messages: sum('messages'), bytes: sum('bytes') };
   }
   clear(): void {
-    this.counts.clear();
+    this.#counts.clear();
   }
   perSecond(): number {
     return this.of(/./).messages / (WINDOW_MS / 1000);
   }
   /** The most frequent first. */
   toString(): string {
-    const names = [...this.counts].toSorted(([, a], [, b]) => b.messages - a.messages);
+    const names = [...this.#counts].toSorted(([, a], [, b]) => b.messages - a.messages);
     return names.map(([name, { messages }]) => `${name} ${messages}`).join(', ');
   }
 }

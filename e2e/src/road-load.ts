@@ -63,95 +63,95 @@ const retryAfter = ({ status, headers }: HttpAnswer): number | undefined =>
   status === 503 && /^\d+$/.test(headers['retry-after'] ?? '') ? 1000 * Number(headers['retry-after']) : undefined;
 
 export class RoadLoad {
-  private readonly options: LoadOptions;
-  private readonly began = performance.now();
-  private readonly requests: Record<string, number> = {};
-  private readonly slowest: Record<string, number> = {};
-  private readonly failures: Failure[] = [];
-  private readonly repeated: Record<string, number> = {};
-  private readonly loops: Promise<void>[] = [];
+  readonly #options: LoadOptions;
+  readonly #began = performance.now();
+  readonly #requests: Record<string, number> = {};
+  readonly #slowest: Record<string, number> = {};
+  readonly #failures: Failure[] = [];
+  readonly #repeated: Record<string, number> = {};
+  readonly #loops: Promise<void>[] = [];
   /** How many rounds each loop has made, with or without a failure. */
-  private readonly rounds = new Map<string, number>();
+  readonly #rounds = new Map<string, number>();
   /** For each resource that is written: how often, and its last content. */
-  private readonly written = new Map<string, { versions: number; text: string }>();
-  private readonly out = new Set<string>();
+  readonly #written = new Map<string, { versions: number; text: string }>();
+  readonly #out = new Set<string>();
   /** Counts members who left or came back, so that an export knows whether a member stayed away all the time. */
-  private readonly moves = new Map<string, number>();
-  private readonly steady: readonly string[];
-  private readonly leavers: readonly string[];
-  private readonly writer: string;
-  private baseline: readonly string[] = [];
-  private token = '';
-  private group = '';
-  private exports = 0;
-  private optOuts = 0;
-  private late = 0;
+  readonly #moves = new Map<string, number>();
+  readonly #steady: readonly string[];
+  readonly #leavers: readonly string[];
+  readonly #writer: string;
+  #baseline: readonly string[] = [];
+  #token = '';
+  #group = '';
+  #exports = 0;
+  #optOuts = 0;
+  #late = 0;
   /** Counts beginnings and ends of requests by which a member leaves or comes back. */
-  private consents = 0;
-  private running = false;
+  #consents = 0;
+  #running = false;
 
   constructor(options: LoadOptions) {
-    this.options = options;
+    this.#options = options;
     const members = [...options.payer.ledger.visibleMembers(options.npi)].map((m) => m.member);
     if (members.length < 4) throw new Error('the organization needs four members at least');
-    [this.writer, ...this.leavers] = members.slice(0, 3) as [string, ...string[]];
-    this.steady = members.slice(3);
+    [this.#writer, ...this.#leavers] = members.slice(0, 3) as [string, ...string[]];
+    this.#steady = members.slice(3);
   }
 
   /** Resolves when every loop has begun. From then on each of them works all the time. */
   async start(): Promise<void> {
-    this.running = true;
-    this.token = await this.options.app.tokens.get();
-    this.group = (await findGroup(this.options.platform, this.token, this.options.npi)).id;
-    this.baseline = await this.first();
-    if (this.baseline.length === 0) throw new Error('the first export has nothing to compare with');
+    this.#running = true;
+    this.#token = await this.#options.app.tokens.get();
+    this.#group = (await findGroup(this.#options.platform, this.#token, this.#options.npi)).id;
+    this.#baseline = await this.#first();
+    if (this.#baseline.length === 0) throw new Error('the first export has nothing to compare with');
     const loop = (what: string, once: () => Promise<void>, pauseMs?: number): Promise<void> =>
-      this.loop(what, once, pauseMs);
-    this.loops.push(
-      loop('token', () => this.exchange(), TOKEN_MS),
-      loop('event', () => this.write()),
-      loop('read', () => this.read()),
-      loop('search', () => this.search()),
-      loop('export', () => this.exported()),
-      loop('opt-out', () => this.leave()),
+      this.#loop(what, once, pauseMs);
+    this.#loops.push(
+      loop('token', () => this.#exchange(), TOKEN_MS),
+      loop('event', () => this.#write()),
+      loop('read', () => this.#read()),
+      loop('search', () => this.#search()),
+      loop('export', () => this.#exported()),
+      loop('opt-out', () => this.#leave()),
     );
   }
 
   /** The platform may still be busy with the loaded data, so nothing counts yet. */
-  private first(): Promise<readonly string[]> {
-    return eventually(() => this.exportOnce(), { what: 'a first export', ...WAIT, interval: 1000 });
+  #first(): Promise<readonly string[]> {
+    return eventually(() => this.#exportOnce(), { what: 'a first export', ...WAIT, interval: 1000 });
   }
   /**
    * Resolves when each loop has made so many more rounds, so that every kind of work runs before and after a change of
    * the platform.
    */
   async continues(times = 2): Promise<void> {
-    const before = new Map(this.rounds);
-    const done = (): boolean => [...this.rounds].every(([what, rounds]) => rounds >= before.get(what)! + times);
+    const before = new Map(this.#rounds);
+    const done = (): boolean => [...this.#rounds].every(([what, rounds]) => rounds >= before.get(what)! + times);
     await eventually(done, { what: `each loop of the load has come round ${times} times more`, ...WAIT });
   }
 
   /** Lets every loop end its round, waits until accepted events are visible, and returns the figures. */
   async stop(): Promise<LoadReport> {
-    this.running = false;
-    await Promise.all(this.loops);
-    await this.exchange();
-    await this.settled();
+    this.#running = false;
+    await Promise.all(this.#loops);
+    await this.#exchange();
+    await this.#settled();
     return {
-      requests: this.requests,
-      failures: this.failures,
-      repeated: this.repeated,
-      slowestMs: Object.fromEntries(Object.entries(this.slowest).map(([k, ms]) => [k, Math.round(ms)])),
-      events: [...this.written.values()].reduce((n, w) => n + w.versions, 0),
-      exports: this.exports,
-      optOuts: this.optOuts,
-      late: this.late,
+      requests: this.#requests,
+      failures: this.#failures,
+      repeated: this.#repeated,
+      slowestMs: Object.fromEntries(Object.entries(this.#slowest).map(([k, ms]) => [k, Math.round(ms)])),
+      events: [...this.#written.values()].reduce((n, w) => n + w.versions, 0),
+      exports: this.#exports,
+      optOuts: this.#optOuts,
+      late: this.#late,
     };
   }
   /** The failures so far, equal ones together, for an assertion with a short message. */
   failed(): readonly string[] {
     const counted = new Map<string, { first: number; times: number }>();
-    for (const { atMs, what, why } of this.failures) {
+    for (const { atMs, what, why } of this.#failures) {
       const sentence = `${what}: ${why}`;
       const known = counted.get(sentence);
       counted.set(sentence, { first: known?.first ?? atMs, times: (known?.times ?? 0) + 1 });
@@ -159,53 +159,53 @@ export class RoadLoad {
     return [...counted].map(([sentence, { first, times }]) => `${sentence} (${times} times, first after ${first} ms)`);
   }
 
-  private async loop(what: string, once: () => Promise<void>, pauseMs = this.options.pauseMs ?? 60): Promise<void> {
-    this.rounds.set(what, 0);
-    while (this.running) {
+  async #loop(what: string, once: () => Promise<void>, pauseMs = this.#options.pauseMs ?? 60): Promise<void> {
+    this.#rounds.set(what, 0);
+    while (this.#running) {
       try {
         await once();
       } catch (error) {
-        this.fail(
+        this.#fail(
           what,
           error instanceof Error
             ? `${error.message}${'code' in error ? ` (${String(error.code)})` : ''}`
             : String(error),
         );
       }
-      this.rounds.set(what, this.rounds.get(what)! + 1);
-      await sleep(this.running ? pauseMs : 0);
+      this.#rounds.set(what, this.#rounds.get(what)! + 1);
+      await sleep(this.#running ? pauseMs : 0);
     }
   }
-  private fail(what: string, why: string): void {
-    this.failures.push({ atMs: Math.round(performance.now() - this.began), what, why });
+  #fail(what: string, why: string): void {
+    this.#failures.push({ atMs: Math.round(performance.now() - this.#began), what, why });
   }
 
   /**
    * One request, repeated if the platform asks for it. Throws unless `wanted` accepts the answer's status. `call` may
    * build it anew each time.
    */
-  private async ask(
+  async #ask(
     what: string,
     path: string,
     call: HttpCall | (() => HttpCall) = {},
     wanted: RegExp = STEADY,
   ): Promise<HttpAnswer> {
-    const { platform } = this.options;
+    const { platform } = this.#options;
     const give = performance.now() + WAIT.timeout;
     const once = async (): Promise<HttpAnswer> => {
       const began = performance.now();
       const answer = await http(
         path.startsWith('http') ? path : platform.base + path,
-        { token: this.token, ...(typeof call === 'function' ? call() : call) },
+        { token: this.#token, ...(typeof call === 'function' ? call() : call) },
         1,
       );
-      this.slowest[what] = Math.max(this.slowest[what] ?? 0, performance.now() - began);
+      this.#slowest[what] = Math.max(this.#slowest[what] ?? 0, performance.now() - began);
       return answer;
     };
-    this.requests[what] = (this.requests[what] ?? 0) + 1;
+    this.#requests[what] = (this.#requests[what] ?? 0) + 1;
     let answer = await once();
     for (let after = retryAfter(answer); after !== undefined && performance.now() < give; after = retryAfter(answer)) {
-      this.repeated[what] = (this.repeated[what] ?? 0) + 1;
+      this.#repeated[what] = (this.#repeated[what] ?? 0) + 1;
       await sleep(after);
       answer = await once();
     }
@@ -217,60 +217,60 @@ export class RoadLoad {
     return answer;
   }
 
-  private async exchange(): Promise<void> {
-    const { app, platform } = this.options;
-    const answer = await this.ask('token', '/auth/token', () => tokenRequest(app, platform.base));
-    this.token = json<{ access_token: string }>(answer).access_token;
+  async #exchange(): Promise<void> {
+    const { app, platform } = this.#options;
+    const answer = await this.#ask('token', '/auth/token', () => tokenRequest(app, platform.base));
+    this.#token = json<{ access_token: string }>(answer).access_token;
   }
 
-  private async post(event: DomainEvent, what: string): Promise<{ status: string; reason?: string }> {
+  async #post(event: DomainEvent, what: string): Promise<{ status: string; reason?: string }> {
     const call = {
       method: 'POST',
-      token: this.options.platform.payerToken,
+      token: this.#options.platform.payerToken,
       headers: { 'content-type': 'application/cloudevents+json' },
       body: JSON.stringify(toStructured(event)),
     };
-    return json(await this.ask(what, '/events', call));
+    return json(await this.#ask(what, '/events', call));
   }
   /** A new version of one of a few resources. Each fifth event is published twice, as by a payer that is not sure. */
-  private async write(): Promise<void> {
-    const n = this.requests['event'] ?? 0;
+  async #write(): Promise<void> {
+    const n = this.#requests['event'] ?? 0;
     const id = `roll-${n % WRITTEN}`;
     const text = randomUUID();
-    const event = payerEvent('payer.resource-recorded.v1', this.writer, {
+    const event = payerEvent('payer.resource-recorded.v1', this.#writer, {
       resource: {
         resourceType: 'Observation',
         id,
         status: 'final',
         code: { text },
-        subject: { reference: `Patient/${this.writer}` },
+        subject: { reference: `Patient/${this.#writer}` },
         effectiveDateTime: '2024-02-03',
       },
     });
     for (let times = n % 5 === 0 ? 2 : 1; times > 0; times--) {
-      const row = await this.post(event, 'event');
+      const row = await this.#post(event, 'event');
       if (row.status !== 'accepted')
         throw new Error(`an event was answered ${row.status} (${row.reason ?? 'without a reason'})`);
     }
-    this.written.set(id, { versions: (this.written.get(id)?.versions ?? 0) + 1, text });
+    this.#written.set(id, { versions: (this.#written.get(id)?.versions ?? 0) + 1, text });
   }
   /** Accepted resources are there, each as often as it was published. */
-  private async settled(): Promise<void> {
+  async #settled(): Promise<void> {
     interface Observation {
       readonly code: { readonly text: string };
       readonly meta: { readonly versionId: string };
     }
-    for (const [id, { versions, text }] of this.written) {
+    for (const [id, { versions, text }] of this.#written) {
       let answer: HttpAnswer | undefined;
       let seen: Observation | undefined;
       await eventually(async () => {
-        answer = await http(`${this.options.platform.base}/fhir/Observation/${id}`, { token: this.token });
+        answer = await http(`${this.#options.platform.base}/fhir/Observation/${id}`, { token: this.#token });
         seen = answer.status === 200 ? json<Observation>(answer) : undefined;
         return Number(seen?.meta.versionId) >= versions;
       }, WAIT).catch(() => undefined);
       if (seen?.code.text === text && seen.meta.versionId === String(versions)) continue;
       const found = seen === undefined ? `it is answered ${answer?.status}` : `version ${seen.meta.versionId} is there`;
-      this.fail(
+      this.#fail(
         'ledger',
         `Observation/${id}: ${versions} versions were accepted, and ` +
           `${found}${seen?.code.text === text ? '' : ', not the last content'}`,
@@ -278,88 +278,88 @@ export class RoadLoad {
     }
   }
 
-  private async read(): Promise<void> {
-    const member = this.steady[this.rounds.get('read')! % this.steady.length]!;
-    await this.ask('read', `/fhir/Patient/${member}`);
-    if (this.requests['read']! % 10 === 0) await this.ask('group', `/fhir/Group/${this.group}`);
+  async #read(): Promise<void> {
+    const member = this.#steady[this.#rounds.get('read')! % this.#steady.length]!;
+    await this.#ask('read', `/fhir/Patient/${member}`);
+    if (this.#requests['read']! % 10 === 0) await this.#ask('group', `/fhir/Group/${this.#group}`);
   }
   /** Reads to the last page, with a pause in which another process may have replaced the one that made the link. */
-  private async search(): Promise<void> {
-    const member = this.steady[this.rounds.get('search')! % this.steady.length]!;
+  async #search(): Promise<void> {
+    const member = this.#steady[this.#rounds.get('search')! % this.#steady.length]!;
     let next: string | undefined = `/fhir/Observation?patient=${member}&_count=2`;
     for (let pages = 0; next !== undefined && pages < 4; pages++) {
-      const answer: HttpAnswer = await this.ask('search', next);
+      const answer: HttpAnswer = await this.#ask('search', next);
       next = json<{ link?: { relation: string; url: string }[] }>(answer).link?.find((l) => l.relation === 'next')?.url;
-      if (next !== undefined) await sleep(this.running ? 500 : 0);
+      if (next !== undefined) await sleep(this.#running ? 500 : 0);
     }
   }
 
   /** A member leaves, is gone at once in every process, comes back, and is there at once. */
-  private async leave(): Promise<void> {
-    const member = this.leavers[this.optOuts % this.leavers.length]!;
+  async #leave(): Promise<void> {
+    const member = this.#leavers[this.#optOuts % this.#leavers.length]!;
     const published = async (event: DomainEvent): Promise<void> => {
-      this.consents++;
-      await effective(event).finally(() => this.consents++);
+      this.#consents++;
+      await effective(event).finally(() => this.#consents++);
     };
     const effective = async (event: DomainEvent): Promise<void> => {
-      let row = await this.post(event, 'consent');
+      let row = await this.#post(event, 'consent');
       // Accepted, and not yet known to be effective everywhere. A payer that needs to know publishes it again.
       for (
         const until = performance.now() + WAIT.timeout;
         row.status === 'accepted' && performance.now() < until;
-        row = await this.post(event, 'consent')
+        row = await this.#post(event, 'consent')
       ) {
-        this.late++;
+        this.#late++;
         await sleep(200);
       }
       if (row.status !== 'effective')
         throw new Error(`${event.type} was answered ${row.status} (${row.reason ?? 'without a reason'})`);
-      this.moves.set(member, (this.moves.get(member) ?? 0) + 1);
+      this.#moves.set(member, (this.#moves.get(member) ?? 0) + 1);
     };
     await published(optOut(member));
-    this.out.add(member);
-    for (let i = 0; i < 4; i++) await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
-    this.optOuts++;
-    await sleep(this.running ? 1500 : 0);
-    await this.ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
-    this.out.delete(member);
+    this.#out.add(member);
+    for (let i = 0; i < 4; i++) await this.#ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
+    this.#optOuts++;
+    await sleep(this.#running ? 1500 : 0);
+    await this.#ask('denied', `/fhir/Patient/${member}`, {}, /^404$/);
+    this.#out.delete(member);
     await published(optIn(member));
-    for (let i = 0; i < 4; i++) await this.ask('back', `/fhir/Patient/${member}`);
+    for (let i = 0; i < 4; i++) await this.#ask('back', `/fhir/Patient/${member}`);
   }
 
-  private async exported(): Promise<void> {
-    const away = new Map([...this.out].map((member) => [member, this.moves.get(member)]));
-    const lines = await this.exportOnce((text) => {
+  async #exported(): Promise<void> {
+    const away = new Map([...this.#out].map((member) => [member, this.#moves.get(member)]));
+    const lines = await this.#exportOnce((text) => {
       for (const [member, moves] of away)
-        if (this.out.has(member) && this.moves.get(member) === moves && text.includes(member))
+        if (this.#out.has(member) && this.#moves.get(member) === moves && text.includes(member))
           throw new Error('an export holds a member who had opted out before it was asked for');
     });
-    const missing = this.baseline.length - lines.length;
-    if (missing !== 0 || lines.some((line, i) => line !== this.baseline[i]))
-      throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.baseline.length}`);
-    this.exports++;
+    const missing = this.#baseline.length - lines.length;
+    if (missing !== 0 || lines.some((line, i) => line !== this.#baseline[i]))
+      throw new Error(`an export is not what it was before: ${lines.length} lines instead of ${this.#baseline.length}`);
+    this.#exports++;
   }
   /** The lines of members who stay all the time, sorted. */
-  private async exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
-    const kickOff = await this.ask(
+  async #exportOnce(check: (text: string) => void = () => undefined): Promise<readonly string[]> {
+    const kickOff = await this.#ask(
       'kick-off',
-      `/fhir/Group/${this.group}/$export`,
+      `/fhir/Group/${this.#group}/$export`,
       { headers: { accept: 'application/fhir+json', prefer: 'respond-async' } },
       /^202$/,
     );
     const status = String(kickOff.headers['content-location']);
     let manifest: Manifest | undefined;
     while (manifest === undefined) {
-      const answer = await this.ask('status', status);
+      const answer = await this.#ask('status', status);
       if (answer.status === 200) manifest = json<Manifest>(answer);
       else await sleep(150);
     }
     let text = '';
-    for (const { url } of manifest.output) text += await this.file(status, url);
+    for (const { url } of manifest.output) text += await this.#file(status, url);
     check(text);
     return text
       .split('\n')
-      .filter((line) => this.steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`)))
+      .filter((line) => this.#steady.some((member) => line.includes(`"${member}`) || line.includes(`/${member}`)))
       .toSorted();
   }
 
@@ -368,18 +368,18 @@ export class RoadLoad {
    * after the decision and before the first byte, the build in e2e/cluster/BASE answers 500. Later builds send the file
    * without that member (services/export/test/access.int.spec.ts).
    */
-  private async file(status: string, url: string): Promise<string> {
+  async #file(status: string, url: string): Promise<string> {
     for (let asked = 0; ; asked++) {
-      const before = this.consents;
-      const answer = await this.ask('download', url, {}, /^(200|404|500)$/);
+      const before = this.#consents;
+      const answer = await this.#ask('download', url, {}, /^(200|404|500)$/);
       if (answer.status === 500) {
         // Odd: a request was under way at this moment.
-        if ((before === this.consents && before % 2 === 0) || asked > 4)
-          throw new Error(`GET ${url.replace(this.options.platform.base, '')} was answered 500 while nobody left`);
+        if ((before === this.#consents && before % 2 === 0) || asked > 4)
+          throw new Error(`GET ${url.replace(this.#options.platform.base, '')} was answered 500 while nobody left`);
         continue;
       }
       if (answer.status === 200) return answer.body.toString('utf8');
-      const { output } = json<Manifest>(await this.ask('status', status, {}, /^200$/));
+      const { output } = json<Manifest>(await this.#ask('status', status, {}, /^200$/));
       if (!output.some((f) => f.url === url)) return '';
       if (asked === 2) throw new Error('a file that the manifest names was answered 404');
     }

@@ -43,32 +43,32 @@ const templateOf = ({ member, resources }: MemberLedger): DomainEvent[] =>
  * log, intake, the log again, the views and the read. Its resolution is the pause between reads.
  */
 class Probes {
-  private readonly platform: PlatformProcess;
-  private readonly server: Server;
-  private readonly app: TestApp;
-  private readonly templates: readonly DomainEvent[];
-  private sent = 0;
-  private refused = 0;
+  readonly #platform: PlatformProcess;
+  readonly #server: Server;
+  readonly #app: TestApp;
+  readonly #templates: readonly DomainEvent[];
+  #sent = 0;
+  #refused = 0;
 
   constructor(platform: PlatformProcess, app: TestApp, templates: readonly DomainEvent[]) {
-    this.platform = platform;
-    this.server = new Server(platform.base);
-    this.app = app;
-    this.templates = templates;
+    this.#platform = platform;
+    this.#server = new Server(platform.base);
+    this.#app = app;
+    this.#templates = templates;
   }
 
   /** Ms of each sampled event: one every `everyMs` until `done` resolves, then until the last one is visible. */
   async underLoad(everyMs: number, done: Promise<unknown>): Promise<number[]> {
-    const queues = this.templates.map((): Waiting[] => []);
+    const queues = this.#templates.map((): Waiting[] => []);
     const seen: number[] = [];
     let running = true;
-    const watching = this.watch(queues, seen, PAUSE.load, () => running);
+    const watching = this.#watch(queues, seen, PAUSE.load, () => running);
     const ended = done.then(
       () => (running = false),
       () => (running = false),
     );
     while (running) {
-      const [at, waiting] = await this.record();
+      const [at, waiting] = await this.#record();
       queues[at]!.push(waiting);
       await Promise.race([ended, delay(everyMs)]);
     }
@@ -78,17 +78,17 @@ class Probes {
 
   /** Single events at a steady rate. Every tenth is sampled. */
   async gentle(eventsPerSecond: number, seconds: number): Promise<number[]> {
-    const queues = this.templates.map((): Waiting[] => []);
+    const queues = this.#templates.map((): Waiting[] => []);
     const seen: number[] = [];
     let running = true;
-    const watching = this.watch(queues, seen, PAUSE.gentle, () => running);
+    const watching = this.#watch(queues, seen, PAUSE.gentle, () => running);
     const started = performance.now();
     const sending: Promise<void>[] = [];
     for (let i = 0; i < eventsPerSecond * seconds; i += 1) {
       const wait = started + (i * 1000) / eventsPerSecond - performance.now();
       if (wait > 0) await delay(wait);
       sending.push(
-        this.record().then(([at, waiting]) => {
+        this.#record().then(([at, waiting]) => {
           if (i % 10 === 0) queues[at]!.push(waiting);
         }),
       );
@@ -101,41 +101,36 @@ class Probes {
 
   /** Reads that were answered 503 since the last call, because the facts were too old. */
   unavailable(): number {
-    const { refused } = this;
-    this.refused = 0;
+    const refused = this.#refused;
+    this.#refused = 0;
     return refused;
   }
 
   /** Records one resource under a new id. */
-  private async record(): Promise<[number, Waiting]> {
-    const n = this.sent++;
-    const at = n % this.templates.length;
-    const template = this.templates[at]!;
+  async #record(): Promise<[number, Waiting]> {
+    const n = this.#sent++;
+    const at = n % this.#templates.length;
+    const template = this.#templates[at]!;
     const id = `lag-${process.pid}-${n}`;
     const resource = { ...(template.data as { resource: Record<string, unknown> }).resource, id };
-    const row = await tell(this.platform, { ...template, id, data: { ...(template.data as object), resource } });
+    const row = await tell(this.#platform, { ...template, id, data: { ...(template.data as object), resource } });
     if (row.status !== 'accepted')
       throw new Error(`an event of the probes was answered ${row.status} (${row.reason ?? ''})`);
     return [at, { path: `/fhir/Observation/${id}`, acknowledged: performance.now() }];
   }
 
   /** Asks for the oldest sample of each member, because a later one becomes visible later. */
-  private async watch(
-    queues: readonly Waiting[][],
-    seen: number[],
-    pauseMs: number,
-    running: () => boolean,
-  ): Promise<void> {
+  async #watch(queues: readonly Waiting[][], seen: number[], pauseMs: number, running: () => boolean): Promise<void> {
     await Promise.all(
       queues.map(async (queue) => {
         while (running() || queue.length > 0) {
           const next = queue[0];
           if (next !== undefined) {
-            const { status } = await this.server.call(next.path, {
-              token: await this.app.tokens.get(),
+            const { status } = await this.#server.call(next.path, {
+              token: await this.#app.tokens.get(),
               accept: [404, 503],
             });
-            if (status === 503) this.refused += 1;
+            if (status === 503) this.#refused += 1;
             if (status === 200) {
               seen.push(performance.now() - next.acknowledged);
               queue.shift();

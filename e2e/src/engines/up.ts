@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { startEngines, startS3 } from '@provider-access/testing';
-import { docker, engineFolder, isEngine, remember, remembered, takeDown } from './state.ts';
-import type { State } from './state.ts';
+import { docker, engineFolder, isEngine, remember, remembered, type State, takeDown } from './state.ts';
 
 /** `e2e/engines/up`: starts the engines in the background and prints `export` lines. Progress goes to stderr. */
 const progress = (line: string) => console.error(line);

@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
 import { request } from 'node:http';
-import type { DomainEvent } from '@provider-access/events';
-import { toStructured } from '@provider-access/events';
+import { type DomainEvent, toStructured } from '@provider-access/events';
 import type { PlatformProcess } from '@provider-access/cli';
 import { form } from '@provider-access/testing';
 import { http, payerEvent, type HttpAnswer, type HttpCall } from '../road.ts';

@@ -36,63 +36,63 @@ const TIMEOUT_MS = 10_000;
  * samples.
  */
 export class Recorder {
-  private readonly sources: () => readonly Source[];
-  private readonly everyMs: number;
-  private readonly series = new Map<string, Recorded>();
-  private timer: NodeJS.Timeout | undefined;
-  private readonly asked = new Set<string>();
-  private scraping: Promise<void> = Promise.resolve();
+  readonly #sources: () => readonly Source[];
+  readonly #everyMs: number;
+  readonly #series = new Map<string, Recorded>();
+  #timer: NodeJS.Timeout | undefined;
+  readonly #asked = new Set<string>();
+  #scraping: Promise<void> = Promise.resolve();
   /** Wall time of each tick, ms since the epoch. */
   readonly ticks: number[] = [];
 
   constructor(sources: () => readonly Source[], everyMs = 1000) {
-    this.sources = sources;
-    this.everyMs = everyMs;
+    this.#sources = sources;
+    this.#everyMs = everyMs;
   }
 
   start(): void {
-    this.timer = setInterval(() => {
+    this.#timer = setInterval(() => {
       const tick = this.ticks.push(Date.now()) - 1;
-      this.scraping = this.scrape(tick);
-    }, this.everyMs);
+      this.#scraping = this.#scrape(tick);
+    }, this.#everyMs);
   }
   async stop(): Promise<void> {
-    clearInterval(this.timer);
-    await this.scraping;
+    clearInterval(this.#timer);
+    await this.#scraping;
   }
   run(): Run {
-    return { ticks: this.ticks.length, series: [...this.series.values()] };
+    return { ticks: this.ticks.length, series: [...this.#series.values()] };
   }
-  private async scrape(tick: number): Promise<void> {
+  async #scrape(tick: number): Promise<void> {
     await Promise.all(
-      this.sources().map(async (source) => {
+      this.#sources().map(async (source) => {
         const instance = source.labels['instance']!;
-        this.repeat(instance, tick);
+        this.#repeat(instance, tick);
         // Ticks are close to each other. A slow answer on a busy machine does not mean that the source is gone.
-        if (this.asked.has(instance)) return;
-        this.asked.add(instance);
+        if (this.#asked.has(instance)) return;
+        this.#asked.add(instance);
         const text = await source.read(TIMEOUT_MS);
-        this.asked.delete(instance);
-        for (const { values } of this.of(instance)) values.length = Math.min(values.length, tick);
-        for (const line of text?.split('\n') ?? []) this.take(line, tick, source.labels);
-        for (let later = tick + 1; later < this.ticks.length; later += 1) this.repeat(instance, later);
+        this.#asked.delete(instance);
+        for (const { values } of this.#of(instance)) values.length = Math.min(values.length, tick);
+        for (const line of text?.split('\n') ?? []) this.#take(line, tick, source.labels);
+        for (let later = tick + 1; later < this.ticks.length; later += 1) this.#repeat(instance, later);
       }),
     );
   }
-  private of(instance: string): Recorded[] {
-    return [...this.series.values()].filter(({ labels }) => labels['instance'] === instance);
+  #of(instance: string): Recorded[] {
+    return [...this.#series.values()].filter(({ labels }) => labels['instance'] === instance);
   }
-  private repeat(instance: string, tick: number): void {
-    for (const { values } of this.of(instance))
+  #repeat(instance: string, tick: number): void {
+    for (const { values } of this.#of(instance))
       if (tick > 0 && values[tick - 1] !== undefined) values[tick] = values[tick - 1];
   }
-  private take(line: string, tick: number, source: Source['labels']): void {
+  #take(line: string, tick: number, source: Source['labels']): void {
     const [, metric, labels = '', value] = LINE.exec(line) ?? [];
     if (metric === undefined || !knownNames.has(metric)) return;
     const key = `${metric}{${labels}}${source['instance']}`;
-    let series = this.series.get(key);
+    let series = this.#series.get(key);
     if (series === undefined) {
-      this.series.set(key, (series = { metric, labels: { ...labelsIn(labels), ...source }, values: [] }));
+      this.#series.set(key, (series = { metric, labels: { ...labelsIn(labels), ...source }, values: [] }));
     }
     const number = value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value);
     series.values[tick] = MOMENTS.has(metric) ? number - this.ticks[0]! / 1000 : number;

@@ -82,20 +82,20 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  * (docs/architecture.md#one-decision). Calls that arrive during an append share the next one.
  */
 export class Audit {
-  private readonly options: AuditOptions;
-  private pending: Pending[] = [];
-  private draining: Promise<void> | undefined;
-  private readonly releases: HourlyReleases;
+  readonly #options: AuditOptions;
+  #pending: Pending[] = [];
+  #draining: Promise<void> | undefined;
+  readonly #releases: HourlyReleases;
 
   constructor(options: AuditOptions) {
-    this.options = options;
-    this.releases = new HourlyReleases(options.clock);
+    this.#options = options;
+    this.#releases = new HourlyReleases(options.clock);
   }
 
   /** Resolves when the entry is durable. @throws Refusal `unavailable`, so that nothing is released unrecorded */
   async record(entry: AuditEntry): Promise<void> {
-    await this.append(entry);
-    this.count(entry);
+    await this.#append(entry);
+    this.#count(entry);
   }
 
   /** Records a refusal like `record`. `members` are those whom the request was about. */
@@ -110,13 +110,13 @@ export class Audit {
    */
   async release(entry: Omit<ReleaseEntry, 'outcome' | 'reason' | 'count'>): Promise<void> {
     const released = { ...entry, outcome: 'released' as const };
-    await this.releases.once(released, (fresh) => this.append(fresh));
-    this.count(released);
+    await this.#releases.once(released, (fresh) => this.#append(fresh));
+    this.#count(released);
   }
 
-  private append(entry: AuditEntry): Promise<void> {
-    const at = instant(this.options.clock.now());
-    const client = this.options.registered?.(entry.client);
+  #append(entry: AuditEntry): Promise<void> {
+    const at = instant(this.#options.clock.now());
+    const client = this.#options.registered?.(entry.client);
     const { purpose } = AUDIT_ACTIONS[entry.action];
     const data: Disclosure = {
       ...entry,
@@ -125,10 +125,10 @@ export class Audit {
       at,
     };
     // The trace context is set here, because the entry is appended together with entries of other requests.
-    const traceparent = this.options.tracing?.traceparent();
+    const traceparent = this.#options.tracing?.traceparent();
     const record = encodeEvent({
       id: randomUUID(),
-      source: this.options.source ?? 'urn:provider-access',
+      source: this.#options.source ?? 'urn:provider-access',
       type: 'pa.disclosure.v1',
       time: at,
       subject: entry.client,
@@ -136,22 +136,22 @@ export class Audit {
       ...(traceparent !== undefined && { traceparent }),
     });
     return new Promise((resolve, reject) => {
-      this.pending.push({ record, resolve, reject });
-      this.draining ??= this.drain();
+      this.#pending.push({ record, resolve, reject });
+      if (this.#draining === undefined) this.#draining = this.#drain();
     });
   }
 
   /** Concurrent requests share one fsync. A single request waits only for an idle turn of the event loop. */
-  private async gather(): Promise<void> {
+  async #gather(): Promise<void> {
     const until = performance.now() + GATHER_MS;
-    for (let seen = 0; seen < this.pending.length && this.pending.length < GROUP && performance.now() < until;) {
-      seen = this.pending.length;
+    for (let seen = 0; seen < this.#pending.length && this.#pending.length < GROUP && performance.now() < until;) {
+      seen = this.#pending.length;
       await turn();
     }
   }
 
-  private count(entry: AuditEntry): void {
-    const { metrics } = this.options;
+  #count(entry: AuditEntry): void {
+    const { metrics } = this.#options;
     if (entry.outcome === 'released') metrics?.count('pa_disclosures_total', { kind: entry.action });
     else {
       const reason = entry.action === 'token' ? entry.action : entry.reason;
@@ -159,12 +159,12 @@ export class Audit {
     }
   }
 
-  private async drain(): Promise<void> {
-    while (this.pending.length > 0) {
-      await this.gather();
-      const group = this.pending.splice(0, GROUP);
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      await this.#gather();
+      const group = this.#pending.splice(0, GROUP);
       try {
-        await this.options.log.append(
+        await this.#options.log.append(
           PA_AUDIT,
           group.map((p) => p.record),
         );
@@ -178,6 +178,6 @@ export class Audit {
         for (const p of group) p.reject(refusal);
       }
     }
-    this.draining = undefined;
+    this.#draining = undefined;
   }
 }

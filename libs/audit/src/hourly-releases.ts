@@ -22,15 +22,15 @@ interface Window {
  * is recorded again.
  */
 export class HourlyReleases {
-  private readonly clock: Clock;
-  private readonly limit: number;
-  private readonly windows = new Map<string, Window>();
-  private hour = Number.NaN;
-  private held = 0;
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #windows = new Map<string, Window>();
+  #hour = Number.NaN;
+  #held = 0;
 
   constructor(clock: Clock, limit = MAX_MEMBERS) {
-    this.clock = clock;
-    this.limit = limit;
+    this.#clock = clock;
+    this.#limit = limit;
   }
 
   /**
@@ -39,7 +39,7 @@ export class HourlyReleases {
    */
   once(entry: ReleaseEntry, record: (fresh: ReleaseEntry) => Promise<void>): Promise<void> {
     const key = JSON.stringify([entry.client, entry.action, entry.group, entry.job, entry.file]);
-    const window = this.windowOf(key);
+    const window = this.#windowOf(key);
     const done = window.tail.then(async () => {
       const fresh = withoutMembers(entry, window.members);
       if (window.recorded && fresh.members.length === 0) return;
@@ -47,32 +47,32 @@ export class HourlyReleases {
       const before = weight(window);
       window.recorded = true;
       for (const member of fresh.members) window.members.add(member);
-      if (this.windows.get(key) === window) this.remember(key, weight(window) - before);
+      if (this.#windows.get(key) === window) this.#remember(key, weight(window) - before);
     });
     window.tail = done.catch(() => undefined);
     return done;
   }
 
-  private windowOf(key: string): Window {
-    const hour = Math.floor(this.clock.now() / HOUR);
-    if (hour !== this.hour) {
-      this.hour = hour;
-      this.windows.clear();
-      this.held = 0;
+  #windowOf(key: string): Window {
+    const hour = Math.floor(this.#clock.now() / HOUR);
+    if (hour !== this.#hour) {
+      this.#hour = hour;
+      this.#windows.clear();
+      this.#held = 0;
     }
-    const window = this.windows.get(key) ?? { members: new Set(), recorded: false, tail: Promise.resolve() };
+    const window = this.#windows.get(key) ?? { members: new Set(), recorded: false, tail: Promise.resolve() };
     // The window in use moves to the end, so that the least recently used one is dropped first.
-    this.windows.delete(key);
-    this.windows.set(key, window);
+    this.#windows.delete(key);
+    this.#windows.set(key, window);
     return window;
   }
 
-  private remember(key: string, added: number): void {
-    this.held += added;
-    for (const [other, window] of this.windows) {
-      if (this.held <= this.limit || other === key) return;
-      this.windows.delete(other);
-      this.held -= weight(window);
+  #remember(key: string, added: number): void {
+    this.#held += added;
+    for (const [other, window] of this.#windows) {
+      if (this.#held <= this.#limit || other === key) return;
+      this.#windows.delete(other);
+      this.#held -= weight(window);
     }
   }
 }

@@ -11,53 +11,53 @@ const MINUTE = 60_000;
  * its refusals count in the next record, because nothing was released.
  */
 export class SampledRefusals {
-  private readonly audit: Pick<Audit, 'record'>;
-  private readonly clock: Clock;
-  private readonly everyMs: number;
-  private readonly kept = new Map<string, { entry: RefusalEntry; recordedAt: number; waiting: number }>();
-  private timer: NodeJS.Timeout | undefined;
+  readonly #audit: Pick<Audit, 'record'>;
+  readonly #clock: Clock;
+  readonly #everyMs: number;
+  readonly #kept = new Map<string, { entry: RefusalEntry; recordedAt: number; waiting: number }>();
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(audit: Pick<Audit, 'record'>, clock: Clock, everyMs = MINUTE) {
-    this.audit = audit;
-    this.clock = clock;
-    this.everyMs = everyMs;
+    this.#audit = audit;
+    this.#clock = clock;
+    this.#everyMs = everyMs;
   }
 
   /** Starts a timer that records the remaining counts when no further refusals come. */
   start(): void {
-    this.timer ??= setInterval(() => void this.flush(false), this.everyMs).unref();
+    this.#timer ??= setInterval(() => void this.#flush(false), this.#everyMs).unref();
   }
   /** Records the remaining counts. */
   async stop(): Promise<void> {
-    clearInterval(this.timer);
-    this.timer = undefined;
-    await this.flush(true);
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#flush(true);
   }
 
   /** Counts a refusal. If a record is due, resolves when the record is durable. */
   async refused(entry: RefusalEntry): Promise<void> {
     const key = `${entry.action} ${entry.client} ${entry.reason}`;
-    const known = this.kept.get(key);
-    if (known !== undefined && !this.due(known.recordedAt)) {
+    const known = this.#kept.get(key);
+    if (known !== undefined && !this.#due(known.recordedAt)) {
       known.waiting++;
       return;
     }
-    await this.write(key, entry, (known?.waiting ?? 0) + 1);
+    await this.#write(key, entry, (known?.waiting ?? 0) + 1);
   }
 
-  private due(recordedAt: number): boolean {
-    const now = this.clock.now();
-    return now >= recordedAt + this.everyMs || now < recordedAt;
+  #due(recordedAt: number): boolean {
+    const now = this.#clock.now();
+    return now >= recordedAt + this.#everyMs || now < recordedAt;
   }
-  private async flush(all: boolean): Promise<void> {
-    for (const [key, { entry, recordedAt, waiting }] of [...this.kept])
-      if (waiting > 0 && (all || this.due(recordedAt))) await this.write(key, entry, waiting);
+  async #flush(all: boolean): Promise<void> {
+    for (const [key, { entry, recordedAt, waiting }] of [...this.#kept])
+      if (waiting > 0 && (all || this.#due(recordedAt))) await this.#write(key, entry, waiting);
   }
-  private async write(key: string, entry: RefusalEntry, count: number): Promise<void> {
-    const kept = { entry, recordedAt: this.clock.now(), waiting: 0 };
-    this.kept.set(key, kept);
+  async #write(key: string, entry: RefusalEntry, count: number): Promise<void> {
+    const kept = { entry, recordedAt: this.#clock.now(), waiting: 0 };
+    this.#kept.set(key, kept);
     try {
-      await this.audit.record({ ...entry, count });
+      await this.#audit.record({ ...entry, count });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       kept.waiting += count;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeEvent, encodeEvent, fromStructured, toStructured, typeOf } from './envelope.ts';
-import type { DomainEvent } from './envelope.ts';
+import { decodeEvent, type DomainEvent, encodeEvent, fromStructured, toStructured, typeOf } from './envelope.ts';
 
 const event: DomainEvent = {
   id: 'e-1',

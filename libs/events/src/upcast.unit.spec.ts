@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { upcasting } from './upcast.ts';
-import type { Upcaster } from './upcast.ts';
+import { type Upcaster, upcasting } from './upcast.ts';
 
 const event = (type: string, data: unknown) => ({
   id: 'e',

@@ -87,11 +87,11 @@ export interface AccessOptions {
 
 /** Answers services whether a client may see a member: reads the member's facts with one get, then calls `decide`. */
 export class Access {
-  private readonly options: AccessOptions;
+  readonly #options: AccessOptions;
   /** Party facts of the other services in this process. */
-  private neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[] = [];
+  #neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[] = [];
   constructor(options: AccessOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /**
@@ -100,7 +100,7 @@ export class Access {
    * presence.
    */
   alsoWaitFor(neighbours: readonly Pick<Parties, 'waitFor' | 'waitForDerived'>[]): void {
-    this.neighbours = neighbours;
+    this.#neighbours = neighbours;
   }
 
   /** @throws FactsStale */
@@ -111,7 +111,7 @@ export class Access {
   /** In the order of members, all at one instant. @throws FactsStale */
   async decideMany(client: string, purpose: Purpose, members: readonly string[]): Promise<readonly Decision[]> {
     const facts = await this.factsOfMany(members);
-    const { parties, clock, metrics } = this.options;
+    const { parties, clock, metrics } = this.#options;
     const now = instant(clock.now());
     const tally = new Map<DenialReason | 'permit', number>();
     const decisions = members.map((member, i) => {
@@ -133,7 +133,7 @@ export class Access {
   async factsOfMany(members: readonly string[]): Promise<readonly (MemberFacts | undefined)[]> {
     this.assertFresh();
     try {
-      const docs = await this.options.reader.getMany(members);
+      const docs = await this.#options.reader.getMany(members);
       return docs.map((doc) => doc && factsOf(doc));
     } catch {
       throw new FactsStale();
@@ -146,7 +146,7 @@ export class Access {
    */
   async effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]> {
     this.assertFresh();
-    const { reader, parties, clock } = this.options;
+    const { reader, parties, clock } = this.#options;
     const documents = await reader.getMany(statements.map(({ member }) => member)).catch(() => {
       throw new FactsStale();
     });
@@ -168,13 +168,13 @@ export class Access {
   }
   /** @throws FactsStale */
   assertFresh(): void {
-    if (!this.options.parties.ready() || !this.options.parties.current() || !this.options.freshness.fresh())
+    if (!this.#options.parties.ready() || !this.#options.parties.current() || !this.#options.freshness.fresh())
       throw new FactsStale();
   }
 
   /** The end of what the payer has published until now, as positions that derivers reach. @throws EngineUnavailable */
   async payerHead(): Promise<Position> {
-    const { log, parties } = this.options;
+    const { log, parties } = this.#options;
     return visibleHead(
       log,
       await log.head(PAYER_TOPICS),
@@ -184,7 +184,7 @@ export class Access {
 
   /** True once the facts of this process have passed a position on payer topics, false after the timeout (ms). */
   async waitForPayer(position: Position, timeoutMs: number): Promise<boolean> {
-    const { reader, parties } = this.options;
+    const { reader, parties } = this.#options;
     const [view, party] = await Promise.all([
       reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS),
       parties.waitForDerived(targetsOf(position), timeoutMs),
@@ -196,8 +196,8 @@ export class Access {
    * only after our own view has passed the position. A process that joins later starts from a view that already
    * contains the event; a process that joined earlier is on the list.
    */
-  private async otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
-    const { present, versions } = this.options;
+  async #otherVersions(passed: (reader: ViewReader) => Promise<boolean>): Promise<boolean> {
+    const { present, versions } = this.#options;
     if (present === undefined || versions === undefined) return true;
     try {
       const read = (await present.memberFacts()).filter((other) => other !== versions.own);
@@ -214,12 +214,12 @@ export class Access {
   async waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
     const all = await Promise.all([
       this.waitForPayer(position, timeoutMs),
-      this.options.present?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
-      ...this.neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
+      this.#options.present?.waitForDerived(targetsOf(position), timeoutMs) ?? true,
+      ...this.#neighbours.map((parties) => parties.waitForDerived(targetsOf(position), timeoutMs)),
     ]);
     return (
       all.every(Boolean) &&
-      this.otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS))
+      this.#otherVersions((reader) => reader.waitFor(membersOf(position), timeoutMs, MEMBER_DERIVERS))
     );
   }
   /**
@@ -227,14 +227,14 @@ export class Access {
    * the timeout (ms).
    */
   async waitForOursEverywhere(position: Position, timeoutMs: number): Promise<boolean> {
-    const { reader, parties, present } = this.options;
+    const { reader, parties, present } = this.#options;
     const all = await Promise.all([
       reader.waitFor(position, timeoutMs),
       parties.waitFor(position, timeoutMs),
       present?.waitFor(position, timeoutMs) ?? true,
-      ...this.neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
+      ...this.#neighbours.map((neighbour) => neighbour.waitFor(position, timeoutMs)),
     ]);
-    return all.every(Boolean) && this.otherVersions((other) => other.waitFor(position, timeoutMs));
+    return all.every(Boolean) && this.#otherVersions((other) => other.waitFor(position, timeoutMs));
   }
 }
 

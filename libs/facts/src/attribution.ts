@@ -1,6 +1,5 @@
 import type { AttributionFact } from '@provider-access/domain/access';
-import type { AttributionEndedRecord, MemberAttributed, ProviderKey } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import { type AttributionEndedRecord, dataOf, type MemberAttributed, type ProviderKey } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, holdsAfter, withHolds } from './holds.ts';
 import { fewNames, forgottenUntil, MOST_NAMES } from './names.ts';

@@ -1,7 +1,12 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { ClientFacts, ClientStatus } from '@provider-access/domain/access';
-import type { AppApproved, AppRegistered, AppRejected, ProviderKey } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import {
+  type AppApproved,
+  type AppRegistered,
+  type AppRejected,
+  dataOf,
+  type ProviderKey,
+} from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { subjectOf } from './record.ts';
 
@@ -99,7 +104,7 @@ function withKeys(known: ClientRegistration, data: AppRegistered, at: string): C
  * start after a flood of registrations.
  */
 export class ClientDetails {
-  private readonly clients = new Map<string, ClientRegistration | Uint8Array>();
+  readonly #clients = new Map<string, ClientRegistration | Uint8Array>();
 
   evolve(type: string, record: LogRecord): void {
     const client = subjectOf(record) ?? '';
@@ -108,27 +113,27 @@ export class ClientDetails {
     if (type === 'pa.app-registered.v1') {
       const data = dataOf<AppRegistered>(record);
       if (data.formerKeys === undefined) {
-        if (!this.clients.has(client)) this.clients.set(client, packed(asRegistered(data, at)));
-      } else if (known !== undefined) this.clients.set(client, withKeys(known, data, at));
+        if (!this.#clients.has(client)) this.#clients.set(client, packed(asRegistered(data, at)));
+      } else if (known !== undefined) this.#clients.set(client, withKeys(known, data, at));
       return;
     }
     const status = STATUS[type];
     if (status === undefined || known === undefined) return;
     const decided = withReviewer(withDecision(known, status, at, record), dataOf<AppRejected | AppApproved>(record));
-    this.clients.set(client, status === 'rejected' ? packed(decided) : decided);
+    this.#clients.set(client, status === 'rejected' ? packed(decided) : decided);
   }
 
   get(client: string): ClientRegistration | undefined {
-    const known = this.clients.get(client);
+    const known = this.#clients.get(client);
     return known instanceof Uint8Array ? unpacked(known) : known;
   }
   /** The apps that a reviewer has approved once, in the order of registration. Packed ones never were. */
   decided(): readonly ClientRegistration[] {
-    return [...this.clients.values()].filter((known): known is ClientRegistration => !(known instanceof Uint8Array));
+    return [...this.#clients.values()].filter((known): known is ClientRegistration => !(known instanceof Uint8Array));
   }
   /** Ids in the order of registration. */
   ids(): readonly string[] {
-    return [...this.clients.keys()];
+    return [...this.#clients.keys()];
   }
 }
 

@@ -1,6 +1,5 @@
 import type { CoverageFact } from '@provider-access/domain/access';
-import type { CoverageChanged, MemberMerged } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import { type CoverageChanged, dataOf, type MemberMerged } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type Holds, heldUnprojected } from './holds.ts';
 import { fewNames, forgottenUntil } from './names.ts';

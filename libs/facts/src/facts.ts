@@ -34,15 +34,15 @@ export class Facts {
   readonly parties = new Parties();
   readonly freshness: Freshness;
   readonly access: Access;
-  private readonly source: PartiesSource;
-  private readonly presence: PartiesPresence | undefined;
-  private readonly options: FactsOptions;
-  private measured: (() => void)[] = [];
+  readonly #source: PartiesSource;
+  readonly #presence: PartiesPresence | undefined;
+  readonly #options: FactsOptions;
+  #measured: (() => void)[] = [];
 
   constructor(options: FactsOptions) {
     const { log, views, clock, metrics, logger, boundMs, pollMs, presence } = options;
-    this.source = { log, views, logger };
-    this.options = options;
+    this.#source = { log, views, logger };
+    this.#options = options;
     this.reader = views.reader(memberFacts);
     this.freshness = new Freshness({
       log,
@@ -64,7 +64,7 @@ export class Facts {
     });
     const caughtUp = async (timeoutMs: number): Promise<boolean> =>
       this.reader.waitFor(await log.head(Object.keys(memberFacts.topics)), timeoutMs);
-    this.presence =
+    this.#presence =
       presence &&
       new PartiesPresence(this.parties, log, {
         serving: () => this.freshness.fresh(),
@@ -74,21 +74,21 @@ export class Facts {
   }
 
   async start(): Promise<void> {
-    this.measure();
-    await this.parties.start(this.source);
+    this.#measure();
+    await this.parties.start(this.#source);
     await this.freshness.start();
-    await this.presence?.start();
+    await this.#presence?.start();
   }
   async stop(): Promise<void> {
-    for (const end of this.measured.splice(0)) end();
+    for (const end of this.#measured.splice(0)) end();
     this.freshness.stop();
-    await this.presence?.stop();
+    await this.#presence?.stop();
     await this.parties.stop();
   }
-  private measure(): void {
-    const { metrics, service, clock } = this.options;
+  #measure(): void {
+    const { metrics, service, clock } = this.#options;
     if (metrics === undefined) return;
-    this.measured.push(
+    this.#measured.push(
       metrics.read('pa_access_held_sources', () =>
         this.parties.ready() ? [{ labels: {}, value: this.parties.heldSources() }] : [],
       ),
@@ -97,11 +97,11 @@ export class Facts {
     const unreadable = (): Sample<'pa_facts_unreadable_records'>[] => [
       { labels: { service }, value: this.parties.unreadable() },
     ];
-    this.measured.push(metrics.read('pa_facts_unreadable_records', unreadable));
+    this.#measured.push(metrics.read('pa_facts_unreadable_records', unreadable));
     // If the age is unknown (the start does not end, or nobody has accepted a restore or a loss), it grows with each
     // sample.
     let unconfirmedSince: number | undefined = clock.now();
-    this.measured.push(
+    this.#measured.push(
       metrics.read('pa_facts_age_seconds', () => {
         const age = this.freshness.ageMs();
         unconfirmedSince = Number.isFinite(age) ? undefined : (unconfirmedSince ?? clock.now());

@@ -42,64 +42,64 @@ const VERIFIED = 0.6;
  */
 export class Freshness {
   readonly boundMs: number;
-  private readonly options: FreshnessOptions;
-  private samples: {
+  readonly #options: FreshnessOptions;
+  #samples: {
     readonly at: number;
     readonly head: Position;
     /** Without the topics that `reachable` leaves out. */
     readonly heads: Position;
   }[] = [];
-  private confirmedAt = Number.NEGATIVE_INFINITY;
+  #confirmedAt = Number.NEGATIVE_INFINITY;
   /** The heads that were confirmed last, and when the view was last seen to have passed them. */
-  private confirmed: Position | undefined;
-  private verifiedAt = Number.NEGATIVE_INFINITY;
-  private polledAt = Number.NEGATIVE_INFINITY;
+  #confirmed: Position | undefined;
+  #verifiedAt = Number.NEGATIVE_INFINITY;
+  #polledAt = Number.NEGATIVE_INFINITY;
   /** What derivers had passed at the poll before, and whether the log ended before that position since. */
-  private passedBefore: readonly Position[] | undefined;
-  private shortPolls = 0;
-  private shorter = false;
-  private readonly polling: Poll;
-  private readonly losses: LossWatch;
+  #passedBefore: readonly Position[] | undefined;
+  #shortPolls = 0;
+  #shorter = false;
+  readonly #polling: Poll;
+  readonly #losses: LossWatch;
 
   constructor(options: FreshnessOptions) {
-    this.options = options;
-    this.losses = new LossWatch(options.log);
+    this.#options = options;
+    this.#losses = new LossWatch(options.log);
     this.boundMs = options.boundMs ?? 5000;
     const busyMs = options.pollMs ?? 500;
     const idleMs = Math.max(busyMs, Math.min(busyMs * IDLE, this.boundMs / 4));
-    this.polling = new Poll(
+    this.#polling = new Poll(
       () => this.poll(),
-      () => (this.confirmedAt === this.polledAt ? idleMs : busyMs),
+      () => (this.#confirmedAt === this.#polledAt ? idleMs : busyMs),
     );
   }
 
   /** Polls until `stop`; resolves after the first poll. */
   start(): Promise<void> {
-    return this.polling.start();
+    return this.#polling.start();
   }
   stop(): void {
-    this.polling.stop();
+    this.#polling.stop();
   }
   /**
    * Age in ms; Infinity until the facts were first confirmed. A clock that is set back makes facts older, never
    * younger.
    */
   ageMs(): number {
-    return Math.abs(this.options.clock.now() - this.confirmedAt);
+    return Math.abs(this.#options.clock.now() - this.#confirmedAt);
   }
   fresh(): boolean {
-    return this.ageMs() <= this.boundMs && this.options.parties.restored() === undefined;
+    return this.ageMs() <= this.boundMs && this.#options.parties.restored() === undefined;
   }
   /** Why the facts are not confirmed, if that is known. */
   reason(): string | undefined {
-    if (this.shorter)
+    if (this.#shorter)
       return (
         'the payer topics end before what was read of them: ' +
         'an older copy of the log was restored, see /docs/backup.html'
       );
-    const loss = this.losses.current();
+    const loss = this.#losses.current();
     if (loss !== undefined) return `${loss.group} has lost events: ${lossSentence(loss)}`;
-    const restored = this.options.parties.restored();
+    const restored = this.#options.parties.restored();
     return (
       restored &&
       `the log was restored from a copy of ${restored.copied}: \`pa topics accept\` once payers have published ` +
@@ -109,62 +109,62 @@ export class Freshness {
 
   /** One poll: samples the heads, then checks which samples the facts have passed. A failure only lets the age grow. */
   async poll(): Promise<void> {
-    const { log, clock } = this.options;
+    const { log, clock } = this.#options;
     try {
       const at = clock.now();
       // The clock was set back. Samples and confirmations of the time before do not tell the age now.
-      if (at < this.polledAt) {
-        this.samples = [];
-        this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
+      if (at < this.#polledAt) {
+        this.#samples = [];
+        this.#confirmedAt = this.#verifiedAt = Number.NEGATIVE_INFINITY;
       }
-      this.polledAt = at;
-      this.passedBefore ??= await this.passed();
+      this.#polledAt = at;
+      this.#passedBefore ??= await this.#passed();
       const head = await log.head(TOPICS);
-      await this.losses.look(at);
+      await this.#losses.look(at);
       // In a replaced log the same positions belong to other events. A caller that waits for a position would hear too
       // early that it is passed.
-      const short = this.passedBefore.some((position) => beyond(position, head) !== undefined);
-      this.shortPolls = short ? this.shortPolls + 1 : 0;
-      this.shorter ||= this.shortPolls >= SHORT_POLLS;
-      if (short || this.shorter || this.losses.current() !== undefined)
-        this.confirmedAt = this.verifiedAt = Number.NEGATIVE_INFINITY;
-      else if (at - this.verifiedAt < this.boundMs * VERIFIED && this.stands(head)) this.confirmedAt = at;
-      else await this.verify(at, head);
+      const short = this.#passedBefore.some((position) => beyond(position, head) !== undefined);
+      this.#shortPolls = short ? this.#shortPolls + 1 : 0;
+      this.#shorter ||= this.#shortPolls >= SHORT_POLLS;
+      if (short || this.#shorter || this.#losses.current() !== undefined)
+        this.#confirmedAt = this.#verifiedAt = Number.NEGATIVE_INFINITY;
+      else if (at - this.#verifiedAt < this.boundMs * VERIFIED && this.#stands(head)) this.#confirmedAt = at;
+      else await this.#verify(at, head);
     } catch {
       // The log or the views are unreachable, so nothing is confirmed.
     }
     const oldest = clock.now() - Math.max(60_000, 4 * this.boundMs);
-    if (this.samples.length > 512 || (this.samples[0]?.at ?? oldest) < oldest)
-      this.samples = this.samples.filter((s) => s.at >= oldest).slice(-512);
+    if (this.#samples.length > 512 || (this.#samples[0]?.at ?? oldest) < oldest)
+      this.#samples = this.#samples.filter((s) => s.at >= oldest).slice(-512);
   }
 
-  private async verify(at: number, head: Position): Promise<void> {
-    const stood = this.stands(head);
+  async #verify(at: number, head: Position): Promise<void> {
+    const stood = this.#stands(head);
     try {
-      const reachable = await this.reachable(head);
+      const reachable = await this.#reachable(head);
       // No readable record is left ahead of the facts: only transaction markers are there, or retention removed records
       // that an intake had not read.
-      if (!reached(reachable, head)) await this.losses.look(at, true);
-      if (this.losses.current() !== undefined) return;
-      this.samples.push({ at, head: reachable, heads: head });
-      await this.confirm();
+      if (!reached(reachable, head)) await this.#losses.look(at, true);
+      if (this.#losses.current() !== undefined) return;
+      this.#samples.push({ at, head: reachable, heads: head });
+      await this.#confirm();
     } finally {
       // What was confirmed without a query of the view is unknown now.
-      if (stood && this.verifiedAt < at) this.confirmedAt = Math.min(this.confirmedAt, this.verifiedAt);
+      if (stood && this.#verifiedAt < at) this.#confirmedAt = Math.min(this.#confirmedAt, this.#verifiedAt);
     }
   }
   /** True if nothing was appended since the heads that were confirmed last. */
-  private stands(head: Position): boolean {
-    return this.confirmed !== undefined && reached(this.confirmed, head) && reached(head, this.confirmed);
+  #stands(head: Position): boolean {
+    return this.#confirmed !== undefined && reached(this.#confirmed, head) && reached(head, this.#confirmed);
   }
 
   /**
    * The head that readers can reach. It is looked up only if the facts do not reach the plain head for long, because
    * new records make it reachable.
    */
-  private async reachable(head: Position): Promise<Position> {
+  async #reachable(head: Position): Promise<Position> {
     if (this.ageMs() < this.boundMs / 2) return head;
-    const { log, parties } = this.options;
+    const { log, parties } = this.#options;
     const { [PA_REGISTRY]: registry = [], ...payer } = head;
     return {
       ...(await visibleHead(
@@ -176,21 +176,21 @@ export class Freshness {
     };
   }
 
-  private async passed(): Promise<readonly Position[]> {
-    return this.passedOf((await this.options.memberFactsReader.position()).derived);
+  async #passed(): Promise<readonly Position[]> {
+    return this.#passedOf((await this.#options.memberFactsReader.position()).derived);
   }
-  private passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
+  #passedOf(derived: Readonly<Record<string, Position>>): readonly Position[] {
     // The ages of the parties keep growing.
     return structuredClone([
       ...MEMBER_DERIVERS.map((d) => derived[d] ?? {}),
-      ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.options.parties.derived(d)),
+      ...[...MEMBER_DERIVERS, ...PROVIDER_DERIVERS].map((d) => this.#options.parties.derived(d)),
     ]);
   }
 
-  private async confirm(): Promise<void> {
-    const { memberFactsReader, parties } = this.options;
+  async #confirm(): Promise<void> {
+    const { memberFactsReader, parties } = this.#options;
     const { derived } = await memberFactsReader.position();
-    this.passedBefore = this.passedOf(derived);
+    this.#passedBefore = this.#passedOf(derived);
     const passed = ({ head }: { head: Position }): boolean => {
       const members = { [PAYER_MEMBER_EVENTS]: head[PAYER_MEMBER_EVENTS] ?? [] };
       const providers = { [PAYER_PROVIDER_EVENTS]: head[PAYER_PROVIDER_EVENTS] ?? [] };
@@ -200,13 +200,13 @@ export class Freshness {
         reached(parties.position(), { [PA_REGISTRY]: head[PA_REGISTRY] ?? [] })
       );
     };
-    let newest = this.samples.length - 1;
-    while (newest >= 0 && !passed(this.samples[newest]!)) newest--;
+    let newest = this.#samples.length - 1;
+    while (newest >= 0 && !passed(this.#samples[newest]!)) newest--;
     if (newest < 0) return;
-    const { at, heads } = this.samples[newest]!;
-    this.confirmedAt = Math.max(this.confirmedAt, at);
-    this.verifiedAt = Math.max(this.verifiedAt, at);
-    this.confirmed = heads;
-    this.samples = this.samples.slice(newest + 1);
+    const { at, heads } = this.#samples[newest]!;
+    this.#confirmedAt = Math.max(this.#confirmedAt, at);
+    this.#verifiedAt = Math.max(this.#verifiedAt, at);
+    this.#confirmed = heads;
+    this.#samples = this.#samples.slice(newest + 1);
   }
 }

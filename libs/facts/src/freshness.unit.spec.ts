@@ -52,7 +52,7 @@ function world() {
   } as unknown as EventLog;
   const clock = { now: () => w.now };
   const freshness = new Freshness({ log, memberFactsReader: reader, parties, clock });
-  return { w, freshness, reader, access: new Access({ log, reader, parties, freshness, clock }) };
+  return { w, freshness, reader, log, access: new Access({ log, reader, parties, freshness, clock }) };
 }
 const seen = (w: ReturnType<typeof world>['w'], n: number): void => {
   w.view = { attribution: { [M]: [n] }, consent: { [M]: [n] } };
@@ -218,7 +218,7 @@ describe('freshness', () => {
     counting.w.head = { ...counting.w.head, [M]: [10] };
     await counting.freshness.poll();
     // The position of the parties grows while the head is being read. That does not mean that the log is shorter.
-    const { log } = (counting.freshness as unknown as { options: { log: EventLog } }).options;
+    const { log } = counting;
     const { head } = log;
     log.head = async (topics) => {
       const answer = await head(topics);

@@ -1,6 +1,5 @@
 import type { HoldFact } from '@provider-access/domain/access';
-import type { AccessHeld, AccessReleased } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import { type AccessHeld, type AccessReleased, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { typeOfRecord } from './record.ts';
 import { EVER } from './steps.ts';

@@ -11,17 +11,17 @@ const WHILE_LOST_MS = 2000;
  * read, so heads alone do not show the loss.
  */
 export class LossWatch {
-  private readonly log: Pick<EventLog, 'losses'>;
-  private lookedAt = Number.NEGATIVE_INFINITY;
-  private loss: Loss | undefined;
+  readonly #log: Pick<EventLog, 'losses'>;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #loss: Loss | undefined;
 
   constructor(log: Pick<EventLog, 'losses'>) {
-    this.log = log;
+    this.#log = log;
   }
 
   /** The newest loss that was found, until somebody accepts it. */
   current(): Loss | undefined {
-    return this.loss;
+    return this.#loss;
   }
 
   /**
@@ -30,14 +30,14 @@ export class LossWatch {
    * `pa acls` prints that right.
    */
   async look(at: number, now = false): Promise<void> {
-    if (!now && Math.abs(at - this.lookedAt) < (this.loss === undefined ? EVERY_MS : WHILE_LOST_MS)) return;
+    if (!now && Math.abs(at - this.#lookedAt) < (this.#loss === undefined ? EVERY_MS : WHILE_LOST_MS)) return;
     try {
-      const found = await Promise.all(INTAKES.map(({ group, topics }) => this.log.losses(group, topics)));
-      this.loss = found.flat()[0];
+      const found = await Promise.all(INTAKES.map(({ group, topics }) => this.#log.losses(group, topics)));
+      this.#loss = found.flat()[0];
     } catch (error) {
       const refused = error instanceof EngineUnavailable && error.message.includes('AUTHORIZATION');
       if (now || !refused) throw error;
     }
-    this.lookedAt = at;
+    this.#lookedAt = at;
   }
 }

@@ -1,5 +1,5 @@
 import type { HoldFact, NetworkFact } from '@provider-access/domain/access';
-import { type NetworkStatusRecorded } from '@provider-access/events';
+import type { NetworkStatusRecorded } from '@provider-access/events';
 import { type NewStep, stands, type Step, withStep } from './steps.ts';
 
 /**

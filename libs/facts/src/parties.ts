@@ -53,27 +53,27 @@ export interface PartiesSource {
  * reads those from a view (`sourceHolds`).
  */
 export class Parties implements PartyFacts {
-  private readonly registrations: Registrations;
-  private readonly networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
-  private readonly holds = new SourceHolds();
+  readonly #registrations: Registrations;
+  readonly #networks = new Map<ProviderKey, { steps: readonly Step[]; facts: readonly NetworkFact[] }>();
+  readonly #holds = new SourceHolds();
   /** Holds of providers: a dead letter may have changed their network status. */
-  private readonly providerHolds = new Map<ProviderKey, Holds>();
+  readonly #providerHolds = new Map<ProviderKey, Holds>();
   /** The identifiers of one provider. Each identifier maps to the same list. */
-  private readonly identities = new Map<ProviderKey, ProviderKey[]>();
-  private readonly inbound = new InboundProgress(PARTY_TOPICS);
-  private readonly listeners = new Set<(client: string) => void>();
-  private readonly waiters = new Set<() => void>();
-  private following: Subscription | undefined;
-  private loaded = false;
-  private newest: string | undefined;
+  readonly #identities = new Map<ProviderKey, ProviderKey[]>();
+  readonly #inbound = new InboundProgress(PARTY_TOPICS);
+  readonly #listeners = new Set<(client: string) => void>();
+  readonly #waiters = new Set<() => void>();
+  #following: Subscription | undefined;
+  #loaded = false;
+  #newest: string | undefined;
   /** How many records could not be read since the start. */
-  private unread = 0;
-  private logger: ErrorLog | undefined;
-  private presence: { current(): boolean } | undefined;
+  #unread = 0;
+  #logger: ErrorLog | undefined;
+  #presence: { current(): boolean } | undefined;
 
   /** `details` also collects what only auth needs: keys, contacts and unapproved registrations. */
   constructor(details?: ClientDetails) {
-    this.registrations = new Registrations(details);
+    this.#registrations = new Registrations(details);
   }
 
   /**
@@ -84,173 +84,173 @@ export class Parties implements PartyFacts {
    */
   async start(source: PartiesSource): Promise<void> {
     const { log, logger } = source;
-    this.logger = logger;
+    this.#logger = logger;
     const known = await readSourceHolds(source);
     if (known !== undefined) {
-      this.holds.load(known.documents);
-      this.inbound.resume(known.position.topics, known.position.waiting);
+      this.#holds.load(known.documents);
+      this.#inbound.resume(known.position.topics, known.position.waiting);
     }
-    this.following = await log.follow({
+    this.#following = await log.follow({
       topics: PARTY_TOPICS,
       ...(known !== undefined && { from: known.position.topics }),
-      handle: (batch) => this.handle(batch),
+      handle: (batch) => this.#handle(batch),
     });
     // The view knows nothing of outputs in other topics. By now this process knows all outputs that came before the
     // view's position.
-    if (known !== undefined) this.inbound.counted(known.position.derived);
-    this.inbound.settle();
-    this.loaded = true;
-    this.wake();
+    if (known !== undefined) this.#inbound.counted(known.position.derived);
+    this.#inbound.settle();
+    this.#loaded = true;
+    this.#wake();
   }
   async stop(): Promise<void> {
-    await this.following?.stop();
+    await this.#following?.stop();
   }
   /** True once the start has caught up. */
   ready(): boolean {
-    return this.loaded;
+    return this.#loaded;
   }
   /**
    * Sets the check whether other processes still wait for this one before they acknowledge a change
    * (`PartiesPresence`). Without it there is no other process, or none that acknowledges changes.
    */
   seenBy(presence: { current(): boolean }): void {
-    this.presence = presence;
+    this.#presence = presence;
   }
   /**
    * False if another process may have acknowledged a change without waiting for this one. Then this process permits
    * nothing.
    */
   current(): boolean {
-    return this.presence?.current() ?? true;
+    return this.#presence?.current() ?? true;
   }
   failure(): string | undefined {
-    return this.following?.failure();
+    return this.#following?.failure();
   }
   /**
    * How many records of the platform could not be read since the start. The members whom they may concern are denied.
    */
   unreadable(): number {
-    return this.unread;
+    return this.#unread;
   }
   /** A fault that needs attention although the facts are current. Without protected data. */
   notice(): string | undefined {
-    return this.unread === 0
+    return this.#unread === 0
       ? undefined
-      : `${this.unread} records of the platform could not be read: whom they concern is denied (runbook ` +
+      : `${this.#unread} records of the platform could not be read: whom they concern is denied (runbook ` +
           'ProviderAccessRecordsUnreadable)';
   }
 
   client(id: string): ClientFacts | undefined {
-    return this.registrations.get(id);
+    return this.#registrations.get(id);
   }
   network(provider: ProviderKey): readonly NetworkFact[] {
-    const facts = this.networks.get(provider)?.facts ?? [];
-    const holds = this.providerHolds.get(provider);
+    const facts = this.#networks.get(provider)?.facts ?? [];
+    const holds = this.#providerHolds.get(provider);
     return holds === undefined ? facts : outWhileHeld(facts, holdFacts(holds));
   }
   identity(provider: ProviderKey): readonly ProviderKey[] {
-    return this.identities.get(provider) ?? [provider];
+    return this.#identities.get(provider) ?? [provider];
   }
   /** The statements about this provider's network status that still matter, as far as `waitFor` has passed them. */
   networkSteps(provider: ProviderKey): readonly Step[] {
-    return this.networks.get(provider)?.steps ?? [];
+    return this.#networks.get(provider)?.steps ?? [];
   }
   sourceHolds(source: string): readonly HoldFact[] {
-    return this.holds.facts(source);
+    return this.#holds.facts(source);
   }
   /**
    * The time of the newest statement that this process has read, even if it was not kept. It shows the process that its
    * own clock lags. Reports of progress do not count.
    */
   asOf(): string | undefined {
-    return this.newest;
+    return this.#newest;
   }
   /**
    * The instant of a decision: the clock (ms since the epoch), but never earlier than the newest statement was
    * recorded.
    */
   decisionTime(now: number): number {
-    return this.newest === undefined ? now : Math.max(now, Date.parse(this.newest));
+    return this.#newest === undefined ? now : Math.max(now, Date.parse(this.#newest));
   }
   /** Sources whose members are all denied now. */
   heldSources(): number {
-    return this.holds.open();
+    return this.#holds.open();
   }
 
   /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
-    return this.registrations.boundTo(provider);
+    return this.#registrations.boundTo(provider);
   }
   /** The highest version of a stream of pa.registry (`client/<id>`) that was read; 0 if there is none. */
   registryVersion(stream: string): number {
-    return this.registrations.version(stream);
+    return this.#registrations.version(stream);
   }
   /**
    * True if the log was restored from an older copy and nobody has confirmed yet that payers re-sent what came after
    * it.
    */
   restored(): LogRestored | undefined {
-    return this.registrations.restored();
+    return this.#registrations.restored();
   }
   /** Our own public keys that were published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
-    return this.registrations.signingKeys();
+    return this.#registrations.signingKeys();
   }
   /** One public key. Every request reads it. */
   signingKey(kid: string): SigningKeyPublished | undefined {
-    return this.registrations.signingKey(kid);
+    return this.#registrations.signingKey(kid);
   }
   withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
-    return this.registrations.withdrawnKey(kid);
+    return this.#registrations.withdrawnKey(kid);
   }
   /** Registers a listener for changes of a client's right to access. Returns how to remove it. */
   onChange(listener: (client: string) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   position(): Position {
-    return this.following?.position() ?? {};
+    return this.#following?.position() ?? {};
   }
   /** The inbound position that a deriver has handled and whose outputs are known here. */
   derived(deriver: string): Position {
-    return this.inbound.positions(deriver);
+    return this.#inbound.positions(deriver);
   }
   /** True once the own topics have passed `position`, false after the timeout (ms). */
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
-    return this.until(() => reached(this.position(), position), timeoutMs);
+    return this.#until(() => reached(this.position(), position), timeoutMs);
   }
   /** The same for positions of payer topics; each topic comes with the derivers that must have passed it. */
   waitForDerived(targets: readonly { position: Position; deriver: string }[], timeoutMs: number): Promise<boolean> {
-    return this.until(() => targets.every((t) => reached(this.derived(t.deriver), t.position)), timeoutMs);
+    return this.#until(() => targets.every((t) => reached(this.derived(t.deriver), t.position)), timeoutMs);
   }
 
-  private until(done: () => boolean, timeoutMs: number): Promise<boolean> {
+  #until(done: () => boolean, timeoutMs: number): Promise<boolean> {
     if (done()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const end = (result: boolean): void => {
         clearTimeout(timer);
-        this.waiters.delete(look);
+        this.#waiters.delete(look);
         resolve(result);
       };
       const look = (): void => {
         if (done()) end(true);
       };
       const timer = setTimeout(() => end(done()), timeoutMs);
-      this.waiters.add(look);
+      this.#waiters.add(look);
     });
   }
-  private wake(): void {
-    for (const look of [...this.waiters]) look();
+  #wake(): void {
+    for (const look of [...this.#waiters]) look();
   }
 
   /**
    * Handles the records before one that a newer version wrote, and stops before it, because this version does not know
    * what that record denies.
    */
-  private handle({ records }: Batch): void {
+  #handle({ records }: Batch): void {
     const first = records.findIndex((record) => unknownType(record) !== undefined);
-    this.take(first < 0 ? records : records.slice(0, first));
+    this.#take(first < 0 ? records : records.slice(0, first));
     if (first < 0) return;
     const { topic, partition, offset } = records[first]!;
     throw new EngineUnavailable(
@@ -259,98 +259,98 @@ export class Parties implements PartyFacts {
     );
   }
 
-  private take(records: readonly LogRecord[]): void {
+  #take(records: readonly LogRecord[]): void {
     const changed = new Set<string>();
     for (const record of records) {
       const at = typeOfRecord(record) === PROGRESS_TYPE ? undefined : record.headers['ce_time'];
-      if (at !== undefined && (this.newest === undefined || at > this.newest)) this.newest = at;
-      const client = this.evolveOrDeny(record);
+      if (at !== undefined && (this.#newest === undefined || at > this.#newest)) this.#newest = at;
+      const client = this.#evolveOrDeny(record);
       if (client !== undefined) changed.add(client);
     }
-    this.inbound.settle();
-    for (const client of changed) for (const listener of this.listeners) listener(client);
+    this.#inbound.settle();
+    for (const client of changed) for (const listener of this.#listeners) listener(client);
     // The subscription's position moves after this handler has returned.
-    setImmediate(() => this.wake());
+    setImmediate(() => this.#wake());
   }
 
   /**
    * A record that throws here must not stop the records after it. So every member whom it may concern is denied (ADR
    * 0018).
    */
-  private evolveOrDeny(record: LogRecord): string | undefined {
+  #evolveOrDeny(record: LogRecord): string | undefined {
     try {
-      return this.evolve(record);
+      return this.#evolve(record);
     } catch (error) {
-      this.unread += 1;
-      logPassedOver(this.logger, record, error);
-      return this.deny(record);
+      this.#unread += 1;
+      logPassedOver(this.#logger, record, error);
+      return this.#deny(record);
     } finally {
-      this.inbound.handled(record);
+      this.#inbound.handled(record);
     }
   }
 
-  private deny(record: LogRecord): string | undefined {
-    if (record.topic === PA_REGISTRY) return this.registrations.failed(record);
+  #deny(record: LogRecord): string | undefined {
+    if (record.topic === PA_REGISTRY) return this.#registrations.failed(record);
     const provider = subjectOf(record) as ProviderKey | undefined;
-    if (record.topic !== PA_PROVIDERS) this.holds.failed(record);
+    if (record.topic !== PA_PROVIDERS) this.#holds.failed(record);
     else if (provider !== undefined)
-      this.providerHolds.set(provider, heldUnprojected(this.providerHolds.get(provider), record));
+      this.#providerHolds.set(provider, heldUnprojected(this.#providerHolds.get(provider), record));
     return undefined;
   }
 
-  private evolve(record: LogRecord): string | undefined {
-    if (record.topic === PA_REGISTRY) return this.registrations.evolve(record);
+  #evolve(record: LogRecord): string | undefined {
+    if (record.topic === PA_REGISTRY) return this.#registrations.evolve(record);
     if (record.topic !== PA_PROVIDERS) {
-      this.holds.evolve(record);
+      this.#holds.evolve(record);
       return undefined;
     }
     const type = typeOfRecord(record);
-    if (type === 'pa.network-status-recorded.v1') this.networkChanged(record);
-    else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.providersHeld(record, type);
+    if (type === 'pa.network-status-recorded.v1') this.#networkChanged(record);
+    else if (type === 'pa.access-held.v1' || type === 'pa.access-released.v1') this.#providersHeld(record, type);
     return undefined;
   }
 
-  private providersHeld(record: LogRecord, type: string): void {
+  #providersHeld(record: LogRecord, type: string): void {
     const h = dataOf<AccessHeld>(record);
     const at = record.headers['ce_time']!;
     for (const provider of (h.providers ?? []) as ProviderKey[]) {
-      const known = this.providerHolds.get(provider);
-      this.providerHolds.set(
+      const known = this.#providerHolds.get(provider);
+      this.#providerHolds.set(
         provider,
         type === 'pa.access-held.v1' ? held(known, h.deadLetter, h.eventType, at) : released(known, h.deadLetter, at),
       );
     }
   }
 
-  private known(provider: ProviderKey): ProviderKey[] {
-    let known = this.identities.get(provider);
-    if (known === undefined) this.identities.set(provider, (known = [provider]));
+  #known(provider: ProviderKey): ProviderKey[] {
+    let known = this.#identities.get(provider);
+    if (known === undefined) this.#identities.set(provider, (known = [provider]));
     return known;
   }
   /**
    * Identifiers that were joined once stay joined, so that a later event cannot undo an opt-out that named one of them.
    */
-  private join(providers: readonly ProviderKey[]): void {
+  #join(providers: readonly ProviderKey[]): void {
     for (const provider of providers.slice(1)) {
-      const [a, b] = [this.known(providers[0]!), this.known(provider)];
+      const [a, b] = [this.#known(providers[0]!), this.#known(provider)];
       if (a === b) continue;
       // The smaller list joins the larger one, because a TIN may have thousands of NPIs, and each event joins one more.
       const [few, many] = a.length < b.length ? [a, b] : [b, a];
       for (const one of few) {
         many.push(one);
-        this.identities.set(one, many);
+        this.#identities.set(one, many);
       }
     }
   }
 
   /** A newer statement overrules everything from its date on, even if that date is earlier. */
-  private networkChanged(record: LogRecord): void {
+  #networkChanged(record: LogRecord): void {
     const change = dataOf<NetworkStatusRecorded>(record);
     const provider = change.provider as ProviderKey;
-    if (change.with !== undefined) this.join([provider, ...(change.with as ProviderKey[])]);
+    if (change.with !== undefined) this.#join([provider, ...(change.with as ProviderKey[])]);
     const steps = withNetworkStatus(this.networkSteps(provider), eventIdOf(record), change, recordedAt(record));
     if (steps === undefined) return;
-    this.networks.set(provider, {
+    this.#networks.set(provider, {
       steps,
       facts: staircase(steps).map((s) => ({
         status: s.from === undefined ? 'out-of-network' : 'in-network',

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DomainEvent, encodeEvent, PA_CONSENT, PA_PROVIDERS, PA_REGISTRY } from '@provider-access/events';
-import type { MemoryLog } from '@provider-access/engines/log/memory';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { type MemoryLog, openMemoryLog } from '@provider-access/engines/log/memory';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { ClientDetails } from './client-details.ts';
 import { Parties } from './parties.ts';

@@ -1,6 +1,5 @@
 import { isObject } from '@provider-access/kernel/fhir';
-import type { EventLog, Position } from '@provider-access/engines/log';
-import { reached } from '@provider-access/engines/log';
+import { type EventLog, type Position, reached } from '@provider-access/engines/log';
 import { MEMBER_DERIVERS } from './derivers.ts';
 import { PARTY_TOPICS, type Parties } from './parties.ts';
 
@@ -73,136 +72,136 @@ const AGAIN = 1 / 3;
  * serve.
  */
 export class PartiesPresence {
-  private readonly options: PresenceOptions;
-  private readonly parties: FollowedParties;
-  private readonly log: Pick<EventLog, 'head'>;
-  private readonly ttlMs: number;
-  private readonly everyMs: number;
-  private readonly now: () => number;
-  private announcedAt = Number.NEGATIVE_INFINITY;
-  private announced: string | undefined;
-  private joined = false;
-  private running = false;
-  private timer: NodeJS.Timeout | undefined;
-  private working: Promise<void> = Promise.resolve();
+  readonly #options: PresenceOptions;
+  readonly #parties: FollowedParties;
+  readonly #log: Pick<EventLog, 'head'>;
+  readonly #ttlMs: number;
+  readonly #everyMs: number;
+  readonly #now: () => number;
+  #announcedAt = Number.NEGATIVE_INFINITY;
+  #announced: string | undefined;
+  #joined = false;
+  #running = false;
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> = Promise.resolve();
 
   constructor(parties: FollowedParties, log: Pick<EventLog, 'head'>, options: PresenceOptions) {
-    this.parties = parties;
-    this.log = log;
-    this.options = options;
-    this.ttlMs = options.ttlMs ?? TTL_MS;
-    this.everyMs = options.everyMs ?? 250;
-    this.now = options.now ?? (() => performance.now());
+    this.#parties = parties;
+    this.#log = log;
+    this.#options = options;
+    this.#ttlMs = options.ttlMs ?? TTL_MS;
+    this.#everyMs = options.everyMs ?? 250;
+    this.#now = options.now ?? (() => performance.now());
     parties.seenBy(this);
   }
 
   /** Call this when the parties have started. Resolves after the first announcement and repeats it until `stop`. */
   async start(): Promise<void> {
-    this.running = true;
-    await this.cycle();
+    this.#running = true;
+    await this.#cycle();
   }
   /** No other process waits for this one any more, and it serves nothing from here on. */
   async stop(): Promise<void> {
-    this.running = false;
-    this.joined = false;
-    clearTimeout(this.timer);
-    await this.working;
+    this.#running = false;
+    this.#joined = false;
+    clearTimeout(this.#timer);
+    await this.#working;
     // If the store is unreachable, the ttl takes this process off the list.
-    await this.retire();
+    await this.#retire();
   }
   /**
    * The time counts from before an announcement was sent, by the monotonic clock. The store counts its ttl from later,
    * so this process stops first.
    */
   current(): boolean {
-    return this.joined && this.within();
+    return this.#joined && this.#within();
   }
 
   /** One announcement, if there is something to announce. After a failure only the time runs out. */
   async beat(): Promise<void> {
     const data: Announced = {
-      position: this.parties.position(),
-      derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.parties.derived(d)])),
-      memberFacts: this.options.memberFacts?.version ?? NO_MEMBER_FACTS,
+      position: this.#parties.position(),
+      derived: Object.fromEntries(MEMBER_DERIVERS.map((d) => [d, this.#parties.derived(d)])),
+      memberFacts: this.#options.memberFacts?.version ?? NO_MEMBER_FACTS,
     };
     const text = JSON.stringify(data);
-    if (!this.within()) this.joined = false;
-    if (this.options.serving?.() === false) return this.retire();
-    const before = this.now();
-    if (this.joined && text === this.announced && before - this.announcedAt < this.ttlMs * AGAIN) return;
+    if (!this.#within()) this.#joined = false;
+    if (this.#options.serving?.() === false) return this.#retire();
+    const before = this.#now();
+    if (this.#joined && text === this.#announced && before - this.#announcedAt < this.#ttlMs * AGAIN) return;
     try {
-      await this.options.port.announce(PARTIES_GROUP, this.options.holder, data, this.ttlMs);
+      await this.#options.port.announce(PARTIES_GROUP, this.#options.holder, data, this.#ttlMs);
     } catch {
       // The store is unreachable. Without its answer this process stops being current.
       return;
     }
-    if (this.now() - before > this.ttlMs / 2) return;
-    this.announcedAt = before;
-    this.announced = text;
-    if (!this.joined) await this.join();
+    if (this.#now() - before > this.#ttlMs / 2) return;
+    this.#announcedAt = before;
+    this.#announced = text;
+    if (!this.#joined) await this.#join();
   }
 
   /** Serves nothing from here on, so that a process whose facts stand still does not delay the others. */
-  private async retire(): Promise<void> {
-    const was = this.announcedAt;
-    this.joined = false;
-    this.announcedAt = Number.NEGATIVE_INFINITY;
-    this.announced = undefined;
-    if (was !== this.announcedAt)
-      await this.options.port.leave(PARTIES_GROUP, this.options.holder).catch(() => undefined);
+  async #retire(): Promise<void> {
+    const was = this.#announcedAt;
+    this.#joined = false;
+    this.#announcedAt = Number.NEGATIVE_INFINITY;
+    this.#announced = undefined;
+    if (was !== this.#announcedAt)
+      await this.#options.port.leave(PARTIES_GROUP, this.#options.holder).catch(() => undefined);
   }
   /** From now on the others wait for this process. What they acknowledged before is in the log already. */
-  private async join(): Promise<void> {
+  async #join(): Promise<void> {
     try {
-      const heads = await this.log.head(PARTY_TOPICS);
+      const heads = await this.#log.head(PARTY_TOPICS);
       const passed = await Promise.all([
-        this.parties.waitFor(heads, this.ttlMs / 3),
-        this.options.memberFacts?.caughtUp(this.ttlMs / 3) ?? true,
+        this.#parties.waitFor(heads, this.#ttlMs / 3),
+        this.#options.memberFacts?.caughtUp(this.#ttlMs / 3) ?? true,
       ]);
-      if (passed.every(Boolean)) this.joined = this.within() && this.running;
+      if (passed.every(Boolean)) this.#joined = this.#within() && this.#running;
     } catch {
       // The log is unreachable. The next announcement tries again.
     }
   }
-  private within(): boolean {
-    return this.now() - this.announcedAt < this.ttlMs / 2;
+  #within(): boolean {
+    return this.#now() - this.#announcedAt < this.#ttlMs / 2;
   }
-  private async cycle(): Promise<void> {
-    this.working = this.beat();
-    await this.working;
-    if (!this.running) return;
-    this.timer = setTimeout(() => void this.cycle(), this.everyMs);
-    this.timer.unref();
+  async #cycle(): Promise<void> {
+    this.#working = this.beat();
+    await this.#working;
+    if (!this.#running) return;
+    this.#timer = setTimeout(() => void this.#cycle(), this.#everyMs);
+    this.#timer.unref();
   }
 }
 
 /** All running processes, as one target to wait for. */
 export class PresentReaders {
-  private readonly port: Pick<PresencePort, 'list'>;
-  private readonly lookMs: number;
-  private readonly waiting = new Set<{
+  readonly #port: Pick<PresencePort, 'list'>;
+  readonly #lookMs: number;
+  readonly #waiting = new Set<{
     readonly passed: (announced: Announced) => boolean;
     readonly end: number;
     resolve(done: boolean): void;
   }>();
-  private looking: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   constructor(port: Pick<PresencePort, 'list'>, lookMs = 50) {
-    this.port = port;
-    this.lookMs = lookMs;
+    this.#port = port;
+    this.#lookMs = lookMs;
   }
   /**
    * True once every running process has passed a position of the party topics; false after the timeout (ms), or if a
    * position is unknown.
    */
   waitFor(position: Position, timeoutMs: number): Promise<boolean> {
-    return this.until((announced) => reached(announced.position, position), timeoutMs);
+    return this.#until((announced) => reached(announced.position, position), timeoutMs);
   }
   /** The same for positions of payer topics; each comes with the derivers that must have passed it. */
   waitForDerived(
     targets: readonly { readonly position: Position; readonly deriver: string }[],
     timeoutMs: number,
   ): Promise<boolean> {
-    return this.until(
+    return this.#until(
       (announced) => targets.every((t) => reached(announced.derived[t.deriver] ?? {}, t.position)),
       timeoutMs,
     );
@@ -213,37 +212,37 @@ export class PresentReaders {
    * cannot be understood.
    */
   async memberFacts(): Promise<readonly number[]> {
-    const versions = (await this.port.list(PARTIES_GROUP)).map(({ data }) => {
+    const versions = (await this.#port.list(PARTIES_GROUP)).map(({ data }) => {
       if (!isAnnounced(data)) throw new Error('a process says in a way that is not understood which facts it reads');
       return data.memberFacts ?? FIRST_MEMBER_FACTS;
     });
     return [...new Set(versions)].filter((version) => version !== NO_MEMBER_FACTS);
   }
 
-  private until(passed: (announced: Announced) => boolean, timeoutMs: number): Promise<boolean> {
+  #until(passed: (announced: Announced) => boolean, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      this.waiting.add({ passed, end: performance.now() + timeoutMs, resolve });
-      this.looking ??= this.look();
+      this.#waiting.add({ passed, end: performance.now() + timeoutMs, resolve });
+      if (this.#looking === undefined) this.#looking = this.#look();
     });
   }
   /**
    * One reading of the list serves all callers that waited before it began. Later callers need a new reading, because a
    * process may have joined meanwhile.
    */
-  private async look(): Promise<void> {
-    while (this.waiting.size > 0) {
-      const round = [...this.waiting];
-      const all = await this.port.list(PARTIES_GROUP).catch(() => undefined);
+  async #look(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const round = [...this.#waiting];
+      const all = await this.#port.list(PARTIES_GROUP).catch(() => undefined);
       for (const waiter of round) {
         const done = all?.every(({ data }) => isAnnounced(data) && waiter.passed(data)) === true;
         if (!done && performance.now() < waiter.end) continue;
-        this.waiting.delete(waiter);
+        this.#waiting.delete(waiter);
         waiter.resolve(done);
       }
-      const left = Math.min(...[...this.waiting].map((w) => w.end - performance.now()));
-      if (this.waiting.size > 0)
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(this.lookMs, left))));
+      const left = Math.min(...[...this.#waiting].map((w) => w.end - performance.now()));
+      if (this.#waiting.size > 0)
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, Math.min(this.#lookMs, left))));
     }
-    this.looking = undefined;
+    this.#looking = undefined;
   }
 }

@@ -11,24 +11,24 @@ class Store implements PresencePort {
   now = 0;
   away = false;
   readonly entries = new Map<string, { data: unknown; expiresAt: number }>();
-  private there(): void {
+  #there(): void {
     if (this.away) throw new Error('away');
   }
   async announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void> {
-    this.there();
+    this.#there();
     this.entries.set(`${group}/${holder}`, {
       data: JSON.parse(JSON.stringify(data)) as unknown,
       expiresAt: this.now + ttlMs,
     });
   }
   async list(group: string) {
-    this.there();
+    this.#there();
     return [...this.entries]
       .filter(([id, e]) => id.startsWith(`${group}/`) && e.expiresAt > this.now)
       .map(([id, e]) => ({ holder: id.slice(group.length + 1), ...e }));
   }
   async leave(group: string, holder: string): Promise<void> {
-    this.there();
+    this.#there();
     this.entries.delete(`${group}/${holder}`);
   }
 }

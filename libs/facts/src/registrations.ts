@@ -1,14 +1,14 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { ClientFacts } from '@provider-access/domain/access';
-import type {
-  AppRegistered,
-  LogRestored,
-  ProviderKey,
-  RestoreAccepted,
-  SigningKeyPublished,
-  SigningKeyWithdrawn,
+import {
+  type AppRegistered,
+  dataOf,
+  type LogRestored,
+  type ProviderKey,
+  type RestoreAccepted,
+  type SigningKeyPublished,
+  type SigningKeyWithdrawn,
 } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import { type ClientDetails, STATUS, withDecision } from './client-details.ts';
 import { subjectOf, typeOfRecord } from './record.ts';
@@ -22,21 +22,21 @@ const NAMES_KEPT = 10_000;
  * no memory in services that decide. `details` follows the same records and keeps what only auth needs.
  */
 export class Registrations {
-  private readonly details: ClientDetails | undefined;
-  private readonly clients = new Map<string, ClientFacts>();
-  private readonly names = new BoundedMap<string, string>(NAMES_KEPT);
-  private readonly versions = new Map<string, number>();
-  private readonly keys = new Map<string, SigningKeyPublished>();
+  readonly #details: ClientDetails | undefined;
+  readonly #clients = new Map<string, ClientFacts>();
+  readonly #names = new BoundedMap<string, string>(NAMES_KEPT);
+  readonly #versions = new Map<string, number>();
+  readonly #keys = new Map<string, SigningKeyPublished>();
   /** Restores of the log that nobody has accepted yet, and accepted ones. The two records may come in either order. */
-  private readonly restores = new Map<string, LogRestored>();
-  private readonly accepted = new Set<string>();
+  readonly #restores = new Map<string, LogRestored>();
+  readonly #accepted = new Set<string>();
   /** Clients and keys with a record that could not be read. */
-  private readonly unreadable = new Set<string>();
+  readonly #unreadable = new Set<string>();
   /** A withdrawn kid never comes back. */
-  private readonly withdrawn = new Map<string, SigningKeyWithdrawn>();
+  readonly #withdrawn = new Map<string, SigningKeyWithdrawn>();
 
   constructor(details?: ClientDetails) {
-    this.details = details;
+    this.#details = details;
   }
 
   /** Returns the client whose right to access the record changed. */
@@ -44,36 +44,36 @@ export class Registrations {
     const { pa_stream: stream, pa_version: version } = record.headers;
     const type = typeOfRecord(record);
     if (stream !== undefined && version !== undefined) {
-      if (Number(version) <= (this.versions.get(stream) ?? 0)) return undefined;
+      if (Number(version) <= (this.#versions.get(stream) ?? 0)) return undefined;
       // Where registrations are not kept, the first record about an app needs no memory: a repetition changes nothing.
-      if (this.details !== undefined || type !== 'pa.app-registered.v1') this.versions.set(stream, Number(version));
+      if (this.#details !== undefined || type !== 'pa.app-registered.v1') this.#versions.set(stream, Number(version));
     }
     const at = record.headers['ce_time']!;
     if (type === 'pa.log-restored.v1') {
       const restored = dataOf<LogRestored>(record);
-      if (!this.accepted.has(restored.restore)) this.restores.set(restored.restore, restored);
+      if (!this.#accepted.has(restored.restore)) this.#restores.set(restored.restore, restored);
       return undefined;
     }
     if (type === 'pa.restore-accepted.v1') {
       const { restore } = dataOf<RestoreAccepted>(record);
-      this.accepted.add(restore);
-      this.restores.delete(restore);
+      this.#accepted.add(restore);
+      this.#restores.delete(restore);
       return undefined;
     }
     if (type === 'pa.signing-key-published.v1') {
       const key = dataOf<SigningKeyPublished>(record);
       // The first record counts, because a kid never changes its key.
-      if (!this.withdrawn.has(key.kid) && !this.keys.has(key.kid)) this.keys.set(key.kid, key);
+      if (!this.#withdrawn.has(key.kid) && !this.#keys.has(key.kid)) this.#keys.set(key.kid, key);
       return undefined;
     }
     if (type === 'pa.signing-key-withdrawn.v1') {
       const withdrawal = dataOf<SigningKeyWithdrawn>(record);
-      this.withdrawn.set(withdrawal.kid, withdrawal);
-      this.keys.delete(withdrawal.kid);
+      this.#withdrawn.set(withdrawal.kid, withdrawal);
+      this.#keys.delete(withdrawal.kid);
       return undefined;
     }
-    this.details?.evolve(type, record);
-    return this.evolveClient(type, record, at);
+    this.#details?.evolve(type, record);
+    return this.#evolveClient(type, record, at);
   }
 
   /**
@@ -83,66 +83,66 @@ export class Registrations {
   failed(record: LogRecord): string | undefined {
     if (typeOfRecord(record) === 'pa.log-restored.v1') {
       const at = record.headers['ce_time'] ?? '';
-      this.restores.set('unreadable', { restore: 'unreadable', copied: at, restoredAt: at });
+      this.#restores.set('unreadable', { restore: 'unreadable', copied: at, restoredAt: at });
     }
     const subject = subjectOf(record);
-    if (subject !== undefined) this.unreadable.add(subject);
+    if (subject !== undefined) this.#unreadable.add(subject);
     return subject;
   }
 
-  private evolveClient(type: string, record: LogRecord, at: string): string | undefined {
+  #evolveClient(type: string, record: LogRecord, at: string): string | undefined {
     const client = subjectOf(record) ?? '';
-    const known = this.clients.get(client);
+    const known = this.#clients.get(client);
     if (type === 'pa.app-registered.v1') {
-      if (known === undefined) this.names.set(client, dataOf<AppRegistered>(record).name);
+      if (known === undefined) this.#names.set(client, dataOf<AppRegistered>(record).name);
       return undefined;
     }
     const status = STATUS[type];
     if (status === undefined || (known === undefined && status !== 'approved')) {
       // A client that was never approved is unknown to decisions, whatever else a reviewer decides.
-      if (status !== undefined) this.names.delete(client);
+      if (status !== undefined) this.#names.delete(client);
       return undefined;
     }
-    this.clients.set(
+    this.#clients.set(
       client,
       withDecision(
-        known ?? { client, name: this.names.get(client) ?? client, status, history: [], providers: [], scope: '' },
+        known ?? { client, name: this.#names.get(client) ?? client, status, history: [], providers: [], scope: '' },
         status,
         at,
         record,
       ),
     );
-    this.names.delete(client);
+    this.#names.delete(client);
     return client;
   }
 
   /** A restore of the log that nobody has accepted yet. */
   restored(): LogRestored | undefined {
-    return this.restores.values().next().value;
+    return this.#restores.values().next().value;
   }
   /** The highest version of a stream of pa.registry that was read, 0 if none. */
   version(stream: string): number {
-    return this.versions.get(stream) ?? 0;
+    return this.#versions.get(stream) ?? 0;
   }
 
   /** A client that was approved at least once. */
   get(client: string): ClientFacts | undefined {
-    return this.unreadable.has(client) ? undefined : this.clients.get(client);
+    return this.#unreadable.has(client) ? undefined : this.#clients.get(client);
   }
   /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
-    return [...this.clients.values()].filter(
+    return [...this.#clients.values()].filter(
       ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),
     );
   }
   /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
-    return [...this.keys.values()].filter(({ kid }) => !this.unreadable.has(kid));
+    return [...this.#keys.values()].filter(({ kid }) => !this.#unreadable.has(kid));
   }
   signingKey(kid: string): SigningKeyPublished | undefined {
-    return this.unreadable.has(kid) ? undefined : this.keys.get(kid);
+    return this.#unreadable.has(kid) ? undefined : this.#keys.get(kid);
   }
   withdrawnKey(kid: string): SigningKeyWithdrawn | undefined {
-    return this.withdrawn.get(kid);
+    return this.#withdrawn.get(kid);
   }
 }

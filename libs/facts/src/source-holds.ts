@@ -75,30 +75,30 @@ export const sourceHolds: Projection = {
  * repetitions matter.
  */
 export class SourceHolds {
-  private readonly sources = new Map<string, Map<Part, Holds>>();
+  readonly #sources = new Map<string, Map<Part, Holds>>();
 
   /** For `ANY_SOURCE`, the holds of all sources. */
   facts(source: string): readonly HoldFact[] {
     const held =
-      source === ANY_SOURCE ? [...this.sources.values()] : [this.sources.get(source) ?? new Map<Part, Holds>()];
+      source === ANY_SOURCE ? [...this.#sources.values()] : [this.#sources.get(source) ?? new Map<Part, Holds>()];
     return held.flatMap((parts) => [...parts.values()]).flatMap(holdFacts);
   }
   /** Sources that are held now. */
   open(): number {
-    return [...this.sources.keys()].filter((source) => this.facts(source).some(({ to }) => to === undefined)).length;
+    return [...this.#sources.keys()].filter((source) => this.facts(source).some(({ to }) => to === undefined)).length;
   }
   /** A record of one of the view's topics. */
   evolve(record: LogRecord): void {
     if (!concernsSource(record)) return;
     const part = PARTS[record.topic as keyof typeof PARTS];
-    const byPart = this.holdsOf(readable(record)!.source);
+    const byPart = this.#holdsOf(readable(record)!.source);
     byPart.set(part, holdsAfter(byPart.get(part), record)!);
   }
   /** Handles a record at which `evolve` threw. */
   failed(record: LogRecord): void {
     if (!concernsSource(record) || !isHold(record)) return;
     const part = PARTS[record.topic as keyof typeof PARTS];
-    const byPart = this.holdsOf(EVERY_SOURCE);
+    const byPart = this.#holdsOf(EVERY_SOURCE);
     byPart.set(part, heldUnprojected(byPart.get(part), record));
   }
   /** Call this before the first record. */
@@ -109,7 +109,7 @@ export class SourceHolds {
         const held = document[part] as SourceHoldPart | undefined;
         // The view's note about a record that it passed over is no hold.
         if (held?.source === undefined) continue;
-        const byPart = this.holdsOf(held.source);
+        const byPart = this.#holdsOf(held.source);
         let parts = all.get(byPart);
         if (parts === undefined) all.set(byPart, (parts = { consent: {}, attribution: {} }));
         parts[part][held.deadLetter] = held.hold;
@@ -119,9 +119,9 @@ export class SourceHolds {
       for (const part of Object.values(PARTS)) byPart.set(part, fewReleased(parts[part]));
   }
 
-  private holdsOf(source: string): Map<Part, Holds> {
-    let byPart = this.sources.get(source);
-    if (byPart === undefined) this.sources.set(source, (byPart = new Map()));
+  #holdsOf(source: string): Map<Part, Holds> {
+    let byPart = this.#sources.get(source);
+    if (byPart === undefined) this.#sources.set(source, (byPart = new Map()));
     return byPart;
   }
 }

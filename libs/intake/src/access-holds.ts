@@ -78,43 +78,43 @@ function nameOf({ member, providers, source }: AccessHeld): string {
  * dead letters behind it is resolved (ADR 0031).
  */
 export class AccessHolds {
-  private readonly state: HoldsState;
-  private readonly deriver: string;
-  private readonly namespace: string;
-  private readonly log: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
+  readonly #state: HoldsState;
+  readonly #deriver: string;
+  readonly #namespace: string;
+  readonly #log: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
   /** `log` gets one log line for each hold, with the hash of the member. */
   constructor(
     state: HoldsState,
     deriver: string,
     log?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash },
   ) {
-    this.log = log;
-    this.state = state;
-    this.deriver = deriver;
-    this.namespace = `access-hold/${deriver}`;
+    this.#log = log;
+    this.#state = state;
+    this.#deriver = deriver;
+    this.#namespace = `access-hold/${deriver}`;
   }
   /** The hold as it was first stored. */
   async remember(hold: Hold): Promise<Hold> {
     const { deadLetter, eventType, member } = hold;
-    this.log?.logger.warn(
-      { deadLetter, eventType, ...(member !== undefined && { member: this.log.memberHash?.of(member) }) },
+    this.#log?.logger.warn(
+      { deadLetter, eventType, ...(member !== undefined && { member: this.#log.memberHash?.of(member) }) },
       'access is held until a parked event is resolved',
     );
-    return JSON.parse(await this.state.claims.claim(this.namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
+    return JSON.parse(await this.#state.claims.claim(this.#namespace, hold.deadLetter, JSON.stringify(hold))) as Hold;
   }
   /** undefined if this service never held access for the dead letter. */
   async find(deadLetter: string): Promise<Hold | undefined> {
-    const found = await this.state.claims.get(this.namespace, deadLetter);
+    const found = await this.#state.claims.get(this.#namespace, deadLetter);
     return found === undefined ? undefined : (JSON.parse(found) as Hold);
   }
 
   /** Stores how a record ended. Call this for a dead letter before `release`, because `release` reads it. */
   async end(name: string, how: string): Promise<void> {
-    await this.state.claims.claim(this.ends, name, how);
+    await this.#state.claims.claim(this.#ends, name, how);
   }
   /** How a record ended (`end`); undefined until then. */
   endOf(name: string): Promise<string | undefined> {
-    return this.state.claims.get(this.ends, name);
+    return this.#state.claims.get(this.#ends, name);
   }
 
   /**
@@ -123,12 +123,12 @@ export class AccessHolds {
    */
   async hold(hold: Hold): Promise<readonly AccessHeld[]> {
     const published: AccessHeld[] = [];
-    for (const held of eachMember(await this.remember(hold))) published.push(...(await this.enter(held)));
+    for (const held of eachMember(await this.remember(hold))) published.push(...(await this.#enter(held)));
     return published;
   }
   /** Call this when the events of `hold` are durable in the log. */
   async appended(published: readonly AccessHeld[]): Promise<void> {
-    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirm(held);
+    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.#confirm(held);
   }
   /**
    * The events that end with a dead letter. Call `end` for it before. Its own hold ends; the hold that stands for many
@@ -136,18 +136,18 @@ export class AccessHolds {
    */
   async release(hold: Hold): Promise<readonly AccessHeld[]> {
     const published: AccessHeld[] = [];
-    for (const held of eachMember(hold)) published.push(...(await this.leave(held)));
+    for (const held of eachMember(hold)) published.push(...(await this.#leave(held)));
     return published;
   }
   /** Call this when the events of `release` are durable in the log. Until then, each release publishes them again. */
   async releasesAppended(published: readonly AccessHeld[]): Promise<void> {
-    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.confirmRelease(held);
+    for (const held of published) if (held.deadLetter.startsWith(MORE_HOLDS)) await this.#confirmRelease(held);
   }
 
-  private async enter(held: AccessHeld): Promise<readonly AccessHeld[]> {
+  async #enter(held: AccessHeld): Promise<readonly AccessHeld[]> {
     const { deadLetter } = held;
     for (;;) {
-      const { version, line } = await this.line(held);
+      const { version, line } = await this.#line(held);
       // A batch was delivered again after somebody resolved its dead letter. The facts remember the release, so the
       // line is not changed. If the facts have dropped the release, the hold denies until somebody discards the dead
       // letter again. Ask only after the line was read: a release changes the line after it has stored the end, so
@@ -156,42 +156,42 @@ export class AccessHolds {
       if ((await this.endOf(deadLetter)) !== undefined) return [held];
       if (line.open.includes(deadLetter)) return [held];
       if (line.open.length < MOST_HOLDS) {
-        if (await this.save(held, version, { ...line, open: [...line.open, deadLetter] })) return [held];
+        if (await this.#save(held, version, { ...line, open: [...line.open, deadLetter] })) return [held];
         continue;
       }
       // Another process may have used the number for another dead letter, and died before it counted it. Count it here.
       // The dead letter of that process does not name the hold that stands for many. Its own hold may have ended
       // already, and the facts ignore a hold whose name they have seen released.
-      const owner = await this.state.claims.claim(this.lines, rowOf(held, line.next), deadLetter);
+      const owner = await this.#state.claims.claim(this.#lines, rowOf(held, line.next), deadLetter);
       const { more = MORE_HOLDS + deadLetter } = line;
       const after = { ...line, next: line.next + 1, ...(owner === deadLetter && { more }) };
-      if ((await this.save(held, version, after)) && owner === deadLetter)
+      if ((await this.#save(held, version, after)) && owner === deadLetter)
         return line.told === true ? [] : [{ ...held, deadLetter: more }];
     }
   }
 
-  private async confirm(held: AccessHeld): Promise<void> {
+  async #confirm(held: AccessHeld): Promise<void> {
     for (;;) {
-      const { version, line } = await this.line(held);
+      const { version, line } = await this.#line(held);
       if (
         line.more !== held.deadLetter ||
         line.told === true ||
-        (await this.save(held, version, { ...line, told: true }))
+        (await this.#save(held, version, { ...line, told: true }))
       )
         return;
     }
   }
 
-  private async confirmRelease(held: AccessHeld): Promise<void> {
+  async #confirmRelease(held: AccessHeld): Promise<void> {
     const more = held.deadLetter;
     for (;;) {
-      const { version, line } = await this.line(held);
+      const { version, line } = await this.#line(held);
       const { unreleased = [], ...rest } = line;
       const left = unreleased.filter((name) => name !== more);
       const isNews = left.length < unreleased.length || (line.ended === more && line.released !== more);
       if (
         !isNews ||
-        (await this.save(held, version, {
+        (await this.#save(held, version, {
           ...rest,
           ...(left.length > 0 && { unreleased: left }),
           ...(line.ended === more && { released: more }),
@@ -201,43 +201,43 @@ export class AccessHolds {
     }
   }
 
-  private async leave(held: AccessHeld): Promise<readonly AccessHeld[]> {
+  async #leave(held: AccessHeld): Promise<readonly AccessHeld[]> {
     const { deadLetter } = held;
     for (;;) {
-      const { version, line } = await this.line(held);
+      const { version, line } = await this.#line(held);
       // The release before this one published every hold by itself.
       if (version === 0) return [held];
       let { first } = line;
-      while (first < line.next && (await this.isResolved(held, first))) first += 1;
+      while (first < line.next && (await this.#isResolved(held, first))) first += 1;
       const after: Line = {
         ...(first === line.next ? withoutMore(line) : line),
         open: line.open.filter((open) => open !== deadLetter),
         first,
       };
-      if (!(await this.save(held, version, after))) continue;
+      if (!(await this.#save(held, version, after))) continue;
       return [held, ...releasesOf(after).map((more) => ({ ...held, deadLetter: more }))];
     }
   }
 
-  private async isResolved(held: AccessHeld, n: number): Promise<boolean> {
-    const deadLetter = await this.state.claims.get(this.lines, rowOf(held, n));
+  async #isResolved(held: AccessHeld, n: number): Promise<boolean> {
+    const deadLetter = await this.#state.claims.get(this.#lines, rowOf(held, n));
     return deadLetter === undefined || (await this.endOf(deadLetter)) !== undefined;
   }
-  private async line(held: AccessHeld): Promise<{ readonly version: number; readonly line: Line }> {
-    const head = await this.state.streams.load<Line>(this.streamOf(held));
+  async #line(held: AccessHeld): Promise<{ readonly version: number; readonly line: Line }> {
+    const head = await this.#state.streams.load<Line>(this.#streamOf(held));
     return { version: head?.version ?? 0, line: head?.snapshot ?? EMPTY };
   }
-  private async save(held: AccessHeld, version: number, line: Line): Promise<boolean> {
-    return (await this.state.streams.append(this.streamOf(held), version, [], line)).ok;
+  async #save(held: AccessHeld, version: number, line: Line): Promise<boolean> {
+    return (await this.#state.streams.append(this.#streamOf(held), version, [], line)).ok;
   }
-  private streamOf(held: AccessHeld): string {
-    return `holds/${this.deriver}/${nameOf(held)}`;
+  #streamOf(held: AccessHeld): string {
+    return `holds/${this.#deriver}/${nameOf(held)}`;
   }
-  private get lines(): string {
-    return `hold-lines/${this.deriver}`;
+  get #lines(): string {
+    return `hold-lines/${this.#deriver}`;
   }
-  private get ends(): string {
-    return `dead-letter-ends/${this.deriver}`;
+  get #ends(): string {
+    return `dead-letter-ends/${this.#deriver}`;
   }
 }
 

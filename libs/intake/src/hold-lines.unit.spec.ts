@@ -18,14 +18,14 @@ const concerns = (n: number, member: string): boolean => member === 'm1' || n % 
 /** The facts about the members. They remember a release, so that a hold that comes after it does not count. */
 class Facts {
   readonly open = new Set<string>();
-  private readonly ended = new Set<string>();
+  readonly #ended = new Set<string>();
   hold(told: readonly AccessHeld[]): void {
     for (const { member, deadLetter } of told)
-      if (!this.ended.has(`${member} ${deadLetter}`)) this.open.add(`${member} ${deadLetter}`);
+      if (!this.#ended.has(`${member} ${deadLetter}`)) this.open.add(`${member} ${deadLetter}`);
   }
   release(told: readonly AccessHeld[]): void {
     for (const { member, deadLetter } of told) {
-      this.ended.add(`${member} ${deadLetter}`);
+      this.#ended.add(`${member} ${deadLetter}`);
       this.open.delete(`${member} ${deadLetter}`);
     }
   }

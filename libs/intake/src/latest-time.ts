@@ -9,11 +9,11 @@ type Stamped = Pick<LogRecord, 'timestamp' | 'timestampBy'>;
  * process alone does not decide, because a clock that is behind would make dead letters of present events (ADR 0030).
  */
 export class LatestTime {
-  private readonly clock: Clock;
-  private newest = Number.NEGATIVE_INFINITY;
+  readonly #clock: Clock;
+  #newest = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
-    this.clock = clock;
+    this.#clock = clock;
   }
 
   /**
@@ -23,8 +23,8 @@ export class LatestTime {
    */
   with(records: readonly Stamped[]): number {
     for (const { timestamp, timestampBy } of records) {
-      if (timestampBy === undefined) this.newest = Math.max(this.newest, timestamp);
+      if (timestampBy === undefined) this.#newest = Math.max(this.#newest, timestamp);
     }
-    return Math.max(this.clock.now(), this.clock.steady?.() ?? Number.NEGATIVE_INFINITY, this.newest);
+    return Math.max(this.#clock.now(), this.#clock.steady?.() ?? Number.NEGATIVE_INFINITY, this.#newest);
   }
 }

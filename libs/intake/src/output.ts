@@ -1,4 +1,4 @@
-import { type NewRecord } from '@provider-access/engines/log';
+import type { NewRecord } from '@provider-access/engines/log';
 
 /** One record for one topic. */
 export interface Output {

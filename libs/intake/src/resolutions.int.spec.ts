@@ -13,7 +13,7 @@ import type { ServicePorts } from '@provider-access/service/http';
 import { openMemoryState } from '@provider-access/engines/state/memory';
 import { AccessHolds } from './access-holds.ts';
 import { derivedRecord } from './derived-event.ts';
-import { type Matter } from './matter.ts';
+import type { Matter } from './matter.ts';
 import { Resolutions } from './resolutions.ts';
 
 const AT = '2026-06-01T00:00:00.000Z';

@@ -1,5 +1,4 @@
-import type { AccessHeld, DeadLetterDiscarded, DeadLetterReplayed } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import { type AccessHeld, dataOf, type DeadLetterDiscarded, type DeadLetterReplayed } from '@provider-access/events';
 import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
@@ -37,14 +36,14 @@ interface Ended {
  * ends too.
  */
 export class Resolutions {
-  private readonly ports: ServicePorts;
-  private readonly role: ResolutionsRole;
-  private readonly replays: string;
+  readonly #ports: ServicePorts;
+  readonly #role: ResolutionsRole;
+  readonly #replays: string;
 
   constructor(ports: ServicePorts, role: ResolutionsRole) {
-    this.ports = ports;
-    this.role = role;
-    this.replays = `dead-letter-replays/${role.deriver}`;
+    this.#ports = ports;
+    this.#role = role;
+    this.#replays = `dead-letter-replays/${role.deriver}`;
   }
 
   /**
@@ -54,7 +53,8 @@ export class Resolutions {
    * @throws EngineUnavailable: then call it again
    */
   async took(name: string, deadLetter: string, matter: Matter, at: string): Promise<void> {
-    if ((await this.role.holds.find(deadLetter)) !== undefined) await this.append(await this.ended(name, matter, at));
+    if ((await this.#role.holds.find(deadLetter)) !== undefined)
+      await this.#append(await this.#ended(name, matter, at));
   }
 
   /**
@@ -66,11 +66,11 @@ export class Resolutions {
   async handle({ records }: Batch, notBefore = 0): Promise<void> {
     for (const record of records) {
       try {
-        await this.append(await this.noted(record, instant(Math.max(record.timestamp, notBefore))));
+        await this.#append(await this.#noted(record, instant(Math.max(record.timestamp, notBefore))));
       } catch (error) {
         if (error instanceof EngineUnavailable) throw error;
         // The hold stays. Somebody can discard the dead letter again.
-        this.ports.logger.error(
+        this.#ports.logger.error(
           { topic: record.topic, partition: record.partition, offset: record.offset, ...placeOf(error) },
           'the platform failed at a note about a dead letter',
         );
@@ -78,20 +78,20 @@ export class Resolutions {
     }
   }
 
-  private async noted(record: LogRecord, at: string): Promise<readonly Ended[]> {
+  async #noted(record: LogRecord, at: string): Promise<readonly Ended[]> {
     switch (record.headers['ce_type']) {
       case 'pa.dead-letter-discarded.v1':
-        return this.end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
+        return this.#end(dataOf<DeadLetterDiscarded>(record).deadLetter, 'discarded', at);
       case 'pa.dead-letter-replayed.v1': {
         const { deadLetter, place } = dataOf<DeadLetterReplayed>(record);
         // The release before this one wrote the record without the replayed event. An operator discards the dead letter
         // once the event took effect.
         if (place === undefined) return [];
-        const { claims } = this.ports.state;
+        const { claims } = this.#ports.state;
         const name = deadLetterId(place.topic, place.partition, place.offset);
-        await claims.claim(this.replays, name, deadLetter);
-        const known = await this.role.holds.endOf(name);
-        return known === undefined ? [] : this.end(deadLetter, JSON.parse(known) as End, at);
+        await claims.claim(this.#replays, name, deadLetter);
+        const known = await this.#role.holds.endOf(name);
+        return known === undefined ? [] : this.#end(deadLetter, JSON.parse(known) as End, at);
       }
       default:
         return [];
@@ -99,29 +99,29 @@ export class Resolutions {
   }
 
   /** The holds that end with a dead letter, and with the one that it was a replay of. */
-  private async end(deadLetter: string, how: End, at: string): Promise<readonly Ended[]> {
-    const { holds, release } = this.role;
+  async #end(deadLetter: string, how: End, at: string): Promise<readonly Ended[]> {
+    const { holds, release } = this.#role;
     const held = await holds.find(deadLetter);
     if (held !== undefined && how !== 'discarded' && differenceOf(matterOfHold(held), how) !== undefined) return [];
-    const rest = await this.ended(deadLetter, how, at);
+    const rest = await this.#ended(deadLetter, how, at);
     if (held === undefined) return rest;
     const released: Ended[] = [];
     for (const hold of await holds.release(held)) released.push({ held: hold, outputs: await release(hold, at) });
     return [...released, ...rest];
   }
 
-  private async ended(name: string, how: End, at: string): Promise<readonly Ended[]> {
-    await this.role.holds.end(name, JSON.stringify(how));
-    const replayed = await this.ports.state.claims.get(this.replays, name);
-    return replayed === undefined ? [] : this.end(replayed, how, at);
+  async #ended(name: string, how: End, at: string): Promise<readonly Ended[]> {
+    await this.#role.holds.end(name, JSON.stringify(how));
+    const replayed = await this.#ports.state.claims.get(this.#replays, name);
+    return replayed === undefined ? [] : this.#end(replayed, how, at);
   }
 
-  private async append(ended: readonly Ended[]): Promise<void> {
+  async #append(ended: readonly Ended[]): Promise<void> {
     const outputs = ended.flatMap((one) => one.outputs);
-    for (const topic of this.role.topics) {
+    for (const topic of this.#role.topics) {
       const records = outputs.filter((output) => output.topic === topic).map(({ record }) => record);
-      if (records.length > 0) await this.ports.log.append(topic, records);
+      if (records.length > 0) await this.#ports.log.append(topic, records);
     }
-    await this.role.holds.releasesAppended(ended.map(({ held }) => held));
+    await this.#role.holds.releasesAppended(ended.map(({ held }) => held));
   }
 }

@@ -1,4 +1,4 @@
-import { type EventLog } from '@provider-access/engines/log';
+import type { EventLog } from '@provider-access/engines/log';
 import {
   DEPLOYMENT_KINDS,
   type DeploymentKind,

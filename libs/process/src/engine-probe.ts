@@ -32,45 +32,45 @@ const QUIET = 3;
  */
 export class EngineProbe {
   readonly name: EngineName;
-  private readonly options: EngineProbeOptions;
-  private awaySince: number | undefined;
-  private reachableSince: number | undefined;
-  private heardAt = Number.NEGATIVE_INFINITY;
-  private readonly quietMs: number;
-  private readonly polling: Poll;
+  readonly #options: EngineProbeOptions;
+  #awaySince: number | undefined;
+  #reachableSince: number | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  readonly #quietMs: number;
+  readonly #polling: Poll;
 
   constructor(options: EngineProbeOptions) {
-    this.options = options;
+    this.#options = options;
     this.name = options.name;
     const everyMs = options.everyMs ?? 1000;
-    this.quietMs = QUIET * everyMs;
-    this.polling = new Poll(
-      () => (this.reachable() && performance.now() - this.heardAt < this.quietMs ? Promise.resolve() : this.ask()),
+    this.#quietMs = QUIET * everyMs;
+    this.#polling = new Poll(
+      () => (this.reachable() && performance.now() - this.#heardAt < this.#quietMs ? Promise.resolve() : this.ask()),
       everyMs,
     );
   }
 
   /** Resolves after the first answer, or after its deadline. */
   start(): Promise<void> {
-    return this.polling.start();
+    return this.#polling.start();
   }
   stop(): void {
-    this.polling.stop();
+    this.#polling.stop();
   }
   reachable(): boolean {
-    return this.reachableSince !== undefined;
+    return this.#reachableSince !== undefined;
   }
   /** ms; 0 while it is unreachable. */
   reachableFor(): number {
-    return this.reachableSince === undefined ? 0 : this.options.now() - this.reachableSince;
+    return this.#reachableSince === undefined ? 0 : this.#options.now() - this.#reachableSince;
   }
   check(): ReadinessCheck {
     return {
       name: this.name,
       check: async () => {
-        const since = this.awaySince;
-        const away = since === undefined ? 0 : this.options.now() - since;
-        if (since === undefined || away < this.options.graceMs) return { ready: true };
+        const since = this.#awaySince;
+        const away = since === undefined ? 0 : this.#options.now() - since;
+        if (since === undefined || away < this.#options.graceMs) return { ready: true };
         return { ready: false, detail: `${this.name} has not answered for ${Math.round(away / 1000)} s` };
       },
     };
@@ -85,12 +85,12 @@ export class EngineProbe {
 
   /** The outcome of another call. After a failure, the engine is probed at the next turn. */
   heard(answered: boolean): void {
-    this.heardAt = answered ? performance.now() : Number.NEGATIVE_INFINITY;
+    this.#heardAt = answered ? performance.now() : Number.NEGATIVE_INFINITY;
   }
 
   /** One probe. */
   async ask(): Promise<void> {
-    const { probe, now, withinMs } = this.options;
+    const { probe, now, withinMs } = this.#options;
     const answered = async (): Promise<boolean> => {
       await probe();
       return true;
@@ -98,11 +98,11 @@ export class EngineProbe {
     const there = await within(withinMs ?? 3000, answered, () => false).catch(() => false);
     this.heard(there);
     if (there) {
-      this.awaySince = undefined;
-      this.reachableSince ??= now();
+      this.#awaySince = undefined;
+      this.#reachableSince ??= now();
     } else {
-      this.reachableSince = undefined;
-      this.awaySince ??= now();
+      this.#reachableSince = undefined;
+      this.#awaySince ??= now();
     }
   }
 }

@@ -28,47 +28,47 @@ type Unauthenticated = LabelsOf<'pa_unauthenticated_requests_total'>['reason'];
  * Refusals that concern a member (404) are audited one by one where the decision is made.
  */
 export class RefusedRequests implements RefusalObserver {
-  private readonly sampled: SampledRefusals;
-  private readonly logged = new Map<Unauthenticated, { until: number; waiting: number }>();
-  private readonly ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>;
-  private readonly service: Service;
-  private readonly authenticator: Authenticator | undefined;
+  readonly #sampled: SampledRefusals;
+  readonly #logged = new Map<Unauthenticated, { until: number; waiting: number }>();
+  readonly #ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>;
+  readonly #service: Service;
+  readonly #authenticator: Authenticator | undefined;
 
   constructor(
     ports: Pick<ServicePorts, 'clock' | 'logger' | 'metrics'>,
     of: { readonly service: Service; readonly audit: Audit; readonly authenticator: Authenticator | undefined },
   ) {
-    this.ports = ports;
-    this.service = of.service;
-    this.authenticator = of.authenticator;
-    this.sampled = new SampledRefusals(of.audit, ports.clock);
+    this.#ports = ports;
+    this.#service = of.service;
+    this.#authenticator = of.authenticator;
+    this.#sampled = new SampledRefusals(of.audit, ports.clock);
     ports.metrics.zero('pa_unauthenticated_requests_total', { service: of.service });
   }
 
   start(): Promise<void> {
-    this.sampled.start();
+    this.#sampled.start();
     return Promise.resolve();
   }
   stop(): Promise<void> {
-    return this.sampled.stop();
+    return this.#sampled.stop();
   }
 
   refused(request: RefusedRequest, refusal: Refusal): Promise<void> | undefined {
-    const unauthenticated = this.unauthenticated(request, refusal);
-    if (unauthenticated !== undefined) this.count(unauthenticated, request);
+    const unauthenticated = this.#unauthenticated(request, refusal);
+    if (unauthenticated !== undefined) this.#count(unauthenticated, request);
     else if ((refusal.status === 400 || refusal.status === 403) && formatOf(request.url) === 'fhir')
-      return this.record(request, refusal);
+      return this.#record(request, refusal);
     return undefined;
   }
 
-  private async record(request: RefusedRequest, { kind }: Refusal): Promise<void> {
-    const smart = request.smart ?? (await this.clientOf(request));
+  async #record(request: RefusedRequest, { kind }: Refusal): Promise<void> {
+    const smart = request.smart ?? (await this.#clientOf(request));
     const { url: route = '', config } = request.routeOptions;
     const action = config.operation?.audit ?? config.operation?.refusedAs;
     if (smart === undefined || action === undefined) return;
     // A route of one type has its name.
     const type = /^\/fhir\/([A-Z]\w*)/.exec(route)?.[1] ?? request.params?.type;
-    await this.sampled.refused({
+    await this.#sampled.refused({
       client: smart.client,
       action,
       outcome: 'refused',
@@ -81,28 +81,28 @@ export class RefusedRequests implements RefusalObserver {
   }
 
   /** A body that cannot be read is refused before a guard asks for the token. */
-  private async clientOf(request: RefusedRequest): Promise<{ readonly client: string } | undefined> {
+  async #clientOf(request: RefusedRequest): Promise<{ readonly client: string } | undefined> {
     if (request.headers['authorization'] === undefined) return undefined;
     try {
-      return await this.authenticator?.authenticate(request);
+      return await this.#authenticator?.authenticate(request);
     } catch {
       return undefined;
     }
   }
 
-  private unauthenticated({ headers, smart, url }: RefusedRequest, refusal: Refusal): Unauthenticated | undefined {
+  #unauthenticated({ headers, smart, url }: RefusedRequest, refusal: Refusal): Unauthenticated | undefined {
     if (refusal.kind === 'invalid-token') return headers['authorization'] === undefined ? 'missing' : 'invalid';
     // Too many forged tokens. A client with a valid token has its `smart` before any limit of its own.
     const limited = refusal.kind === 'too-many-requests' && smart === undefined && formatOf(url) === 'fhir';
     return limited && headers['authorization'] !== undefined ? 'limited' : undefined;
   }
 
-  private count(reason: Unauthenticated, request: RefusedRequest): void {
-    const { metrics, clock, logger } = this.ports;
-    metrics.count('pa_unauthenticated_requests_total', { service: this.service, reason });
+  #count(reason: Unauthenticated, request: RefusedRequest): void {
+    const { metrics, clock, logger } = this.#ports;
+    metrics.count('pa_unauthenticated_requests_total', { service: this.#service, reason });
     const now = clock.now();
-    const known = this.logged.get(reason) ?? { until: now, waiting: 0 };
-    this.logged.set(reason, known);
+    const known = this.#logged.get(reason) ?? { until: now, waiting: 0 };
+    this.#logged.set(reason, known);
     known.waiting++;
     // A clock that was set back must not silence the log for longer than a minute.
     if (now < known.until && known.until <= now + MINUTE) return;
@@ -116,6 +116,6 @@ export class RefusedRequests implements RefusalObserver {
       },
       'requests without a valid token',
     );
-    this.logged.set(reason, { until: now + MINUTE, waiting: 0 });
+    this.#logged.set(reason, { until: now + MINUTE, waiting: 0 });
   }
 }

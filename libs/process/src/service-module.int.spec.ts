@@ -42,10 +42,7 @@ class EchoController {
 }
 @Module({})
 class TrialModule implements OnModuleInit {
-  private readonly checks: ReadinessCheck[];
-  constructor(@Inject(READINESS) checks: ReadinessCheck[]) {
-    this.checks = checks;
-  }
+  constructor(@Inject(READINESS) private readonly checks: ReadinessCheck[]) {}
   async onModuleInit(): Promise<void> {
     readyAtStart = (await Promise.all(this.checks.map((check) => check.check()))).map(({ ready }) => ready);
     this.checks.push({ name: 'own', check: async () => ({ ready: true }) });

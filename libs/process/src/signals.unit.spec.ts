@@ -8,12 +8,12 @@ import { endOnSignals, surviveRejections, type Signals } from './signals.ts';
 
 class FakeProcess implements Signals {
   readonly codes: number[] = [];
-  private readonly emitter = new EventEmitter();
+  readonly #emitter = new EventEmitter();
   on(event: string, listener: (...args: never[]) => void): void {
-    this.emitter.on(event, listener as () => void);
+    this.#emitter.on(event, listener as () => void);
   }
   emit(event: string, ...args: unknown[]): void {
-    this.emitter.emit(event, ...args);
+    this.#emitter.emit(event, ...args);
   }
   exit(code: number): void {
     this.codes.push(code);

@@ -27,18 +27,18 @@ class TestEngines implements Engines {
   missingTopic: string | undefined;
   readonly closed: string[] = [];
   opened = 0;
-  private readonly memory = openMemoryLog();
-  private requireKafka(): void {
+  readonly #memory = openMemoryLog();
+  #requireKafka(): void {
     if (this.kafkaAway) throw new EngineUnavailable('Kafka: no broker answers');
   }
   async log(): Promise<EventLog> {
     this.opened++;
-    this.requireKafka();
-    const { memory } = this;
+    this.#requireKafka();
+    const memory = this.#memory;
     const guarded =
       <A extends unknown[], R>(work: (...args: A) => Promise<R>) =>
       async (...args: A): Promise<R> => {
-        this.requireKafka();
+        this.#requireKafka();
         return work(...args);
       };
     return {
@@ -82,10 +82,7 @@ class TestEngines implements Engines {
 const VALUE = Symbol('value');
 @Controller()
 class TestController {
-  private readonly value: string;
-  constructor(@Inject(VALUE) value: string) {
-    this.value = value;
-  }
+  constructor(@Inject(VALUE) private readonly value: string) {}
   @Get('fhir/hello')
   hello(): string {
     return this.value;

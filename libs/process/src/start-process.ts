@@ -118,87 +118,87 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
 }
 
 class ServiceProcess {
-  private readonly options: StartOptions;
-  private readonly services: readonly StartableService[];
-  private readonly outer: Listening;
-  private readonly inner: Listening | undefined;
-  private readonly clock: Clock;
-  private readonly metrics: Metrics;
-  private readonly telemetry: Telemetry;
-  private readonly stopping = new AbortController();
-  private readonly closing = new Closing();
-  private starting: Promise<boolean> = Promise.resolve(false);
-  private phase = 'starting';
+  readonly #options: StartOptions;
+  readonly #services: readonly StartableService[];
+  readonly #outer: Listening;
+  readonly #inner: Listening | undefined;
+  readonly #clock: Clock;
+  readonly #metrics: Metrics;
+  readonly #telemetry: Telemetry;
+  readonly #stopping = new AbortController();
+  readonly #closing = new Closing();
+  #starting: Promise<boolean> = Promise.resolve(false);
+  #phase = 'starting';
   /** Why the last attempt failed. */
-  private reason: string | undefined;
-  private open: OpenPorts | undefined;
+  #reason: string | undefined;
+  #open: OpenPorts | undefined;
   /** By service, when requests are served. */
-  private checks: Readonly<Record<string, readonly ReadinessCheck[]>> | undefined;
+  #checks: Readonly<Record<string, readonly ReadinessCheck[]>> | undefined;
 
   constructor(options: StartOptions, outer: Listening, inner: Listening | undefined) {
-    this.options = options;
-    this.outer = outer;
-    this.inner = inner;
-    this.clock = options.clock ?? systemClock;
-    this.metrics = options.metrics ?? new Metrics({ process: true });
-    this.telemetry = options.telemetry ?? new Telemetry();
-    this.services = options.services(outer.address);
-    for (const service of SERVICES.filter((each) => this.services.some(({ name }) => name === each)))
-      this.metrics.set('pa_build_info', { service, version: VERSION }, 1);
-    const own = this.routes({});
-    const what = this.services.length > 1 ? 'platform' : 'service';
-    this.serve((request, response) => {
+    this.#options = options;
+    this.#outer = outer;
+    this.#inner = inner;
+    this.#clock = options.clock ?? systemClock;
+    this.#metrics = options.metrics ?? new Metrics({ process: true });
+    this.#telemetry = options.telemetry ?? new Telemetry();
+    this.#services = options.services(outer.address);
+    for (const service of SERVICES.filter((each) => this.#services.some(({ name }) => name === each)))
+      this.#metrics.set('pa_build_info', { service, version: VERSION }, 1);
+    const own = this.#routes({});
+    const what = this.#services.length > 1 ? 'platform' : 'service';
+    this.#serve((request, response) => {
       if (!own(request, response))
         refuseRequest(request, response, new Refusal('unavailable', `The ${what} is starting.`, { retryAfter: 1 }));
     });
   }
 
-  private serve(handler: Handler): void {
-    const { front } = this.options;
-    this.outer.serve(this.inner === undefined || front === undefined ? handler : front.publicOnly(handler));
-    this.inner?.serve(handler);
+  #serve(handler: Handler): void {
+    const { front } = this.#options;
+    this.#outer.serve(this.#inner === undefined || front === undefined ? handler : front.publicOnly(handler));
+    this.#inner?.serve(handler);
   }
-  private routes(more: ProcessRoutesOptions['routes']): ProcessRoutes {
+  #routes(more: ProcessRoutesOptions['routes']): ProcessRoutes {
     return processRoutes({
-      ready: () => this.ready(),
+      ready: () => this.#ready(),
       stuck: () => this.stuck(),
-      metrics: this.metrics,
-      logger: this.options.logger,
-      routes: { ...more, ...this.options.front?.routes },
+      metrics: this.#metrics,
+      logger: this.#options.logger,
+      routes: { ...more, ...this.#options.front?.routes },
     });
   }
 
   /** Until it serves or cannot serve. */
   start(): Promise<boolean> {
-    this.starting = this.attempts();
-    return this.starting;
+    this.#starting = this.#attempts();
+    return this.#starting;
   }
 
-  private async attempts(): Promise<boolean> {
-    const { logger, name, engines } = this.options;
+  async #attempts(): Promise<boolean> {
+    const { logger, name, engines } = this.#options;
     const waits = Object.values(engines.names).some((engine) => ENGINES[engine].isRemote);
-    const backoff = this.options.backoffMs ?? BACKOFF_MS;
+    const backoff = this.#options.backoffMs ?? BACKOFF_MS;
     const telling = setInterval(
-      () => logger.warn({ service: name, phase: this.phase, detail: this.reason }, 'still starting'),
+      () => logger.warn({ service: name, phase: this.#phase, detail: this.#reason }, 'still starting'),
       TELL_EVERY_MS,
     );
     telling.unref();
     try {
-      for (let attempt = 0; !this.stopping.signal.aborted; attempt++) {
+      for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
         try {
-          await this.attempt();
+          await this.#attempt();
           return true;
         } catch (error) {
-          await this.closing.run(logger);
-          if (this.stopping.signal.aborted) return false;
+          await this.#closing.run(logger);
+          if (this.#stopping.signal.aborted) return false;
           if (!waits || isConfigurationFault(error) || !isEngineAway(error)) throw error;
-          this.reason = reasonOf(error);
+          this.#reason = reasonOf(error);
           logger.warn(
-            { service: name, phase: this.phase, attempt: attempt + 1, detail: this.reason },
+            { service: name, phase: this.#phase, attempt: attempt + 1, detail: this.#reason },
             'the start waits for an engine and tries again',
           );
           await delay(backoff[Math.min(attempt, backoff.length - 1)], undefined, {
-            signal: this.stopping.signal,
+            signal: this.#stopping.signal,
           }).catch(() => undefined);
         }
       }
@@ -208,63 +208,66 @@ class ServiceProcess {
     }
   }
 
-  private async attempt(): Promise<void> {
-    const { options, closing, clock, telemetry } = this;
+  async #attempt(): Promise<void> {
+    const options = this.#options;
+    const closing = this.#closing;
+    const clock = this.#clock;
+    const telemetry = this.#telemetry;
     const { shared, upkeep, http } = options;
     // The facts of a start that failed belong to nothing any more, and their age grows.
-    const { metrics, end } = this.metrics.scope();
+    const { metrics, end } = this.#metrics.scope();
     closing.push('gauges', async () => end());
     const open = await openPorts({
       ...options,
-      services: this.services.map(({ name }) => name),
+      services: this.#services.map(({ name }) => name),
       clock,
       metrics,
       telemetry,
       closing,
-      enter: (phase) => (this.phase = phase),
+      enter: (phase) => (this.#phase = phase),
     });
     const turns = new SearchTurns();
-    const services = await startServices(this.services, (name) => ({ ...shared, turns, ...open.of(name) }), http);
+    const services = await startServices(this.#services, (name) => ({ ...shared, turns, ...open.of(name) }), http);
     closing.push('services', () => services.stop());
-    if (this.stopping.signal.aborted) throw new Error('stopped while starting');
+    if (this.#stopping.signal.aborted) throw new Error('stopped while starting');
     if (upkeep !== undefined) closing.push('upkeep', upkeep(open.log));
-    this.serveAll(services.apps, open);
+    this.#serveAll(services.apps, open);
   }
 
-  private serveAll(apps: Apps, open: OpenPorts): void {
-    const { name, front, shared } = this.options;
+  #serveAll(apps: Apps, open: OpenPorts): void {
+    const { name, front, shared } = this.#options;
     const checks: Record<string, readonly ReadinessCheck[]> = { [name]: open.checks };
     for (const [service, app] of Object.entries(apps))
       checks[service] = [...(checks[service] ?? []), ...app.get<ReadinessCheck[]>(READINESS, { strict: false })];
-    this.open = open;
-    this.checks = checks;
-    const own = this.routes(viewsRoutes(apps, shared.staticTokens));
-    this.serve((front?.dispatch ?? toOnly)(apps, own));
+    this.#open = open;
+    this.#checks = checks;
+    const own = this.#routes(viewsRoutes(apps, shared.staticTokens));
+    this.#serve((front?.dispatch ?? toOnly)(apps, own));
   }
 
-  private async ready(): Promise<Readiness> {
+  async #ready(): Promise<Readiness> {
     const not = (check: string, detail: string): Readiness => ({
-      failing: [{ service: this.options.name, check, detail }],
+      failing: [{ service: this.#options.name, check, detail }],
       notices: [],
     });
-    if (this.stopping.signal.aborted) return not('stop', 'the service is stopping');
-    if (this.checks === undefined)
-      return not('start', this.reason === undefined ? this.phase : `${this.phase} (${this.reason})`);
-    return readinessOf(this.checks);
+    if (this.#stopping.signal.aborted) return not('stop', 'the service is stopping');
+    if (this.#checks === undefined)
+      return not('start', this.#reason === undefined ? this.#phase : `${this.#phase} (${this.#reason})`);
+    return readinessOf(this.#checks);
   }
   stuck(): string | undefined {
-    if (this.open === undefined || this.open.probes.length === 0 || this.stopping.signal.aborted) return undefined;
-    return stuckReason({ now: this.clock.now(), probes: this.open.probes, running: this.open.log.running() });
+    if (this.#open === undefined || this.#open.probes.length === 0 || this.#stopping.signal.aborted) return undefined;
+    return stuckReason({ now: this.#clock.now(), probes: this.#open.probes, running: this.#open.log.running() });
   }
 
   async stop(withinMs: number, flushMs: number): Promise<void> {
-    this.stopping.abort();
-    await Promise.race([this.starting.catch(() => undefined), delay(ABANDON_MS, undefined, { ref: false })]);
+    this.#stopping.abort();
+    await Promise.race([this.#starting.catch(() => undefined), delay(ABANDON_MS, undefined, { ref: false })]);
     // The listeners close first, so that no request arrives while the services stop. The engines stay open until the
     // running requests have ended.
-    await Promise.all([this.inner?.close(withinMs), this.outer.close(withinMs)]);
-    await this.closing.run(this.options.logger);
-    await this.telemetry.close(flushMs);
+    await Promise.all([this.#inner?.close(withinMs), this.#outer.close(withinMs)]);
+    await this.#closing.run(this.#options.logger);
+    await this.#telemetry.close(flushMs);
   }
 }
 

@@ -1,8 +1,7 @@
 import { readGranted, type GrantedScopes } from '@provider-access/domain/smart';
 import { hash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
-import type { Clock } from '@provider-access/kernel';
-import { BoundedMap } from '@provider-access/kernel';
+import { BoundedMap, type Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 import type { KeySource } from './published-keys.ts';
 

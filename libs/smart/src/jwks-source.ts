@@ -2,8 +2,7 @@ import { isObject } from '@provider-access/kernel/fhir';
 import { isIP } from 'node:net';
 import { fetchPinned, type FetchedText } from './pinned-fetch.ts';
 import type { Resolve } from './resolver.ts';
-import type { Clock } from '@provider-access/kernel';
-import { BoundedMap } from '@provider-access/kernel';
+import { BoundedMap, type Clock } from '@provider-access/kernel';
 import type { Metrics } from '@provider-access/service/observability';
 
 /** Published keys, not checked yet; or the reason why there are none, which may be shown to the client. */

@@ -1,5 +1,4 @@
-import type { Clock } from '@provider-access/kernel';
-import { BoundedMap } from '@provider-access/kernel';
+import { BoundedMap, type Clock } from '@provider-access/kernel';
 
 const MINUTE = 60_000;
 /** Most keys that are counted. With more, the keys whose minute began first are dropped. */

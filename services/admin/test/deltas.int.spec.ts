@@ -45,8 +45,8 @@ type Ahead = NonNullable<RecordedOptions['ahead']>;
 class Cluster {
   readonly ahead: { -readonly [K in keyof Ahead]: Ahead[K] } = {};
   readonly house = new RecordedServices({ ahead: this.ahead, oneState: true });
-  private client = '';
-  private group = '';
+  #client = '';
+  #group = '';
 
   async start(): Promise<void> {
     const { house } = this;
@@ -60,7 +60,7 @@ class Cluster {
       contacts: ['mailto:dev@app.example'],
       npi: NPI,
     });
-    this.client = (JSON.parse(registered.body) as { client_id: string }).client_id;
+    this.#client = (JSON.parse(registered.body) as { client_id: string }).client_id;
     await house.publish(
       event('network-status-changed', NPI, { npi: NPI, status: 'in-network', from: '2025-01-01' }),
       ...member('m1'),
@@ -75,7 +75,7 @@ class Cluster {
         const { status, body } = await house.call(
           'auth',
           'POST',
-          `/auth/clients/${this.client}/approve`,
+          `/auth/clients/${this.#client}/approve`,
           house.administrator,
           { identifiers: [{ npi: NPI, evidence: 'a test' }] },
         );
@@ -90,17 +90,17 @@ class Cluster {
           'attribution',
           'GET',
           `/fhir/Group?identifier=http://hl7.org/fhir/sid/us-npi|${NPI}`,
-          await this.token(),
+          await this.#token(),
         );
         const { entry } = JSON.parse(answer.body) as { entry?: { resource: { id: string } }[] };
         return entry?.[0]?.resource.id;
       },
       { what: 'the Group' },
     );
-    this.group = found!;
+    this.#group = found!;
   }
-  private async token(): Promise<string> {
-    return (await this.house.tokens.issue(this.client, 'system/*.rs', this.house.time('export'))).token;
+  async #token(): Promise<string> {
+    return (await this.house.tokens.issue(this.#client, 'system/*.rs', this.house.time('export'))).token;
   }
 
   async exported(since?: string): Promise<Exported> {
@@ -113,8 +113,8 @@ class Cluster {
         const accepted = await house.call(
           'export',
           'GET',
-          `/fhir/Group/${this.group}/$export${query}`,
-          await this.token(),
+          `/fhir/Group/${this.#group}/$export${query}`,
+          await this.#token(),
           undefined,
           { prefer: 'respond-async', accept: 'application/fhir+json' },
         );
@@ -125,7 +125,7 @@ class Cluster {
     );
     const manifest = await eventually(
       async () => {
-        const answer = await house.call('export', 'GET', path(location), await this.token());
+        const answer = await house.call('export', 'GET', path(location), await this.#token());
         if (answer.status !== 200) throw new Error(`${answer.status} ${answer.body}`);
         return JSON.parse(answer.body) as {
           transactionTime: string;
@@ -138,7 +138,7 @@ class Cluster {
     const lines = async (files: { url: string }[]): Promise<string[]> => {
       const all: string[] = [];
       for (const { url } of files) {
-        const answer = await house.call('export', 'GET', path(url), await this.token(), undefined, {
+        const answer = await house.call('export', 'GET', path(url), await this.#token(), undefined, {
           'accept-encoding': 'identity',
         });
         if (answer.status !== 200) throw new Error(`${answer.status} ${answer.body}`);

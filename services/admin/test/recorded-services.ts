@@ -75,37 +75,37 @@ export class RecordedServices {
     export: new Use(),
   };
   apps!: Services['apps'];
-  private readonly views = openMemoryViews();
-  private readonly closing: (() => Promise<unknown>)[] = [];
+  readonly #views = openMemoryViews();
+  readonly #closing: (() => Promise<unknown>)[] = [];
   tokens!: TokenIssuer;
   payer!: string;
   administrator!: string;
-  private readonly options: RecordedOptions;
-  private state: State | undefined;
+  readonly #options: RecordedOptions;
+  #state: State | undefined;
   constructor(options: RecordedOptions = {}) {
-    this.options = options;
+    this.#options = options;
     this.log = openMemoryLog({ now: () => this.time('log') });
   }
 
   /** The time by the clock of a service or of the log, ms since the epoch. */
   time(of: Service | 'log'): number {
-    return Date.now() + (this.options.ahead?.[of] ?? 0);
+    return Date.now() + (this.#options.ahead?.[of] ?? 0);
   }
-  private ports(service: Service): ServicePorts {
+  #ports(service: Service): ServicePorts {
     const log = recording(this.log, this.uses[service]);
-    const state = this.options.oneState === true ? (this.state ??= this.openState(this.log)) : this.openState(log);
+    const state = this.#options.oneState === true ? (this.#state ??= this.#openState(this.log)) : this.#openState(log);
     return {
       log,
-      views: this.views,
+      views: this.#views,
       state,
       clock: { ...systemClock, now: () => this.time(service) },
       logger: silentLogger,
       metrics: new Metrics(),
     };
   }
-  private openState(log: EventLog): State {
+  #openState(log: EventLog): State {
     const state = openMemoryState({ log });
-    this.closing.push(() => state.close());
+    this.#closing.push(() => state.close());
     return state;
   }
   async start(): Promise<this> {
@@ -131,20 +131,20 @@ export class RecordedServices {
         authService.with({ publicUrl: PUBLIC_URL }),
       ],
       (name) => {
-        const ports = this.ports(name);
+        const ports = this.#ports(name);
         // Only beside other processes does attribution write the former versions of its views.
         const presence = name === 'attribution' ? { port: ports.state.presence, holder: name } : undefined;
         return { ...fixedSecrets(staticTokens, fixedSecret(keys)), ports, blobs, presence };
       },
     );
-    this.closing.push(() => services.stop());
+    this.#closing.push(() => services.stop());
     this.apps = services.apps;
     return this;
   }
 
   async stop(): Promise<void> {
-    for (const close of this.closing.reverse()) await close();
-    await this.views.close();
+    for (const close of this.#closing.reverse()) await close();
+    await this.#views.close();
     await this.log.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

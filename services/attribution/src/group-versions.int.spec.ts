@@ -69,14 +69,14 @@ const EVERYTHING: Step[] = [
 /** Two processes, two clients and one Group with members. */
 class World {
   h = new Harness();
-  private other!: Harness['app'];
-  private group = '';
-  private asked = 0;
-  private holds = 0;
+  #other!: Harness['app'];
+  #group = '';
+  #asked = 0;
+  #holds = 0;
 
   async start(): Promise<this> {
     await this.h.start();
-    this.other = await this.h.another();
+    this.#other = await this.h.another();
     await this.h.publish(
       inNetwork(),
       inNetwork(OTHER_NPI),
@@ -85,11 +85,11 @@ class World {
     );
     await this.h.app1('c1', [CLIENTS['c1'] as 'npi|1']);
     await this.h.app1('c2', [CLIENTS['c1'] as 'npi|1', CLIENTS['c2'] as 'npi|1']);
-    this.group = (await onlyGroup(this.h, await this.h.token('c1'))).id;
+    this.#group = (await onlyGroup(this.h, await this.h.token('c1'))).id;
     return this;
   }
   async stop(): Promise<void> {
-    await this.other.close();
+    await this.#other.close();
     await this.h.stop();
   }
 
@@ -109,9 +109,9 @@ class World {
       case 'opt-in':
         return h.consentSays('pa.opted-in.v1', taken.member, { effective: now, businessTime: now, setBy: 'member' });
       case 'enrol':
-        return h.publish(payerEvent('payer.member-enrolled.v1', taken.member, { ...this.coverage(taken), from: now }));
+        return h.publish(payerEvent('payer.member-enrolled.v1', taken.member, { ...this.#coverage(taken), from: now }));
       case 'terminate':
-        return h.publish(payerEvent('payer.member-terminated.v1', taken.member, { ...this.coverage(taken), to: now }));
+        return h.publish(payerEvent('payer.member-terminated.v1', taken.member, { ...this.#coverage(taken), to: now }));
       case 'attribute':
         return h.publish(payerEvent('payer.attribution-asserted.v1', taken.member, { ...OF_GROUP, from: now }));
       case 'end': {
@@ -120,7 +120,7 @@ class World {
       }
       case 'hold':
       case 'release': {
-        const deadLetter = taken.does === 'hold' ? `d${++this.holds}` : `d${this.holds}`;
+        const deadLetter = taken.does === 'hold' ? `d${++this.#holds}` : `d${this.#holds}`;
         const about = { source: 'urn:payer', deadLetter, eventType: 'payer.member-opted-out.v1' };
         return h.consentSays(`pa.access-${taken.does === 'hold' ? 'held' : 'released'}.v1`, taken.member, about);
       }
@@ -139,18 +139,18 @@ class World {
       case 'something about others':
         return h.publish(attributed('stranger', OTHER_NPI));
       case 'restart':
-        await this.other.close();
-        this.other = await h.another();
+        await this.#other.close();
+        this.#other = await h.another();
         return;
       case 'nothing':
     }
   }
-  private readonly coverage = ({ member: m }: { readonly member: string }) => ({ coverageId: `cov-${m}` });
+  readonly #coverage = ({ member: m }: { readonly member: string }) => ({ coverageId: `cov-${m}` });
 
   /** What a client sees now: read, search and summary, in turn from both processes. Undefined without the Group. */
   async seenBy(client: string): Promise<Versioned | undefined> {
     const headers = await this.h.token(client);
-    const app = [this.h.app, this.other][this.asked++ % 2]!;
+    const app = [this.h.app, this.#other][this.#asked++ % 2]!;
     const { parties, freshness } = app.get(Facts);
     await parties.waitFor(
       await this.h.log.head(['pa.registry', 'pa.providers', 'pa.attribution', 'pa.consent']),
@@ -159,19 +159,19 @@ class World {
     await this.h.settle();
     await freshness.poll();
     const get = (url: string) => app.inject({ method: 'GET', url, headers });
-    const read = await get(`/fhir/Group/${this.group}`);
+    const read = await get(`/fhir/Group/${this.#group}`);
     if (read.statusCode === 404) return undefined;
     expect(read.statusCode, read.body).toBe(200);
     const seen = versioned(read.json<GroupJson>());
     const tag = `W/"${seen.version}"`;
     expect(read.headers).toMatchObject({ etag: tag, 'last-modified': new Date(seen.version).toUTCString() });
-    const inBundle = (await get(`/fhir/Group?_id=${this.group}`)).json<BundleJson>().entry![0]!.resource;
+    const inBundle = (await get(`/fhir/Group?_id=${this.#group}`)).json<BundleJson>().entry![0]!.resource;
     expect(versioned(inBundle)).toEqual(seen);
-    const summary = (await get(`/fhir/Group/${this.group}?_summary=true`)).json<GroupJson>();
+    const summary = (await get(`/fhir/Group/${this.#group}?_summary=true`)).json<GroupJson>();
     expect(versioned(summary, 'summary').version).toBe(seen.version);
     const again = await app.inject({
       method: 'GET',
-      url: `/fhir/Group/${this.group}`,
+      url: `/fhir/Group/${this.#group}`,
       headers: { ...headers, 'if-none-match': tag },
     });
     expect([again.statusCode, again.body, again.headers['etag']]).toEqual([304, '', tag]);

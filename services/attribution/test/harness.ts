@@ -21,8 +21,7 @@ import {
 import { createServiceApp } from '@provider-access/service/http';
 import { StaticTokens, type TokenIssuer } from '@provider-access/smart';
 import { AttributionModule } from '../src/attribution.module.ts';
-import { attributionConfig, attributionSettings } from '../src/config.ts';
-import type { AttributionConfig } from '../src/config.ts';
+import { attributionConfig, type AttributionConfig, attributionSettings } from '../src/config.ts';
 
 export { payerEvent, START } from '@provider-access/process/testing';
 
@@ -33,17 +32,17 @@ export const OTHER_NPI = '1000000002';
 
 /** The service on memory engines, with a clock that stands still, and a stand-in for consent's progress. */
 export class Harness extends IntakeHarness {
-  private tokens!: TokenIssuer;
-  private consent: Subscription | undefined;
+  #tokens!: TokenIssuer;
+  #consent: Subscription | undefined;
 
   /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
   async start(config: Partial<AttributionConfig> = {}, days = new PayerDays(['UTC'])): Promise<this> {
-    this.tokens = await issuerOf(this.log, PUBLIC_URL, this.ports.clock);
-    await this.run('attribution', this.module(config, days));
+    this.#tokens = await issuerOf(this.log, PUBLIC_URL, this.ports.clock);
+    await this.run('attribution', this.#module(config, days));
     await this.startConsent();
     return this;
   }
-  private module(config: Partial<AttributionConfig>, days = new PayerDays(['UTC']), ports = this.ports): DynamicModule {
+  #module(config: Partial<AttributionConfig>, days = new PayerDays(['UTC']), ports = this.ports): DynamicModule {
     return AttributionModule.register({
       ports,
       config: { ...attributionConfig(attributionSettings.parse({ PUBLIC_URL })), ...config },
@@ -53,18 +52,18 @@ export class Harness extends IntakeHarness {
   }
   /** Starts another process of the service over the same engines. Close it before this harness. */
   another(config: Partial<AttributionConfig> = {}, ports = this.ports): ReturnType<typeof createServiceApp> {
-    return createServiceApp(this.module(config, undefined, ports), { name: 'attribution', ports });
+    return createServiceApp(this.#module(config, undefined, ports), { name: 'attribution', ports });
   }
   override async stop(): Promise<void> {
     await this.stopConsent();
     await super.stop();
   }
   async startConsent(): Promise<void> {
-    this.consent = await standIn(this.log, 'consent', PAYER_MEMBER_EVENTS, PA_CONSENT);
+    this.#consent = await standIn(this.log, 'consent', PAYER_MEMBER_EVENTS, PA_CONSENT);
   }
   async stopConsent(): Promise<void> {
-    await this.consent?.stop();
-    this.consent = undefined;
+    await this.#consent?.stop();
+    this.#consent = undefined;
   }
 
   /** The events that consent would have published. */
@@ -104,7 +103,7 @@ export class Harness extends IntakeHarness {
   }
   /** The header of a new token, because a token ends after five minutes of the clock. */
   async token(client: string, scope = 'system/Group.rs'): Promise<{ authorization: string }> {
-    return { authorization: `Bearer ${(await this.tokens.issue(client, scope)).token}` };
+    return { authorization: `Bearer ${(await this.#tokens.issue(client, scope)).token}` };
   }
   get(url: string, headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') {
     return this.app.inject({ method, url, headers });

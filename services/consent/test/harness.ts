@@ -1,11 +1,11 @@
 import {
+  type DomainEvent,
   PA_ATTRIBUTION,
   PA_CONSENT,
   PA_PROVIDERS,
   PAYER_MEMBER_EVENTS,
   PAYER_PROVIDER_EVENTS,
 } from '@provider-access/events';
-import type { DomainEvent } from '@provider-access/events';
 import { partitionFor, type Subscription } from '@provider-access/engines/log';
 import { FACTS_PROJECTIONS } from '@provider-access/facts';
 import { PayerDays } from '@provider-access/domain/pdex/days';
@@ -20,9 +20,8 @@ import {
   standIn,
 } from '@provider-access/process/testing';
 import { ProjectionSet } from '@provider-access/engines/views';
-import { consentConfig, consentSettings } from '../src/config.ts';
+import { consentConfig, type ConsentConfig, consentSettings } from '../src/config.ts';
 import { ConsentModule } from '../src/consent.module.ts';
-import type { ConsentConfig } from '../src/config.ts';
 
 export { payerEvent, START } from '@provider-access/process/testing';
 
@@ -32,12 +31,12 @@ const NPI = 'npi|1000000001';
 export class Harness extends IntakeHarness {
   /** Documents that were written into the members' facts, since the test emptied this list. */
   readonly written: unknown[] = [];
-  private readonly projections = new ProjectionSet({
+  readonly #projections = new ProjectionSet({
     log: this.log,
     views: this.views,
     projections: FACTS_PROJECTIONS,
   });
-  private attribution: Subscription[] = [];
+  #attribution: Subscription[] = [];
 
   /** `days` is how dates of events are read. Most tests are about something else, so a day is a UTC day. */
   async start(config: Partial<ConsentConfig> = {}, days = new PayerDays(['UTC'])): Promise<this> {
@@ -47,8 +46,8 @@ export class Harness extends IntakeHarness {
       if (projection.name === 'members') this.written.push(...ops.map(({ value }) => value));
       return apply(projection, build, ops, ...rest);
     };
-    await this.projections.start();
-    this.attribution = [
+    await this.#projections.start();
+    this.#attribution = [
       await standIn(this.log, 'attribution', PAYER_MEMBER_EVENTS, PA_ATTRIBUTION),
       await standIn(this.log, 'attribution', PAYER_PROVIDER_EVENTS, PA_PROVIDERS),
     ];
@@ -64,7 +63,7 @@ export class Harness extends IntakeHarness {
     return this;
   }
   override async stop(): Promise<void> {
-    await Promise.all([...this.attribution, this.projections].map((part) => part.stop()));
+    await Promise.all([...this.#attribution, this.#projections].map((part) => part.stop()));
     await super.stop();
   }
 

@@ -8,10 +8,10 @@ const TURN_MS = 10;
  * without leaving the current turn of the event loop.
  */
 export class Turns {
-  private since = performance.now();
+  #since = performance.now();
   async next(): Promise<void> {
-    if (performance.now() - this.since < TURN_MS) return;
+    if (performance.now() - this.#since < TURN_MS) return;
     await setImmediate();
-    this.since = performance.now();
+    this.#since = performance.now();
   }
 }

@@ -42,15 +42,15 @@ async function* after(waits: Promise<void>, open: () => Readable): AsyncGenerato
 
 /** A point at which work waits until the test opens it. */
 export class Gate {
-  private open!: () => void;
-  private arrive!: () => void;
-  readonly reached = new Promise<void>((resolve) => (this.arrive = resolve));
-  private readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+  #open!: () => void;
+  #arrive!: () => void;
+  readonly reached = new Promise<void>((resolve) => (this.#arrive = resolve));
+  readonly #opened = new Promise<void>((resolve) => (this.#open = resolve));
   pass(): Promise<void> {
-    this.arrive();
-    return this.opened;
+    this.#arrive();
+    return this.#opened;
   }
   letThrough(): void {
-    this.open();
+    this.#open();
   }
 }

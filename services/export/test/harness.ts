@@ -50,17 +50,17 @@ export class Platform extends Publisher {
   blobs!: Blobs;
   /** The first process. */
   main!: ExportProcess;
-  private readonly others: ExportProcess[] = [];
-  private closers: (() => Promise<unknown>)[] = [];
-  private tokens!: TokenIssuer;
-  private readonly engine: Engine;
+  readonly #others: ExportProcess[] = [];
+  #closers: (() => Promise<unknown>)[] = [];
+  #tokens!: TokenIssuer;
+  readonly #engine: Engine;
   state!: State;
   /** Names of the errors with which steps of exports failed before they were tried again. */
   readonly failures: string[] = [];
   private constructor(folder: string, engine: Engine) {
     super();
     this.folder = folder;
-    this.engine = engine;
+    this.#engine = engine;
   }
 
   static async start(
@@ -75,7 +75,7 @@ export class Platform extends Publisher {
 
   async open(config: Partial<ExportConfig> = {}, wrap: (blobs: Blobs) => Blobs = (b) => b): Promise<void> {
     const { folder } = this;
-    const memory = this.engine === 'memory';
+    const memory = this.#engine === 'memory';
     const now = (): number => this.clock.now();
     this.log = memory ? openMemoryLog() : openEmbeddedLog({ file: join(folder, 'log.sqlite') });
     this.views = memory ? openMemoryViews() : openEmbeddedViews({ file: join(folder, 'views.sqlite') });
@@ -89,13 +89,13 @@ export class Platform extends Publisher {
       projections: [...FACTS_PROJECTIONS, records, locators, labelled],
     });
     await projections.start();
-    this.tokens = await issuerOf(this.log, 'http://test', this.clock);
-    const main = await this.process(config, this.blobs);
+    this.#tokens = await issuerOf(this.log, 'http://test', this.clock);
+    const main = await this.#process(config, this.blobs);
     this.main = main;
     this.app = main.app;
     this.url = main.url;
-    this.closers = [
-      () => Promise.all([main, ...this.others.splice(0)].map((p) => p.close())),
+    this.#closers = [
+      () => Promise.all([main, ...this.#others.splice(0)].map((p) => p.close())),
       () => projections.stop(),
       () => this.state.close(),
       () => this.log.close(),
@@ -109,16 +109,16 @@ export class Platform extends Publisher {
     state: (state: State) => State = (x) => x,
     views: (views: Views) => Views = (v) => v,
   ): Promise<ExportProcess> {
-    const process = await this.process(
+    const process = await this.#process(
       config,
       wrap(openFsBlobs({ root: join(this.folder, 'files') })),
       state(this.state),
       views(this.views),
     );
-    this.others.push(process);
+    this.#others.push(process);
     return process;
   }
-  private async process(
+  async #process(
     config: Partial<ExportConfig>,
     blobs: Blobs,
     state = this.state,
@@ -164,8 +164,8 @@ export class Platform extends Publisher {
     };
   }
   async close(): Promise<void> {
-    for (const close of this.closers) await close();
-    this.closers = [];
+    for (const close of this.#closers) await close();
+    this.#closers = [];
   }
   async restart(config: Partial<ExportConfig> = {}, wrap?: (blobs: Blobs) => Blobs): Promise<void> {
     await this.close();
@@ -177,7 +177,7 @@ export class Platform extends Publisher {
   }
 
   async token(client = 'c1', scope = ALL): Promise<string> {
-    return (await this.tokens.issue(client, scope)).token;
+    return (await this.#tokens.issue(client, scope)).token;
   }
   /** The streams as another process uses them. */
   streams(): JobStreams {

@@ -45,7 +45,7 @@ export abstract class Publisher {
   };
   protected app!: NestFastifyApplication;
   protected views!: Views;
-  private sequence = 0;
+  #sequence = 0;
 
   /** Appends our events and waits until every view that reads them has passed them. */
   async append(
@@ -56,7 +56,7 @@ export abstract class Publisher {
     const encoded: NewRecord[] = events.map((e) =>
       encodeEvent(
         {
-          id: `e${process.hrtime.bigint()}-${this.sequence++}~${ONE_SOURCE}`,
+          id: `e${process.hrtime.bigint()}-${this.#sequence++}~${ONE_SOURCE}`,
           source: 'urn:test',
           type: e.type,
           time: e.at ?? at,
@@ -80,13 +80,13 @@ export abstract class Publisher {
     )
       throw new Error(`the parties did not pass ${topic}`);
   }
-  private async facts(...facts: readonly Fact[]): Promise<void> {
+  async #facts(...facts: readonly Fact[]): Promise<void> {
     for (const [topic, events] of Map.groupBy(facts, (fact) => fact.topic)) await this.append(topic, events);
   }
   /** Appends a payer event without its derived events, so that the facts are behind until `derived` is called. */
   async published(): Promise<void> {
     const record = encodeEvent(
-      { id: `p${this.sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
+      { id: `p${this.#sequence++}`, source: 'urn:payer', type: 'payer.member-changed.v1', time: LONG_AGO, data: {} },
       { key: 'm', partitionKey: 'm' },
     );
     await this.log.append(PAYER_MEMBER_EVENTS, [record]);
@@ -117,10 +117,10 @@ export abstract class Publisher {
     await this.app.get(Facts, { strict: false }).freshness.poll();
   }
   client(client: string, provider = NPI): Promise<void> {
-    return this.facts(...approvedApp(client, [provider]), inNetwork(provider));
+    return this.#facts(...approvedApp(client, [provider]), inNetwork(provider));
   }
   approve(client: string, provider = NPI): Promise<void> {
-    return this.facts(approval(client, [provider]));
+    return this.#facts(approval(client, [provider]));
   }
   suspend(client: string): Promise<void> {
     return this.append(PA_REGISTRY, [
@@ -137,13 +137,13 @@ export abstract class Publisher {
     members: readonly string[],
     { group = GROUP, provider = NPI, from = LONG_AGO }: { group?: string; provider?: string; from?: string } = {},
   ): Promise<void> {
-    await this.facts(
+    await this.#facts(
       ...members.map((member) => covered(member)),
       ...members.map((member) => attributed(member, provider, group, from)),
     );
   }
   optOut(member: string): Promise<void> {
-    return this.facts(optedOut(member, new Date(this.clock.now() - 1).toISOString()));
+    return this.#facts(optedOut(member, new Date(this.clock.now() - 1).toISOString()));
   }
   async optIn(member: string): Promise<void> {
     const at = new Date(this.clock.now()).toISOString();

@@ -87,36 +87,36 @@ export class House {
   readonly records: RecordsReader;
   readonly blobs: Blobs;
   app!: NestFastifyApplication;
-  private tokens!: TokenIssuer;
-  private readonly folder: string;
-  private others!: Record<'attribution' | 'consent', readonly Subscription[]>;
-  private readonly facts: ProjectionSet;
+  #tokens!: TokenIssuer;
+  readonly #folder: string;
+  #others!: Record<'attribution' | 'consent', readonly Subscription[]>;
+  readonly #facts: ProjectionSet;
 
   private constructor(options: HouseOptions) {
-    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pa-resources-'));
+    this.#folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pa-resources-'));
     this.log = options.log ?? openMemoryLog();
     this.views = options.views ?? openMemoryViews();
     this.state = options.state ?? openMemoryState();
     this.records = recordsReader(this.views);
-    const blobs = openFsBlobs({ root: this.folder, reserveBytes: 0 });
+    const blobs = openFsBlobs({ root: this.#folder, reserveBytes: 0 });
     this.blobs = options.blobs?.(blobs) ?? blobs;
-    this.facts = new ProjectionSet({ log: this.log, views: this.views, projections: FACTS_PROJECTIONS });
+    this.#facts = new ProjectionSet({ log: this.log, views: this.views, projections: FACTS_PROJECTIONS });
   }
 
   static async open(options: HouseOptions = {}): Promise<House> {
     const house = new House(options);
     const { log, views, state, payerToken: payer, administratorToken: administrator } = house;
     const clock = { now: () => Date.now() };
-    house.tokens = await issuerOf(log, PUBLIC_URL, clock);
-    await house.facts.start();
-    house.others = {
+    house.#tokens = await issuerOf(log, PUBLIC_URL, clock);
+    await house.#facts.start();
+    house.#others = {
       attribution: [
         await standIn(log, 'attribution', PAYER_MEMBER_EVENTS, PA_ATTRIBUTION, (batch) => derive('attribution', batch)),
         await standIn(log, 'attribution', PAYER_PROVIDER_EVENTS, PA_PROVIDERS, (batch) => derive('attribution', batch)),
       ],
       consent: [await standIn(log, 'consent', PAYER_MEMBER_EVENTS, PA_CONSENT, (batch) => derive('consent', batch))],
     };
-    const file = join(house.folder, 'page-key');
+    const file = join(house.#folder, 'page-key');
     const ports: ServicePorts = { log, views, state, clock, logger: silentLogger, metrics: new Metrics() };
     const module = ResourcesModule.register({
       ports,
@@ -141,11 +141,11 @@ export class House {
     await this.app.close();
     await this.stopIntake('attribution');
     await this.stopIntake('consent');
-    await this.facts.stop();
+    await this.#facts.stop();
     await this.views.close();
     await this.state.close();
     await this.log.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /** Stops a stand-in and publishes an event that it does not handle any more, so that the facts grow old. */
@@ -168,7 +168,7 @@ export class House {
 
   /** Stops a stand-in for another service. */
   async stopIntake(name: 'attribution' | 'consent'): Promise<void> {
-    await Promise.all(this.others[name].map((intake) => intake.stop()));
+    await Promise.all(this.#others[name].map((intake) => intake.stop()));
   }
 
   async call(
@@ -227,13 +227,13 @@ export class House {
   }
 
   async token(client: string, scope = 'system/*.rs'): Promise<string> {
-    return (await this.tokens.issue(client, scope, Date.now())).token;
+    return (await this.#tokens.issue(client, scope, Date.now())).token;
   }
 
   /** Registers and approves a client for a provider that is in network. */
   approve(client: string, provider = NPI): Promise<void> {
     const opened = { group: groupOf(provider), providers: [provider], openedAt: '2020-01-01T00:00:00.000Z' };
-    return this.append(...approvedApp(client, [provider]), inNetwork(provider), {
+    return this.#append(...approvedApp(client, [provider]), inNetwork(provider), {
       topic: PA_GROUPS,
       type: 'pa.group-opened.v1',
       subject: opened.group,
@@ -242,13 +242,13 @@ export class House {
   }
   /** Covers a member and attributes it to the provider. */
   attribute(member: string, provider = NPI): Promise<void> {
-    return this.append(covered(member), attributed(member, provider, groupOf(provider)));
+    return this.#append(covered(member), attributed(member, provider, groupOf(provider)));
   }
   optOut(member: string): Promise<void> {
-    return this.append(optedOut(member, '2024-06-01T00:00:00.000Z'));
+    return this.#append(optedOut(member, '2024-06-01T00:00:00.000Z'));
   }
 
-  private async append(...facts: readonly Fact[]): Promise<void> {
+  async #append(...facts: readonly Fact[]): Promise<void> {
     await appendFacts(this.log, facts, '/payer');
     const topics = ['pa.registry', PA_PROVIDERS, 'pa.members', PA_ATTRIBUTION, PA_CONSENT, PA_GROUPS];
     const head = await this.log.head(topics);

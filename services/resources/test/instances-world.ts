@@ -55,8 +55,8 @@ export interface Step {
 /** A process with its own memory over the shared engines. */
 export class Instance {
   readonly intake: RecordIntake;
-  private gate: Promise<void> | undefined;
-  private open: (() => void) | undefined;
+  #gate: Promise<void> | undefined;
+  #open: (() => void) | undefined;
   constructor(
     log: EventLog,
     reader: RecordsReader,
@@ -67,7 +67,7 @@ export class Instance {
       get: (target, name: keyof EventLog) =>
         name === 'append'
           ? async (topic: string, list: Parameters<EventLog['append']>[1]) => (
-              await this.gate,
+              await this.#gate,
               target.append(topic, list)
             )
           : (target[name] as (...args: unknown[]) => unknown).bind(target),
@@ -98,13 +98,13 @@ export class Instance {
     });
   }
   hold(): void {
-    this.gate = new Promise((resolve) => {
-      this.open = resolve;
+    this.#gate = new Promise((resolve) => {
+      this.#open = resolve;
     });
   }
   release(): void {
-    this.open?.();
-    this.gate = undefined;
+    this.#open?.();
+    this.#gate = undefined;
   }
 }
 
@@ -116,7 +116,7 @@ export class World {
   readonly versions = versionsReader(this.views);
   readonly projections = new ProjectionSet({ log: this.log, views: this.views, projections: PROJECTIONS });
   readonly committed: Record<string, number> = {};
-  private readonly owners = new Map<string, Instance>();
+  readonly #owners = new Map<string, Instance>();
   readonly instances: Instance[] = [];
   readonly zombies: { instance: Instance; running: Promise<void> }[] = [];
 
@@ -146,8 +146,8 @@ export class World {
     const list = await this.log.read(topic, partition, this.committed[key] ?? 0, size);
     if (list.length === 0) return false;
     const instance = this.instances[which]!;
-    if (this.owners.get(key) !== instance) instance.intake.assigned();
-    this.owners.set(key, instance);
+    if (this.#owners.get(key) !== instance) instance.intake.assigned();
+    this.#owners.set(key, instance);
     const batch = { topic, partition, records: list };
     if (fate === 'zombie') {
       instance.hold();
@@ -157,7 +157,7 @@ export class World {
           if (!(error instanceof EngineUnavailable)) throw error;
         }),
       });
-      this.replace(which);
+      this.#replace(which);
       return true;
     }
     if (fate === 'lost-answer') this.log.faults.loseAnswers = 1;
@@ -166,13 +166,13 @@ export class World {
       fate = 'killed';
     });
     this.log.faults.loseAnswers = 0;
-    if (fate === 'killed') this.replace(which);
+    if (fate === 'killed') this.#replace(which);
     else this.committed[key] = list.at(-1)!.offset + 1;
     return true;
   }
   /** Replaces an instance that the group takes for dead. Its partitions go to others. */
-  private replace(which: number): void {
-    for (const [key, owner] of this.owners) if (owner === this.instances[which]) this.owners.delete(key);
+  #replace(which: number): void {
+    for (const [key, owner] of this.#owners) if (owner === this.instances[which]) this.#owners.delete(key);
     this.instances[which] = this.instance();
   }
   async drain(): Promise<void> {

@@ -8,8 +8,17 @@ import { ProjectionSet } from '@provider-access/engines/views';
 import { PROJECTIONS } from '../src/projections/index.ts';
 import { handledOf, receipts } from '../src/projections/receipts.ts';
 import { condition } from './harness.ts';
-import type { Instance } from './instances-world.ts';
-import { RECEIPT, PARTITIONS, MEMBERS, type Given, type Fate, type Step, World, time } from './instances-world.ts';
+import {
+  type Fate,
+  type Given,
+  type Instance,
+  MEMBERS,
+  PARTITIONS,
+  RECEIPT,
+  type Step,
+  time,
+  World,
+} from './instances-world.ts';
 
 async function publishAll(world: World, events: readonly Given[]): Promise<void> {
   for (const [n, e] of events.entries()) {

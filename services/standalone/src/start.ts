@@ -21,51 +21,51 @@ const say = (line: string): void => console.log(line);
 
 /** The platform, and in a sandbox its payer and reviewer. `reset` starts them over with an empty data folder. */
 class Running {
-  private readonly config: StandaloneConfig;
-  private readonly logger: Logger;
-  private readonly scopes = new TraceScopes();
-  private platform: Platform | undefined;
-  private sandbox: RunningSandbox | undefined;
+  readonly #config: StandaloneConfig;
+  readonly #logger: Logger;
+  readonly #scopes = new TraceScopes();
+  #platform: Platform | undefined;
+  #sandbox: RunningSandbox | undefined;
   /** Starts and stops wait for each other. */
-  private turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(config: StandaloneConfig) {
-    this.config = config;
-    this.logger = createLogger(NAME, {
+    this.#config = config;
+    this.#logger = createLogger(NAME, {
       level: config.LOG_LEVEL,
       format: config.LOG_FORMAT,
-      scopes: this.scopes,
+      scopes: this.#scopes,
     });
-    surviveRejections(this.logger);
+    surviveRejections(this.#logger);
   }
 
-  start(port = this.config.PORT): Promise<Platform> {
-    return this.inTurn(async () => {
-      const platform = await startPlatform({ ...this.config, PORT: port }, this.logger, this.scopes, (tokens) =>
-        this.config.SANDBOX
-          ? sandboxRoutes(tokens, { state: () => this.sandbox?.state(), reset: () => void this.reset() })
+  start(port = this.#config.PORT): Promise<Platform> {
+    return this.#inTurn(async () => {
+      const platform = await startPlatform({ ...this.#config, PORT: port }, this.#logger, this.#scopes, (tokens) =>
+        this.#config.SANDBOX
+          ? sandboxRoutes(tokens, { state: () => this.#sandbox?.state(), reset: () => void this.#reset() })
           : {},
       );
-      this.platform = platform;
-      if (this.config.SANDBOX) this.sandbox = await startSandbox(platform, this.config, this.logger);
+      this.#platform = platform;
+      if (this.#config.SANDBOX) this.#sandbox = await startSandbox(platform, this.#config, this.#logger);
       return platform;
     });
   }
 
   warn(sentence: string): void {
-    this.logger.warn({}, sentence);
+    this.#logger.warn({}, sentence);
   }
 
   stop(): Promise<void> {
-    return this.inTurn(async () => {
-      await this.sandbox?.stop();
-      await this.platform?.stop();
-      [this.sandbox, this.platform] = [undefined, undefined];
+    return this.#inTurn(async () => {
+      await this.#sandbox?.stop();
+      await this.#platform?.stop();
+      [this.#sandbox, this.#platform] = [undefined, undefined];
     });
   }
 
-  private async reset(): Promise<void> {
-    const { platform } = this;
+  async #reset(): Promise<void> {
+    const platform = this.#platform;
     if (platform === undefined) return;
     say('sandbox: starts over');
     await this.stop();
@@ -77,9 +77,9 @@ class Running {
     }
   }
 
-  private inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.turn.then(work);
-    this.turn = done.catch(() => undefined);
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
     return done;
   }
 }

@@ -1,5 +1,4 @@
-import type { Descriptor } from '@provider-access/service/operation';
-import { operationsOf } from '@provider-access/service/operation';
+import { type Descriptor, operationsOf } from '@provider-access/service/operation';
 import { expect, test } from 'vitest';
 import { controllersOf } from '../scripts/openapi/controllers.ts';
 

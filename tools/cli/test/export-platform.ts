@@ -21,23 +21,23 @@ export class ExportPlatform {
   status = 200;
   /** May answer a download first. */
   interfere: (name: string, response: ServerResponse) => boolean = () => false;
-  private server: HttpServer | undefined;
+  #server: HttpServer | undefined;
 
   put(name: string, text: string | Buffer, etag = `"${name}"`): void {
     this.files.set(name, { etag, bytes: Buffer.from(text) });
   }
   async listen(): Promise<void> {
-    this.server = createServer((request, response) => this.answer(request, response));
-    await new Promise<void>((resolve) => this.server!.listen(0, '127.0.0.1', resolve));
-    this.base = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.#server = createServer((request, response) => this.#answer(request, response));
+    await new Promise<void>((resolve) => this.#server!.listen(0, '127.0.0.1', resolve));
+    this.base = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server!.close(() => resolve()));
-    this.server!.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server!.close(() => resolve()));
+    this.#server!.closeAllConnections();
     await closed;
   }
 
-  private answer(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, search } = new URL(request.url!, this.base);
     const json = (body: unknown, status = 200, headers = {}): void =>
       void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));

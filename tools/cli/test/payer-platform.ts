@@ -25,24 +25,24 @@ export class PayerPlatform {
   /** For memory tests: what arrived is counted and not kept. */
   forgets = false;
   count = 0;
-  private readonly receipts = new Map<string, { rows: readonly Row[]; handled: number }>();
-  private server: HttpServer | undefined;
+  readonly #receipts = new Map<string, { rows: readonly Row[]; handled: number }>();
+  #server: HttpServer | undefined;
 
   async listen(): Promise<void> {
-    this.server = createServer((request, response) => void this.answer(request, response));
-    await new Promise<void>((resolve) => this.server!.listen(0, '127.0.0.1', resolve));
-    this.base = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    await new Promise<void>((resolve) => this.#server!.listen(0, '127.0.0.1', resolve));
+    this.base = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server!.close(() => resolve()));
-    this.server!.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server!.close(() => resolve()));
+    this.#server!.closeAllConnections();
     await closed;
   }
   ofType(type: string): readonly DomainEvent[] {
     return [...this.events.values()].filter((event) => event.type === type);
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.interfere(request, response)) return;
     const url = new URL(request.url!, this.base);
     const json = (body: unknown, status = 200): void =>
@@ -55,9 +55,9 @@ export class PayerPlatform {
     if (url.pathname.startsWith('/events/dead-letters/')) return json({ detail: `what is wrong: ${url.pathname}` });
     if (url.pathname.startsWith('/events/receipts/')) {
       const id = url.pathname.split('/').at(-1)!;
-      const receipt = this.receipts.get(id);
+      const receipt = this.#receipts.get(id);
       if (receipt === undefined) return json({}, 404);
-      this.receipts.delete(id);
+      this.#receipts.delete(id);
       const { rows, handled } = receipt;
       const counts: Record<string, number> = { recorded: handled - rows.length };
       for (const { outcome } of rows) counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -70,10 +70,10 @@ export class PayerPlatform {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as DomainEvent);
-    this.take(events, response);
+    this.#take(events, response);
   }
 
-  private take(events: readonly DomainEvent[], response: ServerResponse): void {
+  #take(events: readonly DomainEvent[], response: ServerResponse): void {
     const receipt = `r-${this.count}`;
     const rows: Row[] = [];
     for (const event of events) {
@@ -84,7 +84,7 @@ export class PayerPlatform {
       else if (this.events.has(event.id)) rows.push({ event: event.id, outcome: 'unchanged', reason: 'duplicate' });
       if (!this.forgets) this.events.set(event.id, event);
     }
-    this.receipts.set(receipt, { rows, handled: events.length });
+    this.#receipts.set(receipt, { rows, handled: events.length });
     const parked = new Map(rows.flatMap((row) => (row.outcome === 'parked' ? [[row.event, row.deadLetter]] : [])));
     response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end(
       events

@@ -24,31 +24,31 @@ export const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** A clock that can step back. `Clock.steady` does not step back with it. */
 class SteppingClock extends ManualClock {
-  private steppedBack = 0;
+  #steppedBack = 0;
   stepBack(ms: number): void {
     this.ms -= ms;
-    this.steppedBack += ms;
+    this.#steppedBack += ms;
   }
   steady(): number {
-    return this.ms + this.steppedBack;
+    return this.ms + this.#steppedBack;
   }
 }
 
 /** Two processes of all five services over shared engines. Each process has a clock of its own. */
 export class TwoProcesses {
   readonly clocks = { one: new SteppingClock(DAY_BEFORE), two: new SteppingClock(DAY_BEFORE) };
-  private readonly log = openMemoryLog({ partitions: 2, now: () => this.clocks.one.now() });
-  private readonly receipts = new Set<string>();
-  private readonly processes = new Map<'one' | 'two', PlatformProcess>();
-  private readonly closing: (() => Promise<unknown>)[] = [];
+  readonly #log = openMemoryLog({ partitions: 2, now: () => this.clocks.one.now() });
+  readonly #receipts = new Set<string>();
+  readonly #processes = new Map<'one' | 'two', PlatformProcess>();
+  readonly #closing: (() => Promise<unknown>)[] = [];
 
   /** The engines use the clock of the first process. */
   static async start(keys: Secret<SigningKeys>): Promise<TwoProcesses> {
     const both = new TwoProcesses();
     const now = (): number => both.clocks.one.now();
-    const { log } = both;
+    const log = both.#log;
     const state = openMemoryState({ log, now });
-    both.closing.push(
+    both.#closing.push(
       () => log.close(),
       () => state.close(),
     );
@@ -62,17 +62,17 @@ export class TwoProcesses {
     };
     for (const name of ['one', 'two'] as const) {
       const process = await PlatformProcess.start({ ...engines, clock: both.clocks[name], name }, keys);
-      both.processes.set(name, process);
-      both.closing.push(() => process.stop());
+      both.#processes.set(name, process);
+      both.#closing.push(() => process.stop());
     }
     return both;
   }
   async stop(): Promise<void> {
-    for (const close of this.closing.splice(0).reverse()) await close();
+    for (const close of this.#closing.splice(0).reverse()) await close();
   }
   /** Sends a request to one of the processes, and returns any answer. */
   once(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
-    return this.processes.get(which)!.request(url, call);
+    return this.#processes.get(which)!.request(url, call);
   }
   /** Sends a request until the answer is not "repeat the request". */
   ask(which: 'one' | 'two', url: string, call: Call = {}): Promise<Answer> {
@@ -88,11 +88,11 @@ export class TwoProcesses {
   }
   /** Lets both processes poll the log, as they do twice a second. */
   async look(): Promise<void> {
-    await Promise.all([...this.processes.values()].map((process) => process.look()));
+    await Promise.all([...this.#processes.values()].map((process) => process.look()));
   }
   /** Waits until the intakes have handled all published events. */
   async handled(): Promise<void> {
-    for (const receipt of this.receipts) {
+    for (const receipt of this.#receipts) {
       const url = `/events/receipts/${receipt}`;
       const what = `the event with the receipt ${receipt} is handled`;
       await eventually(
@@ -104,15 +104,15 @@ export class TwoProcesses {
         { what },
       );
     }
-    this.receipts.clear();
+    this.#receipts.clear();
   }
   /** The dead letters of all topics. */
   async deadLetters(): Promise<readonly string[]> {
     const topics = [PAYER_MEMBER_EVENTS, PAYER_PROVIDER_EVENTS].map(deadLetterTopic);
     const found: string[] = [];
-    for (const [topic, offsets] of Object.entries(await this.log.head(topics)))
+    for (const [topic, offsets] of Object.entries(await this.#log.head(topics)))
       for (const [partition, head] of offsets.entries())
-        for (const { headers, value } of await this.log.read(topic, partition, 0, head))
+        for (const { headers, value } of await this.#log.read(topic, partition, 0, head))
           if (headers['ce_type'] === 'pa.event-parked.v1') found.push(JSON.parse(Buffer.from(value).toString()).reason);
     return found;
   }
@@ -127,7 +127,7 @@ export class TwoProcesses {
       const headers = { 'content-type': 'application/cloudevents+json' };
       const body = JSON.stringify(toStructured(event));
       last = json(await this.ask('one', '/events', { method: 'POST', token: PAYER_TOKEN, headers, body }));
-      this.receipts.add(last.receipt);
+      this.#receipts.add(last.receipt);
     }
     return last;
   }

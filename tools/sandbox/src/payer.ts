@@ -26,8 +26,8 @@ function isFirst({ events, expected }: MemberStory): (place: number) => boolean 
 
 /** The events of a sandbox's payer, and the providers that it knows. */
 export class SandboxPayer {
-  private readonly history: SyntheticPayer;
-  private readonly living: LivingPayer;
+  readonly #history: SyntheticPayer;
+  readonly #living: LivingPayer;
   /** NPIs and TINs of organizations and practitioners, as a client claims them. */
   readonly npis: ReadonlySet<string>;
   readonly tins: ReadonlySet<string>;
@@ -36,9 +36,9 @@ export class SandboxPayer {
   readonly organizations: SyntheticPayer['providerOrganizations'];
 
   constructor(members: number) {
-    this.history = syntheticPayer({ ...ALWAYS, members });
-    this.living = new LivingPayer({ ...ALWAYS, members });
-    this.organizations = this.history.providerOrganizations;
+    this.#history = syntheticPayer({ ...ALWAYS, members });
+    this.#living = new LivingPayer({ ...ALWAYS, members });
+    this.organizations = this.#history.providerOrganizations;
     this.npis = new Set(
       this.organizations.flatMap(({ npi, practitioners }) => [npi, ...practitioners.map((p) => p.npi)]),
     );
@@ -47,14 +47,14 @@ export class SandboxPayer {
 
   /** Providers, members and the newest data: with these alone, every answer about them is right. */
   *newest(): IterableIterator<DomainEvent> {
-    for (const event of this.history.providerEvents()) yield ofSandbox(event);
+    for (const event of this.#history.providerEvents()) yield ofSandbox(event);
     this.older = 0;
     const counted = (story: MemberStory): ((place: number) => boolean) => {
       const first = isFirst(story);
       this.older += story.events.filter((_, place) => !first(place)).length;
       return first;
     };
-    for (const event of this.history.membersEvents(counted)) yield ofSandbox(event);
+    for (const event of this.#history.membersEvents(counted)) yield ofSandbox(event);
   }
   /** The rest of what happened before the sandbox. */
   *past(): IterableIterator<DomainEvent> {
@@ -62,7 +62,7 @@ export class SandboxPayer {
       const first = isFirst(story);
       return (place) => !first(place);
     };
-    for (const event of this.history.membersEvents(isOlder)) yield ofSandbox(event);
+    for (const event of this.#history.membersEvents(isOlder)) yield ofSandbox(event);
   }
 
   /**
@@ -71,7 +71,7 @@ export class SandboxPayer {
    * @param everyMs ms between two ticks
    */
   at(tick: number, everyMs: number): DomainEvent {
-    return ofSandbox(this.living.event(tick, (each) => each * everyMs));
+    return ofSandbox(this.#living.event(tick, (each) => each * everyMs));
   }
 }
 

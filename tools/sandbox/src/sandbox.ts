@@ -85,42 +85,42 @@ const CATCH_UP = 100;
  * the tokens of the payer and of the administrator. Nothing in the services approves an app by itself.
  */
 export class Sandbox {
-  private readonly options: SandboxOptions;
-  private readonly payer: SandboxPayer;
-  private readonly events: Server;
-  private readonly auth: Server;
-  private readonly ending = new AbortController();
-  private running: Promise<unknown> = Promise.resolve();
+  readonly #options: SandboxOptions;
+  readonly #payer: SandboxPayer;
+  readonly #events: Server;
+  readonly #auth: Server;
+  readonly #ending = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
   /** Events of the history that are published. */
-  private sent = 0;
-  private kept: Kept;
-  private readonly file: string;
+  #sent = 0;
+  #kept: Kept;
+  readonly #file: string;
   /** The clients to make. */
-  private readonly ready: readonly (typeof READY)[number][];
+  readonly #ready: readonly (typeof READY)[number][];
 
   constructor(options: SandboxOptions) {
-    this.options = options;
-    this.ready = options.readyClients === false ? [] : READY;
-    this.payer = new SandboxPayer(options.members);
-    this.events = new Server(options.payerUrl);
-    this.auth = new Server(options.authUrl);
+    this.#options = options;
+    this.#ready = options.readyClients === false ? [] : READY;
+    this.#payer = new SandboxPayer(options.members);
+    this.#events = new Server(options.payerUrl);
+    this.#auth = new Server(options.authUrl);
     makeFolder(options.folder, 0o700);
-    this.file = join(options.folder, 'sandbox.json');
-    this.kept = existsSync(this.file)
-      ? (JSON.parse(readFileSync(this.file, 'utf8')) as Kept)
+    this.#file = join(options.folder, 'sandbox.json');
+    this.#kept = existsSync(this.#file)
+      ? (JSON.parse(readFileSync(this.#file, 'utf8')) as Kept)
       : { published: false, clients: [] };
   }
 
   state(): SandboxState {
-    const { newest, published, clients } = this.kept;
+    const { newest, published, clients } = this.#kept;
     return {
       status: (newest === true || published) && clients.length === READY.length ? 'ready' : 'publishing',
       history: {
         status: published ? 'complete' : 'publishing',
-        published: this.sent,
-        ...(this.payer.older > 0 && { of: this.payer.older }),
+        published: this.#sent,
+        ...(this.#payer.older > 0 && { of: this.#payer.older }),
       },
-      members: this.options.members,
+      members: this.#options.members,
       clients,
     };
   }
@@ -129,84 +129,84 @@ export class Sandbox {
    * Starts to register the ready clients and to publish the history, and then new events until `stop`. Returns at once.
    */
   start(): void {
-    this.running = Promise.all([this.run(), this.review()]);
+    this.#running = Promise.all([this.#run(), this.#review()]);
   }
 
-  private async run(): Promise<void> {
-    const { say, members } = this.options;
-    const { published } = this.kept;
-    await this.untilDone('registering its clients', () => this.readyClients());
-    if (!published && !this.ended) {
+  async #run(): Promise<void> {
+    const { say, members } = this.#options;
+    const { published } = this.#kept;
+    await this.#untilDone('registering its clients', () => this.#readyClients());
+    if (!published && !this.#ended) {
       say(`publishing ${number.format(members)} members, their providers and their newest data`);
-      await this.publish(this.payer.newest());
+      await this.#publish(this.#payer.newest());
     }
-    await this.untilDone('the approval of its clients', () => this.approved());
-    if (this.ended) return;
-    this.keep({ newest: true });
-    this.announce();
-    if (!published) await this.publishHistory();
-    await this.live();
+    await this.#untilDone('the approval of its clients', () => this.#approved());
+    if (this.#ended) return;
+    this.#keep({ newest: true });
+    this.#announce();
+    if (!published) await this.#publishHistory();
+    await this.#live();
   }
 
   /** Resolves when the sandbox sends no request any more. */
   async stop(): Promise<void> {
-    this.ending.abort();
-    await this.running;
+    this.#ending.abort();
+    await this.#running;
   }
 
-  private keep(kept: Partial<Kept>): void {
-    this.kept = { ...this.kept, ...kept };
-    writeFileSync(this.file, `${JSON.stringify(this.kept, null, 2)}\n`, { mode: 0o600 });
+  #keep(kept: Partial<Kept>): void {
+    this.#kept = { ...this.#kept, ...kept };
+    writeFileSync(this.#file, `${JSON.stringify(this.#kept, null, 2)}\n`, { mode: 0o600 });
   }
 
-  private get ended(): boolean {
-    return this.ending.signal.aborted;
+  get #ended(): boolean {
+    return this.#ending.signal.aborted;
   }
-  private async pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.ending.signal }).catch(() => undefined);
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined);
   }
   /**
    * Repeats the work after a fault, because the platform may be starting. Each request may be sent twice. A fault that
    * stays is a warning, once.
    */
-  private async untilDone(what: string, work: () => Promise<void>): Promise<void> {
-    for (let faults = 1; !this.ended; faults++) {
+  async #untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    for (let faults = 1; !this.#ended; faults++) {
       try {
         await work();
         return;
       } catch (error) {
-        if (faults === FAULTS_TOLD) this.options.warn(`${what} fails again and again: ${(error as Error).message}`);
-        await this.pause(this.options.againMs ?? AGAIN_MS);
+        if (faults === FAULTS_TOLD) this.#options.warn(`${what} fails again and again: ${(error as Error).message}`);
+        await this.#pause(this.#options.againMs ?? AGAIN_MS);
       }
     }
   }
 
   /** Publishes again what an earlier start published, if that one ended on the way. Intake drops repeated events. */
-  private async publishHistory(): Promise<void> {
-    const { say } = this.options;
-    const { older } = this.payer;
+  async #publishHistory(): Promise<void> {
+    const { say } = this.#options;
+    const { older } = this.#payer;
     const of = number.format(older);
     say(`the sandbox can be used; publishing the history of ${of} events`);
-    await this.publish(this.payer.past(), (count) => {
-      const before = this.sent;
-      this.sent += count;
-      if (this.sent < older && Math.floor(before / TOLD_EVERY) < Math.floor(this.sent / TOLD_EVERY))
-        say(`publishing ${number.format(this.sent)} of ${of} events`);
+    await this.#publish(this.#payer.past(), (count) => {
+      const before = this.#sent;
+      this.#sent += count;
+      if (this.#sent < older && Math.floor(before / TOLD_EVERY) < Math.floor(this.#sent / TOLD_EVERY))
+        say(`publishing ${number.format(this.#sent)} of ${of} events`);
     });
-    if (this.ended) return;
-    this.keep({ published: true });
+    if (this.#ended) return;
+    this.#keep({ published: true });
     say(`the history is complete: ${of} events`);
   }
 
   /** Publishes events until the sandbox ends, some at once, and reports the first one that the platform refuses. */
-  private async publish(events: Iterable<DomainEvent>, done?: (count: number) => void): Promise<void> {
+  async #publish(events: Iterable<DomainEvent>, done?: (count: number) => void): Promise<void> {
     let items: ReturnType<typeof itemOf>[] = [];
     const send = async (): Promise<void> => {
       if (items.length === 0) return;
-      await this.untilDone('the payer', async () => {
-        const { refused } = await publish(items, { server: this.events, token: this.options.payerToken() });
+      await this.#untilDone('the payer', async () => {
+        const { refused } = await publish(items, { server: this.#events, token: this.#options.payerToken() });
         if (refused.length > 0)
-          this.options.warn(`${refused.length} events were refused, the first because of ${refused[0]!.reason}`);
+          this.#options.warn(`${refused.length} events were refused, the first because of ${refused[0]!.reason}`);
         done?.(items.length);
         items = [];
       });
@@ -214,111 +214,111 @@ export class Sandbox {
     for (const event of events) {
       items.push(itemOf(event));
       if (items.length === AT_ONCE) await send();
-      if (this.ended) return;
+      if (this.#ended) return;
     }
     await send();
   }
 
-  private async readyClients(): Promise<void> {
-    for (const { file, organization } of this.ready) {
-      if (this.ended || this.kept.clients.some(({ app }) => app === this.path(file, 'app.json'))) continue;
-      const { name, npi, tin } = this.payer.organizations[organization]!;
-      const app = await registerOwn(this.auth, this.options.administratorToken(), {
+  async #readyClients(): Promise<void> {
+    for (const { file, organization } of this.#ready) {
+      if (this.#ended || this.#kept.clients.some(({ app }) => app === this.#path(file, 'app.json'))) continue;
+      const { name, npi, tin } = this.#payer.organizations[organization]!;
+      const app = await registerOwn(this.#auth, this.#options.administratorToken(), {
         name: `${name} EHR`,
         npi,
         tin,
         contact: 'mailto:developer@clinic.example',
       });
       const { registration } = app;
-      const key = this.path(file, 'key.json');
-      const pem = this.path(file, 'key.pem');
+      const key = this.#path(file, 'key.json');
+      const pem = this.#path(file, 'key.pem');
       writeSecret(key, app.key);
       writeFileSync(pem, await pemOf(app.key), { mode: 0o600 });
       const document: AppFile = {
-        server: this.options.publicUrl,
+        server: this.#options.publicUrl,
         client_id: app.clientId,
         registration_client_uri: registration.registration_client_uri,
         registration_access_token: registration.registration_access_token,
         key,
         scope: app.scope,
       };
-      writeSecret(this.path(file, 'app.json'), document);
-      const client = { name: `${name} EHR`, client_id: app.clientId, npi, key, pem, app: this.path(file, 'app.json') };
-      this.keep({ clients: [...this.kept.clients, client] });
+      writeSecret(this.#path(file, 'app.json'), document);
+      const client = { name: `${name} EHR`, client_id: app.clientId, npi, key, pem, app: this.#path(file, 'app.json') };
+      this.#keep({ clients: [...this.#kept.clients, client] });
     }
   }
   /** Resolves when the reviewer has approved the ready clients. */
-  private async approved(): Promise<void> {
-    for (const { client_id: id } of this.kept.clients) {
-      const { status } = await this.auth.json<{ status: string }>(`/auth/clients/${encodeURIComponent(id)}`, {
-        token: this.options.administratorToken(),
+  async #approved(): Promise<void> {
+    for (const { client_id: id } of this.#kept.clients) {
+      const { status } = await this.#auth.json<{ status: string }>(`/auth/clients/${encodeURIComponent(id)}`, {
+        token: this.#options.administratorToken(),
       });
       if (status !== 'approved') throw new Error(`client ${id} is ${status}`);
     }
   }
-  private path(file: string, ending: string): string {
-    return join(this.options.folder, `${file}.${ending}`);
+  #path(file: string, ending: string): string {
+    return join(this.#options.folder, `${file}.${ending}`);
   }
 
-  private announce(): void {
-    const { say, members, eventsPerMinute } = this.options;
+  #announce(): void {
+    const { say, members, eventsPerMinute } = this.#options;
     say(`ready: a synthetic payer of ${members} members, ${eventsPerMinute} new events a minute`);
-    for (const { name, client_id: id, npi, pem } of this.kept.clients)
+    for (const { name, client_id: id, npi, pem } of this.#kept.clients)
       say(`client ${id}, ${name}, NPI ${npi}, key ${pem}`);
   }
 
   /** Publishes the event of each tick. After a pause it publishes the latest missed ticks at once. */
-  private async live(): Promise<void> {
-    const { eventsPerMinute } = this.options;
+  async #live(): Promise<void> {
+    const { eventsPerMinute } = this.#options;
     if (eventsPerMinute === 0) return;
     const everyMs = 60_000 / eventsPerMinute;
     const now = (): number => Math.floor(Date.now() / everyMs);
     let next = now();
-    while (!this.ended) {
+    while (!this.#ended) {
       const last = now();
       next = Math.max(next, last - CATCH_UP);
       const ticks = Array.from({ length: Math.max(0, last - next + 1) }, (_, i) => next + i);
-      await this.publish(ticks.map((tick) => this.payer.at(tick, everyMs)));
+      await this.#publish(ticks.map((tick) => this.#payer.at(tick, everyMs)));
       next = last + 1;
-      await this.pause(Math.max(1, next * everyMs - Date.now()));
+      await this.#pause(Math.max(1, next * everyMs - Date.now()));
     }
   }
 
   /** Decides about new registrations: synthetic NPIs and TINs are approved, everything else is rejected. */
-  private async review(): Promise<void> {
-    while (!this.ended) {
-      await this.untilDone('the reviewer', () => this.reviewOnce());
-      await this.pause(this.options.reviewEveryMs ?? REVIEW_EVERY_MS);
+  async #review(): Promise<void> {
+    while (!this.#ended) {
+      await this.#untilDone('the reviewer', () => this.#reviewOnce());
+      await this.#pause(this.#options.reviewEveryMs ?? REVIEW_EVERY_MS);
     }
   }
 
-  private async reviewOnce(): Promise<void> {
-    const token = this.options.administratorToken();
-    const { clients } = await this.auth.json<{ clients: readonly { readonly client_id: string }[] }>(
+  async #reviewOnce(): Promise<void> {
+    const token = this.#options.administratorToken();
+    const { clients } = await this.#auth.json<{ clients: readonly { readonly client_id: string }[] }>(
       '/auth/clients?status=pending',
       { token },
     );
     for (const { client_id: id } of clients) {
-      const { identifiers } = await this.auth.json<{
+      const { identifiers } = await this.#auth.json<{
         identifiers: readonly { readonly npi?: string; readonly tin?: string; readonly claimed: boolean }[];
       }>(`/auth/clients/${encodeURIComponent(id)}`, { token });
       const foreign = identifiers
         .filter(({ claimed }) => claimed)
         .map(({ npi, tin }) =>
           npi === undefined
-            ? { kind: 'TIN', value: tin!, known: this.payer.tins }
-            : { kind: 'NPI', value: npi, known: this.payer.npis },
+            ? { kind: 'TIN', value: tin!, known: this.#payer.tins }
+            : { kind: 'NPI', value: npi, known: this.#payer.npis },
         )
         .find(({ value, known }) => !known.has(value));
       if (foreign === undefined) {
-        await approveOwn(this.auth, id, token, 'a sandbox approves synthetic NPIs');
+        await approveOwn(this.#auth, id, token, 'a sandbox approves synthetic NPIs');
         continue;
       }
-      const examples = this.payer.organizations
+      const examples = this.#payer.organizations
         .slice(0, 2)
         .map(({ npi }) => npi)
         .join(' or ');
-      await this.auth.post(
+      await this.#auth.post(
         `/auth/clients/${encodeURIComponent(id)}/reject`,
         {
           reason:

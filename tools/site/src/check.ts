@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { posix } from 'node:path';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { SITE } from './paths.ts';
 
 const HREF = /\s(?:href|src)="([^"]+)"/g;

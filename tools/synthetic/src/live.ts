@@ -26,19 +26,19 @@ const [PENDED, OPTED_OUT, DECIDED, OPTED_IN] = [2, 4, 7, 9];
  * seed, the tick and the time of the tick, so the same tick always gives the same event.
  */
 export class LivingPayer {
-  private readonly seed: string | number;
-  private readonly roster: Roster;
+  readonly #seed: string | number;
+  readonly #roster: Roster;
   /** Members who are covered and have said nothing about sharing. */
-  private readonly members: readonly Member[];
+  readonly #members: readonly Member[];
 
   /** @throws RangeError if none of the members is covered at the end of the history */
   constructor({ seed, members, asOf }: LivingPayerOptions) {
-    this.seed = seed;
-    this.roster = rosterOf(seed, 8);
-    this.members = Array.from({ length: members }, (_, i) =>
-      memberOf(seed, i + 1, Date.parse(asOf), this.roster),
+    this.#seed = seed;
+    this.#roster = rosterOf(seed, 8);
+    this.#members = Array.from({ length: members }, (_, i) =>
+      memberOf(seed, i + 1, Date.parse(asOf), this.#roster),
     ).filter(({ terminatedAt, optOut }) => terminatedAt === undefined && optOut === undefined);
-    if (this.members.length === 0) throw new RangeError('none of the members is covered');
+    if (this.#members.length === 0) throw new RangeError('none of the members is covered');
   }
 
   /** The event of a tick. `timeOf` gives the time of a tick, ms since the epoch. */
@@ -46,24 +46,24 @@ export class LivingPayer {
     const at = timeOf(tick);
     const place = tick % ROUND;
     const round = (tick - place) / ROUND;
-    if (place === PENDED) return this.authorization(round, at, at, 'pended');
-    if (place === DECIDED) return this.authorization(round, timeOf(tick - DECIDED + PENDED), at, 'approved');
-    if (place === OPTED_OUT || place === OPTED_IN) return this.preference(round, at, place === OPTED_OUT);
-    return this.claim(tick, at);
+    if (place === PENDED) return this.#authorization(round, at, at, 'pended');
+    if (place === DECIDED) return this.#authorization(round, timeOf(tick - DECIDED + PENDED), at, 'approved');
+    if (place === OPTED_OUT || place === OPTED_IN) return this.#preference(round, at, place === OPTED_OUT);
+    return this.#claim(tick, at);
   }
 
-  private stream(purpose: string, n: number): Random {
-    return Random.keyed(this.seed, 'live', n, purpose);
+  #stream(purpose: string, n: number): Random {
+    return Random.keyed(this.#seed, 'live', n, purpose);
   }
 
-  private claim(tick: number, at: number): DomainEvent {
-    const random = this.stream('claim', tick);
-    const member = random.pick(this.members);
+  #claim(tick: number, at: number): DomainEvent {
+    const random = this.#stream('claim', tick);
+    const member = random.pick(this.#members);
     const start = at - random.int(2, 20) * DAY;
     const resource = professionalClaim(
       {
         member,
-        roster: this.roster,
+        roster: this.#roster,
         random,
         id: `${member.id}-eob-live-${tick}`,
         start,
@@ -78,12 +78,12 @@ export class LivingPayer {
     return recordedAt('claims', RECORDED, member, resource, at);
   }
 
-  private authorization(round: number, requested: number, at: number, decision: 'pended' | 'approved'): DomainEvent {
-    const random = this.stream('authorization', round);
-    const member = random.pick(this.members);
+  #authorization(round: number, requested: number, at: number, decision: 'pended' | 'approved'): DomainEvent {
+    const random = this.#stream('authorization', round);
+    const member = random.pick(this.#members);
     const { document: _, ...authorization } = authorizationOf(
       member,
-      this.roster,
+      this.#roster,
       random,
       `${member.id}-pa-live-${round}`,
       requested - HOUR,
@@ -92,8 +92,8 @@ export class LivingPayer {
     return recordedAt('authorizations', AUTHORIZATION_CHANGED, member, resource, at);
   }
 
-  private preference(round: number, at: number, out: boolean): DomainEvent {
-    const member = this.stream('preference', round).pick(this.members);
+  #preference(round: number, at: number, out: boolean): DomainEvent {
+    const member = this.#stream('preference', round).pick(this.#members);
     const choice = out ? 'opted-out' : 'opted-in';
     return {
       id: `${member.id}.live-${choice}-${round}`,

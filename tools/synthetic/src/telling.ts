@@ -1,5 +1,5 @@
-import { type Disease } from './catalogue.ts';
-import { type Draft } from './draft.ts';
+import type { Disease } from './catalogue.ts';
+import type { Draft } from './draft.ts';
 import type { Member } from './member.ts';
 import type { Resource } from './profiles.ts';
 import type { Random } from './random.ts';

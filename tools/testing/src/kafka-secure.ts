@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeCertificates } from './certificates.ts';
-import type { Certificates } from './certificates.ts';
+import { type Certificates, makeCertificates } from './certificates.ts';
 import { KAFKA_USER } from './fetch-kafka.ts';
 import type { Listener } from './kafka-properties.ts';
 import { freePort, LOOPBACK } from './ports.ts';

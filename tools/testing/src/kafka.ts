@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classArchive, fetchKafka, formattedStorage, javaArguments, KAFKA_CLUSTER } from './fetch-kafka.ts';
 import { answers, freePort, LOOPBACK } from './ports.ts';
-import { baseProperties } from './kafka-properties.ts';
-import type { NodePorts } from './kafka-properties.ts';
-import { secureListeners } from './kafka-secure.ts';
-import type { KafkaSecure } from './kafka-secure.ts';
+import { baseProperties, type NodePorts } from './kafka-properties.ts';
+import { type KafkaSecure, secureListeners } from './kafka-secure.ts';
 import { ServerProcess } from './server-process.ts';
 
 export interface KafkaOptions {

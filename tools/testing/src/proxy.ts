@@ -1,9 +1,7 @@
-import { connect, createServer } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Frames } from './frames.ts';
-import type { Protocol } from './frames.ts';
+import { Frames, type Protocol } from './frames.ts';
 import { freePort, LOOPBACK } from './ports.ts';
 import { Stream } from './proxy-stream.ts';
 

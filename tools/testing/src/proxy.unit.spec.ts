@@ -1,9 +1,15 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { answers, kafkaRequest, LOOPBACK, mongoCommand, tcpProxy } from './index.ts';
-import type { TcpProxy, TcpProxyOptions } from './index.ts';
+import {
+  answers,
+  kafkaRequest,
+  LOOPBACK,
+  mongoCommand,
+  tcpProxy,
+  type TcpProxy,
+  type TcpProxyOptions,
+} from './index.ts';
 
 /** Echoes every byte sequence. */
 let server: Server;

@@ -10,14 +10,16 @@ import {
   answers,
   eventually,
   isAlive,
+  type Kafka,
   KAFKA_API,
   kafkaRequest,
+  type Mongo,
   startKafka,
   startMongo,
   startS3,
   tcpProxy,
+  type TcpProxy,
 } from './index.ts';
-import type { Kafka, Mongo, TcpProxy } from './index.ts';
 
 /** Asks a broker as an administrator, with one attempt. */
 async function ask<T>(broker: string, question: (admin: Admin) => Promise<T>): Promise<T> {

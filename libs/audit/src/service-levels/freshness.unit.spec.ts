@@ -22,7 +22,7 @@ class Freshness {
   readonly views = openMemoryViews();
   readonly set = new ProjectionSet({ log: this.log, views: this.views, projections: [freshness] });
   readonly reader: ViewReader = this.views.reader(freshness);
-  private readonly ledger = new LevelLedger({
+  readonly #ledger = new LevelLedger({
     log: this.log,
     clock: { now: () => NOON },
     metrics: new Metrics(),
@@ -31,7 +31,7 @@ class Freshness {
 
   /** Batches [from, next) that were visible at `end`, ms. */
   async visible(end: number, ...batches: readonly ServiceLevelStarted[]): Promise<void> {
-    await this.ledger.measured(...batches.map((batch) => measure(batch, end, calendar)));
+    await this.#ledger.measured(...batches.map((batch) => measure(batch, end, calendar)));
   }
   async report(now = NOON, from = '2026-11-01', to = '2026-11-30'): Promise<FreshnessReport> {
     expect(await this.reader.waitFor(await this.log.head([PA_SERVICE_LEVELS]), 60_000)).toBe(true);

@@ -28,26 +28,26 @@ export interface LevelLedgerOptions {
  * readers know by scope and offsets which requests they have counted.
  */
 export class LevelLedger {
-  private readonly options: LevelLedgerOptions;
+  readonly #options: LevelLedgerOptions;
   constructor(options: LevelLedgerOptions) {
-    this.options = options;
+    this.#options = options;
     for (const objective of options.objectives ?? []) options.metrics.zero('pa_slo_total', { objective });
   }
 
   /** @throws EngineUnavailable */
   async started(...started: readonly ServiceLevelStarted[]): Promise<void> {
-    await this.append(started.map((s) => this.record('pa.service-level-started.v1', s)));
+    await this.#append(started.map((s) => this.#record('pa.service-level-started.v1', s)));
   }
   /** @throws EngineUnavailable */
   async measured(...measured: readonly ServiceLevelMeasured[]): Promise<void> {
-    await this.append(measured.map((m) => this.record('pa.service-level-measured.v1', m)));
+    await this.#append(measured.map((m) => this.#record('pa.service-level-measured.v1', m)));
     for (const { days } of measured)
-      for (const { objective, items } of days) for (const [, ms, met] of items) this.count(objective, ms, met === 1);
+      for (const { objective, items } of days) for (const [, ms, met] of items) this.#count(objective, ms, met === 1);
   }
   /** @throws EngineUnavailable */
   async probed(report: ProbeReported): Promise<void> {
-    const { service } = this.options;
-    await this.append([
+    const { service } = this.#options;
+    await this.#append([
       encodeEvent({
         id: `probe/${report.at}`,
         source: `urn:provider-access:${service}`,
@@ -59,17 +59,17 @@ export class LevelLedger {
     ]);
   }
 
-  private count(objective: Objective, ms: number, met: boolean): void {
-    const { metrics } = this.options;
+  #count(objective: Objective, ms: number, met: boolean): void {
+    const { metrics } = this.#options;
     metrics.count('pa_slo_total', { objective, result: met ? 'met' : 'missed' });
     metrics.record('pa_slo_duration_seconds', { objective }, ms / 1000);
   }
-  private async append(records: readonly NewRecord[]): Promise<void> {
-    if (records.length > 0) await this.options.log.append(PA_SERVICE_LEVELS, records);
+  async #append(records: readonly NewRecord[]): Promise<void> {
+    if (records.length > 0) await this.#options.log.append(PA_SERVICE_LEVELS, records);
   }
   /** Records of one scope have one key, so that they stay in order. */
-  private record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
-    const { service, clock } = this.options;
+  #record(type: string, data: ServiceLevelStarted | ServiceLevelMeasured): NewRecord {
+    const { service, clock } = this.#options;
     return encodeEvent({
       id: `${type}/${data.scope}/${data.from}-${data.next}`,
       source: `urn:provider-access:${service}`,

@@ -12,8 +12,7 @@ import {
   usedShareOf,
 } from '@provider-access/domain/pdex/service-levels';
 import type { ViewReader } from '@provider-access/engines/views';
-import type { OpenPart, DeadLetterPart, ProbePart, TallyPart } from './projection.ts';
-import { PROBE_ID } from './projection.ts';
+import { type DeadLetterPart, type OpenPart, PROBE_ID, type ProbePart, type TallyPart } from './projection.ts';
 
 /** Requests that are not done: an export, or the claims of one batch. */
 export interface Open {

@@ -1,6 +1,5 @@
-import { dateRange, isObject } from '@provider-access/kernel/fhir';
+import { dateRange, type FhirResource, isObject } from '@provider-access/kernel/fhir';
 import { isPriorAuthorization } from './feeds/denial-reason.ts';
-import type { FhirResource } from '@provider-access/kernel/fhir';
 
 type Source = Readonly<Record<string, unknown>>;
 const objectsOf = (value: unknown): readonly Source[] => (Array.isArray(value) ? value.filter(isObject) : []);

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { State, WorkItem } from '@provider-access/engines/state';
-import { openMongoState } from '@provider-access/engines/state/mongo';
+import type { State, WorkItem } from '../state/index.ts';
+import { openMongoState } from '../state/mongo/index.ts';
 import { eventually, sharedMongo, tcpProxy } from '@provider-access/testing';
 import { afterEach, expect, it } from 'vitest';
-import { Workers } from './workers.ts';
-import type { WorkersOptions } from './workers.ts';
+import { Workers, type WorkersOptions } from './workers.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import type { Work, WorkItem } from '@provider-access/engines/state';
+import type { Work, WorkItem } from '../state/index.ts';
 
 /** Why a handler's signal was aborted. */
 type AbortReason = 'lost' | 'stopping';

@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { State, WorkItem } from '@provider-access/engines/state';
-import { openMemoryState } from '@provider-access/engines/state/memory';
+import type { State, WorkItem } from '../state/index.ts';
+import { openMemoryState } from '../state/memory/index.ts';
 import { eventually } from '@provider-access/testing';
-import { Workers } from './workers.ts';
-import type { WorkersOptions } from './workers.ts';
+import { Workers, type WorkersOptions } from './workers.ts';
 
 const opened: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

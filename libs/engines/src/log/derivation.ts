@@ -1,10 +1,28 @@
 import { createHash } from 'node:crypto';
-import { addCounts, PROGRESS_TYPE, deadLetterTopic, derivedBy, encodeEvent, bufferOf } from '@provider-access/events';
-import type { Counts, EventParked, FaultReason, Progress, ProgressOutcome } from '@provider-access/events';
+import {
+  addCounts,
+  bufferOf,
+  type Counts,
+  deadLetterTopic,
+  derivedBy,
+  encodeEvent,
+  type EventParked,
+  type FaultReason,
+  type Progress,
+  PROGRESS_TYPE,
+  type ProgressOutcome,
+} from '@provider-access/events';
 import { base32 } from '@provider-access/kernel';
 import { partitionFor } from './murmur2.ts';
-import { EngineUnavailable, RecordTooLarge } from './port.ts';
-import type { Appended, Batch, EventLog, LogRecord, NewRecord } from './port.ts';
+import {
+  type Appended,
+  type Batch,
+  EngineUnavailable,
+  type EventLog,
+  type LogRecord,
+  type NewRecord,
+  RecordTooLarge,
+} from './port.ts';
 
 /** The outcome of one inbound event. `reason` and `about` are codes, event types or `Type/id`, without other data. */
 export interface OutcomeRow {

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { PROGRESS_TYPE, decodeEvent, progress as progressSchema, eventParked } from '@provider-access/events';
-import type { Progress } from '@provider-access/events';
+import {
+  decodeEvent,
+  eventParked,
+  type Progress,
+  progress as progressSchema,
+  PROGRESS_TYPE,
+} from '@provider-access/events';
 import { Derivation, deadLetterId, deadLetterRecord, deadLetterOutput } from './derivation.ts';
 import { openMemoryLog } from './memory/index.ts';
 import { partitionFor } from './murmur2.ts';
-import { EngineUnavailable } from './port.ts';
-import type { Batch, EventLog, LogRecord, NewRecord } from './port.ts';
+import { type Batch, EngineUnavailable, type EventLog, type LogRecord, type NewRecord } from './port.ts';
 
 const record = (topic: string, partition: number, offset: number): LogRecord => ({
   topic,

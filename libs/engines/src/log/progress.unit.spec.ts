@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PROGRESS_TYPE } from '@provider-access/events';
-import type { Progress } from '@provider-access/events';
+import { type Progress, PROGRESS_TYPE } from '@provider-access/events';
 import { cases } from '@provider-access/testing/variant';
 import { InboundProgress, settledProgress } from './progress.ts';
 import type { LogRecord } from './port.ts';

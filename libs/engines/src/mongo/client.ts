@@ -1,5 +1,4 @@
-import { MongoClient } from 'mongodb';
-import type { MongoClientOptions, W } from 'mongodb';
+import { MongoClient, type MongoClientOptions, type W } from 'mongodb';
 
 /** The connection to a MongoDB, as plain data that can be cloned to worker threads. */
 export interface MongoOptions {

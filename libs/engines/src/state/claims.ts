@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { idOf } from './engine.ts';
-import type { Claim, StateEngine, Where } from './engine.ts';
+import { type Claim, idOf, type StateEngine, type Where } from './engine.ts';
 import type { Claims } from './port.ts';
 
 const KEYS_A_CALL = 200;

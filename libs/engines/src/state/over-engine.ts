@@ -3,8 +3,7 @@ import type { StateEngine } from './engine.ts';
 import { StoredCounters, StoredLeases } from './leases.ts';
 import type { State } from './port.ts';
 import { StoredPresence } from './presence.ts';
-import { Relay } from './relay.ts';
-import type { RelayOptions } from './relay.ts';
+import { Relay, type RelayOptions } from './relay.ts';
 import { StoredStreams } from './streams.ts';
 import { StoredWork } from './work.ts';
 

@@ -1,4 +1,4 @@
-import type { NewRecord } from '@provider-access/engines/log';
+import type { NewRecord } from '../log/index.ts';
 
 /** The state port, for everything that instances must agree on (docs/architecture.md#the-parts). */
 

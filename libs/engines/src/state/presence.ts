@@ -1,5 +1,4 @@
-import { idOf } from './engine.ts';
-import type { StateEngine } from './engine.ts';
+import { idOf, type StateEngine } from './engine.ts';
 import type { Presence, Present } from './port.ts';
 
 export class StoredPresence implements Presence {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Appended, EventLog, NewRecord } from '@provider-access/engines/log';
+import type { Appended, EventLog, NewRecord } from '../log/index.ts';
 import type { StateEngine, Waiting } from './engine.ts';
 import type { Lease, Leases } from './port.ts';
 

@@ -12,22 +12,22 @@ interface Newest {
  * differ.
  */
 export class TransactionTimes {
-  private readonly streams: Pick<Streams, 'load' | 'append'>;
+  readonly #streams: Pick<Streams, 'load' | 'append'>;
   constructor(streams: Pick<Streams, 'load' | 'append'>) {
-    this.streams = streams;
+    this.#streams = streams;
   }
 
   /** ms since the epoch; 0 before the first export. @throws EngineUnavailable */
   async newest(): Promise<number> {
-    return (await this.streams.load<Newest>(STREAM))?.snapshot.ms ?? 0;
+    return (await this.#streams.load<Newest>(STREAM))?.snapshot.ms ?? 0;
   }
 
   /** Resolves when all later calls of `newest` in all processes return at least `ms`. @throws EngineUnavailable */
   async raise(ms: number): Promise<void> {
     for (;;) {
-      const head = await this.streams.load<Newest>(STREAM);
+      const head = await this.#streams.load<Newest>(STREAM);
       if (head !== undefined && head.snapshot.ms >= ms) return;
-      if ((await this.streams.append(STREAM, head?.version ?? 0, [], { ms } satisfies Newest)).ok) return;
+      if ((await this.#streams.append(STREAM, head?.version ?? 0, [], { ms } satisfies Newest)).ok) return;
     }
   }
 }

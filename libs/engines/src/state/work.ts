@@ -1,5 +1,4 @@
-import { idOf } from './engine.ts';
-import type { Item, StateEngine, Where } from './engine.ts';
+import { idOf, type Item, type StateEngine, type Where } from './engine.ts';
 import type { Work, WorkItem } from './port.ts';
 
 export class StoredWork implements Work {

@@ -15,12 +15,12 @@ test.each([{}, { ahead: 3 }, { size: 2 }, { size: 9, ahead: 9 }])('answers each 
 });
 test('starts a thread with the first call, and a second thread only for a call at the same time', async () => {
   open({ size: 2 });
-  expect(pool['threads'].size).toBe(0);
+  expect(pool.threads.size).toBe(0);
   await sum(1);
   await sum(2);
-  expect(pool['threads'].size).toBe(1);
+  expect(pool.threads.size).toBe(1);
   await Promise.all([sum(1), sum(2), sum(3)]);
-  expect(pool['threads'].size).toBe(2);
+  expect(pool.threads.size).toBe(2);
 });
 test('moves the buffers that are to be transferred', async () => {
   open();

@@ -60,55 +60,56 @@ interface Thread<Task, Value> {
  * replaces a thread that has ended. Idle threads do not keep the process alive.
  */
 export class ThreadPool<Task, Value> {
-  private readonly name: string;
-  private readonly start: () => Worker;
-  private readonly size: number;
-  private readonly ahead: number;
-  private readonly threads = new Set<Thread<Task, Value>>();
-  private readonly queue: Call<Task, Value>[] = [];
-  private closed = false;
+  readonly #name: string;
+  readonly #start: () => Worker;
+  readonly #size: number;
+  readonly #ahead: number;
+  /** The threads that run. */
+  readonly threads = new Set<Thread<Task, Value>>();
+  readonly #queue: Call<Task, Value>[] = [];
+  #closed = false;
 
   /**
    * @param size most threads
    * @param ahead most calls that a thread has at a time. Above 1, its handler must answer in the order of the calls.
    */
   constructor(file: URL, { size = 1, ahead = 1, ...options }: WorkerOptions & { size?: number; ahead?: number }) {
-    this.name = basename(file.pathname, '.ts');
-    this.start = () => startThread(file, options);
-    this.size = size;
-    this.ahead = ahead;
+    this.#name = basename(file.pathname, '.ts');
+    this.#start = () => startThread(file, options);
+    this.#size = size;
+    this.#ahead = ahead;
   }
 
   /** Rejects with a ThreadError. */
   call(task: Task, transfer: readonly Transferable[] = []): Promise<Value> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ task, transfer, resolve, reject });
-      this.next();
+      this.#queue.push({ task, transfer, resolve, reject });
+      this.#next();
     });
   }
 
   /** Ends the threads. Open calls are rejected. */
   async close(): Promise<void> {
-    this.closed = true;
-    this.next();
+    this.#closed = true;
+    this.#next();
     await Promise.all([...this.threads].map(({ worker }) => worker.terminate()));
   }
 
-  private next(): void {
-    if (this.closed) for (const call of this.queue.splice(0)) call.reject(new ThreadError('this process stops'));
-    while (this.queue.length > 0) {
-      const free = [...this.threads].find(({ calls }) => calls.length < this.ahead);
-      if (free === undefined && this.threads.size >= this.size) return;
-      const { worker, calls } = free ?? this.open();
-      const call = this.queue.shift()!;
+  #next(): void {
+    if (this.#closed) for (const call of this.#queue.splice(0)) call.reject(new ThreadError('this process stops'));
+    while (this.#queue.length > 0) {
+      const free = [...this.threads].find(({ calls }) => calls.length < this.#ahead);
+      if (free === undefined && this.threads.size >= this.#size) return;
+      const { worker, calls } = free ?? this.#open();
+      const call = this.#queue.shift()!;
       calls.push(call);
       worker.ref();
       worker.postMessage(call.task, call.transfer);
     }
   }
 
-  private open(): Thread<Task, Value> {
-    const thread: Thread<Task, Value> = { worker: this.start(), calls: [] };
+  #open(): Thread<Task, Value> {
+    const thread: Thread<Task, Value> = { worker: this.#start(), calls: [] };
     const { worker, calls } = thread;
     this.threads.add(thread);
     worker.on('message', (reply: Reply<Value>) => {
@@ -116,12 +117,12 @@ export class ThreadPool<Task, Value> {
       if (calls.length === 0) worker.unref();
       if (reply.ok) call?.resolve(reply.value);
       else call?.reject(new ThreadError(reply.thrown, reply));
-      this.next();
+      this.#next();
     });
     const gone = (): void => {
       this.threads.delete(thread);
-      for (const call of calls.splice(0)) call.reject(new ThreadError(`the thread of ${this.name} ended`));
-      this.next();
+      for (const call of calls.splice(0)) call.reject(new ThreadError(`the thread of ${this.#name} ended`));
+      this.#next();
     };
     worker.on('error', gone);
     worker.on('exit', gone);

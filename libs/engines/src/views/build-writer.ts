@@ -1,13 +1,25 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EngineUnavailable, settledProgress } from '@provider-access/engines/log';
-import type { Batch, EventLog, LogRecord, Position, ProgressEntry } from '@provider-access/engines/log';
+import {
+  type Batch,
+  EngineUnavailable,
+  type EventLog,
+  type LogRecord,
+  type Position,
+  type ProgressEntry,
+  settledProgress,
+} from '../log/index.ts';
 import { encodePart } from './encoding.ts';
 import { evolveBatch, type Failing } from './evolve.ts';
-import { collectionName } from './projection.ts';
-import type { Projection } from './projection.ts';
+import { collectionName, type Projection } from './projection.ts';
 import { topicPosition } from './progress.ts';
-import { CheckpointMoved, DocumentTooLarge } from './store.ts';
-import type { Checkpoint, StoredPart, ViewOp, ViewStore } from './store.ts';
+import {
+  type Checkpoint,
+  CheckpointMoved,
+  DocumentTooLarge,
+  type StoredPart,
+  type ViewOp,
+  type ViewStore,
+} from './store.ts';
 
 /** A logger as pino. Messages and details must have no protected data. */
 export interface ViewLogger {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../log/index.ts';
 import { Advances } from './advances.ts';
 import { collectionName, type Projection } from './projection.ts';
 import { definitionOf } from './query.ts';

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { unknownType } from '@provider-access/events';
-import { progressOf } from '@provider-access/engines/log';
-import type { Batch, LogRecord, ProgressEntry } from '@provider-access/engines/log';
+import { type Batch, type LogRecord, type ProgressEntry, progressOf } from '../log/index.ts';
 import { isNewer } from './encoding.ts';
 import type { TopicEvolve } from './projection.ts';
 import type { StoredPart, ViewOp } from './store.ts';

@@ -1,4 +1,4 @@
-import type { LogRecord } from '@provider-access/engines/log';
+import type { LogRecord } from '../log/index.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evolveBatch } from './evolve.ts';

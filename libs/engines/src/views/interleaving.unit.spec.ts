@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryLog } from '../log/memory/index.ts';
 import { cases } from '@provider-access/testing/variant';
 import { BuildWriter } from './build-writer.ts';
 import { items, record, totals } from './contract/fixture.ts';

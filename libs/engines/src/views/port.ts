@@ -1,4 +1,4 @@
-import type { Position, ProgressEntry } from '@provider-access/engines/log';
+import type { Position, ProgressEntry } from '../log/index.ts';
 import type { ViewStore } from './store.ts';
 import type { ViewDocument, Projection, FindQuery, IdsQuery } from './projection.ts';
 

@@ -1,7 +1,6 @@
-import type { Position } from '@provider-access/engines/log';
-import { collectionName } from './projection.ts';
+import type { Position } from '../log/index.ts';
+import { collectionName, type Projection } from './projection.ts';
 import type { ViewPosition } from './port.ts';
-import type { Projection } from './projection.ts';
 import { hasPassed, viewPosition } from './progress.ts';
 import type { ViewStore } from './store.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../log/index.ts';
 import { items } from './contract/fixture.ts';
 import { openMemoryViews } from './memory/index.ts';
 

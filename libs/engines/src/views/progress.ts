@@ -1,5 +1,4 @@
-import { derivedOf, reached, settledProgress } from '@provider-access/engines/log';
-import type { Position } from '@provider-access/engines/log';
+import { derivedOf, type Position, reached, settledProgress } from '../log/index.ts';
 import type { ViewPosition } from './port.ts';
 import type { Checkpoint } from './store.ts';
 

@@ -1,5 +1,4 @@
-import { InboundProgress, progressOf, settledProgress } from '@provider-access/engines/log';
-import type { LogRecord } from '@provider-access/engines/log';
+import { InboundProgress, type LogRecord, progressOf, settledProgress } from '../log/index.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cases } from '@provider-access/testing/variant';

@@ -1,8 +1,7 @@
-import type { EventLog } from '@provider-access/engines/log';
-import { collectionName } from './projection.ts';
+import type { EventLog } from '../log/index.ts';
+import { collectionName, type Projection } from './projection.ts';
 import type { ViewLogger } from './build-writer.ts';
 import type { ViewLag, ViewReader, Views, ViewStatus } from './port.ts';
-import type { Projection } from './projection.ts';
 import { checkProjection } from './query.ts';
 import { ProjectionRunner } from './runner.ts';
 import type { RebuildResult } from './rebuild.ts';

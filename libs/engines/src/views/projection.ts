@@ -1,4 +1,4 @@
-import type { LogRecord } from '@provider-access/engines/log';
+import type { LogRecord } from '../log/index.ts';
 
 /**
  * The view port (docs/architecture.md#the-life-of-an-event): documents built from `pa.*`, read by key and by declared

@@ -1,5 +1,12 @@
-import { collectionName } from './projection.ts';
-import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Scalar } from './projection.ts';
+import {
+  collectionName,
+  type ElementRange,
+  type FindQuery,
+  type IdsQuery,
+  type IndexDefinition,
+  type Projection,
+  type Scalar,
+} from './projection.ts';
 
 /** A bug of the caller: a query without a declared index, or an invalid projection. */
 export class UndeclaredQuery extends Error {

@@ -1,4 +1,4 @@
-import type { Position } from '@provider-access/engines/log';
+import type { Position } from '../log/index.ts';
 import type { ViewPosition, ViewReader, Views } from './port.ts';
 import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from './projection.ts';
 import { PositionWatch } from './position-watch.ts';

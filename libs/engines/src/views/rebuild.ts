@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import type { Position } from '@provider-access/engines/log';
-import { BuildWriter, ProjectionStopped } from './build-writer.ts';
-import type { ViewContext } from './build-writer.ts';
+import { EngineUnavailable, type Position } from '../log/index.ts';
+import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { collectionName } from './projection.ts';
 import { topicPosition } from './progress.ts';
-import { CheckpointMoved } from './store.ts';
-import type { Checkpoint, Digest } from './store.ts';
+import { type Checkpoint, CheckpointMoved, type Digest } from './store.ts';
 
 export interface RebuildResult {
   readonly view: string;

@@ -1,15 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Backlog, EngineUnavailable } from '@provider-access/engines/log';
-import type { Batch, Subscription } from '@provider-access/engines/log';
-import { BuildWriter, ProjectionStopped } from './build-writer.ts';
-import type { ViewContext } from './build-writer.ts';
+import { Backlog, type Batch, EngineUnavailable, type Subscription } from '../log/index.ts';
+import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
-import { collectionName } from './projection.ts';
+import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
-import type { Projection } from './projection.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
-import { behind, Rebuild } from './rebuild.ts';
-import type { RebuildResult } from './rebuild.ts';
+import { behind, Rebuild, type RebuildResult } from './rebuild.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
 
 const BACKOFF_MS = [100, 200, 500, 1000, 2000];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryLog } from '../log/memory/index.ts';
 import { items } from './contract/fixture.ts';
 import { openMemoryViews } from './memory/index.ts';
 import { ProjectionSet } from './projection-set.ts';

@@ -1,4 +1,4 @@
-import type { Position, ProgressEntry } from '@provider-access/engines/log';
+import type { Position, ProgressEntry } from '../log/index.ts';
 import type { FindQuery, IdsQuery, Projection, ViewDocument } from './projection.ts';
 
 /**

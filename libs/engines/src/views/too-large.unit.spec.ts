@@ -1,7 +1,7 @@
 import { dataOf } from '@provider-access/events';
 import { afterEach, expect, it } from 'vitest';
-import type { LogRecord } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { LogRecord } from '../log/index.ts';
+import { openMemoryLog } from '../log/memory/index.ts';
 import { openMemoryViews } from './memory/index.ts';
 import type { Projection, TopicEvolve } from './projection.ts';
 import { ProjectionSet } from './projection-set.ts';

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { dataOf } from '@provider-access/events';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import type { EventLog, LogRecord } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog, type LogRecord } from '@provider-access/engines/log';
 import { eventually } from '@provider-access/testing';
-import { openMongoState } from '../../src/state/mongo/index.ts';
-import type { MongoStateOptions } from '../../src/state/mongo/index.ts';
+import { type MongoStateOptions, openMongoState } from '../../src/state/mongo/index.ts';
 import { StreamReader } from '../../src/state/contract/stream-reader.ts';
 import type { State, StreamEvent } from '../../src/state/port.ts';
 

@@ -72,18 +72,18 @@ export const labelled: Projection = {
 
 /** When the resources of some members last got a version with labels. */
 export class LastLabelled {
-  private readonly reader: Pick<ViewReader, 'getMany'>;
-  private readonly known = new Map<string, LabelledPart | undefined>();
+  readonly #reader: Pick<ViewReader, 'getMany'>;
+  readonly #known = new Map<string, LabelledPart | undefined>();
   constructor(reader: Pick<ViewReader, 'getMany'>) {
-    this.reader = reader;
+    this.#reader = reader;
   }
 
   /** Reads the members that were not read before, in one query; none if there are none. */
   async read(members: readonly string[]): Promise<void> {
-    const open = members.filter((member) => !this.known.has(member));
+    const open = members.filter((member) => !this.#known.has(member));
     if (open.length === 0) return;
-    const found = await this.reader.getMany(open);
-    for (const [i, member] of open.entries()) this.known.set(member, partOf(found[i]));
+    const found = await this.#reader.getMany(open);
+    for (const [i, member] of open.entries()) this.#known.set(member, partOf(found[i]));
   }
 
   /**
@@ -91,7 +91,7 @@ export class LastLabelled {
    * @param ordinary whether ordinary labels count
    */
   since(time: number, member: string, type: string | undefined, ordinary: boolean): boolean {
-    const part = this.known.get(member);
+    const part = this.#known.get(member);
     if (part === undefined) return false;
     const later = (times: Times): boolean =>
       type === undefined ? Object.values(times).some((at) => at >= time) : (times[type] ?? -Infinity) >= time;

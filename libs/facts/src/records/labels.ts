@@ -43,12 +43,12 @@ const providersOf = (party: Pick<PartyFacts, 'client' | 'identity'>, client: str
  * client asks it about each record. A record that it withholds does not exist for this client.
  */
 export class LabelGate {
-  private readonly options: LabelGateOptions;
+  readonly #options: LabelGateOptions;
   /** The policy without rules that have ended, and when it changes next. */
-  private current: { readonly policy: LabelPolicy; readonly until: number };
+  #current: { readonly policy: LabelPolicy; readonly until: number };
   constructor(options: LabelGateOptions) {
-    this.options = options;
-    this.current = { policy: options.policy, until: Number.NEGATIVE_INFINITY };
+    this.#options = options;
+    this.#current = { policy: options.policy, until: Number.NEGATIVE_INFINITY };
   }
 
   /**
@@ -56,9 +56,9 @@ export class LabelGate {
    * and asks once whether persons inside are other members.
    */
   check(party: Pick<PartyFacts, 'client' | 'identity'>, client: string): LabelCheck {
-    const now = this.options.clock.now();
-    if (now >= this.current.until) this.current = policyAt(this.options.policy, now);
-    return new LabelCheck({ ...this.options, policy: this.current.policy }, () => providersOf(party, client));
+    const now = this.#options.clock.now();
+    if (now >= this.#current.until) this.#current = policyAt(this.#options.policy, now);
+    return new LabelCheck({ ...this.#options, policy: this.#current.policy }, () => providersOf(party, client));
   }
 }
 
@@ -90,18 +90,18 @@ function withholdingOf(policy: LabelPolicy): Withholding {
 }
 
 export class LabelCheck {
-  private readonly options: LabelGateOptions;
-  private readonly providers: () => readonly ProviderKey[];
-  private readonly permits = new Map<string, Promise<readonly LabelPermit[]>>();
-  private readonly persons = new Map<string, Promise<boolean>>();
+  readonly #options: LabelGateOptions;
+  readonly #providers: () => readonly ProviderKey[];
+  readonly #permits = new Map<string, Promise<readonly LabelPermit[]>>();
+  readonly #persons = new Map<string, Promise<boolean>>();
   constructor(options: LabelGateOptions, providers: () => readonly ProviderKey[]) {
-    this.options = options;
-    this.providers = providers;
+    this.#options = options;
+    this.#providers = providers;
   }
 
   /** Every label that may withhold a record, in the form of `normalLabel`. */
   get labels(): readonly Label[] {
-    return withholdingOf(this.options.policy).labels;
+    return withholdingOf(this.#options.policy).labels;
   }
 
   /**
@@ -109,7 +109,7 @@ export class LabelCheck {
    * then costs no query that another one does not cost.
    */
   async readConsents(member: string): Promise<void> {
-    if (withholdingOf(this.options.policy).asksForConsents) await this.consentsOf(member);
+    if (withholdingOf(this.#options.policy).asksForConsents) await this.#consentsOf(member);
   }
 
   /**
@@ -123,7 +123,7 @@ export class LabelCheck {
   /** Whether these labels withhold a resource of the member. */
   withheldBy(member: string, labels: readonly Label[]): boolean | Promise<boolean> {
     if (labels.length === 0) return false;
-    const rule = strictestRule(labels, this.options.policy);
+    const rule = strictestRule(labels, this.#options.policy);
     if (rule === 'withhold') return true;
     if (rule === 'release' && personsOf(labels) === undefined) return false;
     return this.because(member, labels).then((because) => because.length > 0);
@@ -152,7 +152,7 @@ export class LabelCheck {
   }
   /** The labels that decide about each record: its own, and for a Provenance those of its targets. */
   async labelsOfEach(some: readonly Labelled[]): Promise<readonly (readonly OwnedLabels[] | undefined)[]> {
-    const { records } = this.options;
+    const { records } = this.#options;
     const known = some.some(needsLine) ? await withLines(records, some) : some;
     const provenances = known.filter((one) => one?.type === PROVENANCE) as readonly Labelled[];
     const asked = some.some(({ type }) => type === PROVENANCE);
@@ -171,11 +171,11 @@ export class LabelCheck {
   /** The labels because of which this member's resource with these labels is withheld. */
   async because(member: string, labels: readonly Label[]): Promise<readonly Label[]> {
     const persons = personsOf(labels);
-    const another = persons !== undefined && (await this.areAnother(member, persons));
+    const another = persons !== undefined && (await this.#areAnother(member, persons));
     const because =
-      strictestRule(labels, this.options.policy) === 'release'
+      strictestRule(labels, this.#options.policy) === 'release'
         ? []
-        : withholdingLabels(labels, this.options.policy, await this.factsOf(member));
+        : withholdingLabels(labels, this.#options.policy, await this.#factsOf(member));
     return another ? [ANOTHER_MEMBER, ...because] : because;
   }
 
@@ -193,7 +193,7 @@ export class LabelCheck {
       }
     };
     let some: RecordPart[] = [];
-    for await (const document of this.options.records.views.records.scan({ index: 'by_type', equals: [member] })) {
+    for await (const document of this.#options.records.views.records.scan({ index: 'by_type', equals: [member] })) {
       const head = document['record'] as RecordPart;
       if (head.deleted === true || !isServedType(head.type)) continue;
       some.push(head);
@@ -206,30 +206,30 @@ export class LabelCheck {
   }
 
   /** Asked once for the same persons, because a payer may put the member's own Patient into every resource. */
-  private areAnother(member: string, persons: Persons): Promise<boolean> {
-    const { records, members } = this.options;
+  #areAnother(member: string, persons: Persons): Promise<boolean> {
+    const { records, members } = this.#options;
     const key = JSON.stringify([member, persons]);
-    let another = this.persons.get(key);
+    let another = this.#persons.get(key);
     if (another === undefined) {
       another = namesAnother({ patients: records.views.patients, members }, member, persons);
-      this.persons.set(key, another);
+      this.#persons.set(key, another);
     }
     return another;
   }
-  private async factsOf(member: string): Promise<LabelFacts> {
-    return { permits: await this.consentsOf(member), providers: this.providers() };
+  async #factsOf(member: string): Promise<LabelFacts> {
+    return { permits: await this.#consentsOf(member), providers: this.#providers() };
   }
-  private consentsOf(member: string): Promise<readonly LabelPermit[]> {
-    let permits = this.permits.get(member);
-    if (permits === undefined) this.permits.set(member, (permits = this.read(member)));
+  #consentsOf(member: string): Promise<readonly LabelPermit[]> {
+    let permits = this.#permits.get(member);
+    if (permits === undefined) this.#permits.set(member, (permits = this.#read(member)));
     return permits;
   }
   /** The directory belongs to no member, so nobody can consent to its release. */
-  private async read(member: string): Promise<readonly LabelPermit[]> {
+  async #read(member: string): Promise<readonly LabelPermit[]> {
     if (member === SHARED) return [];
     const found: LabelPermit[] = [];
-    const at = this.options.clock.now();
-    for await (const { line } of this.options.records.scanMember(member, { types: ['Consent'] }))
+    const at = this.#options.clock.now();
+    for await (const { line } of this.#options.records.scanMember(member, { types: ['Consent'] }))
       found.push(...permitsOf(JSON.parse(bufferOf(line).toString()) as Record<string, unknown>, at));
     return found;
   }

@@ -5,8 +5,7 @@
  * what the table holds.
  */
 import { join } from 'node:path';
-import type { Definition } from './packages.ts';
-import { resourcesOf } from './packages.ts';
+import { type Definition, resourcesOf } from './packages.ts';
 import { coreOf, rulesOf } from './profile-rules.ts';
 import { SERVED_TYPES } from '../../src/fhir/types.ts';
 import { ValueSets } from './value-sets.ts';

@@ -44,13 +44,13 @@ export abstract class IntakeHarness {
   };
   app!: NestFastifyApplication;
   facts!: Facts;
-  private readonly intakes: Subscription[] = [];
+  readonly #intakes: Subscription[] = [];
 
   protected async run(name: Service, module: DynamicModule): Promise<void> {
     const subscribe = this.log.subscribe.bind(this.log);
     this.log.subscribe = async (options) => {
       const subscription = await subscribe(options);
-      if (options.group.startsWith(name)) this.intakes.push(subscription);
+      if (options.group.startsWith(name)) this.#intakes.push(subscription);
       return subscription;
     };
     this.app = await createServiceApp(module, { name, ports: this.ports });
@@ -63,7 +63,7 @@ export abstract class IntakeHarness {
   }
   /** The service no longer reads the payer's events. */
   async stopIntake(): Promise<void> {
-    for (const intake of this.intakes) await intake.stop();
+    for (const intake of this.#intakes) await intake.stop();
   }
 
   payerHead(): Promise<Position> {
@@ -91,7 +91,7 @@ export abstract class IntakeHarness {
     const topic = topicOf(event);
     const record = encodeEvent({ ...event, extensions: { ...event.extensions, pareplayof: deadLetter } });
     const [{ partition, offset }] = (await this.log.append(topic, [record])) as [{ partition: number; offset: number }];
-    await this.note('replayed', deadLetter, parkedOn, {
+    await this.#note('replayed', deadLetter, parkedOn, {
       corrected: true,
       event: event.id,
       place: { topic, partition, offset },
@@ -99,14 +99,9 @@ export abstract class IntakeHarness {
     await this.passed();
   }
   discard(deadLetter: string, parkedOn: string = PAYER_MEMBER_EVENTS): Promise<void> {
-    return this.note('discarded', deadLetter, parkedOn, { reason: 'test' });
+    return this.#note('discarded', deadLetter, parkedOn, { reason: 'test' });
   }
-  private async note(
-    outcome: 'replayed' | 'discarded',
-    deadLetter: string,
-    parkedOn: string,
-    data: object,
-  ): Promise<void> {
+  async #note(outcome: 'replayed' | 'discarded', deadLetter: string, parkedOn: string, data: object): Promise<void> {
     const at = instant(this.now);
     const event = {
       id: randomUUID(),

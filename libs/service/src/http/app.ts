@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Service } from '@provider-access/events';
 import { EngineUnavailable } from '@provider-access/engines/log';
 import { EventLogTransport } from '@provider-access/engines/log/transport';
-import { TraceScopes, Tracing, type Logger } from '@provider-access/service/observability';
+import { TraceScopes, Tracing, type Logger } from '../observability/index.ts';
 import { Refusal, type RefusalKind } from '@provider-access/kernel';
 import { OverBudget } from '@provider-access/kernel/fhir';
 import { REFUSAL_OBSERVER, type RefusalObserver, type RefusedRequest } from './refusal-observer.ts';

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post } from '@nestjs/common';
 import { expect, it, vi } from 'vitest';
-import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { Metrics, silentLogger } from '../observability/index.ts';
 import { createServiceApp } from './app.ts';
 
 const bodies: unknown[] = [];

@@ -2,7 +2,7 @@ import { Controller, Get, Module, Param, Post, Put } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { EngineUnavailable } from '@provider-access/engines/log';
-import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { Metrics, silentLogger } from '../observability/index.ts';
 import { createServiceApp } from './app.ts';
 import { REFUSALS, Refusal, type RefusalKind } from '@provider-access/kernel';
 import { nothingHere } from './nothing-here.ts';

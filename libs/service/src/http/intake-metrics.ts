@@ -1,6 +1,6 @@
 import type { OutcomeRow } from '@provider-access/engines/log';
 import type { Service } from '@provider-access/events';
-import type { Metrics } from '@provider-access/service/observability';
+import type { Metrics } from '../observability/index.ts';
 
 /** For `Derivation`: counts what became of the payer events that a service takes, once that is durable. */
 export function countOutcomes(metrics: Metrics, service: Service): (outcomes: readonly OutcomeRow[]) => void {

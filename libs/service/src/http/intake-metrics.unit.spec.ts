@@ -1,4 +1,4 @@
-import { Metrics } from '@provider-access/service/observability';
+import { Metrics } from '../observability/index.ts';
 import { expect, it } from 'vitest';
 import { countOutcomes } from './intake-metrics.ts';
 

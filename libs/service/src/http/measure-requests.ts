@@ -1,5 +1,5 @@
 import type { Service } from '@provider-access/events';
-import type { Metrics } from '@provider-access/service/observability';
+import type { Metrics } from '../observability/index.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { routeOf } from './trace-requests.ts';
 

@@ -1,8 +1,7 @@
-import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { fastify as createFastify } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Metrics } from '@provider-access/service/observability';
+import { Metrics } from '../observability/index.ts';
 import { measureRequests } from './measure-requests.ts';
 
 const metrics = new Metrics();

@@ -1,5 +1,5 @@
 import type { EventLog } from '@provider-access/engines/log';
-import type { Logger, MemberHash, Metrics, Tracing } from '@provider-access/service/observability';
+import type { Logger, MemberHash, Metrics, Tracing } from '../observability/index.ts';
 import type { State } from '@provider-access/engines/state';
 import type { Views } from '@provider-access/engines/views';
 import type { Clock } from '@provider-access/kernel';

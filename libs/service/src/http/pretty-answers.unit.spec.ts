@@ -3,7 +3,7 @@ import { Controller, Get, Module, Req, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Metrics, silentLogger } from '@provider-access/service/observability';
+import { Metrics, silentLogger } from '../observability/index.ts';
 import { Refusal } from '@provider-access/kernel';
 import { createServiceApp } from './app.ts';
 import { indented, PRETTY_BYTES } from './pretty-answers.ts';

@@ -27,32 +27,32 @@ const derived = (key: Uint8Array, purpose: string): KeyObject =>
  * its way. The first key encrypts; all keys decrypt. Equal texts have equal links.
  */
 export class SealedLinks {
-  private readonly current: () => readonly Uint8Array[];
-  private readonly purpose: string;
-  private from: readonly Uint8Array[] | undefined;
-  private made: readonly LinkKey[] = [];
+  readonly #current: () => readonly Uint8Array[];
+  readonly #purpose: string;
+  #from: readonly Uint8Array[] | undefined;
+  #made: readonly LinkKey[] = [];
   /**
    * @param keys asked each time; the same array while the keys are the same
    * @param purpose keeps the uses of a key apart
    */
   constructor(keys: () => readonly Uint8Array[], purpose: string) {
-    this.current = keys;
-    this.purpose = purpose;
+    this.#current = keys;
+    this.#purpose = purpose;
   }
   /** Cached, because deriving the keys costs more than a link. */
-  private keys(): readonly LinkKey[] {
-    const current = this.current();
-    if (this.from !== current)
-      this.made = (this.from = current).map((key) => ({
-        cipher: derived(key, this.purpose),
-        nonce: derived(key, `${this.purpose} nonce`),
+  #keys(): readonly LinkKey[] {
+    const current = this.#current();
+    if (this.#from !== current)
+      this.#made = (this.#from = current).map((key) => ({
+        cipher: derived(key, this.#purpose),
+        nonce: derived(key, `${this.#purpose} nonce`),
       }));
-    return this.made;
+    return this.#made;
   }
 
   /** @param items of JSON. Undefined if the link would be too long for a URL, or if `read` would refuse its text. */
   write(boundTo: string, items: readonly unknown[]): string | undefined {
-    const key = this.keys()[0]!;
+    const key = this.#keys()[0]!;
     const aad = Buffer.from(boundTo);
     const plain = Buffer.from(JSON.stringify(items));
     if (plain.length > MAX_TEXT) return undefined;
@@ -70,7 +70,7 @@ export class SealedLinks {
     if (!LINK.test(link)) return undefined;
     const bytes = Buffer.from(link, 'base64url');
     const aad = Buffer.from(boundTo);
-    for (const key of this.keys()) {
+    for (const key of this.#keys()) {
       const text = opened(key.cipher, bytes, aad);
       if (text !== undefined) return JSON.parse(text) as unknown[];
     }

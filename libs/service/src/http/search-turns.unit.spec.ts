@@ -27,7 +27,7 @@ class World {
   readonly turns = new SearchTurns();
   readonly begun: string[] = [];
   readonly refused: unknown[] = [];
-  private readonly ends = new Map<string, () => void>();
+  readonly #ends = new Map<string, () => void>();
   readonly responses = new Map<string, Response>();
 
   async ask(client: string, name: string): Promise<void> {
@@ -36,14 +36,14 @@ class World {
     void this.turns
       .take(client, response as unknown as ServerResponse, () => {
         this.begun.push(name);
-        return new Promise((resolve) => this.ends.set(name, resolve));
+        return new Promise((resolve) => this.#ends.set(name, resolve));
       })
       .catch((error: unknown) => this.refused.push(error));
     await settled();
   }
   /** The search is answered. */
   async end(name: string): Promise<void> {
-    this.ends.get(name)!();
+    this.#ends.get(name)!();
     await settled();
   }
   /** The search is answered, and the client takes the answer. */

@@ -6,7 +6,7 @@ import {
   type Logger,
   type Scope,
   type Tracing,
-} from '@provider-access/service/observability';
+} from '../observability/index.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 export interface TraceRequestsOptions {

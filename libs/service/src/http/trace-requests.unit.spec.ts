@@ -5,8 +5,8 @@ import { Body, Controller, Get, Module, Param, Post, Req, Res } from '@nestjs/co
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterEach, expect, test } from 'vitest';
-import { Metrics, Telemetry, type Logger, type Tracing } from '@provider-access/service/observability';
-import { recordSpans } from '@provider-access/service/observability/testing';
+import { Metrics, Telemetry, type Logger, type Tracing } from '../observability/index.ts';
+import { recordSpans } from '../observability/testing/recorder.ts';
 import { createServiceApp } from './index.ts';
 
 const CALLER = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

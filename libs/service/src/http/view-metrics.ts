@@ -1,4 +1,4 @@
-import { type Metrics, shared } from '@provider-access/service/observability';
+import { type Metrics, shared } from '../observability/index.ts';
 import type { ProjectionSet, Views } from '@provider-access/engines/views';
 
 /**

@@ -43,11 +43,15 @@ const READ_MS = 2000;
 export class Metrics {
   readonly registry = new Registry();
   readonly enabled: boolean;
-  private readonly counters = new Map<CounterName, Counter>();
-  private readonly gauges = new Map<GaugeName, Gauge>();
-  private readonly histograms = new Map<HistogramName, Histogram>();
-  private readonly guards = new Map<MetricName, (labels: Readonly<Record<string, string>>) => Record<string, string>>();
-  private readonly readers = new Map<GaugeName, Set<Read<GaugeName>>>();
+  // Protected, because a scope has these metrics as its prototype.
+  protected readonly counters = new Map<CounterName, Counter>();
+  protected readonly gauges = new Map<GaugeName, Gauge>();
+  protected readonly histograms = new Map<HistogramName, Histogram>();
+  protected readonly guards = new Map<
+    MetricName,
+    (labels: Readonly<Record<string, string>>) => Record<string, string>
+  >();
+  protected readonly readers = new Map<GaugeName, Set<Read<GaugeName>>>();
 
   constructor({ enabled = true, process = false }: MetricsOptions = {}) {
     this.enabled = enabled;
@@ -154,7 +158,7 @@ export class Metrics {
     return (await this.registry.metrics()).replace(WITHOUT_VALUE, '');
   }
 
-  private counter(name: CounterName): Counter {
+  protected counter(name: CounterName): Counter {
     let counter = this.counters.get(name);
     if (counter === undefined) {
       const { help, labels }: MetricDefinition = METRICS[name];
@@ -163,7 +167,7 @@ export class Metrics {
     }
     return counter;
   }
-  private gauge(name: GaugeName): Gauge {
+  protected gauge(name: GaugeName): Gauge {
     let gauge = this.gauges.get(name);
     if (gauge === undefined) {
       const { help, labels }: MetricDefinition = METRICS[name];
@@ -179,7 +183,7 @@ export class Metrics {
     return gauge;
   }
 
-  private async collect(name: GaugeName): Promise<void> {
+  protected async collect(name: GaugeName): Promise<void> {
     const readers = this.readers.get(name);
     if (readers === undefined) return;
     const samples = (await Promise.all([...readers].map((read) => inTime(read)))).flat();
@@ -197,7 +201,7 @@ export class Metrics {
     }
   }
 
-  private guarded(name: MetricName, labels: object = {}): Record<string, string> {
+  protected guarded(name: MetricName, labels: object = {}): Record<string, string> {
     let guard = this.guards.get(name);
     if (guard === undefined) this.guards.set(name, (guard = guardOf(METRICS[name].values)));
     return guard(labels as Readonly<Record<string, string>>);

@@ -62,38 +62,38 @@ export function requireScope(scopes: GrantedScopes, type: string, interaction: I
  * once, when the class is defined.
  */
 export class Frame {
-  private readonly operation: Descriptor;
-  private readonly handler: Handler;
-  private readonly path: string;
-  private readonly roles: readonly Role[] | undefined;
+  readonly #operation: Descriptor;
+  readonly #handler: Handler;
+  readonly #path: string;
+  readonly #roles: readonly Role[] | undefined;
   /** The type in a path that names it. */
-  private readonly type: string;
+  readonly #type: string;
   /** The parameters of a GET for holders of a role. An ignored one would change what the answer means. */
-  private readonly known: readonly string[] | undefined;
-  private readonly contentType: string | undefined;
+  readonly #known: readonly string[] | undefined;
+  readonly #contentType: string | undefined;
 
   constructor(operation: Descriptor, handler: Handler) {
-    this.operation = operation;
-    this.handler = handler;
+    this.#operation = operation;
+    this.#handler = handler;
     const { route, callers, fields = {}, query, answer } = operation;
-    this.path = route.slice(route.indexOf(' ') + 1);
-    this.roles = typeof callers === 'string' ? undefined : callers;
-    this.type = /^\/fhir\/([A-Z]\w*)/.exec(this.path)?.[1] ?? '';
-    const isStrict = this.roles !== undefined && query === undefined && route.startsWith('GET ');
-    this.known = isStrict ? Object.keys(fields) : undefined;
-    this.contentType = answer.type === undefined ? undefined : utf8(answer.type);
+    this.#path = route.slice(route.indexOf(' ') + 1);
+    this.#roles = typeof callers === 'string' ? undefined : callers;
+    this.#type = /^\/fhir\/([A-Z]\w*)/.exec(this.#path)?.[1] ?? '';
+    const isStrict = this.#roles !== undefined && query === undefined && route.startsWith('GET ');
+    this.#known = isStrict ? Object.keys(fields) : undefined;
+    this.#contentType = answer.type === undefined ? undefined : utf8(answer.type);
   }
 
   /** @throws Refusal, which the application renders */
   async answer(controller: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const ports = request.server.operations;
-    const asked = await this.admit(ports, request);
+    const asked = await this.#admit(ports, request);
     for (let again = 0; ; again++) {
-      const outcome = await this.handler.call(controller, asked);
+      const outcome = await this.#handler.call(controller, asked);
       try {
-        if (!('inTurn' in outcome)) return await this.respond(ports, asked, outcome, reply);
+        if (!('inTurn' in outcome)) return await this.#respond(ports, asked, outcome, reply);
         return await ports.turns.take(asked.client!, reply.raw, async () =>
-          this.respond(ports, asked, await outcome.inTurn(), reply),
+          this.#respond(ports, asked, await outcome.inTurn(), reply),
         );
       } catch (error) {
         // Access ended between the decision and the first byte. Nothing was sent, so decide again.
@@ -102,26 +102,26 @@ export class Frame {
     }
   }
 
-  private async admit(ports: OperationPorts, request: FastifyRequest): Promise<AnyAsked> {
-    const { callers, scope, audit, noId, fields, query, body } = this.operation;
+  async #admit(ports: OperationPorts, request: FastifyRequest): Promise<AnyAsked> {
+    const { callers, scope, audit, noId, fields, query, body } = this.#operation;
     let client: Client | undefined;
     if (callers === 'app') {
       const found = ports.authenticator!.authenticate(request);
       client = request.smart = found instanceof Promise ? await found : found;
     }
-    const role = this.roles === undefined ? undefined : ports.tokens.require(request, this.roles);
+    const role = this.#roles === undefined ? undefined : ports.tokens.require(request, this.#roles);
     const params = request.params as Record<string, string>;
-    const type = this.type === '' && this.path.startsWith('/fhir/{type}') ? params['type']! : this.type;
-    if (type !== this.type && !isServedType(type)) throw new Refusal('not-found', NO_TYPE);
+    const type = this.#type === '' && this.#path.startsWith('/fhir/{type}') ? params['type']! : this.#type;
+    if (type !== this.#type && !isServedType(type)) throw new Refusal('not-found', NO_TYPE);
     if (scope !== undefined) requireScope(client!.scopes, type, scope);
     const given = parametersOf(request.url);
-    if (this.known !== undefined) refuseOthers(given, this.known);
+    if (this.#known !== undefined) refuseOthers(given, this.#known);
     if (body?.parameters !== undefined) for (const [name, value] of body.parameters(request)) given.append(name, value);
     const { base } = ports;
     const { own, format } =
       query?.read === undefined
         ? { own: given, format: undefined }
-        : readGeneral(this.path.startsWith('/fhir/') ? request.headers.accept : undefined, given);
+        : readGeneral(this.#path.startsWith('/fhir/') ? request.headers.accept : undefined, given);
     const asked = {
       client: client?.client,
       scopes: client?.scopes,
@@ -137,14 +137,14 @@ export class Frame {
         body?.fields === undefined ? request.body : readFields(body.fields, request.body as Record<string, unknown>),
     } as AnyAsked;
     if (audit !== undefined && noId !== undefined && !isId(params['id'])) {
-      await this.append(ports, asked, [{ refused: { reason: noId } }]);
+      await this.#append(ports, asked, [{ refused: { reason: noId } }]);
       throw unknownResource();
     }
     return asked;
   }
 
-  private async respond(ports: OperationPorts, asked: AnyAsked, outcome: Given, reply: FastifyReply): Promise<void> {
-    const { conditional } = this.operation;
+  async #respond(ports: OperationPorts, asked: AnyAsked, outcome: Given, reply: FastifyReply): Promise<void> {
+    const { conditional } = this.#operation;
     const audited = 'audit' in outcome ? outcome : undefined;
     const answer = audited === undefined ? (outcome as Answer) : audited.answer;
     const isUnchanged =
@@ -154,27 +154,27 @@ export class Frame {
       isNotModified(asked.request.headers, answer.version, conditional);
     const entries = audited === undefined || audited.audit === 'nothing' ? undefined : audited;
     if (entries !== undefined)
-      await this.append(ports, asked, (isUnchanged ? entries.unchanged : undefined) ?? entries.audit);
+      await this.#append(ports, asked, (isUnchanged ? entries.unchanged : undefined) ?? entries.audit);
     if (answer instanceof Refusal) throw answer;
-    if (this.operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
+    if (this.#operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
     if (answer.version !== undefined) void reply.headers(validatorsOf(answer.version));
     if (isUnchanged) return void reply.code(304).send();
-    await this.send(asked.request, answer, reply);
+    await this.#send(asked.request, answer, reply);
   }
 
-  private async send(request: FastifyRequest, answer: Answer, reply: FastifyReply): Promise<void> {
-    const { json, body: made, headers, status = this.operation.answer.status ?? 200 } = answer;
+  async #send(request: FastifyRequest, answer: Answer, reply: FastifyReply): Promise<void> {
+    const { json, body: made, headers, status = this.#operation.answer.status ?? 200 } = answer;
     const body = json !== undefined ? JSON.stringify(json) : typeof made === 'function' ? await made() : made;
-    if (body !== undefined && this.contentType !== undefined) void reply.header('content-type', this.contentType);
+    if (body !== undefined && this.#contentType !== undefined) void reply.header('content-type', this.#contentType);
     if (headers !== undefined) void reply.headers(headers);
     if (body instanceof Readable) dropWhenAccessEnds(body, request.raw.socket);
     void reply.code(status).send(body);
   }
 
   /** Resolves when all are durable. */
-  private async append({ audit }: OperationPorts, asked: AnyAsked, entries: readonly Entry[]): Promise<void> {
+  async #append({ audit }: OperationPorts, asked: AnyAsked, entries: readonly Entry[]): Promise<void> {
     const { type, client = asked.role ?? 'unknown' } = asked;
-    const common = { client, action: this.operation.audit!, ...(type !== '' && { types: [type] }) };
+    const common = { client, action: this.#operation.audit!, ...(type !== '' && { types: [type] }) };
     const append = (entry: Entry): Promise<void> =>
       'hourly' in entry
         ? audit.release({ ...common, ...entry.hourly })

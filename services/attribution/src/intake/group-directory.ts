@@ -16,41 +16,38 @@ const KEPT = 100_000;
  * claims are lost, the groups view, which is built from the log, still knows every Group.
  */
 export class GroupDirectory {
-  private readonly ports: ServicePorts;
-  private readonly reader: ViewReader;
-  private readonly known = new BoundedMap<string, string>(KEPT);
+  readonly #ports: ServicePorts;
+  readonly #reader: ViewReader;
+  readonly #known = new BoundedMap<string, string>(KEPT);
 
   constructor(ports: ServicePorts) {
-    this.ports = ports;
-    this.reader = ports.views.reader(groups);
+    this.#ports = ports;
+    this.#reader = ports.views.reader(groups);
   }
 
   /** The Groups of one batch. */
   batch(): GroupBatch {
     return new GroupBatch(
-      (key, identity) => this.find(key, identity),
-      (key, group) => this.known.set(key, group),
+      (key, identity) => this.#find(key, identity),
+      (key, group) => this.#known.set(key, group),
     );
   }
 
-  private async find(
-    key: string,
-    identity: GroupIdentity,
-  ): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
-    const known = this.known.get(key);
+  async #find(key: string, identity: GroupIdentity): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
+    const known = this.#known.get(key);
     if (known !== undefined) return { group: known };
-    const { claims } = this.ports.state;
+    const { claims } = this.#ports.state;
     const group =
       (await claims.get('group', key)) ??
-      (await claims.claim('group', key, (await this.opened(identity)) ?? newGroupId()));
-    if ((await this.reader.get(group)) === undefined) return { group, opened: this.openedRecord(group, identity) };
-    this.known.set(key, group);
+      (await claims.claim('group', key, (await this.#opened(identity)) ?? newGroupId()));
+    if ((await this.#reader.get(group)) === undefined) return { group, opened: this.#openedRecord(group, identity) };
+    this.#known.set(key, group);
     return { group };
   }
   /** A Group of this identity in the view. If there are several, the one that was opened first. */
-  private async opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
+  async #opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
     let first: { id: string; openedAt: string } | undefined;
-    for await (const document of this.reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
+    for await (const document of this.#reader.scan({ index: 'by_provider', equals: [providers[0]!] })) {
       const group = document['group'] as GroupPart;
       if (
         group.contract !== contract ||
@@ -67,8 +64,8 @@ export class GroupDirectory {
     }
     return first?.id;
   }
-  private openedRecord(group: string, identity: GroupIdentity): NewRecord {
-    const openedAt = instant(this.ports.clock.now());
+  #openedRecord(group: string, identity: GroupIdentity): NewRecord {
+    const openedAt = instant(this.#ports.clock.now());
     const data: GroupOpened = {
       group,
       providers: identity.providers as ProviderKey[],
@@ -91,24 +88,27 @@ export class GroupDirectory {
  * crash between claim and append; readers keep the first.
  */
 export class GroupBatch {
-  private readonly found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();
-  private readonly find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>;
-  private readonly remember: (key: string, group: string) => void;
-  constructor(find: GroupBatch['find'], remember: GroupBatch['remember']) {
-    this.find = find;
-    this.remember = remember;
+  readonly #found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();
+  readonly #find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>;
+  readonly #remember: (key: string, group: string) => void;
+  constructor(
+    find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>,
+    remember: (key: string, group: string) => void,
+  ) {
+    this.#find = find;
+    this.#remember = remember;
   }
   async groupOf(identity: GroupIdentity): Promise<string> {
     const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
-    let found = this.found.get(key);
-    if (found === undefined) this.found.set(key, (found = await this.find(key, identity)));
+    let found = this.#found.get(key);
+    if (found === undefined) this.#found.set(key, (found = await this.#find(key, identity)));
     return found.group;
   }
   openings(): readonly NewRecord[] {
-    return [...this.found.values()].map((f) => f.opened).filter((o) => o !== undefined);
+    return [...this.#found.values()].map((f) => f.opened).filter((o) => o !== undefined);
   }
   /** Call this when the openings are durable. */
   done(): void {
-    for (const [key, { group }] of this.found) this.remember(key, group);
+    for (const [key, { group }] of this.#found) this.#remember(key, group);
   }
 }

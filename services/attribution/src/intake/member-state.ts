@@ -40,38 +40,38 @@ interface Parts {
  * exact, and the facts end the same.
  */
 export class MemberState {
-  private readonly parts = new Map<string, Parts>();
-  private readonly now: number;
+  readonly #parts = new Map<string, Parts>();
+  readonly #now: number;
   /** Undefined if the view lags or is unreachable. */
-  private reader: ViewReader | undefined;
+  #reader: ViewReader | undefined;
   private constructor(now: number, reader: ViewReader) {
-    this.now = now;
-    this.reader = reader;
+    this.#now = now;
+    this.#reader = reader;
   }
 
   static async load(log: EventLog, reader: ViewReader, members: readonly string[], now: number): Promise<MemberState> {
     const state = new MemberState(now, reader);
     if (members.length === 0) return state;
     const head = await log.head([PA_MEMBERS, PA_ATTRIBUTION]);
-    if (!(await reader.waitFor(head, WAIT_MS).catch(() => false))) state.reader = undefined;
-    await state.fetch(members);
+    if (!(await reader.waitFor(head, WAIT_MS).catch(() => false))) state.#reader = undefined;
+    await state.#fetch(members);
     return state;
   }
-  private async fetch(members: readonly string[]): Promise<void> {
-    const unknown = members.filter((member) => !this.parts.has(member));
-    if (this.reader === undefined || unknown.length === 0) return;
+  async #fetch(members: readonly string[]): Promise<void> {
+    const unknown = members.filter((member) => !this.#parts.has(member));
+    if (this.#reader === undefined || unknown.length === 0) return;
     try {
-      const docs = await this.reader.getMany(unknown);
+      const docs = await this.#reader.getMany(unknown);
       for (const [i, member] of unknown.entries()) {
         const { members: m, attribution } = (docs[i] ?? {}) as Partial<MemberFactsDocument>;
-        this.parts.set(member, {
+        this.#parts.set(member, {
           ...(m !== undefined && { members: m }),
           ...(attribution !== undefined && { attribution }),
         });
       }
     } catch {
       // The views are unreachable, so every event counts as new.
-      this.reader = undefined;
+      this.#reader = undefined;
     }
   }
 
@@ -80,16 +80,16 @@ export class MemberState {
    * register.
    */
   async joinsTooMany({ member, retired }: MemberMerged): Promise<boolean> {
-    await this.fetch([member]);
-    if (this.parts.get(member)?.members?.mergedWith?.includes(retired)) return false;
-    const left = await this.person(member);
-    return !left.has(retired) && left.size + (await this.person(retired)).size > MOST_IDS;
+    await this.#fetch([member]);
+    if (this.#parts.get(member)?.members?.mergedWith?.includes(retired)) return false;
+    const left = await this.#person(member);
+    return !left.has(retired) && left.size + (await this.#person(retired)).size > MOST_IDS;
   }
-  private async person(member: string): Promise<ReadonlySet<string>> {
+  async #person(member: string): Promise<ReadonlySet<string>> {
     const found = new Set([member]);
     for (let open: readonly string[] = [member]; open.length > 0 && found.size <= MOST_IDS;) {
-      await this.fetch(open);
-      const linked = new Set(open.flatMap((id) => this.parts.get(id)?.members?.mergedWith ?? []));
+      await this.#fetch(open);
+      const linked = new Set(open.flatMap((id) => this.#parts.get(id)?.members?.mergedWith ?? []));
       open = [...linked].filter((id) => !found.has(id));
       for (const id of open) found.add(id);
     }
@@ -102,7 +102,7 @@ export class MemberState {
    * @param event id of the derived event
    */
   ordered(change: CoverageChanged, event: string): CoverageChanged | undefined {
-    const part = this.parts.get(change.member)?.members;
+    const part = this.#parts.get(change.member)?.members;
     const every = change.coverageId === EVERY_COVERAGE ? Object.values(part?.coverage ?? {}).flat() : [];
     const own =
       part !== undefined && Object.hasOwn(part.coverage, change.coverageId) ? part.coverage[change.coverageId]! : [];
@@ -111,7 +111,7 @@ export class MemberState {
 
   /** The same for an attribution. Ends that hold for its Group count. */
   orderedAssertion(change: MemberAttributed, event: string): MemberAttributed | undefined {
-    const part = this.parts.get(change.member)?.attribution;
+    const part = this.#parts.get(change.member)?.attribution;
     const known =
       part !== undefined && Object.hasOwn(part.groups, change.group) ? part.groups[change.group]!.steps : [];
     return orderedAfter(change, event, [...known, ...endSteps(part, aboutOf(change))]);
@@ -119,35 +119,35 @@ export class MemberState {
 
   /** The same for an end. Attributions that it ends count, and ends that overlap with it. */
   orderedEnd(change: AttributionEndedRecord, event: string): AttributionEndedRecord | undefined {
-    return orderedAfter(change, event, stepsThatEnd(this.parts.get(change.member)?.attribution, aboutOf(change)));
+    return orderedAfter(change, event, stepsThatEnd(this.#parts.get(change.member)?.attribution, aboutOf(change)));
   }
 
   /** Applies a derived event; false if it changes nothing. */
   apply(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
-    const known = this.parts.get(member) ?? {};
-    const seen = this.asRead(topic, record);
+    const known = this.#parts.get(member) ?? {};
+    const seen = this.#asRead(topic, record);
     if (topic === PA_MEMBERS) {
       const members = evolveMembers(known.members, seen);
       if (members === undefined) return false;
-      this.parts.set(member, { ...known, members });
+      this.#parts.set(member, { ...known, members });
     } else {
       const attribution = evolveAttribution(known.attribution, seen);
       if (attribution === undefined) return false;
-      this.parts.set(member, { ...known, attribution });
+      this.#parts.set(member, { ...known, attribution });
     }
     return true;
   }
 
   /** Whether the statement of a derived event counts, by what is known and what the batch has added so far. */
   stands(member: string, topic: typeof PA_MEMBERS | typeof PA_ATTRIBUTION, record: NewRecord): boolean {
-    const { members, attribution } = this.parts.get(member) ?? {};
-    const seen = this.asRead(topic, record);
+    const { members, attribution } = this.#parts.get(member) ?? {};
+    const seen = this.#asRead(topic, record);
     return topic === PA_MEMBERS ? membersSay(members, seen) : attributionSays(attribution, seen);
   }
 
   /** A derived event in the form in which the view reads it. */
-  private asRead(topic: string, { key, headers, value }: NewRecord): LogRecord {
+  #asRead(topic: string, { key, headers, value }: NewRecord): LogRecord {
     const bytes = bufferOf(value);
-    return { topic, partition: 0, offset: 0, key, headers, value: bytes, timestamp: this.now };
+    return { topic, partition: 0, offset: 0, key, headers, value: bytes, timestamp: this.#now };
   }
 }

@@ -14,9 +14,9 @@ interface Seen {
  * what this client saw before, and it only grows, in every process.
  */
 export class GroupVersions {
-  private readonly streams: Pick<Streams, 'load' | 'append'>;
+  readonly #streams: Pick<Streams, 'load' | 'append'>;
   constructor(streams: Pick<Streams, 'load' | 'append'>) {
-    this.streams = streams;
+    this.#streams = streams;
   }
 
   /**
@@ -27,23 +27,23 @@ export class GroupVersions {
   async of(client: string, group: string, content: string, now: number): Promise<number> {
     const stream = `group-version/${group}/${client}`;
     for (;;) {
-      const head = await this.streams.load<Seen>(stream);
+      const head = await this.#streams.load<Seen>(stream);
       if (head?.snapshot.content === content) return head.snapshot.at;
       // Another process may have seen the change first, or its clock may be ahead.
       const at = head === undefined ? now : Math.max(now, head.snapshot.at + 1);
       const seen: Seen = { content, at };
-      if ((await this.streams.append(stream, head?.version ?? 0, [], seen)).ok) return at;
+      if ((await this.#streams.append(stream, head?.version ?? 0, [], seen)).ok) return at;
     }
   }
 }
 
 /** Hashes the content of a Group part by part, because a Group may have 100,000 members. */
 export class ContentHash {
-  private readonly hash: Hash = createHash('sha256');
+  readonly #hash: Hash = createHash('sha256');
   add(part: unknown): void {
-    this.hash.update(`${JSON.stringify(part)}\n`);
+    this.#hash.update(`${JSON.stringify(part)}\n`);
   }
   digest(): string {
-    return this.hash.digest('base64url');
+    return this.#hash.digest('base64url');
   }
 }

@@ -59,29 +59,29 @@ export interface Remembered {
  * at least one of them sees the other. Statements that can never decide again are dropped (ADR 0017).
  */
 export class ConsentRegister {
-  private readonly streams: Streams;
-  private readonly claims: Pick<Claims, 'claim'>;
-  private readonly recall: (member: string) => Promise<Register | undefined>;
+  readonly #streams: Streams;
+  readonly #claims: Pick<Claims, 'claim'>;
+  readonly #recall: (member: string) => Promise<Register | undefined>;
   /** `recall` reads a member without a register from the log, because the state store may have lost the streams. */
   constructor(
     state: { readonly streams: Streams; readonly claims: Pick<Claims, 'claim'> },
     recall: (member: string) => Promise<Register | undefined> = () => Promise.resolve(undefined),
   ) {
-    this.streams = state.streams;
-    this.claims = state.claims;
-    this.recall = recall;
+    this.#streams = state.streams;
+    this.#claims = state.claims;
+    this.#recall = recall;
   }
 
   /** Stores the statement and returns what to publish. `now`: ms since the epoch. */
   async record(member: string, entry: RegisterEntry, now: number): Promise<Remembered> {
-    const first = await this.firstOf(member, entry, now);
+    const first = await this.#firstOf(member, entry, now);
     if (first !== undefined && first.content !== entry.content) return { known: true, other: true, records: [] };
     const key = keyOf(entry);
     let known: RegisterEntry | undefined;
     let isNews = false;
     let superseded = false;
     const isRepeated = first !== undefined && first.at !== entry.at;
-    await this.update(member, (register) => {
+    await this.#update(member, (register) => {
       known = register.said.find((s) => keyOf(s) === key);
       if (known !== undefined) return register;
       const after = withEntry(register, entry, isRepeated);
@@ -93,7 +93,7 @@ export class ConsentRegister {
     if (other) return { known: true, other, records: [] };
     // The statement that decides instead came before it in the same partition, so each id of the person has it.
     if (known === undefined && !isNews) return { known: true, other, superseded, records: [] };
-    const person = await this.person(member);
+    const person = await this.#person(member);
     return {
       known: known !== undefined,
       other,
@@ -110,7 +110,7 @@ export class ConsentRegister {
     a: string,
     b: string,
   ): Promise<{ readonly known: boolean; readonly tooMany?: true; readonly records: readonly NewRecord[] }> {
-    if (await this.tooMany(a, b)) return { known: false, tooMany: true, records: [] };
+    if (await this.#tooMany(a, b)) return { known: false, tooMany: true, records: [] };
     let known = true;
     const link =
       (to: string) =>
@@ -119,9 +119,9 @@ export class ConsentRegister {
         known = false;
         return { ...register, links: [...register.links, to].sort() };
       };
-    await this.update(a, link(b));
-    await this.update(b, link(a));
-    const [left, right] = [await this.person(a, b), await this.person(b, a)];
+    await this.#update(a, link(b));
+    await this.#update(b, link(a));
+    const [left, right] = [await this.#person(a, b), await this.#person(b, a)];
     // Other merges may join them at the same moment. Then each merge sees the links of all and takes the others for
     // earlier ones. So each returns what any id of the person lacks, and the facts show what is published already.
     if (left.has(b)) return { known: true, records: [...left.keys()].flatMap((id) => lackedBy(id, left)) };
@@ -132,45 +132,51 @@ export class ConsentRegister {
     return { known, records: [...copies(left, right), ...copies(right, left)] };
   }
 
-  private async tooMany(a: string, b: string): Promise<boolean> {
-    const left = await this.person(a);
+  async #tooMany(a: string, b: string): Promise<boolean> {
+    const left = await this.#person(a);
     if (left.has(b)) return false;
-    const right = await this.person(b);
+    const right = await this.#person(b);
     return !right.has(a) && left.size + right.size > MOST_IDS;
   }
 
   /** The first content of the event id; undefined if it is not the id of a payer's event. */
-  private async firstOf(
+  async #firstOf(
     member: string,
     { cause, content, at }: RegisterEntry,
     now: number,
   ): Promise<{ readonly content: string; readonly at: string } | undefined> {
     if (content === undefined) return undefined;
-    const owner = await this.claims.claim(NAMESPACE, eventName(member, cause), `${content} ${at}`, now + REMEMBERED_MS);
+    const owner = await this.#claims.claim(
+      NAMESPACE,
+      eventName(member, cause),
+      `${content} ${at}`,
+      now + REMEMBERED_MS,
+    );
     const [first, time] = owner.split(' ') as [string, string];
     return { content: first, at: time };
   }
 
   /** Every id of the person, with its register. `without`: the link of `member` to that id does not count. */
-  private async person(member: string, without?: string): Promise<ReadonlyMap<string, Register>> {
+  async #person(member: string, without?: string): Promise<ReadonlyMap<string, Register>> {
     const found = new Map<string, Register>();
     const open = [member];
     for (let id = open.pop(); id !== undefined; id = open.pop()) {
       if (found.has(id)) continue;
-      const register = (await this.streams.load<Register>(streamOf(id)))?.snapshot ?? (await this.recall(id)) ?? EMPTY;
+      const register =
+        (await this.#streams.load<Register>(streamOf(id)))?.snapshot ?? (await this.#recall(id)) ?? EMPTY;
       found.set(id, register);
       open.push(...(id === member ? register.links.filter((to) => to !== without) : register.links));
     }
     return found;
   }
 
-  private async update(member: string, change: (register: Register) => Register): Promise<void> {
+  async #update(member: string, change: (register: Register) => Register): Promise<void> {
     for (;;) {
-      const head = await this.streams.load<Register>(streamOf(member));
-      const before = head?.snapshot ?? (await this.recall(member)) ?? EMPTY;
+      const head = await this.#streams.load<Register>(streamOf(member));
+      const before = head?.snapshot ?? (await this.#recall(member)) ?? EMPTY;
       const after = change(before);
       if (after === before && (head !== undefined || before === EMPTY)) return;
-      if ((await this.streams.append(streamOf(member), head?.version ?? 0, [], after)).ok) return;
+      if ((await this.#streams.append(streamOf(member), head?.version ?? 0, [], after)).ok) return;
     }
   }
 }

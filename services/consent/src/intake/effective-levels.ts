@@ -28,20 +28,20 @@ const PATIENCE_MS = 5_000;
  * crash it measures again, with a later end.
  */
 export class EffectiveLevels {
-  private readonly options: EffectiveLevelsOptions;
-  private since: Promise<readonly number[]> | undefined;
+  readonly #options: EffectiveLevelsOptions;
+  #since: Promise<readonly number[]> | undefined;
   constructor(options: EffectiveLevelsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Before the first opt-out that this process measures. */
   async start(): Promise<void> {
-    await (this.since ??= this.begin());
+    await (this.#since ??= this.#begin());
   }
   /** @throws EngineUnavailable until the facts of every process have passed: then the batch is delivered again */
   async handle(batch: Batch): Promise<void> {
-    const { ledger, clock, calendar } = this.options;
-    const since = await (this.since ??= this.begin());
+    const { ledger, clock, calendar } = this.#options;
+    const since = await (this.#since ??= this.#begin());
     const scope = `${batch.topic}/${batch.partition}`;
     const measured: ServiceLevelMeasured[] = [];
     try {
@@ -52,8 +52,8 @@ export class EffectiveLevels {
           record.offset < (since[batch.partition] ?? 0)
         )
           continue;
-        if (!(await this.isFirst(record, scope))) continue;
-        await this.effective(record);
+        if (!(await this.#isFirst(record, scope))) continue;
+        await this.#effective(record);
         const { offset } = record;
         measured.push(
           measure(
@@ -78,31 +78,31 @@ export class EffectiveLevels {
    * For opt-outs before measuring began, the time of effect is unknown. The place where measuring began is stored once
    * for all processes.
    */
-  private async begin(): Promise<readonly number[]> {
+  async #begin(): Promise<readonly number[]> {
     try {
-      const { log, claims } = this.options;
+      const { log, claims } = this.#options;
       const head = (await log.head([PA_CONSENT]))[PA_CONSENT] ?? [];
       return JSON.parse(await claims.claim(NAMESPACE, SINCE, JSON.stringify(head))) as number[];
     } catch (error) {
-      this.since = undefined;
+      this.#since = undefined;
       throw error;
     }
   }
   /** A killed intake may publish an opt-out twice. The first place counts. */
-  private async isFirst(record: LogRecord, scope: string): Promise<boolean> {
+  async #isFirst(record: LogRecord, scope: string): Promise<boolean> {
     const place = `${scope}/${record.offset}`;
     return (
-      (await this.options.claims.claim(
+      (await this.#options.claims.claim(
         NAMESPACE,
         `${record.headers['ce_id']} ${record.key}`,
         place,
-        this.options.clock.now() + REMEMBERED_MS,
+        this.#options.clock.now() + REMEMBERED_MS,
       )) === place
     );
   }
-  private async effective({ partition, offset }: LogRecord): Promise<void> {
+  async #effective({ partition, offset }: LogRecord): Promise<void> {
     const position = { [PA_CONSENT]: [...new Array<number>(partition).fill(0), offset + 1] };
-    if (!(await this.options.facts.access.waitForOursEverywhere(position, PATIENCE_MS)))
+    if (!(await this.#options.facts.access.waitForOursEverywhere(position, PATIENCE_MS)))
       throw new EngineUnavailable('the facts have not passed an opt-out everywhere');
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type AccessHeld, type OptedIn, type OptedOut, type ProviderKey } from '@provider-access/events';
+import type { AccessHeld, OptedIn, OptedOut, ProviderKey } from '@provider-access/events';
 import {
   barsAllOf,
   deciding,

@@ -1,5 +1,4 @@
-import { bufferOf } from '@provider-access/events';
-import type { DenialReason } from '@provider-access/events';
+import { bufferOf, type DenialReason } from '@provider-access/events';
 import type { Blobs } from '@provider-access/engines/blob';
 import type { PartInfo } from './part-set.ts';
 

@@ -32,15 +32,15 @@ const BATCH = 500;
  * members because of whom it is exported.
  */
 export class Supporting {
-  private readonly nodes = new Map<string, Node>();
-  private readonly common = new Map<string, Set<string>>();
-  private readonly types: ReadonlySet<string>;
-  private readonly since: number | undefined;
-  private readonly check: LabelCheck;
+  readonly #nodes = new Map<string, Node>();
+  readonly #common = new Map<string, Set<string>>();
+  readonly #types: ReadonlySet<string>;
+  readonly #since: number | undefined;
+  readonly #check: LabelCheck;
   constructor(types: readonly string[], since: number | undefined, check: LabelCheck) {
-    this.types = new Set(types);
-    this.since = since;
-    this.check = check;
+    this.#types = new Set(types);
+    this.#since = since;
+    this.#check = check;
   }
 
   /** Adds a chunk's references for the members that are still permitted. */
@@ -51,40 +51,40 @@ export class Supporting {
       [chunk.references, true],
       [chunk.unchanged, false],
     ] as const)
-      for (const [reference, positions] of list) this.reach(reference, members(positions), always);
+      for (const [reference, positions] of list) this.#reach(reference, members(positions), always);
     for (const [reference, positions] of chunk.common) {
-      const known = this.common.get(reference) ?? new Set<string>();
+      const known = this.#common.get(reference) ?? new Set<string>();
       for (const member of members(positions)) if (known.size < MEMBERS_OF_SUPPORTING) known.add(member);
-      if (known.size > 0) this.common.set(reference, known);
+      if (known.size > 0) this.#common.set(reference, known);
     }
   }
 
   /** Follows all references, then writes the resources that exist, in the order of type and id. */
   async write(records: RecordsReader, parts: PartSet): Promise<void> {
-    const heads = await this.follow(records);
+    const heads = await this.#follow(records);
     for (const reference of [...heads.keys()].toSorted()) {
       const head = heads.get(reference)!;
-      const node = this.nodes.get(reference)!;
-      if (!node.always && !(this.since !== undefined && head.lastUpdated >= this.since)) continue;
-      await this.add(records, parts, SHARED, head, node.members);
+      const node = this.#nodes.get(reference)!;
+      if (!node.always && !(this.#since !== undefined && head.lastUpdated >= this.#since)) continue;
+      await this.#add(records, parts, SHARED, head, node.members);
     }
-    for (const reference of [...this.common.keys()].toSorted()) {
+    for (const reference of [...this.#common.keys()].toSorted()) {
       const [type, id] = reference.split('/') as [string, string];
-      const members = this.common.get(reference)!;
+      const members = this.#common.get(reference)!;
       // Several members may have a copy of the resource. Write the copy that was recorded last.
       const copies = (await records.heads([...members].map((m) => recordId(m, type, id)))).filter(
         (h) => h !== undefined && h.deleted !== true,
       ) as RecordPart[];
       const latest = copies.toSorted((a, b) => b.lastUpdated - a.lastUpdated || (a.member < b.member ? -1 : 1))[0];
-      if (latest !== undefined) await this.add(records, parts, latest.member, latest, members);
+      if (latest !== undefined) await this.#add(records, parts, latest.member, latest, members);
     }
   }
 
-  private reach(reference: string, members: Iterable<string>, always: boolean): boolean {
-    let node = this.nodes.get(reference);
+  #reach(reference: string, members: Iterable<string>, always: boolean): boolean {
+    let node = this.#nodes.get(reference);
     let changed = false;
     for (const member of members) {
-      if (node === undefined) this.nodes.set(reference, (node = { members: new Set(), always: false }));
+      if (node === undefined) this.#nodes.set(reference, (node = { members: new Set(), always: false }));
       if (node.members.size >= MEMBERS_OF_SUPPORTING || node.members.has(member)) continue;
       node.members.add(member);
       changed = true;
@@ -96,48 +96,44 @@ export class Supporting {
     return changed;
   }
 
-  private async follow(records: RecordsReader): Promise<Map<string, RecordPart>> {
+  async #follow(records: RecordsReader): Promise<Map<string, RecordPart>> {
     const heads = new Map<string, RecordPart>();
-    let open = [...this.nodes.keys()];
+    let open = [...this.#nodes.keys()];
     while (open.length > 0) {
       const next = new Set<string>();
       for (let i = 0; i < open.length; i += BATCH) {
         const batch = open.slice(i, i + BATCH);
-        await this.load(batch, heads, records);
-        for (const reference of batch) this.pass(reference, heads.get(reference), next);
+        await this.#load(batch, heads, records);
+        for (const reference of batch) this.#pass(reference, heads.get(reference), next);
       }
       open = [...next];
     }
     return heads;
   }
 
-  private async load(
-    references: readonly string[],
-    heads: Map<string, RecordPart>,
-    records: RecordsReader,
-  ): Promise<void> {
+  async #load(references: readonly string[], heads: Map<string, RecordPart>, records: RecordsReader): Promise<void> {
     const missing = references.filter((r) => !heads.has(r));
     const found = await records.heads(missing.map((r) => `${SHARED}/${r}`));
     for (const [at, head] of found.entries()) {
       if (head === undefined || head.deleted === true) continue;
       // A withheld resource brings along nothing. A head of an earlier release does not have its labels.
       const known = !hasAllLabels(head) ? await records.byTypeId(SHARED, head.type, head.id) : head;
-      if (known !== undefined && !(await this.check.withheld(known))) heads.set(missing[at]!, head);
+      if (known !== undefined && !(await this.#check.withheld(known))) heads.set(missing[at]!, head);
     }
   }
 
   /** Adds the members of a resource to its targets. `next` collects the targets that got a new member. */
-  private pass(reference: string, head: RecordPart | undefined, next: Set<string>): void {
+  #pass(reference: string, head: RecordPart | undefined, next: Set<string>): void {
     if (head === undefined) return;
-    const node = this.nodes.get(reference)!;
-    const always = node.always || (this.since !== undefined && head.lastUpdated >= this.since);
+    const node = this.#nodes.get(reference)!;
+    const always = node.always || (this.#since !== undefined && head.lastUpdated >= this.#since);
     for (const further of head.references) {
       const type = broughtType(head.type, further);
-      if (type !== undefined && this.types.has(type) && this.reach(further, node.members, always)) next.add(further);
+      if (type !== undefined && this.#types.has(type) && this.#reach(further, node.members, always)) next.add(further);
     }
   }
 
-  private async add(
+  async #add(
     records: RecordsReader,
     parts: PartSet,
     under: string,
@@ -145,7 +141,7 @@ export class Supporting {
     members: Iterable<string>,
   ): Promise<void> {
     const record = await records.byTypeId(under, head.type, head.id);
-    if (record === undefined || (await this.check.withheld(record))) return;
+    if (record === undefined || (await this.#check.withheld(record))) return;
     await parts.add(
       'output',
       head.type,

@@ -25,18 +25,18 @@ const ABOUT = /^attachments\/[0-9a-f]{2}\/([0-9a-f]{64})\/about\.json$/;
  * the content and taken away before it, so whoever reads a description finds the content.
  */
 export class AttachmentStore {
-  private readonly store: Blobs | undefined;
+  readonly #store: Blobs | undefined;
   /** @param store undefined: the service has no file store, so nothing is found */
   constructor(store: Blobs | undefined) {
-    this.store = store;
+    this.#store = store;
   }
   /** Whether the service has a file store. */
   get isOpen(): boolean {
-    return this.store !== undefined;
+    return this.#store !== undefined;
   }
-  private get blobs(): Blobs {
-    if (this.store === undefined) throw new TypeError('there is no file store for attachments');
-    return this.store;
+  get #blobs(): Blobs {
+    if (this.#store === undefined) throw new TypeError('there is no file store for attachments');
+    return this.#store;
   }
 
   /**
@@ -47,10 +47,10 @@ export class AttachmentStore {
   async put(attachments: readonly MovedAttachment[]): Promise<void> {
     for (const { bytes, ...about } of attachments) {
       const known = await this.about(about.id);
-      if (known !== undefined && known.unusedSince === undefined && (await this.isWhole(known))) continue;
+      if (known !== undefined && known.unusedSince === undefined && (await this.#isWhole(known))) continue;
       try {
-        await this.blobs.put(contentName(about.id), bytes);
-        await this.write({ v: 1, ...about });
+        await this.#blobs.put(contentName(about.id), bytes);
+        await this.#write({ v: 1, ...about });
       } catch (error) {
         if (error instanceof BlobStoreFull) throw new EngineUnavailable('the file store for attachments is full');
         throw error;
@@ -60,39 +60,39 @@ export class AttachmentStore {
 
   /** Undefined if there is no such attachment. */
   async about(id: string): Promise<StoredAttachment | undefined> {
-    if (this.store === undefined || !BINARY_ID.test(id)) return undefined;
-    const found = await this.described(id);
+    if (this.#store === undefined || !BINARY_ID.test(id)) return undefined;
+    const found = await this.#described(id);
     return found === undefined || found.removed === true ? undefined : found;
   }
 
   /** Bytes [start, end) of the content. */
   content(id: string, start: number, end: number): Readable {
-    return this.blobs.range(contentName(id), start, end);
+    return this.#blobs.range(contentName(id), start, end);
   }
 
   /** Notes since when nothing refers to it, or that something does. */
   async mark({ unusedSince: _before, ...about }: StoredAttachment, unusedSince: number | undefined): Promise<void> {
-    await this.write({ ...about, ...(unusedSince !== undefined && { unusedSince }) });
+    await this.#write({ ...about, ...(unusedSince !== undefined && { unusedSince }) });
   }
 
   /** Removes it. An end in between leaves a description that says so, and the next run continues. */
   async remove(about: StoredAttachment): Promise<void> {
-    await this.write({ ...about, removed: true });
-    await this.blobs.deletePrefix(contentFolder(about.id));
-    await this.blobs.deletePrefix(folderOf(about.id));
+    await this.#write({ ...about, removed: true });
+    await this.#blobs.deletePrefix(contentFolder(about.id));
+    await this.#blobs.deletePrefix(folderOf(about.id));
   }
 
   /** Every description, those of attachments that are being removed included. */
   async *all(): AsyncGenerator<StoredAttachment> {
-    for await (const { name } of this.blobs.list(PREFIX)) {
+    for await (const { name } of this.#blobs.list(PREFIX)) {
       const id = ABOUT.exec(name)?.[1];
-      const about = id === undefined ? undefined : await this.described(id);
+      const about = id === undefined ? undefined : await this.#described(id);
       if (about !== undefined) yield about;
     }
   }
 
   /** Whether the content is there to its last byte. A copy of the store may have been restored in part. */
-  private async isWhole({ id, size }: StoredAttachment): Promise<boolean> {
+  async #isWhole({ id, size }: StoredAttachment): Promise<boolean> {
     try {
       return (await this.content(id, size - 1, size).toArray()).length > 0;
     } catch {
@@ -102,8 +102,8 @@ export class AttachmentStore {
   }
 
   /** A broken description counts as none, so that the next publication of the resource replaces it. */
-  private async described(id: string): Promise<StoredAttachment | undefined> {
-    const bytes = await this.blobs.get(aboutName(id));
+  async #described(id: string): Promise<StoredAttachment | undefined> {
+    const bytes = await this.#blobs.get(aboutName(id));
     if (bytes === undefined) return undefined;
     try {
       return JSON.parse(bufferOf(bytes).toString('utf8')) as StoredAttachment;
@@ -112,7 +112,7 @@ export class AttachmentStore {
     }
   }
 
-  private async write(about: StoredAttachment): Promise<void> {
-    await this.blobs.put(aboutName(about.id), JSON.stringify(about));
+  async #write(about: StoredAttachment): Promise<void> {
+    await this.#blobs.put(aboutName(about.id), JSON.stringify(about));
   }
 }

@@ -1,5 +1,4 @@
-import type { FhirResource } from '@provider-access/kernel/fhir';
-import { isObject } from '@provider-access/kernel/fhir';
+import { type FhirResource, isObject } from '@provider-access/kernel/fhir';
 import { redact } from '@provider-access/domain/pdex';
 import { type AcceptedContent, encodeContent } from './content.ts';
 

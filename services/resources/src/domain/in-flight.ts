@@ -19,49 +19,49 @@ interface Unconfirmed {
  * before the view, so that it includes our own newest writes.
  */
 export class InFlight {
-  private readonly heads = new Map<string, Unconfirmed>();
-  private readonly flights: Flight[] = [];
-  private bytes = 0;
+  readonly #heads = new Map<string, Unconfirmed>();
+  readonly #flights: Flight[] = [];
+  #bytes = 0;
 
   get size(): number {
-    return this.heads.size;
+    return this.#heads.size;
   }
   /** Position that the view must pass before the oldest writes can be forgotten. */
   get oldest(): Position | undefined {
-    return this.flights[0]?.target;
+    return this.#flights[0]?.target;
   }
   get(recordId: string): Head | undefined {
-    return this.heads.get(recordId)?.head;
+    return this.#heads.get(recordId)?.head;
   }
   /** The line of the current version, if it fits into memory. */
   lineOf(recordId: string): Uint8Array | undefined {
-    return this.heads.get(recordId)?.line;
+    return this.#heads.get(recordId)?.line;
   }
   /** Adds heads and lines by record id. Their records are in the log before `target`. */
   add(heads: ReadonlyMap<string, Head>, target: Position, lines: ReadonlyMap<string, Uint8Array> = new Map()): void {
     if (heads.size === 0) return;
     const flight: Flight = { target, ids: [...heads.keys()] };
     for (const [id, head] of heads) {
-      this.forget(id);
+      this.#forget(id);
       const line = lines.get(id);
-      const fits = line !== undefined && this.bytes + line.byteLength <= MAX_LINES;
-      if (fits) this.bytes += line.byteLength;
-      this.heads.set(id, { head, flight, ...(fits && { line }) });
+      const fits = line !== undefined && this.#bytes + line.byteLength <= MAX_LINES;
+      if (fits) this.#bytes += line.byteLength;
+      this.#heads.set(id, { head, flight, ...(fits && { line }) });
     }
-    this.flights.push(flight);
+    this.#flights.push(flight);
   }
-  private forget(id: string): void {
-    this.bytes -= this.heads.get(id)?.line?.byteLength ?? 0;
-    this.heads.delete(id);
+  #forget(id: string): void {
+    this.#bytes -= this.#heads.get(id)?.line?.byteLength ?? 0;
+    this.#heads.delete(id);
   }
   /** Forgets heads that all views have passed. */
   landed(positions: readonly Position[]): void {
     let done = 0;
-    while (done < this.flights.length && positions.every((at) => reached(at, this.flights[done]!.target))) {
-      const flight = this.flights[done]!;
-      for (const id of flight.ids) if (this.heads.get(id)?.flight === flight) this.forget(id);
+    while (done < this.#flights.length && positions.every((at) => reached(at, this.#flights[done]!.target))) {
+      const flight = this.#flights[done]!;
+      for (const id of flight.ids) if (this.#heads.get(id)?.flight === flight) this.#forget(id);
       done += 1;
     }
-    this.flights.splice(0, done);
+    this.#flights.splice(0, done);
   }
 }

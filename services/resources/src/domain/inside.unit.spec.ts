@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { cases } from '@provider-access/testing/variant';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../test/harness.ts';
-import type { PayerEvent } from '@provider-access/events';
-import { PAYER_CONTRACT } from '@provider-access/events';
+import { PAYER_CONTRACT, type PayerEvent } from '@provider-access/events';
 import { judge, type Judgement } from './judge.ts';
 
 type Resource = Record<string, unknown>;

@@ -63,9 +63,9 @@ it('reads in the thread what it reads at once, record by record', async () => {
   expect(new Set(expected.map((e) => e.judgement.kind))).toEqual(
     new Set(['accept', 'remove', 'dead-letter', 'merge', 'other']),
   );
-  expect(reading['pool']['threads'].size).toBe(0);
+  expect(reading['pool'].threads.size).toBe(0);
   const [first, second] = await Promise.all([reading.read(records, OPTIONS), reading.read(records.slice(3), OPTIONS)]);
-  expect(reading['pool']['threads'].size).toBe(1);
+  expect(reading['pool'].threads.size).toBe(1);
   expect(first).toEqual(expected);
   expect(second).toEqual(expected.slice(3));
   // The thread must not take over the buffers of the log, because other groups read them too.
@@ -76,13 +76,13 @@ it('starts no thread for what is small', async () => {
   reading = new ReadingThread();
   const [one] = await reading.read([record(0, { resource: patient('m1') })], OPTIONS);
   expect(one!.judgement.kind).toBe('accept');
-  expect(reading['pool']['threads'].size).toBe(0);
+  expect(reading['pool'].threads.size).toBe(0);
 });
 
 it('fails as an engine does when the thread ends, and starts another', async () => {
   reading = new ReadingThread();
   const lost = reading.read(batch(), OPTIONS);
-  const died = [...reading['pool']['threads']][0]!.worker.terminate();
+  const died = [...reading['pool'].threads][0]!.worker.terminate();
   await expect(lost).rejects.toThrow(EngineUnavailable);
   await died;
   expect(await reading.read(batch(), OPTIONS)).toHaveLength(batch().length);

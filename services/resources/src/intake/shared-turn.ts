@@ -22,14 +22,14 @@ interface Turn {
  * process, and by a lease between processes.
  */
 export class SharedTurn {
-  private readonly leases: Leases;
-  private readonly holder: string;
-  private queue: Promise<unknown> = Promise.resolve();
-  private lastToken = 0;
+  readonly #leases: Leases;
+  readonly #holder: string;
+  #queue: Promise<unknown> = Promise.resolve();
+  #lastToken = 0;
 
   constructor(leases: Leases, holder: string) {
-    this.leases = leases;
-    this.holder = holder;
+    this.#leases = leases;
+    this.#holder = holder;
   }
 
   /**
@@ -37,23 +37,23 @@ export class SharedTurn {
    * @throws EngineUnavailable when the turn does not come in time, or the state store is unavailable
    */
   run<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
-    const run = this.queue.then(() => this.turn(work));
-    this.queue = run.catch(() => undefined);
+    const run = this.#queue.then(() => this.#turn(work));
+    this.#queue = run.catch(() => undefined);
     return run;
   }
 
-  private async turn<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+  async #turn<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
     const asked = performance.now();
-    let lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
+    let lease = await this.#leases.acquire(NAME, this.#holder, TURN_MS);
     while (lease === undefined) {
       if (performance.now() - asked > PATIENCE_MS)
         throw new EngineUnavailable('another instance is busy with shared records');
       await delay(ASK_MS);
-      lease = await this.leases.acquire(NAME, this.holder, TURN_MS);
+      lease = await this.#leases.acquire(NAME, this.#holder, TURN_MS);
     }
     const begun = performance.now();
-    const othersHadTurns = lease.token !== this.lastToken + 1;
-    this.lastToken = lease.token;
+    const othersHadTurns = lease.token !== this.#lastToken + 1;
+    this.#lastToken = lease.token;
     try {
       return await work({
         othersHadTurns,
@@ -64,7 +64,7 @@ export class SharedTurn {
       });
     } finally {
       // A lease that cannot be released expires by itself.
-      await this.leases.release(lease).catch(() => undefined);
+      await this.#leases.release(lease).catch(() => undefined);
     }
   }
 }

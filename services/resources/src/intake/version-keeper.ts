@@ -33,41 +33,45 @@ const VIEW_PATIENCE_MS = 10_000;
  * line is not in memory is read from the records view, which still has it as the current one.
  */
 export class VersionKeeper {
-  private readonly options: {
+  readonly #options: {
     readonly log: Pick<EventLog, 'append' | 'head'>;
     readonly reader: Pick<RecordsReader, 'load' | 'views'>;
     readonly logger: Logger;
   };
-  constructor(options: VersionKeeper['options']) {
-    this.options = options;
+  constructor(options: {
+    readonly log: Pick<EventLog, 'append' | 'head'>;
+    readonly reader: Pick<RecordsReader, 'load' | 'views'>;
+    readonly logger: Logger;
+  }) {
+    this.#options = options;
   }
 
   /** @throws EngineUnavailable if the log or the view is unavailable, or another instance may own the partition */
   async keep(batch: Batch, superseded: readonly Superseded[]): Promise<void> {
     for (let at = 0; at < superseded.length; at += TOGETHER) {
       const some = superseded.slice(at, at + TOGETHER);
-      const lines = await this.linesOf(some);
+      const lines = await this.#linesOf(some);
       const records = some.flatMap((version, i) => {
         const line = lines[i];
         return line === undefined && version.head.deleted !== true ? [] : [encode(version, line)];
       });
-      await this.append(batch, records);
+      await this.#append(batch, records);
     }
   }
 
   /** The line of each version. Undefined for a tombstone, and if another instance has replaced the version already. */
-  private async linesOf(some: readonly Superseded[]): Promise<readonly (Uint8Array | undefined)[]> {
+  async #linesOf(some: readonly Superseded[]): Promise<readonly (Uint8Array | undefined)[]> {
     const lines = some.map(({ line }) => line);
     const open = some.flatMap(({ head }, i) => (lines[i] === undefined && head.deleted !== true ? [i] : []));
     if (open.length === 0) return lines;
     const read = async (): Promise<readonly (StoredRecord | undefined)[]> =>
-      this.options.reader.load(open.map((i) => some[i]!.id));
+      this.#options.reader.load(open.map((i) => some[i]!.id));
     const behind = (found: readonly (StoredRecord | undefined)[]): boolean =>
       open.some((i, n) => (found[n]?.versionId ?? 0) < some[i]!.head.versionId);
     let found = await read();
     if (behind(found)) {
       // This process wrote the version a moment ago, and no longer has its line in memory.
-      const { log, reader } = this.options;
+      const { log, reader } = this.#options;
       if (!(await reader.views.records.waitFor(await log.head([PA_RECORDS]), VIEW_PATIENCE_MS)))
         throw new EngineUnavailable('the records view has not caught up');
       found = await read();
@@ -81,17 +85,17 @@ export class VersionKeeper {
     return lines;
   }
 
-  private async append(batch: Batch, records: readonly NewRecord[]): Promise<void> {
+  async #append(batch: Batch, records: readonly NewRecord[]): Promise<void> {
     if (records.length === 0) return;
     if (batch.owned?.() === false)
       throw new EngineUnavailable(`${batch.topic}/${batch.partition} may have another owner`);
     try {
-      await this.options.log.append(PA_RECORD_VERSIONS, records);
+      await this.#options.log.append(PA_RECORD_VERSIONS, records);
     } catch (error) {
       if (!(error instanceof RecordTooLarge) || error.index === undefined) throw error;
       // The log accepts less than when the version was written. An update is worth more than the version before it.
-      this.options.logger.warn({}, 'a superseded version is larger than the log accepts, so the history lacks it');
-      await this.append(batch, records.toSpliced(error.index, 1));
+      this.#options.logger.warn({}, 'a superseded version is larger than the log accepts, so the history lacks it');
+      await this.#append(batch, records.toSpliced(error.index, 1));
     }
   }
 }

@@ -39,22 +39,22 @@ const INBOUND = /^(payer\..+)\/(\d+)$/;
  * After a crash in between it measures again, so the time may be too long, but never too short and never counted twice.
  */
 export class VisibleLevels {
-  private readonly options: VisibleLevelsOptions;
+  readonly #options: VisibleLevelsOptions;
   constructor(options: VisibleLevelsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** @throws EngineUnavailable while the views lag; the log then delivers the batch again */
   async handle(batch: Batch): Promise<void> {
-    const { ledger, clock, calendar } = this.options;
+    const { ledger, clock, calendar } = this.#options;
     const measured: ServiceLevelMeasured[] = [];
     try {
       for (const record of batch.records) {
         const started = startedOf(record);
         if (started === undefined) continue;
-        const inbound = await this.visible(started);
+        const inbound = await this.#visible(started);
         const now = clock.now();
-        measured.push(measure({ ...started, starts: await this.recorded(started, inbound) }, now, calendar));
+        measured.push(measure({ ...started, starts: await this.#recorded(started, inbound) }, now, calendar));
       }
     } finally {
       // Record each time at once, so that a later wait does not lengthen it.
@@ -62,11 +62,11 @@ export class VisibleLevels {
     }
   }
 
-  private async visible({ scope, next }: ServiceLevelStarted): Promise<InboundPartition> {
+  async #visible({ scope, next }: ServiceLevelStarted): Promise<InboundPartition> {
     const [, topic = '', text] = INBOUND.exec(scope)!;
     const partition = Number(text);
     const position = { [topic]: [...new Array<number>(partition).fill(0), next] };
-    const { records, locators } = this.options.reader.views;
+    const { records, locators } = this.#options.reader.views;
     const passed = await Promise.all(
       [records, locators].map((view) => view.waitFor(position, VIEW_PATIENCE_MS, ['resources'])),
     );
@@ -78,12 +78,12 @@ export class VisibleLevels {
    * Leaves out started claims that became dead letters, because their record is larger than the log accepts. A replay
    * of the dead letter starts them again.
    */
-  private async recorded(
+  async #recorded(
     { starts }: ServiceLevelStarted,
     { topic, partition }: InboundPartition,
   ): Promise<ServiceLevelStarted['starts']> {
     if (starts.length === 0) return starts;
-    const { log, deadLetters } = this.options;
+    const { log, deadLetters } = this.#options;
     // Intake appends a dead letter before the progress that the views have passed, so it is in the log by now.
     if (!(await deadLetters.waitFor(await log.head([deadLetterTopic(topic)]), VIEW_PATIENCE_MS)))
       throw new EngineUnavailable('the view of dead letters has not caught up');

@@ -60,16 +60,16 @@ export interface ResourceFinderOptions {
  * withheld record from an unknown one by the response time.
  */
 export class ResourceFinder {
-  private readonly options: ResourceFinderOptions;
+  readonly #options: ResourceFinderOptions;
   constructor(options: ResourceFinderOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   async find(client: string, type: string, id: string): Promise<Found> {
     if (!isId(id)) return UNKNOWN;
-    if (!isSharedType(type)) return this.ofMember(client, type, id);
-    this.options.facts.access.assertFresh();
-    return this.visible(client, [SHARED], type, id);
+    if (!isSharedType(type)) return this.#ofMember(client, type, id);
+    this.#options.facts.access.assertFresh();
+    return this.#visible(client, [SHARED], type, id);
   }
 
   /**
@@ -77,7 +77,7 @@ export class ResourceFinder {
    * withheld.
    */
   async line({ head, labels }: Seen): Promise<StoredRecord | undefined> {
-    const record = await this.options.records.current(head.member, head.type, head.id);
+    const record = await this.#options.records.current(head.member, head.type, head.id);
     if (record === undefined || record.line.byteLength === 0) return undefined;
     // A record of an earlier release shows its labels in its line, and a newer version may have come since.
     return (await labels.withheld(record)) ? undefined : record;
@@ -85,18 +85,18 @@ export class ResourceFinder {
 
   /** Whether the version may still be read: its time is not over, and its labels do not withhold it. */
   async isReadable({ head, labels }: Pick<Seen, 'head' | 'labels'>, version: VersionPart): Promise<boolean> {
-    const { clock, retentionMs } = this.options;
+    const { clock, retentionMs } = this.#options;
     if (version.supersededAt < clock.now() - retentionMs) return false;
     const { member, type, id } = head;
     const known = { member, type, id, labels: version.labels, labelsBy: LABELS_VERSION };
     if (type !== PROVENANCE) return !(await labels.withheld(known));
-    const targets = version.targets ?? (await this.targetsOf(version));
+    const targets = version.targets ?? (await this.#targetsOf(version));
     return !(await labels.withheld({ ...known, targets }));
   }
 
   /** The targets of a superseded Provenance that an earlier release wrote. A tombstone has none. */
-  private async targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
-    const [stored] = await this.options.versions.load(resource, [versionId]);
+  async #targetsOf({ resource, versionId }: VersionPart): Promise<readonly string[]> {
+    const [stored] = await this.#options.versions.load(resource, [versionId]);
     return stored === undefined || stored.line.byteLength === 0 ? [] : targetsOfLine(stored.line);
   }
 
@@ -106,7 +106,7 @@ export class ResourceFinder {
    * @throws Refusal 503 if the view is behind: it may lack a removal that hides what was before
    */
   async caughtUp(): Promise<void> {
-    const { log, versions } = this.options;
+    const { log, versions } = this.#options;
     if (!(await versions.view.waitFor(await log.head([PA_RECORD_VERSIONS]), VIEW_PATIENCE_MS)))
       throw new Refusal('unavailable', 'The history is not current. Repeat the request.', { retryAfter: 1 });
   }
@@ -115,8 +115,8 @@ export class ResourceFinder {
    * The record of a member whom the client may see, else the shared one. A record that the client may not see does not
    * hide the shared one, so that the answer does not tell that it is there.
    */
-  private async ofMember(client: string, type: string, id: string): Promise<Found> {
-    const { records, facts } = this.options;
+  async #ofMember(client: string, type: string, id: string): Promise<Found> {
+    const { records, facts } = this.#options;
     const { holders, former } = await records.owners(type, id);
     // If somebody has the resource now, a former owner does not count: the answer must not say that it moved.
     const living = holders.filter((member) => member !== SHARED);
@@ -126,7 +126,7 @@ export class ResourceFinder {
     const at = owners.length === 0 ? -1 : decisions.findIndex((d) => d.permit);
     // Without a permitted owner it looks for a record of nobody, so that the time tells nothing.
     const owner = owners[at] ?? NOBODY;
-    const found = await this.visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
+    const found = await this.#visible(client, mayBeShared(type) ? [owner, SHARED] : [owner], type, id);
     if (found.kind === 'seen') return { ...found, ...(found.member !== undefined && { decision: decisions[at]! }) };
     const [first] = decisions;
     if (at >= 0 || owners.length === 0) return found;
@@ -135,9 +135,9 @@ export class ResourceFinder {
   }
 
   /** The first record of these owners that the client may see, removed ones last. One query reads the heads of all. */
-  private async visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
-    const { records, facts } = this.options;
-    const labels = this.options.labels.check(facts.parties, client);
+  async #visible(client: string, owners: readonly string[], type: string, id: string): Promise<Found> {
+    const { records, facts } = this.#options;
+    const labels = this.#options.labels.check(facts.parties, client);
     await labels.readConsents(owners[0]!);
     const heads = await records.heads(owners.map((owner) => recordId(owner, type, id)));
     // A Provenance costs a query for its targets, and so does an unknown one.
@@ -146,21 +146,21 @@ export class ResourceFinder {
     let refused: Refused | undefined;
     for (const { head, owner } of places.toSorted((a, b) => Number(isRemoved(a.head)) - Number(isRemoved(b.head)))) {
       const member = owner === SHARED || owner === NOBODY ? {} : { member: owner };
-      const found = await this.seen(head, { id: recordId(owner, type, id), labels, ...member });
+      const found = await this.#seen(head, { id: recordId(owner, type, id), labels, ...member });
       if (found.kind === 'seen') return found;
       refused ??= found;
     }
     return refused ?? UNKNOWN;
   }
 
-  private async seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
+  async #seen(head: RecordPart | undefined, about: Pick<Seen, 'id' | 'labels' | 'member'>): Promise<Found> {
     const member = about.member === undefined ? {} : { member: about.member };
     if (head === undefined) return { ...UNKNOWN, ...member };
     // It reads the line of a record that an earlier release wrote, because only the line has all labels.
     const [withheld] = await about.labels.withheldEach([head]);
     if (withheld) return { kind: 'refused', reason: 'withheld-by-label', ...member };
     const seen: Seen = { kind: 'seen', head, ...about };
-    if (head.deleted !== true || (await this.isKnown(seen))) return seen;
+    if (head.deleted !== true || (await this.#isKnown(seen))) return seen;
     return { ...UNKNOWN, ...member };
   }
 
@@ -169,13 +169,13 @@ export class ResourceFinder {
    * versionId 1 removed nothing. For the others, the version that was removed must still be readable: it shows whether
    * its labels withhold it.
    */
-  private async isKnown(seen: Seen): Promise<boolean> {
+  async #isKnown(seen: Seen): Promise<boolean> {
     const { head } = seen;
     if (head.reason === 'merged') return false;
     if (hasErrorLine(head)) return true;
     if (head.versionId === 1) return false;
     const look = async (): Promise<VersionPart | undefined> => {
-      const [last] = await this.options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
+      const [last] = await this.#options.versions.list(seen.id, { until: head.versionId - 1, limit: 1 });
       return last?.versionId === head.versionId - 1 ? last : undefined;
     };
     const last = (await look()) ?? (await this.caughtUp().then(look));

@@ -50,13 +50,13 @@ interface Growing extends Omit<FeedRow, 'checked' | 'lacking' | 'lacks' | 'unkno
 }
 /** Counts of rows, which become more. */
 class Tally {
-  private readonly rows: FeedRows<Growing>;
-  private lacks = 0;
-  private readonly maxLacks: number;
+  readonly #rows: FeedRows<Growing>;
+  #lacks = 0;
+  readonly #maxLacks: number;
   /** Bounds: those of a document, or none for a report over documents. */
   constructor(maxRows: number, maxLacks: number) {
-    this.maxLacks = maxLacks;
-    this.rows = new FeedRows(maxRows, (feed) => ({
+    this.#maxLacks = maxLacks;
+    this.#rows = new FeedRows(maxRows, (feed) => ({
       ...feed,
       checked: 0,
       lacking: 0,
@@ -66,14 +66,14 @@ class Tally {
   }
 
   add({ source, type, profile, checked, lacking, lacks, unknownLabels = [] }: FeedRow): void {
-    const row = this.rows.of(source, type, profile);
+    const row = this.#rows.of(source, type, profile);
     row.checked += checked;
     row.lacking += lacking;
     for (const { count, ...own } of lacks) {
-      const known = row.counts.has(nameOf(own)) || this.lacks < this.maxLacks;
+      const known = row.counts.has(nameOf(own)) || this.#lacks < this.#maxLacks;
       const lack = known ? own : { element: COUNTED_ELSEWHERE, rule: COUNTED_ELSEWHERE };
       const before = row.counts.get(nameOf(lack));
-      if (before === undefined) this.lacks += 1;
+      if (before === undefined) this.#lacks += 1;
       row.counts.set(nameOf(lack), { ...lack, count: (before?.count ?? 0) + count });
     }
     for (const { label: each, count } of unknownLabels) {
@@ -83,7 +83,7 @@ class Tally {
   }
 
   list(): FeedRow[] {
-    return this.rows.values().map(({ counts, labels, ...row }) => ({
+    return this.#rows.values().map(({ counts, labels, ...row }) => ({
       ...row,
       lacks: [...counts.values()],
       ...(labels.size > 0 && { unknownLabels: [...labels].map(([label, count]) => ({ label, count })) }),

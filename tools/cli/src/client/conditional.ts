@@ -14,7 +14,7 @@ const isIndexed = (type: string): boolean => isSharedType(type) || type === 'Med
  */
 export class PublishedIdentifiers {
   /** `Type|system|value` -> id; undefined if several resources have it. */
-  private readonly ids = new Map<string, string | undefined>();
+  readonly #ids = new Map<string, string | undefined>();
 
   add({ resourceType, id, identifier }: FhirResource): void {
     if (!isIndexed(resourceType) || typeof id !== 'string' || !Array.isArray(identifier)) return;
@@ -23,8 +23,8 @@ export class PublishedIdentifiers {
       const { system, value } = one;
       for (const text of typeof system === 'string' ? [`${system}|${value}`, value] : [`|${value}`, value]) {
         const key = `${resourceType}|${text}`;
-        if (!this.ids.has(key)) this.ids.set(key, id);
-        else if (this.ids.get(key) !== id) this.ids.set(key, undefined);
+        if (!this.#ids.has(key)) this.#ids.set(key, id);
+        else if (this.#ids.get(key) !== id) this.#ids.set(key, undefined);
       }
     }
   }
@@ -37,17 +37,17 @@ export class PublishedIdentifiers {
     for (let item = open.pop(); item !== undefined; item = open.pop()) {
       if (typeof item !== 'object' || item === null) continue;
       if (isObject(item)) {
-        const target = typeof item['reference'] === 'string' ? this.targetOf(item['reference']) : undefined;
+        const target = typeof item['reference'] === 'string' ? this.#targetOf(item['reference']) : undefined;
         if (target !== undefined) item['reference'] = target;
       }
       for (const child of Object.values(item)) if (typeof child === 'object' && child !== null) open.push(child);
     }
   }
 
-  private targetOf(reference: string): string | undefined {
+  #targetOf(reference: string): string | undefined {
     const [, type, condition] = CONDITION.exec(reference) ?? [];
     if (type === undefined || condition === undefined) return undefined;
-    const id = this.ids.get(`${type}|${condition}`) ?? this.ids.get(`${type}|${decoded(condition)}`);
+    const id = this.#ids.get(`${type}|${condition}`) ?? this.#ids.get(`${type}|${decoded(condition)}`);
     return id === undefined ? undefined : `${type}/${id}`;
   }
 }

@@ -58,43 +58,43 @@ const isServed = (about: string): boolean => isServedType(typeOf(about));
  * until the end. The memory grows with the number of targets, as does that of the publication's own ids.
  */
 export class DanglingTally {
-  private readonly notServed: Record<string, number> = {};
-  private readonly byTarget = new Map<string, Map<string, number>>();
-  private readonly beforeFloor = new Set<string>();
-  private readonly paths = new Map<string, string>();
+  readonly #notServed: Record<string, number> = {};
+  readonly #byTarget = new Map<string, Map<string, number>>();
+  readonly #beforeFloor = new Set<string>();
+  readonly #paths = new Map<string, string>();
 
   /** Records the outcome of a published resource. */
   settled(about: string, outcome: string, references: readonly ReferenceAt[]): void {
-    if (outcome === 'before-floor') this.beforeFloor.add(about);
+    if (outcome === 'before-floor') this.#beforeFloor.add(about);
     // No reader sees a resource that was not recorded, so its references do not count.
     if (outcome !== 'recorded' && outcome !== 'unchanged') return;
     // A later version of it may end after the floor.
-    this.beforeFloor.delete(about);
+    this.#beforeFloor.delete(about);
     for (const [path, target] of references) {
-      const name = this.named(`${path} -> ${typeOf(target)}`);
+      const name = this.#named(`${path} -> ${typeOf(target)}`);
       if (!isServed(target)) this.addNotServed(name, 1);
       else {
-        const counts = this.byTarget.get(target) ?? new Map<string, number>();
-        this.byTarget.set(target, counts.set(name, (counts.get(name) ?? 0) + 1));
+        const counts = this.#byTarget.get(target) ?? new Map<string, number>();
+        this.#byTarget.set(target, counts.set(name, (counts.get(name) ?? 0) + 1));
       }
     }
   }
 
   addNotServed(name: string, count: number): void {
-    addCounts(this.notServed, { [name]: count });
+    addCounts(this.#notServed, { [name]: count });
   }
 
   /** The present result; it is complete when every resource has its outcome. */
   counts(): DanglingReferences {
     const beforeFloor: Record<string, number> = {};
-    for (const about of this.beforeFloor) addCounts(beforeFloor, Object.fromEntries(this.byTarget.get(about) ?? []));
-    return { notServed: { ...this.notServed }, beforeFloor };
+    for (const about of this.#beforeFloor) addCounts(beforeFloor, Object.fromEntries(this.#byTarget.get(about) ?? []));
+    return { notServed: { ...this.#notServed }, beforeFloor };
   }
 
   /** Keeps one string for each path, however often it occurs. */
-  private named(name: string): string {
-    const known = this.paths.get(name);
-    if (known === undefined) this.paths.set(name, name);
+  #named(name: string): string {
+    const known = this.#paths.get(name);
+    if (known === undefined) this.#paths.set(name, name);
     return known ?? name;
   }
 }

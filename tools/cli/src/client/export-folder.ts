@@ -86,10 +86,10 @@ export class ExportFolder {
   }
 
   load(): ExportState | undefined {
-    return this.read<ExportState>(STATE, 'the state of an export');
+    return this.#read<ExportState>(STATE, 'the state of an export');
   }
   save(state: ExportState): void {
-    this.write(STATE, state);
+    this.#write(STATE, state);
   }
 
   /** Whether every file of the export was downloaded. It counts files that somebody moved away since. */
@@ -99,7 +99,7 @@ export class ExportFolder {
 
   /** The transactionTime of the last finished export of a series. */
   lastOf(series: Series): string | undefined {
-    return this.lasts().find((last) => sameSeries(last, series))?.transactionTime;
+    return this.#lasts().find((last) => sameSeries(last, series))?.transactionTime;
   }
   /**
    * Remembers a finished export, so that the next one asks for what changed since. An export that began after the
@@ -111,8 +111,8 @@ export class ExportFolder {
     const gap = since !== undefined && (before === undefined || Date.parse(since) > Date.parse(before));
     const newer = before === undefined || Date.parse(manifest.transactionTime) > Date.parse(before);
     if (gap || !newer) return;
-    const others = this.lasts().filter((last) => !sameSeries(last, series));
-    this.write(LAST, { exports: [...others, { ...series, transactionTime: manifest.transactionTime }] });
+    const others = this.#lasts().filter((last) => !sameSeries(last, series));
+    this.#write(LAST, { exports: [...others, { ...series, transactionTime: manifest.transactionTime }] });
   }
 
   /**
@@ -132,10 +132,10 @@ export class ExportFolder {
     return name;
   }
 
-  private lasts(): readonly Last[] {
-    return this.read<{ exports: readonly Last[] }>(LAST, 'the times of the last exports')?.exports ?? [];
+  #lasts(): readonly Last[] {
+    return this.#read<{ exports: readonly Last[] }>(LAST, 'the times of the last exports')?.exports ?? [];
   }
-  private read<T>(name: string, what: string): T | undefined {
+  #read<T>(name: string, what: string): T | undefined {
     const file = join(this.path, name);
     if (!existsSync(file)) return undefined;
     try {
@@ -144,7 +144,7 @@ export class ExportFolder {
       throw new CliError(EXIT.usage, `${file} is not readable as ${what}: name another --out folder`);
     }
   }
-  private write(name: string, value: unknown): void {
+  #write(name: string, value: unknown): void {
     const file = join(this.path, name);
     writeFileSync(`${file}.new`, JSON.stringify(value, null, 1), { mode: 0o600 });
     // The mode above counts for new files only.

@@ -33,8 +33,8 @@ class Platform {
   interfere: (target: Target, response: ServerResponse, request: IncomingMessage) => boolean = () => false;
   onTime: () => Promise<void> = () => Promise.resolve();
   base = '';
-  private polls = 0;
-  private server: HttpServer | undefined;
+  #polls = 0;
+  #server: HttpServer | undefined;
 
   readonly timing: Timing = {
     now: () => this.clock,
@@ -50,14 +50,16 @@ class Platform {
   }
 
   async listen(port = 0): Promise<void> {
-    this.server = createServer((request, response) => this.answer(request, response));
-    await new Promise<void>((resolve, reject) => this.server!.once('error', reject).listen(port, '127.0.0.1', resolve));
-    this.base = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    this.#server = createServer((request, response) => this.#answer(request, response));
+    await new Promise<void>((resolve, reject) =>
+      this.#server!.once('error', reject).listen(port, '127.0.0.1', resolve),
+    );
+    this.base = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
   /** From now on connections are refused. */
   async refuse(): Promise<void> {
-    const { server } = this;
-    this.server = undefined;
+    const server = this.#server;
+    this.#server = undefined;
     if (server === undefined) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
@@ -67,7 +69,7 @@ class Platform {
     return this.listen(Number(new URL(this.base).port));
   }
 
-  private answer(request: IncomingMessage, response: ServerResponse): void {
+  #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = new URL(request.url!, this.base).pathname;
     const target: Target = path.endsWith('smart-configuration')
       ? 'configuration'
@@ -87,8 +89,8 @@ class Platform {
       return json({ access_token: `secret-${this.tokens.push('') - 1}`, expires_in: 300, scope: 'system/*.rs' });
     if (target === 'kick-off') return json({}, 202, { 'content-location': `${this.base}/status` });
     if (target === 'status') {
-      this.polls += 1;
-      if (this.polls < 3) return json({}, 202, { 'retry-after': '5', 'x-progress': '1 of 2 chunks' });
+      this.#polls += 1;
+      if (this.#polls < 3) return json({}, 202, { 'retry-after': '5', 'x-progress': '1 of 2 chunks' });
       return json({
         transactionTime: '2026-11-26T12:00:00Z',
         request: '',

@@ -72,21 +72,21 @@ export interface PatienceOptions {
  */
 export class Patience {
   readonly timing: Timing;
-  private readonly budgetMs: number;
-  private readonly onPause: ((text: string) => void) | undefined;
-  private failures = 0;
-  private since: number;
+  readonly #budgetMs: number;
+  readonly #onPause: ((text: string) => void) | undefined;
+  #failures = 0;
+  #since: number;
   constructor(options: PatienceOptions = {}) {
     this.timing = options.timing ?? MACHINE;
-    this.budgetMs = options.patienceMs ?? PATIENCE_MS;
-    this.onPause = options.onPause;
-    this.since = this.timing.now();
+    this.#budgetMs = options.patienceMs ?? PATIENCE_MS;
+    this.#onPause = options.onPause;
+    this.#since = this.timing.now();
   }
 
   /** The work made progress, so the budget starts again. */
   progress(): void {
-    this.failures = 0;
-    this.since = this.timing.now();
+    this.#failures = 0;
+    this.#since = this.timing.now();
   }
 
   /**
@@ -101,14 +101,14 @@ export class Patience {
         return result;
       } catch (error) {
         if (!(error instanceof TemporaryFault)) throw error;
-        await this.pause(error);
+        await this.#pause(error);
       }
     }
   }
 
-  private async pause(fault: TemporaryFault): Promise<void> {
-    const elapsed = this.timing.now() - this.since;
-    const remaining = this.budgetMs - elapsed;
+  async #pause(fault: TemporaryFault): Promise<void> {
+    const elapsed = this.timing.now() - this.#since;
+    const remaining = this.#budgetMs - elapsed;
     if (remaining <= 0) {
       throw new CliError(
         EXIT.unavailable,
@@ -116,15 +116,15 @@ export class Patience {
           'Run the same command again: it continues where it stopped.',
       );
     }
-    const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS);
-    this.failures += 1;
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures, LONGEST_PAUSE_MS);
+    this.#failures += 1;
     const ms = Math.min(
       retryAfterMs(fault.retryAfter, this.timing.now()) ?? longest * (0.5 + this.timing.random() / 2),
       remaining,
     );
     // A server that says "now" again and again must not be asked in a tight loop.
     const pause = Math.max(ms, Math.min(FIRST_PAUSE_MS, remaining));
-    this.onPause?.(`waiting ${(pause / 1000).toFixed(1)} s for ${fault.target} (${fault.answer})`);
+    this.#onPause?.(`waiting ${(pause / 1000).toFixed(1)} s for ${fault.target} (${fault.answer})`);
     await this.timing.sleep(pause);
   }
 }

@@ -60,29 +60,29 @@ export async function requestToken(
 
 /** A token that is renewed before it expires, because exports last longer than one token. */
 export class TokenSource {
-  private readonly server: Server;
-  private readonly app: { clientId: string; key: JWK; scope: string };
-  private current: Promise<AccessToken> | undefined;
-  private expiresAt = 0;
+  readonly #server: Server;
+  readonly #app: { clientId: string; key: JWK; scope: string };
+  #current: Promise<AccessToken> | undefined;
+  #expiresAt = 0;
   constructor(server: Server, app: { clientId: string; key: JWK; scope: string }) {
-    this.server = server;
-    this.app = app;
+    this.#server = server;
+    this.#app = app;
   }
   /** @param refused the value that the server did not accept. The returned token is another one */
   async get(refused?: string): Promise<string> {
     const marginMs = 30_000;
-    if (refused !== undefined && (await this.current?.catch(() => undefined))?.value === refused)
-      this.current = undefined;
-    if (this.current === undefined || Date.now() > this.expiresAt - marginMs) {
-      this.expiresAt = Number.POSITIVE_INFINITY;
-      this.current = requestToken(this.server, this.app);
+    if (refused !== undefined && (await this.#current?.catch(() => undefined))?.value === refused)
+      this.#current = undefined;
+    if (this.#current === undefined || Date.now() > this.#expiresAt - marginMs) {
+      this.#expiresAt = Number.POSITIVE_INFINITY;
+      this.#current = requestToken(this.#server, this.#app);
       try {
-        this.expiresAt = (await this.current).expiresAt;
+        this.#expiresAt = (await this.#current).expiresAt;
       } catch (error) {
-        this.current = undefined;
+        this.#current = undefined;
         throw error;
       }
     }
-    return (await this.current).value;
+    return (await this.#current).value;
   }
 }

@@ -45,13 +45,13 @@ export function resolveUrns(value: unknown, byUrl: ReadonlyMap<string, string>):
  * before.
  */
 export class Wrapper {
-  private readonly source: string;
-  private readonly time: string;
+  readonly #source: string;
+  readonly #time: string;
   /** `Type/id` -> member, kept only while files are wrapped, because a Provenance needs it. */
-  private readonly members = new Map<string, string>();
+  readonly #members = new Map<string, string>();
   constructor(source: string, time: string) {
-    this.source = source;
-    this.time = time;
+    this.#source = source;
+    this.#time = time;
   }
 
   wrap(resource: FhirResource): Wrapped {
@@ -62,7 +62,7 @@ export class Wrapper {
     else if (owner.kind === 'targets') {
       for (const target of owner.targets) {
         if (target.kind !== 'relative' && target.kind !== 'absolute') continue;
-        member = target.type === 'Patient' ? target.id : this.members.get(`${target.type}/${target.id}`);
+        member = target.type === 'Patient' ? target.id : this.#members.get(`${target.type}/${target.id}`);
         if (member !== undefined) break;
       }
       if (member === undefined)
@@ -76,7 +76,7 @@ export class Wrapper {
             ? 'a Patient without id'
             : `${resource.resourceType}.${owner.element} holds no reference to Patient/<id>: nobody's record`,
       };
-    if (member !== undefined) this.members.set(about, member);
+    if (member !== undefined) this.#members.set(about, member);
     const lastUpdated =
       isObject(resource['meta']) && typeof resource['meta']['lastUpdated'] === 'string'
         ? resource['meta']['lastUpdated']
@@ -84,12 +84,12 @@ export class Wrapper {
     const time =
       lastUpdated !== undefined && !Number.isNaN(Date.parse(lastUpdated))
         ? new Date(lastUpdated).toISOString()
-        : this.time;
+        : this.#time;
     const id = `${about}/${createHash('sha256').update(JSON.stringify(resource)).digest('base64url').slice(0, 22)}`;
     const type = member === undefined ? 'payer.provider-recorded.v1' : 'payer.resource-recorded.v1';
     return {
       ok: true,
-      event: { id, source: this.source, type, time, subject: member ?? resource.id ?? about, data: { resource } },
+      event: { id, source: this.#source, type, time, subject: member ?? resource.id ?? about, data: { resource } },
     };
   }
 }

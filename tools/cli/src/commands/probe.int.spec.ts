@@ -38,33 +38,33 @@ class ImitatedPlatform {
   leaks = false;
   readonly reports: Json[] = [];
   readonly clients = new Map<string, 'pending' | 'approved' | 'suspended'>();
-  private readonly resources = new Map<string, { readonly member: string; readonly resource: Resource }>();
-  private readonly attributed = new Set<string>();
-  private readonly optedOut = new Set<string>();
-  private readonly jobs = new Set<string>();
-  private readonly http: Server = createServer((request, response) => void this.serve(request, response));
+  readonly #resources = new Map<string, { readonly member: string; readonly resource: Resource }>();
+  readonly #attributed = new Set<string>();
+  readonly #optedOut = new Set<string>();
+  readonly #jobs = new Set<string>();
+  readonly #http: Server = createServer((request, response) => void this.#serve(request, response));
 
   listen(): Promise<void> {
-    return new Promise((resolve) => this.http.listen(0, '127.0.0.1', resolve));
+    return new Promise((resolve) => this.#http.listen(0, '127.0.0.1', resolve));
   }
   close(): Promise<void> {
     return new Promise((resolve) => {
-      this.http.close(() => resolve());
-      this.http.closeAllConnections();
+      this.#http.close(() => resolve());
+      this.#http.closeAllConnections();
     });
   }
   get base(): string {
-    return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
   get openJobs(): number {
-    return this.jobs.size;
+    return this.#jobs.size;
   }
   /** Removes one resource without an event, as a faulty platform might. */
   lose(about: string): void {
-    this.resources.delete(about);
+    this.#resources.delete(about);
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const asked = `${request.method} ${request.url}`;
@@ -79,17 +79,17 @@ class ImitatedPlatform {
     const payer = /^\/events(\/|$)/.test(pathname);
     const operator = /^\/(ops|auth\/clients)\//.test(pathname);
     if ((payer && token !== PAYER) || (operator && token !== ADMINISTRATOR)) return send(401);
-    if (payer) return this.events(pathname, body, request, send);
-    if (operator) return this.operate(pathname, body, send);
-    if (pathname.startsWith('/auth/')) return this.authorize(pathname, body, send);
+    if (payer) return this.#events(pathname, body, request, send);
+    if (operator) return this.#operate(pathname, body, send);
+    if (pathname.startsWith('/auth/')) return this.#authorize(pathname, body, send);
     if (pathname === '/fhir/metadata') return send(200, { resourceType: 'CapabilityStatement', fhirVersion: '4.0.1' });
     if (pathname === '/fhir/.well-known/smart-configuration') {
       return send(200, { token_endpoint: `${this.base}/auth/token`, capabilities: ['client-confidential-asymmetric'] });
     }
-    return this.clients.get(String(token)) === 'approved' ? this.fhir(request.method!, pathname, send) : send(401);
+    return this.clients.get(String(token)) === 'approved' ? this.#fhir(request.method!, pathname, send) : send(401);
   }
 
-  private authorize(path: string, body: string, send: Send): void {
+  #authorize(path: string, body: string, send: Send): void {
     if (path === '/auth/register') {
       const client = `c-${String(this.clients.size).padStart(32, '0')}`;
       this.clients.set(client, 'pending');
@@ -102,7 +102,7 @@ class ImitatedPlatform {
     return send(200, { access_token: sub, expires_in: 300, scope: 'system/*.rs' });
   }
 
-  private operate(path: string, body: string, send: Send): void {
+  #operate(path: string, body: string, send: Send): void {
     if (path === '/ops/probe') {
       this.reports.push(JSON.parse(body) as Json);
       return send(204);
@@ -117,7 +117,7 @@ class ImitatedPlatform {
   }
 
   /** A receipt is named by the number of its events, so that no table of receipts is needed. */
-  private events(path: string, body: string, request: IncomingMessage, send: Send): void {
+  #events(path: string, body: string, request: IncomingMessage, send: Send): void {
     const receipt = /^\/events\/receipts\/(\d+)$/.exec(path)?.[1];
     if (receipt !== undefined) {
       const count = Number(receipt);
@@ -127,59 +127,59 @@ class ImitatedPlatform {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Event);
-    for (const event of events) this.take(event);
+    for (const event of events) this.#take(event);
     const single = request.headers['content-type'] === 'application/cloudevents+json';
     if (single) return send(200, { status: 'effective', receipt: '1' });
     const rows = events.map((_, index) => ({ index, status: 'accepted', receipt: String(events.length) }));
     return send(200, rows.map((row) => JSON.stringify(row)).join('\n'));
   }
-  private take({ type, subject, data }: Event): void {
+  #take({ type, subject, data }: Event): void {
     const { resource } = data;
     const about = `${(resource ?? data).resourceType}/${(resource ?? data).id}`;
-    if (resource !== undefined) this.resources.set(about, { member: subject, resource });
-    if (type === 'payer.resource-deleted.v1') this.resources.delete(about);
-    if (type === 'payer.attribution-asserted.v1') this.attributed.add(subject);
-    if (type === 'payer.attribution-ended.v1') this.attributed.delete(subject);
-    if (type === 'payer.member-opted-out.v1') this.optedOut.add(subject);
-    if (type === 'payer.member-opted-in.v1') this.optedOut.delete(subject);
+    if (resource !== undefined) this.#resources.set(about, { member: subject, resource });
+    if (type === 'payer.resource-deleted.v1') this.#resources.delete(about);
+    if (type === 'payer.attribution-asserted.v1') this.#attributed.add(subject);
+    if (type === 'payer.attribution-ended.v1') this.#attributed.delete(subject);
+    if (type === 'payer.member-opted-out.v1') this.#optedOut.add(subject);
+    if (type === 'payer.member-opted-in.v1') this.#optedOut.delete(subject);
   }
 
-  private sees(member: string): boolean {
-    return this.attributed.has(member) && !this.optedOut.has(member);
+  #sees(member: string): boolean {
+    return this.#attributed.has(member) && !this.#optedOut.has(member);
   }
   /** The resources that a provider gets, without money. */
-  private visible(type?: string): Resource[] {
+  #visible(type?: string): Resource[] {
     const leaks = this.leaks && type === 'Patient';
-    return [...this.resources.values()]
-      .filter(({ member }) => leaks || this.sees(member))
+    return [...this.#resources.values()]
+      .filter(({ member }) => leaks || this.#sees(member))
       .filter(({ resource }) => type === undefined || resource.resourceType === type)
       .map(({ resource: { total: _total, payment: _payment, item, ...rest } }) => {
         const lines = (item as Json[] | undefined)?.map(({ adjudication: _adjudication, ...line }) => line);
         return { ...rest, ...(lines !== undefined && { item: lines }) } as Resource;
       });
   }
-  private fhir(method: string, path: string, send: Send): void {
+  #fhir(method: string, path: string, send: Send): void {
     const [, , type, id, more] = path.split('/') as [string, string, string, string?, string?];
-    if (type === 'bulk') return this.bulk(method, id!, more, send);
+    if (type === 'bulk') return this.#bulk(method, id!, more, send);
     if (type === 'Group' && more === '$export') {
       const job = `job${this.passed.length}`;
-      this.jobs.add(job);
+      this.#jobs.add(job);
       return send(202, undefined, { 'content-location': `${this.base}/fhir/bulk/${job}` });
     }
-    const quantity = [...this.attributed].filter((member) => this.sees(member)).length;
-    const found = type === 'Group' ? [{ resourceType: 'Group', id: 'g1', quantity }] : this.visible(type);
+    const quantity = [...this.#attributed].filter((member) => this.#sees(member)).length;
+    const found = type === 'Group' ? [{ resourceType: 'Group', id: 'g1', quantity }] : this.#visible(type);
     if (id === undefined) return send(200, { resourceType: 'Bundle', entry: found.map((resource) => ({ resource })) });
     const one = found.find((resource) => resource.id === id);
     if (one !== undefined) return send(200, one);
     return send(404, { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'not-found' }] });
   }
-  private bulk(method: string, job: string, file: string | undefined, send: Send): void {
-    if (!this.jobs.has(job)) return send(404);
+  #bulk(method: string, job: string, file: string | undefined, send: Send): void {
+    if (!this.#jobs.has(job)) return send(404);
     if (method === 'DELETE') {
-      this.jobs.delete(job);
+      this.#jobs.delete(job);
       return send(202);
     }
-    const files = Map.groupBy(this.visible(), ({ resourceType }) => resourceType);
+    const files = Map.groupBy(this.#visible(), ({ resourceType }) => resourceType);
     if (file !== undefined)
       return send(
         200,

@@ -57,16 +57,16 @@ const INSTEAD: Readonly<Record<string, string>> = {
 
 /** Counts the resources of `INSTEAD` on their way. */
 class Hints {
-  private readonly counts = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
   async *over(items: AsyncIterable<Item> | Iterable<Item>): AsyncGenerator<Item> {
     for await (const item of items) {
       const type = item.ok ? item.about.split('/')[0]! : '';
-      if (INSTEAD[type] !== undefined) this.counts.set(type, (this.counts.get(type) ?? 0) + 1);
+      if (INSTEAD[type] !== undefined) this.#counts.set(type, (this.#counts.get(type) ?? 0) + 1);
       yield item;
     }
   }
   lines(): string[] {
-    return [...this.counts].map(
+    return [...this.#counts].map(
       ([type, count]) => `${count} ${type} ${count === 1 ? 'resource' : 'resources'}: ${INSTEAD[type]}`,
     );
   }

@@ -6,30 +6,30 @@ const BUFFER = 64 * 1024;
 /** A file of lines for its owner alone. It appears with the first line, and its memory is bounded on a slow disk. */
 export class LineFile {
   readonly path: string;
-  private descriptor: number | undefined;
-  private buffer = '';
+  #descriptor: number | undefined;
+  #buffer = '';
   /** @throws CliError at once if the file would be written through a link */
   constructor(path: string) {
     refuseLink(path);
     this.path = path;
   }
   get written(): boolean {
-    return this.descriptor !== undefined;
+    return this.#descriptor !== undefined;
   }
   /** @throws CliError if the file cannot be written */
   add(line: string): void {
-    this.descriptor ??= openOwn(this.path);
-    this.buffer += `${line}\n`;
-    if (this.buffer.length >= BUFFER) this.flush();
+    this.#descriptor ??= openOwn(this.path);
+    this.#buffer += `${line}\n`;
+    if (this.#buffer.length >= BUFFER) this.#flush();
   }
   end(): void {
-    if (this.descriptor === undefined) return;
-    this.flush();
-    closeSync(this.descriptor);
+    if (this.#descriptor === undefined) return;
+    this.#flush();
+    closeSync(this.#descriptor);
   }
-  private flush(): void {
-    writeSync(this.descriptor!, this.buffer);
-    this.buffer = '';
+  #flush(): void {
+    writeSync(this.#descriptor!, this.#buffer);
+    this.#buffer = '';
   }
 }
 

@@ -31,14 +31,14 @@ export class ProbeFault extends CliError {
  * `always` steps.
  */
 export class Walk {
-  private readonly results: StepResult[] = [];
-  private readonly at = new Date();
-  private readonly onStep: (result: StepResult) => void;
+  readonly #results: StepResult[] = [];
+  readonly #at = new Date();
+  readonly #onStep: (result: StepResult) => void;
   constructor(onStep: (result: StepResult) => void = () => undefined) {
-    this.onStep = onStep;
+    this.#onStep = onStep;
   }
   get failed(): ProbeStep | undefined {
-    return this.results.find((r) => !r.ok)?.step;
+    return this.#results.find((r) => !r.ok)?.step;
   }
   /** @param timeoutMs time after which the step has failed, whatever it waits for */
   async step(
@@ -68,16 +68,16 @@ export class Walk {
       detail = error instanceof CliError ? error.message : `unexpected ${(error as Error).name}`;
     }
     const result = { step, ok, ms: Math.round(performance.now() - started), detail };
-    this.results.push(result);
-    this.onStep(result);
+    this.#results.push(result);
+    this.#onStep(result);
   }
   report(): ProbeReport {
     const { failed } = this;
     return {
-      at: this.at.toISOString(),
+      at: this.#at.toISOString(),
       ok: failed === undefined,
       ...(failed !== undefined && { failed }),
-      steps: this.results,
+      steps: this.#results,
     };
   }
 }

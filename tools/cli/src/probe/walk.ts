@@ -64,43 +64,43 @@ export async function publishAll(internal: Server, token: string, events: readon
 
 /** The steps of a provider with a synthetic member. Each method is a step and returns its finding. */
 class Road {
-  private readonly o: WalkOptions;
-  private group: GroupRow | undefined;
-  private status: string | undefined;
-  private manifest: Manifest | undefined;
-  private readonly mark = randomUUID();
-  private published = false;
+  readonly #o: WalkOptions;
+  #group: GroupRow | undefined;
+  #status: string | undefined;
+  #manifest: Manifest | undefined;
+  readonly #mark = randomUUID();
+  #published = false;
   constructor(options: WalkOptions) {
-    this.o = options;
+    this.#o = options;
   }
 
-  private token(): Promise<string> {
-    return this.o.client().tokens.get();
+  #token(): Promise<string> {
+    return this.#o.client().tokens.get();
   }
-  private payerToken(): string {
-    return this.o.payerToken?.() ?? fault('this step needs the payer token');
+  #payerToken(): string {
+    return this.#o.payerToken?.() ?? fault('this step needs the payer token');
   }
-  private async get(target: string, accept: readonly number[] = []): Promise<{ status: number; text: string }> {
-    return this.o.server.call(target, {
-      token: await this.token(),
+  async #get(target: string, accept: readonly number[] = []): Promise<{ status: number; text: string }> {
+    return this.#o.server.call(target, {
+      token: await this.#token(),
       accept,
       headers: { accept: 'application/fhir+json' },
     });
   }
   /** Repeats a failing attempt within the time of the step. */
-  private async eventually<T>(until: number, what: () => Promise<T>): Promise<T> {
+  async #eventually<T>(until: number, what: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await what();
       } catch (error) {
-        if (!this.o.patient || Date.now() + POLL_MS >= until) throw error;
+        if (!this.#o.patient || Date.now() + POLL_MS >= until) throw error;
         await delay(POLL_MS);
       }
     }
   }
 
   async discovery(): Promise<string> {
-    const smart = await this.o.server.json<{ token_endpoint?: unknown; capabilities?: readonly string[] }>(
+    const smart = await this.#o.server.json<{ token_endpoint?: unknown; capabilities?: readonly string[] }>(
       '/fhir/.well-known/smart-configuration',
     );
     if (
@@ -108,45 +108,47 @@ class Road {
       smart.capabilities?.includes('client-confidential-asymmetric') !== true
     )
       fault('the SMART configuration has no token endpoint for backend services');
-    const metadata = await this.o.server.json<{ resourceType?: unknown; fhirVersion?: unknown }>('/fhir/metadata');
+    const metadata = await this.#o.server.json<{ resourceType?: unknown; fhirVersion?: unknown }>('/fhir/metadata');
     if (metadata.resourceType !== 'CapabilityStatement') fault('/fhir/metadata is no CapabilityStatement');
     return `FHIR ${String(metadata.fhirVersion)}`;
   }
   async getToken(): Promise<string> {
-    await this.token();
-    return `of ${this.o.client().clientId}`;
+    await this.#token();
+    return `of ${this.#o.client().clientId}`;
   }
   findGroup(until: number): Promise<string> {
-    return this.eventually(until, async () => {
-      const bundle = JSON.parse((await this.get(groupsTarget(this.o.world.npi))).text) as {
+    return this.#eventually(until, async () => {
+      const bundle = JSON.parse((await this.#get(groupsTarget(this.#o.world.npi))).text) as {
         entry?: { resource: GroupRow }[];
       };
-      const group = bundle.entry?.[0]?.resource ?? fault(`no Group is found by NPI ${this.o.world.npi}`);
+      const group = bundle.entry?.[0]?.resource ?? fault(`no Group is found by NPI ${this.#o.world.npi}`);
       if ((group.quantity ?? 0) < 1)
         fault('the Group is empty: the synthetic member is not in it (opted out, or no longer attributed?)');
-      this.group = group;
+      this.#group = group;
       return `Group/${group.id}, ${group.quantity} member${group.quantity === 1 ? '' : 's'}`;
     });
   }
   readMember(until: number): Promise<string> {
-    return this.eventually(until, async () => {
-      const { member } = this.o.world;
-      const { status, text } = await this.get(`/fhir/Patient/${member}`, [404]);
+    return this.#eventually(until, async () => {
+      const { member } = this.#o.world;
+      const { status, text } = await this.#get(`/fhir/Patient/${member}`, [404]);
       if (status === 404)
         fault('the synthetic member cannot be seen (opted out, not attributed, or its Patient is not there)');
-      this.compare([JSON.parse(text) as FhirResource], probeResources(this.o.world).slice(0, 1), 'the read');
+      this.#compare([JSON.parse(text) as FhirResource], probeResources(this.#o.world).slice(0, 1), 'the read');
       return 'as published';
     });
   }
   search(until: number): Promise<string> {
-    return this.eventually(until, async () => {
-      const bundle = JSON.parse((await this.get(`/fhir/ExplanationOfBenefit?patient=${this.o.world.member}`)).text) as {
+    return this.#eventually(until, async () => {
+      const bundle = JSON.parse(
+        (await this.#get(`/fhir/ExplanationOfBenefit?patient=${this.#o.world.member}`)).text,
+      ) as {
         entry?: { resource: FhirResource }[];
       };
       const found = (bundle.entry ?? []).map((e) => e.resource);
-      this.compare(
+      this.#compare(
         found,
-        probeResources(this.o.world).filter((r) => r.resourceType === 'ExplanationOfBenefit'),
+        probeResources(this.#o.world).filter((r) => r.resourceType === 'ExplanationOfBenefit'),
         'the search',
       );
       return `${found.length} ExplanationOfBenefit, no money`;
@@ -154,45 +156,45 @@ class Road {
   }
   /** Publishes a claim now, and waits until the provider's app sees it. */
   async publish(until: number): Promise<string> {
-    const { world, internal } = this.o;
+    const { world, internal } = this.#o;
     const at = new Date().toISOString();
-    const claim = freshClaim(world, this.mark, at);
+    const claim = freshClaim(world, this.#mark, at);
     const started = performance.now();
-    await publishAll(internal, this.payerToken(), [
+    await publishAll(internal, this.#payerToken(), [
       event('payer.resource-recorded.v1', world.member, { resource: claim }, at),
     ]);
     for (;;) {
-      const { status, text } = await this.get(`/fhir/ExplanationOfBenefit/${claim.id}`, [404]);
-      if (status === 200 && marksOf(JSON.parse(text) as FhirResource).includes(this.mark)) break;
+      const { status, text } = await this.#get(`/fhir/ExplanationOfBenefit/${claim.id}`, [404]);
+      if (status === 200 && marksOf(JSON.parse(text) as FhirResource).includes(this.#mark)) break;
       if (Date.now() + POLL_MS >= until) fault('what was published is not visible yet');
       await delay(POLL_MS);
     }
-    this.published = true;
+    this.#published = true;
     return `visible after ${Math.round(performance.now() - started)} ms`;
   }
   async kickOff(): Promise<string> {
-    const { headers } = await this.o.server.call(`/fhir/Group/${encodeURIComponent(this.group!.id)}/$export`, {
-      token: await this.token(),
+    const { headers } = await this.#o.server.call(`/fhir/Group/${encodeURIComponent(this.#group!.id)}/$export`, {
+      token: await this.#token(),
       headers: { accept: 'application/fhir+json', prefer: 'respond-async' },
     });
-    this.status = headers.get('content-location') ?? fault('the kick-off was answered without Content-Location');
-    return `job ${this.status.slice(this.status.lastIndexOf('/') + 1)}`;
+    this.#status = headers.get('content-location') ?? fault('the kick-off was answered without Content-Location');
+    return `job ${this.#status.slice(this.#status.lastIndexOf('/') + 1)}`;
   }
   /** True after an export was kicked off. */
   get exported(): boolean {
-    return this.status !== undefined;
+    return this.#status !== undefined;
   }
   async complete(until: number): Promise<string> {
     let progress = 'accepted';
     for (;;) {
-      const answer = await this.o.server.call(this.status!, {
-        token: await this.token(),
+      const answer = await this.#o.server.call(this.#status!, {
+        token: await this.#token(),
         headers: { accept: 'application/json' },
         accept: [202, 429, 503],
       });
       if (answer.status === 200) {
-        this.manifest = JSON.parse(answer.text) as Manifest;
-        return `${this.manifest.output.length} files`;
+        this.#manifest = JSON.parse(answer.text) as Manifest;
+        return `${this.#manifest.output.length} files`;
       }
       progress = answer.headers.get('x-progress') ?? progress;
       const seconds = Number(answer.headers.get('retry-after') ?? '1');
@@ -202,12 +204,12 @@ class Road {
     }
   }
   async download(): Promise<string> {
-    const manifest = this.manifest!;
+    const manifest = this.#manifest!;
     if (manifest.error.length > 0) fault('the manifest lists error files');
     const found: FhirResource[] = [];
     for (const file of manifest.output) {
-      const { text } = await this.o.server.call(file.url, {
-        token: await this.token(),
+      const { text } = await this.#o.server.call(file.url, {
+        token: await this.#token(),
         headers: { accept: 'application/fhir+ndjson' },
       });
       const lines = text.split('\n').filter((line) => line !== '');
@@ -215,14 +217,14 @@ class Road {
         fault(`a file of ${file.type} has ${lines.length} lines, the manifest says ${file.count}`);
       for (const line of lines) found.push(JSON.parse(line) as FhirResource);
     }
-    const { world } = this.o;
-    const fresh = this.published ? [freshClaim(world, this.mark, new Date().toISOString())] : [];
-    this.compare(found, [...probeResources(world), ...fresh], 'the export');
+    const { world } = this.#o;
+    const fresh = this.#published ? [freshClaim(world, this.#mark, new Date().toISOString())] : [];
+    this.#compare(found, [...probeResources(world), ...fresh], 'the export');
     if (found.some((r) => r.id === strangerOf(world))) fault('the export holds a member who is not attributed');
     return `${found.length} resources, no money`;
   }
   /** Everything expected is there, with the published mark, and nothing holds money. */
-  private compare(found: readonly FhirResource[], expected: readonly FhirResource[], where: string): void {
+  #compare(found: readonly FhirResource[], expected: readonly FhirResource[], where: string): void {
     const money = found.find((r) => findMoney(r).length > 0);
     if (money !== undefined) fault(`${money.resourceType} in ${where} holds money`);
     for (const wanted of expected) {
@@ -235,45 +237,45 @@ class Road {
   }
   /** A resource that the app may not see gets the answer of an unknown one, to the byte. */
   async foreign(): Promise<string> {
-    const unknown = await this.get(`/fhir/Patient/${randomUUID()}`, [404]);
-    const stranger = await this.get(`/fhir/Patient/${strangerOf(this.o.world)}`, [404]);
+    const unknown = await this.#get(`/fhir/Patient/${randomUUID()}`, [404]);
+    const stranger = await this.#get(`/fhir/Patient/${strangerOf(this.#o.world)}`, [404]);
     if (unknown.status !== 404 || stranger.status !== 404)
       fault(`a member of somebody else was answered ${stranger.status}`);
     if (unknown.text !== stranger.text) fault('a member of somebody else and an unknown one can be told apart');
-    const group = await this.get(`/fhir/Group/${encodeURIComponent(this.o.foreignGroup ?? randomUUID())}`, [404]);
+    const group = await this.#get(`/fhir/Group/${encodeURIComponent(this.#o.foreignGroup ?? randomUUID())}`, [404]);
     if (group.status !== 404) fault(`a Group of somebody else was answered ${group.status}`);
     return 'refused, and not to be told from unknown';
   }
   async optOut(until: number): Promise<string> {
-    const { world } = this.o;
+    const { world } = this.#o;
     let ms: number;
     try {
-      ms = await this.consent('payer.member-opted-out.v1', { scope: 'global', setBy: 'member', channel: 'probe' });
-      if ((await this.get(`/fhir/Patient/${world.member}`, [404])).status !== 404)
+      ms = await this.#consent('payer.member-opted-out.v1', { scope: 'global', setBy: 'member', channel: 'probe' });
+      if ((await this.#get(`/fhir/Patient/${world.member}`, [404])).status !== 404)
         fault('the member is still seen after an opt-out that was answered effective');
     } finally {
-      await this.consent('payer.member-opted-in.v1', { setBy: 'member', channel: 'probe' });
+      await this.#consent('payer.member-opted-in.v1', { setBy: 'member', channel: 'probe' });
     }
     for (;;) {
-      if ((await this.get(`/fhir/Patient/${world.member}`, [404])).status === 200)
+      if ((await this.#get(`/fhir/Patient/${world.member}`, [404])).status === 200)
         return `effective after ${Math.round(ms)} ms, and back`;
       if (Date.now() + POLL_MS >= until) fault('the member is not seen again after opting back in');
       await delay(POLL_MS);
     }
   }
-  private async consent(
+  async #consent(
     type: 'payer.member-opted-out.v1' | 'payer.member-opted-in.v1',
     data: Record<string, unknown>,
   ): Promise<number> {
-    const published = event(type, this.o.world.member, data, new Date().toISOString());
-    const { status, ms } = await postEvent(this.o.internal, this.payerToken(), published);
+    const published = event(type, this.#o.world.member, data, new Date().toISOString());
+    const { status, ms } = await postEvent(this.#o.internal, this.#payerToken(), published);
     if (status !== 'effective') fault(`${type} was answered ${status}, not effective`);
     return ms;
   }
   /** Deletes the files of the probe's export at once. */
   async cleanUp(): Promise<string> {
-    if (this.status === undefined) return 'nothing was left';
-    await this.o.server.call(this.status, { method: 'DELETE', token: await this.token(), accept: [404] });
+    if (this.#status === undefined) return 'nothing was left';
+    await this.#o.server.call(this.#status, { method: 'DELETE', token: await this.#token(), accept: [404] });
     return 'export removed';
   }
 }

@@ -1,5 +1,4 @@
-import type { DomainEvent } from '@provider-access/events';
-import { textOf } from '@provider-access/events';
+import { type DomainEvent, textOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { MemberLedger } from '@provider-access/synthetic';
 import { MEMBERS, MISPLACED, NEWS, PAST, PARKED_BEFORE, STORY_BEGINS, UNREADABLE } from './payer.ts';

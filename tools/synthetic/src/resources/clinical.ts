@@ -1,5 +1,5 @@
 import { dateOf, HOUR, instantOf, secondOf } from '../calendar.ts';
-import { type Allergy, type Disease, type Service } from '../catalogue.ts';
+import type { Allergy, Disease, Service } from '../catalogue.ts';
 import type { Member } from '../member.ts';
 import { coded, CPT, ICD10, PAYER, reference, type Resource, SNOMED, THO, usCore } from '../profiles.ts';
 import type { RosterPractitioner } from '../roster.ts';

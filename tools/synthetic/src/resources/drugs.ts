@@ -1,5 +1,5 @@
 import { HOUR, secondOf } from '../calendar.ts';
-import { type Drug, type Vaccine } from '../catalogue.ts';
+import type { Drug, Vaccine } from '../catalogue.ts';
 import type { Member } from '../member.ts';
 import { coded, CVX, NDC, PAYER, quantity, reference, type Resource, RXNORM, THO, usCore } from '../profiles.ts';
 import type { RosterPractitioner } from '../roster.ts';

@@ -1,5 +1,5 @@
 import { HOUR, instantOf, secondOf } from '../calendar.ts';
-import { type LabTest, type Panel } from '../catalogue.ts';
+import type { LabTest, Panel } from '../catalogue.ts';
 import type { Member } from '../member.ts';
 import {
   coded,

@@ -1,5 +1,5 @@
 import { dateOf, HOUR } from '../calendar.ts';
-import { type Disease } from '../catalogue.ts';
+import type { Disease } from '../catalogue.ts';
 import type { Member } from '../member.ts';
 import { coded, reference, type Resource, SNOMED, usCore } from '../profiles.ts';
 import type { RosterPractitioner } from '../roster.ts';

@@ -27,23 +27,23 @@ interface Beginning {
  * Values are FHIR dates (`2026`, `2026-07`, `2026-07-01`) or instants that exist; results are ms since the epoch.
  */
 export class PayerDays {
-  private readonly zones: readonly TimeZone[];
-  private readonly known = new BoundedMap<number, Beginning>(MOST_DAYS);
+  readonly #zones: readonly TimeZone[];
+  readonly #known = new BoundedMap<number, Beginning>(MOST_DAYS);
 
   /** `zones` are IANA names. @throws RangeError for an unknown name */
   constructor(zones: readonly string[] = []) {
-    this.zones = zones.map((name) => new TimeZone(name));
+    this.#zones = zones.map((name) => new TimeZone(name));
   }
 
   /** When a restriction from this date on takes effect. */
   restrictsFrom(value: string): number {
     const { start } = rangeOf(value);
-    return isInstant(value) ? start : this.beginning(start / DAY_MS).first;
+    return isInstant(value) ? start : this.#beginning(start / DAY_MS).first;
   }
   /** When a permission from this date on takes effect. */
   permitsFrom(value: string): number {
     const { start } = rangeOf(value);
-    return isInstant(value) ? start : this.beginning(start / DAY_MS).last;
+    return isInstant(value) ? start : this.#beginning(start / DAY_MS).last;
   }
   /**
    * When a permission until this date ends. A day, month or year is inclusive, so the permission ends where the next
@@ -52,7 +52,7 @@ export class PayerDays {
   permitsUntil(value: string): number | undefined {
     const { start, end } = rangeOf(value);
     if (value.startsWith(NO_END)) return undefined;
-    return isInstant(value) ? start : this.beginning(end / DAY_MS).first;
+    return isInstant(value) ? start : this.#beginning(end / DAY_MS).first;
   }
   /**
    * When a restriction until this date ends. A day, month or year is inclusive, so the restriction ends where the next
@@ -60,17 +60,17 @@ export class PayerDays {
    */
   restrictsUntil(value: string): number {
     const { end } = rangeOf(value);
-    return isInstant(value) ? end : this.beginning(end / DAY_MS).last;
+    return isInstant(value) ? end : this.#beginning(end / DAY_MS).last;
   }
   /** `day` counts from 1970-01-01. */
-  private beginning(day: number): Beginning {
+  #beginning(day: number): Beginning {
     const midnight = day * DAY_MS;
-    if (this.zones.length === 0 || day < FIRST_ZONED_DAY)
+    if (this.#zones.length === 0 || day < FIRST_ZONED_DAY)
       return { first: midnight - AHEAD_MS, last: midnight + BEHIND_MS };
-    let known = this.known.get(day);
+    let known = this.#known.get(day);
     if (known === undefined) {
-      const all = this.zones.map((zone) => zone.firstInstant(day));
-      this.known.set(day, (known = { first: Math.min(...all), last: Math.max(...all) }));
+      const all = this.#zones.map((zone) => zone.firstInstant(day));
+      this.#known.set(day, (known = { first: Math.min(...all), last: Math.max(...all) }));
     }
     return known;
   }

@@ -19,16 +19,16 @@ const MOST_DAYS = 30 * 366;
  * of days since 1970-01-01. Correct for the years 100 to 9999.
  */
 export class TimeZone {
-  private readonly format: Intl.DateTimeFormat;
+  readonly #format: Intl.DateTimeFormat;
   /**
    * ms from UTC to local time, by UTC day; NaN for a day with a change of the clocks. Equal offsets at both ends of a
    * day mean no change, because no zone of the time zone data changes its clocks twice on one UTC day.
    */
-  private readonly offsets = new BoundedMap<number, number>(MOST_DAYS);
+  readonly #offsets = new BoundedMap<number, number>(MOST_DAYS);
 
   /** @throws RangeError for an unknown time zone */
   constructor(name: string) {
-    this.format = new Intl.DateTimeFormat('en-US', {
+    this.#format = new Intl.DateTimeFormat('en-US', {
       timeZone: name,
       hourCycle: 'h23',
       year: 'numeric',
@@ -43,18 +43,18 @@ export class TimeZone {
   /** The local time, as the ms since the epoch of a UTC time that looks the same. */
   local(at: number): number {
     const day = Math.floor(at / DAY_MS);
-    let offset = this.offsets.get(day);
+    let offset = this.#offsets.get(day);
     if (offset === undefined) {
-      const [begin, end] = [day * DAY_MS, (day + 1) * DAY_MS].map((limit) => this.formatted(limit) - limit);
+      const [begin, end] = [day * DAY_MS, (day + 1) * DAY_MS].map((limit) => this.#formatted(limit) - limit);
       offset = begin === end ? begin! : Number.NaN;
-      this.offsets.set(day, offset);
+      this.#offsets.set(day, offset);
     }
-    return Number.isNaN(offset) ? this.formatted(at) : at + offset;
+    return Number.isNaN(offset) ? this.#formatted(at) : at + offset;
   }
   /** As `local`, but asks the runtime each time. The format takes nearly all of the time of `local`. */
-  private formatted(at: number): number {
+  #formatted(at: number): number {
     const part: Record<string, number> = {};
-    for (const { type, value } of this.format.formatToParts(at)) part[type] = Number(value);
+    for (const { type, value } of this.#format.formatToParts(at)) part[type] = Number(value);
     return (
       Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']) +
       (((at % 1000) + 1000) % 1000)

@@ -72,114 +72,114 @@ const hasDrugCode = (value: unknown): boolean => {
 class Cut {
   readonly removed: Record<string, number> = {};
   readonly rest: FhirResource | undefined;
-  private readonly words = new Set<string>();
-  private readonly droppedNotes = new Set<unknown>();
-  private readonly keptNotes = new Set<unknown>();
-  private readonly droppedInfo = new Set<unknown>();
-  private readonly keptInfo = new Set<unknown>();
+  readonly #words = new Set<string>();
+  readonly #droppedNotes = new Set<unknown>();
+  readonly #keptNotes = new Set<unknown>();
+  readonly #droppedInfo = new Set<unknown>();
+  readonly #keptInfo = new Set<unknown>();
 
   constructor(resource: FhirResource) {
     const rest: Record<string, unknown> = { ...resource };
-    for (const name of ['item', 'addItem']) this.put(rest, name, this.kept(rest[name], name));
-    this.without(rest, 'supportingInfo', (info) => {
+    for (const name of ['item', 'addItem']) this.#put(rest, name, this.#kept(rest[name], name));
+    this.#without(rest, 'supportingInfo', (info) => {
       const sequence = info['sequence'];
-      const isTheirs = this.droppedInfo.has(sequence) || (!this.keptInfo.has(sequence) && hasText(info));
-      return isTheirs || this.names(info) || hasDrugCode(info) || isOfDrug(info['valueReference']);
+      const isTheirs = this.#droppedInfo.has(sequence) || (!this.#keptInfo.has(sequence) && hasText(info));
+      return isTheirs || this.#names(info) || hasDrugCode(info) || isOfDrug(info['valueReference']);
     });
     const infos = new Set(objectsOf(rest['supportingInfo']).map(({ sequence }) => sequence));
-    this.without(rest, 'processNote', (note) => {
+    this.#without(rest, 'processNote', (note) => {
       const { number } = note;
-      return this.droppedNotes.has(number) || !this.keptNotes.has(number) || this.names(note);
+      return this.#droppedNotes.has(number) || !this.#keptNotes.has(number) || this.#names(note);
     });
     const notes = new Set(objectsOf(rest['processNote']).map(({ number }) => number));
     for (const name of ['item', 'addItem'])
-      this.put(
+      this.#put(
         rest,
         name,
-        numbersOf(rest[name]).map((item) => this.pointing(item as Source, infos, notes)),
+        numbersOf(rest[name]).map((item) => this.#pointing(item as Source, infos, notes)),
       );
     // A free text about the whole authorization may name the drug in words that nobody can know.
     if (rest['disposition'] !== undefined) {
       delete rest['disposition'];
-      this.count('disposition');
+      this.#count('disposition');
     }
-    const named = (part: Source): boolean => this.names(part) || hasDrugCode(part);
-    this.without(rest, 'adjudication', (one) => named(one) || hasText(one));
-    this.without(rest, 'procedure', named);
-    this.without(rest, 'extension', named);
-    this.contained(rest);
-    const isClean = !hasDrugCode(rest) && !this.names(rest) && !refersToNothing(rest);
+    const named = (part: Source): boolean => this.#names(part) || hasDrugCode(part);
+    this.#without(rest, 'adjudication', (one) => named(one) || hasText(one));
+    this.#without(rest, 'procedure', named);
+    this.#without(rest, 'extension', named);
+    this.#contained(rest);
+    const isClean = !hasDrugCode(rest) && !this.#names(rest) && !refersToNothing(rest);
     if (isClean && authorizedIn(rest) === 'services') this.rest = rest as FhirResource;
   }
 
-  private count(path: string): void {
+  #count(path: string): void {
     addCounts(this.removed, { [`ExplanationOfBenefit.${path} -> drug`]: 1 });
   }
-  private put(rest: Record<string, unknown>, name: string, list: readonly unknown[]): void {
+  #put(rest: Record<string, unknown>, name: string, list: readonly unknown[]): void {
     if (rest[name] === undefined) return;
     if (list.length === 0) delete rest[name];
     else rest[name] = list;
   }
-  private without(rest: Record<string, unknown>, name: string, isDropped: (part: Source) => boolean): void {
-    this.put(
+  #without(rest: Record<string, unknown>, name: string, isDropped: (part: Source) => boolean): void {
+    this.#put(
       rest,
       name,
       numbersOf(rest[name]).filter((part) => {
         if (!isObject(part) || !isDropped(part)) return true;
-        this.count(name);
+        this.#count(name);
         return false;
       }),
     );
   }
 
   /** The items without drugs. What they refer to is noted. */
-  private kept(items: unknown, path: string): readonly Source[] {
+  #kept(items: unknown, path: string): readonly Source[] {
     return objectsOf(items).flatMap((item) => {
       if (authorizedBy(item) === 'drugs') {
-        this.count(path);
-        this.drop(item);
+        this.#count(path);
+        this.#drop(item);
         return [];
       }
-      for (const number of numbersOf(item['noteNumber'])) this.keptNotes.add(number);
-      for (const number of numbersOf(item['informationSequence'])) this.keptInfo.add(number);
+      for (const number of numbersOf(item['noteNumber'])) this.#keptNotes.add(number);
+      for (const number of numbersOf(item['informationSequence'])) this.#keptInfo.add(number);
       const kept: Record<string, unknown> = { ...item };
-      for (const name of PARTS) this.put(kept, name, this.kept(item[name], `${path}.${name}`));
+      for (const name of PARTS) this.#put(kept, name, this.#kept(item[name], `${path}.${name}`));
       return [kept];
     });
   }
   /** Notes what a dropped item refers to, and the words and codes that name it. */
-  private drop(value: unknown, element = ''): void {
-    if (Array.isArray(value)) for (const one of value as unknown[]) this.drop(one, element);
+  #drop(value: unknown, element = ''): void {
+    if (Array.isArray(value)) for (const one of value as unknown[]) this.#drop(one, element);
     if (!isObject(value)) return;
-    for (const number of numbersOf(value['noteNumber'])) this.droppedNotes.add(number);
-    for (const number of numbersOf(value['informationSequence'])) this.droppedInfo.add(number);
+    for (const number of numbersOf(value['noteNumber'])) this.#droppedNotes.add(number);
+    for (const number of numbersOf(value['informationSequence'])) this.#droppedInfo.add(number);
     const { coding, text } = value;
     const codings = objectsOf(coding);
     const drugs = codings.filter((one) => namesDrug(one) !== 'no');
-    for (const { code } of drugs) this.words.add(String(code).toLowerCase());
+    for (const { code } of drugs) this.#words.add(String(code).toLowerCase());
     const texts = drugs.length > 0 || PRODUCTS.has(element) ? [text, ...codings.map(({ display }) => display)] : [];
     for (const word of texts.flatMap((one) => (typeof one === 'string' ? wordsOf(one) : [])))
-      if (isOwn(word)) this.words.add(word);
+      if (isOwn(word)) this.#words.add(word);
     const { url } = value;
     for (const name in value) {
       const child = value[name];
-      if (typeof child === 'object') this.drop(child, name.startsWith('value') ? String(url) : name);
+      if (typeof child === 'object') this.#drop(child, name.startsWith('value') ? String(url) : name);
     }
   }
 
   /** Whether a text of a dropped item stands in these elements, except in the codes and displays of kept items. */
-  private names(value: unknown): boolean {
+  #names(value: unknown): boolean {
     if (typeof value === 'string')
-      return this.words.has(value.toLowerCase()) || wordsOf(value).some((word) => this.words.has(word));
-    if (Array.isArray(value)) return (value as unknown[]).some((one) => this.names(one));
-    return isObject(value) && Object.values(value).some((child) => this.names(child));
+      return this.#words.has(value.toLowerCase()) || wordsOf(value).some((word) => this.#words.has(word));
+    if (Array.isArray(value)) return (value as unknown[]).some((one) => this.#names(one));
+    return isObject(value) && Object.values(value).some((child) => this.#names(child));
   }
 
   /** An item without the numbers of notes and information that are gone. */
-  private pointing(item: Source, infos: ReadonlySet<unknown>, notes: ReadonlySet<unknown>): Source {
+  #pointing(item: Source, infos: ReadonlySet<unknown>, notes: ReadonlySet<unknown>): Source {
     const left: Record<string, unknown> = { ...item };
     const only = (name: string, there: ReadonlySet<unknown>): void =>
-      this.put(
+      this.#put(
         left,
         name,
         numbersOf(item[name]).filter((number) => there.has(number)),
@@ -187,24 +187,24 @@ class Cut {
     only('noteNumber', notes);
     only('informationSequence', infos);
     for (const name of PARTS)
-      this.put(
+      this.#put(
         left,
         name,
-        objectsOf(item[name]).map((part) => this.pointing(part, infos, notes)),
+        objectsOf(item[name]).map((part) => this.#pointing(part, infos, notes)),
       );
     return left;
   }
 
   /** Contained resources that name a drug go, and those that only dropped parts refer to. */
-  private contained(rest: Record<string, unknown>): void {
+  #contained(rest: Record<string, unknown>): void {
     const { contained, ...main } = rest;
     const clean = objectsOf(contained).filter(
-      (inner) => !hasDrugCode(inner) && !this.names(inner) && !DRUG_TYPES.test(String(inner['resourceType'])),
+      (inner) => !hasDrugCode(inner) && !this.#names(inner) && !DRUG_TYPES.test(String(inner['resourceType'])),
     );
     const byId = new Map(clean.map((inner) => [inner['id'], inner]));
     const reached = new Set(localIn(main));
     for (const id of reached) for (const next of localIn(byId.get(id))) reached.add(next);
-    this.without(rest, 'contained', (inner) => byId.get(inner['id']) !== inner || !reached.has(inner['id']));
+    this.#without(rest, 'contained', (inner) => byId.get(inner['id']) !== inner || !reached.has(inner['id']));
   }
 }
 

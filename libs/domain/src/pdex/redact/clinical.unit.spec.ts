@@ -15,10 +15,10 @@ class Filled {
   quantities = 0;
 
   resource(resourceType: string): FhirResource {
-    return { resourceType, ...this.structure(resourceType, 0) } as FhirResource;
+    return { resourceType, ...this.#structure(resourceType, 0) } as FhirResource;
   }
 
-  private structure(name: string, depth: number): Record<string, unknown> {
+  #structure(name: string, depth: number): Record<string, unknown> {
     const filled: Record<string, unknown> = {};
     for (const { name: key, type, primitive, list } of structureOf(name)?.elements.values() ?? []) {
       if (MONEY.has(type) || type === 'Resource' || key === 'resourceType') continue;
@@ -28,8 +28,8 @@ class Filled {
       const value = primitive
         ? primitiveOf(type, key)
         : QUANTITIES.has(type)
-          ? this.quantity()
-          : this.structure(type, depth + 1);
+          ? this.#quantity()
+          : this.#structure(type, depth + 1);
       if (typeof value === 'object' && Object.keys(value).length === 0) continue;
       filled[key] = list ? [value, value] : value;
     }
@@ -37,7 +37,7 @@ class Filled {
     return filled;
   }
 
-  private quantity(): Record<string, unknown> {
+  #quantity(): Record<string, unknown> {
     const { code, display } = COMMON_UNITS[this.quantities++ % COMMON_UNITS.length]!;
     return { value: 2.5, comparator: '<', unit: display, system: UCUM, code };
   }

@@ -1,5 +1,4 @@
-import type { FhirResource } from '@provider-access/kernel/fhir';
-import { SERVED_TYPES } from '@provider-access/kernel/fhir';
+import { type FhirResource, SERVED_TYPES } from '@provider-access/kernel/fhir';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 

@@ -43,33 +43,33 @@ interface Bounds {
  */
 export class BusinessCalendar {
   readonly rules: CalendarRules;
-  private readonly zone: TimeZone;
-  private readonly weekdays: ReadonlySet<number>;
-  private readonly holidays: ReadonlySet<number>;
-  private readonly bounds = new BoundedMap<number, Bounds>(REMEMBERED);
-  private lastDay = 0;
+  readonly #zone: TimeZone;
+  readonly #weekdays: ReadonlySet<number>;
+  readonly #holidays: ReadonlySet<number>;
+  readonly #bounds = new BoundedMap<number, Bounds>(REMEMBERED);
+  #lastDay = 0;
 
   /** @throws RangeError for rules without a business day, or an unknown time zone */
   constructor(rules: CalendarRules = DEFAULT_RULES) {
     if (rules.days.length === 0) throw new RangeError('a calendar needs at least one business day a week');
     this.rules = rules;
-    this.zone = new TimeZone(rules.timeZone);
-    this.weekdays = new Set(rules.days.map((d) => WEEKDAYS.indexOf(d)));
-    this.holidays = new Set(rules.holidays.map(numberOf));
+    this.#zone = new TimeZone(rules.timeZone);
+    this.#weekdays = new Set(rules.days.map((d) => WEEKDAYS.indexOf(d)));
+    this.#holidays = new Set(rules.holidays.map(numberOf));
   }
 
   dayOf(at: number): string {
-    return dateOf(this.dayNumber(at));
+    return dateOf(this.#dayNumber(at));
   }
   /** When one business day after `start` has passed. Always later than `start`. */
   deadline(start: number): number {
-    const day = this.dayNumber(start);
-    const next = this.nextBusiness(day);
-    const bounds = this.boundsOf(next);
-    if (!this.isBusiness(day)) return bounds.end;
-    const own = this.boundsOf(day);
-    const timeOfDay = isWhole(own) ? start - own.start : this.zone.local(start) - day * DAY_MS;
-    return isWhole(bounds) ? bounds.start + timeOfDay : this.zone.firstInstant(next, timeOfDay);
+    const day = this.#dayNumber(start);
+    const next = this.#nextBusiness(day);
+    const bounds = this.#boundsOf(next);
+    if (!this.#isBusiness(day)) return bounds.end;
+    const own = this.#boundsOf(day);
+    const timeOfDay = isWhole(own) ? start - own.start : this.#zone.local(start) - day * DAY_MS;
+    return isWhole(bounds) ? bounds.start + timeOfDay : this.#zone.firstInstant(next, timeOfDay);
   }
   /**
    * The share of its time that a request has used at `now`: 0 at `start`, 1 at the deadline. Only business days count,
@@ -80,40 +80,40 @@ export class BusinessCalendar {
     if (now <= start) return 0;
     const deadline = this.deadline(start);
     if (now > deadline) return 1 + (now - deadline) / (deadline - start);
-    return this.businessMs(start, now) / this.businessMs(start, deadline);
+    return this.#businessMs(start, now) / this.#businessMs(start, deadline);
   }
   /** Holidays between two instants. A measurement records them, because its result depends on them. */
   holidaysBetween(from: number, to: number): readonly string[] {
-    const [first, last] = [this.dayNumber(from), this.dayNumber(to)];
+    const [first, last] = [this.#dayNumber(from), this.#dayNumber(to)];
     return this.rules.holidays.filter((h) => numberOf(h) >= first && numberOf(h) <= last).toSorted();
   }
 
-  private isBusiness(day: number): boolean {
-    return this.weekdays.has((((day + 4) % 7) + 7) % 7) && !this.holidays.has(day);
+  #isBusiness(day: number): boolean {
+    return this.#weekdays.has((((day + 4) % 7) + 7) % 7) && !this.#holidays.has(day);
   }
-  private nextBusiness(day: number): number {
-    for (let next = day + 1; next <= day + LONGEST_PAUSE_DAYS; next++) if (this.isBusiness(next)) return next;
+  #nextBusiness(day: number): number {
+    for (let next = day + 1; next <= day + LONGEST_PAUSE_DAYS; next++) if (this.#isBusiness(next)) return next;
     throw new RangeError(`no business day in the ${LONGEST_PAUSE_DAYS} days after ${dateOf(day)}`);
   }
-  private businessMs(from: number, to: number): number {
+  #businessMs(from: number, to: number): number {
     let sum = 0;
-    for (let day = this.dayNumber(from); ; day++) {
-      const { start, end } = this.boundsOf(day);
+    for (let day = this.#dayNumber(from); ; day++) {
+      const { start, end } = this.#boundsOf(day);
       if (start >= to) return sum;
-      if (this.isBusiness(day)) sum += Math.max(0, Math.min(end, to) - Math.max(start, from));
+      if (this.#isBusiness(day)) sum += Math.max(0, Math.min(end, to) - Math.max(start, from));
     }
   }
-  private dayNumber(at: number): number {
+  #dayNumber(at: number): number {
     // Measurements come in order of time, so most fall on the same day as the one before.
-    const known = this.bounds.get(this.lastDay);
-    if (known === undefined || at < known.start || at >= known.end) this.lastDay = this.zone.dayOf(at);
-    return this.lastDay;
+    const known = this.#bounds.get(this.#lastDay);
+    if (known === undefined || at < known.start || at >= known.end) this.#lastDay = this.#zone.dayOf(at);
+    return this.#lastDay;
   }
   /** First instant of a day, and of the day after it. */
-  private boundsOf(day: number): Bounds {
-    let known = this.bounds.get(day);
+  #boundsOf(day: number): Bounds {
+    let known = this.#bounds.get(day);
     if (known === undefined) {
-      this.bounds.set(day, (known = { start: this.zone.firstInstant(day), end: this.zone.firstInstant(day + 1) }));
+      this.#bounds.set(day, (known = { start: this.#zone.firstInstant(day), end: this.#zone.firstInstant(day + 1) }));
     }
     return known;
   }

@@ -47,25 +47,25 @@ const keyOf = ({ source, type, profile = '' }: FeedName): string => `${type}\n${
  * row for further sources, whose name is `(others)`.
  */
 export class FeedRows<Row extends FeedName> {
-  private readonly rows = new Map<string, Row>();
-  private readonly max: number;
-  private readonly create: (name: FeedName) => Row;
+  readonly #rows = new Map<string, Row>();
+  readonly #max: number;
+  readonly #create: (name: FeedName) => Row;
   constructor(max: number, create: (name: FeedName) => Row, rows: readonly Row[] = []) {
-    this.max = max;
-    this.create = create;
-    for (const row of rows) this.rows.set(keyOf(row), row);
+    this.#max = max;
+    this.#create = create;
+    for (const row of rows) this.#rows.set(keyOf(row), row);
   }
 
   of(source: string, type: string, profile?: string): Row {
     const about = { type, ...(profile !== undefined && { profile }) };
     let name: FeedName = { source: source.slice(0, MAX_SOURCE_LENGTH), ...about };
-    if (this.rows.size >= this.max && !this.rows.has(keyOf(name))) name = { source: COUNTED_ELSEWHERE, ...about };
-    let row = this.rows.get(keyOf(name));
-    if (row === undefined) this.rows.set(keyOf(name), (row = this.create(name)));
+    if (this.#rows.size >= this.#max && !this.#rows.has(keyOf(name))) name = { source: COUNTED_ELSEWHERE, ...about };
+    let row = this.#rows.get(keyOf(name));
+    if (row === undefined) this.#rows.set(keyOf(name), (row = this.#create(name)));
     return row;
   }
   values(): readonly Row[] {
-    return [...this.rows.values()];
+    return [...this.#rows.values()];
   }
 }
 
@@ -93,26 +93,26 @@ export const isHistory = (at: number, arrived: number): boolean => arrived - at 
 
 /** The events of a batch, counted by source and type. */
 export class StartedFeeds {
-  private readonly rows = new FeedRows(MAX_FEEDS_OF_BATCH, (feed) => ({
+  readonly #rows = new FeedRows(MAX_FEEDS_OF_BATCH, (feed) => ({
     ...feed,
     newest: Number.NEGATIVE_INFINITY,
     times: new Map<number, number>(),
   }));
-  private readonly now: number;
-  private readonly since: number;
+  readonly #now: number;
+  readonly #since: number;
   /** Both ms since the epoch: the time of the batch, and the time before which events are history. */
   constructor(now: number, since: number) {
-    this.now = now;
-    this.since = since;
+    this.#now = now;
+    this.#since = since;
   }
 
   /** An event with its time (ms), and whether it became a version. */
   countFeed(source: string, type: string, at: number, recorded: boolean): void {
-    if (at < this.since) return;
-    const row = this.rows.of(source, type);
+    if (at < this.#since) return;
+    const row = this.#rows.of(source, type);
     row.newest = Math.max(row.newest, at);
-    if (!recorded || isHistory(at, this.now)) return;
-    const time = roundedDown(at, this.now);
+    if (!recorded || isHistory(at, this.#now)) return;
+    const time = roundedDown(at, this.#now);
     row.times.set(time, (row.times.get(time) ?? 0) + 1);
   }
   /**
@@ -123,7 +123,7 @@ export class StartedFeeds {
     this.countFeed(source, type, Math.floor(at / MINUTE_MS) * MINUTE_MS, false);
   }
   values(): StartedFeed[] {
-    return this.rows.values().map(({ times, ...row }) => ({ ...row, times: [...times] }));
+    return this.#rows.values().map(({ times, ...row }) => ({ ...row, times: [...times] }));
   }
 }
 
@@ -132,17 +132,17 @@ const MAX_REMEMBERED = 1000;
 
 /** The newest times that a process has reported, so that it reports a feed of which it knows nothing new only once. */
 export class ReportedFeeds {
-  private readonly newest = new Map<string, number>();
+  readonly #newest = new Map<string, number>();
 
   unreported(feeds: readonly StartedFeed[]): StartedFeed[] {
-    return feeds.filter((feed) => feed.times.length > 0 || feed.newest > (this.newest.get(keyOf(feed)) ?? -Infinity));
+    return feeds.filter((feed) => feed.times.length > 0 || feed.newest > (this.#newest.get(keyOf(feed)) ?? -Infinity));
   }
   /** They are durable. */
   reported(feeds: readonly StartedFeed[]): void {
-    if (this.newest.size > MAX_REMEMBERED) this.newest.clear();
+    if (this.#newest.size > MAX_REMEMBERED) this.#newest.clear();
     for (const feed of feeds) {
       const key = keyOf(feed);
-      this.newest.set(key, Math.max(feed.newest, this.newest.get(key) ?? -Infinity));
+      this.#newest.set(key, Math.max(feed.newest, this.#newest.get(key) ?? -Infinity));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type Objective, type ServiceLevelMeasured, type ServiceLevelStarted } from '@provider-access/events';
+import type { Objective, ServiceLevelMeasured, ServiceLevelStarted } from '@provider-access/events';
 import type { BusinessCalendar } from './business-calendar.ts';
 import { measureFeeds } from './freshness.ts';
 

@@ -44,77 +44,77 @@ async function syncFolder(folder: string): Promise<void> {
 const CHECK_EVERY = 32 * 1024 * 1024;
 
 class FsWriter implements BlobWriter {
-  private readonly store: FsBlobs;
-  private readonly name: string;
-  private readonly temporary: string;
-  private readonly handle: FileHandle;
-  private bytes = 0;
-  private unchecked = 0;
-  private open = true;
+  readonly #store: FsBlobs;
+  readonly #name: string;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  #bytes = 0;
+  #unchecked = 0;
+  #open = true;
   constructor(store: FsBlobs, name: string, temporary: string, handle: FileHandle) {
-    this.store = store;
-    this.name = name;
-    this.temporary = temporary;
-    this.handle = handle;
+    this.#store = store;
+    this.#name = name;
+    this.#temporary = temporary;
+    this.#handle = handle;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    if (!this.open) throw new Error('the writer is closed');
-    this.unchecked += chunk.byteLength;
-    if (this.unchecked >= CHECK_EVERY) {
-      this.unchecked = 0;
-      await this.store.ensureRoom();
+    if (!this.#open) throw new Error('the writer is closed');
+    this.#unchecked += chunk.byteLength;
+    if (this.#unchecked >= CHECK_EVERY) {
+      this.#unchecked = 0;
+      await this.#store.ensureRoom();
     }
-    for (let at = 0; at < chunk.byteLength;) at += (await this.handle.write(chunk, at).catch(asFull)).bytesWritten;
-    this.bytes += chunk.byteLength;
+    for (let at = 0; at < chunk.byteLength;) at += (await this.#handle.write(chunk, at).catch(asFull)).bytesWritten;
+    this.#bytes += chunk.byteLength;
   }
 
   async commit(): Promise<BlobInfo> {
-    if (!this.open) throw new Error('the writer is closed');
-    this.open = false;
+    if (!this.#open) throw new Error('the writer is closed');
+    this.#open = false;
     try {
-      await this.handle.sync().catch(asFull);
-      await this.handle.close();
-      const path = this.store.path(this.name);
+      await this.#handle.sync().catch(asFull);
+      await this.#handle.close();
+      const path = this.#store.path(this.#name);
       await mkdir(dirname(path), { recursive: true }).catch(asFull);
-      await rename(this.temporary, path).catch(asFull);
+      await rename(this.#temporary, path).catch(asFull);
       await syncFolder(dirname(path));
     } catch (error) {
-      await this.discard();
+      await this.#discard();
       throw error;
     }
-    return { name: this.name, bytes: this.bytes };
+    return { name: this.#name, bytes: this.#bytes };
   }
 
   async abort(): Promise<void> {
-    if (!this.open) return;
-    this.open = false;
-    await this.discard();
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#discard();
   }
 
-  private async discard(): Promise<void> {
-    await this.handle.close().catch(() => undefined);
-    await rm(this.temporary, { force: true });
+  async #discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await rm(this.#temporary, { force: true });
   }
 }
 
 class FsBlobs implements Blobs {
   readonly remote: Blobs['remote'];
-  private readonly root: string;
-  private readonly reserve: number;
+  readonly #root: string;
+  readonly #reserve: number;
   constructor(options: FsBlobOptions) {
-    this.root = options.root;
-    this.reserve = options.reserveBytes ?? RESERVE_BYTES;
-    this.remote = { module: import.meta.url, options: { root: options.root, reserveBytes: this.reserve } };
+    this.#root = options.root;
+    this.#reserve = options.reserveBytes ?? RESERVE_BYTES;
+    this.remote = { module: import.meta.url, options: { root: options.root, reserveBytes: this.#reserve } };
   }
 
   path(name: string): string {
-    return join(this.root, blobName(name));
+    return join(this.#root, blobName(name));
   }
 
   async ensureRoom(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.root);
-    if (bavail * bsize < this.reserve)
+    const { bavail, bsize } = await statfs(this.#root);
+    if (bavail * bsize < this.#reserve)
       throw new BlobStoreFull('the disk of the file store has no free space beyond its reserve');
   }
 
@@ -132,7 +132,7 @@ class FsBlobs implements Blobs {
   async writer(name: string): Promise<BlobWriter> {
     blobName(name);
     // Names never begin with a dot, so unfinished files can neither be read nor listed.
-    const folder = join(this.root, '.unfinished');
+    const folder = join(this.#root, '.unfinished');
     await mkdir(folder, { recursive: true }).catch(asFull);
     await this.ensureRoom();
     const temporary = join(folder, randomBytes(12).toString('hex'));
@@ -151,18 +151,18 @@ class FsBlobs implements Blobs {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
-    yield* this.walk(blobPrefix(prefix));
+    yield* this.#walk(blobPrefix(prefix));
   }
 
-  private async *walk(prefix: string): AsyncIterable<BlobInfo> {
-    const entries = (await readdir(join(this.root, prefix), { withFileTypes: true }).catch(missing)) ?? [];
+  async *#walk(prefix: string): AsyncIterable<BlobInfo> {
+    const entries = (await readdir(join(this.#root, prefix), { withFileTypes: true }).catch(missing)) ?? [];
     const sortable = entries
       .filter((e) => !e.name.startsWith('.'))
       .map((e) => (e.isDirectory() ? `${e.name}/` : e.name));
     for (const entry of sortable.sort((a, b) => (a < b ? -1 : 1))) {
-      if (entry.endsWith('/')) yield* this.walk(prefix + entry);
+      if (entry.endsWith('/')) yield* this.#walk(prefix + entry);
       else {
-        const found = await stat(join(this.root, prefix, entry)).catch(missing);
+        const found = await stat(join(this.#root, prefix, entry)).catch(missing);
         if (found?.isFile()) yield { name: prefix + entry, bytes: found.size };
       }
     }
@@ -170,7 +170,7 @@ class FsBlobs implements Blobs {
 
   async deletePrefix(prefix: string): Promise<void> {
     if (blobPrefix(prefix) === '') throw new Error('deletePrefix needs a prefix: it does not empty the store');
-    await rm(join(this.root, prefix), { recursive: true, force: true });
+    await rm(join(this.#root, prefix), { recursive: true, force: true });
   }
 }
 

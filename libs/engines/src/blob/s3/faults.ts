@@ -1,4 +1,4 @@
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import { BlobStoreFull } from '../port.ts';
 
 interface SdkError {

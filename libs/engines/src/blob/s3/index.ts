@@ -9,15 +9,13 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import { blobName, blobPrefix } from '../name.ts';
 import type { BlobInfo, Blobs, BlobWriter } from '../port.ts';
 import { asFault, guarded } from './faults.ts';
-import { DEFAULT_PART_BYTES, MIN_PART_BYTES } from './options.ts';
-import type { S3BlobOptions } from './options.ts';
+import { DEFAULT_PART_BYTES, MIN_PART_BYTES, type S3BlobOptions } from './options.ts';
 import { RangeStream } from './range-stream.ts';
-import { S3Writer } from './writer.ts';
-import type { S3Target } from './writer.ts';
+import { type S3Target, S3Writer } from './writer.ts';
 
 export type { S3BlobOptions } from './options.ts';
 

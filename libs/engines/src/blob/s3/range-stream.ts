@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
-import { GetObjectCommand } from '@aws-sdk/client-s3';
-import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import { EngineUnavailable } from '../../log/index.ts';
 import { asFault, isMissing } from './faults.ts';
 
 /** The file was deleted or replaced during the read. `code` is that of a file system. */

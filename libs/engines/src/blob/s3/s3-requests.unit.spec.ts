@@ -1,11 +1,9 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BlobStoreFull } from '../port.ts';
-import { openS3Blobs, removeUnfinishedUploads } from './index.ts';
-import type { S3BlobOptions } from './index.ts';
+import { openS3Blobs, removeUnfinishedUploads, type S3BlobOptions } from './index.ts';
 
 interface Asked {
   readonly method: string;

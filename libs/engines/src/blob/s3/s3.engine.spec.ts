@@ -2,14 +2,12 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import { eventually, sharedS3, tcpProxy } from '@provider-access/testing';
-import type { TcpProxy } from '@provider-access/testing';
+import { EngineUnavailable } from '../../log/index.ts';
+import { eventually, sharedS3, tcpProxy, type TcpProxy } from '@provider-access/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { blobsContract } from '../contract/blobs-contract.ts';
 import type { Blobs } from '../port.ts';
-import { openS3Blobs } from './index.ts';
-import type { S3BlobOptions } from './index.ts';
+import { openS3Blobs, type S3BlobOptions } from './index.ts';
 
 const MiB = 1024 * 1024;
 let s3: Awaited<ReturnType<typeof sharedS3>>;

@@ -1,10 +1,8 @@
 import { textOf } from '@provider-access/events';
 import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
-import { EngineUnavailable } from '../port.ts';
-import type { Batch, EventLog, SubscribeOptions, Subscription } from '../port.ts';
-import { record, records, sum, texts } from './support.ts';
-import type { LogHarness } from './support.ts';
+import { type Batch, EngineUnavailable, type EventLog, type SubscribeOptions, type Subscription } from '../port.ts';
+import { type LogHarness, record, records, sum, texts } from './support.ts';
 
 export function groupContract(log: () => EventLog, reopen: () => Promise<EventLog>, harness: () => LogHarness): void {
   const committed = async (group: string, topic: string): Promise<number> =>

@@ -1,14 +1,12 @@
 import { eventually } from '@provider-access/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EngineUnavailable, RecordTooLarge, reached } from '../port.ts';
-import type { Appended, EventLog } from '../port.ts';
+import { type Appended, EngineUnavailable, type EventLog, reached, RecordTooLarge } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { backlogContract } from './backlog.ts';
 import { groupContract } from './groups.ts';
 import { manyKeysContract } from './many-keys.ts';
 import { progressContract } from './progress.ts';
-import { record, records, sum, text, texts } from './support.ts';
-import type { CreateHarness, LogHarness } from './support.ts';
+import { type CreateHarness, type LogHarness, record, records, sum, text, texts } from './support.ts';
 
 export type { CreateHarness } from './support.ts';
 

@@ -3,8 +3,7 @@ import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { Derivation } from '../derivation.ts';
 import { partitionFor } from '../murmur2.ts';
-import { EngineUnavailable, reached } from '../port.ts';
-import type { Appended, EventLog, LogRecord, NewRecord } from '../port.ts';
+import { type Appended, EngineUnavailable, type EventLog, type LogRecord, type NewRecord, reached } from '../port.ts';
 import { InboundProgress } from '../progress.ts';
 import { record, text } from './support.ts';
 

@@ -2,8 +2,7 @@ import { eventually } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
 import { Derivation } from '../derivation.ts';
 import { InboundProgress } from '../progress.ts';
-import { reached } from '../port.ts';
-import type { Batch, EventLog, NewRecord } from '../port.ts';
+import { type Batch, type EventLog, type NewRecord, reached } from '../port.ts';
 import { record, records, text, texts } from './support.ts';
 
 /** Waiting in derived topics for a position of the inbound topic. */

@@ -1,4 +1,4 @@
-import { startThread } from '@provider-access/engines/threads';
+import { startThread } from '../../threads/index.ts';
 
 /**
  * Checkpoints the write-ahead log of a file in a thread of its own, so that the event loop does not wait. If this

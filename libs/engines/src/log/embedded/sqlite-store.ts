@@ -1,8 +1,6 @@
 import { bufferOf } from '@provider-access/events';
-import { DatabaseSync } from 'node:sqlite';
-import type { StatementSync } from 'node:sqlite';
-import { EngineUnavailable } from '../port.ts';
-import type { Appended, LogRecord } from '../port.ts';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { RecentRecords } from './recent-records.ts';
 import { Retention } from './retention.ts';
 import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';

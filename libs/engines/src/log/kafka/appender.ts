@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from 'kafkajs';
-import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type { Appended, NewRecord } from '../port.ts';
+import { type Appended, EngineUnavailable, type NewRecord, RecordTooLarge } from '../port.ts';
 import { errorType, unavailable } from './errors.ts';
 import type { Settings } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';

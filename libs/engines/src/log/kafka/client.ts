@@ -1,12 +1,8 @@
-import { connect as connectTcp, isIP } from 'node:net';
-import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import type { ConnectionOptions } from 'node:tls';
-import kafkajs from 'kafkajs';
-import type { ISocketFactory, Kafka, Mechanism, RetryOptions, SASLOptions } from 'kafkajs';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import kafkajs, { type ISocketFactory, type Kafka, type Mechanism, type RetryOptions, type SASLOptions } from 'kafkajs';
 import { readEveryCompression } from './compression.ts';
-import { logCreator } from './logging.ts';
-import type { LogEntry } from './logging.ts';
+import { logCreator, type LogEntry } from './logging.ts';
 import { passwordMechanism } from './low-level.ts';
 import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts';
 

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineUnavailable } from '../port.ts';
-import { createClient } from './client.ts';
-import type { Client, Connecting } from './client.ts';
+import { type Client, type Connecting, createClient } from './client.ts';
 import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from './errors.ts';
-import { createCluster } from './low-level.ts';
-import type { RawCluster } from './low-level.ts';
+import { createCluster, type RawCluster } from './low-level.ts';
 
 /** How long kafkajs itself retries. The adapter repeats each such try. */
 const INNER_RETRY_MS = 250;

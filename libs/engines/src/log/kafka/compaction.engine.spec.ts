@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import kafkajs from 'kafkajs';
-import { eventually, startKafka } from '@provider-access/testing';
-import type { Kafka } from '@provider-access/testing';
-import { reached } from '../port.ts';
-import type { LogRecord } from '../port.ts';
+import { eventually, type Kafka, startKafka } from '@provider-access/testing';
+import { type LogRecord, reached } from '../port.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
 let kafka: Kafka;

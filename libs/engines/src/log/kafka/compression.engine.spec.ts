@@ -1,8 +1,6 @@
-import kafkajs from 'kafkajs';
-import type { Admin } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { eventually, startKafka } from '@provider-access/testing';
-import type { Kafka } from '@provider-access/testing';
+import { eventually, type Kafka, startKafka } from '@provider-access/testing';
 import { openLog, prefixed, record, topic, valuesOf } from '../../../test/log/kafka/support.ts';
 
 let kafka: Kafka;

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { handlerFault } from '../handler-fault.ts';
-import { EngineUnavailable } from '../port.ts';
-import type { Batch, FollowOptions, Position, Subscription } from '../port.ts';
+import { type Batch, EngineUnavailable, type FollowOptions, type Position, type Subscription } from '../port.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
 import { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
-import { READ_COMMITTED } from './low-level.ts';
-import type { RawCluster } from './low-level.ts';
-import { rangeOf } from './reader.ts';
-import type { Range } from './reader.ts';
+import { type RawCluster, READ_COMMITTED } from './low-level.ts';
+import { type Range, rangeOf } from './reader.ts';
 import { cut } from './records.ts';
 import type { Settings } from './options.ts';
 

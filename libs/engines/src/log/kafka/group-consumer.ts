@@ -1,8 +1,6 @@
 import { within } from '@provider-access/kernel';
-import kafkajs from 'kafkajs';
-import type { Consumer, EachBatchPayload } from 'kafkajs';
-import { createClient, retryFor } from './client.ts';
-import type { Client } from './client.ts';
+import kafkajs, { type Consumer, type EachBatchPayload } from 'kafkajs';
+import { type Client, createClient, retryFor } from './client.ts';
 import { errorType } from './errors.ts';
 import { Ownership } from './ownership.ts';
 import type { Settings } from './options.ts';

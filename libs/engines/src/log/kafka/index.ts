@@ -1,6 +1,5 @@
 import { KafkaLog } from './kafka-log.ts';
-import { settingsOf } from './options.ts';
-import type { KafkaLogOptions } from './options.ts';
+import { type KafkaLogOptions, settingsOf } from './options.ts';
 import type { EventLog } from '../port.ts';
 
 export type { KafkaConnection, KafkaLogOptions } from './options.ts';

@@ -1,15 +1,16 @@
 import { maxRecordBytes } from '@provider-access/events';
-import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type {
-  Appended,
-  EventLog,
-  FollowOptions,
-  LogRecord,
-  Loss,
-  NewRecord,
-  Position,
-  SubscribeOptions,
-  Subscription,
+import {
+  type Appended,
+  EngineUnavailable,
+  type EventLog,
+  type FollowOptions,
+  type LogRecord,
+  type Loss,
+  type NewRecord,
+  type Position,
+  RecordTooLarge,
+  type SubscribeOptions,
+  type Subscription,
 } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { Appender } from './appender.ts';

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll } from 'vitest';
-import { LOOPBACK, startKafka, tcpProxy } from '@provider-access/testing';
-import type { Kafka, TcpProxy } from '@provider-access/testing';
+import { type Kafka, LOOPBACK, startKafka, tcpProxy, type TcpProxy } from '@provider-access/testing';
 import { eventLogContract } from '../contract/index.ts';
 import type { EventLog } from '../port.ts';
 import { warmUp } from '../../../test/log/kafka/support.ts';

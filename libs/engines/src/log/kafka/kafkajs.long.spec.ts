@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, KAFKA_API, kafkaRequest, LOOPBACK, startKafka, tcpProxy } from '@provider-access/testing';
-import type { Kafka, TcpProxy } from '@provider-access/testing';
+import {
+  eventually,
+  type Kafka,
+  KAFKA_API,
+  kafkaRequest,
+  LOOPBACK,
+  startKafka,
+  tcpProxy,
+  type TcpProxy,
+} from '@provider-access/testing';
 import { naiveProducer, openLog, prefixed, topic, valuesOf } from '../../../test/log/kafka/support.ts';
 
 /**

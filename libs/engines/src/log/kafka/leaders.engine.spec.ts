@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KAFKA_API, eventually, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
-import type { Kafka, TcpProxy } from '@provider-access/testing';
-import { EngineUnavailable } from '../port.ts';
-import type { Batch, EventLog } from '../port.ts';
+import {
+  eventually,
+  type Kafka,
+  KAFKA_API,
+  kafkaRequest,
+  startKafka,
+  tcpProxy,
+  type TcpProxy,
+} from '@provider-access/testing';
+import { type Batch, EngineUnavailable, type EventLog } from '../port.ts';
 import { openLog, prefixed, record, topic, valuesOf } from '../../../test/log/kafka/support.ts';
 
 /** Three brokers are killed in turn, so that leaders and group coordinators move. */

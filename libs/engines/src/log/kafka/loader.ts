@@ -4,8 +4,7 @@ import type { Position } from '../port.ts';
 import { createClient } from './client.ts';
 import { Cluster } from './cluster.ts';
 import { unavailable } from './errors.ts';
-import { settingsOf } from './options.ts';
-import type { KafkaConnection } from './options.ts';
+import { type KafkaConnection, settingsOf } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
 import { setForTopic } from './topics.ts';
 

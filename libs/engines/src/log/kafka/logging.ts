@@ -1,5 +1,4 @@
-import kafkajs from 'kafkajs';
-import type { logCreator as LogCreator } from 'kafkajs';
+import kafkajs, { type logCreator as LogCreator } from 'kafkajs';
 import type { KafkaLogger } from './options.ts';
 
 /** The safe part of a line of kafkajs's log. */

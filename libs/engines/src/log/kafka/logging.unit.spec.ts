@@ -1,7 +1,6 @@
 import kafkajs from 'kafkajs';
 import { expect, it } from 'vitest';
-import { logCreator } from './logging.ts';
-import type { LogEntry } from './logging.ts';
+import { logCreator, type LogEntry } from './logging.ts';
 import type { KafkaLogger } from './options.ts';
 
 function logged(level: kafkajs.logLevel, message: string, extra: object = {}): { lines: unknown[]; seen: LogEntry[] } {

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { KAFKA_API, LOOPBACK, kafkaRequest, startKafka, tcpProxy } from '@provider-access/testing';
-import type { Kafka, TcpProxy } from '@provider-access/testing';
+import {
+  type Kafka,
+  KAFKA_API,
+  kafkaRequest,
+  LOOPBACK,
+  startKafka,
+  tcpProxy,
+  type TcpProxy,
+} from '@provider-access/testing';
 import { EngineUnavailable, RecordTooLarge } from '../port.ts';
 import { openLog, prefixed, record, topic, valuesOf, warmUp } from '../../../test/log/kafka/support.ts';
 

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import { onFindBroker } from './low-level.ts';
-import type { FetchRequest, FetchResponse, RawBroker } from './low-level.ts';
+import { type FetchRequest, type FetchResponse, onFindBroker, type RawBroker } from './low-level.ts';
 
 export interface PatientFetchOptions {
   /** How long kafkajs waits in one call of its fetch loop, ms. It sends heartbeats between two calls. */

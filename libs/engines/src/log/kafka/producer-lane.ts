@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message, Producer } from 'kafkajs';
-import { createClient } from './client.ts';
-import type { Client } from './client.ts';
+import { type Client, createClient } from './client.ts';
 import type { LogEntry } from './logging.ts';
 import { protocolError } from './low-level.ts';
 import type { Settings } from './options.ts';

@@ -1,8 +1,7 @@
 import type { LogRecord } from '../port.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
-import { READ_COMMITTED, committedMessages } from './low-level.ts';
-import type { FetchedPartition, RawCluster } from './low-level.ts';
+import { committedMessages, type FetchedPartition, type RawCluster, READ_COMMITTED } from './low-level.ts';
 import { toRecord } from './records.ts';
 
 /** Most bytes of a fetch. A larger record batch is returned whole, so a limit of one byte fetches one batch. */

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startKafka } from '@provider-access/testing';
-import type { Kafka } from '@provider-access/testing';
+import { type Kafka, startKafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import type { KafkaConnection, KafkaSasl } from './options.ts';
 import { openLog, prefixed, record, topic, valuesOf } from '../../../test/log/kafka/support.ts';

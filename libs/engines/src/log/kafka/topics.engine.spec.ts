@@ -1,8 +1,6 @@
-import kafkajs from 'kafkajs';
-import type { Admin } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startKafka } from '@provider-access/testing';
-import type { Kafka } from '@provider-access/testing';
+import { type Kafka, startKafka } from '@provider-access/testing';
 import { EngineUnavailable } from '../port.ts';
 import { applyTopics, planTopics } from './index.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';

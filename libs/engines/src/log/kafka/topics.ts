@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import kafkajs from 'kafkajs';
-import type { Admin } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { EngineUnavailable } from '../port.ts';
 import type { TopicDefinition } from '../topics.ts';
 import { createClient } from './client.ts';

@@ -1,7 +1,6 @@
 import { acceptedByDefault } from '../losses.ts';
 import type { FollowOptions, Position, SubscribeOptions, Subscription } from '../port.ts';
-import { DEFAULT_BACKOFF, Lane } from './lane.ts';
-import type { Backoff, LaneOwner } from './lane.ts';
+import { type Backoff, DEFAULT_BACKOFF, Lane, type LaneOwner } from './lane.ts';
 import type { LocalStore } from './store.ts';
 
 export const DEFAULT_MAX_RECORDS = 500;

@@ -1,7 +1,6 @@
 import { handlerFault } from '../handler-fault.ts';
 import { lossSentence } from '../losses.ts';
-import { EngineUnavailable } from '../port.ts';
-import type { Batch } from '../port.ts';
+import { type Batch, EngineUnavailable } from '../port.ts';
 import type { LocalStore } from './store.ts';
 
 /** The consumer that handles the batches of a lane. */

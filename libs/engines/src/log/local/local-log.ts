@@ -1,19 +1,19 @@
-import { EngineUnavailable, RecordTooLarge } from '../port.ts';
-import type {
-  Appended,
-  EventLog,
-  FollowOptions,
-  LogRecord,
-  Loss,
-  NewRecord,
-  Position,
-  SubscribeOptions,
-  Subscription,
+import {
+  type Appended,
+  EngineUnavailable,
+  type EventLog,
+  type FollowOptions,
+  type LogRecord,
+  type Loss,
+  type NewRecord,
+  type Position,
+  RecordTooLarge,
+  type SubscribeOptions,
+  type Subscription,
 } from '../port.ts';
 import { partitionFor } from '../murmur2.ts';
 import { Group, LocalConsumer } from './group.ts';
-import { DEFAULT_BACKOFF, Lane } from './lane.ts';
-import type { Backoff } from './lane.ts';
+import { type Backoff, DEFAULT_BACKOFF, Lane } from './lane.ts';
 import type { LocalStore, PlacedRecord } from './store.ts';
 
 /** How often idle lanes are polled, so that `lastPoll` shows a living event loop. */

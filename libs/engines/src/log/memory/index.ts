@@ -1,7 +1,6 @@
 import { maxRecordBytes } from '@provider-access/events';
 import { SqliteStore } from '../embedded/sqlite-store.ts';
-import { EngineUnavailable } from '../port.ts';
-import type { Appended, EventLog, LogRecord } from '../port.ts';
+import { type Appended, EngineUnavailable, type EventLog, type LogRecord } from '../port.ts';
 import type { Backoff } from '../local/lane.ts';
 import { LocalLog } from '../local/local-log.ts';
 import type { LocalStore, PlacedRecord } from '../local/store.ts';

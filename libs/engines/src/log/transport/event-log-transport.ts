@@ -1,9 +1,7 @@
-import { Server } from '@nestjs/microservices';
-import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { Batch, EventLog, SubscribeOptions, Subscription } from '../port.ts';
-import { isAssignedPattern, isBatchPattern } from './patterns.ts';
-import type { BatchPattern } from './patterns.ts';
+import { type BatchPattern, isAssignedPattern, isBatchPattern } from './patterns.ts';
 
 /** The batch was not handled, so it is delivered again. */
 class BatchNotHandled extends Error {

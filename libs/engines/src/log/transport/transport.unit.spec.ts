@@ -1,11 +1,9 @@
 import { textOf } from '@provider-access/events';
 import 'reflect-metadata';
-import { Catch, Controller, Module, UseFilters } from '@nestjs/common';
-import type { ExceptionFilter, Type } from '@nestjs/common';
+import { Catch, Controller, type ExceptionFilter, Module, type Type, UseFilters } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { EMPTY, of, throwError } from 'rxjs';
-import type { Observable } from 'rxjs';
+import { EMPTY, type Observable, of, throwError } from 'rxjs';
 import { eventually } from '@provider-access/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openMemoryLog } from '../memory/index.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog, LogRecord } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { EventLog, LogRecord } from '../../log/index.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import type { StreamEvent } from '../port.ts';
 import { StreamReader } from './stream-reader.ts';
 import { agreements } from './agreements.ts';

@@ -1,7 +1,6 @@
-import { DatabaseSync } from 'node:sqlite';
-import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import { sqliteFault } from '@provider-access/engines/log/embedded';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { EngineUnavailable } from '../../log/index.ts';
+import { sqliteFault } from '../../log/embedded/index.ts';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS streams (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, snapshot TEXT NOT NULL,

@@ -1,4 +1,4 @@
-import type { EventLog } from '@provider-access/engines/log';
+import type { EventLog } from '../../log/index.ts';
 import { overEngine } from '../over-engine.ts';
 import type { State } from '../port.ts';
 import { Database } from './database.ts';

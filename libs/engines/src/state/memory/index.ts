@@ -1,4 +1,4 @@
-import type { EventLog } from '@provider-access/engines/log';
+import type { EventLog } from '../../log/index.ts';
 import { openEmbeddedState } from '../embedded/index.ts';
 import type { State } from '../port.ts';
 

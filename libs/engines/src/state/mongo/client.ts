@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
-import type { Db, MongoClient } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import { mongoClient, SELECTION_MS } from '../../mongo/client.ts';
-import type { MongoOptions } from '../../mongo/client.ts';
+import { type Db, MongoBulkWriteError, type MongoClient, MongoError, MongoServerError } from 'mongodb';
+import { EngineUnavailable } from '../../log/index.ts';
+import { mongoClient, type MongoOptions, SELECTION_MS } from '../../mongo/client.ts';
 
 /** A pool of connections. Throws EngineUnavailable if no primary answers. */
 export async function connect(options: MongoOptions): Promise<{ client: MongoClient; db: Db }> {

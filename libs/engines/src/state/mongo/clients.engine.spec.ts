@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import { eventually, sharedMongo } from '@provider-access/testing';
-import { MongoClient } from 'mongodb';
-import type { Db } from 'mongodb';
+import { type Db, MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ascending, clientsOf, decide, event, seen } from '../../../test/state/mongo-support.ts';
 import { whyNotAsked } from '../../views/mongo/testing/explain.ts';

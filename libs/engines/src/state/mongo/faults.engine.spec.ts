@@ -1,8 +1,6 @@
-import { EngineUnavailable } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
-import type { MemoryLog } from '@provider-access/engines/log/memory';
-import { eventually, mongoCommand, startMongo, tcpProxy } from '@provider-access/testing';
-import type { Mongo, TcpProxy } from '@provider-access/testing';
+import { EngineUnavailable } from '../../log/index.ts';
+import { type MemoryLog, openMemoryLog } from '../../log/memory/index.ts';
+import { eventually, type Mongo, mongoCommand, startMongo, tcpProxy, type TcpProxy } from '@provider-access/testing';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ascending, clientsOf, decide, event, persist, proxied, seen } from '../../../test/state/mongo-support.ts';

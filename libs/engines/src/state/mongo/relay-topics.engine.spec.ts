@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { EventLog, NewRecord } from '../../log/index.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import { sharedMongo } from '@provider-access/testing';
 import { afterEach, expect, test } from 'vitest';
 import type { State } from '../port.ts';

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Collection, Db, Document, Filter, MongoClient, UpdateFilter } from 'mongodb';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
 import { duplicatesOf, guarded, isDuplicate, repeated } from './client.ts';
-import { tidyAt } from './clock.ts';
-import type { ServerClock } from './clock.ts';
+import { type ServerClock, tidyAt } from './clock.ts';
 import { nextNumbers } from './sequence.ts';
 import { MongoStreams, replacing } from './streams.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { AnyBulkWriteOperation, Collection, Db, Document, Filter, UpdateFilter } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import type { Change, Stream, Waiting, Where } from '../engine.ts';
 import { guarded, isDuplicate, isTooLarge, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';

@@ -1,5 +1,5 @@
 import { PROGRESS_TYPE, dataOf } from '@provider-access/events';
-import type { EventLog, LogRecord, NewRecord } from '@provider-access/engines/log';
+import type { EventLog, LogRecord, NewRecord } from '../../log/index.ts';
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
 

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { EventLog, NewRecord } from '../../log/index.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import { eventually } from '@provider-access/testing';
 import type { Views } from '../port.ts';
 import { ProjectionSet } from '../projection-set.ts';
-import { poison, progress, record, totals } from './fixture.ts';
-import type { ViewsHarness } from './fixture.ts';
+import { poison, progress, record, totals, type ViewsHarness } from './fixture.ts';
 
 export function instancesContract(name: string, open: () => Promise<ViewsHarness>): void {
   describe(`${name}: several instances (of a store that several processes write)`, () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach } from 'vitest';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { EventLog, NewRecord } from '../../log/index.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import type { Views } from '../port.ts';
 import type { Projection } from '../projection.ts';
 import { ProjectionSet } from '../projection-set.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { NewRecord } from '@provider-access/engines/log';
+import type { NewRecord } from '../../log/index.ts';
 import { openedProjections } from './opened.ts';
 import { type ViewsHarness, items, totals, poison, record } from './fixture.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { EventLog } from '@provider-access/engines/log';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import type { EventLog } from '../../log/index.ts';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import { eventually } from '@provider-access/testing';
 import type { Projection } from '../projection.ts';
 import { ProjectionSet } from '../projection-set.ts';

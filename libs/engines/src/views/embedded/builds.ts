@@ -1,9 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Change, type Registered, ViewBuilds } from '../builds.ts';
-import { collectionName } from '../projection.ts';
-import type { Projection } from '../projection.ts';
-import { CheckpointMoved } from '../store.ts';
-import type { Build, Checkpoint } from '../store.ts';
+import { collectionName, type Projection } from '../projection.ts';
+import { type Build, type Checkpoint, CheckpointMoved } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { createTables, layoutOf, quoted, tablesOf } from './tables.ts';
 

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Registered } from '../builds.ts';
-import { collectionName } from '../projection.ts';
-import type { Projection } from '../projection.ts';
+import { collectionName, type Projection } from '../projection.ts';
 import type { Build, Checkpoint } from '../store.ts';
 import { asFault } from './faults.ts';
 import { Statements } from './statements.ts';

@@ -1,7 +1,7 @@
 import { StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { openMemoryLog } from '@provider-access/engines/log/memory';
+import { openMemoryLog } from '../../log/memory/index.ts';
 import { BuildWriter } from '../build-writer.ts';
 import { items, record, totals } from '../contract/fixture.ts';
 import { openMemoryViews } from '../memory/index.ts';

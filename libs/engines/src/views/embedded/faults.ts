@@ -1,4 +1,4 @@
-import { sqliteFault } from '@provider-access/engines/log/embedded';
+import { sqliteFault } from '../../log/embedded/index.ts';
 
 export const asFault = (error: unknown): unknown => sqliteFault(error, 'view store');
 

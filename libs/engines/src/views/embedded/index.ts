@@ -1,8 +1,7 @@
-import { checkpointInBackground } from '@provider-access/engines/log/embedded';
+import { checkpointInBackground } from '../../log/embedded/index.ts';
 import type { Views } from '../port.ts';
 import { viewsOver } from '../reader.ts';
-import { EmbeddedStore } from './store.ts';
-import type { EmbeddedViewsOptions } from './store.ts';
+import { EmbeddedStore, type EmbeddedViewsOptions } from './store.ts';
 
 export type { EmbeddedViewsOptions } from './store.ts';
 

@@ -4,8 +4,7 @@ import type { FindQuery, IdsQuery, Projection, Scalar, ViewDocument } from '../p
 import { type IdsCondition, planIds, planQuery } from '../query.ts';
 import type { Build } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { documentOf, indexedDocumentOf, MOST_RANGES } from './statements.ts';
-import type { Statements } from './statements.ts';
+import { documentOf, indexedDocumentOf, MOST_RANGES, type Statements } from './statements.ts';
 import { bound, inside } from './values.ts';
 
 export class Queries {

@@ -4,8 +4,7 @@ import type { ViewDocument } from '../projection.ts';
 import { type IdsCondition, type IdsPlan, type QueryPlan, splitPath } from '../query.ts';
 import { isOlder } from './positions.ts';
 import { physicalName } from '../encoding.ts';
-import { arrayTable, bodyTable, quoted } from './tables.ts';
-import type { Layout, PartColumns } from './tables.ts';
+import { arrayTable, bodyTable, type Layout, type PartColumns, quoted } from './tables.ts';
 
 /**
  * More ranges of one condition are a list in JSON. SQLite takes at most 500 parts of a UNION, and each number of parts

@@ -1,5 +1,4 @@
-import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
-import { collectionName } from '../projection.ts';
+import { collectionName, type FindQuery, type IdsQuery, type Projection, type ViewDocument } from '../projection.ts';
 import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
 import { EmbeddedBuilds } from './builds.ts';
 import { Connection } from './connection.ts';

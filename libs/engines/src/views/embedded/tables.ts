@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
-import { collectionName } from '../projection.ts';
-import type { IndexDefinition, Projection } from '../projection.ts';
+import { collectionName, type IndexDefinition, type Projection } from '../projection.ts';
 import { checkProjection, splitPath } from '../query.ts';
 
 /**

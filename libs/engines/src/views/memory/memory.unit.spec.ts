@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { items } from '../contract/fixture.ts';
-import type { ViewsHarness } from '../contract/fixture.ts';
+import { items, type ViewsHarness } from '../contract/fixture.ts';
 import { instancesContract } from '../contract/instances-contract.ts';
 import { rebuildContract } from '../contract/rebuild-contract.ts';
 import { runnerContract } from '../contract/runner-contract.ts';

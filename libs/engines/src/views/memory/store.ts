@@ -1,9 +1,7 @@
 import { Connection } from '../embedded/connection.ts';
 import { EmbeddedStore } from '../embedded/store.ts';
-import { collectionName } from '../projection.ts';
-import type { Build, Checkpoint, ViewOp } from '../store.ts';
-import { CheckpointMoved } from '../store.ts';
-import type { Projection } from '../projection.ts';
+import { collectionName, type Projection } from '../projection.ts';
+import { type Build, type Checkpoint, CheckpointMoved, type ViewOp } from '../store.ts';
 
 /** The embedded store without a file. With `restore` it can lose acknowledged writes, as a shared store can. */
 export class MemoryStore extends EmbeddedStore {

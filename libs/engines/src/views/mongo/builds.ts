@@ -1,18 +1,14 @@
 import type { Collection, Db, MongoClient } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import { type Change, type Registered, ViewBuilds } from '../builds.ts';
 import { physicalName } from '../encoding.ts';
-import { collectionName } from '../projection.ts';
-import type { Projection } from '../projection.ts';
-import { EnsureError } from '../store.ts';
-import type { Build } from '../store.ts';
+import { collectionName, type Projection } from '../projection.ts';
+import { type Build, EnsureError } from '../store.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Calls } from './faults.ts';
 import { createIndexes, requireIndexes } from './indexes.ts';
-import { layoutOf } from './layout.ts';
-import type { Layout, StoredDocument } from './layout.ts';
-import { deadlineOf } from './options.ts';
-import type { MongoViewsOptions } from './options.ts';
+import { type Layout, layoutOf, type StoredDocument } from './layout.ts';
+import { deadlineOf, type MongoViewsOptions } from './options.ts';
 import { Registry } from './registry.ts';
 
 const physicalOf = (projection: Projection, build: number): string => physicalName(collectionName(projection), build);

@@ -1,8 +1,6 @@
 import type { Collection, Db } from 'mongodb';
-import { CheckpointMoved } from '../store.ts';
-import type { Checkpoint } from '../store.ts';
-import { isDuplicate } from './faults.ts';
-import type { Calls } from './faults.ts';
+import { type Checkpoint, CheckpointMoved } from '../store.ts';
+import { type Calls, isDuplicate } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
 interface StoredCheckpoint {

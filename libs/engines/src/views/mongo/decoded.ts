@@ -1,7 +1,6 @@
 import { BoundedMap } from '@provider-access/kernel';
 import type { ViewDocument } from '../projection.ts';
-import { decode } from './layout.ts';
-import type { Layout, StoredDocument } from './layout.ts';
+import { decode, type Layout, type StoredDocument } from './layout.ts';
 
 /** A cache of decoded documents (`Projection.keepDecoded`), valid while the positions of their parts are unchanged. */
 export class Decoded {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 
 /**
  * Turns errors of the driver into errors of the port. A text of the server may quote documents and keys (a duplicate

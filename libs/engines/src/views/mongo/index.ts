@@ -1,8 +1,7 @@
 import type { Views } from '../port.ts';
 import { viewsOver } from '../reader.ts';
 import { Calls } from './faults.ts';
-import { clientOf, deadlineOf } from './options.ts';
-import type { MongoViewsOptions } from './options.ts';
+import { clientOf, deadlineOf, type MongoViewsOptions } from './options.ts';
 import { MongoStore } from './store.ts';
 
 export type { MongoOptions, MongoViewsOptions } from './options.ts';

@@ -1,8 +1,7 @@
 import type { Db } from 'mongodb';
 import { EnsureError } from '../store.ts';
 import type { Calls } from './faults.ts';
-import { indexesOf } from './layout.ts';
-import type { Layout, WantedIndex } from './layout.ts';
+import { indexesOf, type Layout, type WantedIndex } from './layout.ts';
 
 export type IndexState = 'present' | 'missing' | 'differs' | 'extra';
 export interface PlannedIndex {

@@ -1,7 +1,6 @@
 import type { CreateIndexesOptions } from 'mongodb';
 import { encodePart } from '../encoding.ts';
-import { collectionName } from '../projection.ts';
-import type { Projection, Scalar, ViewDocument } from '../projection.ts';
+import { collectionName, type Projection, type Scalar, type ViewDocument } from '../projection.ts';
 import { checkProjection, fieldOf, splitPath, UndeclaredQuery } from '../query.ts';
 import type { PartPosition } from '../store.ts';
 import { keepTraces } from '../traces.ts';

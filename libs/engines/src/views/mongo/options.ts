@@ -1,6 +1,5 @@
 import type { MongoClient, MongoClientOptions } from 'mongodb';
-import { mongoClient, SELECTION_MS, SOCKET_MS } from '../../mongo/client.ts';
-import type { MongoOptions } from '../../mongo/client.ts';
+import { mongoClient, type MongoOptions, SELECTION_MS, SOCKET_MS } from '../../mongo/client.ts';
 
 export type { MongoOptions } from '../../mongo/client.ts';
 

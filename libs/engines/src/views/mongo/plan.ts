@@ -4,11 +4,9 @@ import { physicalName } from '../encoding.ts';
 import { definitionOf } from '../query.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Calls } from './faults.ts';
-import { compareIndexes, createIndexes } from './indexes.ts';
-import type { IndexState } from './indexes.ts';
+import { compareIndexes, createIndexes, type IndexState } from './indexes.ts';
 import { layoutOf } from './layout.ts';
-import { clientOf } from './options.ts';
-import type { MongoOptions } from './options.ts';
+import { clientOf, type MongoOptions } from './options.ts';
 import { Registry } from './registry.ts';
 import type { Registered } from '../builds.ts';
 

@@ -1,8 +1,7 @@
 import type { Collection, Db, UpdateFilter } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable } from '../../log/index.ts';
 import type { Change, Registered } from '../builds.ts';
-import { isDuplicate } from './faults.ts';
-import type { Calls } from './faults.ts';
+import { type Calls, isDuplicate } from './faults.ts';
 
 /** A document of the collection `views`. Each change is one conditional update. */
 type Stored = Registered & { readonly _id: string };

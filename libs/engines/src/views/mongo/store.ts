@@ -1,10 +1,16 @@
 import type { Collection, MongoClient } from 'mongodb';
 import { decoderOf, physicalName } from '../encoding.ts';
-import { collectionName } from '../projection.ts';
-import type { FindQuery, IdsQuery, Projection, ViewDocument } from '../projection.ts';
+import { collectionName, type FindQuery, type IdsQuery, type Projection, type ViewDocument } from '../projection.ts';
 import { planIds, planQuery } from '../query.ts';
-import { CheckpointMoved } from '../store.ts';
-import type { Build, Checkpoint, StoredPart, ViewOp, ViewSnapshot, ViewStore } from '../store.ts';
+import {
+  type Build,
+  type Checkpoint,
+  CheckpointMoved,
+  type StoredPart,
+  type ViewOp,
+  type ViewSnapshot,
+  type ViewStore,
+} from '../store.ts';
 import { MongoBuilds } from './builds.ts';
 import { Decoded } from './decoded.ts';
 import { Incarnation } from './incarnation.ts';
@@ -13,12 +19,13 @@ import {
   decode,
   decodeIndexed,
   indexedProjection,
+  type Layout,
   layoutOf,
   positionOf,
   removedOf,
+  type StoredDocument,
   wholeProjection,
 } from './layout.ts';
-import type { Layout, StoredDocument } from './layout.ts';
 import type { MongoViewsOptions } from './options.ts';
 import { byBytes, idFiltersOf, queriesOf } from './queries.ts';
 import { snapshotOf } from './snapshot.ts';

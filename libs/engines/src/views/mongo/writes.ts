@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto';
-import { MongoBulkWriteError } from 'mongodb';
-import type { AnyBulkWriteOperation, Collection } from 'mongodb';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from 'mongodb';
+import { EngineUnavailable } from '../../log/index.ts';
 import { isNewer, samePosition } from '../encoding.ts';
-import { DocumentTooLarge } from '../store.ts';
-import type { ViewOp } from '../store.ts';
-import { asFault, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
-import type { Calls } from './faults.ts';
-import { encode, positionField, positionOf, storedPosition } from './layout.ts';
-import type { Layout, StoredDocument } from './layout.ts';
+import { DocumentTooLarge, type ViewOp } from '../store.ts';
+import { asFault, type Calls, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import { encode, type Layout, positionField, positionOf, type StoredDocument, storedPosition } from './layout.ts';
 
 /**
  * The largest bulk, in operations and bytes. The server accepts 48 MB in a message, and an answer must come before the

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import kafkajs from 'kafkajs';
-import type { Producer } from 'kafkajs';
-import { applyTopics, openKafkaLog } from '../../../src/log/kafka/index.ts';
-import type { KafkaConnection, KafkaLogOptions } from '../../../src/log/kafka/index.ts';
+import kafkajs, { type Producer } from 'kafkajs';
+import { applyTopics, type KafkaConnection, type KafkaLogOptions, openKafkaLog } from '../../../src/log/kafka/index.ts';
 import type { EventLog, NewRecord, TopicDefinition } from '../../../src/log/index.ts';
 
 export const topic = (name: string, more: Partial<TopicDefinition> = {}): TopicDefinition => ({

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sharedMongo } from '@provider-access/testing';
-import { MongoClient } from 'mongodb';
-import type { Db } from 'mongodb';
+import { type Db, MongoClient } from 'mongodb';
 import type { MongoViewsOptions } from '../../../src/views/mongo/options.ts';
 
 export interface TestDatabase {

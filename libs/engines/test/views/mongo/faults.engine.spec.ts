@@ -1,15 +1,12 @@
-import { eventually, mongoCommand, startMongo, tcpProxy } from '@provider-access/testing';
-import type { Mongo, TcpProxy } from '@provider-access/testing';
+import { eventually, type Mongo, mongoCommand, startMongo, tcpProxy, type TcpProxy } from '@provider-access/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { EngineUnavailable } from '@provider-access/engines/log';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
 import { items, record, totals } from '../../../src/views/contract/fixture.ts';
 import { openMongoViews } from '../../../src/views/mongo/index.ts';
 import type { Views } from '../../../src/views/port.ts';
 import { ProjectionSet } from '../../../src/views/projection-set.ts';
-import { testDatabase } from './database.ts';
-import type { TestDatabase } from './database.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
 
 const adds = (from: number, to: number): NewRecord[] =>
   Array.from({ length: to - from }, (_, i) => record(`k${(from + i) % 29}`, { n: 1 }));

@@ -8,8 +8,7 @@ import type { Projection } from '../../../src/views/projection.ts';
 import { EnsureError } from '../../../src/views/store.ts';
 import { applyViews, openMongoViews, planViews } from '../../../src/views/mongo/index.ts';
 import { explainShapes, whyNotAsked } from '../../../src/views/mongo/testing/explain.ts';
-import { testDatabase } from './database.ts';
-import type { TestDatabase } from './database.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
 
 /** All shapes of the services' views: several parts, deep paths, several indexes of the same fields, an array alone. */
 const wide: Projection = {

@@ -1,9 +1,7 @@
-import { eventually, startMongo } from '@provider-access/testing';
-import type { Mongo } from '@provider-access/testing';
+import { eventually, type Mongo, startMongo } from '@provider-access/testing';
 import { describe, expect, it } from 'vitest';
-import { EngineUnavailable } from '@provider-access/engines/log';
+import { EngineUnavailable, type EventLog, type NewRecord } from '@provider-access/engines/log';
 import { openMemoryLog } from '@provider-access/engines/log/memory';
-import type { EventLog, NewRecord } from '@provider-access/engines/log';
 import { record, totals } from '../../../src/views/contract/fixture.ts';
 import { openMongoViews } from '../../../src/views/mongo/index.ts';
 import type { Views } from '../../../src/views/port.ts';

@@ -7,11 +7,9 @@ import { appendAll, items, record, totals } from '../../../src/views/contract/fi
 import { ProjectionSet } from '../../../src/views/projection-set.ts';
 import type { Views } from '../../../src/views/port.ts';
 import type { Projection, TopicEvolve } from '../../../src/views/projection.ts';
-import { CheckpointMoved } from '../../../src/views/store.ts';
-import type { ViewOp } from '../../../src/views/store.ts';
+import { CheckpointMoved, type ViewOp } from '../../../src/views/store.ts';
 import { openMongoViews } from '../../../src/views/mongo/index.ts';
-import { testDatabase } from './database.ts';
-import type { TestDatabase } from './database.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
 
 const item = (id: string, offset: number, n: number, partition = 0): ViewOp => ({
   id,

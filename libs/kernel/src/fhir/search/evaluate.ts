@@ -44,13 +44,13 @@ interface Parameter {
 
 /** The filters of a search, prepared once to be compared with many resources. */
 export class Matcher {
-  private readonly parameters: Parameter[] = [];
+  readonly #parameters: Parameter[] = [];
   /** Evaluations for each resource: the alternatives of all conditions. */
   readonly evaluations: number;
   constructor(filters: readonly SearchFilter[]) {
     let evaluations = 0;
     for (const filter of filters) {
-      const { readings } = this.of(filter.parameter);
+      const { readings } = this.#of(filter.parameter);
       const read = readerOf(filter);
       let reading = readings.find((known) => known.read === read);
       if (reading === undefined) readings.push((reading = { read, conditions: [], found: [] }));
@@ -60,15 +60,15 @@ export class Matcher {
     }
     this.evaluations = evaluations;
   }
-  private of(parameter: SearchParameter): Parameter {
-    const known = this.parameters.find((each) => each.parameter === parameter);
+  #of(parameter: SearchParameter): Parameter {
+    const known = this.#parameters.find((each) => each.parameter === parameter);
     if (known !== undefined) return known;
     const readings: Reading[] = [];
     const take = (type: string, value: unknown): void => {
       for (const { read, found } of readings) read(parameter, type, value, found);
     };
     const added = { parameter, readings, take };
-    this.parameters.push(added);
+    this.#parameters.push(added);
     return added;
   }
 
@@ -79,7 +79,7 @@ export class Matcher {
    */
   matches(resource: FhirResource, work?: SearchWork): boolean {
     work?.evaluate(this.evaluations);
-    for (const { parameter, readings, take } of this.parameters) {
+    for (const { parameter, readings, take } of this.#parameters) {
       for (const { found } of readings) found.length = 0;
       if (isOfType(parameter, resource)) each(parameter, resource, take);
       for (const { conditions, found } of readings)

@@ -24,33 +24,33 @@ const SLICE = 2_000_000;
  * - Between two pauses, a search does work for about 20 ms. The caller calls `pause` wherever it has counted.
  */
 export class SearchWork {
-  private readonly budget: number;
-  private readonly rest: () => Promise<void>;
-  private spent = 0;
-  private sincePause = 0;
+  readonly #budget: number;
+  readonly #rest: () => Promise<void>;
+  #spent = 0;
+  #sincePause = 0;
   constructor(budget: number = MOST_EVALUATIONS, rest: () => Promise<void> = nextTurn) {
-    this.budget = budget;
-    this.rest = rest;
+    this.#budget = budget;
+    this.#rest = rest;
   }
   get evaluations(): number {
-    return this.spent;
+    return this.#spent;
   }
 
   /** Call it before the evaluations of a resource. @throws OverBudget */
   evaluate(conditions: number): void {
-    this.spent += conditions;
-    if (this.spent > this.budget) throw new OverBudget(this.budget);
-    this.sincePause += conditions * COST.condition;
+    this.#spent += conditions;
+    if (this.#spent > this.#budget) throw new OverBudget(this.#budget);
+    this.#sincePause += conditions * COST.condition;
   }
   /** @param units of COST */
   count(units: number): void {
-    this.sincePause += units;
+    this.#sincePause += units;
   }
   /** Undefined if the search may go on: most steps need no pause, and then no promise. */
   pause(): Promise<void> | undefined {
-    if (this.sincePause < SLICE) return undefined;
-    this.sincePause = 0;
-    return this.rest();
+    if (this.#sincePause < SLICE) return undefined;
+    this.#sincePause = 0;
+    return this.#rest();
   }
 }
 

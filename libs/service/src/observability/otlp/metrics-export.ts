@@ -33,7 +33,7 @@ const TELL_EVERY_MS = 60_000;
  * configured.
  */
 export class MetricsExport {
-  private readonly provider: MeterProvider;
+  readonly #provider: MeterProvider;
 
   constructor(options: MetricsExportOptions, given: PushMetricExporter = new OtlpMetricExporter(options)) {
     const { metrics, intervalMs, service } = options;
@@ -56,14 +56,14 @@ export class MetricsExport {
       exportTimeoutMillis: Math.min(intervalMs, EXPORT_MS),
       metricProducers: [producer],
     });
-    this.provider = new MeterProvider({ resource, readers: [reader] });
+    this.#provider = new MeterProvider({ resource, readers: [reader] });
   }
   flush(): Promise<void> {
-    return this.provider.forceFlush();
+    return this.#provider.forceFlush();
   }
   /** Sends once more. */
   close(): Promise<void> {
-    return this.provider.shutdown();
+    return this.#provider.shutdown();
   }
 }
 

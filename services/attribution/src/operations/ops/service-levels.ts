@@ -43,69 +43,69 @@ const KEPT_MS = 5_000;
 
 /** The platform's service levels: reports of a period, gauges of open requests, and reports of the probe. */
 export class ServiceLevels {
-  private readonly options: ServiceLevelsOptions;
-  private readonly reader: ViewReader;
-  private readonly feeds: ViewReader;
-  private readonly records: ViewReader;
-  private looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
+  readonly #options: ServiceLevelsOptions;
+  readonly #reader: ViewReader;
+  readonly #feeds: ViewReader;
+  readonly #records: ViewReader;
+  #looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
 
   constructor(options: ServiceLevelsOptions) {
-    this.options = options;
-    this.reader = options.views.reader(serviceLevels);
-    this.feeds = options.views.reader(freshness);
-    this.records = recordsReader(options.views).views.records;
-    this.measure();
+    this.#options = options;
+    this.#reader = options.views.reader(serviceLevels);
+    this.#feeds = options.views.reader(freshness);
+    this.#records = recordsReader(options.views).views.records;
+    this.#measure();
   }
 
   get calendar(): BusinessCalendar {
-    return this.options.calendar;
+    return this.#options.calendar;
   }
   /** Local days of the payer, both included. */
   async report(period: { readonly from: string; readonly to: string }): Promise<ServiceLevelReport> {
-    const { clock, calendar } = this.options;
-    return serviceLevelReport(this.reader, period, await this.open(), clock.now(), calendar);
+    const { clock, calendar } = this.#options;
+    return serviceLevelReport(this.#reader, period, await this.#open(), clock.now(), calendar);
   }
   /** How fresh the events of each source and type are. Local days of the payer, both included. */
   async freshness(period: { readonly from: string; readonly to: string }): Promise<FreshnessReport> {
-    return freshnessReport(this.feeds, period, this.options.clock.now());
+    return freshnessReport(this.#feeds, period, this.#options.clock.now());
   }
   /** Stores the report of a probe run. */
   async probed(report: ProbeReported): Promise<void> {
-    await this.options.ledger.probed(report);
-    this.options.metrics.count('pa_probe_runs_total', {
+    await this.#options.ledger.probed(report);
+    this.#options.metrics.count('pa_probe_runs_total', {
       result: report.ok ? 'passed' : 'failed',
       step: report.failed ?? 'none',
     });
   }
 
   /** What is started and not finished, a dead letter, or not even read, in all processes. */
-  private async open(): Promise<readonly Open[]> {
-    const { log } = this.options;
-    const records = (await this.records.position()).derived['resources'] ?? {};
+  async #open(): Promise<readonly Open[]> {
+    const { log } = this.#options;
+    const records = (await this.#records.position()).derived['resources'] ?? {};
     const passed = (objective: Objective): Position =>
-      objective === 'opt-out-effective' ? this.options.facts.parties.derived('consent') : records;
-    return [...(await openOf(this.reader)), ...(await unread(log, passed))];
+      objective === 'opt-out-effective' ? this.#options.facts.parties.derived('consent') : records;
+    return [...(await openOf(this.#reader)), ...(await unread(log, passed))];
   }
-  private kept(): Promise<readonly Open[]> {
+  #kept(): Promise<readonly Open[]> {
     const now = performance.now();
-    if (this.looked === undefined || now - this.looked.at > KEPT_MS) this.looked = { at: now, open: this.open() };
-    return this.looked.open;
+    if (this.#looked === undefined || now - this.#looked.at > KEPT_MS) this.#looked = { at: now, open: this.#open() };
+    return this.#looked.open;
   }
 
-  private measure(): void {
-    const { metrics, clock, calendar } = this.options;
+  #measure(): void {
+    const { metrics, clock, calendar } = this.#options;
     const pending = async (): Promise<ReturnType<typeof pendingOf>> =>
-      pendingOf(await this.kept(), clock.now(), calendar);
+      pendingOf(await this.#kept(), clock.now(), calendar);
     metrics.read('pa_slo_pending', async () =>
       (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })),
     );
     metrics.read('pa_slo_oldest_elapsed_ratio', async () =>
       (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })),
     );
-    const { expectedFeeds } = this.options;
+    const { expectedFeeds } = this.#options;
     if (expectedFeeds.length > 0)
       metrics.read('pa_feed_silence_ratio', async () => {
-        const newest = await newestOf(this.feeds);
+        const newest = await newestOf(this.#feeds);
         return expectedFeeds.map(({ source, type, silentMs }) => ({
           labels: { source, type },
           value: Math.max(0, clock.now() - newest(source, type)) / silentMs,
@@ -113,7 +113,7 @@ export class ServiceLevels {
       });
     metrics.zero('pa_probe_runs_total', { result: 'passed', step: 'none' });
     for (const step of PROBE_STEPS) metrics.zero('pa_probe_runs_total', { result: 'failed', step });
-    const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
+    const probe = (): Promise<ProbePart | undefined> => probeOf(this.#reader);
     metrics.read('pa_probe_last_success_timestamp_seconds', async () => {
       const success = (await probe())?.lastSuccess;
       return success === undefined ? [] : [{ labels: {}, value: Date.parse(success) / 1000 }];

@@ -51,31 +51,31 @@ interface Stored {
 }
 
 export class PartIndexBuilder {
-  private readonly type: string;
-  private readonly positions = new Map<string, number>();
-  private readonly of: (number | number[])[] = [];
-  private readonly labels: number[] = [];
-  private readonly sets = new Map<string, number>();
-  private readonly sizes: SegmentSize[] = [];
+  readonly #type: string;
+  readonly #positions = new Map<string, number>();
+  readonly #of: (number | number[])[] = [];
+  readonly #labels: number[] = [];
+  readonly #sets = new Map<string, number>();
+  readonly #sizes: SegmentSize[] = [];
   constructor(type: string) {
-    this.type = type;
+    this.#type = type;
   }
   add(members: readonly string[], size: SegmentSize, labels: readonly string[] = []): void {
     const set = JSON.stringify(labels);
-    this.labels.push(this.sets.get(set) ?? this.sets.set(set, this.sets.size).size - 1);
-    const at = members.slice(0, MEMBERS_OF_SUPPORTING).map((m) => this.position(m));
-    this.of.push(at.length === 1 ? at[0]! : at);
-    this.sizes.push({ resources: size.resources, plain: size.plain, compressed: size.compressed, crc: size.crc });
+    this.#labels.push(this.#sets.get(set) ?? this.#sets.set(set, this.#sets.size).size - 1);
+    const at = members.slice(0, MEMBERS_OF_SUPPORTING).map((m) => this.#position(m));
+    this.#of.push(at.length === 1 ? at[0]! : at);
+    this.#sizes.push({ resources: size.resources, plain: size.plain, compressed: size.compressed, crc: size.crc });
   }
   encode(): string {
-    const column = (field: keyof SegmentSize): number[] => this.sizes.map((s) => s[field]);
+    const column = (field: keyof SegmentSize): number[] => this.#sizes.map((s) => s[field]);
     return JSON.stringify({
       v: 1,
-      type: this.type,
-      members: [...this.positions.keys()],
-      of: this.of,
-      ...([...this.sets.keys()].some((set) => set !== '[]') && {
-        labels: { sets: [...this.sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.labels },
+      type: this.#type,
+      members: [...this.#positions.keys()],
+      of: this.#of,
+      ...([...this.#sets.keys()].some((set) => set !== '[]') && {
+        labels: { sets: [...this.#sets.keys()].map((set) => JSON.parse(set) as string[]), of: this.#labels },
       }),
       labelsBy: LABELS_VERSION,
       resources: column('resources'),
@@ -84,9 +84,9 @@ export class PartIndexBuilder {
       crc: column('crc'),
     } satisfies Stored);
   }
-  private position(member: string): number {
-    let at = this.positions.get(member);
-    if (at === undefined) this.positions.set(member, (at = this.positions.size));
+  #position(member: string): number {
+    let at = this.#positions.get(member);
+    if (at === undefined) this.#positions.set(member, (at = this.#positions.size));
     return at;
   }
 }

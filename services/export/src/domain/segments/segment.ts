@@ -52,27 +52,27 @@ export function inflateSegment(bytes: Uint8Array, size: SegmentSize): Buffer {
 
 /** Collects a patient's lines of one type and makes segments of whole lines. */
 export class SegmentBuilder {
-  private pieces: Uint8Array[] = [];
-  private bytes = 0;
-  private lines = 0;
-  private readonly limit: number;
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #lines = 0;
+  readonly #limit: number;
   constructor(limit = SEGMENT_LIMIT) {
-    this.limit = limit;
+    this.#limit = limit;
   }
   /** Adds a line without its newline. Returns a segment when the limit is passed. */
   add(line: Uint8Array): Segment | undefined {
-    this.pieces.push(line, NEWLINE);
-    this.bytes += line.byteLength + 1;
-    this.lines++;
-    return this.bytes >= this.limit ? this.end() : undefined;
+    this.#pieces.push(line, NEWLINE);
+    this.#bytes += line.byteLength + 1;
+    this.#lines++;
+    return this.#bytes >= this.#limit ? this.end() : undefined;
   }
   /** The last segment, if lines are left. */
   end(): Segment | undefined {
-    if (this.lines === 0) return undefined;
-    const segment = deflateSegment(Buffer.concat(this.pieces, this.bytes), this.lines);
-    this.pieces = [];
-    this.bytes = 0;
-    this.lines = 0;
+    if (this.#lines === 0) return undefined;
+    const segment = deflateSegment(Buffer.concat(this.#pieces, this.#bytes), this.#lines);
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#lines = 0;
     return segment;
   }
 }

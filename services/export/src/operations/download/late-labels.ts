@@ -44,11 +44,11 @@ const TOGETHER = 32;
  * labels of the current versions decide, as they do in a read.
  */
 export class LateLabels {
-  private readonly blobs: Blobs;
-  private readonly records: RecordsReader;
+  readonly #blobs: Blobs;
+  readonly #records: RecordsReader;
   constructor(blobs: Blobs, records: RecordsReader) {
-    this.blobs = blobs;
-    this.records = records;
+    this.#blobs = blobs;
+    this.#records = records;
   }
 
   async apply(of: LateLabelsOf, segments: readonly IndexedSegment[]): Promise<readonly IndexedSegment[]> {
@@ -62,16 +62,16 @@ export class LateLabels {
     const kept: IndexedSegment[] = [];
     for (const segment of segments) {
       if (suspect(segment)) await turns.next();
-      const left = suspect(segment) ? await this.cut(of, segment) : segment;
+      const left = suspect(segment) ? await this.#cut(of, segment) : segment;
       if (left !== undefined) kept.push(left);
     }
     return kept;
   }
 
   /** The segment without what is withheld now. Undefined if nothing is left. */
-  private async cut(of: LateLabelsOf, segment: IndexedSegment): Promise<IndexedSegment | undefined> {
-    const bytes = await storedBytes(this.blobs, of.file.part, segment);
-    const without = await this.withheld(of, segment, namesOfSegment(bytes, segment));
+  async #cut(of: LateLabelsOf, segment: IndexedSegment): Promise<IndexedSegment | undefined> {
+    const bytes = await storedBytes(this.#blobs, of.file.part, segment);
+    const without = await this.#withheld(of, segment, namesOfSegment(bytes, segment));
     if (without.size === 0) return segment;
     const left = cutSegment(bytes, segment, without);
     if (left === undefined) return undefined;
@@ -79,16 +79,12 @@ export class LateLabels {
     return { ...segment, resources, plain, compressed, crc, cut: { stored: storedSize(segment), without } };
   }
 
-  private async withheld(
-    of: LateLabelsOf,
-    segment: IndexedSegment,
-    names: readonly string[],
-  ): Promise<ReadonlySet<string>> {
+  async #withheld(of: LateLabelsOf, segment: IndexedSegment, names: readonly string[]): Promise<ReadonlySet<string>> {
     const without = new Set<string>();
     const owners = ownersOf(of, segment);
     for (let i = 0; i < names.length; i += TOGETHER) {
       const some = names.slice(i, i + TOGETHER);
-      const heads = await this.headsOf(some, owners);
+      const heads = await this.#headsOf(some, owners);
       const withheld = await of.check.withheldEach(heads);
       for (const [at, { type, id }] of heads.entries()) if (withheld[at] === true) without.add(`${type}/${id}`);
     }
@@ -96,8 +92,8 @@ export class LateLabels {
   }
 
   /** The current versions, also under the id to which a merge moved them. */
-  private async headsOf(names: readonly string[], owners: readonly string[]): Promise<readonly RecordPart[]> {
-    const { records } = this;
+  async #headsOf(names: readonly string[], owners: readonly string[]): Promise<readonly RecordPart[]> {
+    const records = this.#records;
     const found: RecordPart[] = [];
     const add = async (ids: readonly string[]): Promise<void> => {
       for (let i = 0; i < ids.length; i += TOGETHER)

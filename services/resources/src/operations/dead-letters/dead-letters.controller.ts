@@ -1,6 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import type { EventParked } from '@provider-access/events';
-import { dataOf } from '@provider-access/events';
+import { dataOf, type EventParked } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';

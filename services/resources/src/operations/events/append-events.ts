@@ -59,22 +59,22 @@ export const APPEND_EVENTS = 250;
  * requests of the process share one pace.
  */
 export class EventAppender {
-  private readonly log: EventLog;
-  private readonly facts: PayerFacts;
-  private readonly metrics: Metrics | undefined;
+  readonly #log: EventLog;
+  readonly #facts: PayerFacts;
+  readonly #metrics: Metrics | undefined;
   /** Whether events of another source than the sandbox's synthetic payer are refused. */
-  private readonly sandbox: boolean;
-  private readonly pace: FactsPace;
+  readonly #sandbox: boolean;
+  readonly #pace: FactsPace;
   constructor(
     log: EventLog,
     facts: PayerFacts,
     options: { readonly metrics?: Metrics | undefined; readonly sandbox?: boolean } = {},
   ) {
-    this.log = log;
-    this.facts = facts;
-    this.metrics = options.metrics;
-    this.sandbox = options.sandbox ?? false;
-    this.pace = new FactsPace((position, timeoutMs) => facts.waitForPayer(position, timeoutMs));
+    this.#log = log;
+    this.#facts = facts;
+    this.#metrics = options.metrics;
+    this.#sandbox = options.sandbox ?? false;
+    this.#pace = new FactsPace((position, timeoutMs) => facts.waitForPayer(position, timeoutMs));
   }
 
   /**
@@ -84,13 +84,13 @@ export class EventAppender {
    * @throws EngineUnavailable when the log stored nothing, or did not answer
    */
   async append(sent: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
-    const events = this.sandbox ? sent.map(fromSandbox) : sent;
+    const events = this.#sandbox ? sent.map(fromSandbox) : sent;
     const rows: (EventRow | Promise<EventRow>)[] = [];
     for (let at = 0; at < events.length; at += APPEND_EVENTS) {
       const part = events.slice(at, at + APPEND_EVENTS);
-      if (part.some((event) => event.ok && !event.consent)) await this.pace.room();
+      if (part.some((event) => event.ok && !event.consent)) await this.#pace.room();
       try {
-        rows.push(...(await this.appendPart(part, receipt)));
+        rows.push(...(await this.#appendPart(part, receipt)));
       } catch (error) {
         if (!(error instanceof EngineUnavailable) || at === 0) throw error;
         rows.push(
@@ -102,10 +102,7 @@ export class EventAppender {
     return rows;
   }
 
-  private async appendPart(
-    events: readonly Incoming[],
-    receipt: string,
-  ): Promise<readonly (EventRow | Promise<EventRow>)[]> {
+  async #appendPart(events: readonly Incoming[], receipt: string): Promise<readonly (EventRow | Promise<EventRow>)[]> {
     const byTopic = new Map<string, { records: NewRecord[]; consents: number[] }>();
     for (const event of events) {
       if (!event.ok) continue;
@@ -118,20 +115,20 @@ export class EventAppender {
     const tooLarge = new Set<NewRecord>();
     const failed = new Map<string, EngineUnavailable>();
     for (const [topic, { records, consents }] of byTopic) {
-      const appended = await this.appendTo(topic, records, tooLarge).catch((error: unknown) => {
+      const appended = await this.#appendTo(topic, records, tooLarge).catch((error: unknown) => {
         if (!(error instanceof EngineUnavailable)) throw error;
         failed.set(topic, error);
         return undefined;
       });
       if (appended === undefined) continue;
-      if (consents.length < records.length) this.pace.appended({ [topic]: endOf(appended) });
+      if (consents.length < records.length) this.#pace.appended({ [topic]: endOf(appended) });
       if (consents.length === 0) continue;
       const placed = consents.flatMap((i) =>
         appended[i] === undefined ? [] : [{ record: records[i]!, ...appended[i] }],
       );
       effects.set(
         topic,
-        this.effectsOf(topic, placed).catch((error: unknown) => {
+        this.#effectsOf(topic, placed).catch((error: unknown) => {
           // The event is durable. Only its effect is unknown.
           if (error instanceof EngineUnavailable || error instanceof FactsStale) return new Map();
           throw error;
@@ -139,7 +136,7 @@ export class EventAppender {
       );
     }
     if (failed.size > 0 && failed.size === byTopic.size) throw [...failed.values()][0]!;
-    this.metrics?.count(
+    this.#metrics?.count(
       'pa_intake_events_total',
       { service: 'resources', outcome: 'refused' },
       events.filter((event) => !event.ok).length + tooLarge.size,
@@ -156,11 +153,11 @@ export class EventAppender {
   }
 
   /** Waits until every process knows the opt-outs and opt-ins of one append, then reads their effects. */
-  private async effectsOf(
+  async #effectsOf(
     topic: string,
     placed: readonly (Appended & { readonly record: NewRecord })[],
   ): Promise<ReadonlyMap<NewRecord, StatementEffect>> {
-    if (!(await this.facts.waitForPayerEverywhere({ [topic]: endOf(placed) }, EFFECT_PATIENCE_MS))) return new Map();
+    if (!(await this.#facts.waitForPayerEverywhere({ [topic]: endOf(placed) }, EFFECT_PATIENCE_MS))) return new Map();
     const statements = placed.map(({ record, partition, offset }): ConsentStatement => {
       const { headers } = record;
       const member = headers['ce_subject']!;
@@ -172,14 +169,14 @@ export class EventAppender {
         ...(payerEvent !== undefined && { payerEvent }),
       };
     });
-    const effects = await this.facts.effects(statements);
+    const effects = await this.#facts.effects(statements);
     return new Map(
       placed.flatMap(({ record }, i) => (effects[i] === undefined ? [] : [[record, effects[i]] as const])),
     );
   }
 
   /** Returns undefined for a record that is too large for the log, and adds it to `tooLarge`. */
-  private async appendTo(
+  async #appendTo(
     topic: string,
     records: readonly NewRecord[],
     tooLarge: Set<NewRecord>,
@@ -187,7 +184,7 @@ export class EventAppender {
     for (;;) {
       const rest = records.filter((r) => !tooLarge.has(r));
       try {
-        const appended = (await this.log.append(topic, rest)).values();
+        const appended = (await this.#log.append(topic, rest)).values();
         return records.map((r) => (tooLarge.has(r) ? undefined : appended.next().value));
       } catch (error) {
         // The call wrote nothing. Repeat it without the event that is too large.

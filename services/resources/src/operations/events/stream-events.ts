@@ -25,9 +25,9 @@ export interface EventSummary extends Readonly<Record<Counted, number>> {
  */
 export class EventStream {
   readonly answer = new PassThrough({ highWaterMark: ANSWER_BYTES });
-  private readonly appender: EventAppender;
-  private readonly receipt: string;
-  private readonly counts: Record<Counted, number> = {
+  readonly #appender: EventAppender;
+  readonly #receipt: string;
+  readonly #counts: Record<Counted, number> = {
     accepted: 0,
     effective: 0,
     scheduled: 0,
@@ -37,12 +37,12 @@ export class EventStream {
     refused: 0,
   };
   /** Keeps the rows in order, although some wait for their effect. */
-  private written: Promise<void> = Promise.resolve();
-  private waiting = 0;
+  #written: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(appender: EventAppender, receipt: string) {
-    this.appender = appender;
-    this.receipt = receipt;
+    this.#appender = appender;
+    this.#receipt = receipt;
   }
 
   /**
@@ -58,60 +58,60 @@ export class EventStream {
     let begun = false;
     let append: Promise<void> = Promise.resolve();
     const flush = async (events: readonly Incoming[]): Promise<void> => {
-      const rows = await this.appender.append(events, this.receipt);
+      const rows = await this.#appender.append(events, this.#receipt);
       if (!begun) started();
       begun = true;
-      this.write(rows);
+      this.#write(rows);
       if (rows.some((row) => !(row instanceof Promise) && row.status === 'unavailable'))
         throw new EngineUnavailable('the log stored only some of the events');
     };
     try {
-      for await (const events of batches(request, this.receipt)) {
+      for await (const events of batches(request, this.#receipt)) {
         await append;
         // Read and parse the next lines while the log stores these.
         append = flush(events);
         append.catch(() => undefined);
-        if (this.waiting > ANSWER_BYTES) await this.written;
+        if (this.#waiting > ANSWER_BYTES) await this.#written;
       }
       await append;
     } catch (error) {
       if (!begun) throw error;
-      return this.end(false, kept);
+      return this.#end(false, kept);
     }
     if (!begun) started();
-    return this.end(true, kept);
+    return this.#end(true, kept);
   }
 
-  private write(rows: readonly (EventRow | Promise<EventRow>)[]): void {
-    this.waiting += rows.length * 120;
-    this.written = this.written.then(async () => {
+  #write(rows: readonly (EventRow | Promise<EventRow>)[]): void {
+    this.#waiting += rows.length * 120;
+    this.#written = this.#written.then(async () => {
       let text = '';
       for (const row of rows) {
         const settled = row instanceof Promise ? await row : row;
-        if (settled.status !== 'unavailable') this.counts[settled.status] += 1;
+        if (settled.status !== 'unavailable') this.#counts[settled.status] += 1;
         text += `${JSON.stringify(settled)}\n`;
       }
-      this.waiting -= rows.length * 120;
+      this.#waiting -= rows.length * 120;
       if (!this.answer.destroyed && !this.answer.write(text)) await drained(this.answer);
     });
   }
 
-  private kept(): number {
-    return Object.entries(this.counts).reduce((n, [status, count]) => (status === 'refused' ? n : n + count), 0);
+  #kept(): number {
+    return Object.entries(this.#counts).reduce((n, [status, count]) => (status === 'refused' ? n : n + count), 0);
   }
 
-  private async end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
-    await this.written;
+  async #end(complete: boolean, kept: (events: number) => Promise<void>): Promise<EventSummary> {
+    await this.#written;
     // If this fails, the receipt cannot show when it is complete. The events are durable anyway.
-    const isNoted = await kept(this.kept()).then(
+    const isNoted = await kept(this.#kept()).then(
       () => true,
       () => false,
     );
-    const summary: EventSummary = { receipt: this.receipt, complete: complete && isNoted, ...this.counts };
+    const summary: EventSummary = { receipt: this.#receipt, complete: complete && isNoted, ...this.#counts };
     if (!complete) {
       const detail =
         'events without a row above, or with this status, may not be stored: send them again, a repeat changes nothing';
-      const rest = { reason: 'log-unavailable', detail, retryAfter: 2, receipt: this.receipt };
+      const rest = { reason: 'log-unavailable', detail, retryAfter: 2, receipt: this.#receipt };
       this.answer.write(`${JSON.stringify({ status: 'unavailable', ...rest })}\n`);
     }
     this.answer.end(`${JSON.stringify({ summary })}\n`);

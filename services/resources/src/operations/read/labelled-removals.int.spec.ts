@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PA_RECORDS } from '@provider-access/events';
-import { textOf } from '@provider-access/events';
+import { PA_RECORDS, textOf } from '@provider-access/events';
 import { type Answer, condition, House } from '../../../test/harness.ts';
 
 const ACT_CODE = 'http://terminology.hl7.org/CodeSystem/v3-ActCode';

@@ -27,11 +27,11 @@ export class Included {
   readonly records: Entry[] = [];
   /** Whether more resources would have been included. */
   cut = false;
-  private bytes = 0;
+  #bytes = 0;
   /** False if the page takes no more. */
   add(entry: Entry): boolean {
-    this.bytes += sizeOf(entry);
-    this.cut ||= this.records.length >= MAX_INCLUDED || this.bytes > MAX_INCLUDED_BYTES;
+    this.#bytes += sizeOf(entry);
+    this.cut ||= this.records.length >= MAX_INCLUDED || this.#bytes > MAX_INCLUDED_BYTES;
     if (!this.cut) this.records.push(entry);
     return !this.cut;
   }

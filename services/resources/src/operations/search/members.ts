@@ -33,13 +33,13 @@ export interface Members {
  * guides define without a patient are about all members of the client.
  */
 export class SearchMembers {
-  private readonly records: RecordsReader;
-  private readonly facts: Facts;
-  private readonly views: Pick<Views, 'reader'>;
+  readonly #records: RecordsReader;
+  readonly #facts: Facts;
+  readonly #views: Pick<Views, 'reader'>;
   constructor(records: RecordsReader, facts: Facts, views: Pick<Views, 'reader'>) {
-    this.records = records;
-    this.facts = facts;
-    this.views = views;
+    this.#records = records;
+    this.#facts = facts;
+    this.#views = views;
   }
 
   /**
@@ -58,30 +58,30 @@ export class SearchMembers {
           expression,
         });
     if (isSharedType(type)) {
-      this.facts.access.assertFresh();
+      this.#facts.access.assertFresh();
       return { permitted: [SHARED], refused: [], because: new Map() };
     }
-    if (patients !== undefined) return this.chained(await this.named(client, patients), patientFilters, records);
+    if (patients !== undefined) return this.#chained(await this.#named(client, patients), patientFilters, records);
     if (ids !== undefined) {
-      const found = await this.holding(client, type, ids);
+      const found = await this.#holding(client, type, ids);
       // A condition on the member's Patient leaves out what belongs to no member.
       return patientFilters.length === 0 && mayBeShared(type)
         ? { ...found, shared: true }
-        : this.chained(found, patientFilters, records);
+        : this.#chained(found, patientFilters, records);
     }
     if (patientFilters.length === 0 && !isAlone(query)) throw needed(type);
-    return this.chained(await this.all(client, records), patientFilters, records);
+    return this.#chained(await this.#all(client, records), patientFilters, records);
   }
 
   /** Those of the members whom the client may not see any more, and why. */
   async goneSince(client: string, released: Iterable<string>): Promise<Members['refused']> {
     const members = [...new Set(released)].filter((member) => member !== SHARED);
-    return members.length === 0 ? [] : (await this.named(client, members)).refused;
+    return members.length === 0 ? [] : (await this.#named(client, members)).refused;
   }
 
-  private async named(client: string, members: readonly string[]): Promise<Members> {
+  async #named(client: string, members: readonly string[]): Promise<Members> {
     const asked = members.length === 0 ? [NOBODY] : [...new Set(members)].toSorted(byRecord);
-    const decisions = await this.facts.access.decideMany(client, { kind: 'search' }, asked);
+    const decisions = await this.#facts.access.decideMany(client, { kind: 'search' }, asked);
     if (members.length === 0) return { permitted: [], refused: [{ reason: 'unknown-resource' }], because: new Map() };
     return {
       ...permittedOf(asked, decisions),
@@ -93,10 +93,10 @@ export class SearchMembers {
   }
 
   /** Decides about everybody who has a resource of these ids. */
-  private async holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
-    const holders = await Promise.all(ids.map((id) => this.records.holders(type, id)));
+  async #holding(client: string, type: string, ids: readonly string[]): Promise<Members> {
+    const holders = await Promise.all(ids.map((id) => this.#records.holders(type, id)));
     const all = holders.flat();
-    const members = await this.named(
+    const members = await this.#named(
       client,
       all.filter((member) => member !== SHARED),
     );
@@ -116,22 +116,22 @@ export class SearchMembers {
    * Every member whom the client may see now. The request names none of them, so a denied one is no refusal. It decides
    * before it looks at any resource, so that the time does not depend on resources of a denied member.
    */
-  private async all(client: string, { work }: VisibleRecords): Promise<Members> {
-    const providers = this.facts.parties.client(client)?.providers ?? [];
-    const members = [...(await attributedMembers(this.views, providers))].toSorted(byRecord);
+  async #all(client: string, { work }: VisibleRecords): Promise<Members> {
+    const providers = this.#facts.parties.client(client)?.providers ?? [];
+    const members = [...(await attributedMembers(this.#views, providers))].toSorted(byRecord);
     const decisions: Decision[] = [];
-    this.facts.access.assertFresh();
+    this.#facts.access.assertFresh();
     for (let at = 0; at < members.length; at += DECIDED) {
       const some = members.slice(at, at + DECIDED);
       work.count(COST.query + some.length * DECISION);
       await work.pause();
-      decisions.push(...(await this.facts.access.decideMany(client, { kind: 'search' }, some)));
+      decisions.push(...(await this.#facts.access.decideMany(client, { kind: 'search' }, some)));
     }
     return { ...permittedOf(members, decisions), refused: [] };
   }
 
   /** Of the permitted members those whose Patient fits the chain, such as `patient.identifier`. */
-  private async chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
+  async #chained(members: Members, filters: readonly SearchFilter[], records: VisibleRecords): Promise<Members> {
     if (filters.length === 0 || members.permitted.length === 0) return members;
     const ofPatients = { type: 'Patient', filters, updated: [] };
     const permitted = new Set<string>();

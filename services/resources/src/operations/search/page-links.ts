@@ -7,31 +7,31 @@ import type { PageToken } from './page-token.ts';
 
 /** Page links of searches and histories, which work only for the client and type for which they were made. */
 export class PageLinks {
-  private readonly links: SealedLinks;
-  private readonly secret: Secret<readonly Buffer[]>;
-  private from: readonly Buffer[] | undefined;
-  private formerKeys: readonly KeyObject[] = [];
+  readonly #links: SealedLinks;
+  readonly #secret: Secret<readonly Buffer[]>;
+  #from: readonly Buffer[] | undefined;
+  #formerKeys: readonly KeyObject[] = [];
   constructor(secret: Secret<readonly Buffer[]>) {
-    this.secret = secret;
-    this.links = new SealedLinks(() => secret.current, 'page link');
+    this.#secret = secret;
+    this.#links = new SealedLinks(() => secret.current, 'page link');
   }
-  private former(): readonly KeyObject[] {
-    const { current } = this.secret;
-    if (this.from !== current) this.formerKeys = (this.from = current).map((key) => createSecretKey(key));
-    return this.formerKeys;
+  #former(): readonly KeyObject[] {
+    const { current } = this.#secret;
+    if (this.#from !== current) this.#formerKeys = (this.#from = current).map((key) => createSecretKey(key));
+    return this.#formerKeys;
   }
 
   /** Undefined if the link would be too long. */
   write(token: PageToken): string | undefined {
     const { client, type, query, after, sealed = false } = token;
-    const former = sealed ? undefined : writeFormer(this.former()[0]!, token);
-    return former ?? this.links.write(boundTo(client, type), [query, after]);
+    const former = sealed ? undefined : writeFormer(this.#former()[0]!, token);
+    return former ?? this.#links.write(boundTo(client, type), [query, after]);
   }
 
   /** Undefined, without a reason, when the link was changed or made for another client or type. */
   read(link: string, client: string, type: string): PageToken | undefined {
-    const items = this.links.read(boundTo(client, type), link);
-    if (items === undefined) return readFormer(this.former(), link, client, type);
+    const items = this.#links.read(boundTo(client, type), link);
+    if (items === undefined) return readFormer(this.#former(), link, client, type);
     const [query, after] = items as [string, PageCursor | null | undefined];
     return { client, type, query, ...(after && { after }), sealed: true };
   }

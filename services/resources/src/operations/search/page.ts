@@ -126,18 +126,18 @@ const idOf = ({ member, type, id }: Entry): string => recordId(member, type, id)
 /** Collects entries until the page is full. */
 class Filling {
   readonly records: Entry[] = [];
-  private bytes = 0;
-  private readonly count: number;
+  #bytes = 0;
+  readonly #count: number;
   constructor(count: number) {
-    this.count = count;
+    this.#count = count;
   }
   /** False if the entry belongs to the next page. */
   add(entry: Entry): boolean {
     const size = sizeOf(entry);
     const { length } = this.records;
-    if (length > 0 && (length >= this.count || this.bytes + size > MAX_PAGE_BYTES)) return false;
+    if (length > 0 && (length >= this.#count || this.#bytes + size > MAX_PAGE_BYTES)) return false;
     this.records.push(entry);
-    this.bytes += size;
+    this.#bytes += size;
     return true;
   }
 }

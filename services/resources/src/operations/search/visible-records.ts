@@ -8,7 +8,7 @@ import {
   recordId,
 } from '@provider-access/facts/records';
 import { COST, SearchWork } from '@provider-access/kernel/fhir';
-import { type Entry, type FoundHead } from './entry.ts';
+import type { Entry, FoundHead } from './entry.ts';
 
 /** One query of the index returns at most so many records that a label may withhold. */
 const MOST = 10_000;
@@ -18,12 +18,12 @@ export class VisibleRecords {
   readonly reader: RecordsReader;
   /** What the search has cost so far. */
   readonly work = new SearchWork();
-  private readonly check: LabelCheck;
-  private readonly keys: readonly string[];
+  readonly #check: LabelCheck;
+  readonly #keys: readonly string[];
   constructor(reader: RecordsReader, check: LabelCheck) {
     this.reader = reader;
-    this.check = check;
-    this.keys = keysWithLabels(check.labels);
+    this.#check = check;
+    this.#keys = keysWithLabels(check.labels);
   }
 
   /**
@@ -34,13 +34,13 @@ export class VisibleRecords {
    */
   async withheldIds(members: readonly string[], type: string): Promise<ReadonlySet<string>> {
     // The policy withholds nothing.
-    if (this.keys.length === 0) return new Set();
-    if (members.length === 1) await this.check.readConsents(members[0]!);
+    if (this.#keys.length === 0) return new Set();
+    if (members.length === 1) await this.#check.readConsents(members[0]!);
     if (type === PROVENANCE) return new Set();
     const found = await this.reader.views.search.ids({
       index: 'by_key',
       equals: [members.length === 1 ? members[0]! : members, type],
-      all: [this.keys],
+      all: [this.#keys],
       limit: MOST,
     });
     this.work.count(2 * COST.query + found.length * COST.row);
@@ -48,7 +48,7 @@ export class VisibleRecords {
     const ids = found.length === 0 ? [recordId(NOBODY, type, NOBODY)] : found;
     const heads = await this.reader.heads(ids);
     const live = heads.filter((head) => head !== undefined && head.deleted !== true) as readonly RecordPart[];
-    const withheld = await this.check.withheldEach(live);
+    const withheld = await this.#check.withheldEach(live);
     return new Set(live.filter((_, i) => withheld[i]).map(idOf));
   }
 
@@ -56,12 +56,12 @@ export class VisibleRecords {
   async seen(entries: readonly Entry[]): Promise<readonly Entry[]> {
     if (entries.some(({ type }) => type === PROVENANCE)) {
       const known = entries.map(({ line, ...head }) => (line.length === 0 ? head : { ...head, line }));
-      const answers = await this.check.withheldEach(known);
+      const answers = await this.#check.withheldEach(known);
       return entries.filter((_, i) => answers[i] === false);
     }
     let withheld: Set<Entry> | undefined;
     for (const entry of entries) {
-      const answer = this.check.withheld(entry);
+      const answer = this.#check.withheld(entry);
       if (typeof answer === 'boolean' ? answer : await answer) (withheld ??= new Set()).add(entry);
     }
     return withheld === undefined ? entries : entries.filter((entry) => !withheld.has(entry));
@@ -73,15 +73,15 @@ export class VisibleRecords {
    */
   async unwithheld<H extends FoundHead>(type: string, heads: readonly (H | undefined)[]): Promise<readonly H[]> {
     const live = heads.filter((head) => head !== undefined).filter(({ deleted }) => deleted !== true);
-    if (live.length === 0) await this.check.readTargets(type);
-    const withheld = await this.check.withheldEach(live);
+    if (live.length === 0) await this.#check.readTargets(type);
+    const withheld = await this.#check.withheldEach(live);
     return live.filter((_, i) => withheld[i] === false);
   }
 
   /** Makes the queries that one record of this type costs before its line is read. */
   async nothing(type: string): Promise<void> {
     await this.reader.heads([recordId(NOBODY, type, NOBODY)]);
-    await this.check.readTargets(type);
+    await this.#check.readTargets(type);
   }
 }
 const idOf = ({ member, type, id }: FoundHead): string => recordId(member, type, id);

@@ -3,10 +3,8 @@ import type { ElementRange, FindQuery, IdsQuery, IndexDefinition, Projection, Sc
 import { physicalName } from '../../encoding.ts';
 import { planIds, planQuery } from '../../query.ts';
 import { Calls } from '../faults.ts';
-import { indexedProjection, indexesOf, layoutOf, removedOf, wholeProjection } from '../layout.ts';
-import type { StoredDocument } from '../layout.ts';
-import { clientOf, deadlineOf } from '../options.ts';
-import type { MongoOptions } from '../options.ts';
+import { indexedProjection, indexesOf, layoutOf, removedOf, type StoredDocument, wholeProjection } from '../layout.ts';
+import { clientOf, deadlineOf, type MongoOptions } from '../options.ts';
 import { idFiltersOf, queriesOf } from '../queries.ts';
 import { Registry } from '../registry.ts';
 
