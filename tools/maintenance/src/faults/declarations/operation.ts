@@ -153,7 +153,7 @@ export const OPERATION: readonly Fault[] = [
     forms: [
       {
         file: `${FRAME}/frame.ts`,
-        find: "readGeneral(this.path.startsWith('/fhir/') ? request.headers.accept : undefined, given)",
+        find: "readGeneral(this.#path.startsWith('/fhir/') ? request.headers.accept : undefined, given)",
         replace: 'readGeneral(undefined, new URLSearchParams())',
       },
       {
