@@ -55,8 +55,10 @@ export abstract class ViewBuilds {
    * not allow it.
    */
   protected abstract change(projection: Projection, change: Change): Promise<boolean>;
-  /** Completes a build, as far as this process may. @throws EnsureError if it lacks something */
+  /** Creates what the live build lacks at the start, if this process may. A swap does not wait for that. */
   protected abstract complete(projection: Projection, build: number): Promise<void>;
+  /** @throws EnsureError if a build lacks something */
+  protected abstract check(projection: Projection, build: number): Promise<void>;
   /** The numbers of builds that have something stored. */
   protected abstract storedBuilds(projection: Projection): Promise<readonly number[]>;
   /** Drops everything of a build. */
@@ -80,6 +82,7 @@ export abstract class ViewBuilds {
         `${collectionName(projection)}: parts, indexes or bodies changed; give the projection a new version`,
       );
     await this.complete(projection, entry.live);
+    await this.check(projection, entry.live);
     // Builds that a crash left behind, and builds that a late writer created again.
     for (const build of await this.storedBuilds(projection))
       if (build <= entry.last && ![entry.live, entry.building, entry.previous].includes(build))
@@ -118,7 +121,7 @@ export abstract class ViewBuilds {
   async reopen(projection: Projection): Promise<number | undefined> {
     const { previous } = await this.#entry(projection);
     if (previous === undefined) return undefined;
-    await this.complete(projection, previous);
+    await this.check(projection, previous);
     const reopened = await this.change(projection, (entry) =>
       entry.previous === previous && entry.building === undefined
         ? { ...entry, building: previous, previous: undefined, keepUntil: undefined }
@@ -185,7 +188,7 @@ export abstract class ViewBuilds {
     const view = collectionName(projection);
     const { live, building } = await this.#entry(projection);
     if (building !== build) throw new Error(`${view}: build ${build} is not being built`);
-    await this.complete(projection, build);
+    await this.check(projection, build);
     if (this.#ending.get(view) !== live) await this.announceSwap(projection);
     const sealed = this.#sealed.has(view);
     const swapped = await this.change(projection, (entry) =>

@@ -65,6 +65,7 @@ export abstract class EmbeddedBuilds extends ViewBuilds {
 
   /** A build is created in one transaction, so it lacks nothing. */
   protected async complete(): Promise<void> {}
+  protected async check(): Promise<void> {}
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
     const found = this.connection.db
       .prepare('SELECT build FROM builds WHERE collection = ?')

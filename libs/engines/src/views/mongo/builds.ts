@@ -61,9 +61,11 @@ export abstract class MongoBuilds extends ViewBuilds {
     return true;
   }
   protected async complete(projection: Projection, build: number): Promise<void> {
-    const [layout, physical] = [layoutOf(projection), physicalOf(projection, build)];
-    if (this.#applyIndexes) await createIndexes(this.db, layout, physical, this.calls);
-    await requireIndexes(this.db, layout, physical, this.calls);
+    if (this.#applyIndexes)
+      await createIndexes(this.db, layoutOf(projection), physicalOf(projection, build), this.calls);
+  }
+  protected async check(projection: Projection, build: number): Promise<void> {
+    await requireIndexes(this.db, layoutOf(projection), physicalOf(projection, build), this.calls);
   }
   protected async storedBuilds(projection: Projection): Promise<readonly number[]> {
     const view = collectionName(projection);
