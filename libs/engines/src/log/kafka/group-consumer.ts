@@ -48,7 +48,8 @@ export class GroupConsumer {
   readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #fetches: PatientFetch;
-  readonly #crashed: Promise<Error>;
+  readonly #crashed = Promise.withResolvers<Error>();
+  readonly #watch: NodeJS.Timeout;
   #id: string | undefined;
   /** Whether the next join follows a rebalance of the group, and not a loss of this consumer's session. */
   #orderly = false;
@@ -85,7 +86,11 @@ export class GroupConsumer {
       // After every crash the adapter makes a new consumer, so kafkajs must not restart this one.
       retry: { ...retryFor(INNER_RETRY_MS), restartOnFailure: async () => false },
     });
-    this.#crashed = this.#listen();
+    this.#listen();
+    this.#watch = setInterval(() => {
+      // Without records to deliver nobody else would notice.
+      if (this.#id !== undefined && this.ownership.isForgotten(performance.now())) this.#end();
+    }, settings.heartbeatIntervalMs).unref();
   }
 
   /** The id of the consumer in its group; undefined before the first join. */
@@ -107,12 +112,27 @@ export class GroupConsumer {
     } catch (error) {
       return error instanceof Error ? error : new Error('unknown');
     }
-    return this.#crashed;
+    return this.#crashed.promise;
   }
 
   /** @throws the error of kafkajs */
   async commit(topic: string, partition: number, next: number): Promise<void> {
     await this.#consumer.commitOffsets([{ topic, partition, offset: String(next) }]);
+  }
+
+  /**
+   * Ends this consumer, as a crash does, if a join failed and another one may own its partitions. kafkajs would fetch
+   * on for ever: after the coordinator did not know its id it has none, and without an id it sends no heartbeat, so
+   * nothing makes it join again.
+   */
+  endIfForgotten(): boolean {
+    const forgotten = this.#joins > 0 && !this.ownership.held();
+    if (forgotten) this.#end();
+    return forgotten;
+  }
+
+  #end(): void {
+    this.#crashed.resolve(Object.assign(new Error('forgotten by the group'), { code: 'FORGOTTEN_BY_GROUP' }));
   }
 
   /** The next fetch starts at `next`. */
@@ -155,12 +175,13 @@ export class GroupConsumer {
 
   /** Ends the connections without leaving the group. */
   discard(): void {
+    clearInterval(this.#watch);
     this.ownership.revoke();
     this.#client.retire();
     void this.#consumer.disconnect().catch(() => undefined);
   }
 
-  #listen(): Promise<Error> {
+  #listen(): void {
     const { events } = this.#consumer;
     this.#consumer.on(events.REQUEST, (event) => {
       const { apiName, sentAt } = (event as RequestEvent).payload;
@@ -183,7 +204,7 @@ export class GroupConsumer {
       this.#id = payload.memberId;
       this.#options.joined(this, payload.memberAssignment, kept);
     });
-    return new Promise((resolve) => this.#consumer.on(events.CRASH, ({ payload }) => resolve(payload.error)));
+    this.#consumer.on(events.CRASH, ({ payload }) => this.#crashed.resolve(payload.error));
   }
 
   /** kafkajs must get an error of its own class, because it treats any other error as fatal. */

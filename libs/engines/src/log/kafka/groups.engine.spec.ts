@@ -12,6 +12,7 @@ import {
   type TcpProxy,
 } from '@provider-access/testing';
 import { EngineUnavailable, reached, type Batch } from '../port.ts';
+import { Cluster } from './cluster.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
 let kafka: Kafka;
@@ -246,5 +247,50 @@ it('followers and groups continue after the only broker was killed; followers le
   ).toEqual([`${connection.topicPrefix}g`]);
   await listing.disconnect();
   await Promise.all([subscription.stop(), follower.stop()]);
+  await log.close();
+});
+
+/**
+ * kafkajs forgets the id of a consumer that the coordinator does not know. If the next join fails, it fetches on, sends
+ * no heartbeat, and never joins again.
+ */
+it.each([
+  { what: 'when a record comes', records: ['meanwhile'], more: {} },
+  { what: 'after a session and a rebalance, if none comes', records: [], more: { rebalanceTimeoutMs: 6_000 } },
+])('a consumer that its group forgot, and whose next join fails, is replaced $what', async ({ records, more }) => {
+  const connection = await prefixed(kafka.brokers, [topic('t', { partitions: 1 })]);
+  const log = await openLog(connection, more);
+  const seen: string[] = [];
+  const subscription = await log.subscribe({
+    group: 'g',
+    topics: ['t'],
+    handle: async (batch) => {
+      if (!batch.owned!()) throw new EngineUnavailable('the partition may have another owner');
+      seen.push(...values(batch));
+    },
+  });
+  await log.append('t', [record('before')]);
+  await eventually(() => seen.includes('before'));
+
+  const groupId = `${connection.groupPrefix}g`;
+  const asking = admin();
+  await asking.connect();
+  const { groups } = await asking.describeGroups([groupId]);
+  const lost = proxy.lost();
+  proxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.joinGroup);
+  const cluster = new Cluster({ connection, patienceMs: 5_000 });
+  await cluster.leave(groupId, groups[0]!.members[0]!.memberId);
+  cluster.close();
+  await eventually(() => proxy.lost() > lost);
+  for (const name of records) await log.append('t', [record(name)]);
+  // kafkajs itself joins twice at most.
+  await eventually(() => proxy.lost() > lost + 3);
+  proxy.loseRequests();
+
+  await log.append('t', [record('after')]);
+  await eventually(() => seen.includes('after'));
+  expect([...new Set(seen)]).toEqual(['before', ...records, 'after']);
+  await asking.disconnect();
+  await subscription.stop();
   await log.close();
 });

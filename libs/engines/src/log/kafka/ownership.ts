@@ -42,6 +42,11 @@ export class Ownership {
     this.#revoked = true;
   }
 
+  /** The coordinator has been silent for longer than a session and a rebalance together: the group has gone on. */
+  isForgotten(now: number): boolean {
+    return now > this.#heard + this.#limits.sessionTimeoutMs + this.#limits.rebalanceTimeoutMs;
+  }
+
   held(now: number = performance.now()): boolean {
     if (this.#revoked || now > this.#heard + this.#limits.sessionTimeoutMs * (1 - MARGIN)) return false;
     return (

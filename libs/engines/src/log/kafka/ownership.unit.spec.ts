@@ -28,3 +28,10 @@ it('ends for good when it is revoked', () => {
   ownership.heard(1_000);
   expect(ownership.held(1_000)).toBe(false);
 });
+
+it('is forgotten after a session and a rebalance without an answer', () => {
+  const ownership = new Ownership(limits, 0);
+  ownership.rebalancing(5_000);
+  expect(ownership.isForgotten(75_000)).toBe(false);
+  expect(ownership.isForgotten(75_001)).toBe(true);
+});

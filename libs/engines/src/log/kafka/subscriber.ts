@@ -247,6 +247,7 @@ export class Subscriber implements Subscription {
       if (this.#stopping || payload.isStale() || !payload.isRunning()) return;
       // A heartbeat before each batch, because handlers may be too short to send one. On an error no handler runs.
       await consumer.heartbeat(payload);
+      if (consumer.endIfForgotten()) return;
       const part = cut(
         records,
         at,
