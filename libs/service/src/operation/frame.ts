@@ -8,7 +8,7 @@ import { AccessEnded, dropWhenAccessEnds } from '../http/decided-stream.ts';
 import { readGeneral } from '../http/general-parameters.ts';
 import { utf8 } from '../http/media-types.ts';
 import type { SearchTurns } from '../http/search-turns.ts';
-import type { Answer, Audited, Entry, InTurn } from './answer.ts';
+import type { Answer, Audited, Body, Entry, InTurn } from './answer.ts';
 import type { AnyAsked, Client } from './asked.ts';
 import { isNotModified, validatorsOf } from './conditional.ts';
 import type { Descriptor, Role } from './descriptor.ts';
@@ -156,15 +156,21 @@ export class Frame {
     if (entries !== undefined)
       await this.#append(ports, asked, (isUnchanged ? entries.unchanged : undefined) ?? entries.audit);
     if (answer instanceof Refusal) throw answer;
-    if (this.#operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
-    if (answer.version !== undefined) void reply.headers(validatorsOf(answer.version));
-    if (isUnchanged) return void reply.code(304).send();
-    await this.#send(asked.request, answer, reply);
+    await this.#send(asked.request, answer, reply, isUnchanged);
   }
 
-  async #send(request: FastifyRequest, answer: Answer, reply: FastifyReply): Promise<void> {
-    const { json, body: made, headers, status = this.#operation.answer.status ?? 200 } = answer;
-    const body = json !== undefined ? JSON.stringify(json) : typeof made === 'function' ? await made() : made;
+  async #send(request: FastifyRequest, answer: Answer, reply: FastifyReply, isUnchanged: boolean): Promise<void> {
+    const { json, body: made, headers, version, status = this.#operation.answer.status ?? 200 } = answer;
+    // Before any header: if the body cannot be made, the refusal in its place must not have a header of this answer.
+    const body =
+      json !== undefined
+        ? JSON.stringify(json)
+        : typeof made === 'function' && !isUnchanged
+          ? await made()
+          : (made as Body | undefined);
+    if (this.#operation.callers !== 'anybody') void reply.header('cache-control', 'no-store');
+    if (version !== undefined) void reply.headers(validatorsOf(version));
+    if (isUnchanged) return void reply.code(304).send();
     if (body !== undefined && this.#contentType !== undefined) void reply.header('content-type', this.#contentType);
     if (headers !== undefined) void reply.headers(headers);
     if (body instanceof Readable) dropWhenAccessEnds(body, request.raw.socket);

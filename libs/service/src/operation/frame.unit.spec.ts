@@ -152,6 +152,19 @@ describe('an operation with an action of the audit', () => {
     expect(entries).toHaveLength(2);
   });
 
+  test('leaves no header of an answer whose access ended, in the refusal that follows', async () => {
+    let calls = 0;
+    const body = (): string => {
+      throw new AccessEnded('opted out');
+    };
+    const gone = { audit: [{ refused: { reason: 'opted-out' } }], answer: unknownResource() } as const;
+    serve(READ, () => (++calls === 1 ? { ...VERSION, answer: { ...VERSION.answer, body } } : gone));
+    const refused = await get('/fhir/Condition/c1');
+    const unknown = await get('/fhir/Condition/c1');
+    expect(refused.statusCode).toBe(404);
+    expect(Object.keys(refused.headers)).toEqual(Object.keys(unknown.headers));
+  });
+
   test('waits for its turn after the request has been understood', async () => {
     serve(READ, () => inTurn(async () => (steps.push('in turn'), VERSION)));
     expect((await get('/fhir/Condition/c1')).statusCode).toBe(200);
