@@ -23,7 +23,7 @@ test.each(rest[0].resource.map((entry) => [entry.type, entry] as const))(
   (type, { interaction, conditionalRead, operation = [] }) => {
     const named = declared.filter(({ route }) => new RegExp(`^\\w+ /fhir/${type}(/|$)`).test(route));
     const any = declared.filter(({ route }) => /^\w+ \/fhir\/\{type\}/.test(route));
-    // A type with reads of its own has no others.
+    // A type whose path is written out, such as Group, has only the interactions of its own operations.
     const own = named.some((one) => one.interaction !== undefined) ? named : [...named, ...any];
     const codes = new Set(own.flatMap((one) => one.interaction ?? []));
     expect(new Set(interaction.map(({ code }) => code))).toEqual(codes);

@@ -161,7 +161,7 @@ export class Frame {
 
   async #send(request: FastifyRequest, answer: Answer, reply: FastifyReply, isUnchanged: boolean): Promise<void> {
     const { json, body: made, headers, version, status = this.#operation.answer.status ?? 200 } = answer;
-    // Before any header: if the body cannot be made, the refusal in its place must not have a header of this answer.
+    // The body comes before any header. If it fails, the refusal in its place must not have a header of this answer.
     const body =
       json !== undefined
         ? JSON.stringify(json)

@@ -88,7 +88,7 @@ export class GroupConsumer {
     });
     this.#listen();
     this.#watch = setInterval(() => {
-      // Without records to deliver nobody else would notice.
+      // A consumer without new records delivers nothing, so only this timer notices.
       if (this.#id !== undefined && this.ownership.isForgotten(performance.now())) this.#end();
     }, settings.heartbeatIntervalMs).unref();
   }
@@ -121,9 +121,9 @@ export class GroupConsumer {
   }
 
   /**
-   * Ends this consumer, as a crash does, if a join failed and another one may own its partitions. kafkajs would fetch
-   * on for ever: after the coordinator did not know its id it has none, and without an id it sends no heartbeat, so
-   * nothing makes it join again.
+   * Ends this consumer as a crash does, if its last join failed and another consumer may own its partitions. Otherwise
+   * kafkajs would go on fetching for ever. It drops its member id when the coordinator does not know it, and without an
+   * id it sends no heartbeat. So no answer tells it to join again.
    */
   endIfForgotten(): boolean {
     const forgotten = this.#joins > 0 && !this.ownership.held();

@@ -251,8 +251,8 @@ it('followers and groups continue after the only broker was killed; followers le
 });
 
 /**
- * kafkajs forgets the id of a consumer that the coordinator does not know. If the next join fails, it fetches on, sends
- * no heartbeat, and never joins again.
+ * kafkajs drops the member id when the coordinator does not know it. If the next join fails, kafkajs goes on fetching,
+ * sends no heartbeat, and never joins again.
  */
 it.each([
   { what: 'when a record comes', records: ['meanwhile'], more: {} },

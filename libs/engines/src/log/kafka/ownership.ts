@@ -42,7 +42,7 @@ export class Ownership {
     this.#revoked = true;
   }
 
-  /** The coordinator has been silent for longer than a session and a rebalance together: the group has gone on. */
+  /** Whether the coordinator has answered nothing for a session and a rebalance, so that the group has removed it. */
   isForgotten(now: number): boolean {
     return now > this.#heard + this.#limits.sessionTimeoutMs + this.#limits.rebalanceTimeoutMs;
   }

@@ -376,7 +376,7 @@ it('is not there for a request during which its resource gets a label', async ()
     meanwhile = async () => undefined;
     const unknown = await house.call('GET', `/fhir/Binary/${'0'.repeat(64)}`, { token });
     expect([answer.status, answer.text]).toEqual([404, unknown.text]);
-    // No header of the answer that was begun is left, such as its ETag.
+    // The refusal has no header of the answer that it replaces, such as its ETag.
     expect(Object.keys(answer.headers).toSorted()).toEqual(Object.keys(unknown.headers).toSorted());
   } finally {
     await house.close();
