@@ -4,5 +4,6 @@ export * from './murmur2.ts';
 export * from './derivation.ts';
 export * from './progress.ts';
 export * from './backlog.ts';
+export * from './backoff.ts';
 export * from './topics.ts';
 export * from './records-from.ts';

@@ -5,12 +5,7 @@ export const lossId = ({ group, topic, partition, from, to }: Loss): string =>
   `loss/${group}/${topic}/${partition}/${from}-${to}`;
 
 /** The failure text of a reader that stopped at a loss. */
-export const lossSentence = ({
-  topic,
-  partition,
-  from,
-  to,
-}: Pick<Loss, 'topic' | 'partition' | 'from' | 'to'>): string =>
+export const lossSentence = ({ topic, partition, from, to }: Omit<Loss, 'group' | 'begun'>): string =>
   `${topic}/${partition}: retention removed records ${from} to ${to - 1} before this group had read them; \`pa ` +
   `topics accept-loss\` goes on without them`;
 

@@ -13,9 +13,12 @@ export interface NewRecord {
   readonly value: string | Uint8Array;
 }
 
-export interface LogRecord {
+export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
+}
+
+export interface LogRecord extends TopicPartition {
   readonly offset: number;
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -35,9 +38,7 @@ export interface Appended {
 }
 
 /** Records of one topic-partition in offset order. */
-export interface Batch {
-  readonly topic: string;
-  readonly partition: number;
+export interface Batch extends TopicPartition {
   readonly records: readonly LogRecord[];
   /**
    * False once another consumer may own the partition: the last heartbeat is nearly a session old (a blocked or stopped
@@ -71,10 +72,8 @@ export class RecordTooLarge extends Error {
 }
 
 /** Records that retention removed before a group had read them. */
-export interface Loss {
+export interface Loss extends TopicPartition {
   readonly group: string;
-  readonly topic: string;
-  readonly partition: number;
   /** The next offset of the group. */
   readonly from: number;
   /** Offset of the oldest remaining record, which is the exclusive end of the loss. */
@@ -110,7 +109,7 @@ export interface SubscribeOptions {
    */
   accepted?(loss: Loss): Promise<boolean>;
   /** Called when this consumer gets partitions, before their first batch. */
-  assigned?(partitions: readonly { topic: string; partition: number }[]): Promise<void> | void;
+  assigned?(partitions: readonly TopicPartition[]): Promise<void> | void;
 }
 
 export interface FollowOptions {
@@ -160,6 +159,20 @@ export interface EventLog {
    */
   compact?(topic: string): Promise<number>;
   close(): Promise<void>;
+}
+
+/** The next offsets of partitions. Any other partition below the highest one of its topic is at 0. */
+export function positionOf(
+  places: Iterable<TopicPartition & { readonly next: number }>,
+  topics: readonly string[] = [],
+): Position {
+  const position: Record<string, number[]> = Object.fromEntries(topics.map((topic) => [topic, []]));
+  for (const { topic, partition, next } of places) {
+    const offsets = (position[topic] ??= []);
+    while (offsets.length <= partition) offsets.push(0);
+    offsets[partition] = next;
+  }
+  return position;
 }
 
 /** Whether `at` has passed `target` in every partition of `target`. */

@@ -1,14 +1,12 @@
 import { dataOf, PROGRESS_TYPE } from '@provider-access/events';
-import type { LogRecord, Position } from './port.ts';
+import type { LogRecord, Position, TopicPartition } from './port.ts';
 
 /**
  * A progress record (docs/architecture.md#progress). The deriver has handled its inbound partition up to `next`, and a
  * reader that has passed `after` has all its outputs. Without `after` this holds for every reader.
  */
-export interface ProgressEntry {
+export interface ProgressEntry extends TopicPartition {
   readonly deriver: string;
-  readonly topic: string;
-  readonly partition: number;
   readonly next: number;
   readonly after?: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Claim, idOf, type StateEngine, type Where } from './engine.ts';
-import type { Claims } from './port.ts';
+import type { ClaimEntry, Claims } from './port.ts';
 
 const KEYS_A_CALL = 200;
-
-interface Entry {
-  readonly key: string;
-  readonly owner: string;
-  readonly expiresAt?: number;
-}
 
 /** One row for each claim, whose unique id decides. Each key of a call is decided separately. */
 export class StoredClaims implements Claims {
@@ -19,10 +13,10 @@ export class StoredClaims implements Claims {
   }
 
   async claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string> {
-    return (await this.#decide(namespace, [{ key, owner, ...(expiresAt !== undefined && { expiresAt }) }]))[0]!;
+    return (await this.#decide(namespace, [{ key, owner, expiresAt }]))[0]!;
   }
 
-  async claimMany(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+  async claimMany(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
     const owners: string[] = [];
     let rest = entries.map((entry, at) => ({ entry, at }));
     while (rest.length > 0) {
@@ -70,7 +64,7 @@ export class StoredClaims implements Claims {
   }
 
   /** The keys must differ. */
-  async #decide(namespace: string, entries: readonly Entry[]): Promise<readonly string[]> {
+  async #decide(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]> {
     const owners = new Map<string, string>();
     const wanted = entries.map(({ key, owner, expiresAt }): Claim => ({
       _id: idOf(namespace, key),

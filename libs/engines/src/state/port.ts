@@ -39,13 +39,15 @@ export interface Streams {
   ): Promise<Readonly<Record<string, readonly number[]>> | undefined>;
 }
 
+export interface ClaimEntry {
+  readonly key: string;
+  readonly owner: string;
+  readonly expiresAt?: number;
+}
 export interface Claims {
   /** Inserts the claim if the key is free. Returns the owner of the key, which may be another one. */
   claim(namespace: string, key: string, owner: string, expiresAt?: number): Promise<string>;
-  claimMany(
-    namespace: string,
-    entries: readonly { key: string; owner: string; expiresAt?: number }[],
-  ): Promise<readonly string[]>;
+  claimMany(namespace: string, entries: readonly ClaimEntry[]): Promise<readonly string[]>;
   /** Inserts a key that must be unique, such as a `jti`. False if the key exists and has not expired. */
   insertOnce(namespace: string, key: string, expiresAt: number): Promise<boolean>;
   get(namespace: string, key: string): Promise<string | undefined>;

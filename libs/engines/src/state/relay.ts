@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Appended, EventLog, NewRecord } from '../log/index.ts';
+import { type Appended, type Backoff, backoffMs, type EventLog, type NewRecord, pause } from '../log/index.ts';
 import type { StateEngine, Waiting } from './engine.ts';
 import type { Lease, Leases } from './port.ts';
 
@@ -21,7 +20,7 @@ export interface RelayOptions {
 }
 
 const BATCH = 200;
-const BACKOFF_MS = [50, 100, 200, 500, 1000];
+const BACKOFF: Backoff = { firstMs: 50, maxMs: 1000 };
 const LEASE = 'relay';
 /** A standby relay requests the lease once in so many polls of the active relay. */
 const STANDBY_POLLS = 10;
@@ -126,9 +125,7 @@ export class Relay {
         attempt = 0;
       } catch (error) {
         this.#failure = `decided events ${doing} (${error instanceof Error ? error.name : 'error'})`;
-        await delay(BACKOFF_MS[Math.min(attempt++, BACKOFF_MS.length - 1)], undefined, {
-          signal: this.#stopping.signal,
-        }).catch(() => {});
+        await pause(backoffMs(BACKOFF, attempt++), this.#stopping.signal);
       }
     }
   }

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { bufferOf } from '@provider-access/events';
+import { pause } from '../log/index.ts';
 import type { StateEngine } from './engine.ts';
 import type { AppendResult, StreamEvent, StreamHead, Streams } from './port.ts';
 
@@ -57,7 +57,7 @@ export class StoredStreams implements Streams {
     timeoutMs: number,
   ): Promise<Readonly<Record<string, readonly number[]>> | undefined> {
     const deadline = performance.now() + timeoutMs;
-    for (let pause = 10, first = true; ; pause = Math.min(pause * 1.5, 100), first = false) {
+    for (let wait = 10, first = true; ; wait = Math.min(wait * 1.5, 100), first = false) {
       let away: unknown;
       try {
         const fields = ['version', 'unpublished', 'positions'] as const;
@@ -72,7 +72,7 @@ export class StoredStreams implements Streams {
       const left = deadline - performance.now();
       if (left <= 0 && away !== undefined) throw away;
       if (left <= 0) return undefined;
-      await this.#woken(Math.min(left, pause));
+      await this.#woken(Math.min(left, wait));
     }
   }
 
@@ -85,8 +85,6 @@ export class StoredStreams implements Streams {
     const ended = new AbortController();
     const wake = (): void => ended.abort();
     this.#waiters.add(wake);
-    return delay(ms, undefined, { signal: ended.signal })
-      .catch(() => {})
-      .finally(() => this.#waiters.delete(wake));
+    return pause(ms, ended.signal).finally(() => this.#waiters.delete(wake));
   }
 }

@@ -7,6 +7,7 @@ import {
   type Position,
   type ProgressEntry,
   settledProgress,
+  type TopicPartition,
 } from '../log/index.ts';
 import { encodePart } from './encoding.ts';
 import { evolveBatch, type Failing } from './evolve.ts';
@@ -45,9 +46,7 @@ export interface ViewContext {
 }
 
 /** A partition whose checkpoint in the store is behind the position of this process, so the store lost data. */
-export interface Lost {
-  readonly topic: string;
-  readonly partition: number;
+export interface Lost extends TopicPartition {
   readonly until: number;
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable } from '../log/index.ts';
+import { EngineUnavailable, type TopicPartition } from '../log/index.ts';
 import { Advances } from './advances.ts';
 import { collectionName, type Projection } from './projection.ts';
 import { definitionOf } from './query.ts';
@@ -67,7 +67,7 @@ export abstract class ViewBuilds {
   protected abstract sealCheckpoints(
     projection: Projection,
     build: number,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    partitions: readonly TopicPartition[],
   ): Promise<void>;
   protected abstract unsealCheckpoints(projection: Projection, build: number): Promise<void>;
   abstract checkpoints(projection: Projection, build: Build): Promise<readonly Checkpoint[]>;
@@ -97,12 +97,7 @@ export abstract class ViewBuilds {
     // The builder has died, or is late. If it is this process, its swap must still fail, so `#sealed` stays.
     if (this.shared && fresh && sealed === live && (lease?.until ?? 0) <= this.now())
       await this.#liftSeal(projection, live);
-    return {
-      live,
-      ...(building !== undefined && { building }),
-      ...(previous !== undefined && { previous }),
-      ...(keepUntil !== undefined && { keepUntil }),
-    };
+    return { live, building, previous, keepUntil };
   }
 
   async startBuild(projection: Projection): Promise<number> {
@@ -150,10 +145,7 @@ export abstract class ViewBuilds {
     );
   }
 
-  async seal(
-    projection: Projection,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
-  ): Promise<readonly Checkpoint[]> {
+  async seal(projection: Projection, partitions: readonly TopicPartition[]): Promise<readonly Checkpoint[]> {
     let live = 0;
     await this.change(projection, (entry) => ({ ...entry, sealed: (live = entry.live) }));
     this.#sealed.add(collectionName(projection));

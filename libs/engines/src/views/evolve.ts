@@ -30,7 +30,8 @@ export interface Evolved {
   readonly stop?: Stop;
 }
 
-const hashed = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
+/** For texts, which must not have the key itself. */
+export const hashed = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
 
 const failure = (record: LogRecord, key: string, what: string, error: unknown): string =>
   `${what} failed on ${record.topic}/${record.partition} at offset ${record.offset}, key sha256:${hashed(key)} ` +

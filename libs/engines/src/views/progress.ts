@@ -1,4 +1,4 @@
-import { derivedOf, type Position, reached, settledProgress } from '../log/index.ts';
+import { derivedOf, type Position, positionOf, reached, settledProgress, type TopicPartition } from '../log/index.ts';
 import type { ViewPosition } from './port.ts';
 import type { Checkpoint } from './store.ts';
 
@@ -8,21 +8,14 @@ import type { Checkpoint } from './store.ts';
  */
 
 /** The position of a view from its checkpoints; a partition without a checkpoint is at 0. */
-export function topicPosition(topics: readonly string[], checkpoints: readonly Checkpoint[]): Position {
-  const position: Record<string, number[]> = Object.fromEntries(topics.map((topic) => [topic, []]));
-  for (const { topic, partition, next } of checkpoints) {
-    const offsets = (position[topic] ??= []);
-    while (offsets.length <= partition) offsets.push(0);
-    offsets[partition] = next;
-  }
-  return position;
-}
+export const topicPosition = (topics: readonly string[], checkpoints: readonly Checkpoint[]): Position =>
+  positionOf(checkpoints, topics);
 
 /** The first partition whose position is past the head of the log. Read the heads after the position. */
 export function beyond(
   at: Position,
   head: Position,
-): { readonly topic: string; readonly partition: number; readonly at: number; readonly head: number } | undefined {
+): (TopicPartition & { readonly at: number; readonly head: number }) | undefined {
   for (const [topic, offsets] of Object.entries(at)) {
     const ends = head[topic];
     const partition = ends === undefined ? -1 : offsets.findIndex((next, p) => next > (ends[p] ?? 0));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineUnavailable, type Position } from '../log/index.ts';
+import { type Backoff, backoffMs, EngineUnavailable, pause, type Position } from '../log/index.ts';
 import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { collectionName } from './projection.ts';
 import { topicPosition } from './progress.ts';
@@ -33,7 +33,7 @@ export class RebuildRefused extends Error {
 }
 
 const LEASE_MS = 15_000;
-const BACKOFF_MS = [100, 200, 500, 1000, 2000];
+export const BACKOFF: Backoff = { firstMs: 100, maxMs: 2000 };
 /** The live view may advance as fast as the build. After this many rounds without a smaller gap it is sealed anyway. */
 const PATIENCE = 2;
 
@@ -135,14 +135,13 @@ export class Rebuild {
     await this.#approach(writer, signal);
     signal.throwIfAborted();
     const older = (await store.builds(projection))!.previous;
-    const replaced = await this.#live.exclusive(async () => {
-      const old = await this.#sealed(writer, signal, async () => {
+    const replaced = await this.#live.exclusive(() =>
+      this.#sealed(writer, signal, async () => {
         const was = await store.swap(projection, build, Date.now() + graceMs);
         this.#live.adopt(writer);
         return was;
-      });
-      return old;
-    });
+      }),
+    );
     // If this fails, the next start drops the older build.
     if (older !== undefined) await store.dropBuild(projection, older).catch(() => undefined);
     logger?.info(
@@ -154,7 +153,7 @@ export class Rebuild {
 
   async #dropLater(build: number, graceMs: number): Promise<void> {
     const { store, projection } = this.#context;
-    await delay(graceMs, undefined, { signal: this.#stopping }).catch(() => undefined);
+    await pause(graceMs, this.#stopping);
     if (this.#stopping.aborted) return;
     if ((await store.builds(projection, true))?.previous === build) await store.dropBuild(projection, build);
   }
@@ -215,7 +214,7 @@ export class Rebuild {
         failures = 0;
       } catch (error) {
         if (!(error instanceof EngineUnavailable || error instanceof CheckpointMoved)) throw error;
-        await delay(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)], undefined, { signal });
+        await delay(backoffMs(BACKOFF, failures++), undefined, { signal });
       }
     }
   }

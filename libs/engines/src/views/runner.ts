@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Backlog, type Batch, EngineUnavailable, type Subscription } from '../log/index.ts';
+import { Backlog, backoffMs, type Batch, EngineUnavailable, pause, type Subscription } from '../log/index.ts';
 import { BuildWriter, ProjectionStopped, type ViewContext } from './build-writer.ts';
 import { PASSED_OVER_ID, type PassedOverNote } from './evolve.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewLag, ViewStatus } from './port.ts';
 import { beyond, topicPosition, viewPosition } from './progress.ts';
-import { behind, Rebuild, type RebuildResult } from './rebuild.ts';
+import { BACKOFF, behind, Rebuild, type RebuildResult } from './rebuild.ts';
 import { CheckpointMoved, EnsureError } from './store.ts';
 
-const BACKOFF_MS = [100, 200, 500, 1000, 2000];
 /**
  * How often the runner tries a batch whose checkpoint moves or whose build is being replaced, and the longest wait
  * between two attempts.
@@ -91,7 +90,7 @@ export class ProjectionRunner {
       topics: this.#topics,
       from: this.#live!.position(),
       maxRecords: this.#context.maxRecords,
-      ...(this.projection.lingerMs !== undefined && { lingerMs: this.projection.lingerMs }),
+      lingerMs: this.projection.lingerMs,
       assigned: async (partitions) => {
         await this.#exclusive(() => this.#reload());
         for (const { topic, partition } of partitions) this.#inBackground(this.#catchUp(topic, partition, 0));
@@ -119,7 +118,7 @@ export class ProjectionRunner {
         loggedAt = performance.now();
         logger?.info({ view: this.view, behind: left }, 'a view reads the log up to its head');
       }
-      await delay(CATCH_UP_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await pause(CATCH_UP_MS, this.#stopping.signal);
     }
   }
 
@@ -236,10 +235,7 @@ export class ProjectionRunner {
         if (attempt >= ATTEMPTS || this.#stopping.signal.aborted)
           throw new EngineUnavailable(`${this.view}: the checkpoint of ${topic}/${partition} keeps moving`);
         await this.#reload();
-        if (attempt > 1)
-          await delay(Math.min(2 ** attempt, WAIT_MS), undefined, { signal: this.#stopping.signal }).catch(
-            () => undefined,
-          );
+        if (attempt > 1) await pause(Math.min(2 ** attempt, WAIT_MS), this.#stopping.signal);
       }
     }
   }
@@ -332,9 +328,7 @@ export class ProjectionRunner {
         return;
       } catch (error) {
         if (error instanceof ProjectionStopped) this.#note(topic, partition, error);
-        await delay(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)], undefined, {
-          signal: this.#stopping.signal,
-        }).catch(() => undefined);
+        await pause(backoffMs(BACKOFF, attempt), this.#stopping.signal);
         if (error instanceof CheckpointMoved) await this.#exclusive(() => this.#reload()).catch(() => undefined);
       }
     }
@@ -346,9 +340,7 @@ export class ProjectionRunner {
    */
   async #verify(): Promise<void> {
     for (let asked = performance.now(), incarnation: number | undefined; !this.#stopping.signal.aborted;) {
-      await delay(Math.min(this.#verifyMs, LOOK_MS), undefined, { signal: this.#stopping.signal, ref: false }).catch(
-        () => undefined,
-      );
+      await pause(Math.min(this.#verifyMs, LOOK_MS), this.#stopping.signal, false);
       if (this.#stopping.signal.aborted) return;
       const now = this.#context.store.incarnation();
       if (now === incarnation && this.#unfit === undefined && performance.now() - asked < this.#verifyMs) continue;

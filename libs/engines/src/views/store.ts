@@ -1,4 +1,4 @@
-import type { Position, ProgressEntry } from '../log/index.ts';
+import type { Position, ProgressEntry, TopicPartition } from '../log/index.ts';
 import type { FindQuery, IdsQuery, Projection, ViewDocument } from './projection.ts';
 
 /**
@@ -37,9 +37,7 @@ export interface ViewOp {
 }
 
 /** The position of the view in one partition of one of its topics, with the progress entries of that partition. */
-export interface Checkpoint {
-  readonly topic: string;
-  readonly partition: number;
+export interface Checkpoint extends TopicPartition {
   /** Next offset to handle. */
   readonly next: number;
   readonly progress: readonly ProgressEntry[];
@@ -171,10 +169,7 @@ export interface ViewStore {
    * Refuses conditional checkpoints of the live build until `unseal` or the end of the builder's lease. Returns the
    * last checkpoints.
    */
-  seal(
-    projection: Projection,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
-  ): Promise<readonly Checkpoint[]>;
+  seal(projection: Projection, partitions: readonly TopicPartition[]): Promise<readonly Checkpoint[]>;
   unseal(projection: Projection): Promise<void>;
   /**
    * Announces to all readers that the live build will be replaced. Resolves when no reader uses a cached answer until

@@ -252,7 +252,7 @@ function firstPartition(
   const first = records.filter((_, i) => appended[i]!.partition === partition);
   void store.append(
     topic,
-    first.map((record) => ({ ...record, partition })),
+    first.map((record) => ({ record, partition })),
   );
   // The call is synchronous here.
   void store.flush();

@@ -1,6 +1,6 @@
 import { maxRecordBytes } from '@provider-access/events';
 import type { EventLog } from '../port.ts';
-import type { Backoff } from '../local/lane.ts';
+import type { Backoff } from '../backoff.ts';
 import { LocalLog } from '../local/local-log.ts';
 import { checkpointInBackground } from './checkpoints.ts';
 import { SqliteStore } from './sqlite-store.ts';

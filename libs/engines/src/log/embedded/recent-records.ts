@@ -1,3 +1,4 @@
+import { cut } from '../batches.ts';
 import type { LogRecord } from '../port.ts';
 
 interface Tail {
@@ -38,19 +39,11 @@ export class RecentRecords {
   }
 
   /** As `LocalStore.read`; undefined when `from` is older than what is kept. */
-  read(table: string, from: number, maxRecords: number, maxBytes: number): LogRecord[] | undefined {
+  read(table: string, from: number, maxRecords: number, maxBytes: number): readonly LogRecord[] | undefined {
     const tail = this.#tails.get(table);
     const oldest = tail?.records[tail.dropped];
     if (tail === undefined || oldest === undefined || from < oldest.offset) return undefined;
-    const found: LogRecord[] = [];
-    let bytes = 0;
-    for (let i = tail.dropped + (from - oldest.offset); i < tail.records.length && found.length < maxRecords; i++) {
-      const record = tail.records[i]!;
-      bytes += record.value.byteLength;
-      if (found.length > 0 && bytes > maxBytes) break;
-      found.push(record);
-    }
-    return found;
+    return cut(tail.records, tail.dropped + (from - oldest.offset), maxRecords, maxBytes);
   }
 
   /** Empties the cache after a failed write or the removal of records. */

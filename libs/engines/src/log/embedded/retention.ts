@@ -1,13 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { TopicPartition } from '../port.ts';
 
 /** Most rows that a step reads and its transaction removes. Appends wait for one transaction, not for a whole run. */
 const STEP_ROWS = 500;
 /** Most keys that a run of compaction remembers. The next run continues with further keys. */
 const MAX_KEYS = 100_000;
 
-export interface RetainedPlace {
-  readonly topic: string;
-  readonly partition: number;
+export interface RetainedPlace extends TopicPartition {
   readonly table: string;
 }
 /** Lets appends and requests run between two steps. */

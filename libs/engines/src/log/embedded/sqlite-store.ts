@@ -2,8 +2,9 @@ import { bufferOf } from '@provider-access/events';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type Appended, EngineUnavailable, type LogRecord } from '../port.ts';
 import { RecentRecords } from './recent-records.ts';
-import { Retention } from './retention.ts';
-import type { AppendListener, LocalStore, PlacedRecord } from '../local/store.ts';
+import { type RetainedPlace, Retention } from './retention.ts';
+import type { AppendListener, LocalStore } from '../local/store.ts';
+import type { PlacedRecord } from '../placing.ts';
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -16,10 +17,7 @@ export interface SqliteStoreOptions {
   readonly content?: Uint8Array;
 }
 
-interface Slot {
-  readonly topic: string;
-  readonly partition: number;
-  readonly table: string;
+interface Slot extends RetainedPlace {
   /** Durable next offset. */
   head: number;
   readonly insert: StatementSync;
@@ -207,7 +205,8 @@ export class SqliteStore implements LocalStore {
         for (const { topic, records } of queue) {
           const slots = this.#slots(topic);
           const appended: Appended[] = [];
-          for (const { partition, key, headers, value } of records) {
+          for (const { partition, record } of records) {
+            const { key, headers, value } = record;
             const slot = slots[partition]!;
             const offset = heads.get(slot) ?? slot.head;
             const bytes = bufferOf(value);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from 'kafkajs';
-import { type Appended, EngineUnavailable, type NewRecord, RecordTooLarge } from '../port.ts';
+import type { PlacedRecord } from '../placing.ts';
+import { type Appended, EngineUnavailable, RecordTooLarge } from '../port.ts';
 import { errorType, unavailable } from './errors.ts';
 import type { Settings } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
@@ -73,10 +74,7 @@ export class Appender {
    * `placed` are checked records with their partitions. A call ends only when each of its partitions has a result, so
    * that a repeated call never overlaps with its first try.
    */
-  append(
-    topic: string,
-    placed: readonly { readonly record: NewRecord; readonly partition: number }[],
-  ): Promise<readonly Appended[]> {
+  append(topic: string, placed: readonly PlacedRecord[]): Promise<readonly Appended[]> {
     const sizes = placed.map(({ record }) => wireBytes(record));
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (this.#closed) return Promise.reject(new EngineUnavailable('the log is closed'));

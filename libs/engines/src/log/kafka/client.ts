@@ -16,12 +16,6 @@ export interface Client {
   retire(): void;
 }
 
-/** `KafkaConnection` or `Settings`. */
-export type Connecting = { readonly [K in keyof KafkaConnection]: KafkaConnection[K] | undefined } & Pick<
-  KafkaConnection,
-  'brokers' | 'clientId'
->;
-
 export interface ClientOptions {
   /** How long kafkajs itself retries, ms. */
   readonly retryMs: number;
@@ -32,7 +26,7 @@ export interface ClientOptions {
  * A client with its own connections and caches. It gets `retry`, because producers and consumers do not pass theirs on
  * to their clusters.
  */
-export function createClient(connection: Connecting, options: ClientOptions): Client {
+export function createClient(connection: KafkaConnection, options: ClientOptions): Client {
   readEveryCompression();
   const sockets = new Set<Socket>();
   let retired = false;
@@ -93,13 +87,7 @@ export function retryFor(ms: number): RetryOptions {
 }
 
 function tlsOptions(tls: KafkaTls): ConnectionOptions {
-  if (tls === true) return {};
-  return {
-    ...(tls.ca !== undefined && { ca: tls.ca }),
-    ...(tls.cert !== undefined && { cert: tls.cert }),
-    ...(tls.key !== undefined && { key: tls.key }),
-    rejectUnauthorized: tls.rejectUnauthorized ?? true,
-  };
+  return tls === true ? {} : { ...tls, rejectUnauthorized: tls.rejectUnauthorized ?? true };
 }
 
 function saslOptions(sasl: KafkaSasl): SASLOptions | Mechanism {

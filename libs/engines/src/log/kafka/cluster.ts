@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EngineUnavailable } from '../port.ts';
-import { type Client, type Connecting, createClient } from './client.ts';
+import { EngineUnavailable, type TopicPartition } from '../port.ts';
+import { type Client, createClient } from './client.ts';
 import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from './errors.ts';
 import { createCluster, type RawCluster } from './low-level.ts';
+import type { KafkaConnection } from './options.ts';
 
 /** How long kafkajs itself retries. The adapter repeats each such try. */
 const INNER_RETRY_MS = 250;
@@ -18,7 +19,7 @@ interface Open {
 }
 
 export interface ClusterOptions {
-  readonly connection: Connecting;
+  readonly connection: KafkaConnection;
   /** How long a request is repeated, ms. */
   readonly patienceMs: number;
 }
@@ -110,10 +111,7 @@ export class Cluster {
   }
 
   /** Commits for a group without consumers. False if the group has consumers and so has already started. */
-  async commitStart(
-    group: string,
-    starts: readonly { topic: string; partition: number; next: number }[],
-  ): Promise<boolean> {
+  async commitStart(group: string, starts: readonly (TopicPartition & { readonly next: number })[]): Promise<boolean> {
     const topics = [...new Set(starts.map(({ topic }) => topic))];
     return this.use('the start of a group', topics, async (raw) => {
       const coordinator = await raw.findGroupCoordinator({ groupId: group });

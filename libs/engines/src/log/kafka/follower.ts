@@ -1,12 +1,19 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, pause } from '../backoff.ts';
+import { cut } from '../batches.ts';
 import { handlerFault } from '../handler-fault.ts';
-import { type Batch, EngineUnavailable, type FollowOptions, type Position, type Subscription } from '../port.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
+import {
+  type Batch,
+  EngineUnavailable,
+  type FollowOptions,
+  type Position,
+  positionOf,
+  type Subscription,
+  type TopicPartition,
+} from '../port.ts';
 import { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { type RawCluster, READ_COMMITTED } from './low-level.ts';
 import { type Range, rangeOf } from './reader.ts';
-import { cut } from './records.ts';
 import type { Settings } from './options.ts';
 
 /** Most bytes of one fetch, and of one partition in it. */
@@ -17,10 +24,8 @@ const PARTITION_BYTES = 1024 * 1024;
  */
 const BUSY_POLL_MS = 10;
 
-interface Place {
-  readonly topic: string;
+interface Place extends TopicPartition {
   readonly name: string;
-  readonly partition: number;
   next: number;
   /** `asked`: part of a fetch that is under way. `busy`: a handler runs. */
   state: 'idle' | 'asked' | 'busy';
@@ -97,9 +102,7 @@ export class Follower implements Subscription {
   }
 
   position(): Position {
-    const position: Record<string, number[]> = {};
-    for (const { topic, partition, next } of this.#places) (position[topic] ??= [])[partition] = next;
-    return position;
+    return positionOf(this.#places);
   }
 
   failure(): string | undefined {
@@ -132,7 +135,7 @@ export class Follower implements Subscription {
       } catch (error) {
         if (this.#stopping) break;
         this.#failure = error instanceof EngineUnavailable ? error.message : `following: ${errorType(error)}`;
-        await this.#pause(failures++);
+        await pause(backoffMs(this.#settings.backoff, failures++), this.#wake.signal);
       }
     }
     await Promise.allSettled(asked.values());
@@ -191,7 +194,7 @@ export class Follower implements Subscription {
       );
     } catch (error) {
       if ((error as Error).name !== 'KafkaJSOffsetOutOfRange') throw error;
-      await this.#outOfRange(raw, places);
+      await this.#outOfRange(places);
       return [];
     }
   }
@@ -201,36 +204,19 @@ export class Follower implements Subscription {
    * follower stops, because it may have missed a denial. If its position is past the end, the log is another one than
    * before.
    */
-  async #outOfRange(raw: RawCluster, places: readonly Place[]): Promise<void> {
-    const edges = async (fromBeginning: boolean): Promise<ReadonlyMap<Place, number>> => {
-      const found = await raw.fetchTopicsOffset(
-        [...new Set(places.map(({ name }) => name))].map((topic) => ({
-          topic,
-          partitions: places.filter(({ name }) => name === topic).map(({ partition }) => ({ partition })),
-          fromBeginning,
-        })),
-      );
-      return new Map(
-        places.map((place) => [
-          place,
-          Number(
-            found
-              .find(({ topic }) => topic === place.name)
-              ?.partitions.find(({ partition }) => partition === place.partition)?.offset ?? place.next,
-          ),
-        ]),
-      );
-    };
-    const [first, last] = [await edges(true), await edges(false)];
+  async #outOfRange(places: readonly Place[]): Promise<void> {
+    const names = [...new Set(places.map(({ name }) => name))];
+    const [first, last] = [await this.#cluster.offsets(names, true), await this.#cluster.offsets(names)];
     for (const place of places) {
-      if (place.next < first.get(place)!) {
+      const start = first.get(place.name)![place.partition]!;
+      if (place.next < start) {
         if (place.next > 0)
           throw new EngineUnavailable(
             `Kafka: ${place.topic}/${place.partition}: retention removed records before this follower had read them`,
           );
-        place.next = first.get(place)!;
+        place.next = start;
         this.#passed?.();
-      } else if (place.next > last.get(place)!) {
+      } else if (place.next > last.get(place.name)![place.partition]!) {
         throw shorter(place.topic, place.partition);
       }
     }
@@ -255,7 +241,7 @@ export class Follower implements Subscription {
       const batch: Batch = {
         topic: place.topic,
         partition: place.partition,
-        records: cut(records, at, this.#options.maxRecords ?? DEFAULT_MAX_RECORDS, DEFAULT_MAX_BYTES),
+        records: cut(records, at, this.#options.maxRecords),
       };
       try {
         await this.#options.handle(batch);
@@ -266,16 +252,9 @@ export class Follower implements Subscription {
         this.#passed?.();
       } catch (error) {
         place.failure = `${place.topic}/${place.partition}: ${handlerFault(error)}`;
-        await this.#pause(failures++);
+        await pause(backoffMs(this.#settings.backoff, failures++), this.#wake.signal);
       }
     }
-  }
-
-  async #pause(failures: number): Promise<void> {
-    const { firstMs, maxMs } = this.#settings.backoff;
-    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(
-      () => undefined,
-    );
   }
 }
 

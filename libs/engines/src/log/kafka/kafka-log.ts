@@ -8,23 +8,20 @@ import {
   type Loss,
   type NewRecord,
   type Position,
-  RecordTooLarge,
   type SubscribeOptions,
   type Subscription,
 } from '../port.ts';
-import { partitionFor } from '../murmur2.ts';
+import { placed } from '../placing.ts';
 import { Appender } from './appender.ts';
 import { Cluster } from './cluster.ts';
 import { Follower } from './follower.ts';
 import type { Settings } from './options.ts';
 import { Reader } from './reader.ts';
-import { recordBytes } from './records.ts';
 import { Subscriber } from './subscriber.ts';
 
 /** The port has logical names of topics, and Kafka has names with the prefix. */
 export class KafkaLog implements EventLog {
   readonly #settings: Settings;
-  readonly #limit: (topic: string) => number;
   readonly #cluster: Cluster;
   readonly #reader: Reader;
   readonly #appender: Appender;
@@ -35,7 +32,6 @@ export class KafkaLog implements EventLog {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#limit = (topic) => maxRecordBytes(topic, settings.maxRecordBytes);
     this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
     this.#reader = new Reader(this.#cluster);
     this.#appender = new Appender(settings);
@@ -49,12 +45,8 @@ export class KafkaLog implements EventLog {
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
     this.#open();
     if (records.length === 0) return [];
-    const count = await this.partitions(topic);
-    const limit = this.#limit(topic);
-    return this.#appender.append(
-      topic,
-      records.map((record, index) => ({ record, partition: placeOf(record, index, topic, count, limit) })),
-    );
+    const limit = maxRecordBytes(topic, this.#settings.maxRecordBytes);
+    return this.#appender.append(topic, placed(records, topic, await this.partitions(topic), limit));
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -143,13 +135,4 @@ export class KafkaLog implements EventLog {
   #open(): void {
     if (this.#closed !== undefined) throw new EngineUnavailable('the log is closed');
   }
-}
-
-function placeOf(record: NewRecord, index: number, topic: string, count: number, limit: number): number {
-  const partition = record.partition ?? partitionFor(record.partitionKey, count);
-  if (!Number.isInteger(partition) || partition < 0 || partition >= count)
-    throw new RangeError(`${topic} has ${count} partitions`);
-  const bytes = recordBytes(record);
-  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
-  return partition;
 }

@@ -1,3 +1,5 @@
+import { type Backoff, DEFAULT_BACKOFF } from '../backoff.ts';
+
 /** Without types of `kafkajs`, so that configuration code need not import it. */
 export type KafkaSasl =
   | {
@@ -64,32 +66,22 @@ export interface KafkaLogOptions extends KafkaConnection {
   /** How often a group commits offsets behind markers of transactions, ms. Default an hour. */
   readonly passEveryMs?: number;
   /** Pauses between tries of a failing handler. Default 50 ms, doubling to 2 s. */
-  readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
+  readonly backoff?: Backoff;
 }
 
 /** Options with their defaults. */
-export interface Settings extends Required<Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'maxRecordBytes'>> {
-  readonly tls: KafkaTls | undefined;
-  readonly sasl: KafkaSasl | undefined;
-  readonly logger: KafkaLogger | undefined;
-  readonly maxRecordBytes: number | undefined;
-}
+export type Settings = KafkaLogOptions & Required<Omit<KafkaLogOptions, 'tls' | 'sasl' | 'logger' | 'maxRecordBytes'>>;
 
 const KIB = 1024;
 
 export function settingsOf(options: KafkaLogOptions): Settings {
   const sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000;
   return {
-    brokers: options.brokers,
-    clientId: options.clientId,
+    ...options,
     topicPrefix: options.topicPrefix ?? '',
     groupPrefix: options.groupPrefix ?? '',
-    tls: options.tls,
-    sasl: options.sasl,
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
     connectionTimeoutMs: options.connectionTimeoutMs ?? 3_000,
-    logger: options.logger,
-    maxRecordBytes: options.maxRecordBytes,
     lanes: options.lanes ?? 4,
     batchBytes: options.batchBytes ?? 900 * KIB,
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * KIB * KIB,
@@ -103,6 +95,6 @@ export function settingsOf(options: KafkaLogOptions): Settings {
     ),
     pollMs: options.pollMs ?? 5_000,
     passEveryMs: options.passEveryMs ?? 60 * 60 * 1000,
-    backoff: options.backoff ?? { firstMs: 50, maxMs: 2_000 },
+    backoff: options.backoff ?? DEFAULT_BACKOFF,
   };
 }

@@ -1,5 +1,5 @@
 import { handlerFault } from '../handler-fault.ts';
-import type { Loss, Position } from '../port.ts';
+import type { Loss } from '../port.ts';
 
 /** The state of one partition that a consumer of a group owns or has owned. */
 export class Place {
@@ -50,14 +50,7 @@ export class Place {
 
   /** Notes a failure, without a message that may quote data. */
   failed(error: unknown): void {
-    this.failures = Math.min(this.failures + 1, 16);
+    this.failures++;
     this.failure = `${this.topic}/${this.partition}: ${handlerFault(error)}`;
   }
-}
-
-export function positionOf(places: Iterable<Place>): Position {
-  const position: Record<string, number[]> = {};
-  for (const { topic, partition, next, mine } of places) if (mine) (position[topic] ??= [])[partition] = next;
-  for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
-  return position;
 }

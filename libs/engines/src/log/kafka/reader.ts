@@ -64,8 +64,7 @@ export class Reader {
       const [first] =
         (await raw.fetchTopicsOffset([{ topic: name, partitions: [{ partition }], fromBeginning: true }]))[0]
           ?.partitions ?? [];
-      const start = Number(first?.offset ?? 0);
-      return start > from ? { records: [], next: start } : { records: [], next: from };
+      return { records: [], next: Math.max(from, Number(first?.offset ?? 0)) };
     });
   }
 

@@ -1,5 +1,6 @@
 import { bufferOf } from '@provider-access/events';
 import type { Message } from 'kafkajs';
+import { recordBytes } from '../placing.ts';
 import type { LogRecord, NewRecord } from '../port.ts';
 import type { FetchedMessage } from './low-level.ts';
 
@@ -42,13 +43,6 @@ export function toRecord(topic: string, partition: number, message: Fetched): Lo
   };
 }
 
-/** The bytes that the limit bounds: value, key and headers, as in the embedded log. */
-export function recordBytes(record: NewRecord): number {
-  let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
-  for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);
-  return bytes;
-}
-
 /** Most bytes of lengths and deltas for one record, and for each header. */
 const RECORD_OVERHEAD = 30;
 const HEADER_OVERHEAD = 10;
@@ -56,21 +50,4 @@ const HEADER_OVERHEAD = 10;
 /** An upper bound of the bytes in a record batch. */
 export function wireBytes(record: NewRecord): number {
   return recordBytes(record) + RECORD_OVERHEAD + HEADER_OVERHEAD * Object.keys(record.headers).length;
-}
-
-/** The first records of a list that fit into one batch, at least one. */
-export function cut(
-  records: readonly LogRecord[],
-  from: number,
-  maxRecords: number,
-  maxBytes: number,
-): readonly LogRecord[] {
-  let bytes = 0;
-  let to = from;
-  while (to < records.length && to - from < maxRecords) {
-    bytes += records[to]!.value.byteLength;
-    if (to > from && bytes > maxBytes) break;
-    to++;
-  }
-  return records.slice(from, to);
 }

@@ -1,16 +1,23 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { EachBatchPayload } from 'kafkajs';
+import { backoffMs, pause } from '../backoff.ts';
+import { cut, DEFAULT_MAX_RECORDS } from '../batches.ts';
 import { handlerFault } from '../handler-fault.ts';
 import { lossSentence } from '../losses.ts';
-import type { Batch, LogRecord, Position, SubscribeOptions, Subscription } from '../port.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../local/group.ts';
+import {
+  type Batch,
+  type LogRecord,
+  type Position,
+  positionOf,
+  type SubscribeOptions,
+  type Subscription,
+} from '../port.ts';
 import type { Cluster } from './cluster.ts';
 import { errorType } from './errors.ts';
 import { GroupConsumer } from './group-consumer.ts';
 import type { Settings } from './options.ts';
-import { Place, positionOf } from './place.ts';
+import { Place } from './place.ts';
 import type { Reader } from './reader.ts';
-import { cut, toRecord } from './records.ts';
+import { toRecord } from './records.ts';
 import { commitStarts } from './starts.ts';
 import { Beginnings } from './beginnings.ts';
 
@@ -61,11 +68,7 @@ export class Subscriber implements Subscription {
       () => void this.#passInvisible().catch(() => undefined),
       this.#settings.passEveryMs,
     ).unref();
-    if (alone)
-      await Promise.race([
-        joined,
-        sleep(readTimeoutMs, undefined, { signal: this.#wake.signal, ref: false }).catch(() => undefined),
-      ]);
+    if (alone) await Promise.race([joined, pause(readTimeoutMs, this.#wake.signal, false)]);
   }
 
   async stop(): Promise<void> {
@@ -96,7 +99,7 @@ export class Subscriber implements Subscription {
   }
 
   position(): Position {
-    return positionOf(this.#places.values());
+    return positionOf([...this.#places.values()].filter(({ mine }) => mine));
   }
 
   failure(): string | undefined {
@@ -128,7 +131,7 @@ export class Subscriber implements Subscription {
           () => false,
         ))
       ) {
-        await this.#pause(failures);
+        await pause(backoffMs(this.#settings.backoff, failures), this.#wake.signal);
         continue;
       }
       const began = performance.now();
@@ -155,7 +158,7 @@ export class Subscriber implements Subscription {
       this.#failure = `the consumer ended and is replaced: ${errorType(error)}`;
       this.#settings.logger?.warn({ group, errorType: errorType(error) }, 'a consumer is replaced after a crash');
       if (performance.now() - began > STEADY_MS) failures = 0;
-      await this.#pause(failures);
+      await pause(backoffMs(this.#settings.backoff, failures), this.#wake.signal);
     }
   }
 
@@ -208,7 +211,7 @@ export class Subscriber implements Subscription {
       } catch (error) {
         this.#assignFailure = `assigned: ${handlerFault(error)}`;
       }
-      if (current().length > 0) await this.#pause(failures);
+      if (current().length > 0) await pause(backoffMs(this.#settings.backoff, failures), this.#wake.signal);
     }
   }
 
@@ -248,21 +251,12 @@ export class Subscriber implements Subscription {
       // A heartbeat before each batch, because handlers may be too short to send one. On an error no handler runs.
       await consumer.heartbeat(payload);
       if (consumer.endIfForgotten()) return;
-      const part = cut(
-        records,
-        at,
-        this.#options.maxRecords ?? DEFAULT_MAX_RECORDS,
-        this.#options.maxBytes ?? DEFAULT_MAX_BYTES,
-      );
+      const part = cut(records, at, this.#options.maxRecords, this.#options.maxBytes);
       at += part.length;
       const lost = await this.#deliver(consumer, place, part, payload);
       if (place.failures > 0) {
         if (lost !== undefined) throw lost;
-        return this.#hold(
-          consumer,
-          place,
-          Math.min(this.#settings.backoff.maxMs, this.#settings.backoff.firstMs * 2 ** (place.failures - 1)),
-        );
+        return this.#hold(consumer, place, backoffMs(this.#settings.backoff, place.failures - 1));
       }
       await this.#commit(place, payload, part, at === records.length);
       if (lost !== undefined) throw lost;
@@ -329,12 +323,5 @@ export class Subscriber implements Subscription {
       place.timer = undefined;
       if (consumer === this.#consumer) consumer.resume(place.name, place.partition);
     }, ms);
-  }
-
-  async #pause(failures: number): Promise<void> {
-    const { firstMs, maxMs } = this.#settings.backoff;
-    await sleep(Math.min(maxMs, firstMs * 2 ** Math.min(failures, 16)), undefined, { signal: this.#wake.signal }).catch(
-      () => undefined,
-    );
   }
 }

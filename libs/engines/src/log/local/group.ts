@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backoff, backoffMs } from '../backoff.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RECORDS } from '../batches.ts';
 import { acceptedByDefault } from '../losses.ts';
-import type { FollowOptions, Position, SubscribeOptions, Subscription } from '../port.ts';
-import { type Backoff, DEFAULT_BACKOFF, Lane, type LaneOwner } from './lane.ts';
+import { type FollowOptions, positionOf, type SubscribeOptions, type Subscription } from '../port.ts';
+import { Lane, type LaneOwner } from './lane.ts';
 import type { LocalStore } from './store.ts';
-
-export const DEFAULT_MAX_RECORDS = 500;
-export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
 /** The lanes and the state of one consumer. */
 export class LocalConsumer implements LaneOwner {
@@ -50,17 +50,10 @@ export class LocalConsumer implements LaneOwner {
   subscription(stop: () => Promise<void>): Subscription {
     return {
       stop,
-      position: () => this.#position(),
+      position: () => positionOf(this.lanes),
       failure: () => this.#assignFailure ?? this.#failures.values().next().value,
       lastPoll: () => this.#lastPoll,
     };
-  }
-
-  #position(): Position {
-    const position: Record<string, number[]> = {};
-    for (const lane of this.lanes) (position[lane.topic] ??= [])[lane.partition] = lane.next;
-    for (const offsets of Object.values(position)) for (let p = 0; p < offsets.length; p++) offsets[p] ??= 0;
-    return position;
   }
 }
 
@@ -76,7 +69,7 @@ export class Group {
   #rebalancing: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(name: string, store: LocalStore, backoff: Backoff = DEFAULT_BACKOFF) {
+  constructor(name: string, store: LocalStore, backoff: Backoff) {
     this.name = name;
     this.#store = store;
     this.#backoff = backoff;
@@ -165,7 +158,7 @@ export class Group {
   async #hand(consumer: LocalConsumer, lanes: readonly Lane[]): Promise<void> {
     const options = this.#consumers.find((m) => m.consumer === consumer)?.options;
     const mine = (): Lane[] => (this.#stopped ? [] : lanes.filter((lane) => this.#owners.get(lane) === consumer));
-    for (let failures = 0; options !== undefined && mine().length > 0; failures = Math.min(failures + 1, 16)) {
+    for (let failures = 0; options !== undefined && mine().length > 0; failures++) {
       try {
         for (const lane of mine()) lane.next = this.#start(lane, options);
         for (const lane of mine()) consumer.lanes.add(lane);
@@ -175,9 +168,7 @@ export class Group {
         return;
       } catch (error) {
         consumer.assigning(`assigned: ${error instanceof Error ? error.name : 'an unknown error'}`);
-        await new Promise((resolve) =>
-          setTimeout(resolve, Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures)),
-        );
+        await sleep(backoffMs(this.#backoff, failures));
       }
     }
   }

@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs, pause } from '../backoff.ts';
 import { handlerFault } from '../handler-fault.ts';
 import { lossSentence } from '../losses.ts';
 import { type Batch, EngineUnavailable } from '../port.ts';
@@ -16,12 +17,6 @@ export interface LaneOwner {
   failed(lane: Lane, text: string): void;
   recovered(lane: Lane): void;
 }
-
-export interface Backoff {
-  readonly firstMs: number;
-  readonly maxMs: number;
-}
-export const DEFAULT_BACKOFF: Backoff = { firstMs: 50, maxMs: 2000 };
 
 const waiting: (() => void)[] = [];
 
@@ -51,7 +46,7 @@ export class Lane {
   readonly #handled: (lane: Lane) => void;
   #owner: LaneOwner | undefined;
   #running: Promise<void> | undefined;
-  #wakeUp: (() => void) | undefined;
+  #sleeping: AbortController | undefined;
 
   constructor(store: LocalStore, topic: string, partition: number, backoff: Backoff, handled: (lane: Lane) => void) {
     this.#store = store;
@@ -71,7 +66,7 @@ export class Lane {
   async release(): Promise<void> {
     this.#owner?.recovered(this);
     this.#owner = undefined;
-    this.#wakeUp?.();
+    this.#sleeping?.abort();
     await this.#running;
   }
 
@@ -123,8 +118,7 @@ export class Lane {
       } catch (error) {
         if (this.#owner !== owner) return;
         owner.failed(this, describe(this, error));
-        await this.#sleep(Math.min(this.#backoff.maxMs, this.#backoff.firstMs * 2 ** failures));
-        failures = Math.min(failures + 1, 16);
+        await this.#sleep(backoffMs(this.#backoff, failures++));
       }
     }
   }
@@ -140,14 +134,9 @@ export class Lane {
   }
 
   async #sleep(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wakeUp = undefined;
+    this.#sleeping = new AbortController();
+    await pause(ms, this.#sleeping.signal);
+    this.#sleeping = undefined;
   }
 }
 

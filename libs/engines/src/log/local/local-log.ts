@@ -7,14 +7,14 @@ import {
   type Loss,
   type NewRecord,
   type Position,
-  RecordTooLarge,
   type SubscribeOptions,
   type Subscription,
 } from '../port.ts';
-import { partitionFor } from '../murmur2.ts';
+import { type Backoff, DEFAULT_BACKOFF } from '../backoff.ts';
+import { placed } from '../placing.ts';
 import { Group, LocalConsumer } from './group.ts';
-import { type Backoff, DEFAULT_BACKOFF, Lane } from './lane.ts';
-import type { LocalStore, PlacedRecord } from './store.ts';
+import { Lane } from './lane.ts';
+import type { LocalStore } from './store.ts';
 
 /** How often idle lanes are polled, so that `lastPoll` shows a living event loop. */
 const TICK_MS = 1000;
@@ -48,11 +48,9 @@ export class LocalLog implements EventLog {
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly Appended[]> {
     this.#writable();
     if (records.length === 0) return [];
-    const count = this.#store.partitions(topic);
-    const limit = this.#maxRecordBytes(topic);
     return this.#store.append(
       topic,
-      records.map((record, index) => place(record, index, topic, count, limit)),
+      placed(records, topic, this.#store.partitions(topic), this.#maxRecordBytes(topic)),
     );
   }
 
@@ -190,20 +188,4 @@ export class LocalLog implements EventLog {
   #open(): void {
     if (this.#closed) throw new EngineUnavailable('the log is closed');
   }
-}
-
-function place(record: NewRecord, index: number, topic: string, count: number, limit: number): PlacedRecord {
-  const partition = record.partition ?? partitionFor(record.partitionKey, count);
-  if (!Number.isInteger(partition) || partition < 0 || partition >= count)
-    throw new RangeError(`${topic} has ${count} partitions`);
-  const bytes = recordBytes(record);
-  if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
-  return { partition, key: record.key, headers: record.headers, value: record.value };
-}
-
-/** The bytes that the limit bounds: value, key and headers. */
-function recordBytes(record: NewRecord): number {
-  let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
-  for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);
-  return bytes;
 }

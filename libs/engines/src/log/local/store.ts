@@ -1,12 +1,5 @@
+import type { PlacedRecord } from '../placing.ts';
 import type { Appended, LogRecord } from '../port.ts';
-
-/** A record with its partition and a checked size. */
-export interface PlacedRecord {
-  readonly partition: number;
-  readonly key: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly value: string | Uint8Array;
-}
 
 /**
  * The storage of a log inside one process; `LocalLog` does groups and delivery. All methods throw EngineUnavailable

@@ -1,9 +1,10 @@
 import { maxRecordBytes } from '@provider-access/events';
 import { SqliteStore } from '../embedded/sqlite-store.ts';
 import { type Appended, EngineUnavailable, type EventLog, type LogRecord } from '../port.ts';
-import type { Backoff } from '../local/lane.ts';
+import type { Backoff } from '../backoff.ts';
 import { LocalLog } from '../local/local-log.ts';
-import type { LocalStore, PlacedRecord } from '../local/store.ts';
+import type { LocalStore } from '../local/store.ts';
+import type { PlacedRecord } from '../placing.ts';
 
 /** Faults that a test switches on. Numbers count down. */
 interface MemoryFaults {

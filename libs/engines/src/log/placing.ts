@@ -1,0 +1,34 @@
+import { partitionFor } from './murmur2.ts';
+import { type NewRecord, RecordTooLarge } from './port.ts';
+
+/** A record of a checked size, with its partition. */
+export interface PlacedRecord {
+  readonly record: NewRecord;
+  readonly partition: number;
+}
+
+/**
+ * The records of an append, each with its partition. @throws RangeError for a partition that does not exist, and
+ * RecordTooLarge for a record above `limit` bytes
+ */
+export const placed = (
+  records: readonly NewRecord[],
+  topic: string,
+  count: number,
+  limit: number,
+): readonly PlacedRecord[] =>
+  records.map((record, index) => {
+    const partition = record.partition ?? partitionFor(record.partitionKey, count);
+    if (!Number.isInteger(partition) || partition < 0 || partition >= count)
+      throw new RangeError(`${topic} has ${count} partitions`);
+    const bytes = recordBytes(record);
+    if (bytes > limit) throw new RecordTooLarge(`a record of ${bytes} bytes; ${topic} takes ${limit}`, index);
+    return { record, partition };
+  });
+
+/** The bytes that the limit bounds: value, key and headers. */
+export function recordBytes(record: NewRecord): number {
+  let bytes = Buffer.byteLength(record.value) + Buffer.byteLength(record.key);
+  for (const name in record.headers) bytes += name.length + Buffer.byteLength(record.headers[name]!);
+  return bytes;
+}
