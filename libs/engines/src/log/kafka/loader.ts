@@ -1,12 +1,11 @@
 import { bufferOf } from '@provider-access/events';
 import type { Message } from 'kafkajs';
 import type { Position } from '../port.ts';
-import { createClient } from './client.ts';
 import { Cluster } from './cluster.ts';
 import { unavailable } from './errors.ts';
 import { type KafkaConnection, settingsOf } from './options.ts';
 import { ProducerLane } from './producer-lane.ts';
-import { setForTopic } from './topics.ts';
+import { setForTopic, withAdmin } from './topics.ts';
 
 /** A record of another log, with its original time. */
 export interface PastRecord {
@@ -34,25 +33,15 @@ const TIME = 'message.timestamp.type';
  * Sets whether records have the time of their producer, as loading needs, or that of their append, as `applyTopics`
  * sets it. @throws EngineUnavailable
  */
-export async function takeTimes(
+export function takeTimes(
   connection: KafkaConnection,
   topics: readonly string[],
   from: 'records' | 'append',
 ): Promise<void> {
-  const client = createClient(connection, { retryMs: 10_000 });
-  const admin = client.kafka.admin();
-  try {
-    await admin.connect();
-    for (const topic of topics)
-      await setForTopic(admin, (connection.topicPrefix ?? '') + topic, {
-        [TIME]: from === 'records' ? 'CreateTime' : 'LogAppendTime',
-      });
-  } catch (error) {
-    throw unavailable('times of topics', error);
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-    client.retire();
-  }
+  const wanted = { [TIME]: from === 'records' ? 'CreateTime' : 'LogAppendTime' };
+  return withAdmin(connection, 'times of topics', async (admin) => {
+    for (const topic of topics) await setForTopic(admin, (connection.topicPrefix ?? '') + topic, wanted);
+  });
 }
 
 export function openTopicLoader(connection: KafkaConnection): TopicLoader {

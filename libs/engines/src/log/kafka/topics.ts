@@ -41,7 +41,7 @@ export async function planTopics(
   connection: KafkaConnection,
   desired: readonly TopicDefinition[],
 ): Promise<readonly TopicChange[]> {
-  return withAdmin(connection, (admin) => plan(admin, connection.topicPrefix ?? '', desired));
+  return withAdmin(connection, 'topics', (admin) => plan(admin, connection.topicPrefix ?? '', desired));
 }
 
 /**
@@ -54,7 +54,7 @@ export async function applyTopics(
   desired: readonly TopicDefinition[],
 ): Promise<readonly TopicChange[]> {
   const prefix = connection.topicPrefix ?? '';
-  return withAdmin(connection, async (admin) => {
+  return withAdmin(connection, 'topics', async (admin) => {
     const created = (await plan(admin, prefix, desired)).filter((change) => change.kind === 'create');
     for (const { topic, partitions, replication, settings } of created) {
       await admin.createTopics({
@@ -90,7 +90,12 @@ export async function applyTopics(
   });
 }
 
-async function withAdmin<T>(connection: KafkaConnection, work: (admin: Admin) => Promise<T>): Promise<T> {
+/** Throws EngineUnavailable, which names `what`. */
+export async function withAdmin<T>(
+  connection: KafkaConnection,
+  what: string,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
   const client = createClient(connection, { retryMs: RETRY_MS });
   const admin = client.kafka.admin();
   try {
@@ -99,7 +104,7 @@ async function withAdmin<T>(connection: KafkaConnection, work: (admin: Admin) =>
   } catch (error) {
     // kafkajs joins the refusals of several topics in one error.
     const [first] = (rootCause(error) as { errors?: readonly Error[] }).errors ?? [];
-    throw unavailable('topics', first ?? error);
+    throw unavailable(what, first ?? error);
   } finally {
     await admin.disconnect().catch(() => undefined);
     client.retire();
