@@ -1,11 +1,11 @@
-import { bufferOf } from '@provider-access/events';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { blobName, blobPrefix } from '../name.ts';
-import { BlobStoreFull, type BlobInfo, type Blobs, type BlobWriter } from '../port.ts';
+import { BlobStoreFull, type BlobInfo, type Blobs } from '../port.ts';
+import { OpenWriter } from '../writer.ts';
 
 /** Default of `reserveBytes`. */
 export const RESERVE_BYTES = 64 * 1024 * 1024;
@@ -43,56 +43,37 @@ async function syncFolder(folder: string): Promise<void> {
 /** How many bytes are written between two checks of the free space. */
 const CHECK_EVERY = 32 * 1024 * 1024;
 
-class FsWriter implements BlobWriter {
+class FsWriter extends OpenWriter {
   readonly #store: FsBlobs;
-  readonly #name: string;
   readonly #temporary: string;
   readonly #handle: FileHandle;
-  #bytes = 0;
   #unchecked = 0;
-  #open = true;
   constructor(store: FsBlobs, name: string, temporary: string, handle: FileHandle) {
+    super(name);
     this.#store = store;
-    this.#name = name;
     this.#temporary = temporary;
     this.#handle = handle;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    if (!this.#open) throw new Error('the writer is closed');
+  protected async add(chunk: Uint8Array): Promise<void> {
     this.#unchecked += chunk.byteLength;
     if (this.#unchecked >= CHECK_EVERY) {
       this.#unchecked = 0;
       await this.#store.ensureRoom();
     }
     for (let at = 0; at < chunk.byteLength;) at += (await this.#handle.write(chunk, at).catch(asFull)).bytesWritten;
-    this.#bytes += chunk.byteLength;
   }
 
-  async commit(): Promise<BlobInfo> {
-    if (!this.#open) throw new Error('the writer is closed');
-    this.#open = false;
-    try {
-      await this.#handle.sync().catch(asFull);
-      await this.#handle.close();
-      const path = this.#store.path(this.#name);
-      await mkdir(dirname(path), { recursive: true }).catch(asFull);
-      await rename(this.#temporary, path).catch(asFull);
-      await syncFolder(dirname(path));
-    } catch (error) {
-      await this.#discard();
-      throw error;
-    }
-    return { name: this.#name, bytes: this.#bytes };
+  protected async finish(): Promise<void> {
+    await this.#handle.sync().catch(asFull);
+    await this.#handle.close();
+    const path = this.#store.path(this.name);
+    await mkdir(dirname(path), { recursive: true }).catch(asFull);
+    await rename(this.#temporary, path).catch(asFull);
+    await syncFolder(dirname(path));
   }
 
-  async abort(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.#discard();
-  }
-
-  async #discard(): Promise<void> {
+  protected async discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
     await rm(this.#temporary, { force: true });
   }
@@ -119,17 +100,10 @@ class FsBlobs implements Blobs {
   }
 
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
-    const writer = await this.writer(name);
-    try {
-      await writer.write(bufferOf(content));
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
-    return writer.commit();
+    return (await this.writer(name)).put(content);
   }
 
-  async writer(name: string): Promise<BlobWriter> {
+  async writer(name: string): Promise<FsWriter> {
     blobName(name);
     // Names never begin with a dot, so unfinished files can neither be read nor listed.
     const folder = join(this.#root, '.unfinished');

@@ -66,16 +66,7 @@ class S3Blobs implements Blobs {
   async put(name: string, content: Uint8Array | string): Promise<BlobInfo> {
     const to = this.#target(name);
     const body = bufferOf(content);
-    if (body.byteLength > this.#partBytes) {
-      const writer = new S3Writer(to);
-      try {
-        await writer.write(body);
-      } catch (error) {
-        await writer.abort();
-        throw error;
-      }
-      return writer.commit();
-    }
+    if (body.byteLength > this.#partBytes) return new S3Writer(to).put(body);
     await guarded(
       this.#client.send(
         new PutObjectCommand({ ...to.where, ...to.encryption, Body: body, ContentLength: body.byteLength }),

@@ -6,7 +6,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { BlobInfo, BlobWriter } from '../port.ts';
+import { OpenWriter } from '../writer.ts';
 import { guarded } from './faults.ts';
 
 export interface S3Target {
@@ -21,24 +21,21 @@ export interface S3Target {
  * Writes a file of up to one part by a PutObject at the commit, and a longer one by a multipart upload, which is
  * invisible until its end. All parts but the last have the same length. At most two are in memory.
  */
-export class S3Writer implements BlobWriter {
+export class S3Writer extends OpenWriter {
   readonly #to: S3Target;
   readonly #parts: { PartNumber: number; ETag: string }[] = [];
   readonly #ended = new AbortController();
   #pieces: Uint8Array[] = [];
   #held = 0;
-  #bytes = 0;
   #upload: string | undefined;
   #sending: Promise<void> = Promise.resolve();
-  #open = true;
 
   constructor(to: S3Target) {
+    super(to.name);
     this.#to = to;
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
-    if (!this.#open) throw new Error('the writer is closed');
-    this.#bytes += chunk.byteLength;
+  protected async add(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.byteLength;) {
       // A copy, because the caller may reuse its buffer.
       const piece = Buffer.from(chunk.subarray(at, at + this.#to.partBytes - this.#held));
@@ -49,41 +46,17 @@ export class S3Writer implements BlobWriter {
     }
   }
 
-  async commit(): Promise<BlobInfo> {
-    if (!this.#open) throw new Error('the writer is closed');
-    const { client, where, name } = this.#to;
-    this.#open = false;
-    try {
-      if (this.#upload === undefined) {
-        await guarded(
-          client.send(
-            new PutObjectCommand({ ...where, ...this.#to.encryption, Body: this.#take(), ContentLength: this.#bytes }),
-          ),
-        );
-      } else {
-        if (this.#held > 0) await this.#send();
-        await this.#sending;
-        await guarded(
-          client.send(
-            new CompleteMultipartUploadCommand({
-              ...where,
-              UploadId: this.#upload,
-              MultipartUpload: { Parts: this.#parts },
-            }),
-          ),
-        );
-      }
-    } catch (error) {
-      await this.#discard();
-      throw error;
+  protected async finish(): Promise<void> {
+    const { client, where, encryption } = this.#to;
+    if (this.#upload === undefined) {
+      const put = { ...where, ...encryption, Body: this.#take(), ContentLength: this.bytes };
+      await guarded(client.send(new PutObjectCommand(put)));
+      return;
     }
-    return { name, bytes: this.#bytes };
-  }
-
-  async abort(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.#discard();
+    if (this.#held > 0) await this.#send();
+    await this.#sending;
+    const complete = { ...where, UploadId: this.#upload, MultipartUpload: { Parts: this.#parts } };
+    await guarded(client.send(new CompleteMultipartUploadCommand(complete)));
   }
 
   #take(): Uint8Array {
@@ -115,7 +88,7 @@ export class S3Writer implements BlobWriter {
   }
 
   /** If the store is unavailable, `removeUnfinishedUploads` or the bucket's lifecycle rule remove the parts later. */
-  async #discard(): Promise<void> {
+  protected async discard(): Promise<void> {
     const { client, where } = this.#to;
     this.#ended.abort();
     this.#pieces = [];
