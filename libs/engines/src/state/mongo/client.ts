@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Db, MongoBulkWriteError, type MongoClient, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
-import { mongoClient, type MongoOptions, SELECTION_MS } from '../../mongo/client.ts';
+import { DUPLICATE, mongoClient, type MongoOptions, SELECTION_MS } from '../../mongo/client.ts';
 
 /** A pool of connections. Throws EngineUnavailable if no primary answers. */
 export async function connect(options: MongoOptions): Promise<{ client: MongoClient; db: Db }> {
@@ -22,11 +22,9 @@ export async function connect(options: MongoOptions): Promise<{ client: MongoCli
   return { client, db: client.db(options.database) };
 }
 
-const DUPLICATE = 11000;
 /** Codes that a repetition would get again: BadValue, FailedToParse, TypeMismatch, too large, … */
 const OURS = new Set([2, 9, 14, 28, 40, 52, 57, 66, 10334, 17419, 17420]);
 
-export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
 /** Whether a document would exceed 16 MiB. */
 export const isTooLarge = (error: unknown): boolean =>
   error instanceof MongoServerError && (error.code === 10334 || error.code === 17419 || error.code === 17420);

@@ -1,4 +1,5 @@
 import type { Db, IndexDescriptionInfo } from 'mongodb';
+import { indexesOfCollection } from '../../mongo/client.ts';
 import { connect, guarded } from './client.ts';
 import type { MongoOptions } from './options.ts';
 
@@ -44,17 +45,6 @@ export class MissingIndexes extends Error {
   override readonly name = 'MissingIndexes';
 }
 
-const NO_COLLECTION = 26;
-async function existing(db: Db, collection: string): Promise<readonly IndexDescriptionInfo[]> {
-  const gone = (error: unknown): boolean => (error as { code?: unknown }).code === NO_COLLECTION;
-  try {
-    return await guarded(() => db.collection(collection).indexes(), gone);
-  } catch (error) {
-    if (gone(error)) return [];
-    throw error;
-  }
-}
-
 function same(declared: Declared, found: IndexDescriptionInfo): boolean {
   const { sparse, partialFilterExpression, expireAfterSeconds } = declared.options ?? {};
   return (
@@ -68,7 +58,9 @@ function same(declared: Declared, found: IndexDescriptionInfo): boolean {
 
 async function planIndexes(db: Db): Promise<readonly IndexPlan[]> {
   const collections = [...new Set(DECLARED.map((d) => d.collection))];
-  const found = new Map(await Promise.all(collections.map(async (c) => [c, await existing(db, c)] as const)));
+  const found = new Map(
+    await Promise.all(collections.map(async (c) => [c, await guarded(() => indexesOfCollection(db, c))] as const)),
+  );
   return DECLARED.map((declared) => {
     const one = found.get(declared.collection)!.find((index) => index.name === declared.name);
     return {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, Document, Filter, MongoClient, UpdateFilter } from 'mongodb';
 import type { Change, Kind, Kinds, ScanOptions, StateEngine, Stored, Stream, UpdateOptions, Where } from '../engine.ts';
-import { duplicatesOf, guarded, isDuplicate, repeated } from './client.ts';
+import { isDuplicate } from '../../mongo/client.ts';
+import { duplicatesOf, guarded, repeated } from './client.ts';
 import { type ServerClock, tidyAt } from './clock.ts';
 import { nextNumbers } from './sequence.ts';
 import { MongoStreams, replacing } from './streams.ts';

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import { guarded, isDuplicate, repeated } from './client.ts';
+import { isDuplicate } from '../../mongo/client.ts';
+import { guarded, repeated } from './client.ts';
 
 const SEQUENCES = 'state_sequences';
 

@@ -4,7 +4,8 @@ import { gunzip, gzip } from 'node:zlib';
 import type { AnyBulkWriteOperation, Collection, Db, Document, Filter, UpdateFilter } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
 import type { Change, Stream, Waiting, Where } from '../engine.ts';
-import { guarded, isDuplicate, isTooLarge, repeated } from './client.ts';
+import { isDuplicate } from '../../mongo/client.ts';
+import { guarded, isTooLarge, repeated } from './client.ts';
 import { nextNumbers } from './sequence.ts';
 
 /** A decided event that may not be in the log yet. `seq` orders the decisions of all streams. */

@@ -1,5 +1,5 @@
 import type { Collection, Db, MongoClient } from 'mongodb';
-import { EngineUnavailable } from '../../log/index.ts';
+import { EngineUnavailable, type TopicPartition } from '../../log/index.ts';
 import { type Change, type Registered, ViewBuilds } from '../builds.ts';
 import { physicalName } from '../encoding.ts';
 import { collectionName, type Projection } from '../projection.ts';
@@ -83,7 +83,7 @@ export abstract class MongoBuilds extends ViewBuilds {
   protected sealCheckpoints(
     projection: Projection,
     build: number,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
+    partitions: readonly TopicPartition[],
   ): Promise<void> {
     return this.stored.seal(collectionName(projection), physicalOf(projection, build), partitions);
   }

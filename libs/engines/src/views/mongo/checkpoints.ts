@@ -1,15 +1,13 @@
 import type { Collection, Db } from 'mongodb';
+import type { TopicPartition } from '../../log/index.ts';
+import { isDuplicate } from '../../mongo/client.ts';
 import { type Checkpoint, CheckpointMoved } from '../store.ts';
-import { type Calls, isDuplicate } from './faults.ts';
+import type { Calls } from './faults.ts';
 
 /** One document per (build, topic, partition) in collection `view_checkpoints`. */
-interface StoredCheckpoint {
+interface StoredCheckpoint extends Checkpoint {
   readonly _id: string;
   readonly build: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly next: number;
-  readonly progress: Checkpoint['progress'];
   /** Set from the replacement of the build on. No writer may move the checkpoint then. */
   readonly sealed?: true;
 }
@@ -85,11 +83,7 @@ export class Checkpoints {
   }
 
   /** Creates the checkpoints that do not exist yet, so that no writer can create one behind the seal. */
-  async seal(
-    view: string,
-    build: string,
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
-  ): Promise<void> {
+  async seal(view: string, build: string, partitions: readonly TopicPartition[]): Promise<void> {
     await this.#calls.calling(view, async () => {
       if (partitions.length > 0) {
         await this.#collection.bulkWrite(

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { within } from '@provider-access/kernel';
 import { MongoBulkWriteError, MongoError, MongoServerError } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
 
@@ -7,7 +8,6 @@ import { EngineUnavailable } from '../../log/index.ts';
  * key does), so only names and codes are passed on.
  */
 
-export const DUPLICATE = 11000;
 const CURSOR_GONE = new Set([43, 237]);
 /** BSONObjectTooLarge, and the codes of updates that would make a document too large. */
 const TOO_LARGE = new Set([10334, 17419, 17420, 17280]);
@@ -25,7 +25,6 @@ const codeOf = (error: unknown): number | undefined => {
   return typeof code === 'number' ? code : undefined;
 };
 
-export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
 const isCursorGone = (error: unknown): boolean => CURSOR_GONE.has(codeOf(error) ?? -1);
 export const isTooLarge = (code: number | undefined): boolean => code !== undefined && TOO_LARGE.has(code);
 export const isAwayCode = (code: number): boolean => AWAY.has(code);
@@ -72,21 +71,11 @@ export class Calls {
     this.#deadlineMs = deadlineMs;
   }
 
-  async within<T>(work: () => Promise<T>): Promise<T> {
+  within<T>(work: () => Promise<T>): Promise<T> {
     if (this.#deadlineMs === 0) return work();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>(
-      (_, reject) =>
-        (timer = setTimeout(
-          () => reject(new EngineUnavailable('the view store is away (no answer)')),
-          this.#deadlineMs,
-        )),
-    );
-    try {
-      return await Promise.race([work(), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(this.#deadlineMs, work, () => {
+      throw new EngineUnavailable('the view store is away (no answer)');
+    });
   }
 
   async calling<T>(view: string, work: () => Promise<T>): Promise<T> {

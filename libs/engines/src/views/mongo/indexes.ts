@@ -1,4 +1,5 @@
-import type { Db } from 'mongodb';
+import type { Db, IndexDescriptionInfo } from 'mongodb';
+import { indexesOfCollection } from '../../mongo/client.ts';
 import { EnsureError } from '../store.ts';
 import type { Calls } from './faults.ts';
 import { indexesOf, type Layout, type WantedIndex } from './layout.ts';
@@ -9,7 +10,6 @@ export interface PlannedIndex {
   readonly state: IndexState;
 }
 
-const NO_COLLECTION = 26;
 const DIFFERENT = new Set([85, 86]);
 
 /**
@@ -21,15 +21,8 @@ export async function compareIndexes(
   physical: string,
   calls: Calls,
 ): Promise<readonly PlannedIndex[]> {
-  const there = await calls.asking(layout.collection, async () => {
-    try {
-      return await db.collection(physical).listIndexes().toArray();
-    } catch (error) {
-      if ((error as { code?: number }).code === NO_COLLECTION) return [];
-      throw error;
-    }
-  });
-  const byName = new Map(there.map((i) => [i['name'] as string, i]));
+  const there = await calls.asking(layout.collection, () => indexesOfCollection(db, physical));
+  const byName = new Map(there.map((i) => [i.name!, i]));
   const wanted = indexesOf(layout);
   const planned = wanted.map((index): PlannedIndex => {
     const found = byName.get(index.name);
@@ -58,10 +51,10 @@ export async function requireIndexes(db: Db, layout: Layout, physical: string, c
   );
 }
 
-const matches = (wanted: WantedIndex, found: Readonly<Record<string, unknown>>): boolean =>
-  JSON.stringify(wanted.key) === JSON.stringify(found['key']) &&
-  JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found['partialFilterExpression']) &&
-  found['unique'] !== true;
+const matches = (wanted: WantedIndex, found: IndexDescriptionInfo): boolean =>
+  JSON.stringify(wanted.key) === JSON.stringify(found.key) &&
+  JSON.stringify(wanted.options.partialFilterExpression) === JSON.stringify(found.partialFilterExpression) &&
+  found.unique !== true;
 
 /** Builds the missing indexes, and never drops or changes one. Two processes may do it at once. */
 export async function createIndexes(db: Db, layout: Layout, physical: string, calls: Calls): Promise<void> {

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from 'mongodb';
 import { EngineUnavailable } from '../../log/index.ts';
 import { isNewer, samePosition } from '../encoding.ts';
+import { hashed } from '../evolve.ts';
 import { DocumentTooLarge, type ViewOp } from '../store.ts';
-import { asFault, type Calls, DUPLICATE, isAwayCode, isTooLarge } from './faults.ts';
+import { DUPLICATE } from '../../mongo/client.ts';
+import { asFault, type Calls, isAwayCode, isTooLarge } from './faults.ts';
 import { encode, type Layout, positionField, positionOf, type StoredDocument, storedPosition } from './layout.ts';
 
 /**
@@ -116,8 +117,7 @@ function toWrite(layout: Layout, op: ViewOp, stored?: Readonly<Record<string, nu
 
 const tooLarge = (view: string, op: ViewOp, bytes?: number): DocumentTooLarge =>
   new DocumentTooLarge(
-    `${view}: part "${op.part}" of document ` +
-      `sha256:${createHash('sha256').update(op.id).digest('hex').slice(0, 12)} is too large for ` +
+    `${view}: part "${op.part}" of document sha256:${hashed(op.id)} is too large for ` +
       `MongoDB${bytes === undefined ? '' : ` (${(bytes / 1024 / 1024).toFixed(1)} of 16 MiB)`}`,
   );
 
