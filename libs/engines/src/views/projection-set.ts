@@ -1,7 +1,7 @@
 import type { EventLog } from '../log/index.ts';
 import { collectionName, type Projection } from './projection.ts';
 import type { ViewLogger } from './build-writer.ts';
-import type { ViewLag, ViewReader, Views, ViewStatus } from './port.ts';
+import type { ViewLag, Views, ViewStatus } from './port.ts';
 import { checkProjection } from './query.ts';
 import { ProjectionRunner } from './runner.ts';
 import type { RebuildResult } from './rebuild.ts';
@@ -36,13 +36,11 @@ const GRACE_MS = 15 * 60_000;
 
 /** The projections of one service. Each keeps its view up to date with the consumer group `view/<collection>`. */
 export class ProjectionSet {
-  readonly #views: Views;
   readonly #runners: ReadonlyMap<string, ProjectionRunner>;
   #notice: string | undefined;
   #noticeAskedAt = -Infinity;
 
   constructor(options: ProjectionSetOptions) {
-    this.#views = options.views;
     const runners = new Map<string, ProjectionRunner>();
     for (const projection of options.projections) {
       checkProjection(projection);
@@ -158,9 +156,5 @@ export class ProjectionSet {
     const runner = this.#runners.get(name) ?? [...this.#runners.values()].find((r) => r.projection.name === name);
     if (runner === undefined) throw new RangeError('no such view');
     return runner;
-  }
-
-  reader(projection: Projection): ViewReader {
-    return this.#views.reader(projection);
   }
 }

@@ -70,6 +70,18 @@ export interface Projection {
 export const collectionName = (p: Pick<Projection, 'owner' | 'name' | 'version'>): string =>
   `${p.owner}_${p.name}_v${p.version}`;
 
+/** A function that computes a value once for each projection. */
+export function oncePerProjection<T extends object>(
+  compute: (projection: Projection) => T,
+): (projection: Projection) => T {
+  const known = new WeakMap<Projection, T>();
+  return (projection) => {
+    let value = known.get(projection);
+    if (value === undefined) known.set(projection, (value = compute(projection)));
+    return value;
+  };
+}
+
 export type Scalar = string | number | boolean;
 
 /** One element of an array, or all from `gte` to before `lt`, compared by UTF-8 bytes. */

@@ -13,6 +13,12 @@ export class UndeclaredQuery extends Error {
   override readonly name = 'UndeclaredQuery';
 }
 
+const refusing =
+  (projection: Projection) =>
+  (why: string): never => {
+    throw new UndeclaredQuery(`${collectionName(projection)}: ${why}`);
+  };
+
 interface Bound {
   readonly op: '>' | '>=' | '<' | '<=';
   readonly value: Scalar;
@@ -40,22 +46,19 @@ export interface QueryPlan {
 const MAX_LIMIT = 10_000;
 const MAX_IDS = 100_000;
 const OPS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
-const scalar = (value: unknown): value is Scalar =>
+export const isScalar = (value: unknown): value is Scalar =>
   typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
 
 /** Throws UndeclaredQuery, without values. */
 export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
-  const view = collectionName(projection);
-  const refuse = (why: string): never => {
-    throw new UndeclaredQuery(`${view}: ${why}`);
-  };
+  const refuse = refusing(projection);
   const index =
     projection.indexes.find((i) => i.name === query.index) ?? refuse(`no index "${query.index}" is declared`);
   const equals = query.equals ?? [];
   const where = `index "${index.name}"`;
   if (equals.length > index.fields.length)
     refuse(`${where} has ${index.fields.length} fields, ${equals.length} values were given`);
-  if (!equals.every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  if (!equals.every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
   const rest = index.fields.slice(equals.length);
   if (index.array && rest.length > 0) refuse(`${where} is an array index: it needs equality on all its fields`);
   const bounds: Bound[] = [];
@@ -63,7 +66,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
     if (value === undefined) continue;
     const op = OPS[name as keyof typeof OPS] ?? refuse(`a range knows gt, gte, lt, lte`);
     if (rest.length === 0) refuse(`${where} has no field left for a range`);
-    if (!scalar(value)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+    if (!isScalar(value)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
     bounds.push({ op, value });
   }
   const count = (ops: readonly string[]): number => bounds.filter((b) => ops.includes(b.op)).length;
@@ -72,7 +75,7 @@ export function planQuery(projection: Projection, query: FindQuery): QueryPlan {
   if (query.after !== undefined) {
     if (query.after.values.length !== rest.length)
       refuse(`${where}: after needs a value for each of the ${rest.length} fields behind the equality prefix`);
-    if (!query.after.values.every(scalar) || typeof query.after.id !== 'string')
+    if (!query.after.values.every(isScalar) || typeof query.after.id !== 'string')
       refuse(`${where}: after holds scalars and an id`);
   }
   if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > MAX_LIMIT)
@@ -105,17 +108,14 @@ export interface IdsPlan extends Pick<IdsQuery, 'equals' | 'after' | 'limit'> {
 
 /** Throws UndeclaredQuery, without values. */
 export function planIds(projection: Projection, { index: name, equals, all, after, limit }: IdsQuery): IdsPlan {
-  const view = collectionName(projection);
-  const refuse = (why: string): never => {
-    throw new UndeclaredQuery(`${view}: ${why}`);
-  };
+  const refuse = refusing(projection);
   const index =
     projection.indexes.find((i) => i.name === name && i.array === true) ??
     refuse(`no array index "${name}" is declared`);
   const where = `index "${index.name}"`;
   if (equals.length !== index.fields.length - 1)
     refuse(`${where} needs ${index.fields.length - 1} values before its array, ${equals.length} were given`);
-  if (!equals.flat().every(scalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
+  if (!equals.flat().every(isScalar)) refuse(`${where}: only strings, finite numbers and booleans can be compared`);
   if (all.length === 0 || all.some((ranges) => ranges.length === 0)) refuse(`${where}: a range is missing`);
   const text = (value: unknown): boolean => typeof value === 'string';
   if (!all.flat().every((range) => typeof range === 'string' || (text(range.gte) && text(range.lt))))
@@ -130,8 +130,7 @@ export function planIds(projection: Projection, { index: name, equals, all, afte
 
 export function checkBodies(projection: Projection, bodies: readonly string[] = []): readonly string[] {
   for (const path of bodies) {
-    if (!projection.bodies?.includes(path))
-      throw new UndeclaredQuery(`${collectionName(projection)}: no body "${path}" is declared`);
+    if (!projection.bodies?.includes(path)) refusing(projection)(`no body "${path}" is declared`);
   }
   return bodies;
 }
@@ -144,11 +143,9 @@ export function splitPath(path: string): readonly [part: string, fields: readonl
 
 /** Refuses definitions that adapters do not support, for example unknown parts, or array indexes over several parts. */
 export function checkProjection(projection: Projection): void {
-  const view = collectionName(projection);
-  const refuse = (why: string): never => {
-    throw new UndeclaredQuery(`${view}: ${why}`);
-  };
-  if (!/^[a-z][a-z0-9_-]*$/.test(view)) refuse('owner and name are lower-case letters, digits, _ and -');
+  const refuse = refusing(projection);
+  if (!/^[a-z][a-z0-9_-]*$/.test(collectionName(projection)))
+    refuse('owner and name are lower-case letters, digits, _ and -');
   const parts = Object.values(projection.topics).map((t) => t.part);
   if (new Set(parts).size !== parts.length) refuse('two topics write the same part');
   for (const part of parts) if (!/^[A-Za-z][A-Za-z0-9]*$/.test(part)) refuse(`"${part}" is not a valid name of a part`);

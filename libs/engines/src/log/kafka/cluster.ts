@@ -3,7 +3,7 @@ import { EngineUnavailable, type TopicPartition } from '../port.ts';
 import { type Client, createClient } from './client.ts';
 import { errorType, missingTopic, remedy, incompleteAnswer, unavailable } from './errors.ts';
 import { createCluster, type RawCluster } from './low-level.ts';
-import type { KafkaConnection } from './options.ts';
+import type { Settings } from './options.ts';
 
 /** How long kafkajs itself retries. The adapter repeats each such try. */
 const INNER_RETRY_MS = 250;
@@ -18,23 +18,17 @@ interface Open {
   readonly known: Set<string>;
 }
 
-export interface ClusterOptions {
-  readonly connection: KafkaConnection;
-  /** How long a request is repeated, ms. */
-  readonly patienceMs: number;
-}
-
 /**
  * Sends requests that change nothing, and commits, because these may be repeated. On an error it refreshes the leaders
  * or reconnects, and repeats the request until the time is over. Names have their prefixes.
  */
 export class Cluster {
-  readonly #options: ClusterOptions;
+  readonly #settings: Settings;
   #open: Promise<Open> | undefined;
   #closed = false;
 
-  constructor(options: ClusterOptions) {
-    this.#options = options;
+  constructor(settings: Settings) {
+    this.#settings = settings;
   }
 
   /** Throws EngineUnavailable, at once if a topic does not exist or the broker refuses the client. */
@@ -42,7 +36,7 @@ export class Cluster {
     what: string,
     topics: readonly string[],
     work: (raw: RawCluster) => Promise<T>,
-    patienceMs: number = this.#options.patienceMs,
+    patienceMs: number = this.#settings.readTimeoutMs,
   ): Promise<T> {
     const deadline = performance.now() + patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, MAX_PAUSE_MS)) {
@@ -165,7 +159,7 @@ export class Cluster {
   }
 
   async #connect(): Promise<Open> {
-    const client = createClient(this.#options.connection, { retryMs: INNER_RETRY_MS });
+    const client = createClient(this.#settings, { retryMs: INNER_RETRY_MS });
     const raw = createCluster(client.kafka);
     try {
       await raw.connect();

@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { Cluster } from './cluster.ts';
+import { settingsOf } from './options.ts';
 import type { RawCluster } from './low-level.ts';
 
 /** A cluster as kafkajs has it, with target topics and one metadata request that concurrent callers share. */
@@ -53,7 +54,7 @@ function cluster(): { raw: Raw; cluster: Cluster } {
   raw.current = fake;
   return {
     raw: fake,
-    cluster: new Cluster({ connection: { brokers: ['b:1'], clientId: 'c' }, patienceMs: 300 } as never),
+    cluster: new Cluster(settingsOf({ brokers: ['b:1'], clientId: 'c', readTimeoutMs: 300 })),
   };
 }
 

@@ -52,7 +52,7 @@ export class Follower implements Subscription {
   constructor(settings: Settings, options: FollowOptions) {
     this.#settings = settings;
     this.#options = options;
-    this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+    this.#cluster = new Cluster(settings);
   }
 
   /** Resolves when all records before the heads at the call are handled. */

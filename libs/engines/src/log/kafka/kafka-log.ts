@@ -32,7 +32,7 @@ export class KafkaLog implements EventLog {
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+    this.#cluster = new Cluster(settings);
     this.#reader = new Reader(this.#cluster);
     this.#appender = new Appender(settings);
   }

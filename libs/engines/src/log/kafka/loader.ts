@@ -46,7 +46,7 @@ export function takeTimes(
 
 export function openTopicLoader(connection: KafkaConnection): TopicLoader {
   const settings = settingsOf(connection);
-  const cluster = new Cluster({ connection: settings, patienceMs: settings.readTimeoutMs });
+  const cluster = new Cluster(settings);
   const lane = new ProducerLane(settings);
   const name = (topic: string): string => settings.topicPrefix + topic;
   return {

@@ -26,7 +26,6 @@ export interface FetchedMessage {
 
 export interface FetchedPartition {
   readonly partition: number;
-  readonly highWatermark: string;
   readonly messages: readonly FetchedMessage[];
   readonly abortedTransactions: readonly { readonly producerId: string; readonly firstOffset: string }[];
 }
@@ -83,7 +82,7 @@ export interface RawCluster {
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
-  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
   /** Partitions by node id. */
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   findBroker: (node: { nodeId: string }) => Promise<RawBroker>;
@@ -141,10 +140,10 @@ function clusterFactory(kafka: Kafka): { readonly of: Record<symbol, CreateClust
 }
 
 /** A cluster object as in a consumer of this client. */
-export function createCluster(kafka: Kafka, metadataMaxAgeMs = 60_000): RawCluster {
+export function createCluster(kafka: Kafka): RawCluster {
   const { of, symbol } = clusterFactory(kafka);
   return of[symbol]!({
-    metadataMaxAge: metadataMaxAgeMs,
+    metadataMaxAge: 60_000,
     allowAutoTopicCreation: false,
     isolationLevel: READ_COMMITTED,
   });

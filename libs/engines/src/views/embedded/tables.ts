@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { physicalName } from '../encoding.ts';
-import { collectionName, type IndexDefinition, type Projection } from '../projection.ts';
+import { collectionName, type IndexDefinition, oncePerProjection, type Projection } from '../projection.ts';
 import { checkProjection, splitPath } from '../query.ts';
 
 /**
@@ -36,15 +36,7 @@ export const arrayTable = (physical: string, index: IndexDefinition): string => 
 /** The columns of the table of an array index: the fields, of which the last one is an element, and the document. */
 const arrayKey = ({ fields }: IndexDefinition): string => [...fields.map((_, i) => `k${i}`), '_id'].join(', ');
 
-const layouts = new WeakMap<Projection, Layout>();
-
-export function layoutOf(projection: Projection): Layout {
-  let layout = layouts.get(projection);
-  if (layout === undefined) layouts.set(projection, (layout = layOut(projection)));
-  return layout;
-}
-
-function layOut(projection: Projection): Layout {
+export const layoutOf = oncePerProjection((projection): Layout => {
   checkProjection(projection);
   const columns = new Map<string, string>();
   for (const index of projection.indexes) {
@@ -76,7 +68,7 @@ function layOut(projection: Projection): Layout {
     flat: parts.every((p) => p.indexed.every((i) => i.fields.length === 1)),
     projection,
   };
-}
+});
 
 export function createTables(db: DatabaseSync, layout: Layout, build: number): void {
   const physical = physicalName(layout.collection, build);

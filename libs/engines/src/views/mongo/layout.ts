@@ -1,7 +1,7 @@
 import type { CreateIndexesOptions } from 'mongodb';
 import { encodePart } from '../encoding.ts';
-import { collectionName, type Projection, type Scalar, type ViewDocument } from '../projection.ts';
-import { checkProjection, fieldOf, splitPath, UndeclaredQuery } from '../query.ts';
+import { collectionName, oncePerProjection, type Projection, type ViewDocument } from '../projection.ts';
+import { checkProjection, fieldOf, isScalar, splitPath, UndeclaredQuery } from '../query.ts';
 import type { PartPosition } from '../store.ts';
 import { keepTraces } from '../traces.ts';
 
@@ -40,15 +40,7 @@ export interface StoredDocument {
   readonly [part: string]: unknown;
 }
 
-const layouts = new WeakMap<Projection, Layout>();
-
-export function layoutOf(projection: Projection): Layout {
-  let layout = layouts.get(projection);
-  if (layout === undefined) layouts.set(projection, (layout = layOut(projection)));
-  return layout;
-}
-
-function layOut(projection: Projection): Layout {
+export const layoutOf = oncePerProjection((projection): Layout => {
   checkProjection(projection);
   const view = collectionName(projection);
   const scalars = new Set<string>();
@@ -71,7 +63,7 @@ function layOut(projection: Projection): Layout {
     };
   });
   return { collection: view, projection, parts, partByName: new Map(parts.map((p) => [p.name, p])) };
-}
+});
 
 export interface WantedIndex {
   readonly name: string;
@@ -101,9 +93,6 @@ export const removedOf = (layout: Layout): object => ({
   ...Object.fromEntries(layout.parts.map((p) => [`_d.${p.name}`, null])),
 });
 
-const scalar = (value: unknown): value is Scalar =>
-  typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
-
 /** The fields of a document for a part, and about how many bytes they have. */
 export function encode(
   part: PartLayout,
@@ -124,11 +113,11 @@ export function encode(
   };
   for (const fields of part.scalars) {
     const found = fieldOf(value, fields);
-    if (scalar(found)) put(fields, found);
+    if (isScalar(found)) put(fields, found);
   }
   for (const fields of part.arrays) {
     const found = fieldOf(value, fields);
-    if (Array.isArray(found)) put(fields, [...new Set(found.filter(scalar))]);
+    if (Array.isArray(found)) put(fields, [...new Set(found.filter(isScalar))]);
   }
   const set: Record<string, unknown> = {
     ...(part.scalars.length + part.arrays.length > 0 && { [part.name]: indexed }),
