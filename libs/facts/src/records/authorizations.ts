@@ -1,14 +1,13 @@
 import { bufferOf, dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
 import { authorizedUntil } from '@provider-access/domain/pdex';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
-import { recordKeys, replaces } from './record-events.ts';
-import type { VersionOrder } from './record.ts';
+import { newerOf, orderOf, recordKeys } from './record-events.ts';
+import type { Ordered } from './record.ts';
 
 /** When a prior authorization last changed. Times are ms since the epoch. */
-export interface AuthorizationPart extends VersionOrder {
+export interface AuthorizationPart extends Ordered {
   readonly member: string;
   readonly id: string;
-  readonly versionId: number;
   /**
    * When its status changed last, or the end of what it authorizes if that is later. In records of earlier releases,
    * `meta.lastUpdated`. NEVER if the record is removed, or no prior authorization any more.
@@ -37,17 +36,14 @@ const fromRecords: TopicEvolve<AuthorizationPart> = {
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
     const changed = 'line' in data ? changedAt(data) : undefined;
     if (part === undefined && changed === undefined) return undefined;
-    const next: AuthorizationPart = {
+    const next = {
       member: data.member,
       id: data.id,
       versionId: data.versionId,
-      businessTime: Date.parse(data.businessTime),
-      sequence: data.sequence,
-      ...(data.source !== undefined && { source: data.source }),
-      ...(data.event !== undefined && { event: data.event }),
+      ...orderOf(data),
       changed: changed ?? NEVER,
     };
-    return part === undefined || replaces(part, next) ? next : undefined;
+    return newerOf(part, next);
   },
 };
 

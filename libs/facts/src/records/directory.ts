@@ -5,12 +5,12 @@ import {
   type RecordAccepted,
   type RecordDeleted,
   tinKey,
-  typeOf,
   dataOf,
 } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
-import { compareVersions, SHARED } from './record.ts';
+import { orderOf, recordKeys, replaces } from './record-events.ts';
+import { type Ordered, SHARED } from './record.ts';
 
 /** Types of the payer's directory that have a name and an identifier of a provider. */
 const NAMED = [`${SHARED}/Practitioner/`, `${SHARED}/Organization/`];
@@ -25,16 +25,11 @@ const MAX_NAME = 200;
 const MAX_ENTRIES = 10;
 
 /** The directory's entry of a practitioner or an organization. */
-interface DirectoryPart {
+interface DirectoryPart extends Ordered {
   /** `Type/id` */
   readonly resource: string;
   readonly name: string;
   readonly providers: readonly ProviderKey[];
-  readonly versionId: number;
-  readonly businessTime: number;
-  readonly sequence: number;
-  readonly source?: string;
-  readonly event?: string;
 }
 
 interface Named {
@@ -69,31 +64,14 @@ const isNamed = (record: LogRecord): boolean => NAMED.some((prefix) => record.ke
 
 const fromRecords: TopicEvolve<DirectoryPart> = {
   part: 'directory',
-  keys: (record) =>
-    isNamed(record) && (typeOf(record) === 'pa.record-accepted.v1' || typeOf(record) === 'pa.record-deleted.v1')
-      ? [record.key.slice(SHARED.length + 1)]
-      : [],
+  keys: (record) => (isNamed(record) && recordKeys(record).length > 0 ? [record.key.slice(SHARED.length + 1)] : []),
   evolve(part, record) {
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    const order = {
-      businessTime: Date.parse(data.businessTime),
-      sequence: data.sequence,
-      source: data.source ?? '',
-      event: data.event ?? '',
-    };
-    const newer = part === undefined ? 1 : compareVersions(order, part);
-    if (part !== undefined && (newer < 0 || (newer === 0 && data.versionId <= part.versionId))) return undefined;
+    const order = { versionId: data.versionId, ...orderOf(data) };
+    if (part !== undefined && !replaces(part, order)) return undefined;
     const resource = 'line' in data ? (JSON.parse(data.line) as Named) : {};
-    return {
-      resource: `${data.type}/${data.id}`,
-      name: nameOf(resource),
-      providers: providersOf(resource),
-      versionId: data.versionId,
-      businessTime: order.businessTime,
-      sequence: order.sequence,
-      ...(data.source !== undefined && { source: data.source }),
-      ...(data.event !== undefined && { event: data.event }),
-    };
+    const named = { name: nameOf(resource), providers: providersOf(resource) };
+    return { resource: `${data.type}/${data.id}`, ...named, ...order };
   },
 };
 

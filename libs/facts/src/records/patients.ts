@@ -1,12 +1,11 @@
 import { dataOf, PA_RECORDS, type RecordAccepted, type RecordDeleted } from '@provider-access/events';
 import { identifierKeys, type Persons } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader } from '@provider-access/engines/views';
-import { recordKeys, replaces } from './record-events.ts';
-import type { VersionOrder } from './record.ts';
+import { newerOf, orderOf, recordKeys } from './record-events.ts';
+import type { Ordered } from './record.ts';
 
 /** The keys of the identifiers that a member's Patient has; none once it is removed. */
-interface PatientPart extends VersionOrder {
-  readonly versionId: number;
+interface PatientPart extends Ordered {
   readonly identifiers: readonly string[];
 }
 const TYPE = '/Patient/';
@@ -21,15 +20,11 @@ const fromRecords: TopicEvolve<PatientPart> = {
   },
   evolve(part, record) {
     const data = dataOf<RecordAccepted | RecordDeleted>(record);
-    const next: PatientPart = {
+    return newerOf(part, {
       versionId: data.versionId,
-      businessTime: Date.parse(data.businessTime),
-      sequence: data.sequence,
-      ...(data.source !== undefined && { source: data.source }),
-      ...(data.event !== undefined && { event: data.event }),
+      ...orderOf(data),
       identifiers: 'line' in data ? identifierKeys((JSON.parse(data.line) as { identifier?: unknown }).identifier) : [],
-    };
-    return part === undefined || replaces(part, next) ? next : undefined;
+    });
   },
 };
 

@@ -1,5 +1,5 @@
 import { PA_RECORDS, typeOf } from '@provider-access/events';
-import { isFirstVersion, recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
+import { isFirstVersion, orderOf, recordData, recordKeys, RECORD_DELETED, replaces } from './record-events.ts';
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { VERSION_HEADER, type LocatorPart, type RecordPart } from './record.ts';
@@ -17,10 +17,7 @@ const fromRecords: TopicEvolve<RecordPart & { line?: string | Uint8Array }> = {
       id: data.id,
       versionId: data.versionId,
       lastUpdated: Date.parse(data.lastUpdated),
-      businessTime: Date.parse(data.businessTime),
-      sequence: data.sequence,
-      ...(data.source !== undefined && { source: data.source }),
-      ...(data.event !== undefined && { event: data.event }),
+      ...orderOf(data),
       ...(data.targets !== undefined && { targets: data.targets }),
       ...(data.status !== undefined && { status: data.status }),
       ...(data.statusChanged !== undefined && { statusChanged: Date.parse(data.statusChanged) }),

@@ -2,7 +2,7 @@ import type { ViewDocument, ViewReader, Views } from '@provider-access/engines/v
 import { locators, records } from './projections.ts';
 import { patients } from './patients.ts';
 import { searchKeys } from './search-keys.ts';
-import { locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
+import { bytesOfLine, locatorId, type LocatorPart, recordId, type RecordPart, type StoredRecord } from './record.ts';
 
 const LINE = ['record.line'];
 const PAGE = 200;
@@ -45,14 +45,12 @@ export interface RecordsReader {
   readonly views: Readonly<Record<'records' | 'locators' | 'search' | 'patients', ViewReader>>;
 }
 
-const EMPTY = new Uint8Array(0);
 const part = (document: ViewDocument): RecordPart & { line?: string | Uint8Array } =>
   document['record'] as RecordPart & { line?: string | Uint8Array };
 
 function stored(document: ViewDocument): StoredRecord {
   const record = part(document);
-  const { line } = record;
-  return { ...record, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line, 'utf8') : line };
+  return { ...record, line: bytesOfLine(record.line) };
 }
 
 /** Reads the two views. Errors of the store pass through. */
@@ -89,16 +87,15 @@ export function recordsReader(views: Views): RecordsReader {
     pageSize: number,
   ): AsyncGenerator<StoredRecord> {
     let ids: string[] = [];
-    async function* load(): AsyncGenerator<StoredRecord> {
-      const found = ids.length === 0 ? [] : await byRecord.getMany(ids, { bodies: LINE });
+    async function* loaded(): AsyncGenerator<StoredRecord> {
+      for (const record of await load(ids)) if (record !== undefined && wanted(record)) yield record;
       ids = [];
-      for (const document of found) if (document !== undefined && wanted(part(document))) yield stored(document);
     }
     for await (const document of byRecord.scan({ index: 'by_type', equals, pageSize: PAGE })) {
       if (wanted(part(document))) ids.push(document._id);
-      if (ids.length >= pageSize) yield* load();
+      if (ids.length >= pageSize) yield* loaded();
     }
-    yield* load();
+    yield* loaded();
   }
 
   async function* scanMember(member: string, options: ScanOptions = {}): AsyncIterable<StoredRecord> {

@@ -1,6 +1,6 @@
 import { dataOf, type RecordAccepted, type RecordDeleted, typeOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
-import { compareVersions, VERSION_HEADER, type VersionOrder } from './record.ts';
+import { compareVersions, type Ordered, VERSION_HEADER, type VersionOrder } from './record.ts';
 
 const ACCEPTED = 'pa.record-accepted.v1';
 export const RECORD_DELETED = 'pa.record-deleted.v1';
@@ -22,9 +22,17 @@ export function replaces(known: Ordered, next: Ordered): boolean {
   const newer = compareVersions(next, known);
   return newer > 0 || (newer === 0 && next.versionId > known.versionId);
 }
-interface Ordered extends VersionOrder {
-  readonly versionId: number;
-}
+/** The part after a record: undefined if the record changes nothing. */
+export const newerOf = <Part extends Ordered>(part: Part | undefined, next: Part): Part | undefined =>
+  part === undefined || replaces(part, next) ? next : undefined;
+
+/** The order of a version, as the parts of the views have it. */
+export const orderOf = ({ businessTime, sequence, source, event }: Pick<RecordAccepted, keyof VersionOrder>) => ({
+  businessTime: Date.parse(businessTime),
+  sequence,
+  ...(source !== undefined && { source }),
+  ...(event !== undefined && { event }),
+});
 
 /** The line of a record that this process wrote is bytes (`keepData`). */
 export type AcceptedData = Omit<RecordAccepted, 'line'> & { readonly line: string | Uint8Array };

@@ -9,19 +9,12 @@ export const SHARED = 'shared';
 export const NOBODY = '?';
 
 /** The `records` view's data about one resource, beside its encoded line. Times are ms since the epoch. */
-export interface RecordPart {
+export interface RecordPart extends Ordered {
   readonly member: string;
   readonly type: string;
   readonly id: string;
-  readonly versionId: number;
   /** Time of acceptance, as in `meta.lastUpdated`. */
   readonly lastUpdated: number;
-  /** Business time, sequence and event decide which version wins (`compareVersions`). */
-  readonly businessTime: number;
-  readonly sequence: number;
-  /** `source` and `id` of the event that made this version. */
-  readonly source?: string;
-  readonly event?: string;
   readonly tie?: Tie;
   /** Hash of the accepted content; absent on a deleted record. */
   readonly contentHash?: string;
@@ -54,6 +47,11 @@ export interface RecordPart {
   readonly deleted?: true;
   readonly reason?: RecordDeleted['reason'];
 }
+
+const NO_BYTES = new Uint8Array(0);
+/** The line of a document as bytes; none if the document has no line. */
+export const bytesOfLine = (line: string | Uint8Array | undefined): Uint8Array =>
+  typeof line === 'string' ? Buffer.from(line) : (line ?? NO_BYTES);
 
 /** A live record with its encoded resource (one JSON line, no newline). */
 export interface StoredRecord extends RecordPart {
@@ -88,11 +86,16 @@ export interface Tie {
 export const recordId = (member: string, type: string, id: string): string => `${member}/${type}/${id}`;
 export const locatorId = (type: string, id: string): string => `${type}/${id}`;
 
+/** What decides which version wins (`compareVersions`). */
 export interface VersionOrder {
   readonly businessTime: number;
   readonly sequence: number;
+  /** `source` and `id` of the event that made this version. */
   readonly source?: string;
   readonly event?: string;
+}
+export interface Ordered extends VersionOrder {
+  readonly versionId: number;
 }
 
 /**

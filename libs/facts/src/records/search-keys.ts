@@ -1,18 +1,16 @@
 import { bufferOf, PA_RECORDS } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
 import { normalLabel, UNKNOWN_LABEL } from '@provider-access/domain/pdex/labels';
 import { type FhirResource, indexKeys, KEYS_VERSION } from '@provider-access/kernel/fhir';
 import { ORDINARY } from './labelled.ts';
-import type { VersionOrder } from './record.ts';
+import type { Ordered } from './record.ts';
 import { labelsOfRecord } from './record-labels.ts';
-import { type AcceptedData, isFirstVersion, recordData, recordKeys, replaces } from './record-events.ts';
+import { type AcceptedData, isFirstVersion, newerOf, orderOf, recordData, recordKeys } from './record-events.ts';
 
 /** The search keys of one record, by which an array index finds it. */
-interface SearchPart extends VersionOrder {
+interface SearchPart extends Ordered {
   readonly member: string;
   readonly type: string;
-  readonly versionId: number;
   /** `indexKeys` of the resource, and keys of its security labels; empty for a deleted record. */
   readonly keys: readonly string[];
 }
@@ -41,20 +39,6 @@ export function keysWithLabels(labels: readonly string[]): readonly string[] {
 /** Every search asks for the keys of a policy's labels. */
 const asked = new WeakMap<readonly string[], readonly string[]>();
 
-function partOf(record: LogRecord): SearchPart {
-  const data = recordData(record);
-  return {
-    member: data.member,
-    type: data.type,
-    versionId: data.versionId,
-    businessTime: Date.parse(data.businessTime),
-    sequence: data.sequence,
-    ...(data.source !== undefined && { source: data.source }),
-    ...(data.event !== undefined && { event: data.event }),
-    keys: 'line' in data ? keysOf(data) : [],
-  };
-}
-
 /** The keys of the event, or those of its line if another version of the keys wrote them. */
 function keysOf(data: AcceptedData): readonly string[] {
   const { tokens, tokensBy, line } = data;
@@ -69,8 +53,9 @@ const fromRecords: TopicEvolve<SearchPart> = {
   keys: recordKeys,
   begins: isFirstVersion,
   evolve(part, record) {
-    const next = partOf(record);
-    return part === undefined || replaces(part, next) ? next : undefined;
+    const data = recordData(record);
+    const { member, type, versionId } = data;
+    return newerOf(part, { member, type, versionId, ...orderOf(data), keys: 'line' in data ? keysOf(data) : [] });
   },
 };
 

@@ -1,6 +1,6 @@
 import { PA_RECORD_VERSIONS, type RecordDeleted, type RecordSuperseded, typeOf, dataOf } from '@provider-access/events';
 import type { Projection, TopicEvolve, ViewDocument, ViewReader, Views } from '@provider-access/engines/views';
-import { recordId, VERSION_HEADER } from './record.ts';
+import { bytesOfLine, recordId, VERSION_HEADER } from './record.ts';
 import { labelsOfRecord } from './record-labels.ts';
 
 /** The `versions` view's data about one superseded version. Times are ms since the epoch. */
@@ -30,7 +30,6 @@ interface StoredVersion extends VersionPart {
 }
 
 const SUPERSEDED = 'pa.record-superseded.v1';
-const EMPTY = new Uint8Array(0);
 const LINE = ['version.line'];
 
 const versionDocumentId = (record: string, versionId: number): string => `${record}/${versionId}`;
@@ -92,8 +91,7 @@ const part = (document: ViewDocument): VersionPart & { line?: string | Uint8Arra
 
 function stored(document: ViewDocument): StoredVersion {
   const version = part(document);
-  const { line } = version;
-  return { ...version, line: line === undefined ? EMPTY : typeof line === 'string' ? Buffer.from(line) : line };
+  return { ...version, line: bytesOfLine(version.line) };
 }
 
 /** Reads the `versions` view. Errors of the store pass through. */
