@@ -1,18 +1,12 @@
 import { isObject } from '@provider-access/kernel/fhir';
 import { type EventLog, type Position, reached } from '@provider-access/engines/log';
+import type { Presence } from '@provider-access/engines/state';
 import { MEMBER_DERIVERS } from './derivers.ts';
 import { PARTY_TOPICS, type Parties } from './parties.ts';
 
-/** The methods of state.presence that are needed here. */
-export interface PresencePort {
-  announce(group: string, holder: string, data: unknown, ttlMs: number): Promise<void>;
-  /** The holders whose ttl has not ended. */
-  list(group: string): Promise<readonly { readonly holder: string; readonly data: unknown }[]>;
-  leave(group: string, holder: string): Promise<void>;
-}
 /** How other processes see this one: the store, and a name that no other process has. */
 export interface PresenceOptions {
-  readonly port: PresencePort;
+  readonly port: Presence;
   readonly holder: string;
   /**
    * How long others wait for a process that died, ms; default 8000. The process itself stops serving after half of it,
@@ -177,7 +171,7 @@ export class PartiesPresence {
 
 /** All running processes, as one target to wait for. */
 export class PresentReaders {
-  readonly #port: Pick<PresencePort, 'list'>;
+  readonly #port: Pick<Presence, 'list'>;
   readonly #lookMs: number;
   readonly #waiting = new Set<{
     readonly passed: (announced: Announced) => boolean;
@@ -185,7 +179,7 @@ export class PresentReaders {
     resolve(done: boolean): void;
   }>();
   #looking: Promise<void> | undefined;
-  constructor(port: Pick<PresencePort, 'list'>, lookMs = 50) {
+  constructor(port: Pick<Presence, 'list'>, lookMs = 50) {
     this.#port = port;
     this.#lookMs = lookMs;
   }

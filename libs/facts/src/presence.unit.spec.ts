@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EventLog, Position } from '@provider-access/engines/log';
+import type { Presence } from '@provider-access/engines/state';
 import type { ViewReader } from '@provider-access/engines/views';
 import { Access, FactsStale } from './access.ts';
 import type { Freshness } from './freshness.ts';
 import { Parties } from './parties.ts';
-import { PartiesPresence, PresentReaders, type PresencePort } from './presence.ts';
+import { PartiesPresence, PresentReaders } from './presence.ts';
 
 /** The store with its own clock, which may differ from the clock of a process that announces itself. */
-class Store implements PresencePort {
+class Store implements Presence {
   now = 0;
   away = false;
   readonly entries = new Map<string, { data: unknown; expiresAt: number }>();

@@ -1,4 +1,5 @@
 import { EVERY_SOURCE, MORE_HOLDS } from '@provider-access/domain/access';
+import type { Claims, Streams } from '@provider-access/engines/state';
 import type { AccessHeld } from '@provider-access/events';
 import type { Logger, MemberHash } from '@provider-access/service/observability';
 
@@ -15,14 +16,14 @@ function eachMember({ others = [], ...hold }: Hold): readonly AccessHeld[] {
 }
 /** The methods of a service's state that are needed here. */
 export interface HoldsState {
-  readonly claims: {
-    claim(namespace: string, key: string, owner: string): Promise<string>;
-    get(namespace: string, key: string): Promise<string | undefined>;
-  };
-  readonly streams: {
-    load<S>(stream: string): Promise<{ readonly version: number; readonly snapshot: S } | undefined>;
-    append<S>(stream: string, version: number, events: readonly never[], head: S): Promise<{ readonly ok: boolean }>;
-  };
+  readonly claims: Pick<Claims, 'claim' | 'get'>;
+  readonly streams: Pick<Streams, 'load' | 'append'>;
+}
+
+/** Gets one log line for each hold, with the hash of the member. */
+interface HoldsLog {
+  readonly logger: Pick<Logger, 'warn'>;
+  readonly memberHash?: MemberHash;
 }
 
 /**
@@ -81,13 +82,8 @@ export class AccessHolds {
   readonly #state: HoldsState;
   readonly #deriver: string;
   readonly #namespace: string;
-  readonly #log: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash } | undefined;
-  /** `log` gets one log line for each hold, with the hash of the member. */
-  constructor(
-    state: HoldsState,
-    deriver: string,
-    log?: { readonly logger: Pick<Logger, 'warn'>; readonly memberHash?: MemberHash },
-  ) {
+  readonly #log: HoldsLog | undefined;
+  constructor(state: HoldsState, deriver: string, log?: HoldsLog) {
     this.#log = log;
     this.#state = state;
     this.#deriver = deriver;
@@ -173,12 +169,8 @@ export class AccessHolds {
   async #confirm(held: AccessHeld): Promise<void> {
     for (;;) {
       const { version, line } = await this.#line(held);
-      if (
-        line.more !== held.deadLetter ||
-        line.told === true ||
-        (await this.#save(held, version, { ...line, told: true }))
-      )
-        return;
+      if (line.more !== held.deadLetter || line.told === true) return;
+      if (await this.#save(held, version, { ...line, told: true })) return;
     }
   }
 
@@ -189,15 +181,9 @@ export class AccessHolds {
       const { unreleased = [], ...rest } = line;
       const left = unreleased.filter((name) => name !== more);
       const isNews = left.length < unreleased.length || (line.ended === more && line.released !== more);
-      if (
-        !isNews ||
-        (await this.#save(held, version, {
-          ...rest,
-          ...(left.length > 0 && { unreleased: left }),
-          ...(line.ended === more && { released: more }),
-        }))
-      )
-        return;
+      if (!isNews) return;
+      const names = { ...(left.length > 0 && { unreleased: left }), ...(line.ended === more && { released: more }) };
+      if (await this.#save(held, version, { ...rest, ...names })) return;
     }
   }
 

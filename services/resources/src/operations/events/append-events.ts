@@ -4,10 +4,9 @@ import {
   EngineUnavailable,
   type EventLog,
   type NewRecord,
-  type Position,
   RecordTooLarge,
 } from '@provider-access/engines/log';
-import { type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
+import { type Access, type ConsentStatement, FactsStale, type StatementEffect } from '@provider-access/facts';
 import { derivedEventId } from '@provider-access/intake';
 import { sourceFault } from '@provider-access/intake/read';
 import type { Metrics } from '@provider-access/service/observability';
@@ -16,14 +15,7 @@ import type { Incoming } from './incoming.ts';
 import { statedBy } from './stated.ts';
 
 /** The part of `Access` that knows when an opt-out has effect. */
-export interface PayerFacts {
-  /** True once the facts of this process have passed a position on payer topics, false after the timeout. */
-  waitForPayer(position: Position, timeoutMs: number): Promise<boolean>;
-  /** True once the facts of every process have passed a position on payer topics, false after the timeout. */
-  waitForPayerEverywhere(position: Position, timeoutMs: number): Promise<boolean>;
-  /** The present effect of each statement; undefined for a statement that the facts do not know. */
-  effects(statements: readonly ConsentStatement[]): Promise<readonly (StatementEffect | undefined)[]>;
-}
+export type PayerFacts = Pick<Access, 'waitForPayer' | 'waitForPayerEverywhere' | 'effects'>;
 
 /**
  * The answer for one event. `accepted`: durable in the log. `refused`: not stored. `unavailable`: perhaps stored,
