@@ -48,17 +48,12 @@ export class JobStreams {
       const head = await this.head(command.data.job);
       const decision = decide(command, head?.snapshot);
       if (!decision.ok) return { ok: false, refusal: decision.refusal, job: head?.snapshot };
-      let job = head?.snapshot;
-      for (const event of decision.events) job = evolve(job, event);
-      const appended = await this.ports.state.streams.append(
-        stream,
-        head?.version ?? 0,
-        decision.events.map((event) => this.encode(command.data.job, event)),
-        job!,
-      );
+      const job = evolve(head?.snapshot, decision.event)!;
+      const events = [this.encode(command.data.job, decision.event)];
+      const appended = await this.ports.state.streams.append(stream, head?.version ?? 0, events, job);
       if (!appended.ok) continue;
       measureDecision(this.ports.metrics, command, head?.snapshot, this.ports.clock.now());
-      return { ok: true, job: job!, version: appended.version };
+      return { ok: true, job, version: appended.version };
     }
   }
   /** True once the view of jobs has passed this version, so that the next request to any process sees it. */

@@ -9,16 +9,11 @@ import {
   type RecordsReader,
 } from '@provider-access/facts/records';
 import { deflateSegment, MEMBERS_OF_SUPPORTING } from '../domain/segments/index.ts';
-import type { CarriedBy } from './job-files.ts';
+import type { ChunkSummary } from './job-files.ts';
 import type { PartSet } from './part-set.ts';
 
 /** The references of a chunk, and the member ids to which its positions refer. */
-export interface Carriers {
-  readonly references: readonly CarriedBy[];
-  readonly unchanged: readonly CarriedBy[];
-  readonly common: readonly CarriedBy[];
-  readonly released: readonly string[];
-}
+type Carriers = Pick<ChunkSummary, 'references' | 'unchanged' | 'common' | 'released'>;
 
 interface Node {
   readonly members: Set<string>;

@@ -1,26 +1,26 @@
-import type {
-  ExportChunkWritten,
-  ExportEnded,
-  ExportPlanned,
-  ExportRequested,
-  ExportSealed,
-} from '@provider-access/events';
+import type { EXPORT_EVENTS, ExportRequested } from '@provider-access/events';
+import type { z } from 'zod';
+
+/** The event that each command asks for. */
+const EVENT_OF = {
+  request: 'pa.export-requested.v1',
+  plan: 'pa.export-planned.v1',
+  'write-chunk': 'pa.export-chunk-written.v1',
+  seal: 'pa.export-sealed.v1',
+  cancel: 'pa.export-cancelled.v1',
+  fail: 'pa.export-failed.v1',
+  expire: 'pa.export-expired.v1',
+} as const;
+type Kind = keyof typeof EVENT_OF;
+type DataOf<K extends Kind> = z.infer<(typeof EXPORT_EVENTS)[(typeof EVENT_OF)[K]]['schema']>;
 
 /** The life of an export: requested -> planned -> chunks written -> sealed -> expired, unless cancelled or failed. */
-export type JobEvent =
-  | { readonly type: 'pa.export-requested.v1'; readonly data: ExportRequested }
-  | { readonly type: 'pa.export-planned.v1'; readonly data: ExportPlanned }
-  | { readonly type: 'pa.export-chunk-written.v1'; readonly data: ExportChunkWritten }
-  | { readonly type: 'pa.export-sealed.v1'; readonly data: ExportSealed }
-  | {
-      readonly type: 'pa.export-cancelled.v1' | 'pa.export-failed.v1' | 'pa.export-expired.v1';
-      readonly data: ExportEnded;
-    };
+export type JobEvent = { [K in Kind]: { readonly type: (typeof EVENT_OF)[K]; readonly data: DataOf<K> } }[Kind];
+export type JobCommand = { [K in Kind]: { readonly kind: K; readonly data: DataOf<K> } }[Kind];
 
 export type JobStatus = 'requested' | 'writing' | 'sealed' | 'cancelled' | 'failed' | 'expired';
-export interface Job extends Omit<ExportRequested, 'warnings'> {
+export interface Job extends ExportRequested {
   readonly status: JobStatus;
-  readonly warnings: ExportRequested['warnings'];
   readonly plan?: { readonly prefix: string; readonly members: number; readonly chunks: number };
   /** Fence of the accepted result of each chunk; 0 while there is none. */
   readonly written: readonly number[];
@@ -29,13 +29,6 @@ export interface Job extends Omit<ExportRequested, 'warnings'> {
   readonly sealed?: { readonly manifest: string; readonly sealedAt: string; readonly expiresAt: string };
   readonly ended?: { readonly reason: string; readonly at: string };
 }
-
-export type JobCommand =
-  | { readonly kind: 'request'; readonly data: ExportRequested }
-  | { readonly kind: 'plan'; readonly data: ExportPlanned }
-  | { readonly kind: 'write-chunk'; readonly data: ExportChunkWritten }
-  | { readonly kind: 'seal'; readonly data: ExportSealed }
-  | { readonly kind: 'cancel' | 'fail' | 'expire'; readonly data: ExportEnded };
 
 /** Reasons why a command changes nothing. */
 export type JobRefusal =
@@ -50,10 +43,7 @@ export type JobRefusal =
   | 'already-sealed'
   | 'not-sealed';
 export type JobDecision =
-  { readonly ok: true; readonly events: readonly JobEvent[] } | { readonly ok: false; readonly refusal: JobRefusal };
-
-const refuse = (refusal: JobRefusal): JobDecision => ({ ok: false, refusal });
-const yes = (event: JobEvent): JobDecision => ({ ok: true, events: [event] });
+  { readonly ok: true; readonly event: JobEvent } | { readonly ok: false; readonly refusal: JobRefusal };
 
 export const summaryOf = (job: string, chunk: number, fence: number): string =>
   `jobs/${job}/${chunk}/${fence}/chunk.json`;
@@ -68,39 +58,38 @@ export const allWritten = (job: Job): boolean => job.plan !== undefined && chunk
 
 /** Decides what a command changes. Pure: the command contains times, fences and names. */
 export function decide(command: JobCommand, job: Job | undefined): JobDecision {
-  if (command.kind === 'request')
-    return job === undefined ? yes({ type: 'pa.export-requested.v1', data: command.data }) : refuse('exists');
-  if (job === undefined) return refuse('unknown');
-  if (job.status === 'cancelled' || job.status === 'expired') return refuse('ended');
+  const refusal = refusalOf(command, job);
+  if (refusal !== undefined) return { ok: false, refusal };
+  return { ok: true, event: { type: EVENT_OF[command.kind], data: command.data } as JobEvent };
+}
+
+function refusalOf(command: JobCommand, job: Job | undefined): JobRefusal | undefined {
+  if (command.kind === 'request') return job === undefined ? undefined : 'exists';
+  if (job === undefined) return 'unknown';
+  const { status } = job;
+  if (status === 'cancelled' || status === 'expired') return 'ended';
   // A failed job stays, so that its status shows the reason, until the client deletes it or it expires.
-  if (job.status === 'failed' && command.kind !== 'cancel' && command.kind !== 'expire') return refuse('ended');
+  if (status === 'failed' && command.kind !== 'cancel' && command.kind !== 'expire') return 'ended';
   switch (command.kind) {
     case 'plan':
-      return job.status === 'requested'
-        ? yes({ type: 'pa.export-planned.v1', data: command.data })
-        : refuse('already-planned');
+      return status === 'requested' ? undefined : 'already-planned';
     case 'write-chunk': {
-      if (job.status === 'sealed') return refuse('already-sealed');
-      if (job.status !== 'writing') return refuse('not-planned');
+      if (status === 'sealed') return 'already-sealed';
+      if (status !== 'writing') return 'not-planned';
       const fence = job.written[command.data.chunk];
-      if (fence === undefined) return refuse('no-such-chunk');
-      return command.data.fence > fence
-        ? yes({ type: 'pa.export-chunk-written.v1', data: command.data })
-        : refuse('stale-fence');
+      if (fence === undefined) return 'no-such-chunk';
+      return command.data.fence > fence ? undefined : 'stale-fence';
     }
     case 'seal':
-      if (job.status === 'sealed') return refuse('already-sealed');
-      return allWritten(job)
-        ? yes({ type: 'pa.export-sealed.v1', data: command.data })
-        : refuse(job.plan === undefined ? 'not-planned' : 'chunks-missing');
+      if (status === 'sealed') return 'already-sealed';
+      if (job.plan === undefined) return 'not-planned';
+      return allWritten(job) ? undefined : 'chunks-missing';
     case 'cancel':
-      return yes({ type: 'pa.export-cancelled.v1', data: command.data });
+      return undefined;
     case 'fail':
-      return job.status === 'sealed'
-        ? refuse('already-sealed')
-        : yes({ type: 'pa.export-failed.v1', data: command.data });
+      return status === 'sealed' ? 'already-sealed' : undefined;
     case 'expire':
-      return isRunning(job) ? refuse('not-sealed') : yes({ type: 'pa.export-expired.v1', data: command.data });
+      return isRunning(job) ? 'not-sealed' : undefined;
   }
 }
 

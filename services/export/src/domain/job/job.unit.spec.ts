@@ -86,7 +86,7 @@ describe('a job goes on', () => {
     ['expires when sealed', expire, [requested, planned(0), sealed], expired],
     ['expires when failed', expire, [requested, planned(), failed], expired],
   ])('%s', (_, command, events, expected) => {
-    expect(when(command, ...events)).toEqual({ ok: true, events: [expected] });
+    expect(when(command, ...events)).toEqual({ ok: true, event: expected });
   });
 });
 

@@ -1,6 +1,5 @@
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { bufferOf } from '@provider-access/events';
-import { crc32Combine } from './crc32.ts';
 import type { SegmentSize } from './segment.ts';
 
 /**
@@ -13,7 +12,6 @@ export interface PartIndex {
   readonly type: string;
   readonly members: readonly string[];
   readonly segments: readonly IndexedSegment[];
-  readonly total: SegmentSize;
   /** Which version of the rules found the labels. Absent in an index of an earlier release. */
   readonly labelsBy?: string;
 }
@@ -101,9 +99,6 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
   const columns = [stored.resources, stored.plain, stored.compressed, stored.crc, ...(labels ? [labels.of] : [])];
   if (stored.v !== 1 || columns.some((c) => c.length !== n)) throw new Error('not a part index of version 1');
   let offset = 0;
-  let resources = 0;
-  let plain = 0;
-  let crc = 0;
   const segments: IndexedSegment[] = [];
   for (let i = 0; i < n; i++) {
     const of = stored.of[i]!;
@@ -118,11 +113,7 @@ export function decodeIndex(bytes: Uint8Array): PartIndex {
     };
     segments.push(segment);
     offset += segment.compressed;
-    resources += segment.resources;
-    crc = crc32Combine(crc, segment.crc, segment.plain);
-    plain += segment.plain;
   }
   const { type, members, labelsBy } = stored;
-  const total = { resources, plain, compressed: offset, crc };
-  return { type, members, segments, total, ...(labelsBy !== undefined && { labelsBy }) };
+  return { type, members, segments, ...(labelsBy !== undefined && { labelsBy }) };
 }
