@@ -2,6 +2,7 @@ import {
   addCounts,
   type Counts,
   type DomainEvent,
+  type EventFault,
   type FaultReason,
   type Objective,
   type OwnedBy,
@@ -140,16 +141,8 @@ const OTHER: Judgement = { kind: 'other' };
 const decidedElsewhere = (_type: Exclude<PayerEvent['type'], OwnedBy<'resources'>>): Judgement => OTHER;
 const PROVIDER_RECORDED = 'payer.provider-recorded.v1';
 type Recorded = Valid<'payer.resource-recorded.v1' | 'payer.prior-authorization-changed.v1' | typeof PROVIDER_RECORDED>;
-const deadLetter = (
-  reason: FaultReason,
-  detail: string,
-  about?: string,
-): Extract<Judgement, { kind: 'dead-letter' }> => ({
-  kind: 'dead-letter',
-  reason,
-  detail,
-  ...(about !== undefined && { about }),
-});
+const deadLetter = (reason: FaultReason, detail: string, about: string) =>
+  ({ kind: 'dead-letter', reason, detail, about }) as const;
 
 /**
  * Judges a valid event alone, without state, clock or I/O. A fault has a reason of a closed set. Its detail names
@@ -199,8 +192,8 @@ function judgeResource(event: Recorded, options: JudgeOptions, bytes: number): J
   if (typeof id !== 'string') return deadLetter('missing-id', `${type}.id is missing`, name);
   const fhir = resource as FhirResource;
   const inside = insideOf(fhir);
-  const owner = ownerFault(event, fhir, inside, name);
-  if (owner !== undefined) return owner;
+  const owner = ownerFault(event, fhir, inside);
+  if (owner !== undefined) return { kind: 'dead-letter', ...owner, about: name };
   if (!isServedType(type) && !isConsentOf(event, fhir)) return { kind: 'not-served', about: name };
   const about: About = {
     member: event.type === PROVIDER_RECORDED ? SHARED : event.subject!,
@@ -279,80 +272,57 @@ function movedFrom(
 }
 
 /** Checks the owner: the topic, the subject of the event and the patient of the resource must agree. */
-function ownerFault(event: Recorded, resource: FhirResource, inside: Inside, name: string): Judgement | undefined {
+function ownerFault(event: Recorded, resource: FhirResource, inside: Inside): EventFault | undefined {
   const type = resource.resourceType;
   if (event.type === PROVIDER_RECORDED) {
     // A Medication or Device without a patient belongs to no member.
     if (!isServedType(type)) return undefined;
     if (!isSharedType(type) && ownerOf(resource).kind !== 'none')
-      return deadLetter(
-        'not-a-provider-type',
-        'this type belongs to a member: publish it as payer.resource-recorded.v1',
-        name,
-      );
+      return fault('not-a-provider-type', 'this type belongs to a member: publish it as payer.resource-recorded.v1');
     // Every approved client may read a shared resource, so it must not contain data of a patient.
     const carries = patientIn(inside);
-    return carries === undefined
-      ? undefined
-      : deadLetter(
-          'not-a-provider-type',
-          `a resource that belongs to no member must neither contain nor name a patient: ${carries}`,
-          name,
-        );
+    const rule = 'a resource that belongs to no member must neither contain nor name a patient';
+    return carries === undefined ? undefined : fault('not-a-provider-type', `${rule}: ${carries}`);
   }
   if (isSharedType(type))
-    return deadLetter(
-      'not-a-member-type',
-      'this type belongs to no member: publish it as payer.provider-recorded.v1',
-      name,
-    );
-  if (
-    event.type === 'payer.prior-authorization-changed.v1' &&
-    (type !== 'ExplanationOfBenefit' || resource['use'] !== 'preauthorization')
-  ) {
-    return deadLetter(
-      'not-a-prior-authorization',
-      'a prior authorization is an ExplanationOfBenefit with use=preauthorization',
-      name,
-    );
+    return fault('not-a-member-type', 'this type belongs to no member: publish it as payer.provider-recorded.v1');
+  const isAuthorization = type === 'ExplanationOfBenefit' && resource['use'] === 'preauthorization';
+  if (event.type === 'payer.prior-authorization-changed.v1' && !isAuthorization) {
+    const rule = 'a prior authorization is an ExplanationOfBenefit with use=preauthorization';
+    return fault('not-a-prior-authorization', rule);
   }
   // A release of the resource includes its inner resources.
   if (isAboutAnother(inside, event.subject!))
-    return deadLetter(
-      'names-another-member',
-      `a resource inside it is about a patient who is not the event's subject`,
-      name,
-    );
+    return fault('names-another-member', `a resource inside it is about a patient who is not the event's subject`);
   // Several members may have the same Medication, so a client may receive the copy of another member.
   const carries = type === 'Medication' ? patientIn(inside) : undefined;
-  if (carries !== undefined)
-    return deadLetter(
-      'names-another-member',
-      `several members may share a Medication, so it must not name a patient: ${carries}`,
-      name,
-    );
+  if (carries !== undefined) {
+    const rule = 'several members may share a Medication, so it must not name a patient';
+    return fault('names-another-member', `${rule}: ${carries}`);
+  }
   const owner = ownerOf(resource);
   switch (owner.kind) {
     case 'patient':
       return owner.id === event.subject
         ? undefined
-        : deadLetter('names-another-member', `the patient of the resource is not the event's subject`, name);
+        : fault('names-another-member', `the patient of the resource is not the event's subject`);
     case 'unreadable':
       return isServedType(type)
-        ? deadLetter('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`, name)
+        ? fault('patient-unreadable', `${type}.${owner.element} must be a reference to Patient/<subject>`)
         : undefined;
     case 'targets': {
       const other = owner.targets.some(
         (t) => (t.kind === 'relative' || t.kind === 'absolute') && t.type === 'Patient' && t.id !== event.subject,
       );
       return other
-        ? deadLetter('names-another-member', `${type}.target names a patient who is not the event's subject`, name)
+        ? fault('names-another-member', `${type}.target names a patient who is not the event's subject`)
         : undefined;
     }
     case 'none':
       return undefined;
   }
 }
+const fault = (reason: FaultReason, detail: string): EventFault => ({ reason, detail });
 
 /**
  * Whether the resource may withhold data: it has a security label, or is a Consent. Neither the policy of profiles nor

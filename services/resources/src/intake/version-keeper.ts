@@ -23,6 +23,12 @@ export interface Superseded {
   readonly line?: Uint8Array | undefined;
 }
 
+interface VersionKeeperOptions {
+  readonly log: Pick<EventLog, 'append' | 'head'>;
+  readonly reader: Pick<RecordsReader, 'load' | 'views'>;
+  readonly logger: Logger;
+}
+
 /** Lines that are in memory at once. */
 const TOGETHER = 32;
 const VIEW_PATIENCE_MS = 10_000;
@@ -33,16 +39,8 @@ const VIEW_PATIENCE_MS = 10_000;
  * line is not in memory is read from the records view, which still has it as the current one.
  */
 export class VersionKeeper {
-  readonly #options: {
-    readonly log: Pick<EventLog, 'append' | 'head'>;
-    readonly reader: Pick<RecordsReader, 'load' | 'views'>;
-    readonly logger: Logger;
-  };
-  constructor(options: {
-    readonly log: Pick<EventLog, 'append' | 'head'>;
-    readonly reader: Pick<RecordsReader, 'load' | 'views'>;
-    readonly logger: Logger;
-  }) {
+  readonly #options: VersionKeeperOptions;
+  constructor(options: VersionKeeperOptions) {
     this.#options = options;
   }
 

@@ -13,6 +13,10 @@ import {
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
 
+/** What is counted of recorded resources, in the order of an answer. */
+export const COUNTED = ['removed', 'unresolved', 'lacks', 'unknownLabels'] as const;
+export type CountedName = (typeof COUNTED)[number];
+
 /** The outcomes that one service reported for one batch, for the events of one receipt. */
 export interface HandledPart {
   readonly receipt: string;
@@ -22,17 +26,18 @@ export interface HandledPart {
   readonly from?: number;
   readonly next?: number;
   readonly counts: Readonly<Record<string, number>>;
-  /** Number of elements that redaction removed, by path. Absent if redaction removed nothing. */
+  /** Number of elements that redaction removed or masked, by path without indexes. Absent if there are none. */
   readonly removed?: Counts;
   /**
    * Number of conditional references in recorded resources, and of attachments whose URL leads nowhere, by path and
    * type. Absent if there are none.
    */
   readonly unresolved?: Counts;
-  /** What recorded resources lack of profiles that they declare. Absent if they lack nothing. */
+  /** What recorded resources lack of declared profiles, by profile, element and rule. Absent if they lack nothing. */
   readonly lacks?: Counts;
   /** Security labels of recorded resources that the policy does not know. Absent if there are none. */
   readonly unknownLabels?: Counts;
+  /** A row for each event with another outcome than `recorded`, or with a reason. */
   readonly items: ProgressOutcome['items'];
 }
 
@@ -60,19 +65,11 @@ const fromProgress = (part: string): TopicEvolve<HandledPart> => ({
     const outcome = progress.outcomes?.find((o) => idOf(o.receipt, progress) === key);
     if (outcome === undefined) return undefined;
     const { deriver, topic, partition, from, next } = progress;
-    const { receipt, counts, removed, unresolved, lacks, unknownLabels, items } = outcome;
+    const { receipt, counts, items } = outcome;
     const place = { inbound: `${topic}/${partition}`, ...(from !== undefined && { from }), next };
-    return {
-      receipt,
-      deriver,
-      ...place,
-      counts,
-      ...(removed !== undefined && { removed }),
-      ...(unresolved !== undefined && { unresolved }),
-      ...(lacks !== undefined && { lacks }),
-      ...(unknownLabels !== undefined && { unknownLabels }),
-      items,
-    };
+    const found: Partial<Record<CountedName, Counts>> = {};
+    for (const name of COUNTED) if (outcome[name] !== undefined) found[name] = outcome[name];
+    return { receipt, deriver, ...place, counts, ...found, items };
   },
 });
 

@@ -27,29 +27,27 @@ export type Incoming =
       readonly bytes: number;
       readonly consent: boolean;
     }
-  | {
-      readonly index: number;
-      readonly ok: false;
-      readonly id?: string;
-      readonly reason: RefusedReason;
-      readonly detail: string;
-    };
+  | Refused;
+interface Refused {
+  readonly index: number;
+  readonly ok: false;
+  readonly id?: string;
+  readonly reason: RefusedReason;
+  readonly detail: string;
+}
+const refused = (index: number, reason: RefusedReason, detail: string): Refused => ({
+  index,
+  ok: false,
+  reason,
+  detail,
+});
 
 /** Extensions that the platform sets itself. It removes them from received events. */
 const OURS = new Set(['pareceipt', 'pareplayof', 'paattempt']);
 
-export const tooLarge = (index: number, bytes: number): Incoming => ({
-  index,
-  ok: false,
-  reason: 'too-large',
-  detail: `an event may have at most ${MAX_EVENT_BYTES} bytes; this event has ${bytes}`,
-});
-export const notUtf8 = (index: number): Incoming => ({
-  index,
-  ok: false,
-  reason: 'not-utf8',
-  detail: 'the line is not UTF-8',
-});
+export const tooLarge = (index: number, bytes: number): Refused =>
+  refused(index, 'too-large', `an event may have at most ${MAX_EVENT_BYTES} bytes; this event has ${bytes}`);
+export const notUtf8 = (index: number): Incoming => refused(index, 'not-utf8', 'the line is not UTF-8');
 
 /** A structured event (application/cloudevents+json) as text. */
 export function fromText(index: number, text: string, receipt: string): Incoming {
@@ -57,7 +55,7 @@ export function fromText(index: number, text: string, receipt: string): Incoming
   try {
     body = JSON.parse(text);
   } catch {
-    return { index, ok: false, reason: 'not-json', detail: 'this is not JSON' };
+    return refused(index, 'not-json', 'this is not JSON');
   }
   return fromObject(index, body, receipt, text);
 }
@@ -93,7 +91,7 @@ export function fromBinary(
   try {
     data = JSON.parse(text);
   } catch {
-    return { index: 0, ok: false, reason: 'not-json', detail: 'the data is not JSON' };
+    return refused(0, 'not-json', 'the data is not JSON');
   }
   const attributes: Record<string, unknown> = { data };
   for (const [name, value] of Object.entries(headers))
@@ -101,7 +99,7 @@ export function fromBinary(
   const read = fromStructured(attributes);
   return read.ok
     ? incoming(0, read.event, receipt, text, Buffer.byteLength(text))
-    : { index: 0, ok: false, reason: read.reason, detail: read.detail };
+    : refused(0, read.reason, read.detail);
 }
 
 function unescape(value: string): string {
@@ -162,7 +160,7 @@ function incoming(
   // As bytes, because the garbage collector would copy the text while it waits for the log.
   const encoded = { ...encodeEvent({ ...event, data: null, extensions }), value: Buffer.from(text) };
   const bytes = size ?? encoded.value.byteLength;
-  if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id } as Incoming;
+  if (bytes > MAX_EVENT_BYTES) return { ...tooLarge(index, bytes), id: event.id };
   const { topic } = PAYER_CONTRACT.definition(event.type)!;
   return { index, ok: true, id: event.id, topic, record: encoded, bytes, consent: statesConsent(event) };
 }

@@ -1,6 +1,6 @@
 import { Controller, Inject } from '@nestjs/common';
 import { bufferOf } from '@provider-access/events';
-import { instant, Refusal } from '@provider-access/kernel';
+import { instant } from '@provider-access/kernel';
 import { historyBundle, type HistoryEntryLine } from '@provider-access/kernel/fhir';
 import type { VersionsReader } from '@provider-access/facts/records';
 import {
@@ -25,40 +25,28 @@ import {
   Operation,
   PAGE_PARAMETER,
   ref,
-  SHAPE,
 } from '@provider-access/service/operation';
 import { CONFIG, type ResourcesConfig } from '../../config.ts';
 import { VERSIONS } from '../../projections/index.ts';
 import { ResourceFinder, type Seen } from '../find-resource.ts';
-import { CONDITIONS, NOT_MODIFIED, RESOURCE, VALIDATORS } from '../read/texts.ts';
+import { OF_A_RESOURCE, OF_A_VERSION, RESOURCE, versionAnswer } from '../read/texts.ts';
 import { refused, released, removed, versionOf } from '../release.ts';
-import { PageLinks } from '../search/page-links.ts';
+import { invalidLink, PAGE, PageLinks } from '../search/page-links.ts';
 import { type ReadableVersion, storedRules, VersionsOf } from './versions-of.ts';
 
-const COMMON = {
-  callers: 'app',
-  scope: 'r',
-  noId: 'unknown-resource',
-  tag: 'Reads and searches',
-} as const;
 /** https://hl7.org/fhir/R4/http.html#vread */
 const VREAD = operation({
-  ...COMMON,
+  ...OF_A_VERSION,
   route: 'GET /fhir/{type}/{id}/_history/{vid}',
   audit: 'vread',
-  conditional: 'full-support',
   interaction: 'vread',
   summary: 'Read one version of a resource',
   parameters: { ...RESOURCE, vid: 'The version, from `meta.versionId` or `ETag`.' },
-  query: SHAPE,
-  headers: CONDITIONS,
-  answer: { description: 'The version.', type: FHIR_TYPE, schema: ref('Resource'), headers: VALIDATORS },
-  also: NOT_MODIFIED,
-  refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
+  answer: versionAnswer('The version.'),
 });
 /** https://hl7.org/fhir/R4/http.html#history */
 const HISTORY = operation({
-  ...COMMON,
+  ...OF_A_RESOURCE,
   route: 'GET /fhir/{type}/{id}/_history',
   audit: 'history',
   interaction: 'history-instance',
@@ -72,7 +60,6 @@ const HISTORY = operation({
   refusals: ['invalid-value', 'not-supported', 'not-found', 'not-acceptable', 'too-many-requests'],
 });
 
-const PAGE = '_page';
 /** A page ends with the entry that exceeds this size, although _count allows more entries. */
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 const VERSION = /^[1-9][0-9]{0,8}$/;
@@ -166,12 +153,7 @@ export class HistoryController {
     const token = link === null ? undefined : this.links.read(link, client, path);
     const linked = new URLSearchParams(token?.query);
     const { own, format } = readGeneral(request.headers.accept, given, linked);
-    if (link !== null && (token?.after === undefined || own.size > 1))
-      throw new Refusal(
-        'invalid-value',
-        'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
-        { expression: PAGE },
-      );
+    if (link !== null && (token?.after === undefined || own.size > 1)) throw invalidLink();
     const query = readHistoryQuery(token === undefined ? own : readGeneral(undefined, linked).own);
     const text = linkedQuery(queryOf(query), format);
     const self = urlWith(`${base}/${path}`, link === null ? text : linkedQuery(own, format));

@@ -1,30 +1,21 @@
 import { Controller, Inject } from '@nestjs/common';
-import { FHIR_TYPE } from '@provider-access/service/http';
-import { type Asked, type Audited, operation, Operation, ref, SHAPE } from '@provider-access/service/operation';
+import { type Asked, type Audited, operation, Operation } from '@provider-access/service/operation';
 import { hasErrorLine, ResourceFinder } from '../find-resource.ts';
 import { refused, removed, versionOf } from '../release.ts';
-import { CONDITIONS, NOT_MODIFIED, RESOURCE, VALIDATORS } from './texts.ts';
+import { OF_A_VERSION, RESOURCE, versionAnswer } from './texts.ts';
 
 /** https://hl7.org/fhir/R4/http.html#read */
 const READ = operation({
+  ...OF_A_VERSION,
   route: 'GET /fhir/{type}/{id}',
-  callers: 'app',
-  scope: 'r',
   audit: 'read',
-  noId: 'unknown-resource',
-  conditional: 'full-support',
   interaction: 'read',
-  tag: 'Reads and searches',
   summary: 'Read a resource',
   description:
     'A resource of a member whom the app may not see is answered as if nobody had it. A resource that the payer ' +
     'removed is 410, if the app may see the member.',
   parameters: RESOURCE,
-  query: SHAPE,
-  headers: CONDITIONS,
-  answer: { description: 'The resource.', type: FHIR_TYPE, schema: ref('Resource'), headers: VALIDATORS },
-  also: NOT_MODIFIED,
-  refusals: ['invalid-request', 'invalid-value', 'not-supported', 'not-found', 'gone', 'not-acceptable'],
+  answer: versionAnswer('The resource.'),
 });
 
 @Controller()

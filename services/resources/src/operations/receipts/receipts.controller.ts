@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Inject } from '@nestjs/common';
-import { addCounts, type Counts } from '@provider-access/events';
+import { addCounts } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
-import { type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';
+import { COUNTED, type CountedName, type HandledPart, handledOf, receipts } from '../../projections/receipts.ts';
 import { expectedEvents } from './expected.ts';
 
 const MAX_WAIT_S = 60;
@@ -17,25 +17,11 @@ const WAIT = z
   .optional();
 const POLL_MS = 50;
 
-export interface ReceiptAnswer {
-  readonly receipt: string;
+/** The sums of all batches. Each of `COUNTED` has at most 101 names. */
+interface ReceiptAnswer extends Required<Pick<HandledPart, 'receipt' | 'counts' | 'items' | CountedName>> {
   /** Events of the request that are in the log; null while the request runs. */
   readonly expected: number | null;
   readonly handled: number;
-  readonly counts: Counts;
-  /** Elements that redaction removed or masked in recorded resources, by path without indexes; at most 101 paths. */
-  readonly removed: Counts;
-  /**
-   * Conditional references in recorded resources, and attachments whose URL leads nowhere, by path and type; at most
-   * 101 paths.
-   */
-  readonly unresolved: Counts;
-  /** What recorded resources lack of profiles that they declare, by profile, element and rule; at most 101 names. */
-  readonly lacks: Counts;
-  /** Security labels of recorded resources that the policy does not know; at most 101. */
-  readonly unknownLabels: Counts;
-  /** A row for each event with another outcome than `recorded`, or with a reason. */
-  readonly items: HandledPart['items'];
 }
 
 /** The outcomes of the events of a request. */
@@ -78,23 +64,22 @@ export class ReceiptsController {
     const expected = await expectedEvents(this.ports, receipt);
     const counts: Record<string, number> = {};
     const items: HandledPart['items'][number][] = [];
-    const removed: Record<string, number> = {};
-    const unresolved: Record<string, number> = {};
-    const lacks: Record<string, number> = {};
-    const unknownLabels: Record<string, number> = {};
+    const found: Record<CountedName, Record<string, number>> = {
+      removed: {},
+      unresolved: {},
+      lacks: {},
+      unknownLabels: {},
+    };
     let handled = 0;
     for (const part of await handledOf(this.reader, receipt)) {
       for (const [outcome, n] of Object.entries(part.counts)) {
         counts[outcome] = (counts[outcome] ?? 0) + n;
         handled += n;
       }
-      if (part.removed !== undefined) addCounts(removed, part.removed);
-      if (part.unresolved !== undefined) addCounts(unresolved, part.unresolved);
-      if (part.lacks !== undefined) addCounts(lacks, part.lacks);
-      if (part.unknownLabels !== undefined) addCounts(unknownLabels, part.unknownLabels);
+      for (const name of COUNTED) addCounts(found[name], part[name] ?? {});
       for (const item of part.items) items.push(item);
     }
     if (expected === undefined && handled === 0) throw new Refusal('not-found', 'There is no such receipt.');
-    return { receipt, expected: expected ?? null, handled, counts, removed, unresolved, lacks, unknownLabels, items };
+    return { receipt, expected: expected ?? null, handled, counts, ...found, items };
   }
 }

@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type { PageToken } from './page-token.ts';
+import type { PageToken } from './page.ts';
 
 /**
  * Page links of the release before: signed, and readable. During a roll-out instances of both releases follow the same

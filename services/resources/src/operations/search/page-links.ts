@@ -1,9 +1,18 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
+import { Refusal } from '@provider-access/kernel';
 import { SealedLinks } from '@provider-access/service/http';
 import type { Secret } from '@provider-access/smart';
 import { readFormer, writeFormer } from './former-links.ts';
-import type { PageCursor } from './page.ts';
-import type { PageToken } from './page-token.ts';
+import type { PageCursor, PageToken } from './page.ts';
+
+/** The parameter of a page link. */
+export const PAGE = '_page';
+export const invalidLink = (): Refusal =>
+  new Refusal(
+    'invalid-value',
+    'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
+    { expression: PAGE },
+  );
 
 /** Page links of searches and histories, which work only for the client and type for which they were made. */
 export class PageLinks {

@@ -2,7 +2,7 @@ import { createHmac, hash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { fixedSecret, type Secret } from '@provider-access/smart';
 import { PageLinks } from './page-links.ts';
-import type { PageToken } from './page-token.ts';
+import type { PageToken } from './page.ts';
 
 const [OLD, NEW] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const token: PageToken = {

@@ -19,6 +19,18 @@ export interface PageCursor extends Behind {
 }
 type SortValue = string | number | null;
 
+/** What a page link says. */
+export interface PageToken {
+  readonly client: string;
+  readonly type: string;
+  /** The normalised query of the first page. */
+  readonly query: string;
+  /** Absent for the first page. */
+  readonly after?: PageCursor;
+  /** The link must be encrypted, so the release before cannot follow it (`former-links.ts`). The next page's is too. */
+  readonly sealed?: boolean;
+}
+
 export interface Page {
   readonly records: readonly Entry[];
   readonly next?: PageCursor;

@@ -31,15 +31,12 @@ import { unchained } from './chains.ts';
 import { type Entry, parsedLine, sizeOf } from './entry.ts';
 import { includedOf } from './includes.ts';
 import { type Members, searchedOf, SearchMembers } from './members.ts';
-import { findPage, type PageCursor } from './page.ts';
-import { PageLinks } from './page-links.ts';
-import type { PageToken } from './page-token.ts';
+import { findPage, type PageCursor, type PageToken } from './page.ts';
+import { PAGE, PageLinks } from './page-links.ts';
 import { VisibleRecords } from './visible-records.ts';
 
 const DEFAULT_COUNT = 50;
 const MAX_COUNT = 200;
-/** The parameter of a page link. */
-export const PAGE = '_page';
 /** Marks a query in a page link whose first request had `Prefer: handling=lenient`. */
 export const LENIENT = '_lenient';
 const CUT = 'This page does not have every included resource. Ask for fewer results with _count.';

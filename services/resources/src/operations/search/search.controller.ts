@@ -13,8 +13,8 @@ import {
   ref,
   RESULT_PARAMETERS,
 } from '@provider-access/service/operation';
-import { PageLinks } from './page-links.ts';
-import { type AskedSearch, LENIENT, PAGE, SEARCH_REFUSALS, SearchAnswer } from './search-answer.ts';
+import { invalidLink, PAGE, PageLinks } from './page-links.ts';
+import { type AskedSearch, LENIENT, SEARCH_REFUSALS, SearchAnswer } from './search-answer.ts';
 
 /** Parameters of a search, as the CapabilityStatement has them. A parameter of few types names them. */
 const PARAMETERS_OF_TYPES = Object.entries(
@@ -103,12 +103,7 @@ export class SearchController {
     const token = this.links.read(link, client, type);
     const linked = new URLSearchParams(token?.query);
     const { own, format } = readGeneral(headers.accept, given, linked);
-    if (token === undefined || own.size > 1)
-      throw new Refusal(
-        'invalid-value',
-        'This page link is not valid: follow the links of a Bundle unchanged, with the client that they were given to.',
-        { expression: PAGE },
-      );
+    if (token === undefined || own.size > 1) throw invalidLink();
     const { own: first } = readGeneral(undefined, linked);
     const wasLenient = first.has(LENIENT);
     first.delete(LENIENT);
