@@ -116,11 +116,9 @@ export class Registrations {
     return client;
   }
 
-  /** A restore of the log that nobody has accepted yet. */
   restored(): LogRestored | undefined {
     return this.#restores.values().next().value;
   }
-  /** The highest version of a stream of pa.registry that was read, 0 if none. */
   version(stream: string): number {
     return this.#versions.get(stream) ?? 0;
   }
@@ -129,13 +127,11 @@ export class Registrations {
   get(client: string): ClientFacts | undefined {
     return this.#unreadable.has(client) ? undefined : this.#clients.get(client);
   }
-  /** Clients that act for this provider and are approved, or may be approved again. */
   boundTo(provider: ProviderKey): readonly ClientFacts[] {
     return [...this.#clients.values()].filter(
       ({ status, providers }) => (status === 'approved' || status === 'suspended') && providers.includes(provider),
     );
   }
-  /** Published and not withdrawn. */
   signingKeys(): readonly SigningKeyPublished[] {
     return [...this.#keys.values()].filter(({ kid }) => !this.#unreadable.has(kid));
   }

@@ -1,10 +1,9 @@
 import type { AccessHeld, PayerContract, PayerEvent } from '@provider-access/events';
 import type { Batch, LogRecord } from '@provider-access/engines/log';
 import type { Hold } from './access-holds.ts';
-import type { Output } from './output.ts';
 import type { Inbound, Interest } from './read.ts';
 import type { IntakeRole } from './role.ts';
-import type { IntakeEvent, Stage } from './stage.ts';
+import type { IntakeEvent, Output, Stage } from './stage.ts';
 
 /** A payer's event that may change who has access. */
 export interface AccessEvent<E = PayerEvent> extends IntakeEvent {

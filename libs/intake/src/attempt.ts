@@ -13,9 +13,8 @@ import {
 } from '@provider-access/engines/log';
 import { instant } from '@provider-access/kernel';
 import { INTERNAL_FAULT, TOO_LARGE } from './internal-fault.ts';
-import type { Output } from './output.ts';
 import type { BatchTimes, IntakeRole } from './role.ts';
-import type { IntakeEvent, Stage, Taken } from './stage.ts';
+import type { IntakeEvent, Output, Stage, Taken } from './stage.ts';
 
 /** The event at which the platform failed. */
 export interface Failed {

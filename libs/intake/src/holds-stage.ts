@@ -5,9 +5,8 @@ import type { AccessHolds } from './access-holds.ts';
 import type { AccessEvent, AccessRole } from './access-role.ts';
 import { isOfPlatform } from './internal-fault.ts';
 import { detailOfHeld, type Matter, matterOf } from './matter.ts';
-import type { Output } from './output.ts';
 import type { Resolutions } from './resolutions.ts';
-import type { Stage, Taken } from './stage.ts';
+import type { Output, Stage, Taken } from './stage.ts';
 
 interface HoldsOptions<E> {
   readonly role: AccessRole<E>;

@@ -3,7 +3,7 @@ import { type Batch, deadLetterId, EngineUnavailable, type LogRecord } from '@pr
 import { instant } from '@provider-access/kernel';
 import type { ServicePorts } from '@provider-access/service/http';
 import type { AccessHolds } from './access-holds.ts';
-import type { Output } from './output.ts';
+import type { Output } from './stage.ts';
 import { placeOf } from './internal-fault.ts';
 import { differenceOf, type Matter, matterOfHold } from './matter.ts';
 

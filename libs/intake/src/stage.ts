@@ -1,7 +1,12 @@
 import type { EventFault } from '@provider-access/events';
-import type { LogRecord, OutcomeRow } from '@provider-access/engines/log';
+import type { LogRecord, NewRecord, OutcomeRow } from '@provider-access/engines/log';
 import type { ErrorPlace } from './internal-fault.ts';
-import type { Output } from './output.ts';
+
+/** One record for one topic. */
+export interface Output {
+  readonly topic: string;
+  readonly record: NewRecord;
+}
 
 /** An event of a batch as an intake read it. */
 export interface IntakeEvent {

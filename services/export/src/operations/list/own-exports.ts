@@ -8,30 +8,15 @@ const ANSWERED: readonly JobStatus[] = ['requested', 'writing', 'sealed', 'faile
 /** Exports in one answer, so that an answer is at most some 100 KB. */
 const LISTED = 100;
 
-/** An export as its client reads it in the list: only what a status request also says, or what the client sent. */
-export interface OwnExport {
-  readonly id: string;
-  /** The URL of the status request. */
-  readonly url: string;
-  readonly group: string;
-  /** The URL of the kick-off. */
-  readonly request: string;
-  readonly requestedAt: string;
-  readonly state: 'running' | 'complete' | 'failed';
-  readonly progress?: string;
-  readonly message?: string;
-  readonly transactionTime?: string;
-  readonly expiresAt?: string;
-}
-
 /**
- * The newest exports of a client that a status request would answer, newest first, and how many there are in total.
+ * The newest exports of a client that a status request would answer, newest first, and how many there are in total. The
+ * client reads of each only what a status request also says, or what it sent (`Exports` of the OpenAPI description).
  * The index gives them in the order of their ids, so all of them are read, but only the newest are kept in memory.
  */
 export async function ownExports(
   jobs: ViewReader,
   { client, publicUrl, keepMs, now }: { client: string; publicUrl: string; keepMs: number; now: number },
-): Promise<{ readonly total: number; readonly exports: readonly OwnExport[] }> {
+) {
   let total = 0;
   let newest: JobPart[] = [];
   const newestOf = (all: readonly JobPart[]): JobPart[] =>

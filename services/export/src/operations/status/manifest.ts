@@ -1,4 +1,5 @@
 import type { JobPart } from '../../projections/export-jobs.ts';
+import type { FileKind } from '../../jobs/part-set.ts';
 import type { Releases } from '../download/releases.ts';
 import { Turns } from '../../turns.ts';
 
@@ -6,14 +7,6 @@ interface ManifestFile {
   readonly type: string;
   readonly url: string;
   readonly count: number;
-}
-export interface ManifestBody {
-  readonly transactionTime: string;
-  readonly request: string;
-  readonly requiresAccessToken: true;
-  readonly output: readonly ManifestFile[];
-  readonly deleted: readonly ManifestFile[];
-  readonly error: readonly ManifestFile[];
 }
 
 /**
@@ -25,10 +18,10 @@ export async function manifestBody(
   job: JobPart,
   releases: Releases,
   options: { publicUrl: string; covers(type: string): boolean },
-): Promise<ManifestBody> {
+) {
   const { manifest } = await releases.manifest(job);
   const moment = releases.moment(job);
-  const lists: Record<'output' | 'deleted' | 'error', ManifestFile[]> = { output: [], deleted: [], error: [] };
+  const lists: Record<FileKind, ManifestFile[]> = { output: [], deleted: [], error: [] };
   const turns = new Turns();
   for (const file of manifest.files) {
     await turns.next();
