@@ -1,4 +1,5 @@
 import { CLOCK_TOLERANCE_MS, type ProviderKey } from '@provider-access/events';
+import { compareText } from './steps.ts';
 
 /** One opt-in as the facts store it. Instants are RFC 3339 in UTC with milliseconds, so they compare as text. */
 export interface OptIn {
@@ -33,7 +34,6 @@ const sameSource = (a: OptIn, b: OptIn): boolean => {
   return mark !== undefined && mark === markOf(b.event);
 };
 const ms = (instant: string): number => Date.parse(instant);
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * Whether an opt-in is later than an opt-out. One source has one clock. The clocks of two sources may differ by the

@@ -39,7 +39,7 @@ export interface Piece extends Interval {
   readonly coverageId?: string;
 }
 
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const compare = (a: Step, b: Step): number =>
   compareText(a.businessTime, b.businessTime) || a.sequence - b.sequence || compareText(a.event, b.event);
 const max = (a: string, b: string): string => (a > b ? a : b);

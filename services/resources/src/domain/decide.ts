@@ -2,34 +2,18 @@ import type { FaultReason, RecordAccepted, RecordDeleted } from '@provider-acces
 import { LABELS_VERSION } from '@provider-access/domain/pdex/labels';
 import { instant } from '@provider-access/kernel';
 import { KEYS_VERSION } from '@provider-access/kernel/fhir';
-import type { VersionOrder } from '@provider-access/facts/records';
+import type { RecordPart, VersionOrder } from '@provider-access/facts/records';
 import { lineOf } from './content.ts';
 import type { Judgement } from './judge.ts';
 import { isRetirement } from './retirement.ts';
 import { orderAfter, standingOf, type StandingOrder, type WrittenOrder } from './version-order.ts';
 
 /** The newest version of a record before an event. It may be a tombstone. */
-export interface Head extends StandingOrder {
-  readonly versionId: number;
-  /** ms since the epoch. */
-  readonly lastUpdated: number;
-  /** Absent on a removed record. */
-  readonly contentHash?: string;
-  /** Hash of the resource as the payer sent it. Absent on a removed record, and in records of earlier releases. */
-  readonly sourceHash?: string | undefined;
-  /** Security labels. Absent in records of earlier releases. */
-  readonly labels?: readonly string[] | undefined;
-  /** Which version of the rules found the labels. */
-  readonly labelsBy?: string | undefined;
-  /** `Type/id` of the targets of a Provenance. Absent in records of earlier releases. */
-  readonly targets?: readonly string[] | undefined;
-  /** Of a prior authorization: a hash of its status, and when (ms since the epoch) a version first had it. */
-  readonly status?: string | undefined;
-  readonly statusChanged?: number | undefined;
-  readonly deleted?: true;
-  /** Why the record was removed. Present with `deleted`. */
-  readonly reason?: RecordDeleted['reason'] | undefined;
-}
+export interface Head
+  extends
+    StandingOrder,
+    Pick<RecordPart, 'versionId' | 'lastUpdated' | 'contentHash' | 'sourceHash' | 'labels' | 'labelsBy' | 'targets'>,
+    Pick<RecordPart, 'status' | 'statusChanged' | 'deleted' | 'reason'> {}
 export type RecordEvent =
   | { readonly type: 'pa.record-accepted.v1'; readonly data: RecordAccepted }
   | { readonly type: 'pa.record-deleted.v1'; readonly data: RecordDeleted };

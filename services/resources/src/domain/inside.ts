@@ -71,12 +71,9 @@ function targetOf(
  * with a `resourceType` counts as a resource. The resource must be validated before, which bounds its depth.
  */
 export function insideOf(resource: FhirResource): Inside {
-  const resources: Inner[] = [];
-  const references: ReferenceInside[] = [];
-  const urls: UrlInside[] = [];
-  const identifiers: unknown[] = [];
-  collect(resource, resource.resourceType, '', 'outermost', { resources, references, urls, identifiers });
-  return { resources, references, urls, identifiers };
+  const found: Collected = { resources: [], references: [], urls: [], identifiers: [] };
+  collect(resource, resource.resourceType, '', 'outermost', found);
+  return found;
 }
 
 /** Types that describe a person by identifiers. A RelatedPerson is a relative of the member, who may be one too. */
@@ -89,18 +86,8 @@ const mayBePatient = (type: unknown): boolean => type === 'Patient' || !KNOWN_R4
 const EXTENSION = /(?:^|\.)(?:modifierE|e)xtension$/;
 
 type Level = 'outermost' | 'outer' | 'inner';
-function collect(
-  value: unknown,
-  holder: string,
-  path: string,
-  level: Level,
-  found: {
-    readonly resources: Inner[];
-    readonly references: ReferenceInside[];
-    readonly urls: UrlInside[];
-    readonly identifiers: unknown[];
-  },
-): void {
+type Collected = { readonly [List in keyof Inside]: Inside[List][number][] };
+function collect(value: unknown, holder: string, path: string, level: Level, found: Collected): void {
   if (Array.isArray(value)) {
     for (const item of value as unknown[]) collect(item, holder, path, level, found);
     return;

@@ -7,7 +7,7 @@ import { ReadingThread } from './reading-thread.ts';
 
 const OPTIONS = { now: Date.UTC(2026, 0, 1), floor: '2016-01-01' };
 let reading: ReadingThread;
-afterEach(() => reading.close());
+afterEach(() => reading.onApplicationShutdown());
 
 const stored = (offset: number, value: string | Uint8Array, headers: Readonly<Record<string, string>>): LogRecord => ({
   topic: PAYER_MEMBER_EVENTS,
@@ -91,6 +91,6 @@ it('fails as an engine does when the thread ends, and starts another', async () 
 it('refuses to read once it is closed', async () => {
   reading = new ReadingThread();
   const lost = reading.read(batch(), OPTIONS);
-  await Promise.all([expect(lost).rejects.toThrow(EngineUnavailable), reading.close()]);
+  await Promise.all([expect(lost).rejects.toThrow(EngineUnavailable), reading.onApplicationShutdown()]);
   await expect(reading.read(batch(), OPTIONS)).rejects.toThrow(EngineUnavailable);
 });

@@ -40,13 +40,11 @@ export class ReadingThread implements OnApplicationShutdown {
     }));
   }
 
-  /** In this hook, because consumers have stopped before and no batch needs the thread. */
+  /**
+   * Ends the thread. Reads that are running reject. In this hook, because consumers have stopped before and no batch
+   * needs the thread.
+   */
   onApplicationShutdown(): Promise<void> {
-    return this.close();
-  }
-
-  /** Ends the thread. Reads that are running reject. */
-  close(): Promise<void> {
     return this.pool.close();
   }
 
