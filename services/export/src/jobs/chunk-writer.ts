@@ -115,21 +115,18 @@ class ChunkWriter {
   }
 
   async write(): Promise<ChunkSummary> {
-    try {
+    const parts = await this.#parts.written(async () => {
       for (const member of this.#task.members) await this.#writeIfPermitted(member);
-      return {
-        v: 1,
-        parts: await this.#parts.commit(),
-        released: this.#released,
-        refused: this.#refused,
-        references: this.#references.all(),
-        unchanged: this.#unchanged.without(this.#references),
-        common: this.#common.all(),
-      };
-    } catch (error) {
-      await this.#parts.abort();
-      throw error;
-    }
+    });
+    return {
+      v: 1,
+      parts,
+      released: this.#released,
+      refused: this.#refused,
+      references: this.#references.all(),
+      unchanged: this.#unchanged.without(this.#references),
+      common: this.#common.all(),
+    };
   }
 
   async #writeIfPermitted(member: string): Promise<void> {

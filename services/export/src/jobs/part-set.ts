@@ -88,14 +88,19 @@ export class PartSet {
     if (part.pendingBytes >= this.#limits.stretch) await this.#flush(part);
   }
 
-  /** Makes all parts durable, and returns them in the order of their names. */
-  async commit(): Promise<readonly PartInfo[]> {
-    for (const [key, part] of [...this.#open]) await this.#finish(key, part);
+  /**
+   * Makes all parts durable that `write` adds, and returns them in the order of their names. After an error it removes
+   * the open ones.
+   */
+  async written(write: () => Promise<void>): Promise<readonly PartInfo[]> {
+    try {
+      await write();
+      for (const [key, part] of [...this.#open]) await this.#finish(key, part);
+    } catch (error) {
+      for (const part of this.#open.values()) await part.writer.abort();
+      throw error;
+    }
     return this.#done.toSorted((a, b) => (a.part < b.part ? -1 : 1));
-  }
-  async abort(): Promise<void> {
-    for (const part of this.#open.values()) await part.writer.abort();
-    this.#open.clear();
   }
 
   async #flush(part: OpenPart): Promise<void> {
@@ -111,15 +116,9 @@ export class PartSet {
     await part.writer.commit();
     await this.#blobs.put(`${name}.index`, part.index.encode());
     this.#open.delete(key);
-    this.#done.push({
-      file: `${key}-${this.#label}-${part.n}.ndjson`,
-      kind: part.kind,
-      type: part.type,
-      part: `${name}.part`,
-      index: `${name}.index`,
-      resources: part.resources,
-      plain: part.plain,
-      compressed: part.compressed,
-    });
+    const { kind, type, n, resources, plain, compressed } = part;
+    const file = `${key}-${this.#label}-${n}.ndjson`;
+    const names = { part: `${name}.part`, index: `${name}.index` };
+    this.#done.push({ file, kind, type, ...names, resources, plain, compressed });
   }
 }

@@ -80,18 +80,13 @@ export class Sealer {
   /** Writes the supporting resources, and the warnings about parameters. */
   private async writeShared(job: Job, prefix: string, supporting: Supporting): Promise<readonly PartInfo[]> {
     const parts = new PartSet(this.blobs, prefix, SUPPORTING_PARTS, this.config.partLimits);
-    try {
+    return parts.written(async () => {
       await supporting.write(this.views.records, parts);
-      if (job.warnings.length > 0) {
-        const lines = job.warnings
-          .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)
-          .join('');
-        await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
-      }
-      return await parts.commit();
-    } catch (error) {
-      await parts.abort();
-      throw error;
-    }
+      if (job.warnings.length === 0) return;
+      const lines = job.warnings
+        .map((w) => `${JSON.stringify(operationOutcome('warning', w.code as IssueType, w.text, w.parameter))}\n`)
+        .join('');
+      await parts.add('error', 'OperationOutcome', [], deflateSegment(Buffer.from(lines), job.warnings.length));
+    });
   }
 }
