@@ -78,7 +78,6 @@ const exportDownloaded = z.object({
 
 export type ExportRequested = z.infer<typeof exportRequested>;
 export type ExportPlanned = z.infer<typeof exportPlanned>;
-export type ExportChunkWritten = z.infer<typeof exportChunkWritten>;
 export type ExportSealed = z.infer<typeof exportSealed>;
 export type ExportEnded = z.infer<typeof exportEnded>;
 export type ExportDownloaded = z.infer<typeof exportDownloaded>;
