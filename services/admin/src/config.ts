@@ -10,7 +10,8 @@ import {
   whole,
   type Environment,
 } from '@provider-access/service/config';
-import { DEFAULT_PAYER_RETENTION_DAYS, type TopicChoices } from '@provider-access/events';
+import { DEFAULT_PAYER_RETENTION_DAYS, topicSettings, type TopicChoices } from '@provider-access/events';
+import type { TopicDefinition } from '@provider-access/engines/log';
 import { z } from 'zod';
 import type { AclOptions } from './acls.ts';
 
@@ -19,6 +20,18 @@ export interface TopicPlanSettings extends TopicChoices {
   readonly replication: number;
   readonly minInsyncReplicas: number;
 }
+
+/** The topics of the platform with the settings that Kafka must have, by logical name. */
+export const desiredTopics = (settings: TopicPlanSettings): readonly TopicDefinition[] =>
+  topicSettings(settings).map(({ name, partitions, compacted, retentionMs, maxRecordBytes }) => ({
+    name,
+    partitions,
+    compacted,
+    retentionMs,
+    replication: settings.replication,
+    minInsyncReplicas: settings.minInsyncReplicas,
+    maxMessageBytes: maxRecordBytes,
+  }));
 
 const topicsConfig = z.object({
   ...kafkaEnv,

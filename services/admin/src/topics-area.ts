@@ -1,7 +1,6 @@
 import { TOPICS } from '@provider-access/events';
 import { applyTopics, planTopics, type KafkaConnection, type TopicChange } from '@provider-access/engines/log/kafka';
-import type { TopicPlanSettings } from './config.ts';
-import { desiredTopics } from './desired-topics.ts';
+import { desiredTopics, type TopicPlanSettings } from './config.ts';
 import type { Area, Row } from './report.ts';
 
 const NOTES: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import type { TopicChange } from '@provider-access/engines/log/kafka';
 import { DEFAULT_MAX_RECORD_BYTES, PAYER_TOPICS, TOPICS } from '@provider-access/events';
 import { expect, test } from 'vitest';
-import { desiredTopics } from './desired-topics.ts';
+import { desiredTopics } from './config.ts';
 import { topicRows } from './topics-area.ts';
 
 const NAMES = TOPICS.map(({ name }) => name);

@@ -24,7 +24,7 @@ import { ProjectionSet } from '@provider-access/engines/views';
 import { openMemoryViews } from '@provider-access/engines/views/memory';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ADMIN_PRINCIPAL, aclRules, PAYER_PRINCIPAL } from '../src/acls.ts';
-import { desiredTopics } from '../src/desired-topics.ts';
+import { desiredTopics } from '../src/config.ts';
 import { run } from '../src/program.ts';
 import { topicsArea } from '../src/topics-area.ts';
 import { applyAcls } from './kafka/apply-acls.ts';

@@ -6,7 +6,7 @@ import { sharedKafka, sharedMongo } from '@provider-access/testing';
 import { openMongoViews } from '@provider-access/engines/views/mongo';
 import { explainShapes, whyNotAsked } from '@provider-access/engines/views/mongo/testing';
 import { beforeAll, expect, test } from 'vitest';
-import { desiredTopics } from '../src/desired-topics.ts';
+import { desiredTopics } from '../src/config.ts';
 import { run } from '../src/program.ts';
 import { PROJECTIONS } from '../src/services.ts';
 import { declaredFromEnv } from '../src/engines.ts';

@@ -1,6 +1,6 @@
 import { type EventLog, type Loss, lossId } from '@provider-access/engines/log';
 import { DECLARATIONS, viewGroup } from '../services.ts';
-import { acceptAll } from './accept.ts';
+import { type Acceptance, acceptAll } from './accept.ts';
 
 const GROUPS: readonly (readonly [group: string, topics: readonly string[]])[] = DECLARATIONS.flatMap(
   ({ subscriptions, projections }) => [
@@ -21,11 +21,7 @@ async function lossesOf(log: EventLog): Promise<readonly Loss[]> {
  * records. A later loss must be accepted again.
  * @param now ms since the epoch @returns the losses @throws EngineUnavailable
  */
-export async function acceptLosses(
-  log: EventLog,
-  by: { readonly by: string; readonly reason: string },
-  now: number,
-): Promise<readonly Loss[]> {
+export async function acceptLosses(log: EventLog, by: Acceptance, now: number): Promise<readonly Loss[]> {
   const losses = await lossesOf(log);
   await acceptAll(log, losses.map(lossId), by, now);
   return losses;

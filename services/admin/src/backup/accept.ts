@@ -12,6 +12,12 @@ import {
 import { type EventLog, reached, recordsFrom } from '@provider-access/engines/log';
 import { CopyRefused } from './copy.ts';
 
+/** Who confirms a restore or a loss, and why. */
+export interface Acceptance {
+  readonly by: string;
+  readonly reason: string;
+}
+
 /** The intakes on which decisions depend. They must have handled everything that payers have published. */
 const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] = [
   ['consent-intake', PAYER_TOPICS],
@@ -23,11 +29,7 @@ const INTAKES: readonly (readonly [group: string, topics: readonly string[]])[] 
  * Confirms every open restore: payers have re-sent everything since its backup, so decisions and reads begin again.
  * @returns the number of restores @throws CopyRefused while an intake lags; EngineUnavailable
  */
-export async function acceptRestore(
-  log: EventLog,
-  by: { readonly by: string; readonly reason: string },
-  now: number,
-): Promise<number> {
+export async function acceptRestore(log: EventLog, by: Acceptance, now: number): Promise<number> {
   const open = await openRestores(log);
   if (open.length === 0) return 0;
   for (const [group, topics] of INTAKES) {
@@ -50,7 +52,7 @@ export async function acceptRestore(
 export async function acceptAll(
   log: EventLog,
   restores: readonly string[],
-  by: { readonly by: string; readonly reason: string },
+  by: Acceptance,
   now: number,
 ): Promise<void> {
   const at = new Date(now).toISOString();

@@ -7,10 +7,9 @@ import {
   takeTimes,
   type KafkaConnection,
 } from '@provider-access/engines/log/kafka';
-import type { TopicPlanSettings } from '../config.ts';
-import { desiredTopics } from '../desired-topics.ts';
+import { desiredTopics, type TopicPlanSettings } from '../config.ts';
 import { acceptLosses } from './accept-loss.ts';
-import { acceptRestore } from './accept.ts';
+import { type Acceptance, acceptRestore } from './accept.ts';
 import { dumpTopics } from './dump.ts';
 import { loadTopics } from './load.ts';
 
@@ -22,9 +21,9 @@ export interface Copies {
   /** @returns the start of the loaded copy */
   load(folder: string, progress: (line: string) => void): Promise<string>;
   /** @returns the number of restores that were open */
-  accept(acceptance: { readonly by: string; readonly reason: string }): Promise<number>;
+  accept(acceptance: Acceptance): Promise<number>;
   /** @returns the accepted losses */
-  acceptLoss(acceptance: { readonly by: string; readonly reason: string }): Promise<readonly Loss[]>;
+  acceptLoss(acceptance: Acceptance): Promise<readonly Loss[]>;
 }
 
 const NAMES = TOPICS.map(({ name }) => name);
