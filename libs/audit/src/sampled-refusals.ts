@@ -13,19 +13,17 @@ const MINUTE = 60_000;
 export class SampledRefusals {
   readonly #audit: Pick<Audit, 'record'>;
   readonly #clock: Clock;
-  readonly #everyMs: number;
   readonly #kept = new Map<string, { entry: RefusalEntry; recordedAt: number; waiting: number }>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(audit: Pick<Audit, 'record'>, clock: Clock, everyMs = MINUTE) {
+  constructor(audit: Pick<Audit, 'record'>, clock: Clock) {
     this.#audit = audit;
     this.#clock = clock;
-    this.#everyMs = everyMs;
   }
 
   /** Starts a timer that records the remaining counts when no further refusals come. */
   start(): void {
-    this.#timer ??= setInterval(() => void this.#flush(false), this.#everyMs).unref();
+    this.#timer ??= setInterval(() => void this.#flush(false), MINUTE).unref();
   }
   /** Records the remaining counts. */
   async stop(): Promise<void> {
@@ -47,7 +45,7 @@ export class SampledRefusals {
 
   #due(recordedAt: number): boolean {
     const now = this.#clock.now();
-    return now >= recordedAt + this.#everyMs || now < recordedAt;
+    return now >= recordedAt + MINUTE || now < recordedAt;
   }
   async #flush(all: boolean): Promise<void> {
     for (const [key, { entry, recordedAt, waiting }] of [...this.#kept])

@@ -9,8 +9,6 @@ export interface AppendWatchOptions {
   readonly topic: string;
   /** How long a readiness check waits for a probe, ms. Default 500. The probe itself continues. */
   readonly withinMs?: number;
-  /** Time between the end of a successful probe and the next one, ms. Default 15,000. */
-  readonly restMs?: number;
   /** Monotonic, ms. Default performance.now. */
   readonly now?: () => number;
 }
@@ -21,6 +19,8 @@ export interface AppendWatch {
   readonly check: ReadinessCheck;
 }
 
+/** Time between the end of a successful probe and the next one, ms. */
+const REST_MS = 15_000;
 /** Every reader skips it. */
 const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: GAP_TYPE }, value: '{}' };
 
@@ -32,7 +32,7 @@ const PROBE: NewRecord = { key: 'gap', partitionKey: 'gap', headers: { ce_type: 
  */
 export function watchAppends(
   log: EventLog,
-  { topic, withinMs = 500, restMs = 15_000, now = () => performance.now() }: AppendWatchOptions,
+  { topic, withinMs = 500, now = () => performance.now() }: AppendWatchOptions,
 ): AppendWatch {
   /** The engine's error for the last append, until an append succeeds. Its text has no data. */
   let refusal: string | undefined;
@@ -61,7 +61,7 @@ export function watchAppends(
   };
   const check = async (): Promise<{ ready: boolean; detail?: string }> => {
     // One partition may still fail after a probe succeeded, while the others accept appends.
-    if (refusal === undefined || now() - provenAt < restMs) return { ready: true };
+    if (refusal === undefined || now() - provenAt < REST_MS) return { ready: true };
     probing ??= probe();
     const last = probing;
     await within(

@@ -27,20 +27,14 @@ export interface Readiness {
 }
 
 /** Runs the checks of all services at the same time. A check that fails or takes too long counts as not ready. */
-export async function readinessOf(
-  checks: Readonly<Record<string, readonly ReadinessCheck[]>>,
-  withinMs = CHECK_WITHIN_MS,
-): Promise<Readiness> {
+export async function readinessOf(checks: Readonly<Record<string, readonly ReadinessCheck[]>>): Promise<Readiness> {
   const all = Object.entries(checks).flatMap(([service, each]) => each.map((check) => ({ service, check })));
   const results = await Promise.all(
     all.map(async ({ service, check }): Promise<{ readonly ready: boolean; readonly finding: Finding }> => {
       const result: { ready: boolean; detail?: string } = await within(
-        withinMs,
+        CHECK_WITHIN_MS,
         () => check.check(),
-        () => ({
-          ready: false,
-          detail: 'the check takes too long',
-        }),
+        () => ({ ready: false, detail: 'the check takes too long' }),
       ).catch(() => ({ ready: false, detail: 'the check failed' }));
       return {
         ready: result.ready,

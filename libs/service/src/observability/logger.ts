@@ -16,12 +16,9 @@ export interface LoggerOptions {
 /** A person reads lines as they happen. A program gets many, so they wait for each other outside the event loop. */
 const standardError = (format: LogFormat): DestinationStream => pino.destination({ dest: 2, sync: format === 'text' });
 
-/** Writes to standard error, or to `out`. */
-export function createLogger(
-  name: string,
-  { level = 'info', format = 'json', scopes }: LoggerOptions = {},
-  out: DestinationStream = standardError(format),
-): Logger {
+/** Writes to standard error. */
+export function createLogger(name: string, { level = 'info', format = 'json', scopes }: LoggerOptions = {}): Logger {
+  const out = standardError(format);
   return pino(
     {
       name,

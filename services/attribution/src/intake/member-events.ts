@@ -151,19 +151,13 @@ async function derive(
     replaced: ordered === undefined,
   });
   const subject = event.subject!;
+  const id = derivedEventId(event, subject);
   const out: Derived[] = [];
   for (const statement of statements) {
     switch (statement.kind) {
       case 'coverage': {
         const { change } = statement;
-        out.push(
-          aboutOrdered(
-            PA_MEMBERS,
-            'pa.coverage-changed.v1',
-            change,
-            state.ordered(change, derivedEventId(event, subject)),
-          ),
-        );
+        out.push(aboutOrdered(PA_MEMBERS, 'pa.coverage-changed.v1', change, state.ordered(change, id)));
         break;
       }
       case 'merged':
@@ -179,27 +173,13 @@ async function derive(
           ...(identity.contract !== undefined && { contract: identity.contract }),
           ...attribution,
         };
-        out.push(
-          aboutOrdered(
-            PA_ATTRIBUTION,
-            'pa.member-attributed.v1',
-            data,
-            state.orderedAssertion(data, derivedEventId(event, subject)),
-          ),
-        );
+        out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.member-attributed.v1', data, state.orderedAssertion(data, id)));
         break;
       }
       case 'attribution-ended': {
         const { identity, to, businessTime } = statement;
         const data = { member: subject, ...identity, to, businessTime } as AttributionEndedRecord;
-        out.push(
-          aboutOrdered(
-            PA_ATTRIBUTION,
-            'pa.attribution-ended.v1',
-            data,
-            state.orderedEnd(data, derivedEventId(event, subject)),
-          ),
-        );
+        out.push(aboutOrdered(PA_ATTRIBUTION, 'pa.attribution-ended.v1', data, state.orderedEnd(data, id)));
       }
     }
   }

@@ -18,7 +18,9 @@ export interface Redaction {
 
 type Source = Readonly<Record<string, unknown>>;
 
+/** What holds for the elements of one resource. */
 interface Run {
+  readonly context: Context;
   readonly dropped: Record<string, number>;
   /** Ids of dropped contained resources. References to them are dropped too. */
   readonly goneIds: ReadonlySet<string>;
@@ -55,15 +57,8 @@ export function redact(resource: FhirResource, keeps: Keeps = () => true): Redac
   // Contained resources may refer to each other, so repeat until no further one is dropped.
   while (source['contained'] !== undefined) {
     const before = containedIds(source['contained']);
-    const contained = keep(
-      source['contained'],
-      { kind: 'resource' },
-      `${type}.contained`,
-      'clinical',
-      { dropped, goneIds, keeps },
-      1,
-      false,
-    );
+    const run: Run = { context: 'clinical', dropped, goneIds, keeps };
+    const contained = keep(source['contained'], { kind: 'resource' }, `${type}.contained`, run, 1, false);
     const left = containedIds(contained);
     const removedIds = new Set([...goneIds, ...[...before].filter((id) => !left.has(id))]);
     if (contained !== source['contained'])
@@ -71,7 +66,7 @@ export function redact(resource: FhirResource, keeps: Keeps = () => true): Redac
     if (removedIds.size === goneIds.size) break;
     goneIds = removedIds;
   }
-  const kept = keepResource(source, type, { dropped, goneIds, keeps }, 0) ?? {
+  const kept = keepResource(source, type, { context: 'clinical', dropped, goneIds, keeps }, 0) ?? {
     resourceType: type,
     ...(resource.id === undefined ? {} : { id: resource.id }),
   };
@@ -106,10 +101,10 @@ function shortened(path: string): string {
 function keepResource(source: Source, path: string, run: Run, depth: number): Source | undefined {
   const type = source['resourceType'];
   if (typeof type !== 'string' || WITHHELD_TYPES.has(type)) return count(run, path);
-  const plan = structureOf(type)?.resource === true ? planOf(type, contextOf(source, type)) : undefined;
-  if (plan === undefined || (depth > 0 && !run.keeps(source as FhirResource))) return count(run, path);
   const context = contextOf(source, type);
-  const kept = keepStructure(source, plan, path, context, run, depth, false);
+  const plan = structureOf(type)?.resource === true ? planOf(type, context) : undefined;
+  if (plan === undefined || (depth > 0 && !run.keeps(source as FhirResource))) return count(run, path);
+  const kept = keepStructure(source, plan, path, { ...run, context }, depth, false);
   // `redact` does this for the outermost resource, because it also knows what happened to the contained ones.
   return kept !== undefined && depth > 0 ? withProfiles(kept, context, kept !== source) : kept;
 }
@@ -123,14 +118,13 @@ function keepStructure(
   source: Source,
   plan: Plan,
   path: string,
-  context: Context,
   run: Run,
   depth: number,
   nested: boolean,
 ): Source | undefined {
   const { structure, steps } = plan;
   const { name } = structure;
-  if (depth > MAX_DEPTH || isDroppedWhole(name, source, context, nested)) return count(run, path);
+  if (depth > MAX_DEPTH || isDroppedWhole(name, source, run.context, nested)) return count(run, path);
   const keys = Object.keys(source);
   let copy: Record<string, unknown> | undefined;
   for (let index = 0; index < keys.length; index++) {
@@ -139,7 +133,7 @@ function keepStructure(
     const after =
       key === 'resourceType' && structure.resource
         ? before
-        : keepElement(key, before, source, name, steps, path, context, run, depth);
+        : keepElement(key, before, source, name, steps, path, run, depth);
     if (after !== before && copy === undefined) {
       copy = {};
       for (let done = 0; done < index; done++) copy[keys[done] as string] = source[keys[done] as string];
@@ -166,7 +160,6 @@ function keepElement(
   name: string,
   steps: Plan['steps'],
   path: string,
-  context: Context,
   run: Run,
   depth: number,
 ): unknown {
@@ -188,7 +181,7 @@ function keepElement(
       : count(run, here);
   if (sibling)
     return step.kind === 'primitive' || step.kind === 'text' || step.kind === 'address'
-      ? keepSibling(before, here, context, run, depth)
+      ? keepSibling(before, here, run, depth)
       : count(run, `${path}.(unknown)`);
   if (name === ADJUDICATION && key === 'value' && !countsUnits(source)) return count(run, here);
   if (
@@ -199,8 +192,8 @@ function keepElement(
     run.goneIds.has(before.slice(1))
   )
     return count(run, here);
-  if (context === 'claim' && key === 'valueAttachment' && SUPPORTING_ATTACHMENT.test(name)) return count(run, here);
-  return keep(before, step, here, context, run, depth + 1, name === 'Extension');
+  if (run.context === 'claim' && key === 'valueAttachment' && SUPPORTING_ATTACHMENT.test(name)) return count(run, here);
+  return keep(before, step, here, run, depth + 1, name === 'Extension');
 }
 
 /** Whether maskedAmount made this value, so that a second pass changes nothing. */
@@ -210,16 +203,8 @@ function isMasked(value: unknown): boolean {
   );
 }
 
-function keep(
-  value: unknown,
-  step: Step,
-  path: string,
-  context: Context,
-  run: Run,
-  depth: number,
-  nested: boolean,
-): unknown {
-  if (!Array.isArray(value)) return keepOne(value, step, path, context, run, depth, nested);
+function keep(value: unknown, step: Step, path: string, run: Run, depth: number, nested: boolean): unknown {
+  if (!Array.isArray(value)) return keepOne(value, step, path, run, depth, nested);
   const primitive = step.kind === 'primitive' || step.kind === 'text';
   let copy: unknown[] | undefined;
   for (let index = 0; index < value.length; index++) {
@@ -229,7 +214,7 @@ function keep(
         ? null
         : Array.isArray(before)
           ? count(run, path)
-          : keepOne(before, step, path, context, run, depth, nested);
+          : keepOne(before, step, path, run, depth, nested);
     // The `_` siblings of a list of primitives match by index, so the list is kept whole or dropped.
     if (primitive && after === undefined) return undefined;
     if (after !== before) copy ??= value.slice(0, index);
@@ -239,15 +224,7 @@ function keep(
   return kept.length === 0 ? count(run, path) : kept;
 }
 
-function keepOne(
-  value: unknown,
-  step: Step,
-  path: string,
-  context: Context,
-  run: Run,
-  depth: number,
-  nested: boolean,
-): unknown {
+function keepOne(value: unknown, step: Step, path: string, run: Run, depth: number, nested: boolean): unknown {
   switch (step.kind) {
     case 'primitive':
       return typeof value === step.of ? value : count(run, path);
@@ -266,20 +243,18 @@ function keepOne(
     case 'resource':
       return isObject(value) ? keepResource(value, path, run, depth) : count(run, path);
     case 'structure': {
-      const plan = isObject(value) ? planOf(step.type, context) : undefined;
-      return plan === undefined
-        ? count(run, path)
-        : keepStructure(value as Source, plan, path, context, run, depth, nested);
+      const plan = isObject(value) ? planOf(step.type, run.context) : undefined;
+      return plan === undefined ? count(run, path) : keepStructure(value as Source, plan, path, run, depth, nested);
     }
     case 'drop':
       return count(run, path);
   }
 }
 
-function keepSibling(value: unknown, path: string, context: Context, run: Run, depth: number): unknown {
-  const plan = planOf('Element', context) as Plan;
+function keepSibling(value: unknown, path: string, run: Run, depth: number): unknown {
+  const plan = planOf('Element', run.context) as Plan;
   const one = (item: unknown): Source | undefined =>
-    isObject(item) ? keepStructure(item, plan, path, context, run, depth + 1, false) : count(run, path);
+    isObject(item) ? keepStructure(item, plan, path, run, depth + 1, false) : count(run, path);
   if (!Array.isArray(value)) return one(value);
   const kept = value.map((item: unknown) => (item === null ? null : (one(item) ?? null)));
   if (kept.every((item) => item === null)) return count(run, path);
