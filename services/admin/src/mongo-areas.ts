@@ -44,8 +44,7 @@ const stateRow = ({ collection, index, state }: IndexPlan): Row => ({
 });
 
 /** `apply` returns the rows of its plan. Differences that remain are marked `by hand`. */
-const area = (name: Row['area'], plan: () => Promise<readonly Row[]>, apply: () => Promise<unknown>): Area => ({
-  name,
+const area = (plan: () => Promise<readonly Row[]>, apply: () => Promise<unknown>): Area => ({
   plan,
   async apply() {
     const before = await plan();
@@ -57,7 +56,6 @@ const area = (name: Row['area'], plan: () => Promise<readonly Row[]>, apply: () 
 /** The views of all services, with the indexes of their builds. */
 export const viewsArea = (options: ViewsOptions): Area =>
   area(
-    'views',
     async () => (await planViews(options, PROJECTIONS)).map(viewRow),
     () => applyViews(options, PROJECTIONS),
   );
@@ -65,7 +63,6 @@ export const viewsArea = (options: ViewsOptions): Area =>
 /** The indexes of the state collections. */
 export const stateArea = (options: StateOptions): Area =>
   area(
-    'state',
     async () => (await planState(options)).map(stateRow),
     () => applyState(options),
   );

@@ -24,11 +24,10 @@ const index: Row = {
 };
 
 /** An engine that remembers what was applied. */
-function area(name: Area['name'], rows: readonly Row[]) {
+function area(rows: readonly Row[]) {
   const state = { rows: [...rows], applied: 0 };
   return {
     state,
-    name,
     plan: async () => state.rows,
     async apply() {
       const before = state.rows;
@@ -76,13 +75,13 @@ async function admin(argv: readonly string[], declared: Partial<Declared>): Prom
   return said;
 }
 const topics = (...rows: readonly Row[]) => {
-  const one = area('topics', rows);
+  const one = area(rows);
   return { one, topics: () => ({ target: 'Kafka at k:1', areas: [one] }) };
 };
 const fails = (error: unknown) => ({
   topics: () => ({
     target: 'Kafka at k:1',
-    areas: [{ name: 'topics' as const, plan: () => Promise.reject(error), apply: () => Promise.reject(error) }],
+    areas: [{ plan: () => Promise.reject(error), apply: () => Promise.reject(error) }],
   }),
 });
 
@@ -99,7 +98,7 @@ test('plan shows what is, what should be and what would be done, and changes not
 });
 
 test('plan without a part is of all, in order', async () => {
-  const views = area('views', [index]);
+  const views = area([index]);
   const { code, out } = await admin(['plan'], {
     ...topics(missing),
     views: () => ({ target: 'MongoDB at m:1', areas: [views] }),
@@ -127,8 +126,7 @@ test('a second apply has nothing to do', async () => {
 
 test('apply alone goes over topics, then views', async () => {
   const order: string[] = [];
-  const noting = (name: Area['name']): Area => ({
-    name,
+  const noting = (name: Row['area']): Area => ({
     plan: async () => [],
     apply: async () => (order.push(name), []),
   });
@@ -141,7 +139,7 @@ test('apply alone goes over topics, then views', async () => {
 
 test('verify exits 0 when all is as declared, 2 with what differs', async () => {
   expect(await admin(['verify'], topics(same('pa.groups')))).toMatchObject({ code: 0, out: 'All is as declared.\n' });
-  const views = area('views', [index]);
+  const views = area([index]);
   const differs = await admin(['verify'], {
     ...topics(same('pa.groups')),
     views: () => ({ target: 'm', areas: [views] }),

@@ -12,7 +12,6 @@ export interface Row {
 
 /** A part of the engines. `plan` and `apply` may run any number of times, and in several processes at once. */
 export interface Area {
-  readonly name: Row['area'];
   plan(): Promise<readonly Row[]>;
   /** @returns the rows of the plan that it applied */
   apply(): Promise<readonly Row[]>;

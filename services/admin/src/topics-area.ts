@@ -83,7 +83,6 @@ export function topicsArea(connection: KafkaConnection, settings: TopicPlanSetti
       connection.topicPrefix ?? '',
     );
   return {
-    name: 'topics',
     plan: async () => rows(await planTopics(connection, desired)),
     apply: async () => rows(await applyTopics(connection, desired)),
   };
