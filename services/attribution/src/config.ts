@@ -4,6 +4,8 @@ import {
   baseUrl,
   publicUrl,
   businessEnv,
+  commaSeparated,
+  factsEnv,
   labelPolicy,
   labelsEnv,
   deploymentEnv,
@@ -25,12 +27,7 @@ export const attributionSettings = z.object({
     .describe('The payer, as `Group.managingEntity` names it.'),
   PAYER_IDENTIFIERS: z
     .string()
-    .transform((text) =>
-      text
-        .split(',')
-        .map((one) => one.trim())
-        .filter((one) => one !== ''),
-    )
+    .transform(commaSeparated)
     .refine(
       (all) => all.length > 0 && all.every(isPayerIdentifier),
       'must be system|value, Organization/<id> or URLs of an Organization, separated by commas',
@@ -44,9 +41,7 @@ export const attributionSettings = z.object({
   PAYER_NAME: z.string().max(200).optional().describe('Its name, for display.'),
   UNREADABLE_CONSENT: unreadableConsent,
   ...deploymentEnv,
-  FACTS_BOUND_MS: whole(100, 60_000)
-    .default(5000)
-    .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...factsEnv,
   ...labelsEnv,
   EXPECTED_FEEDS: z
     .string()

@@ -1,10 +1,10 @@
 import {
   businessEnv,
   deploymentEnv,
+  factsEnv,
   processEnv,
   secretsEnv,
   unreadableConsent,
-  whole,
 } from '@provider-access/service/config';
 import { z } from 'zod';
 
@@ -12,7 +12,7 @@ import { z } from 'zod';
 export const consentSettings = z.object({
   UNREADABLE_CONSENT: unreadableConsent,
   ...deploymentEnv,
-  FACTS_BOUND_MS: whole(100, 60_000).default(5000).describe('Facts older than this count as not ready.'),
+  FACTS_BOUND_MS: factsEnv.FACTS_BOUND_MS.describe('Facts older than this count as not ready.'),
 });
 /** The options of the module. */
 export const consentConfig = (env: z.infer<typeof consentSettings>) => ({

@@ -1,4 +1,5 @@
 import {
+  factsEnv,
   publicUrl,
   businessEnv,
   filesEnv,
@@ -6,7 +7,6 @@ import {
   labelsEnv,
   processEnv,
   secretsEnv,
-  whole,
 } from '@provider-access/service/config';
 import { z } from 'zod';
 import type { PartLimits } from './domain/segments/index.ts';
@@ -17,9 +17,7 @@ const count = (fallback: number) =>
 /** The variables of export alone; every limit has a default (docs/regulation.md#limits). */
 export const exportSettings = z.object({
   PUBLIC_URL: publicUrl,
-  FACTS_BOUND_MS: whole(100, 60_000)
-    .default(5000)
-    .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...factsEnv,
   ...labelsEnv,
   EXPORT_CHUNK_MEMBERS: count(250).describe('Members a chunk: the unit of work, of retry and of progress.'),
   EXPORT_WRITERS: count(1).describe('Worker threads that write chunks.'),

@@ -6,6 +6,7 @@ import {
   labelPolicy,
   labelsEnv,
   deploymentEnv,
+  factsEnv,
   filesEnv,
   processEnv,
   profilePolicy,
@@ -20,9 +21,7 @@ import { z } from 'zod';
 /** The variables of resources alone. */
 export const resourcesSettings = z.object({
   PUBLIC_URL: publicUrl,
-  FACTS_BOUND_MS: whole(100, 60_000)
-    .default(5000)
-    .describe('The service answers 503 while its facts are older than this (ms).'),
+  ...factsEnv,
   ...deploymentEnv,
   ...labelsEnv,
   ...profilesEnv,

@@ -7,21 +7,17 @@ import {
   WEEKDAYS,
 } from '@provider-access/domain/pdex/service-levels';
 import { z } from 'zod';
+import { commaSeparated } from './values.ts';
 
 const ZONES = 'IANA time zones such as America/Chicago, separated by commas';
-const words = (text: string): string[] =>
-  text
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '');
-const list = (text: string): string[] => words(text).map((each) => each.toLowerCase());
+const list = (text: string): string[] => commaSeparated(text).map((each) => each.toLowerCase());
 const isWeekday = (text: string): text is Weekday => (WEEKDAYS as readonly string[]).includes(text);
 
 /** Where the payer's days begin (`PayerDays`), and its business days, by which service levels are measured. */
 export const businessEnv = {
   BUSINESS_TIME_ZONE: z
     .string()
-    .transform(words)
+    .transform(commaSeparated)
     .refine((zones) => zones.length > 0 && zones.every(isTimeZone), `must be ${ZONES}`)
     .transform((zones) => [...new Set(zones)])
     .optional()

@@ -1,5 +1,5 @@
 export { ConfigurationError, readConfig, refuse, variablesOf, type Environment, type Variable } from './read-config.ts';
-export { baseUrl, flag, port, publicUrl, whole } from './values.ts';
+export { baseUrl, commaSeparated, flag, port, publicUrl, whole } from './values.ts';
 export { writableFolder } from './folder.ts';
 export { readSecretFile } from './secret-file.ts';
 export { kafkaEnv, kafkaFaults, kafkaOptions, topicsEnv, topicsFaults, versionsEnv, type KafkaEnv } from './kafka.ts';
@@ -20,6 +20,6 @@ export {
   serviceLevelsSince,
   type BusinessEnv,
 } from './business.ts';
-export { deploymentEnv } from './deployment.ts';
+export { deploymentEnv, factsEnv } from './deployment.ts';
 export { processEnv, type ProcessEnv } from './process.ts';
 export { unreadableConsent, type UnreadableConsent } from './unreadable.ts';

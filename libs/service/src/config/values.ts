@@ -1,6 +1,12 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
+/** The parts of `a, b,c`, without empty ones. */
+export const commaSeparated = (text: string): string[] =>
+  text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
 /** A TCP port. */
 export const port = z.coerce
   .number('must be a number')
@@ -35,12 +41,7 @@ const HOST_AND_PORT = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/;
 /** `host:port,host:port`. */
 export const hostsAndPorts = z
   .string()
-  .transform((v) =>
-    v
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== ''),
-  )
+  .transform(commaSeparated)
   .refine((list) => list.length > 0, 'must name at least one host:port')
   .refine(
     (list) =>
