@@ -1,6 +1,7 @@
 import { type Disclosure, PA_AUDIT, dataOf } from '@provider-access/events';
 import type { LogRecord } from '@provider-access/engines/log';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { parsedOnce } from './parsed-once.ts';
 
 /** A release or refusal, for one member. */
 export interface DisclosureOf extends Omit<Disclosure, 'members' | 'perMember' | 'resources'> {
@@ -32,12 +33,7 @@ const provedNothing = ({ action, client }: Disclosure): boolean => action === 't
 
 /** Parses an entry once and not for each document, because an entry may name 50,000 members. */
 function disclosureTopic(): TopicEvolve<Disclosure> {
-  const parsed = new WeakMap<LogRecord, Parsed>();
-  const parsedOf = (record: LogRecord): Parsed => {
-    let found = parsed.get(record);
-    if (found === undefined) parsed.set(record, (found = parse(record)));
-    return found;
-  };
+  const parsedOf = parsedOnce(parse);
   return {
     part: 'disclosure',
     blind: true,

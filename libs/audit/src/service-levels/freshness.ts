@@ -5,7 +5,6 @@ import {
   typeOf,
   dataOf,
 } from '@provider-access/events';
-import type { LogRecord } from '@provider-access/engines/log';
 import {
   added,
   EMPTY_TALLY,
@@ -18,6 +17,7 @@ import {
   type Took,
 } from '@provider-access/domain/pdex/service-levels';
 import type { Projection, TopicEvolve, ViewReader } from '@provider-access/engines/views';
+import { parsedOnce } from '../parsed-once.ts';
 
 interface Newest {
   readonly source: string;
@@ -88,12 +88,7 @@ function counted(part: DayPart | undefined, day: string, measured: ServiceLevelM
 }
 
 function measuredTopic(): TopicEvolve<HeardPart | DayPart> {
-  const parsed = new WeakMap<LogRecord, ServiceLevelMeasured>();
-  const parse = (record: LogRecord): ServiceLevelMeasured => {
-    let data = parsed.get(record);
-    if (data === undefined) parsed.set(record, (data = dataOf<ServiceLevelMeasured>(record)));
-    return data;
-  };
+  const parse = parsedOnce(dataOf<ServiceLevelMeasured>);
   return {
     part: 'feeds',
     keys(record) {

@@ -15,6 +15,7 @@ import {
 import type { LogRecord } from '@provider-access/engines/log';
 import { EMPTY_TALLY, isHistory, objectiveOf, type Tally, tallied } from '@provider-access/domain/pdex/service-levels';
 import type { Projection, TopicEvolve } from '@provider-access/engines/views';
+import { parsedOnce } from '../parsed-once.ts';
 
 /** The counts of one objective, one local day of starts and one scope, and the offset up to which they count. */
 export interface TallyPart extends Tally {
@@ -109,12 +110,7 @@ function counted(part: TallyPart | undefined, data: ServiceLevelMeasured, key: s
 const countedBefore = (): undefined => undefined;
 
 function levelsTopic(): TopicEvolve<TallyPart | OpenPart | ProbePart> {
-  const parsed = new WeakMap<LogRecord, unknown>();
-  const parse = (record: LogRecord): unknown => {
-    let data = parsed.get(record);
-    if (data === undefined) parsed.set(record, (data = dataOf(record)));
-    return data;
-  };
+  const parse = parsedOnce<unknown>(dataOf);
   return {
     part: 'level',
     keys(record) {
