@@ -1,6 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuditChain, disclosures, freshness, LevelLedger, serviceLevels } from '@provider-access/audit';
-import { BusinessCalendar } from '@provider-access/domain/pdex/service-levels';
+import { AuditChain, disclosures, freshness, serviceLevels } from '@provider-access/audit';
 import { Facts, FACTS_PROJECTIONS, FORMER_PROJECTIONS } from '@provider-access/facts';
 import { LabelGate, recordsReader } from '@provider-access/facts/records';
 import { ServiceModule, type ServiceRuntime } from '@provider-access/process/service-module';
@@ -43,7 +42,7 @@ export const PROJECTIONS_BESIDE_OTHERS = [...PROJECTIONS, ...FORMER_PROJECTIONS]
 @Module({})
 export class AttributionModule {
   static register({ config, ...runtime }: AttributionOptions): DynamicModule {
-    const { log, views, clock, metrics } = runtime.ports;
+    const { views, clock } = runtime.ports;
     return {
       module: AttributionModule,
       imports: [
@@ -83,21 +82,7 @@ export class AttributionModule {
           useFactory: ({ reader: members }: Facts) =>
             new LabelGate({ policy: config.labels, records: recordsReader(views), members, clock }),
         },
-        {
-          provide: ServiceLevels,
-          inject: [Facts, BusinessCalendar],
-          useFactory: (facts: Facts, calendar: BusinessCalendar) =>
-            new ServiceLevels({
-              log,
-              views,
-              facts,
-              clock,
-              metrics,
-              calendar,
-              ledger: new LevelLedger({ log, clock, metrics, service: 'attribution' }),
-              expectedFeeds: config.expectedFeeds,
-            }),
-        },
+        ServiceLevels,
       ],
     };
   }

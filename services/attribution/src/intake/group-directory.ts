@@ -11,6 +11,11 @@ import type { GroupIdentity } from '../domain/decide-member-event.ts';
 const newGroupId = (): string => base32(randomBytes(16));
 const KEPT = 100_000;
 
+interface FoundGroup {
+  readonly group: string;
+  readonly opened?: NewRecord;
+}
+
 /**
  * Group ids by provider identity and contract. Each is minted once, however many instances race (state.claims). If the
  * claims are lost, the groups view, which is built from the log, still knows every Group.
@@ -27,13 +32,11 @@ export class GroupDirectory {
 
   /** The Groups of one batch. */
   batch(): GroupBatch {
-    return new GroupBatch(
-      (key, identity) => this.#find(key, identity),
-      (key, group) => this.#known.set(key, group),
-    );
+    return new GroupBatch(this);
   }
 
-  async #find(key: string, identity: GroupIdentity): Promise<{ readonly group: string; readonly opened?: NewRecord }> {
+  /** The Group of an identity, with its opening if none is known. @throws EngineUnavailable */
+  async find(key: string, identity: GroupIdentity): Promise<FoundGroup> {
     const known = this.#known.get(key);
     if (known !== undefined) return { group: known };
     const { claims } = this.#ports.state;
@@ -43,6 +46,10 @@ export class GroupDirectory {
     if ((await this.#reader.get(group)) === undefined) return { group, opened: this.#openedRecord(group, identity) };
     this.#known.set(key, group);
     return { group };
+  }
+  /** The opening of the Group is durable. */
+  remember(key: string, group: string): void {
+    this.#known.set(key, group);
   }
   /** A Group of this identity in the view. If there are several, the one that was opened first. */
   async #opened({ providers, contract }: GroupIdentity): Promise<string | undefined> {
@@ -88,20 +95,15 @@ export class GroupDirectory {
  * crash between claim and append; readers keep the first.
  */
 export class GroupBatch {
-  readonly #found = new Map<string, { readonly group: string; readonly opened?: NewRecord }>();
-  readonly #find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>;
-  readonly #remember: (key: string, group: string) => void;
-  constructor(
-    find: (key: string, identity: GroupIdentity) => Promise<{ group: string; opened?: NewRecord }>,
-    remember: (key: string, group: string) => void,
-  ) {
-    this.#find = find;
-    this.#remember = remember;
+  readonly #found = new Map<string, FoundGroup>();
+  readonly #directory: GroupDirectory;
+  constructor(directory: GroupDirectory) {
+    this.#directory = directory;
   }
   async groupOf(identity: GroupIdentity): Promise<string> {
     const key = JSON.stringify([...identity.providers, identity.contract ?? null]);
     let found = this.#found.get(key);
-    if (found === undefined) this.#found.set(key, (found = await this.#find(key, identity)));
+    if (found === undefined) this.#found.set(key, (found = await this.#directory.find(key, identity)));
     return found.group;
   }
   openings(): readonly NewRecord[] {
@@ -109,6 +111,6 @@ export class GroupBatch {
   }
   /** Call this when the openings are durable. */
   done(): void {
-    for (const [key, { group }] of this.#found) this.#remember(key, group);
+    for (const [key, { group }] of this.#found) this.#directory.remember(key, group);
   }
 }

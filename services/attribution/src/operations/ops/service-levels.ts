@@ -1,8 +1,9 @@
+import { Inject, Injectable } from '@nestjs/common';
 import {
   freshness,
   freshnessReport,
   newestOf,
-  type LevelLedger,
+  LevelLedger,
   type Open,
   openOf,
   pendingOf,
@@ -13,99 +14,88 @@ import {
   unread,
 } from '@provider-access/audit';
 import { type Objective, PROBE_STEPS, type ProbeReported } from '@provider-access/events';
-import type { EventLog, Position } from '@provider-access/engines/log';
-import type { Facts } from '@provider-access/facts';
-import type { Clock } from '@provider-access/kernel';
-import type { Metrics } from '@provider-access/service/observability';
-import type {
+import type { Position } from '@provider-access/engines/log';
+import { Facts } from '@provider-access/facts';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import {
   BusinessCalendar,
-  FreshnessReport,
-  ServiceLevelReport,
+  type FreshnessReport,
+  type ServiceLevelReport,
 } from '@provider-access/domain/pdex/service-levels';
 import { recordsReader } from '@provider-access/facts/records';
-import type { ViewReader, Views } from '@provider-access/engines/views';
-import type { ExpectedFeed } from '../../domain/expected-feeds.ts';
-
-export interface ServiceLevelsOptions {
-  readonly log: EventLog;
-  readonly views: Views;
-  readonly facts: Facts;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly calendar: BusinessCalendar;
-  readonly ledger: LevelLedger;
-  /** Feeds whose silence is measured. */
-  readonly expectedFeeds: readonly ExpectedFeed[];
-}
+import type { ViewReader } from '@provider-access/engines/views';
+import { type AttributionConfig, CONFIG } from '../../config.ts';
 
 /** Open requests are looked up once for all gauges of a scrape, and at most once in so many ms for several scrapers. */
 const KEPT_MS = 5_000;
 
 /** The platform's service levels: reports of a period, gauges of open requests, and reports of the probe. */
+@Injectable()
 export class ServiceLevels {
-  readonly #options: ServiceLevelsOptions;
-  readonly #reader: ViewReader;
-  readonly #feeds: ViewReader;
-  readonly #records: ViewReader;
-  #looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
+  private readonly reader: ViewReader;
+  private readonly feeds: ViewReader;
+  private readonly records: ViewReader;
+  private readonly ledger: LevelLedger;
+  private looked: { readonly at: number; readonly open: Promise<readonly Open[]> } | undefined;
 
-  constructor(options: ServiceLevelsOptions) {
-    this.#options = options;
-    this.#reader = options.views.reader(serviceLevels);
-    this.#feeds = options.views.reader(freshness);
-    this.#records = recordsReader(options.views).views.records;
-    this.#measure();
+  constructor(
+    @Inject(PORTS) private readonly ports: ServicePorts,
+    @Inject(Facts) private readonly facts: Facts,
+    @Inject(BusinessCalendar) readonly calendar: BusinessCalendar,
+    @Inject(CONFIG) private readonly config: AttributionConfig,
+  ) {
+    const { log, views, clock, metrics } = ports;
+    this.reader = views.reader(serviceLevels);
+    this.feeds = views.reader(freshness);
+    this.records = recordsReader(views).views.records;
+    this.ledger = new LevelLedger({ log, clock, metrics, service: 'attribution' });
+    this.measure();
   }
 
-  get calendar(): BusinessCalendar {
-    return this.#options.calendar;
-  }
   /** Local days of the payer, both included. */
   async report(period: { readonly from: string; readonly to: string }): Promise<ServiceLevelReport> {
-    const { clock, calendar } = this.#options;
-    return serviceLevelReport(this.#reader, period, await this.#open(), clock.now(), calendar);
+    return serviceLevelReport(this.reader, period, await this.open(), this.ports.clock.now(), this.calendar);
   }
   /** How fresh the events of each source and type are. Local days of the payer, both included. */
   async freshness(period: { readonly from: string; readonly to: string }): Promise<FreshnessReport> {
-    return freshnessReport(this.#feeds, period, this.#options.clock.now());
+    return freshnessReport(this.feeds, period, this.ports.clock.now());
   }
   /** Stores the report of a probe run. */
   async probed(report: ProbeReported): Promise<void> {
-    await this.#options.ledger.probed(report);
-    this.#options.metrics.count('pa_probe_runs_total', {
+    await this.ledger.probed(report);
+    this.ports.metrics.count('pa_probe_runs_total', {
       result: report.ok ? 'passed' : 'failed',
       step: report.failed ?? 'none',
     });
   }
 
   /** What is started and not finished, a dead letter, or not even read, in all processes. */
-  async #open(): Promise<readonly Open[]> {
-    const { log } = this.#options;
-    const records = (await this.#records.position()).derived['resources'] ?? {};
+  private async open(): Promise<readonly Open[]> {
+    const records = (await this.records.position()).derived['resources'] ?? {};
     const passed = (objective: Objective): Position =>
-      objective === 'opt-out-effective' ? this.#options.facts.parties.derived('consent') : records;
-    return [...(await openOf(this.#reader)), ...(await unread(log, passed))];
+      objective === 'opt-out-effective' ? this.facts.parties.derived('consent') : records;
+    return [...(await openOf(this.reader)), ...(await unread(this.ports.log, passed))];
   }
-  #kept(): Promise<readonly Open[]> {
+  private kept(): Promise<readonly Open[]> {
     const now = performance.now();
-    if (this.#looked === undefined || now - this.#looked.at > KEPT_MS) this.#looked = { at: now, open: this.#open() };
-    return this.#looked.open;
+    if (this.looked === undefined || now - this.looked.at > KEPT_MS) this.looked = { at: now, open: this.open() };
+    return this.looked.open;
   }
 
-  #measure(): void {
-    const { metrics, clock, calendar } = this.#options;
+  private measure(): void {
+    const { metrics, clock } = this.ports;
     const pending = async (): Promise<ReturnType<typeof pendingOf>> =>
-      pendingOf(await this.#kept(), clock.now(), calendar);
+      pendingOf(await this.kept(), clock.now(), this.calendar);
     metrics.read('pa_slo_pending', async () =>
       (await pending()).map(({ objective, count }) => ({ labels: { objective }, value: count })),
     );
     metrics.read('pa_slo_oldest_elapsed_ratio', async () =>
       (await pending()).map(({ objective, usedShare }) => ({ labels: { objective }, value: usedShare })),
     );
-    const { expectedFeeds } = this.#options;
+    const { expectedFeeds } = this.config;
     if (expectedFeeds.length > 0)
       metrics.read('pa_feed_silence_ratio', async () => {
-        const newest = await newestOf(this.#feeds);
+        const newest = await newestOf(this.feeds);
         return expectedFeeds.map(({ source, type, silentMs }) => ({
           labels: { source, type },
           value: Math.max(0, clock.now() - newest(source, type)) / silentMs,
@@ -113,7 +103,7 @@ export class ServiceLevels {
       });
     metrics.zero('pa_probe_runs_total', { result: 'passed', step: 'none' });
     for (const step of PROBE_STEPS) metrics.zero('pa_probe_runs_total', { result: 'failed', step });
-    const probe = (): Promise<ProbePart | undefined> => probeOf(this.#reader);
+    const probe = (): Promise<ProbePart | undefined> => probeOf(this.reader);
     metrics.read('pa_probe_last_success_timestamp_seconds', async () => {
       const success = (await probe())?.lastSuccess;
       return success === undefined ? [] : [{ labels: {}, value: Date.parse(success) / 1000 }];
