@@ -1,4 +1,5 @@
 import type { Subset } from '@provider-access/kernel/fhir';
+import { JSON_TYPE } from '../http/media-types.ts';
 import { readShape } from '../http/read-search.ts';
 import type { FhirQuery, Parameter } from './descriptor.ts';
 
@@ -45,3 +46,6 @@ export const SHAPE: Required<FhirQuery<Subset>> = {
   parameters: [...SHAPE_PARAMETERS, ...GENERAL_PARAMETERS],
   read: (own, { type, base }) => readShape(type, own, base),
 };
+
+/** An answer of which OpenAPI says only that it is a JSON object. */
+export const jsonObject = (description: string) => ({ description, type: JSON_TYPE, schema: { type: 'object' } });

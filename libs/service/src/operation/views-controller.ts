@@ -1,47 +1,44 @@
 import { Controller, Inject, type Type } from '@nestjs/common';
 import { ProjectionSet, RebuildRefused } from '@provider-access/engines/views';
 import { Refusal } from '@provider-access/kernel';
-import { JSON_TYPE } from '../http/media-types.ts';
 import type { Answer } from './answer.ts';
 import type { Asked } from './asked.ts';
 import { operation } from './descriptor.ts';
+import { jsonObject } from './fhir.ts';
 import { Operation } from './operation.ts';
 
 const PARAMETERS = { service: 'The service that keeps the view up.', name: 'The name of the view.' };
-const answers = (description: string) => ({ description, type: JSON_TYPE, schema: { type: 'object' } });
 
 /** The operations on the views of a service. */
 const operationsOn = (service: string) => {
   const common = { callers: ['administrator'], tag: 'Operations', parameters: PARAMETERS } as const;
+  const ofOne = { ...common, refusals: ['not-found', 'conflict'] } as const;
   return {
     LIST: operation({
       ...common,
       route: `GET /ops/views/${service}`,
       summary: 'List the views of a service',
-      answer: answers('Each view with its version and position.'),
+      answer: jsonObject('Each view with its version and position.'),
       refusals: [],
     }),
     REBUILD: operation({
-      ...common,
+      ...ofOne,
       route: `POST /ops/views/${service}/{name}/rebuild`,
       summary: 'Build a view again beside the live one',
       description: 'Answers after the new build has replaced the live one.',
-      answer: answers('The view was replaced.'),
-      refusals: ['not-found', 'conflict'],
+      answer: jsonObject('The view was replaced.'),
     }),
     ROLLBACK: operation({
-      ...common,
+      ...ofOne,
       route: `POST /ops/views/${service}/{name}/rollback`,
       summary: 'Return to the build before',
-      answer: answers('The build before is live again.'),
-      refusals: ['not-found', 'conflict'],
+      answer: jsonObject('The build before is live again.'),
     }),
     ABANDON: operation({
-      ...common,
+      ...ofOne,
       route: `POST /ops/views/${service}/{name}/abandon`,
       summary: 'Give up an unfinished build',
-      answer: answers('The build is given up.'),
-      refusals: ['not-found', 'conflict'],
+      answer: jsonObject('The build is given up.'),
     }),
   };
 };
@@ -62,18 +59,12 @@ export function viewsController(service: string): Type<unknown> {
 
     @Operation(REBUILD)
     rebuild({ params }: Named): Promise<Answer> {
-      return answer(async () => {
-        const { dropped: _dropped, ...result } = await this.projections.rebuild(params.name);
-        return result;
-      });
+      return answer(() => this.projections.rebuild(params.name));
     }
 
     @Operation(ROLLBACK)
     rollback({ params }: Named): Promise<Answer> {
-      return answer(async () => {
-        const { dropped: _dropped, ...result } = await this.projections.rollback(params.name);
-        return result;
-      });
+      return answer(() => this.projections.rollback(params.name));
     }
 
     @Operation(ABANDON)
@@ -84,9 +75,11 @@ export function viewsController(service: string): Type<unknown> {
   return ViewsController;
 }
 
+/** Without the names of builds that were dropped on the way. */
 async function answer(work: () => Promise<object>): Promise<Answer> {
   try {
-    return { json: await work() };
+    const { dropped: _dropped, ...json } = (await work()) as { readonly dropped?: unknown };
+    return { json };
   } catch (error) {
     if (error instanceof RangeError) throw new Refusal('not-found', 'There is no such view here.');
     if (error instanceof RebuildRefused) throw new Refusal('conflict', error.message);

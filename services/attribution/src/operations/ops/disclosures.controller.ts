@@ -10,8 +10,8 @@ import {
 } from '@provider-access/audit';
 import { instant, Refusal } from '@provider-access/kernel';
 import { isId, isInstant } from '@provider-access/kernel/fhir';
-import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import type { ViewReader } from '@provider-access/engines/views';
 import { z } from 'zod';
 import { CONFIG, type AttributionConfig } from '../../config.ts';
@@ -60,7 +60,7 @@ const LIST = operation({
     limit: { schema: LIMIT, description: 'Entries of a page, at most 1000, which is the default.' },
     page: { schema: PAGE, description: 'From the `next` of an answer.' },
   },
-  answer: { description: 'The newest first.', type: JSON_TYPE, schema: { type: 'object' } },
+  answer: jsonObject('The newest first.'),
   refusals: ['required', 'invalid-value'],
 });
 /** 45 CFR 164.528, as a page to print or to hand over. */

@@ -11,9 +11,9 @@ import { Facts } from '@provider-access/facts';
 import { LabelGate, type WithheldResources } from '@provider-access/facts/records';
 import { isInstant, isId } from '@provider-access/kernel/fhir';
 import { instant } from '@provider-access/kernel';
-import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { MEMBER_HASH, type MemberHash } from '@provider-access/service/observability';
-import { type Asked, type Audited, operation, Operation } from '@provider-access/service/operation';
+import { type Asked, type Audited, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
 interface Explanation {
@@ -58,11 +58,7 @@ const EXPLAIN = operation({
     member: { schema: MEMBER, refusal: 'required', description: 'The id of the member.' },
     at: { schema: AT, description: 'An instant with a zone. Default: now.' },
   },
-  answer: {
-    description: 'The decision, its reason, and the facts.',
-    type: JSON_TYPE,
-    schema: { type: 'object' },
-  },
+  answer: jsonObject('The decision, its reason, and the facts.'),
   refusals: ['required', 'invalid-value'],
 });
 

@@ -2,13 +2,12 @@ import { Controller, Inject } from '@nestjs/common';
 import { probeReported } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { dayOrNone, daysOfReport, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { ServiceLevels } from './service-levels.ts';
 
 /** A time that is further in the future (ms) is a mistake. */
 const AHEAD_MS = 5 * 60_000;
 
-const answers = (description: string) => ({ description, type: JSON_TYPE, schema: { type: 'object' } });
 const COMMON = { callers: ['administrator'], tag: 'Operations' } as const;
 /** Days are local days of the payer, both included. */
 const PERIOD = {
@@ -29,13 +28,13 @@ const LEVELS = operation({
   ...PERIOD,
   route: 'GET /ops/slo',
   summary: 'Report the service levels',
-  answer: answers('Each service level with its target.'),
+  answer: jsonObject('Each service level with its target.'),
 });
 const FRESHNESS = operation({
   ...PERIOD,
   route: 'GET /ops/slo/freshness',
   summary: 'Report how fresh the events of each source and type are',
-  answer: answers('Each feed that was ever heard, the longest silent first.'),
+  answer: jsonObject('Each feed that was ever heard, the longest silent first.'),
 });
 const PROBE = operation({
   ...COMMON,
@@ -55,7 +54,7 @@ const PROBE = operation({
       },
     },
   },
-  answer: { ...answers('The report is recorded.'), status: 202 },
+  answer: { ...jsonObject('The report is recorded.'), status: 202 },
   refusals: ['invalid-request', 'invalid-value'],
 });
 

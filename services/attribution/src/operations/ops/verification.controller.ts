@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { type ChainCursor, verifyChain } from '@provider-access/audit';
 import { Refusal } from '@provider-access/kernel';
-import { dayOrNone, JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { dayOrNone, PORTS, type ServicePorts } from '@provider-access/service/http';
+import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { z } from 'zod';
 
 const place = z.int().nonnegative();
@@ -29,11 +29,7 @@ const VERIFY = operation({
     to: { schema: dayOrNone('to', 'UTC day'), description: 'The last UTC day. Default: the last one.' },
     page: { schema: PAGE, description: 'From the `next` of an answer.' },
   },
-  answer: {
-    description: 'What was found for each seal and partition.',
-    type: JSON_TYPE,
-    schema: { type: 'object' },
-  },
+  answer: jsonObject('What was found for each seal and partition.'),
   refusals: ['invalid-value'],
 });
 

@@ -1,8 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Parties } from '@provider-access/facts';
 import { SERVED_TYPES } from '@provider-access/kernel/fhir';
-import { JSON_TYPE } from '@provider-access/service/http';
-import { type Answer, operation, Operation } from '@provider-access/service/operation';
+import { type Answer, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { ASSERTION_ALGORITHMS } from '@provider-access/smart';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
 
@@ -15,7 +14,7 @@ const SCOPES_SUPPORTED: readonly string[] = ['*', 'Group', ...SERVED_TYPES].flat
 const CONFIGURATION = {
   callers: 'anybody',
   tag: 'Apps and tokens',
-  answer: { description: 'The SMART configuration.', type: JSON_TYPE, schema: { type: 'object' } },
+  answer: jsonObject('The SMART configuration.'),
   refusals: [],
 } as const;
 const FIND = operation({
@@ -34,7 +33,7 @@ const KEYS = operation({
   callers: 'anybody',
   tag: 'Apps and tokens',
   summary: 'Get the public keys that sign access tokens',
-  answer: { description: 'A key set (RFC 7517).', type: JSON_TYPE, schema: { type: 'object' } },
+  answer: jsonObject('A key set (RFC 7517).'),
   refusals: [],
 });
 const FOR_FIVE_MINUTES = { 'cache-control': 'public, max-age=300' };

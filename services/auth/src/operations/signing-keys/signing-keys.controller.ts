@@ -1,8 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { JSON_TYPE } from '@provider-access/service/http';
-import { type Answer, type Asked, operation, Operation } from '@provider-access/service/operation';
+import { type Answer, type Asked, jsonObject, operation, Operation } from '@provider-access/service/operation';
 import { SigningRing } from './signing-ring.ts';
 
 const LIST = operation({
@@ -10,7 +9,7 @@ const LIST = operation({
   callers: ['administrator'],
   tag: 'Operations',
   summary: 'List the keys that sign access tokens',
-  answer: { description: 'Published keys by `kid`.', type: JSON_TYPE, schema: { type: 'object' } },
+  answer: jsonObject('Published keys by `kid`.'),
   refusals: [],
 });
 /** When it answers, every process refuses tokens of the key, for good. A repeat changes nothing. */
@@ -21,7 +20,7 @@ const WITHDRAW = operation({
   summary: 'Withdraw a signing key that is no longer secret',
   description: 'When this answers, every process refuses tokens of the key, for good.',
   parameters: { kid: 'The id of the key.' },
-  answer: { description: 'The keys that are left.', type: JSON_TYPE, schema: { type: 'object' } },
+  answer: jsonObject('The keys that are left.'),
   refusals: ['not-found', 'unavailable'],
 });
 
