@@ -24,16 +24,12 @@ const ANYWHERE = new PayerDays();
  * opt-out. A Consent that denies at any place permits nothing.
  * @param at ms since the epoch
  */
-export function permitsOf(
-  consent: Readonly<Record<string, unknown>>,
-  at: number,
-  days: PayerDays = ANYWHERE,
-): readonly LabelPermit[] {
+export function permitsOf(consent: Readonly<Record<string, unknown>>, at: number): readonly LabelPermit[] {
   const { provision, scope } = consent;
   if (consent['status'] !== 'active' || !onlyHas(consent, UNDERSTOOD)) return [];
   if (!codesOf(scope).includes(`${CODES}consentscope|patient-privacy`)) return [];
   if (!isObject(provision) || provision['type'] !== 'permit' || !onlyHas(provision, PROVISION)) return [];
-  if (!isInForce(provision['period'], at, days)) return [];
+  if (!isInForce(provision['period'], at)) return [];
   const { action, purpose, securityLabel } = provision;
   if (action !== undefined && !(isArray(action) && action.every((a) => codesOf(a).some((c) => ACTIONS.includes(c)))))
     return [];
@@ -52,15 +48,15 @@ const onlyHas = (object: object, names: ReadonlySet<string>): boolean =>
   Object.keys(object).every((name) => names.has(name));
 
 /** An end that is unreadable could be over, and a beginning that is unreadable could be ahead. */
-function isInForce(period: unknown, at: number, days: PayerDays): boolean {
+function isInForce(period: unknown, at: number): boolean {
   if (period === undefined) return true;
   if (!isObject(period) || !onlyHas(period, new Set(['start', 'end']))) return false;
   const { start, end } = period;
   for (const value of [start, end])
     if (value !== undefined && !(typeof value === 'string' && dateRange(value) !== undefined && isExact(value)))
       return false;
-  if (start !== undefined && at < days.permitsFrom(start as string)) return false;
-  const until = end === undefined ? undefined : days.permitsUntil(end as string);
+  if (start !== undefined && at < ANYWHERE.permitsFrom(start as string)) return false;
+  const until = end === undefined ? undefined : ANYWHERE.permitsUntil(end as string);
   return until === undefined || at < until;
 }
 /** A time of day without a zone is no moment. */
