@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AppRegistered } from '@provider-access/events';
+import { type AppRegistered, isNpi, isTin } from '@provider-access/events';
 import { decide, evolve, type ClientCommand, type ClientEvent, type ClientState } from './client.ts';
-import { isNpi, isTin } from './identifiers.ts';
 
 const app: AppRegistered = {
   client: 'c-1',

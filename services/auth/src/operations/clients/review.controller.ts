@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { ClientStatus } from '@provider-access/domain/access';
-import { npiKey, tinKey } from '@provider-access/events';
+import { isNpi, isTin, npiKey, tinKey } from '@provider-access/events';
 import type { ClientRegistration } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
 import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
@@ -10,7 +10,6 @@ import { bearerToken, tokenMark } from '@provider-access/smart';
 import { z } from 'zod';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG } from '../../config.ts';
-import { isNpi, isTin } from '../../domain/identifiers.ts';
 import { PLAIN } from '../../domain/plain.ts';
 import type { Approve } from '../../domain/client.ts';
 import { clientDocument } from '../register/client-document.ts';
@@ -39,7 +38,10 @@ const identifier = z
     provider: npi === undefined ? tinKey(tin!) : npiKey(npi),
     text: evidence,
   }));
-const ENDED = 'is no longer accepted: name each NPI and TIN with its evidence in identifiers';
+const ended = z
+  .unknown()
+  .refine(() => false, 'is no longer accepted: name each NPI and TIN with its evidence in identifiers')
+  .optional();
 /** The body of an approval. */
 const approval = z.strictObject({
   identifiers: z
@@ -51,14 +53,8 @@ const approval = z.strictObject({
   sharedWith: z.array(z.string(), 'must be a list of client ids').max(100, 'has more than 100 entries').optional(),
   scope: z.string('must be scopes separated by spaces').optional(),
   reason: reason.optional(),
-  npis: z
-    .unknown()
-    .refine(() => false, ENDED)
-    .optional(),
-  tins: z
-    .unknown()
-    .refine(() => false, ENDED)
-    .optional(),
+  npis: ended,
+  tins: ended,
 });
 /** The body of a rejection or a suspension. */
 const ending = z.strictObject({ reason });

@@ -1,8 +1,8 @@
 import { MAX_SCOPE_LENGTH, registrable } from '@provider-access/domain/smart';
+import { isNpi, isTin } from '@provider-access/events';
 import { Refusal } from '@provider-access/kernel';
 import { jwksUriFault, keyFault } from '@provider-access/smart';
 import { z } from 'zod';
-import { isNpi, isTin } from '../../domain/identifiers.ts';
 import { nameFault, oneForm } from '../../domain/names.ts';
 import { PLAIN } from '../../domain/plain.ts';
 

@@ -4,19 +4,13 @@ import type { FastifyRequest } from 'fastify';
 import type { AppRegistered } from '@provider-access/events';
 import { asRegistered, type ClientRegistration } from '@provider-access/facts';
 import { instant, Refusal } from '@provider-access/kernel';
-import {
-  behindUntrustedProxy,
-  JSON_TYPE,
-  PORTS,
-  type ServicePorts,
-  SHARED_ADDRESS,
-} from '@provider-access/service/http';
+import { JSON_TYPE, PORTS, type ServicePorts } from '@provider-access/service/http';
 import { type Answer, type Asked, operation, Operation, ref } from '@provider-access/service/operation';
 import { addressBlock, bearerToken, newSecret, RequestLimits, secretHash, secretMatches } from '@provider-access/smart';
 import { Applications } from '../../apps/applications.ts';
 import { Clients } from '../../apps/clients.ts';
 import { type AuthConfig, CONFIG, urls } from '../../config.ts';
-import { notStored } from '../answers.ts';
+import { notStored, tooMany } from '../answers.ts';
 import { AskingClients } from '../token/asking-clients.ts';
 import { clientDocument } from './client-document.ts';
 import {
@@ -34,12 +28,6 @@ const CLIENT_ID = /^c-[0-9a-f]{32}$/;
 /** The hash of no token: comparing with it makes an unknown client cost as much time as a known one. */
 const NO_HASH = '0'.repeat(64);
 
-const tooMany = (request: FastifyRequest, retryAfter: number): Refusal =>
-  new Refusal(
-    'too-many-requests',
-    `Too many registrations from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
-    { retryAfter },
-  );
 const noRegistrationToken = (): Refusal =>
   new Refusal(
     'invalid-token',
@@ -145,10 +133,10 @@ export class RegistrationController {
     const from = addressBlock(request.ip);
     // The count in this process comes first, so that a request above the limit writes nothing to the shared counter.
     const wait = this.registrations.take(from);
-    if (wait > 0) throw tooMany(request, wait);
+    if (wait > 0) throw tooMany(request, 'registrations', wait);
     const { count, resetsAt } = await ports.state.counters.hit(`register/${from}`, MINUTE);
     if (count > config.registrationsPerMinute)
-      throw tooMany(request, Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
+      throw tooMany(request, 'registrations', Math.max(1, Math.ceil((resetsAt - ports.clock.now()) / 1000)));
     const metadata = readClientMetadata(body, config.allowInsecureJwks);
     const waitForAll = this.registrationsOfAll.take('');
     if (waitForAll > 0)
@@ -216,12 +204,7 @@ export class RegistrationController {
     if (token === undefined) throw noRegistrationToken();
     const from = addressBlock(request.ip);
     const wait = this.reads.take(from);
-    if (wait > 0)
-      throw new Refusal(
-        'too-many-requests',
-        `Too many refused requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
-        { retryAfter: wait },
-      );
+    if (wait > 0) throw tooMany(request, 'refused requests', wait);
     const client = CLIENT_ID.test(id) ? await this.clients.find(id) : undefined;
     if (!secretMatches(token, client?.registrationTokenHash ?? NO_HASH) || client === undefined) throw noRegistration();
     this.reads.giveBack(from);

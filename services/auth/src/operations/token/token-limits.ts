@@ -2,9 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Parties } from '@provider-access/facts';
 import { Refusal } from '@provider-access/kernel';
-import { behindUntrustedProxy, PORTS, type ServicePorts, SHARED_ADDRESS } from '@provider-access/service/http';
+import { PORTS, type ServicePorts } from '@provider-access/service/http';
 import { addressBlock, claimedClient, RequestLimits } from '@provider-access/smart';
 import { type AuthConfig, CONFIG } from '../../config.ts';
+import { tooMany } from '../answers.ts';
 
 const MINUTE = 60_000;
 
@@ -42,12 +43,7 @@ export class TokenLimits {
     const client = claimed !== undefined && this.parties.client(claimed)?.status === 'approved' ? claimed : undefined;
     const key = client === undefined ? block : `${block} ${client}`;
     const wait = this.refused.take(key) || (client === undefined ? this.strangers.take('') : 0);
-    if (wait > 0)
-      throw new Refusal(
-        'too-many-requests',
-        `Too many refused token requests from this address.${behindUntrustedProxy(request) ? SHARED_ADDRESS : ''}`,
-        { retryAfter: wait },
-      );
+    if (wait > 0) throw tooMany(request, 'refused token requests', wait);
     return {
       giveBack: () => {
         this.refused.giveBack(key);

@@ -1,1 +1,0 @@
-export { isNpi, isTin } from '@provider-access/events';
