@@ -7,10 +7,9 @@ import {
   refuse,
   topicsEnv,
   topicsFaults,
-  whole,
   type Environment,
 } from '@provider-access/service/config';
-import { DEFAULT_PAYER_RETENTION_DAYS, topicSettings, type TopicChoices } from '@provider-access/events';
+import { topicSettings, type TopicChoices } from '@provider-access/events';
 import type { TopicDefinition } from '@provider-access/engines/log';
 import { z } from 'zod';
 import type { AclOptions } from './acls.ts';
@@ -33,13 +32,7 @@ export const desiredTopics = (settings: TopicPlanSettings): readonly TopicDefini
     maxMessageBytes: maxRecordBytes,
   }));
 
-const topicsConfig = z.object({
-  ...kafkaEnv,
-  ...topicsEnv,
-  PAYER_RETENTION_DAYS: whole(1, 36_500)
-    .default(DEFAULT_PAYER_RETENTION_DAYS)
-    .describe('How many days, at least, Kafka keeps records of payer topics. A longer retention stays.'),
-});
+const topicsConfig = z.object({ ...kafkaEnv, ...topicsEnv });
 const viewsConfig = z.object(mongoEnv);
 const aclsConfig = z.object({
   KAFKA_TOPIC_PREFIX: kafkaEnv.KAFKA_TOPIC_PREFIX,

@@ -1,3 +1,4 @@
+import { DEFAULT_PAYER_RETENTION_DAYS } from '@provider-access/events';
 import { z } from 'zod';
 import { refuse } from './read-config.ts';
 import { faultsOfFile, readPublicFile, readSecretFile } from './secret-file.ts';
@@ -77,7 +78,7 @@ export const topicsEnv = {
     .default(2)
     .describe('Replicas that must have a record before it counts as written; not above the replication.'),
   PAYER_RETENTION_DAYS: whole(1, 36_500)
-    .default(30)
+    .default(DEFAULT_PAYER_RETENTION_DAYS)
     .describe('How many days, at least, Kafka keeps records of payer topics. A longer retention stays.'),
   ...versionsEnv,
 };

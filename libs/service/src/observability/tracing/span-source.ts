@@ -25,6 +25,5 @@ export interface SpanSource {
   /** Share of the traces that begin here. */
   readonly ratio: number;
   tracer(service: string): Tracer;
-  flush(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { within } from '@provider-access/kernel';
-
 import { TraceScopes } from './scopes.ts';
 import { Tracing } from './tracing.ts';
 import type { SpanSource, TelemetryOptions } from './span-source.ts';
