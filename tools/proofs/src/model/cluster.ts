@@ -75,7 +75,9 @@ class PresenceBoard {
         group(name).delete(holder);
       },
       list: async (name) =>
-        [...group(name)].filter(([, { life: other }]) => other.alive).map(([holder, { data }]) => ({ holder, data })),
+        [...group(name)]
+          .filter(([, { life: other }]) => other.alive)
+          .map(([holder, { data }]) => ({ holder, data, expiresAt: Infinity })),
     };
   }
 }

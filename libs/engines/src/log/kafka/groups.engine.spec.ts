@@ -13,6 +13,7 @@ import {
 } from '@provider-access/testing';
 import { EngineUnavailable, reached, type Batch } from '../port.ts';
 import { Cluster } from './cluster.ts';
+import { settingsOf } from './options.ts';
 import { openLog, prefixed, record, topic } from '../../../test/log/kafka/support.ts';
 
 let kafka: Kafka;
@@ -278,7 +279,7 @@ it.each([
   const { groups } = await asking.describeGroups([groupId]);
   const lost = proxy.lost();
   proxy.loseRequests((request) => kafkaRequest(request) === KAFKA_API.joinGroup);
-  const cluster = new Cluster({ connection, patienceMs: 5_000 });
+  const cluster = new Cluster(settingsOf(connection));
   await cluster.leave(groupId, groups[0]!.members[0]!.memberId);
   cluster.close();
   await eventually(() => proxy.lost() > lost);

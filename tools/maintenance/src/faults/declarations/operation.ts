@@ -13,6 +13,11 @@ export const OPERATION: readonly Fault[] = [
     suites: [READ],
     forms: [
       {
+        file: `${RESOURCES}/read/texts.ts`,
+        find: "  scope: 'r',\n",
+        replace: '',
+      },
+      {
         file: `${RESOURCES}/read/read.controller.ts`,
         find: "  scope: 'r',\n",
         replace: '',
